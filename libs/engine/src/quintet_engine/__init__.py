@@ -1,0 +1,1 @@
+"""Retrieval and ranking, arrays in and arrays out; shared by the ranker and by training."""

@@ -1,0 +1,291 @@
+"""What is asked of the engine and what it answers, in plain Python; no FAISS, no LightGBM."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from quintet_modelkit.features import RANGES, AudioProfile
+
+MAX_SEEDS: Final = 5
+MAX_LIMIT: Final = 500
+DEFAULT_LIMIT: Final = 50
+DEFAULT_MAX_PER_ARTIST: Final = 3
+MAX_WEIGHT: Final = 10.0
+MAX_EXCLUDED_TRACKS: Final = 10_000
+MAX_EXCLUDED_ARTISTS: Final = 1_000
+
+
+class QueryInvalid(ValueError):
+    """A query breaks a rule.
+
+    Attributes:
+        reason: The stable reason, such as `LIMIT_RANGE`.
+        field: The request field at fault, such as `filters.energy`.
+    """
+
+    def __init__(self, reason: str, field: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.field = field
+
+
+class SeedUnknown(LookupError):
+    """Seeds that the catalogue does not have.
+
+    Attributes:
+        seeds: The unknown seeds.
+    """
+
+    def __init__(self, seeds: "Sequence[Seed]") -> None:
+        names = ", ".join(f"{seed.kind.value} {seed.name!r}" for seed in seeds)
+        super().__init__(f"The catalogue does not have {names}.")
+        self.seeds = tuple(seeds)
+
+
+class SeedKind(StrEnum):
+    """What a seed names."""
+
+    TRACK = "track"
+    ARTIST = "artist"
+    GENRE = "genre"
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A track id, artist id or genre name to start from.
+
+    Attributes:
+        kind: What `name` is.
+        name: Track id, artist id or genre.
+        weight: Its share in the mean, above 0, up to 10.
+    """
+
+    kind: SeedKind
+    name: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Hard conditions on every returned track.
+
+    Attributes:
+        ranges: Attribute to closed range (minimum or None, maximum or None).
+        genres: Only tracks with at least one of these; all where empty.
+        explicit: Only tracks with this flag; both where None.
+        excluded_tracks: Track ids never returned.
+        excluded_artists: Artist ids never returned.
+    """
+
+    ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    genres: tuple[str, ...] = ()
+    explicit: bool | None = None
+    excluded_tracks: frozenset[str] = frozenset()
+    excluded_artists: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Query:
+    """One request for recommendations.
+
+    Attributes:
+        seeds: What to start from.
+        negative_seeds: What to move away from; never returned either.
+        profile: The seeds' profile where another process made it; computed where None or made
+            by another standardiser.
+        weights: Attribute to weight, 0..10.
+        targets: Attribute to preferred value, all equally weighed.
+        filters: Hard conditions.
+        limit: How many tracks, 1..500.
+        max_per_artist: Tracks of one artist, 1..500; 0 for no cap.
+        diversity: How far relevance yields to variety (MMR), 0..1.
+        flow: Whether to order the list by tempo and key between neighbours.
+        reasons: Whether to explain each track.
+    """
+
+    seeds: tuple[Seed, ...]
+    negative_seeds: tuple[Seed, ...] = ()
+    profile: AudioProfile | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    targets: Mapping[str, float] = field(default_factory=dict)
+    filters: Filters = field(default_factory=Filters)
+    limit: int = DEFAULT_LIMIT
+    max_per_artist: int = DEFAULT_MAX_PER_ARTIST
+    diversity: float = 0.0
+    flow: bool = False
+    reasons: bool = True
+
+
+@dataclass(frozen=True)
+class AudioComparison:
+    """One attribute of a track against the seeds: raw value, raw mean, signed cosine term."""
+
+    attribute: str
+    value: float
+    seeds_mean: float
+    similarity_share: float
+
+
+@dataclass(frozen=True)
+class FeatureContribution:
+    """One booster feature's signed share of the score (TreeSHAP) and its value."""
+
+    feature: str
+    contribution: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why one track is in the list.
+
+    Attributes:
+        sentence: One plain English sentence.
+        closest_seed: Track id of the nearest seed track; empty without track seeds.
+        closest_similarity: Cosine to it, -1..1.
+        contributions: Strongest first.
+        comparisons: One an attribute.
+    """
+
+    sentence: str
+    closest_seed: str
+    closest_similarity: float
+    contributions: tuple[FeatureContribution, ...]
+    comparisons: tuple[AudioComparison, ...]
+
+
+@dataclass(frozen=True)
+class RankedTrack:
+    """One recommended track: id, score, cosine to the profile, channels that found it, why."""
+
+    track_id: str
+    score: float
+    similarity: float
+    channels: tuple[str, ...]
+    reasons: Reasons | None = None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Tracks at each stage: in the index, after filters, candidates, after collapsing."""
+
+    initial: int
+    after_filtering: int
+    candidates: int
+    after_relinking: int
+
+
+@dataclass(frozen=True)
+class SeedPool:
+    """The pool one seed could draw from."""
+
+    seed: Seed
+    initial: int
+    after_filtering: int
+    after_relinking: int
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The engine's answer.
+
+    Attributes:
+        tracks: Best first, at most `limit`.
+        pool: Sizes over all seeds.
+        seed_pools: Sizes for each seed, in the order of the query.
+        model_version: The booster's version.
+        index_version: The retrieval index's version.
+        catalogue_version: The snapshot's version.
+        degraded: Parts left out or replaced, such as "booster"; empty when all worked.
+    """
+
+    tracks: tuple[RankedTrack, ...]
+    pool: Pool
+    seed_pools: tuple[SeedPool, ...]
+    model_version: str
+    index_version: str
+    catalogue_version: str
+    degraded: tuple[str, ...] = ()
+
+
+def check(query: Query, max_seeds: int = MAX_SEEDS) -> None:
+    """Checks a query against every rule that needs no catalogue.
+
+    Raises:
+        QueryInvalid: A rule is broken; field and allowed range are named.
+    """
+    _check_seeds(query, max_seeds)
+    _check_number("limit", "LIMIT_RANGE", query.limit, 1, MAX_LIMIT)
+    _check_number("max_per_artist", "ARTIST_CAP_RANGE", query.max_per_artist, 0, MAX_LIMIT)
+    _check_number("diversity", "DIVERSITY_RANGE", query.diversity, 0.0, 1.0)
+    for name, weight in query.weights.items():
+        _check_attribute("weights", "WEIGHT_RANGE", name)
+        if name == "popularity":
+            raise QueryInvalid(
+                "WEIGHT_RANGE", "weights.popularity", "popularity has no place in the audio profile"
+            )
+        _check_number(f"weights.{name}", "WEIGHT_RANGE", weight, 0.0, MAX_WEIGHT)
+    for name, value in query.targets.items():
+        _check_attribute("targets", "TARGET_RANGE", name)
+        _check_number(f"targets.{name}", "TARGET_RANGE", value, *RANGES[name])
+    _check_filters(query.filters)
+
+
+def _check_seeds(query: Query, max_seeds: int) -> None:
+    if not 1 <= len(query.seeds) <= max_seeds:
+        raise QueryInvalid(
+            "SEED_COUNT", "seeds", f"seeds must be 1 to {max_seeds}; got {len(query.seeds)}"
+        )
+    if len(query.negative_seeds) > max_seeds:
+        raise QueryInvalid(
+            "SEED_COUNT",
+            "negative_seeds",
+            f"negative_seeds must be 0 to {max_seeds}; got {len(query.negative_seeds)}",
+        )
+    for label, seeds in (("seeds", query.seeds), ("negative_seeds", query.negative_seeds)):
+        for index, seed in enumerate(seeds):
+            if not seed.name:
+                raise QueryInvalid("SEED_COUNT", f"{label}[{index}]", "a seed must not be empty")
+            if not (math.isfinite(seed.weight) and 0 < seed.weight <= MAX_WEIGHT):
+                raise QueryInvalid(
+                    "WEIGHT_RANGE",
+                    f"{label}[{index}].weight",
+                    f"{label}[{index}].weight must be above 0 and up to {MAX_WEIGHT:g}; "
+                    f"got {seed.weight}",
+                )
+
+
+def _check_filters(filters: Filters) -> None:
+    for name, (low, high) in filters.ranges.items():
+        _check_attribute("filters", "FILTER_RANGE", name)
+        for label, bound in (("min", low), ("max", high)):
+            if bound is not None:
+                _check_number(f"{label}_{name}", "FILTER_RANGE", bound, *RANGES[name])
+        if low is not None and high is not None and low > high:
+            raise QueryInvalid(
+                "FILTER_RANGE",
+                f"min_{name}",
+                f"min_{name} ({low:g}) must not be above max_{name} ({high:g})",
+            )
+    for label, names, most in (
+        ("excluded_track_ids", filters.excluded_tracks, MAX_EXCLUDED_TRACKS),
+        ("excluded_artist_ids", filters.excluded_artists, MAX_EXCLUDED_ARTISTS),
+    ):
+        if len(names) > most:
+            raise QueryInvalid(
+                "FILTER_RANGE", label, f"{label} must be at most {most}; got {len(names)}"
+            )
+
+
+def _check_attribute(label: str, reason: str, name: str) -> None:
+    if name not in RANGES:
+        raise QueryInvalid(
+            reason, f"{label}.{name}", f"{name!r} is not an attribute; known: {', '.join(RANGES)}"
+        )
+
+
+def _check_number(field: str, reason: str, value: float, low: float, high: float) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise QueryInvalid(reason, field, f"{field} must be {low:g} to {high:g}; got {value:g}")

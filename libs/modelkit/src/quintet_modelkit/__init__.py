@@ -1,0 +1,1 @@
+"""What training writes and serving reads: features, snapshots, bundles."""

@@ -1,0 +1,309 @@
+"""Audio features: attributes, their ranges, the standardiser and the averaged profile.
+
+The encoded space has `DIMENSIONS` = 14 coordinates, one float32 each:
+
+- `danceability energy speechiness acousticness instrumentalness liveness valence mode
+  time_signature`: z-scores, (x - mean) / standard deviation of the catalogue.
+- `loudness tempo duration_ms`: robust scores, (x - median) / (IQR / 1.349), duration on a
+  logarithmic scale. The interquartile range ignores the hour-long mixes and silent tracks that
+  would stretch a standard deviation; 1.349 makes it equal to one for a normal distribution.
+- `key`: two coordinates, the cosine and sine of the key's angle on the circle of fifths,
+  2π · (7 · key mod 12) / 12, so that C and G lie side by side and B and C are no further apart
+  than their harmony is. Both together have unit variance; an unknown key (-1) is the origin.
+
+All scores are clipped to ±`CLIP`, so that no single coordinate can own a distance.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+ATTRIBUTES: Final = (
+    "acousticness",
+    "danceability",
+    "duration_ms",
+    "energy",
+    "instrumentalness",
+    "key",
+    "liveness",
+    "loudness",
+    "mode",
+    "popularity",
+    "speechiness",
+    "tempo",
+    "time_signature",
+    "valence",
+)
+"""The fourteen tunable attributes, in the column order of a snapshot's `features.npy`."""
+
+COLUMN: Final[Mapping[str, int]] = {name: index for index, name in enumerate(ATTRIBUTES)}
+
+RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "acousticness": (0.0, 1.0),
+    "danceability": (0.0, 1.0),
+    "duration_ms": (0.0, 86_400_000.0),
+    "energy": (0.0, 1.0),
+    "instrumentalness": (0.0, 1.0),
+    "key": (-1.0, 11.0),
+    "liveness": (0.0, 1.0),
+    "loudness": (-100.0, 20.0),
+    "mode": (0.0, 1.0),
+    "popularity": (0.0, 100.0),
+    "speechiness": (0.0, 1.0),
+    "tempo": (0.0, 1000.0),
+    "time_signature": (0.0, 11.0),
+    "valence": (0.0, 1.0),
+}
+"""The closed range of each attribute, in its own unit."""
+
+ROBUST: Final = ("loudness", "tempo", "duration_ms")
+LINEAR: Final = (
+    "danceability",
+    "energy",
+    "loudness",
+    "speechiness",
+    "acousticness",
+    "instrumentalness",
+    "liveness",
+    "valence",
+    "tempo",
+    "duration_ms",
+    "mode",
+    "time_signature",
+)
+"""The attributes with one coordinate each, in encoded order; key's two coordinates follow."""
+
+ENCODED: Final = (*LINEAR, "key_cos", "key_sin")
+DIMENSIONS: Final = len(ENCODED)
+CLIP: Final = 5.0
+NEGATIVE_SHARE: Final = 0.5
+"""How far negative seeds push the mean away (Rocchio's gamma, with the seeds' share at 1)."""
+
+Raw = NDArray[np.float64]
+Encoded = NDArray[np.float32]
+
+
+def dimensions_of(attribute: str) -> tuple[int, ...]:
+    """Returns the encoded coordinates of an attribute; none for popularity."""
+    if attribute == "popularity":
+        return ()
+    if attribute == "key":
+        return (DIMENSIONS - 2, DIMENSIONS - 1)
+    return (LINEAR.index(attribute),)
+
+
+def feature_hash(names: Sequence[str]) -> str:
+    """Returns the SHA-256, in hexadecimal, of feature names joined by newlines."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def key_angle(key: Raw) -> Raw:
+    """Returns the angle in radians of pitch classes 0..11 on the circle of fifths."""
+    return np.asarray(2.0 * np.pi * np.mod(7.0 * key, 12.0) / 12.0)
+
+
+@dataclass(frozen=True)
+class Standardiser:
+    """Maps raw attributes to the encoded space; fitted on one catalogue.
+
+    Attributes:
+        centre: Mean (or median) of each `LINEAR` attribute, shape (12,), float64.
+        scale: Standard deviation (or IQR / 1.349), same shape, all positive.
+        version: `std-` and 12 hexadecimal digits of the SHA-256 over centre and scale.
+    """
+
+    centre: Raw
+    scale: Raw
+    version: str
+
+    @classmethod
+    def fit(cls, raw: Raw) -> Self:
+        """Fits on raw attributes of shape (n, 14), n ≥ 1, without NaN.
+
+        Raises:
+            ValueError: There is no row, or a value is not finite.
+        """
+        if raw.ndim != 2 or raw.shape[1] != len(ATTRIBUTES) or not len(raw):
+            raise ValueError(f"expected shape (n, {len(ATTRIBUTES)}), n >= 1; got {raw.shape}")
+        if not np.isfinite(raw).all():
+            raise ValueError("features hold a value that is not finite")
+        linear = _linear(raw)
+        robust = np.array([name in ROBUST for name in LINEAR])
+        low, middle, high = np.percentile(linear, (25, 50, 75), axis=0)
+        centre = np.where(robust, middle, linear.mean(axis=0))
+        scale = np.where(robust, (high - low) / 1.349, linear.std(axis=0))
+        scale = np.where(scale > 1e-9, scale, 1.0)
+        return cls(centre, scale, _version(centre, scale))
+
+    def transform(self, raw: Raw) -> Encoded:
+        """Returns encoded features, shape (n, 14) float32, of raw attributes (n, 14)."""
+        scores = (_linear(raw) - self.centre) / self.scale
+        key = raw[:, COLUMN["key"]]
+        known = (key >= 0).astype(np.float64)
+        angle = key_angle(key)
+        circle = np.stack((np.cos(angle) * known, np.sin(angle) * known), axis=1)
+        encoded = np.concatenate((np.clip(scores, -CLIP, CLIP), circle), axis=1)
+        return np.ascontiguousarray(encoded, dtype=np.float32)
+
+    def to_json(self) -> str:
+        """Returns the standardiser as JSON, floats exact."""
+        return json.dumps(
+            {
+                "version": self.version,
+                "attributes": list(LINEAR),
+                "encoded": list(ENCODED),
+                "centre": self.centre.tolist(),
+                "scale": self.scale.tolist(),
+            },
+            indent=2,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: It was made for other features or its version does not match its content.
+        """
+        data: dict[str, Any] = json.loads(text)
+        if tuple(data["encoded"]) != ENCODED:
+            raise ValueError(f"standardiser is for {data['encoded']}, not {list(ENCODED)}")
+        centre, scale = np.array(data["centre"]), np.array(data["scale"])
+        version = _version(centre, scale)
+        if version != data["version"]:
+            raise ValueError(f"standardiser {data['version']} does not match its content")
+        return cls(centre, scale, version)
+
+
+def _version(centre: Raw, scale: Raw) -> str:
+    content = centre.astype("<f8").tobytes() + scale.astype("<f8").tobytes()
+    names = ",".join(ENCODED).encode()
+    return "std-" + hashlib.sha256(names + content).hexdigest()[:12]
+
+
+def _linear(raw: Raw) -> Raw:
+    """Returns the `LINEAR` columns of raw attributes, duration on a logarithmic scale."""
+    columns = raw[:, [COLUMN[name] for name in LINEAR]].astype(np.float64)
+    duration = LINEAR.index("duration_ms")
+    columns[:, duration] = np.log(np.maximum(columns[:, duration], 1.0))
+    return columns
+
+
+def normalise_rows(vectors: Encoded) -> Encoded:
+    """Returns rows scaled to unit length, so that inner product is cosine; zero rows stay zero."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1.0), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class AudioProfile:
+    """The averaged audio profile of some seeds.
+
+    Attributes:
+        mean: Weighted mean in the encoded space, negatives and targets applied, (14,) float32.
+        spread: Weighted standard deviation of the seeds there, (14,) float32, ≥ 0.
+        weights: Weight of each encoded coordinate, (14,) float32, ≥ 0.
+        raw_mean: Weighted mean of raw attributes (circular for key), (14,) float64.
+        raw_spread: Their weighted standard deviation (key in semitones), (14,) float64.
+        standardiser_version: The standardiser that encoded the seeds.
+    """
+
+    mean: Encoded
+    spread: Encoded
+    weights: Encoded
+    raw_mean: Raw
+    raw_spread: Raw
+    standardiser_version: str
+
+    def query(self) -> Encoded:
+        """Returns the unit vector to search an index of unit rows with, shape (14,).
+
+        Inner product with it orders rows by Σ wᵢ·mᵢ·xᵢ / ‖x‖: cosine with the coordinates
+        weighed, whatever the length of the mean.
+        """
+        weighed = self.mean * self.weights
+        length = float(np.linalg.norm(weighed))
+        return np.asarray(weighed / length if length > 0 else weighed, dtype=np.float32)
+
+
+def average_profile(
+    standardiser: Standardiser,
+    groups: Sequence[Raw],
+    *,
+    shares: Sequence[float] | None = None,
+    negatives: Sequence[Raw] = (),
+    weights: Mapping[str, float] | None = None,
+    targets: Mapping[str, float] | None = None,
+) -> AudioProfile:
+    """Averages seeds into a profile.
+
+    Args:
+        standardiser: Encodes the seeds.
+        groups: One raw array (k, 14) a seed: one row for a track, all tracks for an artist or
+            a genre, whose mean then stands for the seed.
+        shares: One positive weight a seed; equal where absent.
+        negatives: Like groups, for seeds to move away from (Rocchio, `NEGATIVE_SHARE`).
+        weights: Attribute to weight, each 0..10; 1 where not named.
+        targets: Attribute to the raw value that replaces the seeds' mean.
+
+    Raises:
+        ValueError: There is no seed, or a seed has no row.
+    """
+    if not groups or any(not len(group) for group in (*groups, *negatives)):
+        raise ValueError("a profile needs at least one seed, and every seed at least one track")
+    share = np.ones(len(groups)) if shares is None else np.asarray(shares, dtype=np.float64)
+    share = share / share.sum()
+    encoded = np.stack([standardiser.transform(group).mean(axis=0) for group in groups])
+    mean = share @ encoded
+    spread = np.sqrt(share @ (encoded - mean) ** 2)
+    if negatives:
+        away = np.stack([standardiser.transform(group).mean(axis=0) for group in negatives])
+        mean = mean - NEGATIVE_SHARE * away.mean(axis=0)
+    raw_mean, raw_spread = _raw_statistics(groups, share)
+    coordinate_weights = np.ones(DIMENSIONS)
+    for name, weight in (weights or {}).items():
+        coordinate_weights[list(dimensions_of(name))] = weight
+    for name, value in (targets or {}).items():
+        raw_mean[COLUMN[name]] = value
+        coordinates = list(dimensions_of(name))
+        if coordinates:
+            mean[coordinates] = standardiser.transform(raw_mean[None, :])[0, coordinates]
+    return AudioProfile(
+        np.asarray(mean, dtype=np.float32),
+        np.asarray(spread, dtype=np.float32),
+        np.asarray(coordinate_weights, dtype=np.float32),
+        raw_mean,
+        raw_spread,
+        standardiser.version,
+    )
+
+
+def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:
+    """Returns weighted mean and standard deviation of raw attributes, key on its circle."""
+    stacked = np.stack([group.mean(axis=0) for group in groups])
+    mean = share @ stacked
+    spread = np.sqrt(share @ (stacked - mean) ** 2)
+    column = COLUMN["key"]
+    resultants = np.stack([_resultant(group[:, column]) for group in groups])
+    x, y = share @ resultants
+    length = math.hypot(x, y)
+    known = length > 1e-9
+    mean[column] = (math.atan2(y, x) % (2 * math.pi)) * 6 / math.pi if known else -1.0
+    # Circular standard deviation, sqrt(-2 ln R), in semitones (Mardia & Jupp, 2000).
+    spread[column] = math.sqrt(-2 * math.log(min(1.0, length))) * 6 / math.pi if known else 6.0
+    return mean, spread
+
+
+def _resultant(keys: Raw) -> Raw:
+    """Returns the mean unit vector of known pitch classes on the chromatic circle, shape (2,)."""
+    known = keys[keys >= 0]
+    if not len(known):
+        return np.zeros(2)
+    angles = 2 * np.pi * known / 12
+    return np.array([np.cos(angles).mean(), np.sin(angles).mean()])

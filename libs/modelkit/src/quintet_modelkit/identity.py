@@ -1,0 +1,86 @@
+"""Normal forms of names and the stable ids derived from them.
+
+Catalogues often carry artists and albums by name only; an id that is a hash of the normalised
+name is the same on every machine and after every import.
+"""
+
+import hashlib
+import re
+import unicodedata
+from typing import Final
+
+_BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# What makes a second release of one recording differ in its title: remasters and guest credits.
+# Live, acoustic, remix and the like are other recordings and stay.
+_REMASTER: Final = (
+    r"(?:\d{4}\s+)?(?:digital(?:ly)?\s+)?re-?master(?:ed)?(?:\s+version)?(?:\s+\d{4})?"
+)
+_RELEASE_NOTES: Final = re.compile(
+    rf"""\s*(?:
+        [-\u2013\u2014]\s*{_REMASTER}\s*$
+      | [(\[]\s*{_REMASTER}\s*[)\]]
+      | [(\[]\s*(?:feat|ft|featuring|with)\.?\s[^)\]]*[)\]]
+      | \s(?:feat|ft)\.\s.*$
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_SPACES: Final = re.compile(r"\s+")
+
+
+def normalise(text: str) -> str:
+    """Returns text in lower case without accents or punctuation, single-spaced.
+
+    Hangul and other scripts keep their letters: only combining marks that follow Latin, Greek or
+    Cyrillic letters are dropped.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    kept: list[str] = []
+    for char in decomposed:
+        if unicodedata.combining(char) and kept and _drops_marks(kept[-1]):
+            continue
+        # Punctuation and symbols part words; marks of scripts that need them stay.
+        kept.append(" " if unicodedata.category(char)[0] in "PSC" else char)
+    plain = unicodedata.normalize("NFC", "".join(kept))
+    return _SPACES.sub(" ", plain).strip()
+
+
+def _drops_marks(base: str) -> bool:
+    """Returns whether accents on this letter are decoration, as in Latin, Greek and Cyrillic."""
+    return ord(base) < 0x0530
+
+
+def normalise_title(title: str) -> str:
+    """Returns a title's normal form with remaster notes and guest credits removed.
+
+    Two tracks of one artist with the same form are releases of one recording. A title that
+    holds nothing else keeps its whole text.
+    """
+    return normalise(_RELEASE_NOTES.sub("", title)) or normalise(title) or title.strip()
+
+
+def stable_id(kind: str, *parts: str) -> str:
+    """Returns 22 base-62 characters (131 bits of SHA-256) for a kind and its parts."""
+    digest = hashlib.sha256("\x1f".join((kind, *parts)).encode()).digest()
+    number = int.from_bytes(digest, "big")
+    letters = []
+    for _ in range(22):
+        number, rest = divmod(number, 62)
+        letters.append(_BASE62[rest])
+    return "".join(letters)
+
+
+def artist_id(name: str) -> str:
+    """Returns the stable id of an artist known by name only."""
+    return stable_id("artist", normalise(name) or name)
+
+
+def album_id(first_artist: str, album: str) -> str:
+    """Returns the stable id of an album known by artist and name only; empty without a name."""
+    if not album:
+        return ""
+    return stable_id("album", normalise(first_artist) or first_artist, normalise(album) or album)
+
+
+def recording_key(first_artist: str, title: str) -> str:
+    """Returns the key shared by all releases of one recording."""
+    return f"{normalise(first_artist) or first_artist}\x1f{normalise_title(title)}"

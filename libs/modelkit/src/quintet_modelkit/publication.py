@@ -1,0 +1,134 @@
+"""Folders that appear whole or not at all, and the pointer to the one in use.
+
+A root holds one folder a version and a file `current` naming the version in use:
+
+    root/<version>/manifest.json …
+    root/current
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = 1
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
+_CHUNK: Final = 1 << 20
+
+
+class PublicationInvalid(Exception):
+    """A published folder is missing, incomplete, altered or of another format."""
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the SHA-256 of a file in hexadecimal, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def staged(root: Path) -> Iterator[Path]:
+    """Gives an empty folder beside the versions; it is removed unless `publish` moved it."""
+    root.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=root))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
+    """Writes the manifest: the content given, the format and a checksum for each file."""
+    files = {
+        str(path.relative_to(folder)): {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    document = {"format": FORMAT, **content, "files": files}
+    text = json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+
+
+def publish(folder: Path, root: Path, version: str, *, make_current: bool = True) -> Path:
+    """Moves a staged folder to its version and points `current` at it; both steps are atomic.
+
+    A version that is there already is kept as it is: versions name content.
+    """
+    if not _VERSION.match(version):
+        raise PublicationInvalid(f"{version!r} is not a version name")
+    target = root / version
+    if not target.exists():
+        folder.rename(target)
+    if make_current:
+        set_current(root, version)
+    return target
+
+
+def set_current(root: Path, version: str) -> None:
+    """Points `current` at a version that exists."""
+    if not _VERSION.match(version) or not (root / version).is_dir():
+        raise PublicationInvalid(f"{version!r} is not a version in {root}")
+    handle, name = tempfile.mkstemp(prefix=".current-", dir=root)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(version + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    Path(name).replace(root / "current")
+
+
+def current_version(root: Path) -> str | None:
+    """Returns the version in use, or None where nothing was published."""
+    try:
+        version = (root / "current").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    return version if _VERSION.match(version) else None
+
+
+def current_folder(root: Path) -> Path:
+    """Returns the folder of the version in use.
+
+    Raises:
+        PublicationInvalid: Nothing was published, or its folder is gone.
+    """
+    version = current_version(root)
+    if version is None:
+        raise PublicationInvalid(f"nothing is published in {root}")
+    if not (root / version).is_dir():
+        raise PublicationInvalid(f"{version} is in use but missing from {root}")
+    return root / version
+
+
+def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
+    """Returns a folder's manifest, by default after checking every file against it.
+
+    Raises:
+        PublicationInvalid: The manifest is missing, unreadable or of another format, names a
+            path outside the folder, or a file is missing or altered.
+    """
+    try:
+        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
+            raise PublicationInvalid(f"{folder.name}: format {document['format']} is not {FORMAT}")
+        files: dict[str, dict[str, Any]] = document["files"]
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise PublicationInvalid(f"{folder.name}: manifest is missing or unreadable") from fault
+    for name, facts in files.items() if verify else ():
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise PublicationInvalid(f"{folder.name}: {name} lies outside the folder")
+        if not path.is_file() or path.stat().st_size != facts["bytes"]:
+            raise PublicationInvalid(f"{folder.name}: {name} is missing or has another size")
+        if sha256_of(path) != facts["sha256"]:
+            raise PublicationInvalid(f"{folder.name}: {name} does not match its checksum")
+    return dict(document)

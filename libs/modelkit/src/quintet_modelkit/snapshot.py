@@ -1,0 +1,124 @@
+"""The catalogue as serving reads it: one immutable folder, memory-mapped.
+
+    tracks.arrow       one row a track (`SCHEMA`), Arrow IPC, uncompressed, mapped
+    features.npy       float64 (n, 14), columns as `features.ATTRIBUTES`, mapped
+    standardiser.json  fitted on features.npy
+    manifest.json      version, counts, sources and licences, SHA-256 of each file
+
+Rows are ordered by track id, so a version depends on content alone.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import pyarrow as pa
+
+from quintet_modelkit.features import ATTRIBUTES, Raw, Standardiser
+from quintet_modelkit.publication import read_manifest, write_manifest
+
+SCHEMA: Final = pa.schema(
+    [
+        ("track_id", pa.string()),
+        ("title", pa.string()),
+        ("artists", pa.list_(pa.string())),
+        ("artist_ids", pa.list_(pa.string())),
+        ("album", pa.string()),
+        ("album_id", pa.string()),
+        ("release_date", pa.string()),
+        ("explicit", pa.bool_()),
+        ("genres", pa.list_(pa.string())),
+        ("isrc", pa.string()),
+        ("provenance", pa.string()),
+        ("licence", pa.string()),
+        ("cover_url", pa.string()),
+        ("preview_url", pa.string()),
+        # Rows of one recording (same normalised title and first artist) share a number.
+        ("recording", pa.int32()),
+    ]
+)
+"""Strings are never null: unknown is the empty string; lists may be empty."""
+
+TRACKS, FEATURES, STANDARDISER = "tracks.arrow", "features.npy", "standardiser.json"
+
+
+def write_snapshot(
+    folder: Path, tracks: pa.Table, features: Raw, sources: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """Writes a snapshot into an empty folder and returns its version, `cat-` and 12 digits.
+
+    Args:
+        folder: An empty folder, usually from `publication.staged`.
+        tracks: `SCHEMA`, sorted by track_id, ids unique, n ≥ 1 rows.
+        features: float64 (n, 14), row-aligned, finite.
+        sources: For the manifest: name, licence and row count of each origin.
+
+    Raises:
+        ValueError: Tracks and features do not fit the above.
+    """
+    if tracks.schema != SCHEMA or len(tracks) != len(features) or not len(tracks):
+        raise ValueError("tracks must follow SCHEMA and be as many as features, at least one")
+    standardiser = Standardiser.fit(features)
+    with pa.OSFile(str(folder / TRACKS), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+        writer.write_table(tracks.combine_chunks(), max_chunksize=len(tracks))
+    np.save(folder / FEATURES, np.ascontiguousarray(features, dtype=np.float64))
+    (folder / STANDARDISER).write_text(standardiser.to_json(), encoding="utf-8")
+    digest = hashlib.sha256()
+    for name in (TRACKS, FEATURES):
+        with (folder / name).open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    version = f"cat-{digest.hexdigest()[:12]}"
+    content = {
+        "kind": "catalogue",
+        "catalogue_version": version,
+        "standardiser_version": standardiser.version,
+        "track_count": len(tracks),
+        "attributes": list(ATTRIBUTES),
+        "sources": [dict(source) for source in sources],
+    }
+    write_manifest(folder, content)
+    return version
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A loaded catalogue.
+
+    Attributes:
+        version: The catalogue version.
+        tracks: One row a track, `SCHEMA`, mapped from disk.
+        features: float64 (n, 14), mapped, read-only.
+        standardiser: Fitted on these features.
+        manifest: The manifest as read.
+        row_of: Track id to row.
+    """
+
+    version: str
+    tracks: pa.Table
+    features: Raw
+    standardiser: Standardiser
+    manifest: Mapping[str, Any]
+    row_of: Mapping[str, int]
+
+    @classmethod
+    def load(cls, folder: Path, *, verify: bool = True) -> Self:
+        """Maps a snapshot from its folder.
+
+        Raises:
+            PublicationInvalid: A file is missing, altered or of another format.
+        """
+        manifest = read_manifest(folder, verify=verify)
+        with pa.memory_map(str(folder / TRACKS)) as source:
+            tracks = pa.ipc.open_file(source).read_all()
+        features = np.load(folder / FEATURES, mmap_mode="r", allow_pickle=False)
+        standardiser = Standardiser.from_json((folder / STANDARDISER).read_text(encoding="utf-8"))
+        row_of = {name: row for row, name in enumerate(tracks.column("track_id").to_pylist())}
+        version = str(manifest["catalogue_version"])
+        return cls(version, tracks, features, standardiser, manifest, row_of)
+
+    def __len__(self) -> int:
+        return len(self.tracks)

@@ -1,0 +1,1 @@
+"""How a Quintet process serves: errors, servers, channels, logs, metrics."""

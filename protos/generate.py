@@ -1,0 +1,30 @@
+"""Regenerates the Python stubs in gen/ from the .proto files, deterministically."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent
+GEN = ROOT / "gen"
+
+
+def main() -> int:
+    """Writes gen/quintet anew and returns protoc's exit code."""
+    shutil.rmtree(GEN / "quintet", ignore_errors=True)
+    GEN.mkdir(exist_ok=True)
+    sources = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "quintet").rglob("*.proto"))
+    outputs = [f"--{kind}_out={GEN}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+    includes = [f"-I{ROOT}", f"-I{Path(protoc.__file__).parent / '_proto'}"]
+    code = protoc.main(["protoc", *includes, *outputs, *sources])
+    packages = {path.parent for path in GEN.rglob("*_pb2.py")}
+    for package in {parent for leaf in packages for parent in (leaf, *leaf.parents)}:
+        if GEN in package.parents:
+            (package / "__init__.py").write_text("", encoding="utf-8")
+    (GEN / "quintet" / "py.typed").write_text("", encoding="utf-8")
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""FAISS retrieval, then LightGBM ranking."""

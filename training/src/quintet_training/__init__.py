@@ -1,0 +1,1 @@
+"""Offline pipeline, and the quintet command."""
