@@ -1,0 +1,105 @@
+"""Follows a published version: loads it off the event loop, swaps it in whole, keeps the old."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+import structlog
+
+from quintet_servicekit.errors import NotReady, Reason
+from quintet_servicekit.metrics import REFUSED, VERSION
+
+_log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Follower(Generic[T]):
+    """Holds the value of the version in use and replaces it when another is published.
+
+    Args:
+        kind: What is followed, such as "catalogue"; used in logs and metrics.
+        current: Returns the version published now, or None. May touch the disk; runs in a thread.
+        load: Returns the value of a version, checked and ready to serve; runs in a thread. Any
+            exception refuses the version: the old value goes on serving.
+        interval: Seconds between looks.
+
+    Attributes:
+        version: The version served; empty before the first.
+        load_time: When it began to serve.
+        refused_version: The last version refused; empty when none was, or since a later success.
+        refused_reason: Why.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        current: Callable[[], str | None],
+        load: Callable[[str], T],
+        interval: float = 5.0,
+    ) -> None:
+        self._kind = kind
+        self._current = current
+        self._load = load
+        self._interval = interval
+        self._value: T | None = None
+        self.version = ""
+        self.load_time: datetime | None = None
+        self.refused_version = ""
+        self.refused_reason = ""
+
+    @property
+    def value(self) -> T:
+        """The value served.
+
+        Raises:
+            NotReady: Nothing has been loaded yet.
+        """
+        if self._value is None:
+            raise NotReady(Reason.NOT_READY, f"The {self._kind} is not loaded yet; try again soon.")
+        return self._value
+
+    async def prepare(self) -> None:
+        """Returns once a first version is served."""
+        while not await self.refresh():
+            await asyncio.sleep(min(self._interval, 0.5))
+
+    async def run(self) -> None:
+        """Looks for another version until cancelled."""
+        while True:
+            await asyncio.sleep(self._interval)
+            await self.refresh()
+
+    async def refresh(self) -> bool:
+        """Looks once, loads what is new, and returns whether anything is served."""
+        try:
+            version = await asyncio.to_thread(self._current)
+        except Exception as fault:  # The registry being away must not end serving.
+            _log.warning("version not readable", kind=self._kind, error=str(fault))
+            return self._value is not None
+        if version is None or version in (self.version, self.refused_version):
+            return self._value is not None
+        try:
+            value = await asyncio.to_thread(self._load, version)
+        except Exception as fault:
+            self._refuse(version, fault)
+            return self._value is not None
+        self._swap(version, value)
+        return True
+
+    def _swap(self, version: str, value: T) -> None:
+        if self.version:
+            VERSION.remove(self._kind, self.version)
+        VERSION.labels(self._kind, version).set(1)
+        # One assignment: a call that has the old value goes on with it to its end.
+        self._value = value
+        self.version = version
+        self.load_time = datetime.now(UTC)
+        self.refused_version = self.refused_reason = ""
+        _log.info("version served", kind=self._kind, version=version)
+
+    def _refuse(self, version: str, fault: Exception) -> None:
+        self.refused_version = version
+        self.refused_reason = f"{type(fault).__name__}: {fault}"
+        REFUSED.labels(self._kind).inc()
+        _log.error("version refused", kind=self._kind, version=version, exc_info=fault)
