@@ -1,0 +1,43 @@
+"""The LightGBM booster: read from text, one thread, contributions on demand."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """A trained booster and the names of its features.
+
+    Attributes:
+        booster: The LightGBM booster.
+        names: Its feature names, in the order of the matrix columns.
+    """
+
+    booster: Any
+    names: tuple[str, ...]
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Reads a booster from LightGBM's text form.
+
+        Raises:
+            ValueError: The text is not a booster.
+        """
+        try:
+            booster = lightgbm.Booster(model_str=text, params={"verbosity": -1})
+        except lightgbm.basic.LightGBMError as fault:
+            raise ValueError("the booster is not readable") from fault
+        return cls(booster, tuple(booster.feature_name()))
+
+    def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Returns a score for each row of (k, features); higher is better."""
+        return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Returns TreeSHAP shares, (k, features + 1); the last column is the expected score."""
+        shares = self.booster.predict(matrix, pred_contrib=True, num_threads=1)
+        return np.asarray(shares, dtype=np.float64)

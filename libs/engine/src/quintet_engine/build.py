@@ -1,0 +1,81 @@
+"""Makes a bundle from a snapshot, an index and a booster."""
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import faiss
+import lightgbm
+import numpy as np
+from quintet_modelkit.bundle import write_bundle
+from quintet_modelkit.features import feature_hash
+from quintet_modelkit.publication import sha256_of
+
+from quintet_engine import pair_features
+from quintet_engine.booster import Ranker
+from quintet_engine.catalogue import Catalogue
+from quintet_engine.engine import BOOSTER_FILE, INDEX_FILE, Engine, Versions
+from quintet_engine.index import VectorIndex
+
+_GOLDEN_SEEDS: Final = 5
+
+
+def libraries() -> dict[str, str]:
+    """Returns the versions of what computes: Python, NumPy, FAISS, LightGBM."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "faiss": faiss.__version__,
+        "lightgbm": lightgbm.__version__,
+    }
+
+
+def build_bundle(
+    folder: Path,
+    snapshot_folder: Path,
+    catalogue: Catalogue,
+    index: VectorIndex,
+    booster_text: str,
+    *,
+    version: str,
+    kind: str,
+    facts: Mapping[str, Any],
+) -> Engine:
+    """Writes a whole bundle into an empty folder and returns its engine.
+
+    Args:
+        folder: Usually from `publication.staged`.
+        snapshot_folder: The snapshot, which becomes part of the bundle.
+        catalogue: The view of that snapshot.
+        index: The audio index over it.
+        booster_text: The booster in LightGBM's text form.
+        version: The model version.
+        kind: "bootstrap" or "trained".
+        facts: For the manifest: parameters, seed, metrics.
+    """
+    index.save(folder / INDEX_FILE)
+    (folder / BOOSTER_FILE).write_text(booster_text, encoding="utf-8")
+    index_version = f"idx-{sha256_of(folder / INDEX_FILE)[:12]}"
+    versions = Versions(version, index_version, catalogue.snapshot.version)
+    engine = Engine(catalogue, index, Ranker.from_text(booster_text), versions)
+    rows = np.linspace(0, len(catalogue) - 1, min(_GOLDEN_SEEDS, len(catalogue))).astype(np.int64)
+    seeds = catalogue.track_ids(np.unique(rows))
+    content = {
+        "kind": kind,
+        "model_version": version,
+        "index_version": index_version,
+        "catalogue_version": catalogue.snapshot.version,
+        "create_time": datetime.now(UTC).isoformat(),
+        "track_count": len(catalogue),
+        "feature_names": list(pair_features.NAMES),
+        "feature_hash": feature_hash(pair_features.NAMES),
+        "channels": [channel.name for channel in engine.channels],
+        "index": {"nprobe": index.nprobe, "recall": index.recall},
+        "libraries": libraries(),
+        **facts,
+    }
+    golden = {"seeds": seeds, "tracks": engine.golden_answer(seeds)}
+    write_bundle(folder, snapshot_folder, content, golden)
+    return engine

@@ -1,0 +1,243 @@
+"""The engine's in-memory view of a catalogue snapshot: row arrays and group memberships."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
+from quintet_modelkit.features import COLUMN, Encoded, Raw, normalise_rows
+from quintet_modelkit.snapshot import Snapshot
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Weights = NDArray[np.float32]
+# Before this, a release date is a placeholder; recorded music is younger.
+_FIRST_YEAR = 1860
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Members of each of g groups, in compressed sparse rows.
+
+    Attributes:
+        starts: int64 (g + 1,); group i holds `members[starts[i]:starts[i + 1]]`.
+        members: int32, the groups' members one after another.
+    """
+
+    starts: NDArray[np.int64]
+    members: NDArray[np.int32]
+
+    def of(self, group: int) -> Rows:
+        """Returns the members of one group, int64."""
+        return self.members[self.starts[group] : self.starts[group + 1]].astype(np.int64)
+
+    def of_all(self, groups: Rows) -> Rows:
+        """Returns the distinct members of several groups, ascending."""
+        return np.unique(self._gather(groups)[0]).astype(np.int64)
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Returns the number of members of each group, int64 (g,)."""
+        return np.diff(self.starts)
+
+    def greatest(self, groups: Rows, weight: Weights) -> Weights:
+        """Returns the greatest weight among each group's members, float32 (k,); 0 where empty."""
+        return self._reduce(groups, weight, np.maximum)
+
+    def total(self, groups: Rows, weight: Weights) -> Weights:
+        """Returns the sum of the weights of each group's members, float32 (k,); 0 where empty."""
+        return self._reduce(groups, weight, np.add)
+
+    def inverse(self, count: int) -> "Groups":
+        """Returns the groups that each of `count` members is in, members ascending."""
+        owners = np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), self.sizes())
+        order = np.argsort(self.members, kind="stable")
+        starts = np.concatenate(([0], np.cumsum(np.bincount(self.members, minlength=count))))
+        return Groups(starts.astype(np.int64), owners[order])
+
+    def _gather(self, groups: Rows) -> tuple[NDArray[np.int32], Rows, Rows]:
+        """Returns the members of groups one after another, each start, each size."""
+        sizes = self.starts[groups + 1] - self.starts[groups]
+        starts = np.cumsum(sizes) - sizes
+        shift = np.repeat(self.starts[groups] - starts, sizes)
+        return self.members[np.arange(len(shift)) + shift], starts, sizes
+
+    def _reduce(self, groups: Rows, weight: Weights, how: np.ufunc) -> Weights:
+        members, starts, sizes = self._gather(groups)
+        result = np.zeros(len(groups), dtype=np.float32)
+        filled = sizes > 0
+        if filled.any():
+            result[filled] = how.reduceat(weight[members], starts[filled])
+        return result
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A snapshot as arrays; every array is row-aligned with it.
+
+    Attributes:
+        snapshot: What this was made from.
+        encoded: float32 (n, 14), standardised features.
+        unit: float32 (n, 14), the same with rows of unit length.
+        columns: float64 (n, 14) in column order, raw attributes for filters and targets.
+        artist_names: Artist id to artist number.
+        track_artists: Artist numbers of each row.
+        first_artist: int32 (n,), -1 where a row has no artist.
+        album: int32 (n,), album numbers, -1 where unknown.
+        album_tracks: Rows of each album.
+        genre_names: Genre to genre number.
+        track_genres: Genre numbers of each row.
+        year: float32 (n,), NaN where unknown.
+        explicit: bool (n,).
+        recording: int32 (n,), the same for releases of one recording.
+    """
+
+    snapshot: Snapshot
+    encoded: Encoded
+    unit: Encoded
+    columns: Raw
+    artist_names: Mapping[str, int]
+    track_artists: Groups
+    first_artist: NDArray[np.int32]
+    album: NDArray[np.int32]
+    album_tracks: Groups
+    genre_names: Mapping[str, int]
+    track_genres: Groups
+    year: Weights
+    explicit: Mask
+    recording: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Self:
+        """Builds the view; the cost is one pass over the snapshot's columns."""
+        tracks = snapshot.tracks
+        encoded = snapshot.standardiser.transform(np.asarray(snapshot.features))
+        artist_names, track_artists = _lists(tracks.column("artist_ids"))
+        genre_names, track_genres = _lists(tracks.column("genres"))
+        first = np.full(len(tracks), -1, dtype=np.int32)
+        filled = track_artists.sizes() > 0
+        first[filled] = track_artists.members[track_artists.starts[:-1][filled]]
+        album, albums = _numbers(tracks.column("album_id"))
+        return cls(
+            snapshot,
+            encoded,
+            normalise_rows(encoded),
+            np.asfortranarray(snapshot.features),
+            artist_names,
+            track_artists,
+            first,
+            album,
+            _by_number(album, albums),
+            genre_names,
+            track_genres,
+            _years(tracks.column("release_date")),
+            tracks.column("explicit").to_numpy().astype(np.bool_),
+            tracks.column("recording").to_numpy().astype(np.int32),
+        )
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+    @property
+    def popularity(self) -> Raw:
+        """Popularity of each row, 0..100, float64 (n,)."""
+        return self.columns[:, COLUMN["popularity"]]
+
+    @cached_property
+    def artist_tracks(self) -> Groups:
+        """Rows of each artist, ascending."""
+        return self.track_artists.inverse(len(self.artist_names))
+
+    @cached_property
+    def genre_tracks(self) -> Groups:
+        """Rows of each genre, the most popular first, ties by row."""
+        groups = self.track_genres.inverse(len(self.genre_names))
+        owners = np.repeat(np.arange(len(self.genre_names)), groups.sizes())
+        order = np.lexsort((groups.members, -self.popularity[groups.members], owners))
+        return Groups(groups.starts, groups.members[order])
+
+    @cached_property
+    def recordings(self) -> Groups:
+        """Rows of each recording, ascending; recordings are numbered as in `recording`."""
+        return _by_number(self.recording, int(self.recording.max(initial=-1)) + 1)
+
+    @cached_property
+    def deviations(self) -> Raw:
+        """Standard deviation of each attribute, float64 (14,), all positive.
+
+        Values are clipped to the 1st and 99th percentile first: one ten-hour track must not
+        make every difference in duration look small. For key it is 3 semitones, half the
+        greatest distance on the circle.
+        """
+        low, high = np.percentile(self.columns, (1, 99), axis=0)
+        spread = np.clip(self.columns, low, high).std(axis=0)
+        spread = np.where(spread > 1e-9, spread, 1.0)
+        spread[COLUMN["key"]] = 3.0
+        return spread
+
+    def distances(self, attribute: str, value: float, rows: Rows | slice) -> Raw:
+        """Returns how far rows lie from a value, in standard deviations, float64 (k,), ≥ 0.
+
+        Key is measured around the circle of twelve semitones; an unknown key is as far from
+        every known one as a tritone.
+        """
+        column = COLUMN[attribute]
+        values = self.columns[rows, column]
+        gaps = np.abs(values - value)
+        if attribute == "key":
+            gaps = np.minimum(gaps % 12, -gaps % 12)
+            gaps = np.where((values < 0) != (value < 0), 6.0, gaps)
+        return np.asarray(gaps / self.deviations[column])
+
+    def track_ids(self, rows: Rows) -> list[str]:
+        """Returns the track ids of rows."""
+        return self._text("track_id", rows)
+
+    def titles(self, rows: Rows) -> list[str]:
+        """Returns the titles of rows."""
+        return self._text("title", rows)
+
+    def artist_title(self, row: int, artist: int) -> str:
+        """Returns the name of one of a row's artists, by artist number."""
+        place = list(self.track_artists.of(row)).index(artist)
+        return str(self.snapshot.tracks.column("artists")[row].as_py()[place])
+
+    def _text(self, column: str, rows: Rows) -> list[str]:
+        return [str(value) for value in self.snapshot.tracks.column(column).take(rows).to_pylist()]
+
+
+def _numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], int]:
+    """Returns a number for each distinct text, -1 for the empty one, and how many there are."""
+    encoded = column.combine_chunks().dictionary_encode()
+    numbers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    for index, text in enumerate(encoded.dictionary.to_pylist()):
+        if text == "":
+            numbers[numbers == index] = -1
+    return numbers, len(encoded.dictionary)
+
+
+def _by_number(numbers: NDArray[np.int32], count: int) -> Groups:
+    known = np.flatnonzero(numbers >= 0).astype(np.int32)
+    order = np.argsort(numbers[known], kind="stable")
+    starts = np.concatenate(([0], np.cumsum(np.bincount(numbers[known], minlength=count))))
+    return Groups(starts.astype(np.int64), known[order])
+
+
+def _lists(column: pa.ChunkedArray) -> tuple[dict[str, int], Groups]:
+    """Numbers the members of a column of lists by first appearance."""
+    lists: Any = column.combine_chunks()
+    starts = lists.offsets.to_numpy().astype(np.int64)
+    encoded = lists.flatten().dictionary_encode()
+    members = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    names = {str(name): index for index, name in enumerate(encoded.dictionary.to_pylist())}
+    return names, Groups(starts - starts[0], members)
+
+
+def _years(column: pa.ChunkedArray) -> Weights:
+    heads = pa.compute.utf8_slice_codeunits(column, 0, 4)
+    digits = pa.compute.match_substring_regex(heads, "^[0-9]{4}$")
+    years = pa.compute.cast(pa.compute.if_else(digits, heads, "0"), pa.int32()).to_numpy()
+    return np.where(years >= _FIRST_YEAR, years, np.nan).astype(np.float32)

@@ -1,0 +1,233 @@
+"""A query prepared for channels and features: seeds resolved, profile made, filters a mask."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from quintet_modelkit.features import (
+    COLUMN,
+    AudioProfile,
+    Encoded,
+    Raw,
+    average_profile,
+)
+
+from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
+from quintet_engine.index import Hits, VectorIndex
+from quintet_engine.query import Filters, Query, Seed, SeedKind, SeedUnknown
+
+_NONE: Rows = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class SeedView:
+    """One seed as the engine sees it.
+
+    Attributes:
+        seed: As asked.
+        rows: The rows it stands for: one for a track, all for an artist or a genre.
+        artists: Artist numbers it is known by; none for a genre.
+        albums: Album numbers; none but for a track.
+        genres: Genre numbers.
+    """
+
+    seed: Seed
+    rows: Rows
+    artists: Rows
+    albums: Rows
+    genres: Rows
+
+
+@dataclass(frozen=True)
+class Context:
+    """A query prepared once and read by every channel and feature builder.
+
+    Attributes:
+        query: As asked.
+        catalogue: The catalogue searched.
+        index: The audio index over it.
+        seeds: The seeds, s of them.
+        negatives: The negative seeds.
+        shares: float32 (s,), the seeds' weights, summing to one.
+        profile: The audio profile.
+        vector: float32 (14,), unit, to search by.
+        seed_vectors: float32 (s, 14), unit, attribute weights applied, one a seed.
+        negative_vectors: float32 (k, 14), likewise.
+        seed_raw: float64 (s, 14), raw attributes of each seed (means for artists and genres).
+        seeds_mean: float64 (14,), their weighted mean, circular for key, targets not applied.
+        allowed: bool (n,), the rows that may be returned.
+        artist_weight: float32 (artists,), the share of seeds by each artist.
+        album_weight: float32 (albums,), the share of seeds from each album.
+        genre_weight: float32 (genres,), the share of seeds of each genre.
+    """
+
+    query: Query
+    catalogue: Catalogue
+    index: VectorIndex
+    seeds: tuple[SeedView, ...]
+    negatives: tuple[SeedView, ...]
+    shares: Weights
+    profile: AudioProfile
+    vector: Encoded
+    seed_vectors: Encoded
+    negative_vectors: Encoded
+    seed_raw: Raw
+    seeds_mean: Raw
+    allowed: Mask
+    artist_weight: Weights
+    album_weight: Weights
+    genre_weight: Weights
+
+    @property
+    def track_seeds(self) -> Rows:
+        """Rows of the seeds that are tracks."""
+        rows = [view.rows for view in self.seeds if view.seed.kind is SeedKind.TRACK]
+        return np.concatenate([_NONE, *rows])
+
+    def nearest(self, most: int) -> Hits:
+        """Returns the allowed rows nearest to the profile."""
+        return self.index.search(self.vector[None, :], most, self.allowed)[0]
+
+
+def prepare(query: Query, catalogue: Catalogue, index: VectorIndex) -> Context:
+    """Resolves a checked query against a catalogue.
+
+    Raises:
+        SeedUnknown: The catalogue lacks seeds; all of them are named.
+    """
+    seeds = resolve(query.seeds, catalogue)
+    negatives = resolve(query.negative_seeds, catalogue)
+    features, standardiser = catalogue.snapshot.features, catalogue.snapshot.standardiser
+    shares = np.array([view.seed.weight for view in seeds])
+    shares = shares / shares.sum()
+    groups = [features[view.rows] for view in seeds]
+    profile = _profile(query, catalogue, groups, [features[view.rows] for view in negatives])
+    return Context(
+        query,
+        catalogue,
+        index,
+        seeds,
+        negatives,
+        shares.astype(np.float32),
+        profile,
+        profile.query(),
+        _vectors(seeds, catalogue, profile.weights),
+        _vectors(negatives, catalogue, profile.weights),
+        np.stack([average_profile(standardiser, [g]).raw_mean for g in groups]),
+        average_profile(standardiser, groups, shares=shares.tolist()).raw_mean,
+        allowed_rows(query.filters, catalogue) & ~_own_rows(seeds, negatives, catalogue),
+        _spread([view.artists for view in seeds], shares, len(catalogue.artist_names)),
+        _spread([view.albums for view in seeds], shares, len(catalogue.album_tracks.starts)),
+        _spread([view.genres for view in seeds], shares, len(catalogue.genre_names)),
+    )
+
+
+def resolve(seeds: Sequence[Seed], catalogue: Catalogue) -> tuple[SeedView, ...]:
+    """Finds seeds in a catalogue.
+
+    Raises:
+        SeedUnknown: Some are not there.
+    """
+    views = [_resolve(seed, catalogue) for seed in seeds]
+    unknown = [seed for seed, view in zip(seeds, views, strict=True) if view is None]
+    if unknown:
+        raise SeedUnknown(unknown)
+    return tuple(view for view in views if view is not None)
+
+
+def _resolve(seed: Seed, catalogue: Catalogue) -> SeedView | None:
+    if seed.kind is SeedKind.TRACK:
+        row = catalogue.snapshot.row_of.get(seed.name)
+        if row is None:
+            return None
+        album = catalogue.album[row : row + 1].astype(np.int64)
+        artists, genres = catalogue.track_artists.of(row), catalogue.track_genres.of(row)
+        return SeedView(seed, np.array([row]), artists, album[album >= 0], genres)
+    if seed.kind is SeedKind.ARTIST:
+        artist = catalogue.artist_names.get(seed.name)
+        if artist is None:
+            return None
+        rows = catalogue.artist_tracks.of(artist)
+        genres = catalogue.track_genres.of_all(rows)
+        return SeedView(seed, rows, np.array([artist]), _NONE, genres)
+    genre = catalogue.genre_names.get(seed.name)
+    if genre is None:
+        return None
+    return SeedView(seed, catalogue.genre_tracks.of(genre), _NONE, _NONE, np.array([genre]))
+
+
+def _profile(
+    query: Query, catalogue: Catalogue, groups: Sequence[Raw], negatives: Sequence[Raw]
+) -> AudioProfile:
+    """Returns the profile that came with the query where it fits, else one made here."""
+    standardiser, given = catalogue.snapshot.standardiser, query.profile
+    if given is not None and given.standardiser_version == standardiser.version:
+        arrays = (given.mean, given.spread, given.weights)
+        width = (catalogue.unit.shape[1],)
+        if all(array.shape == width and np.isfinite(array).all() for array in arrays):
+            return given
+    return average_profile(
+        standardiser,
+        groups,
+        shares=[seed.weight for seed in query.seeds],
+        negatives=negatives,
+        weights=query.weights,
+        targets=query.targets,
+    )
+
+
+def _vectors(views: Sequence[SeedView], catalogue: Catalogue, weights: Encoded) -> Encoded:
+    means = [catalogue.encoded[view.rows].mean(axis=0) for view in views]
+    stacked = np.stack(means) * weights if means else np.empty((0, len(weights)))
+    norms = np.linalg.norm(stacked, axis=1, keepdims=True)
+    return np.asarray(stacked / np.where(norms > 0, norms, 1.0), dtype=np.float32)
+
+
+def _spread(groups: Sequence[Rows], shares: NDArray[np.float64], count: int) -> Weights:
+    weight = np.zeros(count, dtype=np.float32)
+    for numbers, share in zip(groups, shares, strict=True):
+        weight[numbers] += np.float32(share)
+    return weight
+
+
+def _own_rows(
+    seeds: Sequence[SeedView], negatives: Sequence[SeedView], catalogue: Catalogue
+) -> Mask:
+    """Marks what is never returned: seed tracks and all that negative seeds stand for.
+
+    Every release of a marked recording is marked. The tracks of an artist or genre seed stay,
+    since they are what the listener asked for.
+    """
+    tracks = [view.rows for view in seeds if view.seed.kind is SeedKind.TRACK]
+    rows = np.concatenate([_NONE, *tracks, *(view.rows for view in negatives)])
+    marked = np.zeros(len(catalogue), dtype=np.bool_)
+    marked[catalogue.recordings.of_all(np.unique(catalogue.recording[rows]).astype(np.int64))] = (
+        True
+    )
+    return marked
+
+
+def allowed_rows(filters: Filters, catalogue: Catalogue) -> Mask:
+    """Returns which rows meet every filter, bool (n,)."""
+    allowed = np.ones(len(catalogue), dtype=np.bool_)
+    for name, (low, high) in filters.ranges.items():
+        values = catalogue.columns[:, COLUMN[name]]
+        if low is not None:
+            allowed &= values >= low
+        if high is not None:
+            allowed &= values <= high
+    if filters.explicit is not None:
+        allowed &= catalogue.explicit == filters.explicit
+    if filters.genres:
+        numbers = [catalogue.genre_names.get(genre) for genre in filters.genres]
+        known = np.array([number for number in numbers if number is not None], dtype=np.int64)
+        chosen = np.zeros(len(catalogue), dtype=np.bool_)
+        chosen[catalogue.genre_tracks.of_all(known)] = True
+        allowed &= chosen
+    excluded = [catalogue.snapshot.row_of.get(name) for name in filters.excluded_tracks]
+    allowed[[row for row in excluded if row is not None]] = False
+    artists = [catalogue.artist_names.get(name) for name in filters.excluded_artists]
+    known = np.array([artist for artist in artists if artist is not None], dtype=np.int64)
+    allowed[catalogue.artist_tracks.of_all(known)] = False
+    return allowed

@@ -1,0 +1,157 @@
+"""Nearest neighbours by cosine: FAISS inner product over unit rows, filtered by a bitmap."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import faiss as _faiss
+import numpy as np
+from numpy.typing import NDArray
+from quintet_modelkit.features import Encoded
+
+from quintet_engine.catalogue import Mask, Rows
+
+# The stubs that FAISS ships describe its generated C++ signatures, not the Python ones in use.
+faiss: Any = _faiss
+
+FLAT_LIMIT: Final = 50_000
+"""Up to this many rows the index is exact (Flat); above, inverted lists are probed."""
+RECALL_GOAL: Final = 0.99
+_RECALL_AT: Final = 100
+_SAMPLES: Final = 200
+# Below this many allowed rows, or this share of all, scanning them beats probing lists for them.
+_SCAN_ROWS: Final = 4_096
+_SCAN_SHARE: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Rows found, best first, and their cosine; ties in the order of rows."""
+
+    rows: Rows
+    scores: NDArray[np.float32]
+
+    @classmethod
+    def ranked(cls, rows: Rows, scores: NDArray[np.float32], most: int) -> Self:
+        """Returns the best `most` rows, best first, ties by row."""
+        if len(rows) > most:
+            cut = np.partition(scores, len(scores) - most)[len(scores) - most]
+            kept = np.flatnonzero(scores >= cut)
+            rows, scores = rows[kept], scores[kept]
+        order = np.lexsort((rows, -scores))[:most]
+        return cls(rows[order].astype(np.int64), scores[order].astype(np.float32))
+
+
+@dataclass(frozen=True)
+class VectorIndex:
+    """An index of unit vectors, Flat or IVF, with the vectors themselves for exact scans.
+
+    Attributes:
+        index: The FAISS index, metric inner product, ids are rows.
+        vectors: float32 (n, d), unit rows.
+        nprobe: Lists probed a query; 0 for a Flat index.
+        recall: Measured recall at 100 over sampled rows; 1 for a Flat index.
+    """
+
+    index: Any
+    vectors: Encoded
+    nprobe: int = 0
+    recall: float = 1.0
+
+    @classmethod
+    def build(cls, vectors: Encoded, *, seed: int, flat_limit: int = FLAT_LIMIT) -> Self:
+        """Builds an exact index, or inverted lists whose nprobe reaches `RECALL_GOAL`."""
+        faiss.omp_set_num_threads(1)  # the order of sums, and so the index, must not vary
+        count, dimensions = vectors.shape
+        if count <= flat_limit:
+            flat = faiss.IndexFlatIP(dimensions)
+            flat.add(vectors)
+            return cls(flat, vectors)
+        lists = min(int(4 * np.sqrt(count)), count // 40)
+        index = faiss.index_factory(dimensions, f"IVF{lists},Flat", faiss.METRIC_INNER_PRODUCT)
+        index.cp.seed = seed
+        index.train(vectors)
+        index.add(vectors)
+        nprobe, recall = _tune(index, vectors, lists, seed)
+        return cls(index, vectors, nprobe, recall)
+
+    @classmethod
+    def load(cls, path: Path, vectors: Encoded, *, nprobe: int, recall: float) -> Self:
+        """Reads an index written by `save`.
+
+        Raises:
+            ValueError: The file is not an index of these vectors.
+        """
+        try:
+            index = faiss.read_index(str(path))
+        except RuntimeError as fault:
+            raise ValueError(f"{path.name} is not a FAISS index") from fault
+        if index.ntotal != len(vectors) or index.d != vectors.shape[1]:
+            raise ValueError(f"{path.name} holds {index.ntotal} vectors, not {len(vectors)}")
+        return cls(index, vectors, nprobe, recall)
+
+    def save(self, path: Path) -> None:
+        """Writes the index to a file."""
+        faiss.write_index(self.index, str(path))
+
+    def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
+        """Returns the rows nearest to each query, best first.
+
+        Never fewer than `most` while as many rows are allowed: where probing lists finds too
+        few, the allowed rows are scanned.
+
+        Args:
+            queries: float32 (q, d).
+            most: How many rows a query, ≥ 0.
+            allowed: bool (n,), rows that may be returned; all where None.
+        """
+        count = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
+        most = min(most, count)
+        if not most:
+            return [Hits(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
+        if allowed is not None and count <= max(_SCAN_ROWS, int(_SCAN_SHARE * len(allowed))):
+            return self.scan(queries, most, np.flatnonzero(allowed))
+        scores, rows = self._probe(queries, most, allowed)
+        results = []
+        for place, query in enumerate(queries):
+            found = rows[place] >= 0  # FAISS pads with -1 what the lists probed did not hold
+            if found.sum() < most:
+                pool = np.arange(len(self.vectors)) if allowed is None else np.flatnonzero(allowed)
+                results += self.scan(query[None, :], most, pool)
+            else:
+                results.append(Hits.ranked(rows[place][found], scores[place][found], most))
+        return results
+
+    def scan(self, queries: Encoded, most: int, rows: Rows) -> list[Hits]:
+        """Returns the exact nearest among some rows for each query."""
+        vectors = self.vectors[rows]
+        return [Hits.ranked(rows, vectors @ query, most) for query in queries]
+
+    def _probe(self, queries: Encoded, most: int, allowed: Mask | None) -> tuple[Any, Any]:
+        # The setting belongs to the calling thread, so it is made on each call.
+        faiss.omp_set_num_threads(1)
+        bits = None if allowed is None else np.packbits(allowed, bitorder="little")
+        selector = None if bits is None else faiss.IDSelectorBitmap(bits)
+        if self.nprobe:
+            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=self.nprobe)
+        else:
+            parameters = faiss.SearchParameters(sel=selector)
+        scores, rows = self.index.search(np.ascontiguousarray(queries), most, params=parameters)
+        return scores, rows
+
+
+def _tune(index: Any, vectors: Encoded, lists: int, seed: int) -> tuple[int, float]:
+    """Returns the smallest power-of-two nprobe whose recall reaches the goal, and that recall."""
+    sample = np.random.default_rng(seed).choice(len(vectors), _SAMPLES, replace=False)
+    queries = vectors[np.sort(sample)]
+    truth = faiss.knn(queries, vectors, _RECALL_AT, metric=faiss.METRIC_INNER_PRODUCT)[1]
+    nprobe = 4
+    while True:
+        nprobe = min(nprobe, lists)
+        parameters = faiss.SearchParametersIVF(nprobe=nprobe)
+        found = index.search(queries, _RECALL_AT, params=parameters)[1]
+        shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
+        recall = float(np.mean(shared)) / _RECALL_AT
+        if recall >= RECALL_GOAL or nprobe == lists:
+            return nprobe, recall
+        nprobe *= 2

@@ -1,0 +1,175 @@
+"""Features of the pair (candidate, seeds): what the booster ranks by.
+
+A builder names its columns and fills them for all candidates at once. To add features, append a
+builder to `BUILDERS`; the names in order make the feature hash that a bundle is checked by.
+Gaps and cosines honour the attribute weights of the query: an attribute of weight 0 is ignored.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from quintet_modelkit.features import COLUMN, LINEAR, Encoded, Raw
+
+from quintet_engine.channels import CHANNELS, Candidates
+from quintet_engine.context import Context
+
+Matrix = NDArray[np.float32]
+# Added to the seeds' spread, so that five seeds that agree by chance do not make a gap infinite.
+_SPREAD_FLOOR: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Some columns of the matrix.
+
+    Attributes:
+        names: One a column, in order.
+        build: Returns float32 (candidates, len(names)).
+        monotone: 1, -1 or 0 a column: whether a greater value may only raise the score, only
+            lower it, or either.
+    """
+
+    names: tuple[str, ...]
+    build: Callable[[Context, Candidates], Matrix]
+    monotone: tuple[int, ...]
+
+
+def weighed_units(context: Context, candidates: Candidates) -> Encoded:
+    """Returns the candidates' vectors, attribute weights applied, unit rows, (c, 14)."""
+    weighed = context.catalogue.encoded[candidates.rows] * context.profile.weights
+    norms = np.linalg.norm(weighed, axis=1, keepdims=True)
+    return np.asarray(weighed / np.where(norms > 0, norms, 1.0), dtype=np.float32)
+
+
+def _cosines(context: Context, candidates: Candidates) -> Matrix:
+    units = weighed_units(context, candidates)
+    seeds = units @ context.seed_vectors.T
+    negative = np.zeros(len(units), dtype=np.float32)
+    if len(context.negative_vectors):
+        negative = (units @ context.negative_vectors.T).max(axis=1)
+    profile = context.catalogue.unit[candidates.rows] @ context.vector
+    columns = (profile, seeds.max(axis=1), seeds @ context.shares, seeds.min(axis=1), negative)
+    return np.stack(columns, axis=1)
+
+
+def _gaps(context: Context, candidates: Candidates) -> Matrix:
+    """Returns |candidate - mean| of each linear attribute, in units of the seeds' spread."""
+    width, profile = len(LINEAR), context.profile
+    encoded = context.catalogue.encoded[candidates.rows, :width]
+    gaps = np.abs(encoded - profile.mean[:width]) / (profile.spread[:width] + _SPREAD_FLOOR)
+    return np.asarray(gaps * profile.weights[:width], dtype=np.float32)
+
+
+def wheel_place(raw: Raw) -> Raw:
+    """Returns the place on the circle of fifths, 0..12, of rows of raw attributes (n, 14).
+
+    Minor keys stand at their relative major (A minor with C major), as on the wheel that disc
+    jockeys mix by; NaN where the key is unknown.
+    """
+    key = raw[:, COLUMN["key"]]
+    tonic = np.where(raw[:, COLUMN["mode"]] >= 0.5, key, key + 3)
+    return np.where(key >= 0, np.mod(7 * tonic, 12), np.nan)
+
+
+def wheel_distance(a: Raw, b: Raw) -> Raw:
+    """Returns the steps between places on the wheel, 0..6; NaN where either is unknown."""
+    gap = np.mod(np.abs(a - b), 12)
+    return np.asarray(np.minimum(gap, 12 - gap))
+
+
+def tempo_distance(a: Raw, b: Raw) -> Raw:
+    """Returns |log2 of the ratio| of tempi, half and double counting as the same; NaN for none."""
+    known = (a > 0) & (b > 0)
+    octaves = np.abs(np.log2(np.where(known, a, 1.0) / np.where(known, b, 1.0)))
+    return np.where(known, np.minimum(octaves, np.abs(octaves - 1.0)), np.nan)
+
+
+def _rhythm_and_key(context: Context, candidates: Candidates) -> Matrix:
+    raw = context.catalogue.columns[candidates.rows]
+    places, seed_places = wheel_place(raw), wheel_place(context.seed_raw)
+    steps = wheel_distance(places[:, None], seed_places[None, :])
+    tempo = COLUMN["tempo"]
+    ratio = tempo_distance(raw[:, tempo, None], context.seed_raw[None, :, tempo])
+    # An unknown value is taken to lie half-way: neither a match nor a clash.
+    key = 1.0 - np.where(np.isnan(steps), 3.0, steps) / 6.0
+    gap = np.where(np.isnan(ratio), 0.25, ratio)
+    columns = (key @ context.shares, key.max(axis=1), gap @ context.shares, gap.min(axis=1))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _relations(context: Context, candidates: Candidates) -> Matrix:
+    catalogue, rows = context.catalogue, candidates.rows
+    artist = catalogue.track_artists.greatest(rows, context.artist_weight)
+    albums = catalogue.album[rows]
+    album = np.where(albums >= 0, context.album_weight[albums], 0.0)
+    genre = catalogue.track_genres.greatest(rows, context.genre_weight)
+    sizes = np.maximum(catalogue.track_genres.sizes()[rows], 1)
+    length = float(np.linalg.norm(context.genre_weight)) or 1.0
+    cosine = catalogue.track_genres.total(rows, context.genre_weight) / (np.sqrt(sizes) * length)
+    return np.stack((artist, album, genre, cosine), axis=1).astype(np.float32)
+
+
+def _facts(context: Context, candidates: Candidates) -> Matrix:
+    catalogue, rows = context.catalogue, candidates.rows
+    shares = context.shares.astype(np.float64)
+    seed_years = np.array([_mean_known(catalogue.year[view.rows]) for view in context.seeds])
+    year = np.abs(catalogue.year[rows] - _mean_known(seed_years))
+    explicit = shares @ [float(catalogue.explicit[view.rows].mean()) for view in context.seeds]
+    popularity = catalogue.popularity[rows]
+    typical = float(shares @ context.seed_raw[:, COLUMN["popularity"]])
+    agreement = context.seed_vectors @ context.seed_vectors.T
+    columns = (
+        year,
+        np.abs(catalogue.explicit[rows] - explicit),
+        popularity,
+        np.abs(popularity - typical),
+        np.full(len(rows), shares @ agreement @ shares),
+    )
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _mean_known(values: NDArray[np.floating]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _closeness(_context: Context, candidates: Candidates) -> Matrix:
+    return candidates.closeness
+
+
+_COSINES = ("profile_cosine", "nearest_cosine", "mean_cosine", "farthest_cosine", "negative_cosine")
+BUILDERS: Final[tuple[Builder, ...]] = (
+    Builder(_COSINES, _cosines, (1, 1, 1, 1, -1)),
+    Builder(tuple(f"{name}_gap" for name in LINEAR), _gaps, (-1,) * len(LINEAR)),
+    Builder(
+        ("key_match", "best_key_match", "beat_gap", "least_beat_gap"),
+        _rhythm_and_key,
+        (1, 1, -1, -1),
+    ),
+    Builder(
+        ("artist_share", "album_share", "genre_share", "genre_cosine"), _relations, (1, 1, 1, 1)
+    ),
+    Builder(
+        ("year_gap", "explicit_gap", "popularity", "popularity_gap", "seed_agreement"),
+        _facts,
+        (-1, -1, 0, -1, 0),
+    ),
+    Builder(
+        tuple(f"{channel.name}_closeness" for channel in CHANNELS if channel.name != "target"),
+        lambda context, candidates: _closeness(context, candidates)[:, :-1],
+        (1,) * (len(CHANNELS) - 1),
+    ),
+)
+
+NAMES: Final = tuple(name for builder in BUILDERS for name in builder.names)
+MONOTONE: Final = tuple(sign for builder in BUILDERS for sign in builder.monotone)
+
+
+def build(
+    context: Context, candidates: Candidates, builders: Sequence[Builder] = BUILDERS
+) -> Matrix:
+    """Returns the feature matrix, float32 (candidates, len(NAMES)), columns as `NAMES`."""
+    return np.hstack([builder.build(context, candidates) for builder in builders])
