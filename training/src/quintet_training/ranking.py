@@ -9,8 +9,8 @@ What made the group would give the answer away: in an artist's group "by the sam
 label itself. So in each group the features and channels that state its own relation, or one that
 implies it, are hidden (missing values), and the booster has to recognise the group by everything
 else. A genre's group teaches what an artist is worth, an artist's group what a genre and the
-audio are worth. Popularity is never a label, and the booster may not split on a candidate's own
-popularity: no listener asked for what is merely popular.
+audio are worth. Popularity is never a label, and the booster may not split on anything made of
+it: no listener asked for what is merely popular.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ _HIDDEN: Final = {
     "album": ("artist_share", "album_share", "artist_closeness", "album_closeness"),
     "genre": ("genre_share", "genre_cosine", "genre_closeness"),
 }
-_NO_SPLIT: Final = ("popularity", "seed_agreement")
+_NO_SPLIT: Final = ("popularity", "popularity_gap", "genre_closeness", "seed_agreement")
 
 
 @dataclass(frozen=True)

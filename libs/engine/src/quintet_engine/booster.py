@@ -28,7 +28,7 @@ class Ranker:
             ValueError: The text is not a booster.
         """
         try:
-            booster = lightgbm.Booster(model_str=text, params={"verbosity": -1})
+            booster = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as fault:
             raise ValueError("the booster is not readable") from fault
         return cls(booster, tuple(booster.feature_name()))

@@ -165,6 +165,11 @@ class Catalogue:
         return _by_number(self.recording, int(self.recording.max(initial=-1)) + 1)
 
     @cached_property
+    def genres(self) -> tuple[str, ...]:
+        """Genre names by genre number."""
+        return tuple(self.genre_names)
+
+    @cached_property
     def deviations(self) -> Raw:
         """Standard deviation of each attribute, float64 (14,), all positive.
 

@@ -1,11 +1,13 @@
 """Why a track is in the list: numbers first, then one sentence that says only what they show."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, Raw, dimensions_of
+from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, dimensions_of
 
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.context import Context, SeedView
@@ -30,6 +32,13 @@ _WORDS: Final = {
     "speechiness": ("wordier", "less wordy", ""),
     "liveness": ("more of a live sound", "less of a live sound", ""),
 }
+_COMPARED: Final = tuple((COLUMN[name], *words) for name, words in _WORDS.items())
+_SAME_OCTAVES: Final = -math.log2(1 - SAME_TEMPO)
+# Adds the encoded coordinates of each attribute up: (14 coordinates, 14 attributes).
+_DIMENSIONS_OF: Final = np.array(
+    [[float(d in dimensions_of(name)) for name in ATTRIBUTES] for d in range(DIMENSIONS)],
+    dtype=np.float32,
+)
 
 
 @dataclass(frozen=True)
@@ -40,28 +49,40 @@ class Comparison:
     different: tuple[str, ...]
 
 
-def compare(track: Raw, reference: Raw, deviations: Raw) -> Comparison:
-    """Compares raw attributes (14,) in words.
+def compare(
+    track: Sequence[float],
+    reference: Sequence[float],
+    deviations: Sequence[float],
+    *,
+    octaves: float,
+    steps: float,
+) -> Comparison:
+    """Compares raw attributes, in the order of `ATTRIBUTES`, in words.
 
     Tempo: within 8 %, or within 8 % of half or double. Key: the same or a neighbour on the
     circle of fifths, minor at its relative major. The rest by standard deviations of the
     catalogue: `ALIKE` and `DIFFERENT`. The strongest difference comes first.
+
+    Args:
+        track: Raw attributes of the track.
+        reference: Of the seed.
+        deviations: Standard deviations of the catalogue.
+        octaves: `tempo_distance` of the two; NaN where a tempo is unknown.
+        steps: `wheel_distance` of the two; NaN where a key is unknown.
     """
     same: list[str] = []
-    tempo = COLUMN["tempo"]
-    ours, theirs = track[tempo], reference[tempo]
-    octaves = float(tempo_distance(np.array([ours]), np.array([theirs]))[0])
-    if ours > 0 and theirs > 0:
-        if abs(ours / theirs - 1) <= SAME_TEMPO:
+    ours, theirs = track[COLUMN["tempo"]], reference[COLUMN["tempo"]]
+    if octaves <= _SAME_OCTAVES:
+        ratio = ours / theirs
+        if ratio < 0.75 or ratio > 1.5:
+            same.append("double the tempo" if ratio > 1 else "half the tempo")
+        elif abs(ratio - 1) <= SAME_TEMPO:
             same.append("same tempo range")
-        elif octaves <= np.log2(1 + SAME_TEMPO):
-            same.append("double the tempo" if ours > theirs else "half the tempo")
-    steps = wheel_distance(wheel_place(track[None, :]), wheel_place(reference[None, :]))[0]
     if steps <= 1:
         same.append("compatible key")
     different: list[tuple[float, str]] = []
-    for name, (more, less, alike) in _WORDS.items():
-        gap = float((track[COLUMN[name]] - reference[COLUMN[name]]) / deviations[COLUMN[name]])
+    for column, more, less, alike in _COMPARED:
+        gap = (track[column] - reference[column]) / deviations[column]
         if abs(gap) >= DIFFERENT:
             different.append((-abs(gap), more if gap > 0 else less))
         elif abs(gap) <= ALIKE and alike:
@@ -85,28 +106,84 @@ def explain(
         matrix: float32 (k, features), the values the booster saw.
         names: The features' names.
     """
-    cosines = _unit_cosines(context, rows)
-    shares = context.catalogue.unit[rows] * context.vector
-    raw = context.catalogue.columns[rows]
-    tracks = np.array([view.seed.kind is SeedKind.TRACK for view in context.seeds])
+    writer = _Writer(context, rows)
+    strongest = _strongest(contributions, np.nan_to_num(matrix), names)
+    shares = ((context.catalogue.unit[rows] * context.vector) @ _DIMENSIONS_OF).tolist()
+    means = context.seeds_mean.tolist()
     result = []
-    for place, row in enumerate(rows.tolist()):
-        # A seed track is named where there is one; an artist's or genre's mean only otherwise.
-        among = np.flatnonzero(tracks) if tracks.any() else np.arange(len(tracks))
-        seed = int(among[np.argmax(cosines[place, among])])
-        closest = context.seeds[seed]
-        similarity = float(cosines[place, seed])
-        is_track = closest.seed.kind is SeedKind.TRACK
+    for place in range(len(rows)):
+        seed, similarity = writer.closest(place)
+        view = context.seeds[seed]
+        is_track = view.seed.kind is SeedKind.TRACK
+        comparisons = zip(ATTRIBUTES, writer.raw[place], means, shares[place], strict=True)
         result.append(
             Reasons(
-                _sentence(context, row, seed, similarity),
-                closest.seed.name if is_track else "",
+                writer.sentence(place, seed, similarity),
+                view.seed.name if is_track else "",
                 similarity if is_track else 0.0,
-                _strongest(contributions, matrix, names, place),
-                _comparisons(raw[place], context.seeds_mean, shares[place]),
+                strongest[place] if strongest else (),
+                tuple(AudioComparison(*one) for one in comparisons),
             )
         )
     return result
+
+
+class _Writer:
+    """Writes the sentences of one answer; everything numeric is computed once for all rows."""
+
+    def __init__(self, context: Context, rows: Rows) -> None:
+        catalogue = context.catalogue
+        self._context = context
+        self._rows = rows.tolist()
+        raw, tempo = catalogue.columns[rows], COLUMN["tempo"]
+        self.raw: list[list[float]] = raw.tolist()
+        self._references: list[list[float]] = context.seed_raw.tolist()
+        self._deviations: list[float] = catalogue.deviations.tolist()
+        self._octaves = tempo_distance(raw[:, tempo, None], context.seed_raw[None, :, tempo])
+        self._steps = wheel_distance(
+            wheel_place(raw)[:, None], wheel_place(context.seed_raw)[None, :]
+        )
+        self._cosines = _unit_cosines(context, rows)
+        tracks = [view.seed.kind is SeedKind.TRACK for view in context.seeds]
+        # A seed track is named where there is one; an artist's or genre's mean only otherwise.
+        self._nameable = np.flatnonzero(tracks) if any(tracks) else np.arange(len(tracks))
+        self._names = [_name(catalogue, view) for view in context.seeds]
+
+    def closest(self, place: int) -> tuple[int, float]:
+        """Returns the nearest seed worth naming, and the cosine to it."""
+        cosines = self._cosines[place, self._nameable]
+        best = int(np.argmax(cosines))
+        return int(self._nameable[best]), float(cosines[best])
+
+    def sentence(self, place: int, seed: int, similarity: float) -> str:
+        """Writes a sentence such as: Close to 'Hotel California': same tempo range, calmer."""
+        said = compare(
+            self.raw[place],
+            self._references[seed],
+            self._deviations,
+            octaves=float(self._octaves[place, seed]),
+            steps=float(self._steps[place, seed]),
+        )
+        facts = self._relation(self._rows[place])
+        clauses = [*said.same[: 1 if said.different else 2], *said.different[: 1 if facts else 2]]
+        clauses += facts
+        head = f"{'Close' if similarity >= CLOSE_COSINE else 'Nearest'} to {self._names[seed]}"
+        return f"{head}: {', '.join(clauses)}." if clauses else f"{head} in overall sound."
+
+    def _relation(self, row: int) -> list[str]:
+        """Names at most one fact that ties a track to the seeds: album, artist, then genre."""
+        context, catalogue = self._context, self._context.catalogue
+        album = int(catalogue.album[row])
+        if album >= 0 and context.album_weight[album] > 0:
+            return ["from the same album" if len(context.seeds) == 1 else "from a seed's album"]
+        for artist in catalogue.track_artists.of(row).tolist():
+            if context.artist_weight[artist] > 0:
+                return [f"also by {catalogue.artist_title(row, artist)}"]
+        genres = catalogue.track_genres.of(row)
+        weights = context.genre_weight[genres]
+        if len(genres) and weights.max() > 0:
+            return [f"also {catalogue.genres[int(genres[np.argmax(weights)])]}"]
+        return []
 
 
 def _unit_cosines(context: Context, rows: Rows) -> NDArray[np.float32]:
@@ -117,47 +194,23 @@ def _unit_cosines(context: Context, rows: Rows) -> NDArray[np.float32]:
 
 
 def _strongest(
-    contributions: NDArray[np.float64] | None,
-    matrix: NDArray[np.float32],
-    names: tuple[str, ...],
-    place: int,
-) -> tuple[FeatureContribution, ...]:
+    contributions: NDArray[np.float64] | None, values: NDArray[np.float32], names: tuple[str, ...]
+) -> list[tuple[FeatureContribution, ...]]:
+    """Returns the strongest contributions of each row; nothing where no booster ranked."""
     if contributions is None:
-        return ()
-    shares = contributions[place, :-1]
-    order = np.argsort(-np.abs(shares), kind="stable")[:MOST_CONTRIBUTIONS]
-    return tuple(
-        FeatureContribution(names[i], float(shares[i]), float(np.nan_to_num(matrix[place, i])))
-        for i in order.tolist()
-        if shares[i] != 0
-    )
-
-
-def _comparisons(raw: Raw, means: Raw, shares: NDArray[np.float32]) -> tuple[AudioComparison, ...]:
-    return tuple(
-        AudioComparison(
-            name,
-            float(raw[column]),
-            float(means[column]),
-            float(shares[list(dimensions_of(name))].sum()),
+        return []
+    shares = contributions[:, :-1]
+    order = np.argsort(-np.abs(shares), axis=1, kind="stable")[:, :MOST_CONTRIBUTIONS]
+    picked = np.take_along_axis(shares, order, axis=1).tolist()
+    seen = np.take_along_axis(values, order, axis=1).tolist()
+    return [
+        tuple(
+            FeatureContribution(names[feature], share, value)
+            for feature, share, value in zip(*row, strict=True)
+            if share != 0
         )
-        for column, name in enumerate(ATTRIBUTES)
-    )
-
-
-def _sentence(context: Context, row: int, seed: int, similarity: float) -> str:
-    """Writes "Close to 'Hotel California': same tempo range, more acoustic." from real numbers."""
-    catalogue, view = context.catalogue, context.seeds[seed]
-    reference = context.seed_raw[seed]
-    said = compare(catalogue.columns[row], reference, catalogue.deviations)
-    facts = _relation(context, row)
-    clauses = [*said.same[: 1 if said.different else 2], *said.different[: 1 if facts else 2]]
-    clauses += facts
-    opening = "Close to" if similarity >= CLOSE_COSINE else "Nearest seed"
-    head = f"{opening} {_name(catalogue, view)}"
-    if opening != "Close to":
-        head = f"{opening} is {_name(catalogue, view)}"
-    return f"{head}: {', '.join(clauses)}." if clauses else f"{head} in overall sound."
+        for row in zip(order.tolist(), picked, seen, strict=True)
+    ]
 
 
 def _name(catalogue: Catalogue, view: SeedView) -> str:
@@ -167,15 +220,3 @@ def _name(catalogue: Catalogue, view: SeedView) -> str:
         name = catalogue.artist_title(int(view.rows[0]), int(view.artists[0]))
         return f"the average sound of {name}"
     return f"the average sound of {view.seed.name}"
-
-
-def _relation(context: Context, row: int) -> list[str]:
-    """Names at most one fact that ties a track to the seeds: album, artist, then genre."""
-    catalogue = context.catalogue
-    album = int(catalogue.album[row])
-    if album >= 0 and context.album_weight[album] > 0:
-        return ["from the same album" if len(context.seeds) == 1 else "from a seed's album"]
-    for artist in catalogue.track_artists.of(row).tolist():
-        if context.artist_weight[artist] > 0:
-            return [f"also by {catalogue.artist_title(row, artist)}"]
-    return []

@@ -1,0 +1,41 @@
+"""Wires the ranker: the only place that knows every class."""
+
+from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
+from quintet_servicekit.follower import Follower
+from quintet_servicekit.server import Endpoint, Service
+
+from quintet_ranker.adapters import Threads, follow_models
+from quintet_ranker.domain import Model
+from quintet_ranker.servicer import RankerServicer
+from quintet_ranker.settings import Settings
+
+NAME = ranker_pb2.DESCRIPTOR.services_by_name["RankerService"].full_name
+
+
+def build(settings: Settings, models: Follower[Model] | None = None) -> Service:
+    """Builds the service; nothing is loaded or bound yet.
+
+    Args:
+        settings: As read from the environment.
+        models: Where models come from; `QUINTET_HOME/models` where None.
+    """
+    source = models or follow_models(settings.home / "models", settings.follow_seconds)
+    threads = Threads(settings.threads)
+    servicer = RankerServicer(source, threads.run)
+    return Service(
+        name=NAME,
+        register=lambda server: ranker_pb2_grpc.add_RankerServiceServicer_to_server(
+            servicer, server
+        ),
+        endpoint=Endpoint(
+            host=settings.host,
+            port=settings.port,
+            port_setting="QUINTET_RANKER_PORT",
+            default_timeout=settings.default_timeout,
+            grace=settings.grace,
+            max_concurrent_rpcs=settings.max_concurrent_rpcs,
+        ),
+        prepare=source.prepare,
+        background=[source.run],
+        close=threads.close,
+    )
