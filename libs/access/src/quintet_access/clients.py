@@ -1,0 +1,187 @@
+"""Clients: programs that may ask for tokens; their secrets are kept as argon2 hashes only."""
+
+import hmac
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from quintet_access.files import (
+    PUBLIC_MODE,
+    SECRET_MODE,
+    AccessFileInvalid,
+    WatchedFile,
+    locked,
+    write_json,
+)
+from quintet_access.keys import KeyFolder
+from quintet_access.tokens import Scope
+
+MAX_NAME_LENGTH: Final = 100
+MAX_SECRET_LENGTH: Final = 256
+DEFAULT_SCOPES: Final = (Scope.READ, Scope.FEEDBACK)
+_HASHER: Final = PasswordHasher()
+
+
+class ClientUnknown(LookupError):
+    """No client has this id or name."""
+
+
+class ClientNameInvalid(ValueError):
+    """A client's name is empty, too long, not printable or taken."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A program that may call.
+
+    Attributes:
+        client_id: 32 hexadecimal digits, like Spotify's.
+        name: For people.
+        scopes: What its tokens allow.
+        secret_hash: The argon2id hash of its secret.
+        generation: Counts its secrets; a token of an older one is refused.
+        create_time: When it was made, RFC 3339 in UTC.
+        revoke_time: When it was revoked; empty while it may call.
+    """
+
+    client_id: str
+    name: str
+    scopes: tuple[str, ...]
+    secret_hash: str
+    generation: int
+    create_time: str
+    revoke_time: str = ""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may call."""
+        return not self.revoke_time
+
+
+class ClientFolder:
+    """The clients in an access folder.
+
+    Args:
+        folder: The access folder; made at the first write.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = WatchedFile(folder / "clients.json")
+
+    def all(self) -> list[Client]:
+        """Returns all clients, oldest first, revoked ones included."""
+        document = self._file.read() or {"clients": []}
+        try:
+            return [Client(**{**c, "scopes": tuple(c["scopes"])}) for c in document["clients"]]
+        except (KeyError, TypeError) as fault:
+            raise AccessFileInvalid(f"{self._file.path} is not a list of clients") from fault
+
+    def create(self, name: str, scopes: Sequence[Scope] = DEFAULT_SCOPES) -> tuple[Client, str]:
+        """Adds a client and returns it with its secret, which is kept nowhere.
+
+        Raises:
+            ClientNameInvalid: The name is empty, too long, not printable or taken.
+        """
+        name = name.strip()
+        if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
+            raise ClientNameInvalid(f"a name has 1 to {MAX_NAME_LENGTH} printable characters")
+        secret = _new_secret()
+        client = Client(
+            client_id=secrets.token_hex(16),
+            name=name,
+            scopes=tuple(scope.value for scope in scopes),
+            secret_hash=_HASHER.hash(secret),
+            generation=1,
+            create_time=_now(),
+        )
+        KeyFolder(self._folder).ensure()
+        with locked(self._folder):
+            clients = self.all()
+            if any(other.name == name and other.is_active for other in clients):
+                raise ClientNameInvalid(f"there is a client named {name!r} already")
+            self._write([*clients, client])
+        return client, secret
+
+    def revoke(self, who: str) -> Client:
+        """Ends a client's right to call, at once; its tokens are refused too.
+
+        Raises:
+            ClientUnknown: No active client has this id or name.
+        """
+        return self._change(who, lambda client: replace(client, revoke_time=_now()))
+
+    def rotate(self, who: str) -> tuple[Client, str]:
+        """Gives a client another secret; the old one and its tokens are refused from now on.
+
+        Raises:
+            ClientUnknown: No active client has this id or name.
+        """
+        secret = _new_secret()
+        secret_hash = _HASHER.hash(secret)
+
+        def renewed(client: Client) -> Client:
+            return replace(client, secret_hash=secret_hash, generation=client.generation + 1)
+
+        return self._change(who, renewed), secret
+
+    def authenticate(self, client_id: str, secret: str) -> Client | None:
+        """Returns the active client of these credentials, or None.
+
+        Takes about as long for an unknown client as for a wrong secret, so that time tells
+        nobody which ids exist. Costs some 50 ms and 64 MiB: run it in a thread, few at a time.
+        """
+        client = self._active(client_id)
+        usable = len(secret) <= MAX_SECRET_LENGTH
+        try:
+            _HASHER.verify(client.secret_hash if client else _decoy(), secret if usable else "")
+        except (Argon2Error, InvalidHashError):
+            return None
+        return client if usable else None
+
+    def _active(self, client_id: str) -> Client | None:
+        offered = client_id.encode()
+        found = None
+        for client in self.all():
+            if hmac.compare_digest(client.client_id.encode(), offered) and client.is_active:
+                found = client
+        return found
+
+    def _change(self, who: str, change: Callable[[Client], Client]) -> Client:
+        with locked(self._folder):
+            clients = self.all()
+            for index, client in enumerate(clients):
+                if client.is_active and who in (client.client_id, client.name):
+                    clients[index] = change(client)
+                    self._write(clients)
+                    return clients[index]
+        raise ClientUnknown(f"no active client has the id or name {who!r}")
+
+    def _write(self, clients: Sequence[Client]) -> None:
+        active = {client.client_id: client.generation for client in clients if client.is_active}
+        # Public first: if the second write fails, less is allowed, never more.
+        write_json(self._folder / "public" / "clients.json", active, PUBLIC_MODE)
+        document = {"format": 1, "clients": [asdict(client) for client in clients]}
+        write_json(self._file.path, document, SECRET_MODE)
+
+
+@cache
+def _decoy() -> str:
+    """Returns the hash of a secret nobody knows, to spend the time on that a client would take."""
+    return _HASHER.hash(secrets.token_urlsafe(32))
+
+
+def _new_secret() -> str:
+    """Returns 32 hexadecimal digits, 128 random bits."""
+    return secrets.token_hex(16)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,79 @@
+"""Small JSON files that appear whole, change under a lock and are read again when they change."""
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+SECRET_MODE: Final = 0o600
+PUBLIC_MODE: Final = 0o644
+
+
+class AccessFileInvalid(Exception):
+    """A file of the access folder cannot be read or written; the message names it."""
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Makes the folder, readable by its owner, and holds it for one writer at a time."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, SECRET_MODE)
+    except OSError as fault:
+        raise AccessFileInvalid(f"{folder} cannot be written: {fault.strerror}") from fault
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, content: Any, mode: int) -> None:
+    """Replaces a file in one step; a reader sees the old text or the new, never a part."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), mode)
+            json.dump(content, stream, indent=1, sort_keys=True)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except OSError as fault:
+        raise AccessFileInvalid(f"{path} cannot be written: {fault.strerror}") from fault
+
+
+class WatchedFile:
+    """A JSON file that other processes replace.
+
+    Looking costs one `stat`; the text is parsed again only when the file is another one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int, int] | None = None
+        self._content: Any = None
+
+    def read(self) -> Any:
+        """Returns the content, or None where there is no file.
+
+        Raises:
+            AccessFileInvalid: It is not readable or not JSON.
+        """
+        try:
+            facts = self.path.stat()
+            stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+            if stamp != self._stamp:
+                self._content = json.loads(self.path.read_text(encoding="utf-8"))
+                self._stamp = stamp
+        except FileNotFoundError:
+            self._stamp = self._content = None
+        except OSError as fault:
+            raise AccessFileInvalid(f"{self.path} cannot be read: {fault.strerror}") from fault
+        except ValueError as fault:
+            raise AccessFileInvalid(f"{self.path} is not valid JSON") from fault
+        return self._content

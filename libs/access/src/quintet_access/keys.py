@@ -1,0 +1,121 @@
+"""Ed25519 keys that sign and check tokens: one signs, older ones check until tokens ran out."""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jwt.algorithms import OKPAlgorithm
+
+from quintet_access.files import (
+    PUBLIC_MODE,
+    SECRET_MODE,
+    AccessFileInvalid,
+    WatchedFile,
+    locked,
+    write_json,
+)
+
+TOKEN_SECONDS: Final = 3600
+# A rotated key is kept a little longer than its last token lives, for clocks that differ.
+CLOCK_SLACK_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """The private key that signs now, and the name it goes by in a token's header."""
+
+    kid: str
+    key: Ed25519PrivateKey
+
+
+def new_key() -> SigningKey:
+    """Returns a fresh key under a fresh name."""
+    return SigningKey(secrets.token_hex(8), Ed25519PrivateKey.generate())
+
+
+class KeyFolder:
+    """The keys in an access folder.
+
+    Args:
+        folder: The access folder; only `public/` of it is needed to check tokens.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._signing = WatchedFile(folder / "signing.json")
+        self._public = WatchedFile(folder / "public" / "jwks.json")
+        self._signing_cache: tuple[Any, SigningKey] | None = None
+        self._public_cache: tuple[Any, Mapping[str, tuple[Ed25519PublicKey, float]]] | None = None
+
+    def ensure(self) -> None:
+        """Makes a first key where there is none."""
+        with locked(self._folder):
+            if self._signing.read() is None:
+                self._rotate()
+
+    def rotate(self) -> str:
+        """Signs with a new key from now on and returns its kid; the old one checks for an hour."""
+        with locked(self._folder):
+            return self._rotate()
+
+    def signing_key(self) -> SigningKey:
+        """Returns the key that signs now.
+
+        Raises:
+            AccessFileInvalid: There is none, or its file is damaged.
+        """
+        document = self._signing.read()
+        if document is None:
+            raise AccessFileInvalid(f"{self._signing.path} is missing")
+        if self._signing_cache is None or self._signing_cache[0] is not document:
+            try:
+                key = OKPAlgorithm.from_jwk(json.dumps(document))
+                if not isinstance(key, Ed25519PrivateKey):
+                    raise TypeError("not a private Ed25519 key")
+                parsed = SigningKey(str(document["kid"]), key)
+            except Exception as fault:
+                raise AccessFileInvalid(f"{self._signing.path} holds no Ed25519 key") from fault
+            self._signing_cache = (document, parsed)
+        return self._signing_cache[1]
+
+    def public_key(self, kid: str) -> Ed25519PublicKey | None:
+        """Returns the key of that name, or None where it is unknown or has run out."""
+        document = self._public.read()
+        if document is None:
+            return None
+        if self._public_cache is None or self._public_cache[0] is not document:
+            self._public_cache = (document, self._parse(document))
+        key, retire_time = self._public_cache[1].get(kid, (None, 0.0))
+        return key if time.time() < retire_time else None
+
+    def _parse(self, document: Any) -> Mapping[str, tuple[Ed25519PublicKey, float]]:
+        keys: dict[str, tuple[Ed25519PublicKey, float]] = {}
+        try:
+            for entry in document["keys"]:
+                key = OKPAlgorithm.from_jwk(json.dumps(entry))
+                if not isinstance(key, Ed25519PublicKey):
+                    raise TypeError("not a public Ed25519 key")
+                keys[str(entry["kid"])] = (key, float(entry.get("retire_time", "inf")))
+        except Exception as fault:
+            raise AccessFileInvalid(f"{self._public.path} holds no key set") from fault
+        return keys
+
+    def _rotate(self) -> str:
+        now = time.time()
+        fresh = new_key()
+        kept = [
+            {"retire_time": now + TOKEN_SECONDS + CLOCK_SLACK_SECONDS, **entry}
+            for entry in (self._public.read() or {"keys": []})["keys"]
+            if entry.get("retire_time", now) >= now
+        ]
+        entry = {**OKPAlgorithm.to_jwk(fresh.key.public_key(), as_dict=True), "kid": fresh.kid}
+        # The public half first: no token is out before others can check it.
+        write_json(self._public.path, {"keys": [*kept, entry]}, PUBLIC_MODE)
+        private = {**OKPAlgorithm.to_jwk(fresh.key, as_dict=True), "kid": fresh.kid}
+        write_json(self._signing.path, private, SECRET_MODE)
+        return fresh.kid

@@ -1,0 +1,158 @@
+"""Access tokens: JWTs of one hour, signed by Ed25519, checked without asking anyone."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from quintet_access.files import WatchedFile
+from quintet_access.keys import TOKEN_SECONDS, KeyFolder, SigningKey, new_key
+
+ISSUER: Final = "quintet"
+# EdDSA and nothing else: a header that says "none" or HS256 is never believed.
+_ALGORITHM: Final = "EdDSA"
+_MAX_TOKEN_LENGTH: Final = 4096
+_SERVICE_PREFIX: Final = "service:"
+
+
+class Scope(StrEnum):
+    """What a token allows."""
+
+    READ = "read"
+    FEEDBACK = "feedback"
+    ADMIN = "admin"
+
+
+class TokenRefused(Exception):
+    """A token is not valid; the message may be shown to the caller."""
+
+
+class TokenExpired(TokenRefused):
+    """A token was valid once."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a token speaks for: a client id, or `service:<name>`, and what it allows."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+
+class TokenIssuer:
+    """Signs tokens.
+
+    Args:
+        signing_key: Returns the key that signs now.
+    """
+
+    def __init__(self, signing_key: Callable[[], SigningKey]) -> None:
+        self._signing_key = signing_key
+
+    @classmethod
+    def ephemeral(cls) -> "TokenIssuer":
+        """Returns an issuer with a key of its own that nobody trusts, for when all may call."""
+        key = new_key()
+        return cls(lambda: key)
+
+    def issue(self, client_id: str, generation: int, scopes: Sequence[str]) -> str:
+        """Returns a token of one hour for a client."""
+        signing = self._signing_key()
+        now = int(time.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": ISSUER,
+            "sub": client_id,
+            "gen": generation,
+            "scope": " ".join(scopes),
+            "iat": now,
+            "exp": now + TOKEN_SECONDS,
+            "jti": secrets.token_hex(8),
+        }
+        return jwt.encode(claims, signing.key, _ALGORITHM, headers={"kid": signing.kid})
+
+
+class ServiceToken:
+    """The token that one of our own processes shows to another; renewed before it runs out."""
+
+    def __init__(self, issuer: TokenIssuer, service: str) -> None:
+        self._issuer = issuer
+        self._name = _SERVICE_PREFIX + service
+        self._token = ""
+        self._renew_time = 0.0
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Returns the gRPC metadata to add to a call."""
+        # A key rotated meanwhile checks for longer than this token is used.
+        if time.time() >= self._renew_time:
+            self._token = self._issuer.issue(self._name, 0, [scope.value for scope in Scope])
+            self._renew_time = time.time() + TOKEN_SECONDS / 2
+        return (("authorization", f"Bearer {self._token}"),)
+
+
+class TokenVerifier:
+    """Checks tokens against the public files of an access folder.
+
+    Args:
+        folder: The access folder; `public/` is read again whenever it changes, so a key rotated
+            or a client revoked counts from the next call.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._keys = KeyFolder(folder)
+        self._clients = WatchedFile(folder / "public" / "clients.json")
+
+    def verify(self, token: str) -> Caller:
+        """Returns who a token speaks for.
+
+        Raises:
+            TokenExpired: Its hour is over.
+            TokenRefused: It is malformed, forged, of another algorithm or key, or its client was
+                revoked or got another secret since.
+        """
+        if len(token) > _MAX_TOKEN_LENGTH:
+            raise TokenRefused("Invalid access token")
+        try:
+            claims = self._decode(token)
+        except jwt.ExpiredSignatureError as fault:
+            raise TokenExpired("The access token expired") from fault
+        except jwt.PyJWTError as fault:
+            raise TokenRefused("Invalid access token") from fault
+        return self._caller(claims)
+
+    def _decode(self, token: str) -> dict[str, Any]:
+        kid = jwt.get_unverified_header(token).get("kid")
+        key: Ed25519PublicKey | None = self._keys.public_key(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise jwt.InvalidKeyError("unknown key")
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            issuer=ISSUER,
+            audience=ISSUER,
+            options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+        )
+
+    def _caller(self, claims: dict[str, Any]) -> Caller:
+        name = str(claims["sub"])
+        known = {scope.value for scope in Scope}
+        granted = frozenset(Scope(s) for s in str(claims.get("scope", "")).split() if s in known)
+        if name.startswith(_SERVICE_PREFIX):
+            return Caller(name, granted)
+        current = (self._clients.read() or {}).get(name)
+        if current is None or current != claims.get("gen"):
+            raise TokenRefused("Invalid access token")
+        return Caller(name, granted)
+
+
+def bearer_token(header: str | None) -> str | None:
+    """Returns the token of an Authorization header, or None where there is no bearer token."""
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
