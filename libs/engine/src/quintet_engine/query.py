@@ -1,70 +1,29 @@
 """What is asked of the engine and what it answers, in plain Python; no FAISS, no LightGBM."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from quintet_modelkit.features import RANGES, AudioProfile
+from quintet_modelkit.seeds import MAX_SEEDS as MAX_SEEDS
+from quintet_modelkit.seeds import MAX_WEIGHT as MAX_WEIGHT
+from quintet_modelkit.seeds import QueryInvalid as QueryInvalid
+from quintet_modelkit.seeds import Seed as Seed
+from quintet_modelkit.seeds import SeedKind as SeedKind
+from quintet_modelkit.seeds import SeedUnknown as SeedUnknown
+from quintet_modelkit.seeds import (
+    check_attribute,
+    check_number,
+    check_seeds,
+    check_targets,
+    check_weights,
+)
 
-MAX_SEEDS: Final = 5
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 50
 DEFAULT_MAX_PER_ARTIST: Final = 3
-MAX_WEIGHT: Final = 10.0
 MAX_EXCLUDED_TRACKS: Final = 10_000
 MAX_EXCLUDED_ARTISTS: Final = 1_000
-
-
-class QueryInvalid(ValueError):
-    """A query breaks a rule.
-
-    Attributes:
-        reason: The stable reason, such as `LIMIT_RANGE`.
-        field: The request field at fault, such as `filters.energy`.
-    """
-
-    def __init__(self, reason: str, field: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.field = field
-
-
-class SeedUnknown(LookupError):
-    """Seeds that the catalogue does not have.
-
-    Attributes:
-        seeds: The unknown seeds.
-    """
-
-    def __init__(self, seeds: "Sequence[Seed]") -> None:
-        names = ", ".join(f"{seed.kind.value} {seed.name!r}" for seed in seeds)
-        super().__init__(f"The catalogue does not have {names}.")
-        self.seeds = tuple(seeds)
-
-
-class SeedKind(StrEnum):
-    """What a seed names."""
-
-    TRACK = "track"
-    ARTIST = "artist"
-    GENRE = "genre"
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A track id, artist id or genre name to start from.
-
-    Attributes:
-        kind: What `name` is.
-        name: Track id, artist id or genre.
-        weight: Its share in the mean, above 0, up to 10.
-    """
-
-    kind: SeedKind
-    name: str
-    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -216,53 +175,21 @@ def check(query: Query, max_seeds: int = MAX_SEEDS) -> None:
     Raises:
         QueryInvalid: A rule is broken; field and allowed range are named.
     """
-    _check_seeds(query, max_seeds)
-    _check_number("limit", "LIMIT_RANGE", query.limit, 1, MAX_LIMIT)
-    _check_number("max_per_artist", "ARTIST_CAP_RANGE", query.max_per_artist, 0, MAX_LIMIT)
-    _check_number("diversity", "DIVERSITY_RANGE", query.diversity, 0.0, 1.0)
-    for name, weight in query.weights.items():
-        _check_attribute("weights", "WEIGHT_RANGE", name)
-        if name == "popularity":
-            raise QueryInvalid(
-                "WEIGHT_RANGE", "weights.popularity", "popularity has no place in the audio profile"
-            )
-        _check_number(f"weights.{name}", "WEIGHT_RANGE", weight, 0.0, MAX_WEIGHT)
-    for name, value in query.targets.items():
-        _check_attribute("targets", "TARGET_RANGE", name)
-        _check_number(f"targets.{name}", "TARGET_RANGE", value, *RANGES[name])
+    check_seeds(query.seeds, query.negative_seeds, max_seeds)
+    check_number("limit", "LIMIT_RANGE", query.limit, 1, MAX_LIMIT)
+    check_number("max_per_artist", "ARTIST_CAP_RANGE", query.max_per_artist, 0, MAX_LIMIT)
+    check_number("diversity", "DIVERSITY_RANGE", query.diversity, 0.0, 1.0)
+    check_weights(query.weights)
+    check_targets(query.targets)
     _check_filters(query.filters)
-
-
-def _check_seeds(query: Query, max_seeds: int) -> None:
-    if not 1 <= len(query.seeds) <= max_seeds:
-        raise QueryInvalid(
-            "SEED_COUNT", "seeds", f"seeds must be 1 to {max_seeds}; got {len(query.seeds)}"
-        )
-    if len(query.negative_seeds) > max_seeds:
-        raise QueryInvalid(
-            "SEED_COUNT",
-            "negative_seeds",
-            f"negative_seeds must be 0 to {max_seeds}; got {len(query.negative_seeds)}",
-        )
-    for label, seeds in (("seeds", query.seeds), ("negative_seeds", query.negative_seeds)):
-        for index, seed in enumerate(seeds):
-            if not seed.name:
-                raise QueryInvalid("SEED_COUNT", f"{label}[{index}]", "a seed must not be empty")
-            if not (math.isfinite(seed.weight) and 0 < seed.weight <= MAX_WEIGHT):
-                raise QueryInvalid(
-                    "WEIGHT_RANGE",
-                    f"{label}[{index}].weight",
-                    f"{label}[{index}].weight must be above 0 and up to {MAX_WEIGHT:g}; "
-                    f"got {seed.weight}",
-                )
 
 
 def _check_filters(filters: Filters) -> None:
     for name, (low, high) in filters.ranges.items():
-        _check_attribute("filters", "FILTER_RANGE", name)
+        check_attribute("filters", "FILTER_RANGE", name)
         for label, bound in (("min", low), ("max", high)):
             if bound is not None:
-                _check_number(f"{label}_{name}", "FILTER_RANGE", bound, *RANGES[name])
+                check_number(f"{label}_{name}", "FILTER_RANGE", bound, *RANGES[name])
         if low is not None and high is not None and low > high:
             raise QueryInvalid(
                 "FILTER_RANGE",
@@ -277,15 +204,3 @@ def _check_filters(filters: Filters) -> None:
             raise QueryInvalid(
                 "FILTER_RANGE", label, f"{label} must be at most {most}; got {len(names)}"
             )
-
-
-def _check_attribute(label: str, reason: str, name: str) -> None:
-    if name not in RANGES:
-        raise QueryInvalid(
-            reason, f"{label}.{name}", f"{name!r} is not an attribute; known: {', '.join(RANGES)}"
-        )
-
-
-def _check_number(field: str, reason: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        raise QueryInvalid(reason, field, f"{field} must be {low:g} to {high:g}; got {value:g}")
