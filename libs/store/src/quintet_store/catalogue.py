@@ -1,0 +1,188 @@
+"""Queries over imports, tracks and genres. Values reach SQL as bound parameters only."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Text, case, cast, collate, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import ColumnElement
+
+from quintet_store.tables import ATTRIBUTE_COLUMNS, Import, Track, TrackGenre, table_of
+
+_TRACKS: Final = table_of(Track)
+_GENRES: Final = table_of(TrackGenre)
+_IMPORTS: Final = table_of(Import)
+_KEPT_WHERE_NEW_IS_EMPTY: Final = (
+    "album",
+    "release_date",
+    "isrc",
+    "cover_url",
+    "preview_url",
+)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What an import did; read = stored + quarantined + duplicate."""
+
+    rows_read: int
+    rows_stored: int
+    rows_quarantined: int
+    rows_duplicate: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Tracks of one origin: its name, licence, tracks and when the newest was imported."""
+
+    name: str
+    licence: str
+    tracks: int
+    imported_at: str
+
+
+def _insert(connection: Connection, table: Any) -> Any:
+    """Returns the dialect's own INSERT, which knows ON CONFLICT."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return make(table)
+
+
+def find_import(connection: Connection, fingerprint: str) -> Counts | None:
+    """Returns what an import of this fingerprint did, or None where there was none."""
+    columns = [_IMPORTS.c[name] for name in Counts.__dataclass_fields__]
+    row = connection.execute(
+        select(*columns).where(_IMPORTS.c.fingerprint == fingerprint)
+    ).one_or_none()
+    return None if row is None else Counts(*row)
+
+
+def begin_import(connection: Connection, facts: Mapping[str, str]) -> int:
+    """Writes an import's row, which also takes SQLite's write lock, and returns its id.
+
+    Args:
+        connection: In the transaction that the whole import runs in.
+        facts: kind, fingerprint, file_name, sha256, source, licence, imported_at.
+    """
+    values = {"rows_read": 0, "rows_stored": 0, "rows_quarantined": 0, "rows_duplicate": 0, **facts}
+    made = connection.execute(insert(_IMPORTS).values(values).returning(_IMPORTS.c.id))
+    return int(made.scalar_one())
+
+
+def end_import(connection: Connection, import_id: int, counts: Counts) -> None:
+    """Writes what the import did."""
+    connection.execute(update(_IMPORTS).where(_IMPORTS.c.id == import_id).values(asdict(counts)))
+
+
+def upsert_tracks(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes tracks, ids unique within the batch.
+
+    A track met before in the same import keeps its first row and the highest popularity; one of
+    an earlier import is replaced, except that empty text never replaces known text.
+    """
+    if not rows:
+        return
+    statement = _insert(connection, _TRACKS)
+    new = statement.excluded
+    same = _TRACKS.c.import_id == new.import_id
+    changes: dict[str, ColumnElement[Any]] = {
+        column.name: case((same, column), else_=new[column.name])
+        for column in _TRACKS.columns
+        if column.name != "track_id"
+    }
+    for name in _KEPT_WHERE_NEW_IS_EMPTY:
+        changes[name] = case((same | (new[name] == ""), _TRACKS.c[name]), else_=new[name])
+    known = _TRACKS.c.popularity
+    changes["popularity"] = case((same & (known >= new.popularity), known), else_=new.popularity)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["track_id"], set_=changes), list(rows)
+    )
+
+
+def add_genres(connection: Connection, rows: Sequence[Mapping[str, str]]) -> None:
+    """Adds genres (track_id, genre) to those the tracks have."""
+    if rows:
+        connection.execute(_insert(connection, _GENRES).on_conflict_do_nothing(), list(rows))
+
+
+def count_imported(connection: Connection, import_id: int) -> int:
+    """Returns how many tracks an import wrote."""
+    query = select(func.count()).select_from(_TRACKS).where(_TRACKS.c.import_id == import_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def count_tracks(connection: Connection) -> int:
+    """Returns how many tracks there are."""
+    return int(connection.execute(select(func.count()).select_from(_TRACKS)).scalar_one())
+
+
+def genre_counts(connection: Connection) -> list[tuple[str, int]]:
+    """Returns genres with how many tracks each has, most first."""
+    number = func.count().label("number")
+    query = (
+        select(_GENRES.c.genre, number)
+        .group_by(_GENRES.c.genre)
+        .order_by(number.desc(), _GENRES.c.genre)
+    )
+    return [(str(genre), int(count)) for genre, count in connection.execute(query)]
+
+
+def sources(connection: Connection) -> list[Source]:
+    """Returns the origins of tracks with their licences, by name."""
+    query = (
+        select(
+            _TRACKS.c.provenance,
+            _TRACKS.c.licence,
+            func.count(),
+            func.max(_TRACKS.c.imported_at),
+        )
+        .group_by(_TRACKS.c.provenance, _TRACKS.c.licence)
+        .order_by(_TRACKS.c.provenance, _TRACKS.c.licence)
+    )
+    return [Source(*row) for row in connection.execute(query)]
+
+
+TRACK_TEXT: Final = (
+    "track_id",
+    "title",
+    "artists",
+    "album",
+    "release_date",
+    "explicit",
+    "isrc",
+    "cover_url",
+    "preview_url",
+    "provenance",
+    "licence",
+)
+
+
+def stream_tracks(connection: Connection, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Yields tracks by id in batches of at most `size`.
+
+    Each row holds `TRACK_TEXT`, artists as JSON text, and then `ATTRIBUTE_COLUMNS`.
+    """
+    columns: list[Any] = [
+        cast(_TRACKS.c[name], Text).label(name) if name == "artists" else _TRACKS.c[name]
+        for name in (*TRACK_TEXT, *ATTRIBUTE_COLUMNS)
+    ]
+    yield from _stream(connection, select(*columns), _TRACKS.c.track_id, size)
+
+
+def stream_genres(connection: Connection, size: int) -> Iterator[list[tuple[str, str]]]:
+    """Yields (track_id, genre) by id and genre in batches of at most `size`."""
+    query = select(_GENRES.c.track_id, _GENRES.c.genre)
+    yield from _stream(connection, query, _GENRES.c.track_id, size, _GENRES.c.genre)
+
+
+def _stream(
+    connection: Connection, query: Any, key: Any, size: int, *then: Any
+) -> Iterator[list[tuple[Any, ...]]]:
+    # One order on every database and locale: by code point.
+    if connection.dialect.name == "postgresql":
+        order = [collate(column, "C") for column in (key, *then)]
+    else:
+        order = [key, *then]
+    result = connection.execution_options(yield_per=size).execute(query.order_by(*order))
+    for part in result.partitions(size):
+        yield [tuple(row) for row in part]

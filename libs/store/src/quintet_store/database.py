@@ -1,0 +1,107 @@
+"""Opening a database by URL and bringing its schema up to date."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+BUSY_SECONDS: Final = 30
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached or used; the message is one line and holds no password."""
+
+
+def open_engine(url: str) -> Engine:
+    """Returns an engine for a SQLite or PostgreSQL URL, connection tried, schema up to date.
+
+    `postgresql://` means psycopg. A SQLite file is created with its folder; it runs in WAL mode
+    with foreign keys on, and waits `BUSY_SECONDS` for another writer.
+
+    Raises:
+        StoreUnavailable: The URL is malformed, of another database, or cannot be reached.
+    """
+    parsed = _parse(url)
+    try:
+        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+        upgrade(engine)
+    except (SQLAlchemyError, OSError) as fault:
+        raise StoreUnavailable(_reason(parsed, fault)) from fault
+    return engine
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as fault:
+        raise StoreUnavailable("QUINTET_DATABASE_URL is not a database URL") from fault
+    if parsed.drivername not in ("sqlite", "postgresql", "postgresql+psycopg"):
+        raise StoreUnavailable(
+            f"QUINTET_DATABASE_URL: {parsed.drivername} is not supported; "
+            "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
+    return (
+        parsed.set(drivername="postgresql+psycopg") if "postgres" in parsed.drivername else parsed
+    )
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    arguments = {"timeout": BUSY_SECONDS}
+    engine = create_engine(url, json_serializer=_dump, connect_args=arguments, poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: Any) -> None:  # noqa: ARG001 (signature of the event)
+        # Transactions are begun below: the driver itself would leave DDL outside of them.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url,
+        json_serializer=_dump,
+        connect_args={"connect_timeout": 5},
+        poolclass=NullPool,
+    )
+
+
+def _reason(url: URL, fault: Exception) -> str:
+    cause = getattr(fault, "orig", None) or fault
+    text = " ".join(str(cause).split()) or type(cause).__name__
+    if url.password:
+        text = text.replace(str(url.password), "***")
+    return f"database {url.render_as_string(hide_password=True)} cannot be used: {text[:300]}"
+
+
+def upgrade(engine: Engine) -> None:
+    """Brings the schema to the newest version, in one transaction; a current one is left alone."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with engine.begin() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

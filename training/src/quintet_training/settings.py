@@ -1,0 +1,70 @@
+"""Where the offline side finds its state, its database and the services; read from QUINTET_*."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsInvalid(ValueError):
+    """A QUINTET_* variable holds a value that cannot be used; the message is one line."""
+
+
+class Settings(BaseSettings):
+    """Settings of the `quintet` command, each from QUINTET_<NAME>, each with a default.
+
+    Attributes:
+        home: Folder of all state.
+        database_url: SQLAlchemy URL (SQLite or PostgreSQL); `quintet.db` in `home` by default.
+        host: Address the services bind.
+        gateway_url: Address of the gateway as clients see it; from host and port by default.
+        token: Access token for the gateway, where it asks for one.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="QUINTET_", extra="ignore")
+
+    home: Path = Path(".quintet")
+    database_url: str = ""
+    host: str = "127.0.0.1"
+    gateway_port: int = Field(default=8000, ge=1, le=65535)
+    search_port: int = Field(default=50051, ge=1, le=65535)
+    profile_port: int = Field(default=50052, ge=1, le=65535)
+    ranker_port: int = Field(default=50053, ge=1, le=65535)
+    ui_port: int = Field(default=8501, ge=1, le=65535)
+    gateway_url: str = ""
+    token: SecretStr = SecretStr("")
+
+    @model_validator(mode="after")
+    def _fill(self) -> "Settings":
+        if not self.database_url:
+            self.database_url = f"sqlite:///{self.home.resolve() / 'quintet.db'}"
+        if not self.gateway_url:
+            # A wildcard address is where a server listens, not where a client connects.
+            host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+            host = f"[{host}]" if ":" in host else host
+            self.gateway_url = f"http://{host}:{self.gateway_port}"
+        return self
+
+    @property
+    def catalogue(self) -> Path:
+        """The folder of catalogue snapshots."""
+        return self.home / "catalogue"
+
+    @property
+    def quarantine(self) -> Path:
+        """The folder of rows that imports refused."""
+        return self.home / "quarantine"
+
+
+def load_settings() -> Settings:
+    """Reads the environment.
+
+    Raises:
+        SettingsInvalid: A value is out of range; the message names the variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsInvalid(f"QUINTET_{name}: {first['msg']}") from fault
