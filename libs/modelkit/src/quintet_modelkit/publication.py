@@ -7,6 +7,7 @@ A root holds one folder a version and a file `current` naming the version in use
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -67,8 +68,12 @@ def publish(folder: Path, root: Path, version: str, *, make_current: bool = True
     if not _VERSION.match(version):
         raise PublicationInvalid(f"{version!r} is not a version name")
     target = root / version
-    if not target.exists():
+    try:
         folder.rename(target)
+    except OSError as fault:
+        # Another publisher of the same content was first; rename never replaces a full folder.
+        if fault.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
     if make_current:
         set_current(root, version)
     return target

@@ -1,9 +1,10 @@
 """Follows a published version: loads it off the event loop, swaps it in whole, keeps the old."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 
@@ -12,6 +13,7 @@ from quintet_servicekit.metrics import REFUSED, VERSION
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
+MAX_RETRY_SECONDS: Final = 60.0
 
 
 class Follower(Generic[T]):
@@ -47,6 +49,8 @@ class Follower(Generic[T]):
         self.load_time: datetime | None = None
         self.refused_version = ""
         self.refused_reason = ""
+        self._retry_at = 0.0
+        self._delay = 0.0
 
     @property
     def value(self) -> T:
@@ -77,7 +81,9 @@ class Follower(Generic[T]):
         except Exception as fault:  # The registry being away must not end serving.
             _log.warning("version not readable", kind=self._kind, error=str(fault))
             return self._value is not None
-        if version is None or version in (self.version, self.refused_version):
+        if version is None or version == self.version:
+            return self._value is not None
+        if version == self.refused_version and time.monotonic() < self._retry_at:
             return self._value is not None
         try:
             value = await asyncio.to_thread(self._load, version)
@@ -99,6 +105,11 @@ class Follower(Generic[T]):
         _log.info("version served", kind=self._kind, version=version)
 
     def _refuse(self, version: str, fault: Exception) -> None:
+        # A full disk or a half-copied file may pass, so the same version is tried again, later
+        # each time: 1 s, 2 s, 4 s … up to a minute.
+        again = self.refused_version == version
+        self._delay = min(self._delay * 2, MAX_RETRY_SECONDS) if again else 1.0
+        self._retry_at = time.monotonic() + self._delay
         self.refused_version = version
         self.refused_reason = f"{type(fault).__name__}: {fault}"
         REFUSED.labels(self._kind).inc()

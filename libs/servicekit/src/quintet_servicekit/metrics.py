@@ -4,6 +4,11 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+
+class PortUnavailable(Exception):
+    """An address cannot be bound; the message names it and says what to do."""
+
+
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 RPCS: Final = Counter("quintet_rpcs_total", "Calls answered, by status code", ["method", "code"])
@@ -17,6 +22,14 @@ DEGRADED: Final = Counter("quintet_degraded_total", "Answers given without a par
 
 
 def start_metrics_server(host: str, port: int) -> None:
-    """Serves `/metrics` on its own thread; port 0 turns it off."""
-    if port:
+    """Serves `/metrics` on its own thread; port 0 turns it off.
+
+    Raises:
+        PortUnavailable: The address cannot be bound.
+    """
+    if not port:
+        return
+    try:
         start_http_server(port, addr=host)
+    except OSError as fault:
+        raise PortUnavailable(f"metrics port {host}:{port} cannot be bound") from fault

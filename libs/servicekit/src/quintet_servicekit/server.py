@@ -19,15 +19,13 @@ from grpc_status import rpc_status
 from quintet_servicekit.channel import MAX_MESSAGE_BYTES, REQUEST_ID_KEY
 from quintet_servicekit.errors import AppError, DeadlineExceeded, Reason
 from quintet_servicekit.logs import REQUEST_ID, accepted_request_id
-from quintet_servicekit.metrics import IN_FLIGHT, RPC_SECONDS, RPCS
-from quintet_servicekit.status import GRPC_CODES, error_of, status_of
+from quintet_servicekit.metrics import IN_FLIGHT, RPC_SECONDS, RPCS, PortUnavailable
+from quintet_servicekit.status import error_of, grpc_code_of, status_of
+
+__all__ = ["Endpoint", "PortUnavailable", "Service", "run"]
 
 _log = structlog.get_logger(__name__)
 _INFRASTRUCTURE: Final = ("/grpc.health.", "/grpc.reflection.")
-
-
-class PortUnavailable(Exception):
-    """The address cannot be bound; the message names it and says what to do."""
 
 
 @dataclass(frozen=True)
@@ -220,9 +218,13 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
             raise
+        except grpc.aio.AbortError:
+            # An interceptor or the behaviour itself has ended the call already.
+            code = context.code() or grpc.StatusCode.UNKNOWN
+            raise
         except Exception as fault:
             error = _as_app_error(fault)
-            code = grpc.StatusCode.INTERNAL if error is None else GRPC_CODES[type(error)]
+            code = grpc.StatusCode.INTERNAL if error is None else grpc_code_of(error)
             await _abort(context, error, fault, request_id)
         finally:
             seconds = time.perf_counter() - started

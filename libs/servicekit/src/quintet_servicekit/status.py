@@ -41,6 +41,14 @@ _FALLBACK_REASONS: Final = {
 }
 
 
+def grpc_code_of(error: AppError) -> grpc.StatusCode:
+    """Returns the status code of an error or of the nearest mapped class above it."""
+    for kind in type(error).__mro__:
+        if kind in GRPC_CODES:
+            return GRPC_CODES[kind]
+    return grpc.StatusCode.INTERNAL
+
+
 def status_of(error: AppError, request_id: str = "") -> status_pb2.Status:
     """Returns the google.rpc.Status of an error: code, message and one ErrorInfo."""
     metadata = dict(error.metadata)
@@ -51,7 +59,7 @@ def status_of(error: AppError, request_id: str = "") -> status_pb2.Status:
     info = error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN, metadata=metadata)
     detail = any_pb2.Any()
     detail.Pack(info)
-    code = code_pb2.Code.Value(GRPC_CODES[type(error)].name)
+    code = code_pb2.Code.Value(grpc_code_of(error).name)
     return status_pb2.Status(code=code, message=error.message, details=[detail])
 
 

@@ -1,0 +1,78 @@
+"""The gateway as the command line sees it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from quintet_training.cli.failure import CommandFailed
+
+
+class Gateway:
+    """A small client of `/api/v1`; each failure is one line for a person.
+
+    Args:
+        address: Base address, such as `http://127.0.0.1:8000`.
+        timeout: Seconds allowed for one call.
+        token: Access token, where the gateway asks for one.
+    """
+
+    def __init__(self, address: str, timeout: float, token: str = "") -> None:
+        self._address = address
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # Proxies of the environment have no business on the way to one's own gateway.
+        self._client = httpx.Client(
+            base_url=address, timeout=timeout, headers=headers, trust_env=False
+        )
+
+    def is_ready(self) -> bool:
+        """Returns whether all services are SERVING."""
+        try:
+            return self._client.get("/readyz").status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def search(self, text: str, limit: int, source: str | None = None) -> dict[str, Any]:
+        """Returns the answer of `GET /api/v1/search`."""
+        params = {"q": text, "limit": str(limit)} | ({"source": source} if source else {})
+        return self._call("GET", "/api/v1/search", params=params)
+
+    def first_track(self, text: str) -> dict[str, Any]:
+        """Returns the best recommendable match for a text.
+
+        Raises:
+            CommandFailed: Nothing in the catalogue matches.
+        """
+        for match in self.search(text, 10)["tracks"]:
+            if match["recommendable"]:
+                return dict(match["track"])
+        raise CommandFailed(f"no track of the catalogue matches {text!r}")
+
+    def recommend(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the answer of `POST /api/v1/recommendations`."""
+        return self._call("POST", "/api/v1/recommendations", json=dict(body))
+
+    def has_track(self, track_id: str) -> bool:
+        """Returns whether the catalogue has a track with this id."""
+        return self._client.get(f"/api/v1/tracks/{track_id}").status_code == httpx.codes.OK
+
+    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            response = self._client.request(method, path, **arguments)
+        except httpx.TimeoutException as fault:
+            raise CommandFailed(f"the gateway at {self._address} did not answer in time") from fault
+        except httpx.HTTPError as fault:
+            raise CommandFailed(
+                f"no gateway answers at {self._address}; start one with `quintet up`, "
+                "or name another with QUINTET_GATEWAY_URL"
+            ) from fault
+        if response.is_error:
+            raise CommandFailed(_message_of(response))
+        return dict(response.json())
+
+
+def _message_of(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the gateway answered {response.status_code}"

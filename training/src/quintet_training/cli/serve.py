@@ -1,0 +1,139 @@
+"""`quintet up` and `quintet demo`: the real services, in the foreground or for one showing."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from quintet_training.cli.ask import print_recommendations
+from quintet_training.cli.failure import CommandFailed
+from quintet_training.cli.gateway import Gateway
+from quintet_training.settings import Settings, load_settings
+from quintet_training.steps import prepare
+from quintet_training.supervisor import PortInUse, Program, check_ports, supervise
+
+READY_SECONDS: Final = 60.0
+DEMO_SONGS: Final = (
+    "hotel california eagles",
+    "bohemian rhapsody queen",
+    "back in black ac/dc",
+    "smells like teen spirit nirvana",
+    "everlong foo fighters",
+)
+_console = Console()
+_errors = Console(stderr=True)
+
+
+def programs_of(settings: Settings) -> list[Program]:
+    """Returns the processes of a whole installation on this machine."""
+    gateway = [
+        Program(name, (sys.executable, "-m", f"quintet_{name}"), port, f"QUINTET_{name.upper()}_PORT")
+        for name, port in (
+            ("search", settings.search_port),
+            ("profile", settings.profile_port),
+            ("ranker", settings.ranker_port),
+            ("gateway", settings.gateway_port),
+        )
+    ]
+    page = find_spec("quintet_ui.page")
+    if page is None or page.origin is None:
+        return gateway
+    streamlit = (sys.executable, "-m", "quintet_ui")
+    return [*gateway, Program("ui", streamlit, settings.ui_port, "QUINTET_UI_PORT")]
+
+
+def up(
+    without_ui: Annotated[bool, typer.Option("--without-ui", help="Leave the page out.")] = False,
+) -> None:
+    """Run search, profile, ranker, gateway and page in the foreground; Ctrl-C drains all."""
+    settings = load_settings()
+    programs = [p for p in programs_of(settings) if not (without_ui and p.name == "ui")]
+    try:
+        check_ports(programs, settings.host)
+    except PortInUse as fault:
+        raise CommandFailed(str(fault)) from fault
+    prepare(settings, _errors)
+    gateway = Gateway(settings.gateway_url, timeout=2.0)
+
+    def announce() -> bool:
+        if not gateway.is_ready():
+            return False
+        _console.print(f"[bold green]ready[/] {settings.gateway_url}/docs", highlight=False)
+        if any(program.name == "ui" for program in programs):
+            _console.print(f"[bold green]page[/]  http://{settings.host}:{settings.ui_port}")
+        return True
+
+    code = supervise(programs, _environment(settings), settings.home / "run", announce)
+    if code:
+        raise CommandFailed("a service could not start with these settings; see its line above")
+
+
+def demo() -> None:
+    """Show five real seeds and what is recommended for them, through the real services."""
+    settings = load_settings()
+    prepare(settings, _errors)
+    ports = _free_ports(4)
+    names = ("gateway", "search", "profile", "ranker")
+    changes = {f"QUINTET_{n.upper()}_PORT": str(p) for n, p in zip(names, ports, strict=True)}
+    changes["QUINTET_HOST"] = "127.0.0.1"
+    log = settings.home / "logs" / "demo.log"
+    with _running(changes, log) as process:
+        gateway = Gateway(f"http://127.0.0.1:{ports[0]}", timeout=10.0)
+        with _errors.status("Starting search, profile, ranker and gateway"):
+            _await_ready(gateway, process, log)
+        tracks = [gateway.first_track(text) for text in DEMO_SONGS]
+        answer = gateway.recommend({"seeds": [track["id"] for track in tracks], "limit": 10})
+    print_recommendations(answer, _console)
+
+
+@contextmanager
+def _running(changes: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs `quintet up` with other ports, its lines in a file, and drains it at the end."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quintet_training", "up", "--without-ui"],
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **changes},
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _await_ready(gateway: Gateway, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not gateway.is_ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise CommandFailed(f"the services did not become ready; their lines are in {log}")
+        time.sleep(0.1)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Returns distinct free ports; held together while chosen, so that none is given twice."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {"QUINTET_HOME": str(settings.home.resolve()), "PYTHONUNBUFFERED": "1"}

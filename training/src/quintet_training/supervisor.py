@@ -1,0 +1,161 @@
+"""Runs the services as processes under circus: started, prefixed, restarted, drained."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from circus import get_arbiter
+
+GRACE_SECONDS: Final = 10.0
+# What a process exits with when its settings or its port are wrong: restarting cannot help.
+MISCONFIGURED: Final = 2
+_COLOURS: Final = (36, 33, 35, 32, 34, 31)
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process to run.
+
+    Attributes:
+        name: The prefix of its lines.
+        command: The program and its arguments.
+        port: The port it will bind, checked before anything starts; 0 for none.
+        port_setting: The setting that holds the port.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    port: int = 0
+    port_setting: str = ""
+
+
+class PortInUse(Exception):
+    """A port that a program needs is taken; the message names port and setting."""
+
+
+class _PrefixedStream:
+    """Writes each whole line of a process with its name in front."""
+
+    def __init__(self, name: str, width: int, colour: int, out: IO[str]) -> None:
+        label = f"{name:<{width}} | "
+        self._label = f"\x1b[{colour}m{label}\x1b[0m" if out.isatty() else label
+        self._out = out
+        self._rest = b""
+
+    def __call__(self, data: Mapping[str, Any]) -> None:
+        *lines, self._rest = (self._rest + bytes(data["data"])).split(b"\n")
+        for line in lines:
+            self._out.write(f"{self._label}{line.decode(errors='replace')}\n")
+        self._out.flush()
+
+    def close(self) -> None:
+        if self._rest:
+            self({"data": b"\n"})
+
+
+def check_ports(programs: Sequence[Program], host: str) -> None:
+    """Checks that every port can be bound now.
+
+    Raises:
+        PortInUse: One cannot.
+    """
+    for program in programs:
+        if not program.port:
+            continue
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, program.port))
+            except OSError as fault:
+                raise PortInUse(
+                    f"port {program.port} for {program.name} cannot be bound on {host} "
+                    f"({fault.strerror}); choose another with {program.port_setting}"
+                ) from fault
+
+
+def supervise(
+    programs: Sequence[Program],
+    environment: Mapping[str, str],
+    run_folder: Path,
+    on_tick: Callable[[], bool] | None = None,
+) -> int:
+    """Runs programs until SIGINT or SIGTERM, then drains them all.
+
+    A program that dies is started again; one that exits with code 2 is misconfigured, and all
+    are stopped.
+
+    Args:
+        programs: What to run, all at once; they start in any order.
+        environment: Environment variables added to this process's own.
+        run_folder: A private folder for the supervisor's sockets.
+        on_tick: Called every half second until it returns True.
+
+    Returns:
+        0 after a drain that was asked for, 2 after a misconfigured program.
+    """
+    run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    outcome = {"code": 0}
+
+    def after_reap(arbiter: Any = None, exit_code: int | None = None, **_facts: Any) -> bool:
+        if exit_code == MISCONFIGURED and not outcome["code"]:
+            outcome["code"] = MISCONFIGURED
+            # Through the same handler as Ctrl-C, so that there is one way to stop.
+            os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+    width = max(len(program.name) for program in programs)
+    watchers = [
+        _watcher(program, environment, width, _COLOURS[index % len(_COLOURS)], after_reap)
+        for index, program in enumerate(programs)
+    ]
+    endpoints = {
+        name: f"ipc://{run_folder}/{name}-{os.getpid()}.sock"
+        for name in ("controller", "pubsub_endpoint")
+    }
+    arbiter = get_arbiter(watchers, check_delay=0.5, proc_name="quintet", **endpoints)
+    arbiter.warmup_delay = 0
+    if on_tick is not None:
+        _tick(arbiter, on_tick)
+    try:
+        arbiter.start()
+    finally:
+        for endpoint in endpoints.values():
+            Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
+    return outcome["code"]
+
+
+def _watcher(
+    program: Program,
+    environment: Mapping[str, str],
+    width: int,
+    colour: int,
+    after_reap: Callable[..., bool],
+) -> dict[str, Any]:
+    stream = {"stream": _PrefixedStream(program.name, width, colour, sys.stdout)}
+    return {
+        "name": program.name,
+        "cmd": program.command[0],
+        "args": list(program.command[1:]),
+        "env": dict(environment),
+        "copy_env": True,
+        "graceful_timeout": GRACE_SECONDS,
+        "stdout_stream": stream,
+        "stderr_stream": stream,
+        "hooks": {"after_reap": (after_reap, True)},
+        "max_retry": -1,
+    }
+
+
+def _tick(arbiter: Any, on_tick: Callable[[], bool]) -> None:
+    arbiter._ensure_ioloop()
+
+    def again() -> None:
+        if not on_tick():
+            arbiter.loop.call_later(0.5, again)
+
+    arbiter.loop.call_later(0.5, again)
