@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quintet_engine.index import VectorIndex
+from quintet_modelkit.features import normalise_rows
+
+
+def vectors(count: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return normalise_rows(random.normal(size=(count, 14)).astype(np.float32))
+
+
+FLAT = VectorIndex.build(vectors(6_000), seed=1)
+LISTS = VectorIndex.build(vectors(6_000), seed=1, flat_limit=1_000)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 1_000), share=st.floats(0, 1), most=st.integers(1, 300), lists=st.booleans()
+)
+def test_search_returns_allowed_rows_best_first_and_never_too_few(seed, share, most, lists):
+    index = LISTS if lists else FLAT
+    random = np.random.default_rng(seed)
+    allowed = random.random(len(index.vectors)) < share
+    query = index.vectors[random.integers(0, len(index.vectors))]
+    hits = index.search(query[None, :], most, allowed)[0]
+    assert allowed[hits.rows].all()
+    assert len(set(hits.rows.tolist())) == len(hits.rows) == min(most, int(allowed.sum()))
+    assert (np.diff(hits.scores) <= 0).all()
+    np.testing.assert_allclose(hits.scores, index.vectors[hits.rows] @ query, atol=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1_000))
+def test_flat_search_agrees_with_brute_force(seed):
+    random = np.random.default_rng(seed)
+    allowed = random.random(len(FLAT.vectors)) < 0.9
+    query = FLAT.vectors[random.integers(0, len(FLAT.vectors))]
+    hits = FLAT.search(query[None, :], 50, allowed)[0]
+    exact = np.sort((FLAT.vectors @ query)[allowed])[::-1][:50]
+    np.testing.assert_allclose(hits.scores, exact, atol=1e-5)
+
+
+def test_inverted_lists_are_tuned_to_the_recall_goal_they_report():
+    assert LISTS.nprobe > 0
+    assert LISTS.recall >= 0.99
+    queries = LISTS.vectors[::40]
+    found = LISTS.search(queries, 100)
+    exact = FLAT.search(queries, 100)
+    shared = [len(np.intersect1d(a.rows, b.rows)) for a, b in zip(found, exact, strict=True)]
+    assert np.mean(shared) >= 98
+
+
+def test_equal_vectors_come_in_the_order_of_rows():
+    same = np.repeat(vectors(1), 20, axis=0)
+    hits = VectorIndex.build(same, seed=1).search(same[:1], 20)[0]
+    assert hits.rows.tolist() == list(range(20))
+
+
+def test_an_index_of_other_vectors_is_refused(tmp_path):
+    FLAT.save(tmp_path / "index")
+    with pytest.raises(ValueError, match="6000 vectors, not 10"):
+        VectorIndex.load(tmp_path / "index", vectors(10), nprobe=0, recall=1.0)
+    (tmp_path / "index").write_bytes(b"no index")
+    with pytest.raises(ValueError, match="not a FAISS index"):
+        VectorIndex.load(tmp_path / "index", FLAT.vectors, nprobe=0, recall=1.0)
