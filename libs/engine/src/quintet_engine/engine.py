@@ -26,6 +26,7 @@ from quintet_engine.query import (
     Seed,
     SeedKind,
     SeedPool,
+    SeedUnknown,
     check,
 )
 
@@ -132,9 +133,13 @@ class Engine:
         Raises:
             PublicationInvalid: A score differs by more than `GOLDEN_TOLERANCE`.
         """
-        answer = self.golden_answer(golden["seeds"])
-        got = np.array([score for _, score in answer])
-        want = np.array([score for _, score in golden["tracks"]])
+        try:
+            got = np.array([score for _, score in self.golden_answer(golden["seeds"])])
+            want = np.array([score for _, score in golden["tracks"]], dtype=np.float64)
+        except (KeyError, TypeError, ValueError, SeedUnknown) as fault:
+            raise PublicationInvalid(
+                f"{self.versions.model}: the golden request cannot be answered: {fault}"
+            ) from fault
         if got.shape != want.shape or not np.allclose(got, want, rtol=0, atol=GOLDEN_TOLERANCE):
             raise PublicationInvalid(
                 f"{self.versions.model}: the golden request comes out otherwise than recorded"

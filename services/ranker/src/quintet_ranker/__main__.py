@@ -6,7 +6,7 @@ import uvloop
 from pydantic import ValidationError
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import start_metrics_server
-from quintet_servicekit.server import run
+from quintet_servicekit.server import PortUnavailable, run
 
 from quintet_ranker.app import build
 from quintet_ranker.settings import Settings
@@ -25,8 +25,8 @@ def main() -> int:
     configure_logs("ranker", settings.log_level, settings.log_form)
     try:
         start_metrics_server(settings.host, settings.metrics_port)
-    except OSError as fault:
-        sys.stderr.write(f"error: QUINTET_RANKER_METRICS_PORT: {fault.strerror}\n")
+    except PortUnavailable as fault:
+        sys.stderr.write(f"error: QUINTET_RANKER_METRICS_PORT: {fault}\n")
         return 2
     return uvloop.run(run(build(settings)))
 
