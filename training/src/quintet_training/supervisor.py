@@ -1,5 +1,6 @@
 """Runs the services as processes under circus: started, prefixed, restarted, drained."""
 
+import logging
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from circus import get_arbiter
+from circus.exc import ConflictError
 
 GRACE_SECONDS: Final = 10.0
 # What a process exits with when its settings or its port are wrong: restarting cannot help.
@@ -101,7 +103,7 @@ def supervise(
     run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     outcome = {"code": 0}
 
-    def after_reap(arbiter: Any = None, exit_code: int | None = None, **_facts: Any) -> bool:
+    def after_reap(exit_code: int | None = None, **_facts: Any) -> bool:
         if exit_code == MISCONFIGURED and not outcome["code"]:
             outcome["code"] = MISCONFIGURED
             # Through the same handler as Ctrl-C, so that there is one way to stop.
@@ -117,6 +119,7 @@ def supervise(
         name: f"ipc://{run_folder}/{name}-{os.getpid()}.sock"
         for name in ("controller", "pubsub_endpoint")
     }
+    logging.getLogger("tornado.application").addFilter(_is_not_conflict)
     arbiter = get_arbiter(watchers, check_delay=0.5, proc_name="quintet", **endpoints)
     arbiter.warmup_delay = 0
     if on_tick is not None:
@@ -127,6 +130,12 @@ def supervise(
         for endpoint in endpoints.values():
             Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
     return outcome["code"]
+
+
+def _is_not_conflict(record: logging.LogRecord) -> bool:
+    """Drops what circus logs when its periodic look meets its own stopping; both go on well."""
+    fault = record.exc_info[1] if record.exc_info else None
+    return not isinstance(fault, ConflictError)
 
 
 def _watcher(

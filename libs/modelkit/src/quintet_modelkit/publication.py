@@ -42,6 +42,8 @@ def staged(root: Path) -> Iterator[Path]:
     """Gives an empty folder beside the versions; it is removed unless `publish` moved it."""
     root.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=root))
+    # Services read as another user than the one that publishes.
+    folder.chmod(0o755)
     try:
         yield folder
     finally:
@@ -87,6 +89,7 @@ def set_current(root: Path, version: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(version + "\n")
         stream.flush()
+        os.fchmod(stream.fileno(), 0o644)
         os.fsync(stream.fileno())
     Path(name).replace(root / "current")
 

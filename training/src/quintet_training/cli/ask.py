@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from quintet_modelkit.publication import PublicationInvalid
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
 from quintet_training.cli.failure import CommandFailed
 from quintet_training.cli.gateway import Gateway
 from quintet_training.settings import load_settings
-from quintet_training.steps import BatchFailed, BatchReport, run_batch
+from quintet_training.steps import BatchInvalid, BatchReport
+from quintet_training.steps import batch_recommend as recommend_in_batch
 
 _console = Console()
 _errors = Console(stderr=True)
@@ -84,19 +86,29 @@ def recommend(
 
 
 def batch_recommend(
-    source: Annotated[Path, typer.Argument(metavar="IN.jsonl", help='{"id", "seed_tracks"} a line.')],
-    target: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help='{"id", "tracks"} a line.')],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN.jsonl", help="A list a line: id, seed_tracks.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="A list a line: id, tracks.")],
     limit: Annotated[int, typer.Option(help="Tracks a line, 1 to 500.")] = 500,
     max_per_artist: Annotated[int, typer.Option(help="0 for no cap.")] = 0,
 ) -> None:
     """Recommend for many lists at once, with the ranking code of the service and no server."""
     settings = load_settings()
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=_errors, transient=True) as progress:
-            report = run_batch(settings, source, target, limit, max_per_artist, progress)
-    except BatchFailed as fault:
-        raise CommandFailed(str(fault)) from fault
+    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_errors, transient=True) as progress:
+        task = progress.add_task("Recommending")
+        try:
+            report = recommend_in_batch(
+                settings.home,
+                source,
+                target,
+                limit,
+                max_per_artist=max_per_artist,
+                progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+        except (BatchInvalid, PublicationInvalid) as fault:
+            raise CommandFailed(str(fault)) from fault
     _print_batch(report, target)
 
 
@@ -134,8 +146,8 @@ def print_recommendations(answer: dict[str, Any], console: Console) -> None:
 
 def _print_batch(report: BatchReport, target: Path) -> None:
     _console.print(
-        f"{report.lines} lines, {report.answered} answered, {report.with_unknown_seeds} with unknown "
-        f"seeds, {report.refused} refused; {report.model_version}; written to {target}",
+        f"{report.lines} lines written to {target}; {report.failed} with an error, "
+        f"{report.unknown_seeds} unknown seeds",
         highlight=False,
     )
 

@@ -37,7 +37,9 @@ _errors = Console(stderr=True)
 def programs_of(settings: Settings) -> list[Program]:
     """Returns the processes of a whole installation on this machine."""
     gateway = [
-        Program(name, (sys.executable, "-m", f"quintet_{name}"), port, f"QUINTET_{name.upper()}_PORT")
+        Program(
+            name, (sys.executable, "-m", f"quintet_{name}"), port, f"QUINTET_{name.upper()}_PORT"
+        )
         for name, port in (
             ("search", settings.search_port),
             ("profile", settings.profile_port),
