@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
 import numpy as np
@@ -70,10 +71,11 @@ async def serving(home: Path) -> AsyncIterator[tuple[Service, grpc.aio.Channel]]
 
 
 @contextlib.asynccontextmanager
-async def ready(home: Path) -> AsyncIterator[ranker_pb2_grpc.RankerServiceStub]:
+async def ready(home: Path) -> AsyncIterator[ranker_pb2_grpc.RankerServiceAsyncStub]:
     async with serving(home) as (service, channel):
         await asyncio.wait_for(service.ready.wait(), WAIT)
-        yield ranker_pb2_grpc.RankerServiceStub(channel)
+        stub: Any = ranker_pb2_grpc.RankerServiceStub(channel)
+        yield stub
 
 
 def request(*names: str, **more) -> ranker_pb2.RecommendTracksRequest:
@@ -81,7 +83,7 @@ def request(*names: str, **more) -> ranker_pb2.RecommendTracksRequest:
     return ranker_pb2.RecommendTracksRequest(seeds=seeds, **more)
 
 
-def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
+def info_of(error: Any) -> error_details_pb2.ErrorInfo:
     info = error_details_pb2.ErrorInfo()
     assert rpc_status.from_call(error).details[0].Unpack(info)
     return info
@@ -95,11 +97,11 @@ def test_the_attribute_enum_has_the_order_of_the_columns():
 async def test_health_turns_serving_only_once_a_model_is_published(tmp_path):
     publish_catalogue(tmp_path)
     async with serving(tmp_path) as (service, channel):
-        health = health_pb2_grpc.HealthStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
         asked = health_pb2.HealthCheckRequest(service=NAME)
         before = await health.Check(asked, timeout=WAIT)
         assert before.status == health_pb2.HealthCheckResponse.NOT_SERVING
-        stub = ranker_pb2_grpc.RankerServiceStub(channel)
+        stub: Any = ranker_pb2_grpc.RankerServiceStub(channel)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.RecommendTracks(request("t001"), timeout=WAIT)
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
@@ -113,7 +115,7 @@ async def test_health_turns_serving_only_once_a_model_is_published(tmp_path):
 
 async def test_reflection_lists_the_service(home):
     async with serving(home) as (_, channel):
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(cast(Any, channel))
         asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
         async for answer in stub.ServerReflectionInfo(asked, timeout=WAIT):
             names = [item.name for item in answer.list_services_response.service]
@@ -174,13 +176,27 @@ async def test_every_option_of_a_request_is_heard(home):
         (request("t001", limit=0), "INVALID_ARGUMENT", "LIMIT_RANGE", "limit"),
         (request("t001", limit=501), "INVALID_ARGUMENT", "LIMIT_RANGE", "limit"),
         (
-            request("t001", weights=[profile_pb2.AttributeWeight(attribute=4, weight=np.nan)]),
+            request(
+                "t001",
+                weights=[
+                    profile_pb2.AttributeWeight(
+                        attribute=profile_pb2.ATTRIBUTE_ENERGY, weight=np.nan
+                    )
+                ],
+            ),
             "INVALID_ARGUMENT",
             "WEIGHT_RANGE",
             "weights.energy",
         ),
         (
-            request("t001", targets=[profile_pb2.AttributeTarget(attribute=0, value=1)]),
+            request(
+                "t001",
+                targets=[
+                    profile_pb2.AttributeTarget(
+                        attribute=profile_pb2.ATTRIBUTE_UNSPECIFIED, value=1
+                    )
+                ],
+            ),
             "INVALID_ARGUMENT",
             "TARGET_RANGE",
             "targets[0].attribute",
@@ -189,7 +205,11 @@ async def test_every_option_of_a_request_is_heard(home):
             request(
                 "t001",
                 filters=ranker_pb2.Filters(
-                    ranges=[ranker_pb2.AttributeRange(attribute=4, min=0.9, max=0.1)]
+                    ranges=[
+                        ranker_pb2.AttributeRange(
+                            attribute=profile_pb2.ATTRIBUTE_ENERGY, min=0.9, max=0.1
+                        )
+                    ]
                 ),
             ),
             "INVALID_ARGUMENT",

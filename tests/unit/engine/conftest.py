@@ -55,7 +55,7 @@ def make_catalogue(count: int = 300, seed: int = 0) -> Catalogue:
             }
         )
     tracks = pa.Table.from_pylist(rows, schema=SCHEMA)
-    row_of = {item["track_id"]: row for row, item in enumerate(rows)}
+    row_of = {f"t{row:05d}": row for row in range(count)}
     standardiser = Standardiser.fit(features)
     return Catalogue.of(Snapshot("cat-made", tracks, features, standardiser, {}, row_of))
 

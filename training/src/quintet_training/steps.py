@@ -36,7 +36,7 @@ MODELS: Final = "models"
 CATALOGUE: Final = "catalogue"
 MAX_BATCH_SEEDS: Final = 100
 # Part of a bootstrap's version: raised when the way it is made changes.
-_RECIPE: Final = 1
+_RECIPE: Final = 2
 
 
 def publish_model(
