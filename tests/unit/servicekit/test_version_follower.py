@@ -1,0 +1,74 @@
+import pytest
+from quintet_servicekit.errors import NotReady
+from quintet_servicekit.follower import Follower
+
+
+class Registry:
+    def __init__(self, version: str | None) -> None:
+        self.version = version
+        self.broken: set[str] = set()
+        self.away = False
+
+    def current(self) -> str | None:
+        if self.away:
+            raise OSError("registry away")
+        return self.version
+
+    def load(self, version: str) -> str:
+        if version in self.broken:
+            raise ValueError(f"{version} is broken")
+        return version.upper()
+
+
+def follower_of(registry: Registry) -> Follower[str]:
+    return Follower("thing", registry.current, registry.load, interval=0.01)
+
+
+async def test_nothing_loaded_is_not_ready():
+    follower = follower_of(Registry(None))
+    assert not await follower.refresh()
+    with pytest.raises(NotReady):
+        _ = follower.value
+
+
+async def test_a_new_version_replaces_the_old():
+    registry = Registry("one")
+    follower = follower_of(registry)
+    await follower.prepare()
+    assert follower.value == "ONE"
+    registry.version = "two"
+    await follower.refresh()
+    assert (follower.value, follower.version) == ("TWO", "two")
+
+
+async def test_a_refused_version_leaves_the_old_serving_and_says_why():
+    registry = Registry("one")
+    follower = follower_of(registry)
+    await follower.prepare()
+    registry.version = "two"
+    registry.broken.add("two")
+    assert await follower.refresh()
+    assert follower.value == "ONE"
+    assert follower.refused_version == "two"
+    assert "two is broken" in follower.refused_reason
+
+
+async def test_a_refused_version_is_tried_again_later_but_not_at_once():
+    registry = Registry("one")
+    follower = follower_of(registry)
+    registry.broken.add("one")
+    assert not await follower.refresh()
+    registry.broken.clear()
+    assert not await follower.refresh()  # within the first second of waiting
+    follower._retry_at = 0.0
+    assert await follower.refresh()
+    assert (follower.value, follower.refused_version) == ("ONE", "")
+
+
+async def test_a_registry_that_is_away_leaves_the_old_serving():
+    registry = Registry("one")
+    follower = follower_of(registry)
+    await follower.prepare()
+    registry.away = True
+    assert await follower.refresh()
+    assert follower.value == "ONE"
