@@ -71,7 +71,7 @@ async def serving(home: Path) -> AsyncIterator[tuple[Service, grpc.aio.Channel]]
 
 
 @contextlib.asynccontextmanager
-async def ready(home: Path) -> AsyncIterator[ranker_pb2_grpc.RankerServiceAsyncStub]:
+async def ready(home: Path) -> AsyncIterator[Any]:
     async with serving(home) as (service, channel):
         await asyncio.wait_for(service.ready.wait(), WAIT)
         stub: Any = ranker_pb2_grpc.RankerServiceStub(channel)
