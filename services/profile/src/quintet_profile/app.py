@@ -1,0 +1,39 @@
+"""Wires the profile service: the only place that knows every class."""
+
+from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
+from quintet_servicekit.follower import Follower
+from quintet_servicekit.server import Endpoint, Service
+
+from quintet_profile.adapters import follow_catalogue
+from quintet_profile.domain import Catalogue
+from quintet_profile.servicer import ProfileServicer
+from quintet_profile.settings import Settings
+
+NAME = profile_pb2.DESCRIPTOR.services_by_name["ProfileService"].full_name
+
+
+def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> Service:
+    """Builds the service; nothing is loaded or bound yet.
+
+    Args:
+        settings: As read from the environment.
+        catalogues: Where catalogues come from; `QUINTET_HOME/catalogue` where None.
+    """
+    source = catalogues or follow_catalogue(settings.home / "catalogue", settings.follow_seconds)
+    servicer = ProfileServicer(source)
+    return Service(
+        name=NAME,
+        register=lambda server: profile_pb2_grpc.add_ProfileServiceServicer_to_server(
+            servicer, server
+        ),
+        endpoint=Endpoint(
+            host=settings.host,
+            port=settings.port,
+            port_setting="QUINTET_PROFILE_PORT",
+            default_timeout=settings.default_timeout,
+            grace=settings.grace,
+            max_concurrent_rpcs=settings.max_concurrent_rpcs,
+        ),
+        prepare=source.prepare,
+        background=[source.run],
+    )
