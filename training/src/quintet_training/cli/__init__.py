@@ -6,6 +6,8 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from quintet_training.cli import ask, serve
+from quintet_training.cli.catalog import catalog_app
+from quintet_training.cli.progress import one_line_failures
 
 app = typer.Typer(
     name="quintet",
@@ -19,12 +21,14 @@ app.command("demo")(serve.demo)
 app.command("search")(ask.search)
 app.command("recommend")(ask.recommend)
 app.command("batch-recommend")(ask.batch_recommend)
+app.add_typer(catalog_app, name="catalog")
 
 
 def main() -> None:
     """Runs the command line; a failure prints one line and exits with code 2, never a traceback."""
     try:
-        code = app(standalone_mode=False)
+        with one_line_failures():
+            code = app(standalone_mode=False)
     except Exit as leave:
         code = leave.exit_code
     except TyperException as failure:

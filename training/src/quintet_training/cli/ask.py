@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from quintet_modelkit.publication import PublicationInvalid
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
 from quintet_training.cli.failure import CommandFailed
 from quintet_training.cli.gateway import Gateway
+from quintet_training.cli.progress import progress_bar
 from quintet_training.settings import load_settings
 from quintet_training.steps import BatchInvalid, BatchReport
 from quintet_training.steps import batch_recommend as recommend_in_batch
@@ -95,20 +94,18 @@ def batch_recommend(
 ) -> None:
     """Recommend for many lists at once, with the ranking code of the service and no server."""
     settings = load_settings()
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_errors, transient=True) as progress:
-        task = progress.add_task("Recommending")
-        try:
+    try:
+        with progress_bar(_errors) as tell:
             report = recommend_in_batch(
                 settings.home,
                 source,
                 target,
                 limit,
                 max_per_artist=max_per_artist,
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
+                progress=lambda done, total: tell(done / max(total, 1), "Recommending"),
             )
-        except (BatchInvalid, PublicationInvalid) as fault:
-            raise CommandFailed(str(fault)) from fault
+    except BatchInvalid as fault:
+        raise CommandFailed(str(fault)) from fault
     _print_batch(report, target)
 
 

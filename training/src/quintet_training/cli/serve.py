@@ -18,8 +18,10 @@ from rich.console import Console
 from quintet_training.cli.ask import print_recommendations
 from quintet_training.cli.failure import CommandFailed
 from quintet_training.cli.gateway import Gateway
+from quintet_training.cli.progress import progress_bar
+from quintet_training.datasets import prepare_embedded
 from quintet_training.settings import Settings, load_settings
-from quintet_training.steps import prepare
+from quintet_training.steps import publish_model
 from quintet_training.supervisor import PortInUse, Program, check_ports, supervise
 
 READY_SECONDS: Final = 60.0
@@ -64,7 +66,7 @@ def up(
         check_ports(programs, settings.host)
     except PortInUse as fault:
         raise CommandFailed(str(fault)) from fault
-    prepare(settings, _errors)
+    _prepare(settings)
     gateway = Gateway(settings.gateway_url, timeout=2.0)
 
     def announce() -> bool:
@@ -83,7 +85,7 @@ def up(
 def demo() -> None:
     """Show five real seeds and what is recommended for them, through the real services."""
     settings = load_settings()
-    prepare(settings, _errors)
+    _prepare(settings)
     ports = _free_ports(4)
     names = ("gateway", "search", "profile", "ranker")
     changes = {f"QUINTET_{n.upper()}_PORT": str(p) for n, p in zip(names, ports, strict=True)}
@@ -96,6 +98,14 @@ def demo() -> None:
         tracks = [gateway.first_track(text) for text in DEMO_SONGS]
         answer = gateway.recommend({"seeds": [track["id"] for track in tracks], "limit": 10})
     print_recommendations(answer, _console)
+
+
+def _prepare(settings: Settings) -> None:
+    """Makes sure that there is something to serve; the embedded catalogue where there is none."""
+    with progress_bar(_errors) as tell:
+        prepare_embedded(settings, lambda share, text: tell(share / 2, text))
+        publish_model(settings.home, lambda share, text: tell(0.5 + share / 2, text))
+        tell(1.0, "Catalogue and model are ready")
 
 
 @contextmanager
