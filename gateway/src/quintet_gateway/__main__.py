@@ -1,0 +1,83 @@
+"""Starts the gateway: settings, build, serve."""
+
+import signal
+import socket
+import sys
+
+import uvicorn
+import uvloop
+from pydantic import ValidationError
+from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exposed
+from quintet_servicekit.logs import configure_logs
+
+from quintet_gateway.app import build
+from quintet_gateway.settings import Settings
+
+
+def main() -> int:
+    """Serves until SIGTERM or SIGINT; returns 2 where a setting is wrong, with one line why."""
+    try:
+        settings = Settings()
+        require_auth_when_exposed(Auth(settings.auth), settings.host)
+    except ValidationError as fault:
+        return _refuse(_first(fault))
+    except ExposedWithoutAuth as fault:
+        return _refuse(str(fault))
+    configure_logs("gateway", settings.log_level, settings.log_form)
+    try:
+        listener = _bind(settings.host, settings.port)
+    except OSError as fault:
+        return _refuse(
+            f"{settings.host}:{settings.port} cannot be bound ({fault.strerror}); "
+            "choose another port with QUINTET_GATEWAY_PORT."
+        )
+    uvloop.run(_serve(settings, listener))
+    return 0
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    # uvicorn drains on these and then raises them again for whoever was there before.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    config = uvicorn.Config(
+        build(settings),
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=settings.max_connections,
+        timeout_graceful_shutdown=settings.grace,
+    )
+    await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Returns a listening socket; of the first address that a name has."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _first(fault: ValidationError) -> str:
+    first = fault.errors()[0]
+    name = str(first["loc"][0])
+    setting = name if name.startswith("QUINTET_") else f"QUINTET_GATEWAY_{name.upper()}"
+    return f"{setting}: {first['msg']}; got {first['input']!r}"
+
+
+def _refuse(line: str) -> int:
+    sys.stderr.write(f"error: {line}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

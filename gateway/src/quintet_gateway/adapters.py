@@ -1,0 +1,210 @@
+"""The services behind, as clients: every call within the request's budget."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from functools import cached_property
+from typing import Any, Final, TypeVar
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
+from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
+from quintet.search.v1 import search_pb2, search_pb2_grpc
+from quintet_servicekit.channel import RESERVE_SECONDS, open_channel
+from quintet_servicekit.errors import (
+    AppError,
+    DeadlineExceeded,
+    NotReady,
+    PermissionDenied,
+    Reason,
+    Unauthenticated,
+)
+from quintet_servicekit.status import error_of
+
+_log = structlog.get_logger(__name__)
+M = TypeVar("M")
+DEADLINE: Final[ContextVar[float]] = ContextVar("deadline")
+"""When the request must be answered, on the clock of `time.monotonic`."""
+
+MAX_LOOKUP: Final = 500
+"""The most ids of one BatchGetTracks."""
+# A profile that hangs must leave the ranker time to make its own.
+_PROFILE_SHARE: Final = 0.25
+_READY_SECONDS: Final = 1.0
+
+
+class Services:
+    """Clients of search, profile and ranker.
+
+    Args:
+        addresses: `host:port` of each by name.
+        budget: Seconds allowed for a call outside a request.
+        metadata: Gives metadata to add to each call, such as an access token.
+    """
+
+    def __init__(
+        self,
+        addresses: Mapping[str, str],
+        budget: float,
+        metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
+    ) -> None:
+        self._addresses = addresses
+        self._budget = budget
+        self._metadata = metadata
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    async def search_tracks(
+        self, request: search_pb2.SearchTracksRequest
+    ) -> search_pb2.SearchTracksResponse:
+        """Searches tracks."""
+        return await self._call(self._search.SearchTracks, request)
+
+    async def search_artists(
+        self, request: search_pb2.SearchArtistsRequest
+    ) -> search_pb2.SearchArtistsResponse:
+        """Searches artists."""
+        return await self._call(self._search.SearchArtists, request)
+
+    async def tracks(
+        self, request: search_pb2.BatchGetTracksRequest
+    ) -> search_pb2.BatchGetTracksResponse:
+        """Looks up to 500 tracks up."""
+        return await self._call(self._search.BatchGetTracks, request)
+
+    async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
+        """Returns the known ones of any number of tracks, by id."""
+        distinct = list(dict.fromkeys(ids))
+        requests = [
+            search_pb2.BatchGetTracksRequest(track_ids=distinct[start : start + MAX_LOOKUP])
+            for start in range(0, len(distinct), MAX_LOOKUP)
+        ]
+        answers = await asyncio.gather(*(self.tracks(request) for request in requests))
+        return {
+            result.track_id: result.track
+            for answer in answers
+            for result in answer.results
+            if result.HasField("track")
+        }
+
+    async def artists(
+        self, request: search_pb2.BatchGetArtistsRequest
+    ) -> search_pb2.BatchGetArtistsResponse:
+        """Looks artists up."""
+        return await self._call(self._search.BatchGetArtists, request)
+
+    async def genres(self, request: search_pb2.ListGenresRequest) -> search_pb2.ListGenresResponse:
+        """Lists genres."""
+        return await self._call(self._search.ListGenres, request)
+
+    async def audio_features(
+        self, request: profile_pb2.BatchGetAudioFeaturesRequest
+    ) -> profile_pb2.BatchGetAudioFeaturesResponse:
+        """Looks audio features up."""
+        return await self._call(self._profile.BatchGetAudioFeatures, request)
+
+    async def build_profile(
+        self, request: profile_pb2.BuildProfileRequest
+    ) -> profile_pb2.BuildProfileResponse:
+        """Averages seeds, within a share of the time left."""
+        return await self._call(self._profile.BuildProfile, request, _PROFILE_SHARE)
+
+    async def recommend(
+        self, request: ranker_pb2.RecommendTracksRequest
+    ) -> ranker_pb2.RecommendTracksResponse:
+        """Recommends tracks."""
+        return await self._call(self._ranker.RecommendTracks, request)
+
+    async def model(self) -> ranker_pb2.GetModelResponse:
+        """Returns what the ranker serves."""
+        return await self._call(self._ranker.GetModel, ranker_pb2.GetModelRequest())
+
+    async def states(self) -> dict[str, str]:
+        """Returns each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""
+        names = list(self._addresses)
+        return dict(zip(names, await asyncio.gather(*map(self._state, names)), strict=True))
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        for channel in self._channels.values():
+            await channel.close()
+
+    async def _state(self, name: str) -> str:
+        stub: Any = health_pb2_grpc.HealthStub(self._channel(name))
+        try:
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_READY_SECONDS)
+        except grpc.aio.AioRpcError:
+            return "UNREACHABLE"
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+
+    @cached_property
+    def _search(self) -> "search_pb2_grpc.SearchServiceAsyncStub":
+        return search_pb2_grpc.SearchServiceStub(self._channel("search"))
+
+    @cached_property
+    def _profile(self) -> "profile_pb2_grpc.ProfileServiceAsyncStub":
+        return profile_pb2_grpc.ProfileServiceStub(self._channel("profile"))
+
+    @cached_property
+    def _ranker(self) -> "ranker_pb2_grpc.RankerServiceAsyncStub":
+        return ranker_pb2_grpc.RankerServiceStub(self._channel("ranker"))
+
+    def _channel(self, name: str) -> grpc.aio.Channel:
+        """Returns the channel to a service; opened at first use, where a loop is running."""
+        if name not in self._channels:
+            self._channels[name] = open_channel(
+                self._addresses[name],
+                timeout=self._budget,
+                read_methods=_READS[name],
+                metadata=self._metadata,
+            )
+        return self._channels[name]
+
+    async def _call(
+        self, method: Callable[..., Awaitable[M]], request: object, share: float = 1.0
+    ) -> M:
+        """Calls within what is left of the budget.
+
+        Raises:
+            AppError: The service said so, is away, or took too long.
+        """
+        seconds = (self._seconds_left() - RESERVE_SECONDS) * share
+        if seconds <= 0:
+            raise DeadlineExceeded(Reason.DEADLINE, "The answer took longer than the time allowed.")
+        try:
+            return await method(request, timeout=seconds)
+        except grpc.aio.AioRpcError as fault:
+            error = error_of(fault)
+            if error is None:
+                raise
+            raise _for_the_caller(error) from fault
+
+    def _seconds_left(self) -> float:
+        deadline = DEADLINE.get(None)
+        return self._budget if deadline is None else deadline - time.monotonic()
+
+
+def _for_the_caller(error: AppError) -> AppError:
+    """Returns an error of a service as the gateway's caller may see it."""
+    if isinstance(error, Unauthenticated | PermissionDenied):
+        # That is between our own processes; the caller's token was good.
+        _log.error("a service refuses the gateway's token", reason=error.reason.value)
+        return NotReady(
+            Reason.UPSTREAM_UNAVAILABLE,
+            "A service behind this one is not reachable; try again soon.",
+        )
+    return error
+
+
+def _methods(service: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((service.full_name, method.name) for method in service.methods)
+
+
+# All that we call only reads, so all may be tried again where a service was away for a moment.
+_READS: Final = {
+    "search": _methods(search_pb2.DESCRIPTOR.services_by_name["SearchService"]),
+    "profile": _methods(profile_pb2.DESCRIPTOR.services_by_name["ProfileService"]),
+    "ranker": _methods(ranker_pb2.DESCRIPTOR.services_by_name["RankerService"]),
+}

@@ -1,0 +1,101 @@
+"""Wires the gateway: the only place that knows every class."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import fastapi_offline
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from quintet_servicekit.errors import AppError
+from starlette.staticfiles import StaticFiles
+
+from quintet_gateway.access import AccessRules, Auth, Gatekeeper
+from quintet_gateway.adapters import Services
+from quintet_gateway.app.edge import Guard, RequestContext
+from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
+from quintet_gateway.routes import health, legacy, recommendations, search, tracks, web_api
+from quintet_gateway.routes.web_api.answers import failure
+from quintet_gateway.settings import Settings
+
+_ASSETS: Final = Path(str(fastapi_offline.__file__)).parent / "static"
+_DESCRIPTION: Final = """
+Five songs in, a ranked and explained list out.
+
+Every error outside `/v1` has one shape ([AIP-193](https://google.aip.dev/193)) with a stable
+`reason`; every answer carries `X-Request-Id`. Paths under `/v1` and `/api/token` follow Spotify's
+Web API.
+"""
+
+
+def build(settings: Settings, services: Services | None = None) -> FastAPI:
+    """Builds the application; nothing is connected yet.
+
+    Args:
+        settings: As read from the environment.
+        services: The services behind; those of the settings where None.
+    """
+    rules = AccessRules(
+        Auth(settings.auth),
+        settings.home / "access",
+        settings.rate_limit,
+        settings.token_rate_limit,
+        settings.rate_limit_storage,
+    )
+    gatekeeper = Gatekeeper(rules)
+    behind = services or Services(
+        settings.addresses(), settings.budget_seconds, gatekeeper.service_metadata
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await behind.close()
+
+    app = FastAPI(
+        title="Quintet",
+        version=version("quintet-gateway"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        # A slash at the end is taken away before; a redirect would lose a POST's body.
+        redirect_slashes=False,
+    )
+    app.state.services = behind
+    renderers = Renderers({"/v1": _render_web_api})
+    install_errors(app, renderers)
+    # Each added middleware stands outside those before it.
+    app.add_middleware(
+        Guard,
+        max_body_bytes=settings.max_body_bytes,
+        render=renderers.render,
+        render_internal=render_internal,
+    )
+    for resource in (health, recommendations, search, tracks, legacy):
+        app.include_router(resource.router)
+    web_api.install(app, behind, gatekeeper, render, trust_proxy=settings.trust_proxy)
+    app.add_middleware(RequestContext, budget=settings.budget_seconds)
+    _install_docs(app)
+    return app
+
+
+def _render_web_api(error: AppError, code: int, headers: Mapping[str, str]) -> Response:
+    return failure(code, error.message, headers)
+
+
+def _install_docs(app: FastAPI) -> None:
+    """Adds the OpenAPI page, with its scripts from here and not from a network."""
+    app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="assets")
+
+    @app.get("/docs", include_in_schema=False)
+    async def get_docs(_request: Request) -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Quintet API",
+            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url="/docs/assets/swagger-ui.css",
+            swagger_favicon_url="/docs/assets/favicon.png",
+        )

@@ -1,0 +1,150 @@
+"""What every request passes: id, budget, log line, metrics, size of the body, faults."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from fastapi import Response
+from prometheus_client import Counter, Histogram
+from quintet_servicekit.errors import AppError, InvalidInput, Reason
+from quintet_servicekit.logs import REQUEST_ID, accepted_request_id
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quintet_gateway.adapters import DEADLINE
+
+_log = structlog.get_logger(__name__)
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+REQUESTS: Final = Counter(
+    "quintet_http_requests_total", "Requests answered", ["method", "route", "status"]
+)
+SECONDS: Final = Histogram(
+    "quintet_http_seconds", "Seconds from request to answer", ["route"], buckets=_BUCKETS
+)
+_UNMATCHED: Final = "unmatched"
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class RequestContext:
+    """Outermost: gives each request an id and a deadline, and writes one line about it.
+
+    Args:
+        app: What comes next.
+        budget: Seconds within which a request is answered.
+    """
+
+    def __init__(self, app: ASGIApp, budget: float) -> None:
+        self._app = app
+        self._budget = budget
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = accepted_request_id(Headers(scope=scope).get("x-request-id"))
+        started = time.perf_counter()
+        # Shared by every copy of the scope, so that what is found further in is known here.
+        facts = scope.setdefault("state", {})
+        facts.update(route=_UNMATCHED, status=500)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                facts["status"] = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        id_token = REQUEST_ID.set(request_id)
+        deadline_token = DEADLINE.set(time.monotonic() + self._budget)
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            _account(scope, facts, time.perf_counter() - started)
+            DEADLINE.reset(deadline_token)
+            REQUEST_ID.reset(id_token)
+
+
+def _account(scope: Scope, facts: dict[str, Any], seconds: float) -> None:
+    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    REQUESTS.labels(method, facts["route"], str(facts["status"])).inc()
+    SECONDS.labels(facts["route"]).observe(seconds)
+    _log.info(
+        "http",
+        method=method,
+        path=scope["path"],
+        route=facts["route"],
+        status=facts["status"],
+        ms=round(seconds * 1000, 2),
+    )
+
+
+class Guard:
+    """Innermost: refuses bodies that are too large, and keeps faults inside.
+
+    Args:
+        app: What comes next.
+        max_body_bytes: The largest body accepted.
+        render: Renders an error in the shape of its path.
+        render_internal: Renders a fault.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        render: Callable[[str, AppError], Response],
+        render_internal: Callable[[], Response],
+    ) -> None:
+        self._app = app
+        self._most = max_body_bytes
+        self._render = render
+        self._render_internal = render_internal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._most:
+            error = InvalidInput(Reason.REQUEST_TOO_LARGE, self._too_large(), field="body")
+            await self._render(scope["path"], error)(scope, receive, send)
+            return
+        await self._answer(scope, self._counted(receive), send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as fault:
+            _log.error("unexpected fault", path=scope["path"], exc_info=fault)
+            if begun:
+                raise
+            await self._render_internal()(scope, receive, send)
+        finally:
+            template = getattr(scope.get("route"), "path", None)
+            if template is not None and "state" in scope:
+                scope["state"]["route"] = template
+
+    def _counted(self, receive: Receive) -> Receive:
+        """Returns a `receive` that stops a body without a stated length once it is too large."""
+        total = 0
+
+        async def counted() -> Message:
+            nonlocal total
+            message = await receive()
+            total += len(message.get("body", b""))
+            if total > self._most:
+                raise HTTPException(413, self._too_large())
+            return message
+
+        return counted
+
+    def _too_large(self) -> str:
+        return f"The body must be at most {self._most} bytes."

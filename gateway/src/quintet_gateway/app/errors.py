@@ -1,0 +1,233 @@
+"""Errors as HTTP answers: AIP-193 JSON, or the shape that a path prefix has of its own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import grpc
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from quintet_servicekit.errors import (
+    DOMAIN,
+    AppError,
+    Conflict,
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    PermissionDenied,
+    Reason,
+    ResourceExhausted,
+    Unauthenticated,
+)
+from quintet_servicekit.logs import REQUEST_ID
+from quintet_servicekit.status import error_of
+from starlette.exceptions import HTTPException
+
+_log = structlog.get_logger(__name__)
+
+STATUSES: Final[Mapping[type[AppError], tuple[int, str]]] = {
+    InvalidInput: (400, "INVALID_ARGUMENT"),
+    Unauthenticated: (401, "UNAUTHENTICATED"),
+    PermissionDenied: (403, "PERMISSION_DENIED"),
+    NotFound: (404, "NOT_FOUND"),
+    Conflict: (409, "FAILED_PRECONDITION"),
+    ResourceExhausted: (429, "RESOURCE_EXHAUSTED"),
+    NotReady: (503, "UNAVAILABLE"),
+    DeadlineExceeded: (504, "DEADLINE_EXCEEDED"),
+}
+# HTTP has a status of its own for these.
+_BY_REASON: Final[Mapping[Reason, int]] = {
+    Reason.METHOD_UNSUPPORTED: 405,
+    Reason.REQUEST_TOO_LARGE: 413,
+}
+_RETRY: Final = (429, 503, 504)
+# The rule that a field of a request breaks where its type alone is wrong or it is missing.
+_FIELD_REASONS: Final[Mapping[str, Reason]] = {
+    "seeds": Reason.SEED_COUNT,
+    "negative_seeds": Reason.SEED_COUNT,
+    "track_ids": Reason.SEED_COUNT,
+    "weights": Reason.WEIGHT_RANGE,
+    "targets": Reason.TARGET_RANGE,
+    "filters": Reason.FILTER_RANGE,
+    "limit": Reason.LIMIT_RANGE,
+    "max_per_artist": Reason.ARTIST_CAP_RANGE,
+    "diversity": Reason.DIVERSITY_RANGE,
+    "q": Reason.QUERY_LENGTH,
+    "query": Reason.QUERY_LENGTH,
+    "page_token": Reason.PAGE_TOKEN_INVALID,
+}
+Renderer = Callable[[AppError, int, Mapping[str, str]], Response]
+"""Renders an error with a status and headers."""
+
+
+def status_of(error: AppError) -> tuple[int, str]:
+    """Returns the HTTP status and the canonical status name of an error."""
+    code, name = STATUSES[next(kind for kind in type(error).__mro__ if kind in STATUSES)]
+    return _BY_REASON.get(error.reason, code), name
+
+
+def headers_of(error: AppError, code: int) -> dict[str, str]:
+    """Returns the headers that go with an error."""
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="quintet"'}
+    return {"Retry-After": error.metadata.get("retry_after", "1")} if code in _RETRY else {}
+
+
+def render(error: AppError, code: int | None = None, headers: Mapping[str, str] = {}) -> Response:
+    """Returns an error as AIP-193 JSON."""
+    usual, name = status_of(error)
+    code = code or usual
+    metadata = dict(error.metadata) | ({"field": error.field} if error.field else {})
+    if request_id := REQUEST_ID.get():
+        metadata["request_id"] = request_id
+    return _json(
+        code, name, error.message, error.reason, metadata, headers_of(error, code), headers
+    )
+
+
+def render_internal() -> Response:
+    """Returns the answer for a fault of ours, which tells nothing of it."""
+    request_id = REQUEST_ID.get()
+    message = f"Internal error; quote request id {request_id}."
+    return _json(500, "INTERNAL", message, Reason.INTERNAL, {"request_id": request_id}, {}, {})
+
+
+def _json(
+    code: int,
+    status: str,
+    message: str,
+    reason: Reason,
+    metadata: Mapping[str, str],
+    *headers: Mapping[str, str],
+) -> Response:
+    detail = {"reason": reason.value, "domain": DOMAIN, "metadata": metadata}
+    body = {"error": {"code": code, "status": status, "message": message, "details": [detail]}}
+    merged = {name: value for each in headers for name, value in each.items()}
+    return Response(orjson.dumps(body), code, merged, "application/json")
+
+
+class Renderers:
+    """Picks the shape of an error by the path it happened on.
+
+    Args:
+        by_prefix: Path prefix, such as "/v1", to the renderer of everything below it.
+    """
+
+    def __init__(self, by_prefix: Mapping[str, Renderer]) -> None:
+        self._by_prefix = by_prefix
+
+    def render(
+        self, path: str, error: AppError, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Returns an error in the shape of its path."""
+        code, _ = status_of(error)
+        for prefix, renderer in self._by_prefix.items():
+            if path == prefix or path.startswith(prefix + "/"):
+                return renderer(error, code, {**headers_of(error, code), **(headers or {})})
+        return render(error, code, headers or {})
+
+
+def install_errors(app: FastAPI, renderers: Renderers) -> None:
+    """Adds the handlers of every kind of exception to an application."""
+
+    async def of_app(request: Request, error: AppError) -> Response:
+        return renderers.render(request.url.path, error)
+
+    async def of_route(request: Request, fault: HTTPException) -> Response:
+        error = _route_error(request, fault)
+        return renderers.render(request.url.path, error, fault.headers)
+
+    async def of_fields(request: Request, fault: RequestValidationError) -> Response:
+        return renderers.render(request.url.path, field_error(fault.errors()))
+
+    async def of_service(request: Request, fault: grpc.aio.AioRpcError) -> Response:
+        error = error_of(fault)
+        if error is None:
+            _log.error("fault behind the gateway", code=fault.code().name, exc_info=fault)
+            return render_internal()
+        return renderers.render(request.url.path, error)
+
+    for kind, handler in (
+        (AppError, of_app),
+        (HTTPException, of_route),
+        (RequestValidationError, of_fields),
+        (grpc.aio.AioRpcError, of_service),
+    ):
+        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
+
+
+def _route_error(request: Request, fault: HTTPException) -> AppError:
+    """Returns what the framework itself refuses as an error of our tree."""
+    path = request.url.path
+    if fault.status_code == HTTPStatus.NOT_FOUND:
+        return NotFound(Reason.ROUTE_UNKNOWN, f"There is nothing at {path}; /docs lists all.")
+    if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (fault.headers or {}).get("Allow", "")
+        return InvalidInput(
+            Reason.METHOD_UNSUPPORTED,
+            f"{request.method} is not allowed at {path}; allowed: {allowed}.",
+            metadata={"allowed": allowed},
+        )
+    if fault.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return InvalidInput(Reason.REQUEST_TOO_LARGE, str(fault.detail))
+    return InvalidInput(Reason.REQUEST_MALFORMED, "The request is malformed.")
+
+
+def field_error(faults: Sequence[Any]) -> InvalidInput:
+    """Returns the first broken rule of a request, its field named."""
+    first = faults[0]
+    kind, context = str(first["type"]), first.get("ctx") or {}
+    if kind == "json_invalid":
+        return InvalidInput(
+            Reason.REQUEST_MALFORMED,
+            f"The body is not JSON: {context.get('error', first['msg'])}.",
+            field="body",
+        )
+    # The first part says where the field stands: body, query or path.
+    path = list(first["loc"][1:])
+    if kind in Reason.__members__:
+        field = _path_of([*path, *([context["field"]] if context.get("field") else [])])
+        return InvalidInput(Reason(kind), f"{field} {first['msg']}", field=field)
+    field = _path_of(path) or "body"
+    if kind == "extra_forbidden":
+        message = f"{field} is not a known field"
+        return InvalidInput(Reason.REQUEST_MALFORMED, message, field=field)
+    return InvalidInput(_reason_of(path, kind), f"{field} {_said(kind, first)}", field=field)
+
+
+def _reason_of(path: Sequence[Any], kind: str) -> Reason:
+    ranged = ("greater_than_equal", "less_than_equal", "string_too_long", "missing")
+    numeric = kind.endswith(("_parsing", "finite_number"))
+    if path and (kind in ranged or numeric):
+        return _FIELD_REASONS.get(str(path[0]), Reason.REQUEST_MALFORMED)
+    return Reason.REQUEST_MALFORMED
+
+
+def _said(kind: str, fault: Any) -> str:
+    """Returns what a field must be, after its name."""
+    message = str(fault["msg"])
+    if kind == "missing":
+        return "is required"
+    if kind in ("model_attributes_type", "model_type"):
+        whole = tuple(fault["loc"]) == ("body",)
+        return "must be an object" + (", sent as Content-Type: application/json" * whole)
+    for start in ("Input should be ", "String should have "):
+        if message.startswith(start):
+            verb = "must be " if start.startswith("Input") else "must have "
+            return f"{verb}{message.removeprefix(start)}; got {_shown(fault.get('input'))}"
+    return f"is not valid: {message}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _path_of(parts: Sequence[Any]) -> str:
+    path = ""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path

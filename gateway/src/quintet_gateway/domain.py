@@ -1,0 +1,84 @@
+"""How a recommendation is put together, whatever carries the calls; no transport here."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from quintet_servicekit.errors import DeadlineExceeded, NotReady
+
+P = TypeVar("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+# In the order of the protos' Attribute enum, which numbers them from 1; a test compares both.
+ATTRIBUTE_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "acousticness": (0.0, 1.0),
+    "danceability": (0.0, 1.0),
+    "duration_ms": (0.0, 86_400_000.0),
+    "energy": (0.0, 1.0),
+    "instrumentalness": (0.0, 1.0),
+    "key": (-1.0, 11.0),
+    "liveness": (0.0, 1.0),
+    "loudness": (-100.0, 20.0),
+    "mode": (0.0, 1.0),
+    "popularity": (0.0, 100.0),
+    "speechiness": (0.0, 1.0),
+    "tempo": (0.0, 1000.0),
+    "time_signature": (0.0, 11.0),
+    "valence": (0.0, 1.0),
+}
+"""The fourteen tunable attributes and the closed range of each, in its own unit."""
+
+ATTRIBUTES: Final = tuple(ATTRIBUTE_RANGES)
+
+
+@dataclass(frozen=True)
+class Steps(Generic[P, R, T]):
+    """The three calls behind a recommendation.
+
+    Attributes:
+        build_profile: Averages the seeds.
+        rank: Recommends; computes the profile itself where given None.
+        look_up: Finds names and covers for what was ranked.
+    """
+
+    build_profile: Callable[[], Awaitable[P]]
+    rank: Callable[[P | None], Awaitable[R]]
+    look_up: Callable[[R], Awaitable[T]]
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[P, R, T]):
+    """What the steps gave.
+
+    Attributes:
+        profile: None where the profile service was away.
+        ranking: What the ranker answered.
+        tracks: None where search was away.
+        degraded: The services that were away.
+    """
+
+    profile: P | None
+    ranking: R
+    tracks: T | None
+    degraded: tuple[str, ...]
+
+
+async def recommend(steps: Steps[P, R, T]) -> Outcome[P, R, T]:
+    """Builds the profile, ranks, looks names up; goes on without what can be done without.
+
+    Raises:
+        AppError: The request is at fault, or the ranker is away.
+    """
+    profile = await _unless_away(steps.build_profile())
+    ranking = await steps.rank(profile)
+    tracks = await _unless_away(steps.look_up(ranking))
+    away = [name for name, part in (("profile", profile), ("search", tracks)) if part is None]
+    return Outcome(profile, ranking, tracks, tuple(away))
+
+
+async def _unless_away(step: Awaitable[T]) -> T | None:
+    try:
+        return await step
+    except (NotReady, DeadlineExceeded):
+        return None

@@ -1,0 +1,76 @@
+"""Whether the gateway lives, whether all behind it is ready, and its metrics."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from quintet_gateway.routes.services import ServicesBehind, answer
+
+router = APIRouter(tags=["Operation"])
+
+
+class HealthAnswer(BaseModel):
+    """The gateway lives."""
+
+    status: str = "ok"
+
+
+class ReadyAnswer(BaseModel):
+    """Whether all services are SERVING; which are not, and how they are."""
+
+    ready: bool
+    services: dict[str, str]
+    not_ready: list[str]
+
+
+_READY = {"search": "SERVING", "profile": "SERVING", "ranker": "SERVING"}
+
+
+@router.get("/healthz", responses={200: {"model": HealthAnswer}})
+async def get_health() -> Response:
+    """Answers as long as the process lives."""
+    return answer({"status": "ok"})
+
+
+@router.get(
+    "/readyz",
+    responses={
+        200: {
+            "model": ReadyAnswer,
+            "content": {
+                "application/json": {
+                    "example": {"ready": True, "services": _READY, "not_ready": []}
+                }
+            },
+        },
+        503: {
+            "model": ReadyAnswer,
+            "description": "At least one service is not SERVING",
+            "content": {
+                "application/json": {
+                    "example": {
+                        "ready": False,
+                        "services": {**_READY, "ranker": "NOT_SERVING"},
+                        "not_ready": ["ranker"],
+                    }
+                }
+            },
+        },
+    },
+)
+async def get_readiness(services: ServicesBehind) -> Response:
+    """Asks search, profile and ranker; 200 only when all three are SERVING."""
+    states = await services.states()
+    missing = [name for name, state in states.items() if state != "SERVING"]
+    response = answer(
+        {"ready": not missing, "services": states, "not_ready": missing}, 503 if missing else 200
+    )
+    if missing:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+@router.get("/metrics", response_class=Response)
+async def get_metrics() -> Response:
+    """Prometheus metrics: rate, errors and duration of each route."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,50 @@
+"""The two endpoints of the original system, on the code of the others."""
+
+from fastapi import APIRouter, Response
+from quintet.search.v1 import search_pb2
+
+from quintet_gateway.routes.recommendations import recommended
+from quintet_gateway.routes.search import Limit, Text
+from quintet_gateway.routes.services import ServicesBehind, answer
+from quintet_gateway.schemas.catalogue import LegacyTrack, legacy_json
+from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.ranked import LegacyRankedAnswer, legacy_ranked_json
+from quintet_gateway.schemas.recommendations import (
+    RankedTracksBody,
+    RecommendationsBody,
+    Seed,
+)
+
+router = APIRouter(tags=["Original system"])
+
+
+@router.get(
+    "/search", responses={200: {"model": list[LegacyTrack]}, **errors(400, 401, 429, 503, 504)}
+)
+async def search(services: ServicesBehind, query: Text, limit: Limit = 20) -> Response:
+    """Tracks that match, as a plain list."""
+    request = search_pb2.SearchTracksRequest(query=query, page_size=limit)
+    found = await services.search_tracks(request)
+    return answer([legacy_json(match.track, match.recommendable) for match in found.matches])
+
+
+@router.post(
+    "/recommend_ranked",
+    responses={
+        200: {"model": LegacyRankedAnswer},
+        **errors(400, 401, 404, 413, 429, 500, 503, 504),
+    },
+)
+async def recommend_ranked(services: ServicesBehind, body: RankedTracksBody) -> Response:
+    """One to five track ids in, a ranked list out."""
+    asked = RecommendationsBody(
+        seeds=[Seed(track_id=name) for name in body.track_ids], limit=body.limit, reasons=False
+    )
+    found = await recommended(services, asked)
+    return answer(
+        {
+            "recommendations": [
+                legacy_ranked_json(track, found.tracks) for track in found.ranking.tracks
+            ]
+        }
+    )

@@ -1,0 +1,89 @@
+"""`POST /api/v1/recommendations`: profile, then rank, then look names up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Body, Response
+from quintet.profile.v1 import profile_pb2
+from quintet.ranker.v1 import ranker_pb2
+from quintet.search.v1 import search_pb2
+from quintet_servicekit.logs import REQUEST_ID
+from quintet_servicekit.metrics import DEGRADED
+
+from quintet_gateway.adapters import Services
+from quintet_gateway.domain import Outcome, Steps, recommend
+from quintet_gateway.routes.services import ServicesBehind, answer
+from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.ranked import (
+    RecommendationsAnswer,
+    ids_to_look_up,
+    recommendations_json,
+)
+from quintet_gateway.schemas.recommendations import BODY_EXAMPLES, RecommendationsBody
+
+router = APIRouter(prefix="/api/v1", tags=["Recommendations"])
+
+Recommended = Outcome[
+    profile_pb2.Profile, ranker_pb2.RecommendTracksResponse, dict[str, search_pb2.Track]
+]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A recommendation as found: the ranker's answer and what is known of its tracks."""
+
+    ranking: ranker_pb2.RecommendTracksResponse
+    tracks: Mapping[str, search_pb2.Track]
+    profile: profile_pb2.Profile | None
+    degraded: list[str]
+
+
+async def recommended(services: Services, body: RecommendationsBody) -> Answered:
+    """Recommends for a body.
+
+    Raises:
+        AppError: The request is at fault, or the ranker is away.
+    """
+
+    async def build_profile() -> profile_pb2.Profile:
+        return (await services.build_profile(body.profile_request())).profile
+
+    async def rank(profile: profile_pb2.Profile | None) -> ranker_pb2.RecommendTracksResponse:
+        return await services.recommend(body.ranker_request(profile))
+
+    async def look_up(
+        ranking: ranker_pb2.RecommendTracksResponse,
+    ) -> dict[str, search_pb2.Track]:
+        return await services.tracks_by_id(ids_to_look_up(ranking, body.seeds))
+
+    outcome: Recommended = await recommend(Steps(build_profile, rank, look_up))
+    for part in outcome.degraded:
+        DEGRADED.labels(part).inc()
+    degraded = list(dict.fromkeys([*outcome.ranking.degraded, *outcome.degraded]))
+    return Answered(outcome.ranking, outcome.tracks or {}, outcome.profile, degraded)
+
+
+@router.post(
+    "/recommendations",
+    responses={
+        200: {"model": RecommendationsAnswer},
+        **errors(400, 401, 404, 413, 429, 500, 503, 504),
+    },
+)
+async def create_recommendations(
+    services: ServicesBehind,
+    body: Annotated[RecommendationsBody, Body(openapi_examples=BODY_EXAMPLES)],
+) -> Response:
+    """One to five seeds in; a ranked and explained list out."""
+    found = await recommended(services, body)
+    content = recommendations_json(found.ranking, found.tracks, body.seeds, found.profile)
+    return answer(
+        {
+            "recommendation_id": uuid4().hex,
+            "request_id": REQUEST_ID.get(),
+            **content,
+            "degraded": found.degraded,
+        }
+    )

@@ -1,0 +1,81 @@
+"""Searches of tracks and artists, and the list of genres."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AfterValidator
+from quintet.search.v1 import search_pb2
+
+from quintet_gateway.routes.services import ServicesBehind, answer
+from quintet_gateway.schemas.catalogue import (
+    SOURCES,
+    ArtistsAnswer,
+    GenresAnswer,
+    SearchAnswer,
+    artists_json,
+    genres_json,
+    search_json,
+)
+from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.recommendations import bounds, within
+
+router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
+
+_MOST_LETTERS = 256
+Text = Annotated[
+    str,
+    Query(
+        max_length=_MOST_LETTERS,
+        description="As the listener types: prefixes and typos count. May hold artist:, album:, "
+        "track:, genre: and year:. Empty lists the most popular tracks.",
+        examples=["hotel california"],
+    ),
+]
+Limit = Annotated[
+    int, Query(description="How many."), AfterValidator(within("LIMIT_RANGE", 1, 50)), bounds(1, 50)
+]
+PageToken = Annotated[str, Query(max_length=512, description="next_page_token of the page before.")]
+
+
+@router.get("/search", responses={200: {"model": SearchAnswer}, **errors(400, 401, 429, 503, 504)})
+async def search_tracks(
+    services: ServicesBehind,
+    q: Text = "",
+    limit: Limit = 20,
+    page_token: PageToken = "",
+    source: Annotated[
+        Literal["catalogue", "spotify", "both"], Query(description="Where to search.")
+    ] = "catalogue",
+) -> Response:
+    """Tracks by title, artist and album, best match first."""
+    request = search_pb2.SearchTracksRequest(
+        query=q, page_size=limit, page_token=page_token, source=SOURCES[source]
+    )
+    return answer(search_json(await services.search_tracks(request)))
+
+
+@router.get(
+    "/artists", responses={200: {"model": ArtistsAnswer}, **errors(400, 401, 429, 503, 504)}
+)
+async def search_artists(
+    services: ServicesBehind, q: Text = "", limit: Limit = 20, page_token: PageToken = ""
+) -> Response:
+    """Artists by name, best match first."""
+    request = search_pb2.SearchArtistsRequest(query=q, page_size=limit, page_token=page_token)
+    return answer(artists_json(await services.search_artists(request)))
+
+
+@router.get("/genres", responses={200: {"model": GenresAnswer}, **errors(400, 401, 429, 503, 504)})
+async def list_genres(
+    services: ServicesBehind,
+    limit: Annotated[
+        int,
+        Query(description="How many."),
+        AfterValidator(within("LIMIT_RANGE", 1, 1000)),
+        bounds(1, 1000),
+    ] = 1000,
+    page_token: PageToken = "",
+) -> Response:
+    """Genres of the catalogue by name."""
+    request = search_pb2.ListGenresRequest(page_size=limit, page_token=page_token)
+    return answer(genres_json(await services.genres(request)))

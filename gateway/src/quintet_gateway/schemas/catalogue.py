@@ -1,0 +1,245 @@
+"""Tracks, artists, genres and the model, as `/api/v1` writes them."""
+
+import re
+from datetime import UTC
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+from quintet.ranker.v1 import ranker_pb2
+from quintet.search.v1 import search_pb2
+
+_SPOTIFY_ID: Final = re.compile(r"[0-9A-Za-z]{22}\Z")
+SOURCES: Final = {
+    "catalogue": search_pb2.SOURCE_CATALOGUE,
+    "spotify": search_pb2.SOURCE_SPOTIFY,
+    "both": search_pb2.SOURCE_BOTH,
+}
+_SOURCE_NAMES: Final = {number: name for name, number in SOURCES.items()}
+
+
+class Answer(BaseModel):
+    """An answer; every field named here is always present."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ArtistName(Answer):
+    """An artist of a track."""
+
+    id: str
+    name: str
+
+
+class Track(Answer):
+    """A track; text is empty where unknown."""
+
+    id: str
+    title: str
+    artists: list[ArtistName]
+    album: str
+    album_id: str
+    release_date: str
+    duration_ms: int
+    popularity: int
+    explicit: bool
+    genres: list[str]
+    isrc: str
+    cover_url: str
+    preview_url: str
+    external_url: str
+    provenance: str
+    licence: str
+
+
+class Match(Answer):
+    """A track found; `recommendable` where the catalogue has it, so that it can be a seed."""
+
+    track: Track
+    score: float
+    recommendable: bool
+    source: Literal["catalogue", "spotify"]
+
+
+class SearchAnswer(Answer):
+    """One page of matches, best first."""
+
+    tracks: list[Match]
+    next_page_token: str
+    total: int
+    catalogue: str
+    source: Literal["catalogue", "spotify", "both"]
+    degraded: list[str]
+
+
+class Artist(Answer):
+    """An artist of the catalogue."""
+
+    id: str
+    name: str
+    genres: list[str]
+    popularity: int
+    track_count: int
+
+
+class ArtistsAnswer(Answer):
+    """One page of artists, best first."""
+
+    artists: list[Artist]
+    next_page_token: str
+    total: int
+
+
+class Genre(Answer):
+    """A genre of the catalogue."""
+
+    name: str
+    track_count: int
+
+
+class GenresAnswer(Answer):
+    """One page of genres by name."""
+
+    genres: list[Genre]
+    next_page_token: str
+
+
+class Versions(Answer):
+    """Everything that decides an answer."""
+
+    model: str
+    index: str
+    catalogue: str
+
+
+class ModelAnswer(Answer):
+    """What the ranker serves, and the last version it refused."""
+
+    versions: Versions
+    kind: str
+    feature_names: list[str]
+    feature_hash: str
+    track_count: int
+    create_time: str
+    load_time: str
+    channels: list[str]
+    metrics: dict[str, float]
+    refused_version: str
+    refused_reason: str
+
+
+class LegacyTrack(Answer):
+    """A track in the shape of the original system."""
+
+    track_id: str
+    track_name: str
+    artists: list[str]
+    album_name: str
+    popularity: int
+    recommendable: bool
+
+
+def track_json(track: search_pb2.Track) -> dict[str, Any]:
+    """Returns a track as JSON; one of which only the id is known is empty otherwise."""
+    spotify = _SPOTIFY_ID.match(track.id)
+    return {
+        "id": track.id,
+        "title": track.title,
+        "artists": [{"id": artist.id, "name": artist.name} for artist in track.artists],
+        "album": track.album,
+        "album_id": track.album_id,
+        "release_date": track.release_date,
+        "duration_ms": track.duration_ms,
+        "popularity": track.popularity,
+        "explicit": track.explicit,
+        "genres": list(track.genres),
+        "isrc": track.isrc,
+        "cover_url": track.cover_url,
+        "preview_url": track.preview_url,
+        "external_url": f"https://open.spotify.com/track/{track.id}" if spotify else "",
+        "provenance": track.provenance,
+        "licence": track.licence,
+    }
+
+
+def search_json(answer: search_pb2.SearchTracksResponse) -> dict[str, Any]:
+    """Returns a page of matches as JSON."""
+    return {
+        "tracks": [
+            {
+                "track": track_json(match.track),
+                "score": match.score,
+                "recommendable": match.recommendable,
+                "source": _SOURCE_NAMES.get(match.source, "catalogue"),
+            }
+            for match in answer.matches
+        ],
+        "next_page_token": answer.next_page_token,
+        "total": answer.total_size,
+        "catalogue": answer.catalogue_version,
+        "source": _SOURCE_NAMES.get(answer.source, "catalogue"),
+        "degraded": list(answer.degraded),
+    }
+
+
+def artists_json(answer: search_pb2.SearchArtistsResponse) -> dict[str, Any]:
+    """Returns a page of artists as JSON."""
+    return {
+        "artists": [
+            {
+                "id": artist.id,
+                "name": artist.name,
+                "genres": list(artist.genres),
+                "popularity": artist.popularity,
+                "track_count": artist.track_count,
+            }
+            for artist in answer.artists
+        ],
+        "next_page_token": answer.next_page_token,
+        "total": answer.total_size,
+    }
+
+
+def genres_json(answer: search_pb2.ListGenresResponse) -> dict[str, Any]:
+    """Returns a page of genres as JSON."""
+    return {
+        "genres": [{"name": g.name, "track_count": g.track_count} for g in answer.genres],
+        "next_page_token": answer.next_page_token,
+    }
+
+
+def versions_json(versions: ranker_pb2.Versions) -> dict[str, str]:
+    """Returns versions as JSON."""
+    return {
+        "model": versions.model_version,
+        "index": versions.index_version,
+        "catalogue": versions.catalogue_version,
+    }
+
+
+def model_json(answer: ranker_pb2.GetModelResponse) -> dict[str, Any]:
+    """Returns what the ranker serves as JSON; times in UTC, RFC 3339."""
+    return {
+        "versions": versions_json(answer.versions),
+        "kind": answer.kind,
+        "feature_names": list(answer.feature_names),
+        "feature_hash": answer.feature_hash,
+        "track_count": answer.track_count,
+        "create_time": answer.create_time.ToDatetime(UTC).isoformat(),
+        "load_time": answer.load_time.ToDatetime(UTC).isoformat(),
+        "channels": list(answer.channels),
+        "metrics": dict(answer.metrics),
+        "refused_version": answer.refused_version,
+        "refused_reason": answer.refused_reason,
+    }
+
+
+def legacy_json(track: search_pb2.Track, recommendable: bool) -> dict[str, Any]:
+    """Returns a track in the shape of the original system."""
+    return {
+        "track_id": track.id,
+        "track_name": track.title,
+        "artists": [artist.name for artist in track.artists],
+        "album_name": track.album,
+        "popularity": track.popularity,
+        "recommendable": recommendable,
+    }

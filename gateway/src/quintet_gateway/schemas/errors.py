@@ -1,0 +1,111 @@
+"""The one shape of errors outside /v1 (AIP-193), and how it is documented."""
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ErrorDetail(BaseModel):
+    """Why, for programs."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str
+    domain: Literal["quintet"]
+    metadata: dict[str, str]
+
+
+class ErrorBody(BaseModel):
+    """What went wrong."""
+
+    model_config = ConfigDict(extra="forbid")
+    code: int
+    status: str
+    message: str
+    details: list[ErrorDetail]
+
+
+class ErrorAnswer(BaseModel):
+    """An error; `details[0].reason` is stable, `message` is for people."""
+
+    model_config = ConfigDict(extra="forbid")
+    error: ErrorBody
+
+
+def example(code: int, status: str, reason: str, message: str, field: str = "") -> dict[str, Any]:
+    """Returns an error as it is sent, for documentation."""
+    metadata = {"request_id": "3f0c2a9d5b7e4c1f8a6d0e9b2c4f7a10"} | (
+        {"field": field} if field else {}
+    )
+    detail = {"reason": reason, "domain": "quintet", "metadata": metadata}
+    return {
+        "error": {"code": code, "status": status, "message": message, "details": [detail]},
+    }
+
+
+_EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
+    400: (
+        "A field breaks its rule; it and the allowed range are named",
+        example(400, "INVALID_ARGUMENT", "LIMIT_RANGE", "limit must be 1 to 500; got 501", "limit"),
+    ),
+    401: (
+        "There is no valid access token",
+        example(401, "UNAUTHENTICATED", "TOKEN_INVALID", "No token provided"),
+    ),
+    404: (
+        "The catalogue does not have it",
+        example(
+            404,
+            "NOT_FOUND",
+            "SEED_UNKNOWN",
+            "The catalogue does not have track 'nope'.",
+            "seeds",
+        ),
+    ),
+    413: (
+        "The body is too large",
+        example(
+            413,
+            "INVALID_ARGUMENT",
+            "REQUEST_TOO_LARGE",
+            "The body must be at most 1048576 bytes.",
+        ),
+    ),
+    429: (
+        "Too many requests; Retry-After says when to come again",
+        example(429, "RESOURCE_EXHAUSTED", "RATE_LIMITED", "API rate limit exceeded"),
+    ),
+    500: (
+        "A fault of ours; the log holds its cause under the request id",
+        example(500, "INTERNAL", "INTERNAL", "Internal error; quote request id 3f0c2a9d5b7e."),
+    ),
+    503: (
+        "A service is away or not ready; Retry-After says when to come again",
+        example(
+            503,
+            "UNAVAILABLE",
+            "UPSTREAM_UNAVAILABLE",
+            "A service behind this one is not reachable; try again soon.",
+        ),
+    ),
+    504: (
+        "The time allowed ran out",
+        example(
+            504,
+            "DEADLINE_EXCEEDED",
+            "DEADLINE",
+            "The answer took longer than the time allowed.",
+        ),
+    ),
+}
+
+
+def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Returns the documentation of a route's errors, each with an example."""
+    return {
+        code: {
+            "model": ErrorAnswer,
+            "description": _EXAMPLES[code][0],
+            "content": {"application/json": {"example": _EXAMPLES[code][1]}},
+        }
+        for code in codes
+    }

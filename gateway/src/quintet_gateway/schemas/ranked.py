@@ -1,0 +1,218 @@
+"""The answer to a request for recommendations."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+from quintet.profile.v1 import profile_pb2
+from quintet.ranker.v1 import ranker_pb2
+from quintet.search.v1 import search_pb2
+
+from quintet_gateway.schemas.catalogue import Answer, Track, Versions, track_json, versions_json
+from quintet_gateway.schemas.recommendations import Seed, attribute_name
+
+
+class ClosestSeed(Answer):
+    """The seed track nearest to a recommended one; id empty without track seeds."""
+
+    id: str
+    title: str
+    similarity: float
+
+
+class Contribution(Answer):
+    """One booster feature's signed share of the score."""
+
+    feature: str
+    contribution: float
+    value: float
+
+
+class Comparison(Answer):
+    """One attribute of a track against the seeds."""
+
+    attribute: str
+    value: float
+    seeds_mean: float
+    similarity_share: float
+
+
+class Reasons(Answer):
+    """Why a track is in the list."""
+
+    sentence: str
+    closest_seed: ClosestSeed
+    contributions: list[Contribution]
+    comparisons: list[Comparison]
+
+
+class RankedTrack(Answer):
+    """One recommended track."""
+
+    rank: int
+    score: float
+    similarity: float
+    channels: list[str]
+    track: Track
+    reasons: Reasons | None = Field(description="null where the request left reasons out")
+
+
+class SeedUsed(Answer):
+    """A seed as used: a track in full, or the artist or genre named."""
+
+    track: Track | None = None
+    artist_id: str | None = None
+    genre: str | None = None
+    weight: float
+
+
+class Statistic(Answer):
+    """An attribute over the seeds, in raw units."""
+
+    mean: float
+    spread: float
+
+
+class Pool(Answer):
+    """How many tracks stood at each stage."""
+
+    initial: int
+    after_filtering: int
+    candidates: int
+    after_relinking: int
+
+
+class RecommendationsAnswer(Answer):
+    """The ranked list, with everything needed to explain and reproduce it."""
+
+    recommendation_id: str
+    request_id: str
+    tracks: list[RankedTrack]
+    seeds: list[SeedUsed]
+    profile: dict[str, Statistic] = Field(description="empty where the profile service was away")
+    versions: Versions
+    pool: Pool
+    degraded: list[str]
+
+
+class LegacyRankedTrack(Answer):
+    """A recommended track in the shape of the original system."""
+
+    track_id: str
+    track_name: str
+    artists: list[str]
+    album_name: str
+    popularity: int
+    score: float
+
+
+class LegacyRankedAnswer(Answer):
+    """The ranked list in the shape of the original system."""
+
+    recommendations: list[LegacyRankedTrack]
+
+
+Tracks = Mapping[str, search_pb2.Track]
+
+
+def known_or_bare(tracks: Tracks, track_id: str) -> search_pb2.Track:
+    """Returns a track, or one of which only the id is known."""
+    return tracks.get(track_id) or search_pb2.Track(id=track_id)
+
+
+def ids_to_look_up(ranking: ranker_pb2.RecommendTracksResponse, seeds: Sequence[Seed]) -> list[str]:
+    """Returns every track id that the answer describes."""
+    chosen = [seed.track_id for seed in seeds if seed.track_id is not None]
+    closest = [t.reasons.closest_seed_id for t in ranking.tracks if t.reasons.closest_seed_id]
+    return [*chosen, *closest, *(track.track_id for track in ranking.tracks)]
+
+
+def ranked_json(track: ranker_pb2.RankedTrack, tracks: Tracks) -> dict[str, Any]:
+    """Returns one recommended track as JSON."""
+    return {
+        "rank": track.rank,
+        "score": track.score,
+        "similarity": track.similarity,
+        "channels": list(track.channels),
+        "track": track_json(known_or_bare(tracks, track.track_id)),
+        "reasons": _reasons_json(track.reasons, tracks) if track.HasField("reasons") else None,
+    }
+
+
+def seed_json(seed: Seed, tracks: Tracks) -> dict[str, Any]:
+    """Returns a seed as used."""
+    if seed.track_id is not None:
+        return {"track": track_json(known_or_bare(tracks, seed.track_id)), "weight": seed.weight}
+    if seed.artist_id is not None:
+        return {"artist_id": seed.artist_id, "weight": seed.weight}
+    return {"genre": seed.genre, "weight": seed.weight}
+
+
+def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, float]]:
+    """Returns the statistics of a profile by attribute."""
+    return {
+        attribute_name(item.attribute): {"mean": item.mean, "spread": item.spread}
+        for item in (profile.statistics if profile is not None else ())
+        if attribute_name(item.attribute)
+    }
+
+
+def recommendations_json(
+    ranking: ranker_pb2.RecommendTracksResponse,
+    tracks: Tracks,
+    seeds: Sequence[Seed],
+    profile: profile_pb2.Profile | None,
+) -> dict[str, Any]:
+    """Returns the answer as JSON, but for its ids and what was degraded here."""
+    pool = ranking.pool
+    return {
+        "tracks": [ranked_json(track, tracks) for track in ranking.tracks],
+        "seeds": [seed_json(seed, tracks) for seed in seeds],
+        "profile": profile_json(profile),
+        "versions": versions_json(ranking.versions),
+        "pool": {
+            "initial": pool.initial,
+            "after_filtering": pool.after_filtering,
+            "candidates": pool.candidates,
+            "after_relinking": pool.after_relinking,
+        },
+    }
+
+
+def legacy_ranked_json(track: ranker_pb2.RankedTrack, tracks: Tracks) -> dict[str, Any]:
+    """Returns one recommended track in the shape of the original system."""
+    found = known_or_bare(tracks, track.track_id)
+    return {
+        "track_id": found.id,
+        "track_name": found.title,
+        "artists": [artist.name for artist in found.artists],
+        "album_name": found.album,
+        "popularity": found.popularity,
+        "score": track.score,
+    }
+
+
+def _reasons_json(reasons: ranker_pb2.Reasons, tracks: Tracks) -> dict[str, Any]:
+    closest = known_or_bare(tracks, reasons.closest_seed_id)
+    return {
+        "sentence": reasons.sentence,
+        "closest_seed": {
+            "id": reasons.closest_seed_id,
+            "title": closest.title,
+            "similarity": reasons.closest_seed_similarity,
+        },
+        "contributions": [
+            {"feature": c.feature, "contribution": c.contribution, "value": c.value}
+            for c in reasons.contributions
+        ],
+        "comparisons": [
+            {
+                "attribute": attribute_name(c.attribute),
+                "value": c.value,
+                "seeds_mean": c.seeds_mean,
+                "similarity_share": c.similarity_share,
+            }
+            for c in reasons.comparisons
+            if attribute_name(c.attribute)
+        ],
+    }

@@ -1,0 +1,58 @@
+"""The gateway's settings, read from the environment."""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_EVERYWHERE: Final = ("", "0.0.0.0", "::")
+
+
+class Settings(BaseSettings):
+    """Settings with prefix `QUINTET_GATEWAY_`; host, home, auth and ports are shared."""
+
+    model_config = SettingsConfigDict(env_prefix="QUINTET_GATEWAY_", populate_by_name=True)
+
+    home: Path = Field(default=Path(".quintet"), validation_alias="QUINTET_HOME")
+    host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
+    auth: Literal["off", "on"] = Field(default="off", validation_alias="QUINTET_AUTH")
+    port: int = Field(default=8000, ge=0, le=65535)
+    search_port: int = Field(default=50051, ge=1, le=65535, validation_alias="QUINTET_SEARCH_PORT")
+    profile_port: int = Field(
+        default=50052, ge=1, le=65535, validation_alias="QUINTET_PROFILE_PORT"
+    )
+    ranker_port: int = Field(default=50053, ge=1, le=65535, validation_alias="QUINTET_RANKER_PORT")
+    search_address: str = ""
+    """`host:port` of search; this machine and QUINTET_SEARCH_PORT where empty."""
+    profile_address: str = ""
+    """`host:port` of profile; this machine and QUINTET_PROFILE_PORT where empty."""
+    ranker_address: str = ""
+    """`host:port` of ranker; this machine and QUINTET_RANKER_PORT where empty."""
+    budget_seconds: float = Field(default=2.0, gt=0.05, le=60)
+    """Seconds from a request's arrival within which it is answered."""
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, le=64 * 1024 * 1024)
+    """Larger request bodies are refused with 413."""
+    max_connections: int = Field(default=1000, ge=1, le=100_000)
+    """More open requests than these are refused with 503."""
+    grace: int = Field(default=5, ge=0, le=600)
+    """Seconds allowed for open requests when stopping."""
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_form: str = Field(default="json", pattern="^(json|console)$")
+    trust_proxy: bool = False
+    """Whether X-Forwarded-* headers come from a proxy of ours."""
+    rate_limit: str = "1200/minute"
+    """How often one client may call where QUINTET_AUTH is on; empty for no limit."""
+    token_rate_limit: str = "60/minute"
+    """How often one address may ask for a token; empty for no limit."""
+    rate_limit_storage: str = "async+memory://"
+    """Where calls are counted; `async+redis://host:port` where several gateways share."""
+
+    def addresses(self) -> dict[str, str]:
+        """Returns `host:port` of each service by its name."""
+        near = "127.0.0.1" if self.host in _EVERYWHERE else self.host
+        return {
+            "search": self.search_address or f"{near}:{self.search_port}",
+            "profile": self.profile_address or f"{near}:{self.profile_port}",
+            "ranker": self.ranker_address or f"{near}:{self.ranker_port}",
+        }
