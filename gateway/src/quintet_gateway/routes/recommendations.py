@@ -12,9 +12,8 @@ from quintet.search.v1 import search_pb2
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.metrics import DEGRADED
 
-from quintet_gateway.adapters import Services
 from quintet_gateway.domain import Outcome, Steps, recommend
-from quintet_gateway.routes.services import ServicesBehind, answer
+from quintet_gateway.routes.services import Services, ServicesBehind, answer
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.ranked import (
     RecommendationsAnswer,

@@ -1,11 +1,33 @@
 """What every route of ours takes and gives."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Protocol
 
 import orjson
 from fastapi import Depends, Request, Response
+from quintet.profile.v1 import profile_pb2
+from quintet.ranker.v1 import ranker_pb2
+from quintet.search.v1 import search_pb2
 
-from quintet_gateway.adapters import Services
+from quintet_gateway.routes.web_api import Upstream
+
+
+class Services(Upstream, Protocol):
+    """The services behind; each call ends within the request's budget."""
+
+    async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
+        """Returns the known ones of any number of tracks, by id."""
+
+    async def build_profile(
+        self, request: profile_pb2.BuildProfileRequest
+    ) -> profile_pb2.BuildProfileResponse:
+        """Averages seeds."""
+
+    async def model(self) -> ranker_pb2.GetModelResponse:
+        """Returns what the ranker serves."""
+
+    async def states(self) -> dict[str, str]:
+        """Returns each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""
 
 
 def _services(request: Request) -> Services:

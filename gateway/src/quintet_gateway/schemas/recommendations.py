@@ -43,6 +43,8 @@ def refuse(reason: str, message: str, field: str = "") -> PydanticCustomError:
 
 
 def within(reason: str, low: float, high: float) -> Callable[[float], float]:
+    """Returns a validator of a closed range that refuses by a reason and names both ends."""
+
     def check(value: float) -> float:
         if not (math.isfinite(value) and low <= value <= high):
             raise refuse(reason, f"must be {low:g} to {high:g}; got {value:g}")
@@ -52,6 +54,7 @@ def within(reason: str, low: float, high: float) -> Callable[[float], float]:
 
 
 def bounds(low: float, high: float) -> Any:
+    """Returns what tells the OpenAPI page of a range that `within` checks."""
     return Field(json_schema_extra={"minimum": low, "maximum": high})
 
 
