@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -13,8 +13,9 @@ from quintet_training.cli.failure import CommandFailed
 from quintet_training.cli.gateway import Gateway
 from quintet_training.cli.progress import progress_bar
 from quintet_training.settings import load_settings
-from quintet_training.steps import BatchInvalid, BatchReport
-from quintet_training.steps import batch_recommend as recommend_in_batch
+
+if TYPE_CHECKING:
+    from quintet_training.steps import BatchReport
 
 _console = Console()
 _errors = Console(stderr=True)
@@ -93,6 +94,10 @@ def batch_recommend(
     max_per_artist: Annotated[int, typer.Option(help="0 for no cap.")] = 0,
 ) -> None:
     """Recommend for many lists at once, with the ranking code of the service and no server."""
+    # Imported here: the other commands must not wait for the engine.
+    from quintet_training.steps import BatchInvalid
+    from quintet_training.steps import batch_recommend as recommend_in_batch
+
     settings = load_settings()
     try:
         with progress_bar(_errors) as tell:
@@ -141,7 +146,7 @@ def print_recommendations(answer: dict[str, Any], console: Console) -> None:
     )
 
 
-def _print_batch(report: BatchReport, target: Path) -> None:
+def _print_batch(report: "BatchReport", target: Path) -> None:
     _console.print(
         f"{report.lines} lines written to {target}; {report.failed} with an error, "
         f"{report.unknown_seeds} unknown seeds",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -19,10 +19,10 @@ from quintet_training.cli.ask import print_recommendations
 from quintet_training.cli.failure import CommandFailed
 from quintet_training.cli.gateway import Gateway
 from quintet_training.cli.progress import progress_bar
-from quintet_training.datasets import prepare_embedded
 from quintet_training.settings import Settings, load_settings
-from quintet_training.steps import publish_model
-from quintet_training.supervisor import PortInUse, Program, check_ports, supervise
+
+if TYPE_CHECKING:
+    from quintet_training.supervisor import Program
 
 READY_SECONDS: Final = 60.0
 DEMO_SONGS: Final = (
@@ -36,8 +36,10 @@ _console = Console()
 _errors = Console(stderr=True)
 
 
-def programs_of(settings: Settings) -> list[Program]:
+def programs_of(settings: Settings) -> "list[Program]":
     """Returns the processes of a whole installation on this machine."""
+    from quintet_training.supervisor import Program
+
     gateway = [
         Program(
             name, (sys.executable, "-m", f"quintet_{name}"), port, f"QUINTET_{name.upper()}_PORT"
@@ -60,6 +62,9 @@ def up(
     without_ui: Annotated[bool, typer.Option("--without-ui", help="Leave the page out.")] = False,
 ) -> None:
     """Run search, profile, ranker, gateway and page in the foreground; Ctrl-C drains all."""
+    # Imported here, as everywhere in these modules: `--help` must not wait for what it never uses.
+    from quintet_training.supervisor import PortInUse, check_ports, supervise
+
     settings = load_settings()
     programs = [p for p in programs_of(settings) if not (without_ui and p.name == "ui")]
     try:
@@ -102,6 +107,9 @@ def demo() -> None:
 
 def _prepare(settings: Settings) -> None:
     """Makes sure that there is something to serve; the embedded catalogue where there is none."""
+    from quintet_training.datasets import prepare_embedded
+    from quintet_training.steps import publish_model
+
     with progress_bar(_errors) as tell:
         prepare_embedded(settings, lambda share, text: tell(share / 2, text))
         publish_model(settings.home, lambda share, text: tell(0.5 + share / 2, text))
