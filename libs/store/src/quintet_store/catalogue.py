@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Text, case, cast, collate, func, insert, select, update
+from sqlalchemy import Connection, Text, case, cast, collate, func, insert, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -186,3 +186,15 @@ def _stream(
     result = connection.execution_options(yield_per=size).execute(query.order_by(*order))
     for part in result.partitions(size):
         yield [tuple(row) for row in part]
+
+
+def count_artists(connection: Connection) -> int:
+    """Returns how many different artist names the tracks have."""
+    if connection.dialect.name == "postgresql":
+        names = func.json_array_elements_text(_TRACKS.c.artists).table_valued("value")
+    else:
+        names = func.json_each(_TRACKS.c.artists).table_valued("value")
+    query = select(func.count(func.distinct(names.c.value))).select_from(
+        _TRACKS.join(names, true())
+    )
+    return int(connection.execute(query).scalar_one())

@@ -1,6 +1,8 @@
 """Opening a database by URL and bringing its schema up to date."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -73,7 +75,8 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN")
+        writes = connection.get_execution_options().get("quintet_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
@@ -100,8 +103,47 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     head = ScriptDirectory.from_config(config).get_current_head()
-    with engine.begin() as connection:
+    with engine.connect() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+    with writing(engine) as connection:
         if MigrationContext.configure(connection).get_current_revision() == head:
             return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Gives a connection in one transaction, committed at the end, rolled back on any error.
+
+    On SQLite it holds the write lock from the start, so that reading before writing is safe.
+
+    Raises:
+        StoreUnavailable: The database refused; nothing was written.
+    """
+    try:
+        with (
+            engine.connect().execution_options(quintet_writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+    except SQLAlchemyError as fault:
+        raise StoreUnavailable(_reason(engine.url, fault)) from fault
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Gives a connection that sees one state of the database throughout.
+
+    Raises:
+        StoreUnavailable: The database refused.
+    """
+    try:
+        with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+    except SQLAlchemyError as fault:
+        raise StoreUnavailable(_reason(engine.url, fault)) from fault

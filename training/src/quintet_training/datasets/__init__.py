@@ -1,0 +1,25 @@
+"""Data sets: importing catalogues and playlists, publishing them, reading them for training."""
+
+from quintet_training.datasets.catalogue import (
+    CatalogueInfo,
+    ImportReport,
+    Options,
+    catalogue_info,
+    import_catalogue,
+    preview,
+)
+from quintet_training.datasets.columns import DatasetInvalid
+from quintet_training.datasets.embedded import prepare_embedded
+from quintet_training.datasets.publishing import publish_catalogue
+
+__all__ = [
+    "CatalogueInfo",
+    "DatasetInvalid",
+    "ImportReport",
+    "Options",
+    "catalogue_info",
+    "import_catalogue",
+    "prepare_embedded",
+    "preview",
+    "publish_catalogue",
+]

@@ -1,0 +1,231 @@
+"""Importing a table of tracks: all of it in one transaction, bad rows apart, once only."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from quintet_modelkit.publication import current_version, sha256_of
+from quintet_store import catalogue as store
+from quintet_store import open_engine, reading, writing
+from sqlalchemy import Connection, Engine
+
+from quintet_training.datasets.checking import check_tracks
+from quintet_training.datasets.columns import DEFAULTS, FIELDS, map_columns
+from quintet_training.datasets.quarantine import Quarantine, quarantine
+from quintet_training.datasets.reading import LINE, TableFile, open_table
+from quintet_training.settings import Settings
+
+Progress = Callable[[float, str], None]
+"""Told the share done, 0..1, and what is being done."""
+PREVIEW_ROWS: Final = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read a file.
+
+    Attributes:
+        columns: Column to field, over the names recognised.
+        source: Provenance of every row; empty keeps the file's own, or its name.
+        licence: Licence of every row; empty keeps the file's own, or `unknown`.
+        encoding: Of a CSV file.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    licence: str = ""
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A file ready to import: the table, field to column, and examples of each column."""
+
+    table: TableFile
+    mapping: Mapping[str, str]
+    options: Options
+
+    def examples(self) -> dict[str, str]:
+        """Returns field to the first cell of its column; for absent columns the default.
+
+        Raises:
+            DatasetInvalid: The file cannot be read.
+        """
+        first = next(self.table.batches(list(self.mapping.values())), None)
+        shown = {name: f"default: {text}" for name, text in DEFAULTS.items()}
+        for name, column in self.mapping.items():
+            known = first is not None and len(first.rows)
+            shown[name] = str(first.rows.item(0, column)) if first is not None and known else ""
+        return {name: shown[name] for name in FIELDS if name in shown}
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What one file's import did.
+
+    Attributes:
+        path: The file.
+        counts: Rows read = stored + quarantined + duplicate.
+        unchanged: The very same import was done before, so nothing was written.
+        quarantine: File of refused rows, if any.
+    """
+
+    path: Path
+    counts: store.Counts
+    unchanged: bool
+    quarantine: Path | None
+
+
+def preview(path: Path, options: Options | None = None) -> Plan:
+    """Opens a file and maps its columns, writing nothing.
+
+    Raises:
+        DatasetInvalid: The file cannot be read, or a required field has no column.
+    """
+    options = options or Options()
+    table = open_table(path, options.encoding)
+    return Plan(table, map_columns(table.columns, options.columns), options)
+
+
+def import_catalogue(
+    settings: Settings, plan: Plan, progress: Progress | None = None
+) -> ImportReport:
+    """Imports a table of tracks in one transaction: a failure at any point changes nothing.
+
+    Raises:
+        DatasetInvalid: The file cannot be read.
+        StoreUnavailable: The database refused.
+    """
+    tell = progress or (lambda share, text: None)
+    path = plan.table.path
+    tell(0.0, f"reading {path.name}")
+    sha256 = sha256_of(path)
+    facts = _facts(plan, sha256)
+    engine = open_engine(settings.database_url)
+    target = settings.quarantine / f"{path.stem}-{facts['fingerprint'][:12]}.csv"
+    try:
+        with writing(engine) as connection, quarantine(target) as refused:
+            if (known := store.find_import(connection, facts["fingerprint"])) is not None:
+                tell(1.0, f"{path.name} is imported already")
+                return ImportReport(path, known, True, target if target.exists() else None)
+            counts = _run(connection, plan, facts, refused, tell)
+            kept = refused.keep()
+    finally:
+        engine.dispose()
+    tell(1.0, f"{path.name} is imported")
+    return ImportReport(path, counts, False, kept)
+
+
+def _facts(plan: Plan, sha256: str) -> dict[str, str]:
+    """Returns the row of `imports`; the fingerprint names content and reading alike."""
+    options = plan.options
+    reading_of = [sha256, sorted(plan.mapping.items()), options.source, options.licence]
+    fingerprint = hashlib.sha256(json.dumps(["catalogue", *reading_of]).encode()).hexdigest()
+    return {
+        "kind": "catalogue",
+        "fingerprint": fingerprint,
+        "file_name": plan.table.path.name,
+        "sha256": sha256,
+        "source": options.source or plan.table.path.name,
+        "licence": options.licence or "unknown",
+        "imported_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+
+
+def _run(
+    connection: Connection,
+    plan: Plan,
+    facts: Mapping[str, str],
+    refused: Quarantine,
+    tell: Progress,
+) -> store.Counts:
+    import_id = store.begin_import(connection, facts)
+    # A source or licence that was asked for goes before the file's own.
+    mapping = {
+        name: column
+        for name, column in plan.mapping.items()
+        if not (name == "provenance" and plan.options.source)
+        and not (name == "licence" and plan.options.licence)
+    }
+    read = 0
+    for batch in plan.table.batches(list(mapping.values())):
+        tracks, bad = check_tracks(batch.rows, mapping, facts["source"], facts["licence"])
+        refused.add(batch.refused)
+        refused.add(bad)
+        read += len(batch.rows) + len(batch.refused)
+        _store(connection, tracks, import_id, facts["imported_at"])
+        tell(batch.share * 0.99, f"importing {plan.table.path.name}")
+    stored = store.count_imported(connection, import_id)
+    counts = store.Counts(read, stored, refused.count, read - stored - refused.count)
+    store.end_import(connection, import_id, counts)
+    return counts
+
+
+def _store(connection: Connection, tracks: pl.DataFrame, import_id: int, now: str) -> None:
+    popularity = pl.col("popularity").max().over("track_id")
+    unique = (
+        tracks.with_columns(popularity)
+        .unique("track_id", keep="first", maintain_order=True)
+        .with_columns(pl.lit(import_id).alias("import_id"), pl.lit(now).alias("imported_at"))
+        .drop(LINE, "genres")
+    )
+    store.upsert_tracks(connection, unique.to_dicts())
+    genres = (
+        tracks.select("track_id", pl.col("genres").alias("genre"))
+        .explode("genre")
+        .drop_nulls()
+        .unique(maintain_order=True)
+    )
+    store.add_genres(connection, genres.to_dicts())
+
+
+@dataclass(frozen=True)
+class CatalogueInfo:
+    """What the database holds and what of it is published."""
+
+    tracks: int
+    artists: int
+    genres: Mapping[str, int]
+    sources: Sequence[store.Source]
+    database: str
+    catalogue_version: str | None
+    snapshots: Sequence[str]
+    snapshot_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the facts as JSON types."""
+        return asdict(self)
+
+
+def catalogue_info(settings: Settings) -> CatalogueInfo:
+    """Returns what the catalogue holds.
+
+    Raises:
+        StoreUnavailable: The database cannot be used.
+    """
+    engine = open_engine(settings.database_url)
+    try:
+        with reading(engine) as connection:
+            tracks = store.count_tracks(connection)
+            genres = dict(store.genre_counts(connection))
+            origins = store.sources(connection)
+            artists = store.count_artists(connection)
+    finally:
+        engine.dispose()
+    version = current_version(settings.catalogue)
+    folders = sorted(path for path in settings.catalogue.glob("cat-*") if path.is_dir())
+    used = settings.catalogue / version if version else None
+    size = sum(p.stat().st_size for p in used.rglob("*") if p.is_file()) if used else 0
+    name = _shown(engine)
+    return CatalogueInfo(
+        tracks, artists, genres, origins, name, version, [path.name for path in folders], size
+    )
+
+
+def _shown(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)

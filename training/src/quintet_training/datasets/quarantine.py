@@ -1,0 +1,73 @@
+"""The file of rows that an import refused, each with its line and its reasons."""
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+from quintet_training.datasets.reading import Refused
+
+_MAX_TEXT: Final = 10_000
+
+
+class Quarantine:
+    """Collects refused rows; the file appears, whole, only when there is one and `keep` is called.
+
+    Args:
+        target: The file to write: CSV with the columns line, reason and row.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._stream: IO[str] | None = None
+        self._writer: Any = None
+        self._temporary: Path | None = None
+        self.count = 0
+
+    def add(self, rows: Iterable[Refused]) -> None:
+        """Writes rows."""
+        for row in rows:
+            self.count += 1
+            # Lone surrogates, which JSON can spell, have no UTF-8 form.
+            text = row.text[:_MAX_TEXT].encode("utf-8", "backslashreplace").decode()
+            reason = row.reason.encode("utf-8", "backslashreplace").decode()
+            self._open().writerow((row.line, reason, text.rstrip("\r\n")))
+
+    def keep(self) -> Path | None:
+        """Moves the file into place and returns its path; None where no row was refused."""
+        if self._stream is None or self._temporary is None:
+            return None
+        self._stream.close()
+        self._stream = None
+        self._temporary.replace(self._target)
+        return self._target
+
+    def discard(self) -> None:
+        """Removes what was not kept."""
+        if self._stream is not None:
+            self._stream.close()
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+
+    def _open(self) -> Any:
+        if self._stream is None:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".partial-", dir=self._target.parent)
+            self._temporary = Path(name)
+            self._stream = os.fdopen(handle, "w", encoding="utf-8", newline="")
+            self._writer = csv.writer(self._stream)
+            self._writer.writerow(("line", "reason", "row"))
+        return self._writer
+
+
+@contextmanager
+def quarantine(target: Path) -> Iterator[Quarantine]:
+    """Gives a quarantine whose partial file is removed at the end unless kept."""
+    kept = Quarantine(target)
+    try:
+        yield kept
+    finally:
+        kept.discard()
