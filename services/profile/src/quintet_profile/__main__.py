@@ -4,6 +4,7 @@ import sys
 
 import uvloop
 from pydantic import ValidationError
+from quintet_access.rules import ExposedWithoutAuth
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import start_metrics_server
 from quintet_servicekit.server import PortUnavailable, run
@@ -16,19 +17,25 @@ def main() -> int:
     """Serves until SIGTERM or SIGINT; returns 2 where a setting is wrong, with one line why."""
     try:
         settings = Settings()
+        service = build(settings)
     except ValidationError as fault:
         first = fault.errors()[0]
         name = str(first["loc"][0])
         setting = name if name.startswith("QUINTET_") else f"QUINTET_PROFILE_{name.upper()}"
-        sys.stderr.write(f"error: {setting}: {first['msg']}; got {first['input']!r}\n")
-        return 2
+        return _refuse(f"{setting}: {first['msg']}; got {first['input']!r}")
+    except ExposedWithoutAuth as fault:
+        return _refuse(str(fault))
     configure_logs("profile", settings.log_level, settings.log_form)
     try:
         start_metrics_server(settings.host, settings.metrics_port)
     except PortUnavailable as fault:
-        sys.stderr.write(f"error: QUINTET_PROFILE_METRICS_PORT: {fault}\n")
-        return 2
-    return uvloop.run(run(build(settings)))
+        return _refuse(f"QUINTET_PROFILE_METRICS_PORT: {fault}")
+    return uvloop.run(run(service))
+
+
+def _refuse(line: str) -> int:
+    sys.stderr.write(f"error: {line}\n")
+    return 2
 
 
 if __name__ == "__main__":
