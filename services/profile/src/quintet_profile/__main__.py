@@ -22,20 +22,18 @@ def main() -> int:
         first = fault.errors()[0]
         name = str(first["loc"][0])
         setting = name if name.startswith("QUINTET_") else f"QUINTET_PROFILE_{name.upper()}"
-        return _refuse(f"{setting}: {first['msg']}; got {first['input']!r}")
+        sys.stderr.write(f"error: {setting}: {first['msg']}; got {first['input']!r}\n")
+        return 2
     except ExposedWithoutAuth as fault:
-        return _refuse(str(fault))
+        sys.stderr.write(f"error: {fault}\n")
+        return 2
     configure_logs("profile", settings.log_level, settings.log_form)
     try:
         start_metrics_server(settings.host, settings.metrics_port)
     except PortUnavailable as fault:
-        return _refuse(f"QUINTET_PROFILE_METRICS_PORT: {fault}")
+        sys.stderr.write(f"error: QUINTET_PROFILE_METRICS_PORT: {fault}\n")
+        return 2
     return uvloop.run(run(service))
-
-
-def _refuse(line: str) -> int:
-    sys.stderr.write(f"error: {line}\n")
-    return 2
 
 
 if __name__ == "__main__":

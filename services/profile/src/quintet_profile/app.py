@@ -5,14 +5,15 @@ from quintet_servicekit.follower import Follower
 from quintet_servicekit.server import Endpoint, Service
 from quintet_servicekit.tokens import guards
 
-from quintet_profile.adapters import SnapshotCatalogue, Threads, follow_catalogues
+from quintet_profile.adapters import follow_catalogue
+from quintet_profile.domain import Catalogue
 from quintet_profile.servicer import ProfileServicer
 from quintet_profile.settings import Settings
 
 NAME = profile_pb2.DESCRIPTOR.services_by_name["ProfileService"].full_name
 
 
-def build(settings: Settings, catalogues: Follower[SnapshotCatalogue] | None = None) -> Service:
+def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> Service:
     """Builds the service; nothing is loaded or bound yet.
 
     Args:
@@ -22,9 +23,8 @@ def build(settings: Settings, catalogues: Follower[SnapshotCatalogue] | None = N
     Raises:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
-    source = catalogues or follow_catalogues(settings.home / "catalogue", settings.follow_seconds)
-    threads = Threads(settings.threads)
-    servicer = ProfileServicer(source, threads.run)
+    source = catalogues or follow_catalogue(settings.home / "catalogue", settings.follow_seconds)
+    servicer = ProfileServicer(source)
     return Service(
         name=NAME,
         register=lambda server: profile_pb2_grpc.add_ProfileServiceServicer_to_server(
@@ -40,6 +40,5 @@ def build(settings: Settings, catalogues: Follower[SnapshotCatalogue] | None = N
         ),
         prepare=source.prepare,
         background=[source.run],
-        close=threads.close,
         interceptors=guards(settings.auth, settings.host, settings.home),
     )

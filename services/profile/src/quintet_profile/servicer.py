@@ -1,21 +1,14 @@
 """protobuf to domain and back; no decisions."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, Raw
+from quintet_modelkit.features import ATTRIBUTES, COLUMN, AudioProfile, Raw
 from quintet_modelkit.seeds import Seed, SeedKind
 from quintet_servicekit.errors import InvalidInput, Reason
 
-from quintet_profile.domain import (
-    BuiltProfile,
-    ProfileQuery,
-    Run,
-    Source,
-    build_profile,
-    check_ids,
-)
+from quintet_profile.domain import Catalogue, ProfileQuery, build_profile, check_ids
 
 # The enum numbers the attributes from 1 in the order of `ATTRIBUTES`; a test compares the names.
 _FIRST: Final = 1
@@ -24,31 +17,44 @@ _KINDS: Final = {
     "artist_id": SeedKind.ARTIST,
     "genre": SeedKind.GENRE,
 }
+_WHOLE: Final = ("key", "mode", "time_signature")
+_FEATURES: Final = tuple(name for name in ATTRIBUTES if name != "popularity")
+
+
+class Source(Protocol):
+    """Gives the catalogue served now."""
+
+    @property
+    def value(self) -> Catalogue:
+        """The catalogue; raises `NotReady` before the first."""
+        ...
 
 
 class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
-    """Answers BuildProfile and BatchGetAudioFeatures."""
+    """Answers BuildProfile and BatchGetAudioFeatures, in well under a millisecond each."""
 
-    def __init__(self, source: Source, run: Run) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._run = run
 
     async def BuildProfile(
         self, request: profile_pb2.BuildProfileRequest, _context: Any
     ) -> profile_pb2.BuildProfileResponse:
-        """Averages seeds."""
-        return response_of(await build_profile(self._source, self._run, query_of(request)))
+        """Builds the profile of the seeds."""
+        catalogue = self._source.value
+        profile = build_profile(catalogue, query_of(request))
+        return profile_pb2.BuildProfileResponse(profile=message_of(profile, catalogue.version))
 
     async def BatchGetAudioFeatures(
         self, request: profile_pb2.BatchGetAudioFeaturesRequest, _context: Any
     ) -> profile_pb2.BatchGetAudioFeaturesResponse:
-        """Looks raw audio features up, in the order asked."""
-        check_ids(request.track_ids)
+        """Returns raw audio features in the order asked."""
         catalogue = self._source.value
-        results = [
-            _result(name, catalogue.features_of(Seed(SeedKind.TRACK, name)))
-            for name in request.track_ids
-        ]
+        check_ids(request.track_ids)
+        results = []
+        for track_id in request.track_ids:
+            raw = catalogue.track(track_id)
+            features = None if raw is None else features_of(raw)
+            results.append(profile_pb2.AudioFeaturesResult(track_id=track_id, features=features))
         return profile_pb2.BatchGetAudioFeaturesResponse(results=results)
 
 
@@ -56,41 +62,45 @@ def query_of(request: profile_pb2.BuildProfileRequest) -> ProfileQuery:
     """Reads a request.
 
     Raises:
-        InvalidInput: An attribute is not known or named twice.
+        InvalidInput: An attribute is not one of the fourteen or is named twice.
     """
+    weights = [(item.attribute, item.weight) for item in request.weights]
+    targets = [(item.attribute, item.value) for item in request.targets]
     return ProfileQuery(
-        seeds=[_seed(seed) for seed in request.seeds],
-        negative_seeds=[_seed(seed) for seed in request.negative_seeds],
-        weights=_by_attribute(
-            "weights", Reason.WEIGHT_RANGE, ((w.attribute, w.weight) for w in request.weights)
-        ),
-        targets=_by_attribute(
-            "targets", Reason.TARGET_RANGE, ((t.attribute, t.value) for t in request.targets)
-        ),
+        tuple(_seed(seed) for seed in request.seeds),
+        tuple(_seed(seed) for seed in request.negative_seeds),
+        _by_attribute("weights", Reason.WEIGHT_RANGE, weights),
+        _by_attribute("targets", Reason.TARGET_RANGE, targets),
     )
 
 
-def response_of(built: BuiltProfile) -> profile_pb2.BuildProfileResponse:
+def message_of(profile: AudioProfile, catalogue_version: str) -> profile_pb2.Profile:
     """Writes a profile."""
-    profile = built.profile
     statistics = [
         profile_pb2.AttributeStatistic(
-            attribute=profile_pb2.Attribute.ValueType(column + _FIRST),
-            mean=profile.raw_mean[column],
-            spread=profile.raw_spread[column],
+            attribute=profile_pb2.Attribute.ValueType(_FIRST + index),
+            mean=profile.raw_mean[index],
+            spread=profile.raw_spread[index],
         )
-        for column in range(len(ATTRIBUTES))
+        for index in range(len(ATTRIBUTES))
     ]
-    return profile_pb2.BuildProfileResponse(
-        profile=profile_pb2.Profile(
-            statistics=statistics,
-            mean=profile.mean.tolist(),
-            spread=profile.spread.tolist(),
-            weights=profile.weights.tolist(),
-            standardiser_version=profile.standardiser_version,
-            catalogue_version=built.catalogue_version,
-        )
+    return profile_pb2.Profile(
+        statistics=statistics,
+        mean=profile.mean.tolist(),
+        spread=profile.spread.tolist(),
+        weights=profile.weights.tolist(),
+        standardiser_version=profile.standardiser_version,
+        catalogue_version=catalogue_version,
     )
+
+
+def features_of(raw: Raw) -> profile_pb2.AudioFeatures:
+    """Writes raw attributes (14,) as audio features; popularity is not one of them."""
+    values: dict[str, Any] = {
+        name: int(raw[COLUMN[name]]) if name in _WHOLE else float(raw[COLUMN[name]])
+        for name in _FEATURES
+    }
+    return profile_pb2.AudioFeatures(**values)
 
 
 def _seed(seed: profile_pb2.Seed) -> Seed:
@@ -116,32 +126,3 @@ def _by_attribute(
             raise InvalidInput(reason, f"{field} names {name} twice", field=f"{field}.{name}")
         values[name] = value
     return values
-
-
-def _result(name: str, rows: Raw | None) -> profile_pb2.AudioFeaturesResult:
-    if rows is None:
-        return profile_pb2.AudioFeaturesResult(track_id=name)
-    row = rows[0]
-
-    def real(attribute: str) -> float:
-        return float(row[COLUMN[attribute]])
-
-    def whole(attribute: str) -> int:
-        return round(float(row[COLUMN[attribute]]))
-
-    features = profile_pb2.AudioFeatures(
-        acousticness=real("acousticness"),
-        danceability=real("danceability"),
-        duration_ms=real("duration_ms"),
-        energy=real("energy"),
-        instrumentalness=real("instrumentalness"),
-        key=whole("key"),
-        liveness=real("liveness"),
-        loudness=real("loudness"),
-        mode=whole("mode"),
-        speechiness=real("speechiness"),
-        tempo=real("tempo"),
-        time_signature=whole("time_signature"),
-        valence=real("valence"),
-    )
-    return profile_pb2.AudioFeaturesResult(track_id=name, features=features)

@@ -21,8 +21,6 @@ class Settings(BaseSettings):
     log_form: str = Field(default="json", pattern="^(json|console)$")
     follow_seconds: float = Field(default=2.0, gt=0, le=3600)
     """Seconds between looks for another catalogue."""
-    threads: int = Field(default=2, ge=1, le=64)
-    """Profiles averaged at once; more wait for their turn."""
     max_concurrent_rpcs: int = Field(default=256, ge=1, le=10_000)
     default_timeout: float = Field(default=10.0, gt=0, le=600)
     """Seconds allowed for a call that came without a deadline."""
