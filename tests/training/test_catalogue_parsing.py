@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import io
 from pathlib import Path
@@ -29,12 +30,10 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
     for name in ("a.csv", "a.parquet"):
         path = tmp_path / name
         path.write_bytes(content)
-        try:
+        with contextlib.suppress(DatasetInvalid):
             opened = open_table(path)
             for batch in opened.batches(opened.columns):
                 assert 0 <= batch.share <= 1
-        except DatasetInvalid as fault:
-            assert str(fault)
 
 
 @FOLDER
