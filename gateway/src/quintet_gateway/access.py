@@ -1,0 +1,177 @@
+"""Who may call: tokens for clients, tokens checked, and how often one may come."""
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+from limits import RateLimitItem, parse
+from limits.aio.storage import Storage
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.storage import storage_from_string
+from quintet_access.clients import ClientFolder
+from quintet_access.keys import TOKEN_SECONDS, KeyFolder
+from quintet_access.rules import Auth
+from quintet_access.tokens import (
+    Caller,
+    Scope,
+    ServiceToken,
+    TokenIssuer,
+    TokenRefused,
+    TokenVerifier,
+    bearer_token,
+)
+from quintet_servicekit.errors import (
+    PermissionDenied,
+    Reason,
+    ResourceExhausted,
+    Unauthenticated,
+)
+
+_log = structlog.get_logger(__name__)
+# Each check costs 64 MiB and a core's attention for some 50 ms.
+_PARALLEL_CHECKS: Final = 2
+_WAITING_CHECKS: Final = 32
+ANYONE: Final = Caller("anyone", frozenset(Scope))
+
+
+@dataclass(frozen=True)
+class AccessRules:
+    """How callers are let in.
+
+    Attributes:
+        auth: Whether they need a token.
+        folder: The access folder.
+        rate_limit: How often one client may call, such as "1200/minute"; empty for no limit.
+        token_rate_limit: How often one address may ask for a token; empty for no limit.
+        rate_limit_storage: Where counts are kept: `async+memory://` or `async+redis://host:port`.
+    """
+
+    auth: Auth
+    folder: Path
+    rate_limit: str = "1200/minute"
+    token_rate_limit: str = "60/minute"
+    rate_limit_storage: str = "async+memory://"
+
+
+class Gatekeeper:
+    """Lets callers in, or raises what keeps them out."""
+
+    def __init__(self, rules: AccessRules) -> None:
+        self._open = rules.auth is Auth.OFF
+        self._clients = ClientFolder(rules.folder)
+        self._verifier = TokenVerifier(rules.folder)
+        self._issuer = TokenIssuer.ephemeral()
+        if not self._open:
+            keys = KeyFolder(rules.folder)
+            keys.ensure()
+            self._issuer = TokenIssuer(keys.signing_key)
+        self._service_token = ServiceToken(self._issuer, "gateway")
+        self._limiter = _Limiter(rules.rate_limit_storage)
+        # Open means loopback alone: whoever measures their own machine is not slowed down.
+        self._limit = _limit(rules.rate_limit) if not self._open else None
+        self._token_limit = _limit(rules.token_rate_limit) if not self._open else None
+        self._checks = asyncio.Semaphore(_PARALLEL_CHECKS)
+        self._waiting = 0
+
+    @property
+    def has_clients(self) -> bool:
+        """Whether anyone could get a token."""
+        return self._open or any(client.is_active for client in self._clients.all())
+
+    def service_metadata(self) -> tuple[tuple[str, str], ...]:
+        """Returns the metadata by which the services behind know the gateway."""
+        return () if self._open else self._service_token.metadata()
+
+    async def admit(self, authorization: str | None) -> Caller:
+        """Returns who calls.
+
+        Raises:
+            Unauthenticated: There is no token, or not a valid one.
+            PermissionDenied: The token does not allow reading.
+            ResourceExhausted: The client comes too often.
+        """
+        if self._open:
+            return ANYONE
+        token = bearer_token(authorization)
+        if token is None:
+            message = "Only valid bearer authentication supported"
+            raise Unauthenticated(
+                Reason.TOKEN_INVALID, message if authorization else "No token provided"
+            )
+        try:
+            caller = self._verifier.verify(token)
+        except TokenRefused as refused:
+            raise Unauthenticated(Reason.TOKEN_INVALID, str(refused)) from refused
+        if Scope.READ not in caller.scopes:
+            raise PermissionDenied(Reason.SCOPE_MISSING, "Insufficient client scope")
+        await self._limiter.count(self._limit, "client", caller.name)
+        return caller
+
+    async def issue(self, client_id: str, secret: str, address: str) -> str | None:
+        """Returns a token for a client's credentials, or None where they are wrong.
+
+        Raises:
+            ResourceExhausted: The address asks too often, or too many ask at once.
+        """
+        if self._open:
+            return self._issuer.issue(client_id or "anyone", 0, [scope.value for scope in Scope])
+        await self._limiter.count(self._token_limit, "token", address)
+        if self._waiting >= _WAITING_CHECKS:
+            raise ResourceExhausted(
+                Reason.OVERLOADED,
+                "Too many ask for a token at once",
+                metadata={"retry_after": "1"},
+            )
+        self._waiting += 1
+        try:
+            async with self._checks:
+                client = await asyncio.to_thread(self._clients.authenticate, client_id, secret)
+        finally:
+            self._waiting -= 1
+        if client is None:
+            _log.warning("credentials refused", address=address)
+            return None
+        return self._issuer.issue(client.client_id, client.generation, client.scopes)
+
+
+class _Limiter:
+    """Counts calls; when the counts cannot be reached, callers are let in rather than shut out."""
+
+    def __init__(self, storage: str) -> None:
+        made = storage_from_string(storage)
+        if not isinstance(made, Storage):
+            raise ValueError(f"rate limits need an async+ storage; got {storage}")
+        self._limiter = MovingWindowRateLimiter(made)
+
+    async def count(self, limit: RateLimitItem | None, kind: str, name: str) -> None:
+        """Counts one call.
+
+        Raises:
+            ResourceExhausted: It is one too many.
+        """
+        if limit is None:
+            return
+        try:
+            if await self._limiter.hit(limit, kind, name):
+                return
+            window = await self._limiter.get_window_stats(limit, kind, name)
+        except Exception as fault:  # whatever the storage's own library raises
+            _log.error("rate limits cannot be counted", error=type(fault).__name__)
+            return
+        seconds = max(1, math.ceil(window.reset_time - time.time()))
+        raise ResourceExhausted(
+            Reason.RATE_LIMITED,
+            "API rate limit exceeded",
+            metadata={"retry_after": str(seconds)},
+        )
+
+
+def _limit(text: str) -> RateLimitItem | None:
+    return parse(text) if text else None
+
+
+__all__ = ["ANYONE", "TOKEN_SECONDS", "AccessRules", "Auth", "Caller", "Gatekeeper", "Scope"]

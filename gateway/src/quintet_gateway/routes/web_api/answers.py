@@ -1,0 +1,109 @@
+"""Answers and errors under /v1, in Spotify's shape."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+import grpc
+import orjson
+import structlog
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from quintet_servicekit.errors import (
+    AppError,
+    Conflict,
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    PermissionDenied,
+    ResourceExhausted,
+    Unauthenticated,
+)
+from quintet_servicekit.logs import REQUEST_ID
+from quintet_servicekit.status import error_of
+
+from quintet_gateway.schemas import web_api as shape
+
+_log = structlog.get_logger(__name__)
+
+STATUSES: Final[Mapping[type[AppError], int]] = {
+    InvalidInput: 400,
+    Unauthenticated: 401,
+    PermissionDenied: 403,
+    NotFound: 404,
+    Conflict: 409,
+    ResourceExhausted: 429,
+    NotReady: 503,
+    DeadlineExceeded: 504,
+}
+_DESCRIPTIONS: Final = {
+    400: "A parameter breaks its rule",
+    401: "No valid access token",
+    403: "The token does not allow this",
+    404: "Unknown id",
+    429: "Too many requests; Retry-After says when to come again",
+    503: "Not ready, or a service behind is away",
+    504: "The time allowed ran out",
+}
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": shape.Error, "description": text} for status, text in _DESCRIPTIONS.items()
+}
+
+
+def answer(content: Any, headers: Mapping[str, str] | None = None) -> Response:
+    """Returns a JSON answer; objects are written by hand and need no second validation."""
+    body = orjson.dumps(content)
+    return Response(body, media_type="application/json; charset=utf-8", headers=headers)
+
+
+def failure(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Returns an error in Spotify's shape."""
+    body = orjson.dumps({"error": {"status": status, "message": message}})
+    return Response(body, status, headers=headers, media_type="application/json; charset=utf-8")
+
+
+def failure_of(error: AppError) -> Response:
+    """Returns the answer for an error of our tree."""
+    status = STATUSES[type(error)]
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = (
+            f'Bearer realm="quintet", error="invalid_token", error_description="{error.message}"'
+        )
+    if isinstance(error, ResourceExhausted | NotReady):
+        headers["Retry-After"] = error.metadata.get("retry_after", "1")
+    return failure(status, error.message, headers)
+
+
+class WebApiRoute(APIRoute):
+    """A route whose every failure leaves in Spotify's shape."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except AppError as error:
+                return failure_of(error)
+            except RequestValidationError:
+                return failure(400, "Invalid request")
+            except TimeoutError:
+                return failure(504, "The answer took longer than the time allowed.")
+            except grpc.aio.AioRpcError as fault:
+                return _failure_behind(fault)
+
+        return guarded
+
+
+def _failure_behind(fault: grpc.aio.AioRpcError) -> Response:
+    error = error_of(fault)
+    if isinstance(error, Unauthenticated | PermissionDenied):
+        # That is between our own processes; the caller's token was good.
+        _log.error("a service refuses the gateway's token", code=fault.code().name)
+        return failure(503, "A service behind this one is not reachable; try again soon.")
+    if error is not None:
+        return failure_of(error)
+    _log.error("fault behind the gateway", code=fault.code().name, exc_info=fault)
+    return failure(500, f"Internal error; quote request id {REQUEST_ID.get() or 'none'}.")

@@ -1,0 +1,156 @@
+"""Catalogue messages to Web API objects.
+
+Facts that a catalogue does not have are said so:
+
+- `release_date` "0000" with precision "year" where unknown, as Spotify itself writes it;
+- `track_number`, `disc_number` and `total_tracks` 0, as Spotify writes them for local files;
+- a track without an album stands as its own single;
+- artists and albums may have ids of ours, which open.spotify.com does not know, so their
+  external address is Spotify's search for the name.
+"""
+
+from typing import Final, Literal
+from urllib.parse import quote
+
+from quintet.profile.v1 import profile_pb2
+from quintet.ranker.v1 import ranker_pb2
+from quintet.search.v1 import search_pb2
+
+from quintet_gateway.schemas import web_api as shape
+
+_SITE: Final = "https://open.spotify.com"
+_PRECISIONS: Final[dict[int, Literal["year", "month", "day"]]] = {4: "year", 7: "month", 10: "day"}
+
+
+class ObjectWriter:
+    """Writes objects whose `href` lies under one base address.
+
+    Args:
+        base: The address the caller used, such as `http://127.0.0.1:8000/v1`.
+        market: Whether the caller named a market: then `is_playable` takes the place of
+            `available_markets`.
+    """
+
+    def __init__(self, base: str, market: bool = False) -> None:
+        self._base = base
+        self._market = market
+
+    def track(self, track: search_pb2.Track) -> shape.Track:
+        """Returns a track in full."""
+        answer: shape.Track = {
+            "album": self._album(track),
+            "artists": [self._artist_name(artist) for artist in track.artists],
+            "disc_number": 0,
+            "duration_ms": track.duration_ms,
+            "explicit": track.explicit,
+            "external_ids": {"isrc": track.isrc} if track.isrc else {},
+            "external_urls": {"spotify": f"{_SITE}/track/{track.id}"},
+            "href": self._href("tracks", track.id),
+            "id": track.id,
+            "is_local": False,
+            "name": track.title,
+            "popularity": track.popularity,
+            "preview_url": track.preview_url or None,
+            "track_number": 0,
+            "type": "track",
+            "uri": f"spotify:track:{track.id}",
+        }
+        if self._market:
+            answer["is_playable"] = True
+        else:
+            answer["available_markets"] = []
+        return answer
+
+    def artist(self, artist: search_pb2.Artist) -> shape.Artist:
+        """Returns an artist in full."""
+        name = search_pb2.ArtistReference(id=artist.id, name=artist.name)
+        return {
+            **self._artist_name(name),
+            "followers": {"href": None, "total": 0},
+            "genres": list(artist.genres),
+            "images": [],
+            "popularity": artist.popularity,
+        }
+
+    def audio_features(self, track_id: str, raw: profile_pb2.AudioFeatures) -> shape.AudioFeatures:
+        """Returns the audio features of a track."""
+        return {
+            "acousticness": raw.acousticness,
+            "analysis_url": self._href("audio-analysis", track_id),
+            "danceability": raw.danceability,
+            "duration_ms": round(raw.duration_ms),
+            "energy": raw.energy,
+            "id": track_id,
+            "instrumentalness": raw.instrumentalness,
+            "key": raw.key,
+            "liveness": raw.liveness,
+            "loudness": raw.loudness,
+            "mode": raw.mode,
+            "speechiness": raw.speechiness,
+            "tempo": raw.tempo,
+            "time_signature": raw.time_signature,
+            "track_href": self._href("tracks", track_id),
+            "type": "audio_features",
+            "uri": f"spotify:track:{track_id}",
+            "valence": raw.valence,
+        }
+
+    def seed(self, pool: ranker_pb2.SeedPool) -> shape.RecommendationSeed:
+        """Returns a seed with its pools; a genre has no address."""
+        kind, name = seed_name(pool.seed)
+        return {
+            "afterFilteringSize": pool.after_filtering,
+            "afterRelinkingSize": pool.after_relinking,
+            "href": None if kind == "GENRE" else self._href(f"{kind.lower()}s", name),
+            "id": name,
+            "initialPoolSize": pool.initial,
+            "type": kind,
+        }
+
+    def _album(self, track: search_pb2.Track) -> shape.SimplifiedAlbum:
+        known = bool(track.album_id)
+        album_id, name = (track.album_id, track.album) if known else (track.id, track.title)
+        artists = [self._artist_name(artist) for artist in track.artists[:1]]
+        precision = _PRECISIONS.get(len(track.release_date))
+        words = f"{artists[0]['name']} {name}" if artists else name
+        answer: shape.SimplifiedAlbum = {
+            "album_type": "album" if known else "single",
+            "artists": artists,
+            "external_urls": {"spotify": f"{_SITE}/search/{quote(words, safe='')}/albums"},
+            "href": self._href("albums", album_id),
+            "id": album_id,
+            "images": [{"url": track.cover_url, "height": None, "width": None}]
+            if track.cover_url
+            else [],
+            "name": name,
+            "release_date": track.release_date if precision else "0000",
+            "release_date_precision": precision or "year",
+            "total_tracks": 0,
+            "type": "album",
+            "uri": f"spotify:album:{album_id}",
+        }
+        if not self._market:
+            answer["available_markets"] = []
+        return answer
+
+    def _artist_name(self, artist: search_pb2.ArtistReference) -> shape.SimplifiedArtist:
+        return {
+            "external_urls": {"spotify": f"{_SITE}/search/{quote(artist.name, safe='')}/artists"},
+            "href": self._href("artists", artist.id),
+            "id": artist.id,
+            "name": artist.name,
+            "type": "artist",
+            "uri": f"spotify:artist:{artist.id}",
+        }
+
+    def _href(self, kind: str, object_id: str) -> str:
+        return f"{self._base}/{kind}/{quote(object_id, safe='')}"
+
+
+def seed_name(seed: profile_pb2.Seed) -> tuple[Literal["ARTIST", "TRACK", "GENRE"], str]:
+    """Returns what kind of seed it is and its id, or its name where it is a genre."""
+    if seed.HasField("artist_id"):
+        return "ARTIST", seed.artist_id
+    if seed.HasField("genre"):
+        return "GENRE", seed.genre
+    return "TRACK", seed.track_id

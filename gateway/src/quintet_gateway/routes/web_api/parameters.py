@@ -1,0 +1,176 @@
+"""Query parameters: their rules, and what Spotify says where one is broken."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+from quintet_servicekit.errors import InvalidInput, Reason
+
+ATTRIBUTES: Final[Mapping[str, tuple[float, float]]] = {
+    "acousticness": (0, 1),
+    "danceability": (0, 1),
+    "duration_ms": (0, 86_400_000),
+    "energy": (0, 1),
+    "instrumentalness": (0, 1),
+    "key": (0, 11),
+    "liveness": (0, 1),
+    "loudness": (-100, 20),
+    "mode": (0, 1),
+    "popularity": (0, 100),
+    "speechiness": (0, 1),
+    "tempo": (0, 1000),
+    "time_signature": (0, 11),
+    "valence": (0, 1),
+}
+"""The fourteen attributes and the closed range of their values."""
+
+MAX_SEEDS: Final = 5
+MAX_WEIGHT: Final = 10.0
+MAX_EXCLUDED: Final = 500
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,9}\Z")
+_NUMBER: Final = re.compile(
+    r"[+-]?([0-9]{1,12}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?\Z"
+)
+_MARKET: Final = re.compile(r"([A-Za-z]{2}|from_token)\Z")
+_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_MAX_ID_LENGTH: Final = 128
+
+Query = Mapping[str, str]
+
+
+def integer(query: Query, name: str, default: int, low: int, high: int) -> int:
+    """Returns a whole number in a closed range.
+
+    Raises:
+        InvalidInput: It is something else.
+    """
+    text = query.get(name)
+    if text is None:
+        return default
+    if not _INTEGER.match(text) or not low <= int(text) <= high:
+        raise InvalidInput(
+            Reason.LIMIT_RANGE, f"Invalid {name}: it must be {low} to {high}", field=name
+        )
+    return int(text)
+
+
+def number(query: Query, name: str, low: float, high: float) -> float | None:
+    """Returns a finite number in a closed range, or None where it is not given.
+
+    Raises:
+        InvalidInput: It is something else.
+    """
+    text = query.get(name)
+    if text is None:
+        return None
+    if not _NUMBER.match(text) or not low <= float(text) <= high:
+        raise InvalidInput(
+            Reason.FILTER_RANGE, f"Invalid {name}: it must be {low:g} to {high:g}", field=name
+        )
+    return float(text)
+
+
+def flag(query: Query, name: str) -> bool:
+    """Returns whether a switch is on.
+
+    Raises:
+        InvalidInput: It is neither true nor false.
+    """
+    text = query.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise InvalidInput(
+            Reason.REQUEST_MALFORMED, f"Invalid {name}: it must be true or false", field=name
+        )
+    return text == "true"
+
+
+def names(query: Query, name: str, at_most: int) -> list[str]:
+    """Returns the parts of a comma-separated list; none where it is not given or empty.
+
+    Raises:
+        InvalidInput: A part is empty or far too long, or there are too many.
+    """
+    text = query.get(name, "")
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if len(parts) > at_most:
+        raise InvalidInput(
+            Reason.ID_COUNT, f"Too many ids requested: {name} takes up to {at_most}", field=name
+        )
+    if any(not part or len(part) > _MAX_ID_LENGTH for part in parts):
+        raise InvalidInput(Reason.REQUEST_MALFORMED, f"invalid id in {name}", field=name)
+    return parts
+
+
+def required_ids(query: Query, at_most: int) -> list[str]:
+    """Returns `ids`, at least one.
+
+    Raises:
+        InvalidInput: There is none, one is malformed, or there are too many.
+    """
+    ids = names(query, "ids", at_most)
+    if not ids:
+        raise InvalidInput(Reason.ID_COUNT, "Missing required field: ids", field="ids")
+    return ids
+
+
+def market(query: Query) -> bool:
+    """Returns whether a market is named; the catalogue is the same in all of them.
+
+    Raises:
+        InvalidInput: It is not an ISO 3166-1 alpha-2 code.
+    """
+    text = query.get("market")
+    if text is None:
+        return False
+    if not _MARKET.match(text):
+        raise InvalidInput(Reason.REQUEST_MALFORMED, "Invalid market code", field="market")
+    return True
+
+
+def search_text(query: Query) -> str:
+    """Returns `q`, decoded once more where a client encoded it twice.
+
+    Raises:
+        InvalidInput: It is missing or too long.
+    """
+    text = query.get("q", "")
+    # Only a text made of escapes is one: "100% pure" and "50%25 off" stay as they are typed.
+    if _ENCODED.search(text) and " " not in text:
+        text = unquote_plus(text)
+    text = text.strip()
+    if not text:
+        raise InvalidInput(Reason.QUERY_LENGTH, "No search query", field="q")
+    if len(text) > 256:
+        raise InvalidInput(
+            Reason.QUERY_LENGTH, "Query exceeds maximum length of 256 characters", field="q"
+        )
+    return text
+
+
+def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """Returns the OpenAPI description of one optional query parameter."""
+    required = schema.pop("required", False)
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "description": description,
+        "schema": schema,
+    }
+
+
+IDS_PATTERN: Final = r"^[0-9A-Za-z]{22}(,[0-9A-Za-z]{22})*$"
+MARKET: Final = parameter(
+    "market",
+    "An ISO 3166-1 alpha-2 country code; accepted, and the same catalogue is served.",
+    type="string",
+    pattern="^[A-Z]{2}$",
+)
+
+
+def ids_parameter(at_most: int) -> dict[str, Any]:
+    """Returns the OpenAPI description of `ids`."""
+    more = f"^[0-9A-Za-z]{{22}}(,[0-9A-Za-z]{{22}}){{0,{at_most - 1}}}$"
+    text = f"Up to {at_most} ids, separated by commas."
+    return parameter("ids", text, type="string", pattern=more, required=True)

@@ -1,0 +1,161 @@
+"""`GET /v1/recommendations`: from query parameters to the ranker's request."""
+
+from typing import Any, Final
+
+from quintet.profile.v1 import profile_pb2
+from quintet.ranker.v1 import ranker_pb2
+from quintet_servicekit.errors import InvalidInput, Reason
+
+from quintet_gateway.routes.web_api.parameters import (
+    ATTRIBUTES,
+    MARKET,
+    MAX_EXCLUDED,
+    MAX_SEEDS,
+    MAX_WEIGHT,
+    Query,
+    flag,
+    integer,
+    names,
+    number,
+    parameter,
+)
+
+DEFAULT_LIMIT: Final = 20
+MAX_LIMIT: Final = 100
+DEFAULT_ARTIST_CAP: Final = 3
+
+
+def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
+    """Returns the ranker's request.
+
+    Raises:
+        InvalidInput: A parameter breaks its rule; the message names both.
+    """
+    request = ranker_pb2.RecommendTracksRequest(
+        seeds=_seeds(query),
+        negative_seeds=[
+            profile_pb2.Seed(track_id=name) for name in names(query, "negative_seed_tracks", 5)
+        ],
+        limit=integer(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
+        max_per_artist=integer(query, "max_per_artist", DEFAULT_ARTIST_CAP, 0, 500),
+        diversity=number(query, "diversity", 0, 1) or 0.0,
+        omit_reasons=not flag(query, "reasons"),
+    )
+    for name, (low, high) in ATTRIBUTES.items():
+        _add_attribute(request, query, name, low, high)
+    request.filters.excluded_track_ids.extend(names(query, "exclude", MAX_EXCLUDED))
+    return request
+
+
+def may_fill_up(query: Query) -> bool:
+    """Returns whether a short list may go beyond the default cap of tracks an artist."""
+    return "max_per_artist" not in query
+
+
+def _seeds(query: Query) -> list[profile_pb2.Seed]:
+    artists, genres, tracks = (
+        names(query, f"seed_{kind}", 100) for kind in ("artists", "genres", "tracks")
+    )
+    seeds = [
+        *(profile_pb2.Seed(artist_id=name) for name in artists),
+        *(profile_pb2.Seed(genre=name) for name in genres),
+        *(profile_pb2.Seed(track_id=name) for name in tracks),
+    ]
+    if not 1 <= len(seeds) <= MAX_SEEDS:
+        raise InvalidInput(
+            Reason.SEED_COUNT,
+            "invalid request: seed_artists, seed_genres and seed_tracks take 1 to 5 seeds in "
+            f"all; got {len(seeds)}",
+            field="seeds",
+        )
+    return seeds
+
+
+def _add_attribute(
+    request: ranker_pb2.RecommendTracksRequest, query: Query, name: str, low: float, high: float
+) -> None:
+    attribute = profile_pb2.Attribute.Value(f"ATTRIBUTE_{name.upper()}")
+    smallest = number(query, f"min_{name}", low, high)
+    largest = number(query, f"max_{name}", low, high)
+    if smallest is not None and largest is not None and smallest > largest:
+        raise InvalidInput(
+            Reason.FILTER_RANGE, f"min_{name} must not be above max_{name}", field=f"min_{name}"
+        )
+    if smallest is not None or largest is not None:
+        request.filters.ranges.add(attribute=attribute, min=smallest, max=largest)
+    target = number(query, f"target_{name}", low, high)
+    if target is not None:
+        request.targets.add(attribute=attribute, value=target)
+    weight = None if name == "popularity" else number(query, f"weight_{name}", 0, MAX_WEIGHT)
+    if weight is not None:
+        request.weights.add(attribute=attribute, weight=weight)
+
+
+def _documented() -> list[dict[str, Any]]:
+    ids = r"^[0-9A-Za-z]{22}(,[0-9A-Za-z]{22}){0,4}$"
+    seeds = "separated by commas; 1 to 5 seeds of all kinds together."
+    found = [
+        parameter(
+            "limit", "How many tracks.", type="integer", minimum=1, maximum=MAX_LIMIT, default=20
+        ),
+        MARKET,
+        parameter("seed_artists", f"Artist ids, {seeds}", type="string", pattern=ids),
+        parameter("seed_genres", f"Genres, {seeds}", type="string"),
+        parameter("seed_tracks", f"Track ids, {seeds}", type="string", pattern=ids),
+    ]
+    meanings = {
+        "min": "No track below this value.",
+        "max": "No track above this value.",
+        "target": "Tracks nearest to this value are preferred.",
+    }
+    for name, (low, high) in ATTRIBUTES.items():
+        found.extend(
+            parameter(f"{kind}_{name}", text, type="number", minimum=low, maximum=high)
+            for kind, text in meanings.items()
+        )
+    found.extend(
+        parameter(
+            f"weight_{name}",
+            "Extension: how much the attribute counts in the similarity; 1 where absent.",
+            type="number",
+            minimum=0,
+            maximum=MAX_WEIGHT,
+        )
+        for name in ATTRIBUTES
+        if name != "popularity"
+    )
+    extension = "Extension: "
+    found += [
+        parameter(
+            "negative_seed_tracks",
+            extension + "up to 5 track ids to move away from.",
+            type="string",
+            pattern=ids,
+        ),
+        parameter(
+            "max_per_artist",
+            extension + "tracks of one artist; 0 for no cap. Without it 3, unless the list "
+            "would be short.",
+            type="integer",
+            minimum=0,
+            maximum=500,
+        ),
+        parameter(
+            "diversity",
+            extension + "how far relevance yields to variety.",
+            type="number",
+            minimum=0,
+            maximum=1,
+        ),
+        parameter(
+            "exclude",
+            extension + f"up to {MAX_EXCLUDED} track ids never returned.",
+            type="string",
+            pattern=r"^[0-9A-Za-z]{22}(,[0-9A-Za-z]{22})*$",
+        ),
+        parameter("reasons", extension + "says why each track is there.", type="boolean"),
+    ]
+    return found
+
+
+PARAMETERS: Final = _documented()

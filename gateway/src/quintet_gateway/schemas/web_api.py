@@ -1,0 +1,219 @@
+"""The objects of Spotify's Web API, field by field, as its public OpenAPI description has them."""
+
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+
+class ExternalUrls(TypedDict):
+    """Addresses of an object outside the API."""
+
+    spotify: str
+
+
+class Image(TypedDict):
+    """A picture; sizes are null where unknown."""
+
+    url: str
+    height: int | None
+    width: int | None
+
+
+class SimplifiedArtist(TypedDict):
+    """An artist as named by a track or an album."""
+
+    external_urls: ExternalUrls
+    href: str
+    id: str
+    name: str
+    type: Literal["artist"]
+    uri: str
+
+
+class Followers(TypedDict):
+    """Followers; `href` is always null in Spotify's API too."""
+
+    href: None
+    total: int
+
+
+class Artist(SimplifiedArtist):
+    """An artist in full."""
+
+    followers: Followers
+    genres: list[str]
+    images: list[Image]
+    popularity: int
+
+
+class SimplifiedAlbum(TypedDict):
+    """An album as named by a track."""
+
+    album_type: Literal["album", "single", "compilation"]
+    artists: list[SimplifiedArtist]
+    available_markets: NotRequired[list[str]]
+    external_urls: ExternalUrls
+    href: str
+    id: str
+    images: list[Image]
+    name: str
+    release_date: str
+    release_date_precision: Literal["year", "month", "day"]
+    total_tracks: int
+    type: Literal["album"]
+    uri: str
+
+
+class ExternalIds(TypedDict, total=False):
+    """Ids of a recording outside Spotify; a key is absent where unknown."""
+
+    isrc: str
+    ean: str
+    upc: str
+
+
+class Track(TypedDict):
+    """A track in full. `available_markets` gives way to `is_playable` where a market is asked."""
+
+    album: SimplifiedAlbum
+    artists: list[SimplifiedArtist]
+    available_markets: NotRequired[list[str]]
+    disc_number: int
+    duration_ms: int
+    explicit: bool
+    external_ids: ExternalIds
+    external_urls: ExternalUrls
+    href: str
+    id: str
+    is_local: bool
+    is_playable: NotRequired[bool]
+    name: str
+    popularity: int
+    preview_url: str | None
+    track_number: int
+    type: Literal["track"]
+    uri: str
+
+
+class Tracks(TypedDict):
+    """Tracks in the order asked; null where an id is unknown."""
+
+    tracks: list[Track | None]
+
+
+class Artists(TypedDict):
+    """Artists in the order asked; null where an id is unknown."""
+
+    artists: list[Artist | None]
+
+
+class AudioFeatures(TypedDict):
+    """The audio features of a track."""
+
+    acousticness: float
+    analysis_url: str
+    danceability: float
+    duration_ms: int
+    energy: float
+    id: str
+    instrumentalness: float
+    key: int
+    liveness: float
+    loudness: float
+    mode: int
+    speechiness: float
+    tempo: float
+    time_signature: int
+    track_href: str
+    type: Literal["audio_features"]
+    uri: str
+    valence: float
+
+
+class ManyAudioFeatures(TypedDict):
+    """Audio features in the order asked; null where an id is unknown."""
+
+    audio_features: list[AudioFeatures | None]
+
+
+class TrackPage(TypedDict):
+    """One page of tracks."""
+
+    href: str
+    items: list[Track]
+    limit: int
+    next: str | None
+    offset: int
+    previous: str | None
+    total: int
+
+
+class ArtistPage(TypedDict):
+    """One page of artists."""
+
+    href: str
+    items: list[Artist]
+    limit: int
+    next: str | None
+    offset: int
+    previous: str | None
+    total: int
+
+
+class SearchAnswer(TypedDict, total=False):
+    """A page for each type asked."""
+
+    tracks: TrackPage
+    artists: ArtistPage
+
+
+class RecommendationSeed(TypedDict):
+    """A seed and how many tracks it could draw from at each stage."""
+
+    afterFilteringSize: int
+    afterRelinkingSize: int
+    href: str | None
+    id: str
+    initialPoolSize: int
+    type: Literal["ARTIST", "TRACK", "GENRE"]
+
+
+class Recommendations(TypedDict):
+    """Recommended tracks, best first, and the pools they came from."""
+
+    seeds: list[RecommendationSeed]
+    tracks: list[Track]
+
+
+class GenreSeeds(TypedDict):
+    """The genres that may be seeds."""
+
+    genres: list[str]
+
+
+class ErrorFacts(TypedDict):
+    """The HTTP status and a sentence for people."""
+
+    status: int
+    message: str
+
+
+class Error(TypedDict):
+    """Every error under /v1."""
+
+    error: ErrorFacts
+
+
+class Token(TypedDict):
+    """An access token."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class TokenError(TypedDict):
+    """Every error of the token endpoint (RFC 6749, section 5.2)."""
+
+    error: str
+    error_description: str
