@@ -95,6 +95,9 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
             artists=[search_pb2.Artist(id="a1", name="Ann", track_count=3)], total_size=1
         )
 
+    async def BatchGetArtists(self, request, _context):
+        raise NotImplementedError
+
     async def ListGenres(self, request, _context):
         self._behind.hear(request)
         return search_pb2.ListGenresResponse(genres=[search_pb2.Genre(name="rock", track_count=2)])
@@ -114,6 +117,9 @@ class FakeProfile(profile_pb2_grpc.ProfileServiceServicer):
         return profile_pb2.BuildProfileResponse(
             profile=profile_pb2.Profile(statistics=[energy], standardiser_version="std-1")
         )
+
+    async def BatchGetAudioFeatures(self, request, _context):
+        raise NotImplementedError
 
 
 class FakeRanker(ranker_pb2_grpc.RankerServiceServicer):
@@ -187,7 +193,7 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
     for service in services.values():
         await service.start()
         await asyncio.wait_for(service.ready.wait(), 5)
-    addresses = {f"{n}_address": f"127.0.0.1:{s.port}" for n, s in services.items()}
+    addresses: dict[str, Any] = {f"{n}_address": f"127.0.0.1:{s.port}" for n, s in services.items()}
     app = build(Settings(home=home, **addresses, **settings))
     transport = httpx.ASGITransport(app)
     try:

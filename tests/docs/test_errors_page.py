@@ -1,0 +1,44 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+from quintet_gateway.app.errors import status_of
+from quintet_gateway.schemas.errors import ErrorAnswer
+from quintet_servicekit.errors import AppError, Reason
+from quintet_servicekit.status import GRPC_CODES
+
+PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
+KINDS = {status_of(kind(Reason.LIMIT_RANGE, ""))[1]: kind for kind in AppError.__subclasses__()}
+
+
+def sections() -> dict[str, str]:
+    parts = re.split(r"^## (\w+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def example_of(section: str) -> ErrorAnswer:
+    (block,) = re.findall(r"```json\n(.*?)```", section, flags=re.DOTALL)
+    return ErrorAnswer.model_validate(json.loads(block))
+
+
+def test_every_reason_is_documented_once_and_no_other():
+    assert list(sections()) == [reason.value for reason in Reason]
+    table = re.findall(r"^\| \[(\w+)\]", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert table == list(sections())
+
+
+@pytest.mark.parametrize("reason", [each for each in Reason if each is not Reason.INTERNAL])
+def test_the_example_has_the_codes_that_are_sent(reason):
+    section = sections()[reason.value]
+    error = example_of(section).error
+    kind = KINDS[error.status]
+    assert error.details[0].reason == reason.value
+    assert error.code == status_of(kind(reason, ""))[0]
+    assert f"HTTP {error.code}, gRPC {GRPC_CODES[kind].name}." in section
+
+
+def test_a_fault_of_ours_is_documented_as_internal():
+    section = sections()["INTERNAL"]
+    assert example_of(section).error.code == 500
+    assert "HTTP 500, gRPC INTERNAL." in section
