@@ -172,7 +172,7 @@ def _route_error(request: Request, fault: HTTPException) -> AppError:
             metadata={"allowed": allowed},
         )
     if fault.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return InvalidInput(Reason.REQUEST_TOO_LARGE, str(fault.detail))
+        return InvalidInput(Reason.REQUEST_TOO_LARGE, str(fault.detail), field="body")
     return InvalidInput(Reason.REQUEST_MALFORMED, "The request is malformed.")
 
 
