@@ -10,16 +10,30 @@ from quintet_training.datasets.catalogue import (
 )
 from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.embedded import prepare_embedded
+from quintet_training.datasets.playlist_formats import Format
+from quintet_training.datasets.playlists import (
+    PlaylistInfo,
+    PlaylistReport,
+    import_playlists,
+    playlists_info,
+    read_playlists,
+)
 from quintet_training.datasets.publishing import publish_catalogue
 
 __all__ = [
     "CatalogueInfo",
     "DatasetInvalid",
+    "Format",
     "ImportReport",
     "Options",
+    "PlaylistInfo",
+    "PlaylistReport",
     "catalogue_info",
     "import_catalogue",
+    "import_playlists",
+    "playlists_info",
     "prepare_embedded",
     "preview",
     "publish_catalogue",
+    "read_playlists",
 ]

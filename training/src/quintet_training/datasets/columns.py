@@ -36,7 +36,7 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "loudness": ("loudness", "loudness_db"),
     "time_signature": ("time_signature", "meter"),
 }
-"""Names a column may have, after `_plain`, best first; a feature not listed has its own only."""
+"""Names a column may have, as `plain_name` gives them, best first; other features have their own."""
 
 FIELDS: Final = tuple(dict.fromkeys((*ALIASES, *ATTRIBUTES)))
 DEFAULTS: Final[Mapping[str, str]] = {
@@ -63,13 +63,14 @@ class DatasetInvalid(ValueError):
     """A file cannot be imported at all; the message is one line and names the remedy."""
 
 
-def _plain(column: str) -> str:
+def plain_name(column: str) -> str:
+    """Returns a column name in lower case with anything but letters and digits as `_`."""
     return _PLAIN.sub("_", column.casefold()).strip("_")
 
 
 def holds_many(column: str) -> bool:
     """Returns whether cells of a column may list several names, parted by semicolons."""
-    return _plain(column) not in _SINGULAR
+    return plain_name(column) not in _SINGULAR
 
 
 def map_columns(columns: Sequence[str], overrides: Mapping[str, str]) -> dict[str, str]:
@@ -86,7 +87,7 @@ def map_columns(columns: Sequence[str], overrides: Mapping[str, str]) -> dict[st
         if field not in FIELDS:
             raise DatasetInvalid(f"--map: {field!r} is not a field; fields: {', '.join(FIELDS)}")
         mapping[field] = column
-    free = {_plain(column): column for column in reversed(columns) if column not in overrides}
+    free = {plain_name(column): column for column in reversed(columns) if column not in overrides}
     for field in FIELDS:
         names = (name for name in ALIASES.get(field, (field,)) if name in free)
         if field not in mapping and (name := next(names, None)) is not None:

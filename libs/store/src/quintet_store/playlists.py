@@ -1,0 +1,141 @@
+"""Queries over playlists, and over tracks for matching. Values are bound parameters only."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Text, cast, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from quintet_store.tables import Playlist, PlaylistTrack, Track, table_of
+
+_PLAYLISTS: Final = table_of(Playlist)
+_ENTRIES: Final = table_of(PlaylistTrack)
+_TRACKS: Final = table_of(Track)
+# SQLite allows 32,766 parameters in a statement, older builds 999.
+_PARAMETERS: Final = 900
+
+
+@dataclass(frozen=True)
+class PlaylistSource:
+    """Playlists of one origin: name, licence, playlists and rows."""
+
+    name: str
+    licence: str
+    playlists: int
+    rows: int
+
+
+def known_track_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Returns those ids that tracks have."""
+    return {
+        str(row[0])
+        for part in _parts(ids)
+        for row in connection.execute(
+            select(_TRACKS.c.track_id).where(_TRACKS.c.track_id.in_(part))
+        )
+    }
+
+
+def tracks_by_isrc(connection: Connection, codes: Iterable[str]) -> dict[str, str]:
+    """Returns ISRC to track id; of several the most popular, then the first id."""
+    found: dict[str, str] = {}
+    for part in _parts(codes):
+        query = (
+            select(_TRACKS.c.isrc, _TRACKS.c.track_id)
+            .where(_TRACKS.c.isrc.in_(part))
+            .order_by(_TRACKS.c.popularity.desc(), _TRACKS.c.track_id)
+        )
+        for isrc, track_id in connection.execute(query):
+            found.setdefault(str(isrc), str(track_id))
+    return found
+
+
+def stream_names(connection: Connection, size: int) -> Iterator[tuple[str, str, str]]:
+    """Yields (track id, title, artists as JSON text), most popular first, then by id."""
+    query = select(_TRACKS.c.track_id, _TRACKS.c.title, cast(_TRACKS.c.artists, Text)).order_by(
+        _TRACKS.c.popularity.desc(), _TRACKS.c.track_id
+    )
+    result = connection.execution_options(yield_per=size).execute(query)
+    for row in result:
+        yield str(row[0]), str(row[1]), str(row[2])
+
+
+def provenance_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Returns playlist id to provenance for those ids that exist."""
+    return {
+        str(row[0]): str(row[1])
+        for part in _parts(ids)
+        for row in connection.execute(
+            select(_PLAYLISTS.c.playlist_id, _PLAYLISTS.c.provenance).where(
+                _PLAYLISTS.c.playlist_id.in_(part)
+            )
+        )
+    }
+
+
+def add_playlists(
+    connection: Connection,
+    playlists: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Adds playlists and their rows; an id or a position that exists stays as it is."""
+    for table, values in ((_PLAYLISTS, playlists), (_ENTRIES, rows)):
+        if values:
+            make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            connection.execute(make(table).on_conflict_do_nothing(), list(values))
+
+
+def count_rows(connection: Connection, import_id: int) -> tuple[int, int]:
+    """Returns how many playlists and how many rows an import added."""
+    counts = [
+        connection.execute(
+            select(func.count()).select_from(table).where(table.c.import_id == import_id)
+        ).scalar_one()
+        for table in (_PLAYLISTS, _ENTRIES)
+    ]
+    return int(counts[0]), int(counts[1])
+
+
+def catalogue_state(connection: Connection) -> str:
+    """Returns a text that changes when tracks are imported: their number and the newest time."""
+    query = select(func.count(), func.max(_TRACKS.c.imported_at)).select_from(_TRACKS)
+    return "/".join(str(value) for value in connection.execute(query).one())
+
+
+def playlist_sources(connection: Connection) -> list[PlaylistSource]:
+    """Returns the origins of playlists, by name."""
+    joined = _PLAYLISTS.outerjoin(_ENTRIES)
+    query = (
+        select(
+            _PLAYLISTS.c.provenance,
+            _PLAYLISTS.c.licence,
+            func.count(func.distinct(_PLAYLISTS.c.playlist_id)),
+            func.count(_ENTRIES.c.track_id),
+        )
+        .select_from(joined)
+        .group_by(_PLAYLISTS.c.provenance, _PLAYLISTS.c.licence)
+        .order_by(_PLAYLISTS.c.provenance, _PLAYLISTS.c.licence)
+    )
+    return [PlaylistSource(*row) for row in connection.execute(query)]
+
+
+def count_playlist_tracks(connection: Connection) -> int:
+    """Returns how many different tracks playlists hold."""
+    query = select(func.count(func.distinct(_ENTRIES.c.track_id)))
+    return int(connection.execute(query).scalar_one())
+
+
+def stream_rows(connection: Connection, size: int) -> Iterator[list[tuple[str, int, str]]]:
+    """Yields (playlist id, position, track id) in batches, in no set order."""
+    query = select(_ENTRIES.c.playlist_id, _ENTRIES.c.position, _ENTRIES.c.track_id)
+    result = connection.execution_options(yield_per=size).execute(query)
+    for part in result.partitions(size):
+        yield [(str(row[0]), int(row[1]), str(row[2])) for row in part]
+
+
+def _parts(values: Iterable[str]) -> Iterator[list[str]]:
+    ordered = iter(sorted(set(values)))
+    while part := list(itertools.islice(ordered, _PARAMETERS)):
+        yield part

@@ -1,0 +1,125 @@
+"""One place of a track in a playlist, as files tell it, whatever their format."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from quintet_training.datasets.reading import Refused
+
+MAX_NAME: Final = 1000
+MAX_POSITION: Final = 2**31 - 1
+_ISRC: Final = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}")
+_TRACK_ADDRESS: Final = re.compile(
+    r"(?:spotify:track:|https?://open\.spotify\.com/(?:intl-[a-z]+/)?track/)([0-9A-Za-z]+)"
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A track in a playlist, named by id, by ISRC, by artist and title, or by several of these.
+
+    Attributes:
+        line: Line, row or item of the file, from 1.
+        playlist_id: As the file tells it, or made of its name.
+        playlist: The playlist's name.
+        position: Orders the playlist's tracks; may be negative or have gaps.
+        added_at: ISO 8601, as the file has it.
+    """
+
+    line: int
+    playlist_id: str
+    playlist: str
+    position: int
+    track_id: str = ""
+    isrc: str = ""
+    artist: str = ""
+    title: str = ""
+    added_at: str | None = None
+
+    def describe(self) -> str:
+        """Returns the entry in one line, for the quarantine."""
+        named = (self.playlist_id, str(self.position), self.track_id, self.isrc)
+        return " | ".join(part for part in (*named, self.artist, self.title) if part)
+
+
+@dataclass
+class Meter:
+    """How much of a file a reader has read, 0..1, and rows it passed over on purpose."""
+
+    share: float = 0.0
+    passed_over: int = 0
+
+
+Item = Entry | Refused
+Reader = Callable[[Path, Meter], Iterator[Item]]
+
+
+class EntryInvalid(ValueError):
+    """A row cannot become an entry; the message names the field."""
+
+
+def make_entry(line: int, values: Mapping[str, Any], raw: object = "") -> Item:
+    """Returns an entry of cleaned values, or the row refused.
+
+    Args:
+        line: Line, row or item, from 1.
+        values: Fields of `Entry` but line, of any type.
+        raw: What the row held, for the quarantine.
+    """
+    try:
+        texts = {name: _clean(name, values.get(name)) for name in _TEXTS}
+        position = _position(values.get("position"))
+        if not texts["playlist_id"]:
+            raise EntryInvalid("playlist_id: empty")
+        track_id = track_id_of(texts.pop("track_id"))
+        isrc = texts.pop("isrc").upper().replace("-", "")
+        isrc = isrc if _ISRC.fullmatch(isrc) else ""
+        if not (track_id or isrc or (texts["artist"] and texts["title"])):
+            raise EntryInvalid("track: neither id nor ISRC nor artist and title")
+        added_at = texts.pop("added_at") or None
+        return Entry(
+            line, position=position, track_id=track_id, isrc=isrc, added_at=added_at, **texts
+        )
+    except EntryInvalid as fault:
+        return Refused(line, str(fault), str(raw or dict(values)))
+
+
+_TEXTS: Final = ("playlist_id", "playlist", "track_id", "isrc", "artist", "title", "added_at")
+
+
+def track_id_of(text: str) -> str:
+    """Returns the id in a track's address, or the text itself."""
+    found = _TRACK_ADDRESS.match(text)
+    return found.group(1) if found else text
+
+
+def _clean(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # an id read by a tool that turned gaps into NaN
+    if isinstance(value, date):
+        value = value.isoformat()
+    if not isinstance(value, str | int):
+        raise EntryInvalid(f"{name}: {str(value)[:40]!r} is not text")
+    text = str(value).strip()
+    if len(text) > MAX_NAME:
+        raise EntryInvalid(f"{name}: longer than {MAX_NAME} characters")
+    # Neither database stores NUL or half of a surrogate pair.
+    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise EntryInvalid(f"{name}: holds a character that is not text")
+    return text
+
+
+def _position(value: object) -> int:
+    try:
+        number = float(str(value))
+        position = int(number)
+    except (ValueError, OverflowError):
+        raise EntryInvalid(f"position: {str(value)[:40]!r} is not a whole number") from None
+    if position != number or abs(position) > MAX_POSITION:
+        raise EntryInvalid(f"position: {str(value)[:40]!r} is not a whole number in range")
+    return position

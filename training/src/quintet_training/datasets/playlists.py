@@ -1,0 +1,258 @@
+"""Importing playlists and listening histories, and reading them for training."""
+
+import hashlib
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from quintet_modelkit.publication import sha256_of
+from quintet_store import catalogue as imports
+from quintet_store import open_engine, reading, writing
+from quintet_store import playlists as store
+from sqlalchemy import Connection
+
+from quintet_training.datasets.entries import Entry, Item, Meter
+from quintet_training.datasets.matching import Match, Names, match_entries
+from quintet_training.datasets.playlist_formats import READERS, Format, check_file, detect
+from quintet_training.datasets.quarantine import Quarantine, quarantine
+from quintet_training.datasets.reading import Refused
+from quintet_training.settings import Settings
+
+Progress = Callable[[float, str], None]
+_BATCH: Final = 10_000
+_UNMATCHED: Final = "track: no track of the catalogue has this id, ISRC, or artist and title"
+
+
+@dataclass(frozen=True)
+class PlaylistReport:
+    """What one file's import did.
+
+    Attributes:
+        path: The file.
+        format: What it was read as.
+        counts: Rows read = stored + quarantined + duplicate.
+        playlists: Playlists added.
+        matched: Rows by how their track was found; `unmatched` ones are quarantined.
+        passed_over: Feedback that is no positive: neither read rows nor stored.
+        unchanged: The very same import was done before, so nothing was written.
+        quarantine: File of refused rows, if any.
+    """
+
+    path: Path
+    format: Format
+    counts: imports.Counts
+    playlists: int
+    matched: Mapping[Match, int]
+    passed_over: int
+    unchanged: bool
+    quarantine: Path | None
+
+
+def import_playlists(
+    settings: Settings,
+    path: Path,
+    format: Format = Format.AUTO,
+    source: str = "",
+    licence: str = "",
+    progress: Progress | None = None,
+    names: Names | None = None,
+) -> PlaylistReport:
+    """Imports a file of playlists in one transaction: a failure at any point changes nothing.
+
+    Importing again changes nothing unless the catalogue has changed since, for then rows that
+    were unmatched may match.
+
+    Args:
+        settings: Where the database and the quarantine are.
+        path: The file.
+        format: What it is; told by its content where AUTO.
+        source: Provenance of every row; the file's name where empty.
+        licence: Licence of every row; `unknown` where empty.
+        progress: Told the share done, 0..1, and what is being done.
+        names: Names of the catalogue, to share between files.
+
+    Raises:
+        DatasetInvalid: The file cannot be read.
+        StoreUnavailable: The database refused.
+    """
+    tell = progress or (lambda share, text: None)
+    check_file(path)
+    known = detect(path) if format is Format.AUTO else format
+    tell(0.0, f"reading {path.name}")
+    facts = {
+        "kind": "playlists",
+        "file_name": path.name,
+        "sha256": sha256_of(path),
+        "source": source or path.name,
+        "licence": licence or "unknown",
+        "imported_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+    engine = open_engine(settings.database_url)
+    try:
+        with writing(engine) as connection:
+            state = store.catalogue_state(connection)
+            facts["fingerprint"] = _fingerprint(facts, known, state)
+            target = settings.quarantine / f"{path.stem}-{facts['fingerprint'][:12]}.csv"
+            if (done := imports.find_import(connection, facts["fingerprint"])) is not None:
+                tell(1.0, f"{path.name} is imported already")
+                kept = target if target.exists() else None
+                return PlaylistReport(path, known, done, 0, {}, 0, True, kept)
+            with quarantine(target) as refused:
+                run = _Run(connection, names or Names(), facts, refused)
+                report = run.read(path, known, tell)
+    finally:
+        engine.dispose()
+    tell(1.0, f"{path.name} is imported")
+    return report
+
+
+def _fingerprint(facts: Mapping[str, str], known: Format, state: str) -> str:
+    named = [facts[name] for name in ("kind", "sha256", "source", "licence")]
+    return hashlib.sha256(json.dumps([*named, known, state]).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One import in its transaction."""
+
+    connection: Connection
+    names: Names
+    facts: Mapping[str, str]
+    refused: Quarantine
+
+    def read(self, path: Path, known: Format, tell: Progress) -> PlaylistReport:
+        import_id = imports.begin_import(self.connection, self.facts)
+        meter, matched, read = Meter(), Counter[Match](), 0
+        for items in _batches(READERS[known](path, meter)):
+            read += len(items)
+            self.refused.add(item for item in items if isinstance(item, Refused))
+            entries = [item for item in items if isinstance(item, Entry)]
+            found = match_entries(self.connection, self.names, entries)
+            matched.update(how for _, how in found)
+            self._keep(entries, found, import_id)
+            tell(meter.share * 0.99, f"importing {path.name}")
+        playlists, stored = store.count_rows(self.connection, import_id)
+        refused = self.refused.count
+        counts = imports.Counts(read, stored, refused, read - stored - refused)
+        imports.end_import(self.connection, import_id, counts)
+        kept = self.refused.keep()
+        return PlaylistReport(
+            path, known, counts, playlists, matched, meter.passed_over, False, kept
+        )
+
+    def _keep(
+        self, entries: Sequence[Entry], found: Sequence[tuple[str, Match]], import_id: int
+    ) -> None:
+        rows = []
+        for entry, (track_id, how) in zip(entries, found, strict=True):
+            if how is Match.NONE:
+                self.refused.add([Refused(entry.line, _UNMATCHED, entry.describe())])
+            else:
+                rows.append((entry, track_id))
+        _store(self.connection, rows, import_id, self.facts)
+
+
+def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
+    while part := list(itertools.islice(items, _BATCH)):
+        yield part
+
+
+def _store(
+    connection: Connection,
+    rows: Sequence[tuple[Entry, str]],
+    import_id: int,
+    facts: Mapping[str, str],
+) -> None:
+    source = facts["source"]
+    taken = store.provenance_of(connection, {entry.playlist_id for entry, _ in rows})
+
+    def id_of(entry: Entry) -> str:
+        # Ids of two origins may collide; they are different playlists.
+        mine = taken.get(entry.playlist_id, source) == source
+        return entry.playlist_id if mine else f"{source}:{entry.playlist_id}"
+
+    playlists = {
+        id_of(entry): {
+            "playlist_id": id_of(entry),
+            "name": entry.playlist,
+            "provenance": source,
+            "licence": facts["licence"],
+            "import_id": import_id,
+        }
+        for entry, _ in reversed(rows)
+    }
+    places: list[Mapping[str, Any]] = [
+        {
+            "playlist_id": id_of(entry),
+            "position": entry.position,
+            "track_id": track_id,
+            "added_at": entry.added_at,
+            "import_id": import_id,
+        }
+        for entry, track_id in rows
+    ]
+    store.add_playlists(connection, list(playlists.values()), places)
+
+
+@dataclass(frozen=True)
+class PlaylistInfo:
+    """What playlists the database holds."""
+
+    playlists: int
+    rows: int
+    tracks: int
+    sources: Sequence[store.PlaylistSource]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the facts as JSON types."""
+        return asdict(self)
+
+
+def playlists_info(settings: Settings) -> PlaylistInfo:
+    """Returns what playlists there are.
+
+    Raises:
+        StoreUnavailable: The database cannot be used.
+    """
+    engine = open_engine(settings.database_url)
+    try:
+        with reading(engine) as connection:
+            origins = store.playlist_sources(connection)
+            tracks = store.count_playlist_tracks(connection)
+    finally:
+        engine.dispose()
+    playlists, rows = sum(s.playlists for s in origins), sum(s.rows for s in origins)
+    return PlaylistInfo(playlists, rows, tracks, origins)
+
+
+def read_playlists(settings: Settings) -> pl.DataFrame:
+    """Returns playlists for training: (playlist_id String, position Int32, track_id String).
+
+    Sorted by playlist and position. Positions count from 0 without gaps; a track that a
+    playlist holds more than once keeps its first place. Every track is in the catalogue.
+
+    Raises:
+        StoreUnavailable: The database cannot be used.
+    """
+    schema = {"playlist_id": pl.String, "position": pl.Int64, "track_id": pl.String}
+    engine = open_engine(settings.database_url)
+    try:
+        with reading(engine) as connection:
+            parts = [
+                pl.DataFrame(rows, schema=schema, orient="row")
+                for rows in store.stream_rows(connection, 100_000)
+            ]
+    finally:
+        engine.dispose()
+    frame = pl.concat([pl.DataFrame(schema=schema), *parts])
+    return (
+        frame.sort("playlist_id", "position")
+        .unique(["playlist_id", "track_id"], keep="first", maintain_order=True)
+        .with_columns(pl.int_range(pl.len(), dtype=pl.Int32).over("playlist_id").alias("position"))
+    )
