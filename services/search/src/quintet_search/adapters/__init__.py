@@ -1,0 +1,1 @@
+"""Ports filled with real things: tantivy over a snapshot, and Spotify through spotipy."""

@@ -1,0 +1,387 @@
+"""One version of the catalogue, ready to search: snapshot, index, artists and genres."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import structlog
+from numpy.typing import NDArray
+from quintet_modelkit.features import COLUMN
+from quintet_modelkit.publication import (
+    PublicationInvalid,
+    current_version,
+    publish,
+    read_manifest,
+    staged,
+    write_manifest,
+)
+from quintet_modelkit.snapshot import Snapshot
+from quintet_servicekit.follower import Follower
+
+from quintet_search.adapters.index import ARTISTS, TRACKS, TextIndex, isrc_of, write_index
+from quintet_search.adapters.text import beginnings, indexed, whole, wholes
+from quintet_search.domain.query import ParsedQuery
+from quintet_search.domain.records import Artist, ArtistReference, Catalogue, Found, Genre, Track
+
+FORMAT: Final = 1
+"""Raise when documents or their order change: older indexes are then built again."""
+KEPT: Final = 2
+_BATCH: Final = 8192
+_STALE_SECONDS: Final = 3600.0
+
+_log = structlog.get_logger(__name__)
+T = TypeVar("T")
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ArtistTable:
+    """All artists of a snapshot, most popular first.
+
+    Attributes:
+        ids: Their ids.
+        names: Their names, as their most popular track writes them.
+        popularity: Highest of their tracks, int64 (a,).
+        counts: Their tracks, int64 (a,).
+        genres: All genres by name.
+        genre_starts: Where an artist's genres begin in `genre_codes`, int64 (a + 1,).
+        genre_codes: Indices into `genres`, each artist's most frequent first, int64.
+        row_of: Id to row.
+    """
+
+    ids: Sequence[str]
+    names: Sequence[str]
+    popularity: Rows
+    counts: Rows
+    genres: Sequence[str]
+    genre_starts: Rows
+    genre_codes: Rows
+    row_of: dict[str, int]
+
+    def artist(self, row: int) -> Artist:
+        """Returns the artist of a row."""
+        codes = self.genre_codes[self.genre_starts[row] : self.genre_starts[row + 1]]
+        return Artist(
+            self.ids[row],
+            self.names[row],
+            tuple(self.genres[code] for code in codes),
+            int(self.popularity[row]),
+            int(self.counts[row]),
+        )
+
+
+@dataclass(frozen=True)
+class SnapshotCatalogue:
+    """The catalogue of one snapshot, through tantivy."""
+
+    snapshot: Snapshot
+    track_index: TextIndex
+    artist_index: TextIndex
+    artist_table: ArtistTable
+    genre_list: Sequence[Genre]
+
+    @classmethod
+    def load(cls, home: Path, version: str) -> Self:
+        """Loads a published catalogue and opens its index, which is built where it is missing.
+
+        Raises:
+            PublicationInvalid: The snapshot is missing or altered.
+        """
+        snapshot = Snapshot.load(home / "catalogue" / version)
+        order = popularity_order(snapshot)
+        table = artist_table(snapshot, order)
+        folder = _index_folder(home / "search", snapshot, order, table)
+        return cls(
+            snapshot,
+            TextIndex(folder / "tracks", TRACKS),
+            TextIndex(folder / "artists", ARTISTS),
+            table,
+            genre_list(snapshot),
+        )
+
+    @property
+    def version(self) -> str:
+        """The catalogue version."""
+        return self.snapshot.version
+
+    def has(self, track_id: str) -> bool:
+        """Returns whether a track is in the catalogue."""
+        return track_id in self.snapshot.row_of
+
+    def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Found[Track]:
+        """Returns matches from offset on, best first."""
+        hits, total = self.track_index.find(query, offset, size)
+        tracks = self._tracks([row for row, _ in hits])
+        # Popularity orders what the text leaves equal, so it is the fraction of the score.
+        scored = [
+            (track, score + track.popularity / 10_000)
+            for track, (_, score) in zip(tracks, hits, strict=True)
+        ]
+        return Found(scored, total)
+
+    def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Found[Artist]:
+        """Returns matches from offset on, best first."""
+        hits, total = self.artist_index.find(query, offset, size)
+        return Found([(self.artist_table.artist(row), score) for row, score in hits], total)
+
+    def tracks(self, ids: Sequence[str]) -> list[Track | None]:
+        """Returns tracks in the order asked, None for each unknown."""
+        rows = [self.snapshot.row_of.get(track_id) for track_id in ids]
+        known = dict.fromkeys(row for row in rows if row is not None)
+        found = dict(zip(known, self._tracks(list(known)), strict=True))
+        return [None if row is None else found[row] for row in rows]
+
+    def artists(self, ids: Sequence[str]) -> list[Artist | None]:
+        """Returns artists in the order asked, None for each unknown."""
+        rows = [self.artist_table.row_of.get(artist_id) for artist_id in ids]
+        return [None if row is None else self.artist_table.artist(row) for row in rows]
+
+    def genres(self) -> Sequence[Genre]:
+        """Returns all genres by name."""
+        return self.genre_list
+
+    def _tracks(self, rows: Sequence[int]) -> list[Track]:
+        if not rows:
+            return []
+        records = self.snapshot.tracks.take(pa.array(rows, pa.int64())).to_pylist()
+        values = self.snapshot.features[np.asarray(rows, dtype=np.int64)]
+        return [_track(record, value) for record, value in zip(records, values, strict=True)]
+
+
+def follow_catalogue(home: Path, interval: float) -> Follower[Catalogue]:
+    """Returns a follower of the catalogue published under a home."""
+    return Follower[Catalogue](
+        "catalogue",
+        lambda: current_version(home / "catalogue"),
+        lambda version: SnapshotCatalogue.load(home, version),
+        interval,
+    )
+
+
+class Threads:
+    """A few threads for blocking work; what waits is bounded by the server's limit of calls."""
+
+    def __init__(self, count: int) -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="search")
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Runs blocking work on one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    async def close(self) -> None:
+        """Lets running work end and drops what waits."""
+        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+
+
+def popularity_order(snapshot: Snapshot) -> Rows:
+    """Returns rows by popularity, highest first, then by track id, int64 (n,)."""
+    popularity = snapshot.features[:, COLUMN["popularity"]]
+    return np.argsort(-popularity, kind="stable").astype(np.int64)
+
+
+def genre_list(snapshot: Snapshot) -> list[Genre]:
+    """Returns the genres by name, each with its number of tracks."""
+    counted = _flat(snapshot, "genres")[1].value_counts().to_pylist()
+    genres = [Genre(item["values"], item["counts"]) for item in counted if item["values"]]
+    return sorted(genres, key=lambda genre: genre.name)
+
+
+def artist_table(snapshot: Snapshot, order: Rows) -> ArtistTable:
+    """Puts artists together from their tracks."""
+    rows, ids = _flat(snapshot, "artist_ids")
+    _, names = _flat(snapshot, "artists")
+    encoded = ids.dictionary_encode()
+    codes = np.asarray(encoded.indices, dtype=np.int64)
+    count = len(encoded.dictionary)
+    tracks = np.bincount(codes, minlength=count)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    # The occurrence on each artist's most popular track gives the name and the popularity.
+    first = np.full(count, -1, dtype=np.int64)
+    by_rank = np.argsort(-rank[rows], kind="stable")
+    first[codes[by_rank]] = by_rank
+    popularity = np.rint(snapshot.features[rows[first], COLUMN["popularity"]]).astype(np.int64)
+    id_texts = encoded.dictionary.to_pylist()
+    sequence = np.lexsort((rank[rows[first]], -tracks, -popularity))
+    place = np.empty(count, dtype=np.int64)
+    place[sequence] = np.arange(count)
+    genres, starts, genre_codes = _artist_genres(snapshot, rows, place[codes], count)
+    sorted_ids = [id_texts[code] for code in sequence]
+    return ArtistTable(
+        sorted_ids,
+        names.take(pa.array(first[sequence])).to_pylist(),
+        popularity[sequence],
+        tracks[sequence],
+        genres,
+        starts,
+        genre_codes,
+        {artist_id: row for row, artist_id in enumerate(sorted_ids)},
+    )
+
+
+def _artist_genres(
+    snapshot: Snapshot, rows: Rows, artists: Rows, count: int
+) -> tuple[list[str], Rows, Rows]:
+    """Returns genre names, and each artist's genre codes with where they start."""
+    genre_rows, texts = _flat(snapshot, "genres")
+    encoded = texts.dictionary_encode()
+    names: list[str] = encoded.dictionary.to_pylist()
+    if not names:
+        return [], np.zeros(count + 1, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    codes = np.asarray(encoded.indices, dtype=np.int64)
+    starts = np.searchsorted(genre_rows, np.arange(len(snapshot) + 1))
+    per_track = np.diff(starts)[rows]
+    owners = np.repeat(artists, per_track)
+    # Position of each (artist, genre) pair inside the flat list of genres.
+    within = np.arange(len(owners)) - np.repeat(np.cumsum(per_track) - per_track, per_track)
+    pairs = owners * len(names) + codes[np.repeat(starts[rows], per_track) + within]
+    unique, counts = np.unique(pairs, return_counts=True)
+    owner, genre = np.divmod(unique, len(names))
+    alphabetical = np.argsort(np.argsort(np.array(names)))
+    sequence = np.lexsort((alphabetical[genre], -counts, owner))
+    bounds = np.searchsorted(owner[sequence], np.arange(count + 1))
+    return names, bounds.astype(np.int64), genre[sequence].astype(np.int64)
+
+
+def _flat(snapshot: Snapshot, column: str) -> tuple[Rows, Any]:
+    """Returns a list column's values in one array, and the row of each, int64."""
+    lists = snapshot.tracks.column(column).combine_chunks()
+    if isinstance(lists, pa.ChunkedArray):  # older pyarrow keeps the chunks
+        lists = pa.concat_arrays(lists.chunks)
+    lengths: Rows = np.diff(np.asarray(lists.offsets, dtype=np.int64)).astype(np.int64)
+    return np.repeat(np.arange(len(lists), dtype=np.int64), lengths), lists.flatten()
+
+
+def _track(record: dict[str, Any], values: NDArray[np.float64]) -> Track:
+    pairs = zip(record["artist_ids"], record["artists"], strict=True)
+    return Track(
+        id=record["track_id"],
+        title=record["title"],
+        artists=tuple(ArtistReference(artist_id, name) for artist_id, name in pairs),
+        album=record["album"],
+        album_id=record["album_id"],
+        release_date=record["release_date"],
+        duration_ms=round(float(values[COLUMN["duration_ms"]])),
+        popularity=round(float(values[COLUMN["popularity"]])),
+        explicit=record["explicit"],
+        genres=tuple(record["genres"]),
+        isrc=record["isrc"],
+        provenance=record["provenance"],
+        licence=record["licence"],
+        cover_url=record["cover_url"],
+        preview_url=record["preview_url"],
+    )
+
+
+def _index_folder(root: Path, snapshot: Snapshot, order: Rows, table: ArtistTable) -> Path:
+    """Returns the folder of a snapshot's index, built where it is missing or damaged."""
+    folder = root / snapshot.version
+    if folder.exists():
+        try:
+            _check(folder)
+        except (PublicationInvalid, ValueError, OSError) as fault:
+            _log.warning("index removed", version=snapshot.version, error=str(fault))
+            _remove(folder)
+    if not folder.exists():
+        _build(root, snapshot, order, table)
+    with contextlib.suppress(OSError):
+        os.utime(folder)
+        _prune(root, folder)
+    return folder
+
+
+def _check(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    if manifest.get("index_format") != FORMAT:
+        raise PublicationInvalid(f"index format {manifest.get('index_format')} is not {FORMAT}")
+    for name, layout in (("tracks", TRACKS), ("artists", ARTISTS)):
+        if TextIndex(folder / name, layout).size != manifest[f"{name}_count"]:
+            raise PublicationInvalid(f"{name} are not complete")
+
+
+def _build(root: Path, snapshot: Snapshot, order: Rows, table: ArtistTable) -> None:
+    started = time.perf_counter()
+    with staged(root) as folder:
+        write_index(folder / "tracks", TRACKS, _track_documents(snapshot, order))
+        write_index(folder / "artists", ARTISTS, _artist_documents(table))
+        content = {
+            "kind": "search",
+            "index_format": FORMAT,
+            "catalogue_version": snapshot.version,
+            "tracks_count": len(snapshot),
+            "artists_count": len(table.ids),
+        }
+        write_manifest(folder, content)
+        publish(folder, root, snapshot.version, make_current=False)
+    seconds = round(time.perf_counter() - started, 2)
+    _log.info("index built", version=snapshot.version, tracks=len(snapshot), seconds=seconds)
+
+
+def _track_documents(snapshot: Snapshot, order: Rows) -> Iterator[dict[str, object]]:
+    columns = ["title", "artists", "album", "release_date", "genres", "isrc"]
+    tracks = snapshot.tracks.select(columns)
+    for start in range(0, len(order), _BATCH):
+        rows = order[start : start + _BATCH]
+        for row, record in zip(rows, tracks.take(pa.array(rows)).to_pylist(), strict=True):
+            yield _track_document(int(row), record)
+
+
+def _track_document(row: int, record: dict[str, Any]) -> dict[str, object]:
+    title, album = indexed(record["title"]), indexed(record["album"])
+    artists = " ".join(indexed(name) for name in record["artists"])
+    names = [name for name in map(whole, record["artists"]) if name]
+    wholes_of = list(dict.fromkeys([*wholes(record["title"]), *names]))
+    document: dict[str, object] = {
+        "text": [f"{title} {artists} {album}"],
+        "title": [title],
+        "artist": [artists],
+        "album": [album],
+        "whole": [*wholes_of, *beginnings(wholes_of)],
+        "genre": [whole(genre) for genre in record["genres"]],
+        "isrc": [isrc_of(record["isrc"])] if record["isrc"] else [],
+        "row": [row],
+    }
+    year = record["release_date"][:4]
+    if len(year) == 4 and year.isascii() and year.isdigit():
+        document["year"] = [int(year)]
+    return document
+
+
+def _artist_documents(table: ArtistTable) -> Iterator[dict[str, object]]:
+    for row, name in enumerate(table.names):
+        yield {
+            "text": [indexed(name)],
+            "whole": [whole(name), *beginnings([whole(name)])],
+            "genre": [whole(genre) for genre in table.artist(row).genres],
+            "row": [row],
+        }
+
+
+def _remove(folder: Path) -> None:
+    """Takes a folder away at once, then frees it: nobody ever sees half of it."""
+    aside = folder.with_name(f".staging-removed-{os.getpid()}-{folder.name}")
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _prune(root: Path, current: Path) -> None:
+    """Keeps the index in use and the newest other; removes what dead processes left."""
+    folders = [path for path in root.iterdir() if path.is_dir()]
+    published = [path for path in folders if not path.name.startswith(".") and path != current]
+    published.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for folder in published[KEPT - 1 :]:
+        _remove(folder)
+    for folder in folders:
+        stale = folder.name.startswith(".staging-")
+        if stale and time.time() - folder.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,252 @@
+"""Full text on tantivy: what a document holds, how it is asked, in which order it answers.
+
+Documents are added in order of popularity, by one thread into one segment, and every score is a
+sum of constants. So equal scores come back in order of popularity, then of id, and the same query
+over the same catalogue always gives the same list. The constants make tiers:
+
+    8  the query is a whole title, or the whole name of an artist
+    4  a title or an artist's name begins with the query
+    2  all words stand in the title, or all in the artists' names
+    1  the last word is a whole word, not only the beginning of one
+
+Where fewer than `FEW` documents match so, those with typos follow.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import tantivy
+from tantivy import Occur, Query
+
+from quintet_search.adapters.text import beginning, is_unspaced, run_of, whole, words
+from quintet_search.domain.query import FieldFilter, ParsedQuery
+
+FEW: Final = 10
+MAX_WORDS: Final = 24
+"""Words of a query that count; a text of 256 characters hardly has more."""
+_HEAP_BYTES: Final = 1_000_000_000  # reserved, not touched: keeps millions of rows in one segment
+_ONE_TYPO, _TWO_TYPOS = 4, 8
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The fields of one kind of document.
+
+    Attributes:
+        parts: Fields one of which should hold all words.
+        filters: Query filter to field.
+    """
+
+    parts: tuple[str, ...]
+    filters: Mapping[str, str]
+
+
+TRACKS: Final = Layout(
+    ("title", "artist"),
+    {"artist": "artist", "album": "album", "track": "title", "genre": "genre", "isrc": "isrc"},
+)
+ARTISTS: Final = Layout((), {"artist": "text", "genre": "genre"})
+_RAW: Final = ("genre", "isrc")
+
+
+def schema_of(layout: Layout) -> tantivy.Schema:
+    """Returns the schema: `text`, `whole`, the layout's own fields, `year` and `row`."""
+    builder = tantivy.SchemaBuilder()
+    named = dict.fromkeys(("text", *layout.parts, *layout.filters.values()))
+    for name in named:
+        tokenizer = "raw" if name in _RAW else "whitespace"
+        builder.add_text_field(name, tokenizer_name=tokenizer, index_option="basic")
+    builder.add_text_field("whole", tokenizer_name="raw", index_option="basic")
+    builder.add_integer_field("year", indexed=True, fast=True)
+    builder.add_integer_field("row", fast=True)
+    return builder.build()
+
+
+def write_index(folder: Path, layout: Layout, documents: Iterable[Mapping[str, object]]) -> None:
+    """Writes an index into an empty folder, documents in the order given."""
+    folder.mkdir()
+    index = tantivy.Index(schema_of(layout), path=str(folder), reuse=False)
+    writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+    for document in documents:
+        writer.add_document(tantivy.Document(**document))
+    writer.commit()
+    writer.wait_merging_threads()
+    for lock in folder.glob("*.lock"):
+        lock.unlink()
+
+
+class TextIndex:
+    """An index opened for searching; safe from several threads.
+
+    Args:
+        folder: As `write_index` left it.
+        layout: The layout it was written with.
+
+    Raises:
+        ValueError: tantivy cannot read it.
+    """
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        index = tantivy.Index.open(str(folder))
+        index.config_reader("manual")
+        self._schema = index.schema
+        self._searcher = index.searcher()
+        self._layout = layout
+
+    @property
+    def size(self) -> int:
+        """How many documents there are."""
+        return int(self._searcher.num_docs)
+
+    def find(
+        self, query: ParsedQuery, offset: int, size: int
+    ) -> tuple[list[tuple[int, float]], int]:
+        """Returns rows with their scores from offset on, and how many match in all."""
+        wanted, texts = self._conditions(query), words(query.text)[:MAX_WORDS]
+        if query.text and not texts:
+            return [], 0
+        filtered = self._filters(query)
+        exact = self._exact(wanted, whole(query.text), texts, filtered)
+        hits, total = self._hits(exact, offset, max(size, FEW))
+        if total >= FEW or not wanted:
+            return hits[:size], total
+        if offset:
+            hits, _ = self._hits(exact, 0, FEW)
+        known = {row for row, _ in hits}
+        fuzzy = self._fuzzy(wanted, whole(query.text), filtered)
+        more, total = self._hits(fuzzy, 0, offset + size + FEW)
+        # Below every exact match, in the order of their own scores.
+        hits = [(row, 1.0 + score) for row, score in hits]
+        hits += [(row, score / 100.0) for row, score in more if row not in known]
+        return hits[offset : offset + size], total
+
+    def _hits(self, query: Query, offset: int, size: int) -> tuple[list[tuple[int, float]], int]:
+        result = self._searcher.search(query, limit=max(1, size), offset=offset)
+        addresses = [address for _, address in result.hits]
+        rows = self._searcher.fast_field_values("row", addresses) if addresses else []
+        pairs = [(int(row or 0), float(hit[0])) for row, hit in zip(rows, result.hits, strict=True)]
+        return pairs, int(result.count)  # type: ignore[attr-defined]  # the stub lacks it
+
+    def _conditions(self, query: ParsedQuery) -> list["_Word"]:
+        """Returns every word that must be found, each in its field."""
+        conditions: list[_Word] = []
+        for part in query.filters:
+            field = self._layout.filters.get(part.field)
+            if field is not None and field not in _RAW:
+                conditions += _in_field(field, part)
+        texts = words(query.text)[:MAX_WORDS]
+        conditions += [
+            _Word("text", text, place == len(texts) - 1 or is_unspaced(text), True)
+            for place, text in enumerate(texts)
+        ]
+        return conditions
+
+    def _filters(self, query: ParsedQuery) -> list[Query]:
+        """Returns the conditions that know no typos."""
+        found: list[Query] = []
+        for part in query.filters:
+            field = self._layout.filters.get(part.field)
+            if field in _RAW:
+                value = whole(part.value) if field == "genre" else isrc_of(part.value)
+                found.append(Query.term_query(self._schema, field, value, "basic"))
+        if query.years is not None and self._layout is TRACKS:
+            kind = tantivy.FieldType.Integer
+            found.append(Query.range_query(self._schema, "year", kind, *query.years))
+        return found
+
+    def _exact(
+        self, wanted: Sequence["_Word"], text: str, texts: Sequence[str], filtered: Sequence[Query]
+    ) -> Query:
+        clauses = [(Occur.Must, _constant(self._plain(word, word.field), 0.0)) for word in wanted]
+        clauses += [(Occur.Must, _constant(query, 0.0)) for query in filtered]
+        if not clauses:
+            return Query.all_query()
+        if texts:
+            clauses += [
+                (Occur.Should, _constant(self._term("whole", text), 8.0)),
+                (Occur.Should, _constant(self._prefix("whole", text), 4.0)),
+            ]
+            free = [word for word in wanted if word.field == "text"]
+            together = [self._together(free, field) for field in self._layout.parts]
+            if together:
+                clauses.append((Occur.Should, _constant(_either(together), 2.0)))
+            clauses.append((Occur.Should, _constant(self._term("text", texts[-1]), 1.0)))
+        return Query.boolean_query(clauses)
+
+    def _together(self, texts: Sequence["_Word"], field: str) -> Query:
+        return Query.boolean_query([(Occur.Must, self._plain(word, field)) for word in texts])
+
+    def _fuzzy(self, wanted: Sequence["_Word"], text: str, filtered: Sequence[Query]) -> Query:
+        clauses = [(Occur.Must, self._tolerant(word)) for word in wanted]
+        clauses += [(Occur.Must, _constant(query, 0.0)) for query in filtered]
+        if typos := typos_of(text):
+            similar = self._typo("whole", text, typos, prefix=True)
+            clauses.append((Occur.Should, _constant(similar, 8.0)))
+        return Query.boolean_query(clauses)
+
+    def _tolerant(self, word: "_Word") -> Query:
+        """Returns a query worth 3 for the word itself, 2 with one typo, 1 with two."""
+        plain = _constant(self._plain(word, word.field), 3.0)
+        most = typos_of(word.text) if word.tolerant else 0
+        if not most:
+            return plain
+        others = [
+            _constant(self._typo(word.field, word.text, count, prefix=word.begins), 3.0 - count)
+            for count in range(1, most + 1)
+        ]
+        return Query.disjunction_max_query([plain, *others])
+
+    def _plain(self, word: "_Word", field: str) -> Query:
+        if is_unspaced(word.text):
+            return self._prefix(field, run_of(word.text))
+        return (self._prefix if word.begins else self._term)(field, word.text)
+
+    def _term(self, field: str, text: str) -> Query:
+        return Query.term_query(self._schema, field, text, "basic")
+
+    def _prefix(self, field: str, text: str) -> Query:
+        if (short := beginning(text)) is not None:
+            return self._term(field, short)
+        return Query.regex_query(self._schema, field, re.escape(text) + ".*")
+
+    def _typo(self, field: str, text: str, distance: int, *, prefix: bool) -> Query:
+        return Query.fuzzy_term_query(self._schema, field, text, distance, True, prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """One word that must be found: where, whether it may be unfinished or hold typos."""
+
+    field: str
+    text: str
+    begins: bool
+    tolerant: bool
+
+
+def _in_field(field: str, part: FieldFilter) -> list[_Word]:
+    texts = words(part.value)[:MAX_WORDS]
+    return [
+        _Word(field, text, not part.quoted and place == len(texts) - 1, not part.quoted)
+        for place, text in enumerate(texts)
+    ]
+
+
+def typos_of(text: str) -> int:
+    """Returns how many typos a word may hold: 1 from four letters on, 2 from eight on."""
+    return 2 if len(text) >= _TWO_TYPOS else 1 if len(text) >= _ONE_TYPO else 0
+
+
+def isrc_of(value: str) -> str:
+    """Returns an ISRC as it is indexed: capitals and digits alone."""
+    return "".join(char for char in value.upper() if char.isalnum())
+
+
+def _constant(query: Query, score: float) -> Query:
+    return Query.const_score_query(query, score)
+
+
+def _either(queries: Sequence[Query]) -> Query:
+    return Query.boolean_query([(Occur.Should, query) for query in queries])

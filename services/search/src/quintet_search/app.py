@@ -1,0 +1,79 @@
+"""Wires search: the only place that knows every class."""
+
+import structlog
+from quintet.search.v1 import search_pb2, search_pb2_grpc
+from quintet_servicekit.follower import Follower
+from quintet_servicekit.server import Endpoint, Service
+from quintet_servicekit.tokens import guards
+
+from quintet_search.adapters.catalogue import Threads, follow_catalogue
+from quintet_search.adapters.spotify import Spotify
+from quintet_search.domain.records import Catalogue
+from quintet_search.domain.searching import Searching
+from quintet_search.servicer import SearchServicer
+from quintet_search.settings import Settings
+
+NAME = search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
+_log = structlog.get_logger(__name__)
+
+
+def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> Service:
+    """Builds the service; nothing is loaded, bound or called yet.
+
+    Args:
+        settings: As read from the environment.
+        catalogues: Where catalogues come from; `QUINTET_HOME/catalogue` where None.
+
+    Raises:
+        ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
+    """
+    source = catalogues or follow_catalogue(settings.home, settings.follow_seconds)
+    threads = Threads(settings.threads)
+    spotify = _spotify(settings)
+    searching = Searching(
+        lambda: source.value,
+        threads.run,
+        spotify,
+        lambda why: _log.warning("spotify gave no answer", why=why),
+    )
+    servicer = SearchServicer(searching, settings.spotify_seconds)
+
+    async def close() -> None:
+        await threads.close()
+        if spotify is not None:
+            await spotify.close()
+
+    return Service(
+        name=NAME,
+        register=lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(
+            servicer, server
+        ),
+        endpoint=Endpoint(
+            host=settings.host,
+            port=settings.port,
+            port_setting="QUINTET_SEARCH_PORT",
+            default_timeout=settings.default_timeout,
+            grace=settings.grace,
+            max_concurrent_rpcs=settings.max_concurrent_rpcs,
+        ),
+        prepare=source.prepare,
+        background=[source.run],
+        close=close,
+        interceptors=guards(settings.auth, settings.host, settings.home),
+    )
+
+
+def _spotify(settings: Settings) -> Spotify | None:
+    """Returns the proxy where both credentials are set."""
+    secret = settings.client_secret.get_secret_value()
+    if not settings.client_id or not secret:
+        return None
+    return Spotify(
+        client_id=settings.client_id,
+        client_secret=secret,
+        api_url=settings.spotify_api_url,
+        token_url=settings.spotify_token_url,
+        timeout=settings.spotify_timeout,
+        threads=settings.spotify_threads,
+        page_size=settings.spotify_page_size,
+    )

@@ -1,0 +1,1 @@
+"""What search promises: records, the query's syntax, pages and the order of sources."""

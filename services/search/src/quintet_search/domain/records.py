@@ -1,0 +1,176 @@
+"""Records and ports of search, in plain Python."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, Protocol, TypeVar
+
+from quintet_search.domain.query import ParsedQuery
+
+T = TypeVar("T")
+
+
+class Source(Enum):
+    """Where tracks are searched or were found."""
+
+    CATALOGUE = "catalogue"
+    SPOTIFY = "spotify"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class ArtistReference:
+    """Names an artist of a track."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A track; unknown texts are empty.
+
+    Attributes:
+        release_date: YYYY, YYYY-MM or YYYY-MM-DD.
+        duration_ms: Milliseconds.
+        popularity: From 0 to 100.
+    """
+
+    id: str
+    title: str
+    artists: tuple[ArtistReference, ...]
+    album: str
+    album_id: str
+    release_date: str
+    duration_ms: int
+    popularity: int
+    explicit: bool
+    genres: tuple[str, ...]
+    isrc: str
+    provenance: str
+    licence: str
+    cover_url: str
+    preview_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artist:
+    """An artist, put together from the catalogue's tracks.
+
+    Attributes:
+        genres: Of the artist's tracks, most frequent first.
+        popularity: The highest of the artist's tracks, from 0 to 100.
+        track_count: How many tracks the catalogue has.
+    """
+
+    id: str
+    name: str
+    genres: tuple[str, ...]
+    popularity: int
+    track_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Genre:
+    """A genre and how many tracks of it the catalogue has."""
+
+    name: str
+    track_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """Part of a list of matches.
+
+    Attributes:
+        items: The matches asked for, each with its score, best first.
+        total: How many there are in all.
+    """
+
+    items: Sequence[tuple[T, float]]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A track found, and where."""
+
+    track: Track
+    score: float
+    recommendable: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPage:
+    """One page of tracks, and how it came about.
+
+    Attributes:
+        source: Where the matches came from in the end.
+        degraded: What was left out or replaced to answer at all.
+    """
+
+    matches: Sequence[Match]
+    next_page_token: str
+    total: int
+    catalogue_version: str
+    source: Source
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list."""
+
+    items: Sequence[T]
+    next_page_token: str
+    total: int
+
+
+class Catalogue(Protocol):
+    """One version of the catalogue, searchable; every method but `has` blocks."""
+
+    @property
+    def version(self) -> str:
+        """The catalogue version."""
+        ...
+
+    def has(self, track_id: str) -> bool:
+        """Returns whether a track is in the catalogue."""
+        ...
+
+    def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Found[Track]:
+        """Returns matches from offset on."""
+        ...
+
+    def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Found[Artist]:
+        """Returns matches from offset on."""
+        ...
+
+    def tracks(self, ids: Sequence[str]) -> list[Track | None]:
+        """Returns tracks in the order asked, None for each unknown."""
+        ...
+
+    def artists(self, ids: Sequence[str]) -> list[Artist | None]:
+        """Returns artists in the order asked, None for each unknown."""
+        ...
+
+    def genres(self) -> Sequence[Genre]:
+        """Returns all genres by name."""
+        ...
+
+
+class RemoteUnavailable(Exception):
+    """The remote search gave no answer in the time allowed; the text says why, for the log."""
+
+
+class Remote(Protocol):
+    """A search elsewhere."""
+
+    async def search(self, text: str, offset: int, size: int, seconds: float) -> Found[Track]:
+        """Returns matches from offset on, within `seconds`.
+
+        Raises:
+            RemoteUnavailable: There was no answer.
+        """
+        ...

@@ -1,0 +1,233 @@
+"""The rules of each method: ranges, pages, and which source answers in the end."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeVar
+
+from quintet_servicekit.errors import InvalidInput, Reason
+
+from quintet_search.domain.paging import PageRequest, Window, window
+from quintet_search.domain.query import parse
+from quintet_search.domain.records import (
+    Artist,
+    Catalogue,
+    Found,
+    Genre,
+    Match,
+    Page,
+    Remote,
+    RemoteUnavailable,
+    Source,
+    Track,
+    TrackPage,
+)
+
+MAX_QUERY: Final = 256
+MAX_PAGE: Final = 50
+DEFAULT_PAGE: Final = 20
+MAX_GENRES: Final = 1000
+MAX_MATCHES: Final = 1000
+MAX_TRACK_IDS: Final = 500
+MAX_ARTIST_IDS: Final = 50
+DEGRADED_SPOTIFY: Final = "spotify"
+_EMPTY: Final[Found[Track]] = Found((), 0)
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Runs blocking work off the event loop."""
+
+    def __call__(self, work: Callable[[], T]) -> Awaitable[T]:
+        """Returns what the work returns."""
+        ...
+
+
+class Searching:
+    """Answers every method from the catalogue served now, and Spotify where it is set up.
+
+    Args:
+        catalogue: Returns the catalogue served now; raises `NotReady` before the first.
+        run: Runs blocking work off the event loop.
+        remote: Spotify, or None without credentials.
+        report: Hears why the remote gave no answer.
+    """
+
+    def __init__(
+        self,
+        catalogue: Callable[[], Catalogue],
+        run: Run,
+        remote: Remote | None = None,
+        report: Callable[[str], None] = lambda _why: None,
+    ) -> None:
+        self._catalogue = catalogue
+        self._run = run
+        self._remote = remote
+        self._report = report
+
+    async def search_tracks(
+        self, query: str, source: Source, page: PageRequest, seconds: float
+    ) -> TrackPage:
+        """Returns one page of matches; `seconds` is the time the remote may take.
+
+        Raises:
+            InvalidInput: The query, the page or the source is outside what is allowed.
+            NotReady: No catalogue is loaded.
+        """
+        catalogue = self._catalogue()
+        text = _checked(query)
+        if source is not Source.CATALOGUE and self._remote is None:
+            raise InvalidInput(
+                Reason.SOURCE_UNAVAILABLE,
+                "source needs Spotify credentials (SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET); "
+                "without them it must be the catalogue",
+                field="source",
+            )
+        scope = ("tracks", text, source.value, catalogue.version)
+        part = window(page, default=DEFAULT_PAGE, maximum=MAX_PAGE, scope=scope)
+        # Spotify has no list of everything, so an empty query is the catalogue's to answer.
+        if source is Source.CATALOGUE or self._remote is None or not text:
+            return await self._local(catalogue, text, part)
+        if source is Source.SPOTIFY:
+            return await self._spotify(catalogue, self._remote, text, part, seconds)
+        return await self._both(catalogue, self._remote, text, part, seconds)
+
+    async def search_artists(self, query: str, page: PageRequest) -> Page[Artist]:
+        """Returns one page of artists.
+
+        Raises:
+            InvalidInput: The query or the page is outside what is allowed.
+            NotReady: No catalogue is loaded.
+        """
+        catalogue = self._catalogue()
+        text = _checked(query)
+        scope = ("artists", text, catalogue.version)
+        part = window(page, default=DEFAULT_PAGE, maximum=MAX_PAGE, scope=scope)
+        parsed, size = parse(text), _size(part)
+        found = await self._run(lambda: catalogue.search_artists(parsed, part.offset, size))
+        total = min(found.total, MAX_MATCHES)
+        return Page([artist for artist, _ in found.items], part.token(total), total)
+
+    async def tracks(self, ids: Sequence[str]) -> list[Track | None]:
+        """Returns tracks in the order asked, None for each unknown.
+
+        Raises:
+            InvalidInput: There are none or more than 500 ids.
+            NotReady: No catalogue is loaded.
+        """
+        catalogue = self._catalogue()
+        wanted = _counted("track_ids", ids, MAX_TRACK_IDS)
+        return await self._run(lambda: catalogue.tracks(wanted))
+
+    async def artists(self, ids: Sequence[str]) -> list[Artist | None]:
+        """Returns artists in the order asked, None for each unknown.
+
+        Raises:
+            InvalidInput: There are none or more than 50 ids.
+            NotReady: No catalogue is loaded.
+        """
+        catalogue = self._catalogue()
+        wanted = _counted("artist_ids", ids, MAX_ARTIST_IDS)
+        return await self._run(lambda: catalogue.artists(wanted))
+
+    def genres(self, page: PageRequest) -> Page[Genre]:
+        """Returns one page of genres by name.
+
+        Raises:
+            InvalidInput: The page is outside what is allowed.
+            NotReady: No catalogue is loaded.
+        """
+        catalogue = self._catalogue()
+        genres = catalogue.genres()
+        scope = ("genres", catalogue.version)
+        part = window(page, default=MAX_GENRES, maximum=MAX_GENRES, scope=scope)
+        items = genres[part.offset : part.offset + part.size]
+        return Page(items, part.token(len(genres)), len(genres))
+
+    async def _find(self, catalogue: Catalogue, text: str, part: Window) -> Found[Track]:
+        parsed, size = parse(text), _size(part)
+        return await self._run(lambda: catalogue.search_tracks(parsed, part.offset, size))
+
+    async def _ask(
+        self, remote: Remote, text: str, offset: int, size: int, seconds: float
+    ) -> Found[Track] | None:
+        """Returns what the remote has, or None where it gave no answer."""
+        try:
+            return await remote.search(text, offset, size, seconds)
+        except RemoteUnavailable as fault:
+            self._report(str(fault))
+            return None
+
+    async def _local(
+        self, catalogue: Catalogue, text: str, part: Window, degraded: tuple[str, ...] = ()
+    ) -> TrackPage:
+        found = await self._find(catalogue, text, part)
+        total = min(found.total, MAX_MATCHES)
+        return TrackPage(
+            [Match(track, score, True, Source.CATALOGUE) for track, score in found.items],
+            part.token(total),
+            total,
+            catalogue.version,
+            Source.CATALOGUE,
+            degraded,
+        )
+
+    async def _spotify(
+        self, catalogue: Catalogue, remote: Remote, text: str, part: Window, seconds: float
+    ) -> TrackPage:
+        found = await self._ask(remote, text, part.offset, _size(part), seconds)
+        if found is None:
+            return await self._local(catalogue, text, part, (DEGRADED_SPOTIFY,))
+        total = min(found.total, MAX_MATCHES)
+        matches = [
+            Match(track, score, catalogue.has(track.id), Source.SPOTIFY)
+            for track, score in found.items
+        ]
+        return TrackPage(matches, part.token(total), total, catalogue.version, Source.SPOTIFY)
+
+    async def _both(
+        self, catalogue: Catalogue, remote: Remote, text: str, part: Window, seconds: float
+    ) -> TrackPage:
+        """Pages through the catalogue's matches, then through Spotify's.
+
+        A position counts Spotify's tracks that the catalogue has too, although they are left
+        out: so each page is one look at either side, and a page may be shorter than asked.
+        """
+        found = await self._find(catalogue, text, part)
+        here = min(found.total, MAX_MATCHES)
+        missing = _size(part) - len(found.items)
+        # At least one is asked for, since the total is part of the answer.
+        beyond = await self._ask(remote, text, max(0, part.offset - here), max(1, missing), seconds)
+        degraded = (DEGRADED_SPOTIFY,) if beyond is None else ()
+        matches = [Match(track, score, True, Source.CATALOGUE) for track, score in found.items]
+        lowest = matches[-1].score if matches else 1.0
+        for position, (track, _) in enumerate((beyond or _EMPTY).items[: max(0, missing)]):
+            if not catalogue.has(track.id):
+                score = lowest / (position + 2)
+                matches.append(Match(track, score, False, Source.SPOTIFY))
+        total = min(here + (beyond or _EMPTY).total, MAX_MATCHES)
+        source = Source.CATALOGUE if beyond is None else Source.BOTH
+        token = part.token(total)
+        return TrackPage(matches, token, total, catalogue.version, source, degraded)
+
+
+def _checked(query: str) -> str:
+    if len(query) > MAX_QUERY:
+        raise InvalidInput(
+            Reason.QUERY_LENGTH,
+            f"query must be up to {MAX_QUERY} characters; got {len(query)}",
+            field="query",
+        )
+    return query.strip()
+
+
+def _counted(field: str, ids: Sequence[str], maximum: int) -> Sequence[str]:
+    if not 1 <= len(ids) <= maximum:
+        raise InvalidInput(
+            Reason.ID_COUNT, f"{field} must hold 1 to {maximum} ids; got {len(ids)}", field=field
+        )
+    return ids
+
+
+def _size(part: Window) -> int:
+    """Returns how many matches a page may hold: none lies beyond the last that is counted."""
+    return max(0, min(part.size, MAX_MATCHES - part.offset))

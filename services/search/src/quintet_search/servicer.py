@@ -1,0 +1,168 @@
+"""protobuf to domain and back; no decisions."""
+
+from typing import Any, Final
+
+from quintet.search.v1 import search_pb2, search_pb2_grpc
+from quintet_servicekit.channel import RESERVE_SECONDS
+from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_servicekit.metrics import DEGRADED
+
+from quintet_search.domain.paging import PageRequest
+from quintet_search.domain.records import Artist, Match, Source, Track
+from quintet_search.domain.searching import Searching
+
+_SOURCES: Final = {
+    search_pb2.SOURCE_UNSPECIFIED: Source.CATALOGUE,
+    search_pb2.SOURCE_CATALOGUE: Source.CATALOGUE,
+    search_pb2.SOURCE_SPOTIFY: Source.SPOTIFY,
+    search_pb2.SOURCE_BOTH: Source.BOTH,
+}
+_NUMBERS: Final = {
+    Source.CATALOGUE: search_pb2.SOURCE_CATALOGUE,
+    Source.SPOTIFY: search_pb2.SOURCE_SPOTIFY,
+    Source.BOTH: search_pb2.SOURCE_BOTH,
+}
+# What the catalogue needs to answer in Spotify's place.
+_FALLBACK_SECONDS: Final = 0.1 + RESERVE_SECONDS
+
+
+class SearchServicer(search_pb2_grpc.SearchServiceServicer):
+    """Answers the methods of SearchService.
+
+    Args:
+        searching: The rules.
+        remote_seconds: The most that Spotify may take of a call.
+    """
+
+    def __init__(self, searching: Searching, remote_seconds: float) -> None:
+        self._searching = searching
+        self._remote_seconds = remote_seconds
+
+    async def SearchTracks(
+        self, request: search_pb2.SearchTracksRequest, context: Any
+    ) -> search_pb2.SearchTracksResponse:
+        """Searches tracks."""
+        left = context.time_remaining()
+        seconds = self._remote_seconds
+        if left is not None:
+            seconds = min(seconds, max(0.0, left - _FALLBACK_SECONDS))
+        page = PageRequest(request.page_size, request.page_token, request.skip)
+        source = _source(request.source)
+        found = await self._searching.search_tracks(request.query, source, page, seconds)
+        for part in found.degraded:
+            DEGRADED.labels(part).inc()
+        return search_pb2.SearchTracksResponse(
+            matches=[_match(match) for match in found.matches],
+            next_page_token=found.next_page_token,
+            total_size=found.total,
+            catalogue_version=found.catalogue_version,
+            source=_NUMBERS[found.source],
+            degraded=found.degraded,
+        )
+
+    async def BatchGetTracks(
+        self, request: search_pb2.BatchGetTracksRequest, _context: Any
+    ) -> search_pb2.BatchGetTracksResponse:
+        """Looks tracks up."""
+        ids = list(request.track_ids)
+        tracks = await self._searching.tracks(ids)
+        return search_pb2.BatchGetTracksResponse(
+            results=[
+                search_pb2.TrackResult(
+                    track_id=name, track=None if track is None else _track(track)
+                )
+                for name, track in zip(ids, tracks, strict=True)
+            ]
+        )
+
+    async def SearchArtists(
+        self, request: search_pb2.SearchArtistsRequest, _context: Any
+    ) -> search_pb2.SearchArtistsResponse:
+        """Searches artists."""
+        page = PageRequest(request.page_size, request.page_token, request.skip)
+        found = await self._searching.search_artists(request.query, page)
+        return search_pb2.SearchArtistsResponse(
+            artists=[_artist(artist) for artist in found.items],
+            next_page_token=found.next_page_token,
+            total_size=found.total,
+        )
+
+    async def BatchGetArtists(
+        self, request: search_pb2.BatchGetArtistsRequest, _context: Any
+    ) -> search_pb2.BatchGetArtistsResponse:
+        """Looks artists up."""
+        ids = list(request.artist_ids)
+        artists = await self._searching.artists(ids)
+        return search_pb2.BatchGetArtistsResponse(
+            results=[
+                search_pb2.ArtistResult(
+                    artist_id=name, artist=None if artist is None else _artist(artist)
+                )
+                for name, artist in zip(ids, artists, strict=True)
+            ]
+        )
+
+    async def ListGenres(
+        self, request: search_pb2.ListGenresRequest, _context: Any
+    ) -> search_pb2.ListGenresResponse:
+        """Lists genres."""
+        found = self._searching.genres(PageRequest(request.page_size, request.page_token))
+        return search_pb2.ListGenresResponse(
+            genres=[
+                search_pb2.Genre(name=genre.name, track_count=genre.track_count)
+                for genre in found.items
+            ],
+            next_page_token=found.next_page_token,
+        )
+
+
+def _source(number: int) -> Source:
+    for known, source in _SOURCES.items():
+        if known == number:
+            return source
+    raise InvalidInput(
+        Reason.SOURCE_UNAVAILABLE,
+        f"source must be 0 to {len(_SOURCES) - 1}; got {number}",
+        field="source",
+    )
+
+
+def _match(match: Match) -> search_pb2.TrackMatch:
+    return search_pb2.TrackMatch(
+        track=_track(match.track),
+        score=match.score,
+        recommendable=match.recommendable,
+        source=_NUMBERS[match.source],
+    )
+
+
+def _track(track: Track) -> search_pb2.Track:
+    return search_pb2.Track(
+        id=track.id,
+        title=track.title,
+        artists=[
+            search_pb2.ArtistReference(id=artist.id, name=artist.name) for artist in track.artists
+        ],
+        album=track.album,
+        album_id=track.album_id,
+        release_date=track.release_date,
+        duration_ms=track.duration_ms,
+        popularity=track.popularity,
+        explicit=track.explicit,
+        genres=track.genres,
+        isrc=track.isrc,
+        provenance=track.provenance,
+        licence=track.licence,
+        cover_url=track.cover_url,
+        preview_url=track.preview_url,
+    )
+
+
+def _artist(artist: Artist) -> search_pb2.Artist:
+    return search_pb2.Artist(
+        id=artist.id,
+        name=artist.name,
+        genres=artist.genres,
+        popularity=artist.popularity,
+        track_count=artist.track_count,
+    )
