@@ -3,6 +3,7 @@
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_servicekit.follower import Follower
 from quintet_servicekit.server import Endpoint, Service
+from quintet_servicekit.tokens import guards
 
 from quintet_ranker.adapters import Threads, follow_models
 from quintet_ranker.domain import Model
@@ -18,6 +19,9 @@ def build(settings: Settings, models: Follower[Model] | None = None) -> Service:
     Args:
         settings: As read from the environment.
         models: Where models come from; `QUINTET_HOME/models` where None.
+
+    Raises:
+        ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
     source = models or follow_models(settings.home / "models", settings.follow_seconds)
     threads = Threads(settings.threads)
@@ -38,4 +42,5 @@ def build(settings: Settings, models: Follower[Model] | None = None) -> Service:
         prepare=source.prepare,
         background=[source.run],
         close=threads.close,
+        interceptors=guards(settings.auth, settings.host, settings.home),
     )

@@ -1,18 +1,20 @@
 """The ranker's settings, read from the environment."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Settings with prefix `QUINTET_RANKER_`; host and home are shared by all services."""
+    """Settings with prefix `QUINTET_RANKER_`; host, home and auth are shared by all services."""
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_RANKER_", populate_by_name=True)
 
     home: Path = Field(default=Path(".quintet"), validation_alias="QUINTET_HOME")
     host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
+    auth: Literal["off", "on"] = Field(default="off", validation_alias="QUINTET_AUTH")
     port: int = Field(default=50053, ge=0, le=65535)
     metrics_port: int = Field(default=0, ge=0, le=65535)
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

@@ -7,6 +7,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from quintet_training.cli import ask, serve
 from quintet_training.cli.catalog import catalog_app
+from quintet_training.cli.clients import clients_app
 from quintet_training.cli.progress import one_line_failures
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app.command("search")(ask.search)
 app.command("recommend")(ask.recommend)
 app.command("batch-recommend")(ask.batch_recommend)
 app.add_typer(catalog_app, name="catalog")
+app.add_typer(clients_app, name="clients")
 
 
 def main() -> None:

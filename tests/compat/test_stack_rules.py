@@ -1,0 +1,173 @@
+"""Every semantic rule of the recommendations endpoint, over HTTP and a real installation."""
+
+import subprocess
+import sys
+
+import grpc
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from quintet.search.v1 import search_pb2, search_pb2_grpc
+
+ATTRIBUTES = (
+    "acousticness", "danceability", "duration_ms", "energy", "instrumentalness", "key", "liveness",
+    "loudness", "mode", "popularity", "speechiness", "tempo", "time_signature", "valence",
+)  # fmt: skip
+FEW = settings(
+    max_examples=5,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def recommend(http, **params):
+    response = http.get("/v1/recommendations", params=params)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def values(http, attribute, tracks):
+    """Returns the attribute of each track, as the API itself tells it."""
+    if attribute == "popularity":
+        return [track["popularity"] for track in tracks]
+    ids = [track["id"] for track in tracks]
+    features = http.get("/v1/audio-features", params={"ids": ",".join(ids)}).json()
+    return [entry[attribute] for entry in features["audio_features"]]
+
+
+@pytest.fixture(scope="session")
+def plain(http, songs):
+    return recommend(http, seed_tracks=",".join(songs[:3]), limit=100)["tracks"]
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+@FEW
+@given(data=st.data())
+def test_min_and_max_hold_on_every_track(http, songs, plain, attribute, data):
+    # An unknown key is -1, which no caller can ask for.
+    seen = sorted(max(0, v) if attribute == "key" else v for v in values(http, attribute, plain))
+    low = data.draw(st.sampled_from(seen))
+    high = data.draw(st.sampled_from([value for value in seen if value >= low]))
+    low, high = (
+        max(low, 0) if attribute == "key" else low,
+        max(high, 0) if attribute == "key" else high,
+    )
+    bounds = {f"min_{attribute}": low, f"max_{attribute}": high}
+    tracks = recommend(http, seed_tracks=",".join(songs[:3]), limit=100, **bounds)["tracks"]
+    assert all(low <= value <= high for value in values(http, attribute, tracks))
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_target_moves_the_mean_toward_it(http, songs, plain, attribute):
+    seen = values(http, attribute, plain)
+    mean = sum(seen) / len(seen)
+    spread = sorted(seen)
+    target = max(0, spread[-1]) if attribute != "loudness" else spread[-1]
+    if abs(target - mean) < 1e-9:
+        target = spread[0]
+    tracks = recommend(
+        http, seed_tracks=",".join(songs[:3]), limit=100, **{f"target_{attribute}": target}
+    )["tracks"]
+    moved = values(http, attribute, tracks)
+    if attribute == "key":
+        # Keys lie on a circle: count those that hit.
+        assert moved.count(target) >= seen.count(target)
+        return
+    assert abs(sum(moved) / len(moved) - target) <= abs(mean - target)
+
+
+@FEW
+@given(data=st.data())
+def test_seeds_and_negative_seeds_never_come_back(http, songs, data):
+    seeds = data.draw(st.lists(st.sampled_from(songs), min_size=1, max_size=5, unique=True))
+    negative = data.draw(st.lists(st.sampled_from(songs), max_size=3, unique=True))
+    answer = recommend(
+        http,
+        seed_tracks=",".join(seeds),
+        limit=100,
+        **({"negative_seed_tracks": ",".join(negative)} if negative else {}),
+    )
+    ids = [track["id"] for track in answer["tracks"]]
+    assert not set(ids) & {*seeds, *negative}
+    assert len(set(ids)) == len(ids)
+
+
+@FEW
+@given(data=st.data())
+def test_same_request_gives_the_same_list(http, songs, data):
+    seeds = data.draw(st.lists(st.sampled_from(songs), min_size=1, max_size=5, unique=True))
+    params = {"seed_tracks": ",".join(seeds), "limit": 50, "target_energy": 0.5}
+    assert recommend(http, **params) == recommend(http, **params)
+
+
+@pytest.mark.parametrize("limit", [1, 20, 100])
+def test_limit_is_met(http, songs, limit):
+    assert len(recommend(http, seed_tracks=songs[0], limit=limit)["tracks"]) == limit
+
+
+def test_pools_shrink_from_stage_to_stage(http, songs):
+    answer = recommend(http, seed_tracks=",".join(songs[:2]), seed_genres="rock", min_energy=0.6)
+    for seed in answer["seeds"]:
+        sizes = [
+            seed[name] for name in ("initialPoolSize", "afterFilteringSize", "afterRelinkingSize")
+        ]
+        assert sizes == sorted(sizes, reverse=True)
+        assert sizes[0] > 0
+
+
+def test_every_genre_listed_yields_a_track(http):
+    genres = http.get("/v1/recommendations/available-genre-seeds").json()["genres"]
+    assert genres
+    empty = [g for g in genres if not recommend(http, seed_genres=g, limit=1)["tracks"]]
+    assert empty == []
+
+
+def test_artists_of_found_tracks_can_be_looked_up(http, plain):
+    ids = list(dict.fromkeys(track["artists"][0]["id"] for track in plain))[:50]
+    artists = http.get("/v1/artists", params={"ids": ",".join(ids)}).json()["artists"]
+    assert [artist["id"] for artist in artists] == ids
+    one = recommend(http, seed_artists=ids[0], limit=5)
+    assert one["tracks"]
+
+
+def test_excluded_tracks_stay_away_and_reasons_are_told(http, songs, plain):
+    excluded = [track["id"] for track in plain[:20]]
+    answer = recommend(http, seed_tracks=",".join(songs[:3]), limit=20, max_per_artist=1,
+                       exclude=",".join(excluded), reasons="true")  # fmt: skip
+    assert not {track["id"] for track in answer["tracks"]} & set(excluded)
+    assert all(track["quintet"]["reasons"]["sentence"] for track in answer["tracks"])
+    artists = [track["artists"][0]["id"] for track in answer["tracks"]]
+    assert len(set(artists)) == len(artists)
+
+
+@pytest.mark.parametrize("name", ["search", "profile", "ranker"])
+def test_services_refuse_calls_without_a_token(stack, token, name):
+    stub, request = search_pb2_grpc.SearchServiceStub, search_pb2.SearchTracksRequest(query="q")
+    if name != "search":
+        with grpc.insecure_channel(f"127.0.0.1:{stack.ports[name]}") as channel:
+            service = {"profile": "ProfileService/BuildProfile",
+                       "ranker": "RankerService/GetModel"}[name]  # fmt: skip
+            call = channel.unary_unary(f"/quintet.{name}.v1.{service}")
+            with pytest.raises(grpc.RpcError) as refused:
+                call(b"", timeout=5)
+            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        return
+    with grpc.insecure_channel(f"127.0.0.1:{stack.ports[name]}") as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            stub(channel).SearchTracks(request, timeout=5)
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        metadata = (("authorization", f"Bearer {token}"),)
+        stub(channel).SearchTracks(request, timeout=5, metadata=metadata)
+
+
+@pytest.mark.parametrize("name", ["search", "profile", "ranker", "gateway"])
+def test_exposed_without_auth_is_refused_with_one_line(stack, name):
+    done = subprocess.run(
+        [sys.executable, "-m", f"quintet_{name}"],
+        env={"QUINTET_HOST": "0.0.0.0", "QUINTET_HOME": stack.home, "PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "QUINTET_AUTH=on" in done.stderr
