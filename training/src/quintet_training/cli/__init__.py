@@ -1,14 +1,20 @@
 """The `quintet` command: parses, calls one step, prints. Rules live in the modules it calls."""
 
 import sys
+from importlib import import_module
+from typing import Final
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from quintet_training.cli import ask, serve
-from quintet_training.cli.catalog import catalog_app
-from quintet_training.cli.clients import clients_app
 from quintet_training.cli.progress import one_line_failures
+
+GROUPS: Final = {
+    "catalog": "The catalogue: import tracks, see what it holds.",
+    "playlists": "Playlists and listening histories, for training.",
+    "clients": "The clients that may call when QUINTET_AUTH is on.",
+}
 
 app = typer.Typer(
     name="quintet",
@@ -22,8 +28,28 @@ app.command("demo")(serve.demo)
 app.command("search")(ask.search)
 app.command("recommend")(ask.recommend)
 app.command("batch-recommend")(ask.batch_recommend)
-app.add_typer(catalog_app, name="catalog")
-app.add_typer(clients_app, name="clients")
+
+
+def group(name: str) -> typer.Typer:
+    """Returns the commands of a group, `<name>_app` of the module `<name>`."""
+    commands: typer.Typer = getattr(import_module(f"quintet_training.cli.{name}"), f"{name}_app")
+    return commands
+
+
+def _mount(name: str, text: str) -> None:
+    """Adds a group that is imported when called, so that no other waits for its libraries."""
+
+    def call(context: typer.Context) -> int:
+        return int(
+            group(name)(context.args, prog_name=f"quintet {name}", standalone_mode=False) or 0
+        )
+
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    app.command(name, help=text, context_settings=settings, add_help_option=False)(call)
+
+
+for _name, _text in GROUPS.items():
+    _mount(_name, _text)
 
 
 def main() -> None:

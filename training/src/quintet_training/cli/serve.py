@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from quintet_modelkit.publication import PublicationInvalid, current_folder, read_manifest
 from rich.console import Console
 
 from quintet_training.cli.ask import print_recommendations
@@ -107,6 +108,8 @@ def demo() -> None:
 
 def _prepare(settings: Settings) -> None:
     """Makes sure that there is something to serve; the embedded catalogue where there is none."""
+    if _is_prepared(settings):
+        return
     from quintet_training.datasets import prepare_embedded
     from quintet_training.steps import publish_model
 
@@ -114,6 +117,19 @@ def _prepare(settings: Settings) -> None:
         prepare_embedded(settings, lambda share, text: tell(share / 2, text))
         publish_model(settings.home, lambda share, text: tell(0.5 + share / 2, text))
         tell(1.0, "Catalogue and model are ready")
+
+
+def _is_prepared(settings: Settings) -> bool:
+    """Returns whether a catalogue and a model made for it are published; a look at two files.
+
+    Whether the files are whole is for the services to check; what cannot be read is made anew.
+    """
+    try:
+        catalogue = current_folder(settings.home / "catalogue").name
+        manifest = read_manifest(current_folder(settings.home / "models"), verify=False)
+    except PublicationInvalid:
+        return False
+    return bool(manifest.get("catalogue_version") == catalogue)
 
 
 @contextmanager
