@@ -183,7 +183,7 @@ def _stream(
         order = [collate(column, "C") for column in (key, *then)]
     else:
         order = [key, *then]
-    result = connection.execution_options(yield_per=size).execute(query.order_by(*order))
+    result = connection.execute(query.order_by(*order).execution_options(yield_per=size))
     for part in result.partitions(size):
         yield [tuple(row) for row in part]
 

@@ -57,7 +57,7 @@ def stream_names(connection: Connection, size: int) -> Iterator[tuple[str, str, 
     query = select(_TRACKS.c.track_id, _TRACKS.c.title, cast(_TRACKS.c.artists, Text)).order_by(
         _TRACKS.c.popularity.desc(), _TRACKS.c.track_id
     )
-    result = connection.execution_options(yield_per=size).execute(query)
+    result = connection.execute(query.execution_options(yield_per=size))
     for row in result:
         yield str(row[0]), str(row[1]), str(row[2])
 
@@ -130,7 +130,7 @@ def count_playlist_tracks(connection: Connection) -> int:
 def stream_rows(connection: Connection, size: int) -> Iterator[list[tuple[str, int, str]]]:
     """Yields (playlist id, position, track id) in batches, in no set order."""
     query = select(_ENTRIES.c.playlist_id, _ENTRIES.c.position, _ENTRIES.c.track_id)
-    result = connection.execution_options(yield_per=size).execute(query)
+    result = connection.execute(query.execution_options(yield_per=size))
     for part in result.partitions(size):
         yield [(str(row[0]), int(row[1]), str(row[2])) for row in part]
 

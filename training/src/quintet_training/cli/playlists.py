@@ -45,9 +45,8 @@ def import_files(
     _console.print(_summary_table(reports))
     ways = (f"{way.value} {sum(r.matched.get(way, 0) for r in reports):,}" for way in Match)
     added = sum(report.playlists for report in reports)
-    _console.print(
-        f"tracks matched by {', '.join(ways)}; {added:,} playlists added", highlight=False
-    )
+    _console.print(f"tracks matched by {', '.join(ways)}", highlight=False)
+    _console.print(f"{added:,} playlists added", highlight=False)
     for report in reports:
         for note in _notes(report):
             _console.print(f"{report.path.name}: {note}", markup=False, highlight=False)

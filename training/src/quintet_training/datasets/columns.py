@@ -36,7 +36,7 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "loudness": ("loudness", "loudness_db"),
     "time_signature": ("time_signature", "meter"),
 }
-"""Names a column may have, as `plain_name` gives them, best first; other features have their own."""
+"""Names of columns, as `plain_name` gives them, best first; other features have their own only."""
 
 FIELDS: Final = tuple(dict.fromkeys((*ALIASES, *ATTRIBUTES)))
 DEFAULTS: Final[Mapping[str, str]] = {

@@ -1,0 +1,81 @@
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from quintet_training.datasets import DatasetInvalid
+from quintet_training.datasets.entries import Entry, Meter, make_entry
+from quintet_training.datasets.playlist_formats import READERS, Format, detect
+from quintet_training.datasets.reading import Refused
+
+FOLDER = settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+FIELDS = (
+    *("playlist_id", "playlist", "position", "track_id", "isrc", "artist", "title", "added_at"),
+    *("listened_at", "track_metadata", "user_name", "kind", "recommendation_id", "at"),
+)
+RECORDS = st.dictionaries(st.sampled_from(FIELDS), JSON)
+
+
+@FOLDER
+@given(content=st.binary(max_size=300), known=st.sampled_from(sorted(READERS)))
+def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes, known: Format) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(content)
+    meter = Meter()
+    with contextlib.suppress(DatasetInvalid):
+        detect(path)
+        for item in READERS[known](path, meter):
+            assert isinstance(item, Entry | Refused)
+    assert 0 <= meter.share <= 1
+
+
+@FOLDER
+@given(records=st.lists(RECORDS | JSON, max_size=6))
+@pytest.mark.parametrize("known", [Format.LISTENBRAINZ, Format.FEEDBACK])
+def test_every_json_line_is_an_entry_refused_or_passed_over(
+    tmp_path: Path, known: Format, records: list[object]
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    meter = Meter()
+    items = list(READERS[known](path, meter))
+    assert len(items) + meter.passed_over == len(records)
+
+
+@FOLDER
+@given(tracks=st.lists(JSON, max_size=4), playlists=st.lists(JSON, max_size=3))
+def test_any_document_of_playlists_is_read(
+    tmp_path: Path, tracks: list[object], playlists: list[object]
+) -> None:
+    path = tmp_path / "a.json"
+    good = {"pid": 1, "name": "x", "tracks": tracks}
+    path.write_text(json.dumps({"playlists": [good, *playlists]}), encoding="utf-8")
+    with contextlib.suppress(DatasetInvalid):
+        assert len(list(READERS[Format.MPD](path, Meter()))) >= len(tracks)
+    path.write_text(json.dumps({"playlist": {"track": tracks}}), encoding="utf-8")
+    with contextlib.suppress(DatasetInvalid):
+        assert len(list(READERS[Format.JSPF](path, Meter()))) == len(tracks)
+
+
+@given(values=RECORDS)
+@settings(deadline=None)
+def test_what_becomes_an_entry_can_be_stored(values: dict[str, object]) -> None:
+    item = make_entry(1, values)
+    if isinstance(item, Entry):
+        assert item.playlist_id
+        assert item.track_id or item.isrc or (item.artist and item.title)
+        text = item.playlist_id + item.playlist + item.track_id + item.artist + item.title
+        assert "\0" not in text
+        assert text.encode()
+        assert abs(item.position) < 2**31
