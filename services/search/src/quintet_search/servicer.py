@@ -1,6 +1,7 @@
 """protobuf to domain and back; no decisions."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from quintet.search.v1 import search_pb2, search_pb2_grpc
 from quintet_servicekit.channel import RESERVE_SECONDS
@@ -10,6 +11,9 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_search.domain.paging import PageRequest
 from quintet_search.domain.records import Artist, Match, Source, Track
 from quintet_search.domain.searching import Searching
+
+V = TypeVar("V")
+W = TypeVar("W")
 
 _SOURCES: Final = {
     search_pb2.SOURCE_UNSPECIFIED: Source.CATALOGUE,
@@ -68,9 +72,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         tracks = await self._searching.tracks(ids)
         return search_pb2.BatchGetTracksResponse(
             results=[
-                search_pb2.TrackResult(
-                    track_id=name, track=None if track is None else _track(track)
-                )
+                search_pb2.TrackResult(track_id=name, track=_maybe(track, _track))
                 for name, track in zip(ids, tracks, strict=True)
             ]
         )
@@ -95,9 +97,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         artists = await self._searching.artists(ids)
         return search_pb2.BatchGetArtistsResponse(
             results=[
-                search_pb2.ArtistResult(
-                    artist_id=name, artist=None if artist is None else _artist(artist)
-                )
+                search_pb2.ArtistResult(artist_id=name, artist=_maybe(artist, _artist))
                 for name, artist in zip(ids, artists, strict=True)
             ]
         )
@@ -114,6 +114,10 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             ],
             next_page_token=found.next_page_token,
         )
+
+
+def _maybe(value: V | None, written: Callable[[V], W]) -> W | None:
+    return None if value is None else written(value)
 
 
 def _source(number: int) -> Source:
