@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import grpc
 import pytest
@@ -148,7 +149,7 @@ def test_services_refuse_calls_without_a_token(stack, token, name):
         with grpc.insecure_channel(f"127.0.0.1:{stack.ports[name]}") as channel:
             service = {"profile": "ProfileService/BuildProfile",
                        "ranker": "RankerService/GetModel"}[name]  # fmt: skip
-            call = channel.unary_unary(f"/quintet.{name}.v1.{service}")
+            call: Any = channel.unary_unary(f"/quintet.{name}.v1.{service}")
             with pytest.raises(grpc.RpcError) as refused:
                 call(b"", timeout=5)
             assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -393,6 +393,11 @@ async def test_wrong_recommendations_are_400_and_name_the_rule(http, query, name
     assert named in is_error(await http.get(f"/v1/recommendations?{seeded}"), 400)
 
 
+async def test_parameter_given_twice_is_400_and_named(http):
+    response = await http.get(f"/v1/recommendations?seed_tracks={IDS[0]}&seed_tracks={IDS[1]}")
+    assert "seed_tracks is given more than once" in is_error(response, 400)
+
+
 async def test_unknown_seed_is_404_and_named(http):
     response = await http.get("/v1/recommendations?seed_tracks=" + "z" * 22)
     assert "z" * 22 in is_error(response, 404)

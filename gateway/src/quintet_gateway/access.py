@@ -78,9 +78,9 @@ class Gatekeeper:
         self._waiting = 0
 
     @property
-    def has_clients(self) -> bool:
-        """Whether anyone could get a token."""
-        return self._open or any(client.is_active for client in self._clients.all())
+    def is_open(self) -> bool:
+        """Whether everybody may call."""
+        return self._open
 
     def service_metadata(self) -> tuple[tuple[str, str], ...]:
         """Returns the metadata by which the services behind know the gateway."""

@@ -88,7 +88,11 @@ def _name(value: str) -> str:
     return value
 
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[
+    str,
+    AfterValidator(_name),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME}),
+]
 _WEIGHED: Final = {name: (0.0, MAX_WEIGHT) for name in ATTRIBUTES if name != "popularity"}
 
 
@@ -344,7 +348,11 @@ class RankedTracksBody(BaseModel):
     """The body of the original system: track ids and how many."""
 
     model_config = _STRICT
-    track_ids: Annotated[list[Name], AfterValidator(_counted("SEED_COUNT", 1, MAX_SEEDS))]
+    track_ids: Annotated[
+        list[Name],
+        AfterValidator(_counted("SEED_COUNT", 1, MAX_SEEDS)),
+        Field(json_schema_extra={"minItems": 1, "maxItems": MAX_SEEDS}),
+    ]
     limit: Limit = 50
 
 

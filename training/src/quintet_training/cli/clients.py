@@ -55,12 +55,16 @@ def list_all() -> None:
         raise CommandFailed(str(fault)) from fault
     table = Table(box=None, pad_edge=False)
     for title in ("client_id", "name", "scopes", "created", "state"):
-        table.add_column(title, no_wrap=title == "client_id")
+        table.add_column(title, no_wrap=True)
     for client in clients:
         state = "active" if client.is_active else f"revoked {client.revoke_time}"
         scopes = " ".join(client.scopes)
         table.add_row(client.client_id, client.name, scopes, client.create_time, state)
-    _console.print(table if clients else "No clients; `quintet clients create NAME` makes one.")
+    if clients:
+        # Wide enough for every id, in a pipe too.
+        _console.print(table, width=max(_console.width, 160))
+    else:
+        _say("No clients; `quintet clients create NAME` makes one.")
 
 
 @clients_app.command("revoke")

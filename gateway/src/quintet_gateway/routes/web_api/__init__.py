@@ -1,6 +1,7 @@
 """Spotify's Web API, as far as Quintet answers it: one call plugs it into an application."""
 
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
@@ -8,7 +9,7 @@ from quintet_servicekit.errors import AppError
 
 from quintet_gateway.access import Gatekeeper
 from quintet_gateway.routes import token
-from quintet_gateway.routes.web_api.edge import Edge
+from quintet_gateway.routes.web_api.edge import Edge, is_guarded
 from quintet_gateway.routes.web_api.endpoints import Upstream, WebApi, router
 
 __all__ = ["Upstream", "install"]
@@ -35,6 +36,7 @@ def install(
     app.state.gatekeeper = gatekeeper
     app.include_router(router)
     app.include_router(token.router)
+    _describe_security(app, needed=not gatekeeper.is_open)
     app.add_middleware(Edge, gatekeeper=gatekeeper, render=render, trust_proxy=trust_proxy)
     # Outermost: a preflight carries no token, and a refusal must be readable by a page too.
     app.add_middleware(
@@ -45,3 +47,21 @@ def install(
         expose_headers=["Retry-After", "X-Request-Id", "Quintet-Degraded", "Quintet-Model-Version"],
         max_age=86_400,
     )
+
+
+def _describe_security(app: FastAPI, *, needed: bool) -> None:
+    """Adds to the OpenAPI document where tokens come from, and which paths need one."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
+        flow = {"tokenUrl": "/api/token", "scopes": {}}
+        schemes["client"] = {"type": "oauth2", "flows": {"clientCredentials": flow}}
+        for path, operations in document["paths"].items() if needed else ():
+            if is_guarded(path):
+                for operation in operations.values():
+                    operation["security"] = [{"client": []}]
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]

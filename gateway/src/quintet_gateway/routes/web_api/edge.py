@@ -17,6 +17,11 @@ _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}\Z")
 _GUARDED: Final = ("/v1", "/api/v1", "/search", "/recommend_ranked")
 
 
+def is_guarded(path: str) -> bool:
+    """Returns whether a path needs a token."""
+    return any(path == start or path.startswith(start + "/") for start in _GUARDED)
+
+
 class Edge:
     """Prepares a request for its route.
 
@@ -52,7 +57,7 @@ class Edge:
         if scope["quintet.head"]:
             send = _without_body(send)
         path: str = scope["path"]
-        if any(path == start or path.startswith(start + "/") for start in _GUARDED):
+        if is_guarded(path):
             try:
                 authorization = Headers(scope=scope).get("authorization")
                 scope["quintet.caller"] = await self._gatekeeper.admit(authorization)

@@ -91,11 +91,11 @@ def base_of(request: Request) -> str:
 
 
 def _query(request: Request) -> Mapping[str, str]:
-    return request.query_params
+    return p.single(request.query_params)
 
 
 def _writer(request: Request) -> ObjectWriter:
-    return ObjectWriter(base_of(request), p.market(request.query_params))
+    return ObjectWriter(base_of(request), p.market(_query(request)))
 
 
 def _described(model: Any, *parameters: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from quintet_servicekit.errors import InvalidInput, Reason
+from starlette.datastructures import QueryParams
 
 ATTRIBUTES: Final[Mapping[str, tuple[float, float]]] = {
     "acousticness": (0, 1),
@@ -34,9 +35,28 @@ _NUMBER: Final = re.compile(
 )
 _MARKET: Final = re.compile(r"([A-Za-z]{2}|from_token)\Z")
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_IDS: Final = re.compile(r"[0-9A-Za-z_.:,-]*\Z")
 _MAX_ID_LENGTH: Final = 128
 
 Query = Mapping[str, str]
+
+
+def single(query: QueryParams) -> Query:
+    """Returns the parameters, each with its one value.
+
+    Raises:
+        InvalidInput: One is given twice, as clients do that write a list without commas.
+    """
+    seen = {}
+    for name, value in query.multi_items():
+        if name in seen:
+            raise InvalidInput(
+                Reason.REQUEST_MALFORMED,
+                f"invalid request: {name[:40]} is given more than once; separate values by commas",
+                field=name[:40],
+            )
+        seen[name] = value
+    return seen
 
 
 def integer(query: Query, name: str, default: int, low: int, high: int) -> int:
@@ -102,16 +122,29 @@ def names(query: Query, name: str, at_most: int) -> list[str]:
     return parts
 
 
+def ids(query: Query, name: str, at_most: int) -> list[str]:
+    """Returns the ids of a comma-separated list, as they are written.
+
+    Raises:
+        InvalidInput: One is empty, far too long or has characters that no id has, or there are
+            too many.
+    """
+    found = names(query, name, at_most)
+    if not _IDS.match(query.get(name, "")):
+        raise InvalidInput(Reason.REQUEST_MALFORMED, f"invalid id in {name}", field=name)
+    return found
+
+
 def required_ids(query: Query, at_most: int) -> list[str]:
     """Returns `ids`, at least one.
 
     Raises:
         InvalidInput: There is none, one is malformed, or there are too many.
     """
-    ids = names(query, "ids", at_most)
-    if not ids:
+    found = ids(query, "ids", at_most)
+    if not found:
         raise InvalidInput(Reason.ID_COUNT, "Missing required field: ids", field="ids")
-    return ids
+    return found
 
 
 def market(query: Query) -> bool:
@@ -160,7 +193,12 @@ def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
     }
 
 
-IDS_PATTERN: Final = r"^[0-9A-Za-z]{22}(,[0-9A-Za-z]{22})*$"
+def ids_pattern(at_most: int) -> str:
+    """Returns the pattern of a list of ids; an id of the catalogue may be more than Spotify's."""
+    one = rf"[0-9A-Za-z_.:-]{{1,{_MAX_ID_LENGTH}}}"
+    return f"^{one}(,{one}){{0,{at_most - 1}}}$"
+
+
 MARKET: Final = parameter(
     "market",
     "An ISO 3166-1 alpha-2 country code; accepted, and the same catalogue is served.",
@@ -171,6 +209,5 @@ MARKET: Final = parameter(
 
 def ids_parameter(at_most: int) -> dict[str, Any]:
     """Returns the OpenAPI description of `ids`."""
-    more = f"^[0-9A-Za-z]{{22}}(,[0-9A-Za-z]{{22}}){{0,{at_most - 1}}}$"
     text = f"Up to {at_most} ids, separated by commas."
-    return parameter("ids", text, type="string", pattern=more, required=True)
+    return parameter("ids", text, type="string", pattern=ids_pattern(at_most), required=True)

@@ -14,6 +14,8 @@ from quintet_gateway.routes.web_api.parameters import (
     MAX_WEIGHT,
     Query,
     flag,
+    ids,
+    ids_pattern,
     integer,
     names,
     number,
@@ -34,7 +36,8 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
     request = ranker_pb2.RecommendTracksRequest(
         seeds=_seeds(query),
         negative_seeds=[
-            profile_pb2.Seed(track_id=name) for name in names(query, "negative_seed_tracks", 5)
+            profile_pb2.Seed(track_id=name)
+            for name in ids(query, "negative_seed_tracks", MAX_SEEDS)
         ],
         limit=integer(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
         max_per_artist=integer(query, "max_per_artist", DEFAULT_ARTIST_CAP, 0, 500),
@@ -43,7 +46,7 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
     )
     for name, (low, high) in ATTRIBUTES.items():
         _add_attribute(request, query, name, low, high)
-    request.filters.excluded_track_ids.extend(names(query, "exclude", MAX_EXCLUDED))
+    request.filters.excluded_track_ids.extend(ids(query, "exclude", MAX_EXCLUDED))
     return request
 
 
@@ -53,9 +56,8 @@ def may_fill_up(query: Query) -> bool:
 
 
 def _seeds(query: Query) -> list[profile_pb2.Seed]:
-    artists, genres, tracks = (
-        names(query, f"seed_{kind}", 100) for kind in ("artists", "genres", "tracks")
-    )
+    artists, tracks = (ids(query, f"seed_{kind}", 100) for kind in ("artists", "tracks"))
+    genres = names(query, "seed_genres", 100)
     seeds = [
         *(profile_pb2.Seed(artist_id=name) for name in artists),
         *(profile_pb2.Seed(genre=name) for name in genres),
@@ -92,16 +94,16 @@ def _add_attribute(
 
 
 def _documented() -> list[dict[str, Any]]:
-    ids = r"^[0-9A-Za-z]{22}(,[0-9A-Za-z]{22}){0,4}$"
+    some = ids_pattern(MAX_SEEDS)
     seeds = "separated by commas; 1 to 5 seeds of all kinds together."
     found = [
         parameter(
             "limit", "How many tracks.", type="integer", minimum=1, maximum=MAX_LIMIT, default=20
         ),
         MARKET,
-        parameter("seed_artists", f"Artist ids, {seeds}", type="string", pattern=ids),
+        parameter("seed_artists", f"Artist ids, {seeds}", type="string", pattern=some),
         parameter("seed_genres", f"Genres, {seeds}", type="string"),
-        parameter("seed_tracks", f"Track ids, {seeds}", type="string", pattern=ids),
+        parameter("seed_tracks", f"Track ids, {seeds}", type="string", pattern=some),
     ]
     meanings = {
         "min": "No track below this value.",
@@ -130,7 +132,7 @@ def _documented() -> list[dict[str, Any]]:
             "negative_seed_tracks",
             extension + "up to 5 track ids to move away from.",
             type="string",
-            pattern=ids,
+            pattern=some,
         ),
         parameter(
             "max_per_artist",
@@ -151,7 +153,7 @@ def _documented() -> list[dict[str, Any]]:
             "exclude",
             extension + f"up to {MAX_EXCLUDED} track ids never returned.",
             type="string",
-            pattern=r"^[0-9A-Za-z]{22}(,[0-9A-Za-z]{22})*$",
+            pattern=ids_pattern(MAX_EXCLUDED),
         ),
         parameter("reasons", extension + "says why each track is there.", type="boolean"),
     ]
