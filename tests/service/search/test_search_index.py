@@ -29,6 +29,7 @@ def ids(catalogue, text, size=20, offset=0):
         ("beyonse", "t01"),
         ("bey", "t01"),
         ("bohemain rapsody", "t02"),
+        ("thnderstrk", "t11"),
         ("queen bohemian", "t02"),
         ("bohemian rhapsody queen", "t02"),
         ("dont stop me now", "t03"),

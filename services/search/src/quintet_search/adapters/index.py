@@ -9,7 +9,8 @@ over the same catalogue always gives the same list. The constants make tiers:
     2  all words stand in the title, or all in the artists' names
     1  the last word is a whole word, not only the beginning of one
 
-Where fewer than `FEW` documents match so, those with typos follow.
+Where fewer than `FEW` documents match so, those with one typo a word follow; where there are none
+either, two typos are allowed in long words.
 """
 
 import re
@@ -116,8 +117,10 @@ class TextIndex:
         if offset:
             hits, _ = self._hits(exact, 0, FEW)
         known = {row for row, _ in hits}
-        fuzzy = self._fuzzy(wanted, whole(query.text), filtered)
-        more, total = self._hits(fuzzy, 0, offset + size + FEW)
+        text, reach = whole(query.text), offset + size + FEW
+        more, total = self._hits(self._fuzzy(wanted, text, filtered, 1), 0, reach)
+        if not total:
+            more, total = self._hits(self._fuzzy(wanted, text, filtered, 2), 0, reach)
         # Below every exact match, in the order of their own scores.
         hits = [(row, 1.0 + score) for row, score in hits]
         hits += [(row, score / 100.0) for row, score in more if row not in known]
@@ -179,18 +182,20 @@ class TextIndex:
     def _together(self, texts: Sequence["_Word"], field: str) -> Query:
         return Query.boolean_query([(Occur.Must, self._plain(word, field)) for word in texts])
 
-    def _fuzzy(self, wanted: Sequence["_Word"], text: str, filtered: Sequence[Query]) -> Query:
-        clauses = [(Occur.Must, self._tolerant(word)) for word in wanted]
+    def _fuzzy(
+        self, wanted: Sequence["_Word"], text: str, filtered: Sequence[Query], most: int
+    ) -> Query:
+        clauses = [(Occur.Must, self._tolerant(word, most)) for word in wanted]
         clauses += [(Occur.Must, _constant(query, 0.0)) for query in filtered]
         if typos := typos_of(text):
             similar = self._typo("whole", text, typos, prefix=True)
             clauses.append((Occur.Should, _constant(similar, 8.0)))
         return Query.boolean_query(clauses)
 
-    def _tolerant(self, word: "_Word") -> Query:
+    def _tolerant(self, word: "_Word", most: int) -> Query:
         """Returns a query worth 3 for the word itself, 2 with one typo, 1 with two."""
         plain = _constant(self._plain(word, word.field), 3.0)
-        most = typos_of(word.text) if word.tolerant else 0
+        most = min(most, typos_of(word.text)) if word.tolerant else 0
         if not most:
             return plain
         others = [
