@@ -18,7 +18,8 @@ def progress_bar(console: Console) -> Iterator[Callable[[float, str], None]]:
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bar:
+    # Where nobody watches, a bar would only be noise in a log.
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda share, text: bar.update(task, completed=share, description=text)
 
