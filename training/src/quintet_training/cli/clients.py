@@ -62,7 +62,7 @@ def list_all() -> None:
         table.add_row(client.client_id, client.name, scopes, client.create_time, state)
     if clients:
         # Wide enough for every id, in a pipe too.
-        _console.print(table, width=max(_console.width, 160))
+        Console(width=max(_console.width, 160)).print(table)
     else:
         _say("No clients; `quintet clients create NAME` makes one.")
 
