@@ -21,7 +21,7 @@ install: $(STAMP) ## Make .venv with everything locked, and .venv/bin/quintet
 $(STAMP): uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Quintet needs Python 3.11 or newer; set PYTHON=python3.x")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@test -x $(UV) || $(BIN)/python -m pip install --disable-pip-version-check uv==$(UV_VERSION)
 	@$(UV) sync --locked --all-packages --python $(BIN)/python
 	@touch $@
 

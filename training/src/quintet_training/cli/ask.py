@@ -39,7 +39,9 @@ def search(
         _print_json(answer)
         return
     table = Table(box=None, pad_edge=False)
-    for title in ("id", "track", "artist", "album", "popularity"):
+    # The id is there to be copied, so it is never cut.
+    table.add_column("id", no_wrap=True, min_width=22)
+    for title in ("track", "artist", "album", "popularity"):
         table.add_column(title, justify="right" if title == "popularity" else "left")
     for match in answer["tracks"]:
         track = match["track"]

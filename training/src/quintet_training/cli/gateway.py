@@ -27,10 +27,14 @@ class Gateway:
 
     def is_ready(self) -> bool:
         """Returns whether all services are SERVING."""
+        return not self.not_ready()
+
+    def not_ready(self) -> list[str]:
+        """Returns the names of what is not SERVING yet; the gateway itself among them."""
         try:
-            return self._client.get("/readyz").status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+            return list(self._client.get("/readyz").json()["not_ready"])
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return ["gateway", "search", "profile", "ranker"]
 
     def search(self, text: str, limit: int, source: str | None = None) -> dict[str, Any]:
         """Returns the answer of `GET /api/v1/search`."""

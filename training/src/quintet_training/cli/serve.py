@@ -99,8 +99,7 @@ def demo() -> None:
     log = settings.home / "logs" / "demo.log"
     with _running(changes, log) as process:
         gateway = Gateway(f"http://127.0.0.1:{ports[0]}", timeout=10.0)
-        with _errors.status("Starting search, profile, ranker and gateway"):
-            _await_ready(gateway, process, log)
+        _await_ready(gateway, process, log)
         tracks = [gateway.first_track(text) for text in DEMO_SONGS]
         answer = gateway.recommend({"seeds": [track["id"] for track in tracks], "limit": 10})
     print_recommendations(answer, _console)
@@ -156,10 +155,13 @@ def _running(changes: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen
 
 def _await_ready(gateway: Gateway, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while not gateway.is_ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise CommandFailed(f"the services did not become ready; their lines are in {log}")
-        time.sleep(0.1)
+    with progress_bar(_errors) as tell:
+        while missing := gateway.not_ready():
+            tell(1 - len(missing) / 4, f"Starting {', '.join(missing)}")
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise CommandFailed(f"the services did not become ready; their lines are in {log}")
+            time.sleep(0.1)
+        tell(1.0, "Search, profile, ranker and gateway are serving")
 
 
 def _free_ports(count: int) -> list[int]:
