@@ -1,13 +1,13 @@
 """Queries over imports, tracks and genres. Values reach SQL as bound parameters only."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Text, case, cast, collate, func, insert, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
+from quintet_store.bulk import Rows, write_rows
 from quintet_store.tables import ATTRIBUTE_COLUMNS, Import, Track, TrackGenre, table_of
 
 _TRACKS: Final = table_of(Track)
@@ -42,12 +42,6 @@ class Source:
     imported_at: str
 
 
-def _insert(connection: Connection, table: Any) -> Any:
-    """Returns the dialect's own INSERT, which knows ON CONFLICT."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return make(table)
-
-
 def find_import(connection: Connection, fingerprint: str) -> Counts | None:
     """Returns what an import of this fingerprint did, or None where there was none."""
     columns = [_IMPORTS.c[name] for name in Counts.__dataclass_fields__]
@@ -74,15 +68,16 @@ def end_import(connection: Connection, import_id: int, counts: Counts) -> None:
     connection.execute(update(_IMPORTS).where(_IMPORTS.c.id == import_id).values(asdict(counts)))
 
 
-def upsert_tracks(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def upsert_tracks(connection: Connection, rows: Rows) -> None:
     """Writes tracks, ids unique within the batch.
 
     A track met before in the same import keeps its first row and the highest popularity; one of
     an earlier import is replaced, except that empty text never replaces known text.
     """
-    if not rows:
-        return
-    statement = _insert(connection, _TRACKS)
+    write_rows(connection, _TRACKS, rows, _merge)
+
+
+def _merge(statement: Any) -> Any:
     new = statement.excluded
     same = _TRACKS.c.import_id == new.import_id
     changes: dict[str, ColumnElement[Any]] = {
@@ -94,15 +89,12 @@ def upsert_tracks(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> 
         changes[name] = case((same | (new[name] == ""), _TRACKS.c[name]), else_=new[name])
     known = _TRACKS.c.popularity
     changes["popularity"] = case((same & (known >= new.popularity), known), else_=new.popularity)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["track_id"], set_=changes), list(rows)
-    )
+    return statement.on_conflict_do_update(index_elements=["track_id"], set_=changes)
 
 
-def add_genres(connection: Connection, rows: Sequence[Mapping[str, str]]) -> None:
+def add_genres(connection: Connection, rows: Rows) -> None:
     """Adds genres (track_id, genre) to those the tracks have."""
-    if rows:
-        connection.execute(_insert(connection, _GENRES).on_conflict_do_nothing(), list(rows))
+    write_rows(connection, _GENRES, rows, lambda statement: statement.on_conflict_do_nothing())
 
 
 def count_imported(connection: Connection, import_id: int) -> int:

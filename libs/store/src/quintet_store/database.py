@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -128,7 +129,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
             connection.begin(),
         ):
             yield connection
-    except SQLAlchemyError as fault:
+    except (SQLAlchemyError, psycopg.Error) as fault:
         raise StoreUnavailable(_reason(engine.url, fault)) from fault
 
 
@@ -145,5 +146,5 @@ def reading(engine: Engine) -> Iterator[Connection]:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
-    except SQLAlchemyError as fault:
+    except (SQLAlchemyError, psycopg.Error) as fault:
         raise StoreUnavailable(_reason(engine.url, fault)) from fault

@@ -1,13 +1,13 @@
 """Queries over playlists, and over tracks for matching. Values are bound parameters only."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Text, cast, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from quintet_store.bulk import Rows, write_rows
 from quintet_store.tables import Playlist, PlaylistTrack, Track, table_of
 
 _PLAYLISTS: Final = table_of(Playlist)
@@ -75,16 +75,10 @@ def provenance_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     }
 
 
-def add_playlists(
-    connection: Connection,
-    playlists: Sequence[Mapping[str, Any]],
-    rows: Sequence[Mapping[str, Any]],
-) -> None:
+def add_playlists(connection: Connection, playlists: Rows, rows: Rows) -> None:
     """Adds playlists and their rows; an id or a position that exists stays as it is."""
     for table, values in ((_PLAYLISTS, playlists), (_ENTRIES, rows)):
-        if values:
-            make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-            connection.execute(make(table).on_conflict_do_nothing(), list(values))
+        write_rows(connection, table, values, lambda statement: statement.on_conflict_do_nothing())
 
 
 def count_rows(connection: Connection, import_id: int) -> tuple[int, int]:

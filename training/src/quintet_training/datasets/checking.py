@@ -162,7 +162,8 @@ def _number(rows: pl.DataFrame, mapping: Mapping[str, str], name: str) -> pl.Exp
         value = cell.cast(pl.Float64, strict=False)
     if name in _FILL:
         value = pl.when(empty).then(_FILL[name]).otherwise(value)
-    return value.alias(name)
+    # SQLite forgets the sign of a negative zero and PostgreSQL keeps it: nobody needs it.
+    return (value + 0.0).alias(name)
 
 
 @cache

@@ -1,0 +1,68 @@
+"""Writing many rows at once, the way each database does it fastest."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from psycopg import sql
+from sqlalchemy import Column, Connection, MetaData, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def write_rows(
+    connection: Connection, table: Table, rows: Rows, on_conflict: Callable[[Any], Any]
+) -> None:
+    """Inserts rows, each with every column that has no default.
+
+    SQLite runs one prepared statement over the rows. PostgreSQL copies them to a temporary table
+    and inserts from there, which is some ten times as fast as a statement a row.
+
+    Args:
+        connection: In a transaction.
+        table: Where to.
+        rows: Column to value, the same columns in each.
+        on_conflict: Given the dialect's INSERT, returns it with its ON CONFLICT clause.
+    """
+    if not rows:
+        return
+    if connection.dialect.name != "postgresql":
+        connection.execute(on_conflict(sqlite.insert(table)), list(rows))
+        return
+    names = list(rows[0])
+    stage = _stage(connection, table, names)
+    _copy(connection, stage, names, rows)
+    columns = [stage.c[name] for name in names]
+    insert = postgresql.insert(table).from_select(names, select(*columns))
+    connection.execute(on_conflict(insert))
+    connection.execute(stage.delete())
+
+
+def _stage(connection: Connection, table: Table, names: Sequence[str]) -> Table:
+    """Returns a temporary table with these columns; it goes with the transaction."""
+    stage = Table(
+        f"stage_{table.name}",
+        MetaData(),
+        *(Column(name, table.c[name].type) for name in names),
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
+    stage.create(connection, checkfirst=True)
+    return stage
+
+
+def _copy(connection: Connection, stage: Table, names: Sequence[str], rows: Rows) -> None:
+    lists = {name for name in names if isinstance(rows[0][name], list)}
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(stage.name), sql.SQL(", ").join(map(sql.Identifier, names))
+    )
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(
+                [
+                    json.dumps(row[name], ensure_ascii=False) if name in lists else row[name]
+                    for name in names
+                ]
+            )
