@@ -163,7 +163,7 @@ def _number(rows: pl.DataFrame, mapping: Mapping[str, str], name: str) -> pl.Exp
     if name in _FILL:
         value = pl.when(empty).then(_FILL[name]).otherwise(value)
     # SQLite forgets the sign of a negative zero and PostgreSQL keeps it: nobody needs it.
-    return (value + 0.0).alias(name)
+    return pl.when(value == 0).then(0.0).otherwise(value).alias(name)
 
 
 @cache
