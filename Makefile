@@ -53,10 +53,10 @@ protos-check: protos ## Fail where committed stubs differ from the .proto files
 	@test -z "$$(git status --porcelain -- protos/gen)" || { git status --short -- protos/gen; exit 1; }
 
 smoke: install ## Import each member alone, with its own dependencies only
-	@for member in search profile ranker gateway training ui; do \
-	  echo "quintet-$$member"; \
-	  $(UV) run --quiet --isolated --no-default-groups --package quintet-$$member \
-	    python -c "import quintet_$$member.$$(test $$member = training && echo cli || (test $$member = ui && echo client || echo app))" || exit 1; \
+	@for module in search.app profile.app ranker.app gateway.app training.cli; do \
+	  echo "quintet_$$module"; \
+	  $(UV) run --quiet --isolated --no-default-groups --package quintet-$${module%%.*} \
+	    python -c "import quintet_$$module" || exit 1; \
 	done
 
 clean: ## Remove the environment and the state
