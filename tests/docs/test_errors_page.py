@@ -3,8 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
-from quintet_gateway.app.errors import status_of
-from quintet_gateway.schemas.errors import ErrorAnswer
+from quintet_gateway.schemas.errors import ErrorAnswer, status_of
 from quintet_servicekit.errors import AppError, Reason
 from quintet_servicekit.status import GRPC_CODES
 

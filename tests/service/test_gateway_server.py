@@ -529,6 +529,9 @@ def start(home: Path, **variables: str) -> subprocess.Popen[str]:
         ("QUINTET_GATEWAY_PORT", "eighty"),
         ("QUINTET_GATEWAY_BUDGET_SECONDS", "-1"),
         ("QUINTET_AUTH", "maybe"),
+        ("QUINTET_GATEWAY_RATE_LIMIT", "abc"),
+        ("QUINTET_GATEWAY_TOKEN_RATE_LIMIT", "often"),
+        ("QUINTET_GATEWAY_RATE_LIMIT_STORAGE", "nope://"),
     ],
 )
 def test_a_wrong_setting_of_the_gateway_is_one_line_and_exit_code_2(tmp_path, name, value):

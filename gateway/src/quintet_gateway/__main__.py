@@ -9,6 +9,7 @@ import uvloop
 from pydantic import ValidationError
 from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exposed
 from quintet_servicekit.logs import configure_logs
+from quintet_servicekit.settings import first_fault
 
 from quintet_gateway.app import build
 from quintet_gateway.settings import Settings
@@ -20,7 +21,7 @@ def main() -> int:
         settings = Settings()
         require_auth_when_exposed(Auth(settings.auth), settings.host)
     except ValidationError as fault:
-        return _refuse(_first(fault))
+        return _refuse(first_fault(fault, "QUINTET_GATEWAY_"))
     except ExposedWithoutAuth as fault:
         return _refuse(str(fault))
     configure_logs("gateway", settings.log_level, settings.log_form)
@@ -65,13 +66,6 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _first(fault: ValidationError) -> str:
-    first = fault.errors()[0]
-    name = str(first["loc"][0])
-    setting = name if name.startswith("QUINTET_") else f"QUINTET_GATEWAY_{name.upper()}"
-    return f"{setting}: {first['msg']}; got {first['input']!r}"
 
 
 def _refuse(line: str) -> int:

@@ -1,22 +1,20 @@
 """The gateway's settings, read from the environment."""
 
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from limits import parse
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+from quintet_servicekit.settings import ProcessSettings
 
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
 
 
-class Settings(BaseSettings):
+class Settings(ProcessSettings):
     """Settings with prefix `QUINTET_GATEWAY_`; host, home, auth and ports are shared."""
 
-    model_config = SettingsConfigDict(env_prefix="QUINTET_GATEWAY_", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="QUINTET_GATEWAY_")
 
-    home: Path = Field(default=Path(".quintet"), validation_alias="QUINTET_HOME")
-    host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
-    auth: Literal["off", "on"] = Field(default="off", validation_alias="QUINTET_AUTH")
     port: int = Field(default=8000, ge=0, le=65535)
     search_port: int = Field(default=50051, ge=1, le=65535, validation_alias="QUINTET_SEARCH_PORT")
     profile_port: int = Field(
@@ -37,16 +35,27 @@ class Settings(BaseSettings):
     """More open requests than these are refused with 503."""
     grace: int = Field(default=5, ge=0, le=600)
     """Seconds allowed for open requests when stopping."""
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    log_form: str = Field(default="json", pattern="^(json|console)$")
     trust_proxy: bool = False
     """Whether X-Forwarded-* headers come from a proxy of ours."""
     rate_limit: str = "1200/minute"
     """How often one client may call where QUINTET_AUTH is on; empty for no limit."""
     token_rate_limit: str = "60/minute"
     """How often one address may ask for a token; empty for no limit."""
-    rate_limit_storage: str = "async+memory://"
+    rate_limit_storage: str = Field(
+        default="async+memory://",
+        pattern=r"^async\+(memory|rediss?|redis\+(sentinel|cluster|unix))://",
+    )
     """Where calls are counted; `async+redis://host:port` where several gateways share."""
+
+    @field_validator("rate_limit", "token_rate_limit")
+    @classmethod
+    def _is_rate(cls, text: str) -> str:
+        if text:
+            try:
+                parse(text)
+            except ValueError:
+                raise ValueError("must be COUNT/PERIOD, such as 1200/minute, or empty") from None
+        return text
 
     def addresses(self) -> dict[str, str]:
         """Returns `host:port` of each service by its name."""

@@ -3,13 +3,12 @@ import json
 import pytest
 from fastapi import Response
 from quintet_gateway.app.errors import (
-    STATUSES,
     Renderers,
     field_error,
     render,
     render_internal,
-    status_of,
 )
+from quintet_gateway.schemas.errors import STATUSES, status_of
 from quintet_servicekit.errors import (
     AppError,
     InvalidInput,

@@ -12,37 +12,19 @@ from fastapi.exceptions import RequestValidationError
 from quintet_servicekit.errors import (
     DOMAIN,
     AppError,
-    Conflict,
-    DeadlineExceeded,
     InvalidInput,
     NotFound,
-    NotReady,
-    PermissionDenied,
     Reason,
-    ResourceExhausted,
     Unauthenticated,
 )
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.status import error_of
 from starlette.exceptions import HTTPException
 
+from quintet_gateway.schemas.errors import status_of
+
 _log = structlog.get_logger(__name__)
 
-STATUSES: Final[Mapping[type[AppError], tuple[int, str]]] = {
-    InvalidInput: (400, "INVALID_ARGUMENT"),
-    Unauthenticated: (401, "UNAUTHENTICATED"),
-    PermissionDenied: (403, "PERMISSION_DENIED"),
-    NotFound: (404, "NOT_FOUND"),
-    Conflict: (409, "FAILED_PRECONDITION"),
-    ResourceExhausted: (429, "RESOURCE_EXHAUSTED"),
-    NotReady: (503, "UNAVAILABLE"),
-    DeadlineExceeded: (504, "DEADLINE_EXCEEDED"),
-}
-# HTTP has a status of its own for these.
-_BY_REASON: Final[Mapping[Reason, int]] = {
-    Reason.METHOD_UNSUPPORTED: 405,
-    Reason.REQUEST_TOO_LARGE: 413,
-}
 _RETRY: Final = (429, 503, 504)
 # The rule that a field of a request breaks where its type alone is wrong or it is missing.
 _FIELD_REASONS: Final[Mapping[str, Reason]] = {
@@ -61,12 +43,6 @@ _FIELD_REASONS: Final[Mapping[str, Reason]] = {
 }
 Renderer = Callable[[AppError, int, Mapping[str, str]], Response]
 """Renders an error with a status and headers."""
-
-
-def status_of(error: AppError) -> tuple[int, str]:
-    """Returns the HTTP status and the canonical status name of an error."""
-    code, name = STATUSES[next(kind for kind in type(error).__mro__ if kind in STATUSES)]
-    return _BY_REASON.get(error.reason, code), name
 
 
 def headers_of(error: AppError, code: int) -> dict[str, str]:

@@ -1,8 +1,43 @@
 """The one shape of errors outside /v1 (AIP-193), and how it is documented."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
+from quintet_servicekit.errors import (
+    AppError,
+    Conflict,
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    PermissionDenied,
+    Reason,
+    ResourceExhausted,
+    Unauthenticated,
+)
+
+STATUSES: Final[Mapping[type[AppError], tuple[int, str]]] = {
+    InvalidInput: (400, "INVALID_ARGUMENT"),
+    Unauthenticated: (401, "UNAUTHENTICATED"),
+    PermissionDenied: (403, "PERMISSION_DENIED"),
+    NotFound: (404, "NOT_FOUND"),
+    Conflict: (409, "FAILED_PRECONDITION"),
+    ResourceExhausted: (429, "RESOURCE_EXHAUSTED"),
+    NotReady: (503, "UNAVAILABLE"),
+    DeadlineExceeded: (504, "DEADLINE_EXCEEDED"),
+}
+# HTTP has a status of its own for these.
+_BY_REASON: Final[Mapping[Reason, int]] = {
+    Reason.METHOD_UNSUPPORTED: 405,
+    Reason.REQUEST_TOO_LARGE: 413,
+}
+
+
+def status_of(error: AppError) -> tuple[int, str]:
+    """Returns the HTTP status and the canonical status name of an error."""
+    code, name = STATUSES[next(kind for kind in type(error).__mro__ if kind in STATUSES)]
+    return _BY_REASON.get(error.reason, code), name
 
 
 class ErrorDetail(BaseModel):

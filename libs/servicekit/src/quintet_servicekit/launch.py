@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import uvloop
 from pydantic import ValidationError
@@ -11,18 +11,9 @@ from quintet_access.rules import ExposedWithoutAuth
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import PortUnavailable, start_metrics_server
 from quintet_servicekit.server import Service, run
+from quintet_servicekit.settings import RpcSettings, first_fault
 
-
-class ServiceSettings(Protocol):
-    """What a process needs to know before it serves."""
-
-    host: str
-    metrics_port: int
-    log_level: str
-    log_form: str
-
-
-S = TypeVar("S", bound=ServiceSettings)
+S = TypeVar("S", bound=RpcSettings)
 
 
 def launch(name: str, read: Callable[[], S], build: Callable[[S], Service]) -> int:
@@ -43,10 +34,7 @@ def launch(name: str, read: Callable[[], S], build: Callable[[S], Service]) -> i
         configure_logs(name, settings.log_level, settings.log_form)
         start_metrics_server(settings.host, settings.metrics_port)
     except ValidationError as fault:
-        first = fault.errors(include_input=False)[0]
-        field = str(first["loc"][0])
-        setting = field if field.isupper() else f"{prefix}{field.upper()}"
-        return _refuse(f"{setting}: {first['msg']}")
+        return _refuse(first_fault(fault, prefix))
     except ExposedWithoutAuth as fault:
         return _refuse(str(fault))
     except PortUnavailable as fault:

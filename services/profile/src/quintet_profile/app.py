@@ -2,7 +2,7 @@
 
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet_servicekit.follower import Follower
-from quintet_servicekit.server import Endpoint, Service
+from quintet_servicekit.server import Service
 from quintet_servicekit.tokens import guards
 
 from quintet_profile.adapters import follow_catalogue
@@ -30,14 +30,7 @@ def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> 
         register=lambda server: profile_pb2_grpc.add_ProfileServiceServicer_to_server(
             servicer, server
         ),
-        endpoint=Endpoint(
-            host=settings.host,
-            port=settings.port,
-            port_setting="QUINTET_PROFILE_PORT",
-            default_timeout=settings.default_timeout,
-            grace=settings.grace,
-            max_concurrent_rpcs=settings.max_concurrent_rpcs,
-        ),
+        endpoint=settings.endpoint(),
         prepare=source.prepare,
         background=[source.run],
         interceptors=guards(settings.auth, settings.host, settings.home),

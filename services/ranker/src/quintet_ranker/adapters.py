@@ -1,8 +1,5 @@
 """The domain's ports filled with real things: the engine, bundles on disk, threads."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -59,22 +56,3 @@ def follow_models(root: Path, interval: float) -> Follower[Model]:
         lambda version: EngineModel.load(root / version),
         interval,
     )
-
-
-class Threads:
-    """A few threads for blocking work.
-
-    What waits is bounded by the server's own limit of concurrent calls, and a call whose
-    deadline passes takes its work out of the queue.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="rank")
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Runs blocking work on one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-    async def close(self) -> None:
-        """Lets running work end and drops what waits."""
-        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)

@@ -2,10 +2,11 @@
 
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_servicekit.follower import Follower
-from quintet_servicekit.server import Endpoint, Service
+from quintet_servicekit.server import Service
+from quintet_servicekit.threads import Threads
 from quintet_servicekit.tokens import guards
 
-from quintet_ranker.adapters import Threads, follow_models
+from quintet_ranker.adapters import follow_models
 from quintet_ranker.domain import Model
 from quintet_ranker.servicer import RankerServicer
 from quintet_ranker.settings import Settings
@@ -24,21 +25,14 @@ def build(settings: Settings, models: Follower[Model] | None = None) -> Service:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
     source = models or follow_models(settings.home / "models", settings.follow_seconds)
-    threads = Threads(settings.threads)
+    threads = Threads(settings.threads, "ranker")
     servicer = RankerServicer(source, threads.run)
     return Service(
         name=NAME,
         register=lambda server: ranker_pb2_grpc.add_RankerServiceServicer_to_server(
             servicer, server
         ),
-        endpoint=Endpoint(
-            host=settings.host,
-            port=settings.port,
-            port_setting="QUINTET_RANKER_PORT",
-            default_timeout=settings.default_timeout,
-            grace=settings.grace,
-            max_concurrent_rpcs=settings.max_concurrent_rpcs,
-        ),
+        endpoint=settings.endpoint(),
         prepare=source.prepare,
         background=[source.run],
         close=threads.close,

@@ -3,10 +3,11 @@
 import structlog
 from quintet.search.v1 import search_pb2, search_pb2_grpc
 from quintet_servicekit.follower import Follower
-from quintet_servicekit.server import Endpoint, Service
+from quintet_servicekit.server import Service
+from quintet_servicekit.threads import Threads
 from quintet_servicekit.tokens import guards
 
-from quintet_search.adapters.catalogue import Threads, follow_catalogue
+from quintet_search.adapters.catalogue import follow_catalogue
 from quintet_search.adapters.spotify import Spotify
 from quintet_search.domain.records import Catalogue
 from quintet_search.domain.searching import Searching
@@ -28,7 +29,7 @@ def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> 
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
     source = catalogues or follow_catalogue(settings.home, settings.follow_seconds)
-    threads = Threads(settings.threads)
+    threads = Threads(settings.threads, "search")
     spotify = _spotify(settings)
     searching = Searching(
         lambda: source.value,
@@ -48,14 +49,7 @@ def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> 
         register=lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(
             servicer, server
         ),
-        endpoint=Endpoint(
-            host=settings.host,
-            port=settings.port,
-            port_setting="QUINTET_SEARCH_PORT",
-            default_timeout=settings.default_timeout,
-            grace=settings.grace,
-            max_concurrent_rpcs=settings.max_concurrent_rpcs,
-        ),
+        endpoint=settings.endpoint(),
         prepare=source.prepare,
         background=[source.run],
         close=close,

@@ -56,10 +56,6 @@ class Gateway:
         """Returns the answer of `POST /api/v1/recommendations`."""
         return self._call("POST", "/api/v1/recommendations", json=dict(body))
 
-    def has_track(self, track_id: str) -> bool:
-        """Returns whether the catalogue has a track with this id."""
-        return self._client.get(f"/api/v1/tracks/{track_id}").status_code == httpx.codes.OK
-
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         try:
             response = self._client.request(method, path, **arguments)

@@ -11,10 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from quintet_servicekit.errors import (
     AppError,
-    Conflict,
-    DeadlineExceeded,
-    InvalidInput,
-    NotFound,
     NotReady,
     PermissionDenied,
     ResourceExhausted,
@@ -24,19 +20,10 @@ from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.status import error_of
 
 from quintet_gateway.schemas import web_api as shape
+from quintet_gateway.schemas.errors import status_of
 
 _log = structlog.get_logger(__name__)
 
-STATUSES: Final[Mapping[type[AppError], int]] = {
-    InvalidInput: 400,
-    Unauthenticated: 401,
-    PermissionDenied: 403,
-    NotFound: 404,
-    Conflict: 409,
-    ResourceExhausted: 429,
-    NotReady: 503,
-    DeadlineExceeded: 504,
-}
 _DESCRIPTIONS: Final = {
     400: "A parameter breaks its rule",
     401: "No valid access token",
@@ -65,7 +52,7 @@ def failure(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 def failure_of(error: AppError) -> Response:
     """Returns the answer for an error of our tree."""
-    status = STATUSES[type(error)]
+    status, _ = status_of(error)
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = (

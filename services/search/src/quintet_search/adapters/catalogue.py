@@ -1,12 +1,10 @@
 """One version of the catalogue, ready to search: snapshot, index, artists and genres."""
 
-import asyncio
 import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -165,21 +163,6 @@ def follow_catalogue(home: Path, interval: float) -> Follower[Catalogue]:
         lambda version: SnapshotCatalogue.load(home, version),
         interval,
     )
-
-
-class Threads:
-    """A few threads for blocking work; what waits is bounded by the server's limit of calls."""
-
-    def __init__(self, count: int) -> None:
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="search")
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Runs blocking work on one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-    async def close(self) -> None:
-        """Lets running work end and drops what waits."""
-        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
 
 
 def popularity_order(snapshot: Snapshot) -> Rows:

@@ -1,0 +1,62 @@
+"""The settings that every process has, read from the environment."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quintet_servicekit.server import Endpoint
+
+
+class ProcessSettings(BaseSettings):
+    """Where a process keeps its state, what it binds, and how it logs.
+
+    A subclass sets `env_prefix`, such as `QUINTET_RANKER_`; home, host and auth are shared by all.
+    """
+
+    model_config = SettingsConfigDict(populate_by_name=True, hide_input_in_errors=True)
+
+    home: Path = Field(default=Path(".quintet"), validation_alias="QUINTET_HOME")
+    host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
+    auth: Literal["off", "on"] = Field(default="off", validation_alias="QUINTET_AUTH")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_form: str = Field(default="json", pattern="^(json|console)$")
+
+
+class RpcSettings(ProcessSettings):
+    """Settings of a gRPC service; a subclass gives `port` its default."""
+
+    port: int = Field(default=0, ge=0, le=65535)
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    follow_seconds: float = Field(default=2.0, gt=0, le=3600)
+    """Seconds between looks for another published version."""
+    max_concurrent_rpcs: int = Field(default=256, ge=1, le=10_000)
+    default_timeout: float = Field(default=10.0, gt=0, le=600)
+    """Seconds allowed for a call that came without a deadline."""
+    grace: float = Field(default=5.0, ge=0, le=600)
+    """Seconds allowed for open calls when stopping."""
+
+    def endpoint(self) -> Endpoint:
+        """Returns where and how the service listens."""
+        return Endpoint(
+            host=self.host,
+            port=self.port,
+            port_setting=f"{self.model_config.get('env_prefix', '')}PORT",
+            default_timeout=self.default_timeout,
+            grace=self.grace,
+            max_concurrent_rpcs=self.max_concurrent_rpcs,
+        )
+
+
+def first_fault(fault: ValidationError, prefix: str) -> str:
+    """Returns one line on the first wrong setting; never its value, which may be a secret.
+
+    Args:
+        fault: What reading the settings raised.
+        prefix: The settings' `env_prefix`.
+    """
+    first = fault.errors(include_input=False, include_context=False, include_url=False)[0]
+    field = str(first["loc"][0])
+    setting = field if field.isupper() else f"{prefix}{field.upper()}"
+    return f"{setting}: {first['msg']}"
