@@ -1,0 +1,1 @@
+"""Evaluation: how good recommendations are, against baselines, on playlists held out."""
