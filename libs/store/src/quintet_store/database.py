@@ -17,6 +17,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 BUSY_SECONDS: Final = 30
+SERVING_BUSY_SECONDS: Final = 1.5
+"""A process that answers requests waits no longer than this for another writer."""
+_SERVING_STATEMENT_SECONDS: Final = 10
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -24,18 +27,24 @@ class StoreUnavailable(Exception):
     """The database cannot be reached or used; the message is one line and holds no password."""
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, serving: bool = False) -> Engine:
     """Returns an engine for a SQLite or PostgreSQL URL, connection tried, schema up to date.
 
     `postgresql://` means psycopg. A SQLite file is created with its folder; it runs in WAL mode
     with foreign keys on, and waits `BUSY_SECONDS` for another writer.
+
+    Args:
+        url: The database.
+        serving: For a process that answers requests: a commit is on the disk when it returns,
+            waits are short, and connections to PostgreSQL are kept.
 
     Raises:
         StoreUnavailable: The URL is malformed, of another database, or cannot be reached.
     """
     parsed = _parse(url)
     try:
-        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+        make = _sqlite if parsed.get_backend_name() == "sqlite" else _postgresql
+        engine = make(parsed, serving)
         upgrade(engine)
     except (SQLAlchemyError, OSError) as fault:
         raise StoreUnavailable(_reason(parsed, fault)) from fault
@@ -61,17 +70,20 @@ def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, serving: bool) -> Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    arguments = {"timeout": BUSY_SECONDS}
+    arguments = {"timeout": SERVING_BUSY_SECONDS if serving else BUSY_SECONDS}
+    # In WAL mode NORMAL survives a killed process; only FULL survives a cut of power too.
+    synchronous = "FULL" if serving else "NORMAL"
+    # A connection kept open would go on writing to a file that somebody has replaced.
     engine = create_engine(url, json_serializer=_dump, connect_args=arguments, poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: Any) -> None:  # noqa: ARG001 (signature of the event)
         # Transactions are begun below: the driver itself would leave DDL outside of them.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"synchronous={synchronous}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -82,12 +94,32 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, serving: bool) -> Engine:
+    if not serving:
+        return create_engine(
+            url,
+            json_serializer=_dump,
+            connect_args={"connect_timeout": 5},
+            poolclass=NullPool,
+        )
+    limits = {
+        "synchronous_commit": "on",
+        "lock_timeout": int(SERVING_BUSY_SECONDS * 1000),
+        "statement_timeout": _SERVING_STATEMENT_SECONDS * 1000,
+    }
+    arguments = {
+        "connect_timeout": 2,
+        "tcp_user_timeout": _SERVING_STATEMENT_SECONDS * 1000,
+        "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+    }
     return create_engine(
         url,
         json_serializer=_dump,
-        connect_args={"connect_timeout": 5},
-        poolclass=NullPool,
+        connect_args=arguments,
+        pool_size=2,
+        max_overflow=1,
+        pool_timeout=SERVING_BUSY_SECONDS,
+        pool_pre_ping=True,
     )
 
 

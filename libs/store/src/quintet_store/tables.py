@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ATTRIBUTE_COLUMNS: Final = (
@@ -125,6 +125,77 @@ class PlaylistTrack(Base):
     track_id: Mapped[str] = mapped_column(ForeignKey("tracks.track_id"))
     added_at: Mapped[str | None]
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"))
+
+
+class FeatureSet(Base):
+    """Names of the features that impressions hold values of, in order; the hash names the set."""
+
+    __tablename__ = "feature_sets"
+
+    feature_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    names: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Recommendation(Base):
+    """One list as it was given out.
+
+    `listener` is a keyed hash, empty where none was named or its listener was deleted; `shown_at`
+    is ISO 8601 in UTC with milliseconds, so that text sorts as time does; `surface` is the path
+    that answered; `seeds` are objects with track_id, artist_id or genre, a weight, and
+    `"negative": true` for those moved away from.
+    """
+
+    __tablename__ = "recommendations"
+
+    recommendation_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    listener: Mapped[str] = mapped_column(String(64), index=True)
+    shown_at: Mapped[str] = mapped_column(String(32), index=True)
+    surface: Mapped[str]
+    seeds: Mapped[list[dict[str, object]]] = mapped_column(JSON)
+    model_version: Mapped[str]
+    index_version: Mapped[str]
+    catalogue_version: Mapped[str]
+    feature_hash: Mapped[str] = mapped_column(String(64))
+
+
+class Impression(Base):
+    """A track as it was shown: its place from 1, its score, the channels that found it.
+
+    `channels` are separated by commas; `features` are little-endian float32 in the order of the
+    recommendation's feature set, NaN where a value was not told, empty where none was.
+    """
+
+    __tablename__ = "impressions"
+
+    recommendation_id: Mapped[str] = mapped_column(
+        ForeignKey("recommendations.recommendation_id"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    track_id: Mapped[str]
+    score: Mapped[float]
+    channels: Mapped[str]
+    features: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class FeedbackEvent(Base):
+    """What a listener did with a track; `event_id` is unique among those of one client.
+
+    `recommendation_id` has no foreign key: an event counts also where its impression was lost.
+    Times are as in `Recommendation`; `listener` is that of the event, else of its recommendation.
+    """
+
+    __tablename__ = "feedback_events"
+
+    client: Mapped[str] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    recommendation_id: Mapped[str] = mapped_column(String(64), index=True)
+    track_id: Mapped[str]
+    kind: Mapped[str] = mapped_column(String(16))
+    position: Mapped[int | None]
+    dwell_ms: Mapped[int | None] = mapped_column(BigInteger)
+    listener: Mapped[str] = mapped_column(String(64), index=True)
+    occurred_at: Mapped[str] = mapped_column(String(32))
+    received_at: Mapped[str] = mapped_column(String(32), index=True)
 
 
 def table_of(entity: type[Base]) -> Table:

@@ -1,0 +1,95 @@
+"""Names that tell nothing: listeners as keyed hashes, recommendations as ids that prove themselves.
+
+Both are HMAC-SHA256 (RFC 2104) under one key of the installation. Without the key nobody can try
+listener ids out against a stolen database.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import Final, Self
+
+from quintet_access.files import SECRET_MODE, AccessFileInvalid, WatchedFile, locked, write_json
+
+KEY_BYTES: Final = 32
+_TIME_BYTES: Final = 4
+_RANDOM_BYTES: Final = 8
+_TAG_BYTES: Final = 8
+_LISTENER: Final = b"listener\0"
+_RECOMMENDATION: Final = b"recommendation\0"
+_LISTENER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}\Z")
+LISTENER_RULE: Final = "1 to 128 letters, digits and ._:@-, the first a letter or a digit"
+
+
+def is_listener_id(text: str) -> bool:
+    """Returns whether a text may name a listener: `LISTENER_RULE`."""
+    return _LISTENER_ID.match(text) is not None
+
+
+class Pseudonyms:
+    """Makes and knows the names of one installation.
+
+    Args:
+        key: At least 32 bytes that nobody else knows; another key makes other names.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < KEY_BYTES:
+            raise ValueError(f"a key has at least {KEY_BYTES} bytes")
+        self._key = key
+
+    @classmethod
+    def of(cls, folder: Path, key: str = "") -> Self:
+        """Returns the names of an installation.
+
+        Args:
+            folder: The access folder; `listeners.json`, for its owner's eyes only, is made at the
+                first call and used where `key` is empty.
+            key: The key, where several installations share one database.
+
+        Raises:
+            AccessFileInvalid: The file cannot be read or made.
+        """
+        if key:
+            return cls(key.encode())
+        path = folder / "listeners.json"
+        with locked(folder):
+            document = WatchedFile(path).read()
+            if document is None:
+                document = {"key": secrets.token_hex(KEY_BYTES)}
+                write_json(path, document, SECRET_MODE)
+        try:
+            return cls(bytes.fromhex(document["key"]))
+        except (KeyError, TypeError, ValueError) as fault:
+            raise AccessFileInvalid(f"{path} holds no key") from fault
+
+    def listener(self, listener_id: str) -> str:
+        """Returns what a listener is stored as: 64 hexadecimal digits, empty for an empty id."""
+        return self._digest(_LISTENER, listener_id.encode()).hex() if listener_id else ""
+
+    def new_recommendation_id(self) -> str:
+        """Returns a fresh id of 40 hexadecimal digits: time, random bits, proof of being ours."""
+        body = int(time.time()).to_bytes(_TIME_BYTES, "big") + secrets.token_bytes(_RANDOM_BYTES)
+        return (body + self._tag(body)).hex()
+
+    def issue_time(self, recommendation_id: str) -> float | None:
+        """Returns when an id was given out, in seconds since 1970; None where it is not ours."""
+        try:
+            raw = bytes.fromhex(recommendation_id)
+        except ValueError:
+            return None
+        body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
+        if len(body) != _TIME_BYTES + _RANDOM_BYTES or recommendation_id != raw.hex():
+            return None
+        if not hmac.compare_digest(tag, self._tag(body)):
+            return None
+        return float(int.from_bytes(body[:_TIME_BYTES], "big"))
+
+    def _tag(self, body: bytes) -> bytes:
+        return self._digest(_RECOMMENDATION, body)[:_TAG_BYTES]
+
+    def _digest(self, purpose: bytes, message: bytes) -> bytes:
+        return hmac.new(self._key, purpose + message, hashlib.sha256).digest()

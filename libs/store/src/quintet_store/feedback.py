@@ -1,0 +1,339 @@
+"""Queries over lists as shown and what listeners did with them. Values are bound parameters only.
+
+Listeners are keyed hashes throughout; the empty hash names nobody.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    delete,
+    distinct,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from quintet_store.bulk import Rows, write_rows
+from quintet_store.tables import (
+    FeatureSet,
+    FeedbackEvent,
+    Import,
+    Impression,
+    Playlist,
+    PlaylistTrack,
+    Recommendation,
+    table_of,
+)
+
+_SETS: Final = table_of(FeatureSet)
+_LISTS: Final = table_of(Recommendation)
+_SHOWN: Final = table_of(Impression)
+_EVENTS: Final = table_of(FeedbackEvent)
+_PLAYLISTS: Final = table_of(Playlist)
+_ENTRIES: Final = table_of(PlaylistTrack)
+_IMPORTS: Final = table_of(Import)
+# SQLite allows 32,766 parameters in a statement, older builds 999.
+_PARAMETERS: Final = 900
+GROUP_PREFIX: Final = "feedback:"
+"""What playlists made of feedback are called, before the id of their group."""
+
+
+def stamp(moment: datetime) -> str:
+    """Returns a time as it is stored: ISO 8601 in UTC with milliseconds; sorts as time does."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def listener_group(listener: str) -> str:
+    """Returns what a listener's playlist made of feedback is called; tells the hash to nobody."""
+    return f"listener-{hashlib.sha256(listener.encode()).hexdigest()[:16]}"
+
+
+def listeners_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Returns recommendation id to listener for those ids that were recorded."""
+    return {
+        str(row[0]): str(row[1])
+        for part in _parts(ids)
+        for row in connection.execute(
+            select(_LISTS.c.recommendation_id, _LISTS.c.listener).where(
+                _LISTS.c.recommendation_id.in_(part)
+            )
+        )
+    }
+
+
+def shown_tracks(connection: Connection, ids: Iterable[str]) -> set[tuple[str, str]]:
+    """Returns the (recommendation id, track id) pairs that were shown under these ids."""
+    return {
+        (str(row[0]), str(row[1]))
+        for part in _parts(ids)
+        for row in connection.execute(
+            select(_SHOWN.c.recommendation_id, _SHOWN.c.track_id).where(
+                _SHOWN.c.recommendation_id.in_(part)
+            )
+        )
+    }
+
+
+def add_shown(connection: Connection, sets: Rows, lists: Rows, shown: Rows) -> None:
+    """Adds feature sets, recommendations and their impressions; what exists stays as it is."""
+    for table, rows in ((_SETS, sets), (_LISTS, lists), (_SHOWN, shown)):
+        write_rows(connection, table, rows, lambda statement: statement.on_conflict_do_nothing())
+
+
+def add_events(connection: Connection, rows: Rows) -> int:
+    """Adds events, each with every column, and returns how many were not there before."""
+    postgres = connection.dialect.name == "postgresql"
+    make = postgresql.insert if postgres else sqlite.insert
+    size = _PARAMETERS // len(_EVENTS.columns)
+    added = 0
+    for start in range(0, len(rows), size):
+        statement: Any = make(_EVENTS).values([dict(row) for row in rows[start : start + size]])
+        statement = statement.on_conflict_do_nothing().returning(_EVENTS.c.event_id)
+        added += len(connection.execute(statement).all())
+    return added
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in a listener's export: which table, and the key of the last row given."""
+
+    stage: int = 0
+    key: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a listener's export.
+
+    Attributes:
+        records: (kind, column to value); kinds are recommendation, impression and event.
+        next: Where the next part begins; None after the last.
+    """
+
+    records: Sequence[tuple[str, Mapping[str, Any]]]
+    next: Cursor | None
+
+
+def _of_listener(stage: int, listener: str) -> tuple[str, Select[Any], list[Any]]:
+    """Returns a stage's kind, its rows of a listener, and the columns that order them."""
+    if stage == 0:
+        query = select(_LISTS).where(_LISTS.c.listener == listener)
+        return "recommendation", query, [_LISTS.c.recommendation_id]
+    if stage == 1:
+        joined = _SHOWN.join(_LISTS)
+        query = select(_SHOWN).select_from(joined).where(_LISTS.c.listener == listener)
+        return "impression", query, [_SHOWN.c.recommendation_id, _SHOWN.c.position]
+    query = select(_EVENTS).where(_EVENTS.c.listener == listener)
+    return "event", query, [_EVENTS.c.client, _EVENTS.c.event_id]
+
+
+_STAGES: Final = 3
+
+
+def export_page(connection: Connection, listener: str, cursor: Cursor, size: int) -> Page:
+    """Returns up to `size` records of all that is stored of a listener, from a place on."""
+    records: list[tuple[str, Mapping[str, Any]]] = []
+    for stage in range(cursor.stage, _STAGES):
+        kind, query, key = _of_listener(stage, listener)
+        if stage == cursor.stage and cursor.key:
+            query = query.where(tuple_(*key) > tuple_(*cursor.key))
+        room = size - len(records)
+        rows = connection.execute(query.order_by(*key).limit(room)).mappings().all()
+        records += [(kind, dict(row)) for row in rows]
+        if len(rows) == room:
+            last = tuple(rows[-1][column.name] for column in key) if rows else cursor.key
+            return Page(records, Cursor(stage, last))
+    return Page(records, None)
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What a deletion took away: events, the link of recommendations, playlists made of both."""
+
+    events: int
+    recommendations: int
+    playlists: int
+
+
+def delete_listener(connection: Connection, listener: str) -> Deleted:
+    """Deletes a listener's events, unlinks their recommendations, deletes derived playlists."""
+    columns = ((_LISTS, _LISTS.c.recommendation_id), (_EVENTS, _EVENTS.c.recommendation_id))
+    groups = {
+        str(row[0])
+        for table, column in columns
+        for row in connection.execute(select(column).where(table.c.listener == listener))
+    }
+    playlists = _delete_groups(connection, {*groups, listener_group(listener)})
+    events = connection.execute(delete(_EVENTS).where(_EVENTS.c.listener == listener))
+    lists = connection.execute(
+        update(_LISTS).where(_LISTS.c.listener == listener).values(listener="")
+    )
+    return Deleted(events.rowcount, lists.rowcount, playlists)
+
+
+def _delete_groups(connection: Connection, groups: set[str]) -> int:
+    """Deletes the playlists made of groups of feedback, whatever import made them."""
+    # An import puts its source before an id that another source has taken.
+    query = select(_PLAYLISTS.c.playlist_id).where(
+        _PLAYLISTS.c.playlist_id.contains(GROUP_PREFIX, autoescape=True)
+    )
+    ids = [str(row[0]) for row in connection.execute(query)]
+    return _delete_playlists(connection, [i for i in ids if i.rpartition(":")[2] in groups])
+
+
+def _delete_playlists(connection: Connection, ids: Sequence[str]) -> int:
+    for part in _parts(ids):
+        for table in (_ENTRIES, _PLAYLISTS):
+            connection.execute(delete(table).where(table.c.playlist_id.in_(part)))
+    return len(ids)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What retention took away."""
+
+    events: int = 0
+    recommendations: int = 0
+    playlists: int = 0
+
+
+def prune(connection: Connection, cutoff: str, most: int) -> Pruned:
+    """Deletes up to `most` events received and recommendations shown before a time.
+
+    Playlists made of feedback go with the import that made them, once that is older.
+    """
+    old = select(_LISTS.c.recommendation_id).where(_LISTS.c.shown_at < cutoff)
+    old = old.order_by(_LISTS.c.shown_at, _LISTS.c.recommendation_id).limit(most)
+    ids = [str(row[0]) for row in connection.execute(old)]
+    for part in _parts(ids):
+        for table in (_SHOWN, _LISTS):
+            connection.execute(delete(table).where(table.c.recommendation_id.in_(part)))
+    key = (_EVENTS.c.client, _EVENTS.c.event_id)
+    oldest = select(*key).where(_EVENTS.c.received_at < cutoff)
+    oldest = oldest.order_by(_EVENTS.c.received_at, *key).limit(most)
+    events = connection.execute(delete(_EVENTS).where(tuple_(*key).in_(oldest)))
+    return Pruned(events.rowcount, len(ids), _prune_playlists(connection, cutoff))
+
+
+def _prune_playlists(connection: Connection, cutoff: str) -> int:
+    query = (
+        select(_PLAYLISTS.c.playlist_id)
+        .select_from(_PLAYLISTS.join(_IMPORTS))
+        .where(_IMPORTS.c.imported_at < cutoff)
+        .where(
+            or_(
+                _PLAYLISTS.c.playlist_id.startswith(GROUP_PREFIX, autoescape=True),
+                _PLAYLISTS.c.playlist_id.contains(f":{GROUP_PREFIX}", autoescape=True),
+            )
+        )
+    )
+    return _delete_playlists(connection, [str(row[0]) for row in connection.execute(query)])
+
+
+@dataclass(frozen=True)
+class FeedbackCounts:
+    """How much feedback there is.
+
+    Attributes:
+        events: By kind.
+        recommendations: Lists recorded.
+        impressions: Tracks shown in them.
+        listeners: Different listeners with a list or an event.
+        oldest: When the oldest list was shown or event received; empty where there is none.
+    """
+
+    events: Mapping[str, int]
+    recommendations: int
+    impressions: int
+    listeners: int
+    oldest: str
+
+
+def feedback_counts(connection: Connection) -> FeedbackCounts:
+    """Returns how much feedback there is."""
+    kinds = select(_EVENTS.c.kind, func.count()).group_by(_EVENTS.c.kind).order_by(_EVENTS.c.kind)
+    both = select(_LISTS.c.listener).union(select(_EVENTS.c.listener)).subquery()
+    people = select(func.count(distinct(both.c.listener))).where(both.c.listener != "")
+    first = [
+        connection.execute(select(func.min(column))).scalar()
+        for column in (_LISTS.c.shown_at, _EVENTS.c.received_at)
+    ]
+    return FeedbackCounts(
+        {str(kind): int(count) for kind, count in connection.execute(kinds)},
+        _count(connection, _LISTS),
+        _count(connection, _SHOWN),
+        int(connection.execute(people).scalar_one()),
+        min((str(moment) for moment in first if moment), default=""),
+    )
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def feature_sets(connection: Connection) -> dict[str, list[str]]:
+    """Returns the names of each feature set by its hash."""
+    query = select(_SETS.c.feature_hash, _SETS.c.names)
+    return {str(row[0]): list(row[1]) for row in connection.execute(query)}
+
+
+IMPRESSION_COLUMNS: Final = (
+    "recommendation_id",
+    "listener",
+    "shown_at",
+    "model_version",
+    "index_version",
+    "catalogue_version",
+    "feature_hash",
+    "position",
+    "track_id",
+    "score",
+    "channels",
+    "features",
+)
+EVENT_COLUMNS: Final = tuple(column.name for column in _EVENTS.columns)
+
+
+def stream_impressions(connection: Connection, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Yields tracks as shown, with the facts of their lists, as `IMPRESSION_COLUMNS`."""
+    columns = [(_LISTS if name in _LISTS.c else _SHOWN).c[name] for name in IMPRESSION_COLUMNS]
+    yield from _stream(connection, select(*columns).select_from(_SHOWN.join(_LISTS)), size)
+
+
+def stream_events(connection: Connection, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Yields events, as `EVENT_COLUMNS`."""
+    yield from _stream(connection, select(*_EVENTS.columns), size)
+
+
+def stream_seeds(
+    connection: Connection, size: int
+) -> Iterator[list[tuple[str, str, Sequence[Mapping[str, Any]]]]]:
+    """Yields (recommendation id, when it was shown, its seeds)."""
+    query = select(_LISTS.c.recommendation_id, _LISTS.c.shown_at, _LISTS.c.seeds)
+    for part in _stream(connection, query, size):
+        yield [(str(row[0]), str(row[1]), row[2]) for row in part]
+
+
+def _stream(
+    connection: Connection, query: Select[Any], size: int
+) -> Iterator[list[tuple[Any, ...]]]:
+    result = connection.execute(query.execution_options(yield_per=size))
+    for part in result.partitions(size):
+        yield [tuple(row) for row in part]
+
+
+def _parts(values: Iterable[str]) -> Iterator[list[str]]:
+    ordered = iter(sorted(set(values)))
+    while part := list(itertools.islice(ordered, _PARAMETERS)):
+        yield part
