@@ -28,6 +28,11 @@ class PublicationInvalid(Exception):
     """A published folder is missing, incomplete, altered or of another format."""
 
 
+def is_version(name: str) -> bool:
+    """Returns whether a name can be that of a published folder; never one outside its root."""
+    return _VERSION.match(name) is not None
+
+
 def sha256_of(path: Path) -> str:
     """Returns the SHA-256 of a file in hexadecimal, read in pieces."""
     digest = hashlib.sha256()

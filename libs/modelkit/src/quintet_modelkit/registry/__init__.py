@@ -1,0 +1,18 @@
+"""The registry of models: versions, aliases and bundles, kept by an MLflow server.
+
+The only door to MLflow. Needs the extra `registry`; MLflow itself is imported by the first call,
+since that takes two seconds and most commands never make one.
+"""
+
+from quintet_modelkit.registry.facts import CHALLENGER as CHALLENGER
+from quintet_modelkit.registry.facts import CHAMPION as CHAMPION
+from quintet_modelkit.registry.facts import Comparison as Comparison
+from quintet_modelkit.registry.facts import ModelRecord as ModelRecord
+from quintet_modelkit.registry.facts import Move as Move
+from quintet_modelkit.registry.facts import compare as compare
+from quintet_modelkit.registry.facts import metric_name as metric_name
+from quintet_modelkit.registry.faults import RegistryFault as RegistryFault
+from quintet_modelkit.registry.faults import RegistryInvalid as RegistryInvalid
+from quintet_modelkit.registry.faults import RegistryUnavailable as RegistryUnavailable
+from quintet_modelkit.registry.trees import forget_old as forget_old
+from quintet_modelkit.registry.writer import Registry as Registry

@@ -1,0 +1,128 @@
+"""Fetches a registered bundle file by file, checking each."""
+
+import errno
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from quintet_modelkit.publication import PublicationInvalid, is_version, read_manifest, sha256_of
+from quintet_modelkit.registry import trees
+from quintet_modelkit.registry.facts import ModelRecord
+from quintet_modelkit.registry.faults import RegistryInvalid, RegistryUnavailable
+
+# Room that a download leaves on the disk, for the database and the logs beside it.
+_RESERVE: Final = 16 << 20
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a registered bundle lies.
+
+    Attributes:
+        run: Artifact address of its run, which holds the listing.
+        bundle: Artifact address of the bundle.
+        server: Address of the MLflow server.
+        listing: The listing's name.
+    """
+
+    run: str
+    bundle: str
+    server: str
+    listing: str
+
+
+def bring(record: ModelRecord, origin: Origin, root: Path, neighbours: list[Path]) -> Path:
+    """Fetches a bundle into `root` and returns its folder.
+
+    Raises:
+        RegistryInvalid: The listing or a file is missing or altered.
+        OSError: The disk is full or not writable.
+    """
+    if not is_version(record.bundle):
+        raise RegistryInvalid(f"version {record.version}: {record.bundle!r} names no bundle")
+    listing = _listing(record, origin)
+    twins = trees.Twins(neighbours)
+    store = _store(origin.bundle, origin.server)
+    with trees.incoming(root) as folder:
+        missing = {}
+        for name, (sha256, size) in listing.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            if not twins.link(sha256, size, folder / name):
+                missing[name] = (sha256, size)
+        _check_room(root, sum(size for _, size in missing.values()))
+        for name, (sha256, size) in missing.items():
+            _fetch(store, name, folder / name)
+            _check(record, folder / name, name, sha256, size)
+        try:
+            read_manifest(folder)
+        except PublicationInvalid as fault:
+            raise RegistryInvalid(str(fault)) from fault
+        return trees.settle(folder, root, record.bundle)
+
+
+def read_text(address: str, name: str, server: str) -> str:
+    """Returns the text of one artefact."""
+    with tempfile.TemporaryDirectory(prefix="quintet-") as scratch:
+        path = Path(scratch) / "artefact"
+        _fetch(_store(address, server), name, path)
+        return path.read_text(encoding="utf-8")
+
+
+def _listing(record: ModelRecord, origin: Origin) -> dict[str, tuple[str, int]]:
+    text = read_text(origin.run, origin.listing, origin.server)
+    if trees.digest_of(text) != record.digest:
+        raise RegistryInvalid(f"{record.bundle}: its listing of files is not the one registered")
+    try:
+        return trees.read_listing(text)
+    except ValueError as fault:
+        raise RegistryInvalid(f"{record.bundle}: {fault}") from fault
+
+
+def _check(record: ModelRecord, path: Path, name: str, sha256: str, size: int) -> None:
+    if path.stat().st_size != size:
+        raise RegistryInvalid(f"{record.bundle}: {name} has {path.stat().st_size} of {size} bytes")
+    if sha256_of(path) != sha256:
+        raise RegistryInvalid(f"{record.bundle}: {name} does not match its checksum")
+
+
+def _check_room(root: Path, needed: int) -> None:
+    free = shutil.disk_usage(root).free
+    if free < needed + _RESERVE:
+        raise OSError(
+            errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {needed} bytes to fetch, {free} free", root
+        )
+
+
+def _store(address: str, server: str) -> Any:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    return get_artifact_repository(address, tracking_uri=server)
+
+
+def _fetch(store: Any, name: str, target: Path) -> None:
+    """Fetches one file.
+
+    By the call that every artifact store of MLflow implements, and not by `download_artifacts`:
+    that lists a folder for each file, turns every fault into text, and runs in threads for which
+    a process that is told to stop would wait.
+    """
+    import requests
+    from mlflow.exceptions import MlflowException
+
+    try:
+        store._download_file(name, str(target))
+    except FileNotFoundError as fault:
+        raise RegistryInvalid(f"the registry does not hold {name}") from fault
+    except requests.HTTPError as fault:
+        if fault.response is not None and fault.response.status_code == HTTPStatus.NOT_FOUND:
+            raise RegistryInvalid(f"the registry does not hold {name}") from fault
+        raise
+    except (OSError, MlflowException):
+        raise  # a disk's, or one that `translated` knows
+    except Exception as fault:
+        # The client library of a store, such as that of S3, has faults of its own.
+        raise RegistryUnavailable(f"{name} cannot be fetched: {type(fault).__name__}") from fault

@@ -1,0 +1,252 @@
+"""The registry as it is written: bundles registered, the champion named and taken back."""
+
+import contextlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from quintet_modelkit.bundle import CATALOGUE
+from quintet_modelkit.publication import PublicationInvalid, read_manifest
+from quintet_modelkit.registry import trees
+from quintet_modelkit.registry.facts import (
+    CHALLENGER,
+    CHAMPION,
+    ModelRecord,
+    Move,
+    flat,
+    loggable,
+)
+from quintet_modelkit.registry.faults import RegistryInvalid, translated
+from quintet_modelkit.registry.reader import FEATURES, LISTING, Reader
+
+BUNDLE: Final = "bundle"
+DATA: Final = "data.json"
+_HISTORY: Final = "champion_history"
+_HISTORY_LENGTH: Final = 200
+_MAX_PARAMETER: Final = 5000
+_BATCH: Final = 100
+
+
+class Registry(Reader):
+    """Reads and writes one registered model; one thread at a time. See `Reader`."""
+
+    def register(
+        self,
+        bundle_folder: Path,
+        metrics: Mapping[str, float],
+        parameters: Mapping[str, Any],
+        tags: Mapping[str, str],
+        artefacts: Mapping[str, Path],
+        run_name: str,
+    ) -> str:
+        """Uploads a bundle with everything known of it and returns its version.
+
+        The version appears once all is uploaded. A bundle that is registered already keeps its
+        version; metrics and artefacts are added to it.
+
+        Args:
+            bundle_folder: A published bundle.
+            metrics: By name; `@` becomes `_at_`. What is not finite is named in a tag instead.
+            parameters: Nested or flat.
+            tags: Further tags of the version.
+            artefacts: Files or folders by the name they get, such as `report.html`.
+            run_name: Of the MLflow run.
+
+        Raises:
+            PublicationInvalid: The bundle is damaged.
+            RegistryInvalid: The server refuses a name or a value.
+            RegistryUnavailable: It cannot be reached; nothing is registered.
+        """
+        manifest = read_manifest(bundle_folder)
+        listing = trees.text_of(trees.listing_of(bundle_folder))
+        digest = trees.digest_of(listing)
+        numbers, undefined = _checked(metrics)
+        facts = {
+            "bundle": str(manifest["model_version"]),
+            "digest": digest,
+            "kind": str(manifest["kind"]),
+            "catalogue": str(manifest["catalogue_version"]),
+            "feature_hash": str(manifest["feature_hash"]),
+            **({"undefined_metrics": ",".join(undefined)} if undefined else {}),
+            **tags,
+        }
+        with translated(self.uri), tempfile.TemporaryDirectory(prefix="quintet-") as scratch:
+            known = next((r for r in self._records() if r.digest == digest), None)
+            run = self._new_run(run_name, facts) if known is None else known.run_id
+            try:
+                files = _described(Path(scratch), bundle_folder, manifest, listing, artefacts)
+                self._log(run, numbers, flat(parameters), files, known)
+                if known is None:
+                    self._upload(bundle_folder, run, f"{BUNDLE}/")
+            except BaseException:
+                # The registry may be what is away; the fault that led here is the one to tell.
+                with contextlib.suppress(Exception):
+                    self._client.set_terminated(run, "FAILED" if known is None else "FINISHED")
+                raise
+            if known is not None:
+                return self._retag(known, tags)
+            self._client.set_terminated(run)
+            return self._new_version(run, facts)
+
+    def set_alias(self, alias: str, version: str) -> None:
+        """Points an alias at a version; the champion's history is kept by `promote`."""
+        with translated(self.uri):
+            self._client.set_registered_model_alias(self.name, alias, version)
+
+    def remove_alias(self, alias: str) -> None:
+        """Removes an alias; one that is not there is no fault."""
+        with translated(self.uri):
+            self._client.delete_registered_model_alias(self.name, alias)
+
+    def promote(self, version: str) -> Move:
+        """Makes a version champion; rankers that follow the registry take it up.
+
+        A challenger that becomes champion is challenger no more.
+
+        Raises:
+            RegistryInvalid: There is no such version, or it holds no bundle.
+        """
+        record = self.version(version)
+        aliases = self.aliases()
+        before = aliases.get(CHAMPION)
+        history = [v for v in self._history() if v != before] + ([before] if before else [])
+        if aliases.get(CHALLENGER) == version:
+            self.remove_alias(CHALLENGER)
+        # Tagged first: a ranker that sees the alias must see when it was given, too.
+        tags = {"promote_time": datetime.now(UTC).isoformat(), "previous_champion": before or ""}
+        with translated(self.uri):
+            for key, value in tags.items():
+                self._client.set_model_version_tag(self.name, version, key, value)
+        self.set_alias(CHAMPION, version)
+        self._write_history([v for v in history if v != version] + [version])
+        return Move(before, self.version(record.version))
+
+    def rollback(self) -> Move:
+        """Makes the champion before this one champion again.
+
+        Raises:
+            RegistryInvalid: There is none.
+        """
+        now = self.aliases().get(CHAMPION)
+        history = self._history()
+        kept = {record.version for record in self._all()}
+        before = [version for version in history if version != now and version in kept]
+        if now is None or not before:
+            raise RegistryInvalid("there is no earlier champion to go back to")
+        moment = datetime.now(UTC).isoformat()
+        with translated(self.uri):
+            self._client.set_model_version_tag(self.name, now, "rollback_time", moment)
+            self._client.set_model_version_tag(self.name, before[-1], "promote_time", moment)
+        self.set_alias(CHAMPION, before[-1])
+        self._write_history(before)
+        return Move(now, self.version(before[-1]))
+
+    def _new_run(self, run_name: str, tags: Mapping[str, str]) -> str:
+        experiment = self._client.get_experiment_by_name(self.name)
+        if experiment is not None:
+            number = experiment.experiment_id
+        else:
+            number = self._client.create_experiment(self.name)
+        run = self._client.create_run(number, tags=dict(tags), run_name=run_name)
+        return str(run.info.run_id)
+
+    def _log(
+        self,
+        run: str,
+        metrics: Mapping[str, float],
+        parameters: Mapping[str, str],
+        files: Path,
+        known: ModelRecord | None,
+    ) -> None:
+        from mlflow.entities import Metric, Param
+
+        now = int(time.time() * 1000)
+        numbers = [Metric(name, value, now, 0) for name, value in metrics.items()]
+        # Parameters never change in MLflow; those of a known run are there already.
+        texts = [Param(k, v[:_MAX_PARAMETER]) for k, v in parameters.items() if known is None]
+        for start in range(0, max(len(numbers), len(texts)), _BATCH):
+            end = start + _BATCH
+            self._client.log_batch(run, metrics=numbers[start:end], params=texts[start:end])
+        self._upload(files, run, "")
+
+    def _upload(self, folder: Path, run: str, prefix: str) -> None:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            where = f"{prefix}{path.parent.relative_to(folder).as_posix()}".rstrip("/.")
+            self._client.log_artifact(run, str(path), where or None)
+
+    def _new_version(self, run: str, tags: Mapping[str, str]) -> str:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(self.name)
+        except MlflowException as fault:
+            if fault.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{self._client.get_run(run).info.artifact_uri}/{BUNDLE}"
+        made = self._client.create_model_version(
+            self.name, source, run_id=run, tags=dict(tags), await_creation_for=0
+        )
+        return str(made.version)
+
+    def _retag(self, known: ModelRecord, tags: Mapping[str, str]) -> str:
+        for key, value in tags.items():
+            self._client.set_model_version_tag(self.name, known.version, key, value)
+        return known.version
+
+    def _history(self) -> list[str]:
+        """Returns the champions in order, each once, at the place it was last promoted."""
+        with translated(self.uri):
+            model = self._model()
+        text = "" if model is None else str(model.tags.get(_HISTORY, ""))
+        return [version for version in text.split(",") if version]
+
+    def _write_history(self, versions: Sequence[str]) -> None:
+        text = ",".join(versions[-_HISTORY_LENGTH:])
+        with translated(self.uri):
+            self._client.set_registered_model_tag(self.name, _HISTORY, text)
+
+
+def _checked(metrics: Mapping[str, float]) -> tuple[dict[str, float], list[str]]:
+    try:
+        return loggable(metrics)
+    except ValueError as fault:
+        raise RegistryInvalid(str(fault)) from fault
+
+
+def _described(
+    folder: Path,
+    bundle: Path,
+    manifest: Mapping[str, Any],
+    listing: str,
+    artefacts: Mapping[str, Path],
+) -> Path:
+    """Gathers what is logged beside the bundle: listing, features, data, and what was given."""
+    features = {"names": manifest["feature_names"], "hash": manifest["feature_hash"]}
+    (folder / LISTING).write_text(listing, encoding="utf-8")
+    (folder / FEATURES).write_text(json.dumps(features, indent=2), encoding="utf-8")
+    (folder / DATA).write_text(json.dumps(_data_of(bundle), indent=2), encoding="utf-8")
+    for name, path in artefacts.items():
+        target = folder / name
+        if not target.resolve().is_relative_to(folder.resolve()):
+            raise RegistryInvalid(f"{name!r} is not a name for an artefact")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, target, dirs_exist_ok=True)
+        else:
+            shutil.copy2(path, target)
+    return folder
+
+
+def _data_of(bundle: Path) -> dict[str, Any]:
+    """Returns what a bundle's catalogue says of its data: origins, licences, checksums."""
+    try:
+        catalogue = read_manifest(bundle / CATALOGUE, verify=False)
+    except PublicationInvalid:
+        return {}
+    names = ("catalogue_version", "track_count", "sources", "files")
+    return {name: catalogue[name] for name in names if name in catalogue}
