@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 MANIFEST: Final = "manifest.json"
+CURRENT: Final = "current"
 FORMAT: Final = 1
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _CHUNK: Final = 1 << 20
@@ -90,19 +91,28 @@ def set_current(root: Path, version: str) -> None:
     """Points `current` at a version that exists."""
     if not _VERSION.match(version) or not (root / version).is_dir():
         raise PublicationInvalid(f"{version!r} is not a version in {root}")
-    handle, name = tempfile.mkstemp(prefix=".current-", dir=root)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(version + "\n")
-        stream.flush()
-        os.fchmod(stream.fileno(), 0o644)
-        os.fsync(stream.fileno())
-    Path(name).replace(root / "current")
+    replace_text(root / CURRENT, version + "\n")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a small file whole or not at all."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fchmod(stream.fileno(), 0o644)
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def current_version(root: Path) -> str | None:
     """Returns the version in use, or None where nothing was published."""
     try:
-        version = (root / "current").read_text(encoding="utf-8").strip()
+        version = (root / CURRENT).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
     return version if _VERSION.match(version) else None

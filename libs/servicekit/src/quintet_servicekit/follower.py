@@ -90,10 +90,11 @@ class Follower(Generic[T]):
         except Exception as fault:
             self._refuse(version, fault)
             return self._value is not None
-        self._swap(version, value)
+        self.serve(version, value)
         return True
 
-    def _swap(self, version: str, value: T) -> None:
+    def serve(self, version: str, value: T) -> None:
+        """Serves a value from now on; also one that was loaded elsewhere."""
         if self.version:
             VERSION.remove(self._kind, self.version)
         VERSION.labels(self._kind, version).set(1)

@@ -18,6 +18,7 @@ RPC_SECONDS: Final = Histogram(
 IN_FLIGHT: Final = Gauge("quintet_rpcs_in_flight", "Calls being answered", ["method"])
 VERSION: Final = Gauge("quintet_version_info", "1 for each version served", ["kind", "version"])
 REFUSED: Final = Counter("quintet_versions_refused_total", "Versions refused", ["kind"])
+REGISTRY_UP: Final = Gauge("quintet_registry_up", "1 where the registry of models answers")
 DEGRADED: Final = Counter("quintet_degraded_total", "Answers given without a part", ["part"])
 
 

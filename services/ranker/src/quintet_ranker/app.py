@@ -1,30 +1,28 @@
 """Wires the ranker: the only place that knows every class."""
 
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
-from quintet_servicekit.follower import Follower
 from quintet_servicekit.server import Service
 from quintet_servicekit.threads import Threads
 from quintet_servicekit.tokens import guards
 
-from quintet_ranker.adapters import follow_models
-from quintet_ranker.domain import Model
+from quintet_ranker.adapters import ModelFollower, follow_models
 from quintet_ranker.servicer import RankerServicer
 from quintet_ranker.settings import Settings
 
 NAME = ranker_pb2.DESCRIPTOR.services_by_name["RankerService"].full_name
 
 
-def build(settings: Settings, models: Follower[Model] | None = None) -> Service:
+def build(settings: Settings, models: ModelFollower | None = None) -> Service:
     """Builds the service; nothing is loaded or bound yet.
 
     Args:
         settings: As read from the environment.
-        models: Where models come from; `QUINTET_HOME/models` where None.
+        models: Where models come from; `QUINTET_HOME/models` and the registry where None.
 
     Raises:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
-    source = models or follow_models(settings.home / "models", settings.follow_seconds)
+    source = models or follow_models(settings)
     threads = Threads(settings.threads, "ranker")
     servicer = RankerServicer(source, threads.run)
     return Service(

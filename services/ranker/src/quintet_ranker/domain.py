@@ -54,13 +54,24 @@ class Model(Protocol):
 class Source(Protocol):
     """Gives the model served now and remembers the last one refused."""
 
-    load_time: datetime | None
-    refused_version: str
-    refused_reason: str
-
     @property
     def value(self) -> Model:
         """The model served; raises `NotReady` before the first."""
+        ...
+
+    @property
+    def load_time(self) -> datetime | None:
+        """When it began to serve."""
+        ...
+
+    @property
+    def refused_version(self) -> str:
+        """The version refused last; empty when none was, or since a later success."""
+        ...
+
+    @property
+    def refused_reason(self) -> str:
+        """Why it was refused."""
         ...
 
 

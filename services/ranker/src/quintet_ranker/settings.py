@@ -13,3 +13,18 @@ class Settings(RpcSettings):
     port: int = Field(default=50053, ge=0, le=65535)
     threads: int = Field(default=2, ge=1, le=64)
     """Requests ranked at once; more wait for their turn."""
+    registry_uri: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", validation_alias="QUINTET_MLFLOW_URI"
+    )
+    """Address of the registry whose champion is served; empty to serve what is on disk."""
+    registry_name: str = Field(
+        default="quintet-ranker", min_length=1, validation_alias="QUINTET_MLFLOW_MODEL"
+    )
+    registry_seconds: float = Field(default=5.0, ge=0.05, le=3600)
+    """Seconds between looks at the registry."""
+    registry_timeout: int = Field(default=10, ge=1, le=600)
+    """Seconds that one request to the registry may stand still."""
+    download_seconds: float = Field(default=900.0, gt=0, le=86_400)
+    """Seconds allowed for fetching and proving one model."""
+    kept_models: int = Field(default=5, ge=1, le=1000)
+    """Models from the registry that stay on disk, the one in use among them."""

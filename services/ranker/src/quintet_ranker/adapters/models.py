@@ -1,17 +1,17 @@
-"""The domain's ports filled with real things: the engine, bundles on disk, threads."""
+"""Bundles on disk as models that can be asked."""
 
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Final
 
+import numpy as np
 from quintet_engine.engine import Engine
-from quintet_engine.query import Query, Ranking
-from quintet_modelkit.publication import PublicationInvalid, current_version, read_manifest
-from quintet_servicekit.follower import Follower
+from quintet_engine.query import Query, Ranking, Seed, SeedKind
+from quintet_modelkit.publication import PublicationInvalid, read_manifest
 
-from quintet_ranker.domain import Model, ModelFacts
+from quintet_ranker.domain import ModelFacts
 
-T = TypeVar("T")
+_WARM_UP: Final = 3
 
 
 class EngineModel:
@@ -41,18 +41,17 @@ class EngineModel:
             )
         except (KeyError, TypeError, ValueError) as fault:
             raise PublicationInvalid(f"{folder.name}: manifest is not readable") from fault
-        return cls(engine, facts)
+        model = cls(engine, facts)
+        model._warm_up()
+        return model
+
+    def _warm_up(self) -> None:
+        """Answers a few whole requests, so that no listener waits for pages and code to load."""
+        count = len(self._engine.catalogue)
+        rows = np.unique(np.linspace(0, count - 1, _WARM_UP).astype(np.int64))
+        for name in self._engine.catalogue.track_ids(rows):
+            self._engine.recommend(Query((Seed(SeedKind.TRACK, name),)))
 
     def recommend(self, query: Query) -> Ranking:
         """Answers a query; blocks for milliseconds."""
         return self._engine.recommend(query)
-
-
-def follow_models(root: Path, interval: float) -> Follower[Model]:
-    """Returns a follower of the models published under a root."""
-    return Follower[Model](
-        "model",
-        lambda: current_version(root),
-        lambda version: EngineModel.load(root / version),
-        interval,
-    )

@@ -1,0 +1,253 @@
+"""Follows what is published on disk and what the registry promotes.
+
+Two things can change what is served: a promotion in the registry, and a model published on this
+machine, as by an import of tracks. The later one counts. So a promotion is applied once: its
+bundle is fetched and proved, `models/current` is pointed at it, and `models/champion` says which
+promotion that was. `current` therefore names what was proved, which is what a start without the
+registry serves. Several rankers may share the folder.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+from quintet_modelkit.publication import MANIFEST, current_version, replace_text, set_current
+from quintet_modelkit.registry import (
+    CHAMPION,
+    ModelRecord,
+    Registry,
+    RegistryInvalid,
+    RegistryUnavailable,
+    forget_old,
+)
+from quintet_servicekit.follower import Follower
+from quintet_servicekit.metrics import REFUSED, REGISTRY_UP
+
+from quintet_ranker.adapters.background import Background, StillBusy
+from quintet_ranker.adapters.models import EngineModel
+from quintet_ranker.domain import Model
+from quintet_ranker.settings import Settings
+
+_log = structlog.get_logger(__name__)
+KIND: Final = "model"
+_APPLIED: Final = "champion"
+_MAX_RETRY_SECONDS: Final = 600.0
+_START_SECONDS: Final = 0.5
+_Load = Callable[[Path], Model]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The promotion refused last, and when it is tried again.
+
+    Attributes:
+        token: The promotion; empty where none is refused.
+        version: Its bundle.
+        reason: Why.
+        delay: Seconds waited before the next try; twice as long each time.
+        retry_at: When that is, in monotonic seconds.
+    """
+
+    token: str = ""
+    version: str = ""
+    reason: str = ""
+    delay: float = 0.0
+    retry_at: float = 0.0
+
+
+class ModelFollower:
+    """Gives the model served now; what is worse than the one served never replaces it.
+
+    Args:
+        root: The folder of bundles.
+        settings: How often to look, how long to wait, how many to keep.
+        registry: Whose champion to follow; None to serve what is on disk.
+        load: Reads a bundle, proves it and warms it up; raises where it is not fit to serve.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        registry: Registry | None = None,
+        load: _Load = EngineModel.load,
+    ) -> None:
+        self._root = root
+        self._settings = settings
+        self._registry = registry
+        self._load = load
+        self._background = Background("registry")
+        self._refusal = Refusal()
+        self._up: bool | None = None
+        self._follower = Follower[Model](
+            KIND,
+            lambda: current_version(root),
+            lambda version: load(root / version),
+            settings.follow_seconds,
+        )
+
+    @property
+    def value(self) -> Model:
+        """The model served; raises `NotReady` before the first."""
+        return self._follower.value
+
+    @property
+    def load_time(self) -> datetime | None:
+        """When it began to serve."""
+        return self._follower.load_time
+
+    @property
+    def refused_version(self) -> str:
+        """The bundle refused last; empty when none was, or since a later success."""
+        return self._refusal.version or self._follower.refused_version
+
+    @property
+    def refused_reason(self) -> str:
+        """Why it was refused."""
+        return self._refusal.reason or self._follower.refused_reason
+
+    async def prepare(self) -> None:
+        """Returns once a model is served: from disk, else the registry's, else an earlier one."""
+        while not await self._follower.refresh():
+            await self.poll()
+            if self._serving or await self._fall_back():
+                return
+            await asyncio.sleep(min(self._settings.registry_seconds, _START_SECONDS))
+
+    async def run(self) -> None:
+        """Follows disk and registry until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follower.run())
+            if self._registry is not None:
+                group.create_task(self._poll_forever())
+
+    async def poll(self) -> None:
+        """Looks at the registry once and takes up a promotion that is new."""
+        registry, settings = self._registry, self._settings
+        if registry is None:
+            return
+        try:
+            # Each of up to two requests may stand still and be tried once more.
+            limit = 4.0 * settings.registry_timeout + 10.0
+            champion = await self._background.run(lambda: registry.named(CHAMPION), limit)
+            self._note_up(None)
+            if champion is None or not self._wants(champion):
+                return
+            await self._take(registry, champion)
+        except (RegistryUnavailable, TimeoutError, StillBusy) as fault:
+            self._note_up(fault)
+        except RegistryInvalid as fault:
+            # The alias names something that no ranker can serve.
+            self._refuse(str(fault), CHAMPION, fault)
+
+    async def _take(self, registry: Registry, champion: ModelRecord) -> None:
+        try:
+            model = await self._background.run(
+                lambda: self._bring(registry, champion), self._settings.download_seconds
+            )
+        except (RegistryUnavailable, TimeoutError, StillBusy):
+            raise
+        except Exception as fault:
+            self._refuse(champion.token, champion.bundle, fault)
+            return
+        self._refusal = Refusal()
+        if model is not None:
+            self._follower.serve(champion.bundle, model)
+
+    def _bring(self, registry: Registry, champion: ModelRecord) -> Model | None:
+        """Fetches and proves a bundle and makes it the one in use; on the background thread.
+
+        Returns:
+            The model; None where it is the one served.
+        """
+        catalogues = self._root.parent / "catalogue"
+        folder = registry.pull(champion, self._root, [catalogues])
+        forget_old(self._root, self._settings.kept_models)
+        model = None if self._follower.version == champion.bundle else self._load(folder)
+        set_current(self._root, champion.bundle)
+        replace_text(self._root / _APPLIED, champion.token + "\n")
+        return model
+
+    def _wants(self, champion: ModelRecord) -> bool:
+        """Returns whether a promotion is new, or its model was lost."""
+        if champion.token == self._refusal.token:
+            return time.monotonic() >= self._refusal.retry_at
+        self._refusal = Refusal()
+        if champion.token != self._applied():
+            return True
+        lost = self._follower.version != champion.bundle
+        return lost and current_version(self._root) == champion.bundle
+
+    def _applied(self) -> str:
+        try:
+            return (self._root / _APPLIED).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    def _refuse(self, token: str, version: str, fault: Exception) -> None:
+        # A full disk may be cleared and a file replaced, so it is tried again, later each time.
+        again = token == self._refusal.token
+        shortest = self._settings.registry_seconds
+        delay = min(2 * self._refusal.delay, _MAX_RETRY_SECONDS) if again else shortest
+        reason = f"{type(fault).__name__}: {fault}"
+        self._refusal = Refusal(token, version, reason, delay, time.monotonic() + delay)
+        REFUSED.labels(KIND).inc()
+        _log.error("promotion refused", version=version, reason=reason, retry_seconds=delay)
+
+    def _note_up(self, fault: Exception | None) -> None:
+        up = fault is None
+        REGISTRY_UP.set(up)
+        if up != self._up:
+            if fault is None:
+                _log.info("registry answers")
+            else:
+                _log.warning("registry away; serving goes on", error=str(fault) or "no answer")
+        self._up = up
+
+    @property
+    def _serving(self) -> bool:
+        return self._follower.load_time is not None
+
+    async def _poll_forever(self) -> None:
+        while True:
+            await self.poll()
+            await asyncio.sleep(self._settings.registry_seconds)
+
+    async def _fall_back(self) -> bool:
+        """Serves an earlier bundle where the one in use is damaged, the latest first."""
+        for folder in await asyncio.to_thread(_bundles, self._root):
+            try:
+                model = await asyncio.to_thread(self._load, folder)
+            except Exception as fault:
+                _log.warning("no fit model", version=folder.name, error=str(fault))
+                continue
+            self._follower.serve(folder.name, model)
+            _log.warning("serving an earlier model", version=folder.name)
+            return True
+        return False
+
+
+def _bundles(root: Path) -> list[Path]:
+    """Returns bundles other than the one in use, the latest first."""
+    current = current_version(root)
+    found = [
+        path.parent
+        for path in root.glob(f"*/{MANIFEST}")
+        if path.parent.name != current and not path.parent.name.startswith(".")
+    ]
+    return sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
+
+
+def follow_models(settings: Settings) -> ModelFollower:
+    """Returns a follower of QUINTET_HOME/models and, where one is set, of the registry."""
+    registry = None
+    if settings.registry_uri:
+        registry = Registry(
+            settings.registry_uri, settings.registry_name, settings.registry_timeout, retries=1
+        )
+    return ModelFollower(settings.home / "models", settings, registry)
