@@ -1,0 +1,71 @@
+"""`python -m quintet_ui`: serves the page with Streamlit, everything from this machine."""
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from quintet_ui.settings import Settings, SettingsInvalid, load_settings
+
+_PAGE: Final = Path(__file__).parent / "page.py"
+_LIGHT: Final = {
+    "primaryColor": "#5538d6",
+    "backgroundColor": "#ffffff",
+    "secondaryBackgroundColor": "#f3f1fa",
+    "textColor": "#1d1a2b",
+    "linkColor": "#4a2fc4",
+    "borderColor": "#cfc9e0",
+}
+_DARK: Final = {
+    "primaryColor": "#6f55f0",
+    "backgroundColor": "#131120",
+    "secondaryBackgroundColor": "#1f1c30",
+    "textColor": "#f2f0fa",
+    "linkColor": "#b9aaff",
+    "borderColor": "#443f5e",
+}
+
+
+def main() -> None:
+    """Serves until SIGINT or SIGTERM; exit code 2 where a setting is wrong."""
+    try:
+        settings = load_settings()
+    except SettingsInvalid as fault:
+        sys.stderr.write(f"{fault}\n")
+        raise SystemExit(2) from fault
+    # Imported here: a wrong setting must be told at once.
+    from streamlit.web import bootstrap
+
+    options = options_of(settings)
+    bootstrap.load_config_options(flag_options=options)
+    bootstrap.run(str(_PAGE), False, [], options)
+
+
+def options_of(settings: Settings) -> dict[str, Any]:
+    """Returns Streamlit's options: nothing is sent anywhere, errors show no internals."""
+    themes = {
+        f"theme_{kind}_{name}": value
+        for kind, colours in (("light", _LIGHT), ("dark", _DARK))
+        for name, value in colours.items()
+    }
+    return {
+        "server_address": settings.host,
+        "server_port": settings.port,
+        "server_headless": True,
+        "server_fileWatcherType": "none",
+        "server_runOnSave": False,
+        # Otherwise Streamlit asks a server on the internet for this machine's address.
+        "browser_serverAddress": settings.host,
+        "browser_serverPort": settings.port,
+        "browser_gatherUsageStats": False,
+        "client_showErrorDetails": "none",
+        "client_toolbarMode": "viewer",
+        "logger_level": "warning",
+        # Sliders follow the wish, which links and presets change too.
+        "global_disableWidgetStateDuplicationWarning": True,
+        "theme_baseRadius": "medium",
+        **themes,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""What a card, a seat and a line of the search show of a track; pure data for the components."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from quintet_ui.client import Ranked, Recommendations, Track
+from quintet_ui.covers import cover_of
+from quintet_ui.reasons import bars_of, sentence_of
+from quintet_ui.state import LEAST_WEIGHT, MAX_SEATS, MOST_WEIGHT, Wish
+from quintet_ui.words import Words
+
+Features = Mapping[str, Mapping[str, float]]
+
+
+def byline(track: Track) -> str:
+    """Returns a track's artists in one line."""
+    return ", ".join(artist["name"] for artist in track["artists"])
+
+
+def details(track: Track) -> str:
+    """Returns album, year and length in one line, as far as they are known."""
+    parts = [track["album"], track["release_date"][:4], duration(track["duration_ms"])]
+    return " · ".join(part for part in parts if part)
+
+
+def duration(milliseconds: float) -> str:
+    """Returns a length as minutes and seconds; empty where unknown."""
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    return f"{minutes}:{seconds:02d}" if milliseconds > 0 else ""
+
+
+def features_of(ranked: Ranked) -> dict[str, float]:
+    """Returns a recommended track's raw attributes; empty where it came without reasons."""
+    reasons = ranked["reasons"]
+    return {} if reasons is None else {i["attribute"]: i["value"] for i in reasons["comparisons"]}
+
+
+def search_data(
+    tracks: Sequence[Track], query: str, status: str, wish: Wish, features: Features, words: Words
+) -> dict[str, Any]:
+    """Returns what the search box shows."""
+    return {
+        "language": words.language,
+        "labels": words.group("search"),
+        "query": query,
+        "status": status,
+        "full": wish.free_seats == 0,
+        "tracks": [
+            {**_shown(track, features.get(track["id"])), "taken": wish.holds(track["id"])}
+            for track in tracks
+        ],
+    }
+
+
+def seats_data(
+    wish: Wish, tracks: Mapping[str, Track], features: Features, words: Words
+) -> dict[str, Any]:
+    """Returns what the seats show; a track not known now shows its id."""
+    return {
+        "labels": words.group("seats"),
+        "count": MAX_SEATS,
+        "least": LEAST_WEIGHT,
+        "most": MOST_WEIGHT,
+        "seats": [
+            {
+                **_shown(
+                    tracks.get(seat.track_id) or bare(seat.track_id), features.get(seat.track_id)
+                ),
+                "weight": seat.weight,
+                "against": seat.against,
+            }
+            for seat in wish.seats
+        ],
+    }
+
+
+def cards_data(
+    answer: Recommendations,
+    wish: Wish,
+    saved: Collection[str],
+    chosen: str,
+    words: Words,
+    *,
+    stale: bool,
+) -> dict[str, Any]:
+    """Returns what the list shows."""
+    seeds = seed_tracks(answer)
+    return {
+        "labels": words.group("cards"),
+        "stale": stale,
+        "chosen": chosen,
+        "tracks": [
+            {
+                **_shown(ranked["track"], features_of(ranked)),
+                "rank": ranked["rank"],
+                "artist": next((each["name"] for each in ranked["track"]["artists"]), ""),
+                "details": details(ranked["track"]),
+                "preview": ranked["track"]["preview_url"],
+                "link": ranked["track"]["external_url"],
+                "sentence": sentence_of(ranked, seeds, words),
+                "bars": bars_of(ranked, words),
+                "liked": ranked["track"]["id"] in wish.liked,
+                "saved": ranked["track"]["id"] in saved,
+            }
+            for ranked in visible(answer, wish)
+        ],
+    }
+
+
+def visible(answer: Recommendations, wish: Wish) -> list[Ranked]:
+    """Returns the list without what was refused since it came."""
+    gone = {*wish.skipped, *wish.disliked}
+    muted = set(wish.muted)
+    return [
+        ranked
+        for ranked in answer["tracks"]
+        if ranked["track"]["id"] not in gone
+        and not any(artist["id"] in muted for artist in ranked["track"]["artists"])
+    ]
+
+
+def seed_tracks(answer: Recommendations) -> list[Track]:
+    """Returns the seeds that are tracks, in full."""
+    return [seed["track"] for seed in answer["seeds"] if seed.get("track")]
+
+
+def bare(track_id: str) -> Track:
+    """Returns a track of which only the id is known."""
+    return Track(
+        id=track_id, title=track_id, artists=[], album="", album_id="", release_date="",
+        duration_ms=0, popularity=0, explicit=False, genres=[], isrc="", cover_url="",
+        preview_url="", external_url="",
+    )  # fmt: skip
+
+
+def _shown(track: Track, features: Mapping[str, float] | None) -> dict[str, Any]:
+    drawn = cover_of(features)
+    return {
+        "id": track["id"],
+        # Without search, tracks come with their id alone.
+        "title": track["title"] or track["id"],
+        "byline": byline(track),
+        "cover": track["cover_url"] or drawn,
+        "drawn": drawn,
+    }

@@ -1,0 +1,82 @@
+// The ranked list. Cards are kept by track, so that what plays goes on while the list is refined.
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".cards");
+  const view = root.view ?? (root.view = { cards: new Map(), sent: 0 });
+  view.send = (facts) => setTriggerValue("acted", { ...facts, number: (view.sent += 1) });
+  root.setAttribute("aria-label", data.labels.heading);
+  root.setAttribute("aria-busy", String(data.stale));
+  const focused = root.getRootNode().activeElement?.dataset?.control;
+  const kept = new Map();
+  const items = data.tracks.map((track) => {
+    const text = JSON.stringify([track, data.labels]);
+    const known = view.cards.get(track.id);
+    const card = known?.text === text ? known : { text, audio: known?.audio, item: undefined };
+    if (!card.item) card.item = draw(view, data.labels, track, card);
+    card.item.classList.toggle("chosen", track.id === data.chosen);
+    card.item.querySelector(".choose").setAttribute("aria-pressed", String(track.id === data.chosen));
+    kept.set(track.id, card);
+    return card.item;
+  });
+  view.cards.forEach((card, id) => { if (!kept.has(id)) card.audio?.pause(); });
+  view.cards = kept;
+  arrange(root, items);
+  const again = focused && root.querySelector(`[data-control="${CSS.escape(focused)}"]`);
+  if (again) again.focus();
+}
+
+function arrange(root, items) {
+  const wanted = new Set(items);
+  [...root.children].forEach((child) => { if (!wanted.has(child)) child.remove(); });
+  // A node that is where it belongs is not touched: moving it would stop its sound.
+  items.forEach((item, place) => { if (root.children[place] !== item) root.insertBefore(item, root.children[place] ?? null); });
+}
+
+function draw(view, labels, track, card) {
+  if (track.preview && !card.audio) card.audio = sound(view, track);
+  if (card.audio) card.audio.setAttribute("aria-label", `${labels.preview}: ${track.title}`);
+  const act = (kind) => view.send({ kind, id: track.id });
+  const button = (kind, sign, pressed) => make("button", {
+    type: "button", class: `act ${kind}`, "data-control": `${kind}-${track.id}`,
+    "aria-pressed": pressed === undefined ? undefined : String(pressed), onclick: () => act(kind),
+  }, icon(sign), labels[kind], make("span", { class: "hidden" }, ` ${kind === "mute" ? track.artist : track.title}`));
+  return make("li", { class: "card moves", "data-id": track.id },
+    make("span", { class: "rank" }, String(track.rank)),
+    cover(track),
+    make("div", { class: "what" },
+      make("h3", { class: "title" }, track.title), make("span", { class: "byline" }, track.byline),
+      make("span", { class: "byline" }, track.details),
+      make("p", { class: "why" }, track.sentence),
+      card.audio ?? ""),
+    chart(labels, track),
+    make("div", { class: "acts" },
+      button("like", "favorite", track.liked), button("save", "bookmark", track.saved), button("skip", "skip_next"),
+      button("dislike", "thumb_down"), button("mute", "person_off"), button("choose", "radar", false),
+      track.link ? make("a", { class: "act", href: track.link, target: "_blank", rel: "noopener noreferrer" },
+        icon("open_in_new"), labels.open, make("span", { class: "hidden" }, ` ${track.title}`)) : ""));
+}
+
+function chart(labels, track) {
+  if (!track.bars.length) return "";
+  return make("ul", { class: "bars", "aria-label": labels.bars }, ...track.bars.map((bar) =>
+    make("li", {}, make("span", { class: "name" }, bar.name),
+      make("span", { class: "track", "aria-hidden": "true" },
+        make("span", { class: `bar ${bar.sign}`, style: `width:${Math.max(2, bar.share * 50)}%` })),
+      make("span", { class: "value" }, bar.text))));
+}
+
+function sound(view, track) {
+  let since = 0;
+  const told = () => {
+    if (!since) return;
+    view.send({ kind: "play", id: track.id, dwell: Math.round(performance.now() - since) });
+    since = 0;
+  };
+  return make("audio", {
+    controls: true, preload: "none", src: track.preview,
+    onplay: (event) => {
+      since = performance.now();
+      event.target.getRootNode().querySelectorAll("audio").forEach((other) => { if (other !== event.target) other.pause(); });
+    },
+    onpause: told, onended: told,
+  });
+}

@@ -1,0 +1,21 @@
+// Small helpers that every component here starts with. Text only ever enters as text.
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== undefined && child !== ""));
+  return element;
+}
+
+function icon(name) {
+  return make("span", { class: "icon", "aria-hidden": "true" }, name);
+}
+
+function cover(track) {
+  const picture = make("img", { class: "cover", alt: "", src: track.cover, loading: "lazy" });
+  // A cover from elsewhere may be gone; the one drawn from the features never is.
+  picture.addEventListener("error", () => { if (picture.src !== track.drawn) picture.src = track.drawn; });
+  return picture;
+}

@@ -1,0 +1,89 @@
+// Search as you type: a combobox (ARIA 1.2) whose list is always below it.
+const WAIT_MS = 90;
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  // Screen readers must know which language they read.
+  document.documentElement.lang = data.language;
+  const root = parentElement.querySelector(".search");
+  const view = root.view ?? (root.view = build(root));
+  view.send = setTriggerValue;
+  view.data = data;
+  show(view);
+}
+
+function build(root) {
+  const view = { at: -1, timer: 0 };
+  view.input = make("input", {
+    type: "search", role: "combobox", id: "box", autocomplete: "off", spellcheck: "false",
+    "aria-controls": "found", "aria-autocomplete": "list", "aria-expanded": "true",
+    oninput: () => typed(view), onkeydown: (event) => pressed(view, event),
+  });
+  view.label = make("label", { for: "box" });
+  view.heading = make("p", { class: "heading", id: "heading" });
+  view.list = make("ul", { role: "listbox", id: "found", "aria-labelledby": "heading" });
+  view.status = make("p", { role: "status", class: "status" });
+  root.append(view.label, view.input, view.heading, view.list, view.status);
+  return view;
+}
+
+function show(view) {
+  const { labels, query } = view.data;
+  view.label.textContent = labels.label;
+  view.input.placeholder = labels.placeholder;
+  view.heading.textContent = query ? labels.results : labels.suggestions;
+  view.status.textContent = view.data.status;
+  view.list.setAttribute("aria-busy", String(query !== view.input.value.trim()));
+  view.at = -1;
+  view.input.removeAttribute("aria-activedescendant");
+  view.list.replaceChildren(...view.data.tracks.map((track, place) => option(view, track, place)));
+  view.list.hidden = !view.data.tracks.length;
+  view.heading.hidden = !view.data.tracks.length;
+}
+
+function option(view, track, place) {
+  const taken = track.taken || view.data.full;
+  return make("li", {
+    role: "option", id: `option-${place}`, class: "option moves", "aria-selected": String(track.taken),
+    "aria-disabled": taken ? "true" : undefined, "data-id": track.id, onclick: () => pick(view, place),
+  }, cover(track), make("span", { class: "names" },
+    make("span", { class: "title" }, track.title), make("span", { class: "byline" }, track.byline)),
+  icon(track.taken ? "check" : "add"));
+}
+
+function typed(view) {
+  clearTimeout(view.timer);
+  view.list.setAttribute("aria-busy", "true");
+  view.timer = setTimeout(() => view.send("typed", view.input.value.trim()), WAIT_MS);
+}
+
+function pressed(view, event) {
+  const last = view.data.tracks.length - 1;
+  if (event.key === "ArrowDown") move(view, view.at >= last ? 0 : view.at + 1);
+  else if (event.key === "ArrowUp") move(view, view.at <= 0 ? last : view.at - 1);
+  else if (event.key === "Enter") pick(view, Math.max(view.at, 0));
+  else if (event.key === "Escape" && view.input.value) { view.input.value = ""; typed(view); }
+  else return;
+  event.preventDefault();
+  // Streamlit listens for keys of its own.
+  event.stopPropagation();
+}
+
+function move(view, place) {
+  const options = [...view.list.children];
+  if (!options.length) return;
+  options.forEach((each, at) => each.classList.toggle("active", at === place));
+  options[place].scrollIntoView({ block: "nearest" });
+  view.input.setAttribute("aria-activedescendant", options[place].id);
+  view.at = place;
+}
+
+function pick(view, place) {
+  const track = view.data.tracks[place];
+  // A list still on its way belongs to an older text: Enter must not pick from it.
+  const stale = view.data.query !== view.input.value.trim();
+  if (!track || track.taken || view.data.full || (stale && view.at < 0)) return;
+  clearTimeout(view.timer);
+  view.input.value = "";
+  view.send("picked", track.id);
+  view.input.focus();
+}

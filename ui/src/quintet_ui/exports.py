@@ -1,0 +1,98 @@
+"""The list as files: M3U8, CSV and JSPF."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from quintet_ui.cards import byline
+from quintet_ui.client import Ranked
+
+COLUMNS: Final = (
+    "rank", "track_id", "title", "artists", "album", "release_date", "duration_ms", "isrc",
+    "score", "similarity", "url", "why",
+)  # fmt: skip
+
+
+def m3u8_of(title: str, tracks: Sequence[Ranked]) -> bytes:
+    """Returns an extended M3U playlist in UTF-8; a track without an address keeps its Spotify URI.
+
+    Source of the format: RFC 8216, section 4, and the de-facto `#EXTINF`, `#EXTALB`, `#PLAYLIST`.
+    """
+    lines = ["#EXTM3U", f"#PLAYLIST:{_line(title)}"]
+    for ranked in tracks:
+        track = ranked["track"]
+        seconds = round(track["duration_ms"] / 1000) or -1
+        lines.append(f"#EXTINF:{seconds},{_line(byline(track))} - {_line(track['title'])}")
+        if track["album"]:
+            lines.append(f"#EXTALB:{_line(track['album'])}")
+        lines.append(_line(_address(ranked)))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def csv_of(tracks: Sequence[Ranked]) -> bytes:
+    """Returns a table in UTF-8 with a mark that makes spreadsheets read it as such."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(COLUMNS)
+    for ranked in tracks:
+        track, reasons = ranked["track"], ranked["reasons"]
+        table.writerow(
+            _cell(value)
+            for value in (
+                ranked["rank"], track["id"], track["title"], byline(track), track["album"],
+                track["release_date"], track["duration_ms"], track["isrc"],
+                f"{ranked['score']:.6g}", f"{ranked['similarity']:.6g}", track["external_url"],
+                reasons["sentence"] if reasons else "",
+            )
+        )  # fmt: skip
+    return text.getvalue().encode("utf-8-sig")
+
+
+def jspf_of(title: str, tracks: Sequence[Ranked]) -> bytes:
+    """Returns a JSPF playlist (https://www.xspf.org/jspf), with ISRCs as identifiers."""
+    entries = []
+    for ranked in tracks:
+        track = ranked["track"]
+        entry: dict[str, object] = {
+            "title": track["title"],
+            "creator": byline(track),
+            "album": track["album"],
+            "duration": track["duration_ms"],
+            "trackNum": ranked["rank"],
+            "location": [_address(ranked)],
+        }
+        if track["isrc"]:
+            entry["identifier"] = [f"isrc:{track['isrc']}"]
+        if ranked["reasons"]:
+            entry["annotation"] = ranked["reasons"]["sentence"]
+        entries.append({name: value for name, value in entry.items() if value})
+    playlist = {"playlist": {"title": title, "creator": "Quintet", "track": entries}}
+    return json.dumps(playlist, ensure_ascii=False, indent=1).encode()
+
+
+def _address(ranked: Ranked) -> str:
+    track = ranked["track"]
+    return track["external_url"] or track["preview_url"] or f"quintet:track:{track['id']}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cell(value: object) -> object:
+    """Returns a cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    if isinstance(value, str) and value[:1] in {"=", "+", "@", "\t", "\r"}:
+        return f"'{value}"
+    if isinstance(value, str) and value.startswith("-") and not _is_number(value):
+        return f"'{value}"
+    return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,35 @@
+"""What Streamlit runs for each visit: the language, the two pages, the page asked for."""
+
+import streamlit as st
+
+from quintet_ui import session
+from quintet_ui.listener import listen
+from quintet_ui.words import LANGUAGES, NAMES
+
+
+def main() -> None:
+    """Shows the page that was asked for."""
+    session.begin()
+    words = session.words()
+    st.set_page_config(page_title=words("page.name"), page_icon="🎵", layout="wide")
+    with st.sidebar:
+        st.segmented_control(
+            words("page.language"),
+            LANGUAGES,
+            format_func=NAMES.__getitem__,
+            key="language_choice",
+            default=session.words().language,
+            required=True,
+            on_change=_language_chosen,
+        )
+    pages = [
+        st.Page(listen, title=words("page.listen"), icon=":material/headphones:", default=True)
+    ]
+    st.navigation(pages, position="top").run()
+
+
+def _language_chosen() -> None:
+    st.session_state.language = st.session_state.language_choice or st.session_state.language
+
+
+main()

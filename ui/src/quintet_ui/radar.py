@@ -1,0 +1,73 @@
+"""The radar: how the list and a chosen track lie to the profile of the seats."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Final
+
+import plotly.graph_objects as go  # type: ignore[import-untyped]
+
+from quintet_ui.attributes import RADAR, SCALES, share
+from quintet_ui.cards import features_of
+from quintet_ui.client import Ranked, Recommendations
+from quintet_ui.words import Words
+
+_COLOURS: Final = ("#6f55f0", "#c2571a", "#0f8a7e")
+_DASHES: Final = ("solid", "dash", "dot")
+
+
+def profile_of(answer: Recommendations) -> dict[str, float]:
+    """Returns the seats' mean attributes; of the comparisons where there is no profile."""
+    means = {name: statistic["mean"] for name, statistic in answer["profile"].items()}
+    if not means and answer["tracks"]:
+        reasons = answer["tracks"][0]["reasons"]
+        compared = reasons["comparisons"] if reasons else []
+        means = {item["attribute"]: item["seeds_mean"] for item in compared}
+    return means
+
+
+def mean_of(tracks: Sequence[Ranked]) -> dict[str, float]:
+    """Returns the mean attributes of a list."""
+    rows = [row for row in map(features_of, tracks) if row]
+    return {name: fmean(row[name] for row in rows) for name in RADAR} if rows else {}
+
+
+def radar_figure(shapes: Mapping[str, Mapping[str, float]], words: Words) -> go.Figure:
+    """Returns the radar of named shapes, each raw attributes by name."""
+    names = [words(f"attribute.{name}") for name in RADAR]
+    figure = go.Figure()
+    for place, (title, values) in enumerate(shapes.items()):
+        radii = [share(name, values[name]) for name in RADAR]
+        told = [shown(name, values[name]) for name in RADAR]
+        figure.add_scatterpolar(
+            r=[*radii, radii[0]],
+            theta=[*names, names[0]],
+            text=[*told, told[0]],
+            name=title,
+            fill="toself" if place == 0 else "none",
+            opacity=0.85,
+            line={"color": _COLOURS[place], "dash": _DASHES[place], "width": 2},
+            hovertemplate="%{theta}: %{text}<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(
+        polar={"radialaxis": {"range": [0, 1], "showticklabels": False}},
+        legend={"orientation": "h", "y": -0.12},
+        margin={"l": 50, "r": 50, "t": 30, "b": 30},
+        height=380,
+    )
+    return figure
+
+
+def radar_rows(shapes: Mapping[str, Mapping[str, float]], words: Words) -> list[dict[str, str]]:
+    """Returns the radar as the rows of a table, for whoever does not see it."""
+    return [
+        {
+            words("radar.attribute"): words(f"attribute.{name}"),
+            **{title: shown(name, values[name]) for title, values in shapes.items()},
+        }
+        for name in RADAR
+    ]
+
+
+def shown(name: str, value: float) -> str:
+    """Returns a value in the attribute's own unit as a person reads it."""
+    return f"{value:.0f}" if SCALES[name].step >= 1 else f"{value:.2f}"

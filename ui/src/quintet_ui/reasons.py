@@ -1,0 +1,120 @@
+"""Why a track is in the list, in the listener's language, from the numbers the gateway gives."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from quintet_ui.client import Comparison, Ranked, Track
+from quintet_ui.words import Words
+
+CLOSE: Final = 0.5
+"""From this cosine on a track is called close to a seed; below, the seed is only the nearest."""
+MOST_BARS: Final = 5
+_SAME_TEMPO: Final = 0.08
+# Differences worth naming, and those too small to hear, in each attribute's own unit: about 3/4
+# and 1/4 of a standard deviation over catalogues of popular music.
+_STEPS: Final = {
+    "energy": (0.15, 0.05),
+    "acousticness": (0.22, 0.07),
+    "danceability": (0.12, 0.04),
+    "valence": (0.18, 0.06),
+    "instrumentalness": (0.25, 0.0),
+    "speechiness": (0.1, 0.0),
+    "liveness": (0.15, 0.0),
+}
+
+
+def sentence_of(ranked: Ranked, seeds: Sequence[Track], words: Words) -> str:
+    """Returns one sentence; the ranker's own where it speaks the listener's language.
+
+    Args:
+        ranked: A recommended track.
+        seeds: The seed tracks.
+        words: The texts.
+    """
+    reasons = ranked["reasons"]
+    if reasons is None:
+        return ""
+    if words.language == "en" and reasons["sentence"]:
+        return reasons["sentence"]
+    closest = reasons["closest_seed"]
+    name = closest["title"] or words("why.average")
+    key = "why.close" if closest["similarity"] >= CLOSE else "why.nearest"
+    clauses = [
+        *_compared(reasons["comparisons"], words),
+        *_related(ranked["track"], seeds, words),
+    ]
+    return words(key, seed=name, clauses=", ".join(clauses or [words("why.overall")]))
+
+
+def bars_of(ranked: Ranked, words: Words) -> list[dict[str, object]]:
+    """Returns what moved a track's score, strongest first, each as a share of the strongest."""
+    reasons = ranked["reasons"]
+    if reasons is None:
+        return []
+    if not reasons["contributions"]:
+        return _similarity_bars(reasons["comparisons"], words)
+    strongest = reasons["contributions"][:MOST_BARS]
+    most = max((abs(item["contribution"]) for item in strongest), default=0.0) or 1.0
+    return [
+        _bar(_feature_name(item["feature"], words), item["contribution"], most)
+        for item in strongest
+    ]
+
+
+def _similarity_bars(comparisons: Sequence[Comparison], words: Words) -> list[dict[str, object]]:
+    """Returns the attributes that bring a track nearest, where no booster ranked."""
+    ordered = sorted(comparisons, key=lambda item: -abs(item["similarity_share"]))[:MOST_BARS]
+    most = max((abs(item["similarity_share"]) for item in ordered), default=0.0) or 1.0
+    return [
+        _bar(words(f"attribute.{item['attribute']}"), item["similarity_share"], most)
+        for item in ordered
+        if item["similarity_share"]
+    ]
+
+
+def _bar(name: str, value: float, most: float) -> dict[str, object]:
+    return {
+        "name": name,
+        "share": round(abs(value) / most, 4),
+        "sign": "up" if value >= 0 else "down",
+        "text": f"{value:+.2f}",
+    }
+
+
+def _feature_name(feature: str, words: Words) -> str:
+    """Returns a booster feature's name; a model newer than this page may have others."""
+    attribute = words.get(f"attribute.{feature.removesuffix('_gap')}")
+    if feature.endswith("_gap") and attribute is not None:
+        return attribute
+    known = words.get(f"feature.{feature}")
+    return known or words("feature.other", name=feature.replace("_", " "))
+
+
+def _compared(comparisons: Sequence[Comparison], words: Words) -> list[str]:
+    """Returns what is alike, first, and then the strongest difference."""
+    same: list[str] = []
+    different: list[tuple[float, str]] = []
+    for item in comparisons:
+        name, gap = item["attribute"], item["value"] - item["seeds_mean"]
+        if name == "tempo" and abs(gap) <= _SAME_TEMPO * abs(item["seeds_mean"]):
+            same.insert(0, words("why.same.tempo"))
+        elif name in _STEPS:
+            worth, alike = _STEPS[name]
+            if abs(gap) >= worth:
+                side = "more" if gap > 0 else "less"
+                different.append((-abs(gap) / worth, words(f"why.{side}.{name}")))
+            elif abs(gap) <= alike:
+                same.append(words(f"why.same.{name}"))
+    return same[: 1 if different else 2] + [text for _, text in sorted(different)[:1]]
+
+
+def _related(track: Track, seeds: Sequence[Track], words: Words) -> list[str]:
+    """Returns at most one fact that ties a track to the seeds: album, artist, then genre."""
+    if track["album_id"] and any(track["album_id"] == seed["album_id"] for seed in seeds):
+        return [words("why.album")]
+    theirs = {artist["id"] for seed in seeds for artist in seed["artists"]}
+    for artist in track["artists"]:
+        if artist["id"] in theirs:
+            return [words("why.artist", name=artist["name"])]
+    genres = {genre for seed in seeds for genre in seed["genres"]}
+    return [words("why.genre", name=genre) for genre in track["genres"] if genre in genres][:1]

@@ -1,0 +1,172 @@
+"""What one listener's session remembers, and how it asks the gateway."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import httpx
+import streamlit as st
+
+from quintet_ui.client import (
+    BearerToken,
+    ClientCredentials,
+    Fault,
+    Gateway,
+    GatewayFault,
+    Track,
+)
+from quintet_ui.settings import Settings, load_settings
+from quintet_ui.state import Wish, query_of, wish_of
+from quintet_ui.words import LANGUAGES, Words, language_of, words_of
+
+T = TypeVar("T")
+HOLD_SECONDS: Final = 2.0
+"""After a gateway that does not answer at all, nothing else waits for it for this long."""
+MOST_TRACKS: Final = 2000
+_GO: Final = "go"
+_LANGUAGE: Final = "lang"
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """Returns the settings of this process."""
+    return load_settings()
+
+
+@st.cache_resource(show_spinner=False)
+def gateway() -> Gateway:
+    """Returns the client that all sessions share."""
+    told = settings()
+    return Gateway(told.gateway_url, told.gateway_seconds, _authorisation(told))
+
+
+def _authorisation(told: Settings) -> httpx.Auth | None:
+    if told.client_id:
+        secret = told.client_secret.get_secret_value()
+        return ClientCredentials(f"{told.gateway_url}/api/token", told.client_id, secret)
+    token = told.token.get_secret_value()
+    return BearerToken(token) if token else None
+
+
+def begin() -> None:
+    """Reads the link that this session was opened with; once."""
+    if "wish" in st.session_state:
+        return
+    query = {name: st.query_params.get_all(name) for name in st.query_params}
+    st.session_state.wish = wish_of(query)
+    st.session_state.asked = bool(query.get(_GO)) and wish().is_complete
+    wanted = next(iter(query.get(_LANGUAGE, ())), "")
+    st.session_state.language = wanted if wanted in LANGUAGES else language_of(st.context.locale)
+    st.session_state.listener = uuid4().hex
+    st.session_state.tracks = {}
+    st.session_state.features = {}
+    st.session_state.saved = ()
+    st.session_state.chosen = ""
+
+
+def wish() -> Wish:
+    """Returns what the listener wishes for now."""
+    current: Wish = st.session_state.wish
+    return current
+
+
+def set_wish(changed: Wish) -> None:
+    """Takes a changed wish over."""
+    st.session_state.wish = changed
+
+
+def words() -> Words:
+    """Returns the texts in the listener's language."""
+    return words_of(st.session_state.language)
+
+
+def link_query() -> dict[str, list[str]]:
+    """Returns the query that restores this session: wish, language, and whether to ask at once."""
+    asked = {_GO: ["1"]} if st.session_state.asked else {}
+    return {**query_of(wish()), **asked, _LANGUAGE: [st.session_state.language]}
+
+
+def write_link() -> None:
+    """Puts the link into the browser's address, where it is not there already."""
+    query = link_query()
+    if {name: st.query_params.get_all(name) for name in st.query_params} != query:
+        st.query_params.from_dict(query)
+
+
+def ask(call: Callable[[Gateway], T]) -> T:
+    """Calls the gateway, unless it did not answer at all a moment ago.
+
+    Raises:
+        GatewayFault: As the call, or as the one a moment ago.
+    """
+    held: GatewayFault | None = st.session_state.get("held")
+    if held is not None and time.monotonic() < st.session_state.held_until:
+        raise GatewayFault(held.fault)
+    try:
+        answer = call(gateway())
+    except GatewayFault as fault:
+        if not fault.reason and fault.fault in {Fault.OFFLINE, Fault.SLOW}:
+            st.session_state.held = fault
+            st.session_state.held_until = time.monotonic() + HOLD_SECONDS
+        raise
+    st.session_state.held = None
+    return answer
+
+
+def remember(tracks: Sequence[Track]) -> None:
+    """Keeps tracks by id; the oldest give way."""
+    known: dict[str, Track] = st.session_state.tracks
+    for track in tracks:
+        known.pop(track["id"], None)
+        known[track["id"]] = track
+    while len(known) > MOST_TRACKS:
+        known.pop(next(iter(known)))
+
+
+def tracks_of(ids: Sequence[str]) -> dict[str, Track]:
+    """Returns tracks by id; those neither known here nor told by the gateway are left out."""
+    known: dict[str, Track] = st.session_state.tracks
+    for track_id in ids:
+        if track_id not in known:
+            try:
+                remember([ask(lambda to, name=track_id: to.track(name))])  # type: ignore[misc]
+            except GatewayFault:
+                continue
+    return {name: known[name] for name in ids if name in known}
+
+
+def features_of(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
+    """Returns audio features by id as far as they can be had; covers do without the rest."""
+    known: dict[str, dict[str, float]] = st.session_state.features
+    missing = [name for name in dict.fromkeys(ids) if name not in known][:100]
+    if missing:
+        try:
+            found = ask(lambda to: to.audio_features(missing))
+        except GatewayFault:
+            return known
+        known.update({name: found.get(name, {}) for name in missing})
+        while len(known) > MOST_TRACKS:
+            known.pop(next(iter(known)))
+    return known
+
+
+def tell(kind: str, track_id: str, **facts: Any) -> None:
+    """Hands one thing the listener did over as feedback; the page goes on without it."""
+    event = {
+        "event_id": str(uuid4()),
+        "recommendation_id": st.session_state.get("recommendation_id", ""),
+        "track_id": track_id,
+        "kind": kind,
+        "listener": st.session_state.listener,
+        "occurred_at": datetime.now(UTC).isoformat(),
+        **facts,
+    }
+    try:
+        ask(lambda to: to.send_feedback([event]))
+    except GatewayFault:
+        # Said once: the list is refined all the same.
+        if not st.session_state.get("told_not_kept"):
+            st.session_state.told_not_kept = True
+            st.toast(words()("feedback.lost"), icon=":material/info:")

@@ -1,0 +1,74 @@
+"""The page's settings, read from the environment."""
+
+from typing import Final
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_EVERYWHERE: Final = ("0.0.0.0", "::")
+
+
+class SettingsInvalid(ValueError):
+    """A setting holds a value that cannot be used; the message is one line."""
+
+
+class Settings(BaseSettings):
+    """Settings with prefix `QUINTET_UI_`; host, token and the gateway's address are shared."""
+
+    model_config = SettingsConfigDict(env_prefix="QUINTET_UI_", extra="ignore")
+
+    host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
+    port: int = Field(default=8501, ge=1, le=65535)
+    gateway_port: int = Field(default=8000, ge=1, le=65535, validation_alias="QUINTET_GATEWAY_PORT")
+    gateway_url: str = Field(default="", validation_alias="QUINTET_GATEWAY_URL")
+    """Address of the gateway; this machine and QUINTET_GATEWAY_PORT where empty."""
+    gateway_seconds: float = Field(default=2.5, gt=0.1, le=60)
+    """Seconds after which an answer is no longer waited for."""
+    token: SecretStr = Field(default=SecretStr(""), validation_alias="QUINTET_TOKEN")
+    """Access token for the gateway, where it asks for one."""
+    client_id: str = ""
+    """Client that asks the gateway for tokens; made with `quintet clients create`."""
+    client_secret: SecretStr = SecretStr("")
+    airflow_url: str = ""
+    """Address of Airflow for links; none where empty."""
+    mlflow_url: str = ""
+    """Address of MLflow for links; none where empty."""
+    spotify_client_id: str = Field(default="", validation_alias="SPOTIPY_CLIENT_ID")
+    spotify_client_secret: SecretStr = Field(
+        default=SecretStr(""), validation_alias="SPOTIPY_CLIENT_SECRET"
+    )
+    spotify_redirect_uri: str = Field(
+        default="",
+        validation_alias=AliasChoices("QUINTET_UI_SPOTIFY_REDIRECT_URI", "SPOTIPY_REDIRECT_URI"),
+    )
+    """This page's address as registered with Spotify; without it there is no export to Spotify."""
+
+    @model_validator(mode="after")
+    def _fill(self) -> "Settings":
+        if not self.gateway_url:
+            # A wildcard address is where a server listens, not where a client connects.
+            host = "127.0.0.1" if self.host in _EVERYWHERE else self.host
+            host = f"[{host}]" if ":" in host else host
+            self.gateway_url = f"http://{host}:{self.gateway_port}"
+        return self
+
+    @property
+    def exports_to_spotify(self) -> bool:
+        """Whether a listener may send a list to Spotify from here."""
+        secret = self.spotify_client_secret.get_secret_value()
+        return bool(self.spotify_client_id and secret and self.spotify_redirect_uri)
+
+
+def load_settings() -> Settings:
+    """Reads the environment.
+
+    Raises:
+        SettingsInvalid: A value is out of range; the message names the variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        name = name if name.startswith("QUINTET_") else f"QUINTET_UI_{name}"
+        raise SettingsInvalid(f"{name}: {first['msg']}") from fault

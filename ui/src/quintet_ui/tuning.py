@@ -1,0 +1,176 @@
+"""The side panel: presets, and for each attribute a value to aim at and limits to keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import streamlit as st
+
+from quintet_ui.attributes import MAIN, MORE, SCALES, Scale
+from quintet_ui.session import set_wish, wish
+from quintet_ui.state import Wish, without_refusals
+from quintet_ui.words import Words
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A tuning by name."""
+
+    targets: Mapping[str, float] = field(default_factory=dict)
+    minimum: Mapping[str, float] = field(default_factory=dict)
+    maximum: Mapping[str, float] = field(default_factory=dict)
+    diversity: float = 0.0
+
+
+PRESETS: Final[Mapping[str, Preset]] = {
+    "party": Preset({"danceability": 0.85, "energy": 0.8, "valence": 0.75}),
+    "workout": Preset({"energy": 0.9}, {"tempo": 120}),
+    "focus": Preset({"instrumentalness": 0.85, "energy": 0.4}, {}, {"speechiness": 0.3}),
+    "calm": Preset({"energy": 0.2, "acousticness": 0.8}, {}, {"energy": 0.5}),
+    "gems": Preset({}, {}, {"popularity": 40}, 0.4),
+}
+
+
+def tuning_panel(words: Words) -> None:
+    """Shows the panel; every change goes into the wish at once."""
+    st.header(words("tuning.heading"))
+    st.pills(
+        words("tuning.presets"),
+        list(PRESETS),
+        format_func=lambda name: words(f"preset.{name}"),
+        key="preset",
+        on_change=_preset_chosen,
+    )
+    st.session_state.diversity = wish().diversity
+    st.slider(
+        words("tuning.diversity"),
+        0.0,
+        1.0,
+        step=0.05,
+        key="diversity",
+        on_change=_diversity_changed,
+        help=words("tuning.diversity_help"),
+    )
+    _limits("popularity", words)
+    with st.expander(words("tuning.aims"), expanded=True):
+        for name in MAIN:
+            _aim(name, words)
+    with st.expander(words("tuning.limits")):
+        for name in MAIN:
+            _limits(name, words)
+    with st.expander(words("tuning.more")):
+        for name in MORE:
+            _aim(name, words)
+            _limits(name, words)
+    _refusals(words)
+    st.button(words("tuning.reset"), on_click=_reset, width="stretch")
+
+
+def said(name: str, stop: float | None, words: Words) -> str:
+    """Returns a stop of an attribute's slider as the listener reads it."""
+    if stop is None:
+        return words("tuning.any")
+    scale = SCALES[name]
+    if scale.worded:
+        return words(f"{name}.{stop:.0f}")
+    unit = words.get(f"unit.{name}")
+    if unit is not None:
+        return unit.format(value=f"{stop:g}")
+    return words("unit.share", value=f"{100 * stop:.0f}") if scale.high == 1 else f"{stop:g}"
+
+
+def _aim(name: str, words: Words) -> None:
+    scale, key = SCALES[name], f"aim_{name}"
+    target = wish().targets.get(name)
+    st.session_state[key] = None if target is None else scale.nearest(target)
+    st.select_slider(
+        words("tuning.aim_for", name=words(f"attribute.{name}")),
+        [None, *scale.stops()],
+        format_func=lambda stop: said(name, stop, words),
+        key=key,
+        on_change=_aimed,
+        args=(name,),
+    )
+
+
+def _limits(name: str, words: Words) -> None:
+    scale, key = SCALES[name], f"limits_{name}"
+    low, high = wish().minimum.get(name), wish().maximum.get(name)
+    st.session_state[key] = (
+        scale.low if low is None else scale.nearest(low),
+        scale.high if high is None else scale.nearest(high),
+    )
+    st.select_slider(
+        words("tuning.between", name=words(f"attribute.{name}")),
+        scale.stops(),
+        # Tells that this slider has two ends; where they are stands in the session.
+        value=(scale.low, scale.high),
+        format_func=lambda stop: said(name, stop, words),
+        key=key,
+        on_change=_limited,
+        args=(name,),
+    )
+
+
+def _refusals(words: Words) -> None:
+    now = wish()
+    songs, artists = len({*now.skipped, *now.disliked}), len(now.muted)
+    if songs or artists:
+        st.caption(words("tuning.refused", songs=songs, artists=artists))
+        st.button(words("tuning.show_again"), on_click=_shown_again, width="stretch")
+
+
+def _preset_chosen() -> None:
+    preset = PRESETS.get(st.session_state.preset or "", Preset())
+    set_wish(_tuned(wish(), preset))
+
+
+def _tuned(now: Wish, preset: Preset) -> Wish:
+    return replace(
+        now,
+        targets=dict(preset.targets),
+        minimum=dict(preset.minimum),
+        maximum=dict(preset.maximum),
+        diversity=preset.diversity,
+    )
+
+
+def _diversity_changed() -> None:
+    set_wish(replace(wish(), diversity=st.session_state.diversity))
+
+
+def _aimed(name: str) -> None:
+    stop = st.session_state[f"aim_{name}"]
+    targets = {key: value for key, value in wish().targets.items() if key != name}
+    if stop is not None:
+        targets[name] = stop * SCALES[name].factor
+    set_wish(replace(wish(), targets=targets))
+
+
+def _limited(name: str) -> None:
+    scale = SCALES[name]
+    low, high = st.session_state[f"limits_{name}"]
+    set_wish(
+        replace(
+            wish(),
+            minimum=_bounded(wish().minimum, name, low, scale.low, scale),
+            maximum=_bounded(wish().maximum, name, high, scale.high, scale),
+        )
+    )
+
+
+def _bounded(
+    bounds: Mapping[str, float], name: str, stop: float, end: float, scale: Scale
+) -> dict[str, float]:
+    """Returns bounds with one changed; a bound at the slider's end is none."""
+    others = {key: value for key, value in bounds.items() if key != name}
+    return others if stop == end else {**others, name: stop * scale.factor}
+
+
+def _reset() -> None:
+    st.session_state.preset = None
+    set_wish(_tuned(wish(), Preset()))
+
+
+def _shown_again() -> None:
+    set_wish(without_refusals(wish()))
