@@ -6,9 +6,12 @@ import sys
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 from pydantic import ValidationError
+from quintet_access.files import AccessFileInvalid
 from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exposed
 from quintet_servicekit.logs import configure_logs
+from quintet_servicekit.server import PortUnavailable, Service
 from quintet_servicekit.settings import first_fault
 
 from quintet_gateway.app import build
@@ -20,11 +23,12 @@ def main() -> int:
     try:
         settings = Settings()
         require_auth_when_exposed(Auth(settings.auth), settings.host)
+        configure_logs("gateway", settings.log_level, settings.log_form)
+        app = build(settings)
     except ValidationError as fault:
         return _refuse(first_fault(fault, "QUINTET_GATEWAY_"))
-    except ExposedWithoutAuth as fault:
+    except (ExposedWithoutAuth, AccessFileInvalid) as fault:
         return _refuse(str(fault))
-    configure_logs("gateway", settings.log_level, settings.log_form)
     try:
         listener = _bind(settings.host, settings.port)
     except OSError as fault:
@@ -32,16 +36,20 @@ def main() -> int:
             f"{settings.host}:{settings.port} cannot be bound ({fault.strerror}); "
             "choose another port with QUINTET_GATEWAY_PORT."
         )
-    uvloop.run(_serve(settings, listener))
-    return 0
+    return uvloop.run(_serve(settings, app, listener))
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, app: FastAPI, listener: socket.socket) -> int:
+    rpc: Service = app.state.rpc
+    try:
+        await rpc.start()
+    except PortUnavailable as fault:
+        return _refuse(str(fault))
     # uvicorn drains on these and then raises them again for whoever was there before.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     config = uvicorn.Config(
-        build(settings),
+        app,
         http="httptools",
         log_config=None,
         access_log=False,
@@ -50,6 +58,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=settings.grace,
     )
     await uvicorn.Server(config).serve(sockets=[listener])
+    return 0
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -86,12 +86,16 @@ class Gatekeeper:
         """Returns the metadata by which the services behind know the gateway."""
         return () if self._open else self._service_token.metadata()
 
-    async def admit(self, authorization: str | None) -> Caller:
+    async def admit(self, authorization: str | None, needed: Scope = Scope.READ) -> Caller:
         """Returns who calls.
+
+        Args:
+            authorization: The Authorization header.
+            needed: What the token must allow.
 
         Raises:
             Unauthenticated: There is no token, or not a valid one.
-            PermissionDenied: The token does not allow reading.
+            PermissionDenied: The token does not allow what is needed.
             ResourceExhausted: The client comes too often.
         """
         if self._open:
@@ -106,8 +110,12 @@ class Gatekeeper:
             caller = self._verifier.verify(token)
         except TokenRefused as refused:
             raise Unauthenticated(Reason.TOKEN_INVALID, str(refused)) from refused
-        if Scope.READ not in caller.scopes:
-            raise PermissionDenied(Reason.SCOPE_MISSING, "Insufficient client scope")
+        if needed not in caller.scopes:
+            raise PermissionDenied(
+                Reason.SCOPE_MISSING,
+                "Insufficient client scope",
+                metadata={"scope": needed.value},
+            )
         await self._limiter.count(self._limit, "client", caller.name)
         return caller
 

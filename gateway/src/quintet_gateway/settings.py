@@ -3,8 +3,10 @@
 from typing import Final
 
 from limits import parse
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
+from quintet_access.pseudonyms import KEY_BYTES
+from quintet_servicekit.server import Endpoint
 from quintet_servicekit.settings import ProcessSettings
 
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
@@ -16,6 +18,8 @@ class Settings(ProcessSettings):
     model_config = SettingsConfigDict(env_prefix="QUINTET_GATEWAY_")
 
     port: int = Field(default=8000, ge=0, le=65535)
+    grpc_port: int = Field(default=50050, ge=0, le=65535)
+    """Where feedback is taken by gRPC; 0 lets the system choose."""
     search_port: int = Field(default=50051, ge=1, le=65535, validation_alias="QUINTET_SEARCH_PORT")
     profile_port: int = Field(
         default=50052, ge=1, le=65535, validation_alias="QUINTET_PROFILE_PORT"
@@ -47,6 +51,24 @@ class Settings(ProcessSettings):
     )
     """Where calls are counted; `async+redis://host:port` where several gateways share."""
 
+    database_url: str = Field(default="", validation_alias="QUINTET_DATABASE_URL")
+    """Where feedback is kept; `quintet.db` in QUINTET_HOME where empty."""
+    listener_key: SecretStr = Field(default=SecretStr(""), validation_alias="QUINTET_LISTENER_KEY")
+    """What listeners' names are hashed with; a file in QUINTET_HOME, made once, where empty."""
+    feedback_retention_days: int = Field(
+        default=400, ge=1, le=36_500, validation_alias="QUINTET_FEEDBACK_RETENTION_DAYS"
+    )
+    """Days after which events and impressions are deleted."""
+    max_waiting_impressions: int = Field(default=50_000, ge=500, le=10_000_000)
+    """Tracks shown that may wait to be recorded; more are dropped and counted."""
+
+    @field_validator("listener_key")
+    @classmethod
+    def _is_key(cls, key: SecretStr) -> SecretStr:
+        if key.get_secret_value() and len(key.get_secret_value().encode()) < KEY_BYTES:
+            raise ValueError(f"must have at least {KEY_BYTES} characters, or be empty")
+        return key
+
     @field_validator("rate_limit", "token_rate_limit")
     @classmethod
     def _is_rate(cls, text: str) -> str:
@@ -56,6 +78,20 @@ class Settings(ProcessSettings):
             except ValueError:
                 raise ValueError("must be COUNT/PERIOD, such as 1200/minute, or empty") from None
         return text
+
+    def database(self) -> str:
+        """Returns the URL of the database."""
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'quintet.db'}"
+
+    def endpoint(self) -> Endpoint:
+        """Returns where and how gRPC is served."""
+        return Endpoint(
+            host=self.host,
+            port=self.grpc_port,
+            port_setting="QUINTET_GATEWAY_GRPC_PORT",
+            default_timeout=self.budget_seconds,
+            grace=float(self.grace),
+        )
 
     def addresses(self) -> dict[str, str]:
         """Returns `host:port` of each service by its name."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -9,15 +10,29 @@ from typing import Final
 import fastapi_offline
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from quintet.feedback.v1 import feedback_pb2_grpc
+from quintet_access.pseudonyms import Pseudonyms
 from quintet_servicekit.errors import AppError
+from quintet_servicekit.server import Service
+from quintet_servicekit.tokens import guards
 from starlette.staticfiles import StaticFiles
 
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Services
 from quintet_gateway.app.edge import Guard, RequestContext
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
-from quintet_gateway.routes import health, legacy, recommendations, search, tracks, web_api
+from quintet_gateway.feedback import Recorder, Rules
+from quintet_gateway.routes import (
+    feedback,
+    health,
+    legacy,
+    recommendations,
+    search,
+    tracks,
+    web_api,
+)
 from quintet_gateway.routes.web_api.answers import failure
+from quintet_gateway.servicer import NAME, SCOPES, FeedbackServicer
 from quintet_gateway.settings import Settings
 
 _ASSETS: Final = Path(str(fastapi_offline.__file__)).parent / "static"
@@ -36,6 +51,10 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     Args:
         settings: As read from the environment.
         services: The services behind; those of the settings where None.
+
+    Raises:
+        ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
+        AccessFileInvalid: QUINTET_HOME cannot be written.
     """
     rules = AccessRules(
         Auth(settings.auth),
@@ -45,13 +64,28 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         settings.rate_limit_storage,
     )
     gatekeeper = Gatekeeper(rules)
+    names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
+    recorder = Recorder(
+        Rules(
+            settings.database(),
+            names,
+            timedelta(days=settings.feedback_retention_days),
+            settings.max_waiting_impressions,
+            settings.budget_seconds,
+        )
+    )
+    rpc = _rpc_service(settings, recorder)
     behind = services or Services(
         settings.addresses(), settings.budget_seconds, gatekeeper.service_metadata
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await recorder.start()
         yield
+        # Whoever still writes is let go before what is written is drained.
+        await rpc.stop()
+        await recorder.close()
         await behind.close()
 
     app = FastAPI(
@@ -65,6 +99,8 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = behind
+    app.state.recorder = recorder
+    app.state.rpc = rpc
     renderers = Renderers({"/v1": _render_web_api})
     install_errors(app, renderers)
     # Each added middleware stands outside those before it.
@@ -74,12 +110,27 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         render=renderers.render,
         render_internal=render_internal,
     )
-    for resource in (health, recommendations, search, tracks, legacy):
+    for resource in (health, recommendations, feedback, search, tracks, legacy):
         app.include_router(resource.router)
-    web_api.install(app, behind, gatekeeper, render, trust_proxy=settings.trust_proxy)
+    web_api.install(
+        app, behind, gatekeeper, render, trust_proxy=settings.trust_proxy, recorder=recorder
+    )
     app.add_middleware(RequestContext, budget=settings.budget_seconds)
     _install_docs(app)
     return app
+
+
+def _rpc_service(settings: Settings, recorder: Recorder) -> Service:
+    """Returns the gRPC side, which whoever runs the application starts."""
+    servicer = FeedbackServicer(recorder)
+    return Service(
+        name=NAME,
+        register=lambda server: feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(
+            servicer, server
+        ),
+        endpoint=settings.endpoint(),
+        interceptors=guards(settings.auth, settings.host, settings.home, SCOPES),
+    )
 
 
 def _render_web_api(error: AppError, code: int, headers: Mapping[str, str]) -> Response:

@@ -24,6 +24,7 @@ SECONDS: Final = Histogram(
     "quintet_http_seconds", "Seconds from request to answer", ["route"], buckets=_BUCKETS
 )
 _UNMATCHED: Final = "unmatched"
+_LISTENERS: Final = "/api/v1/listeners/"
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -72,11 +73,16 @@ def _account(scope: Scope, facts: dict[str, Any], seconds: float) -> None:
     _log.info(
         "http",
         method=method,
-        path=scope["path"],
+        path=_without_listener(scope["path"]),
         route=facts["route"],
         status=facts["status"],
         ms=round(seconds * 1000, 2),
     )
+
+
+def _without_listener(path: str) -> str:
+    """Returns a path as it may be logged: whom it is about must not outlive their deletion."""
+    return f"{_LISTENERS}…" if path.startswith(_LISTENERS) else path
 
 
 class Guard:
@@ -123,7 +129,7 @@ class Guard:
         try:
             await self._app(scope, receive, watched)
         except Exception as fault:
-            _log.error("unexpected fault", path=scope["path"], exc_info=fault)
+            _log.error("unexpected fault", path=_without_listener(scope["path"]), exc_info=fault)
             if begun:
                 raise
             await self._render_internal()(scope, receive, send)

@@ -3,7 +3,12 @@
 from fastapi import APIRouter, Response
 from quintet.search.v1 import search_pb2
 
-from quintet_gateway.routes.recommendations import recommended
+from quintet_gateway.routes.recommendations import (
+    RECOMMENDATION_ID,
+    ListenerHeader,
+    Records,
+    recommended,
+)
 from quintet_gateway.routes.search import Limit, Text
 from quintet_gateway.routes.services import ServicesBehind, answer
 from quintet_gateway.schemas.catalogue import LegacyTrack, legacy_json
@@ -35,16 +40,22 @@ async def search(services: ServicesBehind, query: Text, limit: Limit = 20) -> Re
         **errors(400, 401, 404, 413, 429, 500, 503, 504),
     },
 )
-async def recommend_ranked(services: ServicesBehind, body: RankedTracksBody) -> Response:
+async def recommend_ranked(
+    services: ServicesBehind, recorder: Records, listener: ListenerHeader, body: RankedTracksBody
+) -> Response:
     """One to five track ids in, a ranked list out."""
     asked = RecommendationsBody(
         seeds=[Seed(track_id=name) for name in body.track_ids], limit=body.limit, reasons=False
     )
     found = await recommended(services, asked)
-    return answer(
+    given = recorder.new_id()
+    response = answer(
         {
             "recommendations": [
                 legacy_ranked_json(track, found.tracks) for track in found.ranking.tracks
             ]
         }
     )
+    response.headers[RECOMMENDATION_ID] = given
+    recorder.show(given, listener, "/recommend_ranked", found.request, found.ranking)
+    return response

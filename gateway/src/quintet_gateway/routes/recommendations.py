@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
-from uuid import uuid4
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Depends, Header, Request, Response
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
@@ -13,8 +12,10 @@ from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.metrics import DEGRADED
 
 from quintet_gateway.domain import Outcome, Steps, recommend
+from quintet_gateway.feedback import Recorder, check_listener
 from quintet_gateway.routes.services import Services, ServicesBehind, answer
 from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.feedback import LISTENER_PATTERN
 from quintet_gateway.schemas.ranked import (
     RecommendationsAnswer,
     ids_to_look_up,
@@ -33,10 +34,39 @@ Recommended = Outcome[
 class Answered:
     """A recommendation as found: the ranker's answer and what is known of its tracks."""
 
+    request: ranker_pb2.RecommendTracksRequest
     ranking: ranker_pb2.RecommendTracksResponse
     tracks: Mapping[str, search_pb2.Track]
     profile: profile_pb2.Profile | None
     degraded: list[str]
+
+
+RECOMMENDATION_ID = "Quintet-Recommendation-Id"
+LISTENER = "Quintet-Listener"
+
+
+def _listener(
+    name: Annotated[
+        str | None,
+        Header(
+            alias=LISTENER,
+            description="Who asks, by an id that tells nothing; kept as a keyed hash.",
+            json_schema_extra={"pattern": LISTENER_PATTERN},
+        ),
+    ] = None,
+) -> str:
+    if name:
+        check_listener(name, LISTENER)
+    return name or ""
+
+
+def _recorder(request: Request) -> Recorder:
+    recorder: Recorder = request.app.state.recorder
+    return recorder
+
+
+ListenerHeader = Annotated[str, Depends(_listener)]
+Records = Annotated[Recorder, Depends(_recorder)]
 
 
 async def recommended(services: Services, body: RecommendationsBody) -> Answered:
@@ -61,7 +91,9 @@ async def recommended(services: Services, body: RecommendationsBody) -> Answered
     for part in outcome.degraded:
         DEGRADED.labels(part).inc()
     degraded = list(dict.fromkeys([*outcome.ranking.degraded, *outcome.degraded]))
-    return Answered(outcome.ranking, outcome.tracks or {}, outcome.profile, degraded)
+    return Answered(
+        body.ranker_request(None), outcome.ranking, outcome.tracks or {}, outcome.profile, degraded
+    )
 
 
 @router.post(
@@ -73,16 +105,24 @@ async def recommended(services: Services, body: RecommendationsBody) -> Answered
 )
 async def create_recommendations(
     services: ServicesBehind,
+    recorder: Records,
+    listener: ListenerHeader,
     body: Annotated[RecommendationsBody, Body(openapi_examples=BODY_EXAMPLES)],
 ) -> Response:
     """One to five seeds in; a ranked and explained list out."""
     found = await recommended(services, body)
     content = recommendations_json(found.ranking, found.tracks, body.seeds, found.profile)
-    return answer(
+    given = recorder.new_id()
+    response = answer(
         {
-            "recommendation_id": uuid4().hex,
+            "recommendation_id": given,
             "request_id": REQUEST_ID.get(),
             **content,
             "degraded": found.degraded,
         }
     )
+    response.headers[RECOMMENDATION_ID] = given
+    recorder.show(
+        given, body.listener or listener, "/api/v1/recommendations", found.request, found.ranking
+    )
+    return response

@@ -86,6 +86,10 @@ _EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
         "There is no valid access token",
         example(401, "UNAUTHENTICATED", "TOKEN_INVALID", "No token provided"),
     ),
+    403: (
+        "The access token does not have the scope",
+        example(403, "PERMISSION_DENIED", "SCOPE_MISSING", "Insufficient client scope"),
+    ),
     404: (
         "The catalogue does not have it",
         example(

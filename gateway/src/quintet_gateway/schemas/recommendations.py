@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
+from quintet_access.pseudonyms import LISTENER_RULE, is_listener_id
 
 from quintet_gateway.domain import ATTRIBUTE_RANGES, ATTRIBUTES
 
@@ -254,6 +255,12 @@ Targets = Annotated[
 Limit = Annotated[int, AfterValidator(within("LIMIT_RANGE", 1, MAX_LIMIT)), bounds(1, MAX_LIMIT)]
 
 
+def _listener(name: str) -> str:
+    if not is_listener_id(name):
+        raise refuse("LISTENER_INVALID", f"must be {LISTENER_RULE}")
+    return name
+
+
 class RecommendationsBody(BaseModel):
     """One to five seeds, and how to go on from them."""
 
@@ -272,6 +279,14 @@ class RecommendationsBody(BaseModel):
     diversity: Annotated[float, AfterValidator(within("DIVERSITY_RANGE", 0, 1)), bounds(0, 1)] = 0.0
     flow: bool = False
     reasons: bool = True
+    listener: Annotated[
+        str | None,
+        AfterValidator(lambda name: None if name is None else _listener(name)),
+        Field(
+            description="Who asks, by an id that tells nothing; kept as a keyed hash.",
+            json_schema_extra={"pattern": r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"},
+        ),
+    ] = None
 
     def profile_request(self) -> profile_pb2.BuildProfileRequest:
         """Returns what the profile service is asked."""
@@ -298,6 +313,7 @@ class RecommendationsBody(BaseModel):
             diversity=self.diversity,
             flow=self.flow,
             omit_reasons=not self.reasons,
+            include_features=True,
         )
 
     def _weights(self) -> list[profile_pb2.AttributeWeight]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
+    Engine,
     Select,
     Table,
     delete,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from quintet_store.bulk import Rows, write_rows
+from quintet_store.database import writing
 from quintet_store.tables import (
     FeatureSet,
     FeedbackEvent,
@@ -207,6 +209,14 @@ class Pruned:
     recommendations: int = 0
     playlists: int = 0
 
+    def plus(self, other: "Pruned") -> "Pruned":
+        """Returns the sum of two."""
+        return Pruned(
+            self.events + other.events,
+            self.recommendations + other.recommendations,
+            self.playlists + other.playlists,
+        )
+
 
 def prune(connection: Connection, cutoff: str, most: int) -> Pruned:
     """Deletes up to `most` events received and recommendations shown before a time.
@@ -224,6 +234,21 @@ def prune(connection: Connection, cutoff: str, most: int) -> Pruned:
     oldest = oldest.order_by(_EVENTS.c.received_at, *key).limit(most)
     events = connection.execute(delete(_EVENTS).where(tuple_(*key).in_(oldest)))
     return Pruned(events.rowcount, len(ids), _prune_playlists(connection, cutoff))
+
+
+def prune_before(engine: Engine, cutoff: datetime, most: int = 500) -> Pruned:
+    """Deletes all feedback older than a time, a little at a time so that other writers get in.
+
+    Raises:
+        StoreUnavailable: The database refused; what was deleted until then stays deleted.
+    """
+    total = Pruned()
+    while True:
+        with writing(engine) as connection:
+            part = prune(connection, stamp(cutoff), most)
+        total = total.plus(part)
+        if max(part.events, part.recommendations) < most:
+            return total
 
 
 def _prune_playlists(connection: Connection, cutoff: str) -> int:

@@ -8,6 +8,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from quintet_servicekit.errors import AppError
 
 from quintet_gateway.access import Gatekeeper
+from quintet_gateway.feedback import Recorder
 from quintet_gateway.routes import token
 from quintet_gateway.routes.web_api.edge import Edge, is_guarded
 from quintet_gateway.routes.web_api.endpoints import Upstream, WebApi, router
@@ -22,6 +23,7 @@ def install(
     render: Callable[[AppError], Response],
     *,
     trust_proxy: bool = False,
+    recorder: Recorder | None = None,
 ) -> None:
     """Adds `/v1`, `/api/token`, the gatekeeper before all that is guarded, and CORS.
 
@@ -31,8 +33,9 @@ def install(
         gatekeeper: Decides who may call.
         render: Renders a refusal outside /v1 in the application's own shape.
         trust_proxy: Whether X-Forwarded-* headers come from a proxy of ours.
+        recorder: Keeps the lists that are given out.
     """
-    app.state.web_api = WebApi(upstream)
+    app.state.web_api = WebApi(upstream, recorder)
     app.state.gatekeeper = gatekeeper
     app.include_router(router)
     app.include_router(token.router)
@@ -44,7 +47,13 @@ def install(
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["Retry-After", "X-Request-Id", "Quintet-Degraded", "Quintet-Model-Version"],
+        expose_headers=[
+            "Retry-After",
+            "X-Request-Id",
+            "Quintet-Degraded",
+            "Quintet-Model-Version",
+            "Quintet-Recommendation-Id",
+        ],
         max_age=86_400,
     )
 

@@ -10,16 +10,28 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet_gateway.access import Gatekeeper
+from quintet_gateway.access import Scope as Right
 from quintet_gateway.routes.web_api.answers import failure_of
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?\Z")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}\Z")
 _GUARDED: Final = ("/v1", "/api/v1", "/search", "/recommend_ranked")
 
+_RIGHTS: Final = {"/api/v1/feedback": Right.FEEDBACK, "/api/v1/listeners": Right.ADMIN}
+
 
 def is_guarded(path: str) -> bool:
     """Returns whether a path needs a token."""
-    return any(path == start or path.startswith(start + "/") for start in _GUARDED)
+    return any(_is_below(path, start) for start in _GUARDED)
+
+
+def right_for(path: str) -> Right:
+    """Returns what a token must allow for a guarded path."""
+    return next((right for start, right in _RIGHTS.items() if _is_below(path, start)), Right.READ)
+
+
+def _is_below(path: str, start: str) -> bool:
+    return path == start or path.startswith(start + "/")
 
 
 class Edge:
@@ -60,7 +72,9 @@ class Edge:
         if is_guarded(path):
             try:
                 authorization = Headers(scope=scope).get("authorization")
-                scope["quintet.caller"] = await self._gatekeeper.admit(authorization)
+                scope["quintet.caller"] = await self._gatekeeper.admit(
+                    authorization, right_for(path)
+                )
             except AppError as error:
                 under_v1 = path == "/v1" or path.startswith("/v1/")
                 response = failure_of(error) if under_v1 else self._render(error)

@@ -13,6 +13,7 @@ from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_servicekit.errors import InvalidInput, NotFound, Reason
 
+from quintet_gateway.feedback import Recorder, check_listener
 from quintet_gateway.routes.web_api import parameters as p
 from quintet_gateway.routes.web_api.answers import ERRORS, WebApiRoute, answer, failure
 from quintet_gateway.routes.web_api.objects import ObjectWriter
@@ -69,9 +70,11 @@ class WebApi:
 
     Attributes:
         upstream: The services behind.
+        recorder: Keeps the lists that are given out; they have no id where None.
     """
 
     upstream: Upstream
+    recorder: Recorder | None = None
 
 
 def _upstream(request: Request) -> Upstream:
@@ -292,6 +295,7 @@ async def get_recommendations(request: Request, services: Services) -> Response:
     query = _query(request)
     writer = _writer(request)
     asked = request_of(query)
+    listener = _listener(request)
     found = await _recommended(services, asked, fill_up=may_fill_up(query))
     ids = [ranked.track_id for ranked in found.tracks]
     known = await _tracks_by_id(services, ids)
@@ -306,8 +310,20 @@ async def get_recommendations(request: Request, services: Services) -> Response:
     }
     if found.degraded:
         headers["Quintet-Degraded"] = ", ".join(found.degraded)
+    recorder = request.app.state.web_api.recorder
+    if recorder is not None:
+        headers["Quintet-Recommendation-Id"] = given = recorder.new_id()
+        recorder.show(given, listener, "/v1/recommendations", asked, found)
     seeds = [writer.seed(pool) for pool in found.seed_pools]
     return answer({"seeds": seeds, "tracks": tracks}, headers)
+
+
+def _listener(request: Request) -> str:
+    """Returns who asks, where a header says so."""
+    listener = request.headers.get("Quintet-Listener", "")
+    if listener:
+        check_listener(listener, "Quintet-Listener")
+    return listener
 
 
 async def _recommended(
@@ -343,7 +359,8 @@ async def _tracks_by_id(services: Upstream, ids: list[str]) -> dict[str, search_
 def _explained(ranked: ranker_pb2.RankedTrack) -> dict[str, Any]:
     """Returns why a track is in the list, as in `/api/v1`."""
     explained: dict[str, Any] = MessageToDict(ranked, preserving_proto_field_name=True)
-    explained.pop("track_id", None)
+    for name in ("track_id", "features"):
+        explained.pop(name, None)
     for comparison in explained.get("reasons", {}).get("comparisons", ()):
         comparison["attribute"] = comparison["attribute"].removeprefix("ATTRIBUTE_").lower()
     return explained

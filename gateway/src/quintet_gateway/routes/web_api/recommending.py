@@ -43,6 +43,7 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
         max_per_artist=integer(query, "max_per_artist", DEFAULT_ARTIST_CAP, 0, 500),
         diversity=number(query, "diversity", 0, 1) or 0.0,
         omit_reasons=not flag(query, "reasons"),
+        include_features=True,
     )
     for name, (low, high) in ATTRIBUTES.items():
         _add_attribute(request, query, name, low, high)

@@ -1,0 +1,115 @@
+"""An event and the rules it keeps, whatever carried it here."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from quintet_access.pseudonyms import LISTENER_RULE, is_listener_id
+from quintet_servicekit.errors import InvalidInput, Reason
+
+KINDS: Final = ("play", "skip", "like", "dislike", "save", "playlist_add")
+"""What a listener may do with a track, in the order of the proto's EventKind."""
+MAX_EVENTS: Final = 500
+MAX_POSITION: Final = 500
+MAX_DWELL_MS: Final = 86_400_000
+MAX_TRACK_ID: Final = 256
+# Clocks of phones are wrong by hours, not by days.
+_MAX_AHEAD: Final = timedelta(days=1)
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+SAFE_ID: Final = r"[A-Za-z0-9._:-]{1,64}"
+_SAFE_ID: Final = re.compile(SAFE_ID + r"\Z")
+_SAFE_RULE: Final = "must be 1 to 64 letters, digits and ._:-"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that a listener did with one track of one recommendation.
+
+    Attributes:
+        event_id: Made by the client, unique among its events.
+        recommendation_id: The recommendation that the track came from.
+        track_id: A track of the catalogue.
+        kind: One of `KINDS`.
+        position: The track's place in the list, from 1.
+        dwell_ms: How long it was heard.
+        listener: Who, as the client knows them; that of the recommendation where empty.
+        occurred_at: When; when it was received where None.
+    """
+
+    event_id: str
+    recommendation_id: str
+    track_id: str
+    kind: str
+    position: int | None = None
+    dwell_ms: int | None = None
+    listener: str = ""
+    occurred_at: datetime | None = None
+
+
+def check_events(events: Sequence[Event], place: Callable[[int], str]) -> None:
+    """Checks events against every rule that needs no database.
+
+    Args:
+        events: As they came.
+        place: Returns what stands before a field of the event of that number in an error.
+
+    Raises:
+        InvalidInput: A rule is broken; field and rule are named.
+    """
+    if not 1 <= len(events) <= MAX_EVENTS:
+        raise InvalidInput(
+            Reason.EVENT_COUNT,
+            f"events must be 1 to {MAX_EVENTS}; got {len(events)}",
+            field="events",
+        )
+    for number, event in enumerate(events):
+        field, rule = _broken(event)
+        if field:
+            where = f"{place(number)}{field}"
+            raise InvalidInput(Reason.EVENT_RANGE, f"{where} {rule}", field=where)
+        if event.listener:
+            check_listener(event.listener, f"{place(number)}listener")
+
+
+def check_listener(listener: str, field: str) -> None:
+    """Checks that a text can be a listener's id.
+
+    Raises:
+        InvalidInput: It cannot.
+    """
+    if not is_listener_id(listener):
+        raise InvalidInput(Reason.LISTENER_INVALID, f"{field} must be {LISTENER_RULE}", field=field)
+
+
+def _broken(event: Event) -> tuple[str, str]:
+    """Returns the first field that breaks its rule and the rule; empty where none does."""
+    for field, text in (
+        ("event_id", event.event_id),
+        ("recommendation_id", event.recommendation_id),
+    ):
+        if not _SAFE_ID.match(text):
+            return field, _SAFE_RULE
+    # Neither database stores NUL or half of a surrogate pair, and neither is printable.
+    if not (1 <= len(event.track_id) <= MAX_TRACK_ID and event.track_id.isprintable()):
+        return "track_id", f"must be 1 to {MAX_TRACK_ID} printable characters"
+    if event.kind not in KINDS:
+        return "kind", f"must be one of {', '.join(KINDS)}"
+    if event.position is not None and not 1 <= event.position <= MAX_POSITION:
+        return "position", f"must be 1 to {MAX_POSITION}; got {event.position}"
+    if event.dwell_ms is not None and not 0 <= event.dwell_ms <= MAX_DWELL_MS:
+        return "dwell_ms", f"must be 0 to {MAX_DWELL_MS}; got {event.dwell_ms}"
+    return _broken_time(event.occurred_at)
+
+
+def _broken_time(moment: datetime | None) -> tuple[str, str]:
+    if moment is None:
+        return "", ""
+    if moment.tzinfo is None:
+        return "occurred_at", "must have an offset, such as 2030-01-31T12:00:00Z"
+    try:
+        in_range = _EARLIEST <= moment <= datetime.now(UTC) + _MAX_AHEAD
+    except OverflowError:  # an offset that leaves the calendar
+        in_range = False
+    return ("", "") if in_range else ("occurred_at", "must be from 2000 to a day from now")

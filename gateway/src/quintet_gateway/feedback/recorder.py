@@ -1,0 +1,284 @@
+"""The recorder: impressions off the request's path, events on the disk before they are answered."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final, TypeVar
+
+import structlog
+from prometheus_client import Counter
+from quintet.ranker.v1 import ranker_pb2
+from quintet_access.pseudonyms import Pseudonyms
+from quintet_servicekit.errors import (
+    AppError,
+    DeadlineExceeded,
+    NotReady,
+    Reason,
+    ResourceExhausted,
+)
+from quintet_servicekit.threads import Threads
+from quintet_store import StoreUnavailable
+
+from quintet_gateway.feedback.shown import Shown, Waiting
+from quintet_gateway.feedback.storing import Cursor, Deleted, Job, Page, Pruned, Recorded, Storage
+
+_log = structlog.get_logger(__name__)
+T = TypeVar("T")
+EVENTS: Final = Counter("quintet_feedback_events_total", "Events answered", ["outcome"])
+_MAX_JOBS: Final = 256
+_JOBS_AT_ONCE: Final = 64
+# Lists that come within this time are written together.
+_GATHER_SECONDS: Final = 0.25
+_RETRY_SECONDS: Final = 1.0
+_PRUNE_SECONDS: Final = 3600.0
+_DRAIN_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How feedback is kept.
+
+    Attributes:
+        database_url: Where.
+        pseudonyms: The installation's names.
+        retention: How long.
+        max_waiting: Tracks shown that may wait to be recorded.
+        budget: Seconds within which a call is answered.
+    """
+
+    database_url: str
+    pseudonyms: Pseudonyms
+    retention: timedelta = timedelta(days=400)
+    max_waiting: int = 50_000
+    budget: float = 2.0
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """Events that wait for their turn, and where their outcome goes."""
+
+    job: Job
+    outcome: "asyncio.Future[Recorded]"
+
+
+class Recorder:
+    """Keeps feedback; every method of it answers within the budget or says why not.
+
+    Events wait in a bounded queue and are written by one thread, those of several requests in one
+    transaction; what does not fit is refused, never lost. Lists shown wait in a queue of their
+    own, and what does not fit there is counted.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._budget = rules.budget
+        self._names = rules.pseudonyms
+        self._waiting = Waiting(rules.max_waiting)
+        self._storage = Storage(
+            rules.database_url, rules.pseudonyms, self._waiting, rules.retention
+        )
+        self._jobs: asyncio.Queue[_Pending] = asyncio.Queue(_MAX_JOBS)
+        self._has_shown = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._writer: Threads | None = None
+        self._reader: Threads | None = None
+
+    async def start(self) -> None:
+        """Begins to write; the database may come later."""
+        # One thread writes, so that one transaction never waits for another of this process.
+        self._writer, self._reader = Threads(1, "feedback-writer"), Threads(1, "feedback-reader")
+        self._tasks = [
+            asyncio.create_task(work())
+            for work in (self._write_events, self._write_shown, self._keep_retention)
+        ]
+
+    async def close(self) -> None:
+        """Writes what waits, as far as a few seconds allow, and counts what it could not."""
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._jobs.join()
+                await self._write(self._storage.flush)
+        except (TimeoutError, NotReady) as fault:
+            _log.error("feedback could not be drained", error=str(fault))
+        if dropped := self._waiting.drop("stopped"):
+            _log.error("impressions dropped", tracks=dropped)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for threads in (self._writer, self._reader):
+            if threads is not None:
+                await threads.close()
+        self._writer = self._reader = None
+        self._storage.close()
+
+    def new_id(self) -> str:
+        """Returns a fresh recommendation id, known as ours from now on and after a restart."""
+        return self._names.new_recommendation_id()
+
+    def show(
+        self,
+        recommendation_id: str,
+        listener: str,
+        surface: str,
+        request: ranker_pb2.RecommendTracksRequest,
+        response: ranker_pb2.RecommendTracksResponse,
+    ) -> None:
+        """Takes a list that is being given out to be recorded; returns at once.
+
+        Args:
+            recommendation_id: Its id.
+            listener: Who asked, as the client knows them; empty where nobody was named.
+            surface: The path that answers.
+            request: What the ranker was asked.
+            response: What it answered; not to be changed after this.
+        """
+        who = self._names.listener(listener)
+        shown = Shown(recommendation_id, who, datetime.now(UTC), surface, request, response)
+        if self._waiting.put(shown):
+            self._has_shown.set()
+
+    async def record(self, job: Job) -> Recorded:
+        """Stores the events of one request; on the disk when it returns.
+
+        Raises:
+            NotFound: A recommendation or track is not known; nothing was stored.
+            NotReady: The database is away; nothing was stored.
+            ResourceExhausted: Too many wait.
+            DeadlineExceeded: Not within the budget; it may be stored yet.
+        """
+        outcome: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+        try:
+            self._jobs.put_nowait(_Pending(job, outcome))
+        except asyncio.QueueFull:
+            EVENTS.labels("refused").inc(len(job.events))
+            raise ResourceExhausted(
+                Reason.OVERLOADED,
+                "Too many events wait to be stored.",
+                metadata={"retry_after": "1"},
+            ) from None
+        try:
+            recorded = await self._in_time(outcome)
+        except AppError:
+            EVENTS.labels("refused").inc(len(job.events))
+            raise
+        EVENTS.labels("accepted").inc(recorded.accepted)
+        EVENTS.labels("duplicate").inc(recorded.duplicates)
+        return recorded
+
+    async def delete(self, listener: str) -> Deleted:
+        """Deletes what is stored of a listener.
+
+        Raises:
+            NotReady: The database is away.
+            DeadlineExceeded: Not within the budget; it may be deleted yet.
+        """
+        return await self._in_time(self._write(partial(self._storage.delete, listener)))
+
+    async def export(self, listener: str, cursor: Cursor, size: int) -> Page:
+        """Returns a page of what is stored of a listener, lists that wait included.
+
+        Raises:
+            NotReady: The database is away.
+            DeadlineExceeded: Not within the budget.
+        """
+        if len(self._waiting):
+            await self._in_time(self._write(self._storage.flush))
+        read = partial(self._storage.export, listener, cursor, size)
+        return await self._in_time(self._run(self._reader, read))
+
+    async def prune(self) -> Pruned:
+        """Deletes what is older than the retention.
+
+        Raises:
+            NotReady: The database is away.
+        """
+        return await self._run(self._reader, self._storage.prune)
+
+    async def _in_time(self, work: "asyncio.Future[T] | Coroutine[object, object, T]") -> T:
+        try:
+            async with asyncio.timeout(self._budget):
+                return await work
+        except TimeoutError:
+            raise DeadlineExceeded(
+                Reason.DEADLINE, "The answer took longer than the time allowed."
+            ) from None
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        return await self._run(self._writer, work)
+
+    async def _run(self, threads: Threads | None, work: Callable[[], T]) -> T:
+        """Runs blocking work.
+
+        Raises:
+            NotReady: The database is away, or the process is stopping.
+        """
+        if threads is None:
+            raise NotReady(Reason.STORE_UNAVAILABLE, "Feedback is not kept now; try again soon.")
+        try:
+            return await threads.run(work)
+        except StoreUnavailable as fault:
+            self._storage.failed(fault)
+            _log.warning("feedback database away", error=str(fault))
+            raise NotReady(
+                Reason.STORE_UNAVAILABLE, "Feedback cannot be stored or read now; try again soon."
+            ) from fault
+
+    async def _write_events(self) -> None:
+        while True:
+            taken = [await self._jobs.get()]
+            while len(taken) < _JOBS_AT_ONCE and not self._jobs.empty():
+                taken.append(self._jobs.get_nowait())
+            try:
+                # Whoever gave up waiting has been told so, and sends again.
+                await self._answer([pending for pending in taken if not pending.outcome.done()])
+            finally:
+                for _ in taken:
+                    self._jobs.task_done()
+
+    async def _answer(self, taken: list[_Pending]) -> None:
+        if not taken:
+            return
+        jobs = [pending.job for pending in taken]
+        results: list[Recorded | AppError] | list[Exception]
+        try:
+            results = await self._write(partial(self._storage.record, jobs))
+        except Exception as fault:
+            if not isinstance(fault, AppError) and len(taken) > 1:
+                # A fault of one request must not become that of the others.
+                for pending in taken:
+                    await self._answer([pending])
+                return
+            results = [fault] * len(taken)
+        for pending, result in zip(taken, results, strict=True):
+            if pending.outcome.done():
+                continue
+            if isinstance(result, Recorded):
+                pending.outcome.set_result(result)
+            else:
+                pending.outcome.set_exception(result)
+
+    async def _write_shown(self) -> None:
+        while True:
+            await self._has_shown.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
+            self._has_shown.clear()
+            try:
+                await self._write(self._storage.flush)
+            except Exception as fault:
+                if not isinstance(fault, NotReady):
+                    _log.error("impressions not written", exc_info=fault)
+                self._has_shown.set()
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _keep_retention(self) -> None:
+        while True:
+            try:
+                pruned = await self.prune()
+                _log.info("retention kept", events=pruned.events, lists=pruned.recommendations)
+            except NotReady:
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            except Exception as fault:
+                _log.error("retention not kept", exc_info=fault)
+            await asyncio.sleep(_PRUNE_SECONDS)

@@ -1,0 +1,279 @@
+"""Feedback in the database. Everything here blocks: it runs on the recorder's threads."""
+
+import struct
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from quintet_access.pseudonyms import Pseudonyms
+from quintet_servicekit.errors import AppError, NotFound, Reason
+from quintet_store import StoreUnavailable, feedback, open_engine, reading, writing
+from quintet_store.feedback import Cursor as Cursor
+from quintet_store.feedback import Deleted as Deleted
+from quintet_store.feedback import Page as Page
+from quintet_store.feedback import Pruned as Pruned
+from quintet_store.feedback import stamp
+from quintet_store.playlists import known_track_ids
+from sqlalchemy import Connection, Engine
+
+from quintet_gateway.feedback.events import Event
+from quintet_gateway.feedback.shown import DROPPED, RECORDED, Shown, Waiting, rows_of
+
+_log = structlog.get_logger(__name__)
+# One transaction holds about so many tracks, so that events never wait long for their turn.
+_TRACKS_AT_ONCE: Final = 5_000
+# After a failure, callers are told so at once for this long; nobody waits for a dead database.
+_RETRY_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of events: how many are new, how many were there before."""
+
+    accepted: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """Events of one request, and the client that sent it."""
+
+    events: Sequence[Event]
+    client: str
+    single: bool = False
+
+    def place(self, number: int) -> str:
+        """Returns what stands before a field of an event in an error."""
+        return "" if self.single else f"events[{number}]."
+
+
+class Database:
+    """The database, opened at first use and again after it was away."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._failure: StoreUnavailable | None = None
+        self._retry_at = 0.0
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Gives a connection in one transaction; raises StoreUnavailable where there is none."""
+        return writing(self.opened())
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Gives a connection that sees one state; raises StoreUnavailable where there is none."""
+        return reading(self.opened())
+
+    def failed(self, fault: StoreUnavailable) -> None:
+        """Notes that the database is away, so that it is opened and migrated anew."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine = None
+            self._failure, self._retry_at = fault, time.monotonic() + _RETRY_SECONDS
+
+    def close(self) -> None:
+        """Closes what is open."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine = None
+
+    def opened(self) -> Engine:
+        """Returns the engine; raises StoreUnavailable where the database is away."""
+        # Held while opening too: two threads that both migrate would only lock each other out.
+        with self._lock:
+            if self._engine is None:
+                if self._failure is not None and time.monotonic() < self._retry_at:
+                    raise StoreUnavailable(str(self._failure))
+                self._engine = open_engine(self._url, serving=True)
+            return self._engine
+
+
+class Storage:
+    """Reads and writes feedback.
+
+    Args:
+        url: The database.
+        pseudonyms: The installation's names.
+        waiting: Lists shown that are not in the database yet.
+        retention: How long what is stored is kept.
+    """
+
+    def __init__(
+        self, url: str, pseudonyms: Pseudonyms, waiting: Waiting, retention: timedelta
+    ) -> None:
+        self._database = Database(url)
+        self._names = pseudonyms
+        self._waiting = waiting
+        self._retention = retention
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._database.close()
+
+    def failed(self, fault: StoreUnavailable) -> None:
+        """Notes that the database is away."""
+        self._database.failed(fault)
+
+    def flush(self) -> None:
+        """Writes the lists that wait; what cannot be written waits on.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        for _ in range(len(self._waiting)):
+            taken = self._waiting.take(_TRACKS_AT_ONCE)
+            if not taken:
+                return
+            self._write_shown(taken)
+
+    def _write_shown(self, taken: list[Shown]) -> None:
+        size = sum(shown.size for shown in taken)
+        try:
+            rows = rows_of(taken)
+            with self._database.writing() as connection:
+                feedback.add_shown(connection, rows.sets, rows.lists, rows.shown)
+        except StoreUnavailable:
+            self._waiting.give_back(taken)
+            raise
+        except Exception as fault:  # one list that cannot be written must not hold the others up
+            DROPPED.labels("fault").inc(size)
+            _log.error("impressions dropped", tracks=size, exc_info=fault)
+        else:
+            RECORDED.inc(size)
+
+    def record(self, jobs: Sequence[Job]) -> list[Recorded | AppError]:
+        """Stores the events of several requests in one transaction, on the disk at its end.
+
+        Returns what became of each request; one that is refused stores nothing and leaves the
+        others be.
+
+        Raises:
+            StoreUnavailable: The database is away; nothing was stored.
+        """
+        ids = {event.recommendation_id for job in jobs for event in job.events}
+        if self._waiting.has(ids):
+            # What was shown is in the database before what was done with it.
+            self.flush()
+        with self._database.writing() as connection:
+            facts = self._facts(connection, jobs, ids)
+            return [self._record(connection, job, facts) for job in jobs]
+
+    def _facts(self, connection: Connection, jobs: Sequence[Job], ids: set[str]) -> "_Facts":
+        tracks = {event.track_id for job in jobs for event in job.events}
+        known = known_track_ids(connection, tracks)
+        pairs: set[tuple[str, str]] = set()
+        if known != tracks:
+            # Shown is known, also where this database holds another catalogue than the ranker's.
+            pairs = feedback.shown_tracks(connection, ids)
+        return _Facts(feedback.listeners_of(connection, ids), known, pairs, datetime.now(UTC))
+
+    def _record(self, connection: Connection, job: Job, facts: "_Facts") -> Recorded | AppError:
+        for number, event in enumerate(job.events):
+            error = self._refusal(event, job.place(number), facts)
+            if error is not None:
+                return error
+        rows = {event.event_id: self._row(event, job.client, facts) for event in job.events[::-1]}
+        added = feedback.add_events(connection, list(rows.values()))
+        return Recorded(added, len(job.events) - added)
+
+    def _refusal(self, event: Event, place: str, facts: "_Facts") -> NotFound | None:
+        name = event.recommendation_id
+        if name not in facts.listeners and not self._is_ours(name, facts.now):
+            return NotFound(
+                Reason.RECOMMENDATION_UNKNOWN,
+                f"There is no recommendation {name!r}.",
+                field=f"{place}recommendation_id",
+            )
+        if event.track_id not in facts.tracks and (name, event.track_id) not in facts.shown:
+            return NotFound(
+                Reason.TRACK_UNKNOWN,
+                f"The catalogue does not have track {event.track_id!r}.",
+                field=f"{place}track_id",
+            )
+        return None
+
+    def _is_ours(self, recommendation_id: str, now: datetime) -> bool:
+        """Returns whether this installation gave an id out within its retention.
+
+        So an event is taken also where the list it is about could not be recorded.
+        """
+        issued = self._names.issue_time(recommendation_id)
+        return issued is not None and issued >= (now - self._retention).timestamp()
+
+    def _row(self, event: Event, client: str, facts: "_Facts") -> dict[str, Any]:
+        own = self._names.listener(event.listener)
+        return {
+            "client": client,
+            "event_id": event.event_id,
+            "recommendation_id": event.recommendation_id,
+            "track_id": event.track_id,
+            "kind": event.kind,
+            "position": event.position,
+            "dwell_ms": event.dwell_ms,
+            "listener": own or facts.listeners.get(event.recommendation_id, ""),
+            "occurred_at": stamp(event.occurred_at or facts.now),
+            "received_at": stamp(facts.now),
+        }
+
+    def delete(self, listener_id: str) -> Deleted:
+        """Deletes what is stored of a listener, lists that wait included.
+
+        Raises:
+            StoreUnavailable: The database is away; nothing was deleted.
+        """
+        self.flush()
+        with self._database.writing() as connection:
+            return feedback.delete_listener(connection, self._names.listener(listener_id))
+
+    def export(self, listener_id: str, cursor: Cursor, size: int) -> Page:
+        """Returns a page of what is stored of a listener.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        with self._database.reading() as connection:
+            return feedback.export_page(connection, self._names.listener(listener_id), cursor, size)
+
+    def prune(self) -> Pruned:
+        """Deletes what is older than the retention, a little at a time so that others get in.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        cutoff = datetime.now(UTC) - self._retention
+        return feedback.prune_before(self._database.opened(), cutoff)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the database knows of the events at hand.
+
+    Attributes:
+        listeners: Recommendation id to listener, of those recorded.
+        tracks: Track ids of the catalogue.
+        shown: (recommendation id, track id) of lists recorded.
+        now: When the events are received.
+    """
+
+    listeners: Mapping[str, str]
+    tracks: set[str]
+    shown: set[tuple[str, str]]
+    now: datetime
+
+
+def record_json(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a record of an export in JSON types; the listener's hash is left out."""
+    values = {name: value for name, value in row.items() if name != "listener"}
+    if kind == "impression":
+        packed: bytes = values["features"]
+        values["features"] = list(struct.unpack(f"<{len(packed) // 4}f", packed))
+        values["channels"] = [name for name in values["channels"].split(",") if name]
+    return {"record": kind, **values}

@@ -1,0 +1,179 @@
+"""The body of `POST /api/v1/feedback`: one event, or several."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from quintet_gateway.feedback import MAX_EVENTS, Event
+from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION, MAX_TRACK_ID, SAFE_ID
+from quintet_gateway.schemas.catalogue import Answer
+from quintet_gateway.schemas.recommendations import refuse
+
+LISTENER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
+_STRICT: Final = ConfigDict(strict=True, extra="forbid")
+
+
+def _described(description: str, example: str | int, **rules: Any) -> Any:
+    """Returns what tells the OpenAPI page of a rule that `check_events` checks."""
+    return Field(json_schema_extra={"description": description, "examples": [example], **rules})
+
+
+def _is_time(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise refuse("EVENT_RANGE", "must be a time, such as 2030-01-31T12:00:00Z") from None
+    return text
+
+
+class EventBody(BaseModel):
+    """One thing that a listener did with one track of one recommendation."""
+
+    model_config = _STRICT
+    event_id: Annotated[
+        str,
+        _described("Unique among the client's events", "e-1", pattern=f"^{SAFE_ID}$"),
+    ]
+    recommendation_id: Annotated[
+        str, _described("The recommendation's id", "6924…", pattern=f"^{SAFE_ID}$")
+    ]
+    track_id: Annotated[
+        str,
+        _described(
+            "A track of the catalogue",
+            "6rqhFgbbKwnb9MLmUQDhG6",
+            minLength=1,
+            maxLength=MAX_TRACK_ID,
+        ),
+    ]
+    kind: Literal["play", "skip", "like", "dislike", "save", "playlist_add"]
+    position: Annotated[
+        int | None, _described("Its place in the list", 3, minimum=1, maximum=MAX_POSITION)
+    ] = None
+    dwell_ms: Annotated[
+        int | None,
+        _described("How long it was heard", 184_000, minimum=0, maximum=MAX_DWELL_MS),
+    ] = None
+    listener: Annotated[
+        str | None,
+        _described(
+            "Who, by an id that tells nothing; that of the recommendation where absent",
+            "listener-7",
+            pattern=LISTENER_PATTERN,
+        ),
+    ] = None
+    occurred_at: Annotated[
+        str | None,
+        AfterValidator(lambda text: None if text is None else _is_time(text)),
+        _described("When; with an offset", "2030-01-31T12:00:00Z", format="date-time"),
+    ] = None
+
+    def event(self) -> Event:
+        """Returns the event."""
+        moment = None if self.occurred_at is None else datetime.fromisoformat(self.occurred_at)
+        return Event(
+            self.event_id,
+            self.recommendation_id,
+            self.track_id,
+            self.kind,
+            self.position,
+            self.dwell_ms,
+            self.listener or "",
+            moment,
+        )
+
+
+class EventsBody(BaseModel):
+    """Several events."""
+
+    model_config = _STRICT
+    events: list[EventBody]
+
+
+def read_events(body: Any) -> tuple[list[Event], bool]:
+    """Returns the events of a body, and whether it was a single one.
+
+    Raises:
+        RequestValidationError: It is no object, or a field is missing, unknown or of a wrong type.
+    """
+    single = not (isinstance(body, dict) and "events" in body)
+    try:
+        if single:
+            return [EventBody.model_validate(body).event()], True
+        # Counted first: half a million events need not be read to be refused.
+        if isinstance(body["events"], list) and len(body["events"]) > MAX_EVENTS:
+            return [_ANY] * len(body["events"]), False
+        return [each.event() for each in EventsBody.model_validate(body).events], False
+    except ValidationError as fault:
+        faults = [{**error, "loc": ("body", *error["loc"])} for error in fault.errors()]
+        raise RequestValidationError(faults) from fault
+
+
+_ANY: Final = Event("any", "any", "any", "play")
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    schema.pop("$defs", None)
+    return schema
+
+
+def body_schema() -> dict[str, Any]:
+    """Returns the JSON schema of the body."""
+    event = _schema(EventBody)
+    many = _schema(EventsBody)
+    many["properties"]["events"] = {
+        "type": "array",
+        "items": event,
+        "minItems": 1,
+        "maxItems": MAX_EVENTS,
+    }
+    return {"oneOf": [event, many]}
+
+
+BODY_EXAMPLES: Final[dict[str, Any]] = {
+    "one event": {
+        "summary": "One event",
+        "value": {
+            "event_id": "9b2f4c1e-0d51-4a53-8d0e-0a4f1f0a7c11",
+            "recommendation_id": "6924a1f05a4a6b1d2c3e4f50a1b2c3d4e5f60718",
+            "track_id": "6rqhFgbbKwnb9MLmUQDhG6",
+            "kind": "like",
+            "position": 3,
+        },
+    },
+    "several": {
+        "summary": "Several events",
+        "value": {
+            "events": [
+                {
+                    "event_id": "e-1",
+                    "recommendation_id": "6924a1f05a4a6b1d2c3e4f50a1b2c3d4e5f60718",
+                    "track_id": "6rqhFgbbKwnb9MLmUQDhG6",
+                    "kind": "play",
+                    "position": 3,
+                    "dwell_ms": 184_000,
+                    "listener": "listener-7",
+                    "occurred_at": "2026-01-31T12:00:00Z",
+                }
+            ]
+        },
+    },
+}
+
+
+class RecordedAnswer(Answer):
+    """What became of the events; they are on the disk."""
+
+    accepted: int = Field(description="New and stored now")
+    duplicates: int = Field(description="Stored before, or twice in this request")
+
+
+class DeletedAnswer(Answer):
+    """What was deleted; all 0 for a listener not known."""
+
+    deleted_events: int
+    unlinked_recommendations: int
+    deleted_playlists: int

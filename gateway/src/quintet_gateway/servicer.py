@@ -1,0 +1,181 @@
+"""The feedback service: protobuf to the recorder and back; no decisions."""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from quintet.feedback.v1 import feedback_pb2, feedback_pb2_grpc
+from quintet_access.tokens import Scope
+from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_servicekit.tokens import CALLER
+
+from quintet_gateway.access import ANYONE
+from quintet_gateway.feedback import (
+    KINDS,
+    Cursor,
+    Event,
+    Job,
+    Recorder,
+    check_events,
+    check_listener,
+    record_json,
+)
+
+NAME: Final = feedback_pb2.DESCRIPTOR.services_by_name["FeedbackService"].full_name
+SCOPES: Final[Mapping[str, Scope]] = {
+    f"/{NAME}/RecordEvents": Scope.FEEDBACK,
+    f"/{NAME}/ExportListener": Scope.ADMIN,
+    f"/{NAME}/DeleteListener": Scope.ADMIN,
+}
+"""What a token must allow, by full method."""
+_MAX_PAGE: Final = 1000
+
+
+class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
+    """Answers RecordEvents, ExportListener and DeleteListener."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def RecordEvents(
+        self, request: feedback_pb2.RecordEventsRequest, _context: Any
+    ) -> feedback_pb2.RecordEventsResponse:
+        """Records events."""
+        events = [event_of(event) for event in request.events]
+        job = Job(events, (CALLER.get() or ANYONE).name)
+        check_events(events, job.place)
+        recorded = await self._recorder.record(job)
+        return feedback_pb2.RecordEventsResponse(
+            accepted=recorded.accepted, duplicates=recorded.duplicates
+        )
+
+    async def ExportListener(
+        self, request: feedback_pb2.ExportListenerRequest, _context: Any
+    ) -> feedback_pb2.ExportListenerResponse:
+        """Returns a page of what is stored of a listener."""
+        check_listener(request.listener, "listener")
+        if request.page_size < 0:
+            raise InvalidInput(
+                Reason.PAGE_SIZE_RANGE,
+                f"page_size must not be negative; got {request.page_size}",
+                field="page_size",
+            )
+        size = min(request.page_size or _MAX_PAGE, _MAX_PAGE)
+        page = await self._recorder.export(request.listener, cursor_of(request.page_token), size)
+        return feedback_pb2.ExportListenerResponse(
+            records=[record_of(record_json(*each)) for each in page.records],
+            next_page_token="" if page.next is None else token_of(page.next),
+        )
+
+    async def DeleteListener(
+        self, request: feedback_pb2.DeleteListenerRequest, _context: Any
+    ) -> feedback_pb2.DeleteListenerResponse:
+        """Deletes what is stored of a listener."""
+        check_listener(request.listener, "listener")
+        deleted = await self._recorder.delete(request.listener)
+        return feedback_pb2.DeleteListenerResponse(
+            deleted_events=deleted.events,
+            unlinked_recommendations=deleted.recommendations,
+            deleted_playlists=deleted.playlists,
+        )
+
+
+def event_of(event: feedback_pb2.Event) -> Event:
+    """Reads an event; a kind that is not known becomes empty, which the rules refuse.
+
+    Raises:
+        InvalidInput: Its time is outside the calendar.
+    """
+    try:
+        moment = event.occur_time.ToDatetime(UTC) if event.HasField("occur_time") else None
+    except (ValueError, OverflowError) as fault:
+        raise InvalidInput(
+            Reason.EVENT_RANGE, "occur_time must be a time", field="occur_time"
+        ) from fault
+    return Event(
+        event.event_id,
+        event.recommendation_id,
+        event.track_id,
+        KINDS[event.kind - 1] if 1 <= event.kind <= len(KINDS) else "",
+        event.position if event.HasField("position") else None,
+        event.dwell_ms if event.HasField("dwell_ms") else None,
+        event.listener,
+        moment,
+    )
+
+
+def record_of(record: Mapping[str, Any]) -> feedback_pb2.ListenerRecord:
+    """Writes a record of an export."""
+    if record["record"] == "recommendation":
+        shown = feedback_pb2.ShownList(
+            recommendation_id=record["recommendation_id"],
+            surface=record["surface"],
+            seeds=[json.dumps(seed, ensure_ascii=False) for seed in record["seeds"]],
+            model_version=record["model_version"],
+            index_version=record["index_version"],
+            catalogue_version=record["catalogue_version"],
+            feature_hash=record["feature_hash"],
+        )
+        shown.show_time.FromDatetime(datetime.fromisoformat(record["shown_at"]))
+        return feedback_pb2.ListenerRecord(list=shown)
+    if record["record"] == "impression":
+        track = feedback_pb2.ShownTrack(
+            recommendation_id=record["recommendation_id"],
+            position=record["position"],
+            track_id=record["track_id"],
+            score=record["score"],
+            channels=record["channels"],
+            features=record["features"],
+        )
+        return feedback_pb2.ListenerRecord(track=track)
+    event = feedback_pb2.Event(
+        event_id=record["event_id"],
+        recommendation_id=record["recommendation_id"],
+        track_id=record["track_id"],
+        kind=feedback_pb2.EventKind.ValueType(KINDS.index(record["kind"]) + 1),
+        position=record["position"],
+        dwell_ms=record["dwell_ms"],
+    )
+    event.occur_time.FromDatetime(datetime.fromisoformat(record["occurred_at"]))
+    return feedback_pb2.ListenerRecord(event=event)
+
+
+def token_of(cursor: Cursor) -> str:
+    """Returns a place in an export as a page token."""
+    return base64.urlsafe_b64encode(json.dumps([cursor.stage, *cursor.key]).encode()).decode()
+
+
+_KEYS: Final[tuple[tuple[type, ...], ...]] = ((str,), (str, int), (str, str))
+_MAX_INT: Final = 2**31 - 1
+
+
+def cursor_of(token: str) -> Cursor:
+    """Reads a page token; empty for the first page.
+
+    Raises:
+        InvalidInput: It is none of ours.
+    """
+    if not token:
+        return Cursor()
+    try:
+        stage, *key = json.loads(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
+        kinds = _KEYS["012".index(str(stage))]
+    except (ValueError, TypeError, IndexError, RecursionError) as fault:
+        raise _not_ours() from fault
+    if key and not (len(key) == len(kinds) and all(map(_is_part, key, kinds))):
+        raise _not_ours()
+    return Cursor(int(stage), tuple(key))
+
+
+def _is_part(part: object, kind: type) -> bool:
+    if type(part) is not kind:
+        return False
+    return part.isprintable() if isinstance(part, str) else 0 <= int(str(part)) <= _MAX_INT
+
+
+def _not_ours() -> InvalidInput:
+    return InvalidInput(
+        Reason.PAGE_TOKEN_INVALID, "page_token is not one of this export", field="page_token"
+    )
