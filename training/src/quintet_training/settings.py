@@ -3,11 +3,16 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SettingsInvalid(ValueError):
     """A QUINTET_* variable holds a value that cannot be used; the message is one line."""
+
+
+class TrainingRefused(ValueError):
+    """There is too little to train or to measure on; the message is one line."""
 
 
 class Settings(BaseSettings):
@@ -19,6 +24,13 @@ class Settings(BaseSettings):
         host: Address the services bind.
         gateway_url: Address of the gateway as clients see it; from host and port by default.
         token: Access token for the gateway, where it asks for one.
+        listener_key: What listeners' names are hashed with; the file in `home` where empty.
+        feedback_retention_days: Days after which events and impressions are deleted.
+        mlflow_uri: Address of the registry of models; that of `quintet up` where empty.
+        mlflow_model: Name of the model in the registry.
+        mlflow_port: Port of the registry that `quintet up` starts, on this machine only.
+        mlflow_backend_url: Its database (SQLite or PostgreSQL); a file in `home` by default.
+        mlflow_artifacts: Its files: a folder, or `s3://bucket/folder`; in `home` by default.
     """
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_", extra="ignore")
@@ -27,12 +39,20 @@ class Settings(BaseSettings):
     database_url: str = ""
     host: str = "127.0.0.1"
     gateway_port: int = Field(default=8000, ge=1, le=65535)
+    gateway_grpc_port: int = Field(default=50050, ge=0, le=65535)
     search_port: int = Field(default=50051, ge=1, le=65535)
     profile_port: int = Field(default=50052, ge=1, le=65535)
     ranker_port: int = Field(default=50053, ge=1, le=65535)
     ui_port: int = Field(default=8501, ge=1, le=65535)
     gateway_url: str = ""
     token: SecretStr = SecretStr("")
+    listener_key: SecretStr = SecretStr("")
+    feedback_retention_days: int = Field(default=400, ge=1, le=36_500)
+    mlflow_uri: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    mlflow_model: str = Field(default="quintet-ranker", min_length=1)
+    mlflow_port: int = Field(default=5000, ge=1, le=65535)
+    mlflow_backend_url: SecretStr = SecretStr("")
+    mlflow_artifacts: str = ""
 
     @model_validator(mode="after")
     def _fill(self) -> "Settings":
@@ -43,7 +63,17 @@ class Settings(BaseSettings):
             host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
             host = f"[{host}]" if ":" in host else host
             self.gateway_url = f"http://{host}:{self.gateway_port}"
+        backend = self.mlflow_backend_url.get_secret_value()
+        if backend and not backend.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+            raise PydanticCustomError(
+                "backend", "QUINTET_MLFLOW_BACKEND_URL must start with sqlite: or postgresql:"
+            )
         return self
+
+    @property
+    def registry_uri(self) -> str:
+        """Address of the registry of models: the one set, or that of `quintet up`."""
+        return self.mlflow_uri or f"http://127.0.0.1:{self.mlflow_port}"
 
     @property
     def catalogue(self) -> Path:
@@ -67,4 +97,5 @@ def load_settings() -> Settings:
     except ValidationError as fault:
         first = fault.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsInvalid(f"QUINTET_{name}: {first['msg']}") from fault
+        line = f"QUINTET_{name}: {first['msg']}" if name else first["msg"]
+        raise SettingsInvalid(line) from fault

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -28,12 +28,18 @@ class Program:
         command: The program and its arguments.
         port: The port it will bind, checked before anything starts; 0 for none.
         port_setting: The setting that holds the port.
+        host: The address it binds, where that is not the one of all.
+        environment: Variables of this program alone.
+        more_ports: Further ports it will bind, each with its setting.
     """
 
     name: str
     command: tuple[str, ...]
     port: int = 0
     port_setting: str = ""
+    host: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    more_ports: tuple[tuple[int, str], ...] = ()
 
 
 class PortInUse(Exception):
@@ -67,17 +73,21 @@ def check_ports(programs: Sequence[Program], host: str) -> None:
         PortInUse: One cannot.
     """
     for program in programs:
-        if not program.port:
-            continue
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, program.port))
-            except OSError as fault:
-                raise PortInUse(
-                    f"port {program.port} for {program.name} cannot be bound on {host} "
-                    f"({fault.strerror}); choose another with {program.port_setting}"
-                ) from fault
+        for port, setting in ((program.port, program.port_setting), *program.more_ports):
+            if port:
+                _check_port(program.name, program.host or host, port, setting)
+
+
+def _check_port(name: str, host: str, port: int, setting: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as fault:
+            raise PortInUse(
+                f"port {port} for {name} cannot be bound on {host} "
+                f"({fault.strerror}); choose another with {setting}"
+            ) from fault
 
 
 def supervise(
@@ -150,7 +160,7 @@ def _watcher(
         "name": program.name,
         "cmd": program.command[0],
         "args": list(program.command[1:]),
-        "env": dict(environment),
+        "env": {**environment, **program.environment},
         "copy_env": True,
         "graceful_timeout": GRACE_SECONDS,
         "stdout_stream": stream,

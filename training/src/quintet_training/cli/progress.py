@@ -51,6 +51,8 @@ def _expected() -> tuple[type[Exception], ...]:
     from quintet_store import StoreUnavailable
 
     from quintet_training.datasets import DatasetInvalid
-    from quintet_training.settings import SettingsInvalid
+    from quintet_training.registering import RegistryFault
+    from quintet_training.settings import SettingsInvalid, TrainingRefused
 
-    return (DatasetInvalid, StoreUnavailable, SettingsInvalid, PublicationInvalid)
+    data = (DatasetInvalid, StoreUnavailable, PublicationInvalid, RegistryFault)
+    return (*data, SettingsInvalid, TrainingRefused)

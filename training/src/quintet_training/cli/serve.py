@@ -1,6 +1,7 @@
 """`quintet up` and `quintet demo`: the real services, in the foreground or for one showing."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -41,9 +42,14 @@ def programs_of(settings: Settings) -> "list[Program]":
     """Returns the processes of a whole installation on this machine."""
     from quintet_training.supervisor import Program
 
+    feedback = ((settings.gateway_grpc_port, "QUINTET_GATEWAY_GRPC_PORT"),)
     gateway = [
         Program(
-            name, (sys.executable, "-m", f"quintet_{name}"), port, f"QUINTET_{name.upper()}_PORT"
+            name,
+            (sys.executable, "-m", f"quintet_{name}"),
+            port,
+            f"QUINTET_{name.upper()}_PORT",
+            more_ports=feedback if name == "gateway" else (),
         )
         for name, port in (
             ("search", settings.search_port),
@@ -59,15 +65,53 @@ def programs_of(settings: Settings) -> "list[Program]":
     return [*gateway, Program("ui", streamlit, settings.ui_port, "QUINTET_UI_PORT")]
 
 
+def registry_of(settings: Settings) -> "Program":
+    """Returns the registry's server: MLflow, one worker, on this machine only.
+
+    It has no access tokens of ours, so it is not for other machines to reach; for these, run one
+    of your own and set QUINTET_MLFLOW_URI.
+    """
+    from quintet_training.supervisor import Program
+
+    folder = settings.home.resolve() / "mlflow"
+    database = settings.mlflow_backend_url.get_secret_value()
+    # SQLAlchemy's default for PostgreSQL is a driver that is not installed.
+    database = re.sub("^postgresql:", "postgresql+psycopg:", database)
+    command = (sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1")
+    options = ("--port", str(settings.mlflow_port), "--workers", "1")
+    return Program(
+        "mlflow",
+        (*command, *options, "--uvicorn-opts", "--no-access-log"),
+        settings.mlflow_port,
+        "QUINTET_MLFLOW_PORT",
+        host="127.0.0.1",
+        # Addresses go by environment: a command line is for every user of the machine to read.
+        environment={
+            "MLFLOW_BACKEND_STORE_URI": database or f"sqlite:///{folder / 'mlflow.db'}",
+            "MLFLOW_ARTIFACTS_DESTINATION": settings.mlflow_artifacts or str(folder / "artifacts"),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "PYTHONWARNINGS": "ignore",
+        },
+    )
+
+
 def up(
     without_ui: Annotated[bool, typer.Option("--without-ui", help="Leave the page out.")] = False,
+    without_registry: Annotated[
+        bool, typer.Option("--without-registry", help="Leave the registry of models out.")
+    ] = False,
 ) -> None:
-    """Run search, profile, ranker, gateway and page in the foreground; Ctrl-C drains all."""
+    """Run services, page and registry of models in the foreground; Ctrl-C drains all."""
     # Imported here, as everywhere in these modules: `--help` must not wait for what it never uses.
     from quintet_training.supervisor import PortInUse, check_ports, supervise
 
     settings = load_settings()
     programs = [p for p in programs_of(settings) if not (without_ui and p.name == "ui")]
+    # Where one is set, it runs elsewhere already.
+    own_registry = not (without_registry or settings.mlflow_uri)
+    if own_registry:
+        programs.append(registry_of(settings))
     try:
         check_ports(programs, settings.host)
     except PortInUse as fault:
@@ -81,9 +125,15 @@ def up(
         _console.print(f"[bold green]ready[/] {settings.gateway_url}/docs", highlight=False)
         if any(program.name == "ui" for program in programs):
             _console.print(f"[bold green]page[/]  http://{settings.host}:{settings.ui_port}")
+        if own_registry:
+            _console.print(f"[bold green]models[/] {settings.registry_uri}", highlight=False)
         return True
 
-    code = supervise(programs, _environment(settings), settings.home / "run", announce)
+    environment = _environment(settings)
+    if own_registry:
+        environment["QUINTET_MLFLOW_URI"] = settings.registry_uri
+        (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
+    code = supervise(programs, environment, settings.home / "run", announce)
     if code:
         raise CommandFailed("a service could not start with these settings; see its line above")
 
@@ -95,7 +145,10 @@ def demo() -> None:
     ports = _free_ports(4)
     names = ("gateway", "search", "profile", "ranker")
     changes = {f"QUINTET_{n.upper()}_PORT": str(p) for n, p in zip(names, ports, strict=True)}
+    changes["QUINTET_GATEWAY_GRPC_PORT"] = "0"
     changes["QUINTET_HOST"] = "127.0.0.1"
+    # One showing needs no registry, and takes nothing from one.
+    changes["QUINTET_MLFLOW_URI"] = ""
     log = settings.home / "logs" / "demo.log"
     with _running(changes, log) as process:
         gateway = Gateway(f"http://127.0.0.1:{ports[0]}", timeout=10.0)
@@ -137,7 +190,7 @@ def _running(changes: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "quintet_training", "up", "--without-ui"],
+            [sys.executable, "-m", "quintet_training", "up", "--without-ui", "--without-registry"],
             stdout=stream,
             stderr=subprocess.STDOUT,
             env={**os.environ, **changes},

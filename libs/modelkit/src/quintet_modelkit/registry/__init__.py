@@ -6,6 +6,7 @@ since that takes two seconds and most commands never make one.
 
 from quintet_modelkit.registry.facts import CHALLENGER as CHALLENGER
 from quintet_modelkit.registry.facts import CHAMPION as CHAMPION
+from quintet_modelkit.registry.facts import DATA as DATA
 from quintet_modelkit.registry.facts import Comparison as Comparison
 from quintet_modelkit.registry.facts import ModelRecord as ModelRecord
 from quintet_modelkit.registry.facts import Move as Move

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
+DATA: Final = "data.json"
+"""The artefact that says what a model learned from: origins, licences, counts, checksums."""
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_./ -]")
 
 

@@ -16,6 +16,7 @@ from quintet_modelkit.registry import trees
 from quintet_modelkit.registry.facts import (
     CHALLENGER,
     CHAMPION,
+    DATA,
     ModelRecord,
     Move,
     flat,
@@ -25,7 +26,6 @@ from quintet_modelkit.registry.faults import RegistryInvalid, translated
 from quintet_modelkit.registry.reader import FEATURES, LISTING, Reader
 
 BUNDLE: Final = "bundle"
-DATA: Final = "data.json"
 _HISTORY: Final = "champion_history"
 _HISTORY_LENGTH: Final = 200
 _MAX_PARAMETER: Final = 5000
@@ -229,7 +229,8 @@ def _described(
     features = {"names": manifest["feature_names"], "hash": manifest["feature_hash"]}
     (folder / LISTING).write_text(listing, encoding="utf-8")
     (folder / FEATURES).write_text(json.dumps(features, indent=2), encoding="utf-8")
-    (folder / DATA).write_text(json.dumps(_data_of(bundle), indent=2), encoding="utf-8")
+    data = _data_of(bundle, manifest)
+    (folder / DATA).write_text(json.dumps(data, indent=2), encoding="utf-8")
     for name, path in artefacts.items():
         target = folder / name
         if not target.resolve().is_relative_to(folder.resolve()):
@@ -242,11 +243,12 @@ def _described(
     return folder
 
 
-def _data_of(bundle: Path) -> dict[str, Any]:
-    """Returns what a bundle's catalogue says of its data: origins, licences, checksums."""
+def _data_of(bundle: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a model was made from: origins, licences, counts and checksums."""
+    data: dict[str, Any] = {"training": manifest["data"]} if "data" in manifest else {}
     try:
         catalogue = read_manifest(bundle / CATALOGUE, verify=False)
     except PublicationInvalid:
-        return {}
+        return data
     names = ("catalogue_version", "track_count", "sources", "files")
-    return {name: catalogue[name] for name in names if name in catalogue}
+    return {"catalogue": {name: catalogue[name] for name in names if name in catalogue}, **data}

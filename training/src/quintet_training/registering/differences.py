@@ -1,0 +1,160 @@
+"""How two registered models differ: metrics, features, importances, and what they recommend."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import lightgbm
+import numpy as np
+from quintet_engine.engine import BOOSTER_FILE, Engine
+from quintet_engine.query import Query, Seed, SeedKind
+from quintet_modelkit.publication import PublicationInvalid
+from quintet_modelkit.registry import Comparison, ModelRecord, Registry, compare
+
+REQUESTS: Final = 100
+SEEDS: Final = 5
+LIMIT: Final = 50
+CUTS: Final = (10, 50)
+_LEAST_COMMON: Final = 3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike the lists of two models are over the fixed requests.
+
+    Attributes:
+        requests: How many were asked of both.
+        overlap: Length of list → mean share of tracks that both lists hold, 0..1.
+        least_overlap: The same for the request where it is smallest.
+        correlation: Mean Spearman correlation of the ranks of the tracks that both lists hold,
+            -1..1; None where no request has three of these.
+    """
+
+    requests: int
+    overlap: dict[int, float]
+    least_overlap: dict[int, float]
+    correlation: float | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two models differ.
+
+    Attributes:
+        left: The one compared with.
+        right: The other.
+        facts: Metrics, parameters and features.
+        importances: Feature → share of the booster's whole gain, (left, right), largest first.
+        agreement: How alike their lists are; None where they cannot be compared.
+        why_not: Then, why.
+    """
+
+    left: ModelRecord
+    right: ModelRecord
+    facts: Comparison
+    importances: dict[str, tuple[float, float]]
+    agreement: Agreement | None
+    why_not: str = ""
+
+
+def difference(registry: Registry, root: Path, left: ModelRecord, right: ModelRecord) -> Difference:
+    """Compares two models; their bundles are fetched into `root` where they are not there.
+
+    Args:
+        registry: Where both are registered.
+        root: The folder of bundles, usually QUINTET_HOME/models.
+        left: With metrics and parameters, as `Registry.facts` gives it.
+        right: Likewise.
+
+    Raises:
+        RegistryFault: The registry is away or a bundle is damaged.
+    """
+    facts = compare(left, right, registry.features(left), registry.features(right))
+    # Pulled one after the other, so that the second can link what the first brought.
+    folders = [registry.pull(record, root, [root.parent / "catalogue"]) for record in (left, right)]
+    gains = [gain_shares(folder) for folder in folders]
+    names = sorted({*gains[0], *gains[1]}, key=lambda n: -max(g.get(n, 0.0) for g in gains))
+    importances = {name: (gains[0].get(name, 0.0), gains[1].get(name, 0.0)) for name in names}
+    try:
+        engines = [Engine.load(folder, verify=False) for folder in folders]
+        agreement = agreement_of(engines[0], engines[1])
+    except PublicationInvalid as fault:
+        return Difference(left, right, facts, importances, None, str(fault))
+    if agreement is None:
+        why = "their catalogues have too few tracks in common"
+        return Difference(left, right, facts, importances, None, why)
+    return Difference(left, right, facts, importances, agreement)
+
+
+def gain_shares(folder: Path) -> dict[str, float]:
+    """Returns each feature's share of a booster's whole gain, 0..1."""
+    path = folder / BOOSTER_FILE
+    booster = lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+    gains = booster.feature_importance("gain")
+    whole = float(gains.sum()) or 1.0
+    return {
+        str(name): float(gain) / whole
+        for name, gain in zip(booster.feature_name(), gains, strict=True)
+    }
+
+
+def fixed_requests(left: Sequence[str], right: Sequence[str]) -> list[tuple[str, ...]]:
+    """Returns the seeds of 100 requests that two catalogues can both answer.
+
+    Tracks are taken in the order of a hash of their ids, so the requests are the same on every
+    machine and change little as a catalogue grows.
+    """
+    common = sorted(set(left) & set(right), key=lambda name: hashlib.sha256(name.encode()).digest())
+    if len(common) < SEEDS:
+        return []
+    starts = (SEEDS * request for request in range(REQUESTS))
+    return [
+        tuple(common[(start + step) % len(common)] for step in range(SEEDS)) for start in starts
+    ]
+
+
+def agreement_of(left: Engine, right: Engine) -> Agreement | None:
+    """Asks two engines the fixed requests; None where their catalogues share too few tracks."""
+    requests = fixed_requests(
+        list(left.catalogue.snapshot.row_of), list(right.catalogue.snapshot.row_of)
+    )
+    if not requests:
+        return None
+    overlaps: dict[int, list[float]] = {cut: [] for cut in CUTS}
+    correlations: list[float] = []
+    for seeds in requests:
+        query = Query(tuple(Seed(SeedKind.TRACK, s) for s in seeds), limit=LIMIT, reasons=False)
+        lists = [[t.track_id for t in engine.recommend(query).tracks] for engine in (left, right)]
+        for cut in CUTS:
+            overlaps[cut].append(overlap(lists[0][:cut], lists[1][:cut]))
+        correlation = rank_correlation(lists[0], lists[1])
+        if correlation is not None:
+            correlations.append(correlation)
+    return Agreement(
+        len(requests),
+        {cut: float(np.mean(values)) for cut, values in overlaps.items()},
+        {cut: float(np.min(values)) for cut, values in overlaps.items()},
+        float(np.mean(correlations)) if correlations else None,
+    )
+
+
+def overlap(left: Sequence[str], right: Sequence[str]) -> float:
+    """Returns the share of tracks that two lists hold in common, of the longer; 1 for none."""
+    longer = max(len(left), len(right))
+    return len(set(left) & set(right)) / longer if longer else 1.0
+
+
+def rank_correlation(left: Sequence[str], right: Sequence[str]) -> float | None:
+    """Returns Spearman's correlation over the tracks of both lists; None for fewer than three.
+
+    1 - 6 Σ d² / (n (n² - 1)), d the difference of a track's places among these n.
+    """
+    common = [name for name in left if name in set(right)]
+    count = len(common)
+    if count < _LEAST_COMMON:
+        return None
+    place = {name: at for at, name in enumerate(n for n in right if n in set(common))}
+    squares = sum((at - place[name]) ** 2 for at, name in enumerate(common))
+    return 1.0 - 6.0 * squares / (count * (count**2 - 1))
