@@ -1,4 +1,4 @@
-"""Databases for real: a SQLite file, and a private PostgreSQL server where its binaries are."""
+"""Databases for real, a SQLite file and a private PostgreSQL server; catalogues in memory."""
 
 import os
 import secrets
@@ -6,12 +6,17 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psycopg
+import pyarrow as pa
 import pytest
+from quintet_engine.catalogue import Catalogue
+from quintet_modelkit.features import ATTRIBUTES, COLUMN, Standardiser
+from quintet_modelkit.snapshot import SCHEMA, Snapshot
 from quintet_training.settings import Settings
 
 
@@ -87,3 +92,37 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "postgresql":
         url = request.getfixturevalue("postgresql").new_database()
     return Settings(home=tmp_path / "home", database_url=url)
+
+
+@pytest.fixture(scope="session")
+def catalogue_of() -> Callable[..., Catalogue]:
+    """Makes a catalogue in memory: one row for each artist named, audio of the rows if given."""
+
+    def make(
+        artists: Sequence[str],
+        audio: np.ndarray | None = None,
+        popularity: Sequence[float] | None = None,
+        genres: Sequence[Sequence[str]] | None = None,
+    ) -> Catalogue:
+        count = len(artists)
+        features = np.random.default_rng(0).random((count, len(ATTRIBUTES)))
+        if audio is not None:
+            features[:, : audio.shape[1]] = audio
+        features[:, COLUMN["key"]] = 0
+        features[:, COLUMN["popularity"]] = np.zeros(count) if popularity is None else popularity
+        texts = dict.fromkeys(("album", "album_id", "isrc", "cover_url", "preview_url"), "")
+        rows = [
+            {
+                **{"track_id": f"t{row}", "title": f"Song {row}", "release_date": ""},
+                **{"artists": [artist] if artist else [], "artist_ids": [artist] if artist else []},
+                **{"genres": list(genres[row]) if genres else [], "explicit": False},
+                **{"provenance": "made", "licence": "CC0", "recording": row, **texts},
+            }
+            for row, artist in enumerate(artists)
+        ]
+        tracks = pa.Table.from_pylist(rows, schema=SCHEMA)
+        row_of = {f"t{row}": row for row in range(count)}
+        standardiser = Standardiser.fit(features)
+        return Catalogue.of(Snapshot("cat-made", tracks, features, standardiser, {}, row_of))
+
+    return make

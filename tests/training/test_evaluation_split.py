@@ -83,8 +83,8 @@ def test_a_group_larger_than_the_share_does_not_end_the_draw():
 
 
 def test_one_seed_gives_one_split():
-    draws = [split_groups(np.arange(50), 0.3, np.random.default_rng(7)) for _ in range(2)]
-    assert np.array_equal(*draws)
+    first, second = (split_groups(np.arange(50), 0.3, np.random.default_rng(7)) for _ in range(2))
+    assert np.array_equal(first, second)
 
 
 def _components(playlists, threshold):

@@ -36,7 +36,7 @@ _AUDIO: Final = [place for place, name in enumerate(ATTRIBUTES) if name != "popu
 _ALS_FACTORS: Final = 64
 _ALS_ITERATIONS: Final = 15
 _ALS_REGULARISATION: Final = 0.05
-_ALS_CONFIDENCE: Final = 10.0
+_ALS_CONFIDENCE: Final = 40.0
 _THREADS: Final = 2
 
 
@@ -202,14 +202,15 @@ def _als(playlists: Playlists, seed: int) -> Callable[[Rows], Values]:
             random_state=seed,
         )
         model.fit(playlists.members.astype(np.float32), show_progress=False)
+        # Kept by the model, and needed by every query.
+        _ = model.YtY
     track_count = playlists.members.shape[1]
 
     def score(seeds: Rows) -> Values:
         ones = np.ones(len(seeds), dtype=np.float32)
         shape = (1, track_count)
         row = scipy.sparse.csr_matrix((ones, (np.zeros(len(seeds), int), seeds)), shape=shape)
-        with threadpool_limits(1, "blas"):
-            factors = model.recalculate_user(0, row)
-            return np.asarray(model.item_factors @ np.ravel(factors), dtype=np.float64)
+        factors = model.recalculate_user(0, row)
+        return np.asarray(model.item_factors @ np.ravel(factors), dtype=np.float64)
 
     return score

@@ -77,7 +77,8 @@ def r_precision_artists(
 def ndcg(hits: Mask, relevant: int, limit: int) -> float:
     """Returns the normalised discounted cumulative gain of the first `limit` places, 0..1."""
     discount = 1.0 / np.log2(np.arange(2, limit + 2))
-    return float(discount[: len(hits)] @ hits[:limit] / discount[: min(relevant, limit)].sum())
+    gains = discount[np.flatnonzero(hits[:limit])]
+    return float(gains.sum() / discount[: min(relevant, limit)].sum())
 
 
 def clicks(hits: Mask, limit: int) -> float:

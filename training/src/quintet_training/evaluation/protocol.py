@@ -1,0 +1,269 @@
+"""The evaluation: hold playlists out, train on the others, ask every method the same cases."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from quintet_engine.catalogue import Catalogue, Mask, Rows
+
+from quintet_training.datasets.playlist_groups import near_duplicates, split_groups
+from quintet_training.evaluation.baselines import (
+    HAND_MADE,
+    STANDARDISED_COSINE,
+    Recommender,
+    baselines,
+)
+from quintet_training.evaluation.cases import (
+    Case,
+    cold_cases,
+    draw_cases,
+    draw_cold_tracks,
+    without,
+)
+from quintet_training.evaluation.measuring import (
+    Measured,
+    deciles,
+    differences,
+    measure,
+    quotients,
+    section,
+)
+from quintet_training.evaluation.metrics import METRICS, Yardstick
+from quintet_training.evaluation.report import MODEL, WITHOUT_PLAYLISTS, Report, Section
+
+Train = Callable[[Sequence[Rows], str], Recommender]
+"""Trains on playlists for a purpose, `main` or `cold`, and gives the trained recommender."""
+Tell = Callable[[float, str], None]
+"""Told the share done, 0..1, and what is being done."""
+
+_NAMES: Final = {
+    1: ("one_seed", "One seed"),
+    5: ("five_seeds", "Five seeds"),
+    10: ("ten_seeds", "Ten seeds"),
+    25: ("twenty_five_seeds", "Twenty-five seeds"),
+}
+_PRIMARY: Final = 5
+# Shares of the whole work, for the progress bar; training takes most of it.
+_TRAINED, _MEASURED, _TRAINED_COLD = 0.45, 0.55, 0.95
+
+
+class EvaluationImpossible(Exception):
+    """There are too few playlists to hold some out and ask about them."""
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to evaluate.
+
+    Attributes:
+        held_out: Share of the playlists to hold out, 0..1; near-duplicates stay together.
+        seed: Of every random choice.
+        seed_counts: How many seeds to ask with; five, or the first, is compared most closely.
+        cold_share: Share of the catalogue's tracks to remove from the training playlists of
+            the second training.
+        limit: Length of the lists, 1..500.
+        min_length: Shorter playlists are held out but not asked about.
+    """
+
+    held_out: float = 0.25
+    seed: int = 1
+    seed_counts: tuple[int, ...] = (1, 5, 10, 25)
+    cold_share: float = 0.2
+    limit: int = 500
+    min_length: int = 10
+
+    def __post_init__(self) -> None:
+        shares = 0 < self.held_out < 1 and 0 <= self.cold_share < 1
+        counts = bool(self.seed_counts) and min(self.seed_counts) >= 1
+        if not (shares and counts and self.limit >= 1 and self.min_length >= 2):
+            raise ValueError(f"{self} cannot be evaluated with")
+
+    @property
+    def primary(self) -> int:
+        """The number of seeds that the comparisons are made with."""
+        return _PRIMARY if _PRIMARY in self.seed_counts else self.seed_counts[0]
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """One run: what all of its parts need."""
+
+    catalogue: Catalogue
+    playlists: Sequence[Rows]
+    playlist_ids: Sequence[str]
+    held_out: Mask
+    options: EvaluationOptions
+    tell: Tell
+
+    @property
+    def asked(self) -> Rows:
+        return np.flatnonzero(self.held_out)
+
+    @property
+    def train(self) -> list[Rows]:
+        """The playlists that methods may learn from."""
+        known = np.flatnonzero(~self.held_out).tolist()
+        return [self.playlists[number] for number in known]
+
+    def random(self, purpose: int) -> np.random.Generator:
+        """A generator for one purpose, so that no part changes what another draws."""
+        return np.random.default_rng([self.options.seed, purpose])
+
+    def ask(
+        self,
+        methods: Mapping[str, Recommender],
+        cases: Sequence[Case],
+        train: Sequence[Rows],
+        span: tuple[float, float],
+    ) -> dict[str, Measured]:
+        """Asks every method the same cases, telling progress from `span[0]` to `span[1]`."""
+        yardstick = Yardstick.of(self.catalogue, train, self.options.limit)
+        start, step = span[0], (span[1] - span[0]) / len(methods)
+        measured = {}
+        for number, (name, method) in enumerate(methods.items()):
+            at = start + number * step
+
+            def told(done: int, at: float = at, name: str = name) -> None:
+                self.tell(at + step * done / len(cases), f"asking {name}")
+
+            measured[name] = measure(method, cases, yardstick, told)
+        return measured
+
+
+def run(
+    catalogue: Catalogue,
+    playlists: Sequence[Rows],
+    playlist_ids: Sequence[str],
+    train: Train,
+    options: EvaluationOptions,
+    tell: Tell = lambda _share, _text: None,
+    bootstrap: Recommender | None = None,
+) -> Report:
+    """Evaluates a trainer; the same arguments give the same report.
+
+    Args:
+        catalogue: What is recommended from.
+        playlists: Distinct rows of each playlist.
+        playlist_ids: The id of each playlist, for the report.
+        train: Called with the training playlists and `main`, then with those playlists without
+            cold tracks and `cold`; the first recommender is let go before.
+        options: How to evaluate.
+        tell: Told of progress.
+        bootstrap: The model without any playlist, to compare with audio cosine.
+
+    Raises:
+        EvaluationImpossible: Too few playlists, or too short ones.
+        RecommendationInvalid: A recommender broke its rules.
+    """
+    tell(0.0, "looking for near-duplicate playlists")
+    groups = near_duplicates(playlists, len(catalogue))
+    held_out = split_groups(groups, options.held_out, np.random.default_rng([options.seed, 0]))
+    this = _Evaluation(catalogue, playlists, playlist_ids, held_out, options, tell)
+    cases = draw_cases(
+        playlists, this.asked, options.seed_counts, options.min_length, this.random(1)
+    )
+    if not cases[options.primary] or not any(len(rows) for rows in this.train):
+        raise EvaluationImpossible(
+            f"of {len(playlists)} playlists none can be held out and asked about with "
+            f"{options.primary} seeds: at least {max(options.min_length, 2 * options.primary)} "
+            "tracks are needed, and other playlists to learn from"
+        )
+    counts = {
+        "tracks": len(catalogue),
+        "playlists": len(playlists),
+        "groups": int(groups.max()) + 1,
+        "training": int((~held_out).sum()),
+        "held_out": int(held_out.sum()),
+    }
+    found = _main_parts(this, cases, train, bootstrap)
+    found |= _cold_part(this, train)
+    tell(1.0, "evaluated")
+    return Report(options=asdict(options), counts=counts, **found)
+
+
+def _main_parts(
+    this: _Evaluation,
+    cases: Mapping[int, list[Case]],
+    train: Train,
+    bootstrap: Recommender | None,
+) -> dict[str, Any]:
+    """Returns the report's parts about tracks of every kind."""
+    options, known = this.options, this.train
+    this.tell(0.01, f"training on {len(known)} playlists")
+    methods = {MODEL: train(known, "main")}
+    this.tell(_TRAINED, "fitting the baselines")
+    methods |= baselines(this.catalogue, known, options.seed, options.limit)
+    asked = [count for count in options.seed_counts if cases[count]]
+    step = (_MEASURED - _TRAINED) / len(asked)
+    sections = {}
+    for place, count in enumerate(asked):
+        span = (_TRAINED + place * step, _TRAINED + (place + 1) * step)
+        measured = this.ask(methods, cases[count], known, span)
+        sections[count] = section(*_naming(count), cases[count], measured, options.seed)
+        if count == options.primary:
+            found = _comparisons(this, cases[count], measured)
+    found["by_seeds"] = tuple(sections.values())
+    if bootstrap is not None:
+        found |= _only_audio_part(this, cases[options.primary], methods, bootstrap)
+    return found
+
+
+def _comparisons(
+    this: _Evaluation, cases: Sequence[Case], measured: Mapping[str, Measured]
+) -> dict[str, Any]:
+    """Returns the parts that compare the model with the baselines on the primary cases."""
+    seed = this.options.seed
+    return {
+        "primary": _naming(this.options.primary)[0],
+        "differences": differences(measured, MODEL, seed),
+        "to_hand_made": quotients(measured[MODEL], measured[HAND_MADE], seed),
+        "deciles": deciles(cases, measured, this.catalogue.popularity),
+        "playlists": tuple(
+            {
+                "playlist_id": this.playlist_ids[case.playlist],
+                "hidden": len(case.truth),
+                **dict(zip(METRICS, scores.tolist(), strict=True)),
+            }
+            for case, scores in zip(cases, measured[MODEL].scores, strict=True)
+        ),
+    }
+
+
+def _only_audio_part(
+    this: _Evaluation,
+    cases: Sequence[Case],
+    methods: Mapping[str, Recommender],
+    bootstrap: Recommender,
+) -> dict[str, Any]:
+    pair = {WITHOUT_PLAYLISTS: bootstrap, STANDARDISED_COSINE: methods[STANDARDISED_COSINE]}
+    measured = this.ask(pair, cases, this.train, (_MEASURED, _MEASURED))
+    seed = this.options.seed
+    compared = differences(measured, WITHOUT_PLAYLISTS, seed)[STANDARDISED_COSINE]
+    title = "Only audio features known"
+    return {
+        "only_audio": section("only_audio", title, cases, measured, seed),
+        "only_audio_differences": compared,
+    }
+
+
+def _cold_part(this: _Evaluation, train: Train) -> dict[str, Any]:
+    """Returns the parts about tracks that no training playlist holds; none without such."""
+    options, random = this.options, this.random(2)
+    cold = draw_cold_tracks(len(this.catalogue), options.cold_share, random)
+    cases = cold_cases(this.playlists, this.asked, cold, options.primary, random)
+    known = without(this.train, cold)
+    if not cases or not known:
+        return {}
+    this.tell(_MEASURED, f"training on {len(known)} playlists without cold tracks")
+    methods = {MODEL: train(known, "cold")}
+    this.tell(_TRAINED_COLD, "fitting the baselines without cold tracks")
+    methods |= baselines(this.catalogue, known, options.seed, options.limit)
+    measured = this.ask(methods, cases, known, (_TRAINED_COLD, 1.0))
+    part: Section = section("cold", "Cold tracks alone", cases, measured, options.seed)
+    compared = quotients(measured[MODEL], measured[STANDARDISED_COSINE], options.seed)
+    return {"cold": part, "cold_to_cosine": compared}
+
+
+def _naming(count: int) -> tuple[str, str]:
+    return _NAMES.get(count, (f"seeds_{count}", f"{count} seeds"))

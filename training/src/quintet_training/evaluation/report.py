@@ -1,0 +1,192 @@
+"""What an evaluation found: as numbers for a registry, as JSON, as a table and as a page."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from quintet_training.evaluation.baselines import HAND_MADE, STANDARDISED_COSINE
+from quintet_training.evaluation.intervals import Interval
+from quintet_training.evaluation.metrics import LOWER_IS_BETTER
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+MODEL: Final = "model"
+WITHOUT_PLAYLISTS: Final = "model_without_playlists"
+OURS: Final = (MODEL, WITHOUT_PLAYLISTS)
+"""The methods that are judged; all others are baselines."""
+_CUT: Final = frozenset({"ndcg", "recall"})
+
+
+@dataclass(frozen=True)
+class Section:
+    """All methods on one set of cases.
+
+    Attributes:
+        name: For names of metrics, such as `five_seeds`.
+        title: For readers.
+        seeds: How many seeds each playlist was asked about with.
+        cases: How many playlists were asked about.
+        methods: Method to metric to its mean and interval.
+        coverage: Method to the share of the catalogue in any of its lists, 0..1.
+    """
+
+    name: str
+    title: str
+    seeds: int
+    cases: int
+    methods: Mapping[str, Mapping[str, Interval]]
+    coverage: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Decile:
+    """Hidden tracks of about equal popularity.
+
+    Attributes:
+        number: 1 for the least popular tenth, 10 for the most.
+        low: Least popularity in it, 0..100.
+        high: Greatest.
+        tracks: How many hidden tracks, over all playlists.
+        recall: Method to the share of them that it found, 0..1.
+    """
+
+    number: int
+    low: float
+    high: float
+    tracks: int
+    recall: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole outcome of one evaluation.
+
+    Attributes:
+        options: What it was run with.
+        counts: Tracks, playlists, groups of near-duplicates, playlists for training, held out.
+        by_seeds: One section for each number of seeds.
+        primary: Name of the section that the comparisons are made in.
+        differences: Baseline to metric to the model's value minus the baseline's, there.
+        to_hand_made: Metric to the ratio of the model's mean to the hand-made sum's, there.
+        deciles: Recall by popularity of the hidden track, there.
+        playlists: The model's measurements playlist by playlist, there.
+        cold: Only tracks that no training playlist holds; absent where there were none.
+        cold_to_cosine: Metric to the model's mean over standardised cosine's, on cold tracks.
+        only_audio: A model without playlists against standardised cosine; absent if not given.
+        only_audio_differences: Metric to the former minus the latter.
+    """
+
+    options: Mapping[str, Any]
+    counts: Mapping[str, int]
+    by_seeds: tuple[Section, ...]
+    primary: str
+    differences: Mapping[str, Mapping[str, Interval]]
+    to_hand_made: Mapping[str, Interval]
+    deciles: tuple[Decile, ...]
+    playlists: tuple[Mapping[str, Any], ...]
+    cold: Section | None = None
+    cold_to_cosine: Mapping[str, Interval] | None = None
+    only_audio: Section | None = None
+    only_audio_differences: Mapping[str, Interval] | None = None
+
+    @property
+    def main(self) -> Section:
+        """The section that the comparisons are made in."""
+        return next(one for one in self.by_seeds if one.name == self.primary)
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """All sections."""
+        others = (self.cold, self.only_audio)
+        return (*self.by_seeds, *(one for one in others if one is not None))
+
+    def apart(self, baseline: str, metric: str) -> bool:
+        """Returns whether the model's interval lies wholly on the better side of a baseline's."""
+        ours, theirs = self.main.methods[MODEL][metric], self.main.methods[baseline][metric]
+        if metric in LOWER_IS_BETTER:
+            return ours.upper < theirs.lower
+        return ours.lower > theirs.upper
+
+    def label(self, metric: str) -> str:
+        """Returns the public name of a metric, such as `ndcg_500`."""
+        return f"{metric}_{self.options['limit']}" if metric in _CUT else metric
+
+    def metrics(self) -> dict[str, float]:
+        """Returns flat names to finite numbers, as a registry takes them.
+
+        `ndcg_500.five_seeds` is the model's mean, `….lower` and `….upper` its interval;
+        `hand_made.ndcg_500.five_seeds` is a baseline's mean; `difference.…` and `ratio.…`
+        compare, with intervals; `recall_500.decile_1.five_seeds` is the least popular tenth.
+        """
+        found: dict[str, float] = {}
+        for one in self.sections:
+            for method, values in one.methods.items():
+                self._add_method(found, one, method, values)
+        for baseline, values in self.differences.items():
+            for metric, value in values.items():
+                name = f"difference.{baseline}.{self.label(metric)}.{self.primary}"
+                found.update(_with_bounds(name, value))
+        for section, ratios in self._ratios().items():
+            for metric, value in ratios.items():
+                found.update(_with_bounds(f"ratio.{self.label(metric)}.{section}", value))
+        for tenth in self.deciles:
+            name = f"{self.label('recall')}.decile_{tenth.number}.{self.primary}"
+            found[name] = tenth.recall[MODEL]
+        for metric, value in (self.only_audio_differences or {}).items():
+            name = f"difference.{STANDARDISED_COSINE}.{self.label(metric)}.only_audio"
+            found.update(_with_bounds(name, value))
+        return {name: value for name, value in found.items() if math.isfinite(value)}
+
+    def to_json(self) -> str:
+        """Returns everything as JSON; what could not be measured is null."""
+        return json.dumps(_finite(asdict(self)), indent=1, sort_keys=True, allow_nan=False)
+
+    def table(self) -> "Group":
+        """Returns what a terminal shows, for rich's console."""
+        from quintet_training.evaluation.tables import tables
+
+        return tables(self)
+
+    def to_html(self) -> str:
+        """Returns one page with tables and plots that loads nothing from anywhere."""
+        from quintet_training.evaluation.page import page
+
+        return page(self)
+
+    def _add_method(
+        self,
+        found: dict[str, float],
+        section: Section,
+        method: str,
+        values: Mapping[str, Interval],
+    ) -> None:
+        ours = method in OURS
+        prefix = "" if ours else f"{method}."
+        for metric, value in values.items():
+            name = f"{prefix}{self.label(metric)}.{section.name}"
+            found.update(_with_bounds(name, value) if ours else {name: value.mean})
+        found[f"{prefix}coverage.{section.name}"] = section.coverage[method]
+
+    def _ratios(self) -> dict[str, Mapping[str, Interval]]:
+        found = {f"{HAND_MADE}.{self.primary}": self.to_hand_made}
+        if self.cold_to_cosine is not None:
+            found[f"{STANDARDISED_COSINE}.cold"] = self.cold_to_cosine
+        return found
+
+
+def _with_bounds(name: str, value: Interval) -> dict[str, float]:
+    return {name: value.mean, f"{name}.lower": value.lower, f"{name}.upper": value.upper}
+
+
+def _finite(value: Any) -> Any:
+    """Replaces numbers that JSON cannot write."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

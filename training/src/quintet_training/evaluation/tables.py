@@ -1,0 +1,82 @@
+"""The report in a terminal."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from quintet_training.evaluation.report import Report, Section
+from quintet_training.evaluation.wording import (
+    BEYOND,
+    COMPARED,
+    FOLLOWED,
+    metric_name,
+    narrow_bounds,
+    number,
+    short_name,
+    signed,
+    summary,
+)
+
+_DIFFERENCES: Final = ("r_precision", "ndcg", "clicks", "recall")
+
+
+def tables(report: Report) -> Group:
+    """Returns the report for rich's console, 80 columns wide or more."""
+    parts: list[RenderableType] = [*summary(report), "", _accuracy(report, report.main)]
+    parts += [_accuracy(report, one) for one in report.sections if one.name != report.primary]
+    parts += [_beyond(report, report.main), _differences(report), _deciles(report)]
+    return Group(*parts)
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    table.add_column(headings[0], no_wrap=True)
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _headed(report: Report, title: str, first: str, names: Sequence[str]) -> Table:
+    return _table(title, first, *(short_name(report, name) for name in names))
+
+
+def _accuracy(report: Report, section: Section) -> Table:
+    title = f"{section.title}, {section.cases} playlists"
+    table = _headed(report, title, "method", COMPARED)
+    for method, values in section.methods.items():
+        cells = [f"{number(values[one].mean)}\n{narrow_bounds(values[one])}" for one in COMPARED]
+        table.add_row(short_name(report, method), *cells)
+    return table
+
+
+def _beyond(report: Report, section: Section) -> Table:
+    title = f"Beyond accuracy, {section.title.lower()}"
+    headings = [metric_name(report, metric) for metric in BEYOND]
+    table = _table(title, "method", "Coverage", *headings)
+    for method, values in section.methods.items():
+        cells = [number(values[one].mean) for one in BEYOND]
+        table.add_row(short_name(report, method), number(section.coverage[method]), *cells)
+    return table
+
+
+def _differences(report: Report) -> Table:
+    title = "Model minus baseline, playlist by playlist; the interval beneath"
+    table = _headed(report, title, "baseline", _DIFFERENCES)
+    for method, values in report.differences.items():
+        chosen = [values[metric] for metric in _DIFFERENCES]
+        cells = [f"{signed(one.mean)}\n{signed(one.lower)} {signed(one.upper)}" for one in chosen]
+        table.add_row(short_name(report, method), *cells)
+    return table
+
+
+def _deciles(report: Report) -> Table:
+    methods = [name for name in FOLLOWED if name in report.main.methods]
+    title = f"{metric_name(report, 'recall')} by popularity of the hidden track"
+    table = _table(title, "popularity", "tracks", *(short_name(report, one) for one in methods))
+    for tenth in report.deciles:
+        cells = [number(tenth.recall[method]) for method in methods]
+        table.add_row(f"{tenth.low:.0f} to {tenth.high:.0f}", str(tenth.tracks), *cells)
+    return table

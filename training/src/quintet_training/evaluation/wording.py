@@ -1,0 +1,141 @@
+"""How a report names and writes things, the same in the terminal and on the page."""
+
+import math
+from typing import Final
+
+from quintet_training.evaluation.baselines import HAND_MADE, STANDARDISED_COSINE
+from quintet_training.evaluation.intervals import Interval
+from quintet_training.evaluation.report import MODEL, Report
+
+_METRICS: Final = {
+    "r_precision": "R-precision",
+    "r_precision_artists": "R-prec. with artists",
+    "ndcg": "NDCG@{limit}",
+    "clicks": "Clicks",
+    "recall": "Recall@{limit}",
+    "mrr": "MRR",
+    "novelty": "Novelty (bits)",
+    "artist_diversity": "Artist diversity",
+    "calibration": "Calibration (KL)",
+}
+_METHODS: Final = {
+    "hand_made": "hand-made sum",
+    "item_knn": "item kNN",
+    "playlist_knn": "playlist kNN",
+    "als": "ALS",
+    "model_without_playlists": "without playlists",
+}
+_SHORT: Final = {
+    "r_precision": "R-prec.",
+    "r_precision_artists": "+artists",
+    "standardised_cosine": "std. cosine",
+}
+COMPARED: Final = ("r_precision", "r_precision_artists", "ndcg", "clicks", "recall", "mrr")
+"""The metrics of accuracy, which are shown first and compared."""
+BEYOND: Final = ("novelty", "artist_diversity", "calibration")
+FOLLOWED: Final = (
+    MODEL,
+    HAND_MADE,
+    "same_artist",
+    "playlist_knn",
+    "popularity",
+    STANDARDISED_COSINE,
+)
+"""The methods that are followed over popularity and numbers of seeds."""
+UNKNOWN: Final = "n/a"
+
+
+def metric_name(report: Report, metric: str) -> str:
+    """Returns the heading of a metric."""
+    return _METRICS[metric].format(limit=report.options["limit"])
+
+
+def method_name(method: str) -> str:
+    """Returns how a method is called in prose."""
+    return _METHODS.get(method, method.replace("_", " "))
+
+
+def short_name(report: Report, name: str) -> str:
+    """Returns a metric's or a method's name where columns are narrow."""
+    if name in _SHORT:
+        return _SHORT[name]
+    return metric_name(report, name) if name in _METRICS else method_name(name)
+
+
+def number(value: float) -> str:
+    """Returns a measured number with as many digits as a reader needs."""
+    if math.isnan(value):
+        return UNKNOWN
+    return f"{value:.{_digits(value)}f}"
+
+
+def bounds(interval: Interval) -> str:
+    """Returns an interval's ends, or nothing where there is none."""
+    if math.isnan(interval.lower):
+        return ""
+    return f"{number(interval.lower)} to {number(interval.upper)}"
+
+
+def narrow_bounds(interval: Interval) -> str:
+    """Returns an interval's ends as short as they can be, such as `.084-.133`."""
+    if math.isnan(interval.lower):
+        return ""
+    ends = (number(interval.lower), number(interval.upper))
+    return "-".join(end[1:] if end.startswith("0.") else end for end in ends)
+
+
+def signed(value: float) -> str:
+    """Returns a difference with its sign."""
+    return UNKNOWN if math.isnan(value) else f"{value:+.{_digits(value)}f}"
+
+
+def signed_bounds(interval: Interval) -> str:
+    """Returns the ends of a difference's interval with their signs."""
+    if math.isnan(interval.lower):
+        return ""
+    return f"{signed(interval.lower)} to {signed(interval.upper)}"
+
+
+def ratio(interval: Interval) -> str:
+    """Returns a ratio with its interval."""
+    if math.isnan(interval.mean):
+        return UNKNOWN
+    return f"{interval.mean:.2f} times ({interval.lower:.2f} to {interval.upper:.2f})"
+
+
+def summary(report: Report) -> list[str]:
+    """Returns the sentences that a report starts with."""
+    counts, options = report.counts, report.options
+    lines = [
+        f"{counts['playlists']:,} playlists over {counts['tracks']:,} tracks; "
+        f"{counts['held_out']:,} held out, near-duplicates on one side, "
+        f"{counts['training']:,} to learn from; seed {options['seed']}.",
+        f"Means over playlists with 95 % bootstrap intervals. {report.main.title}, "
+        f"{report.main.cases} playlists asked about.",
+        "Model to hand-made sum: "
+        + ", ".join(
+            f"{metric_name(report, metric)} {ratio(report.to_hand_made[metric])}"
+            for metric in ("r_precision", "ndcg")
+        )
+        + ".",
+    ]
+    if report.cold is not None and report.cold_to_cosine is not None:
+        lines.append(
+            f"Cold tracks, {report.cold.cases} playlists: model to standardised cosine, "
+            f"{metric_name(report, 'recall')} {ratio(report.cold_to_cosine['recall'])}."
+        )
+    if report.only_audio_differences is not None:
+        gap = report.only_audio_differences["ndcg"]
+        lines.append(
+            "Without playlists: model minus standardised cosine, "
+            f"{metric_name(report, 'ndcg')} {signed(gap.mean)} "
+            f"({signed_bounds(gap)})."
+        )
+    return lines
+
+
+def _digits(value: float) -> int:
+    """Returns how many decimals leave three or four digits."""
+    if abs(value) >= 10:
+        return 1
+    return 2 if abs(value) >= 1 else 3
