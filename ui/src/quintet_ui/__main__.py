@@ -11,12 +11,12 @@ _LIGHT: Final = {
     "primaryColor": "#5538d6",
     "backgroundColor": "#ffffff",
     "secondaryBackgroundColor": "#f3f1fa",
-    "textColor": "#1d1a2b",
+    "textColor": "#14111f",
     "linkColor": "#4a2fc4",
     "borderColor": "#cfc9e0",
 }
 _DARK: Final = {
-    "primaryColor": "#6f55f0",
+    "primaryColor": "#b3a4ff",
     "backgroundColor": "#131120",
     "secondaryBackgroundColor": "#1f1c30",
     "textColor": "#f2f0fa",
@@ -63,6 +63,7 @@ def options_of(settings: Settings) -> dict[str, Any]:
         # Sliders follow the wish, which links and presets change too.
         "global_disableWidgetStateDuplicationWarning": True,
         "theme_baseRadius": "medium",
+        "theme_headingFontSizes": ["2.1rem", "1.5rem", "1.2rem"],
         **themes,
     }
 

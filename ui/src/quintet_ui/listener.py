@@ -38,8 +38,9 @@ def _search() -> None:
     """Shows the search; a letter typed runs this alone."""
     words = session.words()
     query: str = st.session_state.get("query", "")
-    tracks, fault = _found(query)
     now = session.wish()
+    # Suggestions that nobody can pick only push the list down.
+    tracks, fault = _found(query) if query or now.free_seats else ([], None)
     status = words("search.full") if not now.free_seats else ""
     if fault is None and not status and query:
         status = words("search.count", count=len(tracks)) if tracks else ""
@@ -91,7 +92,7 @@ def _picked() -> None:
 
 def _seats(words: Words) -> None:
     now = session.wish()
-    st.subheader(words("seats.heading"))
+    st.header(words("seats.heading"))
     st.caption(words("seats.taken", count=len(now.seats), all=MAX_SEATS))
     ids = [seat.track_id for seat in now.seats]
     data = seats_data(now, session.tracks_of(ids), session.features_of(ids), words)

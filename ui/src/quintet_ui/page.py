@@ -1,10 +1,17 @@
 """What Streamlit runs for each visit: the language, the two pages, the page asked for."""
 
+from typing import Final
+
 import streamlit as st
 
 from quintet_ui import session
 from quintet_ui.listener import listen
 from quintet_ui.words import LANGUAGES, NAMES
+
+# Streamlit writes white on every primary button, which nobody can read on the light one at night.
+_DARK_BUTTONS: Final = (
+    '<style>[data-testid="stBaseButton-primary"]:enabled * {color: #131120;}</style>'
+)
 
 
 def main() -> None:
@@ -12,6 +19,8 @@ def main() -> None:
     session.begin()
     words = session.words()
     st.set_page_config(page_title=words("page.name"), page_icon="🎵", layout="wide")
+    if st.context.theme.type == "dark":
+        st.html(_DARK_BUTTONS)
     with st.sidebar:
         st.segmented_control(
             words("page.language"),

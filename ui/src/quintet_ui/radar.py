@@ -49,7 +49,10 @@ def radar_figure(shapes: Mapping[str, Mapping[str, float]], words: Words) -> go.
             hovertemplate="%{theta}: %{text}<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(
-        polar={"radialaxis": {"range": [0, 1], "showticklabels": False}},
+        polar={
+            "bgcolor": "rgba(0,0,0,0)",
+            "radialaxis": {"range": [0, 1], "showticklabels": False},
+        },
         legend={"orientation": "h", "y": -0.12},
         margin={"l": 50, "r": 50, "t": 30, "b": 30},
         height=380,

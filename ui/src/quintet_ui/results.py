@@ -31,7 +31,7 @@ def results() -> None:
 def _results() -> None:
     words = session.words()
     was_failing = st.session_state.get("list_fault") is not None
-    st.subheader(words("cards.heading"))
+    st.header(words("cards.heading"))
     answer, fault = _answer(words)
     if (fault is not None) != was_failing:
         # From waiting to not, or back: the page decides anew whether to try again by itself.
@@ -185,7 +185,7 @@ def _radar(answer: Recommendations, tracks: Sequence[Ranked], words: Words) -> N
     chosen = next((r for r in tracks if r["track"]["id"] == _chosen(answer)), tracks[0])
     shapes[chosen["track"]["title"]] = mean_of([chosen])
     shapes[words("radar.list")] = mean
-    st.subheader(words("radar.heading"))
+    st.header(words("radar.heading"))
     st.caption(words("radar.help"))
     st.plotly_chart(radar_figure(shapes, words), config={"displayModeBar": False}, key="radar")
     with st.expander(words("radar.numbers")):
@@ -193,7 +193,7 @@ def _radar(answer: Recommendations, tracks: Sequence[Ranked], words: Words) -> N
 
 
 def _exports(tracks: Sequence[Ranked], words: Words) -> None:
-    st.subheader(words("export.heading"))
+    st.header(words("export.heading"))
     kept = [ranked for ranked in tracks if ranked["track"]["id"] in st.session_state.saved]
     only = bool(kept) and st.toggle(words("export.only_saved", count=len(kept)))
     chosen = kept if only else tracks
@@ -215,7 +215,7 @@ def _exports(tracks: Sequence[Ranked], words: Words) -> None:
 
 
 def _link(words: Words) -> None:
-    st.subheader(words("link.heading"))
+    st.header(words("link.heading"))
     st.caption(words("link.help"))
     query = urlencode(session.link_query(), doseq=True)
     st.code(f"{st.context.url or ''}?{query}", language=None, wrap_lines=True)

@@ -1,5 +1,5 @@
 // Search as you type: a combobox (ARIA 1.2) whose list is always below it.
-const WAIT_MS = 90;
+const WAIT_MS = 60;
 
 export default function ({ data, parentElement, setTriggerValue }) {
   // Screen readers must know which language they read.

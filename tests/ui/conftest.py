@@ -1,0 +1,184 @@
+"""One whole installation for all tests here: real processes over the embedded catalogue."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+READY_SECONDS = 60.0
+SERVICES = ("search", "profile", "ranker", "gateway")
+
+
+@dataclass
+class Installation:
+    """Running services, each of which can be killed and started again."""
+
+    environment: dict
+    ports: dict
+    logs: Path
+    processes: dict = field(default_factory=dict)
+
+    @property
+    def gateway(self):
+        return f"http://127.0.0.1:{self.ports['gateway']}"
+
+    @property
+    def page(self):
+        return f"http://127.0.0.1:{self.ports['ui']}"
+
+    def start(self, name):
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", f"quintet_{name}"],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def kill(self, name):
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def stop(self):
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def await_answer(self, url):
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            for name, process in self.processes.items():
+                log = (self.logs / f"{name}.log").read_text(encoding="utf-8")
+                assert process.poll() is None, f"{name} ended: {log[-2000:]}"
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(url, timeout=2.0, trust_env=False).is_success:
+                    return
+            time.sleep(0.1)  # between looks at another process's state
+        raise AssertionError(f"{url} not ready within {READY_SECONDS} s; see {self.logs}")
+
+
+def free_ports(names):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
+    ports = {name: each.getsockname()[1] for name, each in zip(names, sockets, strict=True)}
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def prepare(environment):
+    """Publishes the embedded catalogue and its first model, as `quintet up` does."""
+    done = subprocess.run(
+        [sys.executable, "-c",
+         "from quintet_training.cli.serve import _prepare; "
+         "from quintet_training.settings import load_settings; _prepare(load_settings())"],
+        env=environment, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory):
+    """Search, profile, ranker and gateway."""
+    home = tmp_path_factory.mktemp("ui") / "home"
+    ports = free_ports([*SERVICES, "ui"])
+    settings = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SPOTIPY_")}
+    environment = {**own, **settings, "QUINTET_HOME": str(home), "QUINTET_HOST": "127.0.0.1"}
+    environment.pop("QUINTET_GATEWAY_URL", None)
+    prepare(environment)
+    logs = home / "logs"
+    logs.mkdir(exist_ok=True)
+    running = Installation(environment, ports, logs)
+    try:
+        for name in SERVICES:
+            running.start(name)
+        running.await_answer(f"{running.gateway}/readyz")
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def songs(installation):
+    """Ids of five well-known songs."""
+    found = []
+    for text in (
+        "hotel california",
+        "bohemian rhapsody",
+        "back in black",
+        "teen spirit",
+        "everlong",
+    ):
+        answer = httpx.get(
+            f"{installation.gateway}/api/v1/search", params={"q": text}, trust_env=False
+        )
+        found.append(answer.json()["tracks"][0]["track"]["id"])
+    return found
+
+
+@pytest.fixture(scope="session")
+def served_page(installation):
+    """The page in a process of its own, as `quintet up` starts it."""
+    installation.start("ui")
+    installation.await_answer(f"{installation.page}/_stcore/health")
+    return installation.page
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser without a window."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    if path is None:
+        pytest.skip("Chromium is not on this machine")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, served_page):
+    """Opens the page in a browser of its own and watches what it asks of the network."""
+    contexts = []
+
+    def opened(path="/", *, locale="en-US", scheme="light", width=1280, height=900):
+        context = chromium.new_context(
+            locale=locale,
+            color_scheme=scheme,
+            viewport={"width": width, "height": height},
+            accept_downloads=True,
+        )
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(20_000)
+        tab.foreign, tab.faults = [], []
+        near = (served_page, served_page.replace("http", "ws"), "data:", "blob:")
+        tab.on("request", lambda r: None if r.url.startswith(near) else tab.foreign.append(r.url))
+        tab.on("pageerror", lambda error: tab.faults.append(str(error)))
+        tab.goto(served_page + path)
+        tab.get_by_role("combobox").wait_for()
+        return tab
+
+    yield opened
+    for context in contexts:
+        for tab in context.pages:
+            assert tab.foreign == []
+            assert tab.faults == []
+        context.close()

@@ -1,0 +1,95 @@
+"""The page for everybody: axe-core, the keyboard, a phone."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api").expect
+FOLDER = Path(__file__).parent / "node"
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script of axe-core, from the locked npm package."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not on this machine")
+    lock = (FOLDER / "package-lock.json").read_bytes()
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = root / f"quintet-axe-{hashlib.sha256(lock).hexdigest()[:12]}"
+    script = cache / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(FOLDER / name, cache / name)
+        done = subprocess.run(
+            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=cache, capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+        if done.returncode:
+            pytest.skip(f"npm ci does not work here: {done.stderr.strip()[-200:]}")
+    return script.read_text(encoding="utf-8")
+
+
+def violations(tab, axe):
+    tab.evaluate(axe)
+    found = tab.evaluate("axe.run(document)")
+    return [
+        (item["id"], node["target"], node.get("failureSummary", ""))
+        for item in found["violations"]
+        if item["impact"] in {"serious", "critical"}
+        for node in item["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "list"])
+def test_axe_finds_no_serious_violation(visit, axe, songs, scheme, filled):
+    link = "/?" + "&".join(f"seat=1~{song}" for song in songs[:4]) + "&go=1" if filled else "/"
+    tab = visit(link, scheme=scheme)
+    if filled:
+        expect(tab.locator(".card")).to_have_count(50)
+        expect(tab.locator(".js-plotly-plot")).to_be_attached()
+    expect(tab.locator(".option").first).to_be_visible()
+    expect(tab.locator('[data-testid="stSkeleton"]')).to_have_count(0)
+    assert violations(tab, axe) == []
+
+
+def test_a_phone_shows_everything_within_its_width(visit, axe, songs):
+    link = "/?" + "&".join(f"seat=1~{song}" for song in songs) + "&go=1"
+    tab = visit(link, width=360, height=740)
+    expect(tab.locator(".card")).to_have_count(50)
+    assert tab.evaluate("document.scrollingElement.scrollWidth") <= 360
+    for part in (".card", ".seat", "#box"):
+        box = tab.locator(part).first.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+    assert violations(tab, axe) == []
+
+
+def test_the_keyboard_alone_reaches_search_seats_button_and_cards(visit, songs):
+    tab = visit("/?" + f"seat=1~{songs[0]}&go=1")
+    expect(tab.locator(".card")).to_have_count(50)
+    tab.locator("#box").focus()
+    reached = set()
+    for _ in range(20):
+        tab.keyboard.press("Tab")
+        reached.add(
+            tab.evaluate(
+                """() => {
+                    let at = document.activeElement;
+                    while (at && at.shadowRoot) at = at.shadowRoot.activeElement;
+                    return at.dataset.control?.split("-")[0] || at.textContent.trim();
+                }"""
+            )
+        )
+        if "like" in reached:
+            break
+    assert {"weight", "less", "remove", "like"} <= reached
+    assert any("Find music like this" in name for name in reached)
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".seat:not(.empty)")).to_have_count(2)
