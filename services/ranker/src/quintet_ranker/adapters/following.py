@@ -132,7 +132,7 @@ class ModelFollower:
         if registry is None:
             return
         try:
-            # Each of up to two requests may stand still and be tried once more.
+            # Up to two requests, each to connect and to answer.
             limit = 4.0 * settings.registry_timeout + 10.0
             champion = await self._background.run(lambda: registry.named(CHAMPION), limit)
             self._note_up(None)
@@ -248,6 +248,6 @@ def follow_models(settings: Settings) -> ModelFollower:
     registry = None
     if settings.registry_uri:
         registry = Registry(
-            settings.registry_uri, settings.registry_name, settings.registry_timeout, retries=1
+            settings.registry_uri, settings.registry_name, settings.registry_timeout, retries=0
         )
     return ModelFollower(settings.home / "models", settings, registry)
