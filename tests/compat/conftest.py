@@ -106,6 +106,7 @@ def stack(tmp_path_factory):
     environment |= {
         "QUINTET_AUTH": "on",
         "QUINTET_HOST": "127.0.0.1",
+        "QUINTET_GATEWAY_GRPC_PORT": "0",
         "QUINTET_GATEWAY_RATE_LIMIT": "",
         "QUINTET_GATEWAY_TOKEN_RATE_LIMIT": "",
         "QUINTET_GATEWAY_BUDGET_SECONDS": "20",

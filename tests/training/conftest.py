@@ -1,88 +1,15 @@
-"""Databases for real, a SQLite file and a private PostgreSQL server; catalogues in memory."""
+"""Settings on a SQLite file and on PostgreSQL; catalogues in memory."""
 
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import psycopg
 import pyarrow as pa
 import pytest
 from quintet_engine.catalogue import Catalogue
 from quintet_modelkit.features import ATTRIBUTES, COLUMN, Standardiser
 from quintet_modelkit.snapshot import SCHEMA, Snapshot
 from quintet_training.settings import Settings
-
-
-@dataclass(frozen=True)
-class Server:
-    port: int
-    password: str
-
-    def new_database(self) -> str:
-        name = f"test_{secrets.token_hex(6)}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return self.url(name)
-
-    def url(self, database: str) -> str:
-        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
-
-
-def _binaries() -> Path | None:
-    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
-        if (folder / "initdb").exists():
-            return folder
-    found = shutil.which("initdb")
-    return Path(found).parent if found else None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    """A server on loopback with a random password; it refuses to run as root, so root lends it."""
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL server binaries (Debian: apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="quintet-pg-", dir="/tmp"))
-    password = secrets.token_urlsafe(16)
-    secret = folder / "password"
-    secret.write_text(password, encoding="utf-8")
-    account: list[str] = []
-    if os.geteuid() == 0:
-        account = ["runuser", "-u", "postgres", "--"]
-        shutil.chown(folder, "postgres")
-        shutil.chown(secret, "postgres")
-    data, port = folder / "data", _free_port()
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c max_connections=20"
-
-    def run(*command: str) -> None:
-        subprocess.run(
-            [*account, *command], check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=120
-        )
-
-    control = str(binaries / "pg_ctl")
-    try:
-        run(
-            *(str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-E", "UTF8"),
-            *("-A", "scram-sha-256", "--pwfile", str(secret), "--locale", "C.UTF-8", "-N"),
-        )
-        run(control, "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
-        yield Server(port, password)
-    finally:
-        if (data / "postmaster.pid").exists():
-            run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

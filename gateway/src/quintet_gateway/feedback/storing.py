@@ -52,6 +52,10 @@ class Job:
         return "" if self.single else f"events[{number}]."
 
 
+class _StillAway(StoreUnavailable):
+    """The database was away a moment ago and has not been tried since."""
+
+
 class Database:
     """The database, opened at first use and again after it was away."""
 
@@ -72,6 +76,8 @@ class Database:
 
     def failed(self, fault: StoreUnavailable) -> None:
         """Notes that the database is away, so that it is opened and migrated anew."""
+        if isinstance(fault, _StillAway):
+            return  # or whoever calls often enough would put the next try off for ever
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()
@@ -91,7 +97,7 @@ class Database:
         with self._lock:
             if self._engine is None:
                 if self._failure is not None and time.monotonic() < self._retry_at:
-                    raise StoreUnavailable(str(self._failure))
+                    raise _StillAway(str(self._failure))
                 self._engine = open_engine(self._url, serving=True)
             return self._engine
 
