@@ -33,7 +33,9 @@ def normalise(text: str) -> str:
     Hangul and other scripts keep their letters: only combining marks that follow Latin, Greek or
     Cyrillic letters are dropped.
     """
+    # Twice: a mathematical or circled capital becomes a plain one only by decomposition.
     decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", decomposed.casefold())
     kept: list[str] = []
     for char in decomposed:
         if unicodedata.combining(char) and kept and _drops_marks(kept[-1]):

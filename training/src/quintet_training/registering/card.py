@@ -122,11 +122,15 @@ def _origins(sources: Sequence[Mapping[str, Any]]) -> str:
 def _metrics(metrics: Mapping[str, float]) -> str:
     """Tables by slice: names are `metric.slice`, `baseline.metric.slice` or `difference.…`."""
     if not metrics:
-        return "## Metrics\n\nNone were logged: this model was not evaluated."
+        return "## Metrics\n\nThis model was not evaluated."
     groups: dict[tuple[str, str], list[str]] = {}
     for name in sorted(name for name in metrics if not name.endswith(_BOUNDS)):
         groups.setdefault(_group_of(name), []).append(name)
-    text = ["## Metrics\n\nMeans over playlists held out, with 95 % intervals where there are any."]
+    text = ["## Metrics"]
+    if any(kind == _SLICE for kind, _ in groups):
+        text.append("Means over playlists held out, with 95 % intervals where there are any.")
+    else:
+        text.append("This model was not evaluated.")
     for section in sorted(name for kind, name in groups if kind == _SLICE):
         ours = groups[_SLICE, section]
         text.append(f"### {section.replace('_', ' ')}\n\n" + _values(metrics, ours, 1))
