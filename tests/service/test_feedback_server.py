@@ -427,7 +427,7 @@ async def test_grpc_records_exports_and_deletes(gateway):
 
 async def test_grpc_refuses_by_the_same_names_as_http(on_sqlite):
     given_id, stub = await on_sqlite.recommend(), on_sqlite.stub
-    cases = [
+    cases: list[tuple[dict[str, Any], tuple[str, str, str]]] = [
         ({"kind": 0}, ("INVALID_ARGUMENT", "EVENT_RANGE", "events[0].kind")),
         ({"kind": 99}, ("INVALID_ARGUMENT", "EVENT_RANGE", "events[0].kind")),
         ({"position": 0}, ("INVALID_ARGUMENT", "EVENT_RANGE", "events[0].position")),
@@ -588,7 +588,7 @@ async def test_each_scope_opens_its_own_paths_alone(tmp_path, scope):
             response = await gateway.client.request(method, path, json=body, headers=headers)
             refused = response.status_code == 403 and detail_of(response)[1] == "SCOPE_MISSING"
             assert refused == (needed is not scope)
-        calls = {
+        calls: dict[Scope, list[tuple[Any, Any]]] = {
             Scope.FEEDBACK: [(gateway.stub.RecordEvents, request)],
             Scope.ADMIN: [
                 (gateway.stub.DeleteListener, listener),

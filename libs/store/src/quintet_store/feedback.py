@@ -341,13 +341,28 @@ def stream_events(connection: Connection, size: int) -> Iterator[list[tuple[Any,
     yield from _stream(connection, select(*_EVENTS.columns), size)
 
 
+def _with_events() -> Select[Any]:
+    return select(_EVENTS.c.recommendation_id)
+
+
 def stream_seeds(
     connection: Connection, size: int
 ) -> Iterator[list[tuple[str, str, Sequence[Mapping[str, Any]]]]]:
-    """Yields (recommendation id, when it was shown, its seeds)."""
-    query = select(_LISTS.c.recommendation_id, _LISTS.c.shown_at, _LISTS.c.seeds)
+    """Yields (recommendation id, when it was shown, its seeds) of lists with an event."""
+    query = select(_LISTS.c.recommendation_id, _LISTS.c.shown_at, _LISTS.c.seeds).where(
+        _LISTS.c.recommendation_id.in_(_with_events())
+    )
     for part in _stream(connection, query, size):
         yield [(str(row[0]), str(row[1]), row[2]) for row in part]
+
+
+def stream_positions(connection: Connection, size: int) -> Iterator[list[tuple[str, str, int]]]:
+    """Yields (recommendation id, track id, position) of lists with an event."""
+    query = select(_SHOWN.c.recommendation_id, _SHOWN.c.track_id, _SHOWN.c.position).where(
+        _SHOWN.c.recommendation_id.in_(_with_events())
+    )
+    for part in _stream(connection, query, size):
+        yield [(str(row[0]), str(row[1]), int(row[2])) for row in part]
 
 
 def _stream(
