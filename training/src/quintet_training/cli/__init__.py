@@ -13,6 +13,7 @@ from quintet_training.cli.progress import one_line_failures
 GROUPS: Final = {
     "catalog": "The catalogue: import tracks, see what it holds.",
     "playlists": "Playlists and listening histories, for training.",
+    "feedback": "What listeners did: export it for training, delete it.",
     "clients": "The clients that may call when QUINTET_AUTH is on.",
 }
 
