@@ -46,22 +46,42 @@ def violations(tab, axe):
     ]
 
 
+@pytest.fixture
+def picture(tmp_path):
+    """Takes pictures; into the folder named by QUINTET_SCREENSHOTS, where there is one."""
+    folder = Path(os.environ.get("QUINTET_SCREENSHOTS") or tmp_path)
+
+    def taken(tab, name):
+        # What is still drawn or faded is not what a listener looks at.
+        expect(tab.locator('[data-testid="stApp"]')).to_have_attribute(
+            "data-test-script-state", "notRunning"
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        tab.screenshot(path=folder / f"{name}.png", animations="disabled")
+
+    return taken
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("filled", [False, True], ids=["empty", "list"])
-def test_axe_finds_no_serious_violation(visit, axe, songs, scheme, filled):
+def test_axe_finds_no_serious_violation(visit, axe, picture, songs, scheme, filled):
     link = "/?" + "&".join(f"seat=1~{song}" for song in songs[:4]) + "&go=1" if filled else "/"
-    tab = visit(link, scheme=scheme)
+    # Read in Korean by night and in English by day.
+    locale = "ko-KR" if scheme == "dark" else "en-US"
+    tab = visit(link, scheme=scheme, locale=locale, height=1350)
     if filled:
         expect(tab.locator(".card")).to_have_count(50)
         expect(tab.locator(".js-plotly-plot")).to_be_attached()
     expect(tab.locator(".option").first).to_be_visible()
     expect(tab.locator('[data-testid="stSkeleton"]')).to_have_count(0)
     assert violations(tab, axe) == []
+    if filled:
+        picture(tab, f"listener-{scheme}")
 
 
-def test_a_phone_shows_everything_within_its_width(visit, axe, songs):
+def test_a_phone_shows_everything_within_its_width(visit, axe, picture, songs):
     link = "/?" + "&".join(f"seat=1~{song}" for song in songs) + "&go=1"
-    tab = visit(link, width=360, height=740)
+    tab = visit(link, width=360, height=1200)
     expect(tab.locator(".card")).to_have_count(50)
     assert tab.evaluate("document.scrollingElement.scrollWidth") <= 360
     for part in (".card", ".seat", "#box"):
@@ -69,6 +89,7 @@ def test_a_phone_shows_everything_within_its_width(visit, axe, songs):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360
     assert violations(tab, axe) == []
+    picture(tab, "listener-phone")
 
 
 def test_the_keyboard_alone_reaches_search_seats_button_and_cards(visit, songs):

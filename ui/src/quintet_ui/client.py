@@ -363,7 +363,7 @@ def _fault_of(response: httpx.Response, content: bytes) -> GatewayFault:
         error = httpx.Response(200, content=content).json()["error"]
         reason = error["details"][0]["reason"] if error.get("details") else ""
         message = str(error.get("message", ""))
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         reason, message = "", ""
     fault = _BY_REASON.get(reason) or _BY_STATUS.get(response.status_code)
     if fault is None:

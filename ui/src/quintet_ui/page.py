@@ -27,7 +27,7 @@ def main() -> None:
             LANGUAGES,
             format_func=NAMES.__getitem__,
             key="language_choice",
-            default=session.words().language,
+            default=st.session_state.language,
             required=True,
             on_change=_language_chosen,
         )

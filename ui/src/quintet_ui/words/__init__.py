@@ -31,6 +31,11 @@ class Words:
         """Returns a text where there is one."""
         return self._texts.get(key)
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """Returns the keys of all texts."""
+        return frozenset(self._texts)
+
     def group(self, prefix: str) -> dict[str, str]:
         """Returns all texts under a prefix by the rest of their keys."""
         start = f"{prefix}."

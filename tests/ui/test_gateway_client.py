@@ -1,0 +1,153 @@
+"""How the page calls the gateway: deadlines, kinds of failure, tokens."""
+
+import contextlib
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+from quintet_ui.client import BearerToken, ClientCredentials, Fault, Gateway, GatewayFault
+
+
+@contextlib.contextmanager
+def serving(answer):
+    """Runs a server whose every request is handled by a function."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer(self)
+
+        do_POST = do_GET
+
+        def log_message(self, *_args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def replying(status, body, kind="application/json"):
+    def answer(handler):
+        content = body.encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+def fault_of(url, seconds=2.0):
+    client = Gateway(url, seconds)
+    try:
+        with pytest.raises(GatewayFault) as caught:
+            client.search("x", 1)
+        return caught.value
+    finally:
+        client.close()
+
+
+def test_an_answer_that_comes_in_drops_is_not_waited_for():
+    def drip(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+                time.sleep(0.05)  # this server is slow; that is what is tested
+
+    with serving(drip) as url:
+        began = time.monotonic()
+        assert fault_of(url, 0.4).fault is Fault.SLOW
+        assert time.monotonic() - began < 2.0
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "fault"),
+    [
+        (400, "LIMIT_RANGE", Fault.REFUSED),
+        (401, "TOKEN_INVALID", Fault.DENIED),
+        (403, "SCOPE_MISSING", Fault.DENIED),
+        (404, "SEED_UNKNOWN", Fault.UNKNOWN),
+        (404, "ROUTE_UNKNOWN", Fault.ABSENT),
+        (429, "RATE_LIMITED", Fault.LIMITED),
+        (503, "NOT_READY", Fault.UNREADY),
+        (504, "DEADLINE", Fault.SLOW),
+        (500, "INTERNAL", Fault.REFUSED),
+    ],
+)
+def test_every_failure_has_a_kind_and_keeps_its_reason(status, reason, fault):
+    body = json.dumps({"error": {"message": "m", "details": [{"reason": reason}]}})
+    with serving(replying(status, body)) as url:
+        caught = fault_of(url)
+    assert (caught.fault, caught.reason) == (fault, reason)
+
+
+@pytest.mark.parametrize("body", ["", "null", "[]", '{"error": 1}', "<html>"])
+def test_an_error_in_any_other_shape_is_still_a_failure(body):
+    with serving(replying(502, body)) as url:
+        assert fault_of(url).fault is Fault.UNREADY
+
+
+def test_something_else_on_the_gateways_port_counts_as_offline():
+    with serving(replying(200, "<html></html>", "text/html")) as url:
+        assert fault_of(url).fault is Fault.OFFLINE
+
+
+def test_nobody_on_the_port_is_offline():
+    with serving(replying(200, "{}")) as url:
+        pass
+    assert fault_of(url).fault is Fault.OFFLINE
+
+
+def test_a_token_is_asked_for_kept_and_renewed_once_refused():
+    tokens = iter(["first", "second"])
+    seen = []
+
+    def answer(handler):
+        given = handler.headers.get("Authorization")
+        if handler.path == "/api/token":
+            assert given.startswith("Basic ")
+            told = {"access_token": next(tokens), "expires_in": 3600}
+            return replying(200, json.dumps(told))(handler)
+        seen.append(given)
+        if seen.count("Bearer first") > 2:
+            return replying(401, "{}")(handler) if given == "Bearer first" else ok(handler)
+        return ok(handler)
+
+    def ok(handler):
+        replying(200, '{"tracks": []}')(handler)
+
+    with serving(answer) as url:
+        client = Gateway(url, 2.0, ClientCredentials(f"{url}/api/token", "me", "secret"))
+        for _ in range(4):
+            assert client.search("x", 1) == []
+        client.close()
+    assert seen == ["Bearer first"] * 3 + ["Bearer second"] * 2
+
+
+def test_a_given_token_is_sent_as_it_is():
+    seen = []
+
+    def answer(request):
+        seen.append(request.headers["Authorization"])
+        return httpx.Response(200, json={"tracks": []})
+
+    client = Gateway(
+        "http://gateway", 1.0, BearerToken("abc"), transport=httpx.MockTransport(answer)
+    )
+    assert client.search("x", 1) == []
+    assert seen == ["Bearer abc"]

@@ -1,0 +1,182 @@
+"""What the page shows in each state, over the real services; Streamlit's own test runner."""
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+import quintet_ui
+import streamlit as st
+from quintet_ui import session
+from quintet_ui.client import GatewayFault
+from quintet_ui.words import Words, words_of
+from streamlit import config
+from streamlit.testing.v1 import AppTest
+
+PAGE = Path(quintet_ui.__file__).parent / "page.py"
+EN = words_of("en")
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch):
+    monkeypatch.delenv("SPOTIPY_CLIENT_ID", raising=False)
+    config.set_option("global.disableWidgetStateDuplicationWarning", True)
+    st.cache_resource.clear()
+    yield
+    session.gateway().close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def page(monkeypatch, installation):
+    """Runs the page against a gateway, with a query in its address."""
+
+    def run(gateway=installation.gateway, **query):
+        monkeypatch.setenv("QUINTET_GATEWAY_URL", gateway)
+        app = AppTest.from_file(str(PAGE), default_timeout=30)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception
+        return app
+
+    return run
+
+
+@pytest.fixture
+def silent():
+    """The address of a gateway that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def components(app):
+    """Returns what each of our components was given, by the name of its class."""
+    given = {}
+    for element in app.get("bidi_component"):
+        proto = element.proto
+        given[proto.component_name.removeprefix("quintet_")] = json.loads(
+            proto.json or proto.mixed.json
+        )
+    return given
+
+
+def seats(songs):
+    return [f"1~{song}" for song in songs]
+
+
+def test_at_first_there_are_suggestions_five_free_seats_and_nothing_to_ask(page):
+    app = page()
+    shown = components(app)
+    assert len(shown["search"]["tracks"]) == 8
+    assert shown["search"]["query"] == ""
+    assert shown["seats"]["seats"] == []
+    assert "cards" not in shown
+    assert next(b for b in app.button if b.label == EN("page.ask")).disabled
+
+
+def test_a_link_with_seats_fills_them_and_waits_for_the_button(page, songs):
+    app = page(seat=seats(songs[:2]))
+    shown = components(app)
+    assert [seat["id"] for seat in shown["seats"]["seats"]] == songs[:2]
+    assert all(seat["byline"] for seat in shown["seats"]["seats"])
+    assert "cards" not in shown
+    next(b for b in app.button if b.label == EN("page.ask")).click().run()
+    assert len(components(app)["cards"]["tracks"]) == 50
+
+
+def test_a_link_that_was_asked_shows_the_list_and_the_radar_at_once(page, songs):
+    app = page(seat=seats(songs), go="1")
+    cards = components(app)["cards"]
+    assert not cards["stale"]
+    assert all(card["sentence"] and card["bars"] for card in cards["tracks"])
+    assert len(app.get("plotly_chart")) == 1
+    assert len(app.table) == 1
+
+
+def test_sliders_follow_the_link_and_the_link_follows_the_sliders(page, songs):
+    app = page(seat=seats(songs), aim=["energy~0.8"], max=["tempo~140"], diversity="0.3")
+    assert app.select_slider(key="aim_energy").value == 0.8
+    assert app.select_slider(key="limits_tempo").value == (50, 140)
+    assert app.slider(key="diversity").value == 0.3
+    app.select_slider(key="limits_energy").set_value((0.2, 0.9)).run()
+    assert app.query_params["min"] in ("energy~0.2", ["energy~0.2"])
+    app.select_slider(key="aim_energy").set_value(None).run()
+    assert "aim" not in app.query_params
+
+
+def test_limits_that_leave_nothing_are_said_so(page, songs):
+    app = page(seat=seats(songs[:1]), go="1", min=["tempo~205", "acousticness~1"], max=["energy~0"])
+    assert EN("cards.none") in [info.value for info in app.info]
+
+
+def test_a_song_that_left_the_catalogue_is_said_so(page):
+    app = page(seat=["1~nosuchsong"], go="1")
+    assert EN("fault.unknown") in [error.value for error in app.error]
+    assert components(app)["seats"]["seats"][0]["title"] == "nosuchsong"
+
+
+def test_without_a_gateway_the_page_stands_and_says_what_is_missing(page):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = taken.getsockname()[1]
+    app = page(f"http://127.0.0.1:{closed}", seat=["1~t1"], go="1")
+    warnings = [warning.value for warning in app.warning]
+    assert any(EN("fault.offline") in text and EN("fault.again") in text for text in warnings)
+    assert any(button.label == EN("fault.retry") for button in app.button)
+
+
+def test_a_gateway_that_hangs_costs_one_deadline_and_not_one_a_call(page, silent, monkeypatch):
+    monkeypatch.setenv("QUINTET_UI_GATEWAY_SECONDS", "0.5")
+    began = time.monotonic()
+    app = page(silent, seat=["1~t1", "1~t2", "1~t3"], go="1")
+    assert time.monotonic() - began < 2.5
+    assert any(EN("fault.slow") in warning.value for warning in app.warning)
+
+
+def test_the_language_is_switched_for_everything(page, songs):
+    app = page(seat=seats(songs[:1]), go="1")
+    app.get("button_group")[0].set_value("ko").run()
+    korean = words_of("ko")
+    assert app.title[0].value == korean("page.title")
+    assert components(app)["search"]["labels"]["label"] == korean("search.label")
+    assert app.query_params["lang"] in ("ko", ["ko"])
+
+
+def test_every_text_comes_from_the_catalogues(page, songs, monkeypatch):
+    """In a language whose every text is marked, nothing unmarked is left but data."""
+    marked = Words("qq", {key: f"⟦{EN.get(key)}⟧" for key in EN.keys})
+    monkeypatch.setattr("quintet_ui.session.words_of", lambda _language: marked)
+    app = page(seat=seats(songs), go="1", skip="x1")
+    told = [element.value for kind in ("title", "header", "caption", "warning", "info", "markdown")
+            for element in getattr(app, kind)]  # fmt: skip
+    widgets = (app.button, app.select_slider, app.slider, app.expander)
+    told += [element.label for kind in widgets for element in kind]
+    for data in components(app).values():
+        told += data["labels"].values()
+    cards = components(app)["cards"]["tracks"]
+    told += [card["sentence"] for card in cards]
+    told += [bar["name"] for card in cards for bar in card["bars"]]
+    told += list(app.table[0].value.columns)
+    assert len(told) > 300
+    titles = {card["title"] for card in cards}
+    assert [text for text in told if "⟦" not in text and text not in titles] == []
+
+
+def test_every_feature_of_the_served_model_has_a_name(page):
+    page()
+    unnamed = [
+        name
+        for name in session.gateway().get("/api/v1/model")["feature_names"]
+        for words in (EN, words_of("ko"))
+        if not words.get(f"feature.{name}")
+        and not words.get(f"attribute.{name.removesuffix('_gap')}")
+    ]
+    assert unnamed == []
+
+
+def test_features_of_covers_and_unknown_tracks_never_break_the_page(page):
+    page()
+    with pytest.raises(GatewayFault) as caught:
+        session.gateway().track("no/such track")
+    assert caught.value.reason
