@@ -95,15 +95,12 @@ def add_shown(connection: Connection, sets: Rows, lists: Rows, shown: Rows) -> N
 
 def add_events(connection: Connection, rows: Rows) -> int:
     """Adds events, each with every column, and returns how many were not there before."""
+    if not rows:
+        return 0
     postgres = connection.dialect.name == "postgresql"
-    make = postgresql.insert if postgres else sqlite.insert
-    size = _PARAMETERS // len(_EVENTS.columns)
-    added = 0
-    for start in range(0, len(rows), size):
-        statement: Any = make(_EVENTS).values([dict(row) for row in rows[start : start + size]])
-        statement = statement.on_conflict_do_nothing().returning(_EVENTS.c.event_id)
-        added += len(connection.execute(statement).all())
-    return added
+    insert: Any = (postgresql if postgres else sqlite).insert(_EVENTS)
+    statement = insert.on_conflict_do_nothing().returning(_EVENTS.c.event_id)
+    return len(connection.execute(statement, [dict(row) for row in rows]).all())
 
 
 @dataclass(frozen=True)
