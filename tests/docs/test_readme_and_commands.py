@@ -61,7 +61,7 @@ def test_every_make_target_named_in_the_readme_exists():
 
 def test_every_command_named_in_the_readme_exists():
     named = set(
-        re.findall(r"\.venv/bin/quintet ((?:catalog |playlists |clients )?[a-z-]+)", README)
+        re.findall(r"\.venv/bin/quintet ((?:catalog |playlists |clients |feedback )?[a-z-]+)", README)
     )
     assert named
     assert named <= set(commands())

@@ -55,7 +55,7 @@ def _listener(
         ),
     ] = None,
 ) -> str:
-    if name:
+    if name is not None:
         check_listener(name, LISTENER)
     return name or ""
 

@@ -320,10 +320,10 @@ async def get_recommendations(request: Request, services: Services) -> Response:
 
 def _listener(request: Request) -> str:
     """Returns who asks, where a header says so."""
-    listener = request.headers.get("Quintet-Listener", "")
-    if listener:
+    listener = request.headers.get("Quintet-Listener")
+    if listener is not None:
         check_listener(listener, "Quintet-Listener")
-    return listener
+    return listener or ""
 
 
 async def _recommended(

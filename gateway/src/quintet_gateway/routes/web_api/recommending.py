@@ -157,6 +157,13 @@ def _documented() -> list[dict[str, Any]]:
             pattern=ids_pattern(MAX_EXCLUDED),
         ),
         parameter("reasons", extension + "says why each track is there.", type="boolean"),
+        {
+            "name": "Quintet-Listener",
+            "in": "header",
+            "required": False,
+            "description": extension + "who asks, by an id that tells nothing; kept as a hash.",
+            "schema": {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"},
+        },
     ]
     return found
 
