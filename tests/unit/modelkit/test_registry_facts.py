@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,12 @@ from quintet_modelkit.registry.trees import digest_of, read_listing, text_of
 
 
 def record(**changes) -> ModelRecord:
-    facts = {"version": "1", "bundle": "trained-1", "digest": "d", "kind": "trained"}
+    facts: dict[str, Any] = {
+        "version": "1",
+        "bundle": "trained-1",
+        "digest": "d",
+        "kind": "trained",
+    }
     facts |= {"catalogue": "cat-1", "feature_hash": "f", "create_time": datetime.now(UTC)}
     facts |= {"promote_time": None, "aliases": (), "run_id": "r", "source": "s"}
     return ModelRecord(**(facts | changes))

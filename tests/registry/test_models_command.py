@@ -1,0 +1,266 @@
+"""`quintet models` and what it calls, against a real registry."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from quintet_modelkit.registry import CHALLENGER, CHAMPION, RegistryInvalid
+from quintet_training.cli import main
+from quintet_training.registering import (
+    compare_models,
+    promote,
+    register_model,
+    registry_of,
+    rollback,
+    write_card,
+)
+from quintet_training.settings import Settings
+
+# As `quintet evaluate` names them.
+METRICS = {
+    "ndcg_500.five_seeds": 0.31,
+    "ndcg_500.five_seeds.lower": 0.29,
+    "ndcg_500.five_seeds.upper": 0.33,
+    "hand_made.ndcg_500.five_seeds": 0.11,
+    "ratio.ndcg_500.hand_made.five_seeds": 2.8,
+    "recall_500.decile_2.five_seeds": 0.2,
+    "ndcg@10": 0.25,
+    "clicks.cold": float("nan"),
+}
+
+
+@pytest.fixture
+def settings(workshop, server) -> Settings:
+    name = f"model-{uuid.uuid4().hex[:12]}"
+    return Settings(home=workshop.home, mlflow_uri=server.uri, mlflow_model=name)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    return {
+        "QUINTET_HOME": str(settings.home),
+        "QUINTET_MLFLOW_URI": settings.mlflow_uri,
+        "QUINTET_MLFLOW_MODEL": settings.mlflow_model,
+    }
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def quintet(settings, monkeypatch, capsys) -> Callable[..., Done]:
+    """Runs the command line in this process: MLflow takes seconds to import."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["quintet", "models", *arguments])
+        for name, value in environment(settings).items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        shown = capsys.readouterr()
+        return Done(int(left.value.code or 0), shown.out, shown.err)
+
+    return run
+
+
+def test_everything_known_of_a_model_is_logged(settings, workshop, tmp_path):
+    bundle = workshop.bundle(8)
+    report = tmp_path / "page.html"
+    report.write_text("<h1>Report</h1>")
+    number = register_model(settings, bundle.name, METRICS, {"report.html": report})
+    registry = registry_of(settings)
+    record = registry.facts(number)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert registry.aliases() == {CHALLENGER: number}
+    assert (record.bundle, record.kind) == (bundle.name, "bootstrap")
+    assert record.feature_hash == manifest["feature_hash"]
+    assert registry.features(record) == tuple(manifest["feature_names"])
+    assert registry.read(record, "report.html") == "<h1>Report</h1>"
+    data = json.loads(registry.read(record, "data.json"))
+    assert data["catalogue"]["sources"] == [{"name": "made", "licence": "CC0", "tracks": 1500}]
+    assert len(data["catalogue"]["files"]["features.npy"]["sha256"]) == 64
+    assert record.metrics["ndcg_500.five_seeds.lower"] == 0.29
+    assert record.metrics["ndcg_at_10"] == 0.25
+    assert record.metrics["training_groups"] == manifest["metrics"]["training_groups"]
+    assert record.tags["undefined_metrics"] == "clicks.cold"
+    assert record.parameters["parameters.rounds"] == "8"
+    listing = json.loads(registry.read(record, "bundle-files.json"))
+    assert {"manifest.json", "booster.txt", "index.faiss", "catalogue/standardiser.json"} <= set(
+        listing
+    )
+
+
+def test_a_bundle_registered_again_keeps_its_number_and_gains_what_is_new(
+    settings, workshop, tmp_path
+):
+    bundle = workshop.bundle(8)
+    first = register_model(settings, bundle.name)
+    page = tmp_path / "r.html"
+    page.write_text("new")
+    again = register_model(settings, bundle.name, {"ndcg_500.five_seeds": 0.4}, {"r.html": page})
+    registry = registry_of(settings)
+    assert again == first
+    assert len(registry.versions()) == 1
+    record = registry.facts(first)
+    assert record.metrics["ndcg_500.five_seeds"] == 0.4
+    assert registry.read(record, "r.html") == "new"
+
+
+def test_the_champion_is_never_called_challenger_too(settings, workshop):
+    name = workshop.bundle(8).name
+    number = register_model(settings, name, alias=CHAMPION)
+    assert register_model(settings, name) == number
+    assert registry_of(settings).aliases() == {CHAMPION: number}
+
+
+def test_a_challenger_that_is_promoted_is_challenger_no_more(settings, workshop):
+    number = register_model(settings, workshop.bundle(8).name)
+    promote(settings, CHALLENGER)
+    assert registry_of(settings).aliases() == {CHAMPION: number}
+
+
+def test_rollbacks_go_back_one_champion_after_the_other(settings, workshop):
+    numbers = [register_model(settings, workshop.bundle(r).name) for r in (8, 9, 10)]
+    for number in numbers:
+        promote(settings, number)
+    assert [rollback(settings).after.version for _ in range(2)] == numbers[1::-1]
+    with pytest.raises(RegistryInvalid, match="no earlier champion"):
+        rollback(settings)
+    assert registry_of(settings).aliases()[CHAMPION] == numbers[0]
+
+
+def test_a_champion_named_by_hand_can_be_rolled_back(settings, workshop):
+    first, second = (register_model(settings, workshop.bundle(r).name) for r in (8, 9))
+    promote(settings, first)
+    registry_of(settings).set_alias(CHAMPION, second)
+    assert rollback(settings).after.version == first
+
+
+def test_a_version_that_holds_no_bundle_is_not_promoted(settings, workshop):
+    registry = registry_of(settings)
+    known = registry.version(register_model(settings, workshop.bundle(8).name))
+    made = registry._client.create_model_version(registry.name, known.source, known.run_id)
+    with pytest.raises(RegistryInvalid, match="holds no bundle"):
+        registry.promote(made.version)
+    assert [record.version for record in registry.versions()] == ["1"]
+
+
+def test_a_damaged_bundle_is_not_registered(settings, workshop, quintet):
+    bundle = workshop.altered(workshop.bundle(8))
+    (bundle / "booster.txt").write_text("tree\n")
+    assert quintet("register", bundle.name).code == 2
+    assert registry_of(settings).versions() == []
+
+
+def test_two_models_are_compared_by_metrics_features_importances_and_lists(settings, workshop):
+    left, right = (
+        register_model(settings, workshop.bundle(rounds).name, {"ndcg_500.five_seeds": value})
+        for rounds, value in ((8, 0.3), (30, 0.35))
+    )
+    found = compare_models(settings, left, right)
+    assert found.facts.metrics["ndcg_500.five_seeds"] == (0.3, 0.35)
+    assert found.facts.parameters["parameters.rounds"] == ("8", "30")
+    assert (found.facts.features_added, found.facts.features_removed) == ((), ())
+    assert sum(pair[0] for pair in found.importances.values()) == pytest.approx(1)
+    assert found.agreement is not None
+    assert found.agreement.requests == 100
+    assert 0 < found.agreement.overlap[50] < 1
+    assert found.agreement.correlation is not None
+    same = compare_models(settings, left, left).agreement
+    assert same is not None
+    assert (same.overlap[10], same.overlap[50], same.correlation) == (1, 1, 1)
+
+
+def test_a_model_of_other_features_is_compared_but_for_its_lists(settings, workshop):
+    left = workshop.bundle(8)
+    right = workshop.altered(left, feature_hash="0" * 64, feature_names=["novel"])
+    numbers = [register_model(settings, bundle.name) for bundle in (left, right)]
+    found = compare_models(settings, *numbers)
+    assert found.facts.features_added == ("novel",)
+    assert "profile_cosine" in found.facts.features_removed
+    assert found.agreement is None
+    assert "features" in found.why_not
+
+
+def test_the_card_says_data_metrics_slices_and_limits(settings, workshop, tmp_path):
+    register_model(settings, workshop.bundle(8).name, METRICS, alias=CHAMPION)
+    path = tmp_path / "docs" / "card.md"
+    write_card(settings, path)
+    text = path.read_text()
+    assert "| made | CC0 | 1,500 |" in text
+    assert "### five seeds" in text
+    assert "| `ndcg_500` | 0.31 | 0.29 to 0.33 |" in text
+    assert "| `hand_made.ndcg_500` | 0.11 |  |" in text
+    assert "### Against baselines" in text
+    assert "seen no playlist" in text
+    assert "Not defined on the data at hand: clicks.cold." in text
+
+
+def test_commands_register_list_compare_promote_and_take_back(workshop, tmp_path, quintet):
+    bundles = [workshop.bundle(8), workshop.bundle(9)]
+    assert "No models are registered" in quintet("list").out
+    numbers = tmp_path / "metrics.json"
+    numbers.write_text('{"ndcg_500.five_seeds": 0.5}')
+    done = quintet("register", bundles[0].name, "--metrics", str(numbers))
+    assert (done.code, done.out) == (0, f"model 1: {bundles[0].name}, challenger\n")
+    quintet("register", bundles[1].name)
+    assert quintet("promote", "1").out.startswith("champion is model 1")
+    moved = quintet("promote", bundles[1].name).out
+    assert moved == f"champion is model 2, {bundles[1].name}; before it: model 1\n"
+    assert quintet("rollback").out.startswith("champion is model 1")
+    listed = quintet("list").out.splitlines()
+    assert [line.split()[:2] for line in listed[1:]] == [
+        ["2", bundles[1].name],
+        ["1", bundles[0].name],
+    ]
+    assert "champion" in listed[2]
+    assert listed[2].rstrip().endswith("0.5000")
+    facts = json.loads(quintet("list", "--json").out)
+    assert facts[1]["aliases"] == ["champion"]
+    compared = quintet("diff", "champion", "2")
+    assert "100 fixed requests: overlap@10" in compared.out
+    assert json.loads(quintet("diff", "1", "2", "--json").out)["lists"]["requests"] == 100
+    card = tmp_path / "card.md"
+    assert quintet("card", "--out", str(card)).code == 0
+    assert card.read_text().startswith("# Model card")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("promote", "7"), "no registered model is called '7'"),
+        (("rollback",), "no earlier champion"),
+        (("card",), "no registered model is called 'champion'"),
+        (("register", "nobody"), "nobody"),
+        (("register", "--metrics", "missing.json"), "missing.json"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_code_two(workshop, quintet, arguments, text):
+    workshop.bundle(8)
+    done = quintet(*arguments)
+    assert done.code == 2
+    assert len(done.err.strip().splitlines()) == 1
+    assert text in done.err
+
+
+def test_a_registry_that_is_away_is_one_line(settings):
+    away = settings.model_copy(update={"mlflow_uri": "http://user:pw@127.0.0.1:9"})
+    done = subprocess.run(
+        [sys.executable, "-m", "quintet_training", "models", "list"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment(away)},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: no registry answers at http://127.0.0.1:9\n"
