@@ -19,6 +19,7 @@ from quintet_training.evaluation import (
 )
 from quintet_training.evaluation.baselines import STANDARDISED_COSINE, baselines
 from quintet_training.evaluation.cases import cold_cases, draw_cases, draw_cold_tracks, without
+from quintet_training.evaluation.wording import summary
 from quintet_training.settings import Settings
 
 SHARED = Path(
@@ -87,6 +88,7 @@ def test_an_oracle_is_perfect_with_five_seeds_and_its_whole_interval_is(report):
     assert ours["clicks"].mean == 0
     assert report.apart("playlist_knn", "ndcg")
     assert report.apart("random", "clicks")
+    assert "above those of all 8 single-channel baselines" in " ".join(summary(report))
 
 
 def test_neighbours_beat_audio_where_only_playlists_say_anything(report):

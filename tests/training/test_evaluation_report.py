@@ -102,6 +102,13 @@ def test_json_holds_everything(report):
     assert [one["name"] for one in found["by_seeds"]] == ["one_seed", "five_seeds"]
     assert len(found["playlists"]) == found["by_seeds"][1]["cases"]
     assert {"deciles", "differences", "cold", "only_audio", "to_hand_made"} <= set(found)
+    assert found["apart"]["random"]["clicks"] == report.apart("random", "clicks")
+
+
+def test_the_summary_names_the_baselines_that_the_model_is_not_clearly_above(report):
+    # The model is the hand-made sum, which here finds what neighbours find.
+    text = " ".join(printed(report, 80).split())
+    assert re.search(r"above those of \d of 8 baselines; not [\w ,]*playlist kNN", text)
 
 
 def test_the_table_fits_eighty_columns_without_cutting_anything(report):

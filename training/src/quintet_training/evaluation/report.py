@@ -142,7 +142,12 @@ class Report:
 
     def to_json(self) -> str:
         """Returns everything as JSON; what could not be measured is null."""
-        return json.dumps(_finite(asdict(self)), indent=1, sort_keys=True, allow_nan=False)
+        apart = {
+            baseline: {metric: self.apart(baseline, metric) for metric in values}
+            for baseline, values in self.differences.items()
+        }
+        content = _finite({**asdict(self), "apart": apart})
+        return json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
 
     def table(self) -> "Group":
         """Returns what a terminal shows, for rich's console."""

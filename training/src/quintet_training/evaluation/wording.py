@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from quintet_training.evaluation.baselines import HAND_MADE, STANDARDISED_COSINE
+from quintet_training.evaluation.baselines import HAND_MADE, SINGLE_CHANNEL, STANDARDISED_COSINE
 from quintet_training.evaluation.intervals import Interval
 from quintet_training.evaluation.report import MODEL, Report
 
@@ -118,6 +118,7 @@ def summary(report: Report) -> list[str]:
             for metric in ("r_precision", "ndcg")
         )
         + ".",
+        _apart(report),
     ]
     if report.cold is not None and report.cold_to_cosine is not None:
         lines.append(
@@ -132,6 +133,19 @@ def summary(report: Report) -> list[str]:
             f"({signed_bounds(gap)})."
         )
     return lines
+
+
+def _apart(report: Report) -> str:
+    """Returns which single-channel baselines the model is clearly better than."""
+    metrics = ("r_precision", "ndcg")
+    single = [name for name in SINGLE_CHANNEL if name in report.differences]
+    near = [name for name in single if not all(report.apart(name, one) for one in metrics)]
+    names = " and ".join(metric_name(report, one) for one in metrics)
+    found = f"By {names} the model's interval lies above those of"
+    if not near:
+        return f"{found} all {len(single)} single-channel baselines."
+    listed = ", ".join(method_name(name) for name in near)
+    return f"{found} {len(single) - len(near)} of {len(single)} baselines; not {listed}."
 
 
 def _digits(value: float) -> int:
