@@ -10,14 +10,14 @@ import faiss
 import lightgbm
 import numpy as np
 from quintet_modelkit.bundle import write_bundle
-from quintet_modelkit.features import feature_hash
 from quintet_modelkit.publication import sha256_of
 
-from quintet_engine import pair_features
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue
+from quintet_engine.collaborative.learned import FOLDER, Learned
 from quintet_engine.engine import BOOSTER_FILE, INDEX_FILE, Engine, Versions
 from quintet_engine.index import VectorIndex
+from quintet_engine.recipes import RECIPES
 
 _GOLDEN_SEEDS: Final = 5
 
@@ -42,6 +42,7 @@ def build_bundle(
     version: str,
     kind: str,
     facts: Mapping[str, Any],
+    learned: Learned | None = None,
 ) -> Engine:
     """Writes a whole bundle into an empty folder and returns its engine.
 
@@ -54,12 +55,14 @@ def build_bundle(
         version: The model version.
         kind: "bootstrap" or "trained".
         facts: For the manifest: parameters, seed, metrics.
+        learned: What playlists taught; for a trained model.
     """
     index.save(folder / INDEX_FILE)
     (folder / BOOSTER_FILE).write_text(booster_text, encoding="utf-8")
     index_version = f"idx-{sha256_of(folder / INDEX_FILE)[:12]}"
     versions = Versions(version, index_version, catalogue.snapshot.version)
-    engine = Engine(catalogue, index, Ranker.from_text(booster_text), versions)
+    recipe = RECIPES[kind]
+    engine = Engine(catalogue, index, Ranker.from_text(booster_text), versions, recipe, learned)
     rows = np.linspace(0, len(catalogue) - 1, min(_GOLDEN_SEEDS, len(catalogue))).astype(np.int64)
     seeds = catalogue.track_ids(np.unique(rows))
     content = {
@@ -69,11 +72,12 @@ def build_bundle(
         "catalogue_version": catalogue.snapshot.version,
         "create_time": datetime.now(UTC).isoformat(),
         "track_count": len(catalogue),
-        "feature_names": list(pair_features.NAMES),
-        "feature_hash": feature_hash(pair_features.NAMES),
-        "channels": [channel.name for channel in engine.channels],
+        "feature_names": list(recipe.names),
+        "feature_hash": recipe.feature_hash,
+        "channels": [channel.name for channel in recipe.channels],
         "index": {"nprobe": index.nprobe, "recall": index.recall},
         "libraries": libraries(),
+        **({} if learned is None else {"taste_index": learned.save(folder / FOLDER)}),
         **facts,
     }
     golden = {"seeds": seeds, "tracks": engine.golden_answer(seeds)}

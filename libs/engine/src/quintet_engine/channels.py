@@ -1,8 +1,9 @@
 """Retrieval channels: each finds candidates in its own way, up to its quota.
 
 A channel is a name, a quota (its share of the candidate budget) and a function from a prepared
-query to hits. One whose data the catalogue lacks finds nothing and costs nothing. To add one,
-append it to `CHANNELS`; features and reasons know channels by name.
+query to hits. One whose data the catalogue lacks finds nothing and costs nothing. These are the
+channels that need no playlists; `collaborative.channels` holds the others, and a recipe says which
+of them a model uses. Features and reasons know channels by name.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,8 @@ from quintet_engine.catalogue import Mask, Rows, Weights
 from quintet_engine.context import Context
 from quintet_engine.index import Hits
 
-_EMPTY: Final = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
+EMPTY: Final = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
+"""What a channel finds that has nothing to find by."""
 # The genres of a profile beyond these hold too little of it to be worth a share of the quota.
 _MOST_GENRES: Final = 4
 
@@ -95,7 +97,7 @@ def _genre(context: Context, most: int) -> Hits:
 def _target(context: Context, most: int) -> Hits:
     """Finds what lies near the targets, cosine deciding among equals; skipped without targets."""
     if not context.query.targets:
-        return _EMPTY
+        return EMPTY
     rows = np.flatnonzero(context.allowed)
     cosine = context.catalogue.unit[rows] @ context.vector
     return Hits.ranked(rows, cosine - target_distance(context, rows), most)
@@ -119,9 +121,9 @@ def target_distance(context: Context, rows: Rows) -> Weights:
     return np.asarray(np.mean(gaps, axis=0), dtype=np.float32)
 
 
-def gather(context: Context, channels: Sequence[Channel], budget: int) -> Candidates:
-    """Runs the channels, each up to its quota of the budget, and unites what they find."""
-    hits = [channel.find(context, max(1, int(channel.quota * budget))) for channel in channels]
+def gather(context: Context, channels: Sequence[Channel], quotas: Sequence[int]) -> Candidates:
+    """Runs the channels, each up to its quota of rows, and unites what they find."""
+    hits = [channel.find(context, most) for channel, most in zip(channels, quotas, strict=True)]
     rows = np.unique(np.concatenate([hit.rows for hit in hits]))
     closeness = np.zeros((len(rows), len(channels)), dtype=np.float32)
     for column, hit in enumerate(hits):
@@ -138,7 +140,7 @@ def _nearest_of(context: Context, rows: Rows, most: int) -> Hits:
 def _in_turns(each: Sequence[Hits], most: int) -> Hits:
     """Merges lists place by place, keeping each row's first appearance."""
     if not each:
-        return _EMPTY
+        return EMPTY
     rows = np.concatenate([hits.rows for hits in each])
     scores: NDArray[np.float32] = np.concatenate([hits.scores for hits in each])
     places = np.concatenate([np.arange(len(hits.rows)) for hits in each])

@@ -14,6 +14,8 @@ from quintet_modelkit.features import (
 )
 
 from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
+from quintet_engine.collaborative.affinity import Affinity
+from quintet_engine.collaborative.learned import Learned
 from quintet_engine.index import Hits, VectorIndex
 from quintet_engine.query import Filters, Query, Seed, SeedKind, SeedUnknown
 
@@ -60,6 +62,8 @@ class Context:
         artist_weight: float32 (artists,), the share of seeds by each artist.
         album_weight: float32 (albums,), the share of seeds from each album.
         genre_weight: float32 (genres,), the share of seeds of each genre.
+        affinity: The seeds against what playlists taught; None for a model without playlists.
+        negative_affinity: The negative seeds likewise; None without any.
     """
 
     query: Query
@@ -78,6 +82,8 @@ class Context:
     artist_weight: Weights
     album_weight: Weights
     genre_weight: Weights
+    affinity: Affinity | None = None
+    negative_affinity: Affinity | None = None
 
     @property
     def track_seeds(self) -> Rows:
@@ -90,8 +96,19 @@ class Context:
         return self.index.search(self.vector[None, :], most, self.allowed)[0]
 
 
-def prepare(query: Query, catalogue: Catalogue, index: VectorIndex) -> Context:
+def prepare(
+    query: Query,
+    catalogue: Catalogue,
+    index: VectorIndex,
+    learned: Learned | None = None,
+) -> Context:
     """Resolves a checked query against a catalogue.
+
+    Args:
+        query: As asked.
+        catalogue: The catalogue searched.
+        index: The audio index over it.
+        learned: What playlists taught, for a trained model.
 
     Raises:
         SeedUnknown: The catalogue lacks seeds; all of them are named.
@@ -120,7 +137,19 @@ def prepare(query: Query, catalogue: Catalogue, index: VectorIndex) -> Context:
         _spread([view.artists for view in seeds], shares, len(catalogue.artist_names)),
         _spread([view.albums for view in seeds], shares, len(catalogue.album_tracks.starts)),
         _spread([view.genres for view in seeds], shares, len(catalogue.genre_names)),
+        _affinity(learned, catalogue, seeds),
+        _affinity(learned, catalogue, negatives),
     )
+
+
+def _affinity(
+    learned: Learned | None, catalogue: Catalogue, views: Sequence[SeedView]
+) -> Affinity | None:
+    if learned is None or not views:
+        return None
+    shares = np.array([view.seed.weight for view in views], dtype=np.float32)
+    groups = [view.rows for view in views]
+    return Affinity.of(learned, catalogue, groups, shares / shares.sum())
 
 
 def resolve(seeds: Sequence[Seed], catalogue: Catalogue) -> tuple[SeedView, ...]:

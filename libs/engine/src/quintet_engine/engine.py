@@ -1,6 +1,6 @@
 """The engine: one query in, one ranked and explained list out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -8,13 +8,14 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.bundle import Bundle
-from quintet_modelkit.features import feature_hash
 from quintet_modelkit.publication import PublicationInvalid
 
 from quintet_engine import pair_features, postrank, reasons
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.channels import CHANNELS, Candidates, Channel, gather, target_distance
+from quintet_engine.channels import Candidates, gather, target_distance
+from quintet_engine.collaborative import learned as collaborative
+from quintet_engine.collaborative.learned import Learned
 from quintet_engine.context import Context, SeedView, prepare
 from quintet_engine.index import VectorIndex
 from quintet_engine.query import (
@@ -29,15 +30,18 @@ from quintet_engine.query import (
     SeedUnknown,
     check,
 )
+from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
 
 Scores = NDArray[np.float64]
 TARGET_STRENGTH: Final = 3.0
 """What one standard deviation away from the targets costs, in standard deviations of score."""
 NEGATIVE_STRENGTH: Final = 1.0
 """What a cosine of 1 to a negative seed costs, in standard deviations of score."""
+WEIGHT_STRENGTH: Final = 0.5
+"""What one standard deviation of weighed cosine is worth to a trained model, where the query has
+attribute weights."""
 GOLDEN_TOLERANCE: Final = 1e-3
 """How far a golden score may lie from the recorded one: other processors sum in other orders."""
-_LEAST_BUDGET: Final = 200
 _SEED_POOL: Final = 200
 _GOLDEN_LIMIT: Final = 20
 INDEX_FILE: Final = "index.faiss"
@@ -71,7 +75,8 @@ class Engine:
         index: The audio index over it.
         ranker: The booster; cosine order and a degraded answer where None.
         versions: Reported with every answer.
-        channels: The retrieval channels.
+        recipe: The channels and features.
+        learned: What playlists taught; for a trained model.
     """
 
     def __init__(
@@ -80,13 +85,15 @@ class Engine:
         index: VectorIndex,
         ranker: Ranker | None,
         versions: Versions,
-        channels: Sequence[Channel] = CHANNELS,
+        recipe: Recipe = BOOTSTRAP,
+        learned: Learned | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.index = index
         self.ranker = ranker
         self.versions = versions
-        self.channels = tuple(channels)
+        self.recipe = recipe
+        self.learned = learned
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> Self:
@@ -98,12 +105,7 @@ class Engine:
         """
         bundle = Bundle.load(folder, verify=verify)
         manifest = bundle.manifest
-        expected = feature_hash(pair_features.NAMES)
-        if manifest["feature_hash"] != expected:
-            raise PublicationInvalid(
-                f"{folder.name}: made for features {manifest['feature_hash'][:12]}, "
-                f"this program has {expected[:12]}"
-            )
+        recipe = _recipe_of(folder.name, manifest)
         catalogue = Catalogue.of(bundle.snapshot)
         facts: dict[str, Any] = manifest["index"]
         try:
@@ -114,16 +116,17 @@ class Engine:
                 recall=float(facts["recall"]),
             )
             ranker = Ranker.from_text((folder / BOOSTER_FILE).read_text(encoding="utf-8"))
+            learned = _learned_of(folder, manifest)
         except (ValueError, OSError) as fault:
             raise PublicationInvalid(f"{folder.name}: {fault}") from fault
-        if ranker.names != pair_features.NAMES:
+        if ranker.names != recipe.names:
             raise PublicationInvalid(f"{folder.name}: the booster has other features")
         versions = Versions(
             str(manifest["model_version"]),
             str(manifest["index_version"]),
             str(manifest["catalogue_version"]),
         )
-        engine = cls(catalogue, index, ranker, versions)
+        engine = cls(catalogue, index, ranker, versions, recipe, learned)
         engine.check_golden(bundle.golden)
         return engine
 
@@ -162,15 +165,15 @@ class Engine:
             SeedUnknown: The catalogue lacks a seed.
         """
         check(query, max_seeds)
-        context = prepare(query, self.catalogue, self.index)
+        context = self.prepare(query)
         available = int(np.count_nonzero(context.allowed))
-        budget = max(2 * query.limit, _LEAST_BUDGET)
+        growth = 1
         while True:
-            scored = self._score(context, budget)
+            scored = self._score(context, growth)
             chosen = self._choose(context, scored)
             if len(chosen) >= query.limit or len(scored.candidates.rows) >= available:
                 break
-            budget *= 4
+            growth *= 4
         pool = Pool(len(self.catalogue), available, len(scored.candidates.rows), len(scored.order))
         degraded = () if self.ranker is not None else ("booster",)
         return Ranking(
@@ -183,22 +186,35 @@ class Engine:
             degraded,
         )
 
-    def candidates(self, context: Context, budget: int) -> Candidates:
-        """Runs the channels for a prepared query."""
-        return gather(context, self.channels, budget)
+    def prepare(self, query: Query) -> Context:
+        """Resolves a query.
 
-    def _score(self, context: Context, budget: int) -> _Scored:
-        candidates = self.candidates(context, budget)
-        matrix = pair_features.build(context, candidates)
+        Raises:
+            SeedUnknown: The catalogue lacks a seed.
+        """
+        return prepare(query, self.catalogue, self.index, self.learned)
+
+    def candidates(self, context: Context, quotas: Sequence[int]) -> Candidates:
+        """Runs the channels for a prepared query, each up to its quota of rows."""
+        return gather(context, self.recipe.channels, quotas)
+
+    def features(self, context: Context, candidates: Candidates) -> NDArray[np.float32]:
+        """Returns the feature matrix, float32 (candidates, features of the recipe)."""
+        return pair_features.build(context, candidates, self.recipe.builders)
+
+    def _score(self, context: Context, growth: int) -> _Scored:
+        quotas = self.recipe.quotas(context.query.limit, growth)
+        candidates = self.candidates(context, quotas)
+        matrix = self.features(context, candidates)
         if not len(candidates.rows):
             empty = np.empty(0)
             return _Scored(candidates, matrix, empty, np.empty(0, np.int64))
         relevance = (
             self.ranker.scores(matrix)
             if self.ranker is not None
-            else matrix[:, pair_features.NAMES.index("profile_cosine")].astype(np.float64)
+            else matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64)
         )
-        scores = _adjusted(context, candidates, matrix, relevance)
+        scores = _adjusted(context, candidates, relevance)
         order = postrank.collapse(candidates.rows, scores, self.catalogue.recording)
         return _Scored(candidates, matrix, scores, order)
 
@@ -237,7 +253,7 @@ class Engine:
         if not context.query.reasons:
             return tuple(tracks)
         shares = None if self.ranker is None else self.ranker.contributions(matrix)
-        why = reasons.explain(context, rows, shares, matrix, pair_features.NAMES)
+        why = reasons.explain(context, rows, shares, matrix, self.recipe.names)
         return tuple(replace(track, reasons=one) for track, one in zip(tracks, why, strict=True))
 
     def _seed_pools(self, context: Context) -> tuple[SeedPool, ...]:
@@ -257,22 +273,62 @@ class Engine:
         return SeedPool(view.seed, len(near), len(allowed), distinct)
 
 
-def _adjusted(
-    context: Context, candidates: Candidates, matrix: NDArray[np.float32], relevance: Scores
-) -> Scores:
-    """Blends in what the booster never saw in training: targets and negative seeds.
+def _recipe_of(name: str, manifest: Mapping[str, Any]) -> Recipe:
+    """Returns the recipe a bundle was made by.
 
-    Without either, the score is the booster's. Otherwise relevance is put in units of its own
-    standard deviation over the candidates, and `TARGET_STRENGTH` times the mean distance to the
-    targets and `NEGATIVE_STRENGTH` times the cosine to the nearest negative seed are taken off.
+    Raises:
+        PublicationInvalid: This program has none of that kind, or one with other features.
     """
-    if not context.query.targets and not context.negatives:
+    recipe = RECIPES.get(str(manifest["kind"]))
+    if recipe is None:
+        raise PublicationInvalid(f"{name}: this program knows no model of kind {manifest['kind']}")
+    if manifest["feature_hash"] != recipe.feature_hash:
+        raise PublicationInvalid(
+            f"{name}: made for features {manifest['feature_hash'][:12]}, "
+            f"this program has {recipe.feature_hash[:12]}"
+        )
+    return recipe
+
+
+def _learned_of(folder: Path, manifest: Mapping[str, Any]) -> Learned | None:
+    facts = manifest.get("taste_index")
+    return None if facts is None else Learned.load(folder / collaborative.FOLDER, facts)
+
+
+def _adjusted(context: Context, candidates: Candidates, relevance: Scores) -> Scores:
+    """Blends in what the booster never saw in training: targets, weights and negative seeds.
+
+    Without any, the score is the booster's. Otherwise relevance is put in units of its own
+    standard deviation over the candidates, `TARGET_STRENGTH` times the mean distance to the
+    targets and `NEGATIVE_STRENGTH` times the cosine to the nearest negative seed are taken off,
+    and, for a booster that hardly listens to audio, `WEIGHT_STRENGTH` times the weighed cosine to
+    the profile, in its own standard deviations, is added.
+    """
+    weighed = bool(context.query.weights) and context.affinity is not None
+    if not context.query.targets and not context.negatives and not weighed:
         return relevance
-    spread = float(relevance.std())
-    scores = (relevance - relevance.mean()) / (spread if spread > 1e-9 else 1.0)
+    scores = _standard(relevance)
     if context.query.targets:
         scores = scores - TARGET_STRENGTH * target_distance(context, candidates.rows)
     if context.negatives:
-        nearest = matrix[:, pair_features.NAMES.index("negative_cosine")]
-        scores = scores - NEGATIVE_STRENGTH * np.maximum(nearest, 0.0)
+        scores = scores - NEGATIVE_STRENGTH * np.maximum(_nearness(context, candidates), 0.0)
+    if weighed:
+        units = pair_features.weighed_units(context, candidates)
+        scores = scores + WEIGHT_STRENGTH * _standard(units @ context.vector)
     return np.asarray(scores, dtype=np.float64)
+
+
+def _standard(values: NDArray[Any]) -> Scores:
+    spread = float(values.std())
+    return np.asarray((values - values.mean()) / (spread if spread > 1e-9 else 1.0), np.float64)
+
+
+def _nearness(context: Context, candidates: Candidates) -> Scores:
+    """Returns the greatest cosine of candidates to a negative seed, by sound or by taste."""
+    units = pair_features.weighed_units(context, candidates)
+    nearest = (units @ context.negative_vectors.T).max(axis=1)
+    if context.negative_affinity is not None:
+        places = context.negative_affinity.learned.taste.places
+        taste = places[candidates.rows] @ places[context.negative_affinity.seeds].T
+        nearest = np.maximum(nearest, taste.max(axis=1))
+    return np.asarray(nearest, np.float64)

@@ -1,7 +1,8 @@
 """Features of the pair (candidate, seeds): what the booster ranks by.
 
-A builder names its columns and fills them for all candidates at once. To add features, append a
-builder to `BUILDERS`; the names in order make the feature hash that a bundle is checked by.
+A builder names its columns and fills them for all candidates at once. These are the features that
+need no playlists; a recipe says which builders a model uses, and their names in order make the
+feature hash that a bundle is checked by.
 Gaps and cosines honour the attribute weights of the query: an attribute of weight 0 is ignored.
 """
 
@@ -137,9 +138,11 @@ def _mean_known(values: NDArray[np.floating]) -> float:
 
 
 def _closeness(_context: Context, candidates: Candidates) -> Matrix:
-    return candidates.closeness
+    return candidates.closeness[:, [candidates.names.index(name) for name in _PLACED]]
 
 
+# Targets are no part of training, so a place in their channel is no feature.
+_PLACED: Final = tuple(channel.name for channel in CHANNELS if channel.name != "target")
 _COSINES = ("profile_cosine", "nearest_cosine", "mean_cosine", "farthest_cosine", "negative_cosine")
 BUILDERS: Final[tuple[Builder, ...]] = (
     Builder(_COSINES, _cosines, (1, 1, 1, 1, -1)),
@@ -157,19 +160,10 @@ BUILDERS: Final[tuple[Builder, ...]] = (
         _facts,
         (-1, -1, 0, -1, 0),
     ),
-    Builder(
-        tuple(f"{channel.name}_closeness" for channel in CHANNELS if channel.name != "target"),
-        lambda context, candidates: _closeness(context, candidates)[:, :-1],
-        (1,) * (len(CHANNELS) - 1),
-    ),
+    Builder(tuple(f"{name}_closeness" for name in _PLACED), _closeness, (1,) * len(_PLACED)),
 )
 
-NAMES: Final = tuple(name for builder in BUILDERS for name in builder.names)
-MONOTONE: Final = tuple(sign for builder in BUILDERS for sign in builder.monotone)
 
-
-def build(
-    context: Context, candidates: Candidates, builders: Sequence[Builder] = BUILDERS
-) -> Matrix:
-    """Returns the feature matrix, float32 (candidates, len(NAMES)), columns as `NAMES`."""
+def build(context: Context, candidates: Candidates, builders: Sequence[Builder]) -> Matrix:
+    """Returns the feature matrix, float32 (candidates, features), columns as the builders say."""
     return np.hstack([builder.build(context, candidates) for builder in builders])

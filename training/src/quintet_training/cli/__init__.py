@@ -7,12 +7,13 @@ from typing import Final
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from quintet_training.cli import ask, serve
+from quintet_training.cli import ask, model, serve
 from quintet_training.cli.progress import one_line_failures
 
 GROUPS: Final = {
     "catalog": "The catalogue: import tracks, see what it holds.",
     "playlists": "Playlists and listening histories, for training.",
+    "models": "The registry's models: list, compare, promote, take back.",
     "feedback": "What listeners did: export it for training, delete it.",
     "clients": "The clients that may call when QUINTET_AUTH is on.",
 }
@@ -29,6 +30,7 @@ app.command("demo")(serve.demo)
 app.command("search")(ask.search)
 app.command("recommend")(ask.recommend)
 app.command("batch-recommend")(ask.batch_recommend)
+app.command("train")(model.train)
 
 
 def group(name: str) -> typer.Typer:

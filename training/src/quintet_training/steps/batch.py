@@ -1,4 +1,4 @@
-"""One function a stage: paths and parameters in, paths and facts out."""
+"""Recommending for many lists at once, through the engine that serves."""
 
 import contextlib
 import json
@@ -9,126 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from quintet_engine import pair_features
-from quintet_engine.build import build_bundle, libraries
-from quintet_engine.catalogue import Catalogue
-from quintet_engine.engine import Engine, Versions
-from quintet_engine.index import VectorIndex
+from quintet_engine.engine import Engine
 from quintet_engine.query import MAX_LIMIT, Query, QueryInvalid, Seed, SeedKind
-from quintet_modelkit.bundle import model_version
-from quintet_modelkit.features import feature_hash
-from quintet_modelkit.publication import (
-    PublicationInvalid,
-    current_folder,
-    current_version,
-    publish,
-    read_manifest,
-    set_current,
-    staged,
-)
-from quintet_modelkit.snapshot import Snapshot
+from quintet_modelkit.publication import current_folder
 
-from quintet_training.ranking import BootstrapParameters, bootstrap_rows, train_booster
+from quintet_training.steps.publishing import MODELS
 
-Progress = Callable[[float, str], None]
-"""Told the share done, 0..1, and what is being done."""
-MODELS: Final = "models"
-CATALOGUE: Final = "catalogue"
 MAX_BATCH_SEEDS: Final = 100
-# Part of a bootstrap's version: raised when the way it is made changes.
-_RECIPE: Final = 2
-
-
-def publish_model(
-    home: Path,
-    progress: Progress | None = None,
-    parameters: BootstrapParameters | None = None,
-) -> str:
-    """Publishes a model for the catalogue in use and returns its version.
-
-    A model in use that was trained for this very catalogue stays. Otherwise the bootstrap model
-    is built; where it exists already it is only pointed at, which takes milliseconds.
-
-    Raises:
-        PublicationInvalid: No catalogue was published in `home`, or it is damaged.
-    """
-    parameters = parameters or BootstrapParameters()
-    tell = progress or (lambda share, text: None)
-    snapshot_folder = current_folder(home / CATALOGUE)
-    models = home / MODELS
-    if kept := _trained_for(models, snapshot_folder.name):
-        return kept
-    inputs = {
-        "recipe": _RECIPE,
-        "catalogue": snapshot_folder.name,
-        "features": feature_hash(pair_features.NAMES),
-        "parameters": parameters.facts(),
-        "libraries": libraries(),
-    }
-    version = model_version("bootstrap", inputs)
-    if _is_whole(models / version):
-        set_current(models, version)
-        tell(1.0, "model is up to date")
-        return version
-    _build_bootstrap(models, snapshot_folder, version, parameters, tell)
-    return version
-
-
-def _build_bootstrap(
-    models: Path,
-    snapshot_folder: Path,
-    version: str,
-    parameters: BootstrapParameters,
-    tell: Progress,
-) -> None:
-    tell(0.0, "reading the catalogue")
-    catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
-    tell(0.1, "building the index")
-    index = VectorIndex.build(catalogue.unit, seed=parameters.seed)
-    bare = Engine(catalogue, index, None, Versions(version, "", catalogue.snapshot.version))
-    rows = bootstrap_rows(bare, parameters, lambda s: tell(0.2 + 0.5 * s, "sampling groups"))
-    tell(0.7, "training the booster")
-    text = train_booster(rows, parameters)
-    tell(0.9, "publishing")
-    facts = {
-        "parameters": parameters.facts(),
-        "seed": parameters.seed,
-        "metrics": {"training_groups": len(rows.sizes), "training_rows": len(rows.labels)},
-    }
-    with staged(models) as folder:
-        build_bundle(
-            folder,
-            snapshot_folder,
-            catalogue,
-            index,
-            text,
-            version=version,
-            kind="bootstrap",
-            facts=facts,
-        )
-        publish(folder, models, version)
-    tell(1.0, "published")
-
-
-def _trained_for(models: Path, catalogue_version: str) -> str | None:
-    """Returns the version in use where it was trained for this catalogue."""
-    version = current_version(models)
-    if version is None:
-        return None
-    try:
-        manifest = read_manifest(models / version, verify=False)
-    except PublicationInvalid:
-        return None
-    fits = manifest.get("catalogue_version") == catalogue_version
-    return version if fits and manifest.get("kind") == "trained" else None
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        read_manifest(folder, verify=True)
-    except PublicationInvalid:
-        return False
-    return True
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,10 @@ from typing import Any, Final
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
-from quintet_engine import pair_features
 from quintet_engine.catalogue import Catalogue, Groups, Rows
-from quintet_engine.context import prepare
 from quintet_engine.engine import Engine
 from quintet_engine.query import MAX_SEEDS, Query, Seed, SeedKind
+from quintet_engine.recipes import BOOTSTRAP
 
 _HIDDEN: Final = {
     "artist": ("artist_share", "album_share", "artist_closeness", "album_closeness"),
@@ -85,7 +84,7 @@ def bootstrap_rows(
             progress((done + 1) / len(groups))
     if not blocks:
         # A catalogue of unrelated tracks teaches nothing; a constant booster keeps its order.
-        width = len(pair_features.NAMES)
+        width = len(BOOTSTRAP.names)
         nothing = np.zeros((2, width), dtype=np.float32)
         return RankingRows(nothing, np.zeros(2, dtype=np.int32), np.array([2], dtype=np.int32))
     return RankingRows(
@@ -101,17 +100,17 @@ def train_booster(rows: RankingRows, parameters: BootstrapParameters) -> str:
         rows.features,
         label=rows.labels,
         group=rows.sizes,
-        feature_name=list(pair_features.NAMES),
+        feature_name=list(BOOTSTRAP.names),
         free_raw_data=True,
     )
-    free = [0.0 if name in _NO_SPLIT else 1.0 for name in pair_features.NAMES]
+    free = [0.0 if name in _NO_SPLIT else 1.0 for name in BOOTSTRAP.names]
     settings = {
         "objective": "lambdarank",
         "num_leaves": parameters.leaves,
         "learning_rate": parameters.learning_rate,
         "min_data_in_leaf": 20 if len(rows.labels) > 2_000 else 1,
         "feature_contri": free,
-        "monotone_constraints": list(pair_features.MONOTONE),
+        "monotone_constraints": list(BOOTSTRAP.monotone),
         "label_gain": [0, 1],
         "lambdarank_truncation_level": 50,
         "seed": parameters.seed,
@@ -155,11 +154,12 @@ def _ask(
     seeds = random.choice(distinct, count, replace=False)
     names = catalogue.track_ids(seeds)
     query = Query(tuple(Seed(SeedKind.TRACK, name) for name in names))
-    context = prepare(query, catalogue, engine.index)
-    candidates = engine.candidates(context, budget)
+    context = engine.prepare(query)
+    quotas = [max(1, int(channel.quota * budget)) for channel in engine.recipe.channels]
+    candidates = engine.candidates(context, quotas)
     labels = np.isin(candidates.rows, members).astype(np.int32)
     if not 0 < labels.sum() < len(labels):
         return None
-    features = pair_features.build(context, candidates)
-    features[:, [pair_features.NAMES.index(name) for name in _HIDDEN[kind]]] = np.nan
+    features = engine.features(context, candidates)
+    features[:, [BOOTSTRAP.names.index(name) for name in _HIDDEN[kind]]] = np.nan
     return features, labels

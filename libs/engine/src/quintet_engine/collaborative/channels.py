@@ -1,0 +1,106 @@
+"""Retrieval channels that a trained model has beside audio, album, genre and targets.
+
+Their quotas are absolute: training retrieves exactly what serving does, whatever the limit, since
+features hold places among the candidates.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from quintet_engine.catalogue import Rows, Weights
+from quintet_engine.channels import CHANNELS, EMPTY, Channel
+from quintet_engine.collaborative.affinity import BY_TRACK, RIDGE, Affinity, best_rows
+from quintet_engine.context import Context
+from quintet_engine.index import Hits
+
+
+def _affinity(context: Context) -> Affinity:
+    assert context.affinity is not None, "a trained channel needs a trained model"
+    return context.affinity
+
+
+def _best(context: Context, scores: Weights, most: int) -> Hits:
+    rows = best_rows(scores, context.allowed, most)
+    return Hits.ranked(rows, scores[rows], most)
+
+
+def _taste(context: Context, most: int) -> Hits:
+    affinity = _affinity(context)
+    length = float(np.linalg.norm(affinity.taste))
+    vector = affinity.taste / (length if length > 0 else 1.0)
+    return affinity.learned.index.search(vector[None, :], most, context.allowed)[0]
+
+
+def _playlists(context: Context, most: int) -> Hits:
+    scores = _affinity(context).tracks[:, RIDGE]
+    return _best(context, np.where(scores > 0, scores, -np.inf), most)
+
+
+def _together(context: Context, most: int) -> Hits:
+    """Finds what stands in playlists with the seeds, the nearer in sound first among equals."""
+    affinity = _affinity(context)
+    scores = affinity.tracks[:, BY_TRACK]
+    ordered = np.where(scores > 0, scores + 1e-3 * affinity.sound_cosines, -np.inf)
+    return _best(context, ordered, most)
+
+
+def _related(context: Context, most: int) -> Hits:
+    scores = _affinity(context).related_artists
+    return _best(context, np.where(scores > 0, scores, -np.inf), most)
+
+
+def _content(context: Context, most: int) -> Hits:
+    return _best(context, _affinity(context).content, most)
+
+
+def _sound(context: Context, most: int) -> Hits:
+    return _best(context, _affinity(context).sound_cosines, most)
+
+
+def _artist(context: Context, most: int) -> Hits:
+    """Finds the most popular tracks of each seed artist, up to `most` of each."""
+    affinity, catalogue = _affinity(context), context.catalogue
+    groups = [catalogue.artist_tracks.of(int(artist)) for artist in affinity.seed_artists]
+    return _popular(context, groups, most)
+
+
+def _album(context: Context, most: int) -> Hits:
+    """Finds the most popular tracks of each album title of the seeds, up to `most` of each."""
+    affinity = _affinity(context)
+    tokens = affinity.learned.tokens
+    albums = np.unique(tokens.album[affinity.seeds])
+    titles = tokens.kinds["album"]
+    known = albums[albums < titles.shape[1]]
+    groups = [np.flatnonzero(tokens.album == album) for album in known.tolist()]
+    return _popular(context, groups, most)
+
+
+def _popular(context: Context, groups: list[Rows], most: int) -> Hits:
+    popularity = context.catalogue.popularity
+    kept = []
+    for group in groups:
+        rows = group[context.allowed[group]]
+        kept.append(rows[np.lexsort((rows, -popularity[rows]))[:most]])
+    if not kept:
+        return EMPTY
+    rows = np.unique(np.concatenate(kept)).astype(np.int64)
+    return Hits.ranked(rows, popularity[rows].astype(np.float32), len(rows))
+
+
+_SHARED: Final = {channel.name: channel for channel in CHANNELS}
+BUDGET: Final = 1_000
+"""What quotas are shares of."""
+TRAINED_CHANNELS: Final[tuple[Channel, ...]] = (
+    Channel("audio", 0.15, _SHARED["audio"].find),
+    Channel("sound", 0.15, _sound),
+    Channel("taste", 1.0, _taste),
+    Channel("playlists", 0.3, _playlists),
+    Channel("together", 0.15, _together),
+    Channel("related", 0.7, _related),
+    Channel("artist", 0.3, _artist),
+    Channel("album", 0.15, _album),
+    Channel("content", 0.2, _content),
+    Channel("genre", 0.15, _SHARED["genre"].find),
+    Channel("target", 0.3, _SHARED["target"].find),
+)

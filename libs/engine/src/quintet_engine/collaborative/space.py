@@ -1,0 +1,185 @@
+"""The space of playlists: how alike playlists are, and which of them a query resembles.
+
+Two playlists are alike as far as they share tracks, artists, albums, words, years and kinds of
+sound. For each kind g of token, X_g holds the playlists' square-rooted token counts, rows of
+unit length; K = Σ a_g X_g X_gᵀ. A query's seeds have such a row too, and k = Σ a_g X_g x_g. Kernel
+ridge regression (Hastie, Tibshirani & Friedman, 2009, 5.8) then weighs the playlists by
+w = (K + λI)⁻¹ k: like nearest neighbours, except that ten copies of one playlist count once.
+
+No token is weighed by how many playlists hold it: that is what the booster's counts are for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from quintet_engine.catalogue import Rows, Weights
+from quintet_engine.collaborative.arrays import load_array, load_matrix, save_arrays, unit_rows
+from quintet_engine.collaborative.tokens import KINDS, Tokens
+
+TRACK: Final = "track"
+ALL_KINDS: Final = (TRACK, *KINDS)
+WEIGHTS: Final[Mapping[str, float]] = {
+    "track": 1.0,
+    "artist": 1.0,
+    "album": 0.3,
+    "word": 0.3,
+    "year": 0.3,
+    "audio": 0.15,
+}
+"""What each kind of token weighs, where validation chose nothing better."""
+RIDGE: Final = 0.3
+_ARRAYS: Final = ("counts", "artist_entries", "artist_playlists", "lengths", "inverse")
+_NONE: Final = np.empty(0, dtype=np.int64)
+
+
+def load_holders(folder: Path) -> sp.csr_matrix:
+    """Maps which playlist holds which track, sparse float32 (n, p), of a saved space.
+
+    Raises:
+        OSError, ValueError: A file is missing or damaged.
+    """
+    return load_matrix(folder, "holders")
+
+
+def token_matrix(tokens: Tokens, kind: str) -> sp.csr_matrix:
+    """Returns the tracks' tokens of a kind, sparse (n, tokens); for `TRACK` the identity."""
+    if kind == TRACK:
+        return sp.identity(len(tokens.artist), dtype=np.float32, format="csr")
+    return tokens.kinds[kind]
+
+
+def membership(playlists: Sequence[Rows], track_count: int) -> sp.csr_matrix:
+    """Returns which playlist holds which track, sparse float32 (p, n), each once."""
+    starts = np.concatenate(([0], np.cumsum([len(rows) for rows in playlists])))
+    members = np.concatenate([_NONE, *playlists])
+    ones = np.ones(len(members), np.float32)
+    matrix = sp.csr_matrix((ones, members, starts), shape=(len(playlists), track_count))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def token_rows(members: sp.csr_matrix, tokens: Tokens, kind: str) -> sp.csr_matrix:
+    """Returns X of a kind: square-rooted token counts of playlists, unit rows, sparse (p, t)."""
+    counts = members if kind == TRACK else (members @ token_matrix(tokens, kind)).tocsr()
+    rooted = counts.copy()
+    rooted.data = np.sqrt(rooted.data)
+    return unit_rows(rooted)
+
+
+@dataclass(frozen=True)
+class PlaylistSpace:
+    """The playlists a model was fitted on: p of them, over n tracks.
+
+    Attributes:
+        holders: sparse float32 (n, p), which playlist holds which track.
+        rows: For each kind but tracks, X transposed, sparse float32 (tokens, p).
+        counts: float32 (n,), how many playlists hold each track.
+        artist_entries: float32 (artists,), tracks by each artist in all playlists.
+        artist_playlists: float32 (artists,), playlists with a track by each artist.
+        lengths: float32 (p,), tracks in each.
+        inverse: float32 (p, p), G.
+        weights: by kind of token.
+    """
+
+    holders: sp.csr_matrix
+    rows: dict[str, sp.csr_matrix]
+    counts: Weights
+    artist_entries: Weights
+    artist_playlists: Weights
+    lengths: Weights
+    inverse: NDArray[np.float32]
+    weights: Mapping[str, float]
+
+    @classmethod
+    def fit(
+        cls,
+        tokens: Tokens,
+        playlists: Sequence[Rows],
+        weights: Mapping[str, float] = WEIGHTS,
+        ridge: float = RIDGE,
+    ) -> Self:
+        """Fits the space; time and memory grow with the square of the number of playlists."""
+        members = membership(playlists, len(tokens.artist))
+        kernel = ridge * np.eye(len(playlists))
+        rows = {}
+        for kind in ALL_KINDS:
+            matrix = token_rows(members, tokens, kind)
+            kernel += weights[kind] * (matrix @ matrix.T).toarray()
+            if kind != TRACK:
+                rows[kind] = matrix.T.tocsr()
+        by_artist = (members @ tokens.kinds["artist"]).tocsr()
+        return cls(
+            members.T.tocsr(),
+            rows,
+            np.asarray(members.sum(axis=0), np.float32).ravel(),
+            np.asarray(by_artist.sum(axis=0), np.float32).ravel(),
+            np.asarray((by_artist > 0).sum(axis=0), np.float32).ravel(),
+            np.asarray(members.sum(axis=1), np.float32).ravel(),
+            np.linalg.inv(kernel).astype(np.float32),
+            dict(weights),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Writes the space into a folder."""
+        matrices = {f"rows.{kind}": matrix for kind, matrix in self.rows.items()}
+        alphas = np.array([self.weights[kind] for kind in ALL_KINDS])
+        save_arrays(
+            folder,
+            {
+                "holders": self.holders,
+                **{name: getattr(self, name) for name in _ARRAYS},
+                "weights": alphas,
+                **matrices,
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Maps what `save` wrote.
+
+        Raises:
+            OSError, ValueError: A file is missing or damaged.
+        """
+        alphas = load_array(folder, "weights").tolist()
+        return cls(
+            load_holders(folder),
+            {kind: load_matrix(folder, f"rows.{kind}") for kind in KINDS},
+            **{name: load_array(folder, name) for name in _ARRAYS},
+            weights=dict(zip(ALL_KINDS, alphas, strict=True)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def kernels(self, tokens: Tokens, seeds: Rows, shares: Weights) -> dict[str, Weights]:
+        """Returns the cosine of some seeds to every playlist, by kind of token, float32 (p,).
+
+        Args:
+            tokens: The catalogue's.
+            seeds: int64 (m,), rows.
+            shares: float32 (m,), what each seed counts, summing to one.
+        """
+        length = float(np.linalg.norm(shares)) or 1.0
+        held = self.holders[seeds].T @ shares
+        found = {TRACK: np.asarray(held / (length * np.sqrt(np.maximum(self.lengths, 1.0))))}
+        for kind in KINDS:
+            total = np.asarray(tokens.kinds[kind][seeds].T @ shares).ravel()
+            used = np.flatnonzero(total)
+            row = np.sqrt(total[used])
+            row /= max(float(np.linalg.norm(row)), 1e-9)
+            found[kind] = np.asarray(self.rows[kind][used].T @ row).ravel()
+        return {kind: cosines.astype(np.float32) for kind, cosines in found.items()}
+
+    def ridge_weights(self, kernels: Mapping[str, Weights]) -> Weights:
+        """Returns the weight of every playlist by kernel ridge regression, float32 (p,)."""
+        total = np.zeros(len(self), np.float32)
+        for kind, alpha in self.weights.items():
+            total += np.float32(alpha) * kernels[kind]
+        return np.asarray(self.inverse @ total, dtype=np.float32)

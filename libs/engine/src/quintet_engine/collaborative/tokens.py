@@ -1,0 +1,307 @@
+"""Tokens of tracks: artist, album title, words, year and kind of sound, as sparse matrices.
+
+Playlists are compared, and tracks that no playlist holds are placed, by what tracks have in
+common. A token is one such thing. Nothing here reads a playlist or a genre.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Self
+
+import faiss as _faiss
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from quintet_modelkit.features import COLUMN, Encoded, key_angle, normalise_rows
+from quintet_modelkit.identity import normalise
+
+from quintet_engine.catalogue import Catalogue, Weights
+from quintet_engine.collaborative.arrays import load_array, load_matrix, save_arrays, unit_rows
+
+faiss: Any = _faiss
+Numbers = NDArray[np.int32]
+
+KINDS: Final = ("artist", "album", "word", "year", "audio")
+"""The kinds of tokens besides the track itself."""
+SHAPED: Final = (
+    "danceability",
+    "energy",
+    "loudness",
+    "speechiness",
+    "acousticness",
+    "instrumentalness",
+    "liveness",
+    "valence",
+    "tempo",
+    "duration_ms",
+    "mode",
+)
+"""The attributes of `Tokens.shaped`, in order; two coordinates of the key follow."""
+# Added before a logarithm is taken, so that near-zero values do not become outliers.
+_LOGGED: Final = {
+    "instrumentalness": 1e-3,
+    "speechiness": 0.02,
+    "acousticness": 1e-2,
+    "liveness": 1e-2,
+}
+_CLIP: Final = 4.0
+_SOUNDS: Final = 200
+_TRACKS_A_SOUND: Final = 20
+_NEAREST_SOUNDS: Final = 3
+_FIRST_YEAR: Final = 1949
+_YEARS: Final = 84
+# A year token reaches three years to either side: charts and playlists do not end on New Year.
+_YEAR_REACH: Final = ((0, 1.0), (-1, 0.7), (1, 0.7), (-2, 0.4), (2, 0.4), (-3, 0.2), (3, 0.2))
+_LEAST_WORD_TRACKS: Final = 4
+_MOST_WORD_SHARE: Final = 0.2
+# An artist's mean is drawn to the catalogue's by as much as two tracks would.
+_PRIOR_TRACKS: Final = 2.0
+_WORD: Final = re.compile(r"\W+")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens and catalogue-only statistics; n tracks, a artists, b album titles.
+
+    Attributes:
+        shaped: float32 (n, 13), z-scores of `SHAPED` (skewed ones on a logarithm) and the key.
+        sound: float32 (n, 13), `shaped` whitened by its scatter within artists, so that what
+            varies within one artist counts little (linear discriminant analysis).
+        artist: int32 (n,), the first artist, a where unknown.
+        artist_sound: float32 (a + 1, 13), unit, each artist's mean of `shaped`, shrunk.
+        album: int32 (n,), the album title, b where unknown.
+        kinds: For each of `KINDS` a sparse float32 (n, tokens of that kind).
+        words: sparse float32 (n, words), tf-idf, unit rows.
+        facts: float32 (n, 5), columns as `FACTS`.
+    """
+
+    shaped: Encoded
+    sound: Encoded
+    artist: Numbers
+    artist_sound: Encoded
+    album: Numbers
+    kinds: dict[str, sp.csr_matrix]
+    words: sp.csr_matrix
+    facts: Weights
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, seed: int) -> Self:
+        """Makes the tokens of a catalogue; the same each time for a seed."""
+        shaped = shape_audio(catalogue)
+        count = len(catalogue.artist_names)
+        artist = np.where(catalogue.first_artist >= 0, catalogue.first_artist, count)
+        titles = catalogue.snapshot.tracks.column("title").to_pylist()
+        albums = catalogue.snapshot.tracks.column("album").to_pylist()
+        album, album_count = _album_titles(albums)
+        word = _words(titles, albums)
+        kinds = {
+            "artist": _artists(catalogue),
+            "album": _one_hot(album, album_count),
+            "word": word,
+            "year": _years(catalogue.year),
+            "audio": _sounds(shaped[:, : len(SHAPED)], seed),
+        }
+        return cls(
+            shaped,
+            _whitened(shaped, artist),
+            artist.astype(np.int32),
+            _artist_sound(shaped, artist, count),
+            album,
+            kinds,
+            _tf_idf(word),
+            _facts(catalogue, artist, count, album, album_count),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Writes the tokens into a folder."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        matrices = {f"kind.{name}": matrix for name, matrix in self.kinds.items()}
+        save_arrays(folder, {**arrays, **matrices, "words": self.words})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Maps what `save` wrote.
+
+        Raises:
+            OSError, ValueError: A file is missing or damaged.
+        """
+        arrays = {name: load_array(folder, name) for name in _ARRAYS}
+        kinds = {name: load_matrix(folder, f"kind.{name}") for name in KINDS}
+        return cls(**arrays, kinds=kinds, words=load_matrix(folder, "words"))
+
+    @property
+    def unknown_artist(self) -> int:
+        """The number that stands for no artist."""
+        return len(self.artist_sound) - 1
+
+
+_ARRAYS: Final = ("shaped", "sound", "artist", "artist_sound", "album", "facts")
+FACTS: Final = (
+    "artist_tracks",
+    "artist_popularity_rank",
+    "artist_popularity",
+    "album_tracks",
+    "album_artists",
+)
+"""Tracks of the first artist; place among them by popularity; their greatest popularity; tracks
+with the same album title, and different artists among them."""
+
+
+def shape_audio(catalogue: Catalogue) -> Encoded:
+    """Returns clipped z-scores of `SHAPED` and two coordinates of the key, float32 (n, 13)."""
+    columns = np.stack([catalogue.columns[:, COLUMN[name]] for name in SHAPED], axis=1)
+    for name, floor in _LOGGED.items():
+        place = SHAPED.index(name)
+        columns[:, place] = np.log10(np.maximum(columns[:, place], 0) + floor)
+    duration, loudness = SHAPED.index("duration_ms"), SHAPED.index("loudness")
+    columns[:, duration] = np.log(np.maximum(columns[:, duration], 1_000))
+    columns[:, loudness] = np.maximum(columns[:, loudness], -30)
+    scores = (columns - columns.mean(axis=0)) / (columns.std(axis=0) + 1e-9)
+    key = catalogue.columns[:, COLUMN["key"]]
+    known = (key >= 0).astype(np.float64)
+    angle = key_angle(key)
+    circle = np.stack((np.cos(angle) * known, np.sin(angle) * known), axis=1)
+    return np.asarray(np.clip(np.hstack((scores, circle)), -_CLIP, _CLIP), np.float32)
+
+
+def _whitened(shaped: Encoded, artist: NDArray[Any]) -> Encoded:
+    """Returns `shaped` in units of its spread within artists, artists weighing the same."""
+    count = int(artist.max()) + 1
+    sizes = np.bincount(artist, minlength=count).astype(np.float64)
+    centres = _sums(shaped, artist, count) / np.maximum(sizes, 1)[:, None]
+    inside = sizes[artist] > 1
+    own = sizes[artist][inside]
+    if len(own) < 500:  # too few to estimate 91 covariances from
+        return np.asarray(shaped - shaped.mean(axis=0), dtype=np.float32)
+    gaps = (shaped - centres[artist])[inside] / np.sqrt(own - 1)[:, None]
+    scatter = gaps.T @ gaps / (1.0 / own).sum() + 0.05 * np.eye(shaped.shape[1])
+    values, vectors = np.linalg.eigh(scatter)
+    whitening = vectors / np.sqrt(values)
+    return np.asarray((shaped - shaped.mean(axis=0)) @ whitening, dtype=np.float32)
+
+
+def _sums(values: NDArray[Any], group: NDArray[Any], count: int) -> NDArray[np.float64]:
+    return np.stack(
+        [np.bincount(group, weights=column, minlength=count) for column in values.T], axis=1
+    )
+
+
+def _artist_sound(shaped: Encoded, artist: NDArray[Any], count: int) -> Encoded:
+    sizes = np.bincount(artist, minlength=count + 1)[:, None]
+    sums = _sums(shaped, artist, count + 1) + _PRIOR_TRACKS * shaped.mean(axis=0)
+    return normalise_rows((sums / (sizes + _PRIOR_TRACKS)).astype(np.float32))
+
+
+def _one_hot(numbers: Numbers, count: int) -> sp.csr_matrix:
+    rows = np.flatnonzero(numbers < count)
+    ones = np.ones(len(rows), np.float32)
+    return sp.csr_matrix((ones, (rows, numbers[rows])), shape=(len(numbers), count))
+
+
+def _artists(catalogue: Catalogue) -> sp.csr_matrix:
+    groups = catalogue.track_artists
+    shape = (len(catalogue), len(catalogue.artist_names))
+    ones = np.ones(len(groups.members), np.float32)
+    matrix = sp.csr_matrix((ones, groups.members, groups.starts), shape=shape)
+    matrix.sum_duplicates()
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def _album_titles(albums: list[str]) -> tuple[Numbers, int]:
+    """Numbers album titles, the same for a compilation whoever plays on it."""
+    numbers: dict[str, int] = {}
+    plain = cache(normalise)
+    found = [numbers.setdefault(plain(a), len(numbers)) if a else -1 for a in albums]
+    count = len(numbers)
+    return np.array([count if number < 0 else number for number in found], np.int32), count
+
+
+def _words(titles: list[str], albums: list[str]) -> sp.csr_matrix:
+    """Returns which words stand in title and album; rare and very common words are left out."""
+    of_album, of_title = cache(_words_of), _words_of
+    numbers: dict[str, int] = {}
+    members: list[int] = []
+    starts = [0]
+    for title, album in zip(titles, albums, strict=True):
+        heard, sleeve = of_title(title), of_album(album)
+        names = {f"t:{w}" for w in heard} | {f"a:{w}" for w in sleeve} | heard | sleeve
+        members.extend(numbers.setdefault(name, len(numbers)) for name in sorted(names))
+        starts.append(len(members))
+    ones = np.ones(len(members), np.float32)
+    matrix = sp.csr_matrix((ones, members, starts), shape=(len(titles), len(numbers)))
+    used = np.asarray(matrix.sum(axis=0)).ravel()
+    kept = (used >= _LEAST_WORD_TRACKS) & (used < _MOST_WORD_SHARE * len(titles))
+    return matrix[:, np.flatnonzero(kept)].tocsr()
+
+
+def _words_of(text: str) -> frozenset[str]:
+    """Returns the words of a text, and the script it is written in where that is not Latin."""
+    words = {word for word in _WORD.split(normalise(text)) if word}
+    for char in "" if text.isascii() else text:
+        name = unicodedata.name(char, "LATIN").partition(" ")[0]
+        if char.isalpha() and name != "LATIN":
+            words.add(f"#{name}")
+            break
+    return frozenset(words)
+
+
+def _tf_idf(words: sp.csr_matrix) -> sp.csr_matrix:
+    used = np.asarray(words.sum(axis=0)).ravel()
+    weight = np.log(words.shape[0] / (1.0 + used)).astype(np.float32)
+    return unit_rows(words.multiply(weight[None, :]).tocsr())
+
+
+def _years(year: Weights) -> sp.csr_matrix:
+    known = np.isfinite(year)
+    base = np.where(known, np.clip(year, _FIRST_YEAR, None) - _FIRST_YEAR, 0).astype(np.int64)
+    rows, columns, values = [], [], []
+    for offset, value in _YEAR_REACH:
+        place = base + offset
+        inside = np.flatnonzero(known & (place >= 0) & (place < _YEARS))
+        rows.append(inside)
+        columns.append(place[inside])
+        values.append(np.full(len(inside), value, np.float32))
+    parts = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return sp.csr_matrix(parts, shape=(len(year), _YEARS))
+
+
+def _sounds(shaped: Encoded, seed: int) -> sp.csr_matrix:
+    """Returns each track's share in its three nearest k-means clusters of sound."""
+    faiss.omp_set_num_threads(1)  # the order of sums, and so the clusters, must not vary
+    vectors = np.ascontiguousarray(shaped)
+    count = int(np.clip(len(vectors) // _TRACKS_A_SOUND, 1, _SOUNDS))
+    means = faiss.Kmeans(
+        vectors.shape[1], count, niter=15, seed=seed, min_points_per_centroid=1, verbose=False
+    )
+    means.train(vectors)
+    nearest = min(_NEAREST_SOUNDS, count)
+    distances, clusters = means.index.search(vectors, nearest)
+    shares = np.exp(-(distances - distances[:, :1]) / 2.0)
+    shares /= shares.sum(axis=1, keepdims=True)
+    starts = np.arange(0, nearest * len(vectors) + 1, nearest)
+    parts = (shares.ravel().astype(np.float32), clusters.ravel(), starts)
+    return sp.csr_matrix(parts, shape=(len(vectors), count))
+
+
+def _facts(
+    catalogue: Catalogue, artist: NDArray[Any], count: int, album: Numbers, album_count: int
+) -> Weights:
+    popularity = catalogue.popularity
+    sizes = np.bincount(artist, minlength=count + 1)
+    greatest = np.zeros(count + 1)
+    np.maximum.at(greatest, artist, popularity)
+    order = np.lexsort((-popularity, artist))
+    starts = np.cumsum(sizes) - sizes
+    rank = np.empty(len(artist))
+    rank[order] = np.arange(len(artist)) - np.repeat(starts, sizes)
+    albums = np.bincount(album, minlength=album_count + 1)
+    pairs = np.unique(album.astype(np.int64) * (count + 1) + artist)
+    artists = np.bincount((pairs // (count + 1)).astype(np.int64), minlength=album_count + 1)
+    # No album and no artist is nobody's: a thousand untitled tracks are not one album.
+    sizes[count], albums[album_count], artists[album_count] = 1, 1, 1
+    columns = (sizes[artist], rank, greatest[artist], albums[album], artists[album])
+    return np.stack(columns, axis=1).astype(np.float32)

@@ -1,0 +1,23 @@
+"""Trains boosters: from the catalogue alone, and from playlists."""
+
+from quintet_training.ranking.bootstrap import BootstrapParameters, bootstrap_rows, train_booster
+from quintet_training.ranking.trainer import (
+    MOST_PLAYLISTS,
+    TooFewPlaylists,
+    Trained,
+    TrainingParameters,
+    fit_learned,
+    train_model,
+)
+
+__all__ = [
+    "MOST_PLAYLISTS",
+    "BootstrapParameters",
+    "TooFewPlaylists",
+    "Trained",
+    "TrainingParameters",
+    "bootstrap_rows",
+    "fit_learned",
+    "train_booster",
+    "train_model",
+]

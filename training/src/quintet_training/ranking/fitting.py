@@ -1,0 +1,197 @@
+"""LambdaRank on training rows: one fit, stopped early, and the search for its parameters."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import lightgbm
+import numpy as np
+import optuna
+
+from quintet_training.ranking.rows import TrainingRows
+
+CUT: Final = 500
+"""Where NDCG is cut: the most tracks a list can have."""
+SEARCH_ROWS: Final = 150_000
+SEARCH_ROUNDS: Final = 120
+"""A trial of the search fits on about so many rows, for at most so many rounds."""
+
+
+@dataclass(frozen=True)
+class BoosterParameters:
+    """What shapes the booster.
+
+    Attributes:
+        rounds: Trees at most; early stopping ends before.
+        patience: Rounds without a better validation NDCG before it stops.
+        learning_rate: Shrinkage.
+        leaves: Leaves a tree.
+        least_rows: Rows a leaf at least.
+        feature_share: Features drawn for a tree.
+        row_share: Rows drawn for a tree.
+        l2: Regularisation of leaf values.
+        bins: Histogram bins a feature.
+        truncation: Pairs are formed with the first so many places (LambdaRank's truncation).
+    """
+
+    rounds: int = 300
+    patience: int = 30
+    learning_rate: float = 0.06
+    leaves: int = 31
+    least_rows: int = 50
+    feature_share: float = 0.4
+    row_share: float = 0.8
+    l2: float = 5.0
+    bins: int = 127
+    truncation: int = 100
+
+    def facts(self) -> dict[str, Any]:
+        """Returns the parameters by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted booster: its text, its trees, and validation NDCG@500 (NaN without validation)."""
+
+    text: str
+    rounds: int
+    ndcg: float
+
+
+@dataclass(frozen=True)
+class Fitter:
+    """Fits boosters on the same features.
+
+    Attributes:
+        names: The features, in column order.
+        monotone: The sign of each one's constraint.
+        seed: For sampling.
+        threads: LightGBM's threads; the same number gives the same bytes.
+    """
+
+    names: Sequence[str]
+    monotone: Sequence[int]
+    seed: int
+    threads: int
+
+    def fit(
+        self,
+        parameters: BoosterParameters,
+        rows: TrainingRows,
+        validation: TrainingRows | None = None,
+        tell: Callable[[float], None] | None = None,
+    ) -> Fit:
+        """Fits on rows, and stops early by validation NDCG where there is a validation part."""
+        settings = self._settings(parameters)
+        data = self._dataset(rows, settings)
+        callbacks: list[Any] = []
+        held = []
+        if tell is not None:
+            callbacks.append(lambda e: tell((e.iteration + 1) / parameters.rounds))
+        if validation is not None:
+            callbacks.append(lightgbm.early_stopping(parameters.patience, verbose=False))
+            held = [self._dataset(validation, settings, data)]
+        booster = lightgbm.train(
+            settings, data, parameters.rounds, valid_sets=held, callbacks=callbacks
+        )
+        if validation is None:
+            return Fit(str(booster.model_to_string()), parameters.rounds, float("nan"))
+        score = float(booster.best_score["valid_0"][f"ndcg@{CUT}"])
+        rounds = int(booster.best_iteration)
+        return Fit(str(booster.model_to_string(num_iteration=rounds)), rounds, score)
+
+    def search(
+        self,
+        start: BoosterParameters,
+        rows: TrainingRows,
+        validation: TrainingRows,
+        trials: int,
+        tell: Callable[[float], None],
+    ) -> BoosterParameters:
+        """Returns the best of `trials` parameters by validation NDCG, `start` among them.
+
+        Optuna's tree-structured Parzen estimator, seeded; the budget is a number of trials, not
+        of seconds, so that the same data give the same parameters on every machine.
+        """
+        if trials < 2:
+            return start
+        part = rows.sample(SEARCH_ROWS)
+
+        def objective(trial: optuna.Trial) -> float:
+            parameters = replace(_suggest(trial, start), rounds=SEARCH_ROUNDS)
+            score = self.fit(parameters, part, validation).ndcg
+            tell((trial.number + 1) / trials)
+            return score
+
+        study = new_study(self.seed)
+        study.enqueue_trial(
+            {
+                "leaves": start.leaves,
+                "least_rows": start.least_rows,
+                "feature_share": start.feature_share,
+                "l2": start.l2,
+            }
+        )
+        study.optimize(objective, n_trials=trials)
+        return _suggest(optuna.trial.FixedTrial(study.best_params), start)
+
+    def _settings(self, parameters: BoosterParameters) -> dict[str, Any]:
+        return {
+            "objective": "lambdarank",
+            "metric": "ndcg",
+            "eval_at": [CUT],
+            "label_gain": [0, 1],
+            "num_leaves": parameters.leaves,
+            "learning_rate": parameters.learning_rate,
+            "min_data_in_leaf": parameters.least_rows,
+            "feature_fraction": parameters.feature_share,
+            "bagging_fraction": parameters.row_share,
+            "bagging_freq": 1,
+            "lambda_l2": parameters.l2,
+            "max_bin": parameters.bins,
+            "lambdarank_truncation_level": parameters.truncation,
+            "monotone_constraints": list(self.monotone),
+            "seed": self.seed,
+            "num_threads": self.threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+    def _dataset(
+        self, rows: TrainingRows, settings: Mapping[str, Any], reference: Any = None
+    ) -> Any:
+        return lightgbm.Dataset(
+            rows.features,
+            label=rows.relevant,
+            group=rows.sizes,
+            feature_name=list(self.names),
+            params={"max_bin": settings["max_bin"], "verbosity": -1},
+            reference=reference,
+            free_raw_data=False,
+        )
+
+
+def _suggest(trial: optuna.trial.BaseTrial, start: BoosterParameters) -> BoosterParameters:
+    return replace(
+        start,
+        leaves=trial.suggest_int("leaves", 12, 63, log=True),
+        least_rows=trial.suggest_int("least_rows", 20, 300, log=True),
+        feature_share=trial.suggest_float("feature_share", 0.2, 0.7),
+        l2=trial.suggest_float("l2", 0.5, 30.0, log=True),
+    )
+
+
+def new_study(seed: int) -> optuna.Study:
+    """Returns a study that maximises, seeded and silent."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+
+
+def importances(text: str) -> dict[str, float]:
+    """Returns the total gain of each feature of a booster, the greatest first."""
+    booster = lightgbm.Booster(model_str=text)
+    gains = booster.feature_importance("gain")
+    order = np.argsort(-gains, kind="stable")
+    return {booster.feature_name()[place]: float(gains[place]) for place in order.tolist()}

@@ -1,0 +1,192 @@
+"""Training rows from playlists: each playlist is asked for as a listener would.
+
+Some of its tracks are seeds, the others are what should be found, and the candidates are what
+retrieval really returns, so that the negatives are as hard as in serving. Nothing that a
+candidate's features use has seen the playlist, or a near-duplicate of it: counts, playlist space
+and taste space are those fitted on the other folds, so a query meets the model as a listener's
+will, whose playlist nobody has seen.
+
+Queries and rows are Parquet tables, made and read by Polars:
+
+    queries  query, playlist, fold, validation, seeds, positives
+    rows     query, relevant, and one float32 column a feature
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from quintet_engine.catalogue import Mask, Rows
+from quintet_engine.engine import Engine
+from quintet_engine.query import Query, Seed, SeedKind
+from quintet_engine.recipes import TRAINED
+
+Matrix = NDArray[np.float32]
+_SEED_COUNTS: Final = (5, 5, 5, 5, 5, 5, 1, 2, 3, 4, 6, 7, 8, 9, 10)
+"""How many seeds are drawn, each entry equally often: mostly five, as the product is used."""
+_ROW_GROUP: Final = 64
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Rows of some queries.
+
+    Attributes:
+        features: float32 (r, f).
+        relevant: int8 (r,), 1 for a track of the playlist.
+        sizes: int32 (q,), rows of each query, in order.
+    """
+
+    features: Matrix
+    relevant: NDArray[np.int8]
+    sizes: NDArray[np.int32]
+
+    def sample(self, most: int) -> Self:
+        """Returns every k-th query, k chosen so that about `most` rows are left."""
+        step = max(1, round(len(self.relevant) / most))
+        ends = np.cumsum(self.sizes)
+        kept = np.arange(0, len(self.sizes), step)
+        rows = np.concatenate([np.arange(ends[q] - self.sizes[q], ends[q]) for q in kept])
+        return type(self)(self.features[rows], self.relevant[rows], self.sizes[kept])
+
+
+def draw_queries(
+    playlists: Sequence[Rows],
+    folds: NDArray[np.int64],
+    validation: Mask,
+    *,
+    samplings: int,
+    least: int,
+    most: int,
+    seed: int,
+) -> pl.DataFrame:
+    """Draws seeds from each playlist of at least `least` tracks, `samplings` times.
+
+    A playlist of the validation part is drawn from once, with five seeds as the product is
+    measured. At most `most` queries are drawn, playlists chosen at random where there are more.
+    """
+    random = np.random.default_rng((seed, 1))
+    able = np.array([number for number, rows in enumerate(playlists) if len(rows) >= least])
+    drawn = []
+    for sampling in range(samplings):
+        for playlist in random.permutation(able).tolist():
+            rows = playlists[playlist]
+            held = bool(validation[playlist])
+            count = 5 if held else int(random.choice(_SEED_COUNTS))
+            seeds = random.choice(rows, min(count, len(rows) // 2), replace=False)
+            if held and sampling:
+                continue
+            drawn.append(
+                {
+                    "playlist": playlist,
+                    "fold": int(folds[playlist]),
+                    "validation": held,
+                    "seeds": seeds.tolist(),
+                    "positives": np.setdiff1d(rows, seeds).tolist(),
+                }
+            )
+    frame = pl.DataFrame(drawn[:most], schema=_QUERIES)
+    return frame.sort("fold", maintain_order=True).with_row_index("query")
+
+
+_QUERIES: Final = pl.Schema(
+    [
+        ("playlist", pl.Int64()),
+        ("fold", pl.Int64()),
+        ("validation", pl.Boolean()),
+        ("seeds", pl.List(pl.Int64())),
+        ("positives", pl.List(pl.Int64())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class RowMaker:
+    """Makes rows of queries.
+
+    Attributes:
+        engine: Gives the engine of a fold, fitted on the playlists of the other folds.
+        negatives: Negatives kept of a training query, drawn at random; all of a validation one.
+        seed: For the draw.
+        threads: Queries answered at a time.
+    """
+
+    engine: Callable[[int], Engine]
+    negatives: int
+    seed: int
+    threads: int
+
+    def write(self, queries: pl.DataFrame, path: Path, tell: Callable[[float], None]) -> None:
+        """Writes the rows of all queries into a Parquet file, one engine in memory at a time."""
+        schema = pa.schema(
+            [("query", pa.uint32()), ("relevant", pa.int8())]
+            + [(name, pa.float32()) for name in TRAINED.names]
+        )
+        with (
+            pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer,
+            ThreadPoolExecutor(self.threads) as pool,
+        ):
+            done = 0
+            for (fold,), asked in queries.group_by(["fold"], maintain_order=True):
+                make = partial(self._rows_of, self.engine(int(fold)))
+                for part in asked.iter_slices(_ROW_GROUP):
+                    found = pool.map(make, part.iter_rows(named=True))
+                    blocks = [block for block in found if block is not None]
+                    if blocks:
+                        writer.write_table(_table(blocks, schema))
+                    done += len(part)
+                    tell(done / len(queries))
+
+    def _rows_of(
+        self, engine: Engine, query: dict[str, Any]
+    ) -> tuple[int, NDArray[np.int8], Matrix] | None:
+        """Returns the query's number, labels and features; None where retrieval found none."""
+        names = engine.catalogue.track_ids(np.array(query["seeds"]))
+        context = engine.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in names)))
+        candidates = engine.candidates(context, engine.recipe.quotas(0, 1))
+        relevant = np.isin(candidates.rows, query["positives"])
+        if not 0 < relevant.sum() < len(relevant):
+            return None
+        features = engine.features(context, candidates)
+        if not query["validation"]:
+            kept = self._kept(relevant, int(query["query"]))
+            features, relevant = features[kept], relevant[kept]
+        return int(query["query"]), relevant.astype(np.int8), features
+
+    def _kept(self, relevant: Mask, number: int) -> Rows:
+        random = np.random.default_rng((self.seed, 2, number))
+        negatives = np.flatnonzero(~relevant)
+        count = min(self.negatives, len(negatives))
+        drawn = random.choice(negatives, count, replace=False)
+        return np.sort(np.concatenate((np.flatnonzero(relevant), drawn)))
+
+
+def _table(blocks: Sequence[tuple[int, NDArray[np.int8], Matrix]], schema: pa.Schema) -> pa.Table:
+    numbers = np.concatenate([np.full(len(labels), n, np.uint32) for n, labels, _ in blocks])
+    labels = np.concatenate([labels for _, labels, _ in blocks])
+    features = np.asfortranarray(np.concatenate([features for _, _, features in blocks]))
+    columns = [numbers, labels, *features.T]
+    return pa.table([pa.array(column) for column in columns], schema=schema)
+
+
+def read_rows(path: Path, queries: pl.DataFrame) -> TrainingRows:
+    """Reads the rows of some queries, in the order they were written."""
+    frame = (
+        pl.scan_parquet(path)
+        .join(queries.lazy().select("query"), on="query", how="semi", maintain_order="left")
+        .collect()
+    )
+    sizes = frame.select(pl.col("query").rle().struct.field("len")).to_series()
+    return TrainingRows(
+        frame.drop("query", "relevant").to_numpy().astype(np.float32, copy=False),
+        frame["relevant"].to_numpy(),
+        sizes.to_numpy().astype(np.int32),
+    )

@@ -1,0 +1,256 @@
+"""Trains a model from playlists: spaces, rows, booster; arrays in, a trained model out."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from quintet_engine.catalogue import Catalogue, Mask, Rows
+from quintet_engine.collaborative import space
+from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.space import PlaylistSpace, membership
+from quintet_engine.collaborative.taste import Taste
+from quintet_engine.collaborative.tokens import Tokens
+from quintet_engine.engine import Engine, Versions
+from quintet_engine.index import VectorIndex
+from quintet_engine.recipes import TRAINED
+
+from quintet_training.datasets.playlist_groups import near_duplicates, split_groups
+from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter, importances
+from quintet_training.ranking.rows import RowMaker, TrainingRows, draw_queries, read_rows
+from quintet_training.ranking.tuning import tune_taste
+from quintet_training.settings import TrainingRefused
+
+Tell = Callable[[float, str], None]
+LEAST_PLAYLISTS: Final = 20
+"""Fewer playlists of at least `least_tracks` do not make a model."""
+MOST_PLAYLISTS: Final = 8_000
+"""The kernel of playlists is square: 8,000 of them are 512 MB in float64."""
+
+
+class TooFewPlaylists(TrainingRefused):
+    """There are not enough playlists to train on; the message says how many there are."""
+
+
+@dataclass(frozen=True)
+class TrainingParameters:
+    """What decides a trained model besides catalogue and playlists.
+
+    Attributes:
+        seed: For every draw.
+        threads: Of LightGBM and of row making; one gives the same booster byte for byte.
+        folds: Of cross-fitting.
+        validation: Share of playlists that stop the booster early and choose parameters, 0..0.5.
+        least_tracks: Shorter playlists make no rows.
+        samplings: Times that seeds are drawn from each playlist; 0 to follow their number.
+        most_queries: Queries at most; bounds time and memory.
+        negatives: Negatives a query.
+        space_trials: Optuna's budget for the weights of tokens, in trials; 1 or less for none.
+        booster_trials: Optuna's budget for the booster, in trials; 1 or less for none.
+        booster: Where the search for the booster starts.
+    """
+
+    seed: int = 7
+    threads: int = 1
+    folds: int = 5
+    validation: float = 0.15
+    least_tracks: int = 6
+    samplings: int = 0
+    most_queries: int = 2_500
+    negatives: int = 400
+    space_trials: int = 8
+    booster_trials: int = 8
+    booster: BoosterParameters = field(default_factory=BoosterParameters)
+
+    def facts(self) -> dict[str, Any]:
+        """Returns the parameters by name; threads are not among them."""
+        facts = asdict(self)
+        del facts["threads"]
+        return facts
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, not yet published.
+
+    Attributes:
+        booster: In LightGBM's text form.
+        learned: What playlists taught.
+        index: The audio index.
+        chosen: The parameters that the searches chose.
+        metrics: Numbers about the training.
+        importances: Total gain by feature.
+    """
+
+    booster: str
+    learned: Learned
+    index: VectorIndex
+    chosen: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    importances: Mapping[str, float]
+
+
+def train_model(
+    catalogue: Catalogue,
+    playlists: Sequence[Rows],
+    parameters: TrainingParameters,
+    tell: Tell | None = None,
+) -> Trained:
+    """Trains on playlists, each its distinct catalogue rows.
+
+    Raises:
+        TooFewPlaylists: Fewer than `LEAST_PLAYLISTS` are long enough.
+    """
+    tell = tell or (lambda share, text: None)
+    run = _Run(catalogue, _enough(playlists, parameters), parameters, tell)
+    return run.train()
+
+
+def fit_learned(
+    catalogue: Catalogue,
+    playlists: Sequence[Rows],
+    weights: Mapping[str, float],
+    seed: int,
+    tokens: Tokens | None = None,
+) -> Learned:
+    """Returns what playlists teach about a catalogue, fitted on all of them.
+
+    Args:
+        catalogue: The catalogue.
+        playlists: Distinct catalogue rows of each, at least one.
+        weights: What each kind of token weighs in the taste space.
+        seed: For clusters and indices.
+        tokens: Of the catalogue, where they are made already.
+    """
+    tokens = tokens or Tokens.of(catalogue, seed)
+    members = membership(playlists, len(catalogue))
+    fitted = Taste.fit(tokens, catalogue.year, members, weights)
+    fitted_space = PlaylistSpace.fit(tokens, playlists, space.WEIGHTS)
+    index = VectorIndex.build(fitted.places, seed=seed)
+    return Learned(tokens, fitted_space, fitted, index)
+
+
+def _enough(playlists: Sequence[Rows], parameters: TrainingParameters) -> list[Rows]:
+    able = sum(len(rows) >= parameters.least_tracks for rows in playlists)
+    if able < LEAST_PLAYLISTS:
+        raise TooFewPlaylists(
+            f"training needs at least {LEAST_PLAYLISTS} playlists of {parameters.least_tracks} or "
+            f"more tracks of the catalogue; there are {able}"
+        )
+    kept = [np.unique(rows) for rows in playlists if len(rows) > 1]
+    if len(kept) > MOST_PLAYLISTS:
+        random = np.random.default_rng((parameters.seed, 3))
+        drawn = np.sort(random.choice(len(kept), MOST_PLAYLISTS, replace=False))
+        kept = [kept[number] for number in drawn.tolist()]
+    return kept
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One training."""
+
+    catalogue: Catalogue
+    playlists: list[Rows]
+    parameters: TrainingParameters
+    tell: Tell
+
+    def train(self) -> Trained:
+        self.tell(0.0, "reading the catalogue")
+        tokens = Tokens.of(self.catalogue, self.parameters.seed)
+        index = VectorIndex.build(self.catalogue.unit, seed=self.parameters.seed)
+        self.tell(0.05, "grouping playlists")
+        groups = near_duplicates(self.playlists, len(self.catalogue))
+        folds = self._folds(groups)
+        validation = split_groups(
+            groups, self.parameters.validation, np.random.default_rng((self.parameters.seed, 4))
+        )
+        self.tell(0.07, "choosing the weights of tokens")
+        weights = tune_taste(
+            self.catalogue,
+            tokens,
+            self.playlists,
+            folds,
+            trials=self.parameters.space_trials,
+            seed=self.parameters.seed,
+        )
+        with tempfile.TemporaryDirectory(prefix="quintet-rows-") as folder:
+            rows, held = self._rows(
+                lambda fold: self._engine(index, tokens, weights, folds, fold),
+                folds,
+                validation,
+                Path(folder),
+            )
+        fit, booster = self._booster(rows, held)
+        self.tell(0.95, "fitting all playlists")
+        learned = fit_learned(self.catalogue, self.playlists, weights, self.parameters.seed, tokens)
+        metrics = {
+            "validation_ndcg_500": fit.ndcg,
+            "training_playlists": len(self.playlists),
+            "training_groups": len(rows.sizes),
+            "training_rows": len(rows.relevant),
+            "validation_groups": len(held.sizes),
+            "trees": fit.rounds,
+        }
+        chosen = {"taste_weights": dict(weights), "booster": booster.facts()}
+        return Trained(fit.text, learned, index, chosen, metrics, importances(fit.text))
+
+    def _folds(self, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+        random = np.random.default_rng((self.parameters.seed, 5))
+        count = int(groups.max()) + 1
+        return np.asarray((random.permutation(count) % self.parameters.folds)[groups])
+
+    def _engine(
+        self,
+        index: VectorIndex,
+        tokens: Tokens,
+        weights: Mapping[str, float],
+        folds: NDArray[np.int64],
+        fold: int,
+    ) -> Engine:
+        """Returns the engine that has seen all playlists but those of a fold."""
+        others = [rows for rows, own in zip(self.playlists, folds, strict=True) if own != fold]
+        learned = fit_learned(self.catalogue, others, weights, self.parameters.seed, tokens)
+        versions = Versions("training", "", self.catalogue.snapshot.version)
+        return Engine(self.catalogue, index, None, versions, TRAINED, learned)
+
+    def _rows(
+        self,
+        engine: Callable[[int], Engine],
+        folds: NDArray[np.int64],
+        validation: Mask,
+        folder: Path,
+    ) -> tuple[TrainingRows, TrainingRows]:
+        """Returns the rows of training and of validation queries, by way of Parquet files."""
+        parameters = self.parameters
+        count = len(self.playlists)
+        queries = draw_queries(
+            self.playlists,
+            folds,
+            validation,
+            samplings=parameters.samplings or int(np.clip(3_000 // count, 1, 3)),
+            least=parameters.least_tracks,
+            most=parameters.most_queries,
+            seed=parameters.seed,
+        )
+        queries.write_parquet(folder / "queries.parquet")
+        maker = RowMaker(engine, parameters.negatives, parameters.seed, parameters.threads)
+        path = folder / "rows.parquet"
+        maker.write(queries, path, lambda s: self.tell(0.2 + 0.5 * s, "asking playlists"))
+        held = queries["validation"]
+        return read_rows(path, queries.filter(~held)), read_rows(path, queries.filter(held))
+
+    def _booster(self, rows: TrainingRows, held: TrainingRows) -> tuple[Fit, BoosterParameters]:
+        """Returns the booster of the best parameters, fitted on both parts with as many trees."""
+        parameters = self.parameters
+        fitter = Fitter(TRAINED.names, TRAINED.monotone, parameters.seed, parameters.threads)
+        best = fitter.search(
+            parameters.booster,
+            rows,
+            held,
+            parameters.booster_trials,
+            lambda s: self.tell(0.7 + 0.15 * s, "choosing the booster's parameters"),
+        )
+        return fitter.fit(best, rows, held, lambda s: self.tell(0.85 + 0.1 * s, "boosting")), best

@@ -1,0 +1,23 @@
+"""One function a stage: paths and parameters in, paths and facts out."""
+
+from quintet_training.steps.batch import (
+    MAX_BATCH_SEEDS,
+    BatchInvalid,
+    BatchReport,
+    batch_recommend,
+)
+from quintet_training.steps.publishing import CATALOGUE, MODELS, Progress, publish_model
+from quintet_training.steps.training import TrainReport, train
+
+__all__ = [
+    "CATALOGUE",
+    "MAX_BATCH_SEEDS",
+    "MODELS",
+    "BatchInvalid",
+    "BatchReport",
+    "Progress",
+    "TrainReport",
+    "batch_recommend",
+    "publish_model",
+    "train",
+]

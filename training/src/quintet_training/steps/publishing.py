@@ -1,0 +1,194 @@
+"""Publishing a model for the catalogue in use: trained, carried over, or made without playlists."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from quintet_engine.build import build_bundle, libraries
+from quintet_engine.catalogue import Catalogue
+from quintet_engine.collaborative import space
+from quintet_engine.collaborative.learned import Learned
+from quintet_engine.engine import BOOSTER_FILE, Engine, Versions
+from quintet_engine.index import VectorIndex
+from quintet_engine.recipes import BOOTSTRAP, TRAINED
+from quintet_modelkit.bundle import model_version
+from quintet_modelkit.publication import (
+    PublicationInvalid,
+    current_folder,
+    current_version,
+    publish,
+    read_manifest,
+    set_current,
+    sha256_of,
+    staged,
+)
+from quintet_modelkit.snapshot import Snapshot
+
+from quintet_training.ranking import (
+    BootstrapParameters,
+    bootstrap_rows,
+    fit_learned,
+    train_booster,
+)
+
+Progress = Callable[[float, str], None]
+"""Told the share done, 0..1, and what is being done."""
+MODELS: Final = "models"
+CATALOGUE: Final = "catalogue"
+# Part of a bootstrap's version: raised when the way it is made changes.
+_RECIPE: Final = 2
+# What a model keeps of itself when it is carried to another catalogue.
+_CARRIED: Final = ("parameters", "seed", "metrics", "chosen", "importances", "data", "trained_as")
+
+
+def publish_model(
+    home: Path,
+    progress: Progress | None = None,
+    parameters: BootstrapParameters | None = None,
+) -> str:
+    """Publishes a model for the catalogue in use and returns its version.
+
+    A model in use that was trained for this very catalogue stays. One that was trained for
+    another is carried over: its booster stays, and all that is computed from tracks is computed
+    anew. Without a trained model the bootstrap model is built; where it exists already it is only
+    pointed at, which takes milliseconds.
+
+    Raises:
+        PublicationInvalid: No catalogue was published in `home`, or it is damaged.
+    """
+    tell = progress or (lambda share, text: None)
+    snapshot_folder = current_folder(home / CATALOGUE)
+    models = home / MODELS
+    trained = _trained(models)
+    if trained is not None:
+        if trained["catalogue_version"] == snapshot_folder.name:
+            return str(trained["model_version"])
+        carried = _carry(models, trained, snapshot_folder, tell)
+        if carried is not None:
+            return carried
+    return _publish_bootstrap(models, snapshot_folder, parameters or BootstrapParameters(), tell)
+
+
+def point_at(models: Path, version: str) -> bool:
+    """Serves a version where its folder is whole; says whether it was."""
+    try:
+        read_manifest(models / version, verify=True)
+    except PublicationInvalid:
+        return False
+    set_current(models, version)
+    return True
+
+
+def _trained(models: Path) -> Mapping[str, Any] | None:
+    """Returns the manifest of the model in use where that is a trained one."""
+    version = current_version(models)
+    if version is None:
+        return None
+    try:
+        manifest = read_manifest(models / version, verify=False)
+    except PublicationInvalid:
+        return None
+    fits = manifest.get("kind") == TRAINED.kind
+    return manifest if fits and manifest.get("feature_hash") == TRAINED.feature_hash else None
+
+
+def _carry(
+    models: Path, manifest: Mapping[str, Any], snapshot_folder: Path, tell: Progress
+) -> str | None:
+    """Carries a trained model to another catalogue; None where too little of it is there."""
+    folder = models / str(manifest["model_version"])
+    text = (folder / BOOSTER_FILE).read_text(encoding="utf-8")
+    inputs = {
+        "booster": sha256_of(folder / BOOSTER_FILE),
+        "playlists": manifest["data"],
+        "catalogue": snapshot_folder.name,
+        "libraries": libraries(),
+    }
+    version = model_version(TRAINED.kind, inputs)
+    if point_at(models, version):
+        return version
+    tell(0.0, "carrying the trained model over")
+    catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
+    playlists = _playlists_of(folder, catalogue)
+    if not playlists:
+        return None
+    seed = int(manifest["seed"])
+    learned = fit_learned(catalogue, playlists, manifest["chosen"]["taste_weights"], seed)
+    index = VectorIndex.build(catalogue.unit, seed=seed)
+    facts = {name: manifest[name] for name in _CARRIED if name in manifest}
+    facts.setdefault("trained_as", manifest["model_version"])
+    publish_bundle(models, snapshot_folder, catalogue, index, text, version, facts, learned)
+    tell(1.0, "published")
+    return version
+
+
+def _playlists_of(folder: Path, catalogue: Catalogue) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+    """Returns a bundle's playlists as rows of another catalogue; lost tracks are left out."""
+    old = Snapshot.load(folder / CATALOGUE, verify=False)
+    holders = space.load_holders(folder / Learned.PLAYLISTS).tocsc()
+    ids = old.tracks.column("track_id").to_pylist()
+    row_of = catalogue.snapshot.row_of
+    rows = np.array([row_of.get(name, -1) for name in ids], dtype=np.int64)
+    moved = np.split(rows[holders.indices], holders.indptr[1:-1])
+    return [np.sort(kept) for kept in (each[each >= 0] for each in moved) if len(kept) > 1]
+
+
+def publish_bundle(
+    models: Path,
+    snapshot_folder: Path,
+    catalogue: Catalogue,
+    index: VectorIndex,
+    text: str,
+    version: str,
+    facts: Mapping[str, Any],
+    learned: Learned | None = None,
+) -> None:
+    """Writes a bundle, trained where something was learned, and serves it."""
+    kind = BOOTSTRAP.kind if learned is None else TRAINED.kind
+    with staged(models) as folder:
+        build_bundle(
+            folder,
+            snapshot_folder,
+            catalogue,
+            index,
+            text,
+            version=version,
+            kind=kind,
+            facts=facts,
+            learned=learned,
+        )
+        publish(folder, models, version)
+
+
+def _publish_bootstrap(
+    models: Path, snapshot_folder: Path, parameters: BootstrapParameters, tell: Progress
+) -> str:
+    inputs = {
+        "recipe": _RECIPE,
+        "catalogue": snapshot_folder.name,
+        "features": BOOTSTRAP.feature_hash,
+        "parameters": parameters.facts(),
+        "libraries": libraries(),
+    }
+    version = model_version(BOOTSTRAP.kind, inputs)
+    if point_at(models, version):
+        tell(1.0, "model is up to date")
+        return version
+    tell(0.0, "reading the catalogue")
+    catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
+    tell(0.1, "building the index")
+    index = VectorIndex.build(catalogue.unit, seed=parameters.seed)
+    bare = Engine(catalogue, index, None, Versions(version, "", catalogue.snapshot.version))
+    rows = bootstrap_rows(bare, parameters, lambda s: tell(0.2 + 0.5 * s, "sampling groups"))
+    tell(0.7, "training the booster")
+    text = train_booster(rows, parameters)
+    tell(0.9, "publishing")
+    facts = {
+        "parameters": parameters.facts(),
+        "seed": parameters.seed,
+        "metrics": {"training_groups": len(rows.sizes), "training_rows": len(rows.labels)},
+    }
+    publish_bundle(models, snapshot_folder, catalogue, index, text, version, facts)
+    tell(1.0, "published")
+    return version

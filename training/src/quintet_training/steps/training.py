@@ -1,0 +1,148 @@
+"""Training: the playlists of the database become a served model."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from quintet_engine.build import libraries
+from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.recipes import TRAINED
+from quintet_modelkit.bundle import model_version
+from quintet_modelkit.publication import current_folder
+from quintet_modelkit.snapshot import Snapshot
+
+from quintet_training import datasets
+from quintet_training.ranking import TrainingParameters, train_model
+from quintet_training.settings import Settings
+from quintet_training.steps.publishing import CATALOGUE, MODELS, point_at, publish_bundle
+
+# Part of a trained model's version: raised when the way it is made changes.
+_RECIPE: Final = 1
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a training did.
+
+    Attributes:
+        version: The model now served.
+        unchanged: The same data and parameters were trained on before, so it was only pointed at.
+        seconds: How long it took.
+        metrics: Numbers about the training; empty where unchanged.
+        importances: Total gain by feature, greatest first.
+    """
+
+    version: str
+    unchanged: bool
+    seconds: float
+    metrics: Mapping[str, float]
+    importances: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Playlists:
+    """Playlists as rows of a catalogue.
+
+    Attributes:
+        ids: One a playlist.
+        rows: The distinct catalogue rows of each, in playlist order.
+        data: What they are: counts, SHA-256, sources and licences.
+    """
+
+    ids: Sequence[str]
+    rows: Sequence[Rows]
+    data: Mapping[str, Any]
+
+
+def load_playlists(settings: Settings, catalogue: Catalogue) -> Playlists:
+    """Reads the database's playlists as rows of a catalogue.
+
+    Raises:
+        StoreUnavailable: The database cannot be used.
+    """
+    frame = datasets.read_playlists(settings)
+    digest = hashlib.sha256()
+    for column in ("playlist_id", "track_id"):
+        digest.update("\n".join(frame[column].to_list()).encode())
+    row_of = catalogue.snapshot.row_of
+    numbers = pl.Series("row", [row_of.get(name, -1) for name in frame["track_id"]], pl.Int64)
+    # A track that came after the catalogue was published has no row yet.
+    known = frame.with_columns(numbers).filter(pl.col("row") >= 0)
+    grouped = known.group_by("playlist_id", maintain_order=True).agg("row")
+    info = datasets.playlists_info(settings)
+    data = {
+        "catalogue": catalogue.snapshot.version,
+        "playlists": len(grouped),
+        "rows": len(known),
+        "sha256": digest.hexdigest(),
+        "sources": [
+            {"name": s.name, "licence": s.licence, "playlists": s.playlists, "rows": s.rows}
+            for s in info.sources
+        ],
+        "catalogue_sources": list(catalogue.snapshot.manifest.get("sources", ())),
+    }
+    rows = [np.array(each, dtype=np.int64) for each in grouped["row"].to_list()]
+    return Playlists(grouped["playlist_id"].to_list(), rows, data)
+
+
+def train(
+    settings: Settings,
+    parameters: TrainingParameters | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> TrainReport:
+    """Trains on the playlists of the database and serves the model from then on.
+
+    The version names everything that decides the model: training again on the same data with the
+    same parameters changes nothing.
+
+    Raises:
+        PublicationInvalid: No catalogue is published, or it is damaged.
+        TooFewPlaylists: There is too little to train on.
+        StoreUnavailable: The database cannot be used.
+    """
+    tell = progress or (lambda share, text: None)
+    parameters = parameters or TrainingParameters()
+    started = time.monotonic()
+    snapshot_folder = current_folder(settings.home / CATALOGUE)
+    models = settings.home / MODELS
+    tell(0.0, "reading catalogue and playlists")
+    catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
+    playlists = load_playlists(settings, catalogue)
+    inputs = {
+        "recipe": _RECIPE,
+        "features": TRAINED.feature_hash,
+        "data": playlists.data,
+        "parameters": parameters.facts(),
+        "libraries": libraries(),
+    }
+    version = model_version(TRAINED.kind, inputs)
+    if point_at(models, version):
+        return TrainReport(version, True, time.monotonic() - started, {}, {})
+    trained = train_model(catalogue, playlists.rows, parameters, tell)
+    tell(0.98, "publishing")
+    facts = {
+        "parameters": parameters.facts(),
+        "threads": parameters.threads,
+        "seed": parameters.seed,
+        "metrics": dict(trained.metrics),
+        "chosen": dict(trained.chosen),
+        "importances": dict(trained.importances),
+        "data": dict(playlists.data),
+    }
+    publish_bundle(
+        models,
+        snapshot_folder,
+        catalogue,
+        trained.index,
+        trained.booster,
+        version,
+        facts,
+        trained.learned,
+    )
+    tell(1.0, "published")
+    seconds = time.monotonic() - started
+    return TrainReport(version, False, seconds, trained.metrics, trained.importances)
