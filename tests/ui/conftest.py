@@ -96,6 +96,7 @@ def installation(tmp_path_factory):
     home = tmp_path_factory.mktemp("ui") / "home"
     ports = free_ports([*SERVICES, "ui"])
     settings = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
+    settings["QUINTET_GATEWAY_GRPC_PORT"] = "0"
     own = {name: value for name, value in os.environ.items() if not name.startswith("SPOTIPY_")}
     environment = {**own, **settings, "QUINTET_HOME": str(home), "QUINTET_HOST": "127.0.0.1"}
     environment.pop("QUINTET_GATEWAY_URL", None)

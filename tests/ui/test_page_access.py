@@ -114,3 +114,15 @@ def test_the_keyboard_alone_reaches_search_seats_button_and_cards(visit, songs):
     assert any("Find music like this" in name for name in reached)
     tab.keyboard.press("Enter")
     expect(tab.locator(".seat:not(.empty)")).to_have_count(2)
+
+
+def test_axe_finds_no_serious_violation_on_the_second_page(chromium, served_page, axe, picture):
+    tab = chromium.new_page(viewport={"width": 1280, "height": 1250})
+    tab.goto(f"{served_page}/in-charge")
+    expect(tab.locator("table")).to_have_count(3)
+    expect(tab.locator('[data-testid="stSkeleton"]')).to_have_count(0)
+    assert violations(tab, axe) == []
+    picture(tab, "in-charge")
+    tab.get_by_role("link", name="Listen").click()
+    expect(tab.get_by_role("combobox")).to_be_visible()
+    tab.close()

@@ -201,6 +201,10 @@ class Gateway:
         """Hands over what a listener did; the gateway counts an event once by its id."""
         self._call("POST", "/api/v1/feedback", body={"events": list(events)}, seconds=1.0)
 
+    def forget(self, listener: str) -> None:
+        """Deletes what is stored of a listener."""
+        self._call("DELETE", f"/api/v1/listeners/{_quoted(listener)}")
+
     def get(self, path: str) -> Any:
         """Returns the JSON of a path, for what only one section of a page reads."""
         return self._json("GET", path)

@@ -5,6 +5,7 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
+from quintet_ui.incharge import take_charge, traffic
 from quintet_ui.listener import listen
 from quintet_ui.words import LANGUAGES, NAMES
 
@@ -17,6 +18,8 @@ _DARK_BUTTONS: Final = (
 def main() -> None:
     """Shows the page that was asked for."""
     session.begin()
+    # Whoever opens the second page wants to see the hour before.
+    traffic()
     words = session.words()
     st.set_page_config(page_title=words("page.name"), page_icon="🎵", layout="wide")
     if st.context.theme.type == "dark":
@@ -32,7 +35,13 @@ def main() -> None:
             on_change=_language_chosen,
         )
     pages = [
-        st.Page(listen, title=words("page.listen"), icon=":material/headphones:", default=True)
+        st.Page(listen, title=words("page.listen"), icon=":material/headphones:", default=True),
+        st.Page(
+            take_charge,
+            title=words("page.charge"),
+            icon=":material/monitoring:",
+            url_path="in-charge",
+        ),
     ]
     st.navigation(pages, position="top").run()
 

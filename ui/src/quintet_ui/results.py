@@ -32,20 +32,17 @@ def _results() -> None:
     words = session.words()
     was_failing = st.session_state.get("list_fault") is not None
     st.header(words("cards.heading"))
-    answer, fault = _answer(words)
+    # What is said here comes and goes; the list below must not move, or its sound would stop.
+    notices = st.container()
+    with notices:
+        answer, fault = _answer(words)
     if (fault is not None) != was_failing:
         # From waiting to not, or back: the page decides anew whether to try again by itself.
         st.rerun()
-    if fault is not None:
-        show_fault(fault, words, retries=True)
-    if answer is None:
-        if fault is not None:
-            st.button(words("fault.retry"))
-        return
-    show_degraded(answer["degraded"], words)
-    tracks = visible(answer, session.wish())
-    if not tracks:
-        st.info(words("cards.none"), icon=":material/filter_alt_off:")
+    with notices:
+        _say(answer, fault, words)
+    tracks = visible(answer, session.wish()) if answer else []
+    if answer is None or not tracks:
         return
     wide, narrow = st.columns([5, 3], gap="medium")
     with wide:
@@ -57,6 +54,18 @@ def _results() -> None:
         _facts(answer, words)
 
 
+def _say(answer: Recommendations | None, fault: GatewayFault | None, words: Words) -> None:
+    """Says what failed, what the list does without, or why it is empty."""
+    if fault is not None:
+        show_fault(fault, words, retries=True)
+    if answer is None:
+        st.button(words("fault.retry"))
+        return
+    show_degraded(answer["degraded"], words)
+    if not visible(answer, session.wish()):
+        st.info(words("cards.none"), icon=":material/filter_alt_off:")
+
+
 def _answer(words: Words) -> tuple[Recommendations | None, GatewayFault | None]:
     """Returns the list for the present wish; the one before where that cannot be had."""
     now = session.wish()
@@ -66,7 +75,9 @@ def _answer(words: Words) -> tuple[Recommendations | None, GatewayFault | None]:
         return known[1], None
     try:
         with st.spinner(words("cards.loading")):
-            answer = session.ask(lambda to: to.recommend(body_of(now)))
+            answer = session.ask(
+                lambda to: to.recommend({**body_of(now), "listener": st.session_state.listener})
+            )
     except GatewayFault as fault:
         st.session_state.list_fault = fault
         return (known[1] if known else None), fault

@@ -35,7 +35,7 @@ def settings() -> Settings:
     return load_settings()
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=Gateway.close)
 def gateway() -> Gateway:
     """Returns the client that all sessions share."""
     told = settings()
@@ -170,3 +170,15 @@ def tell(kind: str, track_id: str, **facts: Any) -> None:
         if not st.session_state.get("told_not_kept"):
             st.session_state.told_not_kept = True
             st.toast(words()("feedback.lost"), icon=":material/info:")
+
+
+def forget() -> None:
+    """Has what is stored of this listener deleted, and goes on under a new id."""
+    listener: str = st.session_state.listener
+    try:
+        ask(lambda to: to.forget(listener))
+    except GatewayFault:
+        st.toast(words()("feedback.still_there"), icon=":material/error:")
+        return
+    st.session_state.listener = uuid4().hex
+    st.toast(words()("feedback.forgotten"), icon=":material/delete:")

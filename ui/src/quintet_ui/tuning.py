@@ -7,9 +7,12 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui.attributes import MAIN, MORE, SCALES, Scale
-from quintet_ui.session import set_wish, wish
+from quintet_ui.session import forget, set_wish, wish
 from quintet_ui.state import Wish, without_refusals
 from quintet_ui.words import Words
+
+ANY: Final = ""
+"""The first stop of a slider for a value to aim at: none."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,12 @@ def tuning_panel(words: Words) -> None:
             _limits(name, words)
     _refusals(words)
     st.button(words("tuning.reset"), on_click=_reset, width="stretch")
+    st.button(words("feedback.forget"), on_click=forget, type="tertiary", width="stretch")
 
 
-def said(name: str, stop: float | None, words: Words) -> str:
+def said(name: str, stop: float | str, words: Words) -> str:
     """Returns a stop of an attribute's slider as the listener reads it."""
-    if stop is None:
+    if isinstance(stop, str):
         return words("tuning.any")
     scale = SCALES[name]
     if scale.worded:
@@ -82,10 +86,10 @@ def said(name: str, stop: float | None, words: Words) -> str:
 def _aim(name: str, words: Words) -> None:
     scale, key = SCALES[name], f"aim_{name}"
     target = wish().targets.get(name)
-    st.session_state[key] = None if target is None else scale.nearest(target)
+    st.session_state[key] = ANY if target is None else scale.nearest(target)
     st.select_slider(
         words("tuning.aim_for", name=words(f"attribute.{name}")),
-        [None, *scale.stops()],
+        [ANY, *scale.stops()],
         format_func=lambda stop: said(name, stop, words),
         key=key,
         on_change=_aimed,
@@ -142,7 +146,7 @@ def _diversity_changed() -> None:
 def _aimed(name: str) -> None:
     stop = st.session_state[f"aim_{name}"]
     targets = {key: value for key, value in wish().targets.items() if key != name}
-    if stop is not None:
+    if stop != ANY:
         targets[name] = stop * SCALES[name].factor
     set_wish(replace(wish(), targets=targets))
 

@@ -1,0 +1,89 @@
+"""The page for whoever is in charge, over the real services."""
+
+import re
+
+import pytest
+import streamlit as st
+from quintet_ui import incharge
+from quintet_ui.client import Fault, GatewayFault
+from quintet_ui.words import words_of
+from streamlit.testing.v1 import AppTest
+
+EN, KO = words_of("en"), words_of("ko")
+
+
+def script():
+    from quintet_ui import incharge, session
+
+    session.begin()
+    incharge.take_charge()
+
+
+@pytest.fixture
+def charge(monkeypatch, installation):
+    """Runs the page with settings."""
+
+    def run(**settings):
+        monkeypatch.setenv("QUINTET_GATEWAY_URL", installation.gateway)
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        st.cache_resource.clear()
+        app = AppTest.from_function(script, default_timeout=30)
+        app.run()
+        assert not app.exception
+        return app
+
+    yield run
+    st.cache_resource.clear()
+
+
+def facts(app, number):
+    return dict(app.table[number].value.values.tolist())
+
+
+def test_services_versions_and_the_last_hour_are_shown(charge):
+    app = charge()
+    states = {metric.label: metric.value for metric in app.metric}
+    assert states["Gateway"] == states["Ranker"] == "serving"
+    served = facts(app, 0)
+    assert re.match(r"\w+-[0-9a-f]+ \(", served["Model"])
+    assert served["Catalogue"].startswith("cat-")
+    assert int(states["Requests"].replace(",", "")) >= 1
+    assert states["Median"].endswith("ms")
+    assert "/api/v1/model" in app.table[len(app.table) - 1].value.iloc[:, 0].tolist()
+    assert not app.warning
+
+
+def test_a_service_that_is_away_is_named_and_the_rest_is_shown(charge, installation):
+    installation.kill("profile")
+    try:
+        app = charge()
+        states = {metric.label: metric.value for metric in app.metric}
+        assert states["Profile"] == "away"
+        assert states["Search"] == "serving"
+        assert facts(app, 0)["Tracks"]
+    finally:
+        installation.start("profile")
+        installation.await_answer(f"{installation.gateway}/readyz")
+
+
+def test_links_to_tools_are_there_only_where_they_are_configured(charge):
+    assert EN("charge.links") not in [header.value for header in charge().header]
+    app = charge(QUINTET_UI_MLFLOW_URL="http://mlflow.test:5000")
+    assert EN("charge.links") in [header.value for header in app.header]
+    assert app.get("link_button")[0].proto.url == "http://mlflow.test:5000"
+    assert len(app.get("link_button")) == 1
+
+
+def test_a_section_whose_route_is_missing_is_not_there_and_a_failing_one_says_so(
+    charge, monkeypatch
+):
+    def absent(_words):
+        raise GatewayFault(Fault.ABSENT)
+
+    def slow(_words):
+        raise GatewayFault(Fault.SLOW)
+
+    monkeypatch.setattr(incharge, "SECTIONS", (absent, slow))
+    app = charge()
+    assert [warning.value for warning in app.warning] == [f"{EN('fault.slow')} {EN('fault.again')}"]
