@@ -60,9 +60,8 @@ def test_every_make_target_named_in_the_readme_exists():
 
 
 def test_every_command_named_in_the_readme_exists():
-    named = set(
-        re.findall(r"\.venv/bin/quintet ((?:catalog |playlists |clients |feedback )?[a-z-]+)", README)
-    )
+    pattern = rf"\.venv/bin/quintet ((?:(?:{'|'.join(GROUPS)}) )?[a-z-]+)"
+    named = set(re.findall(pattern, README))
     assert named
     assert named <= set(commands())
 

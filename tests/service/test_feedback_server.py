@@ -39,8 +39,15 @@ from quintet_gateway.app import build
 from quintet_gateway.schemas.errors import ErrorAnswer
 from quintet_gateway.settings import Settings
 from quintet_store import open_engine, reading, writing
+from quintet_store.catalogue import begin_import, upsert_tracks
 from quintet_store.feedback import feature_sets, prune_before, stamp
-from quintet_store.tables import FeedbackEvent, Impression, Recommendation, table_of
+from quintet_store.tables import (
+    ATTRIBUTE_COLUMNS,
+    FeedbackEvent,
+    Impression,
+    Recommendation,
+    table_of,
+)
 from sqlalchemy import select, update
 
 FEEDBACK = "/api/v1/feedback"
@@ -325,25 +332,29 @@ async def test_bodies_that_are_no_events_are_refused(on_sqlite, body, expected):
     assert detail_of(await on_sqlite.client.post(FEEDBACK, json=body)) == expected
 
 
-async def test_a_track_of_the_catalogue_counts_where_it_was_not_shown(on_sqlite):
-    engine = open_engine(on_sqlite.url)
+def add_track(url: str, track_id: str) -> None:
+    engine = open_engine(url)
     with writing(engine) as connection:
-        connection.exec_driver_sql("PRAGMA foreign_keys")
-        row = dict.fromkeys(
-            (c for c in ("title", "album", "release_date", "isrc", "cover_url", "preview_url",
-                         "provenance", "licence", "imported_at")), "")  # fmt: skip
-        from quintet_store.catalogue import begin_import, upsert_tracks
-        from quintet_store.tables import ATTRIBUTE_COLUMNS
-
-        facts = {"kind": "catalogue", "fingerprint": "f", "file_name": "f", "sha256": "s"}
-        import_id = begin_import(
-            connection, {**facts, "source": "s", "licence": "l", "imported_at": "2026"}
+        facts = dict.fromkeys(
+            ("kind", "fingerprint", "file_name", "sha256", "source", "licence", "imported_at"), "x"
         )
-        more = {"artists": ["A"], "explicit": False, "import_id": import_id, "track_id": "other"}
-        upsert_tracks(connection, [{**row, **dict.fromkeys(ATTRIBUTE_COLUMNS, 0.0), **more}])
+        texts = ("title", "album", "release_date", "isrc", "cover_url", "preview_url")
+        row = {
+            **dict.fromkeys((*texts, "provenance", "licence", "imported_at"), ""),
+            **dict.fromkeys(ATTRIBUTE_COLUMNS, 0.0),
+            "track_id": track_id,
+            "artists": ["A"],
+            "explicit": False,
+            "import_id": begin_import(connection, facts),
+        }
+        upsert_tracks(connection, [row])
     engine.dispose()
-    given_id = await on_sqlite.recommend()
-    response = await on_sqlite.send(event(given_id, track_id="other", position=None))
+
+
+async def test_a_track_of_the_catalogue_counts_where_it_was_not_shown(gateway):
+    add_track(gateway.url, "other")
+    given_id = await gateway.recommend()
+    response = await gateway.send(event(given_id, track_id="other", position=None))
     assert response.status_code == 200
 
 
@@ -351,11 +362,14 @@ async def test_feedback_is_taken_after_a_restart_and_where_the_list_was_lost(tmp
     home, url = tmp_path / "home", sqlite_url(tmp_path)
     async with running(home, url) as first:
         kept = await first.recommend()
+        # Given out, and gone with the process before it was written.
+        lost = first.app.state.recorder.new_id()
+    add_track(url, "other")
     async with running(home, url) as second:
-        lost = second.app.state.recorder.new_id()
         both = await second.send(event(kept, 1), event(kept, 2, track_id="t3"))
         assert both.json()["accepted"] == 2
-        assert detail_of(await second.send(event(lost, 3)))[1] == "TRACK_UNKNOWN"
+        alone = await second.send(event(lost, 3, track_id="other"))
+        assert alone.json()["accepted"] == 1
         assert [row["recommendation_id"] for row in second.rows(LISTS)] == [kept]
 
 

@@ -187,7 +187,8 @@ class Storage:
             if error is not None:
                 return error
         rows = {event.event_id: self._row(event, job.client, facts) for event in job.events[::-1]}
-        added = feedback.add_events(connection, list(rows.values()))
+        # In one order, so that two gateways never wait for each other's rows crosswise.
+        added = feedback.add_events(connection, [rows[name] for name in sorted(rows)])
         return Recorded(added, len(job.events) - added)
 
     def _refusal(self, event: Event, place: str, facts: "_Facts") -> NotFound | None:

@@ -1,6 +1,7 @@
 """Opening a database by URL and bringing its schema up to date."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -20,6 +21,8 @@ BUSY_SECONDS: Final = 30
 SERVING_BUSY_SECONDS: Final = 1.5
 """A process that answers requests waits no longer than this for another writer."""
 _SERVING_STATEMENT_SECONDS: Final = 10
+_MIGRATING: Final = threading.Lock()
+_MIGRATION_LOCK: Final = 0x7175696E746574  # "quintet", so that it is nobody else's
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -139,7 +142,11 @@ def upgrade(engine: Engine) -> None:
     with engine.connect() as connection:
         if MigrationContext.configure(connection).get_current_revision() == head:
             return
-    with writing(engine) as connection:
+    # Alembic keeps the migration being run in its modules: one at a time in a process.
+    with _MIGRATING, writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            # And one at a time on a server; SQLite's write lock sees to that by itself.
+            connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         if MigrationContext.configure(connection).get_current_revision() == head:
             return
         config.attributes["connection"] = connection

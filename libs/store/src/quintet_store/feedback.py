@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from quintet_store.bulk import Rows, write_rows
+from quintet_store.bulk import Rows
 from quintet_store.database import writing
 from quintet_store.tables import (
     FeatureSet,
@@ -89,17 +89,25 @@ def shown_tracks(connection: Connection, ids: Iterable[str]) -> set[tuple[str, s
 
 def add_shown(connection: Connection, sets: Rows, lists: Rows, shown: Rows) -> None:
     """Adds feature sets, recommendations and their impressions; what exists stays as it is."""
+    # Not through a temporary table as imports do it: this runs several times a second, for ever,
+    # and each such table would leave its traces in PostgreSQL's catalogue.
     for table, rows in ((_SETS, sets), (_LISTS, lists), (_SHOWN, shown)):
-        write_rows(connection, table, rows, lambda statement: statement.on_conflict_do_nothing())
+        if rows:
+            insert = _insert_into(connection, table).on_conflict_do_nothing()
+            connection.execute(insert, [dict(row) for row in rows])
+
+
+def _insert_into(connection: Connection, table: Table) -> Any:
+    postgres = connection.dialect.name == "postgresql"
+    return (postgresql if postgres else sqlite).insert(table)
 
 
 def add_events(connection: Connection, rows: Rows) -> int:
     """Adds events, each with every column, and returns how many were not there before."""
     if not rows:
         return 0
-    postgres = connection.dialect.name == "postgresql"
-    insert: Any = (postgresql if postgres else sqlite).insert(_EVENTS)
-    statement = insert.on_conflict_do_nothing().returning(_EVENTS.c.event_id)
+    insert = _insert_into(connection, _EVENTS).on_conflict_do_nothing()
+    statement = insert.returning(_EVENTS.c.event_id)
     return len(connection.execute(statement, [dict(row) for row in rows]).all())
 
 
