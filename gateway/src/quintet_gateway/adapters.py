@@ -24,6 +24,8 @@ from quintet_servicekit.errors import (
 )
 from quintet_servicekit.status import error_of
 
+from quintet_gateway.domain import CatalogueMap
+
 _log = structlog.get_logger(__name__)
 M = TypeVar("M")
 DEADLINE: Final[ContextVar[float]] = ContextVar("deadline")
@@ -55,6 +57,8 @@ class Services:
         self._budget = budget
         self._metadata = metadata
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._map = CatalogueMap("", b"")
+        self._map_lock = asyncio.Lock()
 
     async def search_tracks(
         self, request: search_pb2.SearchTracksRequest
@@ -120,6 +124,35 @@ class Services:
     async def model(self) -> ranker_pb2.GetModelResponse:
         """Returns what the ranker serves."""
         return await self._call(self._ranker.GetModel, ranker_pb2.GetModelRequest())
+
+    async def map(self) -> CatalogueMap:
+        """Returns the catalogue's map; kept from the last time where search still serves it."""
+        try:
+            # One reads it for all who wait, none longer than their own budget.
+            async with asyncio.timeout(self._seconds_left()), self._map_lock:
+                self._map = await self._read_map(self._map)
+        except TimeoutError as fault:
+            message = "The answer took longer than the time allowed."
+            raise DeadlineExceeded(Reason.DEADLINE, message) from fault
+        return self._map
+
+    async def _read_map(self, known: CatalogueMap) -> CatalogueMap:
+        first = await self._map_part(known.version, 0)
+        if first.version == known.version:
+            return known
+        content = bytearray(first.content)
+        while len(content) < first.total_size:
+            part = await self._map_part("", len(content))
+            if part.version != first.version or not part.content:
+                raise NotReady(
+                    Reason.UPSTREAM_UNAVAILABLE, "The catalogue is changing; try again soon."
+                )
+            content += part.content
+        return CatalogueMap(first.version, bytes(content))
+
+    async def _map_part(self, known_version: str, offset: int) -> search_pb2.GetMapResponse:
+        request = search_pb2.GetMapRequest(known_version=known_version, offset=offset)
+        return await self._call(self._search.GetMap, request)
 
     async def states(self) -> dict[str, str]:
         """Returns each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""

@@ -33,6 +33,19 @@ ATTRIBUTES: Final = tuple(ATTRIBUTE_RANGES)
 
 
 @dataclass(frozen=True)
+class CatalogueMap:
+    """Every track as a point of a plane.
+
+    Attributes:
+        version: What it was made of.
+        content: An Arrow IPC file.
+    """
+
+    version: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Steps(Generic[P, R, T]):
     """The three calls behind a recommendation.
 

@@ -23,6 +23,7 @@ from quintet_gateway.app.edge import Guard, RequestContext
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
 from quintet_gateway.feedback import Recorder, Rules
 from quintet_gateway.routes import (
+    catalogue_map,
     feedback,
     health,
     legacy,
@@ -110,7 +111,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         render=renderers.render,
         render_internal=render_internal,
     )
-    for resource in (health, recommendations, feedback, search, tracks, legacy):
+    for resource in (health, recommendations, feedback, search, tracks, catalogue_map, legacy):
         app.include_router(resource.router)
     web_api.install(
         app, behind, gatekeeper, render, trust_proxy=settings.trust_proxy, recorder=recorder

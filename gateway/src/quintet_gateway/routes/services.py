@@ -9,6 +9,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 
+from quintet_gateway.domain import CatalogueMap
 from quintet_gateway.routes.web_api import Upstream
 
 
@@ -25,6 +26,9 @@ class Services(Upstream, Protocol):
 
     async def model(self) -> ranker_pb2.GetModelResponse:
         """Returns what the ranker serves."""
+
+    async def map(self) -> CatalogueMap:
+        """Returns the catalogue's map."""
 
     async def states(self) -> dict[str, str]:
         """Returns each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""

@@ -115,6 +115,15 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             next_page_token=found.next_page_token,
         )
 
+    async def GetMap(
+        self, request: search_pb2.GetMapRequest, _context: Any
+    ) -> search_pb2.GetMapResponse:
+        """Returns a part of the map."""
+        part = await self._searching.map_part(request.known_version, request.offset)
+        return search_pb2.GetMapResponse(
+            version=part.version, total_size=part.total_size, content=part.content
+        )
+
 
 def _maybe(value: V | None, written: Callable[[V], W]) -> W | None:
     return None if value is None else written(value)

@@ -350,6 +350,64 @@ class ListGenresResponse(_message.Message):
 Global___ListGenresResponse: _TypeAlias = ListGenresResponse  # noqa: Y015
 
 @_typing.final
+class GetMapRequest(_message.Message):
+    """Asks for a part of the map."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KNOWN_VERSION_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    known_version: _builtins.str
+    """The version that the caller has; where it is still served, the answer holds no content."""
+    offset: _builtins.int
+    """Where the part begins, in bytes; 0 for the first."""
+    def __init__(
+        self,
+        *,
+        known_version: _builtins.str = ...,
+        offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["known_version", b"known_version", "offset", b"offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMapRequest: _TypeAlias = GetMapRequest  # noqa: Y015
+
+@_typing.final
+class GetMapResponse(_message.Message):
+    """Carries a part of the map."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """The version served; parts of different versions do not belong together."""
+    total_size: _builtins.int
+    """How many bytes the whole map has."""
+    content: _builtins.bytes
+    """Up to 2 MiB of an Arrow IPC file with one row a track: track_id, title, artist and genre as
+    text, x and y as float32. Empty where known_version is served.
+    """
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        total_size: _builtins.int = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "total_size", b"total_size", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMapResponse: _TypeAlias = GetMapResponse  # noqa: Y015
+
+@_typing.final
 class TrackMatch(_message.Message):
     """Holds one track found by a search."""
 

@@ -60,6 +60,11 @@ class SearchServiceStub:
                 request_serializer=quintet_dot_search_dot_v1_dot_search__pb2.ListGenresRequest.SerializeToString,
                 response_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.ListGenresResponse.FromString,
                 _registered_method=True)
+        self.GetMap = channel.unary_unary(
+                '/quintet.search.v1.SearchService/GetMap',
+                request_serializer=quintet_dot_search_dot_v1_dot_search__pb2.GetMapRequest.SerializeToString,
+                response_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.GetMapResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer:
@@ -107,6 +112,14 @@ class SearchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetMap(self, request, context):
+        """Returns a part of the map: every track as a point of a plane, alike tracks close together.
+        Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SearchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -134,6 +147,11 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.ListGenres,
                     request_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.ListGenresRequest.FromString,
                     response_serializer=quintet_dot_search_dot_v1_dot_search__pb2.ListGenresResponse.SerializeToString,
+            ),
+            'GetMap': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMap,
+                    request_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.GetMapRequest.FromString,
+                    response_serializer=quintet_dot_search_dot_v1_dot_search__pb2.GetMapResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -272,6 +290,33 @@ class SearchService:
             '/quintet.search.v1.SearchService/ListGenres',
             quintet_dot_search_dot_v1_dot_search__pb2.ListGenresRequest.SerializeToString,
             quintet_dot_search_dot_v1_dot_search__pb2.ListGenresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quintet.search.v1.SearchService/GetMap',
+            quintet_dot_search_dot_v1_dot_search__pb2.GetMapRequest.SerializeToString,
+            quintet_dot_search_dot_v1_dot_search__pb2.GetMapResponse.FromString,
             options,
             channel_credentials,
             insecure,

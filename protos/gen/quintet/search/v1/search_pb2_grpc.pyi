@@ -54,6 +54,10 @@ class SearchServiceStub:
     """Lists the catalogue's genres by name; each has at least one track.
     Errors: INVALID_ARGUMENT (PAGE_SIZE_RANGE, PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
     """
+    GetMap: _grpc.UnaryUnaryMultiCallable[_search_pb2.GetMapRequest, _search_pb2.GetMapResponse]
+    """Returns a part of the map: every track as a point of a plane, alike tracks close together.
+    Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
+    """
 
 @_typing.type_check_only
 class SearchServiceAsyncStub(SearchServiceStub):
@@ -80,6 +84,10 @@ class SearchServiceAsyncStub(SearchServiceStub):
     ListGenres: _aio.UnaryUnaryMultiCallable[_search_pb2.ListGenresRequest, _search_pb2.ListGenresResponse]  # type: ignore[assignment]
     """Lists the catalogue's genres by name; each has at least one track.
     Errors: INVALID_ARGUMENT (PAGE_SIZE_RANGE, PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
+    """
+    GetMap: _aio.UnaryUnaryMultiCallable[_search_pb2.GetMapRequest, _search_pb2.GetMapResponse]  # type: ignore[assignment]
+    """Returns a part of the map: every track as a point of a plane, alike tracks close together.
+    Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
     """
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -134,6 +142,16 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_pb2.ListGenresResponse, _abc.Awaitable[_search_pb2.ListGenresResponse]]:
         """Lists the catalogue's genres by name; each has at least one track.
         Errors: INVALID_ARGUMENT (PAGE_SIZE_RANGE, PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
+        """
+
+    @_abc_1.abstractmethod
+    def GetMap(
+        self,
+        request: _search_pb2.GetMapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_pb2.GetMapResponse, _abc.Awaitable[_search_pb2.GetMapResponse]]:
+        """Returns a part of the map: every track as a point of a plane, alike tracks close together.
+        Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
         """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

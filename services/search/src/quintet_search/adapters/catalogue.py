@@ -26,11 +26,13 @@ from quintet_modelkit.snapshot import Snapshot
 from quintet_servicekit.follower import Follower
 
 from quintet_search.adapters.index import ARTISTS, TRACKS, TextIndex, isrc_of, write_index
+from quintet_search.adapters.map import FILE as MAP_FILE
+from quintet_search.adapters.map import write_map
 from quintet_search.adapters.text import beginnings, indexed, whole, wholes
 from quintet_search.domain.query import ParsedQuery
 from quintet_search.domain.records import Artist, ArtistReference, Catalogue, Found, Genre, Track
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raise when documents or their order change: older indexes are then built again."""
 KEPT: Final = 2
 _BATCH: Final = 8192
@@ -86,6 +88,7 @@ class SnapshotCatalogue:
     artist_index: TextIndex
     artist_table: ArtistTable
     genre_list: Sequence[Genre]
+    map_file: Path
 
     @classmethod
     def load(cls, home: Path, version: str) -> Self:
@@ -104,12 +107,25 @@ class SnapshotCatalogue:
             TextIndex(folder / "artists", ARTISTS),
             table,
             genre_list(snapshot),
+            folder / MAP_FILE,
         )
 
     @property
     def version(self) -> str:
         """The catalogue version."""
         return self.snapshot.version
+
+    @property
+    def map_version(self) -> str:
+        """The map's version: that of the catalogue and of the file's own form."""
+        return f"{self.version}.{FORMAT}"
+
+    def map_part(self, offset: int, size: int) -> tuple[bytes, int]:
+        """Returns up to `size` bytes of the map's file from `offset` on, and its whole size."""
+        with self.map_file.open("rb") as file:
+            whole_size = file.seek(0, os.SEEK_END)
+            file.seek(offset)
+            return file.read(size), whole_size
 
     def has(self, track_id: str) -> bool:
         """Returns whether a track is in the catalogue."""
@@ -296,6 +312,7 @@ def _build(root: Path, snapshot: Snapshot, order: Rows, table: ArtistTable) -> N
     with staged(root) as folder:
         write_index(folder / "tracks", TRACKS, _track_documents(snapshot, order))
         write_index(folder / "artists", ARTISTS, _artist_documents(table))
+        write_map(folder, snapshot)
         content = {
             "kind": "search",
             "index_format": FORMAT,

@@ -127,6 +127,15 @@ class Page(Generic[T]):
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class MapPart:
+    """A part of the map; empty where the caller has the version that is served."""
+
+    version: str
+    total_size: int
+    content: bytes
+
+
 class Catalogue(Protocol):
     """One version of the catalogue, searchable; every method but `has` blocks."""
 
@@ -157,6 +166,15 @@ class Catalogue(Protocol):
 
     def genres(self) -> Sequence[Genre]:
         """Returns all genres by name."""
+        ...
+
+    @property
+    def map_version(self) -> str:
+        """The version of the map."""
+        ...
+
+    def map_part(self, offset: int, size: int) -> tuple[bytes, int]:
+        """Returns up to `size` bytes of the map from `offset` on, and its whole size."""
         ...
 
 

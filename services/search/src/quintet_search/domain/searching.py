@@ -12,6 +12,7 @@ from quintet_search.domain.records import (
     Catalogue,
     Found,
     Genre,
+    MapPart,
     Match,
     Page,
     Remote,
@@ -28,6 +29,8 @@ MAX_GENRES: Final = 1000
 MAX_MATCHES: Final = 1000
 MAX_TRACK_IDS: Final = 500
 MAX_ARTIST_IDS: Final = 50
+MAP_PART: Final = 2 * 1024 * 1024
+"""Bytes of the map in one answer; half of what gRPC takes by default."""
 DEGRADED_SPOTIFY: Final = "spotify"
 _EMPTY: Final[Found[Track]] = Found((), 0)
 
@@ -143,6 +146,23 @@ class Searching:
         items = genres[part.offset : part.offset + part.size]
         return Page(items, part.token(len(genres)), len(genres))
 
+    async def map_part(self, known_version: str, offset: int) -> MapPart:
+        """Returns the part of the map that begins at a byte.
+
+        Raises:
+            InvalidInput: The map does not reach that far.
+            NotReady: No catalogue is loaded.
+        """
+        catalogue = self._catalogue()
+        if known_version == catalogue.map_version:
+            return MapPart(known_version, 0, b"")
+        if offset < 0:
+            raise _offset_refused(offset)
+        content, total = await self._run(lambda: catalogue.map_part(offset, MAP_PART))
+        if offset > total:
+            raise _offset_refused(offset)
+        return MapPart(catalogue.map_version, total, content)
+
     async def _find(self, catalogue: Catalogue, text: str, part: Window) -> Found[Track]:
         parsed, size = parse(text), _size(part)
         return await self._run(lambda: catalogue.search_tracks(parsed, part.offset, size))
@@ -231,3 +251,11 @@ def _counted(field: str, ids: Sequence[str], maximum: int) -> Sequence[str]:
 def _size(part: Window) -> int:
     """Returns how many matches a page may hold: none lies beyond the last that is counted."""
     return max(0, min(part.size, MAX_MATCHES - part.offset))
+
+
+def _offset_refused(offset: int) -> InvalidInput:
+    return InvalidInput(
+        Reason.PAGE_TOKEN_INVALID,
+        f"offset must lie within the map; got {offset}",
+        field="offset",
+    )

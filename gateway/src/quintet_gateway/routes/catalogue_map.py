@@ -1,0 +1,40 @@
+"""The map of the catalogue, as one file that a page draws."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Response
+
+from quintet_gateway.routes.services import ServicesBehind
+from quintet_gateway.schemas.errors import errors
+
+router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
+MEDIA_TYPE: Final = "application/vnd.apache.arrow.file"
+_ETAG: Final = {"ETag": {"schema": {"type": "string"}, "description": "The map's version"}}
+
+
+@router.get(
+    "/map",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "An Arrow IPC file: track_id, title, artist, genre, x, y",
+            "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+            "headers": _ETAG,
+        },
+        304: {"description": "What If-None-Match names is still the newest", "headers": _ETAG},
+        **errors(400, 401, 429, 503, 504),
+    },
+)
+async def get_map(
+    services: ServicesBehind,
+    if_none_match: Annotated[str, Header(description="The ETag of what the caller has")] = "",
+) -> Response:
+    """Every track as a point of a plane, alike tracks close together."""
+    found = await services.map()
+    etag = f'"{found.version}"'
+    # A cache may always keep it, but asks each time: the catalogue may have changed.
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    if etag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return Response(found.content, headers=headers, media_type=MEDIA_TYPE)

@@ -1,0 +1,76 @@
+"""The map of the catalogue: every track as a point of a plane, alike tracks close together.
+
+The plane is spanned by the two principal components of the encoded features: deterministic, fast
+and linear, so that a direction on the map means the same everywhere.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from quintet_modelkit.snapshot import Snapshot
+
+FILE: Final = "map.arrow"
+SCHEMA: Final = pa.schema(
+    [
+        ("track_id", pa.string()),
+        ("title", pa.string()),
+        ("artist", pa.dictionary(pa.int32(), pa.string())),
+        ("genre", pa.dictionary(pa.int32(), pa.string())),
+        ("x", pa.float32()),
+        ("y", pa.float32()),
+    ]
+)
+Points = NDArray[np.float32]
+
+
+def write_map(folder: Path, snapshot: Snapshot) -> None:
+    """Writes the map of a snapshot as an Arrow IPC file."""
+    points = plane(snapshot.standardiser.transform(np.asarray(snapshot.features)))
+    tracks = snapshot.tracks
+    columns = [
+        _one(tracks.column("track_id")),
+        _one(tracks.column("title")),
+        _firsts(tracks.column("artists")).dictionary_encode(),
+        _firsts(tracks.column("genres")).dictionary_encode(),
+        pa.array(points[:, 0]),
+        pa.array(points[:, 1]),
+    ]
+    table = pa.Table.from_arrays([c.cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)],
+                                 schema=SCHEMA)  # fmt: skip
+    with pa.OSFile(str(folder / FILE), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+        writer.write_table(table)
+
+
+def plane(encoded: NDArray[np.float32]) -> Points:
+    """Returns places on the plane of the two first principal components.
+
+    Args:
+        encoded: float32 (n, d), encoded features.
+
+    Returns:
+        float32 (n, 2), centred, each column of unit variance (0 where there is none). The sign of
+        a component is that of its largest loading, so that equal catalogues give equal maps.
+    """
+    if not len(encoded):
+        return np.zeros((0, 2), dtype=np.float32)
+    centred = encoded.astype(np.float64) - encoded.mean(axis=0, dtype=np.float64)
+    values, vectors = np.linalg.eigh(centred.T @ centred / max(1, len(centred)))
+    axes = vectors[:, ::-1][:, :2]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), range(2)])
+    scale = np.sqrt(np.maximum(values[::-1][:2], 0.0))
+    # A direction along which nothing varies is rounding, not a place.
+    scale = np.where(scale > 1e-9, scale, np.inf)
+    return np.asarray(centred @ axes / scale, dtype=np.float32)
+
+
+def _one(column: Any) -> Any:
+    merged = column.combine_chunks()
+    return pa.concat_arrays(merged.chunks) if isinstance(merged, pa.ChunkedArray) else merged
+
+
+def _firsts(column: Any) -> Any:
+    """Returns the first text of each list; an empty text for an empty list."""
+    return pa.array([texts[0] if texts else "" for texts in column.to_pylist()], pa.string())
