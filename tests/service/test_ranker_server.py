@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -138,6 +140,24 @@ async def test_five_seeds_bring_a_ranked_explained_list(home):
         assert track.reasons.sentence.endswith(".")
         assert track.reasons.closest_seed_id in {seed.track_id for seed in asked.seeds}
         assert len(track.reasons.comparisons) == len(ATTRIBUTES)
+
+
+async def test_what_tracks_were_ranked_by_is_told_to_who_asks(home):
+    async with ready(home) as stub:
+        told = await stub.RecommendTracks(request("t001", include_features=True), timeout=WAIT)
+        bare = await stub.RecommendTracks(request("t001"), timeout=WAIT)
+        model = await stub.GetModel(ranker_pb2.GetModelRequest(), timeout=WAIT)
+    assert list(told.feature_names) == list(model.feature_names)
+    for track in told.tracks:
+        values = struct.unpack(f"<{len(told.feature_names)}f", track.features)
+        by_name = dict(zip(told.feature_names, values, strict=True))
+        for item in track.reasons.contributions:
+            assert by_name[item.feature] == pytest.approx(item.value, nan_ok=True) or (
+                math.isnan(by_name[item.feature]) and item.value == 0
+            )
+    assert not bare.feature_names
+    assert not any(track.features for track in bare.tracks)
+    assert [t.track_id for t in told.tracks] == [t.track_id for t in bare.tracks]
 
 
 async def test_every_option_of_a_request_is_heard(home):

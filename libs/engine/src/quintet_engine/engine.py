@@ -184,6 +184,7 @@ class Engine:
             self.versions.index,
             self.versions.catalogue,
             degraded,
+            tuple(self.recipe.names) if query.features else (),
         )
 
     def prepare(self, query: Query) -> Context:
@@ -250,6 +251,12 @@ class Engine:
                 strict=True,
             )
         ]
+        if context.query.features:
+            packed = np.ascontiguousarray(matrix, dtype="<f4")
+            tracks = [
+                replace(track, features=row.tobytes())
+                for track, row in zip(tracks, packed, strict=True)
+            ]
         if not context.query.reasons:
             return tuple(tracks)
         shares = None if self.ranker is None else self.ranker.contributions(matrix)

@@ -62,6 +62,7 @@ class Query:
         diversity: How far relevance yields to variety (MMR), 0..1.
         flow: Whether to order the list by tempo and key between neighbours.
         reasons: Whether to explain each track.
+        features: Whether to tell what each track was ranked by.
     """
 
     seeds: tuple[Seed, ...]
@@ -75,6 +76,7 @@ class Query:
     diversity: float = 0.0
     flow: bool = False
     reasons: bool = True
+    features: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,13 +119,18 @@ class Reasons:
 
 @dataclass(frozen=True)
 class RankedTrack:
-    """One recommended track: id, score, cosine to the profile, channels that found it, why."""
+    """One recommended track: id, score, cosine to the profile, channels that found it, why.
+
+    `features` are the values it was ranked by, little-endian float32 in the order of the ranking's
+    `feature_names`; empty unless the query asked for them.
+    """
 
     track_id: str
     score: float
     similarity: float
     channels: tuple[str, ...]
     reasons: Reasons | None = None
+    features: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -158,6 +165,7 @@ class Ranking:
         index_version: The retrieval index's version.
         catalogue_version: The snapshot's version.
         degraded: Parts left out or replaced, such as "booster"; empty when all worked.
+        feature_names: What the tracks' features are; empty unless the query asked for them.
     """
 
     tracks: tuple[RankedTrack, ...]
@@ -167,6 +175,7 @@ class Ranking:
     index_version: str
     catalogue_version: str
     degraded: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
 
 def check(query: Query, max_seeds: int = MAX_SEEDS) -> None:

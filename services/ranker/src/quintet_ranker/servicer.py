@@ -97,6 +97,7 @@ def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
         diversity=request.diversity,
         flow=request.flow,
         reasons=not request.omit_reasons,
+        features=request.include_features,
     )
 
 
@@ -128,6 +129,7 @@ def response_of(
             for seed, one in zip(seeds, ranking.seed_pools, strict=True)
         ],
         degraded=ranking.degraded,
+        feature_names=ranking.feature_names,
     )
 
 
@@ -198,6 +200,7 @@ def _track(rank: int, track: RankedTrack) -> ranker_pb2.RankedTrack:
         similarity=track.similarity,
         channels=track.channels,
         reasons=None if track.reasons is None else _reasons(track.reasons),
+        features=track.features,
     )
 
 
