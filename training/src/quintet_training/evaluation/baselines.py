@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_modelkit.features import ATTRIBUTES
+from threadpoolctl import threadpool_limits
 
 from quintet_training.evaluation.metrics import Values
 
@@ -190,9 +191,8 @@ def _random_scores(track_count: int, seed: int, seeds: Rows) -> Values:
 
 def _als(playlists: Playlists, seed: int) -> Callable[[Rows], Values]:
     """Fits implicit's ALS; a query is folded in as a new playlist of the seeds."""
-    # Imported late: only an evaluation needs it.
+    # Imported late: it takes a second.
     from implicit.cpu.als import AlternatingLeastSquares
-    from threadpoolctl import threadpool_limits
 
     # implicit runs its own threads and warns of BLAS threads beside them.
     with threadpool_limits(1, "blas"):
