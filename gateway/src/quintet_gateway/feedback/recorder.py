@@ -216,9 +216,8 @@ class Recorder:
         if threads is None:
             raise NotReady(Reason.STORE_UNAVAILABLE, "Feedback is not kept now; try again soon.")
         try:
-            return await threads.run(work)
+            return await threads.run(partial(self._storage.run, work))
         except StoreUnavailable as fault:
-            self._storage.failed(fault)
             _log.warning("feedback database away", error=str(fault))
             raise NotReady(
                 Reason.STORE_UNAVAILABLE, "Feedback cannot be stored or read now; try again soon."

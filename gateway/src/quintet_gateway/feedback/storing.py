@@ -3,11 +3,11 @@
 import struct
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from quintet_access.pseudonyms import Pseudonyms
@@ -20,11 +20,13 @@ from quintet_store.feedback import Pruned as Pruned
 from quintet_store.feedback import stamp
 from quintet_store.playlists import known_track_ids
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from quintet_gateway.feedback.events import Event
 from quintet_gateway.feedback.shown import DROPPED, RECORDED, Shown, Waiting, rows_of
 
 _log = structlog.get_logger(__name__)
+T = TypeVar("T")
 # One transaction holds about so many tracks, so that events never wait long for their turn.
 _TRACKS_AT_ONCE: Final = 5_000
 # After a failure, callers are told so at once for this long; nobody waits for a dead database.
@@ -63,6 +65,7 @@ class Database:
         self._url = url
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+        self._idle: Connection | None = None
         self._failure: StoreUnavailable | None = None
         self._retry_at = 0.0
 
@@ -79,17 +82,20 @@ class Database:
         if isinstance(fault, _StillAway):
             return  # or whoever calls often enough would put the next try off for ever
         with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-            self._engine = None
+            self._close()
             self._failure, self._retry_at = fault, time.monotonic() + _RETRY_SECONDS
 
     def close(self) -> None:
         """Closes what is open."""
         with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-            self._engine = None
+            self._close()
+
+    def _close(self) -> None:
+        if self._idle is not None:
+            self._idle.close()
+        if self._engine is not None:
+            self._engine.dispose()
+        self._idle = self._engine = None
 
     def opened(self) -> Engine:
         """Returns the engine; raises StoreUnavailable where the database is away."""
@@ -99,6 +105,11 @@ class Database:
                 if self._failure is not None and time.monotonic() < self._retry_at:
                     raise _StillAway(str(self._failure))
                 self._engine = open_engine(self._url, serving=True)
+                if self._engine.dialect.name == "sqlite":
+                    # The last connection to be closed writes the log back into the file, which
+                    # costs two more syncs; while this one is open, no other is the last.
+                    with suppress(SQLAlchemyError):
+                        self._idle = self._engine.connect()
             return self._engine
 
 
@@ -124,9 +135,13 @@ class Storage:
         """Closes the database."""
         self._database.close()
 
-    def failed(self, fault: StoreUnavailable) -> None:
-        """Notes that the database is away."""
-        self._database.failed(fault)
+    def run(self, work: Callable[[], T]) -> T:
+        """Does a piece of work, and notes where the database is away."""
+        try:
+            return work()
+        except StoreUnavailable as fault:
+            self._database.failed(fault)
+            raise
 
     def flush(self) -> None:
         """Writes the lists that wait; what cannot be written waits on.
