@@ -21,6 +21,7 @@ import grpc
 import httpx
 import pytest
 import structlog
+from google.protobuf import timestamp_pb2
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from hypothesis import HealthCheck, given
@@ -444,6 +445,14 @@ async def test_grpc_refuses_by_the_same_names_as_http(on_sqlite):
     cases: list[tuple[dict[str, Any], tuple[str, str, str]]] = [
         ({"kind": 0}, ("INVALID_ARGUMENT", "EVENT_RANGE", "events[0].kind")),
         ({"kind": 99}, ("INVALID_ARGUMENT", "EVENT_RANGE", "events[0].kind")),
+        (
+            {"occur_time": timestamp_pb2.Timestamp(seconds=2**62)},
+            ("INVALID_ARGUMENT", "EVENT_RANGE", "events[0].occur_time"),
+        ),
+        (
+            {"occur_time": timestamp_pb2.Timestamp(seconds=1)},
+            ("INVALID_ARGUMENT", "EVENT_RANGE", "events[0].occur_time"),
+        ),
         ({"position": 0}, ("INVALID_ARGUMENT", "EVENT_RANGE", "events[0].position")),
         ({"track_id": "nope"}, ("NOT_FOUND", "TRACK_UNKNOWN", "events[0].track_id")),
         (

@@ -43,9 +43,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         self, request: feedback_pb2.RecordEventsRequest, _context: Any
     ) -> feedback_pb2.RecordEventsResponse:
         """Records events."""
-        events = [event_of(event) for event in request.events]
+        events = [event_of(event, number) for number, event in enumerate(request.events)]
         job = Job(events, (CALLER.get() or ANYONE).name)
-        check_events(events, job.place)
+        check_events(events, job.place, "occur_time")
         recorded = await self._recorder.record(job)
         return feedback_pb2.RecordEventsResponse(
             accepted=recorded.accepted, duplicates=recorded.duplicates
@@ -82,8 +82,8 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         )
 
 
-def event_of(event: feedback_pb2.Event) -> Event:
-    """Reads an event; a kind that is not known becomes empty, which the rules refuse.
+def event_of(event: feedback_pb2.Event, number: int) -> Event:
+    """Reads the event of that number; an unknown kind becomes empty, which the rules refuse.
 
     Raises:
         InvalidInput: Its time is outside the calendar.
@@ -91,9 +91,8 @@ def event_of(event: feedback_pb2.Event) -> Event:
     try:
         moment = event.occur_time.ToDatetime(UTC) if event.HasField("occur_time") else None
     except (ValueError, OverflowError) as fault:
-        raise InvalidInput(
-            Reason.EVENT_RANGE, "occur_time must be a time", field="occur_time"
-        ) from fault
+        field = f"events[{number}].occur_time"
+        raise InvalidInput(Reason.EVENT_RANGE, f"{field} must be a time", field=field) from fault
     return Event(
         event.event_id,
         event.recommendation_id,

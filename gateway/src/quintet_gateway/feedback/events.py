@@ -48,12 +48,15 @@ class Event:
     occurred_at: datetime | None = None
 
 
-def check_events(events: Sequence[Event], place: Callable[[int], str]) -> None:
+def check_events(
+    events: Sequence[Event], place: Callable[[int], str], time_field: str = "occurred_at"
+) -> None:
     """Checks events against every rule that needs no database.
 
     Args:
         events: As they came.
         place: Returns what stands before a field of the event of that number in an error.
+        time_field: What `occurred_at` is called where the events came from.
 
     Raises:
         InvalidInput: A rule is broken; field and rule are named.
@@ -65,7 +68,7 @@ def check_events(events: Sequence[Event], place: Callable[[int], str]) -> None:
             field="events",
         )
     for number, event in enumerate(events):
-        field, rule = _broken(event)
+        field, rule = _broken(event, time_field)
         if field:
             where = f"{place(number)}{field}"
             raise InvalidInput(Reason.EVENT_RANGE, f"{where} {rule}", field=where)
@@ -83,7 +86,7 @@ def check_listener(listener: str, field: str) -> None:
         raise InvalidInput(Reason.LISTENER_INVALID, f"{field} must be {LISTENER_RULE}", field=field)
 
 
-def _broken(event: Event) -> tuple[str, str]:
+def _broken(event: Event, time_field: str) -> tuple[str, str]:
     """Returns the first field that breaks its rule and the rule; empty where none does."""
     for field, text in (
         ("event_id", event.event_id),
@@ -100,16 +103,17 @@ def _broken(event: Event) -> tuple[str, str]:
         return "position", f"must be 1 to {MAX_POSITION}; got {event.position}"
     if event.dwell_ms is not None and not 0 <= event.dwell_ms <= MAX_DWELL_MS:
         return "dwell_ms", f"must be 0 to {MAX_DWELL_MS}; got {event.dwell_ms}"
-    return _broken_time(event.occurred_at)
+    rule = _broken_time(event.occurred_at)
+    return (time_field, rule) if rule else ("", "")
 
 
-def _broken_time(moment: datetime | None) -> tuple[str, str]:
+def _broken_time(moment: datetime | None) -> str:
     if moment is None:
-        return "", ""
+        return ""
     if moment.tzinfo is None:
-        return "occurred_at", "must have an offset, such as 2030-01-31T12:00:00Z"
+        return "must have an offset, such as 2030-01-31T12:00:00Z"
     try:
         in_range = _EARLIEST <= moment <= datetime.now(UTC) + _MAX_AHEAD
     except OverflowError:  # an offset that leaves the calendar
         in_range = False
-    return ("", "") if in_range else ("occurred_at", "must be from 2000 to a day from now")
+    return "" if in_range else "must be from 2000 to a day from now"

@@ -426,13 +426,16 @@ def delete_listener(settings: Settings, listener: str) -> store.Deleted:
     """Deletes a listener's events, unlinks their lists, and deletes playlists made of both.
 
     Raises:
-        DatasetInvalid: No listener can have this id.
+        DatasetInvalid: No listener can have this id, or QUINTET_LISTENER_KEY is too short.
         AccessFileInvalid: The key that names listeners cannot be read.
         StoreUnavailable: The database cannot be used.
     """
     if not is_listener_id(listener):
         raise DatasetInvalid(f"a listener's id is {LISTENER_RULE}")
-    names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
+    try:
+        names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
+    except ValueError as fault:
+        raise DatasetInvalid(f"QUINTET_LISTENER_KEY: {fault}") from fault
     engine = open_engine(settings.database_url)
     try:
         with writing(engine) as connection:
