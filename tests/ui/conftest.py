@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -30,6 +31,13 @@ class Installation:
     @property
     def gateway(self):
         return f"http://127.0.0.1:{self.ports['gateway']}"
+
+    def feedback_on(self, track):
+        """Returns the kinds of what is stored of a track."""
+        query = "select kind from feedback_events where track_id = ?"
+        path = Path(self.environment["QUINTET_HOME"]) / "quintet.db"
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            return [kind for (kind,) in database.execute(query, (track,))]
 
     @property
     def page(self):
@@ -183,3 +191,20 @@ def visit(chromium, served_page):
             assert tab.foreign == []
             assert tab.faults == []
         context.close()
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """Takes pictures; into the folder named by QUINTET_SCREENSHOTS, where there is one."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    folder = Path(os.environ.get("QUINTET_SCREENSHOTS") or tmp_path)
+
+    def taken(tab, name):
+        # What is still drawn or faded is not what a listener looks at.
+        expect(tab.locator('[data-testid="stApp"]')).to_have_attribute(
+            "data-test-script-state", "notRunning"
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        tab.screenshot(path=folder / f"{name}.png", animations="disabled")
+
+    return taken

@@ -46,22 +46,6 @@ def violations(tab, axe):
     ]
 
 
-@pytest.fixture
-def picture(tmp_path):
-    """Takes pictures; into the folder named by QUINTET_SCREENSHOTS, where there is one."""
-    folder = Path(os.environ.get("QUINTET_SCREENSHOTS") or tmp_path)
-
-    def taken(tab, name):
-        # What is still drawn or faded is not what a listener looks at.
-        expect(tab.locator('[data-testid="stApp"]')).to_have_attribute(
-            "data-test-script-state", "notRunning"
-        )
-        folder.mkdir(parents=True, exist_ok=True)
-        tab.screenshot(path=folder / f"{name}.png", animations="disabled")
-
-    return taken
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("filled", [False, True], ids=["empty", "list"])
 def test_axe_finds_no_serious_violation(visit, axe, picture, songs, scheme, filled):

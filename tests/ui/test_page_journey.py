@@ -174,3 +174,46 @@ def test_the_list_waits_for_a_killed_ranker_and_comes_back_by_itself(visit, inst
     expect(tab.get_by_text(SAID["en-US"]["away"])).to_have_count(0, timeout=30_000)
     expect(tab.locator(".card").first).to_be_visible()
     assert titles(tab) != before
+
+
+POINT = """
+() => {
+    const plot = document.querySelector(".st-key-atlas .js-plotly-plot");
+    const {xaxis, yaxis} = plot._fullLayout, {x, y} = plot._fullData[0];
+    const box = plot.getBoundingClientRect();
+    for (let i = 0; i < x.length; i += 1) {
+        const [left, top] = [xaxis._offset + xaxis.l2p(x[i]), yaxis._offset + yaxis.l2p(y[i])];
+        if (left > 60 && left < box.width - 60 && top > 60 && top < box.height - 120) {
+            return [box.x + left, box.y + top];
+        }
+    }
+}
+"""
+
+
+def test_a_point_of_the_map_takes_a_seat(visit, songs, picture):
+    tab = visit(f"/?seat=1~{songs[0]}&go=1")
+    expect(tab.locator(".card")).to_have_count(50)
+    tab.get_by_text("Show the map").click()
+    plot = tab.locator(".st-key-atlas .js-plotly-plot")
+    plot.scroll_into_view_if_needed()
+    expect(plot.locator("canvas").first).to_be_attached()
+    settled(tab)
+    picture(tab, "map")
+    tab.mouse.click(*tab.evaluate(POINT))
+    expect(tab.locator(".seat:not(.empty)")).to_have_count(2)
+
+
+def test_what_a_listener_does_is_kept_as_feedback_until_it_is_forgotten(visit, installation, songs):
+    tab = visit("/?" + "&".join(f"seat=1~{song}" for song in songs) + "&go=1")
+    expect(tab.locator(".card")).to_have_count(50)
+    settled(tab)
+    card = tab.locator(".card").nth(2)
+    track = card.get_attribute("data-id")
+    assert installation.feedback_on(track) == []
+    card.get_by_role("button", name="Save").click()
+    expect(card.get_by_role("button", name="Save")).to_have_attribute("aria-pressed", "true")
+    assert installation.feedback_on(track) == ["save"]
+    tab.get_by_role("button", name="Forget what I did").click()
+    expect(tab.get_by_text("is deleted")).to_be_visible()
+    assert installation.feedback_on(track) == []

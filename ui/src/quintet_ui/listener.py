@@ -6,6 +6,7 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
+from quintet_ui.atlas import atlas_section
 from quintet_ui.cards import search_data, seats_data
 from quintet_ui.client import GatewayFault, Track
 from quintet_ui.components import search_box, seat_row, triggered
@@ -30,6 +31,7 @@ def listen() -> None:
     _seats(words)
     _ask_button(words)
     results()
+    atlas_section()
     session.write_link()
 
 

@@ -1,0 +1,97 @@
+"""The map as the page draws it: every song once, seats and list lit, clicks that are songs."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quintet_ui.atlas import MOST_GENRES, AtlasCache, atlas_figure, pointed_track, read_atlas
+from quintet_ui.client import Fault, GatewayFault
+from quintet_ui.words import words_of
+
+EN = words_of("en")
+
+
+def arrow_of(genres):
+    count = len(genres)
+    table = pa.table(
+        {
+            "track_id": [f"t{row}" for row in range(count)],
+            "title": [f"Song {row}" for row in range(count)],
+            "artist": pa.array([f"Artist {row}" for row in range(count)]).dictionary_encode(),
+            "genre": pa.array(genres, pa.string()).dictionary_encode(),
+            "x": np.arange(count, dtype=np.float32),
+            "y": -np.arange(count, dtype=np.float32),
+        }
+    )
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["", *"abcdefghijkl"]), max_size=60))
+def test_every_song_is_on_the_map_once_with_its_own_place(genres):
+    atlas = read_atlas("v", arrow_of(genres))
+    assert atlas.size == len(genres)
+    assert sum(len(layer.ids) for layer in atlas.layers) == len(genres)
+    assert len(atlas.layers) <= MOST_GENRES + 1
+    for name, (layer, row) in atlas.place.items():
+        assert atlas.layers[layer].ids[row] == name
+        assert atlas.layers[layer].x[row] == float(name[1:]) == -atlas.layers[layer].y[row]
+
+
+def test_the_biggest_genres_have_colours_of_their_own():
+    genres = [letter for number, letter in enumerate("abcdefghij") for _ in range(number + 1)]
+    atlas = read_atlas("v", arrow_of(genres))
+    assert [layer.genre for layer in atlas.layers] == [*"jihgfed", ""]
+
+
+def test_seats_and_list_are_lit_and_what_is_not_on_the_map_is_left_out():
+    figure = atlas_figure(read_atlas("v", arrow_of(["a"] * 5)), ["t1", "gone"], ["t3", "t4"], EN)
+    *_, listed, seats = figure.data
+    assert list(seats.text) == ["Song 1 · Artist 1"]
+    assert list(listed.x) == [3.0, 4.0]
+    assert {trace.type for trace in figure.data} == {"scattergl"}
+
+
+@pytest.mark.parametrize(
+    ("point", "track"),
+    [
+        ({"curve_number": 0, "point_index": 1}, "t1"),
+        ({"curve_number": 1, "point_index": 0}, "t2"),
+        ({"curve_number": 2, "point_index": 0}, ""),
+        ({"curve_number": 0, "point_index": 99}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_click_finds_its_song_and_one_on_a_lit_point_finds_none(point, track):
+    atlas = read_atlas("v", arrow_of(["a", "a", "b"]))
+    assert pointed_track(atlas, [point]) == track
+
+
+def test_the_map_is_asked_for_once_and_then_only_whether_it_changed(monkeypatch):
+    asked, cache = [], AtlasCache()
+
+    def fetch(etag):
+        asked.append(etag)
+        return None if etag == "v" else ("v", arrow_of(["a"]))
+
+    first = cache.newest(fetch)
+    assert cache.newest(fetch) is first
+    monkeypatch.setattr("quintet_ui.atlas.FRESH_SECONDS", 0.0)
+    assert cache.newest(fetch) is first
+    assert asked == ["", "v"]
+
+
+def test_a_map_that_cannot_be_had_is_a_fault_each_time():
+    def fetch(_etag):
+        raise GatewayFault(Fault.UNREADY)
+
+    cache = AtlasCache()
+    for _ in range(2):
+        with pytest.raises(GatewayFault):
+            cache.newest(fetch)

@@ -1,0 +1,219 @@
+"""The map of the catalogue: every song a point, seats and list lit; a click takes a seat."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import plotly.graph_objects as go  # type: ignore[import-untyped]
+import pyarrow as pa
+import streamlit as st
+from numpy.typing import NDArray
+
+from quintet_ui import session
+from quintet_ui.client import GatewayFault
+from quintet_ui.notices import show_fault
+from quintet_ui.state import with_seat
+from quintet_ui.words import Words
+
+MOST_GENRES: Final = 7
+"""Genres with a colour of their own; the rest share one."""
+FRESH_SECONDS: Final = 30.0
+_COLOURS: Final = (
+    "#6f55f0", "#c2571a", "#0f8a7e", "#b5336f", "#3a78c9", "#8a7a12", "#7b4fa3", "#8d8a99",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The points of one colour.
+
+    Attributes:
+        genre: Its genre; empty for all others together.
+        ids: Track ids.
+        names: What a point says of its song.
+        x: float32 (n,).
+        y: float32 (n,).
+    """
+
+    genre: str
+    ids: Sequence[str]
+    names: Sequence[str]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """The map of one version of the catalogue.
+
+    Attributes:
+        version: Its version.
+        layers: The points by colour, the biggest genre first.
+        place: Layer and row of each track id.
+    """
+
+    version: str
+    layers: tuple[Layer, ...]
+    place: Mapping[str, tuple[int, int]]
+
+    @property
+    def size(self) -> int:
+        """How many songs there are."""
+        return len(self.place)
+
+
+def read_atlas(version: str, content: bytes) -> Atlas:
+    """Returns the map of an Arrow IPC file (docs/api.md)."""
+    table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+    ids, titles, artists, genres = (
+        np.asarray(table.column(name).to_pylist(), dtype=object)
+        for name in ("track_id", "title", "artist", "genre")
+    )
+    x, y = (table.column(name).to_numpy() for name in ("x", "y"))
+    found, counts = np.unique(genres[genres != ""], return_counts=True)
+    biggest = list(found[np.argsort(-counts, kind="stable")][:MOST_GENRES])
+    layers = []
+    for genre in [*biggest, ""]:
+        rows = np.flatnonzero(genres == genre if genre else ~np.isin(genres, biggest))
+        if not len(rows):
+            continue
+        names = [f"{titles[row]} · {artists[row]}" for row in rows]
+        layers.append(Layer(str(genre), ids[rows].tolist(), names, x[rows], y[rows]))
+    place = {
+        name: (number, row)
+        for number, layer in enumerate(layers)
+        for row, name in enumerate(layer.ids)
+    }
+    return Atlas(version, tuple(layers), place)
+
+
+def atlas_figure(
+    atlas: Atlas, seats: Sequence[str], listed: Sequence[str], words: Words
+) -> go.Figure:
+    """Returns the map with seats and list lit; the layers' points come first, in order."""
+    figure = go.Figure()
+    for number, layer in enumerate(atlas.layers):
+        figure.add_scattergl(
+            x=layer.x,
+            y=layer.y,
+            text=layer.names,
+            name=layer.genre or words("map.others"),
+            mode="markers",
+            marker={"size": 4, "opacity": 0.45, "color": _COLOURS[number % len(_COLOURS)]},
+            hovertemplate="%{text}<extra></extra>",
+        )
+    for title, names, marker in (
+        (words("map.list"), listed, {"size": 9, "color": "#ffd166"}),
+        (words("map.seats"), seats, {"size": 15, "color": "#ff4d6d", "symbol": "star"}),
+    ):
+        figure.add_scattergl(**_lit(atlas, title, names, marker))
+    figure.update_layout(
+        dragmode="pan",
+        height=560,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "y": -0.02, "itemsizing": "constant"},
+        xaxis={"visible": False},
+        yaxis={"visible": False, "scaleanchor": "x"},
+        uirevision=atlas.version,
+        clickmode="event+select",
+    )
+    return figure
+
+
+def _lit(atlas: Atlas, title: str, names: Sequence[str], marker: dict[str, Any]) -> dict[str, Any]:
+    places = [atlas.place[name] for name in names if name in atlas.place]
+    layers = atlas.layers
+    return {
+        "x": np.array([layers[layer].x[row] for layer, row in places], dtype=np.float32),
+        "y": np.array([layers[layer].y[row] for layer, row in places], dtype=np.float32),
+        "text": [layers[layer].names[row] for layer, row in places],
+        "name": title,
+        "mode": "markers",
+        "marker": {**marker, "line": {"width": 1, "color": "#1d1a2b"}},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+class AtlasCache:
+    """The newest map, for all sessions; asked for again when it is half a minute old."""
+
+    def __init__(self) -> None:
+        self._atlas: Atlas | None = None
+        self._asked = 0.0
+
+    def newest(self, fetch: Callable[[str], tuple[str, bytes] | None]) -> Atlas:
+        """Returns the map.
+
+        Args:
+            fetch: `Gateway.catalogue_map`.
+
+        Raises:
+            GatewayFault: There is none to be had.
+        """
+        known = self._atlas
+        if known is not None and time.monotonic() - self._asked < FRESH_SECONDS:
+            return known
+        found = fetch(known.version if known else "")
+        self._asked = time.monotonic()
+        if found is not None:
+            known = self._atlas = read_atlas(*found)
+        if known is None:
+            raise RuntimeError("a gateway said that a map we never had is still the newest")
+        return known
+
+
+@st.cache_resource(show_spinner=False)
+def _cache() -> AtlasCache:
+    return AtlasCache()
+
+
+@st.fragment
+def atlas_section() -> None:
+    """Shows the map where the listener asked for it."""
+    words = session.words()
+    st.header(words("map.heading"))
+    if not st.toggle(words("map.show"), key="atlas_shown", help=words("map.help")):
+        return
+    try:
+        with st.spinner(words("map.loading")):
+            atlas = session.ask(lambda to: _cache().newest(to.catalogue_map))
+    except GatewayFault as fault:
+        show_fault(fault, words)
+        return
+    st.caption(words("map.caption", count=f"{atlas.size:,}"))
+    seats = [seat.track_id for seat in session.wish().seats]
+    answer = st.session_state.get("answer") if st.session_state.asked else None
+    listed = [ranked["track"]["id"] for ranked in answer[1]["tracks"]] if answer else []
+    st.plotly_chart(
+        atlas_figure(atlas, seats, listed, words),
+        config={"scrollZoom": True, "displaylogo": False},
+        key="atlas",
+        on_select=_pointed,
+        selection_mode="points",
+    )
+    if st.session_state.pop("pointed", False):
+        st.rerun()
+
+
+def _pointed() -> None:
+    """Gives the song of the clicked point a seat."""
+    points = st.session_state.atlas.selection.points
+    track_id = pointed_track(_cache().newest(session.gateway().catalogue_map), points)
+    if not track_id:
+        return
+    before = session.wish()
+    session.set_wish(with_seat(before, track_id))
+    if session.wish() == before and not before.holds(track_id):
+        st.toast(session.words()("search.full"), icon=":material/event_seat:")
+    st.session_state.pointed = session.wish() != before
+
+
+def pointed_track(atlas: Atlas, points: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the track id of the first selected point that is a song; empty without one."""
+    for point in points:
+        layer, row = int(point.get("curve_number", -1)), int(point.get("point_index", -1))
+        if 0 <= layer < len(atlas.layers) and 0 <= row < len(atlas.layers[layer].ids):
+            return atlas.layers[layer].ids[row]
+    return ""
