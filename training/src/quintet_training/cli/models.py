@@ -21,7 +21,9 @@ models_app = typer.Typer(
     help="The registry's models: list, compare, promote, take back.", no_args_is_help=True
 )
 _console: Final = Console()
-_SHOWN: Final = 20
+_SHOWN: Final = 12
+_NAMED: Final = 6
+_WIDE: Final = 32
 Name = Annotated[
     str, typer.Argument(metavar="MODEL", help="A number, an alias, or a bundle's name.")
 ]
@@ -181,22 +183,27 @@ def _print_difference(found: "Difference") -> None:
         if not name.endswith((".lower", ".upper"))
     ]
     _print_table(("metric", "left", "right", "change"), metrics)
-    parameters = [
-        (name, *(str(value)[:40] if value is not None else "-" for value in pair))
+    shared = [
+        (name, str(pair[0])[:_WIDE], str(pair[1])[:_WIDE])
         for name, pair in found.facts.parameters.items()
+        if None not in pair
     ]
-    _print_table(("parameter", "left", "right"), parameters)
-    added, removed = (
-        ", ".join(names) or "none"
-        for names in (found.facts.features_added, found.facts.features_removed)
-    )
-    _say(f"features added: {added}; removed: {removed}")
+    _print_table(("parameter", "left", "right"), shared)
+    if apart := len(found.facts.parameters) - len(shared):
+        _say(f"{apart} parameters of one side alone; see --json")
+    _say(f"features added: {_names(found.facts.features_added)}")
+    _say(f"features removed: {_names(found.facts.features_removed)}")
     gains = [
         (name, f"{pair[0]:.1%}", f"{pair[1]:.1%}", f"{100 * (pair[1] - pair[0]):+.1f}")
         for name, pair in list(found.importances.items())[:_SHOWN]
     ]
     _print_table(("share of gain", "left", "right", "points"), gains)
     _say(_agreement_line(found))
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more or "none"
 
 
 def _agreement_line(found: "Difference") -> str:
