@@ -102,7 +102,7 @@ def prepare(environment):
 def installation(tmp_path_factory):
     """Search, profile, ranker and gateway."""
     home = tmp_path_factory.mktemp("ui") / "home"
-    ports = free_ports([*SERVICES, "ui"])
+    ports = free_ports([*SERVICES, "ui", "spotify_ui"])
     settings = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     settings["QUINTET_GATEWAY_GRPC_PORT"] = "0"
     own = {name: value for name, value in os.environ.items() if not name.startswith("SPOTIPY_")}

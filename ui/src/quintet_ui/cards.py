@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from quintet_ui.client import Ranked, Recommendations, Track
+from quintet_ui.answers import Ranked, Recommendations, Track
 from quintet_ui.covers import cover_of
 from quintet_ui.reasons import bars_of, sentence_of
 from quintet_ui.state import LEAST_WEIGHT, MAX_SEATS, MOST_WEIGHT, Wish

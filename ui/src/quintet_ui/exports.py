@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from quintet_ui.answers import Ranked
 from quintet_ui.cards import byline
-from quintet_ui.client import Ranked
 
 COLUMNS: Final = (
     "rank", "track_id", "title", "artists", "album", "release_date", "duration_ms", "isrc",

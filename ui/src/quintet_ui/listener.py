@@ -6,12 +6,13 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
+from quintet_ui.answers import Track
 from quintet_ui.atlas import atlas_section
 from quintet_ui.cards import search_data, seats_data
-from quintet_ui.client import GatewayFault, Track
+from quintet_ui.client import GatewayFault
 from quintet_ui.components import search_box, seat_row, triggered
 from quintet_ui.notices import show_fault
-from quintet_ui.results import results
+from quintet_ui.results import results, welcome_back
 from quintet_ui.state import MAX_SEATS, with_seat, with_seats
 from quintet_ui.tuning import tuning_panel
 from quintet_ui.words import Words
@@ -25,6 +26,11 @@ def listen() -> None:
     words = session.words()
     st.title(words("page.title"))
     st.write(words("page.lead"))
+    if "returned" in st.session_state:
+        welcome_back()
+    if "playlist" in st.session_state:
+        st.success(words("spotify.done"), icon=":material/check_circle:")
+        st.link_button(words("spotify.open"), st.session_state.playlist)
     with st.sidebar:
         tuning_panel(words)
     _search()

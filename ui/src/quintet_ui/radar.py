@@ -6,9 +6,9 @@ from typing import Final
 
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 
+from quintet_ui.answers import Ranked, Recommendations
 from quintet_ui.attributes import RADAR, SCALES, share
 from quintet_ui.cards import features_of
-from quintet_ui.client import Ranked, Recommendations
 from quintet_ui.words import Words
 
 _COLOURS: Final = ("#6f55f0", "#c2571a", "#0f8a7e")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from quintet_ui.client import Comparison, Ranked, Track
+from quintet_ui.answers import Comparison, Ranked, Track
 from quintet_ui.words import Words
 
 CLOSE: Final = 0.5

@@ -1,14 +1,16 @@
 """The list and what stands beside it: asked for once, then refined in place."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from quintet_ui import session
+from quintet_ui import session, spotify
+from quintet_ui.answers import Ranked, Recommendations
 from quintet_ui.cards import cards_data, visible
-from quintet_ui.client import PASSING, GatewayFault, Ranked, Recommendations
+from quintet_ui.client import PASSING, GatewayFault
 from quintet_ui.components import card_list, triggered
 from quintet_ui.exports import csv_of, jspf_of, m3u8_of
 from quintet_ui.notices import show_degraded, show_fault
@@ -223,6 +225,48 @@ def _exports(tracks: Sequence[Ranked], words: Words) -> None:
             icon=":material/download:",
             width="stretch",
         )
+    _to_spotify(chosen, words)
+
+
+def _to_spotify(tracks: Sequence[Ranked], words: Words) -> None:
+    """Offers the list as a playlist at Spotify, where that is configured."""
+    told = session.settings()
+    ids = tuple(r["track"]["id"] for r in tracks if spotify.can_export(r["track"]["id"]))
+    if not told.exports_to_spotify or not ids:
+        return
+    state = st.session_state.setdefault("spotify_state", spotify.new_state())
+    spotify.partings().keep(
+        state,
+        spotify.Parting(
+            session.link_query(),
+            ids,
+            st.session_state.get("recommendation_id", ""),
+            spotify.browser_mark(),
+            time.monotonic(),
+        ),
+    )
+    address = spotify.sign_in_address(told, state)
+    st.link_button(words("spotify.export"), address, icon=":material/library_add:", width="stretch")
+
+
+def welcome_back() -> None:
+    """Makes the playlist of a listener whom Spotify sent back, and says how it went; once."""
+    parting, code = st.session_state.pop("returned", (None, ""))
+    words = session.words()
+    if parting is None or not code:
+        st.warning(words("spotify.not_allowed"), icon=":material/block:")
+        return
+    try:
+        with st.spinner(words("spotify.working")):
+            address = spotify.export(
+                session.settings(), code, words("export.title"), parting.tracks
+            )
+    except spotify.ExportFailed:
+        st.error(words("spotify.failed"), icon=":material/error:")
+        return
+    st.session_state.recommendation_id = parting.recommendation_id
+    session.tell("playlist_add", *parting.tracks)
+    st.session_state.playlist = address
 
 
 def _link(words: Words) -> None:

@@ -9,15 +9,10 @@ from uuid import uuid4
 import httpx
 import streamlit as st
 
-from quintet_ui.client import (
-    BearerToken,
-    ClientCredentials,
-    Fault,
-    Gateway,
-    GatewayFault,
-    Track,
-)
+from quintet_ui.answers import Track
+from quintet_ui.client import BearerToken, ClientCredentials, Fault, Gateway, GatewayFault
 from quintet_ui.settings import Settings, load_settings
+from quintet_ui.spotify import browser_mark, partings
 from quintet_ui.state import Wish, query_of, wish_of
 from quintet_ui.words import LANGUAGES, Words, language_of, words_of
 
@@ -55,6 +50,7 @@ def begin() -> None:
     if "wish" in st.session_state:
         return
     query = {name: st.query_params.get_all(name) for name in st.query_params}
+    query = _back_from_spotify(query)
     st.session_state.wish = wish_of(query)
     st.session_state.asked = bool(query.get(_GO)) and wish().is_complete
     wanted = next(iter(query.get(_LANGUAGE, ())), "")
@@ -64,6 +60,17 @@ def begin() -> None:
     st.session_state.features = {}
     st.session_state.saved = ()
     st.session_state.chosen = ""
+
+
+def _back_from_spotify(query: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Returns the query that a listener left with, where Spotify sends them back."""
+    state = next(iter(query.get("state", ())), "")
+    if not state:
+        return query
+    parting = partings().take(state, browser_mark())
+    code = next(iter(query.get("code", ())), "")
+    st.session_state.returned = (parting, code)
+    return {name: list(values) for name, values in parting.query.items()} if parting else {}
 
 
 def wish() -> Wish:
@@ -152,19 +159,23 @@ def features_of(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
     return known
 
 
-def tell(kind: str, track_id: str, **facts: Any) -> None:
-    """Hands one thing the listener did over as feedback; the page goes on without it."""
-    event = {
-        "event_id": str(uuid4()),
-        "recommendation_id": st.session_state.get("recommendation_id", ""),
-        "track_id": track_id,
-        "kind": kind,
-        "listener": st.session_state.listener,
-        "occurred_at": datetime.now(UTC).isoformat(),
-        **facts,
-    }
+def tell(kind: str, *track_ids: str, **facts: Any) -> None:
+    """Hands over as feedback what the listener did to tracks; the page goes on without it."""
+    now = datetime.now(UTC).isoformat()
+    events = [
+        {
+            "event_id": str(uuid4()),
+            "recommendation_id": st.session_state.get("recommendation_id", ""),
+            "track_id": track_id,
+            "kind": kind,
+            "listener": st.session_state.listener,
+            "occurred_at": now,
+            **facts,
+        }
+        for track_id in track_ids
+    ]
     try:
-        ask(lambda to: to.send_feedback([event]))
+        ask(lambda to: to.send_feedback(events))
     except GatewayFault:
         # Said once: the list is refined all the same.
         if not st.session_state.get("told_not_kept"):

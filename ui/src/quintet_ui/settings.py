@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     )
     """This page's address as registered with Spotify; without it there is no export to Spotify."""
 
+    spotify_accounts_url: str = Field(
+        default="https://accounts.spotify.com", pattern="^https?://.+[^/]$"
+    )
+    spotify_api_url: str = Field(default="https://api.spotify.com/v1/", pattern="^https?://.+/$")
+
     @model_validator(mode="after")
     def _fill(self) -> "Settings":
         if not self.gateway_url:

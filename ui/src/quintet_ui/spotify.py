@@ -1,0 +1,160 @@
+"""The list as a Spotify playlist of the listener's own (OAuth 2.0, authorization code).
+
+Shown only where it is configured. The listener is sent to Spotify with a state that only this
+process knows; Spotify sends them back with a code, which brings a token, which makes one private
+playlist and is then forgotten: it is never kept, shown or logged.
+"""
+
+import hmac
+import logging
+import re
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import requests
+import spotipy
+import streamlit as st
+
+from quintet_ui.settings import Settings
+
+SCOPE: Final = "playlist-modify-private"
+STATE_SECONDS: Final = 900.0
+_MOST_STATES: Final = 1000
+_SECONDS: Final = 5.0
+_BATCH: Final = 100
+_MASKED: Final = re.compile(r"2\|([0-9a-f]{8})\|((?:[0-9a-f]{2})+)\|\d+\Z")
+_TRACK: Final = re.compile(r"[0-9A-Za-z]{22}\Z")
+
+# spotipy writes whole requests, their tokens included, where somebody asks for debugging.
+logging.getLogger("spotipy").setLevel(logging.WARNING)
+
+
+class ExportFailed(Exception):
+    """Spotify did not make the playlist."""
+
+
+@dataclass(frozen=True)
+class Parting:
+    """What a listener left with, to be found again when Spotify sends them back.
+
+    Attributes:
+        query: The link that restores their session.
+        tracks: The list, as Spotify track ids.
+        recommendation_id: The recommendation the list came from.
+        browser: What only their browser knows; another browser's return is refused.
+        moment: When they left, on the clock of `time.monotonic`.
+    """
+
+    query: Mapping[str, Sequence[str]]
+    tracks: tuple[str, ...]
+    recommendation_id: str
+    browser: str
+    moment: float
+
+
+class Partings:
+    """Who is at Spotify now, by state; bounded in number and time."""
+
+    def __init__(self) -> None:
+        self._by_state: OrderedDict[str, Parting] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, state: str, parting: Parting) -> None:
+        """Keeps what one left with, in place of what they left with before."""
+        with self._lock:
+            self._by_state.pop(state, None)
+            self._by_state[state] = parting
+            while len(self._by_state) > _MOST_STATES:
+                self._by_state.popitem(last=False)
+
+    def take(self, state: str, browser: str) -> Parting | None:
+        """Returns what one left with, once; None where it is too late or another browser."""
+        with self._lock:
+            parting = self._by_state.pop(state, None)
+        if parting is None or time.monotonic() - parting.moment > STATE_SECONDS:
+            return None
+        return parting if hmac.compare_digest(parting.browser, browser) else None
+
+
+@st.cache_resource(show_spinner=False)
+def partings() -> Partings:
+    """Returns the partings of this process."""
+    return Partings()
+
+
+def new_state() -> str:
+    """Returns a state that nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+def browser_mark() -> str:
+    """Returns what tells this browser from another: the secret in Streamlit's own cookie."""
+    return unmasked(st.context.cookies.get("_streamlit_xsrf") or "")
+
+
+def unmasked(cookie: str) -> str:
+    """Returns the secret of an XSRF cookie, which each answer masks anew.
+
+    Source of the form, `2|mask|masked secret|time`: `tornado.web.RequestHandler.xsrf_token`.
+    A cookie of any other form is its own secret.
+    """
+    match = _MASKED.match(cookie)
+    if match is None:
+        return cookie
+    mask, secret = (bytes.fromhex(part) for part in match.groups())
+    return bytes(byte ^ mask[place % len(mask)] for place, byte in enumerate(secret)).hex()
+
+
+def can_export(track_id: str) -> bool:
+    """Returns whether Spotify knows a track by this id."""
+    return bool(_TRACK.match(track_id))
+
+
+def sign_in_address(settings: Settings, state: str) -> str:
+    """Returns where a listener allows one playlist to be made."""
+    return str(_oauth(settings).get_authorize_url(state=state))
+
+
+def export(settings: Settings, code: str, title: str, tracks: Sequence[str]) -> str:
+    """Makes a private playlist and returns its address.
+
+    Raises:
+        ExportFailed: Spotify refused, or did not answer in time.
+    """
+    try:
+        token = _oauth(settings).get_access_token(code, as_dict=False, check_cache=False)
+        client = spotipy.Spotify(auth=token, requests_timeout=_SECONDS, retries=0)
+        client.prefix = settings.spotify_api_url
+        playlist = client.current_user_playlist_create(title, public=False)
+        for start in range(0, len(tracks), _BATCH):
+            client.playlist_add_items(playlist["id"], list(tracks[start : start + _BATCH]))
+        return str(playlist["external_urls"]["spotify"])
+    except (
+        spotipy.SpotifyException,
+        spotipy.SpotifyOauthError,
+        requests.RequestException,
+        KeyError,
+        TypeError,
+    ) as fault:
+        # Its text may hold the request, and so the token.
+        raise ExportFailed(type(fault).__name__) from None
+
+
+def _oauth(settings: Settings) -> spotipy.SpotifyOAuth:
+    oauth = spotipy.SpotifyOAuth(
+        client_id=settings.spotify_client_id,
+        client_secret=settings.spotify_client_secret.get_secret_value(),
+        redirect_uri=settings.spotify_redirect_uri,
+        scope=SCOPE,
+        cache_handler=spotipy.MemoryCacheHandler(),
+        open_browser=False,
+        requests_timeout=_SECONDS,
+    )
+    oauth.OAUTH_AUTHORIZE_URL = f"{settings.spotify_accounts_url}/authorize"
+    oauth.OAUTH_TOKEN_URL = f"{settings.spotify_accounts_url}/api/token"
+    return oauth
