@@ -159,7 +159,7 @@ async def test_a_start_without_the_registry_serves_the_last_proven_bundle(
     wire.set("refuse")
     async with following(home, registry, wire.uri) as stub:
         assert (await model_of(stub)).versions.model_version == bundle.name
-        assert METRICS.get_sample_value("quintet_registry_up") == 0
+        await until(stub, lambda _: METRICS.get_sample_value("quintet_registry_up") == 0)
         answer = await stub.RecommendTracks(recommended("t0001"), timeout=WAIT)
         assert len(answer.tracks) == 10
 

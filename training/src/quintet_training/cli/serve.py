@@ -66,7 +66,7 @@ def programs_of(settings: Settings) -> "list[Program]":
 
 
 def registry_of(settings: Settings) -> "Program":
-    """Returns the registry's server: MLflow, one worker, on this machine only.
+    """Returns the registry's server: MLflow in one process, on this machine only.
 
     It has no access tokens of ours, so it is not for other machines to reach; for these, run one
     of your own and set QUINTET_MLFLOW_URI.
@@ -77,11 +77,10 @@ def registry_of(settings: Settings) -> "Program":
     database = settings.mlflow_backend_url.get_secret_value()
     # SQLAlchemy's default for PostgreSQL is a driver that is not installed.
     database = re.sub("^postgresql:", "postgresql+psycopg:", database)
-    command = (sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1")
-    options = ("--port", str(settings.mlflow_port), "--workers", "1")
+    server = (sys.executable, "-m", "quintet_training.registry_server")
     return Program(
         "mlflow",
-        (*command, *options, "--uvicorn-opts", "--no-access-log"),
+        (*server, "127.0.0.1", str(settings.mlflow_port)),
         settings.mlflow_port,
         "QUINTET_MLFLOW_PORT",
         host="127.0.0.1",
@@ -89,9 +88,6 @@ def registry_of(settings: Settings) -> "Program":
         environment={
             "MLFLOW_BACKEND_STORE_URI": database or f"sqlite:///{folder / 'mlflow.db'}",
             "MLFLOW_ARTIFACTS_DESTINATION": settings.mlflow_artifacts or str(folder / "artifacts"),
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "PYTHONWARNINGS": "ignore",
         },
     )
 

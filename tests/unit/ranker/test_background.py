@@ -1,0 +1,37 @@
+import asyncio
+import threading
+
+import pytest
+from quintet_ranker.adapters.background import Background, StillBusy
+
+
+async def test_work_gives_its_result_or_its_fault():
+    background = Background("test")
+    assert await background.run(lambda: 7, 5) == 7
+    with pytest.raises(ZeroDivisionError):
+        await background.run(lambda: 1 // 0, 5)
+
+
+async def test_the_loop_goes_on_while_work_blocks():
+    background, gate = Background("test"), threading.Event()
+    waiting = asyncio.create_task(background.run(lambda: gate.wait(5), 5))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    gate.set()
+    assert await waiting
+
+
+async def test_work_past_its_deadline_is_left_alone_and_no_other_starts_beside_it():
+    background, gate = Background("test"), threading.Event()
+    with pytest.raises(TimeoutError):
+        await background.run(lambda: gate.wait(5), 0.01)
+    with pytest.raises(StillBusy):
+        await background.run(lambda: None, 5)
+    gate.set()
+    background._thread.join(5)  # type: ignore[union-attr]  # it ran above
+    assert await background.run(lambda: "again", 5) == "again"
+
+
+async def test_it_never_keeps_a_process_alive():
+    background = Background("test")
+    assert await background.run(lambda: threading.current_thread().daemon, 5)
