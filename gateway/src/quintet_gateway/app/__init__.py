@@ -26,6 +26,7 @@ from quintet_gateway.routes import (
     catalogue_map,
     feedback,
     health,
+    insights,
     legacy,
     recommendations,
     search,
@@ -111,7 +112,8 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         render=renderers.render,
         render_internal=render_internal,
     )
-    for resource in (health, recommendations, feedback, search, tracks, catalogue_map, legacy):
+    catalogue = (search, tracks, catalogue_map)
+    for resource in (health, insights, recommendations, feedback, *catalogue, legacy):
         app.include_router(resource.router)
     web_api.install(
         app, behind, gatekeeper, render, trust_proxy=settings.trust_proxy, recorder=recorder

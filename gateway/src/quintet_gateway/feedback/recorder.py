@@ -20,6 +20,7 @@ from quintet_servicekit.errors import (
 )
 from quintet_servicekit.threads import Threads
 from quintet_store import StoreUnavailable
+from quintet_store.insights import Insights
 
 from quintet_gateway.feedback.shown import Shown, Waiting
 from quintet_gateway.feedback.storing import Cursor, Deleted, Job, Page, Pruned, Recorded, Storage
@@ -185,6 +186,16 @@ class Recorder:
         if len(self._waiting):
             await self._in_time(self._write(self._storage.flush))
         read = partial(self._storage.export, listener, cursor, size)
+        return await self._in_time(self._run(self._reader, read))
+
+    async def insights(self, since: datetime) -> Insights:
+        """Returns what the lists since a time had in common.
+
+        Raises:
+            NotReady: The database is away.
+            DeadlineExceeded: Not within the budget.
+        """
+        read = partial(self._storage.insights, since)
         return await self._in_time(self._run(self._reader, read))
 
     async def prune(self) -> Pruned:

@@ -18,6 +18,7 @@ from quintet_store.feedback import Deleted as Deleted
 from quintet_store.feedback import Page as Page
 from quintet_store.feedback import Pruned as Pruned
 from quintet_store.feedback import stamp
+from quintet_store.insights import Insights, insights_since
 from quintet_store.playlists import known_track_ids
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -263,6 +264,15 @@ class Storage:
         """
         with self._database.reading() as connection:
             return feedback.export_page(connection, self._names.listener(listener_id), cursor, size)
+
+    def insights(self, since: datetime) -> Insights:
+        """Returns what the lists since a time had in common.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        with self._database.reading() as connection:
+            return insights_since(connection, since)
 
     def prune(self) -> Pruned:
         """Deletes what is older than the retention, a little at a time so that others get in.

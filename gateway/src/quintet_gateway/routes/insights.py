@@ -1,0 +1,83 @@
+"""What the lists of a while had in common, for whoever is in charge."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AfterValidator, Field
+
+from quintet_gateway.routes.feedback import Feedback
+from quintet_gateway.routes.services import answer
+from quintet_gateway.schemas.catalogue import Answer
+from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.recommendations import bounds, within
+
+router = APIRouter(prefix="/api/v1", tags=["Operation"])
+_MOST_HOURS = 24 * 31
+
+
+class ArtistPlaces(Answer):
+    """An artist's share of all places in lists."""
+
+    name: str
+    share: float
+
+
+class ModelReceived(Answer):
+    """How the lists of one model were received."""
+
+    model: str
+    lists: int
+    approved: int = Field(description="Lists of which a track was liked, saved or kept")
+    low: float = Field(description="Lower end of the 95 % interval of approved / lists")
+    high: float
+
+
+class InsightsAnswer(Answer):
+    """What the lists of a while had in common."""
+
+    since: str
+    lists: int
+    impressions: int
+    tracks_shown: int = Field(description="Different tracks on these lists")
+    artists: list[ArtistPlaces]
+    events: dict[str, int]
+    models: list[ModelReceived]
+
+
+@router.get(
+    "/insights",
+    responses={200: {"model": InsightsAnswer}, **errors(400, 401, 429, 503, 504)},
+)
+async def get_insights(
+    recorder: Feedback,
+    hours: Annotated[
+        int,
+        Query(description="Of how many hours until now."),
+        AfterValidator(within("LIMIT_RANGE", 1, _MOST_HOURS)),
+        bounds(1, _MOST_HOURS),
+    ] = 24,
+) -> Response:
+    """Coverage, the most recommended artists, and how each model's lists were received."""
+    since = datetime.now(UTC) - timedelta(hours=hours)
+    found = await recorder.insights(since)
+    return answer(
+        {
+            "since": since.isoformat(timespec="seconds"),
+            "lists": found.lists,
+            "impressions": found.impressions,
+            "tracks_shown": found.tracks_shown,
+            "artists": [{"name": each.name, "share": each.share} for each in found.artists],
+            "events": dict(found.events),
+            "models": [
+                {
+                    "model": each.model,
+                    "lists": each.lists,
+                    "approved": each.approved,
+                    "low": each.low,
+                    "high": each.high,
+                }
+                for each in found.models
+            ],
+        }
+    )
