@@ -1,7 +1,10 @@
 """The page for whoever is in charge, over the real services."""
 
 import re
+import time
+from uuid import uuid4
 
+import httpx
 import pytest
 import streamlit as st
 from quintet_ui import incharge
@@ -52,6 +55,34 @@ def test_services_versions_and_the_last_hour_are_shown(charge):
     assert states["Median"].endswith("ms")
     assert "/api/v1/model" in app.table[len(app.table) - 1].value.iloc[:, 0].tolist()
     assert not app.warning
+
+
+def test_what_was_recommended_and_how_it_was_received_is_shown(charge, installation, songs):
+    body = {"seeds": songs, "limit": 20}
+    with httpx.Client(base_url=installation.gateway, trust_env=False, timeout=10) as client:
+        made = client.post("/api/v1/recommendations", json=body).json()
+        like = {
+            "event_id": uuid4().hex,
+            "recommendation_id": made["recommendation_id"],
+            "track_id": made["tracks"][0]["track"]["id"],
+            "kind": "like",
+        }
+        assert client.post("/api/v1/feedback", json=like).json()["accepted"] == 1
+        deadline = time.monotonic() + 20
+        # Lists are written off the path of their request.
+        while not client.get("/api/v1/insights").json()["lists"]:
+            assert time.monotonic() < deadline
+    app = charge()
+    headers = [header.value for header in app.header]
+    assert EN("charge.given") in headers
+    assert EN("charge.received") in headers
+    tables = [table.value for table in app.table]
+    received = next(table for table in tables if EN("charge.interval") in table.columns)
+    assert received.iloc[0][EN("charge.model")] == made["versions"]["model"]
+    assert received.iloc[0][EN("charge.approved")] != "0.0 %"
+    artists = next(table for table in tables if EN("charge.share") in table.columns)
+    assert 1 <= len(artists) <= 10
+    assert {metric.label for metric in app.metric} >= {EN("charge.coverage"), EN("charge.lists")}
 
 
 def test_a_service_that_is_away_is_named_and_the_rest_is_shown(charge, installation):

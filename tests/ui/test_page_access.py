@@ -104,7 +104,8 @@ def test_the_keyboard_alone_reaches_search_seats_button_and_cards(visit, songs):
 def test_axe_finds_no_serious_violation_on_the_second_page(chromium, served_page, axe, picture):
     tab = chromium.new_page(viewport={"width": 1280, "height": 1250})
     tab.goto(f"{served_page}/in-charge")
-    expect(tab.locator("table")).to_have_count(3)
+    expect(tab.get_by_role("heading", name="The last hour")).to_be_visible()
+    expect(tab.locator("table").first).to_be_visible()
     expect(tab.locator('[data-testid="stSkeleton"]')).to_have_count(0)
     assert violations(tab, axe) == []
     picture(tab, "in-charge")

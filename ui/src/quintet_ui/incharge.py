@@ -22,6 +22,7 @@ from quintet_ui.words import Words
 Section = Callable[[Words], None]
 REFRESH_SECONDS: Final = 10.0
 _MOST_ROUTES: Final = 12
+_DAY: Final = "/api/v1/insights?hours=24"
 
 
 def take_charge() -> None:
@@ -113,6 +114,51 @@ def last_hour(words: Words) -> None:
         st.plotly_chart(_course(series, words), config={"displayModeBar": False}, key="course")
 
 
+def given(words: Words) -> None:
+    """Shows how much of the catalogue the lists of a day reach, and whose songs they hold."""
+    found = session.ask(lambda to: to.get(_DAY))
+    if not found["lists"]:
+        return
+    tracks = session.ask(lambda to: to.get("/api/v1/model"))["track_count"]
+    st.header(words("charge.given"))
+    lists, places, coverage = st.columns(3)
+    lists.metric(words("charge.lists"), f"{found['lists']:,}", border=True)
+    places.metric(words("charge.places"), f"{found['impressions']:,}", border=True)
+    share = found["tracks_shown"] / tracks if tracks else 0.0
+    coverage.metric(words("charge.coverage"), f"{100 * share:.1f} %", border=True)
+    st.caption(words("charge.coverage_help", shown=found["tracks_shown"], all=tracks))
+    st.table(
+        [
+            {words("charge.artist"): each["name"], words("charge.share"): _percent(each["share"])}
+            for each in found["artists"]
+        ]
+    )
+
+
+def received(words: Words) -> None:
+    """Shows how the lists of each model were received in a day, with 95 % intervals."""
+    found = session.ask(lambda to: to.get(_DAY))
+    if not found["models"]:
+        return
+    st.header(words("charge.received"))
+    st.caption(words("charge.received_help"))
+    st.table(
+        [
+            {
+                words("charge.model"): each["model"],
+                words("charge.lists"): f"{each['lists']:,}",
+                words("charge.approved"): _percent(each["approved"] / each["lists"]),
+                words("charge.interval"): f"{_percent(each['low'])} - {_percent(each['high'])}",
+            }
+            for each in found["models"]
+        ]
+    )
+    kinds = {name: count for name, count in sorted(found["events"].items()) if count}
+    if kinds:
+        told = (f"{words(f'charge.event.{name}')} {count:,}" for name, count in kinds.items())
+        st.caption(" · ".join(told))
+
+
 def links(words: Words) -> None:
     """Links to the tools where their addresses are configured."""
     told = session.settings()
@@ -124,7 +170,15 @@ def links(words: Words) -> None:
             st.link_button(words(f"charge.open_{name}"), address, icon=":material/open_in_new:")
 
 
-SECTIONS: Final[tuple[Section, ...]] = (health, versions, quality, last_hour, links)
+SECTIONS: Final[tuple[Section, ...]] = (
+    health,
+    versions,
+    quality,
+    received,
+    given,
+    last_hour,
+    links,
+)
 
 
 def _facts(rows: dict[str, str], words: Words) -> None:
@@ -170,6 +224,10 @@ def _course(series: Sequence[Sample], words: Words) -> go.Figure:
         height=280,
     )
     return figure
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _number(value: float) -> str:
