@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import signal
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -202,6 +203,26 @@ def test_a_point_of_the_map_takes_a_seat(visit, songs, picture):
     picture(tab, "map")
     tab.mouse.click(*tab.evaluate(POINT))
     expect(tab.locator(".seat:not(.empty)")).to_have_count(2)
+
+
+def test_a_ranker_that_hangs_does_not_hold_the_page_up(visit, installation, songs):
+    tab = visit("/?" + "&".join(f"seat=1~{song}" for song in songs) + "&go=1")
+    expect(tab.locator(".card")).to_have_count(50)
+    settled(tab)
+    before = titles(tab)
+    ranker = installation.processes["ranker"]
+    ranker.send_signal(signal.SIGSTOP)
+    try:
+        preset(tab, SAID["en-US"])
+        expect(tab.get_by_text("Listening through the catalogue")).to_be_visible()
+        tab.get_by_role("combobox").fill("nirvana")
+        expect(tab.locator(".option .byline", has_text="Nirvana").first).to_be_visible(timeout=2500)
+        expect(tab.get_by_text("too long to answer")).to_be_visible()
+        expect(tab.locator(".card h3")).to_have_text(before)
+    finally:
+        ranker.send_signal(signal.SIGCONT)
+    expect(tab.get_by_text("too long to answer")).to_have_count(0)
+    expect(tab.locator(".card h3").first).not_to_have_text(before[0])
 
 
 def test_what_a_listener_does_is_kept_as_feedback_until_it_is_forgotten(visit, installation, songs):

@@ -37,11 +37,19 @@ def page(monkeypatch, installation):
         app = AppTest.from_file(str(PAGE), default_timeout=30)
         for name, value in query.items():
             app.query_params[name] = value
-        app.run()
-        assert not app.exception
-        return app
+        return settled(app.run())
 
     return run
+
+
+def settled(app):
+    """Runs the page until its list is here or cannot be had, as a browser would by itself."""
+    deadline = time.monotonic() + 20
+    while "list_state" in app.session_state and app.session_state["list_state"] == "waiting":
+        assert time.monotonic() < deadline
+        app.run()
+    assert not app.exception
+    return app
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ def test_a_link_with_seats_fills_them_and_waits_for_the_button(page, songs):
     assert [seat["id"] for seat in shown["seats"]["seats"]] == songs[:2]
     assert all(seat["byline"] for seat in shown["seats"]["seats"])
     assert "cards" not in shown
-    next(b for b in app.button if b.label == EN("page.ask")).click().run()
+    settled(next(b for b in app.button if b.label == EN("page.ask")).click().run())
     assert len(components(app)["cards"]["tracks"]) == 50
 
 
@@ -130,7 +138,7 @@ def test_a_gateway_that_hangs_costs_one_deadline_and_not_one_a_call(page, silent
     monkeypatch.setenv("QUINTET_UI_GATEWAY_SECONDS", "0.5")
     began = time.monotonic()
     app = page(silent, seat=["1~t1", "1~t2", "1~t3"], go="1")
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 4
     assert any(EN("fault.slow") in warning.value for warning in app.warning)
 
 

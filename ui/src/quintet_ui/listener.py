@@ -12,8 +12,9 @@ from quintet_ui.cards import search_data, seats_data
 from quintet_ui.client import GatewayFault
 from quintet_ui.components import search_box, seat_row, triggered
 from quintet_ui.notices import show_fault
-from quintet_ui.results import results, welcome_back
+from quintet_ui.results import results
 from quintet_ui.state import MAX_SEATS, with_seat, with_seats
+from quintet_ui.takeaway import welcome_back
 from quintet_ui.tuning import tuning_panel
 from quintet_ui.words import Words
 

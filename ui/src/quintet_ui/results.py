@@ -2,44 +2,63 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from quintet_ui import session, spotify
+from quintet_ui import session
 from quintet_ui.answers import Ranked, Recommendations
 from quintet_ui.cards import cards_data, visible
-from quintet_ui.client import PASSING, GatewayFault
+from quintet_ui.client import PASSING, Fault, GatewayFault
 from quintet_ui.components import card_list, triggered
-from quintet_ui.exports import csv_of, jspf_of, m3u8_of
 from quintet_ui.notices import show_degraded, show_fault
 from quintet_ui.radar import mean_of, profile_of, radar_figure, radar_rows
 from quintet_ui.state import Wish, body_of, with_dislike, with_like, with_mute, with_skip
+from quintet_ui.takeaway import exports, link
 from quintet_ui.words import Words
 
+GLANCE_SECONDS: Final = 0.5
+"""How long the page stands still for a list; nearly every one comes within this time."""
+_READY, _WAITING, _FAILING, _REFUSED = "ready", "waiting", "failing", "refused"
 RETRY_SECONDS: Final = 2.0
+_PAUSES: Final = {_READY: None, _WAITING: 0.5, _FAILING: RETRY_SECONDS, _REFUSED: None}
+"""Seconds until the page looks again by itself, by the list's state."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A list that did not come.
+
+    Attributes:
+        wish: What it was asked for.
+        fault: Why it did not come.
+        again: When to ask again, on the clock of `time.monotonic`.
+    """
+
+    wish: Wish
+    fault: GatewayFault
+    again: float
 
 
 def results() -> None:
-    """Shows the list where one was asked for; while the gateway is away, tries again by itself."""
+    """Shows the list where one was asked for; looks again by itself while it is on its way."""
     if not st.session_state.asked:
         return
-    failing = st.session_state.get("list_fault")
-    waits = failing is not None and failing.fault in PASSING
-    st.fragment(_results, run_every=RETRY_SECONDS if waits else None)()
+    st.fragment(_results, run_every=_PAUSES[st.session_state.get("list_state", _READY)])()
 
 
 def _results() -> None:
     words = session.words()
-    was_failing = st.session_state.get("list_fault") is not None
+    before = st.session_state.get("list_state", _READY)
     st.header(words("cards.heading"))
     # What is said here comes and goes; the list below must not move, or its sound would stop.
     notices = st.container()
     with notices:
         answer, fault = _answer(words)
-    if (fault is not None) != was_failing:
-        # From waiting to not, or back: the page decides anew whether to try again by itself.
+    if st.session_state.list_state != before:
+        # Whether to look again by itself is decided for the whole page.
         st.rerun()
     with notices:
         _say(answer, fault, words)
@@ -48,20 +67,21 @@ def _results() -> None:
         return
     wide, narrow = st.columns([5, 3], gap="medium")
     with wide:
-        _cards(answer, words, stale=fault is not None)
+        _cards(answer, words, stale=st.session_state.list_state != _READY)
     with narrow:
         _radar(answer, tracks, words)
-        _exports(tracks, words)
-        _link(words)
+        exports(tracks, words)
+        link(words)
         _facts(answer, words)
 
 
 def _say(answer: Recommendations | None, fault: GatewayFault | None, words: Words) -> None:
     """Says what failed, what the list does without, or why it is empty."""
     if fault is not None:
-        show_fault(fault, words, retries=True)
+        show_fault(fault, words, retries=st.session_state.list_state == _FAILING)
+        if answer is None:
+            st.button(words("fault.retry"), on_click=_try_again)
     if answer is None:
-        st.button(words("fault.retry"))
         return
     show_degraded(answer["degraded"], words)
     if not visible(answer, session.wish()):
@@ -69,25 +89,71 @@ def _say(answer: Recommendations | None, fault: GatewayFault | None, words: Word
 
 
 def _answer(words: Words) -> tuple[Recommendations | None, GatewayFault | None]:
-    """Returns the list for the present wish; the one before where that cannot be had."""
+    """Returns the list for the present wish; the one before, and why, where that is not here."""
     now = session.wish()
     known: tuple[Wish, Recommendations] | None = st.session_state.get("answer")
     if known is not None and known[0] == now:
-        st.session_state.list_fault = None
+        st.session_state.list_state = _READY
         return known[1], None
+    old = known[1] if known else None
+    failure = _failure(now)
+    if failure is not None and time.monotonic() < failure.again:
+        return old, failure.fault
     try:
-        with st.spinner(words("cards.loading")):
-            answer = session.ask(
-                lambda to: to.recommend({**body_of(now), "listener": st.session_state.listener})
-            )
+        answer = _awaited(now)
     except GatewayFault as fault:
-        st.session_state.list_fault = fault
-        return (known[1] if known else None), fault
-    st.session_state.list_fault = None
+        st.session_state.pending = None
+        st.session_state.failure = Failure(now, fault, time.monotonic() + RETRY_SECONDS)
+        st.session_state.list_state = _FAILING if fault.fault in PASSING else _REFUSED
+        return old, fault
+    if answer is None:
+        if failure is not None:
+            # Trying again: what failed last time is still what there is to say.
+            return old, failure.fault
+        st.session_state.list_state = _WAITING
+        st.info(words("cards.loading"), icon=":material/hourglass_top:")
+        return old, None
+    st.session_state.pending = st.session_state.failure = None
+    st.session_state.list_state = _READY
     st.session_state.answer = (now, answer)
     st.session_state.recommendation_id = answer["recommendation_id"]
     session.remember([ranked["track"] for ranked in answer["tracks"]])
     return answer, None
+
+
+def _failure(now: Wish) -> Failure | None:
+    """Returns how the present wish failed the last time; None where it did not."""
+    failure: Failure | None = st.session_state.get("failure")
+    return failure if failure is not None and failure.wish == now else None
+
+
+def _try_again() -> None:
+    st.session_state.failure = None
+
+
+def _awaited(now: Wish) -> Recommendations | None:
+    """Returns the list for a wish, asked for beside the page; None while it is on its way.
+
+    Raises:
+        GatewayFault: It does not come.
+    """
+    pending: tuple[Wish, Future[Recommendations]] | None = st.session_state.get("pending")
+    if pending is None or pending[0] != now:
+        if pending is not None:
+            pending[1].cancel()
+        body = {**body_of(now), "listener": st.session_state.listener}
+        gateway = session.gateway()
+        pending = (now, session.background().start(lambda: gateway.recommend(body)))
+        st.session_state.pending = pending
+    try:
+        return pending[1].result(timeout=GLANCE_SECONDS)
+    except TimeoutError:
+        return None
+    except CancelledError as fault:
+        raise GatewayFault(Fault.UNREADY) from fault
+    except GatewayFault as fault:
+        session.note(fault)
+        raise
 
 
 def _cards(answer: Recommendations, words: Words, *, stale: bool) -> None:
@@ -203,77 +269,6 @@ def _radar(answer: Recommendations, tracks: Sequence[Ranked], words: Words) -> N
     st.plotly_chart(radar_figure(shapes, words), config={"displayModeBar": False}, key="radar")
     with st.expander(words("radar.numbers")):
         st.table(radar_rows(shapes, words))
-
-
-def _exports(tracks: Sequence[Ranked], words: Words) -> None:
-    st.header(words("export.heading"))
-    kept = [ranked for ranked in tracks if ranked["track"]["id"] in st.session_state.saved]
-    only = bool(kept) and st.toggle(words("export.only_saved", count=len(kept)))
-    chosen = kept if only else tracks
-    title = words("export.title")
-    for name, kind, content in (
-        ("M3U8", "audio/x-mpegurl", m3u8_of(title, chosen)),
-        ("CSV", "text/csv", csv_of(chosen)),
-        ("JSPF", "application/jspf+json", jspf_of(title, chosen)),
-    ):
-        st.download_button(
-            words("export.file", kind=name),
-            content,
-            file_name=f"quintet.{name.lower()}",
-            mime=kind,
-            on_click="ignore",
-            icon=":material/download:",
-            width="stretch",
-        )
-    _to_spotify(chosen, words)
-
-
-def _to_spotify(tracks: Sequence[Ranked], words: Words) -> None:
-    """Offers the list as a playlist at Spotify, where that is configured."""
-    told = session.settings()
-    ids = tuple(r["track"]["id"] for r in tracks if spotify.can_export(r["track"]["id"]))
-    if not told.exports_to_spotify or not ids:
-        return
-    state = st.session_state.setdefault("spotify_state", spotify.new_state())
-    spotify.partings().keep(
-        state,
-        spotify.Parting(
-            session.link_query(),
-            ids,
-            st.session_state.get("recommendation_id", ""),
-            spotify.browser_mark(),
-            time.monotonic(),
-        ),
-    )
-    address = spotify.sign_in_address(told, state)
-    st.link_button(words("spotify.export"), address, icon=":material/library_add:", width="stretch")
-
-
-def welcome_back() -> None:
-    """Makes the playlist of a listener whom Spotify sent back, and says how it went; once."""
-    parting, code = st.session_state.pop("returned", (None, ""))
-    words = session.words()
-    if parting is None or not code:
-        st.warning(words("spotify.not_allowed"), icon=":material/block:")
-        return
-    try:
-        with st.spinner(words("spotify.working")):
-            address = spotify.export(
-                session.settings(), code, words("export.title"), parting.tracks
-            )
-    except spotify.ExportFailed:
-        st.error(words("spotify.failed"), icon=":material/error:")
-        return
-    st.session_state.recommendation_id = parting.recommendation_id
-    session.tell("playlist_add", *parting.tracks)
-    st.session_state.playlist = address
-
-
-def _link(words: Words) -> None:
-    st.header(words("link.heading"))
-    st.caption(words("link.help"))
-    query = urlencode(session.link_query(), doseq=True)
-    st.code(f"{st.context.url or ''}?{query}", language=None, wrap_lines=True)
 
 
 def _facts(answer: Recommendations, words: Words) -> None:

@@ -10,7 +10,8 @@ import httpx
 import streamlit as st
 
 from quintet_ui.answers import Track
-from quintet_ui.client import BearerToken, ClientCredentials, Fault, Gateway, GatewayFault
+from quintet_ui.background import Background
+from quintet_ui.client import PASSING, BearerToken, ClientCredentials, Fault, Gateway, GatewayFault
 from quintet_ui.settings import Settings, load_settings
 from quintet_ui.spotify import browser_mark, partings
 from quintet_ui.state import Wish, query_of, wish_of
@@ -19,7 +20,10 @@ from quintet_ui.words import LANGUAGES, Words, language_of, words_of
 T = TypeVar("T")
 HOLD_SECONDS: Final = 2.0
 """After a gateway that does not answer at all, nothing else waits for it for this long."""
+PART_SECONDS: Final = 5.0
+"""After a failure, a part of the page that can do without does so for this long."""
 MOST_TRACKS: Final = 2000
+_ALL: Final = "gateway"
 _GO: Final = "go"
 _LANGUAGE: Final = "lang"
 
@@ -102,24 +106,42 @@ def write_link() -> None:
         st.query_params.from_dict(query)
 
 
-def ask(call: Callable[[Gateway], T]) -> T:
-    """Calls the gateway, unless it did not answer at all a moment ago.
+def ask(call: Callable[[Gateway], T], part: str = "") -> T:
+    """Calls the gateway, unless it, or the part of the page that asks, had no luck a moment ago.
+
+    Args:
+        call: What to ask.
+        part: A part of the page that others need not wait for; empty for one that always asks.
 
     Raises:
         GatewayFault: As the call, or as the one a moment ago.
     """
-    held: GatewayFault | None = st.session_state.get("held")
-    if held is not None and time.monotonic() < st.session_state.held_until:
-        raise GatewayFault(held.fault)
+    held: dict[str, tuple[float, Fault]] = st.session_state.setdefault("held", {})
+    for name in {_ALL, part}:
+        until, fault = held.get(name, (0.0, Fault.SLOW))
+        if time.monotonic() < until:
+            raise GatewayFault(fault)
     try:
-        answer = call(gateway())
-    except GatewayFault as fault:
-        if not fault.reason and fault.fault in {Fault.OFFLINE, Fault.SLOW}:
-            st.session_state.held = fault
-            st.session_state.held_until = time.monotonic() + HOLD_SECONDS
+        return call(gateway())
+    except GatewayFault as failure:
+        note(failure, part)
         raise
-    st.session_state.held = None
-    return answer
+
+
+def note(failure: GatewayFault, part: str = "") -> None:
+    """Notes a failure, so that nothing waits for the same soon after."""
+    held: dict[str, tuple[float, Fault]] = st.session_state.setdefault("held", {})
+    if failure.fault in PASSING and part:
+        held[part] = (time.monotonic() + PART_SECONDS, failure.fault)
+    if not failure.reason and failure.fault in {Fault.OFFLINE, Fault.SLOW}:
+        # Not even an error came: it is the gateway itself.
+        held[_ALL] = (time.monotonic() + HOLD_SECONDS, failure.fault)
+
+
+@st.cache_resource(show_spinner=False, on_release=Background.close)
+def background() -> Background:
+    """Returns the threads that all sessions share."""
+    return Background()
 
 
 def remember(tracks: Sequence[Track]) -> None:
@@ -138,7 +160,7 @@ def tracks_of(ids: Sequence[str]) -> dict[str, Track]:
     for track_id in ids:
         if track_id not in known:
             try:
-                remember([ask(lambda to, name=track_id: to.track(name))])  # type: ignore[misc]
+                remember([ask(lambda to, name=track_id: to.track(name), "seats")])  # type: ignore[misc]
             except GatewayFault:
                 continue
     return {name: known[name] for name in ids if name in known}
@@ -150,7 +172,7 @@ def features_of(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
     missing = [name for name in dict.fromkeys(ids) if name not in known][:100]
     if missing:
         try:
-            found = ask(lambda to: to.audio_features(missing))
+            found = ask(lambda to: to.audio_features(missing), "covers")
         except GatewayFault:
             return known
         known.update({name: found.get(name, {}) for name in missing})
@@ -175,7 +197,7 @@ def tell(kind: str, *track_ids: str, **facts: Any) -> None:
         for track_id in track_ids
     ]
     try:
-        ask(lambda to: to.send_feedback(events))
+        ask(lambda to: to.send_feedback(events), "feedback")
     except GatewayFault:
         # Said once: the list is refined all the same.
         if not st.session_state.get("told_not_kept"):

@@ -1,0 +1,36 @@
+"""Calls that may take long, made beside the page so that it goes on; bounded in number."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from quintet_ui.client import Fault, GatewayFault
+
+T = TypeVar("T")
+_WORKERS: Final = 8
+_MOST: Final = 64
+
+
+class Background:
+    """A few threads that all sessions share."""
+
+    def __init__(self, workers: int = _WORKERS, most: int = _MOST) -> None:
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="background")
+        self._places = threading.BoundedSemaphore(most)
+
+    def start(self, work: Callable[[], T]) -> "Future[T]":
+        """Starts a piece of work.
+
+        Raises:
+            GatewayFault: Too many are under way.
+        """
+        if not self._places.acquire(blocking=False):
+            raise GatewayFault(Fault.LIMITED)
+        future = self._threads.submit(work)
+        future.add_done_callback(lambda _: self._places.release())
+        return future
+
+    def close(self) -> None:
+        """Lets go of what has not begun; what has ends by its own deadline."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
