@@ -106,12 +106,22 @@ def test_a_link_that_was_asked_shows_the_list_and_the_radar_at_once(page, songs)
 def test_sliders_follow_the_link_and_the_link_follows_the_sliders(page, songs):
     app = page(seat=seats(songs), aim=["energy~0.8"], max=["tempo~140"], diversity="0.3")
     assert app.select_slider(key="aim_energy").value == 0.8
+    app.session_state["limits_open"] = True
+    app.run()
     assert app.select_slider(key="limits_tempo").value == (50, 140)
     assert app.slider(key="diversity").value == 0.3
     app.select_slider(key="limits_energy").set_value((0.2, 0.9)).run()
     assert app.query_params["min"] in ("energy~0.2", ["energy~0.2"])
     app.select_slider(key="aim_energy").set_value(ANY).run()
     assert "aim" not in app.query_params
+
+
+def test_sliders_out_of_sight_are_not_made_but_count(page, songs):
+    app = page(seat=seats(songs[:1]), max=["speechiness~0.2"])
+    keys = {slider.key for slider in app.select_slider}
+    assert "limits_popularity" in keys
+    assert not keys & {"limits_energy", "limits_speechiness"}
+    assert app.query_params["max"] in ("speechiness~0.2", ["speechiness~0.2"])
 
 
 def test_limits_that_leave_nothing_are_said_so(page, songs):

@@ -229,12 +229,16 @@ class ClientCredentials(httpx.Auth):
         """Adds the token; asks for a new one where there is none, or it is refused once."""
         if time.monotonic() >= self._until:
             yield from self._renew()
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        response = yield request
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        response = yield self._authorised(request)
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._token:
             yield from self._renew()
+            yield self._authorised(request)
+
+    def _authorised(self, request: httpx.Request) -> httpx.Request:
+        # Without a token the gateway says itself what is missing.
+        if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
-            yield request
+        return request
 
     def _renew(self) -> Generator[httpx.Request, httpx.Response, None]:
         asked = httpx.Request("POST", self._token_url, data={"grant_type": "client_credentials"})

@@ -58,11 +58,12 @@ def tuning_panel(words: Words) -> None:
     with st.expander(words("tuning.aims"), expanded=True):
         for name in MAIN:
             _aim(name, words)
-    with st.expander(words("tuning.limits")):
-        for name in MAIN:
+    # Twenty sliders that nobody looks at would cost each visit a second.
+    with st.expander(words("tuning.limits"), key="limits_open", on_change="rerun") as limits:
+        for name in MAIN if limits.open else ():
             _limits(name, words)
-    with st.expander(words("tuning.more")):
-        for name in MORE:
+    with st.expander(words("tuning.more"), key="more_open", on_change="rerun") as more:
+        for name in MORE if more.open else ():
             _aim(name, words)
             _limits(name, words)
     _refusals(words)
