@@ -31,6 +31,7 @@ app.command("search")(ask.search)
 app.command("recommend")(ask.recommend)
 app.command("batch-recommend")(ask.batch_recommend)
 app.command("train")(model.train)
+app.command("evaluate")(model.evaluate)
 
 
 def group(name: str) -> typer.Typer:

@@ -1,6 +1,11 @@
 """Trains boosters: from the catalogue alone, and from playlists."""
 
-from quintet_training.ranking.bootstrap import BootstrapParameters, bootstrap_rows, train_booster
+from quintet_training.ranking.bootstrap import (
+    BootstrapParameters,
+    RankingRows,
+    bootstrap_rows,
+    train_booster,
+)
 from quintet_training.ranking.trainer import (
     MOST_PLAYLISTS,
     TooFewPlaylists,
@@ -13,6 +18,7 @@ from quintet_training.ranking.trainer import (
 __all__ = [
     "MOST_PLAYLISTS",
     "BootstrapParameters",
+    "RankingRows",
     "TooFewPlaylists",
     "Trained",
     "TrainingParameters",

@@ -17,6 +17,7 @@ from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.engine import Engine, Versions
 from quintet_engine.index import VectorIndex
 from quintet_engine.recipes import TRAINED
+from threadpoolctl import threadpool_limits
 
 from quintet_training.datasets.playlist_groups import near_duplicates, split_groups
 from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter, importances
@@ -106,7 +107,10 @@ def train_model(
     """
     tell = tell or (lambda share, text: None)
     run = _Run(catalogue, _enough(playlists, parameters), parameters, tell)
-    return run.train()
+    # Sums in linear algebra come out the same however many cores there are, and the threads that
+    # make rows do not multiply.
+    with threadpool_limits(1, user_api="blas"):
+        return run.train()
 
 
 def fit_learned(

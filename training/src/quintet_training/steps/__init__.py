@@ -6,6 +6,7 @@ from quintet_training.steps.batch import (
     BatchReport,
     batch_recommend,
 )
+from quintet_training.steps.evaluating import evaluate, write_report
 from quintet_training.steps.publishing import CATALOGUE, MODELS, Progress, publish_model
 from quintet_training.steps.training import TrainReport, train
 
@@ -18,6 +19,8 @@ __all__ = [
     "Progress",
     "TrainReport",
     "batch_recommend",
+    "evaluate",
     "publish_model",
     "train",
+    "write_report",
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from quintet_engine.booster import Ranker
 from quintet_engine.build import build_bundle, libraries
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative import space
@@ -27,6 +28,7 @@ from quintet_modelkit.snapshot import Snapshot
 
 from quintet_training.ranking import (
     BootstrapParameters,
+    RankingRows,
     bootstrap_rows,
     fit_learned,
     train_booster,
@@ -72,11 +74,18 @@ def publish_model(
 
 def point_at(models: Path, version: str) -> bool:
     """Serves a version where its folder is whole; says whether it was."""
-    try:
-        read_manifest(models / version, verify=True)
-    except PublicationInvalid:
+    if not is_whole(models / version):
         return False
     set_current(models, version)
+    return True
+
+
+def is_whole(folder: Path) -> bool:
+    """Returns whether a bundle is there and every file is as its manifest says."""
+    try:
+        read_manifest(folder, verify=True)
+    except PublicationInvalid:
+        return False
     return True
 
 
@@ -143,8 +152,10 @@ def publish_bundle(
     version: str,
     facts: Mapping[str, Any],
     learned: Learned | None = None,
+    *,
+    serve: bool = True,
 ) -> None:
-    """Writes a bundle, trained where something was learned, and serves it."""
+    """Writes a bundle, trained where something was learned, and by default serves it."""
     kind = BOOTSTRAP.kind if learned is None else TRAINED.kind
     with staged(models) as folder:
         build_bundle(
@@ -158,7 +169,7 @@ def publish_bundle(
             facts=facts,
             learned=learned,
         )
-        publish(folder, models, version)
+        publish(folder, models, version, make_current=serve)
 
 
 def _publish_bootstrap(
@@ -177,12 +188,7 @@ def _publish_bootstrap(
         return version
     tell(0.0, "reading the catalogue")
     catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
-    tell(0.1, "building the index")
-    index = VectorIndex.build(catalogue.unit, seed=parameters.seed)
-    bare = Engine(catalogue, index, None, Versions(version, "", catalogue.snapshot.version))
-    rows = bootstrap_rows(bare, parameters, lambda s: tell(0.2 + 0.5 * s, "sampling groups"))
-    tell(0.7, "training the booster")
-    text = train_booster(rows, parameters)
+    index, rows, text = _bootstrap(catalogue, parameters, tell)
     tell(0.9, "publishing")
     facts = {
         "parameters": parameters.facts(),
@@ -192,3 +198,23 @@ def _publish_bootstrap(
     publish_bundle(models, snapshot_folder, catalogue, index, text, version, facts)
     tell(1.0, "published")
     return version
+
+
+def bootstrap_engine(
+    catalogue: Catalogue, parameters: BootstrapParameters, tell: Progress
+) -> Engine:
+    """Returns the engine of the bootstrap model of a catalogue; publishes nothing."""
+    index, _, text = _bootstrap(catalogue, parameters, tell)
+    versions = Versions(BOOTSTRAP.kind, "", catalogue.snapshot.version)
+    return Engine(catalogue, index, Ranker.from_text(text), versions)
+
+
+def _bootstrap(
+    catalogue: Catalogue, parameters: BootstrapParameters, tell: Progress
+) -> tuple[VectorIndex, RankingRows, str]:
+    tell(0.1, "building the index")
+    index = VectorIndex.build(catalogue.unit, seed=parameters.seed)
+    bare = Engine(catalogue, index, None, Versions("", "", catalogue.snapshot.version))
+    rows = bootstrap_rows(bare, parameters, lambda s: tell(0.2 + 0.5 * s, "sampling groups"))
+    tell(0.7, "training the booster")
+    return index, rows, train_booster(rows, parameters)

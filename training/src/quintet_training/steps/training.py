@@ -18,7 +18,7 @@ from quintet_modelkit.snapshot import Snapshot
 from quintet_training import datasets
 from quintet_training.ranking import TrainingParameters, train_model
 from quintet_training.settings import Settings
-from quintet_training.steps.publishing import CATALOGUE, MODELS, point_at, publish_bundle
+from quintet_training.steps.publishing import CATALOGUE, MODELS, is_whole, point_at, publish_bundle
 
 # Part of a trained model's version: raised when the way it is made changes.
 _RECIPE: Final = 1
@@ -29,8 +29,8 @@ class TrainReport:
     """What a training did.
 
     Attributes:
-        version: The model now served.
-        unchanged: The same data and parameters were trained on before, so it was only pointed at.
+        version: The model.
+        unchanged: The same data and parameters were trained on before, so it is there already.
         seconds: How long it took.
         metrics: Numbers about the training; empty where unchanged.
         importances: Total gain by feature, greatest first.
@@ -93,8 +93,10 @@ def train(
     settings: Settings,
     parameters: TrainingParameters | None = None,
     progress: Callable[[float, str], None] | None = None,
+    *,
+    serve: bool = True,
 ) -> TrainReport:
-    """Trains on the playlists of the database and serves the model from then on.
+    """Trains on the playlists of the database and, by default, serves the model from then on.
 
     The version names everything that decides the model: training again on the same data with the
     same parameters changes nothing.
@@ -120,7 +122,7 @@ def train(
         "libraries": libraries(),
     }
     version = model_version(TRAINED.kind, inputs)
-    if point_at(models, version):
+    if point_at(models, version) if serve else is_whole(models / version):
         return TrainReport(version, True, time.monotonic() - started, {}, {})
     trained = train_model(catalogue, playlists.rows, parameters, tell)
     tell(0.98, "publishing")
@@ -142,6 +144,7 @@ def train(
         version,
         facts,
         trained.learned,
+        serve=serve,
     )
     tell(1.0, "published")
     seconds = time.monotonic() - started

@@ -1,0 +1,106 @@
+"""Evaluating: hold playlists out, train on the others, compare with every baseline."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from quintet_engine.booster import Ranker
+from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.engine import Engine, Versions
+from quintet_engine.query import MAX_LIMIT, Query, Seed, SeedKind
+from quintet_engine.recipes import TRAINED
+from quintet_modelkit.publication import current_folder
+from quintet_modelkit.snapshot import Snapshot
+
+from quintet_training.evaluation import (
+    EvaluationImpossible,
+    EvaluationOptions,
+    Recommender,
+    Report,
+    run,
+)
+from quintet_training.ranking import BootstrapParameters, TrainingParameters, train_model
+from quintet_training.settings import Settings, TrainingRefused
+from quintet_training.steps.batch import MAX_BATCH_SEEDS
+from quintet_training.steps.publishing import CATALOGUE, bootstrap_engine
+from quintet_training.steps.training import load_playlists
+
+
+def evaluate(
+    settings: Settings,
+    parameters: TrainingParameters | None = None,
+    options: EvaluationOptions | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> Report:
+    """Trains on a part of the imported playlists and measures on the rest; publishes nothing.
+
+    Every list is made as `batch-recommend` makes it: by the engine that serves, without an artist
+    cap. The model without playlists is measured too, on the same questions.
+
+    Raises:
+        PublicationInvalid: No catalogue is published, or it is damaged.
+        TrainingRefused: There are too few playlists to train or to measure on.
+        StoreUnavailable: The database cannot be used.
+    """
+    tell = progress or (lambda share, text: None)
+    parameters = parameters or TrainingParameters()
+    tell(0.0, "reading catalogue and playlists")
+    catalogue = Catalogue.of(Snapshot.load(current_folder(settings.home / CATALOGUE)))
+    playlists = load_playlists(settings, catalogue)
+
+    def train(known: Sequence[Rows], purpose: str) -> Recommender:
+        start, width = (0.01, 0.44) if purpose == "main" else (0.55, 0.4)
+        trained = train_model(
+            catalogue, known, parameters, lambda s, text: tell(start + width * s, text)
+        )
+        ranker = Ranker.from_text(trained.booster)
+        versions = Versions(purpose, "", catalogue.snapshot.version)
+        return recommender(
+            Engine(catalogue, trained.index, ranker, versions, TRAINED, trained.learned)
+        )
+
+    bare = bootstrap_engine(catalogue, BootstrapParameters(), lambda share, text: None)
+    try:
+        return run(
+            catalogue,
+            playlists.rows,
+            playlists.ids,
+            train,
+            options or EvaluationOptions(),
+            tell,
+            recommender(bare),
+        )
+    except EvaluationImpossible as fault:
+        raise TrainingRefused(str(fault)) from fault
+
+
+def recommender(engine: Engine) -> Recommender:
+    """Returns an engine as a function from seed rows to at most 500 rows, best first."""
+    catalogue = engine.catalogue
+    row_of = catalogue.snapshot.row_of
+
+    def recommend(seeds: Rows) -> Rows:
+        asked = Query(
+            tuple(Seed(SeedKind.TRACK, name) for name in catalogue.track_ids(seeds)),
+            limit=MAX_LIMIT,
+            max_per_artist=0,
+            reasons=False,
+        )
+        ranking = engine.recommend(asked, max_seeds=MAX_BATCH_SEEDS)
+        return np.array([row_of[track.track_id] for track in ranking.tracks], dtype=np.int64)
+
+    return recommend
+
+
+def write_report(report: Report, json_path: Path | None, html_path: Path | None) -> None:
+    """Writes a report where asked to, each file whole or not at all.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    for path, make in ((json_path, report.to_json), (html_path, report.to_html)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f".{path.name}.partial")
+            partial.write_text(make(), encoding="utf-8")
+            partial.replace(path)
