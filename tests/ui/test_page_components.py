@@ -1,0 +1,116 @@
+"""The scripts of the page by themselves, in a real browser: what plays goes on, text stays text."""
+
+import base64
+import io
+import wave
+from pathlib import Path
+
+import pytest
+import quintet_ui.components
+
+pytest.importorskip("playwright.sync_api")
+FOLDER = Path(quintet_ui.components.__file__).parent
+LABELS = {
+    "preview": "Preview", "like": "Like", "save": "Save", "skip": "Skip", "mute": "Mute",
+    "dislike": "Less", "choose": "Compare", "open": "Open", "bars": "Why", "heading": "List",
+}  # fmt: skip
+DRAWN = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
+
+
+def silence(seconds):
+    content = io.BytesIO()
+    with wave.open(content, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(1)
+        sound.setframerate(8000)
+        sound.writeframes(b"\x80" * 8000 * seconds)
+    return f"data:audio/wav;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def card(name, **changes):
+    return {
+        "id": name, "rank": 1, "title": f"Title {name}", "byline": "Artist", "artist": "Artist",
+        "details": "Album", "cover": DRAWN, "drawn": DRAWN, "preview": "", "link": "",
+        "sentence": "Because.", "bars": [], "liked": False, "saved": False, **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def cards(chromium):
+    """The list alone; returns a tab, what it sent, and how to give it other tracks."""
+    tab = chromium.new_page()
+    tab.set_content('<html lang="en"><body><ol class="cards"></ol></body></html>')
+    script = "\n".join(
+        (FOLDER / name).read_text(encoding="utf-8") for name in ("dom.js", "cards.js")
+    )
+    tab.evaluate(
+        """async (script) => {
+            const address = URL.createObjectURL(new Blob([script], {type: "text/javascript"}));
+            const {default: show} = await import(address);
+            window.sent = [];
+            const setTriggerValue = (_name, value) => window.sent.push(value);
+            window.give = (data) => show({data, parentElement: document.body, setTriggerValue});
+        }""",
+        script,
+    )
+
+    def give(*tracks):
+        data = {"labels": LABELS, "tracks": list(tracks), "chosen": "", "stale": False}
+        tab.evaluate("(data) => window.give(data)", data)
+
+    yield tab, lambda: tab.evaluate("window.sent"), give
+    tab.close()
+
+
+def test_titles_are_text_and_never_run(cards):
+    tab, _, give = cards
+    give(card("a", title="<img src=x onerror='window.broken = 1'>", sentence="<b>x</b>"))
+    assert tab.locator("h3").inner_text() == "<img src=x onerror='window.broken = 1'>"
+    assert tab.locator(".why").inner_text() == "<b>x</b>"
+    assert tab.evaluate("window.broken") is None
+
+
+def test_a_preview_plays_on_while_the_list_is_refined_and_its_length_is_told(cards):
+    tab, sent, give = cards
+    sounds = silence(30)
+    give(card("a"), card("b", preview=sounds), card("c"))
+    tab.evaluate("document.querySelector('audio').play()")
+    give(card("b", preview=sounds, rank=1, liked=True), card("d"))
+    assert tab.evaluate("!document.querySelector('audio').paused")
+    assert tab.locator("[data-id=b] .like").get_attribute("aria-pressed") == "true"
+    tab.wait_for_function("document.querySelector('audio').currentTime > 0.1")
+    tab.evaluate("document.querySelector('audio').pause()")
+    tab.wait_for_function("window.sent.length > 0")
+    (told,) = sent()
+    assert (told["kind"], told["id"]) == ("play", "b")
+    assert 50 < told["dwell"] < 20_000
+
+
+def test_a_preview_ends_with_its_card_and_when_another_starts(cards):
+    tab, sent, give = cards
+    give(card("a", preview=silence(30)), card("b", preview=silence(30)))
+    tab.evaluate("document.querySelector('[data-id=a] audio').play()")
+    tab.evaluate("document.querySelector('[data-id=b] audio').play()")
+    tab.wait_for_function("document.querySelector('[data-id=a] audio').paused")
+    tab.evaluate("window.gone = document.querySelector('[data-id=b] audio')")
+    give(card("a", preview=silence(30)))
+    tab.wait_for_function("window.gone.paused && window.sent.length === 2")
+    assert {each["id"] for each in sent()} == {"a", "b"}
+
+
+def test_a_cover_that_is_gone_gives_way_to_the_one_drawn(cards):
+    tab, _, give = cards
+    give(card("a", cover="data:image/png;base64,broken"))
+    tab.wait_for_function("document.querySelector('img').src.startsWith('data:image/svg')")
+
+
+def test_every_act_names_its_track_and_the_focus_stays(cards):
+    tab, sent, give = cards
+    give(card("a"), card("b"))
+    for kind in ("like", "save", "skip", "dislike", "mute", "choose"):
+        tab.locator(f"[data-id=b] .{kind}").click()
+    assert [(each["kind"], each["id"]) for each in sent()] == [
+        (kind, "b") for kind in ("like", "save", "skip", "dislike", "mute", "choose")
+    ]
+    give(card("b", liked=True), card("a"))
+    assert tab.evaluate("document.activeElement.dataset.control") == "choose-b"
