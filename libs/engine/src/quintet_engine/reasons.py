@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, dimensions_of
 
 from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.collaborative import telling
 from quintet_engine.context import Context, SeedView
 from quintet_engine.pair_features import tempo_distance, wheel_distance, wheel_place
 from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, SeedKind
@@ -148,6 +149,8 @@ class _Writer:
         # A seed track is named where there is one; an artist's or genre's mean only otherwise.
         self._nameable = np.flatnonzero(tracks) if any(tracks) else np.arange(len(tracks))
         self._names = [_name(catalogue, view) for view in context.seeds]
+        affinity = context.affinity
+        self._told = telling.clauses(affinity, rows) if affinity is not None else []
 
     def closest(self, place: int) -> tuple[int, float]:
         """Returns the nearest seed worth naming, and the cosine to it."""
@@ -164,14 +167,17 @@ class _Writer:
             octaves=float(self._octaves[place, seed]),
             steps=float(self._steps[place, seed]),
         )
-        facts = self._relation(self._rows[place])
+        facts = self._relation(place, self._rows[place])
         clauses = [*said.same[: 1 if said.different else 2], *said.different[: 1 if facts else 2]]
         clauses += facts
         head = f"{'Close' if similarity >= CLOSE_COSINE else 'Nearest'} to {self._names[seed]}"
         return f"{head}: {', '.join(clauses)}." if clauses else f"{head} in overall sound."
 
-    def _relation(self, row: int) -> list[str]:
-        """Names at most one fact that ties a track to the seeds: album, artist, then genre."""
+    def _relation(self, place: int, row: int) -> list[str]:
+        """Names at most one fact that ties a track to the seeds.
+
+        Album and artist come first, then what playlists say, then genre.
+        """
         context, catalogue = self._context, self._context.catalogue
         album = int(catalogue.album[row])
         if album >= 0 and context.album_weight[album] > 0:
@@ -179,6 +185,8 @@ class _Writer:
         for artist in catalogue.track_artists.of(row).tolist():
             if context.artist_weight[artist] > 0:
                 return [f"also by {catalogue.artist_title(row, artist)}"]
+        if self._told and self._told[place]:
+            return [self._told[place]]
         genres = catalogue.track_genres.of(row)
         weights = context.genre_weight[genres]
         if len(genres) and weights.max() > 0:

@@ -176,7 +176,7 @@ def best_rows(scores: Weights, allowed: Mask, most: int) -> Rows:
     pool = np.arange(len(masked))
     if len(masked) > 20 * most:
         sample = masked[::16]
-        rank = max(2 * most // 16, 8)
+        rank = min(max(2 * most // 16, 8), len(sample))
         threshold = np.partition(sample, len(sample) - rank)[len(sample) - rank]
         passing = np.flatnonzero(masked >= threshold)
         if most <= len(passing) < len(masked) // 2:

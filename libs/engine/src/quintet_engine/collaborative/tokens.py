@@ -205,7 +205,8 @@ def _artists(catalogue: Catalogue) -> sp.csr_matrix:
     groups = catalogue.track_artists
     shape = (len(catalogue), len(catalogue.artist_names))
     ones = np.ones(len(groups.members), np.float32)
-    matrix = sp.csr_matrix((ones, groups.members, groups.starts), shape=shape)
+    # A copy: adding duplicates up sorts in place, and the first artist must stay the first.
+    matrix = sp.csr_matrix((ones, groups.members, groups.starts), shape=shape, copy=True)
     matrix.sum_duplicates()
     matrix.data[:] = 1.0
     return matrix

@@ -1,0 +1,72 @@
+"""What playlists say of a track, as a clause of its sentence."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quintet_engine.catalogue import Rows
+from quintet_engine.collaborative.affinity import Affinity
+
+NEAR_TASTE: Final = 0.5
+"""From this cosine in the taste space on, listeners' taste is given as a reason."""
+
+
+def clauses(affinity: Affinity, rows: Rows) -> list[str]:
+    """Returns for each row the strongest thing that playlists say of it and a seed, or nothing.
+
+    Playlists that hold both come first, then playlists that hold both artists, then nearness in
+    the taste space; each names the seed it speaks of.
+    """
+    together = affinity.together(rows)
+    artists = _artists_together(affinity, rows)
+    places = affinity.learned.taste.places
+    taste = places[rows] @ places[affinity.seeds].T
+    titles = [f"'{title}'" for title in affinity.catalogue.titles(affinity.seeds)]
+    return [
+        _tracks(together[place], titles)
+        or _artists(affinity, int(row), artists[place])
+        or _taste(taste[place], titles)
+        for place, row in enumerate(rows.tolist())
+    ]
+
+
+def _artists_together(affinity: Affinity, rows: Rows) -> NDArray[np.float32]:
+    """Returns in how many playlists first artists stand together with each seed's, (k, m)."""
+    tokens, members = affinity.learned.tokens, affinity.learned.space.rows["artist"]
+    ours, theirs = tokens.artist[rows], tokens.artist[affinity.seeds]
+    unknown = members.shape[0]
+    left = members[np.where(ours < unknown, ours, 0)]
+    right = members[np.where(theirs < unknown, theirs, 0)]
+    met = ((left > 0).astype(np.float32) @ (right > 0).astype(np.float32).T).toarray()
+    known = (ours < unknown)[:, None] & (theirs < unknown)[None, :] & (ours[:, None] != theirs)
+    return np.asarray(met * known, dtype=np.float32)
+
+
+def _tracks(counts: NDArray[np.float32], titles: list[str]) -> str:
+    seed = int(np.argmax(counts))
+    count = int(counts[seed])
+    if not count:
+        return ""
+    return f"in {_playlists(count)} with {titles[seed]}"
+
+
+def _artists(affinity: Affinity, row: int, counts: NDArray[np.float32]) -> str:
+    seed = int(np.argmax(counts))
+    count = int(counts[seed])
+    if not count:
+        return ""
+    catalogue, seed_row = affinity.catalogue, int(affinity.seeds[seed])
+    name, other = (
+        catalogue.artist_title(each, int(catalogue.first_artist[each])) for each in (row, seed_row)
+    )
+    return f"{name} is in {_playlists(count)} with {other}"
+
+
+def _taste(cosines: NDArray[np.float32], titles: list[str]) -> str:
+    seed = int(np.argmax(cosines))
+    return f"near {titles[seed]} in listeners' taste" if cosines[seed] >= NEAR_TASTE else ""
+
+
+def _playlists(count: int) -> str:
+    return "a playlist" if count == 1 else f"{count} playlists"

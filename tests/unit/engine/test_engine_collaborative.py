@@ -1,0 +1,237 @@
+"""What playlists teach: two worlds of tracks that never meet, so that the right answer is plain."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quintet_engine.collaborative.affinity import MOST_ROWS, Affinity, best_rows
+from quintet_engine.collaborative.features import places
+from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.space import ALL_KINDS, WEIGHTS, PlaylistSpace, membership
+from quintet_engine.collaborative.taste import Taste
+from quintet_engine.collaborative.tokens import KINDS, Tokens
+from quintet_engine.engine import Engine, Versions
+from quintet_engine.index import VectorIndex
+from quintet_engine.query import Query, Seed, SeedKind
+from quintet_engine.recipes import BOOTSTRAP, TRAINED
+
+
+def world_of(catalogue) -> np.ndarray:
+    """0 for the tracks of even artists, 1 for those of odd ones."""
+    return catalogue.first_artist % 2
+
+
+def two_worlds(catalogue, playlists: int, seed: int = 0) -> list[np.ndarray]:
+    """Playlists of one world and of the other in turns; the last four tracks are never used."""
+    random = np.random.default_rng(seed)
+    worlds = [np.flatnonzero(world_of(catalogue)[:-4] == world) for world in (0, 1)]
+    return [
+        np.sort(random.choice(worlds[number % 2], 12, replace=False)) for number in range(playlists)
+    ]
+
+
+@pytest.fixture(scope="module")
+def tokens(catalogue):
+    return Tokens.of(catalogue, seed=1)
+
+
+@pytest.fixture(scope="module")
+def learned(catalogue, tokens) -> Learned:
+    playlists = two_worlds(catalogue, 40)
+    taste = Taste.fit(tokens, catalogue.year, membership(playlists, len(catalogue)))
+    space = PlaylistSpace.fit(tokens, playlists)
+    return Learned(tokens, space, taste, VectorIndex.build(taste.places, seed=1))
+
+
+@pytest.fixture(scope="module")
+def engine(catalogue, learned) -> Engine:
+    index = VectorIndex.build(catalogue.unit, seed=1)
+    versions = Versions("m", "i", catalogue.snapshot.version)
+    return Engine(catalogue, index, None, versions, TRAINED, learned)
+
+
+def asked(catalogue, rows) -> Query:
+    return Query(tuple(Seed(SeedKind.TRACK, name) for name in catalogue.track_ids(np.array(rows))))
+
+
+def test_making_tokens_leaves_the_catalogue_as_it_was(catalogue_of):
+    made, kept = catalogue_of(120, 3), catalogue_of(120, 3)
+    Tokens.of(made, seed=1)
+    np.testing.assert_array_equal(made.track_artists.members, kept.track_artists.members)
+    np.testing.assert_array_equal(made.columns, kept.columns)
+
+
+def test_every_kind_of_token_has_one_row_a_track(catalogue, tokens):
+    for kind in KINDS:
+        assert tokens.kinds[kind].shape[0] == len(catalogue)
+        assert np.isfinite(tokens.kinds[kind].data).all()
+
+
+def test_tokens_are_the_same_each_time(catalogue, tokens):
+    again = Tokens.of(catalogue, seed=1)
+    for kind in KINDS:
+        assert (tokens.kinds[kind] != again.kinds[kind]).nnz == 0
+    np.testing.assert_array_equal(tokens.sound, again.sound)
+
+
+def test_ridge_weights_solve_the_regularised_system(catalogue, tokens):
+    playlists = two_worlds(catalogue, 20)
+    space = PlaylistSpace.fit(tokens, playlists, ridge=0.3)
+    kernels = space.kernels(tokens, np.array([2, 4]), np.array([0.5, 0.5], np.float32))
+    joint = np.linalg.inv(space.inverse.astype(np.float64))
+    total = sum(WEIGHTS[kind] * kernels[kind].astype(np.float64) for kind in ALL_KINDS)
+    np.testing.assert_allclose(joint @ space.ridge_weights(kernels), total, atol=1e-3)
+
+
+def test_a_copied_playlist_does_not_count_twice(catalogue, tokens):
+    playlists = two_worlds(catalogue, 20)
+    seeds, shares = playlists[0][:3], np.full(3, 1 / 3, np.float32)
+    once = PlaylistSpace.fit(tokens, playlists, ridge=0.01)
+    twice = PlaylistSpace.fit(tokens, [*playlists, playlists[0]], ridge=0.01)
+    alone = once.ridge_weights(once.kernels(tokens, seeds, shares))[0]
+    pair = twice.ridge_weights(twice.kernels(tokens, seeds, shares))[[0, -1]]
+    assert pair.sum() == pytest.approx(alone, rel=0.1)
+
+
+def test_a_playlist_is_nearest_to_itself_by_tracks(catalogue, learned):
+    rows = two_worlds(catalogue, 40)[5]
+    shares = np.full(len(rows), 1 / len(rows), np.float32)
+    kernels = learned.space.kernels(learned.tokens, rows, shares)
+    assert np.argmax(kernels["track"]) == 5
+    assert kernels["track"][5] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_tracks_of_the_same_playlists_lie_nearer_in_taste(catalogue, learned):
+    cosines = learned.taste.places @ learned.taste.places.T
+    same = np.equal.outer(world_of(catalogue), world_of(catalogue))
+    np.fill_diagonal(cosines, np.nan)
+    assert np.nanmean(cosines[same]) > np.nanmean(cosines[~same]) + 0.05
+
+
+def test_a_track_that_no_playlist_holds_has_a_place(catalogue, learned):
+    cold = np.arange(len(catalogue) - 4, len(catalogue))
+    assert not learned.space.counts[cold].any()
+    for space in (learned.taste.places, learned.taste.audible):
+        np.testing.assert_allclose(np.linalg.norm(space[cold], axis=1), 1.0, atol=1e-4)
+
+
+def test_what_was_saved_is_what_is_loaded(tmp_path, learned):
+    facts = learned.save(tmp_path / "c")
+    loaded = Learned.load(tmp_path / "c", facts)
+    np.testing.assert_array_equal(loaded.taste.places, learned.taste.places)
+    np.testing.assert_array_equal(loaded.space.inverse, learned.space.inverse)
+    assert (loaded.space.holders != learned.space.holders).nnz == 0
+    assert (loaded.tokens.words != learned.tokens.words).nnz == 0
+    assert loaded.space.weights == learned.space.weights
+
+
+def test_channels_find_the_world_of_the_seeds(catalogue, engine):
+    world = np.flatnonzero(world_of(catalogue) == 0)
+    context = engine.prepare(asked(catalogue, world[:5]))
+    candidates = engine.candidates(context, TRAINED.quotas(50, 1))
+    column = candidates.names.index("playlists")
+    found = candidates.rows[candidates.found[:, column]]
+    best = candidates.rows[np.argsort(-context.affinity.tracks[candidates.rows, 0])][:20]
+    assert len(found) > 20
+    assert np.isin(best, world).all()
+
+
+def test_channels_never_find_a_seed_or_what_is_filtered_out(catalogue, engine):
+    context = engine.prepare(asked(catalogue, [2, 4, 6]))
+    candidates = engine.candidates(context, TRAINED.quotas(50, 1))
+    assert context.allowed[candidates.rows].all()
+    assert not np.isin([2, 4, 6], candidates.rows).any()
+
+
+def test_features_are_finite_but_for_unknown_years_and_named_once(catalogue, engine):
+    context = engine.prepare(asked(catalogue, [2, 3, 4, 5, 6]))
+    candidates = engine.candidates(context, TRAINED.quotas(50, 1))
+    matrix = engine.features(context, candidates)
+    assert matrix.shape == (len(candidates.rows), len(TRAINED.names))
+    assert len(set(TRAINED.names)) == len(TRAINED.names) == len(TRAINED.monotone)
+    unknown = {TRAINED.names[column] for column in np.flatnonzero(np.isnan(matrix).any(axis=0))}
+    assert all("year" in name for name in unknown)
+    assert not np.isinf(matrix).any()
+
+
+def test_a_query_does_not_depend_on_the_order_of_its_seeds(catalogue, engine):
+    matrices = []
+    for rows in ([2, 4, 6, 9, 11], [11, 6, 2, 9, 4]):
+        context = engine.prepare(asked(catalogue, rows))
+        candidates = engine.candidates(context, TRAINED.quotas(50, 1))
+        matrices.append(engine.features(context, candidates))
+    np.testing.assert_allclose(matrices[0], matrices[1], rtol=1e-3, atol=1e-3)
+
+
+def test_an_artist_seed_stands_for_at_most_its_most_popular_tracks(catalogue, learned):
+    group = np.arange(200)
+    affinity = Affinity.of(learned, catalogue, [group], np.ones(1, np.float32))
+    assert len(affinity.seeds) == MOST_ROWS
+    assert affinity.shares.sum() == pytest.approx(1.0)
+    left = np.setdiff1d(group, affinity.seeds)
+    assert catalogue.popularity[affinity.seeds].min() >= catalogue.popularity[left].max()
+
+
+@pytest.mark.parametrize("kind", [SeedKind.ARTIST, SeedKind.GENRE])
+def test_artists_and_genres_can_be_seeds_of_a_trained_model(catalogue, engine, kind):
+    names = catalogue.artist_names if kind is SeedKind.ARTIST else catalogue.genre_names
+    ranking = engine.recommend(Query((Seed(kind, next(iter(names))),), limit=10))
+    assert len(ranking.tracks) == 10
+
+
+def test_negative_seeds_push_their_world_down(catalogue, engine):
+    worlds = [np.flatnonzero(world_of(catalogue) == world) for world in (0, 1)]
+    query = replace(asked(catalogue, worlds[0][:2]), limit=100, reasons=False)
+    unwanted = asked(catalogue, worlds[1][:3]).seeds
+    other = set(catalogue.track_ids(worlds[1]))
+
+    def share(ranking) -> float:
+        return float(np.mean([track.track_id in other for track in ranking.tracks]))
+
+    away = engine.recommend(replace(query, negative_seeds=unwanted))
+    assert share(away) < share(engine.recommend(query))
+
+
+def test_reasons_name_the_playlists_that_hold_both(catalogue, engine):
+    ranking = engine.recommend(replace(asked(catalogue, [2, 4, 6, 8, 10]), limit=50))
+    said = [track.reasons.sentence for track in ranking.tracks]
+    assert any("playlist" in sentence for sentence in said)
+    assert any("taste" in sentence or "playlists with" in sentence for sentence in said)
+
+
+def test_a_filter_that_leaves_few_tracks_still_fills_the_list(catalogue, engine):
+    excluded = frozenset(catalogue.track_ids(np.arange(0, 250)))
+    query = asked(catalogue, [2, 4])
+    filters = replace(query.filters, excluded_tracks=excluded)
+    ranking = engine.recommend(replace(query, filters=filters, limit=30, max_per_artist=0))
+    assert len(ranking.tracks) == 30
+
+
+def test_recipes_have_their_own_features_and_channels():
+    assert BOOTSTRAP.feature_hash != TRAINED.feature_hash
+    assert TRAINED.quotas(500, 1) == TRAINED.quotas(1, 1)
+    grown = dict(zip((c.name for c in TRAINED.channels), TRAINED.quotas(50, 4), strict=True))
+    assert grown["audio"] == 4 * grown["sound"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 400), st.integers(0, 2**32 - 1), st.integers(1, 60))
+def test_best_rows_are_the_best_allowed(count, seed, most):
+    random = np.random.default_rng(seed)
+    scores = random.random(count).astype(np.float32)
+    allowed = random.random(count) < 0.5
+    rows = best_rows(scores, allowed, most)
+    assert len(rows) == min(most, allowed.sum())
+    want = np.sort(np.where(allowed, scores, -np.inf))[::-1][: len(rows)]
+    np.testing.assert_array_equal(np.sort(scores[rows])[::-1], want)
+
+
+@given(st.lists(st.floats(-5, 5, allow_nan=False), min_size=1, max_size=40))
+def test_places_order_values_from_the_top(values):
+    array = np.array(values, np.float32)
+    found = places(array)
+    assert found.min() == 0.0
+    assert found.max() < 1.0
+    assert (np.diff(array[np.argsort(found)]) <= 0).all()
