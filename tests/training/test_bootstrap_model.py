@@ -111,17 +111,6 @@ def test_a_catalogue_of_one_track_still_gets_a_model(tmp_path):
     assert engine.recommend(Query((Seed(SeedKind.TRACK, seed),))).tracks == ()
 
 
-def test_a_trained_model_of_this_catalogue_is_kept(small_home):
-    version = publish_model(small_home, parameters=SMALL)
-    models = small_home / "models"
-    manifest = json.loads((models / version / "manifest.json").read_text())
-    with staged(models) as folder:
-        content = {k: v for k, v in manifest.items() if k not in ("files", "format")}
-        write_manifest(folder, content | {"kind": "trained"})
-        publish(folder, models, "trained-1")
-    assert publish_model(small_home, parameters=SMALL) == "trained-1"
-
-
 def test_five_rock_tracks_bring_varied_rock(engine):
     tracks = engine.catalogue.snapshot.tracks
     rock = [row for row, genres in enumerate(tracks["genres"].to_pylist()) if "rock" in genres]

@@ -177,7 +177,7 @@ def _suggest(trial: optuna.trial.BaseTrial, start: BoosterParameters) -> Booster
     return replace(
         start,
         leaves=trial.suggest_int("leaves", 12, 63, log=True),
-        least_rows=trial.suggest_int("least_rows", 20, 300, log=True),
+        least_rows=trial.suggest_int("least_rows", 10, 300, log=True),
         feature_share=trial.suggest_float("feature_share", 0.2, 0.7),
         l2=trial.suggest_float("l2", 0.5, 30.0, log=True),
     )
