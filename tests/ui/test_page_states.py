@@ -181,18 +181,6 @@ def test_every_text_comes_from_the_catalogues(page, songs, monkeypatch):
     assert [text for text in told if "⟦" not in text and text not in titles] == []
 
 
-def test_every_feature_of_the_served_model_has_a_name(page):
-    page()
-    unnamed = [
-        name
-        for name in session.gateway().get("/api/v1/model")["feature_names"]
-        for words in (EN, words_of("ko"))
-        if not words.get(f"feature.{name}")
-        and not words.get(f"attribute.{name.removesuffix('_gap')}")
-    ]
-    assert unnamed == []
-
-
 def test_features_of_covers_and_unknown_tracks_never_break_the_page(page):
     page()
     with pytest.raises(GatewayFault) as caught:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_engine.reasons import CLOSE_COSINE
+from quintet_engine.recipes import RECIPES
 from quintet_ui.cards import bare, cards_data, duration, visible
 from quintet_ui.covers import cover_of
 from quintet_ui.exports import csv_of, jspf_of, m3u8_of
+from quintet_ui.naming import feature_name
 from quintet_ui.radar import mean_of, profile_of, radar_figure
 from quintet_ui.reasons import CLOSE, bars_of, sentence_of
 from quintet_ui.state import Wish
@@ -89,6 +91,32 @@ def test_what_ties_a_track_to_the_seeds_is_said(change, said):
     item = ranked()
     item["track"] |= change
     assert said in sentence_of(item, [bare("s") | change], KO)
+
+
+@pytest.mark.parametrize(
+    ("clause", "said"),
+    [
+        ("in a playlist with 'Halo'", "재생 목록 1개에 'Halo'"),
+        (
+            "in 12 playlists with 'Don't Stop, Now: Live'",
+            "재생 목록 12개에 'Don't Stop, Now: Live'",
+        ),
+        ("Queen is in 3 playlists with Tyler, The Creator", "3개에 Queen와(과) Tyler, The Creator"),
+        ("near 'Halo' in listeners' taste", "취향에서 'Halo'"),
+    ],
+)
+def test_what_playlists_say_is_said_in_korean_too(clause, said):
+    item = ranked(sentence=f"Close to 'Seed': same tempo range, {clause}.")
+    assert said in sentence_of(item, [], KO)
+    assert said in sentence_of(ranked(sentence=f"Nearest to 'Seed': {clause}."), [], KO)
+
+
+@pytest.mark.parametrize("kind", sorted(RECIPES))
+@pytest.mark.parametrize("words", [EN, KO], ids=["en", "ko"])
+def test_every_feature_of_every_kind_of_model_has_a_name(kind, words):
+    names = {name: feature_name(name, words) for name in RECIPES[kind].names}
+    other = words("feature.other", name="")
+    assert [name for name, told in names.items() if told.startswith(other)] == []
 
 
 def test_an_empty_album_ties_nothing():

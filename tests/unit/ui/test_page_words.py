@@ -16,7 +16,7 @@ EN, KO = (words_of(language) for language in LANGUAGES)
 # Texts of these groups are chosen by a name that is only known when the page runs.
 CHOSEN_BY_NAME = {
     "attribute", "feature", "fault", "degraded", "preset", "unit", "key", "mode", "why",
-    "search", "seats", "cards", "charge", "state",
+    "family", "search", "seats", "cards", "charge", "state",
 }  # fmt: skip
 
 

@@ -1,15 +1,23 @@
 """Why a track is in the list, in the listener's language, from the numbers the gateway gives."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from quintet_ui.answers import Comparison, Ranked, Track
+from quintet_ui.naming import feature_name
 from quintet_ui.words import Words
 
 CLOSE: Final = 0.5
 """From this cosine on a track is called close to a seed; below, the seed is only the nearest."""
 MOST_BARS: Final = 5
 _SAME_TEMPO: Final = 0.08
+_PLAYLISTS: Final = r"in (?:a playlist|(?P<count>\d+) playlists) with"
+_TOLD: Final = (
+    (re.compile(rf"[:,] {_PLAYLISTS} '(?P<seed>.+)'\.\Z"), "why.playlists"),
+    (re.compile(rf"[:,] (?P<name>[^,:]+) is {_PLAYLISTS} (?P<other>.+)\.\Z"), "why.artists"),
+    (re.compile(r"[:,] near '(?P<seed>.+)' in listeners' taste\.\Z"), "why.taste"),
+)
 # Differences worth naming, and those too small to hear, in each attribute's own unit: about 3/4
 # and 1/4 of a standard deviation over catalogues of popular music.
 _STEPS: Final = {
@@ -41,7 +49,7 @@ def sentence_of(ranked: Ranked, seeds: Sequence[Track], words: Words) -> str:
     key = "why.close" if closest["similarity"] >= CLOSE else "why.nearest"
     clauses = [
         *_compared(reasons["comparisons"], words),
-        *_related(ranked["track"], seeds, words),
+        *_related(ranked["track"], seeds, reasons["sentence"], words),
     ]
     return words(key, seed=name, clauses=", ".join(clauses or [words("why.overall")]))
 
@@ -53,12 +61,14 @@ def bars_of(ranked: Ranked, words: Words) -> list[dict[str, object]]:
         return []
     if not reasons["contributions"]:
         return _similarity_bars(reasons["comparisons"], words)
-    strongest = reasons["contributions"][:MOST_BARS]
-    most = max((abs(item["contribution"]) for item in strongest), default=0.0) or 1.0
-    return [
-        _bar(_feature_name(item["feature"], words), item["contribution"], most)
-        for item in strongest
-    ]
+    # Features of one name measure one thing: together they are one bar.
+    shares: dict[str, float] = {}
+    for item in reasons["contributions"]:
+        name = feature_name(item["feature"], words)
+        shares[name] = shares.get(name, 0.0) + item["contribution"]
+    strongest = sorted(shares.items(), key=lambda share: -abs(share[1]))[:MOST_BARS]
+    most = max((abs(share) for _, share in strongest), default=0.0) or 1.0
+    return [_bar(name, share, most) for name, share in strongest if share]
 
 
 def _similarity_bars(comparisons: Sequence[Comparison], words: Words) -> list[dict[str, object]]:
@@ -81,15 +91,6 @@ def _bar(name: str, value: float, most: float) -> dict[str, object]:
     }
 
 
-def _feature_name(feature: str, words: Words) -> str:
-    """Returns a booster feature's name; a model newer than this page may have others."""
-    attribute = words.get(f"attribute.{feature.removesuffix('_gap')}")
-    if feature.endswith("_gap") and attribute is not None:
-        return attribute
-    known = words.get(f"feature.{feature}")
-    return known or words("feature.other", name=feature.replace("_", " "))
-
-
 def _compared(comparisons: Sequence[Comparison], words: Words) -> list[str]:
     """Returns what is alike, first, and then the strongest difference."""
     same: list[str] = []
@@ -108,13 +109,29 @@ def _compared(comparisons: Sequence[Comparison], words: Words) -> list[str]:
     return same[: 1 if different else 2] + [text for _, text in sorted(different)[:1]]
 
 
-def _related(track: Track, seeds: Sequence[Track], words: Words) -> list[str]:
-    """Returns at most one fact that ties a track to the seeds: album, artist, then genre."""
+def _related(track: Track, seeds: Sequence[Track], sentence: str, words: Words) -> list[str]:
+    """Returns at most one fact that ties a track to the seeds.
+
+    Album and artist come first, then what playlists say, then genre, as in the ranker's sentence.
+    """
     if track["album_id"] and any(track["album_id"] == seed["album_id"] for seed in seeds):
         return [words("why.album")]
     theirs = {artist["id"] for seed in seeds for artist in seed["artists"]}
     for artist in track["artists"]:
         if artist["id"] in theirs:
             return [words("why.artist", name=artist["name"])]
+    told = _told_by_playlists(sentence, words)
+    if told:
+        return [told]
     genres = {genre for seed in seeds for genre in seed["genres"]}
     return [words("why.genre", name=genre) for genre in track["genres"] if genre in genres][:1]
+
+
+def _told_by_playlists(sentence: str, words: Words) -> str:
+    """Returns what playlists say; only the ranker's sentence carries it, always as its end."""
+    for pattern, key in _TOLD:
+        match = pattern.search(sentence)
+        if match is not None:
+            facts = match.groupdict()
+            return words(key, **{**facts, "count": facts.get("count") or "1"})
+    return ""
