@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("up")(serve.up)
 app.command("demo")(serve.demo)
+app.command("prepare")(serve.prepare)
 app.command("search")(ask.search)
 app.command("recommend")(ask.recommend)
 app.command("batch-recommend")(ask.batch_recommend)

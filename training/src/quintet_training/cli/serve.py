@@ -154,6 +154,11 @@ def demo() -> None:
     print_recommendations(answer, _console)
 
 
+def prepare() -> None:
+    """Make sure that there is a catalogue and a model to serve, and do no more."""
+    _prepare(load_settings())
+
+
 def _prepare(settings: Settings) -> None:
     """Makes sure that there is something to serve; the embedded catalogue where there is none."""
     if _is_prepared(settings):

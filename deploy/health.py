@@ -1,0 +1,43 @@
+"""The health check of every image: exit code 0 where the image's one service is well.
+
+A gRPC service is well when it reports SERVING: its catalogue or model is loaded. An HTTP service is
+well when it answers; what it depends on has health checks of its own.
+"""
+
+import os
+import sys
+import urllib.request
+
+_HTTP = {
+    "gateway": ("QUINTET_GATEWAY_PORT", "8000", "/healthz"),
+    "ui": ("QUINTET_UI_PORT", "8501", "/_stcore/health"),
+    "mlflow": ("QUINTET_MLFLOW_PORT", "5000", "/health"),
+}
+_RPC = {
+    "search": ("QUINTET_SEARCH_PORT", "50051"),
+    "profile": ("QUINTET_PROFILE_PORT", "50052"),
+    "ranker": ("QUINTET_RANKER_PORT", "50053"),
+}
+
+
+def is_well(service: str) -> bool:
+    """Returns whether a service of this container answers within two seconds."""
+    if service in _RPC:
+        # Only these images have gRPC.
+        from quintet_servicekit.probe import is_serving
+
+        name, port = _RPC[service]
+        return is_serving(f"127.0.0.1:{os.environ.get(name) or port}")
+    if service not in _HTTP:
+        return True  # a command that runs and ends
+    name, port, path = _HTTP[service]
+    address = f"http://127.0.0.1:{os.environ.get(name) or port}{path}"
+    try:
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(0 if is_well(os.environ.get("SERVICE", "")) else 1)
