@@ -131,6 +131,15 @@ def test_bars_are_shares_of_the_strongest_with_their_sign():
     ]
 
 
+def test_features_of_one_name_are_one_bar():
+    shares = [("track_by_ridge", 1.0), ("artist_share", 0.5), ("album_by_artist", 0.5)]
+    bars = bars_of(ranked(contributions=shares), EN)
+    assert [(b["name"], b["text"]) for b in bars] == [
+        ("In playlists like yours", "+1.50"),
+        ("Same artist", "+0.50"),
+    ]
+
+
 def test_a_feature_of_a_newer_model_is_named_as_it_is():
     bars = bars_of(ranked(contributions=[("brand_new_thing", 1.0)]), EN)
     assert bars[0]["name"] == "Other: brand new thing"
