@@ -25,6 +25,8 @@ def test_many_who_open_a_new_database_at_once_all_find_it_migrated(settings: Set
 def test_a_database_from_before_feedback_keeps_its_rows(settings: Settings) -> None:
     engine = open_engine(settings.database_url)
     with engine.begin() as connection:
+        for table in ("experiments", "shadow_comparisons"):
+            connection.execute(text(f"DROP TABLE {table}"))
         for table in ("feedback_events", "impressions", "recommendations", "feature_sets"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
@@ -38,7 +40,7 @@ def test_a_database_from_before_feedback_keeps_its_rows(settings: Settings) -> N
     engine.dispose()
     engine = open_engine(settings.database_url)
     with reading(engine) as connection:
-        assert MigrationContext.configure(connection).get_current_revision() == "0002"
+        assert MigrationContext.configure(connection).get_current_revision() == "0003"
         assert feedback_counts(connection).recommendations == 0
         assert connection.execute(text("SELECT count(*) FROM imports")).scalar_one() == 1
     engine.dispose()

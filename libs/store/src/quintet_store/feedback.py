@@ -35,6 +35,7 @@ from quintet_store.tables import (
     Playlist,
     PlaylistTrack,
     Recommendation,
+    ShadowComparison,
     table_of,
 )
 
@@ -45,6 +46,7 @@ _EVENTS: Final = table_of(FeedbackEvent)
 _PLAYLISTS: Final = table_of(Playlist)
 _ENTRIES: Final = table_of(PlaylistTrack)
 _IMPORTS: Final = table_of(Import)
+_SHADOWS: Final = table_of(ShadowComparison)
 # SQLite allows 32,766 parameters in a statement, older builds 999.
 _PARAMETERS: Final = 900
 GROUP_PREFIX: Final = "feedback:"
@@ -238,6 +240,7 @@ def prune(connection: Connection, cutoff: str, most: int) -> Pruned:
     oldest = select(*key).where(_EVENTS.c.received_at < cutoff)
     oldest = oldest.order_by(_EVENTS.c.received_at, *key).limit(most)
     events = connection.execute(delete(_EVENTS).where(tuple_(*key).in_(oldest)))
+    connection.execute(delete(_SHADOWS).where(_SHADOWS.c.recorded_at < cutoff))
     return Pruned(events.rowcount, len(ids), _prune_playlists(connection, cutoff))
 
 

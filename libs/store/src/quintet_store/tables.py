@@ -142,7 +142,8 @@ class Recommendation(Base):
     `listener` is a keyed hash, empty where none was named or its listener was deleted; `shown_at`
     is ISO 8601 in UTC with milliseconds, so that text sorts as time does; `surface` is the path
     that answered; `seeds` are objects with track_id, artist_id or genre, a weight, and
-    `"negative": true` for those moved away from.
+    `"negative": true` for those moved away from. `experiment_id` is empty outside of experiments;
+    `arm` says which model answered in one: champion, challenger or interleave.
     """
 
     __tablename__ = "recommendations"
@@ -156,13 +157,16 @@ class Recommendation(Base):
     index_version: Mapped[str]
     catalogue_version: Mapped[str]
     feature_hash: Mapped[str] = mapped_column(String(64))
+    experiment_id: Mapped[str] = mapped_column(String(64), index=True, server_default="")
+    arm: Mapped[str] = mapped_column(String(16), server_default="")
 
 
 class Impression(Base):
     """A track as it was shown: its place from 1, its score, the channels that found it.
 
     `channels` are separated by commas; `features` are little-endian float32 in the order of the
-    recommendation's feature set, NaN where a value was not told, empty where none was.
+    recommendation's feature set, NaN where a value was not told, empty where none was. `origin` is
+    the model that drafted it, champion or challenger; empty outside of interleaved lists.
     """
 
     __tablename__ = "impressions"
@@ -175,6 +179,7 @@ class Impression(Base):
     score: Mapped[float]
     channels: Mapped[str]
     features: Mapped[bytes] = mapped_column(LargeBinary)
+    origin: Mapped[str] = mapped_column(String(16), server_default="")
 
 
 class FeedbackEvent(Base):
@@ -196,6 +201,52 @@ class FeedbackEvent(Base):
     listener: Mapped[str] = mapped_column(String(64), index=True)
     occurred_at: Mapped[str] = mapped_column(String(32))
     received_at: Mapped[str] = mapped_column(String(32), index=True)
+
+
+class Experiment(Base):
+    """Two models compared on listeners; a row never changes but for its end.
+
+    `mode` is interleave, split or shadow; `percent` is the share of requests that take part, or in
+    a split that the challenger answers; `salt` decides which, and is inherited where only the
+    percentage changes. `running` is true, or null once ended: so at most one runs. Times are as in
+    `Recommendation`, `ended_at` empty while it runs.
+    """
+
+    __tablename__ = "experiments"
+
+    experiment_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    salt: Mapped[str] = mapped_column(String(64))
+    mode: Mapped[str] = mapped_column(String(16))
+    percent: Mapped[float]
+    champion: Mapped[str]
+    challenger: Mapped[str]
+    alpha: Mapped[float]
+    min_effect: Mapped[float]
+    most_trials: Mapped[int]
+    unit: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[str] = mapped_column(String(32), index=True)
+    ended_at: Mapped[str] = mapped_column(String(32))
+    verdict: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str]
+    running: Mapped[bool | None] = mapped_column(unique=True)
+
+
+class ShadowComparison(Base):
+    """One request that the challenger answered too, without being shown.
+
+    `correlation` is Spearman's over the tracks of both lists, null for fewer than three; `overlap`
+    the share of tracks in both; latencies are those of ranking alone.
+    """
+
+    __tablename__ = "shadow_comparisons"
+
+    comparison_id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[str] = mapped_column(String(64), index=True)
+    recorded_at: Mapped[str] = mapped_column(String(32), index=True)
+    correlation: Mapped[float | None]
+    overlap: Mapped[float]
+    champion_ms: Mapped[float]
+    challenger_ms: Mapped[float]
 
 
 def table_of(entity: type[Base]) -> Table:

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from quintet.profile.v1 import profile_pb2 as _profile_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,62 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Variant:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VariantEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Variant.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VARIANT_UNSPECIFIED: _Variant.ValueType  # 0
+    """The champion, outside of any experiment."""
+    VARIANT_CHAMPION: _Variant.ValueType  # 1
+    """The champion."""
+    VARIANT_CHALLENGER: _Variant.ValueType  # 2
+    """The challenger."""
+    VARIANT_INTERLEAVE: _Variant.ValueType  # 3
+    """Both, their lists interleaved by team draft."""
+    VARIANT_SHADOW: _Variant.ValueType  # 4
+    """The challenger, when there is time, for nobody to be shown; UNAVAILABLE where it is not held."""
+
+class Variant(_Variant, metaclass=_VariantEnumTypeWrapper):
+    """Says who answers a request that is part of an experiment."""
+
+VARIANT_UNSPECIFIED: Variant.ValueType  # 0
+"""The champion, outside of any experiment."""
+VARIANT_CHAMPION: Variant.ValueType  # 1
+"""The champion."""
+VARIANT_CHALLENGER: Variant.ValueType  # 2
+"""The challenger."""
+VARIANT_INTERLEAVE: Variant.ValueType  # 3
+"""Both, their lists interleaved by team draft."""
+VARIANT_SHADOW: Variant.ValueType  # 4
+"""The challenger, when there is time, for nobody to be shown; UNAVAILABLE where it is not held."""
+Global___Variant: _TypeAlias = Variant  # noqa: Y015
+
+class _Origin:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Origin.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORIGIN_UNSPECIFIED: _Origin.ValueType  # 0
+    """Nobody's: the list is not interleaved, or one model had no more to offer."""
+    ORIGIN_CHAMPION: _Origin.ValueType  # 1
+    """The champion's."""
+    ORIGIN_CHALLENGER: _Origin.ValueType  # 2
+    """The challenger's."""
+
+class Origin(_Origin, metaclass=_OriginEnumTypeWrapper):
+    """Says whose pick a track of an interleaved list is."""
+
+ORIGIN_UNSPECIFIED: Origin.ValueType  # 0
+"""Nobody's: the list is not interleaved, or one model had no more to offer."""
+ORIGIN_CHAMPION: Origin.ValueType  # 1
+"""The champion's."""
+ORIGIN_CHALLENGER: Origin.ValueType  # 2
+"""The challenger's."""
+Global___Origin: _TypeAlias = Origin  # noqa: Y015
 
 @_typing.final
 class RecommendTracksRequest(_message.Message):
@@ -38,6 +95,7 @@ class RecommendTracksRequest(_message.Message):
     FLOW_FIELD_NUMBER: _builtins.int
     OMIT_REASONS_FIELD_NUMBER: _builtins.int
     INCLUDE_FEATURES_FIELD_NUMBER: _builtins.int
+    TRIAL_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
     """How many tracks, from 1 to 500; 50 where unset."""
     max_per_artist: _builtins.int
@@ -76,6 +134,10 @@ class RecommendTracksRequest(_message.Message):
     def filters(self) -> Global___Filters:
         """Hard conditions on every returned track."""
 
+    @_builtins.property
+    def trial(self) -> Global___Trial:
+        """The part that this request takes in an experiment; absent outside of one."""
+
     def __init__(
         self,
         *,
@@ -91,10 +153,11 @@ class RecommendTracksRequest(_message.Message):
         flow: _builtins.bool = ...,
         omit_reasons: _builtins.bool = ...,
         include_features: _builtins.bool = ...,
+        trial: Global___Trial | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "limit", b"limit", "max_per_artist", b"max_per_artist", "profile", b"profile"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "limit", b"limit", "max_per_artist", b"max_per_artist", "profile", b"profile", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "include_features", b"include_features", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "profile", b"profile", "seeds", b"seeds", "targets", b"targets", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "include_features", b"include_features", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "profile", b"profile", "seeds", b"seeds", "targets", b"targets", "trial", b"trial", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__diversity: _TypeAlias = _typing.Literal["diversity"]  # noqa: Y015
     _WhichOneofArgType__diversity: _TypeAlias = _typing.Literal["_diversity", b"_diversity"]  # noqa: Y015
@@ -123,6 +186,12 @@ class RecommendTracksResponse(_message.Message):
     SEED_POOLS_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
     FEATURE_NAMES_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    RANKING_SECONDS_FIELD_NUMBER: _builtins.int
+    variant: Global___Variant.ValueType
+    """What answered: the variant asked for, or the champion where that could not."""
+    ranking_seconds: _builtins.float
+    """How long ranking took, in seconds; the slower model's where both were asked."""
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___RankedTrack]:
         """The tracks, best first."""
@@ -156,10 +225,12 @@ class RecommendTracksResponse(_message.Message):
         seed_pools: _abc.Iterable[Global___SeedPool] | None = ...,
         degraded: _abc.Iterable[_builtins.str] | None = ...,
         feature_names: _abc.Iterable[_builtins.str] | None = ...,
+        variant: Global___Variant.ValueType = ...,
+        ranking_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool", "versions", b"versions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "feature_names", b"feature_names", "pool", b"pool", "seed_pools", b"seed_pools", "tracks", b"tracks", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "feature_names", b"feature_names", "pool", b"pool", "ranking_seconds", b"ranking_seconds", "seed_pools", b"seed_pools", "tracks", b"tracks", "variant", b"variant", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -171,12 +242,17 @@ class GetModelRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    CHALLENGER_VERSION_FIELD_NUMBER: _builtins.int
+    challenger_version: _builtins.str
+    """The challenger that an experiment needs: it is loaded and kept for some minutes from now."""
     def __init__(
         self,
+        *,
+        challenger_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenger_version", b"challenger_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -219,6 +295,8 @@ class GetModelResponse(_message.Message):
     METRICS_FIELD_NUMBER: _builtins.int
     REFUSED_VERSION_FIELD_NUMBER: _builtins.int
     REFUSED_REASON_FIELD_NUMBER: _builtins.int
+    CHALLENGER_VERSION_FIELD_NUMBER: _builtins.int
+    CHALLENGER_REFUSED_REASON_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"bootstrap" until real playlists were imported and trained on, else "trained"."""
     feature_hash: _builtins.str
@@ -229,6 +307,10 @@ class GetModelResponse(_message.Message):
     """The last version that was refused; empty when none was."""
     refused_reason: _builtins.str
     """Why it was refused."""
+    challenger_version: _builtins.str
+    """The challenger held beside it for an experiment; empty when none is."""
+    challenger_refused_reason: _builtins.str
+    """Why the challenger asked for last is not held; empty when it is, or is on its way."""
     @_builtins.property
     def versions(self) -> Global___Versions:
         """The versions served."""
@@ -267,14 +349,50 @@ class GetModelResponse(_message.Message):
         metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         refused_version: _builtins.str = ...,
         refused_reason: _builtins.str = ...,
+        challenger_version: _builtins.str = ...,
+        challenger_refused_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "load_time", b"load_time", "versions", b"versions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "create_time", b"create_time", "feature_hash", b"feature_hash", "feature_names", b"feature_names", "kind", b"kind", "load_time", b"load_time", "metrics", b"metrics", "refused_reason", b"refused_reason", "refused_version", b"refused_version", "track_count", b"track_count", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenger_refused_reason", b"challenger_refused_reason", "challenger_version", b"challenger_version", "channels", b"channels", "create_time", b"create_time", "feature_hash", b"feature_hash", "feature_names", b"feature_names", "kind", b"kind", "load_time", b"load_time", "metrics", b"metrics", "refused_reason", b"refused_reason", "refused_version", b"refused_version", "track_count", b"track_count", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetModelResponse: _TypeAlias = GetModelResponse  # noqa: Y015
+
+@_typing.final
+class Trial(_message.Message):
+    """Holds the part that a request takes in an experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    CHALLENGER_VERSION_FIELD_NUMBER: _builtins.int
+    DRAFT_KEY_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """The experiment, for whoever records the list; the ranker does not read it."""
+    variant: Global___Variant.ValueType
+    """Who answers."""
+    challenger_version: _builtins.str
+    """The challenger meant; where it is not held, the champion answers and degraded says challenger."""
+    draft_key: _builtins.str
+    """Decides who picks first in each round of a draft; the same key draws alike."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        variant: Global___Variant.ValueType = ...,
+        challenger_version: _builtins.str = ...,
+        draft_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenger_version", b"challenger_version", "draft_key", b"draft_key", "experiment_id", b"experiment_id", "variant", b"variant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trial: _TypeAlias = Trial  # noqa: Y015
 
 @_typing.final
 class Filters(_message.Message):
@@ -374,18 +492,21 @@ class RankedTrack(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """The track's id."""
     rank: _builtins.int
     """The place in the list, from 1."""
     score: _builtins.float
-    """The ranking score; comparable within one response only."""
+    """The ranking score; comparable within one response and one origin only."""
     similarity: _builtins.float
     """Cosine to the profile from -1 to 1."""
     features: _builtins.bytes
     """The values it was ranked by, in the order of feature_names, as little-endian 32-bit floats;
-    empty unless the request asked for them.
+    empty unless the request asked for them. NaN where the model that ranked it has no such value.
     """
+    origin: Global___Origin.ValueType
+    """Whose pick it is, where the list is interleaved."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The retrieval channels that found it."""
@@ -404,10 +525,11 @@ class RankedTrack(_message.Message):
         channels: _abc.Iterable[_builtins.str] | None = ...,
         reasons: Global___Reasons | None = ...,
         features: _builtins.bytes = ...,
+        origin: Global___Origin.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reasons", b"reasons"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "features", b"features", "rank", b"rank", "reasons", b"reasons", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "features", b"features", "origin", b"origin", "rank", b"rank", "reasons", b"reasons", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -529,7 +651,9 @@ class Versions(_message.Message):
     INDEX_VERSION_FIELD_NUMBER: _builtins.int
     CATALOGUE_VERSION_FIELD_NUMBER: _builtins.int
     model_version: _builtins.str
-    """The booster; starts with "bootstrap" until trained on real playlists."""
+    """The booster; starts with "bootstrap" until trained on real playlists. Where two models made the
+    list, both with a + between; the others likewise where they differ.
+    """
     index_version: _builtins.str
     """The retrieval index."""
     catalogue_version: _builtins.str
