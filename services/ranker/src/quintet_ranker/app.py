@@ -6,6 +6,7 @@ from quintet_servicekit.threads import Threads
 from quintet_servicekit.tokens import guards
 
 from quintet_ranker.adapters import ModelFollower, follow_models
+from quintet_ranker.domain import Recommender
 from quintet_ranker.servicer import RankerServicer
 from quintet_ranker.settings import Settings
 
@@ -24,7 +25,14 @@ def build(settings: Settings, models: ModelFollower | None = None) -> Service:
     """
     source = models or follow_models(settings)
     threads = Threads(settings.threads, "ranker")
-    servicer = RankerServicer(source, threads.run)
+    shadows = Threads(1, "shadow")
+    recommender = Recommender(source, threads.run, shadows.run, settings.challenger_patience)
+    servicer = RankerServicer(source, recommender)
+
+    async def close() -> None:
+        await threads.close()
+        await shadows.close()
+
     return Service(
         name=NAME,
         register=lambda server: ranker_pb2_grpc.add_RankerServiceServicer_to_server(
@@ -33,6 +41,6 @@ def build(settings: Settings, models: ModelFollower | None = None) -> Service:
         endpoint=settings.endpoint(),
         prepare=source.prepare,
         background=[source.run],
-        close=threads.close,
+        close=close,
         interceptors=guards(settings.auth, settings.host, settings.home),
     )

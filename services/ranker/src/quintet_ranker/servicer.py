@@ -12,7 +12,6 @@ from quintet_engine.query import (
     Filters,
     Query,
     RankedTrack,
-    Ranking,
     Reasons,
     Seed,
     SeedKind,
@@ -21,7 +20,7 @@ from quintet_modelkit.features import ATTRIBUTES, COLUMN, AudioProfile
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.metrics import DEGRADED
 
-from quintet_ranker.domain import Run, Source, recommend
+from quintet_ranker.domain import Answer, Origin, Recommender, Source, Trial, Variant
 
 T = TypeVar("T")
 # The enum numbers the attributes from 1 in the order of `ATTRIBUTES`; a test compares the names.
@@ -31,28 +30,42 @@ _KINDS: Final = {
     "artist_id": SeedKind.ARTIST,
     "genre": SeedKind.GENRE,
 }
+_VARIANTS: Final = {
+    ranker_pb2.VARIANT_CHAMPION: Variant.CHAMPION,
+    ranker_pb2.VARIANT_CHALLENGER: Variant.CHALLENGER,
+    ranker_pb2.VARIANT_INTERLEAVE: Variant.INTERLEAVE,
+    ranker_pb2.VARIANT_SHADOW: Variant.SHADOW,
+}
+_VARIANT_NUMBERS: Final = {variant: number for number, variant in _VARIANTS.items()}
+_ORIGINS: Final = {
+    Origin.NOBODY: ranker_pb2.ORIGIN_UNSPECIFIED,
+    Origin.CHAMPION: ranker_pb2.ORIGIN_CHAMPION,
+    Origin.CHALLENGER: ranker_pb2.ORIGIN_CHALLENGER,
+}
 
 
 class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
     """Answers RecommendTracks and GetModel."""
 
-    def __init__(self, source: Source, run: Run) -> None:
+    def __init__(self, source: Source, recommender: Recommender) -> None:
         self._source = source
-        self._run = run
+        self._recommender = recommender
 
     async def RecommendTracks(
         self, request: ranker_pb2.RecommendTracksRequest, _context: Any
     ) -> ranker_pb2.RecommendTracksResponse:
         """Recommends tracks for seeds."""
-        ranking = await recommend(self._source, self._run, query_of(request))
-        for part in ranking.degraded:
+        answer = await self._recommender.answer(query_of(request), trial_of(request))
+        for part in answer.ranking.degraded:
             DEGRADED.labels(part).inc()
-        return response_of(ranking, request.seeds)
+        return response_of(answer, request.seeds)
 
     async def GetModel(
-        self, _request: ranker_pb2.GetModelRequest, _context: Any
+        self, request: ranker_pb2.GetModelRequest, _context: Any
     ) -> ranker_pb2.GetModelResponse:
         """Returns what is served and what was refused."""
+        if request.challenger_version:
+            self._source.challenger(request.challenger_version)
         facts = self._source.value.facts
         response = ranker_pb2.GetModelResponse(
             versions=ranker_pb2.Versions(
@@ -68,6 +81,8 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
             metrics=facts.metrics,
             refused_version=self._source.refused_version,
             refused_reason=self._source.refused_reason,
+            challenger_version=self._source.challenger_version,
+            challenger_refused_reason=self._source.challenger_refused_reason,
         )
         response.create_time.FromDatetime(facts.create_time)
         if self._source.load_time is not None:
@@ -101,13 +116,24 @@ def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
     )
 
 
+def trial_of(request: ranker_pb2.RecommendTracksRequest) -> Trial | None:
+    """Reads the part of a request in an experiment; a variant not known is the champion's."""
+    if not request.HasField("trial"):
+        return None
+    trial = request.trial
+    variant = _VARIANTS.get(trial.variant, Variant.CHAMPION)
+    return Trial(variant, trial.challenger_version, trial.draft_key)
+
+
 def response_of(
-    ranking: Ranking, seeds: Sequence[profile_pb2.Seed]
+    answer: Answer, seeds: Sequence[profile_pb2.Seed]
 ) -> ranker_pb2.RecommendTracksResponse:
     """Writes an answer; `seeds` are the request's, in order."""
-    pool = ranking.pool
+    ranking, pool = answer.ranking, answer.ranking.pool
+    origins = answer.origins or (Origin.NOBODY,) * len(ranking.tracks)
+    tracks = zip(ranking.tracks, origins, strict=True)
     return ranker_pb2.RecommendTracksResponse(
-        tracks=[_track(rank, track) for rank, track in enumerate(ranking.tracks, start=1)],
+        tracks=[_track(rank, *one) for rank, one in enumerate(tracks, start=1)],
         versions=ranker_pb2.Versions(
             model_version=ranking.model_version,
             index_version=ranking.index_version,
@@ -130,6 +156,12 @@ def response_of(
         ],
         degraded=ranking.degraded,
         feature_names=ranking.feature_names,
+        variant=(
+            ranker_pb2.VARIANT_UNSPECIFIED
+            if answer.variant is None
+            else _VARIANT_NUMBERS[answer.variant]
+        ),
+        ranking_seconds=answer.seconds,
     )
 
 
@@ -192,7 +224,7 @@ def _filters(filters: ranker_pb2.Filters) -> Filters:
     )
 
 
-def _track(rank: int, track: RankedTrack) -> ranker_pb2.RankedTrack:
+def _track(rank: int, track: RankedTrack, origin: Origin) -> ranker_pb2.RankedTrack:
     return ranker_pb2.RankedTrack(
         track_id=track.track_id,
         rank=rank,
@@ -201,6 +233,7 @@ def _track(rank: int, track: RankedTrack) -> ranker_pb2.RankedTrack:
         channels=track.channels,
         reasons=None if track.reasons is None else _reasons(track.reasons),
         features=track.features,
+        origin=_ORIGINS[origin],
     )
 
 

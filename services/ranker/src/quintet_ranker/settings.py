@@ -28,3 +28,7 @@ class Settings(RpcSettings):
     """Seconds allowed for fetching and proving one model."""
     kept_models: int = Field(default=5, ge=1, le=1000)
     """Models from the registry that stay on disk, the one in use among them."""
+    challenger_seconds: float = Field(default=600.0, gt=0, le=86_400)
+    """Seconds that a challenger stays loaded after the last request that needed it."""
+    challenger_patience: float = Field(default=0.5, gt=0, le=60)
+    """Seconds that listeners wait for a challenger before the champion answers alone."""

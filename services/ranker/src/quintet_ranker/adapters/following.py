@@ -29,6 +29,7 @@ from quintet_servicekit.follower import Follower
 from quintet_servicekit.metrics import REFUSED, REGISTRY_UP
 
 from quintet_ranker.adapters.background import Background, StillBusy
+from quintet_ranker.adapters.challenging import ChallengerFollower
 from quintet_ranker.adapters.models import EngineModel
 from quintet_ranker.domain import Model
 from quintet_ranker.settings import Settings
@@ -80,14 +81,15 @@ class ModelFollower:
         self._root = root
         self._settings = settings
         self._registry = registry
-        self._load = load
+        self._challenger = ChallengerFollower(root, settings, registry, load)
+        self._load = self._challenger.load_champion
         self._background = Background("registry")
         self._refusal = Refusal()
         self._up: bool | None = None
         self._follower = Follower[Model](
             KIND,
             lambda: current_version(root),
-            lambda version: load(root / version),
+            lambda version: self._load(root / version),
             settings.follow_seconds,
         )
 
@@ -111,6 +113,20 @@ class ModelFollower:
         """Why it was refused."""
         return self._refusal.reason or self._follower.refused_reason
 
+    def challenger(self, version: str) -> Model | None:
+        """Returns a challenger where it is held; it is fetched and kept for a while either way."""
+        return self._challenger.model(version)
+
+    @property
+    def challenger_version(self) -> str:
+        """The challenger held; empty where none is."""
+        return self._challenger.version
+
+    @property
+    def challenger_refused_reason(self) -> str:
+        """Why the challenger asked for last is not held."""
+        return self._challenger.refused_reason
+
     async def prepare(self) -> None:
         """Returns once a model is served: from disk, else the registry's, else an earlier one."""
         while not await self._follower.refresh():
@@ -123,6 +139,7 @@ class ModelFollower:
         """Follows disk and registry until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follower.run())
+            group.create_task(self._challenger.run(lambda: self._follower.version))
             if self._registry is not None:
                 group.create_task(self._poll_forever())
 

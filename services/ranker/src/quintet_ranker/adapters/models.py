@@ -1,5 +1,6 @@
 """Bundles on disk as models that can be asked."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -9,7 +10,7 @@ from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Ranking, Seed, SeedKind
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
 
-from quintet_ranker.domain import ModelFacts
+from quintet_ranker.domain import Marks, ModelFacts
 
 _WARM_UP: Final = 3
 
@@ -55,3 +56,14 @@ class EngineModel:
     def recommend(self, query: Query) -> Ranking:
         """Answers a query; blocks for milliseconds."""
         return self._engine.recommend(query)
+
+    def marks(self, track_ids: Sequence[str]) -> dict[str, Marks]:
+        """Returns the marks of those tracks that the catalogue has."""
+        catalogue = self._engine.catalogue
+        rows = {name: catalogue.snapshot.row_of.get(name) for name in track_ids}
+        artists = catalogue.snapshot.tracks.column("artist_ids")
+        return {
+            name: Marks(int(catalogue.recording[row]), tuple(map(str, artists[row].as_py())))
+            for name, row in rows.items()
+            if row is not None
+        }

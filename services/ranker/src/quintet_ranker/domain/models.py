@@ -1,12 +1,11 @@
-"""What the ranker promises, in plain Python: a model is asked, errors are named."""
+"""What answers: a model, and where models come from; in plain Python."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from quintet_engine.query import Query, QueryInvalid, Ranking, SeedUnknown
-from quintet_servicekit.errors import InvalidInput, NotFound, Reason
+from quintet_engine.query import Query, Ranking
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,14 @@ class ModelFacts:
     metrics: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What keeps two tracks out of one list: the recording both are of, the artists' ids."""
+
+    recording: int
+    artists: tuple[str, ...]
+
+
 class Model(Protocol):
     """A loaded model; safe to ask from several threads."""
 
@@ -48,6 +55,10 @@ class Model(Protocol):
 
     def recommend(self, query: Query) -> Ranking:
         """Answers a query; blocks."""
+        ...
+
+    def marks(self, track_ids: Sequence[str]) -> dict[str, Marks]:
+        """Returns the marks of those tracks that it knows."""
         ...
 
 
@@ -74,26 +85,16 @@ class Source(Protocol):
         """Why it was refused."""
         ...
 
+    def challenger(self, version: str) -> Model | None:
+        """Returns a challenger where it is held; it is fetched and kept for a while either way."""
+        ...
 
-Run = Callable[[Callable[[], Ranking]], Awaitable[Ranking]]
-"""Runs blocking work off the event loop."""
+    @property
+    def challenger_version(self) -> str:
+        """The challenger held; empty where none is."""
+        ...
 
-
-async def recommend(source: Source, run: Run, query: Query) -> Ranking:
-    """Answers a query by the model served now; a swap meanwhile does not disturb it.
-
-    Raises:
-        InvalidInput: The query breaks a rule; the field and the range are named.
-        NotFound: The catalogue lacks a seed; the seeds are named.
-        NotReady: No model is loaded.
-    """
-    model = source.value
-    try:
-        return await run(lambda: model.recommend(query))
-    except QueryInvalid as fault:
-        raise InvalidInput(Reason(fault.reason), str(fault), field=fault.field) from fault
-    except SeedUnknown as fault:
-        seeds = ",".join(seed.name for seed in fault.seeds)
-        raise NotFound(
-            Reason.SEED_UNKNOWN, str(fault), field="seeds", metadata={"seeds": seeds}
-        ) from fault
+    @property
+    def challenger_refused_reason(self) -> str:
+        """Why the challenger asked for last is not held; empty where it is or is on its way."""
+        ...

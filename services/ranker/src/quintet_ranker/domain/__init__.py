@@ -1,0 +1,20 @@
+"""What the ranker promises, in plain Python: models are asked, lists drafted, errors named."""
+
+from quintet_ranker.domain.answering import Answer, Recommender, Run, Trial, Variant
+from quintet_ranker.domain.drafting import Origin, interleaved, team_draft
+from quintet_ranker.domain.models import Marks, Model, ModelFacts, Source
+
+__all__ = [
+    "Answer",
+    "Marks",
+    "Model",
+    "ModelFacts",
+    "Origin",
+    "Recommender",
+    "Run",
+    "Source",
+    "Trial",
+    "Variant",
+    "interleaved",
+    "team_draft",
+]
