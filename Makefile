@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check fmt protos protos-check smoke clean
+.PHONY: help install demo up test check fmt protos protos-check smoke clean eval bench-training
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,19 @@ up: install ## Run all services in the foreground, without Docker
 
 test: install ## Run the tests
 	@$(BIN)/pytest -q
+
+# Playlists and tracks to measure on; the models of QUINTET_HOME are not touched.
+EVAL_DATA ?= ../shared/data
+EVAL_HOME ?= .quintet/eval
+
+eval: install ## Measure the ranking on EVAL_DATA against every baseline; report in EVAL_HOME
+	@test -f $(EVAL_DATA)/playlists.parquet || { echo "no playlists.parquet in $(EVAL_DATA); set EVAL_DATA=folder" >&2; exit 2; }
+	@QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet catalog import $(EVAL_DATA)/tracks.parquet
+	@QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet playlists import $(EVAL_DATA)/playlists.parquet
+	@QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet evaluate --json $(EVAL_HOME)/report.json --html $(EVAL_HOME)/report.html
+
+bench-training: install ## Time and memory of training at three sizes made from EVAL_DATA
+	@$(BIN)/python tests/bench/training_bench.py --data $(EVAL_DATA)
 
 check: install protos-check ## Lint, types, architecture, protos
 	@$(BIN)/ruff check .

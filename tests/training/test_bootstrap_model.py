@@ -111,6 +111,29 @@ def test_a_catalogue_of_one_track_still_gets_a_model(tmp_path):
     assert engine.recommend(Query((Seed(SeedKind.TRACK, seed),))).tracks == ()
 
 
+def test_a_catalogue_of_unrelated_tracks_is_ordered_by_sound_and_popularity(tmp_path):
+    lonely = (
+        embedded()
+        .head(300)
+        .with_columns(
+            pl.col("track_id").alias("artists"),
+            pl.col("track_id").alias("album_name"),
+            pl.col("track_id").alias("track_genre"),
+        )
+    )
+    publish_catalogue(tmp_path, lonely)
+    publish_model(tmp_path, parameters=SMALL)
+    engine = Engine.load(current_folder(tmp_path / "models"))
+    names = list(engine.catalogue.snapshot.row_of)[:5]
+    seeds = tuple(Seed(SeedKind.TRACK, name) for name in names)
+    ranking = engine.recommend(Query(seeds, limit=40, max_per_artist=0))
+    context = engine.prepare(Query(seeds))
+    rows = [engine.catalogue.snapshot.row_of[track.track_id] for track in ranking.tracks]
+    cosines = engine.catalogue.unit[rows] @ context.vector
+    assert len({track.score for track in ranking.tracks}) == 1
+    assert cosines[:20].mean() > cosines[20:].mean()
+
+
 def test_five_rock_tracks_bring_varied_rock(engine):
     tracks = engine.catalogue.snapshot.tracks
     rock = [row for row, genres in enumerate(tracks["genres"].to_pylist()) if "rock" in genres]

@@ -40,6 +40,8 @@ NEGATIVE_STRENGTH: Final = 1.0
 WEIGHT_STRENGTH: Final = 0.5
 """What one standard deviation of weighed cosine is worth to a trained model, where the query has
 attribute weights."""
+POPULARITY_STRENGTH: Final = 0.006
+"""What a point of popularity away from the seeds costs in cosine, where scores are equal."""
 GOLDEN_TOLERANCE: Final = 1e-3
 """How far a golden score may lie from the recorded one: other processors sum in other orders."""
 _SEED_POOL: Final = 200
@@ -216,8 +218,19 @@ class Engine:
             else matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64)
         )
         scores = _adjusted(context, candidates, relevance)
-        order = postrank.collapse(candidates.rows, scores, self.catalogue.recording)
+        closeness = self._closeness(matrix)
+        order = postrank.collapse(candidates.rows, scores, self.catalogue.recording, closeness)
         return _Scored(candidates, matrix, scores, order)
+
+    def _closeness(self, matrix: NDArray[np.float32]) -> Scores:
+        """Returns what decides among equal scores: sound, and popularity like the seeds'.
+
+        A booster made from a catalogue of unrelated tracks scores all alike, and then this is the
+        whole order.
+        """
+        names = self.recipe.names
+        cosine, gap = (matrix[:, names.index(n)] for n in ("profile_cosine", "popularity_gap"))
+        return np.asarray(cosine - POPULARITY_STRENGTH * gap, dtype=np.float64)
 
     def _choose(self, context: Context, scored: _Scored) -> Rows:
         """Returns places among the candidates, in the order to return them."""

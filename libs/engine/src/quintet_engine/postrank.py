@@ -14,9 +14,15 @@ Scores = NDArray[np.float64]
 _TEMPO_STEP: Final = float(np.log2(1.08))
 
 
-def collapse(rows: Rows, scores: Scores, recording: NDArray[np.int32]) -> Rows:
-    """Returns places, best first, of the best release of each recording; ties by row."""
-    order = np.lexsort((rows, -scores))
+def collapse(
+    rows: Rows, scores: Scores, recording: NDArray[np.int32], closeness: Scores | None = None
+) -> Rows:
+    """Returns places, best first, of the best release of each recording.
+
+    Among equal scores the closer comes first, then the lower row.
+    """
+    keys = (rows, -scores) if closeness is None else (rows, -closeness, -scores)
+    order = np.lexsort(keys)
     _, first = np.unique(recording[rows[order]], return_index=True)
     return np.asarray(order[np.sort(first)], dtype=np.int64)
 
