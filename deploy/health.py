@@ -12,6 +12,7 @@ _HTTP = {
     "gateway": ("QUINTET_GATEWAY_PORT", "8000", "/healthz"),
     "ui": ("QUINTET_UI_PORT", "8501", "/_stcore/health"),
     "mlflow": ("QUINTET_MLFLOW_PORT", "5000", "/health"),
+    "s3": ("", "8333", "/healthz"),
 }
 _RPC = {
     "search": ("QUINTET_SEARCH_PORT", "50051"),
