@@ -1,6 +1,7 @@
 """What the page shows in each state, over the real services; Streamlit's own test runner."""
 
 import json
+import signal
 import socket
 import time
 from pathlib import Path
@@ -150,6 +151,25 @@ def test_a_gateway_that_hangs_costs_one_deadline_and_not_one_a_call(page, silent
     app = page(silent, seat=["1~t1", "1~t2", "1~t3"], go="1")
     assert time.monotonic() - began < 4
     assert any(EN("fault.slow") in warning.value for warning in app.warning)
+
+
+@pytest.mark.parametrize("service", ["search", "profile"])
+def test_a_service_that_hangs_is_waited_for_once(page, installation, songs, service):
+    process = installation.processes[service]
+    process.send_signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        app = page(seat=seats(songs[:4]))
+        # One budget of the gateway, and not one for each of four songs.
+        assert time.monotonic() - began < 5
+        shown = components(app)
+        assert [seat["id"] for seat in shown["seats"]["seats"]] == songs[:4]
+        assert all(seat["cover"] for seat in shown["seats"]["seats"])
+        slow = any(EN("fault.slow") in warning.value for warning in app.warning)
+        assert slow is (service == "search")
+    finally:
+        process.send_signal(signal.SIGCONT)
+        installation.await_answer(f"{installation.gateway}/readyz")
 
 
 def test_the_language_is_switched_for_everything(page, songs):

@@ -78,7 +78,7 @@ def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
     fault: GatewayFault | None = None
     tracks: list[Track] = []
     try:
-        tracks = session.ask(lambda to: to.search(query, FOUND))
+        tracks = session.ask(lambda to: to.search(query, FOUND), "search")
         session.remember(tracks)
     except GatewayFault as error:
         fault = error

@@ -20,7 +20,7 @@ from quintet_ui.words import LANGUAGES, Words, language_of, words_of
 T = TypeVar("T")
 HOLD_SECONDS: Final = 2.0
 """After a gateway that does not answer at all, nothing else waits for it for this long."""
-PART_SECONDS: Final = 5.0
+PART_SECONDS: Final = 3.0
 """After a failure, a part of the page that can do without does so for this long."""
 MOST_TRACKS: Final = 2000
 _ALL: Final = "gateway"
@@ -160,7 +160,7 @@ def tracks_of(ids: Sequence[str]) -> dict[str, Track]:
     for track_id in ids:
         if track_id not in known:
             try:
-                remember([ask(lambda to, name=track_id: to.track(name), "seats")])  # type: ignore[misc]
+                remember([ask(lambda to, name=track_id: to.track(name), "search")])  # type: ignore[misc]
             except GatewayFault:
                 continue
     return {name: known[name] for name in ids if name in known}
