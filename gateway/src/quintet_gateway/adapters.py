@@ -125,6 +125,11 @@ class Services:
         """Returns what the ranker serves."""
         return await self._call(self._ranker.GetModel, ranker_pb2.GetModelRequest())
 
+    async def hold_challenger(self, version: str) -> ranker_pb2.GetModelResponse:
+        """Has the ranker fetch a challenger and keep it for a while; returns what it serves."""
+        request = ranker_pb2.GetModelRequest(challenger_version=version)
+        return await self._call(self._ranker.GetModel, request)
+
     async def map(self) -> CatalogueMap:
         """Returns the catalogue's map; kept from the last time where search still serves it."""
         try:

@@ -61,6 +61,12 @@ class Settings(ProcessSettings):
     """Days after which events and impressions are deleted."""
     max_waiting_impressions: int = Field(default=50_000, ge=500, le=10_000_000)
     """Tracks shown that may wait to be recorded; more are dropped and counted."""
+    experiment_seconds: float = Field(default=2.0, ge=0.05, le=60)
+    """Seconds between looks at which experiment runs."""
+    experiment_check_seconds: float = Field(default=60.0, ge=0.05, le=86_400)
+    """Seconds between looks at what its trials say."""
+    max_waiting_shadows: int = Field(default=100, ge=1, le=10_000)
+    """Requests that may wait for the challenger's shadow answer; more are dropped and counted."""
 
     @field_validator("listener_key")
     @classmethod

@@ -21,9 +21,11 @@ from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Services
 from quintet_gateway.app.edge import Guard, RequestContext
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
+from quintet_gateway.experiments import ExperimentRules, Experiments
 from quintet_gateway.feedback import Recorder, Rules
 from quintet_gateway.routes import (
     catalogue_map,
+    experiment,
     feedback,
     health,
     insights,
@@ -67,26 +69,28 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     gatekeeper = Gatekeeper(rules)
     names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
-    recorder = Recorder(
-        Rules(
-            settings.database(),
-            names,
-            timedelta(days=settings.feedback_retention_days),
-            settings.max_waiting_impressions,
-            settings.budget_seconds,
-        )
-    )
-    rpc = _rpc_service(settings, recorder)
     behind = services or Services(
         settings.addresses(), settings.budget_seconds, gatekeeper.service_metadata
     )
+    experiments = Experiments(_experiment_rules(settings, names), behind)
+    rules_of_feedback = Rules(
+        settings.database(),
+        names,
+        timedelta(days=settings.feedback_retention_days),
+        settings.max_waiting_impressions,
+        settings.budget_seconds,
+    )
+    recorder = Recorder(rules_of_feedback, experiments.watch)
+    rpc = _rpc_service(settings, recorder)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await recorder.start()
+        await experiments.start()
         yield
         # Whoever still writes is let go before what is written is drained.
         await rpc.stop()
+        await experiments.close()
         await recorder.close()
         await behind.close()
 
@@ -102,6 +106,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     app.state.services = behind
     app.state.recorder = recorder
+    app.state.experiments = experiments
     app.state.rpc = rpc
     renderers = Renderers({"/v1": _render_web_api})
     install_errors(app, renderers)
@@ -113,14 +118,32 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         render_internal=render_internal,
     )
     catalogue = (search, tracks, catalogue_map)
-    for resource in (health, insights, recommendations, feedback, *catalogue, legacy):
+    operation = (health, insights, experiment)
+    for resource in (*operation, recommendations, feedback, *catalogue, legacy):
         app.include_router(resource.router)
     web_api.install(
-        app, behind, gatekeeper, render, trust_proxy=settings.trust_proxy, recorder=recorder
+        app,
+        behind,
+        gatekeeper,
+        render,
+        trust_proxy=settings.trust_proxy,
+        recorder=recorder,
+        experiments=experiments,
     )
     app.add_middleware(RequestContext, budget=settings.budget_seconds)
     _install_docs(app)
     return app
+
+
+def _experiment_rules(settings: Settings, names: Pseudonyms) -> ExperimentRules:
+    return ExperimentRules(
+        settings.database(),
+        names,
+        settings.experiment_seconds,
+        settings.experiment_check_seconds,
+        settings.max_waiting_shadows,
+        settings.budget_seconds,
+    )
 
 
 def _rpc_service(settings: Settings, recorder: Recorder) -> Service:

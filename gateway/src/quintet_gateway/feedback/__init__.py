@@ -2,8 +2,10 @@
 
 from quintet_gateway.feedback.events import KINDS, MAX_EVENTS, Event, check_events, check_listener
 from quintet_gateway.feedback.recorder import Recorder, Rules
+from quintet_gateway.feedback.shown import Shown, seeds_of
 from quintet_gateway.feedback.storing import (
     Cursor,
+    Database,
     Deleted,
     Job,
     Page,
@@ -15,6 +17,7 @@ __all__ = [
     "KINDS",
     "MAX_EVENTS",
     "Cursor",
+    "Database",
     "Deleted",
     "Event",
     "Job",
@@ -22,7 +25,9 @@ __all__ = [
     "Recorded",
     "Recorder",
     "Rules",
+    "Shown",
     "check_events",
     "check_listener",
     "record_json",
+    "seeds_of",
 ]

@@ -70,9 +70,16 @@ class Recorder:
     Events wait in a bounded queue and are written by one thread, those of several requests in one
     transaction; what does not fit is refused, never lost. Lists shown wait in a queue of their
     own, and what does not fit there is counted.
+
+    Args:
+        rules: How feedback is kept.
+        on_shown: Told of each list that is given out; returns at once.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(
+        self, rules: Rules, on_shown: Callable[[Shown], None] = lambda _shown: None
+    ) -> None:
+        self._on_shown = on_shown
         self._budget = rules.budget
         self._names = rules.pseudonyms
         self._waiting = Waiting(rules.max_waiting)
@@ -138,6 +145,7 @@ class Recorder:
         shown = Shown(recommendation_id, who, datetime.now(UTC), surface, request, response)
         if self._waiting.put(shown):
             self._has_shown.set()
+        self._on_shown(shown)
 
     async def record(self, job: Job) -> Recorded:
         """Stores the events of one request; on the disk when it returns.

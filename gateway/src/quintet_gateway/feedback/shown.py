@@ -15,6 +15,7 @@ from prometheus_client import Counter as Total
 from prometheus_client import Gauge
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
+from quintet_store.experiments import CHALLENGER, CHAMPION, INTERLEAVE
 from quintet_store.feedback import stamp
 
 RECORDED: Final = Total("quintet_impressions_total", "Tracks shown and recorded")
@@ -22,6 +23,17 @@ DROPPED: Final = Total(
     "quintet_impressions_dropped_total", "Tracks shown and not recorded", ["cause"]
 )
 QUEUED: Final = Gauge("quintet_impressions_queued", "Tracks shown that wait to be recorded")
+
+FALLBACK: Final = "fallback"
+_ARMS: Final = {
+    ranker_pb2.VARIANT_CHAMPION: CHAMPION,
+    ranker_pb2.VARIANT_CHALLENGER: CHALLENGER,
+    ranker_pb2.VARIANT_INTERLEAVE: INTERLEAVE,
+}
+_ORIGINS: Final = {
+    ranker_pb2.ORIGIN_CHAMPION: CHAMPION,
+    ranker_pb2.ORIGIN_CHALLENGER: CHALLENGER,
+}
 
 
 @dataclass(frozen=True)
@@ -141,11 +153,13 @@ def rows_of(taken: Sequence[Shown]) -> Rows:
             "listener": one.listener,
             "shown_at": stamp(one.shown_at),
             "surface": one.surface,
-            "seeds": _seeds(one.request),
+            "seeds": seeds_of(one.request),
             "model_version": versions.model_version,
             "index_version": versions.index_version,
             "catalogue_version": versions.catalogue_version,
             "feature_hash": digest,
+            "experiment_id": one.request.trial.experiment_id,
+            "arm": arm_of(one.request, one.response),
         }
         rows += [
             {
@@ -155,6 +169,7 @@ def rows_of(taken: Sequence[Shown]) -> Rows:
                 "score": track.score,
                 "channels": ",".join(track.channels),
                 "features": packed,
+                "origin": _ORIGINS.get(track.origin, ""),
             }
             for position, (track, packed) in enumerate(
                 zip(one.response.tracks, values, strict=True), start=1
@@ -162,6 +177,19 @@ def rows_of(taken: Sequence[Shown]) -> Rows:
         ]
     named = [{"feature_hash": digest, "names": names} for digest, names in sets.items()]
     return Rows(named, list(lists.values()), rows)
+
+
+def arm_of(
+    request: ranker_pb2.RecommendTracksRequest, response: ranker_pb2.RecommendTracksResponse
+) -> str:
+    """Returns who made a list of an experiment; empty outside of one.
+
+    `fallback` where another answered than should have: such a list tells nothing of either.
+    """
+    if not request.HasField("trial"):
+        return ""
+    same = request.trial.variant == response.variant
+    return _ARMS.get(response.variant, FALLBACK) if same else FALLBACK
 
 
 def _features(response: ranker_pb2.RecommendTracksResponse) -> tuple[list[str], list[bytes]]:
@@ -183,7 +211,8 @@ def _features(response: ranker_pb2.RecommendTracksResponse) -> tuple[list[str], 
     ]
 
 
-def _seeds(request: ranker_pb2.RecommendTracksRequest) -> list[dict[str, Any]]:
+def seeds_of(request: ranker_pb2.RecommendTracksRequest) -> list[dict[str, Any]]:
+    """Returns the seeds of a request as they are stored."""
     wanted = [_seed(seed) for seed in request.seeds]
     return wanted + [_seed(seed) | {"negative": True} for seed in request.negative_seeds]
 

@@ -7,6 +7,7 @@ from quintet_gateway.routes.recommendations import (
     RECOMMENDATION_ID,
     ListenerHeader,
     Records,
+    Trials,
     recommended,
 )
 from quintet_gateway.routes.search import Limit, Text
@@ -41,13 +42,17 @@ async def search(services: ServicesBehind, query: Text, limit: Limit = 20) -> Re
     },
 )
 async def recommend_ranked(
-    services: ServicesBehind, recorder: Records, listener: ListenerHeader, body: RankedTracksBody
+    services: ServicesBehind,
+    recorder: Records,
+    experiments: Trials,
+    listener: ListenerHeader,
+    body: RankedTracksBody,
 ) -> Response:
     """One to five track ids in, a ranked list out."""
     asked = RecommendationsBody(
         seeds=[Seed(track_id=name) for name in body.track_ids], limit=body.limit, reasons=False
     )
-    found = await recommended(services, asked)
+    found = await recommended(services, experiments, asked, listener)
     given = recorder.new_id()
     response = answer(
         {

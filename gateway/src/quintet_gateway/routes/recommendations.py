@@ -12,6 +12,7 @@ from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.metrics import DEGRADED
 
 from quintet_gateway.domain import Outcome, Steps, recommend
+from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder, check_listener
 from quintet_gateway.routes.services import Services, ServicesBehind, answer
 from quintet_gateway.schemas.errors import errors
@@ -65,22 +66,34 @@ def _recorder(request: Request) -> Recorder:
     return recorder
 
 
+def _experiments(request: Request) -> Experiments:
+    experiments: Experiments = request.app.state.experiments
+    return experiments
+
+
 ListenerHeader = Annotated[str, Depends(_listener)]
 Records = Annotated[Recorder, Depends(_recorder)]
+Trials = Annotated[Experiments, Depends(_experiments)]
 
 
-async def recommended(services: Services, body: RecommendationsBody) -> Answered:
-    """Recommends for a body.
+async def recommended(
+    services: Services, experiments: Experiments, body: RecommendationsBody, listener: str
+) -> Answered:
+    """Recommends for a body, as part of the experiment that runs.
 
     Raises:
         AppError: The request is at fault, or the ranker is away.
     """
+    asked = body.ranker_request(None)
+    experiments.enrol(asked, listener)
 
     async def build_profile() -> profile_pb2.Profile:
         return (await services.build_profile(body.profile_request())).profile
 
     async def rank(profile: profile_pb2.Profile | None) -> ranker_pb2.RecommendTracksResponse:
-        return await services.recommend(body.ranker_request(profile))
+        request = ranker_pb2.RecommendTracksRequest(profile=profile)
+        request.MergeFrom(asked)
+        return await services.recommend(request)
 
     async def look_up(
         ranking: ranker_pb2.RecommendTracksResponse,
@@ -91,9 +104,7 @@ async def recommended(services: Services, body: RecommendationsBody) -> Answered
     for part in outcome.degraded:
         DEGRADED.labels(part).inc()
     degraded = list(dict.fromkeys([*outcome.ranking.degraded, *outcome.degraded]))
-    return Answered(
-        body.ranker_request(None), outcome.ranking, outcome.tracks or {}, outcome.profile, degraded
-    )
+    return Answered(asked, outcome.ranking, outcome.tracks or {}, outcome.profile, degraded)
 
 
 @router.post(
@@ -106,11 +117,13 @@ async def recommended(services: Services, body: RecommendationsBody) -> Answered
 async def create_recommendations(
     services: ServicesBehind,
     recorder: Records,
+    experiments: Trials,
     listener: ListenerHeader,
     body: Annotated[RecommendationsBody, Body(openapi_examples=BODY_EXAMPLES)],
 ) -> Response:
     """One to five seeds in; a ranked and explained list out."""
-    found = await recommended(services, body)
+    who = body.listener or listener
+    found = await recommended(services, experiments, body, who)
     content = recommendations_json(found.ranking, found.tracks, body.seeds, found.profile)
     given = recorder.new_id()
     response = answer(
@@ -122,7 +135,5 @@ async def create_recommendations(
         }
     )
     response.headers[RECOMMENDATION_ID] = given
-    recorder.show(
-        given, body.listener or listener, "/api/v1/recommendations", found.request, found.ranking
-    )
+    recorder.show(given, who, "/api/v1/recommendations", found.request, found.ranking)
     return response

@@ -8,6 +8,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from quintet_servicekit.errors import AppError
 
 from quintet_gateway.access import Gatekeeper
+from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder
 from quintet_gateway.routes import token
 from quintet_gateway.routes.web_api.edge import Edge, is_guarded
@@ -24,6 +25,7 @@ def install(
     *,
     trust_proxy: bool = False,
     recorder: Recorder | None = None,
+    experiments: Experiments | None = None,
 ) -> None:
     """Adds `/v1`, `/api/token`, the gatekeeper before all that is guarded, and CORS.
 
@@ -34,8 +36,9 @@ def install(
         render: Renders a refusal outside /v1 in the application's own shape.
         trust_proxy: Whether X-Forwarded-* headers come from a proxy of ours.
         recorder: Keeps the lists that are given out.
+        experiments: Takes requests into the experiment that runs.
     """
-    app.state.web_api = WebApi(upstream, recorder)
+    app.state.web_api = WebApi(upstream, recorder, experiments)
     app.state.gatekeeper = gatekeeper
     app.include_router(router)
     app.include_router(token.router)

@@ -17,7 +17,11 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}\Z")
 _GUARDED: Final = ("/v1", "/api/v1", "/search", "/recommend_ranked")
 
-_RIGHTS: Final = {"/api/v1/feedback": Right.FEEDBACK, "/api/v1/listeners": Right.ADMIN}
+_RIGHTS: Final = {
+    "/api/v1/feedback": Right.FEEDBACK,
+    "/api/v1/listeners": Right.ADMIN,
+    "/api/v1/experiment": Right.ADMIN,
+}
 
 
 def is_guarded(path: str) -> bool:

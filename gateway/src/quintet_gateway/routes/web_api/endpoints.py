@@ -13,6 +13,7 @@ from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_servicekit.errors import InvalidInput, NotFound, Reason
 
+from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder, check_listener
 from quintet_gateway.routes.web_api import parameters as p
 from quintet_gateway.routes.web_api.answers import ERRORS, WebApiRoute, answer, failure
@@ -71,10 +72,12 @@ class WebApi:
     Attributes:
         upstream: The services behind.
         recorder: Keeps the lists that are given out; they have no id where None.
+        experiments: Takes requests into the experiment that runs; none runs where None.
     """
 
     upstream: Upstream
     recorder: Recorder | None = None
+    experiments: Experiments | None = None
 
 
 def _upstream(request: Request) -> Upstream:
@@ -296,6 +299,9 @@ async def get_recommendations(request: Request, services: Services) -> Response:
     writer = _writer(request)
     asked = request_of(query)
     listener = _listener(request)
+    experiments = request.app.state.web_api.experiments
+    if experiments is not None:
+        experiments.enrol(asked, listener)
     found = await _recommended(services, asked, fill_up=may_fill_up(query))
     ids = [ranked.track_id for ranked in found.tracks]
     known = await _tracks_by_id(services, ids)
@@ -341,6 +347,8 @@ async def _recommended(
     uncapped.CopyFrom(asked)
     uncapped.max_per_artist = 0
     more = await services.recommend(uncapped)
+    if more.variant != found.variant:
+        return found  # half a list of one model and half of another would be nobody's
     have = {ranked.track_id for ranked in found.tracks}
     extra = [ranked for ranked in more.tracks if ranked.track_id not in have]
     for ranked in extra[: asked.limit - len(found.tracks)]:
@@ -359,7 +367,8 @@ async def _tracks_by_id(services: Upstream, ids: list[str]) -> dict[str, search_
 def _explained(ranked: ranker_pb2.RankedTrack) -> dict[str, Any]:
     """Returns why a track is in the list, as in `/api/v1`."""
     explained: dict[str, Any] = MessageToDict(ranked, preserving_proto_field_name=True)
-    for name in ("track_id", "features"):
+    # Whose pick a track is must not be told to whoever judges it.
+    for name in ("track_id", "features", "origin"):
         explained.pop(name, None)
     for comparison in explained.get("reasons", {}).get("comparisons", ()):
         comparison["attribute"] = comparison["attribute"].removeprefix("ATTRIBUTE_").lower()

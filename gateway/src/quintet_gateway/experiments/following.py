@@ -1,0 +1,294 @@
+"""Keeps up with the experiment that runs: shadows of what was shown, and its safe end."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+from prometheus_client import Counter
+from quintet.ranker.v1 import ranker_pb2
+from quintet_access.pseudonyms import Pseudonyms
+from quintet_servicekit.errors import AppError, DeadlineExceeded, NotReady, Reason
+from quintet_servicekit.threads import Threads
+from quintet_store import StoreUnavailable
+from quintet_store import experiments as store
+from quintet_store.evidence import Verdict
+from quintet_store.experiments import SHADOW, Experiment, Standing
+from quintet_store.feedback import stamp
+
+from quintet_gateway.domain import overlap, rank_correlation
+from quintet_gateway.experiments.assigning import place_of, unit_of, variant_of
+from quintet_gateway.feedback import Database, Shown, seeds_of
+
+_log = structlog.get_logger(__name__)
+T = TypeVar("T")
+SHADOWS: Final = Counter(
+    "quintet_shadow_requests_total", "Requests that the challenger answered too", ["outcome"]
+)
+# Without a look at the database for so long, what it last said is not acted on any more.
+_TRUSTED_SECONDS: Final = 30.0
+_HOLD_SECONDS: Final = 20.0
+_SHADOWS_AT_ONCE: Final = 50
+_RETRY_SECONDS: Final = 1.0
+_ENDED_BY: Final = {
+    Verdict.CHAMPION: "listeners prefer the champion",
+    Verdict.EQUAL: "no difference that matters",
+    Verdict.INCONCLUSIVE: "nothing found within the most trials allowed",
+}
+
+
+class Ranker(Protocol):
+    """What experiments ask of the ranker; each call ends within a budget."""
+
+    async def recommend(
+        self, request: ranker_pb2.RecommendTracksRequest
+    ) -> ranker_pb2.RecommendTracksResponse:
+        """Recommends tracks."""
+
+    async def hold_challenger(self, version: str) -> ranker_pb2.GetModelResponse:
+        """Has a challenger fetched and kept for a while; returns what is served."""
+
+
+@dataclass(frozen=True)
+class ExperimentRules:
+    """How experiments are kept up with.
+
+    Attributes:
+        database_url: Where they are.
+        pseudonyms: The installation's names.
+        look_seconds: Between looks at which one runs.
+        check_seconds: Between looks at what its trials say.
+        max_waiting: Shadow requests that may wait; more are dropped and counted.
+        budget: Seconds within which a call is answered.
+    """
+
+    database_url: str
+    pseudonyms: Pseudonyms
+    look_seconds: float = 2.0
+    check_seconds: float = 60.0
+    max_waiting: int = 100
+    budget: float = 2.0
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The experiment that runs, or ended last, and whether the ranker holds its challenger."""
+
+    standing: Standing
+    challenger_held: bool
+    challenger_refused: str
+
+
+class Experiments:
+    """Takes requests into the experiment that runs; no request ever waits for the database.
+
+    Which one runs is looked up every few seconds, so that all processes agree soon after a
+    command. Where its trials say that listeners prefer the champion, or that nothing is to be
+    found, it is ended from here; the challenger is promoted by the command alone, which knows the
+    registry.
+    """
+
+    def __init__(self, rules: ExperimentRules, ranker: Ranker) -> None:
+        self._rules = rules
+        self._ranker = ranker
+        self._database = Database(rules.database_url)
+        self._running: Experiment | None = None
+        self._seen_at = -_TRUSTED_SECONDS
+        self._held, self._refused = "", ""
+        self._queue: asyncio.Queue[Shown] = asyncio.Queue(rules.max_waiting)
+        self._threads: Threads | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begins to look; the database may come later."""
+        self._threads = Threads(1, "experiments")
+        loops: Sequence[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = (
+            (self.look, self._rules.look_seconds),
+            (self._hold, min(_HOLD_SECONDS, self._rules.look_seconds)),
+            (self.check, self._rules.check_seconds),
+            (self._shadow_some, 0.0),
+        )
+        self._tasks = [asyncio.create_task(_forever(work, seconds)) for work, seconds in loops]
+
+    async def close(self) -> None:
+        """Ends what runs; shadows that wait are dropped."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            await threads.close()
+        self._database.close()
+
+    @property
+    def running(self) -> Experiment | None:
+        """The experiment that runs, as of the last look."""
+        trusted = time.monotonic() - self._seen_at < _TRUSTED_SECONDS
+        return self._running if trusted else None
+
+    def enrol(self, request: ranker_pb2.RecommendTracksRequest, listener: str) -> None:
+        """Writes into a request the part that it takes in the experiment that runs.
+
+        Args:
+            request: What the ranker will be asked.
+            listener: Who asks, as the client knows them; empty where nobody was named.
+        """
+        experiment = self.running
+        if experiment is None:
+            return
+        who = self._rules.pseudonyms.listener(listener)
+        variant = variant_of(experiment, unit_of(who, request), flow=request.flow)
+        if variant == ranker_pb2.VARIANT_UNSPECIFIED:
+            return
+        request.trial.experiment_id = experiment.experiment_id
+        request.trial.variant = variant
+        request.trial.challenger_version = experiment.plan.challenger
+        # The same listener with the same seeds gets the same coins: a list that is asked for
+        # again does not change.
+        request.trial.draft_key = f"{experiment.salt} {who} {json.dumps(seeds_of(request))}"
+
+    def watch(self, shown: Shown) -> None:
+        """Takes a list that was given out to be ranked by the challenger too; returns at once."""
+        experiment = self.running
+        if experiment is None or experiment.plan.mode != SHADOW:
+            return
+        unit = unit_of(shown.listener, shown.request)
+        if place_of(experiment.salt, unit) >= experiment.plan.percent:
+            return
+        try:
+            self._queue.put_nowait(shown)
+        except asyncio.QueueFull:
+            SHADOWS.labels("dropped").inc()
+
+    async def overview(self) -> Overview | None:
+        """Returns all that is known of the experiment that runs, or ended last.
+
+        Raises:
+            NotReady: The database is away.
+            DeadlineExceeded: Not within the budget.
+        """
+        try:
+            async with asyncio.timeout(self._rules.budget):
+                found = await self._run(self._standing)
+        except StoreUnavailable as fault:
+            raise NotReady(
+                Reason.STORE_UNAVAILABLE, "Experiments cannot be read now; try again soon."
+            ) from fault
+        except TimeoutError:
+            raise DeadlineExceeded(
+                Reason.DEADLINE, "The answer took longer than the time allowed."
+            ) from None
+        if found is None:
+            return None
+        held = self._held == found.experiment.plan.challenger
+        return Overview(found, held, self._refused if found.experiment.is_running else "")
+
+    async def look(self) -> None:
+        """Looks once at which experiment runs."""
+        self._running = await self._run(partial(self._read, store.running))
+        self._seen_at = time.monotonic()
+
+    async def check(self) -> None:
+        """Ends the experiment where its trials say that it should not go on."""
+        found = await self._run(self._standing)
+        if found is None or not found.experiment.is_running:
+            return
+        reason = _ENDED_BY.get(found.evidence.verdict)
+        if reason is None or found.experiment.plan.mode == SHADOW:
+            return
+        name = found.experiment.experiment_id
+        await self._run(partial(self._end, name, found.evidence.verdict.value, reason))
+        _log.warning("experiment ended", experiment=name, reason=reason)
+        await self.look()
+
+    def _read(self, what: Callable[[Any], T]) -> T:
+        with self._database.reading() as connection:
+            return what(connection)
+
+    def _standing(self) -> Standing | None:
+        with self._database.reading() as connection:
+            experiment = store.latest(connection)
+            return None if experiment is None else store.standing(connection, experiment)
+
+    def _end(self, name: str, verdict: str, reason: str) -> None:
+        with self._database.writing() as connection:
+            store.end(connection, name, verdict, reason)
+
+    def _add(self, rows: list[dict[str, Any]]) -> None:
+        with self._database.writing() as connection:
+            store.add_shadows(connection, rows)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._threads is None:
+            raise StoreUnavailable("not started")
+        try:
+            return await self._threads.run(work)
+        except StoreUnavailable as fault:
+            self._database.failed(fault)
+            raise
+
+    async def _hold(self) -> None:
+        """Has the ranker keep the challenger, also while nobody asks for a recommendation."""
+        experiment = self.running
+        if experiment is None:
+            self._held = self._refused = ""
+            return
+        model = await self._ranker.hold_challenger(experiment.plan.challenger)
+        self._held, self._refused = model.challenger_version, model.challenger_refused_reason
+
+    async def _shadow_some(self) -> None:
+        taken = [await self._queue.get()]
+        rows: list[dict[str, Any]] = []
+        while taken:
+            experiment = self.running
+            if experiment is not None and experiment.plan.mode == SHADOW:
+                row = await self._shadow(experiment, taken[0])
+                rows += [] if row is None else [row]
+            more = not self._queue.empty() and len(rows) < _SHADOWS_AT_ONCE
+            taken = [self._queue.get_nowait()] if more else []
+        try:
+            await self._run(partial(self._add, rows))
+        except StoreUnavailable:
+            SHADOWS.labels("unrecorded").inc(len(rows))
+            raise
+        SHADOWS.labels("recorded").inc(len(rows))
+
+    async def _shadow(self, experiment: Experiment, shown: Shown) -> dict[str, Any] | None:
+        request = ranker_pb2.RecommendTracksRequest()
+        request.CopyFrom(shown.request)
+        request.trial.experiment_id = experiment.experiment_id
+        request.trial.variant = ranker_pb2.VARIANT_SHADOW
+        request.trial.challenger_version = experiment.plan.challenger
+        try:
+            answer = await self._ranker.recommend(request)
+        except AppError as fault:
+            SHADOWS.labels("unanswered").inc()
+            _log.info("shadow request not answered", reason=fault.reason.value)
+            return None
+        lists = [[t.track_id for t in one.tracks] for one in (shown.response, answer)]
+        return {
+            "experiment_id": experiment.experiment_id,
+            "recorded_at": stamp(datetime.now(UTC)),
+            "correlation": rank_correlation(*lists),
+            "overlap": overlap(*lists),
+            "champion_ms": 1000 * shown.response.ranking_seconds,
+            "challenger_ms": 1000 * answer.ranking_seconds,
+        }
+
+
+async def _forever(work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
+    while True:
+        try:
+            await work()
+        except (StoreUnavailable, AppError) as fault:
+            _log.warning("experiments not kept up with", error=str(fault))
+            await asyncio.sleep(_RETRY_SECONDS)
+        except Exception as fault:  # nothing of an experiment may end what listeners are given
+            _log.error("experiments not kept up with", exc_info=fault)
+            await asyncio.sleep(_RETRY_SECONDS)
+        await asyncio.sleep(seconds)
