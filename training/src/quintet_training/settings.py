@@ -31,6 +31,16 @@ class Settings(BaseSettings):
         mlflow_port: Port of the registry that `quintet up` starts, on this machine only.
         mlflow_backend_url: Its database (SQLite or PostgreSQL); a file in `home` by default.
         mlflow_artifacts: Its files: a folder, or `s3://bucket/folder`; in `home` by default.
+        gate_tolerance: NDCG that a model may lose to the champion and still be promoted.
+        gate_latency_ms: 95th percentile that its answers may take, in milliseconds.
+        gate_coverage: Least share of the hand-made baseline's coverage.
+        gate_calibration: Most nats above the hand-made baseline's calibration.
+        gate_cold: Least ratio of its recall on cold tracks to that of audio cosine.
+        drift_days: What was shown in so many days is compared with the model in use.
+        drift_psi: Population stability index from which a quantity has drifted.
+        drift_least: Tracks shown at least before anything is said.
+        housekeeping_days: Days that files of retrainings and refused rows are kept.
+        housekeeping_versions: Models and catalogues that stay on disk besides those in use.
     """
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_", extra="ignore")
@@ -53,6 +63,16 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
     mlflow_backend_url: SecretStr = SecretStr("")
     mlflow_artifacts: str = ""
+    gate_tolerance: float = Field(default=0.03, ge=0, le=1)
+    gate_latency_ms: float = Field(default=150, gt=0)
+    gate_coverage: float = Field(default=0.5, ge=0, le=1)
+    gate_calibration: float = Field(default=0.25, ge=0)
+    gate_cold: float = Field(default=0.9, ge=0)
+    drift_days: int = Field(default=7, ge=1, le=36_500)
+    drift_psi: float = Field(default=0.25, gt=0)
+    drift_least: int = Field(default=1_000, ge=100)
+    housekeeping_days: int = Field(default=30, ge=1, le=36_500)
+    housekeeping_versions: int = Field(default=5, ge=1, le=1_000)
 
     @model_validator(mode="after")
     def _fill(self) -> "Settings":

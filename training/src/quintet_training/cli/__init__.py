@@ -7,7 +7,7 @@ from typing import Final
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from quintet_training.cli import ask, model, serve
+from quintet_training.cli import ask, drift, gate, housekeeping, model, serve
 from quintet_training.cli.progress import one_line_failures
 
 GROUPS: Final = {
@@ -33,6 +33,9 @@ app.command("recommend")(ask.recommend)
 app.command("batch-recommend")(ask.batch_recommend)
 app.command("train")(model.train)
 app.command("evaluate")(model.evaluate)
+app.command("gate")(gate.gate)
+app.command("drift")(drift.drift)
+app.command("housekeeping")(housekeeping.housekeeping)
 
 
 def group(name: str) -> typer.Typer:

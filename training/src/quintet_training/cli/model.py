@@ -66,6 +66,10 @@ def evaluate(
     html_path: Annotated[
         Path | None, typer.Option("--html", help="Write it as a page with plots.")
     ] = None,
+    metrics_path: Annotated[
+        Path | None,
+        typer.Option("--metrics", help="Write its numbers, for `models register`."),
+    ] = None,
 ) -> None:
     """Measure the ranking on playlists held out, against every baseline; changes nothing."""
     with one_line_failures():
@@ -79,7 +83,7 @@ def evaluate(
             report = evaluate_step(
                 load_settings(), parameters(seed, threads, trials), options, tell
             )
-        write_report(report, json_path, html_path)
+        write_report(report, json_path, html_path, metrics_path)
     _console.print(report.table())
 
 

@@ -51,8 +51,9 @@ def _expected() -> tuple[type[Exception], ...]:
     from quintet_store import StoreUnavailable
 
     from quintet_training.datasets import DatasetInvalid
+    from quintet_training.gating.checks import ReportInvalid
     from quintet_training.registering import RegistryFault
     from quintet_training.settings import SettingsInvalid, TrainingRefused
 
     data = (DatasetInvalid, StoreUnavailable, PublicationInvalid, RegistryFault)
-    return (*data, SettingsInvalid, TrainingRefused)
+    return (*data, ReportInvalid, SettingsInvalid, TrainingRefused)

@@ -1,5 +1,6 @@
 """Evaluating: hold playlists out, train on the others, compare with every baseline."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -92,13 +93,23 @@ def recommender(engine: Engine) -> Recommender:
     return recommend
 
 
-def write_report(report: Report, json_path: Path | None, html_path: Path | None) -> None:
+def write_report(
+    report: Report,
+    json_path: Path | None,
+    html_path: Path | None,
+    metrics_path: Path | None = None,
+) -> None:
     """Writes a report where asked to, each file whole or not at all.
 
     Raises:
         OSError: A file cannot be written.
     """
-    for path, make in ((json_path, report.to_json), (html_path, report.to_html)):
+    files = (
+        (json_path, report.to_json),
+        (html_path, report.to_html),
+        (metrics_path, lambda: json.dumps(report.metrics(), indent=1, sort_keys=True)),
+    )
+    for path, make in files:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.partial")
