@@ -12,6 +12,9 @@ from quintet_training.ranking.rows import TrainingRows
 
 CUT: Final = 500
 """Where NDCG is cut: the most tracks a list can have."""
+# Of data sets as of boosters: the search bins its rows once and fits them again and again, so no
+# feature may be filtered for the leaf size of one trial.
+_BINNING: Final[Mapping[str, Any]] = {"max_bin": 127, "feature_pre_filter": False}
 SEARCH_ROWS: Final = 150_000
 SEARCH_ROUNDS: Final = 120
 """A trial of the search fits on about so many rows, for at most so many rounds."""
@@ -30,7 +33,6 @@ class BoosterParameters:
         feature_share: Features drawn for a tree.
         row_share: Rows drawn for a tree.
         l2: Regularisation of leaf values.
-        bins: Histogram bins a feature.
         truncation: Pairs are formed with the first so many places (LambdaRank's truncation).
     """
 
@@ -42,7 +44,6 @@ class BoosterParameters:
     feature_share: float = 0.4
     row_share: float = 0.8
     l2: float = 5.0
-    bins: int = 127
     truncation: int = 100
 
     def facts(self) -> dict[str, Any]:
@@ -83,23 +84,9 @@ class Fitter:
         tell: Callable[[float], None] | None = None,
     ) -> Fit:
         """Fits on rows, and stops early by validation NDCG where there is a validation part."""
-        settings = self._settings(parameters)
-        data = self._dataset(rows, settings)
-        callbacks: list[Any] = []
-        held = []
-        if tell is not None:
-            callbacks.append(lambda e: tell((e.iteration + 1) / parameters.rounds))
-        if validation is not None:
-            callbacks.append(lightgbm.early_stopping(parameters.patience, verbose=False))
-            held = [self._dataset(validation, settings, data)]
-        booster = lightgbm.train(
-            settings, data, parameters.rounds, valid_sets=held, callbacks=callbacks
-        )
-        if validation is None:
-            return Fit(str(booster.model_to_string()), parameters.rounds, float("nan"))
-        score = float(booster.best_score["valid_0"][f"ndcg@{CUT}"])
-        rounds = int(booster.best_iteration)
-        return Fit(str(booster.model_to_string(num_iteration=rounds)), rounds, score)
+        data = self._dataset(rows)
+        held = None if validation is None else self._dataset(validation, data)
+        return self._train(parameters, data, held, tell)
 
     def search(
         self,
@@ -116,11 +103,12 @@ class Fitter:
         """
         if trials < 2:
             return start
-        part = rows.sample(SEARCH_ROWS)
+        data = self._dataset(rows.sample(SEARCH_ROWS))
+        held = self._dataset(validation, data)
 
         def objective(trial: optuna.Trial) -> float:
             parameters = replace(_suggest(trial, start), rounds=SEARCH_ROUNDS)
-            score = self.fit(parameters, part, validation).ndcg
+            score = self._train(parameters, data, held).ndcg
             tell((trial.number + 1) / trials)
             return score
 
@@ -136,6 +124,31 @@ class Fitter:
         study.optimize(objective, n_trials=trials)
         return _suggest(optuna.trial.FixedTrial(study.best_params), start)
 
+    def _train(
+        self,
+        parameters: BoosterParameters,
+        data: Any,
+        held: Any,
+        tell: Callable[[float], None] | None = None,
+    ) -> Fit:
+        callbacks: list[Any] = []
+        if tell is not None:
+            callbacks.append(lambda e: tell((e.iteration + 1) / parameters.rounds))
+        if held is not None:
+            callbacks.append(lightgbm.early_stopping(parameters.patience, verbose=False))
+        booster = lightgbm.train(
+            self._settings(parameters),
+            data,
+            parameters.rounds,
+            valid_sets=[] if held is None else [held],
+            callbacks=callbacks,
+        )
+        if held is None:
+            return Fit(str(booster.model_to_string()), parameters.rounds, float("nan"))
+        score = float(booster.best_score["valid_0"][f"ndcg@{CUT}"])
+        rounds = int(booster.best_iteration)
+        return Fit(str(booster.model_to_string(num_iteration=rounds)), rounds, score)
+
     def _settings(self, parameters: BoosterParameters) -> dict[str, Any]:
         return {
             "objective": "lambdarank",
@@ -149,7 +162,6 @@ class Fitter:
             "bagging_fraction": parameters.row_share,
             "bagging_freq": 1,
             "lambda_l2": parameters.l2,
-            "max_bin": parameters.bins,
             "lambdarank_truncation_level": parameters.truncation,
             "monotone_constraints": list(self.monotone),
             "seed": self.seed,
@@ -157,17 +169,16 @@ class Fitter:
             "deterministic": True,
             "force_col_wise": True,
             "verbosity": -1,
+            **_BINNING,
         }
 
-    def _dataset(
-        self, rows: TrainingRows, settings: Mapping[str, Any], reference: Any = None
-    ) -> Any:
+    def _dataset(self, rows: TrainingRows, reference: Any = None) -> Any:
         return lightgbm.Dataset(
             rows.features,
             label=rows.relevant,
             group=rows.sizes,
             feature_name=list(self.names),
-            params={"max_bin": settings["max_bin"], "verbosity": -1},
+            params={"verbosity": -1, **_BINNING},
             reference=reference,
             free_raw_data=False,
         )

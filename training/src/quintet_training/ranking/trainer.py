@@ -31,6 +31,9 @@ LEAST_PLAYLISTS: Final = 20
 MOST_PLAYLISTS: Final = 8_000
 """The kernel of playlists is square: 8,000 of them are 512 MB in float64."""
 
+MOST_VALIDATION: Final = 150
+"""Playlists that stop the booster at most: their rows are all kept."""
+
 
 class TooFewPlaylists(TrainingRefused):
     """There are not enough playlists to train on; the message says how many there are."""
@@ -168,9 +171,9 @@ class _Run:
         self.tell(0.05, "grouping playlists")
         groups = near_duplicates(self.playlists, len(self.catalogue))
         folds = self._folds(groups)
-        validation = split_groups(
-            groups, self.parameters.validation, np.random.default_rng((self.parameters.seed, 4))
-        )
+        share = min(self.parameters.validation, MOST_VALIDATION / len(self.playlists))
+        random = np.random.default_rng((self.parameters.seed, 4))
+        validation = split_groups(groups, share, random)
         self.tell(0.07, "choosing the weights of tokens")
         weights = tune_taste(
             self.catalogue,
