@@ -5,10 +5,10 @@ order. One that fails says so for itself, and one whose route the gateway lacks 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 import streamlit as st
@@ -114,6 +114,49 @@ def last_hour(words: Words) -> None:
         st.plotly_chart(_course(series, words), config={"displayModeBar": False}, key="course")
 
 
+def experiment(words: Words) -> None:
+    """Shows champion against challenger, with the interval and the test's verdict."""
+    facts = session.ask(lambda to: to.get("/api/v1/experiment"))["experiment"]
+    if facts is None:
+        return
+    st.header(words("charge.experiment"))
+    running = words("charge.running" if facts["running"] else "charge.ended")
+    st.caption(words("charge.experiment_help", state=running, since=_moment(facts["started_at"])))
+    _facts(experiment_rows(facts, words), words)
+    if facts["challenger_refused"]:
+        refused = words(
+            "charge.refused", version=facts["challenger"], reason=facts["challenger_refused"]
+        )
+        st.warning(refused, icon=":material/block:")
+
+
+def experiment_rows(facts: Mapping[str, Any], words: Words) -> dict[str, str]:
+    """Returns an experiment's facts by what they are called."""
+    seen, shadow = facts["preference"], facts["shadow"]
+    verdict = words.get(f"charge.said.{facts['verdict']}") or facts["verdict"]
+    rows = {
+        words("charge.champion"): facts["champion"],
+        words("charge.challenger"): facts["challenger"],
+        words("charge.mode"): f"{facts['mode']}, {facts['percent']:g} %",
+        words("charge.trials"): words(
+            "charge.trials_told", wins=facts["wins"], losses=facts["losses"], ties=facts["ties"]
+        ),
+        words("charge.preference"): (
+            f"{_percent(seen['seen'])} ({_percent(seen['low'])} - {_percent(seen['high'])})"
+        ),
+        words("charge.verdict"): f"{verdict} (p = {facts['p_value']:.3g})",
+    }
+    if facts["reason"]:
+        rows[words("charge.reason")] = facts["reason"]
+    if shadow["requests"]:
+        rows[words("charge.shadow")] = words(
+            "charge.shadow_told",
+            requests=shadow["requests"],
+            overlap="-" if shadow["overlap"] is None else _percent(shadow["overlap"]),
+        )
+    return rows
+
+
 def given(words: Words) -> None:
     """Shows how much of the catalogue the lists of a day reach, and whose songs they hold."""
     found = session.ask(lambda to: to.get(_DAY))
@@ -174,6 +217,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     health,
     versions,
     quality,
+    experiment,
     received,
     given,
     last_hour,
