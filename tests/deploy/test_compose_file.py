@@ -1,0 +1,165 @@
+"""docker-compose.yml: what is published, what is open, what waits for what."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from quintet_gateway.settings import Settings as GatewaySettings
+from quintet_profile.settings import Settings as ProfileSettings
+from quintet_ranker.settings import Settings as RankerSettings
+from quintet_search.settings import Settings as SearchSettings
+from quintet_ui.settings import Settings as UiSettings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
+TOOLS = ROOT / "build" / "deploy-tools" / "bin"
+# What the images set, or Compose itself: never from outside.
+FIXED = {
+    "QUINTET_HOME",
+    "QUINTET_HOST",
+    "QUINTET_AUTH",
+    "QUINTET_TOKEN",
+    "QUINTET_UI_CLIENT_ID",
+    "QUINTET_UI_CLIENT_SECRET",
+    "SPOTIPY_REDIRECT_URI",
+}
+
+
+def names_of(settings):
+    for name, field in settings.model_fields.items():
+        alias = field.validation_alias
+        if alias is None:
+            yield f"{settings.model_config['env_prefix']}{name.upper()}"
+        else:
+            yield alias if isinstance(alias, str) else str(alias.choices[0])
+
+
+def tool(name):
+    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
+    if found is None:
+        pytest.skip(f"no {name}; `make deploy-tools` installs it")
+    return found
+
+
+def runs_on(service):
+    return service.get("restart") != "no"
+
+
+def test_the_compose_file_holds_everything_that_is_asked_of_it():
+    needed = {"gateway", "search", "profile", "ranker", "ui", "postgres", "mlflow", "s3"}
+    needed |= {"airflow-api", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"}
+    needed |= {"prometheus", "grafana"}
+    assert needed <= set(SERVICES)
+    profiles = {profile for service in SERVICES.values() for profile in service["profiles"]}
+    assert profiles == {"core", "mlops", "observe", "command"}
+
+
+def test_compose_publishes_gateway_and_page_alone_and_on_loopback():
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert set(published) == {"gateway", "ui"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+    assert not any(service.get("network_mode") == "host" for service in SERVICES.values())
+
+
+def test_compose_networks_that_hold_state_lead_nowhere_else():
+    networks = COMPOSE["networks"]
+    assert {name for name, network in networks.items() if not network.get("internal")} == {"front"}
+    for name in ("postgres", "mlflow", "s3", "profile", "ranker"):
+        assert "front" not in SERVICES[name]["networks"]
+
+
+def test_compose_services_that_run_have_a_pinned_image_a_limit_and_no_privileges():
+    for name, service in SERVICES.items():
+        tag = service["image"].rpartition(":")[2]
+        assert tag
+        assert tag != "latest", name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "mem_limit" in service or not runs_on(service), name
+        assert not service.get("privileged"), name
+
+
+def test_compose_roots_are_read_only_but_for_two_that_say_why():
+    writable = {name for name, service in SERVICES.items() if not service.get("read_only")}
+    airflow = {name for name in SERVICES if name.startswith("airflow-")}
+    assert writable == airflow | {"postgres"}
+
+
+def test_compose_waits_for_a_condition_and_never_for_a_mere_start():
+    for name, service in SERVICES.items():
+        for needed, wait in service.get("depends_on", {}).items():
+            once = not runs_on(SERVICES[needed])
+            wanted = "service_completed_successfully" if once else "service_healthy"
+            assert wait["condition"] == wanted, (name, needed)
+            profiles = set(SERVICES[needed]["profiles"])
+            assert set(service["profiles"]) <= profiles, (name, needed)
+
+
+def test_compose_services_that_run_have_a_health_check():
+    for name, service in SERVICES.items():
+        if runs_on(service) and "healthcheck" not in service:
+            own = service["image"].removeprefix("quintet/").partition(":")[0]
+            folder = own if (ROOT / "deploy" / own / "Dockerfile").exists() else "."
+            text = (ROOT / "deploy" / folder / "Dockerfile").read_text(encoding="utf-8")
+            assert "HEALTHCHECK" in text, name
+
+
+@pytest.mark.parametrize(
+    ("service", "settings"),
+    [
+        ("gateway", GatewaySettings),
+        ("search", SearchSettings),
+        ("profile", ProfileSettings),
+        ("ranker", RankerSettings),
+        ("ui", UiSettings),
+    ],
+)
+def test_compose_passes_each_setting_on_to_its_service(service, settings):
+    passed = set(SERVICES[service]["environment"])
+    ports = {name for name in names_of(settings) if name.endswith("_PORT")}
+    wanted = set(names_of(settings)) - FIXED - ports
+    assert wanted - passed == set()
+
+
+def test_no_password_stands_in_the_compose_file():
+    for name, service in SERVICES.items():
+        for variable, value in (service.get("environment") or {}).items():
+            if re.search("PASSWORD|SECRET|_KEY|TOKEN", variable) and value is not None:
+                place = variable.endswith(("_FILE", "_CMD")) or str(value).startswith("${")
+                assert place or variable.endswith("TOKEN_RATE_LIMIT"), (name, variable)
+                assert ":-" not in str(value), (name, variable)
+        for value in (service.get("environment") or {}).values():
+            assert not re.search(r"://[^/@\s]+:[^/@\s]+@", str(value)), name
+
+
+def test_a_secret_is_mounted_only_where_it_is_needed():
+    users: dict[str, set[str]] = {}
+    for name, service in SERVICES.items():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.endswith("-secret"):
+                users.setdefault(source, set()).add(name)
+    airflow = {name for name in SERVICES if name.startswith("airflow-")}
+    assert users["page-secret"] == {"setup", "ui"}
+    assert users["command-secret"] == {"setup", "quintet"}
+    assert users["s3-secret"] == {"secrets", "s3", "mlflow", "bucket"}
+    assert users["airflow-secret"] == {"secrets"} | airflow
+    assert users["grafana-secret"] == {"secrets", "grafana"}
+
+
+def test_compose_itself_accepts_the_file():
+    done = subprocess.run(
+        [tool("docker-compose"), "--env-file", ".env.safe", "config", "--quiet"],
+        cwd=ROOT,
+        env={**os.environ, "COMPOSE_PROFILES": "core,mlops,observe,command"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

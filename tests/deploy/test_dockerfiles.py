@@ -1,0 +1,95 @@
+"""The Dockerfiles: stages, pins, users, health checks, and what the context leaves out."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ROOT / "build" / "deploy-tools" / "bin"
+DOCKERFILES = [ROOT / "deploy" / "Dockerfile", *sorted((ROOT / "deploy").glob("*/Dockerfile"))]
+IMAGES = [
+    line.split()
+    for line in (ROOT / "deploy" / "images.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+
+
+def name_of(path):
+    return str(path.parent.relative_to(ROOT))
+
+
+@pytest.fixture(params=DOCKERFILES, ids=name_of)
+def dockerfile(request):
+    return request.param.read_text(encoding="utf-8")
+
+
+def test_every_dockerfile_has_a_pinned_base(dockerfile):
+    stages = re.findall(r"^FROM (\S+)(?: AS (\S+))?$", dockerfile, re.MULTILINE)
+    names = {name for _, name in stages}
+    outside = [image for image, _ in stages if image not in names]
+    assert outside
+    for image in outside:
+        assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+", image)
+    assert names >= {"builder", "runtime"}
+    assert stages[-1][1] == "runtime"
+
+
+def test_every_dockerfile_ends_as_a_user_without_rights(dockerfile):
+    runtime = dockerfile.rpartition("FROM ")[2]
+    assert re.findall(r"^USER (\S+)$", runtime, re.MULTILINE) == ["10001:10001"]
+    assert "HEALTHCHECK" in runtime
+    # Exec form, so that signals arrive.
+    assert re.search(r"^CMD \[", runtime, re.MULTILINE)
+    assert " uv " not in runtime
+
+
+def test_every_dockerfile_keeps_downloads_in_a_cache_and_out_of_layers(dockerfile):
+    runs = re.findall(r"^RUN (?:.*\\\n)*.*$", dockerfile, re.MULTILINE)
+    fetching = [run for run in runs if "uv sync" in run or "pip install" in run]
+    assert fetching
+    assert all("--mount=type=cache" in run for run in fetching)
+
+
+def test_a_dockerfile_installs_what_is_locked_before_it_copies_sources(dockerfile):
+    if "uv sync" not in dockerfile:
+        pytest.skip("nothing of ours is installed in this one")
+    first = dockerfile.index("uv sync")
+    assert first < dockerfile.index("\nCOPY ")
+    # The layer knows the lock alone: bind mounts, no sources.
+    assert "--frozen" in dockerfile[first : dockerfile.index("\n", first)]
+
+
+def test_every_dockerfile_that_is_listed_exists_and_none_is_forgotten():
+    assert {ROOT / file for _, file, _ in IMAGES} == set(DOCKERFILES)
+    services = {"search", "profile", "ranker", "gateway", "ui", "airflow", "mlflow"}
+    assert services <= {name for name, _, _ in IMAGES}
+    assert all(int(budget) > 0 for _, _, budget in IMAGES)
+
+
+def test_the_context_of_a_dockerfile_starts_empty_and_takes_no_data():
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    for pattern in ("**/*.parquet", "**/*.csv", "**/*.npy", "**/.quintet", "**/.env*", "**/tests"):
+        assert rules.index(pattern) > max(n for n, rule in enumerate(rules) if rule[0] == "!")
+    admitted = {rule[1:] for rule in rules if rule[0] == "!"}
+    for path in DOCKERFILES:
+        text = path.read_text(encoding="utf-8")
+        for sources in re.findall(r"^COPY (?!--from)((?:.*\\\n)*.*) \S+$", text, re.MULTILINE):
+            for source in sources.replace("\\\n", " ").split():
+                assert any(source == each or source.startswith(f"{each}/") for each in admitted)
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=name_of)
+def test_hadolint_finds_nothing_in_a_dockerfile(path):
+    hadolint = shutil.which("hadolint", path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
+    if hadolint is None:
+        pytest.skip("no hadolint; `make deploy-tools` installs it")
+    done = subprocess.run(
+        [hadolint, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")

@@ -1,0 +1,113 @@
+"""deploy/k8s: probes, scaling, disruptions, networks; rendered and validated where tools are."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "k8s"
+TOOLS = ROOT / "build" / "deploy-tools" / "bin"
+RPC = {"search": 50051, "profile": 50052, "ranker": 50053}
+
+
+def objects(kind):
+    found = {}
+    for path in sorted(FOLDER.glob("*.yaml")):
+        for each in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+            if each.get("kind") == kind:
+                found[each["metadata"]["name"]] = each
+    return found
+
+
+DEPLOYMENTS = objects("Deployment")
+
+
+def container(name):
+    (only,) = DEPLOYMENTS[name]["spec"]["template"]["spec"]["containers"]
+    return only
+
+
+def tool(name):
+    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
+    if found is None:
+        pytest.skip(f"no {name}; `make deploy-tools` installs it")
+    return found
+
+
+def test_kubernetes_runs_every_service_and_asks_grpc_for_their_health():
+    assert set(DEPLOYMENTS) == {*RPC, "gateway", "ui"}
+    for name, port in RPC.items():
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            assert container(name)[probe]["grpc"] == {"port": port}
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_kubernetes_scales_and_guards_each_deployment(name):
+    scaler = objects("HorizontalPodAutoscaler")[name]["spec"]
+    assert scaler["scaleTargetRef"]["name"] == name
+    assert 2 <= scaler["minReplicas"] < scaler["maxReplicas"]
+    budget = objects("PodDisruptionBudget")[name]["spec"]
+    assert budget["selector"] == DEPLOYMENTS[name]["spec"]["selector"]
+    assert container(name)["resources"]["requests"].keys() == {"cpu", "memory"}
+    assert "memory" in container(name)["resources"]["limits"]
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_kubernetes_rollout_adds_before_it_takes_away(name):
+    spec = DEPLOYMENTS[name]["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    # Endpoints forget a pod for five seconds before it drains for five.
+    assert container(name)["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"]
+    assert spec["template"]["spec"]["terminationGracePeriodSeconds"] >= 15
+    # The autoscaler alone says how many.
+    assert "replicas" not in spec
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_kubernetes_pod_has_no_rights(name):
+    security = container(name)["securityContext"]
+    assert security["readOnlyRootFilesystem"]
+    assert not security["allowPrivilegeEscalation"]
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    pod = DEPLOYMENTS[name]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["automountServiceAccountToken"] is False
+
+
+def test_kubernetes_grpc_services_are_headless_so_that_callers_spread_calls():
+    services = objects("Service")
+    assert {name for name, each in services.items() if each["spec"].get("clusterIP") == "None"} == {
+        *RPC
+    }
+    settings = objects("ConfigMap")["settings"]["data"]
+    for name, port in RPC.items():
+        assert settings[f"QUINTET_GATEWAY_{name.upper()}_ADDRESS"] == f"{name}:{port}"
+
+
+def test_kubernetes_lets_nothing_in_that_no_policy_names():
+    policies = objects("NetworkPolicy")
+    assert policies["deny-all"]["spec"] == {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+    (callers, _metrics) = policies["services"]["spec"]["ingress"]
+    allowed = [each["podSelector"]["matchLabels"] for each in callers["from"]]
+    assert allowed == [{"app.kubernetes.io/name": "gateway"}]
+
+
+def test_kubernetes_files_render_and_are_valid(tmp_path):
+    kubectl, validate = tool("kubectl"), tool("kubernetes-validate")
+    rendered = subprocess.run(
+        [kubectl, "kustomize", str(FOLDER)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "image: quintet/" not in rendered.stdout
+    file = tmp_path / "all.yaml"
+    file.write_text(rendered.stdout, encoding="utf-8")
+    done = subprocess.run(
+        [validate, "--strict", str(file)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,120 @@
+""".env.template names every setting of every process, with its meaning and its default."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import AliasChoices, SecretStr
+from pydantic_settings import BaseSettings
+from quintet_gateway.settings import Settings as GatewaySettings
+from quintet_profile.settings import Settings as ProfileSettings
+from quintet_ranker.settings import Settings as RankerSettings
+from quintet_search.settings import Settings as SearchSettings
+from quintet_training.settings import Settings as TrainingSettings
+from quintet_ui.settings import Settings as UiSettings
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = (ROOT / ".env.template").read_text(encoding="utf-8")
+SAFE = (ROOT / ".env.safe").read_text(encoding="utf-8")
+ASSIGNMENT = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]+)=(.*)$")
+PROCESSES: dict[str, type[BaseSettings]] = {
+    "gateway": GatewaySettings,
+    "search": SearchSettings,
+    "profile": ProfileSettings,
+    "ranker": RankerSettings,
+    "ui": UiSettings,
+    "training": TrainingSettings,
+}
+
+
+def variables(settings: type[BaseSettings]) -> dict[str, object]:
+    """Every environment variable of a process, with its default as text."""
+    found: dict[str, object] = {}
+    for name, field in settings.model_fields.items():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices):
+            names = [str(choice) for choice in alias.choices]
+        else:
+            prefix = settings.model_config.get("env_prefix", "")
+            names = [alias if isinstance(alias, str) else f"{prefix}{name.upper()}"]
+        for each in names:
+            found[each] = field.default
+    return found
+
+
+def lines_of(text: str) -> dict[str, str]:
+    matches = (ASSIGNMENT.match(line) for line in text.splitlines())
+    return {match[1]: match[2] for match in matches if match}
+
+
+def written(default: object) -> str:
+    if isinstance(default, SecretStr):
+        return default.get_secret_value()
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_every_setting_of_a_process_is_in_the_template(process):
+    assert set(variables(PROCESSES[process])) <= set(lines_of(TEMPLATE))
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_defaults_in_the_template_are_the_defaults_of_a_setting(process):
+    told = lines_of(TEMPLATE)
+    wrong = {
+        name: (told[name], written(default))
+        for name, default in variables(PROCESSES[process]).items()
+        if told[name] != written(default)
+    }
+    assert wrong == {}
+
+
+def named_in(paths):
+    pattern = re.compile(r"(?<![A-Z_])QUINTET_[A-Z0-9_]*[A-Z0-9]\b(?!_)")
+    texts = (path.read_text(encoding="utf-8") for path in paths if ".venv" not in path.parts)
+    return {name for text in texts for name in pattern.findall(text)}
+
+
+def python_sources():
+    folders = ("libs", "services", "gateway", "ui", "training", "dags", "deploy")
+    return [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+
+
+def test_no_setting_in_the_template_is_unknown():
+    known = {name for settings in PROCESSES.values() for name in variables(settings)}
+    told = {name for name in lines_of(TEMPLATE) if name.startswith("QUINTET_")}
+    # Beside the settings' own: options of commands, what DAGs read, and Compose's tag.
+    assert told - known - named_in(python_sources()) == {"QUINTET_TAG"}
+
+
+def test_every_setting_that_code_and_compose_name_is_in_the_template():
+    sources = [
+        *python_sources(),
+        *(ROOT / "deploy").rglob("*.sh"),
+        ROOT / "docker-compose.yml",
+    ]
+    assert len(sources) > 50
+    # Prefixes of settings in the code's own text end with an underscore and are left out above.
+    assert named_in(sources) - set(lines_of(TEMPLATE)) == set()
+
+
+def test_every_setting_of_the_template_has_a_comment_with_its_meaning():
+    block: list[str] = []
+    bare = []
+    for line in TEMPLATE.splitlines():
+        if match := ASSIGNMENT.match(line):
+            if not any(text.startswith("# ") and not text.startswith("# ---") for text in block):
+                bare.append(match[1])
+        elif line.startswith("# "):
+            block = [*block, line] if block and not block[-1].startswith("# ---") else [line]
+        else:
+            block = []
+    assert bare == []
+
+
+def test_the_safe_settings_need_no_account_and_hold_no_secret():
+    safe = lines_of(SAFE)
+    assert set(safe) <= set(lines_of(TEMPLATE))
+    assert safe["SPOTIPY_CLIENT_ID"] == safe["SPOTIPY_CLIENT_SECRET"] == ""
+    secrets = [n for n in safe if re.search("SECRET|PASSWORD|TOKEN|KEY", n) and safe[n]]
+    assert secrets == []
