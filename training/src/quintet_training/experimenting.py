@@ -6,7 +6,8 @@ from typing import Final
 from quintet_store import experiments as store
 from quintet_store import open_engine, reading, writing
 from quintet_store.evidence import Verdict
-from quintet_store.experiments import SHADOW, Experiment, ExperimentRefused, Plan, Standing
+from quintet_store.experiments import SHADOW, Experiment, Plan, Standing
+from quintet_store.experiments import ExperimentRefused as ExperimentRefused
 
 from quintet_training import registering
 from quintet_training.settings import Settings

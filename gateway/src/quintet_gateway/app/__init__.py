@@ -22,7 +22,7 @@ from quintet_gateway.adapters import Services
 from quintet_gateway.app.edge import Guard, RequestContext
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
 from quintet_gateway.experiments import ExperimentRules, Experiments
-from quintet_gateway.feedback import Recorder, Rules
+from quintet_gateway.feedback import Database, Recorder, Rules
 from quintet_gateway.routes import (
     catalogue_map,
     experiment,
@@ -72,9 +72,10 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     behind = services or Services(
         settings.addresses(), settings.budget_seconds, gatekeeper.service_metadata
     )
-    experiments = Experiments(_experiment_rules(settings, names), behind)
+    database = Database(settings.database())
+    experiments = Experiments(_experiment_rules(settings, database, names), behind)
     rules_of_feedback = Rules(
-        settings.database(),
+        database,
         names,
         timedelta(days=settings.feedback_retention_days),
         settings.max_waiting_impressions,
@@ -135,9 +136,9 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     return app
 
 
-def _experiment_rules(settings: Settings, names: Pseudonyms) -> ExperimentRules:
+def _experiment_rules(settings: Settings, database: Database, names: Pseudonyms) -> ExperimentRules:
     return ExperimentRules(
-        settings.database(),
+        database,
         names,
         settings.experiment_seconds,
         settings.experiment_check_seconds,

@@ -59,7 +59,7 @@ class ExperimentRules:
     """How experiments are kept up with.
 
     Attributes:
-        database_url: Where they are.
+        database: Where they are; whoever opened it closes it.
         pseudonyms: The installation's names.
         look_seconds: Between looks at which one runs.
         check_seconds: Between looks at what its trials say.
@@ -67,7 +67,7 @@ class ExperimentRules:
         budget: Seconds within which a call is answered.
     """
 
-    database_url: str
+    database: Database
     pseudonyms: Pseudonyms
     look_seconds: float = 2.0
     check_seconds: float = 60.0
@@ -96,7 +96,7 @@ class Experiments:
     def __init__(self, rules: ExperimentRules, ranker: Ranker) -> None:
         self._rules = rules
         self._ranker = ranker
-        self._database = Database(rules.database_url)
+        self._database = rules.database
         self._running: Experiment | None = None
         self._seen_at = -_TRUSTED_SECONDS
         self._held, self._refused = "", ""
@@ -123,7 +123,6 @@ class Experiments:
         threads, self._threads = self._threads, None
         if threads is not None:
             await threads.close()
-        self._database.close()
 
     @property
     def running(self) -> Experiment | None:

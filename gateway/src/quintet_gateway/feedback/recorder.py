@@ -23,7 +23,16 @@ from quintet_store import StoreUnavailable
 from quintet_store.insights import Insights
 
 from quintet_gateway.feedback.shown import Shown, Waiting
-from quintet_gateway.feedback.storing import Cursor, Deleted, Job, Page, Pruned, Recorded, Storage
+from quintet_gateway.feedback.storing import (
+    Cursor,
+    Database,
+    Deleted,
+    Job,
+    Page,
+    Pruned,
+    Recorded,
+    Storage,
+)
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -42,14 +51,14 @@ class Rules:
     """How feedback is kept.
 
     Attributes:
-        database_url: Where.
+        database: Where.
         pseudonyms: The installation's names.
         retention: How long.
         max_waiting: Tracks shown that may wait to be recorded.
         budget: Seconds within which a call is answered.
     """
 
-    database_url: str
+    database: Database
     pseudonyms: Pseudonyms
     retention: timedelta = timedelta(days=400)
     max_waiting: int = 50_000
@@ -83,9 +92,7 @@ class Recorder:
         self._budget = rules.budget
         self._names = rules.pseudonyms
         self._waiting = Waiting(rules.max_waiting)
-        self._storage = Storage(
-            rules.database_url, rules.pseudonyms, self._waiting, rules.retention
-        )
+        self._storage = Storage(rules.database, rules.pseudonyms, self._waiting, rules.retention)
         self._jobs: asyncio.Queue[_Pending] = asyncio.Queue(_MAX_JOBS)
         self._has_shown = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []

@@ -118,16 +118,16 @@ class Storage:
     """Reads and writes feedback.
 
     Args:
-        url: The database.
+        database: The database.
         pseudonyms: The installation's names.
         waiting: Lists shown that are not in the database yet.
         retention: How long what is stored is kept.
     """
 
     def __init__(
-        self, url: str, pseudonyms: Pseudonyms, waiting: Waiting, retention: timedelta
+        self, database: Database, pseudonyms: Pseudonyms, waiting: Waiting, retention: timedelta
     ) -> None:
-        self._database = Database(url)
+        self._database = database
         self._names = pseudonyms
         self._waiting = waiting
         self._retention = retention
