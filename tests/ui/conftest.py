@@ -147,9 +147,13 @@ def served_page(installation):
     return installation.page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A browser without a window."""
+    """A browser without a window.
+
+    Not for the whole session: Playwright keeps an event loop running for as long as it lives, and
+    asynchronous tests of other rooms need their own.
+    """
     sync_api = pytest.importorskip("playwright.sync_api")
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     if path is None:
