@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -15,6 +16,7 @@ from quintet_training.settings import load_settings
 
 if TYPE_CHECKING:
     from quintet_training.ranking import TrainingParameters
+    from quintet_training.settings import Settings
     from quintet_training.steps import TrainReport
 
 _console: Final = Console()
@@ -38,6 +40,13 @@ def train(
     serve: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve the model once it is trained.")
     ] = True,
+    register: Annotated[
+        bool | None,
+        typer.Option(
+            help="Evaluate the same recipe and log all to the registry, as challenger; "
+            "done where QUINTET_MLFLOW_URI is set."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Train on the imported playlists, and serve the model from then on."""
@@ -45,13 +54,19 @@ def train(
         _yield_cores()
         from quintet_training.steps import train as train_step
 
+        settings = load_settings()
+        chosen = parameters(seed, threads, trials)
         with progress_bar(_errors) as tell:
-            chosen = parameters(seed, threads, trials)
-            report = train_step(load_settings(), chosen, tell, serve=serve)
-    if as_json:
-        typer.echo(json.dumps(asdict(report)))
-    else:
-        _print_report(report)
+            report = train_step(settings, chosen, tell, serve=serve)
+        # Printed before it is registered: the model is there, whatever comes next.
+        if as_json:
+            typer.echo(json.dumps(asdict(report)))
+        else:
+            _print_report(report)
+        if register or (register is None and settings.mlflow_uri):
+            number = register_evaluated(settings, report.version, chosen)
+            if not as_json:
+                _console.print(f"registered as model {number}, challenger", highlight=False)
 
 
 def evaluate(
@@ -97,6 +112,24 @@ def parameters(seed: int, threads: int, trials: int) -> "TrainingParameters":
         space_trials=trials,
         booster_trials=trials,
     )
+
+
+def register_evaluated(settings: "Settings", version: str, chosen: "TrainingParameters") -> str:
+    """Evaluates the recipe of a model and registers both; returns its number."""
+    from quintet_modelkit.publication import read_manifest
+
+    from quintet_training import registering
+    from quintet_training.steps import MODELS, write_report
+    from quintet_training.steps import evaluate as evaluate_step
+
+    with progress_bar(_errors) as tell:
+        found = evaluate_step(settings, chosen, None, tell)
+    data = read_manifest(settings.home / MODELS / version, verify=False)["data"]
+    with tempfile.TemporaryDirectory(prefix="quintet-report-") as folder:
+        files = {name: Path(folder) / name for name in ("report.json", "report.html", "data.json")}
+        write_report(found, files["report.json"], files["report.html"])
+        files["data.json"].write_text(json.dumps(data, indent=2), encoding="utf-8")
+        return registering.register_model(settings, version, found.metrics(), files)
 
 
 def _yield_cores() -> None:
