@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AIRFLOW_VENV := .airflow-venv
 UV_VERSION := 0.13.9
 UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
@@ -12,6 +13,7 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
+.PHONY: airflow-install demo-retrain
 .PHONY: deploy-tools images compose-check k8s-check actions-check health sign eval bench-training
 
 help: ## List the targets
@@ -110,5 +112,16 @@ health: ## Bring core up with Compose, recommend, kill a ranker, take it down
 sign: ## Sign an image by its digest with this workflow's identity (IMAGE=…@sha256:…)
 	@cosign sign --yes "$(IMAGE)"
 
+airflow-install: $(AIRFLOW_VENV)/.installed ## Make .airflow-venv, the environment of the DAGs
+
+# Airflow needs older libraries than the gateway: an environment and a lock of its own.
+$(AIRFLOW_VENV)/.installed: dags/uv.lock dags/pyproject.toml | $(STAMP)
+	@cd dags && UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(AIRFLOW_VENV) \
+	  $(CURDIR)/$(UV) sync --locked --python $(CURDIR)/$(BIN)/python
+	@touch $@
+
+demo-retrain: install airflow-install ## Listeners, Airflow, registry and ranker: the whole loop, shown
+	@$(BIN)/python dags/rehearsal --airflow $(AIRFLOW_VENV)/bin/airflow
+
 clean: ## Remove the environment and the state
-	@rm -rf $(VENV) .quintet
+	@rm -rf $(VENV) $(AIRFLOW_VENV) .quintet

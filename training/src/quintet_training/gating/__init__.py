@@ -64,7 +64,7 @@ def judge(
         PublicationInvalid: A bundle is missing or damaged.
         OSError: The report cannot be read.
     """
-    record, folder = _candidate(settings, candidate)
+    record, folder = _candidate(settings, candidate, report is not None)
     manifest = read_manifest(folder, verify=False)
     content = _report_of(settings, record, report, candidate)
     _check_same_data(content, manifest)
@@ -83,18 +83,13 @@ def judge(
     return Verdict(number, folder.name, "" if rival is None else rival.version, tuple(checks))
 
 
-def _candidate(settings: Settings, name: str) -> tuple[ModelRecord | None, Path]:
-    """Returns a candidate's record, None where it is of this machine alone, and its bundle."""
+def _candidate(settings: Settings, name: str, has_report: bool) -> tuple[ModelRecord | None, Path]:
+    """Returns a candidate's record, None where the registry was not needed, and its bundle."""
     models = settings.home / MODELS
+    if has_report and is_version(name) and (models / name).is_dir():
+        return None, models / name
     registry = registering.registry_of(settings)
-    local = models / name
-    is_here = is_version(name) and local.is_dir()
-    try:
-        record = registering.found(registry, name)
-    except RegistryFault:
-        if not is_here:
-            raise
-        return None, local
+    record = registering.found(registry, name)
     return record, registry.pull(record, models, [settings.home / "catalogue"])
 
 
@@ -104,7 +99,7 @@ def _report_of(
     if path is not None:
         return _parsed(path.read_text(encoding="utf-8"), str(path))
     if record is None:
-        raise ReportInvalid(f"{name} is not registered; name its evaluation with --report")
+        raise ReportInvalid(f"{name} has no evaluation; name it with --report")
     text = registering.registry_of(settings).read(record, REPORT)
     return _parsed(text, f"the report of model {record.version}")
 
