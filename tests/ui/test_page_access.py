@@ -80,6 +80,11 @@ def test_a_phone_shows_everything_within_its_width(visit, axe, picture, songs):
 def test_the_keyboard_alone_reaches_search_seats_button_and_cards(visit, songs):
     tab = visit("/?" + f"seat=1~{songs[0]}&go=1")
     expect(tab.locator(".card")).to_have_count(50)
+    # What is still being drawn moves what the next key reaches.
+    expect(tab.locator('[data-testid="stApp"]')).to_have_attribute(
+        "data-test-script-state", "notRunning"
+    )
+    expect(tab.locator('[data-testid="stSkeleton"]')).to_have_count(0)
     tab.locator("#box").focus()
     reached = set()
     for _ in range(20):
