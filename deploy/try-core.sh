@@ -11,7 +11,8 @@ compose() { docker compose --env-file /dev/null "$@"; }
 seconds() { echo "$(($(date +%s) - started)) s"; }
 state() { docker inspect --format "$1" "$(compose ps --all --quiet ranker)"; }
 down() { compose --profile '*' down --volumes --timeout 10 >/dev/null 2>&1; }
-trap down EXIT
+log=$(mktemp)
+trap 'down; rm -f "$log"' EXIT
 
 started=$(date +%s)
 if [ "${BUILD:-1}" = 1 ]; then
@@ -19,7 +20,12 @@ if [ "${BUILD:-1}" = 1 ]; then
     echo "built in $(seconds)"
 fi
 started=$(date +%s)
-compose up --detach --no-build --wait --wait-timeout 300 postgres search profile ranker gateway ui
+compose up --detach --no-build --quiet-pull --wait --wait-timeout 300 \
+    postgres search profile ranker gateway ui 2>"$log" || {
+    cat "$log" >&2
+    compose logs --tail 20 >&2
+    exit 1
+}
 echo "core is healthy after $(seconds)"
 compose ps --all --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
 
