@@ -90,9 +90,8 @@ class ChallengerFollower:
     def load_champion(self, folder: Path) -> Model:
         """Returns a bundle as champion: the challenger held where it is that, else a new one."""
         with self._loading:
-            held = self._held
-            self._drop()
-            return held[1] if held is not None and held[0] == folder.name else self._load(folder)
+            # Nothing here may go on naming a challenger while another engine comes in.
+            return self._drop(but=folder.name) or self._load(folder)
 
     async def run(self, champion: Callable[[], str]) -> None:
         """Fetches what is wanted and lets go what no longer is, until cancelled.
@@ -159,12 +158,15 @@ class ChallengerFollower:
                 return record
         raise RegistryInvalid(f"no registered model is called {version}")
 
-    def _drop(self) -> None:
+    def _drop(self, but: str = "") -> Model | None:
+        """Lets the challenger go; returns it where it is a version that is still wanted."""
         with self._slot:
             held, self._held = self._held, None
-            if held is not None:
-                VERSION.remove(KIND, held[0])
-                _log.info("challenger let go", version=held[0])
+            if held is None:
+                return None
+            VERSION.remove(KIND, held[0])
+            _log.info("challenger let go", version=held[0])
+            return held[1] if held[0] == but else None
 
     def _refuse(self, version: str, fault: Exception) -> None:
         # A registry that is away comes back soon; a bundle that is not fit stays so for longer.
