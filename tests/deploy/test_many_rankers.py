@@ -1,4 +1,4 @@
-"""Several rankers behind one name: calls are spread, and replacing them one by one fails no call."""
+"""Several rankers behind one name: calls are spread, and replacing them one by one fails none."""
 
 import asyncio
 import contextlib

@@ -1,0 +1,76 @@
+"""The images and the profile core, run for real where a Docker engine and built images are."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+IMAGES = {
+    name: int(budget)
+    for name, _, budget in (
+        line.split()
+        for line in (ROOT / "deploy" / "images.txt").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
+}
+
+
+def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def engine() -> None:
+    if shutil.which("docker") is None or docker("info").returncode:
+        pytest.skip("no Docker engine answers")
+
+
+def inspected(name: str, what: str) -> str:
+    done = docker("image", "inspect", "--format", what, f"quintet/{name}:dev")
+    if done.returncode:
+        pytest.skip(f"quintet/{name}:dev is not built; `make images` builds it")
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.usefixtures("engine")
+def test_an_image_is_within_its_budget_and_has_a_user_without_rights(name):
+    assert int(inspected(name, "{{.Size}}")) <= IMAGES[name] * 1_000_000
+    assert inspected(name, "{{.Config.User}}") == "10001:10001"
+
+
+@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.usefixtures("engine")
+def test_an_image_holds_no_secret_in_its_environment(name):
+    variables = inspected(name, "{{range .Config.Env}}{{println .}}{{end}}")
+    assert not re.search("^[A-Z_]*(PASSWORD|SECRET|TOKEN|ACCESS_KEY)[A-Z_]*=.", variables, re.M)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("engine")
+def test_core_recommends_and_survives_the_death_of_a_ranker():
+    if docker("compose", "version").returncode:
+        pytest.skip("no Docker Compose")
+    for name in ("search", "profile", "ranker", "gateway", "ui", "training"):
+        inspected(name, "{{.Id}}")
+    done = subprocess.run(
+        [str(ROOT / "deploy" / "try-core.sh")],
+        env={**os.environ, "BUILD": "0"},
+        capture_output=True,
+        text=True,
+        timeout=800,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Bohemian Rhapsody" in done.stdout
+    assert "Recommended" in done.stdout
+    assert "ranker was killed, and is healthy again" in done.stdout
+    stopped = re.findall(r"^(\w+) stopped in (\d+) s, exit code (\d+)$", done.stdout, re.MULTILINE)
+    assert {name for name, _, _ in stopped} == {"ui", "gateway", "ranker", "profile", "search"}
+    assert all(int(seconds) <= 10 and code == "0" for _, seconds, code in stopped)
