@@ -69,7 +69,7 @@ def ranker_retrain():
         trigger_rule="none_failed",
     )
     def train(params=None):
-        return quintet("train", "--no-serve", "--json", *_budget(params))
+        return quintet("train", "--no-serve", "--no-register", "--json", *_budget(params))
 
     @task.bash(execution_timeout=timedelta(hours=8), do_xcom_push=False)
     def evaluate(run_id=None, params=None):

@@ -1,0 +1,72 @@
+"""Runs the tests of the DAGs in the environment of the DAGs, and, if asked to, the real thing."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+AIRFLOW = ROOT / ".airflow-venv" / "bin"
+
+
+@pytest.fixture
+def airflow() -> Path:
+    if not (AIRFLOW / "airflow").exists():
+        pytest.skip("Airflow has an environment of its own: make airflow-install")
+    return AIRFLOW
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.mark.timeout(900)
+def test_dags_load_and_run(airflow, tmp_path):
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "QUINTET_HOME": str(tmp_path / "home"),
+        "QUINTET_COMMAND": str(Path(sys.executable).with_name("quintet")),
+        # Nobody answers there; the registry's client is not to wait for long.
+        "QUINTET_MLFLOW_URI": f"http://127.0.0.1:{free_port()}",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }
+    for command in (
+        [airflow / "airflow", "db", "migrate"],
+        [airflow / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "dags/tests"],
+    ):
+        done = subprocess.run(
+            [str(word) for word in command],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(
+    os.environ.get("QUINTET_SLOW") != "1", reason="some minutes; QUINTET_SLOW=1 runs it"
+)
+def test_the_whole_loop_runs_by_itself(airflow):
+    done = subprocess.run(
+        [sys.executable, "dags/rehearsal", "--airflow", str(airflow / "airflow")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1700,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "lists hold more of what listeners like" in done.stdout
