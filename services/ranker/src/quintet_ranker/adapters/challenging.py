@@ -28,6 +28,8 @@ _log = structlog.get_logger(__name__)
 KIND: Final = "challenger"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _MAX_RETRY_SECONDS: Final = 600.0
+# A champion that was loaded is served at once, or never where its time had run out.
+_ARRIVAL_SECONDS: Final = 10.0
 
 
 class ChallengerFollower:
@@ -58,6 +60,9 @@ class ChallengerFollower:
         # One engine comes in at a time; the slot's own lock is held for no longer than a moment.
         self._loading = threading.Lock()
         self._slot = threading.Lock()
+        self._champion: Callable[[], str] = str
+        self._arriving = ""
+        self._arriving_until = 0.0
         self._held: tuple[str, Model] | None = None
         self._wanted = ""
         self._wanted_until = 0.0
@@ -91,7 +96,10 @@ class ChallengerFollower:
         """Returns a bundle as champion: the challenger held where it is that, else a new one."""
         with self._loading:
             # Nothing here may go on naming a challenger while another engine comes in.
-            return self._drop(but=folder.name) or self._load(folder)
+            model = self._drop(but=folder.name) or self._load(folder)
+            self._arriving = folder.name
+            self._arriving_until = time.monotonic() + _ARRIVAL_SECONDS
+            return model
 
     async def run(self, champion: Callable[[], str]) -> None:
         """Fetches what is wanted and lets go what no longer is, until cancelled.
@@ -99,6 +107,7 @@ class ChallengerFollower:
         Args:
             champion: Returns the version of the champion served.
         """
+        self._champion = champion
         while True:
             await self.follow(champion())
             await asyncio.sleep(min(self._settings.follow_seconds, self._settings.registry_seconds))
@@ -128,7 +137,7 @@ class ChallengerFollower:
                 self._hold(version, folder)
                 return
             except Exception as fault:
-                if self._registry is None:
+                if self._registry is None or isinstance(fault, StillBusy):
                     raise
                 _log.warning("challenger on disk is not fit", version=version, error=str(fault))
         if self._registry is None:
@@ -140,12 +149,22 @@ class ChallengerFollower:
 
     def _hold(self, version: str, folder: Path) -> None:
         with self._loading:
+            self._wait_for_champion()
             self._drop()
             model = self._load(folder)
             with self._slot:
                 self._held = (version, model)
                 VERSION.labels(KIND, version).set(1)
         _log.info("challenger held", version=version)
+
+    def _wait_for_champion(self) -> None:
+        """Refuses, for now, where a champion is loaded and the one before it is served still.
+
+        Raises:
+            StillBusy: That is so.
+        """
+        if time.monotonic() < self._arriving_until and self._champion() != self._arriving:
+            raise StillBusy(f"champion {self._arriving} is coming in")
 
     def _record(self, version: str) -> ModelRecord:
         """Returns the version in the registry: the challenger's, else, once it has moved, any."""
