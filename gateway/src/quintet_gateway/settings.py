@@ -67,6 +67,15 @@ class Settings(ProcessSettings):
     """Seconds between looks at what its trials say."""
     max_waiting_shadows: int = Field(default=100, ge=1, le=10_000)
     """Requests that may wait for the challenger's shadow answer; more are dropped and counted."""
+    airflow_url: str = Field(
+        default="", pattern=r"^(https?://[^\s?#]+)?$", validation_alias="QUINTET_AIRFLOW_URL"
+    )
+    """Where Airflow's last runs are asked for; nowhere where empty."""
+    airflow_user: str = Field(default="", validation_alias="QUINTET_AIRFLOW_USER")
+    """Who asks Airflow for a token; nobody where empty."""
+    airflow_password: SecretStr = Field(
+        default=SecretStr(""), validation_alias="QUINTET_AIRFLOW_PASSWORD"
+    )
 
     @field_validator("listener_key")
     @classmethod

@@ -1,5 +1,6 @@
 """Whether what listeners are shown has moved away from what the model in use was made for."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,14 @@ from quintet_engine.collaborative import space
 from quintet_engine.collaborative.learned import Learned
 from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seed, SeedKind
-from quintet_modelkit.publication import current_folder, read_manifest
+from quintet_modelkit.publication import current_folder, read_manifest, replace_text
 
 from quintet_training.datasets.feedback import read_signals
 from quintet_training.registering.differences import fixed_requests, gain_shares
 from quintet_training.settings import Settings
 
 LIMIT: Final = 50
+REPORT: Final = "drift.json"
 _SEEDS: Final = 5
 _REQUESTS: Final = 150
 _BINS: Final = 10
@@ -237,3 +239,13 @@ def facts(report: DriftReport) -> dict[str, Any]:
             for key, found in shifts.items()
         },
     }
+
+
+def keep(report: DriftReport, home: Path, now: datetime | None = None) -> None:
+    """Writes a report with its time to `drift.json` in `home`, where the gateway reads it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    moment = (now or datetime.now(UTC)).isoformat(timespec="seconds")
+    replace_text(home / REPORT, json.dumps({"time": moment, **facts(report)}))

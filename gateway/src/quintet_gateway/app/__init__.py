@@ -18,7 +18,8 @@ from quintet_servicekit.tokens import guards
 from starlette.staticfiles import StaticFiles
 
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
-from quintet_gateway.adapters import Services
+from quintet_gateway.adapters import Operations, Services
+from quintet_gateway.adapters.airflow import Airflow
 from quintet_gateway.app.edge import Guard, RequestContext
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
 from quintet_gateway.experiments import ExperimentRules, Experiments
@@ -30,6 +31,7 @@ from quintet_gateway.routes import (
     health,
     insights,
     legacy,
+    operations,
     recommendations,
     search,
     tracks,
@@ -83,6 +85,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     recorder = Recorder(rules_of_feedback, experiments.watch)
     rpc = _rpc_service(settings, recorder)
+    running = _operations(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -93,6 +96,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         await rpc.stop()
         await experiments.close()
         await recorder.close()
+        await running.close()
         await behind.close()
 
     app = FastAPI(
@@ -108,6 +112,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.services = behind
     app.state.recorder = recorder
     app.state.experiments = experiments
+    app.state.operations = running
     app.state.rpc = rpc
     renderers = Renderers({"/v1": _render_web_api})
     install_errors(app, renderers)
@@ -119,7 +124,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         render_internal=render_internal,
     )
     catalogue = (search, tracks, catalogue_map)
-    operation = (health, insights, experiment)
+    operation = (health, insights, experiment, operations)
     for resource in (*operation, recommendations, feedback, *catalogue, legacy):
         app.include_router(resource.router)
     web_api.install(
@@ -145,6 +150,18 @@ def _experiment_rules(settings: Settings, database: Database, names: Pseudonyms)
         settings.max_waiting_shadows,
         settings.budget_seconds,
     )
+
+
+def _operations(settings: Settings) -> Operations:
+    if not settings.airflow_url:
+        return Operations(settings.home, None)
+    airflow = Airflow(
+        settings.airflow_url,
+        settings.airflow_user,
+        settings.airflow_password,
+        settings.budget_seconds,
+    )
+    return Operations(settings.home, airflow)
 
 
 def _rpc_service(settings: Settings, recorder: Recorder) -> Service:

@@ -20,13 +20,15 @@ def drift(
     """Compare recent lists with those of the training playlists; like grep, 0 means found.
 
     Exit code 0 where scores, genres or features have drifted, 1 where they have not or too little
-    was shown to say, 2 where it cannot be told.
+    was shown to say, 2 where it cannot be told. The last report stays in `drift.json` in
+    QUINTET_HOME, where the gateway reads it for the page.
     """
     with one_line_failures():
         from quintet_training import drifting
 
         settings = load_settings()
         report = drifting.watch(settings)
+        drifting.keep(report, settings.home)
     if as_json:
         typer.echo(json.dumps(drifting.facts(report)))
     elif not report.enough:

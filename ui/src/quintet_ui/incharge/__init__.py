@@ -15,6 +15,8 @@ import streamlit as st
 
 from quintet_ui import session
 from quintet_ui.client import Fault, GatewayFault
+from quintet_ui.incharge.operations import dag_runs, drift
+from quintet_ui.incharge.telling import moment, number, percent
 from quintet_ui.notices import show_fault
 from quintet_ui.traffic import RouteTraffic, Sample, TrafficRecorder, between
 from quintet_ui.words import Words
@@ -69,8 +71,8 @@ def versions(words: Words) -> None:
         words("charge.catalogue"): model["versions"]["catalogue"],
         words("charge.tracks"): f"{model['track_count']:,}",
         words("charge.channels"): ", ".join(model["channels"]),
-        words("charge.made"): _moment(model["create_time"]),
-        words("charge.since"): _moment(model["load_time"]),
+        words("charge.made"): moment(model["create_time"]),
+        words("charge.since"): moment(model["load_time"]),
     }
     _facts(rows, words)
     if model["refused_version"]:
@@ -90,7 +92,7 @@ def quality(words: Words) -> None:
     if metrics:
         st.header(words("charge.quality"))
         st.caption(words("charge.quality_help"))
-        _facts({name: _number(value) for name, value in sorted(metrics.items())}, words)
+        _facts({name: number(value) for name, value in sorted(metrics.items())}, words)
 
 
 def last_hour(words: Words) -> None:
@@ -121,7 +123,7 @@ def experiment(words: Words) -> None:
         return
     st.header(words("charge.experiment"))
     running = words("charge.running" if facts["running"] else "charge.ended")
-    st.caption(words("charge.experiment_help", state=running, since=_moment(facts["started_at"])))
+    st.caption(words("charge.experiment_help", state=running, since=moment(facts["started_at"])))
     _facts(experiment_rows(facts, words), words)
     if facts["challenger_refused"]:
         refused = words(
@@ -142,7 +144,7 @@ def experiment_rows(facts: Mapping[str, Any], words: Words) -> dict[str, str]:
             "charge.trials_told", wins=facts["wins"], losses=facts["losses"], ties=facts["ties"]
         ),
         words("charge.preference"): (
-            f"{_percent(seen['seen'])} ({_percent(seen['low'])} - {_percent(seen['high'])})"
+            f"{percent(seen['seen'])} ({percent(seen['low'])} - {percent(seen['high'])})"
         ),
         words("charge.verdict"): f"{verdict} (p = {facts['p_value']:.3g})",
     }
@@ -152,7 +154,7 @@ def experiment_rows(facts: Mapping[str, Any], words: Words) -> dict[str, str]:
         rows[words("charge.shadow")] = words(
             "charge.shadow_told",
             requests=shadow["requests"],
-            overlap="-" if shadow["overlap"] is None else _percent(shadow["overlap"]),
+            overlap="-" if shadow["overlap"] is None else percent(shadow["overlap"]),
         )
     return rows
 
@@ -172,7 +174,7 @@ def given(words: Words) -> None:
     st.caption(words("charge.coverage_help", shown=found["tracks_shown"], all=tracks))
     st.table(
         [
-            {words("charge.artist"): each["name"], words("charge.share"): _percent(each["share"])}
+            {words("charge.artist"): each["name"], words("charge.share"): percent(each["share"])}
             for each in found["artists"]
         ]
     )
@@ -190,8 +192,8 @@ def received(words: Words) -> None:
             {
                 words("charge.model"): each["model"],
                 words("charge.lists"): f"{each['lists']:,}",
-                words("charge.approved"): _percent(each["approved"] / each["lists"]),
-                words("charge.interval"): f"{_percent(each['low'])} - {_percent(each['high'])}",
+                words("charge.approved"): percent(each["approved"] / each["lists"]),
+                words("charge.interval"): f"{percent(each['low'])} - {percent(each['high'])}",
             }
             for each in found["models"]
         ]
@@ -220,6 +222,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
     experiment,
     received,
     given,
+    drift,
+    dag_runs,
     last_hour,
     links,
 )
@@ -270,21 +274,9 @@ def _course(series: Sequence[Sample], words: Words) -> go.Figure:
     return figure
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
 def _share(row: RouteTraffic) -> str:
     return f"{100 * row.failures / row.requests:.2f} %" if row.requests else "-"
 
 
 def _milliseconds(seconds: float, words: Words) -> str:
     return "-" if math.isnan(seconds) else words("charge.ms", value=f"{1000 * seconds:,.1f}")
-
-
-def _moment(text: str) -> str:
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M UTC")

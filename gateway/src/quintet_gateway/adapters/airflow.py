@@ -1,0 +1,196 @@
+"""Airflow's last runs, by its REST API v2: asked seldom, and never waited for long."""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+import httpx
+import structlog
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+
+from quintet_gateway.schemas.operations import AirflowState, DagRun, DagRuns, Moment
+
+_log = structlog.get_logger(__name__)
+DAGS: Final = ("catalogue_refresh", "ranker_retrain", "promote", "drift_watch", "housekeeping")
+RUNS: Final = 5
+_SECONDS: Final = 2.0
+_KEPT_SECONDS: Final = 15.0
+# What was found is told for so long while a slow look goes on.
+_STALE_SECONDS: Final = 60.0
+_MOST_BYTES: Final = 1024 * 1024
+# Of a request's budget, so that the rest of the answer is still in time.
+_SHARE: Final = 0.75
+
+Found = tuple[AirflowState, Sequence[DagRuns]]
+AWAY: Final[Found] = ("away", ())
+_REFUSALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+class _Run(BaseModel):
+    """A run, as far as it is read."""
+
+    dag_run_id: str
+    state: str = Field(pattern=r"^[a-z_]{1,32}$")
+    start_date: Moment | None
+    end_date: Moment | None
+
+
+class _Runs(BaseModel):
+    dag_runs: list[_Run]
+
+
+class _Token(BaseModel):
+    access_token: SecretStr
+
+
+class _Refused(Exception):
+    """Airflow does not let us in."""
+
+
+class Airflow:
+    """Asks Airflow for the last runs of our DAGs.
+
+    One look serves everybody who asks within fifteen seconds, also where it found nobody, so that
+    an Airflow that is away is neither waited for again and again nor asked more than that.
+
+    Args:
+        url: Where it is, such as http://airflow-api:8080.
+        user: Who asks for a token; empty for none, as where everybody is an administrator.
+        password: Their password.
+        budget: Seconds within which a request of ours is answered.
+    """
+
+    def __init__(
+        self, url: str, user: str = "", password: SecretStr | None = None, budget: float = _SECONDS
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._login = {
+            "username": user,
+            "password": "" if password is None else password.get_secret_value(),
+        }
+        self._patience = min(_SECONDS, _SHARE * budget)
+        self._token: SecretStr | None = None
+        self._found: Found = AWAY
+        self._until = -math.inf
+        self._look: asyncio.Task[None] | None = None
+        self._http = httpx.AsyncClient(
+            timeout=_SECONDS,
+            limits=httpx.Limits(max_connections=len(DAGS), max_keepalive_connections=1),
+            # Airflow is near; a proxy for the internet must not stand between.
+            trust_env=False,
+        )
+
+    async def last_runs(self) -> Found:
+        """Returns whether Airflow answers, and the DAGs that it knows with their last runs."""
+        if time.monotonic() >= self._until:
+            if self._look is None or self._look.done():
+                self._look = asyncio.create_task(self._refresh())
+            # Whoever leaves does not take the look away from the others.
+            done, _ = await asyncio.wait((self._look,), timeout=self._patience)
+            if not done and time.monotonic() > self._until + _STALE_SECONDS:
+                return AWAY
+        return self._found
+
+    async def close(self) -> None:
+        """Ends a look and closes the connections."""
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.gather(self._look, return_exceptions=True)
+        await self._http.aclose()
+
+    async def _refresh(self) -> None:
+        try:
+            async with asyncio.timeout(_SECONDS):
+                self._found = ("on", await self._all_runs())
+        except _Refused:
+            self._found = ("refused", ())
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValidationError) as fault:
+            _log.info("airflow is away", error=type(fault).__name__)
+            self._found = AWAY
+        self._until = time.monotonic() + _KEPT_SECONDS
+
+    async def _all_runs(self) -> list[DagRuns]:
+        if self._token is None:
+            await self._renew()
+        try:
+            return await self._ask()
+        except _Refused:
+            # Tokens end after a day, or with the key that signed them.
+            await self._renew()
+            return await self._ask()
+
+    async def _ask(self) -> list[DagRuns]:
+        asked = [asyncio.create_task(self._runs_of(dag_id)) for dag_id in DAGS]
+        try:
+            found = await asyncio.gather(*asked)
+        finally:
+            for task in asked:
+                task.cancel()
+        return [each for each in found if each is not None]
+
+    async def _runs_of(self, dag_id: str) -> DagRuns | None:
+        """Returns a DAG's last runs; None where Airflow does not have the DAG."""
+        headers = {}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        request = self._http.build_request(
+            "GET",
+            f"{self._url}/api/v2/dags/{dag_id}/dagRuns",
+            params={"limit": RUNS, "order_by": "-run_after"},
+            headers=headers,
+        )
+        status, content = await self._send(request)
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        if status != HTTPStatus.OK:
+            raise httpx.ProtocolError(f"answered {status}")
+        runs = _Runs.model_validate_json(content).dag_runs[:RUNS]
+        return DagRuns(dag_id=dag_id, runs=[self._told(dag_id, run) for run in runs])
+
+    def _told(self, dag_id: str, run: _Run) -> DagRun:
+        return DagRun(
+            run_id=run.dag_run_id,
+            state=run.state,
+            start=run.start_date,
+            end=run.end_date,
+            link=f"{self._url}/dags/{dag_id}/runs/{quote(run.dag_run_id, safe='')}",
+        )
+
+    async def _renew(self) -> None:
+        """Gets a token; without a user, the one that Airflow gives to everybody where it does."""
+        url = f"{self._url}/auth/token"
+        if self._login["username"]:
+            request = self._http.build_request("POST", url, json=self._login)
+        else:
+            request = self._http.build_request("GET", url)
+        status, content = await self._send(request)
+        if status in (HTTPStatus.OK, HTTPStatus.CREATED):
+            self._token = _Token.model_validate_json(content).access_token
+        elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise _Refused
+        else:
+            raise httpx.ProtocolError(f"answered {status}")
+
+    async def _send(self, request: httpx.Request) -> tuple[int, bytes]:
+        """Returns an answer's status and its bytes, which are bounded.
+
+        Raises:
+            _Refused: We are not let in.
+            httpx.HTTPError: There is no answer that can be used.
+        """
+        response = await self._http.send(request, stream=True)
+        try:
+            if response.status_code in _REFUSALS:
+                raise _Refused
+            content = bytearray()
+            async for part in response.aiter_bytes():
+                content += part
+                if len(content) > _MOST_BYTES:
+                    raise httpx.ProtocolError("the answer is too large")
+            return response.status_code, bytes(content)
+        finally:
+            await response.aclose()

@@ -1,0 +1,33 @@
+"""How things are run, for whoever is in charge."""
+
+from typing import Annotated, Protocol
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from quintet_gateway.routes.services import answer
+from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.operations import OperationsAnswer
+
+router = APIRouter(prefix="/api/v1", tags=["Operation"])
+
+
+class Operations(Protocol):
+    """What is known of how things are run."""
+
+    async def overview(self) -> OperationsAnswer:
+        """Returns all that is known."""
+
+
+def _operations(request: Request) -> Operations:
+    operations: Operations = request.app.state.operations
+    return operations
+
+
+@router.get(
+    "/operations",
+    responses={200: {"model": OperationsAnswer}, **errors(401, 403, 429)},
+)
+async def get_operations(operations: Annotated[Operations, Depends(_operations)]) -> Response:
+    """The last look for drift, and the last runs of each DAG with links to Airflow."""
+    found = await operations.overview()
+    return answer(found.model_dump(mode="json"))
