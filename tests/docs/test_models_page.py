@@ -20,7 +20,7 @@ def test_every_setting_is_named_with_its_default():
     defaults = {
         f"QUINTET_{name.upper()}": field.default
         for name, field in Settings.model_fields.items()
-        if name.startswith("mlflow_")
+        if name.startswith(("mlflow_", "gate_"))
     }
     own = ("registry_seconds", "registry_timeout", "download_seconds", "kept_models")
     defaults |= {
