@@ -1,12 +1,17 @@
 """The page for whoever is in charge, over the real services."""
 
 import re
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 import streamlit as st
+from quintet_gateway.schemas.operations import OperationsAnswer
+from quintet_training.drifting import DriftReport, Shift, keep
 from quintet_ui import incharge
 from quintet_ui.client import Fault, GatewayFault
 from quintet_ui.words import words_of
@@ -118,3 +123,65 @@ def test_a_section_whose_route_is_missing_is_not_there_and_a_failing_one_says_so
     monkeypatch.setattr(incharge, "SECTIONS", (absent, slow))
     app = charge()
     assert [warning.value for warning in app.warning] == [f"{EN('fault.slow')} {EN('fault.again')}"]
+
+
+def test_what_drifted_is_shown_where_the_command_left_a_report(charge, installation):
+    home = Path(installation.environment["QUINTET_HOME"])
+    assert EN("charge.drift") not in [header.value for header in charge().header]
+    shifts = (Shift("score", 0.02, 0.1), Shift("genres", 0.31, None))
+    keep(DriftReport("m1", 7500, 2000, True, shifts, (), ("genres",)), home)
+    try:
+        app = charge()
+    finally:
+        (home / "drift.json").unlink()
+    assert EN("charge.drift") in [header.value for header in app.header]
+    moved = next(t.value for t in app.table if EN("charge.psi") in t.value.columns)
+    assert moved[EN("charge.psi")].tolist() == ["0.020", "0.310"]
+    assert [warning.value for warning in app.warning] == ["Moved too far: Mix of genres"]
+    # Airflow is not configured here, and nothing is said of it.
+    assert EN("charge.dags") not in [header.value for header in app.header]
+
+
+@pytest.fixture
+def operations():
+    """A small server that answers /api/v1/operations as the gateway does."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            body = OperationsAnswer.model_validate(self.server.found).model_dump_json().encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_runs_are_shown_with_links_and_an_airflow_that_is_away_is_named(
+    charge, operations, monkeypatch
+):
+    monkeypatch.setattr(incharge, "SECTIONS", (incharge.dag_runs,))
+    address = f"http://127.0.0.1:{operations.server_port}"
+    run = {
+        "run_id": "r1", "state": "failed", "start": "2026-01-31T12:00:00Z", "end": None,
+        "link": "http://airflow.test/dags/promote/runs/r1",
+    }  # fmt: skip
+    dags = [{"dag_id": "promote", "runs": [run]}]
+    operations.found = {"drift": None, "airflow": "on", "dags": dags}
+    shown = charge(QUINTET_GATEWAY_URL=address).table[0].value.iloc[0]
+    assert shown[EN("charge.run_state")] == "failed"
+    assert shown[EN("charge.run_link")] == f"[Open]({run['link']})"
+    operations.found = {"drift": None, "airflow": "away", "dags": []}
+    app = charge(QUINTET_GATEWAY_URL=address)
+    assert [info.value for info in app.info] == [EN("charge.airflow.away")]
+    assert not app.table

@@ -1,0 +1,101 @@
+"""The gateway asks a real Airflow for its last runs."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from quintet_gateway.adapters.airflow import DAGS, Airflow
+
+ROOT = Path(__file__).parents[2]
+COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
+PASSWORD = "open-sesame"
+READY_SECONDS = 240.0
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        os.environ.get("QUINTET_SLOW") != "1", reason="some minutes; QUINTET_SLOW=1 runs it"
+    ),
+]
+
+
+@pytest.fixture
+def url(tmp_path):
+    """A real api-server that knows our DAGs and one run."""
+    if not COMMAND.exists():
+        pytest.skip("Airflow has an environment of its own: make airflow-install")
+    passwords = tmp_path / "passwords.json"
+    passwords.write_text(json.dumps({"admin": PASSWORD}))
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "QUINTET_HOME": str(tmp_path / "home"),
+        "QUINTET_COMMAND": "/bin/true",
+    }
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for words in (("db", "migrate"), ("dags", "reserialize"), ("dags", "test", "housekeeping")):
+        subprocess.run(
+            [COMMAND, *words], env=environment, check=True, timeout=240, capture_output=True
+        )
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [COMMAND, "api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        await_answer(f"{address}/api/v2/version", server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def await_answer(address, server):
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        assert server.poll() is None
+        assert time.monotonic() < deadline
+        try:
+            if httpx.get(address, trust_env=False, timeout=5).status_code == 200:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.5)
+
+
+async def runs_of(url, password):
+    """Asks until Airflow answers: its first answers may be slower than we wait."""
+    deadline = time.monotonic() + 60
+    while True:
+        airflow = Airflow(url, "admin", SecretStr(password))
+        state, dags = await airflow.last_runs()
+        await airflow.close()
+        if state != "away" or time.monotonic() > deadline:
+            return state, {each.dag_id: each.runs for each in dags}
+
+
+def test_runs_and_links_come_from_a_real_airflow(url):
+    state, runs = asyncio.run(runs_of(url, PASSWORD))
+    assert state == "on"
+    assert list(runs) == list(DAGS)
+    (run,) = runs["housekeeping"]
+    assert run.state == "success"
+    assert run.start < run.end
+    assert httpx.get(run.link, trust_env=False, timeout=30).status_code == 200
+    assert asyncio.run(runs_of(url, "wrong")) == ("refused", {})
