@@ -5,7 +5,7 @@ playlists it was trained on: population stability index and Kolmogorov-Smirnov d
 and features, and of the mix of genres. Where something has drifted, the asset `quintet://drift`
 has a new event and `ranker_retrain` follows; otherwise the task is skipped.
 
-Reads only, so it may run at any time.
+Changes nothing but its own last report, so it may run at any time.
 """
 
 from datetime import timedelta
