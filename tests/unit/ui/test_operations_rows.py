@@ -3,6 +3,7 @@
 import pytest
 from quintet_gateway.schemas.operations import DagRuns, DriftFacts
 from quintet_ui.incharge.operations import drift_rows, run_rows
+from quintet_ui.incharge.telling import NOTHING
 from quintet_ui.words import words_of
 
 EN, KO = words_of("en"), words_of("ko")
@@ -34,7 +35,7 @@ def runs(words=EN, airflow=""):
 def test_quantities_come_before_the_features_that_moved_most():
     assert [list(row.values()) for row in drift(EN)] == [
         ["Scores", "0.040", "0.071"],
-        ["Mix of genres", "0.314", "-"],
+        ["Mix of genres", "0.314", NOTHING],
         ["popularity", "0.120", "0.100"],
     ]
 
@@ -54,7 +55,7 @@ def test_a_run_is_told_with_its_times_and_its_link():
 
 def test_a_run_that_waits_has_no_times_and_a_dag_without_runs_no_row():
     first, *others = runs()[1:]
-    assert first[EN("charge.begun")] == first[EN("charge.finished")] == "-"
+    assert first[EN("charge.begun")] == first[EN("charge.finished")] == NOTHING
     assert others == []
 
 

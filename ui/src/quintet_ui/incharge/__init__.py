@@ -16,7 +16,7 @@ import streamlit as st
 from quintet_ui import session
 from quintet_ui.client import Fault, GatewayFault
 from quintet_ui.incharge.operations import dag_runs, drift
-from quintet_ui.incharge.telling import moment, number, percent
+from quintet_ui.incharge.telling import NOTHING, moment, number, percent
 from quintet_ui.notices import show_fault
 from quintet_ui.traffic import RouteTraffic, Sample, TrafficRecorder, between
 from quintet_ui.words import Words
@@ -154,7 +154,7 @@ def experiment_rows(facts: Mapping[str, Any], words: Words) -> dict[str, str]:
         rows[words("charge.shadow")] = words(
             "charge.shadow_told",
             requests=shadow["requests"],
-            overlap="-" if shadow["overlap"] is None else percent(shadow["overlap"]),
+            overlap=NOTHING if shadow["overlap"] is None else percent(shadow["overlap"]),
         )
     return rows
 
@@ -275,8 +275,8 @@ def _course(series: Sequence[Sample], words: Words) -> go.Figure:
 
 
 def _share(row: RouteTraffic) -> str:
-    return f"{100 * row.failures / row.requests:.2f} %" if row.requests else "-"
+    return f"{100 * row.failures / row.requests:.2f} %" if row.requests else NOTHING
 
 
 def _milliseconds(seconds: float, words: Words) -> str:
-    return "-" if math.isnan(seconds) else words("charge.ms", value=f"{1000 * seconds:,.1f}")
+    return NOTHING if math.isnan(seconds) else words("charge.ms", value=f"{1000 * seconds:,.1f}")

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from quintet_ui import session
-from quintet_ui.incharge.telling import moment
+from quintet_ui.incharge.telling import NOTHING, moment
 from quintet_ui.words import Words
 
 _OPERATIONS: Final = "/api/v1/operations"
@@ -37,7 +37,7 @@ def drift_rows(facts: Mapping[str, Any], words: Words) -> list[dict[str, str]]:
         {
             words("charge.quantity"): name,
             words("charge.psi"): f"{each['psi']:.3f}",
-            words("charge.ks"): "-" if each["ks"] is None else f"{each['ks']:.3f}",
+            words("charge.ks"): NOTHING if each["ks"] is None else f"{each['ks']:.3f}",
         }
         for name, each in (*named, *facts["features"].items())
     ]
@@ -74,8 +74,8 @@ def run_rows(
         {
             words("charge.dag"): f"`{dag['dag_id']}`",
             words("charge.run_state"): words.get(f"charge.run.{run['state']}") or run["state"],
-            words("charge.begun"): moment(run["start"]) if run["start"] else "-",
-            words("charge.finished"): moment(run["end"]) if run["end"] else "-",
+            words("charge.begun"): moment(run["start"]) if run["start"] else NOTHING,
+            words("charge.finished"): moment(run["end"]) if run["end"] else NOTHING,
             words("charge.run_link"): _run_link(dag["dag_id"], run, words, airflow),
         }
         for dag in dags

@@ -1,6 +1,10 @@
 """Facts as text."""
 
 from datetime import datetime
+from typing import Final
+
+# A hyphen alone would begin a list: tables read Markdown.
+NOTHING: Final = "\u2013"
 
 
 def percent(share: float) -> str:
