@@ -52,12 +52,12 @@ class Rehearsal:
         self._processes.start("quintet-up", up, self._environment)
         tell(0.1, "making Airflow's database")
         self.airflow.start(self._processes)
-        self._wait(self.gateway.not_ready, 120, lambda left: tell(0.4, f"waiting for {left}"))
-        self._wait(self.airflow.not_ready, 120, lambda left: tell(0.7, f"waiting for {left}"))
+        self._wait(self.gateway.not_ready, 300, lambda left: tell(0.4, f"waiting for {left}"))
+        self._wait(self.airflow.not_ready, 300, lambda left: tell(0.7, f"waiting for {left}"))
         self.airflow.log_in()
         wanted = {"ranker_retrain", "promote"}
         self._wait(
-            lambda: sorted(wanted - self.airflow.dags()), 120, lambda left: tell(0.9, f"{left}")
+            lambda: sorted(wanted - self.airflow.dags()), 300, lambda left: tell(0.9, f"{left}")
         )
         tell(1.0, "all are up")
 
@@ -85,7 +85,7 @@ class Rehearsal:
         """Waits until the running ranker serves a model."""
         self._wait(
             lambda: [] if self.gateway.model() == model else [model],
-            60,
+            180,
             lambda left: tell(0.95, f"waiting for the ranker to serve {left}"),
         )
 
@@ -95,11 +95,11 @@ class Rehearsal:
             self.airflow.unpause(dag)
         run = self.airflow.trigger("ranker_retrain", {"trials": 0, "threads": 2})
         tasks = self.airflow.follow(
-            "ranker_retrain", run, 900, lambda n, of, text: tell(0.8 * n / max(1, of), text)
+            "ranker_retrain", run, 1500, lambda n, of, text: tell(0.8 * n / max(1, of), text)
         )
         self._wait(
             lambda: [] if self.airflow.runs("promote") else ["the event of the gate"],
-            60,
+            180,
             lambda left: tell(0.8, f"waiting for {left}"),
         )
         tasks += self.airflow.follow(
@@ -160,9 +160,7 @@ def rehearse(folder: Path, airflow: Path) -> None:
             f"{PROBES} requests; no request fails."
         )
         before = liked_share(show.gateway, music.taste, SEED)
-        with (
-            stage("Listeners listen") as tell,
-        ):
+        with stage("Listeners listen") as tell:
             tell(0.0, "asking, liking, skipping")
             liked, skipped = listen(show.gateway, music.taste, SEED + 1)
         _console.print(f"  {liked} tracks liked, saved or added, {skipped} skipped")

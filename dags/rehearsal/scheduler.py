@@ -58,7 +58,7 @@ class Airflow:
     def start(self, processes: Processes) -> None:
         """Makes the database and starts all four processes."""
         run = [self._binary]
-        processes.run("airflow-migrate", [*run, "db", "migrate"], self._environment, 180)
+        processes.run("airflow-migrate", [*run, "db", "migrate"], self._environment, 300)
         api = ["api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
         for name, arguments in {
             "airflow-api-server": api,
