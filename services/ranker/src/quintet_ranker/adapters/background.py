@@ -22,7 +22,7 @@ class Background:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._thread: threading.Thread | None = None
+        self._busy = False
 
     async def run(self, work: Callable[[], T], seconds: float) -> T:
         """Returns what the work returns, within a deadline.
@@ -31,7 +31,7 @@ class Background:
             TimeoutError: It takes longer; it goes on, and whatever it gives is dropped.
             StillBusy: The work before did so and has not ended.
         """
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy:
             raise StillBusy(f"{self._name} is still busy")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
@@ -51,11 +51,13 @@ class Background:
                 result = work()
             except BaseException as caught:
                 fault = caught
+            # Before anybody is told: whoever is may come with the next piece at once.
+            self._busy = False
             # The loop may have ended meanwhile; then nobody waits.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, result, fault)
 
-        self._thread = threading.Thread(target=body, name=self._name, daemon=True)
-        self._thread.start()
+        self._busy = True
+        threading.Thread(target=body, name=self._name, daemon=True).start()
         async with asyncio.timeout(seconds):
             return await done

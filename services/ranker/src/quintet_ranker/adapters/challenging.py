@@ -193,7 +193,8 @@ class ChallengerFollower:
         shortest = self._settings.registry_seconds
         self._delay = shortest if away else min(2 * self._delay or shortest, _MAX_RETRY_SECONDS)
         self._retry_at = time.monotonic() + self._delay
-        self._reason = f"{type(fault).__name__}: {fault}"
+        busy = isinstance(fault, StillBusy)
+        self._reason = "" if busy else f"{type(fault).__name__}: {fault}"
         if not away:
             REFUSED.labels(KIND).inc()
-        _log.warning("no challenger", version=version, reason=self._reason)
+        _log.warning("no challenger", version=version, reason=str(fault))
