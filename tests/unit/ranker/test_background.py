@@ -23,12 +23,18 @@ async def test_the_loop_goes_on_while_work_blocks():
 
 async def test_work_past_its_deadline_is_left_alone_and_no_other_starts_beside_it():
     background, gate = Background("test"), threading.Event()
+    threads: list[threading.Thread] = []
+
+    def work() -> bool:
+        threads.append(threading.current_thread())
+        return gate.wait(5)
+
     with pytest.raises(TimeoutError):
-        await background.run(lambda: gate.wait(5), 0.01)
+        await background.run(work, 0.2)
     with pytest.raises(StillBusy):
         await background.run(lambda: None, 5)
     gate.set()
-    background._thread.join(5)  # type: ignore[union-attr]  # it ran above
+    await asyncio.to_thread(threads[0].join, 5)
     assert await background.run(lambda: "again", 5) == "again"
 
 
