@@ -11,6 +11,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
+TEST_WORKERS ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
 .PHONY: airflow-install demo-retrain
@@ -34,8 +36,9 @@ demo: install ## Five real seeds in, recommendations out, through the real servi
 up: install ## Run all services in the foreground, without Docker
 	@$(BIN)/quintet up
 
+# Two at a time: most tests wait for real servers. A file stays with one worker, and so do its servers.
 test: install ## Run the tests
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n $(TEST_WORKERS) --dist loadfile
 
 # Playlists and tracks to measure on; the models of QUINTET_HOME are not touched.
 EVAL_DATA ?= ../shared/data
