@@ -6,6 +6,7 @@ import pytest
 from quintet_gateway.routes.experiment import ExperimentFacts
 from quintet_store.evidence import Verdict
 from quintet_ui.incharge import experiment_rows
+from quintet_ui.incharge.telling import NOTHING
 from quintet_ui.words import words_of
 
 EN, KO = words_of("en"), words_of("ko")
@@ -49,7 +50,7 @@ def test_why_it_ended_and_its_shadow_are_told_where_there_are_any(words):
 
 
 def test_an_overlap_that_is_not_known_is_a_dash():
-    assert rows(shadow={**SHADOW, "requests": 1})[EN("charge.shadow")].endswith("-")
+    assert rows(shadow={**SHADOW, "requests": 1})[EN("charge.shadow")].endswith(NOTHING)
 
 
 @pytest.mark.parametrize("words", [EN, KO], ids=["en", "ko"])
