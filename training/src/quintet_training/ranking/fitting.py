@@ -15,8 +15,8 @@ CUT: Final = 500
 # Of data sets as of boosters: the search bins its rows once and fits them again and again, so no
 # feature may be filtered for the leaf size of one trial.
 _BINNING: Final[Mapping[str, Any]] = {"max_bin": 127, "feature_pre_filter": False}
-SEARCH_ROWS: Final = 150_000
-SEARCH_ROUNDS: Final = 120
+SEARCH_ROWS: Final = 100_000
+SEARCH_ROUNDS: Final = 100
 """A trial of the search fits on about so many rows, for at most so many rounds."""
 
 
