@@ -36,7 +36,7 @@ Trials = Annotated[
 def train(
     seed: Seed = 7,
     threads: Threads = 0,
-    trials: Trials = 8,
+    trials: Trials = 6,
     serve: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve the model once it is trained.")
     ] = True,
@@ -76,7 +76,7 @@ def evaluate(
     split_seed: Annotated[int, typer.Option(min=0, help="Of the split and the questions.")] = 1,
     seed: Seed = 7,
     threads: Threads = 0,
-    trials: Trials = 8,
+    trials: Trials = 6,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write it as JSON.")] = None,
     html_path: Annotated[
         Path | None, typer.Option("--html", help="Write it as a page with plots.")

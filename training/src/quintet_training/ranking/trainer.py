@@ -65,8 +65,8 @@ class TrainingParameters:
     samplings: int = 0
     most_queries: int = 2_500
     negatives: int = 400
-    space_trials: int = 8
-    booster_trials: int = 8
+    space_trials: int = 6
+    booster_trials: int = 6
     booster: BoosterParameters = field(default_factory=BoosterParameters)
 
     def facts(self) -> dict[str, Any]:
