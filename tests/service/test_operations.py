@@ -10,6 +10,7 @@ import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -28,7 +29,7 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 REPORT = DriftReport(
     "m1", 7500, 2000, True, (Shift("genres", 0.31, None),), (Shift("age", 0.1, 0.2),), ("genres",)
 )
-LOGIN = {"airflow_user": "quintet", "airflow_password": "open-sesame"}
+LOGIN: dict[str, Any] = {"airflow_user": "quintet", "airflow_password": "open-sesame"}
 
 
 class FakeAirflow(ThreadingHTTPServer):
@@ -38,9 +39,9 @@ class FakeAirflow(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.runs = {dag_id: [] for dag_id in DAGS}
+        self.runs: dict[str, list[dict[str, Any]]] = {dag_id: [] for dag_id in DAGS}
         self.token = "first"
-        self.asked = []
+        self.asked: list[str] = []
         self.size = 0
         self.gate = threading.Event()
         self.gate.set()
@@ -54,6 +55,8 @@ class FakeAirflow(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: FakeAirflow
+
     def log_message(self, *_):
         pass
 
@@ -140,7 +143,9 @@ def test_a_later_report_takes_the_place_of_the_one_before_and_leaves_no_other_fi
     keep(REPORT, tmp_path, NOON)
     keep(DriftReport("m2", 0, 3, enough=False), tmp_path, NOON)
     assert [path.name for path in tmp_path.iterdir()] == ["drift.json"]
-    assert read_report(tmp_path / "drift.json").model == "m2"
+    report = read_report(tmp_path / "drift.json")
+    assert report is not None
+    assert report.model == "m2"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +171,9 @@ def test_a_report_of_a_later_version_with_more_in_it_is_read(tmp_path):
     keep(REPORT, tmp_path, NOON)
     path = tmp_path / "drift.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "more": 1}))
-    assert read_report(path).model == "m1"
+    report = read_report(path)
+    assert report is not None
+    assert report.model == "m1"
 
 
 def test_nobody_waits_for_what_is_no_file(tmp_path):
@@ -263,7 +270,7 @@ def test_the_dags_that_are_asked_for_are_those_there_are():
 @pytest.mark.parametrize("url", ["airflow:8080", "file:///etc/passwd", "http://a b"])
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(ValidationError, match="QUINTET_AIRFLOW_URL"):
-        Settings(QUINTET_AIRFLOW_URL=url)
+        Settings.model_validate({"QUINTET_AIRFLOW_URL": url})
 
 
 def test_the_password_is_not_shown():

@@ -14,6 +14,7 @@ from quintet_gateway.schemas.operations import OperationsAnswer
 from quintet_training.drifting import DriftReport, Shift, keep
 from quintet_ui import incharge
 from quintet_ui.client import Fault, GatewayFault
+from quintet_ui.incharge.operations import dag_runs
 from quintet_ui.words import words_of
 from streamlit.testing.v1 import AppTest
 
@@ -151,7 +152,8 @@ def operations():
             pass
 
         def do_GET(self):
-            body = OperationsAnswer.model_validate(self.server.found).model_dump_json().encode()
+            found = getattr(self.server, "found")  # noqa: B009 - set by the test
+            body = OperationsAnswer.model_validate(found).model_dump_json().encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -170,7 +172,7 @@ def operations():
 def test_runs_are_shown_with_links_and_an_airflow_that_is_away_is_named(
     charge, operations, monkeypatch
 ):
-    monkeypatch.setattr(incharge, "SECTIONS", (incharge.dag_runs,))
+    monkeypatch.setattr(incharge, "SECTIONS", (dag_runs,))
     address = f"http://127.0.0.1:{operations.server_port}"
     run = {
         "run_id": "r1", "state": "failed", "start": "2026-01-31T12:00:00Z", "end": None,

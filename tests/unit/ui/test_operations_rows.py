@@ -1,5 +1,7 @@
 """Drift and the last runs, as the second page tells of them."""
 
+from typing import Any
+
 import pytest
 from quintet_gateway.schemas.operations import DagRuns, DriftFacts
 from quintet_ui.incharge.operations import drift_rows, run_rows
@@ -13,7 +15,7 @@ DRIFT = {
     "quantities": {"score": {"psi": 0.04, "ks": 0.0712}, "genres": {"psi": 0.3141, "ks": None}},
     "features": {"popularity": {"psi": 0.12, "ks": 0.1}},
 }  # fmt: skip
-RUNS = [
+RUNS: list[dict[str, Any]] = [
     {
         "run_id": "manual__1+1", "state": "success", "start": "2026-01-31T12:00:00Z",
         "end": "2026-01-31T12:01:00Z", "link": "http://airflow:8080/dags/promote/runs/manual__1",
