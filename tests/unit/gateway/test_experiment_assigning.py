@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_gateway.domain import overlap, rank_correlation
 from quintet_gateway.experiments import place_of, unit_of, variant_of
+from quintet_store.agreement import overlap, rank_correlation
 from quintet_store.experiments import Experiment, ExperimentRefused, Plan
 
 UNITS = [f"listener-{n}" for n in range(20_000)]

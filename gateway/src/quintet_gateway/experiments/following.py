@@ -17,11 +17,11 @@ from quintet_servicekit.errors import AppError, DeadlineExceeded, NotReady, Reas
 from quintet_servicekit.threads import Threads
 from quintet_store import StoreUnavailable
 from quintet_store import experiments as store
+from quintet_store.agreement import overlap, rank_correlation
 from quintet_store.evidence import Verdict
 from quintet_store.experiments import SHADOW, Experiment, Standing
 from quintet_store.feedback import stamp
 
-from quintet_gateway.domain import overlap, rank_correlation
 from quintet_gateway.experiments.assigning import place_of, unit_of, variant_of
 from quintet_gateway.feedback import Database, Shown, seeds_of
 

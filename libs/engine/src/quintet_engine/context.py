@@ -86,6 +86,12 @@ class Context:
     negative_affinity: Affinity | None = None
 
     @property
+    def learned_affinity(self) -> Affinity:
+        """The affinity, for channels and features that only a trained model has."""
+        assert self.affinity is not None, "this needs a trained model"
+        return self.affinity
+
+    @property
     def track_seeds(self) -> Rows:
         """Rows of the seeds that are tracks."""
         rows = [view.rows for view in self.seeds if view.seed.kind is SeedKind.TRACK]

@@ -333,7 +333,7 @@ def _adjusted(context: Context, candidates: Candidates, relevance: Scores) -> Sc
     if context.negatives:
         scores = scores - NEGATIVE_STRENGTH * np.maximum(_nearness(context, candidates), 0.0)
     if weighed:
-        units = pair_features.weighed_units(context, candidates)
+        units = pair_features.weighed_units(context, candidates.rows)
         scores = scores + WEIGHT_STRENGTH * _standard(units @ context.vector)
     return np.asarray(scores, dtype=np.float64)
 
@@ -345,7 +345,7 @@ def _standard(values: NDArray[Any]) -> Scores:
 
 def _nearness(context: Context, candidates: Candidates) -> Scores:
     """Returns the greatest cosine of candidates to a negative seed, by sound or by taste."""
-    units = pair_features.weighed_units(context, candidates)
+    units = pair_features.weighed_units(context, candidates.rows)
     nearest = (units @ context.negative_vectors.T).max(axis=1)
     if context.negative_affinity is not None:
         places = context.negative_affinity.learned.taste.places

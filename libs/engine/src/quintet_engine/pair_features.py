@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_modelkit.features import COLUMN, LINEAR, Encoded, Raw
+from quintet_modelkit.features import COLUMN, LINEAR, Encoded, Raw, normalise_rows
 
+from quintet_engine.catalogue import Rows
 from quintet_engine.channels import CHANNELS, Candidates
 from quintet_engine.context import Context
 
@@ -38,15 +39,13 @@ class Builder:
     monotone: tuple[int, ...]
 
 
-def weighed_units(context: Context, candidates: Candidates) -> Encoded:
-    """Returns the candidates' vectors, attribute weights applied, unit rows, (c, 14)."""
-    weighed = context.catalogue.encoded[candidates.rows] * context.profile.weights
-    norms = np.linalg.norm(weighed, axis=1, keepdims=True)
-    return np.asarray(weighed / np.where(norms > 0, norms, 1.0), dtype=np.float32)
+def weighed_units(context: Context, rows: Rows) -> Encoded:
+    """Returns vectors of rows, attribute weights applied, of unit length, (k, 14)."""
+    return normalise_rows(context.catalogue.encoded[rows] * context.profile.weights)
 
 
 def _cosines(context: Context, candidates: Candidates) -> Matrix:
-    units = weighed_units(context, candidates)
+    units = weighed_units(context, candidates.rows)
     seeds = units @ context.seed_vectors.T
     negative = np.zeros(len(units), dtype=np.float32)
     if len(context.negative_vectors):

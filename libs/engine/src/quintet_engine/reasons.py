@@ -12,7 +12,7 @@ from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, dimensions
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative import telling
 from quintet_engine.context import Context, SeedView
-from quintet_engine.pair_features import tempo_distance, wheel_distance, wheel_place
+from quintet_engine.pair_features import tempo_distance, weighed_units, wheel_distance, wheel_place
 from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, SeedKind
 
 MOST_CONTRIBUTIONS: Final = 6
@@ -195,9 +195,7 @@ class _Writer:
 
 
 def _unit_cosines(context: Context, rows: Rows) -> NDArray[np.float32]:
-    weighed = context.catalogue.encoded[rows] * context.profile.weights
-    norms = np.linalg.norm(weighed, axis=1, keepdims=True)
-    cosines = (weighed / np.where(norms > 0, norms, 1.0)) @ context.seed_vectors.T
+    cosines = weighed_units(context, rows) @ context.seed_vectors.T
     return np.asarray(np.clip(cosines, -1.0, 1.0), dtype=np.float32)
 
 

@@ -6,7 +6,7 @@ candidate's features use has seen the playlist, or a near-duplicate of it: count
 and taste space are those fitted on the other folds, so a query meets the model as a listener's
 will, whose playlist nobody has seen.
 
-Queries and rows are Parquet tables, made and read by Polars:
+Queries are a table of Polars, and rows a Parquet file that it reads a part of:
 
     queries  query, playlist, fold, validation, seeds, positives
     rows     query, relevant, and one float32 column a feature

@@ -230,7 +230,7 @@ class _Run:
         validation: Mask,
         folder: Path,
     ) -> tuple[TrainingRows, TrainingRows]:
-        """Returns the rows of training and of validation queries, by way of Parquet files."""
+        """Returns the rows of training and of validation queries, by way of a Parquet file."""
         parameters = self.parameters
         count = len(self.playlists)
         queries = draw_queries(
@@ -242,7 +242,6 @@ class _Run:
             most=parameters.most_queries,
             seed=parameters.seed,
         )
-        queries.write_parquet(folder / "queries.parquet")
         maker = RowMaker(engine, parameters.negatives, parameters.seed, parameters.threads)
         path = folder / "rows.parquet"
         maker.write(queries, path, lambda s: self.tell(0.2 + 0.5 * s, "asking playlists"))
@@ -250,7 +249,7 @@ class _Run:
         return read_rows(path, queries.filter(~held)), read_rows(path, queries.filter(held))
 
     def _booster(self, rows: TrainingRows, held: TrainingRows) -> tuple[Fit, BoosterParameters]:
-        """Returns the booster of the best parameters, fitted on both parts with as many trees."""
+        """Returns the booster of the best parameters, stopped by the held part, and these."""
         parameters = self.parameters
         fitter = Fitter(TRAINED.names, TRAINED.monotone, parameters.seed, parameters.threads)
         best = fitter.search(

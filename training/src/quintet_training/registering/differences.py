@@ -12,12 +12,12 @@ from quintet_engine.engine import BOOSTER_FILE, Engine
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_modelkit.publication import PublicationInvalid
 from quintet_modelkit.registry import Comparison, ModelRecord, Registry, compare
+from quintet_store.agreement import overlap, rank_correlation
 
 REQUESTS: Final = 100
 SEEDS: Final = 5
 LIMIT: Final = 50
 CUTS: Final = (10, 50)
-_LEAST_COMMON: Final = 3
 
 
 @dataclass(frozen=True)
@@ -138,23 +138,3 @@ def agreement_of(left: Engine, right: Engine) -> Agreement | None:
         {cut: float(np.min(values)) for cut, values in overlaps.items()},
         float(np.mean(correlations)) if correlations else None,
     )
-
-
-def overlap(left: Sequence[str], right: Sequence[str]) -> float:
-    """Returns the share of tracks that two lists hold in common, of the longer; 1 for none."""
-    longer = max(len(left), len(right))
-    return len(set(left) & set(right)) / longer if longer else 1.0
-
-
-def rank_correlation(left: Sequence[str], right: Sequence[str]) -> float | None:
-    """Returns Spearman's correlation over the tracks of both lists; None for fewer than three.
-
-    1 - 6 Σ d² / (n (n² - 1)), d the difference of a track's places among these n.
-    """
-    common = [name for name in left if name in set(right)]
-    count = len(common)
-    if count < _LEAST_COMMON:
-        return None
-    place = {name: at for at, name in enumerate(n for n in right if n in set(common))}
-    squares = sum((at - place[name]) ** 2 for at, name in enumerate(common))
-    return 1.0 - 6.0 * squares / (count * (count**2 - 1))

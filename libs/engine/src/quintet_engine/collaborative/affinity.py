@@ -91,14 +91,17 @@ class Affinity:
     @cached_property
     def sound_cosines(self) -> Weights:
         """Each track's cosine to it, float32 (n,)."""
-        tokens = self.learned.tokens
-        lengths = np.linalg.norm(tokens.sound, axis=1)
-        return np.asarray(tokens.sound @ self.sound / np.maximum(lengths, 1e-9), np.float32)
+        return np.asarray(self.learned.tokens.sound_units @ self.sound, np.float32)
 
     @cached_property
     def taste(self) -> Encoded:
         """The seeds' mean place in the taste space, float32 (d,), shorter the more they differ."""
         return np.asarray(self.shares @ self.learned.taste.places[self.seeds], np.float32)
+
+    @cached_property
+    def taste_direction(self) -> Encoded:
+        """The same as a unit vector, float32 (d,)."""
+        return _unit(self.taste)
 
     @cached_property
     def seed_artists(self) -> Rows:

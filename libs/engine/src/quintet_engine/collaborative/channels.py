@@ -10,14 +10,9 @@ import numpy as np
 
 from quintet_engine.catalogue import Rows, Weights
 from quintet_engine.channels import CHANNELS, EMPTY, Channel
-from quintet_engine.collaborative.affinity import BY_TRACK, RIDGE, Affinity, best_rows
+from quintet_engine.collaborative.affinity import BY_TRACK, RIDGE, best_rows
 from quintet_engine.context import Context
 from quintet_engine.index import Hits
-
-
-def _affinity(context: Context) -> Affinity:
-    assert context.affinity is not None, "a trained channel needs a trained model"
-    return context.affinity
 
 
 def _best(context: Context, scores: Weights, most: int) -> Hits:
@@ -26,48 +21,47 @@ def _best(context: Context, scores: Weights, most: int) -> Hits:
 
 
 def _taste(context: Context, most: int) -> Hits:
-    affinity = _affinity(context)
-    length = float(np.linalg.norm(affinity.taste))
-    vector = affinity.taste / (length if length > 0 else 1.0)
-    return affinity.learned.index.search(vector[None, :], most, context.allowed)[0]
+    affinity = context.learned_affinity
+    direction = affinity.taste_direction[None, :]
+    return affinity.learned.index.search(direction, most, context.allowed)[0]
 
 
 def _playlists(context: Context, most: int) -> Hits:
-    scores = _affinity(context).tracks[:, RIDGE]
+    scores = context.learned_affinity.tracks[:, RIDGE]
     return _best(context, np.where(scores > 0, scores, -np.inf), most)
 
 
 def _together(context: Context, most: int) -> Hits:
     """Finds what stands in playlists with the seeds, the nearer in sound first among equals."""
-    affinity = _affinity(context)
+    affinity = context.learned_affinity
     scores = affinity.tracks[:, BY_TRACK]
     ordered = np.where(scores > 0, scores + 1e-3 * affinity.sound_cosines, -np.inf)
     return _best(context, ordered, most)
 
 
 def _related(context: Context, most: int) -> Hits:
-    scores = _affinity(context).related_artists
+    scores = context.learned_affinity.related_artists
     return _best(context, np.where(scores > 0, scores, -np.inf), most)
 
 
 def _content(context: Context, most: int) -> Hits:
-    return _best(context, _affinity(context).content, most)
+    return _best(context, context.learned_affinity.content, most)
 
 
 def _sound(context: Context, most: int) -> Hits:
-    return _best(context, _affinity(context).sound_cosines, most)
+    return _best(context, context.learned_affinity.sound_cosines, most)
 
 
 def _artist(context: Context, most: int) -> Hits:
     """Finds the most popular tracks of each seed artist, up to `most` of each."""
-    affinity, catalogue = _affinity(context), context.catalogue
+    affinity, catalogue = context.learned_affinity, context.catalogue
     groups = [catalogue.artist_tracks.of(int(artist)) for artist in affinity.seed_artists]
     return _popular(context, groups, most)
 
 
 def _album(context: Context, most: int) -> Hits:
     """Finds the most popular tracks of each album title of the seeds, up to `most` of each."""
-    affinity = _affinity(context)
+    affinity = context.learned_affinity
     tokens = affinity.learned.tokens
     albums = np.unique(tokens.album[affinity.seeds])
     titles = tokens.kinds["album"]

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from quintet_modelkit.features import normalise_rows
 
 from quintet_engine.catalogue import Rows, Weights
 from quintet_engine.channels import Candidates
@@ -26,11 +27,6 @@ from quintet_engine.context import Context
 from quintet_engine.pair_features import BUILDERS, Builder, Matrix
 
 
-def _of(context: Context) -> Affinity:
-    assert context.affinity is not None, "a trained feature needs a trained model"
-    return context.affinity
-
-
 def _columns(*columns: NDArray[np.floating]) -> Matrix:
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -43,18 +39,13 @@ def places(values: NDArray[np.floating]) -> Weights:
     return result
 
 
-def _units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-9), np.float32)
-
-
 def _sound(context: Context, candidates: Candidates) -> Matrix:
-    affinity, rows = _of(context), candidates.rows
+    affinity, rows = context.learned_affinity, candidates.rows
     tokens, seeds, shares = affinity.learned.tokens, affinity.seeds, affinity.shares
     mean = shares @ tokens.sound[seeds]
     cosine = affinity.sound_cosines[rows]
-    each = _units(tokens.sound[rows]) @ _units(tokens.sound[seeds]).T
-    profile = _units((shares @ tokens.shaped[seeds])[None, :])[0]
+    each = tokens.sound_units[rows] @ tokens.sound_units[seeds].T
+    profile = normalise_rows((shares @ tokens.shaped[seeds])[None, :])[0]
     artist_sound = tokens.artist_sound[tokens.artist[rows]]
     seed_sounds = tokens.artist_sound[np.unique(tokens.artist[seeds])]
     return _columns(
@@ -81,7 +72,7 @@ def _within(group: NDArray[np.integer], values: Weights) -> Weights:
 
 def _offsets(context: Context, candidates: Candidates) -> Matrix:
     """Returns signed gaps to the seeds' mean, in units of their spread drawn to one."""
-    affinity = _of(context)
+    affinity = context.learned_affinity
     shaped, shares = affinity.learned.tokens.shaped, affinity.shares
     seeds = shaped[affinity.seeds]
     mean = shares @ seeds
@@ -95,7 +86,7 @@ def _offsets(context: Context, candidates: Candidates) -> Matrix:
 
 def _kinship(context: Context, candidates: Candidates) -> Matrix:
     """Returns what candidates share with the seeds by name: artist, album, words."""
-    affinity, rows = _of(context), candidates.rows
+    affinity, rows = context.learned_affinity, candidates.rows
     tokens, seeds, shares = affinity.learned.tokens, affinity.seeds, affinity.shares
     count = len(seeds)
     artist, album = tokens.artist[rows], tokens.album[rows]
@@ -117,7 +108,7 @@ def _kinship(context: Context, candidates: Candidates) -> Matrix:
 
 
 def _age_and_fame(context: Context, candidates: Candidates) -> Matrix:
-    affinity, rows, catalogue = _of(context), candidates.rows, context.catalogue
+    affinity, rows, catalogue = context.learned_affinity, candidates.rows, context.catalogue
     year, seed_year = catalogue.year[rows], catalogue.year[affinity.seeds]
     known = seed_year[np.isfinite(seed_year)]
     mean_year = float(known.mean()) if len(known) else float("nan")
@@ -139,7 +130,7 @@ def _age_and_fame(context: Context, candidates: Candidates) -> Matrix:
 
 def _query(context: Context, candidates: Candidates) -> Matrix:
     """Returns what holds for the query as a whole: trees choose their branch by it."""
-    affinity, catalogue = _of(context), context.catalogue
+    affinity, catalogue = context.learned_affinity, context.catalogue
     tokens, seeds, kernels = affinity.learned.tokens, affinity.seeds, affinity.kernels
     _, by_artist = np.unique(tokens.artist[seeds], return_counts=True)
     count = len(seeds)
@@ -179,7 +170,7 @@ def _of_artists(values: Weights, artists: NDArray[np.integer]) -> Weights:
 
 def _playlists(context: Context, candidates: Candidates) -> Matrix:
     """Returns scores of candidates, their artist, album, year, sound and words in each view."""
-    affinity, rows = _of(context), candidates.rows
+    affinity, rows = context.learned_affinity, candidates.rows
     tokens = affinity.learned.tokens
     artist, album = tokens.artist[rows], tokens.album[rows]
     space = affinity.learned.space
@@ -214,7 +205,7 @@ def _playlists(context: Context, candidates: Candidates) -> Matrix:
 
 def _company(context: Context, candidates: Candidates) -> Matrix:
     """Returns how often candidates, and their artists, stand in playlists with each seed."""
-    affinity, rows = _of(context), candidates.rows
+    affinity, rows = context.learned_affinity, candidates.rows
     shares, count = affinity.shares, len(affinity.seeds)
     together = affinity.together(rows)
     held = affinity.shared.sum(axis=0)
@@ -259,9 +250,9 @@ def _artist_cosines(
 
 
 def _taste(context: Context, candidates: Candidates) -> Matrix:
-    affinity, rows = _of(context), candidates.rows
+    affinity, rows = context.learned_affinity, candidates.rows
     taste, seeds = affinity.learned.taste, affinity.seeds
-    mean = affinity.taste / max(float(np.linalg.norm(affinity.taste)), 1e-9)
+    mean = affinity.taste_direction
     found, audible = taste.places[rows], taste.audible[rows]
     each = found @ taste.places[seeds].T
     heard = audible @ taste.audible[seeds].T

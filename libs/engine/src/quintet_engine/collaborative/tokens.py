@@ -7,7 +7,7 @@ common. A token is one such thing. Nothing here reads a playlist or a genre.
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -131,6 +131,11 @@ class Tokens:
         arrays = {name: load_array(folder, name) for name in _ARRAYS}
         kinds = {name: load_matrix(folder, f"kind.{name}") for name in KINDS}
         return cls(**arrays, kinds=kinds, words=load_matrix(folder, "words"))
+
+    @cached_property
+    def sound_units(self) -> Encoded:
+        """`sound` with rows of unit length; made once, asked by every query."""
+        return normalise_rows(self.sound)
 
     @property
     def unknown_artist(self) -> int:
