@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.engine import Engine, Versions
-from quintet_engine.index import VectorIndex
+from quintet_engine.index import FaissIndex
 from quintet_modelkit.features import ATTRIBUTES, COLUMN, Standardiser
 from quintet_modelkit.snapshot import SCHEMA, Snapshot
 
@@ -61,7 +61,7 @@ def make_catalogue(count: int = 300, seed: int = 0) -> Catalogue:
 
 
 def make_engine(catalogue: Catalogue) -> Engine:
-    index = VectorIndex.build(catalogue.unit, seed=1)
+    index = FaissIndex.build(catalogue.unit, seed=1)
     return Engine(catalogue, index, None, Versions("m", "i", "c"))
 
 

@@ -13,7 +13,7 @@ from quintet_engine.collaborative.space import ALL_KINDS, WEIGHTS, PlaylistSpace
 from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import KINDS, Tokens
 from quintet_engine.engine import Engine, Versions
-from quintet_engine.index import VectorIndex
+from quintet_engine.index import FaissIndex
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
 
@@ -42,12 +42,12 @@ def learned(catalogue, tokens) -> Learned:
     playlists = two_worlds(catalogue, 40)
     taste = Taste.fit(tokens, catalogue.year, membership(playlists, len(catalogue)))
     space = PlaylistSpace.fit(tokens, playlists)
-    return Learned(tokens, space, taste, VectorIndex.build(taste.places, seed=1))
+    return Learned(tokens, space, taste, FaissIndex.build(taste.places, seed=1))
 
 
 @pytest.fixture(scope="module")
 def engine(catalogue, learned) -> Engine:
-    index = VectorIndex.build(catalogue.unit, seed=1)
+    index = FaissIndex.build(catalogue.unit, seed=1)
     versions = Versions("m", "i", catalogue.snapshot.version)
     return Engine(catalogue, index, None, versions, TRAINED, learned)
 

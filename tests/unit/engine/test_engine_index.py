@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quintet_engine.index import VectorIndex
+from quintet_engine.index import FaissIndex
 from quintet_modelkit.features import normalise_rows
 
 
@@ -11,8 +11,8 @@ def vectors(count: int, seed: int = 0) -> np.ndarray:
     return normalise_rows(random.normal(size=(count, 14)).astype(np.float32))
 
 
-FLAT = VectorIndex.build(vectors(6_000), seed=1)
-LISTS = VectorIndex.build(vectors(6_000), seed=1, flat_limit=1_000)
+FLAT = FaissIndex.build(vectors(6_000), seed=1)
+LISTS = FaissIndex.build(vectors(6_000), seed=1, flat_limit=1_000)
 
 
 @settings(max_examples=40, deadline=None)
@@ -54,14 +54,14 @@ def test_inverted_lists_are_tuned_to_the_recall_goal_they_report():
 
 def test_equal_vectors_come_in_the_order_of_rows():
     same = np.repeat(vectors(1), 20, axis=0)
-    hits = VectorIndex.build(same, seed=1).search(same[:1], 20)[0]
+    hits = FaissIndex.build(same, seed=1).search(same[:1], 20)[0]
     assert hits.rows.tolist() == list(range(20))
 
 
 def test_an_index_of_other_vectors_is_refused(tmp_path):
     FLAT.save(tmp_path / "index")
     with pytest.raises(ValueError, match="6000 vectors, not 10"):
-        VectorIndex.load(tmp_path / "index", vectors(10), nprobe=0, recall=1.0)
+        FaissIndex.load(tmp_path / "index", vectors(10), nprobe=0, recall=1.0)
     (tmp_path / "index").write_bytes(b"no index")
     with pytest.raises(ValueError, match="not a FAISS index"):
-        VectorIndex.load(tmp_path / "index", FLAT.vectors, nprobe=0, recall=1.0)
+        FaissIndex.load(tmp_path / "index", FLAT.vectors, nprobe=0, recall=1.0)

@@ -16,7 +16,7 @@ from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative.learned import FOLDER, Learned
 from quintet_engine.engine import BOOSTER_FILE, INDEX_FILE, Engine, Versions
-from quintet_engine.index import VectorIndex
+from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import RECIPES
 
 _GOLDEN_SEEDS: Final = 5
@@ -36,7 +36,7 @@ def build_bundle(
     folder: Path,
     snapshot_folder: Path,
     catalogue: Catalogue,
-    index: VectorIndex,
+    index: FaissIndex,
     booster_text: str,
     *,
     version: str,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from quintet_engine.catalogue import Mask, Rows, Weights
 from quintet_engine.context import Context
-from quintet_engine.index import Hits
+from quintet_engine.vectors import Hits
 
 EMPTY: Final = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
 """What a channel finds that has nothing to find by."""

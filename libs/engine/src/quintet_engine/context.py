@@ -16,8 +16,8 @@ from quintet_modelkit.features import (
 from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
 from quintet_engine.collaborative.affinity import Affinity
 from quintet_engine.collaborative.learned import Learned
-from quintet_engine.index import Hits, VectorIndex
 from quintet_engine.query import Filters, Query, Seed, SeedKind, SeedUnknown
+from quintet_engine.vectors import Hits, VectorIndex
 
 _NONE: Rows = np.empty(0, dtype=np.int64)
 

@@ -17,7 +17,7 @@ from quintet_engine.channels import Candidates, gather, target_distance
 from quintet_engine.collaborative import learned as collaborative
 from quintet_engine.collaborative.learned import Learned
 from quintet_engine.context import Context, SeedView, prepare
-from quintet_engine.index import VectorIndex
+from quintet_engine.index import FaissIndex
 from quintet_engine.query import (
     MAX_SEEDS,
     Pool,
@@ -31,6 +31,7 @@ from quintet_engine.query import (
     check,
 )
 from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
+from quintet_engine.vectors import VectorIndex
 
 Scores = NDArray[np.float64]
 TARGET_STRENGTH: Final = 3.0
@@ -111,7 +112,7 @@ class Engine:
         catalogue = Catalogue.of(bundle.snapshot)
         facts: dict[str, Any] = manifest["index"]
         try:
-            index = VectorIndex.load(
+            index = FaissIndex.load(
                 folder / INDEX_FILE,
                 catalogue.unit,
                 nprobe=int(facts["nprobe"]),

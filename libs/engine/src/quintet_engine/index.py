@@ -1,15 +1,15 @@
-"""Nearest neighbours by cosine: FAISS inner product over unit rows, filtered by a bitmap."""
+"""The `VectorIndex` of one machine: FAISS inner product over unit rows, filtered by a bitmap."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
 import faiss as _faiss
 import numpy as np
-from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded
 
 from quintet_engine.catalogue import Mask, Rows
+from quintet_engine.vectors import Hits
 
 # The stubs that FAISS ships describe its generated C++ signatures, not the Python ones in use.
 faiss: Any = _faiss
@@ -25,38 +25,24 @@ _SCAN_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True)
-class Hits:
-    """Rows found, best first, and their cosine; ties in the order of rows."""
-
-    rows: Rows
-    scores: NDArray[np.float32]
-
-    @classmethod
-    def ranked(cls, rows: Rows, scores: NDArray[np.float32], most: int) -> Self:
-        """Returns the best `most` rows, best first, ties by row."""
-        if len(rows) > most:
-            cut = np.partition(scores, len(scores) - most)[len(scores) - most]
-            kept = np.flatnonzero(scores >= cut)
-            rows, scores = rows[kept], scores[kept]
-        order = np.lexsort((rows, -scores))[:most]
-        return cls(rows[order].astype(np.int64), scores[order].astype(np.float32))
-
-
-@dataclass(frozen=True)
-class VectorIndex:
+class FaissIndex:
     """An index of unit vectors, Flat or IVF, with the vectors themselves for exact scans.
+
+    It never changes: `added` and `without` make another, so searches meanwhile are not disturbed.
 
     Attributes:
         index: The FAISS index, metric inner product, ids are rows.
         vectors: float32 (n, d), unit rows.
         nprobe: Lists probed a query; 0 for a Flat index.
         recall: Measured recall at 100 over sampled rows; 1 for a Flat index.
+        alive: bool (n,), rows that are not deleted; None where none ever was.
     """
 
     index: Any
     vectors: Encoded
     nprobe: int = 0
     recall: float = 1.0
+    alive: Mask | None = None
 
     @classmethod
     def build(cls, vectors: Encoded, *, seed: int, flat_limit: int = FLAT_LIMIT) -> Self:
@@ -94,6 +80,22 @@ class VectorIndex:
         """Writes the index to a file."""
         faiss.write_index(self.index, str(path))
 
+    def added(self, vectors: Encoded) -> Self:
+        """Returns an index with more vectors, float32 (k, d), unit; they become the last rows."""
+        index = faiss.clone_index(self.index)
+        index.add(np.ascontiguousarray(vectors))
+        alive = self.alive
+        if alive is not None:
+            alive = np.concatenate((alive, np.ones(len(vectors), dtype=np.bool_)))
+        joined = np.concatenate((self.vectors, vectors))
+        return replace(self, index=index, vectors=joined, alive=alive)
+
+    def without(self, rows: Rows) -> Self:
+        """Returns an index that no longer finds some rows; the numbers of the others stay."""
+        alive = np.ones(len(self.vectors), np.bool_) if self.alive is None else self.alive.copy()
+        alive[rows] = False
+        return replace(self, alive=alive)
+
     def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
         """Returns the rows nearest to each query, best first.
 
@@ -105,6 +107,8 @@ class VectorIndex:
             most: How many rows a query, ≥ 0.
             allowed: bool (n,), rows that may be returned; all where None.
         """
+        if self.alive is not None:
+            allowed = self.alive if allowed is None else allowed & self.alive
         count = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
         most = min(most, count)
         if not most:

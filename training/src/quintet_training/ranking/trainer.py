@@ -15,7 +15,7 @@ from quintet_engine.collaborative.space import PlaylistSpace, membership
 from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.engine import Engine, Versions
-from quintet_engine.index import VectorIndex
+from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import TRAINED
 from threadpoolctl import threadpool_limits
 
@@ -91,7 +91,7 @@ class Trained:
 
     booster: str
     learned: Learned
-    index: VectorIndex
+    index: FaissIndex
     chosen: Mapping[str, Any]
     metrics: Mapping[str, float]
     importances: Mapping[str, float]
@@ -136,7 +136,7 @@ def fit_learned(
     members = membership(playlists, len(catalogue))
     fitted = Taste.fit(tokens, catalogue.year, members, weights)
     fitted_space = PlaylistSpace.fit(tokens, playlists, space.WEIGHTS)
-    index = VectorIndex.build(fitted.places, seed=seed)
+    index = FaissIndex.build(fitted.places, seed=seed)
     return Learned(tokens, fitted_space, fitted, index)
 
 
@@ -167,7 +167,7 @@ class _Run:
     def train(self) -> Trained:
         self.tell(0.0, "reading the catalogue")
         tokens = Tokens.of(self.catalogue, self.parameters.seed)
-        index = VectorIndex.build(self.catalogue.unit, seed=self.parameters.seed)
+        index = FaissIndex.build(self.catalogue.unit, seed=self.parameters.seed)
         self.tell(0.05, "grouping playlists")
         groups = near_duplicates(self.playlists, len(self.catalogue))
         folds = self._folds(groups)
@@ -211,7 +211,7 @@ class _Run:
 
     def _engine(
         self,
-        index: VectorIndex,
+        index: FaissIndex,
         tokens: Tokens,
         weights: Mapping[str, float],
         folds: NDArray[np.int64],

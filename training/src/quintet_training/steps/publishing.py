@@ -11,7 +11,7 @@ from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative import space
 from quintet_engine.collaborative.learned import Learned
 from quintet_engine.engine import BOOSTER_FILE, Engine, Versions
-from quintet_engine.index import VectorIndex
+from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
 from quintet_modelkit.bundle import model_version
 from quintet_modelkit.publication import (
@@ -124,7 +124,7 @@ def _carry(
         return None
     seed = int(manifest["seed"])
     learned = fit_learned(catalogue, playlists, manifest["chosen"]["taste_weights"], seed)
-    index = VectorIndex.build(catalogue.unit, seed=seed)
+    index = FaissIndex.build(catalogue.unit, seed=seed)
     facts = {name: manifest[name] for name in _CARRIED if name in manifest}
     facts.setdefault("trained_as", manifest["model_version"])
     publish_bundle(models, snapshot_folder, catalogue, index, text, version, facts, learned)
@@ -147,7 +147,7 @@ def publish_bundle(
     models: Path,
     snapshot_folder: Path,
     catalogue: Catalogue,
-    index: VectorIndex,
+    index: FaissIndex,
     text: str,
     version: str,
     facts: Mapping[str, Any],
@@ -211,9 +211,9 @@ def bootstrap_engine(
 
 def _bootstrap(
     catalogue: Catalogue, parameters: BootstrapParameters, tell: Progress
-) -> tuple[VectorIndex, RankingRows, str]:
+) -> tuple[FaissIndex, RankingRows, str]:
     tell(0.1, "building the index")
-    index = VectorIndex.build(catalogue.unit, seed=parameters.seed)
+    index = FaissIndex.build(catalogue.unit, seed=parameters.seed)
     bare = Engine(catalogue, index, None, Versions("", "", catalogue.snapshot.version))
     rows = bootstrap_rows(bare, parameters, lambda s: tell(0.2 + 0.5 * s, "sampling groups"))
     tell(0.7, "training the booster")

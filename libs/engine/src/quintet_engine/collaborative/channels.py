@@ -12,7 +12,7 @@ from quintet_engine.catalogue import Rows, Weights
 from quintet_engine.channels import CHANNELS, EMPTY, Channel
 from quintet_engine.collaborative.affinity import BY_TRACK, RIDGE, best_rows
 from quintet_engine.context import Context
-from quintet_engine.index import Hits
+from quintet_engine.vectors import Hits
 
 
 def _best(context: Context, scores: Weights, most: int) -> Hits:

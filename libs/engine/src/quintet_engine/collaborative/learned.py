@@ -8,7 +8,8 @@ from quintet_engine.collaborative.arrays import load_array, save_arrays
 from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import Tokens
-from quintet_engine.index import VectorIndex
+from quintet_engine.index import FaissIndex
+from quintet_engine.vectors import VectorIndex
 
 FOLDER: Final = "collaborative"
 _INDEX: Final = "taste.faiss"
@@ -33,7 +34,13 @@ class Learned:
     PLAYLISTS: ClassVar[str] = f"{FOLDER}/playlists"
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Writes everything into a folder and returns the facts to load the index with."""
+        """Writes everything into a folder and returns the facts to load the index with.
+
+        Raises:
+            TypeError: Its index is not one of this machine.
+        """
+        if not isinstance(self.index, FaissIndex):
+            raise TypeError("only an index of this machine can be saved")
         self.tokens.save(folder / "tokens")
         self.space.save(folder / "playlists")
         arrays = {"places": self.taste.places, "audible": self.taste.audible}
@@ -51,7 +58,7 @@ class Learned:
         taste = Taste(
             load_array(folder / "taste", "places"), load_array(folder / "taste", "audible")
         )
-        index = VectorIndex.load(
+        index = FaissIndex.load(
             folder / _INDEX,
             taste.places,
             nprobe=int(facts["nprobe"]),
