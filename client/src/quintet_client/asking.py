@@ -1,0 +1,93 @@
+"""What is asked: seeds, filters, and events of listeners."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+EventKind = Literal["play", "skip", "like", "dislike", "save", "playlist_add"]
+Source = Literal["catalogue", "spotify", "both"]
+
+
+class _Asked(BaseModel):
+    """A part of a request; a name that the API does not have is refused here already.
+
+    Ranges are the gateway's to check: it names the field and the range, and they may change there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Seed(_Asked):
+    """What to start from: a track, an artist or a genre, and how much it counts."""
+
+    track_id: str | None = None
+    artist_id: str | None = None
+    genre: str | None = None
+    weight: float = 1.0
+
+    @staticmethod
+    def of(seed: "Seed | str") -> "Seed":
+        """Returns a seed; a text is a track's id."""
+        return Seed(track_id=seed) if isinstance(seed, str) else seed
+
+
+class Filters(_Asked):
+    """Hard conditions on every track returned."""
+
+    min_acousticness: float | None = None
+    max_acousticness: float | None = None
+    min_danceability: float | None = None
+    max_danceability: float | None = None
+    min_duration_ms: float | None = None
+    max_duration_ms: float | None = None
+    min_energy: float | None = None
+    max_energy: float | None = None
+    min_instrumentalness: float | None = None
+    max_instrumentalness: float | None = None
+    min_key: float | None = None
+    max_key: float | None = None
+    min_liveness: float | None = None
+    max_liveness: float | None = None
+    min_loudness: float | None = None
+    max_loudness: float | None = None
+    min_mode: float | None = None
+    max_mode: float | None = None
+    min_popularity: float | None = None
+    max_popularity: float | None = None
+    min_speechiness: float | None = None
+    max_speechiness: float | None = None
+    min_tempo: float | None = None
+    max_tempo: float | None = None
+    min_time_signature: float | None = None
+    max_time_signature: float | None = None
+    min_valence: float | None = None
+    max_valence: float | None = None
+    genres: tuple[str, ...] = ()
+    explicit: bool | None = None
+    excluded_track_ids: tuple[str, ...] = ()
+    excluded_artist_ids: tuple[str, ...] = ()
+
+
+def _new_event_id() -> str:
+    return uuid4().hex
+
+
+class Event(_Asked):
+    """One thing that a listener did with one track of one recommendation.
+
+    Its id is made with it, so sending the same object again is always safe: the gateway counts an
+    event once. Keep the object, or its `event_id`, until `feedback` returned.
+    """
+
+    recommendation_id: str
+    track_id: str
+    kind: EventKind
+    position: int | None = None
+    dwell_ms: int | None = None
+    listener: str | None = None
+    occurred_at: Annotated[
+        AwareDatetime | None, PlainSerializer(lambda at: at and datetime.isoformat(at))
+    ] = None
+    event_id: str = Field(default_factory=_new_event_id)

@@ -1,0 +1,305 @@
+"""Every call of the API, without any input or output: what to send, and how to read the answer.
+
+Both clients are made of these; so is whatever brings an HTTP library of its own.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, Final, Generic, Self, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+
+from quintet_client import models
+from quintet_client.asking import Event, Filters, Seed, Source
+from quintet_client.errors import AnswerInvalid, ApiError, CredentialsRefused, QuintetError, kind_of
+
+AnswerT = TypeVar("AnswerT", covariant=True)
+ModelT = TypeVar("ModelT", bound=models.Answer)
+MOST_EVENTS: Final = 500
+"""Events of one request; `feedback` makes as many requests as it takes."""
+_OK: Final = frozenset({200})
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer, read to its end. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Call(Generic[AnswerT]):
+    """One request and how its answer is read.
+
+    Attributes:
+        method: GET, POST or DELETE.
+        path: Below the gateway's address.
+        read: Turns an accepted answer into the typed one.
+        params: The query.
+        body: Sent as JSON.
+        form: Sent as a form, by the token call alone.
+        headers: Beyond those that every request has.
+        accepts: The HTTP statuses that `read` understands; others raise.
+        idempotent: Whether carrying it out twice is the same as once.
+        authorised: Whether an access token goes with it.
+    """
+
+    method: str
+    path: str
+    read: Callable[[Reply], AnswerT]
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    accepts: frozenset[int] = _OK
+    idempotent: bool = True
+    authorised: bool = True
+
+    def after(self, page_token: str) -> Self:
+        """Returns the call for the page that a token names."""
+        return replace(self, params={**self.params, "page_token": page_token})
+
+    def answer(self, reply: Reply, request_id: str) -> AnswerT:
+        """Returns the typed answer.
+
+        Raises:
+            QuintetError: The reply is an error, or not what the API says.
+        """
+        if reply.status not in self.accepts:
+            raise error_of(reply, request_id)
+        try:
+            return self.read(reply)
+        except (ValidationError, ValueError) as fault:
+            first = str(fault).splitlines()[0]
+            raise AnswerInvalid(
+                f"The answer to {self.method} {self.path} is not the API's: {first}", request_id
+            ) from fault
+
+
+def error_of(reply: Reply, request_id: str) -> QuintetError:
+    """Returns the error that a reply carries; by its status alone where its body is another's."""
+    retry_after = _seconds(reply.headers.get("retry-after"))
+    request_id = reply.headers.get("x-request-id", request_id)
+    try:
+        document = json.loads(reply.content)
+        if "error_description" in document:
+            message = str(document["error_description"])
+            return CredentialsRefused(message, request_id, code=reply.status)
+        facts = document["error"]
+        detail = (facts.get("details") or [{}])[0]
+        reason, message = str(detail.get("reason", "")), str(facts["message"])
+        metadata = {str(k): str(v) for k, v in dict(detail.get("metadata", {})).items()}
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        reason, metadata, message = "", {}, f"The gateway answered {reply.status}"
+    if reply.status < 400:
+        return AnswerInvalid(f"The gateway answered {reply.status}", request_id)
+    kind: type[ApiError] = kind_of(reply.status, reason)
+    return kind(
+        message,
+        request_id,
+        code=reply.status,
+        reason=reason,
+        metadata=metadata,
+        retry_after=retry_after,
+    )
+
+
+def search(
+    text: str = "",
+    *,
+    limit: int | None = None,
+    source: Source | None = None,
+    page_token: str = "",
+) -> Call[models.SearchPage]:
+    """Finds tracks as a listener types, best first; the most popular ones for an empty text.
+
+    Args:
+        text: May hold artist:, album:, track:, genre: and year:.
+        limit: Tracks of one page, 1 to 50.
+        source: Where to search; the catalogue where None.
+        page_token: `next_page_token` of the page before.
+    """
+    params = _params(q=text, limit=limit, source=source, page_token=page_token)
+    return _get("/api/v1/search", models.SearchPage, params)
+
+
+def artists(
+    text: str = "", *, limit: int | None = None, page_token: str = ""
+) -> Call[models.ArtistsPage]:
+    """Finds artists by name, best first."""
+    params = _params(q=text, limit=limit, page_token=page_token)
+    return _get("/api/v1/artists", models.ArtistsPage, params)
+
+
+def genres(*, limit: int | None = None, page_token: str = "") -> Call[models.GenresPage]:
+    """Lists the catalogue's genres by name, up to 1000 a page."""
+    return _get("/api/v1/genres", models.GenresPage, _params(limit=limit, page_token=page_token))
+
+
+def track(track_id: str) -> Call[models.Track]:
+    """Returns a track of the catalogue by id."""
+    return _get(f"/api/v1/tracks/{_quoted(track_id)}", models.Track)
+
+
+def recommend(
+    seeds: Sequence[Seed | str],
+    *,
+    negative_seeds: Sequence[Seed | str] = (),
+    weights: Mapping[str, float] | None = None,
+    targets: Mapping[str, float] | None = None,
+    filters: Filters | None = None,
+    limit: int | None = None,
+    max_per_artist: int | None = None,
+    diversity: float | None = None,
+    flow: bool | None = None,
+    reasons: bool | None = None,
+    listener: str | None = None,
+) -> Call[models.Recommendations]:
+    """Returns a ranked and explained list; what is None is the gateway's default.
+
+    Each call makes a new list with an id of its own, so it is repeated only where it was refused
+    before anything was done.
+
+    Args:
+        seeds: One to five; a text is a track's id.
+        negative_seeds: What to move away from.
+        weights: How much an attribute counts, 0 to 10, such as `{"energy": 2.0}`.
+        targets: Where an attribute should lie, such as `{"valence": 0.8}`.
+        filters: Hard conditions on every track.
+        limit: How many, 1 to 500.
+        max_per_artist: Tracks of one artist; 0 for no limit.
+        diversity: 0 for the best match, 1 for the most different.
+        flow: Whether neighbours in the list should go together.
+        reasons: Whether each track says why.
+        listener: For whom, by an id that tells nothing.
+    """
+    given: dict[str, Any] = {
+        "weights": None if weights is None else dict(weights),
+        "targets": None if targets is None else dict(targets),
+        "filters": None if filters is None else _given(filters),
+        "limit": limit,
+        "max_per_artist": max_per_artist,
+        "diversity": diversity,
+        "flow": flow,
+        "reasons": reasons,
+        "listener": listener,
+    }
+    body = {
+        "seeds": [_given(Seed.of(seed)) for seed in seeds],
+        "negative_seeds": [_given(Seed.of(seed)) for seed in negative_seeds],
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    path = "/api/v1/recommendations"
+    read = _reads(models.Recommendations)
+    return Call("POST", path, read, body=body, idempotent=False)
+
+
+def feedback(events: Iterable[Event]) -> Iterator[Call[models.Recorded]]:
+    """Gives the calls that hand events over, up to 500 in each."""
+    waiting = iter(events)
+    while batch := list(islice(waiting, MOST_EVENTS)):
+        body = {"events": [_given(event) for event in batch]}
+        yield Call("POST", "/api/v1/feedback", _reads(models.Recorded), body=body)
+
+
+def total(parts: Iterable[models.Recorded]) -> models.Recorded:
+    """Returns the sum of what became of batches."""
+    known = list(parts)
+    return models.Recorded(
+        accepted=sum(part.accepted for part in known),
+        duplicates=sum(part.duplicates for part in known),
+    )
+
+
+def delete_listener(listener: str) -> Call[models.Deleted]:
+    """Deletes a listener's events and unlinks their recommendations; needs the scope admin."""
+    path = f"/api/v1/listeners/{_quoted(listener)}"
+    return Call("DELETE", path, _reads(models.Deleted))
+
+
+def export_listener(listener: str) -> Call[tuple[Mapping[str, Any], ...]]:
+    """Returns all that is stored of a listener, a record each; needs the scope admin."""
+    path = f"/api/v1/listeners/{_quoted(listener)}/export"
+    return Call("GET", path, lambda reply: tuple(map(json.loads, reply.content.splitlines())))
+
+
+def model() -> Call[models.Model]:
+    """Returns what the ranker serves, and the last version it refused."""
+    return _get("/api/v1/model", models.Model)
+
+
+def insights(*, hours: int | None = None) -> Call[models.Insights]:
+    """Returns what the lists of some hours, 1 to 744, had in common; 24 where None."""
+    return _get("/api/v1/insights", models.Insights, _params(hours=hours))
+
+
+def experiment() -> Call[models.Experiment | None]:
+    """Returns the experiment that runs, else the one that ended last, else None."""
+    read = _reads(models.ExperimentAnswer)
+    return Call("GET", "/api/v1/experiment", lambda reply: read(reply).experiment)
+
+
+def operations() -> Call[models.Operations]:
+    """Returns what `quintet drift` found last, and the last runs of Airflow's DAGs."""
+    return _get("/api/v1/operations", models.Operations)
+
+
+def readiness() -> Call[models.Readiness]:
+    """Returns which services are SERVING; one that is not is an answer, not an error."""
+    read = _reads(models.Readiness)
+    return Call("GET", "/readyz", read, accepts=frozenset({200, 503}), authorised=False)
+
+
+def catalogue_map(etag: str = "") -> Call[models.CatalogueMap | None]:
+    """Returns every track as a point of a plane; None where `etag` is still the newest."""
+    headers = {"If-None-Match": etag} if etag else {}
+    accepts = frozenset({200, 304})
+    return Call("GET", "/api/v1/map", _map_or_none, headers=headers, accepts=accepts)
+
+
+def token(client_id: str, secret: str) -> Call[models.AccessToken]:
+    """Returns an access token for a client's credentials (RFC 6749, section 4.4)."""
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+    read = _reads(models.AccessToken)
+    return Call("POST", "/api/token", read, form=form, authorised=False)
+
+
+def _get(path: str, kind: type[ModelT], params: Mapping[str, str] | None = None) -> Call[ModelT]:
+    return Call("GET", path, _reads(kind), params=params or {})
+
+
+def _reads(kind: type[ModelT]) -> Callable[[Reply], ModelT]:
+    return lambda reply: kind.model_validate_json(reply.content)
+
+
+def _map_or_none(reply: Reply) -> models.CatalogueMap | None:
+    if reply.status == 304:
+        return None
+    return models.CatalogueMap(etag=reply.headers.get("etag", ""), content=reply.content)
+
+
+def _params(**values: str | int | None) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items() if value not in (None, "")}
+
+
+def _given(part: BaseModel) -> dict[str, Any]:
+    """Returns a part of a request as JSON, without what is left to the gateway."""
+    return part.model_dump(mode="json", exclude_none=True)
+
+
+def _quoted(part: str) -> str:
+    # "." and ".." would be taken for steps through the path.
+    return quote(part, safe="").replace(".", "%2E")
+
+
+def _seconds(text: str | None) -> float | None:
+    """Returns what a Retry-After header asks for; None where it is a date or nonsense."""
+    try:
+        return None if text is None else max(0.0, float(text))
+    except ValueError:
+        return None

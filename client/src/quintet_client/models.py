@@ -1,0 +1,406 @@
+"""What is answered: frozen, typed, and open to fields that a newer gateway adds."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ItemT = TypeVar("ItemT")
+
+
+class Answer(BaseModel):
+    """An answer, or a part of one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Page(Answer, Generic[ItemT]):
+    """One page of a longer answer."""
+
+    next_page_token: str
+
+    @property
+    @abstractmethod
+    def items(self) -> Sequence[ItemT]:
+        """What this page holds."""
+
+
+class ArtistName(Answer):
+    """An artist of a track."""
+
+    id: str
+    name: str
+
+
+class Track(Answer):
+    """A track; text is empty where unknown."""
+
+    id: str
+    title: str
+    artists: tuple[ArtistName, ...]
+    album: str
+    album_id: str
+    release_date: str
+    duration_ms: int
+    popularity: int
+    explicit: bool
+    genres: tuple[str, ...]
+    isrc: str
+    cover_url: str
+    preview_url: str
+    external_url: str
+    provenance: str
+    licence: str
+
+
+class Match(Answer):
+    """A track found; `recommendable` where the catalogue has it, so that it can be a seed."""
+
+    track: Track
+    score: float
+    recommendable: bool
+    source: Literal["catalogue", "spotify"]
+
+
+class SearchPage(Page[Match]):
+    """One page of matches, best first."""
+
+    tracks: tuple[Match, ...]
+    total: int
+    catalogue: str
+    source: Literal["catalogue", "spotify", "both"]
+    degraded: tuple[str, ...]
+
+    @property
+    def items(self) -> Sequence[Match]:
+        return self.tracks
+
+
+class Artist(Answer):
+    """An artist of the catalogue."""
+
+    id: str
+    name: str
+    genres: tuple[str, ...]
+    popularity: int
+    track_count: int
+
+
+class ArtistsPage(Page[Artist]):
+    """One page of artists, best first."""
+
+    artists: tuple[Artist, ...]
+    total: int
+
+    @property
+    def items(self) -> Sequence[Artist]:
+        return self.artists
+
+
+class Genre(Answer):
+    """A genre of the catalogue."""
+
+    name: str
+    track_count: int
+
+
+class GenresPage(Page[Genre]):
+    """One page of genres by name."""
+
+    genres: tuple[Genre, ...]
+
+    @property
+    def items(self) -> Sequence[Genre]:
+        return self.genres
+
+
+class Versions(Answer):
+    """Everything that decides an answer."""
+
+    model: str
+    index: str
+    catalogue: str
+
+
+class Model(Answer):
+    """What the ranker serves, and the last version it refused."""
+
+    versions: Versions
+    kind: str
+    feature_names: tuple[str, ...]
+    feature_hash: str
+    track_count: int
+    create_time: datetime
+    load_time: datetime
+    channels: tuple[str, ...]
+    metrics: Mapping[str, float]
+    refused_version: str
+    refused_reason: str
+
+
+class ClosestSeed(Answer):
+    """The seed track nearest to a recommended one; id empty without track seeds."""
+
+    id: str
+    title: str
+    similarity: float
+
+
+class Contribution(Answer):
+    """One feature's signed share of the score; numbers are null where not finite."""
+
+    feature: str
+    contribution: float | None
+    value: float | None
+
+
+class Comparison(Answer):
+    """One attribute of a track against the seeds."""
+
+    attribute: str
+    value: float
+    seeds_mean: float
+    similarity_share: float
+
+
+class Reasons(Answer):
+    """Why a track is in the list."""
+
+    sentence: str
+    closest_seed: ClosestSeed
+    contributions: tuple[Contribution, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+class RankedTrack(Answer):
+    """One recommended track; `reasons` is None where the request left them out."""
+
+    rank: int
+    score: float
+    similarity: float
+    channels: tuple[str, ...]
+    track: Track
+    reasons: Reasons | None
+
+
+class SeedUsed(Answer):
+    """A seed as used: a track in full, or the artist or genre named."""
+
+    track: Track | None = None
+    artist_id: str | None = None
+    genre: str | None = None
+    weight: float
+
+
+class Statistic(Answer):
+    """An attribute over the seeds, in raw units."""
+
+    mean: float
+    spread: float
+
+
+class Pool(Answer):
+    """How many tracks stood at each stage."""
+
+    initial: int
+    after_filtering: int
+    candidates: int
+    after_relinking: int
+
+
+class Recommendations(Answer):
+    """The ranked list, with everything needed to explain and reproduce it."""
+
+    recommendation_id: str
+    request_id: str
+    tracks: tuple[RankedTrack, ...]
+    seeds: tuple[SeedUsed, ...]
+    profile: Mapping[str, Statistic]
+    versions: Versions
+    pool: Pool
+    degraded: tuple[str, ...]
+
+
+class Recorded(Answer):
+    """What became of events; they are on the gateway's disk."""
+
+    accepted: int
+    duplicates: int
+
+
+class Deleted(Answer):
+    """What was deleted of a listener."""
+
+    deleted_events: int
+    unlinked_recommendations: int
+    deleted_playlists: int
+
+
+class ArtistPlaces(Answer):
+    """An artist's share of all places in lists."""
+
+    name: str
+    share: float
+
+
+class ModelReceived(Answer):
+    """How the lists of one model were received; low and high bound the share approved."""
+
+    model: str
+    lists: int
+    approved: int
+    low: float
+    high: float
+
+
+class Insights(Answer):
+    """What the lists of a while had in common."""
+
+    since: datetime
+    lists: int
+    impressions: int
+    tracks_shown: int
+    artists: tuple[ArtistPlaces, ...]
+    events: Mapping[str, int]
+    models: tuple[ModelReceived, ...]
+
+
+class ExperimentRule(Answer):
+    """When trials decide."""
+
+    alpha: float
+    min_effect: float
+    most_trials: int
+    unit: str
+
+
+class Preference(Answer):
+    """The share that the challenger would win of equal traffic; a half is no preference."""
+
+    seen: float
+    low: float
+    high: float
+
+
+class Latency(Answer):
+    """Milliseconds of ranking."""
+
+    median: float
+    p95: float
+
+
+class Shadow(Answer):
+    """How the challenger's lists compare that nobody was shown."""
+
+    requests: int
+    rank_correlation: float | None
+    overlap: float | None
+    champion_ms: Latency | None
+    challenger_ms: Latency | None
+
+
+class Experiment(Answer):
+    """An experiment and what its trials say."""
+
+    experiment_id: str
+    running: bool
+    mode: str
+    percent: float
+    champion: str
+    challenger: str
+    challenger_held: bool
+    challenger_refused: str
+    started_at: datetime
+    ended_at: datetime | None
+    reason: str
+    rule: ExperimentRule
+    lists: Mapping[str, int]
+    other_lists: int
+    wins: int
+    losses: int
+    ties: int
+    verdict: str
+    p_value: float
+    preference: Preference
+    shadow: Shadow
+
+
+class ExperimentAnswer(Answer):
+    """The experiment that runs, else the one that ended last, else None."""
+
+    experiment: Experiment | None
+
+
+class Moved(Answer):
+    """How far one quantity has moved; `ks` is None where it has no order."""
+
+    psi: float
+    ks: float | None
+
+
+class Drift(Answer):
+    """What `quintet drift` found last."""
+
+    time: datetime
+    model: str
+    baseline: int
+    recent: int
+    enough: bool
+    drifted: tuple[str, ...]
+    quantities: Mapping[str, Moved]
+    features: Mapping[str, Moved]
+
+
+class DagRun(Answer):
+    """A run of a DAG; start is None while it waits, end while it runs."""
+
+    run_id: str
+    state: str
+    start: datetime | None
+    end: datetime | None
+    link: str
+
+
+class DagRuns(Answer):
+    """A DAG and its last runs, the newest first."""
+
+    dag_id: str
+    runs: tuple[DagRun, ...]
+
+
+class Operations(Answer):
+    """What is known of drift and of DAGs."""
+
+    drift: Drift | None
+    airflow: Literal["on", "off", "away", "refused"]
+    dags: tuple[DagRuns, ...]
+
+
+class Readiness(Answer):
+    """Whether all services are SERVING; which are not, and how they are."""
+
+    ready: bool
+    services: Mapping[str, str]
+    not_ready: tuple[str, ...]
+
+
+class AccessToken(Answer):
+    """An access token and the seconds that it lives."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class CatalogueMap(Answer):
+    """Every track as a point of a plane.
+
+    Attributes:
+        etag: Its version, for the next time.
+        content: An Arrow IPC file with track_id, title, artist, genre, x and y.
+    """
+
+    etag: str
+    content: bytes = Field(repr=False)

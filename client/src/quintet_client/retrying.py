@@ -1,0 +1,119 @@
+"""When a call is tried again: what may be repeated, how often, and how long is waited."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict
+
+from tenacity import RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
+from tenacity.retry import retry_base
+from tenacity.stop import stop_base
+from tenacity.wait import wait_random_exponential
+
+from quintet_client.errors import (
+    AnswerLost,
+    ConnectionFailed,
+    DeadlineExceeded,
+    QuintetError,
+    ResourceExhausted,
+    TokenInvalid,
+    Unavailable,
+)
+
+_REFUSED: Final = (ConnectionFailed, ResourceExhausted, Unavailable)
+"""Nothing was done: any call may come again."""
+_UNKNOWN: Final = (AnswerLost, DeadlineExceeded)
+"""It may have been carried out: only what is idempotent may come again."""
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How calls are tried again.
+
+    Attributes:
+        attempts: Tries of one call in all; 1 for no second one.
+        first_wait: Most seconds before the second try; twice as many before each further one. The
+            wait is random between 0 and that, so that clients do not come back all at once.
+        most_wait: Most seconds of a wait, but for what Retry-After asks.
+    """
+
+    attempts: int = 3
+    first_wait: float = 0.1
+    most_wait: float = 2.0
+
+
+class Budget:
+    """Keeps retries from adding to the load of a gateway that is in trouble.
+
+    A failure takes one token, a success gives a tenth back; below half of them nothing is tried
+    again. As in gRPC's retry throttling (gRFC A6).
+    """
+
+    def __init__(self, tokens: float = 10.0, gain: float = 0.1) -> None:
+        self._most = self._tokens = tokens
+        self._gain = gain
+        self._lock = threading.Lock()
+
+    def succeeded(self) -> None:
+        """Counts a success."""
+        with self._lock:
+            self._tokens = min(self._most, self._tokens + self._gain)
+
+    def allows_another(self) -> bool:
+        """Counts a failure; returns whether there is enough left to try again."""
+        with self._lock:
+            self._tokens = max(0.0, self._tokens - 1)
+            return self._tokens > self._most / 2
+
+
+class Strategy(TypedDict):
+    """What both tenacity's `Retrying` and its `AsyncRetrying` take."""
+
+    stop: stop_base
+    wait: Callable[[RetryCallState], float]
+    retry: retry_base
+    reraise: bool
+
+
+def strategy(
+    retries: Retries,
+    budget: Budget,
+    seconds: float,
+    *,
+    idempotent: bool,
+    renews: Callable[[], bool],
+) -> Strategy:
+    """Returns how one call is tried again.
+
+    Args:
+        retries: The rule.
+        budget: Shared by all calls of a client.
+        seconds: All that the call may take; no wait goes beyond.
+        idempotent: Whether the call may be carried out twice.
+        renews: Called where the access token was refused; says whether another can be had.
+    """
+    repeatable = (*_REFUSED, *_UNKNOWN) if idempotent else _REFUSED
+
+    def may_repeat(fault: BaseException) -> bool:
+        if isinstance(fault, TokenInvalid):
+            return renews()
+        return isinstance(fault, repeatable) and budget.allows_another()
+
+    return Strategy(
+        stop=stop_after_attempt(retries.attempts) | stop_before_delay(seconds),
+        wait=_Wait(retries),
+        retry=retry_if_exception(may_repeat),
+        reraise=True,
+    )
+
+
+class _Wait:
+    """Waits what Retry-After asks at least, else at random up to a bound that doubles."""
+
+    def __init__(self, retries: Retries) -> None:
+        self._jitter = wait_random_exponential(retries.first_wait, retries.most_wait)
+
+    def __call__(self, state: RetryCallState) -> float:
+        fault: Any = state.outcome.exception() if state.outcome else None
+        asked = getattr(fault, "retry_after", None) if isinstance(fault, QuintetError) else None
+        return float(asked or 0.0) + float(self._jitter(state))
