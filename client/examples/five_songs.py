@@ -11,7 +11,8 @@ SONGS = ("hotel california", "bohemian rhapsody", "back in black", "everlong")
 
 
 def main() -> None:
-    with Quintet(os.environ.get("QUINTET_URL", "http://127.0.0.1:8000")) as quintet:
+    address = os.environ.get("QUINTET_URL", "http://127.0.0.1:8000")
+    with Quintet(address, token=os.environ.get("QUINTET_TOKEN", ""), timeout=10) as quintet:
         found = [quintet.search(song, limit=1).tracks[0].track for song in SONGS]
         answer = quintet.recommend(
             [*(track.id for track in found), Seed(genre="rock", weight=0.5)],

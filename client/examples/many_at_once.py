@@ -11,8 +11,10 @@ from quintet_client import AsyncQuintet, QuintetError
 
 async def main() -> None:
     address = os.environ.get("QUINTET_URL", "http://127.0.0.1:8000")
-    async with AsyncQuintet(address, timeout=10) as quintet:
-        matches = (await quintet.search("genre:jazz", limit=30)).tracks
+    async with AsyncQuintet(
+        address, token=os.environ.get("QUINTET_TOKEN", ""), timeout=10
+    ) as quintet:
+        matches = (await quintet.search("genre:rock", limit=30)).tracks
         turns = asyncio.Semaphore(10)
 
         async def first_for(track_id: str) -> str:

@@ -12,13 +12,14 @@ from quintet_client.errors import IdUnknown, RateLimited
 
 def main() -> None:
     address = os.environ.get("QUINTET_URL", "http://127.0.0.1:8000")
-    with Quintet(address, retries=Retries(attempts=5)) as quintet:
+    token = os.environ.get("QUINTET_TOKEN", "")
+    with Quintet(address, token=token, retries=Retries(attempts=5), timeout=10) as quintet:
         largest = sorted(quintet.genres_all(), key=lambda genre: -genre.track_count)[:5]
         print(", ".join(f"{genre.name} ({genre.track_count})" for genre in largest))
         for artist in islice(quintet.artists_all("the", limit=50), 120):
             print(artist.name)
         try:
-            quintet.with_options(timeout=1).track("no-such-track")
+            quintet.with_options(timeout=2).track("no-such-track")
         except IdUnknown as fault:
             print(f"{fault.reason} at {fault.field}, request {fault.request_id}")
         except RateLimited as fault:
