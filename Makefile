@@ -15,6 +15,7 @@ TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
+.PHONY: packages packages-check packages-try licences release-check publish model-card
 .PHONY: airflow-install demo-retrain
 .PHONY: deploy-tools images compose-check k8s-check actions-check health sign eval bench-training
 
@@ -43,6 +44,7 @@ test: install ## Run the tests
 # Playlists and tracks to measure on; the models of QUINTET_HOME are not touched.
 EVAL_DATA ?= ../shared/data
 EVAL_HOME ?= .quintet/eval
+CARD_HOME ?= .quintet/card
 
 eval: install ## Measure the ranking on EVAL_DATA against every baseline; report in EVAL_HOME
 	@test -f $(EVAL_DATA)/playlists.parquet || { echo "no playlists.parquet in $(EVAL_DATA); set EVAL_DATA=folder" >&2; exit 2; }
@@ -114,6 +116,30 @@ health: ## Bring core up with Compose, recommend, kill a ranker, take it down
 
 sign: ## Sign an image by its digest with this workflow's identity (IMAGE=…@sha256:…)
 	@cosign sign --yes "$(IMAGE)"
+
+packages: install ## Build the packages quintet-protos and quintet-client into dist/
+	@rm -rf dist
+	@$(UV) build --quiet --package quintet-protos --out-dir dist
+	@$(UV) build --quiet --package quintet-client --out-dir dist
+
+packages-check: deploy-tools ## Check that PyPI can show the packages in dist/
+	@$(DEPLOY_TOOLS)/bin/twine check --strict dist/*.whl dist/*.tar.gz
+
+packages-try: install ## Install dist/ in clean environments, check the types, run the examples
+	@QUINTET_SLOW=1 QUINTET_DIST=$(CURDIR)/dist $(BIN)/pytest -q tests/compat/test_packages.py
+
+licences: deploy-tools ## Refuse a dependency whose licence is not on the list
+	@$(DEPLOY_TOOLS)/bin/pip-licenses --python $(BIN)/python --from mixed --partial-match \
+	  --allow-only "$$(grep -v '^#' deploy/licences.txt | paste -sd ';')" > build/licences.txt
+
+release-check: install deploy-tools ## Say whether this tree may be released (on a tag, or VERSION=x.y.z)
+	@$(BIN)/python deploy/release_check.py
+
+publish: ## Upload dist/ to PyPI by trusted publishing; only the workflow of a tag may
+	@$(UV) publish --trusted-publishing always dist/*.whl dist/*.tar.gz
+
+model-card: install ## Train on EVAL_DATA, promote, and write docs/model-card.md from the registry
+	@deploy/model-card.sh $(EVAL_DATA) $(CARD_HOME) docs/model-card.md
 
 airflow-install: $(AIRFLOW_VENV)/.installed ## Make .airflow-venv, the environment of the DAGs
 

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Trains on a folder with tracks.parquet and playlists.parquet, in a home and a registry of its own,
+# promotes what the gate lets through, and writes its card. Usage: model-card.sh DATA HOME CARD
+set -euo pipefail
+data=$1 card=$3
+mkdir -p "$2/mlflow"
+home=$(cd "$2" && pwd)
+port=$(python -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+export QUINTET_HOME=$home QUINTET_DATABASE_URL='' QUINTET_MLFLOW_URI=http://127.0.0.1:$port
+
+MLFLOW_BACKEND_STORE_URI=sqlite:///$home/mlflow/mlflow.db MLFLOW_ARTIFACTS_DESTINATION=$home/mlflow/artifacts \
+  python -m quintet_training.registry_server 127.0.0.1 "$port" > "$home/mlflow.log" 2>&1 &
+server=$!
+trap 'kill $server; wait $server || true' EXIT
+until python -c "import httpx; httpx.get('$QUINTET_MLFLOW_URI/health', trust_env=False).raise_for_status()" 2> "$home/waiting.log"; do
+  kill -0 $server 2> /dev/null || { tail -3 "$home/mlflow.log" >&2; trap - EXIT; exit 1; }
+  sleep 0.5
+done
+quintet catalog import "$data/tracks.parquet"
+quintet playlists import "$data/playlists.parquet"
+quintet train --register
+quintet gate challenger
+quintet models promote challenger
+quintet models card --out "$card"
