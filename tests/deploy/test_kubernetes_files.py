@@ -94,7 +94,7 @@ def test_kubernetes_lets_nothing_in_that_no_policy_names():
         "podSelector": {},
         "policyTypes": ["Ingress", "Egress"],
     }
-    (callers, _metrics) = policies["services"]["spec"]["ingress"]
+    (callers,) = policies["services"]["spec"]["ingress"]
     allowed = [each["podSelector"]["matchLabels"] for each in callers["from"]]
     assert allowed == [{"app.kubernetes.io/name": "gateway"}]
 

@@ -80,6 +80,10 @@ def refusals() -> float:
     return METRICS.get_sample_value("quintet_versions_refused_total", {"kind": "model"}) or 0.0
 
 
+def _registry_up(model: str) -> float | None:
+    return METRICS.get_sample_value("quintet_registry_up", {"model": model})
+
+
 async def test_a_promoted_model_is_swapped_in_under_load_without_a_failed_request(
     home, registry, workshop, enrol
 ):
@@ -159,7 +163,7 @@ async def test_a_start_without_the_registry_serves_the_last_proven_bundle(
     wire.set("refuse")
     async with following(home, registry, wire.uri) as stub:
         assert (await model_of(stub)).versions.model_version == bundle.name
-        await until(stub, lambda _: METRICS.get_sample_value("quintet_registry_up") == 0)
+        await until(stub, lambda _: _registry_up(registry.name) == 0)
         answer = await stub.RecommendTracks(recommended("t0001"), timeout=WAIT)
         assert len(answer.tracks) == 10
 

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from quintet_access.files import AccessFileInvalid
 from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exposed
 from quintet_servicekit.logs import configure_logs
-from quintet_servicekit.server import PortUnavailable, Service
+from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
+from quintet_servicekit.server import Service
 from quintet_servicekit.settings import first_fault
+from quintet_servicekit.tracing import TracesInvalid, start_tracing, stop_tracing
 
 from quintet_gateway.app import build
 from quintet_gateway.settings import Settings
@@ -24,19 +26,27 @@ def main() -> int:
         settings = Settings()
         require_auth_when_exposed(Auth(settings.auth), settings.host)
         configure_logs("gateway", settings.log_level, settings.log_form)
+        note_build("gateway")
+        start_tracing("gateway")
         app = build(settings)
     except ValidationError as fault:
         return _refuse(first_fault(fault, "QUINTET_GATEWAY_"))
-    except (ExposedWithoutAuth, AccessFileInvalid) as fault:
+    except (ExposedWithoutAuth, AccessFileInvalid, TracesInvalid) as fault:
         return _refuse(str(fault))
     try:
+        start_metrics_server(settings.host, settings.metrics_port)
         listener = _bind(settings.host, settings.port)
+    except PortUnavailable as fault:
+        return _refuse(f"QUINTET_GATEWAY_METRICS_PORT: {fault}")
     except OSError as fault:
         return _refuse(
             f"{settings.host}:{settings.port} cannot be bound ({fault.strerror}); "
             "choose another port with QUINTET_GATEWAY_PORT."
         )
-    return uvloop.run(_serve(settings, app, listener))
+    try:
+        return uvloop.run(_serve(settings, app, listener))
+    finally:
+        stop_tracing()
 
 
 async def _serve(settings: Settings, app: FastAPI, listener: socket.socket) -> int:

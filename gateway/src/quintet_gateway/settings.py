@@ -20,6 +20,8 @@ class Settings(ProcessSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     grpc_port: int = Field(default=50050, ge=0, le=65535)
     """Where feedback is taken by gRPC; 0 lets the system choose."""
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Where Prometheus reads metrics without a token; 0 is off."""
     search_port: int = Field(default=50051, ge=1, le=65535, validation_alias="QUINTET_SEARCH_PORT")
     profile_port: int = Field(
         default=50052, ge=1, le=65535, validation_alias="QUINTET_PROFILE_PORT"

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import structlog
 from pydantic import BaseModel, Field, SecretStr, ValidationError
+from quintet_servicekit.metrics import CACHE
 
 from quintet_gateway.schemas.operations import AirflowState, DagRun, DagRuns, Moment
 
@@ -86,7 +87,9 @@ class Airflow:
 
     async def last_runs(self) -> Found:
         """Returns whether Airflow answers, and the DAGs that it knows with their last runs."""
-        if time.monotonic() >= self._until:
+        fresh = time.monotonic() < self._until
+        CACHE.labels("airflow", "hit" if fresh else "miss").inc()
+        if not fresh:
             if self._look is None or self._look.done():
                 self._look = asyncio.create_task(self._refresh())
             # Whoever leaves does not take the look away from the others.

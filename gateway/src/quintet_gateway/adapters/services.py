@@ -22,6 +22,8 @@ from quintet_servicekit.errors import (
     Reason,
     Unauthenticated,
 )
+from quintet_servicekit.logs import note_answered, note_served
+from quintet_servicekit.metrics import CACHE
 from quintet_servicekit.status import error_of
 
 from quintet_gateway.domain import CatalogueMap
@@ -119,7 +121,12 @@ class Services:
         self, request: ranker_pb2.RecommendTracksRequest
     ) -> ranker_pb2.RecommendTracksResponse:
         """Recommends tracks."""
-        return await self._call(self._ranker.RecommendTracks, request)
+        answer = await self._call(self._ranker.RecommendTracks, request)
+        versions = answer.versions
+        told = {"model": versions.model_version, "catalogue": versions.catalogue_version}
+        note_answered(**told)
+        note_served(**told)
+        return answer
 
     async def model(self) -> ranker_pb2.GetModelResponse:
         """Returns what the ranker serves."""
@@ -143,7 +150,9 @@ class Services:
 
     async def _read_map(self, known: CatalogueMap) -> CatalogueMap:
         first = await self._map_part(known.version, 0)
-        if first.version == known.version:
+        fresh = first.version == known.version
+        CACHE.labels("map", "hit" if fresh else "miss").inc()
+        if fresh:
             return known
         content = bytearray(first.content)
         while len(content) < first.total_size:

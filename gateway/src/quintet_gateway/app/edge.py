@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import structlog
 from fastapi import Response
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from quintet_servicekit.errors import AppError, InvalidInput, Reason
-from quintet_servicekit.logs import REQUEST_ID, accepted_request_id
+from quintet_servicekit.logs import accepted_request_id, call_context
+from quintet_servicekit.tracing import Span, span
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +24,7 @@ REQUESTS: Final = Counter(
 SECONDS: Final = Histogram(
     "quintet_http_seconds", "Seconds from request to answer", ["route"], buckets=_BUCKETS
 )
+IN_FLIGHT: Final = Gauge("quintet_http_in_flight", "Requests being answered")
 _UNMATCHED: Final = "unmatched"
 _LISTENERS: Final = "/api/v1/listeners/"
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -44,7 +46,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = accepted_request_id(Headers(scope=scope).get("x-request-id"))
+        headers = Headers(scope=scope)
+        request_id = accepted_request_id(headers.get("x-request-id"))
         started = time.perf_counter()
         # Shared by every copy of the scope, so that what is found further in is known here.
         facts = scope.setdefault("state", {})
@@ -56,18 +59,34 @@ class RequestContext:
                 MutableHeaders(scope=message)["X-Request-Id"] = request_id
             await send(message)
 
-        id_token = REQUEST_ID.set(request_id)
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         deadline_token = DEADLINE.set(time.monotonic() + self._budget)
-        try:
-            await self._app(scope, receive, send_with_id)
-        finally:
-            _account(scope, facts, time.perf_counter() - started)
-            DEADLINE.reset(deadline_token)
-            REQUEST_ID.reset(id_token)
+        with call_context(request_id), span(method, "server", headers) as here:
+            try:
+                with IN_FLIGHT.track_inprogress():
+                    await self._app(scope, receive, send_with_id)
+            finally:
+                _trace(here, method, facts, request_id)
+                _account(scope, method, facts, time.perf_counter() - started)
+                DEADLINE.reset(deadline_token)
 
 
-def _account(scope: Scope, facts: dict[str, Any], seconds: float) -> None:
-    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+def _trace(here: Span, method: str, facts: dict[str, Any], request_id: str) -> None:
+    """Names the span by its route: a path may hold whom it is about, and never ends."""
+    here.rename(f"{method} {facts['route']}")
+    here.note(
+        {
+            "http.request.method": method,
+            "http.route": facts["route"],
+            "http.response.status_code": facts["status"],
+            "quintet.request_id": request_id,
+        }
+    )
+    if facts["status"] >= 500:
+        here.fail(str(facts["status"]))
+
+
+def _account(scope: Scope, method: str, facts: dict[str, Any], seconds: float) -> None:
     REQUESTS.labels(method, facts["route"], str(facts["status"])).inc()
     SECONDS.labels(facts["route"]).observe(seconds)
     _log.info(

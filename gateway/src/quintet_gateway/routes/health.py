@@ -72,5 +72,5 @@ async def get_readiness(services: ServicesBehind) -> Response:
 
 @router.get("/metrics", response_class=Response)
 async def get_metrics() -> Response:
-    """Prometheus metrics: rate, errors and duration of each route."""
+    """Prometheus metrics; QUINTET_GATEWAY_METRICS_PORT serves them to a scraper without a token."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

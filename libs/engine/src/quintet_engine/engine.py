@@ -1,6 +1,7 @@
 """The engine: one query in, one ranked and explained list out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -34,6 +35,8 @@ from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
 from quintet_engine.vectors import VectorIndex
 
 Scores = NDArray[np.float64]
+Stage = Callable[[str], AbstractContextManager[None]]
+"""Told when a stage of an answer begins and ends."""
 TARGET_STRENGTH: Final = 3.0
 """What one standard deviation away from the targets costs, in standard deviations of score."""
 NEGATIVE_STRENGTH: Final = 1.0
@@ -80,6 +83,10 @@ class Engine:
         versions: Reported with every answer.
         recipe: The channels and features.
         learned: What playlists taught; for a trained model.
+
+    Attributes:
+        stage: Watches prepare, retrieve, features, score, choose, explain and pools of each
+            answer; nobody does by default.
     """
 
     def __init__(
@@ -97,6 +104,7 @@ class Engine:
         self.versions = versions
         self.recipe = recipe
         self.learned = learned
+        self.stage: Stage = lambda _name: nullcontext()
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> Self:
@@ -173,16 +181,21 @@ class Engine:
         growth = 1
         while True:
             scored = self._score(context, growth)
-            chosen = self._choose(context, scored)
+            with self.stage("choose"):
+                chosen = self._choose(context, scored)
             if len(chosen) >= query.limit or len(scored.candidates.rows) >= available:
                 break
             growth *= 4
         pool = Pool(len(self.catalogue), available, len(scored.candidates.rows), len(scored.order))
         degraded = () if self.ranker is not None else ("booster",)
+        with self.stage("explain"):
+            tracks = self._tracks(context, scored, chosen)
+        with self.stage("pools"):
+            seed_pools = self._seed_pools(context)
         return Ranking(
-            self._tracks(context, scored, chosen),
+            tracks,
             pool,
-            self._seed_pools(context),
+            seed_pools,
             self.versions.model,
             self.versions.index,
             self.versions.catalogue,
@@ -196,15 +209,18 @@ class Engine:
         Raises:
             SeedUnknown: The catalogue lacks a seed.
         """
-        return prepare(query, self.catalogue, self.index, self.learned)
+        with self.stage("prepare"):
+            return prepare(query, self.catalogue, self.index, self.learned)
 
     def candidates(self, context: Context, quotas: Sequence[int]) -> Candidates:
         """Runs the channels for a prepared query, each up to its quota of rows."""
-        return gather(context, self.recipe.channels, quotas)
+        with self.stage("retrieve"):
+            return gather(context, self.recipe.channels, quotas)
 
     def features(self, context: Context, candidates: Candidates) -> NDArray[np.float32]:
         """Returns the feature matrix, float32 (candidates, features of the recipe)."""
-        return pair_features.build(context, candidates, self.recipe.builders)
+        with self.stage("features"):
+            return pair_features.build(context, candidates, self.recipe.builders)
 
     def _score(self, context: Context, growth: int) -> _Scored:
         quotas = self.recipe.quotas(context.query.limit, growth)
@@ -213,15 +229,16 @@ class Engine:
         if not len(candidates.rows):
             empty = np.empty(0)
             return _Scored(candidates, matrix, empty, np.empty(0, np.int64))
-        relevance = (
-            self.ranker.scores(matrix)
-            if self.ranker is not None
-            else matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64)
-        )
-        scores = _adjusted(context, candidates, relevance)
+        with self.stage("score"):
+            scores = _adjusted(context, candidates, self._relevance(matrix))
         closeness = self._closeness(matrix)
         order = postrank.collapse(candidates.rows, scores, self.catalogue.recording, closeness)
         return _Scored(candidates, matrix, scores, order)
+
+    def _relevance(self, matrix: NDArray[np.float32]) -> Scores:
+        if self.ranker is not None:
+            return self.ranker.scores(matrix)
+        return matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64)
 
     def _closeness(self, matrix: NDArray[np.float32]) -> Scores:
         """Returns what decides among equal scores: sound, and popularity like the seeds'.

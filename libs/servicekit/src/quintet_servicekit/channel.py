@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import grpc
 
+from quintet_servicekit.calls import watched
 from quintet_servicekit.logs import REQUEST_ID
 
 REQUEST_ID_KEY: Final = "x-request-id"
@@ -38,7 +39,7 @@ class _ContextInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
             credentials=client_call_details.credentials,
             wait_for_ready=client_call_details.wait_for_ready,
         )
-        return await continuation(details, request)
+        return await watched(continuation, details, request)
 
 
 def open_channel(

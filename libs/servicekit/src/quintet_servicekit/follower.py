@@ -9,7 +9,8 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from quintet_servicekit.errors import NotReady, Reason
-from quintet_servicekit.metrics import REFUSED, VERSION
+from quintet_servicekit.logs import note_served
+from quintet_servicekit.metrics import REFUSED, note_version
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -25,6 +26,7 @@ class Follower(Generic[T]):
         load: Returns the value of a version, checked and ready to serve; runs in a thread. Any
             exception refuses the version: the old value goes on serving.
         interval: Seconds between looks.
+        on_served: Told of each value that begins to serve.
 
     Attributes:
         version: The version served; empty before the first.
@@ -39,7 +41,9 @@ class Follower(Generic[T]):
         current: Callable[[], str | None],
         load: Callable[[str], T],
         interval: float = 5.0,
+        on_served: Callable[[T], None] = lambda _value: None,
     ) -> None:
+        self._on_served = on_served
         self._kind = kind
         self._current = current
         self._load = load
@@ -95,14 +99,14 @@ class Follower(Generic[T]):
 
     def serve(self, version: str, value: T) -> None:
         """Serves a value from now on; also one that was loaded elsewhere."""
-        if self.version:
-            VERSION.remove(self._kind, self.version)
-        VERSION.labels(self._kind, version).set(1)
         # One assignment: a call that has the old value goes on with it to its end.
         self._value = value
         self.version = version
         self.load_time = datetime.now(UTC)
         self.refused_version = self.refused_reason = ""
+        note_version(self._kind, version)
+        note_served(**{self._kind: version})
+        self._on_served(value)
         _log.info("version served", kind=self._kind, version=version)
 
     def _refuse(self, version: str, fault: Exception) -> None:

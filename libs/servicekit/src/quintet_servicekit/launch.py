@@ -1,4 +1,4 @@
-"""The start of every service's process: settings, build, logs, metrics, serve."""
+"""The start of every service's process: settings, build, logs, metrics, traces, serve."""
 
 import sys
 from collections.abc import Callable
@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from quintet_access.rules import ExposedWithoutAuth
 
 from quintet_servicekit.logs import configure_logs
-from quintet_servicekit.metrics import PortUnavailable, start_metrics_server
+from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
 from quintet_servicekit.server import Service, run
 from quintet_servicekit.settings import RpcSettings, first_fault
+from quintet_servicekit.tracing import TracesInvalid, start_tracing, stop_tracing
 
 S = TypeVar("S", bound=RpcSettings)
 
@@ -32,14 +33,19 @@ def launch(name: str, read: Callable[[], S], build: Callable[[S], Service]) -> i
         settings = read()
         service = build(settings)
         configure_logs(name, settings.log_level, settings.log_form)
+        note_build(name)
+        start_tracing(name)
         start_metrics_server(settings.host, settings.metrics_port)
     except ValidationError as fault:
         return _refuse(first_fault(fault, prefix))
-    except ExposedWithoutAuth as fault:
+    except (ExposedWithoutAuth, TracesInvalid) as fault:
         return _refuse(str(fault))
     except PortUnavailable as fault:
         return _refuse(f"{prefix}METRICS_PORT: {fault}")
-    return uvloop.run(run(service))
+    try:
+        return uvloop.run(run(service))
+    finally:
+        stop_tracing()
 
 
 def _refuse(line: str) -> int:

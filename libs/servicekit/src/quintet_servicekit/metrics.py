@@ -6,7 +6,7 @@ with what processes export.
 """
 
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
@@ -65,9 +65,12 @@ REPLAYED: Final = Counter(
 BUILD: Final = Gauge("quintet_build_info", "1; what runs", ["service", "version", "python"])
 VERSION: Final = Gauge("quintet_version_info", "1 for each version served", ["kind", "version"])
 REFUSED: Final = Counter("quintet_versions_refused_total", "Versions refused", ["kind"])
-REGISTRY_UP: Final = Gauge("quintet_registry_up", "1 where the registry of models answers")
+# Labels, so that processes that follow no registry and serve no model say nothing of either.
+REGISTRY_UP: Final = Gauge(
+    "quintet_registry_up", "1 where the registry of models answers, by the model's name", ["model"]
+)
 MODEL_TIME: Final = Gauge(
-    "quintet_model_create_time_seconds", "When the model served was made, Unix time"
+    "quintet_model_create_time_seconds", "When the model served was made, Unix time", ["kind"]
 )
 
 # --- How good answers are ---------------------------------------------------------------------
@@ -94,9 +97,28 @@ LIST_ARTISTS: Final = Histogram(
 SEEDS: Final = Counter("quintet_seeds_total", "Seeds asked with: known or unknown", ["outcome"])
 
 
+_served: Final[dict[str, str]] = {}
+
+
+def note_version(kind: str, version: str) -> None:
+    """Tells which version of a kind this process serves from now on, instead of the last."""
+    if kind in _served:
+        VERSION.remove(kind, _served[kind])
+    VERSION.labels(kind, version).set(1)
+    _served[kind] = version
+
+
+def release_of(service: str) -> str:
+    """Returns the release of a service of ours; "unknown" for a program that is none."""
+    try:
+        return version(f"quintet-{service}")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 def note_build(service: str) -> None:
     """Tells which release of a service this process runs."""
-    BUILD.labels(service, version(f"quintet-{service}"), platform.python_version()).set(1)
+    BUILD.labels(service, release_of(service), platform.python_version()).set(1)
 
 
 def start_metrics_server(host: str, port: int) -> None:

@@ -18,14 +18,26 @@ from grpc_status import rpc_status
 
 from quintet_servicekit.channel import MAX_MESSAGE_BYTES, REQUEST_ID_KEY
 from quintet_servicekit.errors import AppError, DeadlineExceeded, Reason
-from quintet_servicekit.logs import REQUEST_ID, accepted_request_id
+from quintet_servicekit.logs import REQUEST_ID, accepted_request_id, call_context
 from quintet_servicekit.metrics import IN_FLIGHT, RPC_SECONDS, RPCS, PortUnavailable
 from quintet_servicekit.status import error_of, grpc_code_of, status_of
+from quintet_servicekit.tracing import Span, span
 
 __all__ = ["Endpoint", "PortUnavailable", "Service", "run"]
 
 _log = structlog.get_logger(__name__)
 _INFRASTRUCTURE: Final = ("/grpc.health.", "/grpc.reflection.")
+# Codes for which the server is to blame; the other ones are an answer.
+_FAULTS: Final = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.DATA_LOSS,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -206,9 +218,15 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         )
 
     async def _answer(self, method: str, behaviour: Any, request: Message, context: Any) -> Any:
-        offered = dict(context.invocation_metadata() or ()).get(REQUEST_ID_KEY)
+        metadata = dict(context.invocation_metadata() or ())
+        offered = metadata.get(REQUEST_ID_KEY)
         request_id = accepted_request_id(str(offered) if offered else None)
-        token = REQUEST_ID.set(request_id)
+        with call_context(request_id), span(method[1:], "server", metadata) as here:
+            return await self._watched(here, method, behaviour, request, context)
+
+    async def _watched(
+        self, here: Span, method: str, behaviour: Any, request: Message, context: Any
+    ) -> Any:
         started = time.perf_counter()
         code = grpc.StatusCode.OK
         IN_FLIGHT.labels(method).inc()
@@ -225,18 +243,25 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
         except Exception as fault:
             error = _as_app_error(fault)
             code = grpc.StatusCode.INTERNAL if error is None else grpc_code_of(error)
-            await _abort(context, error, fault, request_id)
+            await _abort(context, error, fault, REQUEST_ID.get())
         finally:
-            seconds = time.perf_counter() - started
             IN_FLIGHT.labels(method).dec()
-            RPCS.labels(method, code.name).inc()
-            RPC_SECONDS.labels(method).observe(seconds)
-            _log.info("rpc", method=method, code=code.name, ms=round(seconds * 1000, 2))
-            REQUEST_ID.reset(token)
+            _account(here, method, code, time.perf_counter() - started)
 
     def _seconds_left(self, context: Any) -> float:
         remaining = context.time_remaining()
         return self._default_timeout if remaining is None else max(0.0, float(remaining))
+
+
+def _account(here: Span, method: str, code: grpc.StatusCode, seconds: float) -> None:
+    """Counts, times, traces and logs an answer."""
+    RPCS.labels(method, code.name).inc()
+    RPC_SECONDS.labels(method).observe(seconds)
+    here.note({"rpc.system": "grpc", "rpc.response.status_code": code.name})
+    here.note({"quintet.request_id": REQUEST_ID.get()})
+    if code in _FAULTS:
+        here.fail(code.name)
+    _log.info("rpc", method=method, code=code.name, ms=round(seconds * 1000, 2))
 
 
 def _as_app_error(fault: Exception) -> AppError | None:

@@ -21,7 +21,8 @@ class ProcessSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
     auth: Literal["off", "on"] = Field(default="off", validation_alias="QUINTET_AUTH")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    log_form: str = Field(default="json", pattern="^(json|console)$")
+    log_form: str = Field(default="auto", pattern="^(auto|json|console)$")
+    """How lines are written; auto is console where standard error is a terminal, else json."""
 
 
 class RpcSettings(ProcessSettings):

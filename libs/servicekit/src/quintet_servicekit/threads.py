@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
+
+from quintet_servicekit.metrics import QUEUED
 
 T = TypeVar("T")
 
@@ -16,15 +19,34 @@ class Threads:
 
     Args:
         count: Pieces of work at once; more wait for their turn.
-        name: What the threads' names start with.
+        name: What the threads' names start with, and the queue's in metrics.
     """
 
     def __init__(self, count: int, name: str) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._waiting = QUEUED.labels(name)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs blocking work on one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """Runs blocking work on one of the threads, with the caller's request id and span."""
+        context = copy_context()
+
+        def begin() -> T:
+            self._waiting.dec()
+            return context.run(work)
+
+        self._waiting.inc()
+        try:
+            future = self._pool.submit(begin)
+        except RuntimeError:  # closed
+            self._waiting.dec()
+            raise
+        future.add_done_callback(self._forget_cancelled)
+        return await asyncio.wrap_future(future)
+
+    def _forget_cancelled(self, future: "Future[T]") -> None:
+        # Cancelled only before it began: what runs cannot be.
+        if future.cancelled():
+            self._waiting.dec()
 
     async def close(self) -> None:
         """Lets running work end and drops what waits."""

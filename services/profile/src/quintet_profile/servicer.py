@@ -6,7 +6,9 @@ from typing import Any, Final, Protocol
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet_modelkit.features import ATTRIBUTES, COLUMN, AudioProfile, Raw
 from quintet_modelkit.seeds import Seed, SeedKind
-from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_servicekit.errors import InvalidInput, NotFound, Reason
+from quintet_servicekit.metrics import SEEDS
+from quintet_servicekit.tracing import stage
 
 from quintet_profile.domain import Catalogue, ProfileQuery, build_profile, check_ids
 
@@ -41,7 +43,14 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
     ) -> profile_pb2.BuildProfileResponse:
         """Builds the profile of the seeds."""
         catalogue = self._source.value
-        profile = build_profile(catalogue, query_of(request))
+        query = query_of(request)
+        try:
+            with stage("average"):
+                profile = build_profile(catalogue, query)
+        except NotFound as fault:
+            # Known ones are counted by the ranker, which is then not asked.
+            SEEDS.labels("unknown").inc(len(fault.metadata["seeds"].split(",")))
+            raise
         return profile_pb2.BuildProfileResponse(profile=message_of(profile, catalogue.version))
 
     async def BatchGetAudioFeatures(

@@ -18,6 +18,7 @@ from quintet_engine.query import (
 )
 from quintet_modelkit.features import ATTRIBUTES, COLUMN, AudioProfile
 from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_servicekit.logs import note_answered
 from quintet_servicekit.metrics import DEGRADED
 
 from quintet_ranker.domain import Answer, Origin, Recommender, Source, Trial, Variant
@@ -58,6 +59,9 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
         answer = await self._recommender.answer(query_of(request), trial_of(request))
         for part in answer.ranking.degraded:
             DEGRADED.labels(part).inc()
+        note_answered(
+            model=answer.ranking.model_version, catalogue=answer.ranking.catalogue_version
+        )
         return response_of(answer, request.seeds)
 
     async def GetModel(

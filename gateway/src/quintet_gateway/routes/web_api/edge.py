@@ -15,12 +15,13 @@ from quintet_gateway.routes.web_api.answers import failure_of
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?\Z")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}\Z")
-_GUARDED: Final = ("/v1", "/api/v1", "/search", "/recommend_ranked")
+_GUARDED: Final = ("/v1", "/api/v1", "/search", "/recommend_ranked", "/metrics")
 
 _RIGHTS: Final = {
     "/api/v1/feedback": Right.FEEDBACK,
     "/api/v1/listeners": Right.ADMIN,
     "/api/v1/experiment": Right.ADMIN,
+    "/metrics": Right.ADMIN,
 }
 
 

@@ -26,7 +26,8 @@ from quintet_modelkit.registry import (
     forget_old,
 )
 from quintet_servicekit.follower import Follower
-from quintet_servicekit.metrics import REFUSED, REGISTRY_UP
+from quintet_servicekit.logs import note_served
+from quintet_servicekit.metrics import MODEL_TIME, REFUSED, REGISTRY_UP, note_version
 
 from quintet_ranker.adapters.background import Background, StillBusy
 from quintet_ranker.adapters.challenging import ChallengerFollower
@@ -91,6 +92,7 @@ class ModelFollower:
             lambda: current_version(root),
             lambda version: self._load(root / version),
             settings.follow_seconds,
+            _tell_facts,
         )
 
     @property
@@ -218,7 +220,7 @@ class ModelFollower:
 
     def _note_up(self, fault: Exception | None) -> None:
         up = fault is None
-        REGISTRY_UP.set(up)
+        REGISTRY_UP.labels(self._settings.registry_name).set(up)
         if up != self._up:
             if fault is None:
                 _log.info("registry answers")
@@ -247,6 +249,15 @@ class ModelFollower:
             _log.warning("serving an earlier model", version=folder.name)
             return True
         return False
+
+
+def _tell_facts(model: Model) -> None:
+    """Tells logs and metrics what is served from now on."""
+    facts = model.facts
+    note_version("catalogue", facts.catalogue_version)
+    note_served(catalogue=facts.catalogue_version)
+    MODEL_TIME.clear()
+    MODEL_TIME.labels(facts.kind).set(facts.create_time.timestamp())
 
 
 def _bundles(root: Path) -> list[Path]:

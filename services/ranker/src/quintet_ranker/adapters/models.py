@@ -7,8 +7,17 @@ from typing import Final
 
 import numpy as np
 from quintet_engine.engine import Engine
-from quintet_engine.query import Query, Ranking, Seed, SeedKind
+from quintet_engine.query import Query, Ranking, Seed, SeedKind, SeedUnknown
+from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
+from quintet_servicekit.metrics import (
+    CANDIDATES,
+    LIST_ARTISTS,
+    LIST_FILL,
+    LIST_POPULARITY,
+    SEEDS,
+)
+from quintet_servicekit.tracing import stage
 
 from quintet_ranker.domain import Marks, ModelFacts
 
@@ -44,6 +53,7 @@ class EngineModel:
             raise PublicationInvalid(f"{folder.name}: manifest is not readable") from fault
         model = cls(engine, facts)
         model._warm_up()
+        engine.stage = stage
         return model
 
     def _warm_up(self) -> None:
@@ -55,7 +65,25 @@ class EngineModel:
 
     def recommend(self, query: Query) -> Ranking:
         """Answers a query; blocks for milliseconds."""
-        return self._engine.recommend(query)
+        try:
+            ranking = self._engine.recommend(query)
+        except SeedUnknown as fault:
+            SEEDS.labels("unknown").inc(len(fault.seeds))
+            raise
+        self._measure(query, ranking)
+        return ranking
+
+    def _measure(self, query: Query, ranking: Ranking) -> None:
+        """Counts how good a list looks from outside."""
+        SEEDS.labels("known").inc(len(query.seeds))
+        CANDIDATES.observe(ranking.pool.candidates)
+        LIST_FILL.observe(len(ranking.tracks) / query.limit)
+        if not ranking.tracks:
+            return
+        catalogue = self._engine.catalogue
+        rows = [catalogue.snapshot.row_of[track.track_id] for track in ranking.tracks]
+        LIST_POPULARITY.observe(float(catalogue.columns[rows, COLUMN["popularity"]].mean()))
+        LIST_ARTISTS.observe(len(set(catalogue.first_artist[rows].tolist())) / len(rows))
 
     def marks(self, track_ids: Sequence[str]) -> dict[str, Marks]:
         """Returns the marks of those tracks that the catalogue has."""

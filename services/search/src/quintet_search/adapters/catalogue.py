@@ -24,6 +24,7 @@ from quintet_modelkit.publication import (
 )
 from quintet_modelkit.snapshot import Snapshot
 from quintet_servicekit.follower import Follower
+from quintet_servicekit.tracing import stage
 
 from quintet_search.adapters.index import ARTISTS, TRACKS, TextIndex, isrc_of, write_index
 from quintet_search.adapters.map import FILE as MAP_FILE
@@ -133,8 +134,10 @@ class SnapshotCatalogue:
 
     def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Found[Track]:
         """Returns matches from offset on, best first."""
-        hits, total = self.track_index.find(query, offset, size)
-        tracks = self._tracks([row for row, _ in hits])
+        with stage("search"):
+            hits, total = self.track_index.find(query, offset, size)
+        with stage("look up"):
+            tracks = self._tracks([row for row, _ in hits])
         # Popularity orders what the text leaves equal, so it is the fraction of the score.
         scored = [
             (track, score + track.popularity / 10_000)
@@ -144,14 +147,16 @@ class SnapshotCatalogue:
 
     def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Found[Artist]:
         """Returns matches from offset on, best first."""
-        hits, total = self.artist_index.find(query, offset, size)
+        with stage("search"):
+            hits, total = self.artist_index.find(query, offset, size)
         return Found([(self.artist_table.artist(row), score) for row, score in hits], total)
 
     def tracks(self, ids: Sequence[str]) -> list[Track | None]:
         """Returns tracks in the order asked, None for each unknown."""
         rows = [self.snapshot.row_of.get(track_id) for track_id in ids]
         known = dict.fromkeys(row for row in rows if row is not None)
-        found = dict(zip(known, self._tracks(list(known)), strict=True))
+        with stage("look up"):
+            found = dict(zip(known, self._tracks(list(known)), strict=True))
         return [None if row is None else found[row] for row in rows]
 
     def artists(self, ids: Sequence[str]) -> list[Artist | None]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import requests
 import spotipy
+from quintet_servicekit.tracing import stage
 from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.exceptions import SpotifyException, SpotifyOauthError
 from spotipy.oauth2 import SpotifyClientCredentials
@@ -110,8 +111,9 @@ class Spotify:
         """
         end = asyncio.get_running_loop().time() + seconds
         try:
-            async with asyncio.timeout_at(end):
-                return await self._search(text, offset, min(size, LAST_OFFSET - offset), end)
+            with stage("spotify"):
+                async with asyncio.timeout_at(end):
+                    return await self._search(text, offset, min(size, LAST_OFFSET - offset), end)
         except TimeoutError as fault:
             raise RemoteUnavailable(f"no answer within {seconds:.2f} s") from fault
 

@@ -1,0 +1,59 @@
+"""Takes secrets out of what is logged: by the name of a field, and by the form of a value."""
+
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+
+REDACTED: Final = "[redacted]"
+_NAMES: Final = (
+    "pass(?:word|wd|phrase)|secret|token|authorization|cookie|api[_-]?key|private[_-]?key|credentials?|"
+    "listener[_-]?key|hmac[_-]?key"
+)
+# A field whose name ends so holds nothing that a reader of logs needs.
+_SECRET_FIELD: Final = re.compile(rf"(?:^|[_.-])(?:{_NAMES})s?$", re.IGNORECASE)
+_MOST_DEPTH: Final = 6
+# What a value must hold before it is looked at closely; most hold none of it.
+_SUSPECT: Final = re.compile(rf"://[^\s/]*@|\bbearer\b|\bbasic\b|\beyJ|-----BEGIN|{_NAMES}", re.I)
+_FORMS: Final = (
+    # scheme://user:password@host
+    (re.compile(r"(://[^/\s:@]*):[^\s/@]+@"), rf"\1:{REDACTED}@"),
+    (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {REDACTED}"),
+    # A JSON Web Token, wherever it stands.
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), REDACTED),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|\Z)", re.S), REDACTED),
+    # password=…, "client_secret": "…", QUINTET_TOKEN='…'
+    (
+        re.compile(rf"""((?:[\w-]*[_-])?(?:{_NAMES})["']?\s*[=:]\s*["']?)[^\s"'&,;}})]+""", re.I),
+        rf"\1{REDACTED}",
+    ),
+)
+
+
+def redacted(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Returns an event without its secrets."""
+    return {name: _value(name, value, 0) for name, value in event.items()}
+
+
+def redacted_text(text: str) -> str:
+    """Returns a text without what has the form of a secret."""
+    if not _SUSPECT.search(text):
+        return text
+    for form, instead in _FORMS:
+        text = form.sub(instead, text)
+    return text
+
+
+def _value(name: str, value: Any, depth: int) -> Any:
+    if value and _SECRET_FIELD.search(name):
+        return REDACTED
+    if isinstance(value, str):
+        return redacted_text(value)
+    if depth < _MOST_DEPTH:
+        if isinstance(value, Mapping):
+            return {key: _value(str(key), each, depth + 1) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [_value(name, each, depth + 1) for each in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # Whatever it is, it is written as its text.
+    return redacted_text(repr(value))
