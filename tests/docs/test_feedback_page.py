@@ -30,7 +30,7 @@ def test_the_table_has_every_field_and_the_limits_there_are():
     assert f"1 to {MAX_POSITION} |" in PAGE
     assert f"0 to {MAX_DWELL_MS:,} |" in PAGE
     assert f"with 1 to {MAX_EVENTS}," in PAGE
-    assert set(RecordedAnswer.model_fields) == {"accepted", "duplicates"}
+    assert set(RecordedAnswer.model_fields) == {"accepted", "duplicates", "degraded"}
 
 
 def test_the_page_names_defaults_and_commands_as_they_are(tmp_path):

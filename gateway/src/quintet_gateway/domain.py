@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from quintet_servicekit.degrading import Part
 from quintet_servicekit.errors import DeadlineExceeded, NotReady
 
 P = TypeVar("P")
@@ -53,11 +54,13 @@ class Steps(Generic[P, R, T]):
         build_profile: Averages the seeds.
         rank: Recommends; computes the profile itself where given None.
         look_up: Finds names and covers for what was ranked.
+        recall: Gives those that are still known, where looking up is not possible.
     """
 
     build_profile: Callable[[], Awaitable[P]]
     rank: Callable[[P | None], Awaitable[R]]
     look_up: Callable[[R], Awaitable[T]]
+    recall: Callable[[R], T]
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,14 @@ class Outcome(Generic[P, R, T]):
     Attributes:
         profile: None where the profile service was away.
         ranking: What the ranker answered.
-        tracks: None where search was away.
+        tracks: Only those remembered where search was away.
         degraded: The services that were away.
     """
 
     profile: P | None
     ranking: R
-    tracks: T | None
-    degraded: tuple[str, ...]
+    tracks: T
+    degraded: tuple[Part, ...]
 
 
 async def recommend(steps: Steps[P, R, T]) -> Outcome[P, R, T]:
@@ -86,8 +89,9 @@ async def recommend(steps: Steps[P, R, T]) -> Outcome[P, R, T]:
     profile = await _unless_away(steps.build_profile())
     ranking = await steps.rank(profile)
     tracks = await _unless_away(steps.look_up(ranking))
-    away = [name for name, part in (("profile", profile), ("search", tracks)) if part is None]
-    return Outcome(profile, ranking, tracks, tuple(away))
+    found = ((Part.PROFILE, profile), (Part.SEARCH, tracks))
+    away = tuple(name for name, part in found if part is None)
+    return Outcome(profile, ranking, steps.recall(ranking) if tracks is None else tracks, away)
 
 
 async def _unless_away(step: Awaitable[T]) -> T | None:

@@ -48,7 +48,9 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         check_events(events, job.place, "occur_time")
         recorded = await self._recorder.record(job)
         return feedback_pb2.RecordEventsResponse(
-            accepted=recorded.accepted, duplicates=recorded.duplicates
+            accepted=recorded.accepted,
+            duplicates=recorded.duplicates,
+            degraded=recorded.degraded,
         )
 
     async def ExportListener(

@@ -35,6 +35,8 @@ class Settings(ProcessSettings):
     """`host:port` of ranker; this machine and QUINTET_RANKER_PORT where empty."""
     budget_seconds: float = Field(default=2.0, gt=0.05, le=60)
     """Seconds from a request's arrival within which it is answered."""
+    remembered_names: int = Field(default=10_000, ge=0, le=10_000_000)
+    """Tracks whose names are remembered for when search is away."""
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     """Larger request bodies are refused with 413."""
     max_connections: int = Field(default=1000, ge=1, le=100_000)
@@ -63,6 +65,10 @@ class Settings(ProcessSettings):
     """Days after which events and impressions are deleted."""
     max_waiting_impressions: int = Field(default=50_000, ge=500, le=10_000_000)
     """Tracks shown that may wait to be recorded; more are dropped and counted."""
+    spool_bytes: int = Field(default=64 * 1024 * 1024, ge=4096, le=64 * 1024**3)
+    """Events that wait on the disk while the database is away; more are refused with 503."""
+    store_patience_seconds: float = Field(default=0.5, ge=0.01, le=30)
+    """Seconds that events wait for the database before they go to the spool."""
     experiment_seconds: float = Field(default=2.0, ge=0.05, le=60)
     """Seconds between looks at which experiment runs."""
     experiment_check_seconds: float = Field(default=60.0, ge=0.05, le=86_400)

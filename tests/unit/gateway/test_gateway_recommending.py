@@ -24,7 +24,7 @@ def steps(profile="profile", ranking="ranking", tracks="tracks", seen=None):
     async def look_up(_ranking):
         return give(tracks)
 
-    return Steps(build_profile, rank, look_up)
+    return Steps(build_profile, rank, look_up, lambda _ranking: "remembered")
 
 
 async def test_the_profile_goes_to_the_ranker():
@@ -43,9 +43,10 @@ async def test_without_a_profile_the_ranker_makes_its_own(fault):
 
 
 @pytest.mark.parametrize("fault", [AWAY, LATE])
-async def test_without_names_the_ids_are_still_answered(fault):
+async def test_without_search_the_names_remembered_are_answered(fault):
     outcome = await recommend(steps(tracks=fault))
-    assert (outcome.ranking, outcome.tracks, outcome.degraded) == ("ranking", None, ("search",))
+    assert (outcome.ranking, outcome.tracks) == ("ranking", "remembered")
+    assert outcome.degraded == ("search",)
 
 
 @pytest.mark.parametrize("part", ["profile", "ranking", "tracks"])

@@ -26,6 +26,7 @@ from quintet_servicekit.logs import note_answered, note_served
 from quintet_servicekit.metrics import CACHE
 from quintet_servicekit.status import error_of
 
+from quintet_gateway.adapters.names import Names
 from quintet_gateway.domain import CatalogueMap
 
 _log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Services:
         addresses: `host:port` of each by name.
         budget: Seconds allowed for a call outside a request.
         metadata: Gives metadata to add to each call, such as an access token.
+        names: Tracks whose names are remembered for when search is away.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Services:
         addresses: Mapping[str, str],
         budget: float,
         metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
+        names: int = 10_000,
     ) -> None:
         self._addresses = addresses
         self._budget = budget
         self._metadata = metadata
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._names = Names(names)
         self._map = CatalogueMap("", b"")
         self._map_lock = asyncio.Lock()
 
@@ -78,7 +82,13 @@ class Services:
         self, request: search_pb2.BatchGetTracksRequest
     ) -> search_pb2.BatchGetTracksResponse:
         """Looks up to 500 tracks up."""
-        return await self._call(self._search.BatchGetTracks, request)
+        answer = await self._call(self._search.BatchGetTracks, request)
+        self._names.remember(answer)
+        return answer
+
+    def recall(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
+        """Returns tracks that were looked up before, by id; for when search is away."""
+        return self._names.recall(ids)
 
     async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
         """Returns the known ones of any number of tracks, by id."""

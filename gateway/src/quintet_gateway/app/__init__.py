@@ -15,6 +15,7 @@ from quintet_access.pseudonyms import Pseudonyms
 from quintet_servicekit.errors import AppError
 from quintet_servicekit.server import Service
 from quintet_servicekit.tokens import guards
+from quintet_store.spool import Spool
 from starlette.staticfiles import StaticFiles
 
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
@@ -72,16 +73,21 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     gatekeeper = Gatekeeper(rules)
     names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
     behind = services or Services(
-        settings.addresses(), settings.budget_seconds, gatekeeper.service_metadata
+        settings.addresses(),
+        settings.budget_seconds,
+        gatekeeper.service_metadata,
+        settings.remembered_names,
     )
     database = Database(settings.database())
     experiments = Experiments(_experiment_rules(settings, database, names), behind)
     rules_of_feedback = Rules(
         database,
+        Spool(settings.home / "spool", settings.spool_bytes),
         names,
         timedelta(days=settings.feedback_retention_days),
         settings.max_waiting_impressions,
         settings.budget_seconds,
+        settings.store_patience_seconds,
     )
     recorder = Recorder(rules_of_feedback, experiments.watch)
     rpc = _rpc_service(settings, recorder)

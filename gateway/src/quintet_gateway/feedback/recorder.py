@@ -1,4 +1,8 @@
-"""The recorder: impressions off the request's path, events on the disk before they are answered."""
+"""The recorder: impressions off the request's path, events on the disk before they are answered.
+
+Events go to the database, or, while that is away, locked or slow, to the spool beside it: from
+there they follow once it is back, in the order in which they came.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,6 +15,7 @@ import structlog
 from prometheus_client import Counter
 from quintet.ranker.v1 import ranker_pb2
 from quintet_access.pseudonyms import Pseudonyms
+from quintet_servicekit.degrading import Part
 from quintet_servicekit.errors import (
     AppError,
     DeadlineExceeded,
@@ -18,9 +23,11 @@ from quintet_servicekit.errors import (
     Reason,
     ResourceExhausted,
 )
+from quintet_servicekit.metrics import DEGRADED
 from quintet_servicekit.threads import Threads
 from quintet_store import StoreUnavailable
 from quintet_store.insights import Insights
+from quintet_store.spool import Spool, SpoolFull
 
 from quintet_gateway.feedback.shown import Shown, Waiting
 from quintet_gateway.feedback.storing import (
@@ -42,6 +49,9 @@ _JOBS_AT_ONCE: Final = 64
 # Lists that come within this time are written together.
 _GATHER_SECONDS: Final = 0.25
 _RETRY_SECONDS: Final = 1.0
+_REPLAY_SECONDS: Final = 0.5
+# What gateways that are gone left in a shared folder is looked for this often.
+_ADOPT_SECONDS: Final = 5.0
 _PRUNE_SECONDS: Final = 3600.0
 _DRAIN_SECONDS: Final = 3.0
 
@@ -52,17 +62,21 @@ class Rules:
 
     Attributes:
         database: Where.
+        spool: Where events wait while the database is away.
         pseudonyms: The installation's names.
         retention: How long.
         max_waiting: Tracks shown that may wait to be recorded.
         budget: Seconds within which a call is answered.
+        patience: Seconds that events wait for the database before they go to the spool.
     """
 
     database: Database
+    spool: Spool
     pseudonyms: Pseudonyms
     retention: timedelta = timedelta(days=400)
     max_waiting: int = 50_000
     budget: float = 2.0
+    patience: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,27 +106,48 @@ class Recorder:
         self._budget = rules.budget
         self._names = rules.pseudonyms
         self._waiting = Waiting(rules.max_waiting)
-        self._storage = Storage(rules.database, rules.pseudonyms, self._waiting, rules.retention)
+        self._database, self._spool = rules.database, rules.spool
+        self._storage = Storage(
+            rules.database, rules.spool, rules.pseudonyms, self._waiting, rules.retention
+        )
+        self._patience = rules.patience
+        # Until what is spooled is stored, nothing may overtake it.
+        self._spooling = False
         self._jobs: asyncio.Queue[_Pending] = asyncio.Queue(_MAX_JOBS)
         self._has_shown = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: Threads | None = None
         self._reader: Threads | None = None
+        self._spooler: Threads | None = None
 
     async def start(self) -> None:
         """Begins to write; the database may come later."""
         # One thread writes, so that one transaction never waits for another of this process.
         self._writer, self._reader = Threads(1, "feedback-writer"), Threads(1, "feedback-reader")
+        self._spooler = Threads(1, "feedback-spool")
+        await self._adopt()
         self._tasks = [
             asyncio.create_task(work())
-            for work in (self._write_events, self._write_shown, self._keep_retention)
+            for work in (
+                self._write_events,
+                self._write_shown,
+                self._empty_spool,
+                self._adopt_forever,
+                self._keep_retention,
+            )
         ]
+
+    @property
+    def degraded(self) -> tuple[Part, ...]:
+        """What recommendations are given without: the database, where it is known to be away."""
+        return (Part.DATABASE,) if self._spooling or self._database.away else ()
 
     async def close(self) -> None:
         """Writes what waits, as far as a few seconds allow, and counts what it could not."""
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await self._jobs.join()
+                await self._write(self._storage.replay)
                 await self._write(self._storage.flush)
         except (TimeoutError, NotReady) as fault:
             _log.error("feedback could not be drained", error=str(fault))
@@ -121,10 +156,10 @@ class Recorder:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for threads in (self._writer, self._reader):
+        for threads in (self._writer, self._reader, self._spooler):
             if threads is not None:
                 await threads.close()
-        self._writer = self._reader = None
+        self._writer = self._reader = self._spooler = None
         self._storage.close()
 
     def new_id(self) -> str:
@@ -159,7 +194,7 @@ class Recorder:
 
         Raises:
             NotFound: A recommendation or track is not known; nothing was stored.
-            NotReady: The database is away; nothing was stored.
+            NotReady: The database is away and the spool is full; nothing was stored.
             ResourceExhausted: Too many wait.
             DeadlineExceeded: Not within the budget; it may be stored yet.
         """
@@ -180,6 +215,8 @@ class Recorder:
             raise
         EVENTS.labels("accepted").inc(recorded.accepted)
         EVENTS.labels("duplicate").inc(recorded.duplicates)
+        for part in recorded.degraded:
+            DEGRADED.labels(part).inc()
         return recorded
 
     async def delete(self, listener: str) -> Deleted:
@@ -267,7 +304,7 @@ class Recorder:
         jobs = [pending.job for pending in taken]
         results: list[Recorded | AppError] | list[Exception]
         try:
-            results = await self._write(partial(self._storage.record, jobs))
+            results = await self._stored(jobs)
         except Exception as fault:
             if not isinstance(fault, AppError) and len(taken) > 1:
                 # A fault of one request must not become that of the others.
@@ -282,6 +319,68 @@ class Recorder:
                 pending.outcome.set_result(result)
             else:
                 pending.outcome.set_exception(result)
+
+    async def _stored(self, jobs: list[Job]) -> list[Recorded | AppError]:
+        """Stores events in the database, else in the spool.
+
+        Raises:
+            NotReady: Neither can take them.
+        """
+        if not self._spooling:
+            writing = asyncio.ensure_future(self._write(partial(self._storage.record, jobs)))
+            try:
+                async with asyncio.timeout(self._patience):
+                    return await asyncio.shield(writing)
+            except NotReady:
+                pass
+            except TimeoutError:
+                # It may end yet; that the same events then come again from the spool does no harm.
+                writing.add_done_callback(_note_late)
+            self._spooling = True
+        return await self._spooled(jobs)
+
+    async def _spooled(self, jobs: list[Job]) -> list[Recorded | AppError]:
+        if self._spooler is None:
+            raise NotReady(Reason.STORE_UNAVAILABLE, "Feedback is not kept now; try again soon.")
+        try:
+            return await self._spooler.run(partial(self._storage.spool, jobs))
+        except SpoolFull as fault:
+            _log.error("feedback refused", error=str(fault))
+            raise NotReady(
+                Reason.STORE_UNAVAILABLE,
+                "Feedback cannot be stored now: the database is away and the spool is full.",
+                metadata={"spool": "full"},
+            ) from fault
+
+    async def _empty_spool(self) -> None:
+        """Tries the database while events wait for it, and lets it be used again once they do not.
+
+        What is spooled while the last of it is written goes before the next events, in `record`.
+        """
+        while True:
+            if self._spooling:
+                try:
+                    await self._write(self._storage.replay)
+                    self._spooling = False
+                except NotReady:
+                    pass
+                except Exception as fault:
+                    _log.error("spooled events not stored", exc_info=fault)
+            await asyncio.sleep(_REPLAY_SECONDS)
+
+    async def _adopt_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_ADOPT_SECONDS)
+            await self._adopt()
+
+    async def _adopt(self) -> None:
+        """Takes over what was left in the spool; it is stored before anything that comes."""
+        assert self._spooler is not None
+        try:
+            await self._spooler.run(self._storage.adopt)
+        except OSError as fault:
+            _log.error("spool not readable", error=fault.strerror)
+        self._spooling = self._spooling or not self._spool.empty
 
     async def _write_shown(self) -> None:
         while True:
@@ -307,3 +406,8 @@ class Recorder:
             except Exception as fault:
                 _log.error("retention not kept", exc_info=fault)
             await asyncio.sleep(_PRUNE_SECONDS)
+
+
+def _note_late(writing: "asyncio.Future[list[Recorded | AppError]]") -> None:
+    if not writing.cancelled() and (fault := writing.exception()) is not None:
+        _log.warning("feedback came late to the database", error=str(fault))

@@ -112,6 +112,11 @@ class Waiting:
         with self._lock:
             return not ids.isdisjoint(self._ids)
 
+    def listeners(self) -> dict[str, str]:
+        """Returns recommendation id to listener of the lists that wait."""
+        with self._lock:
+            return {shown.recommendation_id: shown.listener for shown in self._lists}
+
     def drop(self, cause: str) -> int:
         """Drops what waits, counts it, and returns how many tracks it was."""
         size = sum(shown.size for shown in self.take(self._most))

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import structlog
 from quintet_access.pseudonyms import Pseudonyms
-from quintet_servicekit.errors import AppError, NotFound, Reason
+from quintet_servicekit.degrading import Part
+from quintet_servicekit.errors import AppError, NotFound, NotReady, Reason
+from quintet_servicekit.metrics import REPLAYED, SPOOL, SPOOL_BYTES
 from quintet_store import StoreUnavailable, feedback, open_engine, reading, writing
 from quintet_store.feedback import Cursor as Cursor
 from quintet_store.feedback import Deleted as Deleted
@@ -20,6 +23,7 @@ from quintet_store.feedback import Pruned as Pruned
 from quintet_store.feedback import stamp
 from quintet_store.insights import Insights, insights_since
 from quintet_store.playlists import known_track_ids
+from quintet_store.spool import Row, Spool
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -36,10 +40,17 @@ _RETRY_SECONDS: Final = 0.5
 
 @dataclass(frozen=True)
 class Recorded:
-    """What became of events: how many are new, how many were there before."""
+    """What became of events.
+
+    Attributes:
+        accepted: How many are new.
+        duplicates: How many were there before.
+        degraded: What they were stored without, such as the database.
+    """
 
     accepted: int
     duplicates: int
+    degraded: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,11 @@ class Database:
     def reading(self) -> AbstractContextManager[Connection]:
         """Gives a connection that sees one state; raises StoreUnavailable where there is none."""
         return reading(self.opened())
+
+    @property
+    def away(self) -> bool:
+        """Whether it could not be used when it was tried last."""
+        return self._engine is None and self._failure is not None
 
     def failed(self, fault: StoreUnavailable) -> None:
         """Notes that the database is away, so that it is opened and migrated anew."""
@@ -119,22 +135,30 @@ class Storage:
 
     Args:
         database: The database.
+        spool: Where events wait while it is away.
         pseudonyms: The installation's names.
         waiting: Lists shown that are not in the database yet.
         retention: How long what is stored is kept.
     """
 
     def __init__(
-        self, database: Database, pseudonyms: Pseudonyms, waiting: Waiting, retention: timedelta
+        self,
+        database: Database,
+        spool: Spool,
+        pseudonyms: Pseudonyms,
+        waiting: Waiting,
+        retention: timedelta,
     ) -> None:
         self._database = database
+        self._spool = spool
         self._names = pseudonyms
         self._waiting = waiting
         self._retention = retention
 
     def close(self) -> None:
-        """Closes the database."""
+        """Closes the database, and lets go of what is spooled."""
         self._database.close()
+        self._spool.close()
 
     def run(self, work: Callable[[], T]) -> T:
         """Does a piece of work, and notes where the database is away."""
@@ -180,6 +204,8 @@ class Storage:
         Raises:
             StoreUnavailable: The database is away; nothing was stored.
         """
+        # Of two events with one id the first counts, so what came before these goes before them.
+        self.replay()
         ids = {event.recommendation_id for job in jobs for event in job.events}
         if self._waiting.has(ids):
             # What was shown is in the database before what was done with it.
@@ -202,10 +228,15 @@ class Storage:
             error = self._refusal(event, job.place(number), facts)
             if error is not None:
                 return error
-        rows = {event.event_id: self._row(event, job.client, facts) for event in job.events[::-1]}
         # In one order, so that two gateways never wait for each other's rows crosswise.
-        added = feedback.add_events(connection, [rows[name] for name in sorted(rows)])
+        rows = sorted(self._rows(job, facts), key=itemgetter("event_id"))
+        added = feedback.add_events(connection, rows)
         return Recorded(added, len(job.events) - added)
+
+    def _rows(self, job: Job, facts: "_Facts") -> list[dict[str, Any]]:
+        """Returns the rows of a request; of two events with one id the first counts."""
+        first = {event.event_id: event for event in job.events[::-1]}
+        return [self._row(event, job.client, facts) for event in first.values()]
 
     def _refusal(self, event: Event, place: str, facts: "_Facts") -> NotFound | None:
         name = event.recommendation_id
@@ -246,15 +277,91 @@ class Storage:
             "received_at": stamp(facts.now),
         }
 
+    def adopt(self) -> None:
+        """Takes over what gateways that are gone left in the spool."""
+        if self._spool.adopt():
+            _log.warning("spooled events taken over", events=self._spool.events)
+        self._note_spool()
+
+    def spool(self, jobs: Sequence[Job]) -> list[Recorded | AppError]:
+        """Keeps the events of several requests on the disk until the database is back.
+
+        Whether a track is in the catalogue only the database knows; that a recommendation was
+        given out here its id proves.
+
+        Returns:
+            What became of each request; one that is refused keeps nothing.
+
+        Raises:
+            SpoolFull: There is no room; nothing was kept.
+        """
+        facts = _Facts(self._waiting.listeners(), set(), set(), datetime.now(UTC))
+        rows = [self._spooled_rows(job, facts) for job in jobs]
+        added = iter(self._spool.append([each for each in rows if not isinstance(each, AppError)]))
+        self._note_spool()
+        return [
+            each if isinstance(each, AppError) else _spooled(next(added), job)
+            for each, job in zip(rows, jobs, strict=True)
+        ]
+
+    def _spooled_rows(self, job: Job, facts: "_Facts") -> list[Row] | NotReady:
+        for event in job.events:
+            name = event.recommendation_id
+            if name not in facts.listeners and not self._is_ours(name, facts.now):
+                return NotReady(
+                    Reason.STORE_UNAVAILABLE,
+                    "Feedback on this recommendation cannot be stored now; try again soon.",
+                )
+        # Whom a list was for the database may know once it is back.
+        return [{**row, "listener": row["listener"] or None} for row in self._rows(job, facts)]
+
+    def replay(self) -> None:
+        """Writes what is spooled into the database.
+
+        Raises:
+            StoreUnavailable: The database is away; what was not written waits on.
+        """
+        if self._spool.empty:
+            return
+        self.flush()
+        replayed = self._spool.replay(self._write_spooled)
+        self._note_spool()
+        _log.info("spooled events stored", events=replayed)
+
+    def _write_spooled(self, rows: Sequence[Row]) -> None:
+        with self._database.writing() as connection:
+            nameless = {str(row["recommendation_id"]) for row in rows if row["listener"] is None}
+            listeners = feedback.listeners_of(connection, nameless)
+            named = {
+                (str(row["client"]), str(row["event_id"])): {
+                    **row,
+                    "listener": row["listener"] or listeners.get(row["recommendation_id"], ""),
+                }
+                for row in rows
+            }
+            feedback.add_events(connection, [named[key] for key in sorted(named)])
+        REPLAYED.inc(len(named))
+
+    def _note_spool(self) -> None:
+        SPOOL.set(self._spool.events)
+        SPOOL_BYTES.set(self._spool.size)
+
     def delete(self, listener_id: str) -> Deleted:
-        """Deletes what is stored of a listener, lists that wait included.
+        """Deletes what is stored of a listener, what waits included.
 
         Raises:
             StoreUnavailable: The database is away; nothing was deleted.
         """
+        name = self._names.listener(listener_id)
+        self.replay()
         self.flush()
+        try:
+            # Other gateways may hold events in the same folder.
+            self._spool.forget(name, stamp(datetime.now(UTC)))
+        except OSError as fault:
+            raise StoreUnavailable(f"the spool cannot be written: {fault.strerror}") from fault
         with self._database.writing() as connection:
-            return feedback.delete_listener(connection, self._names.listener(listener_id))
+            return feedback.delete_listener(connection, name)
 
     def export(self, listener_id: str, cursor: Cursor, size: int) -> Page:
         """Returns a page of what is stored of a listener.
@@ -299,6 +406,10 @@ class _Facts:
     tracks: set[str]
     shown: set[tuple[str, str]]
     now: datetime
+
+
+def _spooled(added: int, job: Job) -> Recorded:
+    return Recorded(added, len(job.events) - added, (Part.DATABASE,))
 
 
 def record_json(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:

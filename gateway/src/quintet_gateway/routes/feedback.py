@@ -1,6 +1,7 @@
 """What listeners did, what is stored of them, and its end."""
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import orjson
@@ -66,7 +67,7 @@ async def record_feedback(
     job = Job(events, caller.name, single)
     check_events(events, job.place)
     recorded = await recorder.record(job)
-    return answer({"accepted": recorded.accepted, "duplicates": recorded.duplicates})
+    return answer(asdict(recorded))
 
 
 @router.delete(

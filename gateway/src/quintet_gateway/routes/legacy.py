@@ -52,7 +52,7 @@ async def recommend_ranked(
     asked = RecommendationsBody(
         seeds=[Seed(track_id=name) for name in body.track_ids], limit=body.limit, reasons=False
     )
-    found = await recommended(services, experiments, asked, listener)
+    found = await recommended(services, recorder, experiments, asked, listener)
     given = recorder.new_id()
     response = answer(
         {

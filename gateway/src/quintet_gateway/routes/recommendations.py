@@ -77,7 +77,11 @@ Trials = Annotated[Experiments, Depends(_experiments)]
 
 
 async def recommended(
-    services: Services, experiments: Experiments, body: RecommendationsBody, listener: str
+    services: Services,
+    recorder: Recorder,
+    experiments: Experiments,
+    body: RecommendationsBody,
+    listener: str,
 ) -> Answered:
     """Recommends for a body, as part of the experiment that runs.
 
@@ -100,11 +104,15 @@ async def recommended(
     ) -> dict[str, search_pb2.Track]:
         return await services.tracks_by_id(ids_to_look_up(ranking, body.seeds))
 
-    outcome: Recommended = await recommend(Steps(build_profile, rank, look_up))
-    for part in outcome.degraded:
+    def recall(ranking: ranker_pb2.RecommendTracksResponse) -> dict[str, search_pb2.Track]:
+        return services.recall(ids_to_look_up(ranking, body.seeds))
+
+    outcome: Recommended = await recommend(Steps(build_profile, rank, look_up, recall))
+    here = (*outcome.degraded, *recorder.degraded)
+    for part in here:
         DEGRADED.labels(part).inc()
-    degraded = list(dict.fromkeys([*outcome.ranking.degraded, *outcome.degraded]))
-    return Answered(asked, outcome.ranking, outcome.tracks or {}, outcome.profile, degraded)
+    degraded = list(dict.fromkeys([*outcome.ranking.degraded, *here]))
+    return Answered(asked, outcome.ranking, outcome.tracks, outcome.profile, degraded)
 
 
 @router.post(
@@ -123,7 +131,7 @@ async def create_recommendations(
 ) -> Response:
     """One to five seeds in; a ranked and explained list out."""
     who = body.listener or listener
-    found = await recommended(services, experiments, body, who)
+    found = await recommended(services, recorder, experiments, body, who)
     content = recommendations_json(found.ranking, found.tracks, body.seeds, found.profile)
     given = recorder.new_id()
     response = answer(

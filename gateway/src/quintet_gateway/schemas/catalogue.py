@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_servicekit.degrading import Part
 
 _SPOTIFY_ID: Final = re.compile(r"[0-9A-Za-z]{22}\Z")
 SOURCES: Final = {
@@ -68,7 +69,7 @@ class SearchAnswer(Answer):
     total: int
     catalogue: str
     source: Literal["catalogue", "spotify", "both"]
-    degraded: list[str]
+    degraded: list[Part]
 
 
 class Artist(Answer):

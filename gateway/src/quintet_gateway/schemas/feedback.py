@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from quintet_servicekit.degrading import Part
 
 from quintet_gateway.feedback import MAX_EVENTS, Event
 from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION, MAX_TRACK_ID, SAFE_ID
@@ -169,6 +170,10 @@ class RecordedAnswer(Answer):
 
     accepted: int = Field(description="New and stored now")
     duplicates: int = Field(description="Stored before, or twice in this request")
+    degraded: list[Part] = Field(
+        description="`database` while that is away: the events wait on the disk and follow, and "
+        "only those that wait there already are counted as duplicates"
+    )
 
 
 class DeletedAnswer(Answer):

@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from quintet_access.pseudonyms import LISTENER_RULE, Pseudonyms, is_listener_id
+from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store import feedback as store
-from quintet_store import open_engine, reading, writing
+from quintet_store.spool import forget
 from sqlalchemy import Connection
 
 from quintet_training.datasets.columns import DatasetInvalid
@@ -436,9 +437,14 @@ def delete_listener(settings: Settings, listener: str) -> store.Deleted:
         names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
     except ValueError as fault:
         raise DatasetInvalid(f"QUINTET_LISTENER_KEY: {fault}") from fault
+    name = names.listener(listener)
     engine = open_engine(settings.database_url)
     try:
+        # Events that wait on the disk are the gateway's to store; these it then leaves out.
+        forget(settings.home / "spool", name, store.stamp(datetime.now(UTC)))
         with writing(engine) as connection:
-            return store.delete_listener(connection, names.listener(listener))
+            return store.delete_listener(connection, name)
+    except OSError as fault:
+        raise StoreUnavailable(f"the spool cannot be written: {fault.strerror}") from fault
     finally:
         engine.dispose()

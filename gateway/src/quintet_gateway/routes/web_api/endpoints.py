@@ -1,7 +1,7 @@
 """The endpoints under /v1."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Protocol
 from urllib.parse import urlencode
@@ -11,7 +11,9 @@ from google.protobuf.json_format import MessageToDict
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
-from quintet_servicekit.errors import InvalidInput, NotFound, Reason
+from quintet_servicekit.degrading import Part
+from quintet_servicekit.errors import DeadlineExceeded, InvalidInput, NotFound, NotReady, Reason
+from quintet_servicekit.metrics import DEGRADED
 
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder, check_listener
@@ -45,6 +47,9 @@ class Upstream(Protocol):
         self, request: search_pb2.BatchGetTracksRequest
     ) -> search_pb2.BatchGetTracksResponse:
         """Looks tracks up."""
+
+    def recall(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
+        """Returns tracks looked up before, by id."""
 
     async def artists(
         self, request: search_pb2.BatchGetArtistsRequest
@@ -304,7 +309,13 @@ async def get_recommendations(request: Request, services: Services) -> Response:
         experiments.enrol(asked, listener)
     found = await _recommended(services, asked, fill_up=may_fill_up(query))
     ids = [ranked.track_id for ranked in found.tracks]
-    known = await _tracks_by_id(services, ids)
+    degraded = list(found.degraded)
+    try:
+        known = await _tracks_by_id(services, ids)
+    except (NotReady, DeadlineExceeded):
+        # Without search the list is the same; of some tracks the id alone may be known.
+        known = {name: search_pb2.Track(id=name) for name in ids} | services.recall(ids)
+        degraded.append(Part.SEARCH)
     tracks: list[dict[str, Any]] = []
     for ranked in found.tracks:
         if ranked.track_id in known:
@@ -314,12 +325,15 @@ async def get_recommendations(request: Request, services: Services) -> Response:
         "Quintet-Model-Version": found.versions.model_version,
         "Quintet-Catalogue-Version": found.versions.catalogue_version,
     }
-    if found.degraded:
-        headers["Quintet-Degraded"] = ", ".join(found.degraded)
     recorder = request.app.state.web_api.recorder
     if recorder is not None:
+        degraded += recorder.degraded
         headers["Quintet-Recommendation-Id"] = given = recorder.new_id()
         recorder.show(given, listener, "/v1/recommendations", asked, found)
+    if degraded:
+        headers["Quintet-Degraded"] = ", ".join(degraded)
+        for part in degraded[len(found.degraded) :]:
+            DEGRADED.labels(part).inc()
     seeds = [writer.seed(pool) for pool in found.seed_pools]
     return answer({"seeds": seeds, "tracks": tracks}, headers)
 

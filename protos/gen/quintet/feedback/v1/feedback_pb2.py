@@ -25,35 +25,35 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"quintet/feedback/v1/feedback.proto\x12\x13quintet.feedback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\x13RecordEventsRequest\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.quintet.feedback.v1.Event\"<\n\x14RecordEventsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\"P\n\x15\x45xportListenerRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"g\n\x16\x45xportListenerResponse\x12\x34\n\x07records\x18\x01 \x03(\x0b\x32#.quintet.feedback.v1.ListenerRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x15\x44\x65leteListenerRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\"m\n\x16\x44\x65leteListenerResponse\x12\x16\n\x0e\x64\x65leted_events\x18\x01 \x01(\x03\x12 \n\x18unlinked_recommendations\x18\x02 \x01(\x03\x12\x19\n\x11\x64\x65leted_playlists\x18\x03 \x01(\x03\"\xfe\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x19\n\x11recommendation_id\x18\x02 \x01(\t\x12\x10\n\x08track_id\x18\x03 \x01(\t\x12,\n\x04kind\x18\x04 \x01(\x0e\x32\x1e.quintet.feedback.v1.EventKind\x12\x15\n\x08position\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08\x64well_ms\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08listener\x18\x07 \x01(\t\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_positionB\x0b\n\t_dwell_ms\"\xa9\x01\n\x0eListenerRecord\x12.\n\x04list\x18\x01 \x01(\x0b\x32\x1e.quintet.feedback.v1.ShownListH\x00\x12\x30\n\x05track\x18\x02 \x01(\x0b\x32\x1f.quintet.feedback.v1.ShownTrackH\x00\x12+\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1a.quintet.feedback.v1.EventH\x00\x42\x08\n\x06record\"\xd4\x01\n\tShownList\x12\x19\n\x11recommendation_id\x18\x01 \x01(\t\x12-\n\tshow_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07surface\x18\x03 \x01(\t\x12\r\n\x05seeds\x18\x04 \x03(\t\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x15\n\rindex_version\x18\x06 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x07 \x01(\t\x12\x14\n\x0c\x66\x65\x61ture_hash\x18\x08 \x01(\t\"~\n\nShownTrack\x12\x19\n\x11recommendation_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\x10\n\x08track_id\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x10\n\x08\x63hannels\x18\x05 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\x02*\xb0\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45VENT_KIND_PLAY\x10\x01\x12\x13\n\x0f\x45VENT_KIND_SKIP\x10\x02\x12\x13\n\x0f\x45VENT_KIND_LIKE\x10\x03\x12\x16\n\x12\x45VENT_KIND_DISLIKE\x10\x04\x12\x13\n\x0f\x45VENT_KIND_SAVE\x10\x05\x12\x1b\n\x17\x45VENT_KIND_PLAYLIST_ADD\x10\x06\x32\xcc\x02\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12\x63\n\x0cRecordEvents\x12(.quintet.feedback.v1.RecordEventsRequest\x1a).quintet.feedback.v1.RecordEventsResponse\x12i\n\x0e\x45xportListener\x12*.quintet.feedback.v1.ExportListenerRequest\x1a+.quintet.feedback.v1.ExportListenerResponse\x12i\n\x0e\x44\x65leteListener\x12*.quintet.feedback.v1.DeleteListenerRequest\x1a+.quintet.feedback.v1.DeleteListenerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"quintet/feedback/v1/feedback.proto\x12\x13quintet.feedback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\x13RecordEventsRequest\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.quintet.feedback.v1.Event\"N\n\x14RecordEventsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\x12\x10\n\x08\x64\x65graded\x18\x03 \x03(\t\"P\n\x15\x45xportListenerRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"g\n\x16\x45xportListenerResponse\x12\x34\n\x07records\x18\x01 \x03(\x0b\x32#.quintet.feedback.v1.ListenerRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x15\x44\x65leteListenerRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\"m\n\x16\x44\x65leteListenerResponse\x12\x16\n\x0e\x64\x65leted_events\x18\x01 \x01(\x03\x12 \n\x18unlinked_recommendations\x18\x02 \x01(\x03\x12\x19\n\x11\x64\x65leted_playlists\x18\x03 \x01(\x03\"\xfe\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x19\n\x11recommendation_id\x18\x02 \x01(\t\x12\x10\n\x08track_id\x18\x03 \x01(\t\x12,\n\x04kind\x18\x04 \x01(\x0e\x32\x1e.quintet.feedback.v1.EventKind\x12\x15\n\x08position\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08\x64well_ms\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08listener\x18\x07 \x01(\t\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_positionB\x0b\n\t_dwell_ms\"\xa9\x01\n\x0eListenerRecord\x12.\n\x04list\x18\x01 \x01(\x0b\x32\x1e.quintet.feedback.v1.ShownListH\x00\x12\x30\n\x05track\x18\x02 \x01(\x0b\x32\x1f.quintet.feedback.v1.ShownTrackH\x00\x12+\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1a.quintet.feedback.v1.EventH\x00\x42\x08\n\x06record\"\xd4\x01\n\tShownList\x12\x19\n\x11recommendation_id\x18\x01 \x01(\t\x12-\n\tshow_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07surface\x18\x03 \x01(\t\x12\r\n\x05seeds\x18\x04 \x03(\t\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x15\n\rindex_version\x18\x06 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x07 \x01(\t\x12\x14\n\x0c\x66\x65\x61ture_hash\x18\x08 \x01(\t\"~\n\nShownTrack\x12\x19\n\x11recommendation_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\x10\n\x08track_id\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x10\n\x08\x63hannels\x18\x05 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\x02*\xb0\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45VENT_KIND_PLAY\x10\x01\x12\x13\n\x0f\x45VENT_KIND_SKIP\x10\x02\x12\x13\n\x0f\x45VENT_KIND_LIKE\x10\x03\x12\x16\n\x12\x45VENT_KIND_DISLIKE\x10\x04\x12\x13\n\x0f\x45VENT_KIND_SAVE\x10\x05\x12\x1b\n\x17\x45VENT_KIND_PLAYLIST_ADD\x10\x06\x32\xcc\x02\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12\x63\n\x0cRecordEvents\x12(.quintet.feedback.v1.RecordEventsRequest\x1a).quintet.feedback.v1.RecordEventsResponse\x12i\n\x0e\x45xportListener\x12*.quintet.feedback.v1.ExportListenerRequest\x1a+.quintet.feedback.v1.ExportListenerResponse\x12i\n\x0e\x44\x65leteListener\x12*.quintet.feedback.v1.DeleteListenerRequest\x1a+.quintet.feedback.v1.DeleteListenerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quintet.feedback.v1.feedback_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENTKIND']._serialized_start=1335
-  _globals['_EVENTKIND']._serialized_end=1511
+  _globals['_EVENTKIND']._serialized_start=1353
+  _globals['_EVENTKIND']._serialized_end=1529
   _globals['_RECORDEVENTSREQUEST']._serialized_start=92
   _globals['_RECORDEVENTSREQUEST']._serialized_end=157
   _globals['_RECORDEVENTSRESPONSE']._serialized_start=159
-  _globals['_RECORDEVENTSRESPONSE']._serialized_end=219
-  _globals['_EXPORTLISTENERREQUEST']._serialized_start=221
-  _globals['_EXPORTLISTENERREQUEST']._serialized_end=301
-  _globals['_EXPORTLISTENERRESPONSE']._serialized_start=303
-  _globals['_EXPORTLISTENERRESPONSE']._serialized_end=406
-  _globals['_DELETELISTENERREQUEST']._serialized_start=408
-  _globals['_DELETELISTENERREQUEST']._serialized_end=449
-  _globals['_DELETELISTENERRESPONSE']._serialized_start=451
-  _globals['_DELETELISTENERRESPONSE']._serialized_end=560
-  _globals['_EVENT']._serialized_start=563
-  _globals['_EVENT']._serialized_end=817
-  _globals['_LISTENERRECORD']._serialized_start=820
-  _globals['_LISTENERRECORD']._serialized_end=989
-  _globals['_SHOWNLIST']._serialized_start=992
-  _globals['_SHOWNLIST']._serialized_end=1204
-  _globals['_SHOWNTRACK']._serialized_start=1206
-  _globals['_SHOWNTRACK']._serialized_end=1332
-  _globals['_FEEDBACKSERVICE']._serialized_start=1514
-  _globals['_FEEDBACKSERVICE']._serialized_end=1846
+  _globals['_RECORDEVENTSRESPONSE']._serialized_end=237
+  _globals['_EXPORTLISTENERREQUEST']._serialized_start=239
+  _globals['_EXPORTLISTENERREQUEST']._serialized_end=319
+  _globals['_EXPORTLISTENERRESPONSE']._serialized_start=321
+  _globals['_EXPORTLISTENERRESPONSE']._serialized_end=424
+  _globals['_DELETELISTENERREQUEST']._serialized_start=426
+  _globals['_DELETELISTENERREQUEST']._serialized_end=467
+  _globals['_DELETELISTENERRESPONSE']._serialized_start=469
+  _globals['_DELETELISTENERRESPONSE']._serialized_end=578
+  _globals['_EVENT']._serialized_start=581
+  _globals['_EVENT']._serialized_end=835
+  _globals['_LISTENERRECORD']._serialized_start=838
+  _globals['_LISTENERRECORD']._serialized_end=1007
+  _globals['_SHOWNLIST']._serialized_start=1010
+  _globals['_SHOWNLIST']._serialized_end=1222
+  _globals['_SHOWNTRACK']._serialized_start=1224
+  _globals['_SHOWNTRACK']._serialized_end=1350
+  _globals['_FEEDBACKSERVICE']._serialized_start=1532
+  _globals['_FEEDBACKSERVICE']._serialized_end=1864
 # @@protoc_insertion_point(module_scope)
