@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class BoosterFailed(Exception):
+    """A booster cannot score what it is given."""
+
+
 @dataclass(frozen=True)
 class Ranker:
     """A trained booster and the names of its features.
@@ -34,8 +38,18 @@ class Ranker:
         return cls(booster, tuple(booster.feature_name()))
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns a score for each row of (k, features); higher is better."""
-        return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
+        """Returns a score for each row of (k, features); higher is better.
+
+        Raises:
+            BoosterFailed: There is no score, or it is no number.
+        """
+        try:
+            scores = np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
+        except (lightgbm.basic.LightGBMError, ValueError) as fault:
+            raise BoosterFailed(str(fault)) from fault
+        if not np.isfinite(scores).all():
+            raise BoosterFailed("a score is not a number")
+        return scores
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Returns TreeSHAP shares, (k, features + 1); the last column is the expected score."""

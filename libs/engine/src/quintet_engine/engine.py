@@ -1,18 +1,19 @@
 """The engine: one query in, one ranked and explained list out."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.bundle import Bundle
-from quintet_modelkit.publication import PublicationInvalid
+from quintet_modelkit.publication import PublicationInvalid, damaged_files
 
 from quintet_engine import pair_features, postrank, reasons
-from quintet_engine.booster import Ranker
+from quintet_engine.booster import BoosterFailed, Ranker
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.channels import Candidates, gather, target_distance
 from quintet_engine.collaborative import learned as collaborative
@@ -20,7 +21,10 @@ from quintet_engine.collaborative.learned import Learned
 from quintet_engine.context import Context, SeedView, prepare
 from quintet_engine.index import FaissIndex
 from quintet_engine.query import (
+    BOOSTER,
+    INDEX,
     MAX_SEEDS,
+    TASTE,
     Pool,
     Query,
     RankedTrack,
@@ -34,6 +38,8 @@ from quintet_engine.query import (
 from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
 from quintet_engine.vectors import VectorIndex
 
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
 Scores = NDArray[np.float64]
 Stage = Callable[[str], AbstractContextManager[None]]
 """Told when a stage of an answer begins and ends."""
@@ -52,6 +58,7 @@ _SEED_POOL: Final = 200
 _GOLDEN_LIMIT: Final = 20
 INDEX_FILE: Final = "index.faiss"
 BOOSTER_FILE: Final = "booster.txt"
+_LEARNED: Final = f"{collaborative.FOLDER}/"
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ class _Scored:
     matrix: NDArray[np.float32]
     scores: Scores
     order: Rows
+    without: tuple[str, ...]
 
 
 class Engine:
@@ -83,6 +91,7 @@ class Engine:
         versions: Reported with every answer.
         recipe: The channels and features.
         learned: What playlists taught; for a trained model.
+        without: Parts that could not be loaded, which every answer names.
 
     Attributes:
         stage: Watches prepare, retrieve, features, score, choose, explain and pools of each
@@ -97,6 +106,7 @@ class Engine:
         versions: Versions,
         recipe: Recipe = BOOTSTRAP,
         learned: Learned | None = None,
+        without: Sequence[str] = (),
     ) -> None:
         self.catalogue = catalogue
         self.index = index
@@ -104,6 +114,7 @@ class Engine:
         self.versions = versions
         self.recipe = recipe
         self.learned = learned
+        self.without = tuple(without) or (() if ranker is not None else (BOOSTER,))
         self.stage: Stage = lambda _name: nullcontext()
 
     @classmethod
@@ -118,28 +129,46 @@ class Engine:
         manifest = bundle.manifest
         recipe = _recipe_of(folder.name, manifest)
         catalogue = Catalogue.of(bundle.snapshot)
-        facts: dict[str, Any] = manifest["index"]
         try:
-            index = FaissIndex.load(
-                folder / INDEX_FILE,
-                catalogue.unit,
-                nprobe=int(facts["nprobe"]),
-                recall=float(facts["recall"]),
-            )
-            ranker = Ranker.from_text((folder / BOOSTER_FILE).read_text(encoding="utf-8"))
+            index = _index_of(folder, manifest, catalogue)
+            ranker = _ranker_of(folder, recipe)
             learned = _learned_of(folder, manifest)
         except (ValueError, OSError) as fault:
             raise PublicationInvalid(f"{folder.name}: {fault}") from fault
-        if ranker.names != recipe.names:
-            raise PublicationInvalid(f"{folder.name}: the booster has other features")
-        versions = Versions(
-            str(manifest["model_version"]),
-            str(manifest["index_version"]),
-            str(manifest["catalogue_version"]),
-        )
-        engine = cls(catalogue, index, ranker, versions, recipe, learned)
+        engine = cls(catalogue, index, ranker, _versions_of(manifest), recipe, learned)
         engine.check_golden(bundle.golden)
         return engine
+
+    @classmethod
+    def salvage(cls, folder: Path) -> Self:
+        """Loads what is whole of a bundle that is not; its catalogue must be.
+
+        Without its booster lists are in the order of cosine; without what playlists taught, of
+        which the booster's features are made, candidates come by audio and catalogue alone and
+        are in that order too; without its index the catalogue is searched row by row.
+
+        Raises:
+            PublicationInvalid: The manifest, the catalogue or a part that nothing replaces is
+                damaged, or nothing is and the answers are wrong all the same.
+        """
+        damaged = damaged_files(folder)
+        if lost := [n for n in damaged if not n.startswith((INDEX_FILE, BOOSTER_FILE, _LEARNED))]:
+            raise PublicationInvalid(f"{folder.name}: {lost[0]} {damaged[lost[0]]}")
+        bundle = Bundle.load(folder, verify=False)
+        manifest = bundle.manifest
+        recipe = _recipe_of(folder.name, manifest)
+        catalogue = Catalogue.of(bundle.snapshot)
+        tried = _Tried(damaged)
+        index = tried.load(INDEX, INDEX_FILE, lambda: _index_of(folder, manifest, catalogue))
+        ranker = tried.load(BOOSTER, BOOSTER_FILE, lambda: _ranker_of(folder, recipe))
+        learned = tried.load(TASTE, _LEARNED, lambda: _learned_of(folder, manifest))
+        if TASTE in tried.without:
+            ranker, recipe = None, BOOTSTRAP
+        if not tried.without:
+            raise PublicationInvalid(f"{folder.name}: whole, and not fit to serve")
+        exact = index or FaissIndex.exact(catalogue.unit)
+        versions = _versions_of(manifest)
+        return cls(catalogue, exact, ranker, versions, recipe, learned, tried.without)
 
     def check_golden(self, golden: dict[str, Any]) -> None:
         """Answers the golden request and compares.
@@ -187,7 +216,6 @@ class Engine:
                 break
             growth *= 4
         pool = Pool(len(self.catalogue), available, len(scored.candidates.rows), len(scored.order))
-        degraded = () if self.ranker is not None else ("booster",)
         with self.stage("explain"):
             tracks = self._tracks(context, scored, chosen)
         with self.stage("pools"):
@@ -199,7 +227,7 @@ class Engine:
             self.versions.model,
             self.versions.index,
             self.versions.catalogue,
-            degraded,
+            scored.without,
             tuple(self.recipe.names) if query.features else (),
         )
 
@@ -228,17 +256,24 @@ class Engine:
         matrix = self.features(context, candidates)
         if not len(candidates.rows):
             empty = np.empty(0)
-            return _Scored(candidates, matrix, empty, np.empty(0, np.int64))
+            return _Scored(candidates, matrix, empty, np.empty(0, np.int64), self.without)
         with self.stage("score"):
-            scores = _adjusted(context, candidates, self._relevance(matrix))
+            relevance, without = self._relevance(matrix)
+            scores = _adjusted(context, candidates, relevance)
         closeness = self._closeness(matrix)
         order = postrank.collapse(candidates.rows, scores, self.catalogue.recording, closeness)
-        return _Scored(candidates, matrix, scores, order)
+        return _Scored(candidates, matrix, scores, order, without)
 
-    def _relevance(self, matrix: NDArray[np.float32]) -> Scores:
+    def _relevance(self, matrix: NDArray[np.float32]) -> tuple[Scores, tuple[str, ...]]:
+        """Returns scores, and what they were made without: cosines where the booster fails."""
+        without = self.without
         if self.ranker is not None:
-            return self.ranker.scores(matrix)
-        return matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64)
+            try:
+                return self.ranker.scores(matrix), without
+            except BoosterFailed:
+                _log.exception("the booster failed")
+                without = (*without, BOOSTER)
+        return matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64), without
 
     def _closeness(self, matrix: NDArray[np.float32]) -> Scores:
         """Returns what decides among equal scores: sound, and popularity like the seeds'.
@@ -290,7 +325,9 @@ class Engine:
             ]
         if not context.query.reasons:
             return tuple(tracks)
-        shares = None if self.ranker is None else self.ranker.contributions(matrix)
+        shares = None
+        if self.ranker is not None and BOOSTER not in scored.without:
+            shares = self.ranker.contributions(matrix)
         why = reasons.explain(context, rows, shares, matrix, self.recipe.names)
         return tuple(replace(track, reasons=one) for track, one in zip(tracks, why, strict=True))
 
@@ -326,6 +363,53 @@ def _recipe_of(name: str, manifest: Mapping[str, Any]) -> Recipe:
             f"this program has {recipe.feature_hash[:12]}"
         )
     return recipe
+
+
+def _versions_of(manifest: Mapping[str, Any]) -> Versions:
+    return Versions(
+        str(manifest["model_version"]),
+        str(manifest["index_version"]),
+        str(manifest["catalogue_version"]),
+    )
+
+
+def _index_of(folder: Path, manifest: Mapping[str, Any], catalogue: Catalogue) -> FaissIndex:
+    facts: dict[str, Any] = manifest["index"]
+    return FaissIndex.load(
+        folder / INDEX_FILE,
+        catalogue.unit,
+        nprobe=int(facts["nprobe"]),
+        recall=float(facts["recall"]),
+    )
+
+
+def _ranker_of(folder: Path, recipe: Recipe) -> Ranker:
+    ranker = Ranker.from_text((folder / BOOSTER_FILE).read_text(encoding="utf-8"))
+    if ranker.names != recipe.names:
+        raise ValueError("the booster has other features")
+    return ranker
+
+
+class _Tried:
+    """Loads parts one by one and notes which could not be.
+
+    Args:
+        damaged: Files that are not as they were published.
+    """
+
+    def __init__(self, damaged: Mapping[str, str]) -> None:
+        self._damaged = damaged
+        self.without: list[str] = []
+
+    def load(self, part: str, files: str, load: Callable[[], T]) -> T | None:
+        """Returns a part; None where one of its files, named by their start, is damaged."""
+        if not any(name.startswith(files) for name in self._damaged):
+            try:
+                return load()
+            except (ValueError, OSError, KeyError, TypeError) as fault:
+                _log.warning("%s cannot be loaded: %s", part, fault)
+        self.without.append(part)
+        return None
 
 
 def _learned_of(folder: Path, manifest: Mapping[str, Any]) -> Learned | None:

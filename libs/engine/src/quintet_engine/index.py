@@ -50,9 +50,7 @@ class FaissIndex:
         faiss.omp_set_num_threads(1)  # the order of sums, and so the index, must not vary
         count, dimensions = vectors.shape
         if count <= flat_limit:
-            flat = faiss.IndexFlatIP(dimensions)
-            flat.add(vectors)
-            return cls(flat, vectors)
+            return cls.exact(vectors)
         lists = min(int(4 * np.sqrt(count)), count // 40)
         index = faiss.index_factory(dimensions, f"IVF{lists},Flat", faiss.METRIC_INNER_PRODUCT)
         index.cp.seed = seed
@@ -60,6 +58,13 @@ class FaissIndex:
         index.add(vectors)
         nprobe, recall = _tune(index, vectors, lists, seed)
         return cls(index, vectors, nprobe, recall)
+
+    @classmethod
+    def exact(cls, vectors: Encoded) -> Self:
+        """Returns an index that compares every row, made at once whatever their number."""
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        flat.add(vectors)
+        return cls(flat, vectors)
 
     @classmethod
     def load(cls, path: Path, vectors: Encoded, *, nprobe: int, recall: float) -> Self:

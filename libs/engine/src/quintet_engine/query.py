@@ -24,6 +24,10 @@ DEFAULT_LIMIT: Final = 50
 DEFAULT_MAX_PER_ARTIST: Final = 3
 MAX_EXCLUDED_TRACKS: Final = 10_000
 MAX_EXCLUDED_ARTISTS: Final = 1_000
+BOOSTER: Final = "booster"
+TASTE: Final = "taste"
+INDEX: Final = "index"
+"""The parts that a list may be made without, as `Ranking.degraded` names them."""
 
 
 @dataclass(frozen=True)

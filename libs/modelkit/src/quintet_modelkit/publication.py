@@ -147,11 +147,26 @@ def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise PublicationInvalid(f"{folder.name}: manifest is missing or unreadable") from fault
     for name, facts in files.items() if verify else ():
-        path = (folder / name).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise PublicationInvalid(f"{folder.name}: {name} lies outside the folder")
-        if not path.is_file() or path.stat().st_size != facts["bytes"]:
-            raise PublicationInvalid(f"{folder.name}: {name} is missing or has another size")
-        if sha256_of(path) != facts["sha256"]:
-            raise PublicationInvalid(f"{folder.name}: {name} does not match its checksum")
+        if damage := _damage(folder, name, facts):
+            raise PublicationInvalid(f"{folder.name}: {name} {damage}")
     return dict(document)
+
+
+def damaged_files(folder: Path) -> dict[str, str]:
+    """Returns the files of a folder that are not as its manifest says, and what ails each.
+
+    Raises:
+        PublicationInvalid: The manifest is missing, unreadable or of another format.
+    """
+    files: dict[str, dict[str, Any]] = read_manifest(folder, verify=False)["files"]
+    found = {name: _damage(folder, name, facts) for name, facts in files.items()}
+    return {name: damage for name, damage in found.items() if damage}
+
+
+def _damage(folder: Path, name: str, facts: Mapping[str, Any]) -> str:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        return "lies outside the folder"
+    if not path.is_file() or path.stat().st_size != facts["bytes"]:
+        return "is missing or has another size"
+    return "" if sha256_of(path) == facts["sha256"] else "does not match its checksum"

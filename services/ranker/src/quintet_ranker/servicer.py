@@ -17,6 +17,7 @@ from quintet_engine.query import (
     SeedKind,
 )
 from quintet_modelkit.features import ATTRIBUTES, COLUMN, AudioProfile
+from quintet_servicekit.degrading import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.logs import note_answered
 from quintet_servicekit.metrics import DEGRADED
@@ -57,12 +58,15 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
     ) -> ranker_pb2.RecommendTracksResponse:
         """Recommends tracks for seeds."""
         answer = await self._recommender.answer(query_of(request), trial_of(request))
-        for part in answer.ranking.degraded:
+        response = response_of(answer, request.seeds)
+        if self._source.registry_away:
+            response.degraded.append(Part.REGISTRY)
+        for part in response.degraded:
             DEGRADED.labels(part).inc()
         note_answered(
             model=answer.ranking.model_version, catalogue=answer.ranking.catalogue_version
         )
-        return response_of(answer, request.seeds)
+        return response
 
     async def GetModel(
         self, request: ranker_pb2.GetModelRequest, _context: Any

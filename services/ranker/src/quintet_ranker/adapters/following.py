@@ -40,6 +40,7 @@ KIND: Final = "model"
 _APPLIED: Final = "champion"
 _MAX_RETRY_SECONDS: Final = 600.0
 _START_SECONDS: Final = 0.5
+_SALVAGED: Final = " (damaged)"
 _Load = Callable[[Path], Model]
 
 
@@ -70,6 +71,7 @@ class ModelFollower:
         settings: How often to look, how long to wait, how many to keep.
         registry: Whose champion to follow; None to serve what is on disk.
         load: Reads a bundle, proves it and warms it up; raises where it is not fit to serve.
+        salvage: Reads what is whole of a damaged bundle; raises where that is too little.
     """
 
     def __init__(
@@ -78,12 +80,14 @@ class ModelFollower:
         settings: Settings,
         registry: Registry | None = None,
         load: _Load = EngineModel.load,
+        salvage: _Load = EngineModel.salvage,
     ) -> None:
         self._root = root
         self._settings = settings
         self._registry = registry
         self._challenger = ChallengerFollower(root, settings, registry, load)
         self._load = self._challenger.load_champion
+        self._salvage = salvage
         self._background = Background("registry")
         self._refusal = Refusal()
         self._up: bool | None = None
@@ -99,6 +103,11 @@ class ModelFollower:
     def value(self) -> Model:
         """The model served; raises `NotReady` before the first."""
         return self._follower.value
+
+    @property
+    def registry_away(self) -> bool:
+        """Whether there is a registry to follow and it did not answer when asked last."""
+        return self._up is False
 
     @property
     def load_time(self) -> datetime | None:
@@ -238,7 +247,10 @@ class ModelFollower:
             await asyncio.sleep(self._settings.registry_seconds)
 
     async def _fall_back(self) -> bool:
-        """Serves an earlier bundle where the one in use is damaged, the latest first."""
+        """Serves an earlier bundle where the one in use is damaged, the latest first.
+
+        Where none is whole, what is left of the one in use.
+        """
         for folder in await asyncio.to_thread(_bundles, self._root):
             try:
                 model = await asyncio.to_thread(self._load, folder)
@@ -248,7 +260,21 @@ class ModelFollower:
             self._follower.serve(folder.name, model)
             _log.warning("serving an earlier model", version=folder.name)
             return True
-        return False
+        return await self._serve_what_is_left()
+
+    async def _serve_what_is_left(self) -> bool:
+        version = await asyncio.to_thread(current_version, self._root)
+        if version is None:
+            return False
+        try:
+            model = await asyncio.to_thread(self._salvage, self._root / version)
+        except Exception as fault:
+            _log.error("nothing to serve", version=version, error=str(fault))
+            return False
+        # Under another name, so that the whole bundle is tried again and again, and fetched anew.
+        self._follower.serve(f"{version}{_SALVAGED}", model)
+        _log.warning("serving what is left of a model", version=version)
+        return True
 
 
 def _tell_facts(model: Model) -> None:

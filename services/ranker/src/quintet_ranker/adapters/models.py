@@ -34,7 +34,15 @@ class EngineModel:
     @classmethod
     def load(cls, folder: Path) -> "EngineModel":
         """Loads and proves a bundle; see `Engine.load` for what it raises."""
-        engine = Engine.load(folder)
+        return cls._of(Engine.load(folder), folder)
+
+    @classmethod
+    def salvage(cls, folder: Path) -> "EngineModel":
+        """Loads what is whole of a damaged bundle; see `Engine.salvage` for what it raises."""
+        return cls._of(Engine.salvage(folder), folder)
+
+    @classmethod
+    def _of(cls, engine: Engine, folder: Path) -> "EngineModel":
         manifest = read_manifest(folder, verify=False)
         try:
             facts = ModelFacts(

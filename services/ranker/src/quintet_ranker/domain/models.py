@@ -71,6 +71,11 @@ class Source(Protocol):
         ...
 
     @property
+    def registry_away(self) -> bool:
+        """Whether promotions cannot be heard of now."""
+        ...
+
+    @property
     def load_time(self) -> datetime | None:
         """When it began to serve."""
         ...
