@@ -294,6 +294,43 @@ async def test_a_damaged_model_is_refused_while_the_old_one_serves(home):
         assert answer.versions.model_version == first
 
 
+@pytest.mark.parametrize(("name", "part"), [("booster.txt", "booster"), ("index.faiss", "index")])
+async def test_what_is_left_of_a_damaged_model_serves_until_it_is_whole(home, name, part):
+    async with ready(home) as stub:
+        whole = await stub.RecommendTracks(request("t001", limit=30), timeout=WAIT)
+    path = home / "models" / str(current_version(home / "models")) / name
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    async with ready(home) as stub:
+        answer = await stub.RecommendTracks(request("t001", limit=30), timeout=WAIT)
+        assert list(answer.degraded) == [part]
+        if part == "index":
+            assert [track.track_id for track in answer.tracks] == [
+                track.track_id for track in whole.tracks
+            ]
+        else:
+            cosines = [track.similarity for track in answer.tracks]
+            assert cosines == sorted(cosines, reverse=True)
+        path.write_bytes(content)
+        async with asyncio.timeout(WAIT):
+            while (
+                answer := await stub.RecommendTracks(request("t001", limit=30), timeout=WAIT)
+            ).degraded:
+                await asyncio.sleep(0.05)  # until the bundle is tried again
+    assert answer.tracks == whole.tracks
+
+
+async def test_a_damaged_catalogue_is_never_served(home):
+    path = home / "models" / str(current_version(home / "models")) / "catalogue" / "features.npy"
+    path.write_bytes(path.read_bytes()[:-8] + b"damaged!")
+    async with serving(home) as (service, channel):
+        stub: Any = ranker_pb2_grpc.RankerServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.RecommendTracks(request("t001"), timeout=WAIT)
+        assert info_of(caught.value).reason == "NOT_READY"
+        assert not service.ready.is_set()
+
+
 def start(home: Path, **variables: str) -> subprocess.Popen[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("QUINTET_")}
     environment |= {"QUINTET_HOME": str(home), "QUINTET_RANKER_PORT": "0", **variables}

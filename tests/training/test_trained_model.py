@@ -17,9 +17,10 @@ import pytest
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seed, SeedKind
-from quintet_engine.recipes import TRAINED
+from quintet_engine.recipes import BOOTSTRAP, TRAINED
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import (
+    PublicationInvalid,
     current_folder,
     current_version,
     publish,
@@ -122,6 +123,24 @@ def test_training_serves_a_model_that_proves_itself(trained):
     assert manifest["data"]["sources"][0]["licence"] == "CC0"
     assert manifest["data"]["playlists"] == len(made_playlists(catalogue_in(trained.home)))
     Engine.load(trained.home / "models" / version)
+
+
+@pytest.mark.parametrize("name", ["taste.faiss", "taste/places.npy"])
+def test_without_what_playlists_taught_lists_are_by_audio_alone(trained, tmp_path, name):
+    folder = shutil.copytree(current_folder(trained.home / "models"), tmp_path / "model")
+    (path,) = [each for each in folder.rglob("*") if each.as_posix().endswith(name)]
+    path.write_bytes(path.read_bytes()[:-16] + b"damaged, damaged")
+    with pytest.raises(PublicationInvalid):
+        Engine.load(folder)
+    engine = Engine.salvage(folder)
+    seed = Seed(SeedKind.TRACK, engine.catalogue.track_ids(np.array([0]))[0])
+    ranking = engine.recommend(Query((seed,), max_per_artist=0))
+    assert ranking.degraded == ("taste",)
+    assert {name for track in ranking.tracks for name in track.channels} <= {
+        channel.name for channel in BOOTSTRAP.channels
+    }
+    cosines = [track.similarity for track in ranking.tracks]
+    assert cosines == sorted(cosines, reverse=True)
 
 
 def test_training_again_on_the_same_data_changes_nothing(trained):
