@@ -1,11 +1,14 @@
 """The gateway's settings, read from the environment."""
 
+import re
 from typing import Final
 
 from limits import parse
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 from quintet_access.pseudonyms import KEY_BYTES
+from quintet_servicekit.backends import Rules, addresses_of
+from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.server import Endpoint
 from quintet_servicekit.settings import ProcessSettings
 
@@ -28,11 +31,28 @@ class Settings(ProcessSettings):
     )
     ranker_port: int = Field(default=50053, ge=1, le=65535, validation_alias="QUINTET_RANKER_PORT")
     search_address: str = ""
-    """`host:port` of search; this machine and QUINTET_SEARCH_PORT where empty."""
+    """`host:port` of search, or several separated by commas; this machine and QUINTET_SEARCH_PORT
+    where empty."""
     profile_address: str = ""
-    """`host:port` of profile; this machine and QUINTET_PROFILE_PORT where empty."""
+    """The same of profile, and QUINTET_PROFILE_PORT."""
     ranker_address: str = ""
-    """`host:port` of ranker; this machine and QUINTET_RANKER_PORT where empty."""
+    """The same of ranker, and QUINTET_RANKER_PORT."""
+    breaker_failures: int = Field(default=3, ge=1, le=1000)
+    """Failures in a row after which an address of a service is left out."""
+    breaker_seconds: float = Field(default=0.5, gt=0, le=60)
+    """Seconds until it is tried again; twice as long each time that it still fails."""
+    breaker_most_seconds: float = Field(default=2.0, gt=0, le=600)
+    """The longest that it is left out without a try."""
+    tries: int = Field(default=3, ge=1, le=10)
+    """How often a call that meets a service away is made in all."""
+    retry_share: float = Field(default=0.1, ge=0, le=1)
+    """Retries allowed for each call."""
+    hedge_share: float = Field(default=0.1, ge=0, le=1)
+    """Slow calls that may be sent to a second address, for each call; 0 for none."""
+    hedge_seconds: float = Field(default=0.05, gt=0, le=10)
+    """A call is slow after the 95th percentile of the last ones, but not before this."""
+    burst: float = Field(default=50, ge=0, le=10_000)
+    """Retries, and second calls, that may come at once before the shares count."""
     budget_seconds: float = Field(default=2.0, gt=0.05, le=60)
     """Seconds from a request's arrival within which it is answered."""
     remembered_names: int = Field(default=10_000, ge=0, le=10_000_000)
@@ -85,6 +105,13 @@ class Settings(ProcessSettings):
         default=SecretStr(""), validation_alias="QUINTET_AIRFLOW_PASSWORD"
     )
 
+    @field_validator("search_address", "profile_address", "ranker_address")
+    @classmethod
+    def _are_addresses(cls, text: str) -> str:
+        if not all(re.fullmatch(r"\S+:\d{1,5}", each) for each in addresses_of(text)):
+            raise ValueError("must be HOST:PORT, several separated by commas, or empty")
+        return text
+
     @field_validator("listener_key")
     @classmethod
     def _is_key(cls, key: SecretStr) -> SecretStr:
@@ -116,8 +143,19 @@ class Settings(ProcessSettings):
             grace=float(self.grace),
         )
 
+    def backend_rules(self) -> Rules:
+        """Returns how much is done for a call to a service."""
+        return Rules(
+            BreakerRules(self.breaker_failures, self.breaker_seconds, self.breaker_most_seconds),
+            tries=self.tries,
+            retry_share=self.retry_share,
+            hedge_share=self.hedge_share,
+            hedge_seconds=self.hedge_seconds,
+            burst=self.burst,
+        )
+
     def addresses(self) -> dict[str, str]:
-        """Returns `host:port` of each service by its name."""
+        """Returns `host:port` of each service by its name, several separated by commas."""
         near = "127.0.0.1" if self.host in _EVERYWHERE else self.host
         return {
             "search": self.search_address or f"{near}:{self.search_port}",

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import grpc
 import structlog
@@ -13,6 +13,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet.search.v1 import search_pb2, search_pb2_grpc
+from quintet_servicekit.backends import Backends, addresses_of
+from quintet_servicekit.backends import Rules as BackendRules
 from quintet_servicekit.channel import RESERVE_SECONDS, open_channel
 from quintet_servicekit.errors import (
     AppError,
@@ -45,10 +47,11 @@ class Services:
     """Clients of search, profile and ranker.
 
     Args:
-        addresses: `host:port` of each by name.
+        addresses: `host:port` of each by name, or several separated by commas.
         budget: Seconds allowed for a call outside a request.
         metadata: Gives metadata to add to each call, such as an access token.
         names: Tracks whose names are remembered for when search is away.
+        rules: How much is done for a call that fails or is slow.
     """
 
     def __init__(
@@ -57,11 +60,13 @@ class Services:
         budget: float,
         metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
         names: int = 10_000,
+        rules: BackendRules | None = None,
     ) -> None:
         self._addresses = addresses
         self._budget = budget
         self._metadata = metadata
-        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._rules = rules or BackendRules()
+        self._backends: dict[str, Backends] = {}
         self._names = Names(names)
         self._map = CatalogueMap("", b"")
         self._map_lock = asyncio.Lock()
@@ -185,16 +190,13 @@ class Services:
 
     async def close(self) -> None:
         """Closes the channels."""
-        for channel in self._channels.values():
-            await channel.close()
+        for backends in self._backends.values():
+            await backends.close()
 
     async def _state(self, name: str) -> str:
-        stub: Any = health_pb2_grpc.HealthStub(self._channel(name))
-        try:
-            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_READY_SECONDS)
-        except grpc.aio.AioRpcError:
-            return "UNREACHABLE"
-        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+        """Returns the state of the address that is best off."""
+        states = await asyncio.gather(*map(_health, self._behind(name).channels))
+        return min(states, key=_STATES.index)
 
     @cached_property
     def _search(self) -> "search_pb2_grpc.SearchServiceAsyncStub":
@@ -209,15 +211,23 @@ class Services:
         return ranker_pb2_grpc.RankerServiceStub(self._channel("ranker"))
 
     def _channel(self, name: str) -> grpc.aio.Channel:
-        """Returns the channel to a service; opened at first use, where a loop is running."""
-        if name not in self._channels:
-            self._channels[name] = open_channel(
-                self._addresses[name],
-                timeout=self._budget,
-                read_methods=_READS[name],
-                metadata=self._metadata,
+        """Returns what stubs of a service take for their channel."""
+        return cast(grpc.aio.Channel, self._behind(name))
+
+    def _behind(self, name: str) -> Backends:
+        """Returns the addresses of a service; opened at first use, where a loop is running."""
+        if name not in self._backends:
+            self._backends[name] = Backends(
+                name,
+                addresses_of(self._addresses[name]),
+                self._open,
+                _READS[name],
+                self._rules,
             )
-        return self._channels[name]
+        return self._backends[name]
+
+    def _open(self, address: str) -> grpc.aio.Channel:
+        return open_channel(address, timeout=self._budget, metadata=self._metadata)
 
     async def _call(
         self, method: Callable[..., Awaitable[M]], request: object, share: float = 1.0
@@ -255,8 +265,21 @@ def _for_the_caller(error: AppError) -> AppError:
     return error
 
 
-def _methods(service: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((service.full_name, method.name) for method in service.methods)
+_STATES: Final = ("SERVING", "NOT_SERVING", "SERVICE_UNKNOWN", "UNKNOWN", "UNREACHABLE")
+"""States of a service, the best first."""
+
+
+async def _health(channel: grpc.aio.Channel) -> str:
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    try:
+        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_READY_SECONDS)
+    except grpc.aio.AioRpcError:
+        return "UNREACHABLE"
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
+def _methods(service: Any) -> tuple[str, ...]:
+    return tuple(f"/{service.full_name}/{method.name}" for method in service.methods)
 
 
 # All that we call only reads, so all may be tried again where a service was away for a moment.

@@ -77,6 +77,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         settings.budget_seconds,
         gatekeeper.service_metadata,
         settings.remembered_names,
+        settings.backend_rules(),
     )
     database = Database(settings.database())
     experiments = Experiments(_experiment_rules(settings, database, names), behind)

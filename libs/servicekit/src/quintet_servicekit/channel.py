@@ -1,4 +1,4 @@
-"""Client side: channels that carry the request id, a deadline and retries for reads."""
+"""Client side: channels that carry the request id and a deadline."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -46,40 +46,28 @@ def open_channel(
     address: str,
     *,
     timeout: float,
-    read_methods: Sequence[tuple[str, str]] = (),
     metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
 ) -> grpc.aio.Channel:
     """Opens a channel whose calls all have a deadline.
 
     Args:
-        address: `host:port`; a name with several addresses is used round robin.
+        address: `host:port`; a name with several addresses is used round robin. For a list of
+            addresses, and for retries, see `backends`.
         timeout: Seconds allowed for a call that names no timeout of its own.
-        read_methods: (service, method) pairs that may be tried again on UNAVAILABLE.
         metadata: Gives metadata to add to each call, such as an access token.
     """
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
-    if read_methods:
-        config["retryThrottling"] = {"maxTokens": 10, "tokenRatio": 0.1}
-        config["methodConfig"] = [
-            {
-                "name": [{"service": s, "method": m} for s, m in read_methods],
-                "retryPolicy": {
-                    "maxAttempts": 3,
-                    "initialBackoff": "0.05s",
-                    "maxBackoff": "0.5s",
-                    "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
-                },
-            }
-        ]
     options = [
         ("grpc.service_config", json.dumps(config)),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         # A restarted service is found again within a second, not after the default two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),
+        # Also the longest that connecting may take, which is 20 s otherwise.
+        ("grpc.min_reconnect_backoff_ms", 1000),
         ("grpc.keepalive_time_ms", 30_000),
-        ("grpc.keepalive_timeout_ms", 5_000),
+        # Also how long what was sent may stay without an acknowledgement (TCP_USER_TIMEOUT).
+        ("grpc.keepalive_timeout_ms", 2_000),
     ]
     interceptor = _ContextInterceptor(timeout, metadata)
     return grpc.aio.insecure_channel(address, options=options, interceptors=[interceptor])
