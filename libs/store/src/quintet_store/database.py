@@ -44,7 +44,7 @@ def open_engine(url: str, *, serving: bool = False) -> Engine:
     Raises:
         StoreUnavailable: The URL is malformed, of another database, or cannot be reached.
     """
-    parsed = _parse(url)
+    parsed = parse_url(url)
     try:
         make = _sqlite if parsed.get_backend_name() == "sqlite" else _postgresql
         engine = make(parsed, serving)
@@ -54,7 +54,12 @@ def open_engine(url: str, *, serving: bool = False) -> Engine:
     return engine
 
 
-def _parse(url: str) -> URL:
+def parse_url(url: str) -> URL:
+    """Returns a database's URL, its driver named.
+
+    Raises:
+        StoreUnavailable: It is malformed, or of another database than SQLite or PostgreSQL.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as fault:
@@ -134,11 +139,21 @@ def _reason(url: URL, fault: Exception) -> str:
     return f"database {url.render_as_string(hide_password=True)} cannot be used: {text[:300]}"
 
 
-def upgrade(engine: Engine) -> None:
-    """Brings the schema to the newest version, in one transaction; a current one is left alone."""
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    head = ScriptDirectory.from_config(config).get_current_head()
+    return config
+
+
+def migration_scripts() -> ScriptDirectory:
+    """Returns all migrations, from the first schema to the newest."""
+    return ScriptDirectory.from_config(_config())
+
+
+def upgrade(engine: Engine) -> None:
+    """Brings the schema to the newest version, in one transaction; a current one is left alone."""
+    config = _config()
+    head = migration_scripts().get_current_head()
     with engine.connect() as connection:
         if MigrationContext.configure(connection).get_current_revision() == head:
             return

@@ -16,6 +16,7 @@ GROUPS: Final = {
     "models": "The registry's models: list, compare, promote, take back.",
     "feedback": "What listeners did: export it for training, delete it.",
     "clients": "The clients that may call when QUINTET_AUTH is on.",
+    "backup": "Everything that matters into one file, checked, and back.",
     "experiment": "Champion and challenger compared on listeners.",
 }
 

@@ -49,11 +49,13 @@ def _expected() -> tuple[type[Exception], ...]:
     """Returns what modules refuse; imported late, since `--help` must not wait for a database."""
     from quintet_modelkit.publication import PublicationInvalid
     from quintet_store import StoreUnavailable
+    from quintet_store.backup import DumpInvalid
 
+    from quintet_training.backing import BackupInvalid
     from quintet_training.datasets import DatasetInvalid
     from quintet_training.gating.checks import ReportInvalid
     from quintet_training.registering import RegistryFault
     from quintet_training.settings import SettingsInvalid, TrainingRefused
 
-    data = (DatasetInvalid, StoreUnavailable, PublicationInvalid, RegistryFault)
-    return (*data, ReportInvalid, SettingsInvalid, TrainingRefused)
+    data = (DatasetInvalid, StoreUnavailable, DumpInvalid, BackupInvalid, PublicationInvalid)
+    return (*data, RegistryFault, ReportInvalid, SettingsInvalid, TrainingRefused)

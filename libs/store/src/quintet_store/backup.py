@@ -1,0 +1,332 @@
+"""The whole database in a folder, and back: SQLite by its online backup, PostgreSQL by its tools.
+
+Where `pg_dump` is not installed, or older than the server, tables are copied by COPY instead.
+Either way one state of the database is read while others go on writing.
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy.engine import URL
+
+from quintet_store.database import (
+    StoreUnavailable,
+    migration_scripts,
+    open_engine,
+    parse_url,
+    reading,
+    writing,
+)
+from quintet_store.tables import Base
+
+FILE: Final = "quintet.db"
+DUMP: Final = "postgresql.dump"
+COPIES: Final = "tables"
+_TOOL_SECONDS: Final = 3_600
+_CHUNK: Final = 1 << 20
+
+
+class DumpInvalid(Exception):
+    """A dump is of another schema or kind of database; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Dump:
+    """What a dump holds.
+
+    Attributes:
+        kind: "sqlite", "postgresql" (by pg_dump), "copies" (PostgreSQL by COPY) or "none".
+        revision: The schema's; empty where there was no database yet.
+        rows: Rows by table.
+    """
+
+    kind: str
+    revision: str
+    rows: Mapping[str, int]
+
+    def facts(self) -> dict[str, Any]:
+        """Returns it in JSON types."""
+        return {**asdict(self), "rows": dict(self.rows)}
+
+
+def dump(url: str, folder: Path) -> Dump:
+    """Writes one state of a database into an empty folder.
+
+    Raises:
+        StoreUnavailable: The database cannot be read.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        source = Path(parsed.database or "")
+        if not source.is_file():
+            return Dump("none", "", {})
+        copy_sqlite(source, folder / FILE)
+        return _told_of_file(folder / FILE)
+    engine = open_engine(url)
+    tool = _tool("pg_dump", parsed)
+    try:
+        with reading(engine) as connection:
+            tables = Base.metadata.sorted_tables
+            rows = {table.name: _count(connection, table) for table in tables}
+            revision = text("SELECT version_num FROM alembic_version")
+            found = str(connection.execute(revision).scalar_one())
+            if tool is None:
+                (folder / COPIES).mkdir()
+                for table in tables:
+                    _copy_out(connection, table, folder / COPIES / table.name)
+                return Dump("copies", found, rows)
+            # The tool reads the very state that was counted.
+            snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+            options = ("--format=custom", f"--snapshot={snapshot}", f"--file={folder / DUMP}")
+            _run(tool, parsed, *options)
+            return Dump("postgresql", found, rows)
+    finally:
+        engine.dispose()
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copies a SQLite file that others may be writing to, as one state, and checks the copy.
+
+    Raises:
+        StoreUnavailable: It is damaged or locked for long.
+    """
+    try:
+        with (
+            closing(sqlite3.connect(source, timeout=30)) as live,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            live.backup(copy)
+            # One file, without the journal that the original has beside it.
+            copy.execute("PRAGMA journal_mode=DELETE")
+            (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as fault:
+        raise StoreUnavailable(f"{source.name} cannot be copied: {fault}") from fault
+    if verdict != "ok":
+        raise StoreUnavailable(f"{source.name} is damaged: {verdict}")
+
+
+def check(made: Dump, url: str) -> None:
+    """Checks that a dump can be loaded into a database of this version.
+
+    Raises:
+        DumpInvalid: It cannot.
+    """
+    if made.kind == "none":
+        return
+    backend = "sqlite" if parse_url(url).get_backend_name() == "sqlite" else "postgresql"
+    theirs = "sqlite" if made.kind == "sqlite" else "postgresql"
+    if backend != theirs:
+        raise DumpInvalid(f"the backup is of {theirs}, QUINTET_DATABASE_URL is of {backend}")
+    scripts = migration_scripts()
+    head, known = scripts.get_current_head(), {r.revision for r in scripts.walk_revisions()}
+    if made.revision not in known:
+        raise DumpInvalid(
+            f"the backup's schema {made.revision!r} is not known here: a newer Quintet made it"
+        )
+    if made.kind == "copies" and made.revision != head:
+        raise DumpInvalid(
+            f"the backup's schema is {made.revision}, this Quintet's is {head}: "
+            "restore it with the version that made it, then upgrade"
+        )
+
+
+def holds_anything(url: str) -> bool:
+    """Returns whether a database has rows already; one that does not exist has none.
+
+    Raises:
+        StoreUnavailable: It cannot be asked.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return Path(parsed.database or "").exists()
+    try:
+        with psycopg.connect(_conninfo(parsed), connect_timeout=5) as connection:
+            for table in Base.metadata.sorted_tables:
+                name = sql.Identifier(table.name)
+                if connection.execute("SELECT to_regclass(%s)", [table.name]).fetchone() == (None,):
+                    continue
+                if connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(name)).fetchone():
+                    return True
+    except psycopg.OperationalError as fault:
+        if _is_missing(parsed, fault):
+            return False
+        raise StoreUnavailable(_told(parsed, fault)) from fault
+    return False
+
+
+def load(made: Dump, folder: Path, url: str) -> None:
+    """Replaces a PostgreSQL database by a dump, in one transaction; makes it where it is missing.
+
+    A SQLite dump is a file to put in place, which is for the caller.
+
+    Raises:
+        StoreUnavailable: The database refused; it is as it was.
+    """
+    parsed = parse_url(url)
+    _make_missing(parsed)
+    if made.kind == "copies":
+        _load_copies(made, folder, url)
+        return
+    tool = _tool("pg_restore", parsed)
+    if tool is None:
+        raise StoreUnavailable(
+            "pg_restore is not installed, or older than the server (Debian: postgresql-client)"
+        )
+    options = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error")
+    _run(tool, parsed, *options, str(folder / DUMP))
+
+
+def _told_of_file(path: Path) -> Dump:
+    """Returns what a SQLite file holds, without changing it."""
+    with closing(sqlite3.connect(path)) as copy:
+        listed = copy.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        names = {name for (name,) in listed}
+        count = 'SELECT count(*) FROM "{}"'
+        rows = {
+            table.name: copy.execute(count.format(table.name)).fetchone()[0]
+            for table in Base.metadata.sorted_tables
+            if table.name in names
+        }
+        if "alembic_version" not in names:
+            return Dump("none", "", {})
+        (revision,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+        return Dump("sqlite", revision, rows)
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _columns(table: Table) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
+
+
+def _copy_out(connection: Connection, table: Table, target: Path) -> None:
+    name, columns = sql.Identifier(table.name), _columns(table)
+    statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, name)
+    driver: Any = connection.connection.driver_connection
+    with (
+        target.open("wb") as stream,
+        driver.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        for piece in copy:
+            stream.write(piece)
+
+
+def _load_copies(made: Dump, folder: Path, url: str) -> None:
+    engine = open_engine(url)
+    tables = Base.metadata.sorted_tables
+    names = sql.SQL(", ").join(sql.Identifier(table.name) for table in tables)
+    try:
+        with writing(engine) as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute(sql.SQL("TRUNCATE {}").format(names))
+            for table in tables:
+                if table.name in made.rows:
+                    _copy_in(driver, table, folder / COPIES / table.name)
+    finally:
+        engine.dispose()
+
+
+def _copy_in(driver: Any, table: Table, source: Path) -> None:
+    name, columns = sql.Identifier(table.name), _columns(table)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns)
+    with (
+        source.open("rb") as stream,
+        driver.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        while piece := stream.read(_CHUNK):
+            copy.write(piece)
+    column = table.autoincrement_column
+    if column is not None:
+        # The next number must not be one that is there already.
+        key = sql.Identifier(column.name)
+        query = (
+            "SELECT setval(pg_get_serial_sequence(%s, %s), max({0})) FROM {1} "
+            "HAVING max({0}) IS NOT NULL"
+        )
+        driver.execute(sql.SQL(query).format(key, name), [table.name, column.name])
+
+
+def _tool(name: str, url: URL) -> str | None:
+    """Returns one of PostgreSQL's programs that can talk to the server; None where none can."""
+    found = [Path(p) for p in (shutil.which(name),) if p]
+    found += sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
+    try:
+        with psycopg.connect(_conninfo(url), connect_timeout=5) as connection:
+            server = connection.info.server_version // 10_000
+    except psycopg.Error as fault:
+        raise StoreUnavailable(_told(url, fault)) from fault
+    for path in found:
+        told = subprocess.run(
+            [str(path), "--version"], capture_output=True, text=True, timeout=30, check=False
+        ).stdout
+        version = told.rpartition("(PostgreSQL) ")[2].split(".")[0].split(" ")[0].strip()
+        if version.isdecimal() and int(version) >= server:
+            return str(path)
+    return None
+
+
+def _run(tool: str, url: URL, *options: str) -> None:
+    # A command line is for every user of the machine to read; the environment is not.
+    environment = {**os.environ, "PGPASSWORD": str(url.password or ""), "PGCONNECT_TIMEOUT": "5"}
+    where = URL.create(
+        "postgresql", url.username, None, url.host, url.port, url.database, url.query
+    ).render_as_string()
+    command = [tool, f"--dbname={where}", "--no-owner", "--no-privileges", *options]
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_TOOL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as fault:
+        raise StoreUnavailable(f"{Path(tool).name} took longer than an hour") from fault
+    if done.returncode:
+        line = " ".join(done.stderr.split())[-300:]
+        raise StoreUnavailable(f"{Path(tool).name} failed: {line}")
+
+
+def _conninfo(url: URL, database: str | None = None) -> str:
+    plain = url.set(drivername="postgresql", database=database or url.database)
+    return plain.render_as_string(hide_password=False)
+
+
+def _make_missing(url: URL) -> None:
+    try:
+        psycopg.connect(_conninfo(url), connect_timeout=5).close()
+    except psycopg.OperationalError as fault:
+        if not _is_missing(url, fault):
+            raise StoreUnavailable(_told(url, fault)) from fault
+        create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(str(url.database)))
+        try:
+            with psycopg.connect(_conninfo(url, "postgres"), autocommit=True) as connection:
+                connection.execute(create)
+        except psycopg.Error as refusal:
+            raise StoreUnavailable(_told(url, refusal)) from refusal
+
+
+def _is_missing(url: URL, fault: Exception) -> bool:
+    return f'database "{url.database}" does not exist' in str(fault)
+
+
+def _told(url: URL, fault: Exception) -> str:
+    line = " ".join(str(fault).split())[:300]
+    if url.password:
+        line = line.replace(str(url.password), "***")
+    return f"database {url.render_as_string(hide_password=True)} cannot be used: {line}"

@@ -1,0 +1,370 @@
+"""What is backed up comes back; what is damaged, hostile or of another version touches nothing."""
+
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+from pathlib import Path
+
+import psycopg
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from quintet_modelkit.publication import current_version, publish, staged, write_manifest
+from quintet_store import backup as store
+from quintet_store import open_engine, writing
+from quintet_store.tables import FeatureSet, FeedbackEvent, ShadowComparison, table_of
+from quintet_training import backing
+from quintet_training.backing import BackupInvalid, archive
+from quintet_training.settings import Settings
+from sqlalchemy import func, insert, select
+
+EVENTS, SETS, SHADOWS = (table_of(t) for t in (FeedbackEvent, FeatureSet, ShadowComparison))
+
+
+def store_event(settings, number):
+    engine = open_engine(settings.database_url)
+    row = {"client": "c", "event_id": f"e{number}", "recommendation_id": "r", "track_id": "t\t'\\"}
+    row |= {"kind": "like", "listener": "", "occurred_at": "2030", "received_at": "2030"}
+    with writing(engine) as connection:
+        connection.execute(insert(EVENTS), [row])
+    engine.dispose()
+
+
+def events(settings):
+    engine = open_engine(settings.database_url)
+    with engine.connect() as connection:
+        found = connection.execute(select(EVENTS).order_by(EVENTS.c.event_id)).all()
+    engine.dispose()
+    return found
+
+
+def tree(home):
+    return {
+        path.relative_to(home).as_posix(): path.read_bytes()
+        for path in sorted(home.rglob("*"))
+        if path.is_file() and "quintet.db" not in path.name
+    }
+
+
+@pytest.fixture
+def filled(settings) -> Settings:
+    """A home with catalogue, models, keys, waiting events and a registry; rows in tables."""
+    home = settings.home
+    for root, names in (("catalogue", ("cat-1",)), ("models", ("m-1", "m-2", "m-3", "m-4"))):
+        for age, name in enumerate(names):
+            with staged(home / root) as folder:
+                (folder / "tracks.arrow").write_bytes(b"the same in all" * 1000)
+                (folder / "booster.txt").write_text(f"{name}", encoding="utf-8")
+                write_manifest(folder, {})
+                made = publish(folder, home / root, name)
+            os.utime(made, (1e9 + age, 1e9 + age))
+    (home / "models" / "champion").write_text("m-4\n", encoding="utf-8")
+    for name, text in (("access/signing.json", "key"), ("access/public/jwks.json", "keys")):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text, encoding="utf-8")
+    (home / "access" / "signing.json").chmod(0o600)
+    (home / "spool").mkdir()
+    (home / "spool" / "1.jsonl").write_text("{}\n", encoding="utf-8")
+    (home / "search" / "cat-1").mkdir(parents=True)
+    (home / "search" / "cat-1" / "index").write_text("made anew", encoding="utf-8")
+    (home / "mlflow" / "artifacts").mkdir(parents=True)
+    (home / "mlflow" / "artifacts" / "model").write_text("m-1", encoding="utf-8")
+    with sqlite3.connect(home / "mlflow" / "mlflow.db") as registry:
+        registry.execute("CREATE TABLE versions (n INTEGER)")
+    registry.close()
+    engine = open_engine(settings.database_url)
+    shadow = dict.fromkeys(("overlap", "champion_ms", "challenger_ms"), 0.5)
+    with writing(engine) as connection:
+        connection.execute(insert(SETS), [{"feature_hash": "h", "names": ["a", "é\n"]}])
+        row = {"experiment_id": "x", "recorded_at": "2030", "correlation": None, **shadow}
+        connection.execute(insert(SHADOWS), [row])
+    engine.dispose()
+    store_event(settings, 1)
+    return settings
+
+
+def lose(settings):
+    shutil.rmtree(settings.home)
+    if settings.database_url.startswith("postgresql"):
+        name = settings.database_url.rpartition("/")[2]
+        server = settings.database_url.rpartition("/")[0] + "/postgres"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name}".encode())
+
+
+@pytest.mark.parametrize("name", ["backup.tar.zst", "backup"])
+def test_what_was_destroyed_comes_back(filled, tmp_path, name):
+    before, rows = tree(filled.home), events(filled)
+    made = backing.create(filled, tmp_path / name)
+    assert backing.verify(tmp_path / name) == made
+    lose(filled)
+    found, aside = backing.restore(filled, tmp_path / name)
+    assert (found, aside) == (made, None)
+    after = tree(filled.home)
+    # The model in use, also champion, and one to go back to; not the older, nor what is made anew.
+    gone = {path for path in before if path.startswith(("models/m-1", "models/m-2", "search/"))}
+    assert after == {path: content for path, content in before.items() if path not in gone}
+    assert events(filled) == rows
+    assert current_version(filled.home / "models") == "m-4"
+    assert (filled.home / "access" / "signing.json").stat().st_mode & 0o777 == 0o600
+    assert (filled.home / "models" / "m-4" / "booster.txt").stat().st_mode & 0o777 == 0o644
+    assert found.database.rows["feedback_events"] == 1
+    # The next row gets a number that is free.
+    engine = open_engine(filled.database_url)
+    row = {"experiment_id": "x", "recorded_at": "2031", "overlap": 0.1}
+    with writing(engine) as connection:
+        connection.execute(insert(SHADOWS), [{**row, "champion_ms": 1, "challenger_ms": 1}])
+        assert connection.execute(select(func.count()).select_from(SHADOWS)).scalar_one() == 2
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_without_pg_dump_tables_are_copied(postgresql, tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path / "home", database_url=postgresql.new_database())
+    settings.home.mkdir()
+    monkeypatch.setattr(store, "_tool", lambda *_: None)
+    for number in range(3):
+        store_event(settings, number)
+    rows = events(settings)
+    made = backing.create(settings, tmp_path / "backup.tar.zst")
+    assert made.database.kind == "copies"
+    lose(settings)
+    backing.restore(settings, tmp_path / "backup.tar.zst")
+    assert events(settings) == rows
+
+
+def test_a_backup_under_load_holds_every_event_of_before(filled, tmp_path):
+    stop, stored = threading.Event(), []
+
+    def write():
+        number = 2
+        while not stop.is_set():
+            store_event(filled, number)
+            stored.append(number)
+            number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        while len(stored) < 5:
+            assert writer.is_alive()
+        accepted = len(stored) + 1
+        backing.create(filled, tmp_path / "backup.tar.zst")
+    finally:
+        stop.set()
+        writer.join()
+    lose(filled)
+    backing.restore(filled, tmp_path / "backup.tar.zst")
+    names = {row.event_id for row in events(filled)}
+    assert {f"e{number}" for number in range(1, accepted + 1)} <= names
+
+
+def test_state_that_is_there_makes_way_only_by_force(filled, tmp_path):
+    target = tmp_path / "backup.tar.zst"
+    backing.create(filled, target)
+    store_event(filled, 2)
+    (filled.home / "newer").write_text("x", encoding="utf-8")
+    before = tree(filled.home)
+    with pytest.raises(BackupInvalid, match="--force"):
+        backing.restore(filled, target)
+    assert tree(filled.home) == before
+    _, aside = backing.restore(filled, target, force=True)
+    assert len(events(filled)) == 1
+    assert aside is not None
+    assert (aside / "newer").read_text(encoding="utf-8") == "x"
+    assert not (filled.home / "newer").exists()
+    assert not list(filled.home.glob(".restore-*"))
+
+
+def test_an_empty_home_beside_a_full_database_is_refused(filled, tmp_path):
+    backing.create(filled, tmp_path / "backup")
+    if filled.database_url.startswith("sqlite"):
+        elsewhere = tmp_path / "kept.db"
+        shutil.move(filled.home / "quintet.db", elsewhere)
+        filled = filled.model_copy(update={"database_url": f"sqlite:///{elsewhere}"})
+    shutil.rmtree(filled.home)
+    with pytest.raises(BackupInvalid, match="the database is not empty"):
+        backing.restore(filled, tmp_path / "backup")
+
+
+def test_the_registry_stays_out_where_asked(filled, tmp_path):
+    assert backing.create(filled, tmp_path / "with").registry
+    assert not backing.create(filled, tmp_path / "without", registry=False).registry
+    assert not (tmp_path / "without" / "home" / "mlflow").exists()
+
+
+def test_secrets_are_left_out_of_the_settings(tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path / "home")
+    settings.home.mkdir()
+    monkeypatch.setenv("QUINTET_LISTENER_KEY", "hush-hush")
+    monkeypatch.setenv("QUINTET_MLFLOW_URI", "https://me:hush-hush@models/")
+    monkeypatch.setenv("QUINTET_GATE_COLD", "0.9")
+    backing.create(settings, tmp_path / "backup")
+    text = (tmp_path / "backup" / "manifest.json").read_text(encoding="utf-8")
+    assert "hush-hush" not in text
+    assert json.loads(text)["settings"]["QUINTET_GATE_COLD"] == "0.9"
+
+
+@pytest.fixture
+def small(tmp_path) -> tuple[Settings, Path]:
+    """A small home on SQLite and its backup as a folder."""
+    settings = Settings(home=tmp_path / "home")
+    (settings.home / "access").mkdir(parents=True)
+    (settings.home / "access" / "a.json").write_text("keys of a", encoding="utf-8")
+    (settings.home / "access" / "b.json").write_text("keys of b", encoding="utf-8")
+    store_event(settings, 1)
+    backing.create(settings, tmp_path / "backup")
+    return settings, tmp_path / "backup"
+
+
+def packed(target, members):
+    with (
+        pa.CompressedOutputStream(str(target), "zstd") as stream,
+        tarfile.open(fileobj=stream, mode="w|") as file,
+    ):
+        for member, content in members:
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return target
+
+
+def document(**changes):
+    database = {"kind": "none", "revision": "", "rows": {}}
+    facts = {"made_at": "2030", "quintet": "1", "database": database}
+    return json.dumps({"format": 1, **facts, "files": {}, **changes}).encode()
+
+
+X = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"  # of b"x"
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/evil", "home/../../evil", "a\\b", "", "./a", "a//b"]
+)
+def test_a_name_that_leaves_the_backup_is_refused(small, tmp_path, name):
+    settings, _ = small
+    manifest = document(files={name: {"sha256": X, "bytes": 1}})
+    members = [(tarfile.TarInfo("manifest.json"), manifest), (tarfile.TarInfo(name), b"x")]
+    with pytest.raises(BackupInvalid, match="outside"):
+        backing.restore(settings, packed(tmp_path / "b.tar.zst", members), force=True)
+    assert not list(tmp_path.rglob("evil"))
+    assert len(events(settings)) == 1
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
+)
+def test_what_is_no_plain_file_is_refused(tmp_path, kind):
+    manifest = document(files={"home/a": {"sha256": X, "bytes": 1}})
+    member = tarfile.TarInfo("home/a")
+    member.type, member.linkname = kind, "/etc/passwd"
+    members = [(tarfile.TarInfo("manifest.json"), manifest), (member, b"")]
+    with pytest.raises(BackupInvalid, match="not a plain file"):
+        backing.verify(packed(tmp_path / "b.tar.zst", members))
+
+
+def test_more_than_was_announced_is_refused(tmp_path):
+    manifest = document(files={"home/a": {"sha256": X, "bytes": 1}})
+    bomb = (tarfile.TarInfo("home/a"), bytes(50_000_000))
+    first = (tarfile.TarInfo("manifest.json"), manifest)
+    with pytest.raises(BackupInvalid, match="another size"):
+        backing.verify(packed(tmp_path / "bomb.tar.zst", [first, bomb]))
+    stray = (tarfile.TarInfo("home/b"), b"x")
+    with pytest.raises(BackupInvalid, match="does not name"):
+        backing.verify(packed(tmp_path / "stray.tar.zst", [first, stray]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"format": 2}, "a newer Quintet made this backup: format 2, not 1"),
+        ({"format": 0}, "another Quintet"),
+        ({"files": []}, "unreadable"),
+        ({"database": None}, "unreadable"),
+        (
+            {"database": {"kind": "sqlite", "revision": "0999", "rows": {}}},
+            "a newer Quintet made it",
+        ),
+        ({"database": {"kind": "copies", "revision": "0001", "rows": {}}}, "of postgresql"),
+    ],
+)
+def test_another_version_is_refused_before_anything_is_touched(small, tmp_path, changes, says):
+    settings, _ = small
+    source = packed(
+        tmp_path / "b.tar.zst", [(tarfile.TarInfo("manifest.json"), document(**changes))]
+    )
+    before = tree(settings.home)
+    with pytest.raises((BackupInvalid, store.DumpInvalid), match=says):
+        backing.restore(settings, source, force=True)
+    assert tree(settings.home) == before
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    settings = Settings(home=folder / "home")
+    (settings.home / "access").mkdir(parents=True)
+    (settings.home / "access" / "keys.json").write_bytes(bytes(range(256)) * 2)
+    backing.create(settings, folder / "b.tar.zst")
+    return folder / "b.tar.zst"
+
+
+@given(share=st.floats(0, 1, exclude_max=True), flip=st.integers(0, 255))
+def test_a_byte_that_changed_anywhere_is_seen(whole, share, flip):
+    content = whole.read_bytes()
+    place = int(share * len(content))
+    rest = content[place + 1 :]
+    altered = whole.with_name("altered.tar.zst")
+    # Without a byte to flip, the file ends there.
+    altered.write_bytes(content[:place] + (bytes([content[place] ^ flip]) + rest if flip else b""))
+    with tempfile.TemporaryDirectory(dir=whole.parent) as folder:
+        try:
+            archive.read(altered, Path(folder))
+        except BackupInvalid:
+            return
+        # What differs is nothing that is restored, such as the padding behind the last file.
+        keys = Path(folder) / "home" / "access" / "keys.json"
+        assert keys.read_bytes() == bytes(range(256)) * 2
+
+
+def test_a_missing_file_of_a_folder_is_seen(small):
+    _, backup = small
+    (backup / "home" / "access" / "b.json").unlink()
+    with pytest.raises(BackupInvalid, match=r"b\.json is missing"):
+        backing.verify(backup)
+
+
+def test_nothing_is_overwritten_and_nothing_half_made_is_left(small, tmp_path):
+    settings, backup = small
+    with pytest.raises(BackupInvalid, match="is there already"):
+        backing.create(settings, backup)
+    (settings.home / "quintet.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(Exception, match=r"quintet\.db"):
+        backing.create(settings, tmp_path / "new" / "b.tar.zst")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_the_commands_say_what_they_did_in_a_line(small, tmp_path):
+    settings, _ = small
+    environment = {**os.environ, "QUINTET_HOME": str(settings.home), "QUINTET_DATABASE_URL": ""}
+
+    def quintet(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "quintet_training", "backup", *arguments],
+            env=environment, capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+
+    target = str(tmp_path / "b.tar.zst")
+    assert "1 events; 3 files" in quintet("create", target).stdout
+    refused = quintet("restore", target)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.count("\n") == 1
+    assert "--force" in refused.stderr
+    assert "remove it when all is well" in quintet("restore", target, "--force").stdout
