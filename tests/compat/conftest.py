@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -96,10 +97,37 @@ def await_ready(base, processes, log_folder):
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
+def prepared(tmp_path_factory):
+    """A home with the embedded catalogue and its model, to be copied."""
+    home = tmp_path_factory.mktemp("prepared") / "home"
+    prepare(home)
+    return home
+
+
+@pytest.fixture
+def launched():
+    """Starts all services on a home, without access tokens; gives address and processes."""
+
+    @contextlib.contextmanager
+    def launch(home, **changes):
+        ports = dict(zip(SERVICES, free_ports(4), strict=True))
+        environment = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
+        environment |= {"QUINTET_AUTH": "off", "QUINTET_HOST": "127.0.0.1"}
+        environment |= {"QUINTET_GATEWAY_GRPC_PORT": "0", "QUINTET_GATEWAY_BUDGET_SECONDS": "20"}
+        base = f"http://127.0.0.1:{ports['gateway']}"
+        logs = home.with_name(f"logs-{ports['gateway']}")
+        with running(home, {**environment, **changes}, logs) as processes:
+            await_ready(base, processes, logs)
+            yield base, processes
+
+    return launch
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, prepared):
     """All services and the gateway with QUINTET_AUTH=on, and one client."""
     home = tmp_path_factory.mktemp("compat") / "home"
-    prepare(home)
+    shutil.copytree(prepared, home)
     client, secret = ClientFolder(home / "access").create("compat")
     ports = dict(zip(SERVICES, free_ports(4), strict=True))
     environment = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}

@@ -281,7 +281,9 @@ def _tool(name: str, url: URL) -> str | None:
 
 def _run(tool: str, url: URL, *options: str) -> None:
     # A command line is for every user of the machine to read; the environment is not.
-    environment = {**os.environ, "PGPASSWORD": str(url.password or ""), "PGCONNECT_TIMEOUT": "5"}
+    environment = {**os.environ, "PGCONNECT_TIMEOUT": "5"}
+    if url.password:
+        environment["PGPASSWORD"] = str(url.password)
     where = URL.create(
         "postgresql", url.username, None, url.host, url.port, url.database, url.query
     ).render_as_string()
