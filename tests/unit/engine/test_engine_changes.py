@@ -15,7 +15,9 @@ def test_a_change_leaves_the_index_that_searches_hold_as_it_was():
     collections.build("first", first)
     collections.swap("live", "first")
     held = collections._built["first"]
-    assert collections.add("first", more).tolist() == list(range(2_000, 2_050))
+    collections.add("first", 2_000, more)
+    with pytest.raises(ValueError, match="next row of first is 2050"):
+        collections.add("first", 2_000, more)
     collections.delete("first", np.array([2_001, 3]))
     assert len(held.vectors) == held.index.ntotal == 2_000
     assert held.alive is None

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
 from quintet_modelkit.features import Encoded
 
 from quintet_engine.catalogue import Mask, Rows
@@ -43,13 +42,17 @@ class FaissCollections:
         """Makes a new collection; see `VectorCollections.build`."""
         self._built[name] = FaissIndex.build(vectors, seed=self.seed, flat_limit=self.flat_limit)
 
-    def add(self, name: str, vectors: Encoded) -> Rows:
-        """Adds vectors and returns their rows."""
+    def add(self, name: str, first: int, vectors: Encoded) -> None:
+        """Adds vectors.
+
+        Raises:
+            ValueError: `first` is not the next row.
+        """
         with self._changing:
             before = self._built[name]
+            if first != len(before.vectors):
+                raise ValueError(f"the next row of {name} is {len(before.vectors)}, not {first}")
             self._built[name] = before.added(vectors)
-        first = len(before.vectors)
-        return np.arange(first, first + len(vectors), dtype=np.int64)
 
     def delete(self, name: str, rows: Rows) -> None:
         """Lets searches no longer find some rows."""

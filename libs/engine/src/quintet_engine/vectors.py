@@ -4,7 +4,7 @@
 swapped in under an alias, so that no search ever meets half a collection. FAISS fills both on one
 machine (`index`, `collections`); the ranker has an adapter for Milvus.
 
-A row is a vector's number in the order it was added; it is never used again.
+A row is a vector's number in the order of adding; one that was deleted is never used again.
 """
 
 from dataclasses import dataclass
@@ -58,8 +58,8 @@ class VectorCollections(Protocol):
         """Makes a new collection of float32 (n, d), ready to be searched once this returns."""
         ...
 
-    def add(self, name: str, vectors: Encoded) -> Rows:
-        """Adds vectors, float32 (k, d), and returns their rows."""
+    def add(self, name: str, first: int, vectors: Encoded) -> None:
+        """Adds vectors, float32 (k, d), as the rows `first`, `first` + 1, …, all of them new."""
         ...
 
     def delete(self, name: str, rows: Rows) -> None:
