@@ -62,8 +62,8 @@ def home(tmp_path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def serving(home: Path) -> AsyncIterator[tuple[Service, grpc.aio.Channel]]:
-    service = build(Settings(home=home, port=0, follow_seconds=0.02))
+async def serving(home: Path, **more: Any) -> AsyncIterator[tuple[Service, grpc.aio.Channel]]:
+    service = build(Settings(home=home, port=0, follow_seconds=0.02, **more))
     await service.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{service.port}") as channel:
@@ -73,8 +73,8 @@ async def serving(home: Path) -> AsyncIterator[tuple[Service, grpc.aio.Channel]]
 
 
 @contextlib.asynccontextmanager
-async def ready(home: Path) -> AsyncIterator[Any]:
-    async with serving(home) as (service, channel):
+async def ready(home: Path, **more: Any) -> AsyncIterator[Any]:
+    async with serving(home, **more) as (service, channel):
         await asyncio.wait_for(service.ready.wait(), WAIT)
         stub: Any = ranker_pb2_grpc.RankerServiceStub(channel)
         yield stub
@@ -364,3 +364,26 @@ def test_sigterm_ends_the_process_cleanly(home):
     _, error = process.communicate(timeout=WAIT)
     assert process.returncode == 0
     assert "Traceback" not in error
+
+
+async def test_neighbours_come_from_milvus_and_from_this_process_while_that_is_away(
+    home, tmp_path_factory, unused_tcp_port
+):
+    asked = request("t001", "t020", "t050", limit=30)
+
+    async def answered(stub: Any, degraded: list[str]) -> list[str]:
+        async with asyncio.timeout(WAIT):
+            while True:
+                answer = await stub.RecommendTracks(asked, timeout=WAIT)
+                if list(answer.degraded) == degraded:
+                    return [track.track_id for track in answer.tracks]
+
+    async with ready(home) as stub:
+        local = await answered(stub, [])
+    elsewhere = str(tmp_path_factory.mktemp("milvus") / "vectors.db")
+    milvus = {"vector_index": "milvus", "milvus_timeout": 5, "milvus_uri": elsewhere}
+    async with ready(home, **milvus) as stub:
+        assert await answered(stub, []) == local
+    nowhere = f"http://127.0.0.1:{unused_tcp_port}"
+    async with ready(home, **{**milvus, "milvus_uri": nowhere}) as stub:
+        assert await answered(stub, ["index"]) == local

@@ -1,6 +1,9 @@
 """The ranker's settings, read from the environment."""
 
-from pydantic import Field
+from importlib.util import find_spec
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 from quintet_servicekit.settings import RpcSettings
 
@@ -32,3 +35,22 @@ class Settings(RpcSettings):
     """Seconds that a challenger stays loaded after the last request that needed it."""
     challenger_patience: float = Field(default=0.5, gt=0, le=60)
     """Seconds that listeners wait for a challenger before the champion answers alone."""
+    vector_index: Literal["faiss", "milvus"] = "faiss"
+    """Where neighbours are found: in this process, or in a Milvus, with this process behind it."""
+    milvus_uri: str = Field(default="http://127.0.0.1:19530", pattern=r"^(https?://\S+|/\S+)$")
+    """Its address, or the path of a file for Milvus Lite."""
+    milvus_token: SecretStr = SecretStr("")
+    """`user:password` or an API key; empty for a Milvus that asks for none."""
+    milvus_timeout: float = Field(default=0.25, gt=0, le=60)
+    """Seconds that one search may take before this process finds the neighbours itself."""
+    milvus_retry_seconds: float = Field(default=5.0, gt=0, le=3600)
+    """Seconds between tries to reach a Milvus that was away."""
+    milvus_build_seconds: float = Field(default=600.0, gt=0, le=86_400)
+    """Seconds allowed for one step of filling a collection."""
+
+    @field_validator("vector_index")
+    @classmethod
+    def _is_installed(cls, value: str) -> str:
+        if value == "milvus" and find_spec("pymilvus") is None:
+            raise ValueError("milvus needs the extra quintet-ranker[milvus]")
+        return value

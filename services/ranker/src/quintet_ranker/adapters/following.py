@@ -32,6 +32,7 @@ from quintet_servicekit.metrics import MODEL_TIME, REFUSED, REGISTRY_UP, note_ve
 from quintet_ranker.adapters.background import Background, StillBusy
 from quintet_ranker.adapters.challenging import ChallengerFollower
 from quintet_ranker.adapters.models import EngineModel
+from quintet_ranker.adapters.placing import model_loader
 from quintet_ranker.domain import Model
 from quintet_ranker.settings import Settings
 
@@ -304,4 +305,4 @@ def follow_models(settings: Settings) -> ModelFollower:
         registry = Registry(
             settings.registry_uri, settings.registry_name, settings.registry_timeout, retries=0
         )
-    return ModelFollower(settings.home / "models", settings, registry)
+    return ModelFollower(settings.home / "models", settings, registry, model_loader(settings))

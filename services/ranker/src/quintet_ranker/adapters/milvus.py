@@ -25,6 +25,8 @@ from quintet_engine.index import FLAT_LIMIT, RECALL_GOAL
 from quintet_engine.vectors import Hits
 from quintet_modelkit.features import Encoded
 
+from quintet_ranker.adapters.vectors import VectorsUnavailable
+
 MOST_HITS: Final = 16_384
 """Milvus returns no more at once; neither is it given more numbers at once."""
 _KEY: Final = "id"
@@ -34,13 +36,12 @@ _FEW_ROWS: Final = 4_096
 """Up to so many allowed rows are named one by one."""
 _ASKED_MORE: Final = 1.5
 """By this much more is asked for than a filter leaves of an average neighbourhood."""
+_MOST_LISTS: Final = 65_536
 _SAMPLES: Final = 50
+# Other queries than those sampled are to reach the goal as well.
+_SAMPLED_GOAL: Final = (1 + RECALL_GOAL) / 2
 _RECALL_AT: Final = 100
 _Answers = list[tuple[Rows, NDArray[np.float32]]]
-
-
-class VectorsUnavailable(Exception):
-    """Milvus does not answer, or not in time, or refuses."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,12 @@ class MilvusCollections:
         if not self._change("list_aliases", name)["aliases"]:
             self._change("drop_collection", name)
 
+    def forget(self, name: str) -> None:
+        """Forgets a collection and the aliases that mean it."""
+        for alias in self._change("list_aliases", name)["aliases"]:
+            self._change("drop_alias", alias)
+        self._change("drop_collection", name)
+
     def index(self, alias: str) -> "MilvusIndex":
         """Returns what searches the collection that the alias means; measures its recall.
 
@@ -113,9 +120,18 @@ class MilvusCollections:
         if self.meaning(alias) is None:
             raise KeyError(alias)
         facts = self._change("describe_index", alias, _VECTOR)
-        lists = int(facts["nlist"]) if facts["index_type"] == "IVF_FLAT" else 0
+        # Milvus Lite does not tell how many; both probe all where asked for more than there are.
+        exact = facts["index_type"] == "FLAT"
+        lists = 0 if exact else int(facts.get("nlist", _MOST_LISTS))
         index = MilvusIndex(self, alias, lists, lists)
         return index.tuned() if lists else index
+
+    def close(self) -> None:
+        """Ends the connection."""
+        with self._connecting:
+            if self._client is not None:
+                self._client.close()
+            self._client = None
 
     def names(self, prefix: str) -> list[str]:
         """Returns the collections whose names begin so, in alphabetical order."""
@@ -251,7 +267,7 @@ class MilvusIndex:
         while nprobe < self.lists:
             found = self._sampled(queries, nprobe)
             shared = sum(len(np.intersect1d(a, b)) for a, b in zip(found, exact, strict=True))
-            if shared >= RECALL_GOAL * sum(map(len, exact)):
+            if shared >= _SAMPLED_GOAL * sum(map(len, exact)):
                 break
             nprobe *= 2
         return MilvusIndex(self.collections, self.alias, self.lists, min(nprobe, self.lists))
@@ -261,9 +277,7 @@ class MilvusIndex:
         found = self.collections.ask(self.alias, queries, _RECALL_AT, nprobe, "", seconds)
         return [rows for rows, _ in found]
 
-    def _near(
-        self, queries: Encoded, most: int, allowed: Mask | None, until: float
-    ) -> list[Hits]:
+    def _near(self, queries: Encoded, most: int, allowed: Mask | None, until: float) -> list[Hits]:
         """Asks for as many as a filter will leave enough of."""
         asked = most
         if allowed is not None:
@@ -275,9 +289,7 @@ class MilvusIndex:
             answers = [(rows[allowed[rows]], scores[allowed[rows]]) for rows, scores in answers]
         return [Hits.ranked(rows, scores, most) for rows, scores in answers]
 
-    def _all(
-        self, queries: Encoded, most: int, allowed: Mask | None, until: float
-    ) -> list[Hits]:
+    def _all(self, queries: Encoded, most: int, allowed: Mask | None, until: float) -> list[Hits]:
         """Looks at every allowed row, so many numbers at a time."""
         if allowed is None:
             parts = self._everything(queries, until)
@@ -307,11 +319,8 @@ class MilvusIndex:
             first += MOST_HITS
         return parts
 
-    def _ask(
-        self, queries: Encoded, most: int, nprobe: int, where: str, until: float
-    ) -> _Answers:
+    def _ask(self, queries: Encoded, most: int, nprobe: int, where: str, until: float) -> _Answers:
         seconds = until - time.monotonic()
         if seconds <= 0:
             raise VectorsUnavailable("Milvus, search: out of time")
         return self.collections.ask(self.alias, queries, most, nprobe, where, seconds)
-

@@ -1,6 +1,7 @@
 """Bundles on disk as models that can be asked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from quintet_servicekit.metrics import (
 )
 from quintet_servicekit.tracing import stage
 
+from quintet_ranker.adapters.vectors import noted
 from quintet_ranker.domain import Marks, ModelFacts
 
 _WARM_UP: Final = 3
@@ -32,9 +34,17 @@ class EngineModel:
         self.facts = facts
 
     @classmethod
-    def load(cls, folder: Path) -> "EngineModel":
-        """Loads and proves a bundle; see `Engine.load` for what it raises."""
-        return cls._of(Engine.load(folder), folder)
+    def load(cls, folder: Path, place: Callable[[Engine], None] | None = None) -> "EngineModel":
+        """Loads and proves a bundle; see `Engine.load` for what it raises.
+
+        Args:
+            folder: The bundle.
+            place: Decides where neighbours are found, once the bundle is proved.
+        """
+        engine = Engine.load(folder)
+        if place is not None:
+            place(engine)
+        return cls._of(engine, folder)
 
     @classmethod
     def salvage(cls, folder: Path) -> "EngineModel":
@@ -74,12 +84,13 @@ class EngineModel:
     def recommend(self, query: Query) -> Ranking:
         """Answers a query; blocks for milliseconds."""
         try:
-            ranking = self._engine.recommend(query)
+            with noted() as parts:
+                ranking = self._engine.recommend(query)
         except SeedUnknown as fault:
             SEEDS.labels("unknown").inc(len(fault.seeds))
             raise
         self._measure(query, ranking)
-        return ranking
+        return replace(ranking, degraded=(*ranking.degraded, *parts)) if parts else ranking
 
     def _measure(self, query: Query, ranking: Ranking) -> None:
         """Counts how good a list looks from outside."""

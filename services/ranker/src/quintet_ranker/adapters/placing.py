@@ -1,0 +1,48 @@
+"""Where a model's neighbours are found, as the settings say."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from quintet_engine.engine import Engine
+from quintet_engine.index import FaissIndex
+from quintet_engine.vectors import VectorIndex
+
+from quintet_ranker.adapters.models import EngineModel
+from quintet_ranker.adapters.vectors import ElsewhereIndex, NamedCollections, published
+from quintet_ranker.settings import Settings
+
+
+def model_loader(settings: Settings) -> Callable[[Path], EngineModel]:
+    """Returns what loads bundles, with neighbours found where the settings say."""
+    if settings.vector_index == "faiss":
+        return EngineModel.load
+    # Only those who chose it have it installed.
+    from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
+
+    collections = MilvusCollections(
+        MilvusOptions(
+            settings.milvus_uri,
+            settings.milvus_token.get_secret_value(),
+            settings.milvus_timeout,
+            settings.milvus_build_seconds,
+        )
+    )
+    return partial(EngineModel.load, place=partial(_place, collections, settings))
+
+
+def _place(collections: NamedCollections, settings: Settings, engine: Engine) -> None:
+    """Lets audio and, in a trained model, taste be searched in collections."""
+
+    def elsewhere(local: VectorIndex, kind: str, version: str) -> ElsewhereIndex:
+        assert isinstance(local, FaissIndex), "a bundle brings its own indices"
+        connect = partial(
+            published, collections, kind, version, local.vectors, settings.kept_models
+        )
+        return ElsewhereIndex(local, connect, settings.milvus_retry_seconds)
+
+    engine.index = elsewhere(engine.index, "audio", engine.versions.index)
+    if engine.learned is not None:
+        taste = elsewhere(engine.learned.index, "taste", engine.versions.model)
+        engine.learned = replace(engine.learned, index=taste)
