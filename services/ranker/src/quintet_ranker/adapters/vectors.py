@@ -23,9 +23,10 @@ from quintet_engine.catalogue import Mask
 from quintet_engine.index import FaissIndex
 from quintet_engine.vectors import Hits, VectorCollections, VectorIndex
 from quintet_modelkit.features import Encoded
+from quintet_servicekit.degrading import Part
 
 _log = logging.getLogger(__name__)
-DEGRADED: Final = "index"
+DEGRADED: Final = Part.INDEX
 """What an answer does without where vectors kept elsewhere were not asked."""
 _PREFIX: Final = "quintet"
 _local: ContextVar[list[str] | None] = ContextVar("local", default=None)
