@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -166,6 +167,50 @@ def upgrade(engine: Engine) -> None:
             return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+_CHECKED_BYTES: Final = 256 * 1024 * 1024
+"""A larger SQLite file is not read from end to end by `revision_of`."""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """How far a database's schema has come.
+
+    Attributes:
+        current: Its revision; empty where nothing was made yet.
+        known: The revisions that this program knows, the newest first.
+    """
+
+    current: str
+    known: tuple[str, ...]
+
+
+def revision_of(url: str) -> Revision:
+    """Looks at a database without making, changing or migrating anything.
+
+    Raises:
+        StoreUnavailable: It cannot be reached, or a SQLite file is damaged.
+    """
+    parsed = _parse(url)
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    known = tuple(each.revision for each in ScriptDirectory.from_config(config).walk_revisions())
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite and not Path(parsed.database or "").is_file():
+        return Revision("", known)
+    try:
+        engine = (_sqlite if sqlite else _postgresql)(parsed, False)
+        with engine.connect() as connection:
+            if sqlite and Path(parsed.database or "").stat().st_size <= _CHECKED_BYTES:
+                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+                if found != "ok":
+                    raise OSError(f"it is damaged: {found}")
+            return Revision(
+                MigrationContext.configure(connection).get_current_revision() or "", known
+            )
+    except (SQLAlchemyError, OSError) as fault:
+        raise StoreUnavailable(_reason(parsed, fault)) from fault
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Final
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from quintet_training.cli import ask, drift, gate, housekeeping, model, serve
+from quintet_training.cli import ask, doctor, drift, gate, housekeeping, model, serve
 from quintet_training.cli.progress import one_line_failures
 
 GROUPS: Final = {
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.command("up")(serve.up)
 app.command("demo")(serve.demo)
 app.command("prepare")(serve.prepare)
+app.command("doctor")(doctor.doctor)
 app.command("search")(ask.search)
 app.command("recommend")(ask.recommend)
 app.command("batch-recommend")(ask.batch_recommend)
