@@ -192,7 +192,7 @@ def revision_of(url: str) -> Revision:
     Raises:
         StoreUnavailable: It cannot be reached, or a SQLite file is damaged.
     """
-    parsed = _parse(url)
+    parsed = parse_url(url)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     known = tuple(each.revision for each in ScriptDirectory.from_config(config).walk_revisions())

@@ -1,0 +1,105 @@
+"""One request, one trace through four processes, and each span stands below its caller's."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import httpx
+
+TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+SERVER, CLIENT = 2, 3
+ASKED = "/api/v1/recommendations"
+
+
+def test_a_recommendation_is_one_trace_of_four_processes(installation, seed):
+    answer = installation.post(
+        ASKED, {"seeds": [seed], "limit": 5}, traceparent=f"00-{TRACE}-{CALLER}-01"
+    )
+    assert answer.status_code == 200
+    # Gateway 1; a call and its answer for profile, ranker and search 6; stages 1 + 7 + 1.
+    spans = installation.collector.trace(TRACE, 16)
+    assert {span.service for span in spans} == {
+        "quintet-gateway",
+        "quintet-profile",
+        "quintet-ranker",
+        "quintet-search",
+    }
+    by_id = {span.id: span for span in spans}
+    (first,) = (span for span in spans if span.parent == CALLER)
+    assert (first.service, first.name) == ("quintet-gateway", f"POST {ASKED}")
+    assert first.facts["http.response.status_code"] == 200
+    assert first.facts["quintet.request_id"] == answer.json()["request_id"]
+    for span in spans:
+        if span is first:
+            continue
+        parent = by_id[span.parent]
+        if span.kind == SERVER:
+            assert (parent.service, parent.kind) == ("quintet-gateway", CLIENT)
+            assert parent.name == span.name
+        elif span.kind == CLIENT:
+            assert parent is first
+        else:
+            assert parent.service == span.service
+            assert parent.kind == SERVER
+    assert Counter(span.kind for span in spans if span.service == "quintet-gateway") == {
+        SERVER: 1,
+        CLIENT: 3,
+    }
+    stages = {span.name for span in spans if span.service == "quintet-ranker"}
+    assert {"prepare", "retrieve", "features", "score", "choose", "explain", "pools"} < stages
+    assert not any(span.failed for span in spans)
+
+
+def test_log_lines_of_all_four_have_the_request_id_the_trace_and_their_versions(installation, seed):
+    trace = "a" * 32
+    answer = installation.post(
+        ASKED, {"seeds": [seed], "limit": 5}, traceparent=f"00-{trace}-{CALLER}-01"
+    )
+    installation.collector.trace(trace, 16)
+    asked = answer.json()["request_id"]
+    lines = [line for line in installation.lines() if line.get("request_id") == asked]
+    assert {line["service"] for line in lines} == {"gateway", "search", "profile", "ranker"}
+    for line in lines:
+        assert line["trace_id"] == trace
+        assert line["release"]
+        assert line["catalogue"] == answer.json()["versions"]["catalogue"]
+    (access,) = (line for line in lines if line["event"] == "http")
+    assert (access["method"], access["route"], access["status"]) == ("POST", ASKED, 200)
+    assert access["model"] == answer.json()["versions"]["model"]
+
+
+def test_an_error_of_a_service_is_seen_in_its_span_and_is_not_told_in_words(installation):
+    trace = "b" * 32
+    answer = installation.post(
+        ASKED, {"seeds": ["no-such-track"]}, traceparent=f"00-{trace}-{CALLER}-01"
+    )
+    assert answer.status_code == 404
+    spans = installation.collector.trace(trace, 4)
+    calls = [span for span in spans if "rpc.system" in span.facts]
+    assert {span.facts["rpc.response.status_code"] for span in calls} == {"NOT_FOUND"}
+    assert not any("no-such-track" in str(span.facts) for span in spans)
+
+
+def test_a_path_that_names_a_listener_is_no_part_of_a_trace(installation):
+    trace = "c" * 32
+    url = f"{installation.base}/api/v1/listeners/somebody@example.org/feedback"
+    httpx.get(url, headers={"traceparent": f"00-{trace}-{CALLER}-01"}, trust_env=False, timeout=20)
+    (span,) = installation.collector.trace(trace, 1)
+    assert "somebody" not in span.name + str(span.facts)
+
+
+def test_without_a_collector_the_sdk_is_not_even_imported():
+    program = (
+        "import sys, quintet_gateway.app, quintet_servicekit.tracing as t;"
+        "t.start_tracing('gateway');"
+        "print([name for name in sys.modules if name.startswith('opentelemetry.sdk')], t.trace_id())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
