@@ -1,8 +1,8 @@
 """Traces: one request through all processes, as OpenTelemetry spans sent by OTLP over gRPC.
 
 Off unless OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT names a collector;
-OpenTelemetry's SDK is then not even imported, and a span costs one comparison. Where it is on, the other
-OTEL_* variables of the SDK count too, such as OTEL_TRACES_SAMPLER.
+OpenTelemetry's SDK is then not even imported, and a span costs one comparison. Where it is on, the
+other OTEL_* variables of the SDK count too, such as OTEL_TRACES_SAMPLER.
 
 The spans are made where calls are counted and logged already, not by OpenTelemetry's
 instrumentation packages: docs/rationale.md says why.
