@@ -44,6 +44,9 @@ from quintet_gateway.feedback.storing import (
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 EVENTS: Final = Counter("quintet_feedback_events_total", "Events answered", ["outcome"])
+EVENT_KINDS: Final = Counter(
+    "quintet_feedback_kinds_total", "Events accepted, or known already, by what was done", ["kind"]
+)
 _MAX_JOBS: Final = 256
 _JOBS_AT_ONCE: Final = 64
 # Lists that come within this time are written together.
@@ -210,9 +213,12 @@ class Recorder:
             ) from None
         try:
             recorded = await self._in_time(outcome)
-        except AppError:
-            EVENTS.labels("refused").inc(len(job.events))
+        except AppError as error:
+            ours = isinstance(error, NotReady | DeadlineExceeded)
+            EVENTS.labels("refused" if ours else "invalid").inc(len(job.events))
             raise
+        for event in job.events:
+            EVENT_KINDS.labels(event.kind).inc()
         EVENTS.labels("accepted").inc(recorded.accepted)
         EVENTS.labels("duplicate").inc(recorded.duplicates)
         for part in recorded.degraded:
