@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
 REDACTED: Final = "[redacted]"
@@ -12,8 +13,10 @@ _NAMES: Final = (
 # A field whose name ends so holds nothing that a reader of logs needs.
 _SECRET_FIELD: Final = re.compile(rf"(?:^|[_.-])(?:{_NAMES})s?$", re.IGNORECASE)
 _MOST_DEPTH: Final = 6
+_TIME: Final = "timestamp"
 # What a value must hold before it is looked at closely; most hold none of it.
 _SUSPECT: Final = re.compile(rf"://[^\s/]*@|\bbearer\b|\bbasic\b|\beyJ|-----BEGIN|{_NAMES}", re.I)
+_MARKS: Final = (":", "=", " ", "eyJ")
 _FORMS: Final = (
     # scheme://user:password@host
     (re.compile(r"(://[^/\s:@]*):[^\s/@]+@"), rf"\1:{REDACTED}@"),
@@ -36,18 +39,24 @@ def redacted(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
 
 def redacted_text(text: str) -> str:
     """Returns a text without what has the form of a secret."""
-    if not _SUSPECT.search(text):
+    # Most values are a word or a number, and every form has one of these.
+    if not any(mark in text for mark in _MARKS) or not _SUSPECT.search(text):
         return text
     for form, instead in _FORMS:
         text = form.sub(instead, text)
     return text
 
 
+@lru_cache(maxsize=1024)
+def _names_secret(name: str) -> bool:
+    return _SECRET_FIELD.search(name) is not None
+
+
 def _value(name: str, value: Any, depth: int) -> Any:
-    if value and _SECRET_FIELD.search(name):
+    if value and _names_secret(name):
         return REDACTED
     if isinstance(value, str):
-        return redacted_text(value)
+        return value if name == _TIME else redacted_text(value)
     if depth < _MOST_DEPTH:
         if isinstance(value, Mapping):
             return {key: _value(str(key), each, depth + 1) for key, each in value.items()}

@@ -228,4 +228,9 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    return {"QUINTET_HOME": str(settings.home.resolve()), "PYTHONUNBUFFERED": "1"}
+    found = {"QUINTET_HOME": str(settings.home.resolve()), "PYTHONUNBUFFERED": "1"}
+    if sys.stdout.isatty():
+        # The processes write to pipes of ours, and a person reads what comes out of them.
+        forms = [f"QUINTET_{name}_LOG_FORM" for name in ("GATEWAY", "SEARCH", "PROFILE", "RANKER")]
+        found |= {form: "console" for form in forms if form not in os.environ}
+    return found
