@@ -1,28 +1,37 @@
 """The LightGBM booster: read from text, one thread, contributions on demand."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+import logging
+from typing import Any, Final, Self
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+
+from quintet_engine.forest import Forest, ForestUnsupported
+
+_log = logging.getLogger(__name__)
+SHARE_TOLERANCE: Final = 1e-5
+"""How far a share may lie from LightGBM's, in units of the greatest share."""
 
 
 class BoosterFailed(Exception):
     """A booster cannot score what it is given."""
 
 
-@dataclass(frozen=True)
 class Ranker:
-    """A trained booster and the names of its features.
+    """A trained booster and the names of its features; safe to ask from several threads.
+
+    LightGBM answers until `accelerate` has proved that the compiled forest answers the same.
 
     Attributes:
         booster: The LightGBM booster.
         names: Its feature names, in the order of the matrix columns.
     """
 
-    booster: Any
-    names: tuple[str, ...]
+    def __init__(self, booster: Any) -> None:
+        self.booster = booster
+        self.names: tuple[str, ...] = tuple(booster.feature_name())
+        self._forest: Forest | None = None
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -32,10 +41,40 @@ class Ranker:
             ValueError: The text is not a booster.
         """
         try:
-            booster = lightgbm.Booster(model_str=text)
+            return cls(lightgbm.Booster(model_str=text))
         except lightgbm.basic.LightGBMError as fault:
             raise ValueError("the booster is not readable") from fault
-        return cls(booster, tuple(booster.feature_name()))
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether the compiled forest answers."""
+        return self._forest is not None
+
+    def accelerate(self, sample: NDArray[np.float32]) -> bool:
+        """Lets the compiled forest answer from now on, where it agrees with LightGBM on a sample.
+
+        Scores must be equal to the last bit, shares to `SHARE_TOLERANCE`. The first call in a
+        process compiles, which takes seconds; LightGBM answers meanwhile.
+
+        Args:
+            sample: float32 (k, features), real rows, k ≥ 1.
+
+        Returns:
+            Whether it answers.
+        """
+        try:
+            forest = Forest.of(self.booster)
+        except ForestUnsupported as fault:
+            _log.info("LightGBM itself ranks: %s", fault)
+            return False
+        shares, ours = self._booster_shares(sample), forest.contributions(sample)
+        same = np.array_equal(forest.scores(sample), self._booster_scores(sample))
+        close = np.abs(ours - shares).max() <= SHARE_TOLERANCE * max(np.abs(shares).max(), 1.0)
+        if not (same and close):
+            _log.warning("LightGBM itself ranks: the compiled forest answers otherwise")
+            return False
+        self._forest = forest
+        return True
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Returns a score for each row of (k, features); higher is better.
@@ -43,15 +82,23 @@ class Ranker:
         Raises:
             BoosterFailed: There is no score, or it is no number.
         """
-        try:
-            scores = np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
-        except (lightgbm.basic.LightGBMError, ValueError) as fault:
-            raise BoosterFailed(str(fault)) from fault
+        forest = self._forest
+        scores = self._booster_scores(matrix) if forest is None else forest.scores(matrix)
         if not np.isfinite(scores).all():
             raise BoosterFailed("a score is not a number")
         return scores
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Returns TreeSHAP shares, (k, features + 1); the last column is the expected score."""
+        forest = self._forest
+        return self._booster_shares(matrix) if forest is None else forest.contributions(matrix)
+
+    def _booster_scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        try:
+            return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
+        except (lightgbm.basic.LightGBMError, ValueError) as fault:
+            raise BoosterFailed(str(fault)) from fault
+
+    def _booster_shares(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         shares = self.booster.predict(matrix, pred_contrib=True, num_threads=1)
         return np.asarray(shares, dtype=np.float64)

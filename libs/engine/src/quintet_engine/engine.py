@@ -56,6 +56,8 @@ GOLDEN_TOLERANCE: Final = 1e-3
 """How far a golden score may lie from the recorded one: other processors sum in other orders."""
 _SEED_POOL: Final = 200
 _GOLDEN_LIMIT: Final = 20
+# Rows by which compiled code proves that it ranks as LightGBM does.
+_SAMPLE: Final = 256
 INDEX_FILE: Final = "index.faiss"
 BOOSTER_FILE: Final = "booster.txt"
 _LEARNED: Final = f"{collaborative.FOLDER}/"
@@ -193,6 +195,22 @@ class Engine:
         tracks = tuple(Seed(SeedKind.TRACK, name) for name in seeds)
         ranking = self.recommend(Query(tracks, limit=_GOLDEN_LIMIT, reasons=False))
         return [(track.track_id, track.score) for track in ranking.tracks]
+
+    def accelerate(self) -> bool:
+        """Lets compiled code rank from now on, where it answers as LightGBM does.
+
+        The first call in a process takes seconds; queries are answered meanwhile.
+
+        Returns:
+            Whether compiled code ranks.
+        """
+        if self.ranker is None or not len(self.catalogue):
+            return False
+        seeds = self.catalogue.track_ids(np.arange(min(len(self.catalogue), 2)))
+        context = self.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in seeds)))
+        candidates = self.candidates(context, self.recipe.quotas(context.query.limit, 1))
+        sample = self.features(context, candidates)[:_SAMPLE]
+        return bool(len(sample)) and self.ranker.accelerate(sample)
 
     def recommend(self, query: Query, *, max_seeds: int = MAX_SEEDS) -> Ranking:
         """Answers a query; the same query always gets the same list.

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 import numpy as np
 from quintet_engine.engine import Engine
+from quintet_engine.forest import compiled
 from quintet_engine.query import Query, Ranking, Seed, SeedKind, SeedUnknown
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
@@ -34,17 +36,28 @@ class EngineModel:
         self.facts = facts
 
     @classmethod
-    def load(cls, folder: Path, place: Callable[[Engine], None] | None = None) -> "EngineModel":
+    def load(
+        cls,
+        folder: Path,
+        place: Callable[[Engine], None] | None = None,
+        *,
+        accelerate: bool = True,
+    ) -> "EngineModel":
         """Loads and proves a bundle; see `Engine.load` for what it raises.
 
         Args:
             folder: The bundle.
             place: Decides where neighbours are found, once the bundle is proved.
+            accelerate: Rank by compiled code. The first model of a process is served before it
+                is compiled, since that takes seconds; later ones only after.
         """
         engine = Engine.load(folder)
         if place is not None:
             place(engine)
-        return cls._of(engine, folder)
+        model = cls._of(engine, folder)
+        if accelerate:
+            model._accelerate()
+        return model
 
     @classmethod
     def salvage(cls, folder: Path) -> "EngineModel":
@@ -73,6 +86,12 @@ class EngineModel:
         model._warm_up()
         engine.stage = stage
         return model
+
+    def _accelerate(self) -> None:
+        if compiled():
+            self._engine.accelerate()
+        else:
+            Thread(target=self._engine.accelerate, name="accelerate", daemon=True).start()
 
     def _warm_up(self) -> None:
         """Answers a few whole requests, so that no listener waits for pages and code to load."""

@@ -16,8 +16,9 @@ from quintet_ranker.settings import Settings
 
 def model_loader(settings: Settings) -> Callable[[Path], EngineModel]:
     """Returns what loads bundles, with neighbours found where the settings say."""
+    load = partial(EngineModel.load, accelerate=settings.accelerate)
     if settings.vector_index == "faiss":
-        return EngineModel.load
+        return load
     # Only those who chose it have it installed.
     from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
 
@@ -29,7 +30,7 @@ def model_loader(settings: Settings) -> Callable[[Path], EngineModel]:
             settings.milvus_build_seconds,
         )
     )
-    return partial(EngineModel.load, place=partial(_place, collections, settings))
+    return partial(load, place=partial(_place, collections, settings))
 
 
 def _place(collections: NamedCollections, settings: Settings, engine: Engine) -> None:
