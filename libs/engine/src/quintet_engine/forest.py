@@ -29,6 +29,8 @@ MOST_FEATURES: Final = 16
 
 # What LightGBM takes for 0 (kZeroThreshold).
 _ZERO: Final = np.float32(1e-35)
+# How its description writes a threshold of infinity, at least.
+_BEYOND: Final = 1e300
 
 
 class ForestUnsupported(ValueError):
@@ -259,6 +261,6 @@ def _rounded_down(thresholds: Sequence[float]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):  # a threshold beyond every float32 becomes the greatest
         near = wide.astype(np.float32)
     down = np.nextafter(near, np.float32(-np.inf))
-    exact = np.where(near > wide, down, near).astype(np.float32)
+    exact = np.where((near > wide) & (wide < _BEYOND), down, near).astype(np.float32)
     edge = np.where(exact < 0, np.nextafter(-_ZERO, np.float32(-1)), _ZERO)
     return np.where(np.abs(exact) <= _ZERO, edge, exact).astype(np.float32)
