@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains on a folder with tracks.parquet and playlists.parquet, in a home and a registry of its own,
-# promotes what the gate lets through, and writes its card. Usage: model-card.sh DATA HOME CARD
+# promotes it where the gate lets it through, and writes its card. Usage: model-card.sh DATA HOME CARD
 set -euo pipefail
 data=$1 card=$3
 mkdir -p "$2/mlflow"
@@ -18,7 +18,11 @@ until python -c "import httpx; httpx.get('$QUINTET_MLFLOW_URI/health', trust_env
 done
 quintet catalog import "$data/tracks.parquet"
 quintet playlists import "$data/playlists.parquet"
-quintet train --register
-quintet gate challenger
-quintet models promote challenger
+# What an earlier run has done already is not done again.
+model=$(quintet train --no-register --json | tail -1 | python -c 'import json, sys; print(json.load(sys.stdin)["version"])')
+[ -s "$home/report.json" ] ||
+  quintet evaluate --json "$home/report.json" --html "$home/report.html" --metrics "$home/metrics.json"
+quintet models register "$model" --metrics "$home/metrics.json" \
+  --artefact "$home/report.json" --artefact "$home/report.html"
+quintet models promote "$model"
 quintet models card --out "$card"

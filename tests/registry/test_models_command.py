@@ -9,11 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from quintet_modelkit.registry import CHALLENGER, CHAMPION, RegistryInvalid
+from quintet_modelkit.registry import (
+    CHALLENGER,
+    CHAMPION,
+    Registry,
+    RegistryInvalid,
+    RegistryUnavailable,
+)
+from quintet_training import housekeeping
 from quintet_training.cli import main
 from quintet_training.registering import (
     compare_models,
+    models,
     promote,
+    pulled,
     register_model,
     registry_of,
     rollback,
@@ -213,8 +222,8 @@ def test_commands_register_list_compare_promote_and_take_back(workshop, tmp_path
     done = quintet("register", bundles[0].name, "--metrics", str(numbers))
     assert (done.code, done.out) == (0, f"model 1: {bundles[0].name}, challenger\n")
     quintet("register", bundles[1].name)
-    assert quintet("promote", "1").out.startswith("champion is model 1")
-    moved = quintet("promote", bundles[1].name).out
+    assert quintet("promote", "1", "--without-gate").out.startswith("champion is model 1")
+    moved = quintet("promote", bundles[1].name, "--without-gate").out
     assert moved == f"champion is model 2, {bundles[1].name}; before it: model 1\n"
     assert quintet("rollback").out.startswith("champion is model 1")
     listed = quintet("list").out.splitlines()
@@ -232,6 +241,78 @@ def test_commands_register_list_compare_promote_and_take_back(workshop, tmp_path
     card = tmp_path / "card.md"
     assert quintet("card", "--out", str(card)).code == 0
     assert card.read_text().startswith("# Model card")
+
+
+def stopped_report(counts):
+    """An evaluation of a model that shows the same few tracks to everybody."""
+    value = {"mean": 0.5, "lower": 0.4, "upper": 0.6, "playlists": 40}
+    methods = {name: {"ndcg": value, "calibration": value} for name in ("model", "hand_made")}
+    coverage = {"model": 0.01, "hand_made": 0.5}
+    section = {"name": "five_seeds", "methods": methods, "coverage": coverage}
+    return {
+        "options": {"seed": 1, "limit": 500},
+        "counts": counts,
+        "primary": "five_seeds",
+        "by_seeds": [section],
+        "differences": {"als": {"ndcg": value}},
+        "cold_to_cosine": None,
+        "playlists": [],
+    }
+
+
+def test_by_hand_too_only_what_the_gate_lets_through_is_promoted(workshop, tmp_path, quintet):
+    bundle = workshop.bundle(8)
+    quintet("register", bundle.name)
+    unknown = quintet("promote", "challenger")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "cannot judge model 1" in unknown.err
+    assert unknown.err.strip().endswith("or say --without-gate")
+    report = tmp_path / "report.json"
+    counts = {"tracks": 1500, "playlists": None}
+    report.write_text(json.dumps(stopped_report(counts)), encoding="utf-8")
+    quintet("register", bundle.name, "--artefact", str(report))
+    stopped = quintet("promote", "challenger")
+    assert (stopped.code, stopped.out) == (1, "")
+    assert "coverage: " in stopped.err
+    assert "--without-gate promotes it all the same" in stopped.err
+    assert json.loads(quintet("list", "--json").out)[0]["aliases"] == ["challenger"]
+    assert quintet("promote", "challenger", "--without-gate").code == 0
+
+
+def test_old_versions_leave_the_registry_but_none_that_is_needed(registry, workshop, enrol, server):
+    numbers = [enrol(registry, workshop.bundle(rounds)) for rounds in range(4, 10)]
+    for number in numbers[:3]:
+        registry.promote(number)
+    registry.set_alias(CHALLENGER, numbers[5])
+    told = registry.forget(1, dry_run=True)
+    assert [record.version for record in told] == [numbers[0], numbers[3]]
+    assert len(registry.versions()) == 6
+    source = server.files / told[0].source.partition("mlflow-artifacts:/")[2]
+    assert source.is_dir()
+    assert registry.forget(1) == told
+    assert {r.version for r in registry.versions()} == {numbers[n] for n in (1, 2, 4, 5)}
+    assert not source.exists()
+    assert registry.forget(1) == []
+    assert registry.rollback().after.version == numbers[1]
+
+
+def test_housekeeping_forgets_old_registered_models(workshop, quintet, settings):
+    for rounds in (4, 5, 6):
+        quintet("register", workshop.bundle(rounds).name)
+    keep_one = settings.model_copy(update={"housekeeping_registered": 1})
+    assert [name[:3] for name in housekeeping.sweep(keep_one, dry_run=True).registered] == ["1 ("]
+    assert housekeeping.sweep(keep_one).registered
+    assert [r.version for r in models(keep_one)] == ["3", "2"]
+
+
+def test_a_fetch_that_takes_too_long_ends(registry, workshop, enrol, wire, tmp_path):
+    number = enrol(registry, workshop.bundle(8))
+    wire.set("stall", 20_000)
+    slow = Settings(home=tmp_path, mlflow_uri=wire.uri, mlflow_download_seconds=1.5)
+    near = Registry(wire.uri, registry.name)
+    with pytest.raises(RegistryUnavailable, match=r"DOWNLOAD_SECONDS=1\.5"):
+        pulled(slow, near, registry.version(number))
+    assert wire.touched.is_set()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Removes from the disk what nothing uses any more; the registry keeps every version."""
+"""Removes what nothing uses any more, from the disk and from the registry."""
 
 import shutil
 import time
@@ -22,12 +22,13 @@ _SETTLED: Final = 3_600.0
 
 @dataclass(frozen=True)
 class Swept:
-    """What was removed, by name, and the bytes that this gave back."""
+    """What was removed, by name, and the bytes that this gave back on this machine's disk."""
 
     models: tuple[str, ...]
     catalogues: tuple[str, ...]
     indices: tuple[str, ...]
     files: tuple[str, ...]
+    registered: tuple[str, ...]
     bytes: int
 
 
@@ -35,7 +36,8 @@ def sweep(settings: Settings, *, dry_run: bool = False) -> Swept:
     """Removes old models, catalogues and search indices, and files past their days.
 
     Kept are what is in use, what an alias of the registry names, the newest
-    `housekeeping_versions` of each kind, and whatever is younger than an hour. Feedback has a
+    `housekeeping_versions` of each kind, and whatever is younger than an hour; in the registry the
+    newest `housekeeping_registered` without an alias, and what a rollback goes to. Feedback has a
     retention of its own (`quintet feedback prune`).
 
     Args:
@@ -66,7 +68,22 @@ def sweep(settings: Settings, *, dry_run: bool = False) -> Swept:
     for path in () if dry_run else everything:
         _remove(path)
     names = [tuple(p.name for p in group) for group in (models, catalogues, indices, files)]
-    return Swept(names[0], names[1], names[2], names[3], freed)
+    registered = _forgotten(settings, dry_run)
+    return Swept(names[0], names[1], names[2], names[3], registered, freed)
+
+
+def _forgotten(settings: Settings, dry_run: bool) -> tuple[str, ...]:
+    """Returns the versions that were removed from the registry; none where it is away.
+
+    Raises:
+        RegistryInvalid: The registry refuses.
+    """
+    try:
+        registry = registering.registry_of(settings)
+        gone = registry.forget(settings.housekeeping_registered, dry_run=dry_run)
+    except registering.RegistryUnavailable:
+        return ()
+    return tuple(f"{record.version} ({record.bundle})" for record in gone)
 
 
 def _models_in_use(settings: Settings) -> set[str]:

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
         mlflow_port: Port of the registry that `quintet up` starts, on this machine only.
         mlflow_backend_url: Its database (SQLite or PostgreSQL); a file in `home` by default.
         mlflow_artifacts: Its files: a folder, or `s3://bucket/folder`; in `home` by default.
+        mlflow_download_seconds: Seconds that fetching one bundle may take.
         gate_tolerance: NDCG that a model may lose to the champion and still be promoted.
         gate_latency_ms: 95th percentile of processor time that its answers may take, in ms.
         gate_coverage: Least share of the hand-made baseline's coverage.
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
         drift_least: Tracks shown at least before anything is said.
         housekeeping_days: Days that files of retrainings and refused rows are kept.
         housekeeping_versions: Models and catalogues that stay on disk besides those in use.
+        housekeeping_registered: Models that stay in the registry besides those with an alias.
     """
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_", extra="ignore")
@@ -63,6 +65,7 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
     mlflow_backend_url: SecretStr = SecretStr("")
     mlflow_artifacts: str = ""
+    mlflow_download_seconds: float = Field(default=900.0, gt=0, le=86_400)
     gate_tolerance: float = Field(default=0.03, ge=0, le=1)
     gate_latency_ms: float = Field(default=400, gt=0)
     gate_coverage: float = Field(default=0.5, ge=0, le=1)
@@ -73,6 +76,7 @@ class Settings(BaseSettings):
     drift_least: int = Field(default=1_000, ge=100)
     housekeeping_days: int = Field(default=30, ge=1, le=36_500)
     housekeeping_versions: int = Field(default=5, ge=1, le=1_000)
+    housekeeping_registered: int = Field(default=20, ge=1, le=1_000)
 
     @model_validator(mode="after")
     def _fill(self) -> "Settings":

@@ -13,7 +13,7 @@ def housekeeping(
         bool, typer.Option("--dry-run", help="Say what would be removed, and stop.")
     ] = False,
 ) -> None:
-    """Remove old models, catalogues, search indices and files from this machine's disk."""
+    """Remove old models, catalogues, search indices and files, also from the registry."""
     with one_line_failures():
         from quintet_training.housekeeping import sweep
 
@@ -23,6 +23,7 @@ def housekeeping(
         "catalogues": swept.catalogues,
         "search indices": swept.indices,
         "files": swept.files,
+        "registered models": swept.registered,
     }
     for what, names in groups.items():
         if names:

@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from quintet_training import registering
+from quintet_training.cli.failure import CommandFailed
 from quintet_training.cli.progress import one_line_failures
-from quintet_training.settings import load_settings
+from quintet_training.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from quintet_training.registering.differences import Difference
@@ -90,10 +91,23 @@ def register(
 
 
 @models_app.command("promote")
-def promote(model: Name) -> None:
-    """Make a model champion; every ranker serves it within one poll."""
+def promote(
+    model: Name,
+    without_gate: Annotated[
+        bool, typer.Option("--without-gate", help="Promote it whatever the gate would say.")
+    ] = False,
+) -> None:
+    """Make a model champion, where the gate lets it through; rankers serve it within one poll.
+
+    A model that the gate stops is exit code 1 with the reasons; one that it cannot judge, such as
+    one without an evaluation, is exit code 2. Neither is promoted.
+    """
     with one_line_failures():
-        _tell(registering.promote(load_settings(), model))
+        settings = load_settings()
+        if not without_gate:
+            # The very version that was judged is promoted, whatever an alias points at by then.
+            model = _let_through(settings, model)
+        _tell(registering.promote(settings, model))
 
 
 @models_app.command("rollback")
@@ -129,6 +143,27 @@ def card(
     with one_line_failures():
         record = registering.write_card(load_settings(), out, model)
     _say(f"{out}: model {record.version}, {record.bundle}")
+
+
+def _let_through(settings: Settings, model: str) -> str:
+    """Returns the version that a name stands for, where the gate lets it through."""
+    from quintet_training.gating import REPORT, ReportInvalid, judge
+
+    version = registering.found(registering.registry_of(settings), model).version
+    try:
+        verdict = judge(settings, version)
+    except (ReportInvalid, registering.RegistryInvalid) as fault:
+        raise CommandFailed(
+            f"the gate cannot judge model {version}: {fault}; register it with its {REPORT}, "
+            "or say --without-gate"
+        ) from fault
+    if verdict.passed:
+        return version
+    for check in verdict.checks:
+        if check.stops:
+            typer.echo(f"{check.name}: {check.found}; wanted {check.wanted}", err=True)
+    typer.echo(f"the gate stops model {version}; --without-gate promotes it all the same", err=True)
+    raise typer.Exit(1)
 
 
 def _tell(move: registering.Move) -> None:

@@ -90,7 +90,7 @@ def _candidate(settings: Settings, name: str, has_report: bool) -> tuple[ModelRe
         return None, models / name
     registry = registering.registry_of(settings)
     record = registering.found(registry, name)
-    return record, registry.pull(record, models, [settings.home / "catalogue"])
+    return record, registering.pulled(settings, registry, record)
 
 
 def _report_of(

@@ -1,8 +1,10 @@
 """The life of a model in the registry: registered, compared, promoted, taken back, described."""
 
 import json
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from quintet_modelkit.publication import PublicationInvalid, current_folder, read_manifest
@@ -123,7 +125,38 @@ def compare_models(settings: Settings, left: str, right: str) -> "Difference":
 
     registry = registry_of(settings)
     pair = [registry.facts(found(registry, name).version) for name in (left, right)]
-    return difference(registry, settings.home / MODELS, pair[0], pair[1])
+    return difference(registry, pair[0], pair[1], lambda one: pulled(settings, registry, one))
+
+
+def pulled(settings: Settings, registry: Registry, record: ModelRecord) -> Path:
+    """Returns a model's bundle on this machine, fetched where it is not there yet.
+
+    Raises:
+        RegistryFault: It is damaged, the registry is away, or it takes longer than
+            `mlflow_download_seconds`.
+        OSError: The disk is full.
+    """
+    home, limit = settings.home, settings.mlflow_download_seconds
+    done: SimpleQueue[Path | BaseException] = SimpleQueue()
+
+    def fetch() -> None:
+        try:
+            done.put(registry.pull(record, home / MODELS, [home / "catalogue"]))
+        except BaseException as fault:
+            done.put(fault)
+
+    # A timeout of each request does not bound them all together. The thread is not waited for when
+    # the command ends; what it has fetched by then is no bundle, and is swept by the next fetch.
+    threading.Thread(target=fetch, name="fetch", daemon=True).start()
+    try:
+        found = done.get(timeout=limit)
+    except Empty:
+        raise RegistryUnavailable(
+            f"fetching {record.bundle} took longer than QUINTET_MLFLOW_DOWNLOAD_SECONDS={limit:g}"
+        ) from None
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
 def read_metrics(path: Path | None) -> dict[str, float]:
@@ -188,6 +221,7 @@ __all__ = [
     "found",
     "models",
     "promote",
+    "pulled",
     "read_metrics",
     "register_model",
     "registry_of",

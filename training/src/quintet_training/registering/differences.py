@@ -1,7 +1,7 @@
 """How two registered models differ: metrics, features, importances, and what they recommend."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -59,21 +59,26 @@ class Difference:
     why_not: str = ""
 
 
-def difference(registry: Registry, root: Path, left: ModelRecord, right: ModelRecord) -> Difference:
-    """Compares two models; their bundles are fetched into `root` where they are not there.
+def difference(
+    registry: Registry,
+    left: ModelRecord,
+    right: ModelRecord,
+    bring: Callable[[ModelRecord], Path],
+) -> Difference:
+    """Compares two models.
 
     Args:
         registry: Where both are registered.
-        root: The folder of bundles, usually QUINTET_HOME/models.
         left: With metrics and parameters, as `Registry.facts` gives it.
         right: Likewise.
+        bring: Returns a model's bundle on this machine.
 
     Raises:
         RegistryFault: The registry is away or a bundle is damaged.
     """
     facts = compare(left, right, registry.features(left), registry.features(right))
-    # Pulled one after the other, so that the second can link what the first brought.
-    folders = [registry.pull(record, root, [root.parent / "catalogue"]) for record in (left, right)]
+    # One after the other, so that the second can link what the first brought.
+    folders = [bring(record) for record in (left, right)]
     gains = [gain_shares(folder) for folder in folders]
     names = sorted({*gains[0], *gains[1]}, key=lambda n: -max(g.get(n, 0.0) for g in gains))
     importances = {name: (gains[0].get(name, 0.0), gains[1].get(name, 0.0)) for name in names}

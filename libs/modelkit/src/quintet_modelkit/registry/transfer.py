@@ -72,6 +72,11 @@ def read_text(address: str, name: str, server: str) -> str:
         return path.read_text(encoding="utf-8")
 
 
+def remove(address: str, server: str) -> None:
+    """Deletes all artefacts of a run."""
+    _store(address, server).delete_artifacts()
+
+
 def _listing(record: ModelRecord, origin: Origin) -> dict[str, tuple[str, int]]:
     text = read_text(origin.run, origin.listing, origin.server)
     if trees.digest_of(text) != record.digest:

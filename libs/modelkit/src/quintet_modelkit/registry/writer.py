@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from quintet_modelkit.bundle import CATALOGUE
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
-from quintet_modelkit.registry import trees
+from quintet_modelkit.registry import transfer, trees
 from quintet_modelkit.registry.facts import (
     CHALLENGER,
     CHAMPION,
@@ -145,6 +145,35 @@ class Registry(Reader):
         self.set_alias(CHAMPION, before[-1])
         self._write_history(before)
         return Move(now, self.version(before[-1]))
+
+    def forget(self, keep: int, *, dry_run: bool = False) -> list[ModelRecord]:
+        """Removes old versions with their files.
+
+        Kept are the newest ones, each that has an alias, and the champion before this one, which
+        `rollback` goes to.
+
+        Args:
+            keep: How many of those without an alias stay.
+            dry_run: Whether to say only what would be removed.
+
+        Returns:
+            What was removed, the oldest first.
+
+        Raises:
+            RegistryUnavailable: The registry is away.
+        """
+        champion = self.aliases().get(CHAMPION)
+        before = [version for version in self._history() if version != champion][-1:]
+        free = [r for r in self._all() if not r.aliases and r.version not in before]
+        old = free[keep:][::-1]
+        for record in () if dry_run else old:
+            with translated(self.uri):
+                run = self._client.get_run(record.run_id)
+                # The version first: what is left of a removal that breaks off is never served.
+                self._client.delete_model_version(self.name, record.version)
+                transfer.remove(run.info.artifact_uri, self.uri)
+                self._client.delete_run(record.run_id)
+        return old
 
     def _new_run(self, run_name: str, tags: Mapping[str, str]) -> str:
         experiment = self._client.get_experiment_by_name(self.name)
