@@ -16,7 +16,7 @@ TEST_WORKERS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences release-check publish model-card
-.PHONY: airflow-install demo-retrain
+.PHONY: airflow-install demo-retrain docs docs-serve
 .PHONY: deploy-tools images compose-check k8s-check actions-check health sign eval bench-training
 
 help: ## List the targets
@@ -55,12 +55,22 @@ eval: install ## Measure the ranking on EVAL_DATA against every baseline; report
 bench-training: install ## Time and memory of training at three sizes made from EVAL_DATA
 	@$(BIN)/python tests/bench/training_bench.py --data $(EVAL_DATA)
 
-check: install protos-check ## Lint, types, architecture, protos
+check: install protos-check ## Lint, types, architecture, protos, documents
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@cd protos && buf lint
+	@$(MAKE) --no-print-directory docs
+
+# The theme announces its successor at every build; docs/rationale.md says what we do about it.
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: install ## Build the documents as a site in build/site, strictly
+	@$(BIN)/mkdocs --quiet build --strict
+
+docs-serve: export NO_MKDOCS_2_WARNING := 1
+docs-serve: install ## Show the documents at http://127.0.0.1:8090 while they are written
+	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8090
 
 fmt: install ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -10,9 +10,9 @@ from typer.main import get_command
 
 _HEAD: Final = """# The `quintet` command
 
-Made from the command's own help while this site is built. Each exits with 0 where it did what it says, with 2
-and one line on stderr where it could not; `gate` and `drift` also say no with 1. Settings come from
-[variables](settings.md).
+Made from the command's own help while this site is built. Each exits with 0 where it did what it
+says, with 2 and one line on stderr where it could not; `gate`, `drift` and `doctor` also say no
+with 1. Settings come from [variables](settings.md).
 """
 
 
@@ -27,7 +27,7 @@ def _help(commands: typer.Typer, name: str, without: frozenset[str] = frozenset(
     parser = get_command(commands)
     for hidden in without & set(getattr(parser, "commands", {})):
         parser.commands.pop(hidden)  # type: ignore[attr-defined]  # a group, as the line above saw
-    with typer.Context(parser, info_name=name) as context:
-        text = get_docs_for_click(obj=parser, ctx=context, name=name, call_prefix="")
+    context = typer.Context(parser, info_name=name)
+    text = get_docs_for_click(obj=parser, ctx=context, name=name, call_prefix="")
     text = re.sub(r"^\* `--(?:install|show)-completion`.*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"^#", "##", text, flags=re.MULTILINE)

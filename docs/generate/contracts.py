@@ -41,7 +41,9 @@ def described(protos: Path) -> list[FileDescriptorProto]:
     Raises:
         RuntimeError: A file does not compile.
     """
-    sources = sorted(str(path.relative_to(protos)) for path in (protos / "quintet").rglob("*.proto"))
+    sources = sorted(
+        str(path.relative_to(protos)) for path in (protos / "quintet").rglob("*.proto")
+    )
     includes = [f"-I{protos}", f"-I{Path(protoc.__file__).parent / '_proto'}"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "set"
@@ -53,7 +55,9 @@ def described(protos: Path) -> list[FileDescriptorProto]:
 
 def page(protos: Path) -> str:
     """Returns the reference as Markdown: a section a package, services before messages."""
-    return "\n".join([_HEAD, *(line for file in described(protos) for line in _Package(file).lines())])
+    return "\n".join(
+        [_HEAD, *(line for file in described(protos) for line in _Package(file).lines())]
+    )
 
 
 class _Package:
@@ -89,7 +93,9 @@ class _Package:
             )
         yield ""
 
-    def _message(self, message: DescriptorProto, path: tuple[int, ...], scope: str) -> Iterator[str]:
+    def _message(
+        self, message: DescriptorProto, path: tuple[int, ...], scope: str
+    ) -> Iterator[str]:
         if message.options.map_entry:
             return
         name = f"{scope}.{message.name}"
@@ -124,7 +130,9 @@ def _anchor(name: str) -> str:
 
 def _link(name: str) -> str:
     short = name.rsplit(".", 1)[-1]
-    return f"[{short}](#{_anchor(name)})" if name.startswith(".quintet.") else f"`{name.lstrip('.')}`"
+    return (
+        f"[{short}](#{_anchor(name)})" if name.startswith(".quintet.") else f"`{name.lstrip('.')}`"
+    )
 
 
 def _type(field: FieldDescriptorProto, message: DescriptorProto) -> str:

@@ -14,8 +14,8 @@ Json = dict[str, Any]
 _HEAD: Final = """# HTTP reference
 
 Made from the gateway's OpenAPI document while this site is built:
-[openapi.json](openapi.json), which a running gateway serves at `/openapi.json` and shows at `/docs`. Every
-route may also answer with an [error](../errors.md). [The HTTP API](../api.md) and
+[openapi.json](openapi.json), which a running gateway serves at `/openapi.json` and shows at
+`/docs`. Every route may also answer with an [error](../errors.md). [The HTTP API](../api.md) and
 [the Web API](../web-api.md) say what is behind it.
 """
 
@@ -112,11 +112,19 @@ def _range(schema: Json) -> str:
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     if low is None and high is None:
         return ""
-    return f", {low} to {high}" if None not in (low, high) else f", from {low}" if high is None else f", to {high}"
+    return (
+        f", {low} to {high}"
+        if None not in (low, high)
+        else f", from {low}"
+        if high is None
+        else f", to {high}"
+    )
 
 
 def _default(schema: Json) -> str:
-    return f", default `{json.dumps(schema['default'])}`" if schema.get("default") is not None else ""
+    return (
+        f", default `{json.dumps(schema['default'])}`" if schema.get("default") is not None else ""
+    )
 
 
 def _choices(values: list[Any]) -> str:

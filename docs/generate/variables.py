@@ -10,9 +10,10 @@ _SECTION: Final = re.compile(r"^# --- (?P<title>.+?) -+$")
 
 _HEAD: Final = """# Settings
 
-Made from `.env.template` while this site is built; tests hold that file against every process's settings.
-Each is an environment variable. Without Docker, export it before `make up`; Compose reads `.env`. A value that
-does not fit stops the process with exit code 2 and one line that names the variable.
+Made from `.env.template` while this site is built; tests hold that file against the settings of
+every process. Each is an environment variable. Without Docker, export it before `make up`; Compose
+reads `.env`. A value that does not fit stops the process with exit code 2 and one line that names
+the variable.
 """
 
 
