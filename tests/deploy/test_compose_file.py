@@ -87,10 +87,8 @@ def test_compose_services_that_run_have_a_pinned_image_a_limit_and_no_privileges
         assert not service.get("privileged"), name
 
 
-def test_compose_roots_are_read_only_but_for_two_that_say_why():
-    writable = {name for name, service in SERVICES.items() if not service.get("read_only")}
-    airflow = {name for name in SERVICES if name.startswith("airflow-")}
-    assert writable == airflow | {"postgres"}
+def test_compose_roots_are_read_only():
+    assert [name for name, service in SERVICES.items() if not service.get("read_only")] == []
 
 
 def test_compose_waits_for_a_condition_and_never_for_a_mere_start():
