@@ -17,7 +17,7 @@ TEST_WORKERS ?= 2
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences release-check publish model-card
 .PHONY: airflow-install demo-retrain docs docs-serve
-.PHONY: deploy-tools images compose-check k8s-check actions-check health sign eval bench-training
+.PHONY: deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +123,13 @@ actions-check: deploy-tools ## Lint the workflows
 
 health: ## Bring core up with Compose, recommend, kill a ranker, take it down
 	@deploy/try-core.sh
+
+stack: ## Bring core and mlops up with Compose, run a DAG, follow the registry, take all down
+	@deploy/try-stack.sh
+
+images-report: ## Run each built image alone and write its size and times into docs/images.md
+	@$(PYTHON) deploy/measure_images.py $(NAMES)
+	@$(PYTHON) deploy/measure_images.py rebuild
 
 sign: ## Sign an image by its digest with this workflow's identity (IMAGE=…@sha256:…)
 	@cosign sign --yes "$(IMAGE)"
