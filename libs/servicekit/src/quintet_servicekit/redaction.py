@@ -17,16 +17,17 @@ _TIME: Final = "timestamp"
 # What a value must hold before it is looked at closely; most hold none of it.
 _SUSPECT: Final = re.compile(rf"://[^\s/]*@|\bbearer\b|\bbasic\b|\beyJ|-----BEGIN|{_NAMES}", re.I)
 _MARKS: Final = (":", "=", " ", "eyJ")
+# Each in time that grows with the text and no faster: a caller chooses some of what is logged.
 _FORMS: Final = (
     # scheme://user:password@host
     (re.compile(r"(://[^/\s:@]*):[^\s/@]+@"), rf"\1:{REDACTED}@"),
     (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {REDACTED}"),
     # A JSON Web Token, wherever it stands.
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), REDACTED),
+    (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"), REDACTED),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|\Z)", re.S), REDACTED),
     # password=…, "client_secret": "…", QUINTET_TOKEN='…'
     (
-        re.compile(rf"""((?:[\w-]*[_-])?(?:{_NAMES})["']?\s*[=:]\s*["']?)[^\s"'&,;}})]+""", re.I),
+        re.compile(rf"""((?:{_NAMES})["']?\s*[=:]\s*["']?)[^\s"'&,;}})]+""", re.I),
         rf"\1{REDACTED}",
     ),
 )
