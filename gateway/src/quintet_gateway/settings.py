@@ -61,6 +61,8 @@ class Settings(ProcessSettings):
     """Larger request bodies are refused with 413."""
     max_connections: int = Field(default=1000, ge=1, le=100_000)
     """More open requests than these are refused with 503."""
+    max_in_flight: int = Field(default=64, ge=1, le=100_000)
+    """Requests answered at once at most; fewer while services are overloaded, others get 429."""
     grace: int = Field(default=5, ge=0, le=600)
     """Seconds allowed for open requests when stopping."""
     trust_proxy: bool = False

@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, Services
 from quintet_gateway.adapters.airflow import Airflow
+from quintet_gateway.app.admission import Admission
 from quintet_gateway.app.edge import Guard, RequestContext
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
 from quintet_gateway.experiments import ExperimentRules, Experiments
@@ -143,6 +144,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         recorder=recorder,
         experiments=experiments,
     )
+    app.add_middleware(Admission, most=settings.max_in_flight, render=renderers.render)
     app.add_middleware(RequestContext, budget=settings.budget_seconds)
     _install_docs(app)
     return app

@@ -12,15 +12,18 @@ from fastapi.exceptions import RequestValidationError
 from quintet_servicekit.errors import (
     DOMAIN,
     AppError,
+    DeadlineExceeded,
     InvalidInput,
     NotFound,
     Reason,
+    ResourceExhausted,
     Unauthenticated,
 )
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.status import error_of
 from starlette.exceptions import HTTPException
 
+from quintet_gateway.app.admission import OVERLOADED
 from quintet_gateway.schemas.errors import status_of
 
 _log = structlog.get_logger(__name__)
@@ -110,6 +113,7 @@ def install_errors(app: FastAPI, renderers: Renderers) -> None:
     """Adds the handlers of every kind of exception to an application."""
 
     async def of_app(request: Request, error: AppError) -> Response:
+        _mark(request, error)
         return renderers.render(request.url.path, error)
 
     async def of_route(request: Request, fault: HTTPException) -> Response:
@@ -124,6 +128,7 @@ def install_errors(app: FastAPI, renderers: Renderers) -> None:
         if error is None:
             _log.error("fault behind the gateway", code=fault.code().name, exc_info=fault)
             return render_internal()
+        _mark(request, error)
         return renderers.render(request.url.path, error)
 
     for kind, handler in (
@@ -133,6 +138,13 @@ def install_errors(app: FastAPI, renderers: Renderers) -> None:
         (grpc.aio.AioRpcError, of_service),
     ):
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
+
+
+def _mark(request: Request, error: AppError) -> None:
+    """Notes where a service had no room, or no time, for a request: fewer are admitted then."""
+    late = isinstance(error, DeadlineExceeded)
+    if late or (isinstance(error, ResourceExhausted) and error.reason is Reason.OVERLOADED):
+        request.scope.setdefault("state", {})[OVERLOADED] = True
 
 
 def _route_error(request: Request, fault: HTTPException) -> AppError:

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
+from quintet_servicekit.errors import Reason, ResourceExhausted
 from quintet_servicekit.metrics import QUEUED
 
 T = TypeVar("T")
@@ -14,20 +15,33 @@ T = TypeVar("T")
 class Threads:
     """A few threads for blocking work.
 
-    What waits is bounded by the server's own limit of concurrent calls, and a call whose
-    deadline passes takes its work out of the queue.
+    A call whose deadline passes takes its work out of the queue.
 
     Args:
         count: Pieces of work at once; more wait for their turn.
         name: What the threads' names start with, and the queue's in metrics.
+        room: Pieces of work that may wait; bounded by who calls where None.
     """
 
-    def __init__(self, count: int, name: str) -> None:
+    def __init__(self, count: int, name: str, room: int | None = None) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._count = count
+        self._room = room
+        self._open = 0
         self._waiting = QUEUED.labels(name)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs blocking work on one of the threads, with the caller's request id and span."""
+        """Runs blocking work on one of the threads, with the caller's request id and span.
+
+        Raises:
+            ResourceExhausted: As much waits as may: what would be late is refused at once.
+        """
+        if self._room is not None and self._open >= self._count + self._room:
+            raise ResourceExhausted(
+                Reason.OVERLOADED,
+                "More requests come than are answered; try again soon.",
+                metadata={"retry_after": "1"},
+            )
         context = copy_context()
 
         def begin() -> T:
@@ -41,7 +55,11 @@ class Threads:
             self._waiting.dec()
             raise
         future.add_done_callback(self._forget_cancelled)
-        return await asyncio.wrap_future(future)
+        self._open += 1  # on the event loop alone, and so without a lock
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            self._open -= 1
 
     def _forget_cancelled(self, future: "Future[T]") -> None:
         # Cancelled only before it began: what runs cannot be.

@@ -24,7 +24,7 @@ def build(settings: Settings, models: ModelFollower | None = None) -> Service:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
     source = models or follow_models(settings)
-    threads = Threads(settings.threads, "ranker")
+    threads = Threads(settings.threads, "ranker", settings.room)
     shadows = Threads(1, "shadow")
     recommender = Recommender(source, threads.run, shadows.run, settings.challenger_patience)
     servicer = RankerServicer(source, recommender)

@@ -16,6 +16,8 @@ class Settings(RpcSettings):
     port: int = Field(default=50053, ge=0, le=65535)
     threads: int = Field(default=2, ge=1, le=64)
     """Requests ranked at once; more wait for their turn."""
+    room: int = Field(default=16, ge=0, le=10_000)
+    """Requests that may wait for their turn; more are refused with RESOURCE_EXHAUSTED."""
     accelerate: bool = True
     """Rank by compiled code where it answers as LightGBM does; off to let LightGBM rank."""
     registry_uri: str = Field(

@@ -29,7 +29,7 @@ def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> 
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
     source = catalogues or follow_catalogue(settings.home, settings.follow_seconds)
-    threads = Threads(settings.threads, "search")
+    threads = Threads(settings.threads, "search", settings.room)
     spotify = _spotify(settings)
     searching = Searching(
         lambda: source.value,

@@ -13,6 +13,8 @@ class Settings(RpcSettings):
     port: int = Field(default=50051, ge=0, le=65535)
     threads: int = Field(default=2, ge=1, le=64)
     """Searches at once; more wait for their turn."""
+    room: int = Field(default=64, ge=0, le=10_000)
+    """Requests that may wait for their turn; more are refused with RESOURCE_EXHAUSTED."""
     client_id: str = Field(default="", validation_alias="SPOTIPY_CLIENT_ID")
     client_secret: SecretStr = Field(
         default=SecretStr(""), validation_alias="SPOTIPY_CLIENT_SECRET"
