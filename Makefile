@@ -17,7 +17,7 @@ TEST_WORKERS ?= 2
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences release-check publish model-card
 .PHONY: airflow-install demo-retrain docs docs-serve
-.PHONY: deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training
+.PHONY: deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ eval: install ## Measure the ranking on EVAL_DATA against every baseline; report
 	@QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet catalog import $(EVAL_DATA)/tracks.parquet
 	@QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet playlists import $(EVAL_DATA)/playlists.parquet
 	@QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet evaluate --json $(EVAL_HOME)/report.json --html $(EVAL_HOME)/report.html
+
+chaos: install ## Break everything in turn under load; table in build/chaos.md
+	@mkdir -p build
+	@$(BIN)/python -m tests.chaos.rehearse --report build/chaos.md
 
 bench-training: install ## Time and memory of training at three sizes made from EVAL_DATA
 	@$(BIN)/python tests/bench/training_bench.py --data $(EVAL_DATA)

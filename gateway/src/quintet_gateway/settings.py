@@ -41,7 +41,7 @@ class Settings(ProcessSettings):
     """Failures in a row after which an address of a service is left out."""
     breaker_seconds: float = Field(default=0.5, gt=0, le=60)
     """Seconds until it is tried again; twice as long each time that it still fails."""
-    breaker_most_seconds: float = Field(default=2.0, gt=0, le=600)
+    breaker_most_seconds: float = Field(default=1.0, gt=0, le=600)
     """The longest that it is left out without a try."""
     tries: int = Field(default=3, ge=1, le=10)
     """How often a call that meets a service away is made in all."""

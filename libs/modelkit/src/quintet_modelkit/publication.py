@@ -163,6 +163,16 @@ def damaged_files(folder: Path) -> dict[str, str]:
     return {name: damage for name, damage in found.items() if damage}
 
 
+def look_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Returns name, time and size of each file of a folder: other ones where it was mended."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):
+            facts = path.stat()
+            found.append((str(path.relative_to(folder)), facts.st_mtime_ns, facts.st_size))
+    return tuple(found)
+
+
 def _damage(folder: Path, name: str, facts: Mapping[str, Any]) -> str:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):

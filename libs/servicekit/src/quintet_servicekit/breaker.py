@@ -22,7 +22,7 @@ class BreakerRules:
 
     failures: int = 3
     seconds: float = 0.5
-    most_seconds: float = 2.0
+    most_seconds: float = 1.0
 
 
 class Breaker:

@@ -11,7 +11,7 @@ class Part(StrEnum):
     INDEX = "index"
     CHALLENGER = "challenger"
     PROFILE = "profile"
-    SEARCH = "search"
     SPOTIFY = "spotify"
+    SEARCH = "search"
     REGISTRY = "registry"
     DATABASE = "database"

@@ -27,6 +27,7 @@ class Follower(Generic[T]):
             exception refuses the version: the old value goes on serving.
         interval: Seconds between looks.
         on_served: Told of each value that begins to serve.
+        look: Returns what tells that a version's files have changed since it was refused.
 
     Attributes:
         version: The version served; empty before the first.
@@ -42,7 +43,10 @@ class Follower(Generic[T]):
         load: Callable[[str], T],
         interval: float = 5.0,
         on_served: Callable[[T], None] = lambda _value: None,
+        look: Callable[[str], object] = lambda _version: None,
     ) -> None:
+        self._look = look
+        self._refused_look: object = None
         self._on_served = on_served
         self._kind = kind
         self._current = current
@@ -87,11 +91,14 @@ class Follower(Generic[T]):
             return self._value is not None
         if version is None or version == self.version:
             return self._value is not None
-        if version == self.refused_version and time.monotonic() < self._retry_at:
+        look = await asyncio.to_thread(self._look, version)
+        waiting = time.monotonic() < self._retry_at and look == self._refused_look
+        if version == self.refused_version and waiting:
             return self._value is not None
         try:
             value = await asyncio.to_thread(self._load, version)
         except Exception as fault:
+            self._refused_look = look
             self._refuse(version, fault)
             return self._value is not None
         self.serve(version, value)
@@ -111,7 +118,7 @@ class Follower(Generic[T]):
 
     def _refuse(self, version: str, fault: Exception) -> None:
         # A full disk or a half-copied file may pass, so the same version is tried again, later
-        # each time: 1 s, 2 s, 4 s … up to a minute.
+        # each time: 1 s, 2 s, 4 s … up to a minute; at once where its files have changed.
         again = self.refused_version == version
         self._delay = min(self._delay * 2, MAX_RETRY_SECONDS) if again else 1.0
         self._retry_at = time.monotonic() + self._delay

@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from quintet_modelkit.publication import MANIFEST, current_version, replace_text, set_current
+from quintet_modelkit.publication import (
+    MANIFEST,
+    current_version,
+    look_of,
+    replace_text,
+    set_current,
+)
 from quintet_modelkit.registry import (
     CHAMPION,
     ModelRecord,
@@ -98,6 +104,7 @@ class ModelFollower:
             lambda version: self._load(root / version),
             settings.follow_seconds,
             _tell_facts,
+            lambda version: look_of(root / version),
         )
 
     @property

@@ -6,9 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
 
 from quintet_engine.query import Query, QueryInvalid, Ranking, SeedUnknown
+from quintet_servicekit.degrading import Part
 from quintet_servicekit.errors import (
     InvalidInput,
     NotFound,
@@ -21,7 +21,6 @@ from quintet_ranker.domain.drafting import Origin, interleaved, team_draft
 from quintet_ranker.domain.models import Model, Source
 
 _log = logging.getLogger(__name__)
-DEGRADED: Final = "challenger"
 """What an answer does without where the challenger should have had a part in it."""
 
 
@@ -174,7 +173,7 @@ class Recommender:
 
 def _without(found: Timed) -> Answer:
     """Returns the champion's answer to what the challenger should have had a part in."""
-    ranking = replace(found[0], degraded=(*found[0].degraded, DEGRADED))
+    ranking = replace(found[0], degraded=(*found[0].degraded, Part.CHALLENGER))
     return Answer(ranking, Variant.CHAMPION, found[1])
 
 

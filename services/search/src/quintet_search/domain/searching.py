@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
+from quintet_servicekit.degrading import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 
 from quintet_search.domain.paging import PageRequest, Window, window
@@ -31,7 +32,6 @@ MAX_TRACK_IDS: Final = 500
 MAX_ARTIST_IDS: Final = 50
 MAP_PART: Final = 2 * 1024 * 1024
 """Bytes of the map in one answer; half of what gRPC takes by default."""
-DEGRADED_SPOTIFY: Final = "spotify"
 _EMPTY: Final[Found[Track]] = Found((), 0)
 
 T = TypeVar("T")
@@ -196,7 +196,7 @@ class Searching:
     ) -> TrackPage:
         found = await self._ask(remote, text, part.offset, _size(part), seconds)
         if found is None:
-            return await self._local(catalogue, text, part, (DEGRADED_SPOTIFY,))
+            return await self._local(catalogue, text, part, (Part.SPOTIFY,))
         total = min(found.total, MAX_MATCHES)
         matches = [
             Match(track, score, catalogue.has(track.id), Source.SPOTIFY)
@@ -217,7 +217,7 @@ class Searching:
         missing = _size(part) - len(found.items)
         # At least one is asked for, since the total is part of the answer.
         beyond = await self._ask(remote, text, max(0, part.offset - here), max(1, missing), seconds)
-        degraded = (DEGRADED_SPOTIFY,) if beyond is None else ()
+        degraded = (Part.SPOTIFY,) if beyond is None else ()
         matches = [Match(track, score, True, Source.CATALOGUE) for track, score in found.items]
         lowest = matches[-1].score if matches else 1.0
         for position, (track, _) in enumerate((beyond or _EMPTY).items[: max(0, missing)]):

@@ -1,0 +1,31 @@
+"""docs/resilience.md names every part and every setting as they are."""
+
+import re
+from pathlib import Path
+
+from quintet_gateway.settings import Settings
+from quintet_servicekit.degrading import Part
+
+PAGE = (Path(__file__).parents[2] / "docs" / "resilience.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_parts_is_the_closed_list():
+    table = PAGE.split("## What is done without")[1].split("## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE) == [part.value for part in Part]
+
+
+def test_every_setting_named_is_one():
+    named = set(re.findall(r"QUINTET_GATEWAY_([A-Z_]+[A-Z])", PAGE))
+    assert named
+    assert {name for name in named if name.lower() not in Settings.model_fields} == set()
+
+
+def test_the_defaults_told_are_those_there_are(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert f"open after {settings.breaker_failures} failures" in PAGE
+    assert f"after {settings.breaker_seconds} s, {settings.breaker_most_seconds:g} s" in PAGE
+    assert f"up to {settings.tries} tries" in PAGE
+    assert f"as many as {settings.retry_share} of all calls, {settings.burst:g} at once" in PAGE
+    assert f"at least {settings.hedge_seconds} s" in PAGE
+    assert f"`QUINTET_GATEWAY_STORE_PATIENCE_SECONDS` ({settings.store_patience_seconds})" in PAGE
+    assert settings.spool_bytes == 64 * 1024 * 1024
