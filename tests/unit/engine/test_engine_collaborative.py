@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from quintet_engine.collaborative.affinity import MOST_ROWS, Affinity, best_rows
+from quintet_engine.collaborative import content
+from quintet_engine.collaborative.affinity import MOST_ROWS, Affinity
+from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.features import places
 from quintet_engine.collaborative.learned import Learned
 from quintet_engine.collaborative.space import ALL_KINDS, WEIGHTS, PlaylistSpace, membership
@@ -42,7 +44,8 @@ def learned(catalogue, tokens) -> Learned:
     playlists = two_worlds(catalogue, 40)
     taste = Taste.fit(tokens, catalogue.year, membership(playlists, len(catalogue)))
     space = PlaylistSpace.fit(tokens, playlists)
-    return Learned(tokens, space, taste, FaissIndex.build(taste.places, seed=1))
+    near, sounds = (FaissIndex.build(v, seed=1) for v in (taste.places, tokens.sound_units))
+    return Learned(tokens, space, taste, near, sounds)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +136,7 @@ def test_channels_find_the_world_of_the_seeds(catalogue, engine):
     candidates = engine.candidates(context, TRAINED.quotas(50, 1))
     column = candidates.names.index("playlists")
     found = candidates.rows[candidates.found[:, column]]
-    best = candidates.rows[np.argsort(-context.affinity.tracks[candidates.rows, 0])][:20]
+    best = candidates.rows[np.argsort(-context.affinity.tracks(candidates.rows)[:, 0])][:20]
     assert len(found) > 20
     assert np.isin(best, world).all()
 
@@ -216,16 +219,46 @@ def test_recipes_have_their_own_features_and_channels():
     assert grown["audio"] == 4 * grown["sound"]
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.integers(1, 400), st.integers(0, 2**32 - 1), st.integers(1, 60))
-def test_best_rows_are_the_best_allowed(count, seed, most):
-    random = np.random.default_rng(seed)
-    scores = random.random(count).astype(np.float32)
-    allowed = random.random(count) < 0.5
-    rows = best_rows(scores, allowed, most)
-    assert len(rows) == min(most, allowed.sum())
-    want = np.sort(np.where(allowed, scores, -np.inf))[::-1][: len(rows)]
-    np.testing.assert_array_equal(np.sort(scores[rows])[::-1], want)
+def test_the_content_pool_of_a_small_catalogue_is_the_catalogue(catalogue, tokens):
+    pool = ContentPool.of(tokens, catalogue.popularity)
+    np.testing.assert_array_equal(pool.rows, np.arange(len(catalogue)))
+
+
+def test_the_content_pool_of_a_large_catalogue_holds_the_best_known_of_each_kind(
+    catalogue, tokens, monkeypatch
+):
+    monkeypatch.setattr(content, "EVERYTHING", 50)
+    monkeypatch.setattr(content, "_POPULAR", 10)
+    monkeypatch.setattr(content, "_OF_EACH", {"year": 2, "audio": 1})
+    pool = ContentPool.of(tokens, catalogue.popularity)
+
+    assert len(pool.rows) < len(catalogue)
+    assert (np.diff(pool.rows) > 0).all()
+    popular = np.lexsort((np.arange(len(catalogue)), -catalogue.popularity))[:10]
+    assert np.isin(popular, pool.rows).all()
+    years = np.unique(catalogue.year[np.isfinite(catalogue.year)])
+    assert set(years) == set(catalogue.year[pool.rows][np.isfinite(catalogue.year[pool.rows])])
+
+
+def test_related_tracks_are_by_artists_on_playlists_and_named_scores_agree(catalogue, learned):
+    affinity = Affinity.of(
+        learned, catalogue, [np.array([0]), np.array([2])], np.full(2, 0.5, np.float32)
+    )
+    related = affinity.related()
+    artists = learned.tokens.artist[related.rows]
+    ridge = affinity.named("artist", artists)[:, 0]
+    assert len(related.rows)
+    assert (ridge > 0).all()
+    unknown = np.array([learned.tokens.unknown_artist])
+    np.testing.assert_array_equal(affinity.named("artist", unknown), 0)
+
+
+def test_scores_of_tracks_on_playlists_are_the_scores_of_those_rows(catalogue, learned):
+    affinity = Affinity.of(learned, catalogue, [np.array([1])], np.ones(1, np.float32))
+    held = learned.space.held
+    np.testing.assert_allclose(affinity.held, affinity.tracks(held), rtol=1e-6)
+    others = np.setdiff1d(np.arange(len(catalogue)), held)
+    np.testing.assert_array_equal(affinity.tracks(others), 0)
 
 
 @given(st.lists(st.floats(-5, 5, allow_nan=False), min_size=1, max_size=40))

@@ -39,6 +39,17 @@ class Groups:
         """Returns the distinct members of several groups, ascending."""
         return np.unique(self._gather(groups)[0]).astype(np.int64)
 
+    def members_of(self, groups: Rows) -> tuple[Rows, NDArray[np.int64]]:
+        """Returns the members of groups one group after another, int64, and each group's size.
+
+        A group beyond the last has none.
+        """
+        known = groups < len(self.starts) - 1
+        members, _, sizes = self._gather(groups[known])
+        counts = np.zeros(len(groups), np.int64)
+        counts[known] = sizes
+        return members.astype(np.int64), counts
+
     def sizes(self) -> NDArray[np.int64]:
         """Returns the number of members of each group, int64 (g,)."""
         return np.diff(self.starts)
@@ -130,7 +141,7 @@ class Catalogue:
             track_artists,
             first,
             album,
-            _by_number(album, albums),
+            by_number(album, albums),
             genre_names,
             track_genres,
             _years(tracks.column("release_date")),
@@ -162,7 +173,7 @@ class Catalogue:
     @cached_property
     def recordings(self) -> Groups:
         """Rows of each recording, ascending; recordings are numbered as in `recording`."""
-        return _by_number(self.recording, int(self.recording.max(initial=-1)) + 1)
+        return by_number(self.recording)
 
     @cached_property
     def genres(self) -> tuple[str, ...]:
@@ -224,7 +235,15 @@ def _numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], int]:
     return numbers, len(encoded.dictionary)
 
 
-def _by_number(numbers: NDArray[np.int32], count: int) -> Groups:
+def by_number(numbers: NDArray[np.integer], count: int | None = None) -> Groups:
+    """Returns the rows of each number from 0, ascending; -1 stands for none.
+
+    Args:
+        numbers: (n,), one a row.
+        count: How many numbers there are; up to the greatest where None.
+    """
+    if count is None:
+        count = int(numbers.max(initial=-1)) + 1
     known = np.flatnonzero(numbers >= 0).astype(np.int32)
     order = np.argsort(numbers[known], kind="stable")
     starts = np.concatenate(([0], np.cumsum(np.bincount(numbers[known], minlength=count))))

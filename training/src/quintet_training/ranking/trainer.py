@@ -137,7 +137,8 @@ def fit_learned(
     fitted = Taste.fit(tokens, catalogue.year, members, weights)
     fitted_space = PlaylistSpace.fit(tokens, playlists, space.WEIGHTS)
     index = FaissIndex.build(fitted.places, seed=seed)
-    return Learned(tokens, fitted_space, fitted, index)
+    sounds = FaissIndex.build(tokens.sound_units, seed=seed)
+    return Learned(tokens, fitted_space, fitted, index, sounds)
 
 
 def _enough(playlists: Sequence[Rows], parameters: TrainingParameters) -> list[Rows]:

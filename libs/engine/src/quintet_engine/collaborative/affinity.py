@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded, normalise_rows
 
-from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
+from quintet_engine.catalogue import Catalogue, Rows, Weights
 from quintet_engine.collaborative.learned import Learned
 from quintet_engine.collaborative.space import TRACK
-from quintet_engine.collaborative.tokens import KINDS
 
 VIEWS: Final = ("ridge", "track", "artist", "context")
 """Ways to weigh playlists: by kernel ridge, by shared tracks, by shared artists (squared), and by
@@ -20,6 +19,13 @@ year, sound and words (squared): for seeds that no playlist holds."""
 RIDGE, BY_TRACK, BY_ARTIST, BY_CONTEXT = range(len(VIEWS))
 MOST_ROWS: Final = 50
 """An artist or a genre as a seed stands for its most popular tracks, at most so many."""
+
+
+class Scored(NamedTuple):
+    """Rows, int64 (k,), distinct, and a score of each, float32 (k,)."""
+
+    rows: Rows
+    scores: Weights
 
 
 @dataclass(frozen=True)
@@ -67,31 +73,37 @@ class Affinity:
         return cls(learned, catalogue, seeds, weight, kernels, weights)
 
     @cached_property
-    def tracks(self) -> Weights:
-        """Each track's score in each view, float32 (n, 4): the weights of playlists holding it."""
-        return np.asarray(self.learned.space.holders @ self.weights)
+    def held(self) -> Weights:
+        """The score in each view of the tracks on playlists, float32 (`space.held`, 4)."""
+        return np.asarray(self.learned.space.held_by @ self.weights)
+
+    def tracks(self, rows: Rows) -> Weights:
+        """Returns the score of rows in each view, float32 (k, 4): weights of their playlists."""
+        return np.asarray(self.learned.space.holders[rows] @ self.weights)
+
+    def named(self, kind: str, numbers: NDArray[np.integer]) -> Weights:
+        """Returns the score of artists or albums in each view, float32 (k, 4); 0 for no name."""
+        rows = self.learned.space.rows[kind]
+        different, place = np.unique(numbers, return_inverse=True)
+        known = different < rows.shape[0]
+        scores = np.zeros((len(different), len(VIEWS)), np.float32)
+        scores[known] = rows[different[known]] @ self.weights
+        return scores[place]
 
     @cached_property
     def tokens(self) -> dict[str, Weights]:
-        """Each token's score in each view, by kind, float32 (tokens, 4)."""
+        """The score of each year, sound and word in each view, float32 (tokens, 4)."""
         rows = self.learned.space.rows
-        scores = {kind: np.asarray(rows[kind] @ self.weights) for kind in KINDS}
-        # The numbers of an unknown artist and an unknown album score nothing.
-        blank = np.zeros((1, len(VIEWS)), np.float32)
-        return {
-            kind: np.vstack((found, blank)) if kind in ("artist", "album") else found
-            for kind, found in scores.items()
-        }
+        return {kind: np.asarray(rows[kind] @ self.weights) for kind in ("year", "audio", "word")}
 
     @cached_property
     def sound(self) -> Encoded:
         """The seeds' mean of `Tokens.sound`, unit, float32 (13,)."""
         return _unit(self.shares @ self.learned.tokens.sound[self.seeds])
 
-    @cached_property
-    def sound_cosines(self) -> Weights:
-        """Each track's cosine to it, float32 (n,)."""
-        return np.asarray(self.learned.tokens.sound_units @ self.sound, np.float32)
+    def sound_cosines(self, rows: Rows) -> Weights:
+        """Returns the cosine of rows to it, float32 (k,)."""
+        return np.asarray(self.learned.tokens.sound_units[rows] @ self.sound, np.float32)
 
     @cached_property
     def taste(self) -> Encoded:
@@ -109,30 +121,25 @@ class Affinity:
         artists = np.unique(self.learned.tokens.artist[self.seeds])
         return artists[artists < self.learned.tokens.unknown_artist].astype(np.int64)
 
-    @cached_property
-    def content(self) -> Weights:
-        """How well each track's year, sound and words fit the context view, float32 (n,).
+    def content(self) -> Scored:
+        """Returns tracks and how well their year, sound and words fit the context view."""
+        pool = self.learned.content_pool(self.catalogue.popularity)
+        columns = {
+            kind: np.ascontiguousarray(scores[:, BY_CONTEXT])
+            for kind, scores in self.tokens.items()
+        }
+        return Scored(pool.rows, pool.scores(columns))
 
-        The sum of three standard scores, and half of that of popularity.
-        """
-        tokens = self.learned.tokens
-        total = 0.5 * _scores(self.catalogue.popularity)
-        for matrix, kind in (
-            (tokens.kinds["year"], "year"),
-            (tokens.kinds["audio"], "audio"),
-            (tokens.words, "word"),
-        ):
-            column = np.ascontiguousarray(self.tokens[kind][:, BY_CONTEXT])
-            total = total + _scores(np.asarray(matrix @ column))
-        return np.asarray(total, dtype=np.float32)
-
-    @cached_property
-    def related_artists(self) -> Weights:
-        """Each track by its artist's ridge score, popularity and sound, float32 (n,)."""
-        tokens = self.learned.tokens
-        artist = np.maximum(self.tokens["artist"][:, RIDGE], 0.0)[tokens.artist]
-        popular = 0.3 + self.catalogue.popularity.astype(np.float32) / 100
-        return np.asarray(artist * popular * (1 + 0.5 * self.sound_cosines), np.float32)
+    def related(self) -> Scored:
+        """Returns tracks by artists that ridge favours: artist, popularity and sound."""
+        space, tokens = self.learned.space, self.learned.tokens
+        scores = np.asarray(space.artist_rows @ self.weights[:, RIDGE])
+        favoured = scores > 0
+        artists, scores = space.artists[favoured], scores[favoured]
+        rows, sizes = tokens.artist_tracks.members_of(artists)
+        popular = 0.3 + self.catalogue.popularity[rows].astype(np.float32) / 100
+        sound = 1 + 0.5 * self.sound_cosines(rows)
+        return Scored(rows, np.asarray(np.repeat(scores, sizes) * popular * sound, np.float32))
 
     @cached_property
     def shared(self) -> NDArray[Any]:
@@ -163,27 +170,3 @@ def _share(values: Weights) -> Weights:
 
 def _unit(vector: NDArray[Any]) -> Encoded:
     return np.asarray(normalise_rows(np.asarray(vector, np.float32)[None, :])[0])
-
-
-def _scores(values: NDArray[Any]) -> Weights:
-    return np.asarray((values - values.mean()) / (values.std() + 1e-9), dtype=np.float32)
-
-
-def best_rows(scores: Weights, allowed: Mask, most: int) -> Rows:
-    """Returns up to `most` allowed rows of the greatest finite scores, unordered.
-
-    A sample of every sixteenth score gives a threshold, so that only what may reach the top is
-    partitioned; where too little passes it, everything is.
-    """
-    masked = np.where(allowed, scores, -np.inf)
-    pool = np.arange(len(masked))
-    if len(masked) > 20 * most:
-        sample = masked[::16]
-        rank = min(max(2 * most // 16, 8), len(sample))
-        threshold = np.partition(sample, len(sample) - rank)[len(sample) - rank]
-        passing = np.flatnonzero(masked >= threshold)
-        if most <= len(passing) < len(masked) // 2:
-            pool = passing
-    if len(pool) > most:
-        pool = pool[np.argpartition(-masked[pool], most - 1)[:most]]
-    return pool[np.isfinite(masked[pool])]

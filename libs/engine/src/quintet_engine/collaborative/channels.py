@@ -8,16 +8,16 @@ from typing import Final
 
 import numpy as np
 
-from quintet_engine.catalogue import Rows, Weights
+from quintet_engine.catalogue import Rows
 from quintet_engine.channels import CHANNELS, EMPTY, Channel
-from quintet_engine.collaborative.affinity import BY_TRACK, RIDGE, best_rows
+from quintet_engine.collaborative.affinity import BY_TRACK, RIDGE, Scored
 from quintet_engine.context import Context
 from quintet_engine.vectors import Hits
 
 
-def _best(context: Context, scores: Weights, most: int) -> Hits:
-    rows = best_rows(scores, context.allowed, most)
-    return Hits.ranked(rows, scores[rows], most)
+def _best(context: Context, found: Scored, most: int) -> Hits:
+    kept = context.allowed[found.rows]
+    return Hits.ranked(found.rows[kept], found.scores[kept], most)
 
 
 def _taste(context: Context, most: int) -> Hits:
@@ -27,29 +27,33 @@ def _taste(context: Context, most: int) -> Hits:
 
 
 def _playlists(context: Context, most: int) -> Hits:
-    scores = context.learned_affinity.tracks[:, RIDGE]
-    return _best(context, np.where(scores > 0, scores, -np.inf), most)
+    affinity = context.learned_affinity
+    scores = affinity.held[:, RIDGE]
+    liked = scores > 0
+    return _best(context, Scored(affinity.learned.space.held[liked], scores[liked]), most)
 
 
 def _together(context: Context, most: int) -> Hits:
     """Finds what stands in playlists with the seeds, the nearer in sound first among equals."""
     affinity = context.learned_affinity
-    scores = affinity.tracks[:, BY_TRACK]
-    ordered = np.where(scores > 0, scores + 1e-3 * affinity.sound_cosines, -np.inf)
-    return _best(context, ordered, most)
+    scores = affinity.held[:, BY_TRACK]
+    met = scores > 0
+    rows = affinity.learned.space.held[met]
+    ordered = scores[met] + np.float32(1e-3) * affinity.sound_cosines(rows)
+    return _best(context, Scored(rows, ordered), most)
 
 
 def _related(context: Context, most: int) -> Hits:
-    scores = context.learned_affinity.related_artists
-    return _best(context, np.where(scores > 0, scores, -np.inf), most)
+    return _best(context, context.learned_affinity.related(), most)
 
 
 def _content(context: Context, most: int) -> Hits:
-    return _best(context, context.learned_affinity.content, most)
+    return _best(context, context.learned_affinity.content(), most)
 
 
 def _sound(context: Context, most: int) -> Hits:
-    return _best(context, context.learned_affinity.sound_cosines, most)
+    affinity = context.learned_affinity
+    return affinity.learned.sounds.search(affinity.sound[None, :], most, context.allowed)[0]
 
 
 def _artist(context: Context, most: int) -> Hits:
@@ -64,9 +68,8 @@ def _album(context: Context, most: int) -> Hits:
     affinity = context.learned_affinity
     tokens = affinity.learned.tokens
     albums = np.unique(tokens.album[affinity.seeds])
-    titles = tokens.kinds["album"]
-    known = albums[albums < titles.shape[1]]
-    groups = [np.flatnonzero(tokens.album == album) for album in known.tolist()]
+    known = albums[albums < tokens.unknown_album]
+    groups = [tokens.album_tracks.of(int(album)) for album in known]
     return _popular(context, groups, most)
 
 

@@ -43,7 +43,7 @@ def _sound(context: Context, candidates: Candidates) -> Matrix:
     affinity, rows = context.learned_affinity, candidates.rows
     tokens, seeds, shares = affinity.learned.tokens, affinity.seeds, affinity.shares
     mean = shares @ tokens.sound[seeds]
-    cosine = affinity.sound_cosines[rows]
+    cosine = affinity.sound_cosines(rows)
     each = tokens.sound_units[rows] @ tokens.sound_units[seeds].T
     profile = normalise_rows((shares @ tokens.shaped[seeds])[None, :])[0]
     artist_sound = tokens.artist_sound[tokens.artist[rows]]
@@ -92,7 +92,7 @@ def _kinship(context: Context, candidates: Candidates) -> Matrix:
     artist, album = tokens.artist[rows], tokens.album[rows]
     known = (artist < tokens.unknown_artist)[:, None]
     same_artist = (artist[:, None] == tokens.artist[seeds][None, :]) & known
-    titled = (album < tokens.kinds["album"].shape[1])[:, None]
+    titled = (album < tokens.unknown_album)[:, None]
     same_album = (album[:, None] == tokens.album[seeds][None, :]) & titled
     guests = tokens.kinds["artist"]
     any_artist = (guests[rows] @ guests[seeds].T).toarray()
@@ -177,9 +177,9 @@ def _playlists(context: Context, candidates: Candidates) -> Matrix:
     count = space.counts[rows]
     tracks = _of_artists(space.artist_entries, artist)
     playlists = _of_artists(space.artist_playlists, artist)
-    by_track = affinity.tracks[rows]
-    by_artist = affinity.tokens["artist"][artist]
-    by_album = affinity.tokens["album"][album]
+    by_track = affinity.tracks(rows)
+    by_artist = affinity.named("artist", artist)
+    by_album = affinity.named("album", album)
     views = [RIDGE, BY_ARTIST, BY_CONTEXT]
     content = [
         np.asarray(matrix[rows] @ np.ascontiguousarray(affinity.tokens[kind][:, views]))

@@ -1,10 +1,16 @@
 """All that playlists taught about one catalogue, as one thing to save, load and ask."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
+import numpy as np
+from numpy.typing import NDArray
+from quintet_modelkit.features import Encoded
+
 from quintet_engine.collaborative.arrays import load_array, save_arrays
+from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import Tokens
@@ -13,6 +19,8 @@ from quintet_engine.vectors import VectorIndex
 
 FOLDER: Final = "collaborative"
 _INDEX: Final = "taste.faiss"
+_SOUNDS: Final = "sounds.faiss"
+_POOL: Final = "content"
 
 
 @dataclass(frozen=True)
@@ -24,12 +32,15 @@ class Learned:
         space: The playlists.
         taste: Places of tracks.
         index: Over `taste.places`, to search by cosine.
+        sounds: Over `tokens.sound_units`, likewise.
     """
 
     tokens: Tokens
     space: PlaylistSpace
     taste: Taste
     index: VectorIndex
+    sounds: VectorIndex
+    _pools: dict[str, ContentPool] = field(default_factory=dict, compare=False, repr=False)
 
     PLAYLISTS: ClassVar[str] = f"{FOLDER}/playlists"
 
@@ -39,14 +50,19 @@ class Learned:
         Raises:
             TypeError: Its index is not one of this machine.
         """
-        if not isinstance(self.index, FaissIndex):
+        indices = (self.index, self.sounds)
+        if not all(isinstance(index, FaissIndex) for index in indices):
             raise TypeError("only an index of this machine can be saved")
         self.tokens.save(folder / "tokens")
         self.space.save(folder / "playlists")
         arrays = {"places": self.taste.places, "audible": self.taste.audible}
         save_arrays(folder / "taste", arrays)
-        self.index.save(folder / _INDEX)
-        return {"nprobe": self.index.nprobe, "recall": self.index.recall}
+        facts: list[dict[str, Any]] = []
+        for index, name in zip(indices, (_INDEX, _SOUNDS), strict=True):
+            assert isinstance(index, FaissIndex)
+            index.save(folder / name)
+            facts.append({"nprobe": index.nprobe, "recall": index.recall})
+        return {**facts[0], "sounds": facts[1]}
 
     @classmethod
     def load(cls, folder: Path, facts: dict[str, Any]) -> Self:
@@ -58,12 +74,25 @@ class Learned:
         taste = Taste(
             load_array(folder / "taste", "places"), load_array(folder / "taste", "audible")
         )
-        index = FaissIndex.load(
-            folder / _INDEX,
-            taste.places,
-            nprobe=int(facts["nprobe"]),
-            recall=float(facts["recall"]),
-        )
+        if "sounds" not in facts:
+            raise ValueError("it holds no index of sounds; train again")
+        tokens = Tokens.load(folder / "tokens")
         return cls(
-            Tokens.load(folder / "tokens"), PlaylistSpace.load(folder / "playlists"), taste, index
+            tokens,
+            PlaylistSpace.load(folder / "playlists"),
+            taste,
+            _index(folder / _INDEX, taste.places, facts),
+            _index(folder / _SOUNDS, tokens.sound_units, facts["sounds"]),
         )
+
+    def content_pool(self, popularity: NDArray[np.floating]) -> ContentPool:
+        """Returns the tracks to look among by content; made once, asked for by every query."""
+        pool = self._pools.get(_POOL)
+        if pool is None:
+            pool = self._pools[_POOL] = ContentPool.of(self.tokens, popularity)
+        return pool
+
+
+def _index(path: Path, vectors: Encoded, facts: Mapping[str, Any]) -> FaissIndex:
+    nprobe, recall = int(facts["nprobe"]), float(facts["recall"])
+    return FaissIndex.load(path, vectors, nprobe=nprobe, recall=recall)

@@ -11,6 +11,7 @@ No token is weighed by how many playlists hold it: that is what the booster's co
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
@@ -157,6 +158,26 @@ class PlaylistSpace:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    @cached_property
+    def held(self) -> Rows:
+        """The rows that some playlist holds, ascending; found once, asked for by every query."""
+        return np.flatnonzero(np.diff(self.holders.indptr)).astype(np.int64)
+
+    @cached_property
+    def held_by(self) -> sp.csr_matrix:
+        """Which playlist holds each of them, sparse float32 (held, p)."""
+        return self.holders[self.held]
+
+    @cached_property
+    def artists(self) -> Rows:
+        """The numbers of artists on some playlist, ascending."""
+        return np.flatnonzero(np.diff(self.rows["artist"].indptr)).astype(np.int64)
+
+    @cached_property
+    def artist_rows(self) -> sp.csr_matrix:
+        """X of them, transposed, sparse float32 (artists on playlists, p)."""
+        return self.rows["artist"][self.artists]
 
     def kernels(self, tokens: Tokens, seeds: Rows, shares: Weights) -> dict[str, Weights]:
         """Returns the cosine of some seeds to every playlist, by kind of token, float32 (p,).

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, key_angle, normalise_rows
 from quintet_modelkit.identity import normalise
 
-from quintet_engine.catalogue import Catalogue, Weights
+from quintet_engine.catalogue import Catalogue, Groups, Weights, by_number
 from quintet_engine.collaborative.arrays import load_array, load_matrix, save_arrays, unit_rows
 
 faiss: Any = _faiss
@@ -136,6 +136,21 @@ class Tokens:
     def sound_units(self) -> Encoded:
         """`sound` with rows of unit length; made once, asked by every query."""
         return normalise_rows(self.sound)
+
+    @cached_property
+    def artist_tracks(self) -> Groups:
+        """Rows of each first artist, ascending."""
+        return by_number(np.where(self.artist < self.unknown_artist, self.artist, -1))
+
+    @cached_property
+    def album_tracks(self) -> Groups:
+        """Rows of each album title, ascending."""
+        return by_number(np.where(self.album < self.unknown_album, self.album, -1))
+
+    @property
+    def unknown_album(self) -> int:
+        """The number that stands for no album title."""
+        return int(self.kinds["album"].shape[1])
 
     @property
     def unknown_artist(self) -> int:

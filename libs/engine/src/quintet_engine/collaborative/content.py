@@ -1,0 +1,79 @@
+"""Where tracks are looked for by year, sound and words.
+
+All of a small catalogue, the best known of a large one: so a query costs the same however long the
+tail grows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from quintet_engine.catalogue import Rows, Weights
+from quintet_engine.collaborative.tokens import Tokens
+
+EVERYTHING: Final = 50_000
+"""Up to so many tracks the pool is the catalogue."""
+_POPULAR: Final = 20_000
+_OF_EACH: Final[Mapping[str, int]] = {"year": 250, "audio": 100}
+_KINDS: Final = ("year", "audio", "word")
+
+
+@dataclass(frozen=True)
+class ContentPool:
+    """Tracks to look among; k of them.
+
+    Attributes:
+        rows: int64 (k,), ascending.
+        tokens: Their tokens by kind, sparse (k, tokens of that kind).
+        popularity: float32 (k,), standard scores.
+    """
+
+    rows: Rows
+    tokens: Mapping[str, sp.csr_matrix]
+    popularity: Weights
+
+    @classmethod
+    def of(cls, tokens: Tokens, popularity: NDArray[np.floating]) -> Self:
+        """Takes all tracks, or the most popular: in all, of each year and of each sound."""
+        rows = np.arange(len(popularity))
+        matrices = {**tokens.kinds, "word": tokens.words}
+        if len(rows) > EVERYTHING:
+            order = np.lexsort((rows, -popularity))
+            parts = [order[:_POPULAR]]
+            parts += [_first_of_each(matrices[kind], order, n) for kind, n in _OF_EACH.items()]
+            rows = np.unique(np.concatenate(parts))
+        sliced = {kind: matrices[kind][rows] for kind in _KINDS}
+        return cls(rows, sliced, _standard(popularity[rows]))
+
+    def scores(self, tokens: Mapping[str, Weights]) -> Weights:
+        """Returns how well tracks fit, float32 (k,).
+
+        The sum of three standard scores, and half of that of popularity.
+
+        Args:
+            tokens: What each token scores, by kind.
+        """
+        total = 0.5 * self.popularity
+        for kind, matrix in self.tokens.items():
+            total = total + _standard(np.asarray(matrix @ tokens[kind]))
+        return np.asarray(total, dtype=np.float32)
+
+
+def _first_of_each(matrix: sp.csr_matrix, order: Rows, most: int) -> Rows:
+    """Returns for each token the first tracks in an order that weigh most by it."""
+    entries = matrix[order].tocoo()
+    heaviest = entries.data >= np.asarray(matrix.max(axis=1).todense()).ravel()[order][entries.row]
+    owner, place = entries.col[heaviest], entries.row[heaviest]
+    by_owner = np.lexsort((place, owner))
+    owner, place = owner[by_owner], place[by_owner]
+    starts = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
+    number = np.arange(len(owner)) - np.repeat(starts, np.diff(np.append(starts, len(owner))))
+    return np.asarray(order[place[number < most]], dtype=np.int64)
+
+
+def _standard(values: NDArray[Any]) -> Weights:
+    return np.asarray((values - values.mean()) / (values.std() + 1e-9), dtype=np.float32)
