@@ -117,8 +117,10 @@ compose-check: install deploy-tools ## Validate Compose, Dockerfiles and setting
 
 k8s-check: install deploy-tools ## Render the Kubernetes files and validate them without a network
 	@mkdir -p build
-	@kubectl kustomize deploy/k8s > build/k8s.yaml
-	@kubernetes-validate --strict --quiet build/k8s.yaml
+	@for each in k8s k8s-large; do \
+	  kubectl kustomize deploy/$$each > build/$$each.yaml && \
+	  kubernetes-validate --strict --quiet build/$$each.yaml || exit 1; \
+	done
 	@$(BIN)/pytest -q tests/deploy -k kubernetes
 
 actions-check: deploy-tools ## Lint the workflows

@@ -1,6 +1,7 @@
 """deploy/k8s: probes, scaling, disruptions, networks; rendered and validated where tools are."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,10 +15,17 @@ TOOLS = ROOT / "build" / "deploy-tools" / "bin"
 RPC = {"search": 50051, "profile": 50052, "ranker": 50053}
 
 
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+
+def text(path):
+    return path.read_text(encoding="utf-8")
+
+
 def objects(kind):
     found = {}
-    for path in sorted(FOLDER.glob("*.yaml")):
-        for each in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+    for path in FILES:
+        for each in yaml.safe_load_all(text(path)):
             if each.get("kind") == kind:
                 found[each["metadata"]["name"]] = each
     return found
@@ -99,15 +107,54 @@ def test_kubernetes_lets_nothing_in_that_no_policy_names():
     assert allowed == [{"app.kubernetes.io/name": "gateway"}]
 
 
-def test_kubernetes_files_render_and_are_valid(tmp_path):
-    kubectl, validate = tool("kubectl"), tool("kubernetes-validate")
+def render(folder):
     rendered = subprocess.run(
-        [kubectl, "kustomize", str(FOLDER)], capture_output=True, text=True, timeout=60, check=True
+        [tool("kubectl"), "kustomize", str(ROOT / "deploy" / folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
-    assert "image: quintet/" not in rendered.stdout
+    return rendered.stdout
+
+
+@pytest.mark.parametrize("folder", ["k8s", "k8s-large"])
+def test_kubernetes_files_render_and_are_valid(tmp_path, folder):
+    rendered = render(folder)
+    assert "image: quintet/" not in rendered
     file = tmp_path / "all.yaml"
-    file.write_text(rendered.stdout, encoding="utf-8")
+    file.write_text(rendered, encoding="utf-8")
     done = subprocess.run(
-        [validate, "--strict", str(file)], capture_output=True, text=True, timeout=120, check=False
+        [tool("kubernetes-validate"), "--strict", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_large_kubernetes_overlay_has_more_of_everything_in_several_zones():
+    every = [each for each in yaml.safe_load_all(render("k8s-large")) if each]
+    small = objects("HorizontalPodAutoscaler")
+    for each in every:
+        name, spec = each["metadata"]["name"], each.get("spec", {})
+        if each["kind"] == "HorizontalPodAutoscaler":
+            assert spec["minReplicas"] >= small[name]["spec"]["minReplicas"]
+            assert spec["maxReplicas"] > small[name]["spec"]["maxReplicas"]
+        if each["kind"] == "Deployment":
+            spread = spec["template"]["spec"]["topologySpreadConstraints"]
+            assert spread[-1]["topologyKey"] == "topology.kubernetes.io/zone"
+        if each["kind"] == "PodDisruptionBudget":
+            assert spec["maxUnavailable"] == "10%"
+        if each["kind"] == "Ingress":
+            hosts = {rule["host"] for rule in spec["rules"]}
+            assert hosts == {host for tls in spec["tls"] for host in tls["hosts"]}
+
+
+def test_kubernetes_files_hold_no_secret_and_name_each_one_that_is_told():
+    assert objects("Secret") == {}
+    page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"secretRef: \{name: ([a-z-]+)", "".join(map(text, FILES))))
+    assert named == {"database", "listener-key", "page", "spotify"}
+    assert all(f"Secret `{name}`" in page for name in named)
