@@ -169,7 +169,7 @@ airflow-install: $(AIRFLOW_VENV)/.installed ## Make .airflow-venv, the environme
 # Airflow needs older libraries than the gateway: an environment and a lock of its own.
 $(AIRFLOW_VENV)/.installed: dags/uv.lock dags/pyproject.toml | $(STAMP)
 	@cd dags && UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(AIRFLOW_VENV) \
-	  $(CURDIR)/$(UV) sync --locked --python $(CURDIR)/$(BIN)/python
+	  $(CURDIR)/$(UV) sync --locked --all-extras --python $(CURDIR)/$(BIN)/python
 	@touch $@
 
 demo-retrain: install airflow-install ## Listeners, Airflow, registry and ranker: the whole loop, shown

@@ -58,7 +58,7 @@ def postgresql() -> Iterator[Server]:
         shutil.chown(folder, "postgres")
         shutil.chown(secret, "postgres")
     data, port = folder / "data", _free_port()
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c max_connections=20"
+    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c max_connections=60"
 
     def run(*command: str) -> None:
         subprocess.run(

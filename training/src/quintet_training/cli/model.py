@@ -47,6 +47,14 @@ def train(
             "done where QUINTET_MLFLOW_URI is set."
         ),
     ] = None,
+    on: Annotated[
+        str,
+        typer.Option(
+            metavar="dask[=ADDRESS]",
+            help="Make rows and fit the booster on a Dask cluster: on the one at ADDRESS, or on "
+            "two processes started here. QUINTET_HOME must be a folder that all share.",
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Train on the imported playlists, and serve the model from then on."""
@@ -57,7 +65,7 @@ def train(
         settings = load_settings()
         chosen = parameters(seed, threads, trials)
         with progress_bar(_errors) as tell:
-            report = train_step(settings, chosen, tell, serve=serve)
+            report = train_step(settings, chosen, tell, serve=serve, cluster=_cluster(on))
         # Printed before it is registered: the model is there, whatever comes next.
         if as_json:
             typer.echo(json.dumps(asdict(report)))
@@ -67,6 +75,16 @@ def train(
             number = register_evaluated(settings, report.version, chosen)
             if not as_json:
                 _console.print(f"registered as model {number}, challenger", highlight=False)
+
+
+def _cluster(on: str) -> str | None:
+    """Returns the address that `--on` names, empty for a cluster started here; None without it."""
+    if not on:
+        return None
+    kind, _, address = on.partition("=")
+    if kind != "dask":
+        raise typer.BadParameter("dask or dask=ADDRESS", param_hint="--on")
+    return address
 
 
 def evaluate(

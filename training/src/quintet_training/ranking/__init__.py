@@ -6,14 +6,15 @@ from quintet_training.ranking.bootstrap import (
     bootstrap_rows,
     train_booster,
 )
+from quintet_training.ranking.folds import fit_learned
 from quintet_training.ranking.trainer import (
     MOST_PLAYLISTS,
     TooFewPlaylists,
     Trained,
     TrainingParameters,
-    fit_learned,
     train_model,
 )
+from quintet_training.ranking.workshop import Workshop
 
 __all__ = [
     "MOST_PLAYLISTS",
@@ -22,6 +23,7 @@ __all__ = [
     "TooFewPlaylists",
     "Trained",
     "TrainingParameters",
+    "Workshop",
     "bootstrap_rows",
     "fit_learned",
     "train_booster",

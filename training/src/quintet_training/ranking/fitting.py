@@ -137,7 +137,7 @@ class Fitter:
         if held is not None:
             callbacks.append(lightgbm.early_stopping(parameters.patience, verbose=False))
         booster = lightgbm.train(
-            self._settings(parameters),
+            self.settings(parameters),
             data,
             parameters.rounds,
             valid_sets=[] if held is None else [held],
@@ -149,7 +149,8 @@ class Fitter:
         rounds = int(booster.best_iteration)
         return Fit(str(booster.model_to_string(num_iteration=rounds)), rounds, score)
 
-    def _settings(self, parameters: BoosterParameters) -> dict[str, Any]:
+    def settings(self, parameters: BoosterParameters) -> dict[str, Any]:
+        """Returns LightGBM's settings."""
         return {
             "objective": "lambdarank",
             "metric": "ndcg",

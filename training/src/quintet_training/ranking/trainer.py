@@ -1,28 +1,25 @@
 """Trains a model from playlists: spaces, rows, booster; arrays in, a trained model out."""
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Mask, Rows
-from quintet_engine.collaborative import space
 from quintet_engine.collaborative.learned import Learned
-from quintet_engine.collaborative.space import PlaylistSpace, membership
-from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import Tokens
-from quintet_engine.engine import Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import TRAINED
 from threadpoolctl import threadpool_limits
 
 from quintet_training.datasets.playlist_groups import near_duplicates, split_groups
 from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter, importances
-from quintet_training.ranking.rows import RowMaker, TrainingRows, draw_queries, read_rows
+from quintet_training.ranking.folds import FoldEngines, fit_learned
+from quintet_training.ranking.rows import draw_queries
 from quintet_training.ranking.tuning import tune_taste
+from quintet_training.ranking.workshop import Made, Making, Workshop, WorkshopHere
 from quintet_training.settings import TrainingRefused
 
 Tell = Callable[[float, str], None]
@@ -102,43 +99,27 @@ def train_model(
     playlists: Sequence[Rows],
     parameters: TrainingParameters,
     tell: Tell | None = None,
+    workshop: Workshop | None = None,
 ) -> Trained:
     """Trains on playlists, each its distinct catalogue rows.
+
+    Args:
+        catalogue: The catalogue.
+        playlists: The rows of each.
+        parameters: What decides the model.
+        tell: Told the share done and what is being done.
+        workshop: Makes rows and fits the booster; this machine where None.
 
     Raises:
         TooFewPlaylists: Fewer than `LEAST_PLAYLISTS` are long enough.
     """
     tell = tell or (lambda share, text: None)
-    run = _Run(catalogue, _enough(playlists, parameters), parameters, tell)
+    kept = _enough(playlists, parameters)
+    run = _Run(catalogue, kept, parameters, tell, workshop or WorkshopHere())
     # Sums in linear algebra come out the same however many cores there are, and the threads that
     # make rows do not multiply.
     with threadpool_limits(1, user_api="blas"):
         return run.train()
-
-
-def fit_learned(
-    catalogue: Catalogue,
-    playlists: Sequence[Rows],
-    weights: Mapping[str, float],
-    seed: int,
-    tokens: Tokens | None = None,
-) -> Learned:
-    """Returns what playlists teach about a catalogue, fitted on all of them.
-
-    Args:
-        catalogue: The catalogue.
-        playlists: Distinct catalogue rows of each, at least one.
-        weights: What each kind of token weighs in the taste space.
-        seed: For clusters and indices.
-        tokens: Of the catalogue, where they are made already.
-    """
-    tokens = tokens or Tokens.of(catalogue, seed)
-    members = membership(playlists, len(catalogue))
-    fitted = Taste.fit(tokens, catalogue.year, members, weights)
-    fitted_space = PlaylistSpace.fit(tokens, playlists, space.WEIGHTS)
-    index = FaissIndex.build(fitted.places, seed=seed)
-    sounds = FaissIndex.build(tokens.sound_units, seed=seed)
-    return Learned(tokens, fitted_space, fitted, index, sounds)
 
 
 def _enough(playlists: Sequence[Rows], parameters: TrainingParameters) -> list[Rows]:
@@ -164,6 +145,7 @@ class _Run:
     playlists: list[Rows]
     parameters: TrainingParameters
     tell: Tell
+    workshop: Workshop
 
     def train(self) -> Trained:
         self.tell(0.0, "reading the catalogue")
@@ -184,22 +166,25 @@ class _Run:
             trials=self.parameters.space_trials,
             seed=self.parameters.seed,
         )
-        with tempfile.TemporaryDirectory(prefix="quintet-rows-") as folder:
-            rows, held = self._rows(
-                lambda fold: self._engine(index, tokens, weights, folds, fold),
-                folds,
-                validation,
-                Path(folder),
-            )
-        fit, booster = self._booster(rows, held)
+        parameters = self.parameters
+        engines = FoldEngines(
+            self.catalogue, self.playlists, folds, weights, parameters.seed, tokens, index
+        )
+        made = self.workshop.rows(
+            engines,
+            self._queries(folds, validation),
+            Making(parameters.negatives, parameters.seed, parameters.threads),
+            lambda s: self.tell(0.2 + 0.5 * s, "asking playlists"),
+        )
+        fit, booster = self._booster(made)
         self.tell(0.95, "fitting all playlists")
         learned = fit_learned(self.catalogue, self.playlists, weights, self.parameters.seed, tokens)
         metrics = {
             "validation_ndcg_500": fit.ndcg,
             "training_playlists": len(self.playlists),
-            "training_groups": len(rows.sizes),
-            "training_rows": len(rows.relevant),
-            "validation_groups": len(held.sizes),
+            "training_groups": made.groups,
+            "training_rows": made.count,
+            "validation_groups": len(made.held.sizes),
             "trees": fit.rounds,
         }
         chosen = {"taste_weights": dict(weights), "booster": booster.facts()}
@@ -210,54 +195,27 @@ class _Run:
         count = int(groups.max()) + 1
         return np.asarray((random.permutation(count) % self.parameters.folds)[groups])
 
-    def _engine(
-        self,
-        index: FaissIndex,
-        tokens: Tokens,
-        weights: Mapping[str, float],
-        folds: NDArray[np.int64],
-        fold: int,
-    ) -> Engine:
-        """Returns the engine that has seen all playlists but those of a fold."""
-        others = [rows for rows, own in zip(self.playlists, folds, strict=True) if own != fold]
-        learned = fit_learned(self.catalogue, others, weights, self.parameters.seed, tokens)
-        versions = Versions("training", "", self.catalogue.snapshot.version)
-        return Engine(self.catalogue, index, None, versions, TRAINED, learned)
-
-    def _rows(
-        self,
-        engine: Callable[[int], Engine],
-        folds: NDArray[np.int64],
-        validation: Mask,
-        folder: Path,
-    ) -> tuple[TrainingRows, TrainingRows]:
-        """Returns the rows of training and of validation queries, by way of a Parquet file."""
+    def _queries(self, folds: NDArray[np.int64], validation: Mask) -> pl.DataFrame:
         parameters = self.parameters
-        count = len(self.playlists)
-        queries = draw_queries(
+        return draw_queries(
             self.playlists,
             folds,
             validation,
-            samplings=parameters.samplings or int(np.clip(3_000 // count, 1, 3)),
+            samplings=parameters.samplings or int(np.clip(3_000 // len(self.playlists), 1, 3)),
             least=parameters.least_tracks,
             most=parameters.most_queries,
             seed=parameters.seed,
         )
-        maker = RowMaker(engine, parameters.negatives, parameters.seed, parameters.threads)
-        path = folder / "rows.parquet"
-        maker.write(queries, path, lambda s: self.tell(0.2 + 0.5 * s, "asking playlists"))
-        held = queries["validation"]
-        return read_rows(path, queries.filter(~held)), read_rows(path, queries.filter(held))
 
-    def _booster(self, rows: TrainingRows, held: TrainingRows) -> tuple[Fit, BoosterParameters]:
+    def _booster(self, made: Made) -> tuple[Fit, BoosterParameters]:
         """Returns the booster of the best parameters, stopped by the held part, and these."""
         parameters = self.parameters
         fitter = Fitter(TRAINED.names, TRAINED.monotone, parameters.seed, parameters.threads)
         best = fitter.search(
             parameters.booster,
-            rows,
-            held,
+            made.sample,
+            made.held,
             parameters.booster_trials,
             lambda s: self.tell(0.7 + 0.15 * s, "choosing the booster's parameters"),
         )
-        return fitter.fit(best, rows, held, lambda s: self.tell(0.85 + 0.1 * s, "boosting")), best
+        return made.fit(fitter, best, lambda s: self.tell(0.85 + 0.1 * s, "boosting")), best

@@ -1,9 +1,12 @@
 """Training: the playlists of the database become a served model."""
 
+import contextlib
 import hashlib
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +19,7 @@ from quintet_modelkit.publication import current_folder
 from quintet_modelkit.snapshot import Snapshot
 
 from quintet_training import datasets
-from quintet_training.ranking import TrainingParameters, train_model
+from quintet_training.ranking import TrainingParameters, Workshop, train_model
 from quintet_training.settings import Settings
 from quintet_training.steps.publishing import CATALOGUE, MODELS, is_whole, point_at, publish_bundle
 
@@ -95,15 +98,25 @@ def train(
     progress: Callable[[float, str], None] | None = None,
     *,
     serve: bool = True,
+    cluster: str | None = None,
 ) -> TrainReport:
     """Trains on the playlists of the database and, by default, serves the model from then on.
 
     The version names everything that decides the model: training again on the same data with the
     same parameters changes nothing.
 
+    Args:
+        settings: Where data and models are.
+        parameters: What decides the model.
+        progress: Told the share done and what is being done.
+        serve: Whether the model is served from then on.
+        cluster: A Dask cluster that makes rows and fits the booster: its scheduler's address,
+            empty for one started here; None for this process.
+
     Raises:
         PublicationInvalid: No catalogue is published, or it is damaged.
         TooFewPlaylists: There is too little to train on.
+        TrainingRefused: There is no such cluster.
         StoreUnavailable: The database cannot be used.
     """
     tell = progress or (lambda share, text: None)
@@ -120,11 +133,14 @@ def train(
         "data": playlists.data,
         "parameters": parameters.facts(),
         "libraries": libraries(),
+        # Sums over several machines come out otherwise in the last digits, and so may trees.
+        **({} if cluster is None else {"trained_by": "dask"}),
     }
     version = model_version(TRAINED.kind, inputs)
     if point_at(models, version) if serve else is_whole(models / version):
         return TrainReport(version, True, time.monotonic() - started, {}, {})
-    trained = train_model(catalogue, playlists.rows, parameters, tell)
+    with _workshop(settings, snapshot_folder, cluster) as workshop:
+        trained = train_model(catalogue, playlists.rows, parameters, tell, workshop)
     tell(0.98, "publishing")
     facts = {
         "parameters": parameters.facts(),
@@ -149,3 +165,18 @@ def train(
     tell(1.0, "published")
     seconds = time.monotonic() - started
     return TrainReport(version, False, seconds, trained.metrics, trained.importances)
+
+
+@contextlib.contextmanager
+def _workshop(settings: Settings, snapshot: Path, cluster: str | None) -> Iterator[Workshop | None]:
+    if cluster is None:
+        yield None
+        return
+    # Dask is installed by those who use it.
+    from quintet_training.ranking.dask_workshop import dask_workshop
+
+    with (
+        tempfile.TemporaryDirectory(prefix="rows-", dir=settings.home) as folder,
+        dask_workshop(cluster, snapshot, Path(folder)) as workshop,
+    ):
+        yield workshop

@@ -1,0 +1,148 @@
+"""Airflow's tasks on a worker of their own: CeleryExecutor, Redis, PostgreSQL, all of them real."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
+RUN_SECONDS = 400.0
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.postgres,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(
+        os.environ.get("QUINTET_SLOW") != "1", reason="some minutes; QUINTET_SLOW=1 runs it"
+    ),
+]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+class Processes:
+    """What runs, each with its lines in a file; all end with the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, command: list[str], environment: dict[str, str]) -> None:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self._running[name] = process
+
+    def check(self) -> None:
+        for name, each in self._running.items():
+            assert each.poll() is None, f"{name} ended by itself: {self.text(name)[-1500:]}"
+
+    def stop(self) -> None:
+        for each in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(each.pid, signal.SIGTERM)
+        for each in self._running.values():
+            try:
+                each.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(each.pid, signal.SIGKILL)
+                each.wait(10)
+
+    def text(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+
+@pytest.fixture
+def processes(tmp_path) -> Iterator[Processes]:
+    if not COMMAND.exists():
+        pytest.skip("Airflow has an environment of its own: make airflow-install")
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server (Debian: apt-get install redis-server)")
+    found = Processes(tmp_path)
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def environment(tmp_path, postgresql, processes) -> dict[str, str]:
+    """Settings as deploy/celery.yml makes them, on servers of this test."""
+    database = postgresql.new_database()
+    redis, api = free_port(), free_port()
+    processes.start(
+        "redis",
+        ["redis-server", "--port", str(redis), "--bind", "127.0.0.1", "--save", ""],
+        dict(os.environ),
+    )
+    plain = database.removeprefix("postgresql")
+    return {
+        **os.environ,
+        "PATH": f"{COMMAND.parent}:{os.environ['PATH']}",
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{api}",
+        "AIRFLOW__API__PORT": str(api),
+        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
+        "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis}/0",
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2{plain}",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{api}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2{plain}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg{plain}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "2",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "C_FORCE_ROOT": "true",
+        "QUINTET_COMMAND": "/bin/true",
+        "QUINTET_HOME": str(tmp_path / "home"),
+        "DATABASE": database,
+    }
+
+
+def test_a_run_goes_through_a_worker_of_its_own(environment, processes):
+    def airflow(*words: str) -> None:
+        subprocess.run(
+            [COMMAND, *words], env=environment, check=True, timeout=300, capture_output=True
+        )
+
+    airflow("db", "migrate")
+    airflow("dags", "reserialize")
+    for name, words in {
+        "api": ["api-server", "--host", "127.0.0.1", "--workers", "1"],
+        "worker": ["celery", "worker", "--concurrency", "2", "--skip-serve-logs"],
+        "scheduler": ["scheduler", "--skip-serve-logs"],
+    }.items():
+        processes.start(name, [str(COMMAND), *words], environment)
+    airflow("dags", "trigger", "housekeeping", "--run-id", "by-celery")
+    deadline = time.monotonic() + RUN_SECONDS
+    asked = "SELECT state FROM dag_run WHERE run_id = 'by-celery'"
+    with psycopg.connect(environment["DATABASE"], autocommit=True) as connection:
+        state = ""
+        while state not in ("success", "failed"):
+            processes.check()
+            assert time.monotonic() < deadline, f"the run is still {state}"
+            time.sleep(1)
+            found = connection.execute(asked).fetchone()
+            state = "" if found is None else found[0]
+        told = "SELECT task_id, state FROM task_instance WHERE run_id = 'by-celery'"
+        tasks: dict[str, str] = dict(connection.execute(told).fetchall())
+        handed = connection.execute("SELECT status FROM celery_taskmeta").fetchall()
+    assert state == "success", tasks
+    assert set(tasks.values()) == {"success"}
+    assert len(handed) >= len(tasks)  # each is a message that the worker answered
+    assert "execute_workload" in processes.text("worker")

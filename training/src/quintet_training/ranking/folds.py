@@ -1,0 +1,72 @@
+"""Engines of folds: each has learned from all playlists but those it is asked about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.collaborative import space
+from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.space import PlaylistSpace, membership
+from quintet_engine.collaborative.taste import Taste
+from quintet_engine.collaborative.tokens import Tokens
+from quintet_engine.engine import Engine, Versions
+from quintet_engine.index import FaissIndex
+from quintet_engine.recipes import TRAINED
+
+
+def fit_learned(
+    catalogue: Catalogue,
+    playlists: Sequence[Rows],
+    weights: Mapping[str, float],
+    seed: int,
+    tokens: Tokens | None = None,
+) -> Learned:
+    """Returns what playlists teach about a catalogue, fitted on all of them.
+
+    Args:
+        catalogue: The catalogue.
+        playlists: Distinct catalogue rows of each, at least one.
+        weights: What each kind of token weighs in the taste space.
+        seed: For clusters and indices.
+        tokens: Of the catalogue, where they are made already.
+    """
+    tokens = tokens or Tokens.of(catalogue, seed)
+    members = membership(playlists, len(catalogue))
+    fitted = Taste.fit(tokens, catalogue.year, members, weights)
+    fitted_space = PlaylistSpace.fit(tokens, playlists, space.WEIGHTS)
+    index = FaissIndex.build(fitted.places, seed=seed)
+    sounds = FaissIndex.build(tokens.sound_units, seed=seed)
+    return Learned(tokens, fitted_space, fitted, index, sounds)
+
+
+@dataclass(frozen=True)
+class FoldEngines:
+    """Gives the engine of a fold.
+
+    Attributes:
+        catalogue: The catalogue.
+        playlists: Distinct catalogue rows of each.
+        folds: int64 (playlists,), the fold of each.
+        weights: What each kind of token weighs in the taste space.
+        seed: For clusters and indices.
+        tokens: Of the catalogue.
+        index: The audio index over it.
+    """
+
+    catalogue: Catalogue
+    playlists: Sequence[Rows]
+    folds: NDArray[np.int64]
+    weights: Mapping[str, float]
+    seed: int
+    tokens: Tokens
+    index: FaissIndex
+
+    def __call__(self, fold: int) -> Engine:
+        """Returns the engine that has seen all playlists but those of a fold."""
+        pairs = zip(self.playlists, self.folds, strict=True)
+        others = [rows for rows, own in pairs if own != fold]
+        learned = fit_learned(self.catalogue, others, self.weights, self.seed, self.tokens)
+        versions = Versions("training", "", self.catalogue.snapshot.version)
+        return Engine(self.catalogue, self.index, None, versions, TRAINED, learned)

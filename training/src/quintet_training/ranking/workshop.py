@@ -1,0 +1,110 @@
+"""Where rows are made and the booster is fitted: on this machine, or on whatever fills the port."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter
+from quintet_training.ranking.folds import FoldEngines
+from quintet_training.ranking.rows import RowMaker, TrainingRows, read_rows
+
+Tell = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Making:
+    """How rows of queries are made; the same rows wherever.
+
+    Attributes:
+        negatives: Negatives kept of a training query.
+        seed: For their draw.
+        threads: Queries answered at a time, on one machine.
+    """
+
+    negatives: int
+    seed: int
+    threads: int
+
+
+class Made(Protocol):
+    """Rows that are made, wherever they are."""
+
+    @property
+    def held(self) -> TrainingRows:
+        """The rows of the validation queries."""
+        ...
+
+    @property
+    def sample(self) -> TrainingRows:
+        """Rows of training queries to search parameters on: all, or every k-th query."""
+        ...
+
+    @property
+    def groups(self) -> int:
+        """How many training queries have rows."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """How many rows they have."""
+        ...
+
+    def fit(self, fitter: Fitter, parameters: BoosterParameters, tell: Tell) -> Fit:
+        """Fits on all training rows, stopped early by the validation rows."""
+        ...
+
+
+class Workshop(Protocol):
+    """Makes rows of queries."""
+
+    def rows(self, engines: FoldEngines, queries: pl.DataFrame, making: Making, tell: Tell) -> Made:
+        """Makes the rows of all queries, each by the engine of its fold."""
+        ...
+
+
+@dataclass(frozen=True)
+class MadeHere:
+    """Rows in the memory of this process."""
+
+    rows: TrainingRows
+    held: TrainingRows
+
+    @property
+    def sample(self) -> TrainingRows:
+        """All rows; the search takes its part of them."""
+        return self.rows
+
+    @property
+    def groups(self) -> int:
+        """How many training queries have rows."""
+        return len(self.rows.sizes)
+
+    @property
+    def count(self) -> int:
+        """How many rows they have."""
+        return len(self.rows.relevant)
+
+    def fit(self, fitter: Fitter, parameters: BoosterParameters, tell: Tell) -> Fit:
+        """Fits on all training rows, stopped early by the validation rows."""
+        return fitter.fit(parameters, self.rows, self.held, tell)
+
+
+class WorkshopHere:
+    """Makes rows on this machine, by way of a Parquet file."""
+
+    def rows(
+        self, engines: FoldEngines, queries: pl.DataFrame, making: Making, tell: Tell
+    ) -> MadeHere:
+        """Makes the rows of all queries, one fold after the other."""
+        maker = RowMaker(engines, making.negatives, making.seed, making.threads)
+        held = queries["validation"]
+        with tempfile.TemporaryDirectory(prefix="quintet-rows-") as folder:
+            path = Path(folder) / "rows.parquet"
+            maker.write(queries, path, tell)
+            return MadeHere(
+                read_rows(path, queries.filter(~held)), read_rows(path, queries.filter(held))
+            )
