@@ -5,6 +5,7 @@ well when it answers; what it depends on has health checks of its own.
 """
 
 import os
+import ssl
 import sys
 import urllib.request
 
@@ -25,16 +26,20 @@ def is_well(service: str) -> bool:
     """Returns whether a service of this container answers within two seconds."""
     if service in _RPC:
         # Only these images have gRPC.
-        from quintet_servicekit.probe import is_serving
+        from quintet_servicekit.probe import is_serving_here
 
         name, port = _RPC[service]
-        return is_serving(f"127.0.0.1:{os.environ.get(name) or port}")
+        return is_serving_here(f"127.0.0.1:{os.environ.get(name) or port}", service)
     if service not in _HTTP:
         return True  # a command that runs and ends
     name, port, path = _HTTP[service]
-    address = f"http://127.0.0.1:{os.environ.get(name) or port}{path}"
+    scheme, context = "http", None
+    if service == "gateway" and os.environ.get("QUINTET_GATEWAY_HTTPS_FOLDER"):
+        # Inside the container: whose certificate it is does not matter here.
+        scheme, context = "https", ssl._create_unverified_context()
+    address = f"{scheme}://127.0.0.1:{os.environ.get(name) or port}{path}"
     try:
-        with urllib.request.urlopen(address, timeout=2) as answer:
+        with urllib.request.urlopen(address, timeout=2, context=context) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -9,9 +9,12 @@ import sys
 import time
 from dataclasses import dataclass
 
+import grpc
 import httpx
 import pytest
+from quintet_access import certificates
 from quintet_access.clients import ClientFolder
+from quintet_servicekit.tls import tls_of
 
 READY_SECONDS = 60.0
 SERVICES = ("search", "profile", "ranker", "gateway")
@@ -26,6 +29,12 @@ class Stack:
     client_secret: str
     home: str
     ports: dict
+
+    def channel(self, name):
+        """A channel to a service with the gateway's certificate, but without its token."""
+        tls = tls_of("mutual", f"{self.home}/tls", "gateway")
+        assert tls is not None
+        return grpc.secure_channel(f"127.0.0.1:{self.ports[name]}", tls.channel_credentials())
 
     @property
     def api(self):
@@ -125,14 +134,17 @@ def launched():
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory, prepared):
-    """All services and the gateway with QUINTET_AUTH=on, and one client."""
+    """All services and the gateway, with tokens and mutual TLS, and one client."""
     home = tmp_path_factory.mktemp("compat") / "home"
     shutil.copytree(prepared, home)
     client, secret = ClientFolder(home / "access").create("compat")
+    certificates.create(home / "tls", SERVICES, (), 2)
     ports = dict(zip(SERVICES, free_ports(4), strict=True))
     environment = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     environment |= {
         "QUINTET_AUTH": "on",
+        "QUINTET_TLS": "mutual",
+        "QUINTET_TLS_FOLDER": str(home / "tls"),
         "QUINTET_HOST": "127.0.0.1",
         "QUINTET_GATEWAY_GRPC_PORT": "0",
         "QUINTET_GATEWAY_RATE_LIMIT": "",

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quintet.search.v1 import search_pb2, search_pb2_grpc
+from quintet_access import certificates
 
 ATTRIBUTES = (
     "acousticness", "danceability", "duration_ms", "energy", "instrumentalness", "key", "liveness",
@@ -150,7 +153,7 @@ def test_excluded_tracks_stay_away_and_reasons_are_told(http, songs, plain):
 def test_services_refuse_calls_without_a_token(stack, token, name):
     stub, request = search_pb2_grpc.SearchServiceStub, search_pb2.SearchTracksRequest(query="q")
     if name != "search":
-        with grpc.insecure_channel(f"127.0.0.1:{stack.ports[name]}") as channel:
+        with stack.channel(name) as channel:
             service = {"profile": "ProfileService/BuildProfile",
                        "ranker": "RankerService/GetModel"}[name]  # fmt: skip
             call: Any = channel.unary_unary(f"/quintet.{name}.v1.{service}")
@@ -158,7 +161,7 @@ def test_services_refuse_calls_without_a_token(stack, token, name):
                 call(b"", timeout=5)
             assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
         return
-    with grpc.insecure_channel(f"127.0.0.1:{stack.ports[name]}") as channel:
+    with stack.channel(name) as channel:
         with pytest.raises(grpc.RpcError) as refused:
             stub(channel).SearchTracks(request, timeout=5)
         assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
@@ -176,3 +179,21 @@ def test_exposed_without_auth_is_refused_with_one_line(stack, name):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "QUINTET_AUTH=on" in done.stderr
+
+
+def test_services_turn_away_who_has_no_certificate_and_take_new_ones_up(stack, http, songs):
+    with grpc.insecure_channel(f"127.0.0.1:{stack.ports['ranker']}") as channel:
+        call: Any = channel.unary_unary("/quintet.ranker.v1.RankerService/GetModel")
+        with pytest.raises(grpc.RpcError) as refused:
+            call(b"", timeout=5)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    certificates.renew(Path(stack.home) / "tls", (), (), 3)
+    log = Path(stack.home) / "logs" / "gateway.log"
+    deadline = time.monotonic() + 30
+    # The gateway says so for each of its channels; no request fails meanwhile.
+    while log.read_text(encoding="utf-8").count("certificate taken up") < 3:
+        body = {"seeds": songs[:2], "limit": 5}
+        answer = http.post("/api/v1/recommendations", json=body)
+        assert (answer.status_code, answer.json()["degraded"]) == (200, [])
+        assert time.monotonic() < deadline
+    assert recommend(http, seed_tracks=songs[0], limit=5)["tracks"]

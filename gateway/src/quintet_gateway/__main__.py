@@ -1,14 +1,17 @@
 """Starts the gateway: settings, build, serve."""
 
+import asyncio
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 import uvloop
 from fastapi import FastAPI
 from pydantic import ValidationError
 from quintet_access.files import AccessFileInvalid
+from quintet_access.identity import IdentityFolder, IdentityInvalid
 from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exposed
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
@@ -17,6 +20,7 @@ from quintet_servicekit.settings import first_fault
 from quintet_servicekit.tracing import TracesInvalid, start_tracing, stop_tracing
 
 from quintet_gateway.app import build
+from quintet_gateway.app.connections import HttpsContext, bounded_protocol
 from quintet_gateway.settings import Settings
 
 
@@ -29,9 +33,10 @@ def main() -> int:
         note_build("gateway")
         start_tracing("gateway")
         app = build(settings)
+        https = _https(settings)
     except ValidationError as fault:
         return _refuse(first_fault(fault, "QUINTET_GATEWAY_"))
-    except (ExposedWithoutAuth, AccessFileInvalid, TracesInvalid) as fault:
+    except (ExposedWithoutAuth, AccessFileInvalid, IdentityInvalid, TracesInvalid) as fault:
         return _refuse(str(fault))
     try:
         start_metrics_server(settings.host, settings.metrics_port)
@@ -44,12 +49,21 @@ def main() -> int:
             "choose another port with QUINTET_GATEWAY_PORT."
         )
     try:
-        return uvloop.run(_serve(settings, app, listener))
+        return uvloop.run(_serve(settings, app, listener, https))
     finally:
         stop_tracing()
 
 
-async def _serve(settings: Settings, app: FastAPI, listener: socket.socket) -> int:
+def _https(settings: Settings) -> HttpsContext | None:
+    if not settings.https_folder:
+        return None
+    folder = Path(settings.https_folder)
+    return HttpsContext(IdentityFolder(folder, "gateway", with_authority=False))
+
+
+async def _serve(
+    settings: Settings, app: FastAPI, listener: socket.socket, https: HttpsContext | None
+) -> int:
     rpc: Service = app.state.rpc
     try:
         await rpc.start()
@@ -60,14 +74,18 @@ async def _serve(settings: Settings, app: FastAPI, listener: socket.socket) -> i
         signal.signal(number, lambda _number, _frame: None)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=bounded_protocol(settings.client_seconds),
+        ssl_context_factory=None if https is None else lambda _config, _default: https.context,
         log_config=None,
         access_log=False,
         server_header=False,
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=settings.grace,
     )
+    following = None if https is None else asyncio.create_task(https.follow())
     await uvicorn.Server(config).serve(sockets=[listener])
+    if following is not None:
+        following.cancel()
     return 0
 
 

@@ -65,6 +65,10 @@ class Settings(ProcessSettings):
     """Requests answered at once at most; fewer while services are overloaded, others get 429."""
     grace: int = Field(default=5, ge=0, le=600)
     """Seconds allowed for open requests when stopping."""
+    client_seconds: float = Field(default=10.0, ge=0.1, le=600)
+    """Seconds that a client may take to send a request, or to go on reading an answer."""
+    https_folder: str = ""
+    """Folder with tls.crt and tls.key for HTTPS; plain HTTP where empty."""
     trust_proxy: bool = False
     """Whether X-Forwarded-* headers come from a proxy of ours."""
     rate_limit: str = "1200/minute"
@@ -136,13 +140,18 @@ class Settings(ProcessSettings):
         return self.database_url or f"sqlite:///{self.home.resolve() / 'quintet.db'}"
 
     def endpoint(self) -> Endpoint:
-        """Returns where and how gRPC is served."""
+        """Returns where and how gRPC is served.
+
+        Raises:
+            IdentityInvalid: TLS is on and there is no usable certificate.
+        """
         return Endpoint(
             host=self.host,
             port=self.grpc_port,
             port_setting="QUINTET_GATEWAY_GRPC_PORT",
             default_timeout=self.budget_seconds,
             grace=float(self.grace),
+            tls=self.transport("gateway"),
         )
 
     def backend_rules(self) -> Rules:

@@ -23,6 +23,8 @@ class Settings(BaseSettings):
         database_url: SQLAlchemy URL (SQLite or PostgreSQL); `quintet.db` in `home` by default.
         host: Address the services bind.
         gateway_url: Address of the gateway as clients see it; from host and port by default.
+        gateway_https_folder: Where the gateway has its certificate; then its address is https.
+        gateway_ca: File with the authorities trusted for the gateway; the system's where empty.
         token: Access token for the gateway, where it asks for one.
         listener_key: What listeners' names are hashed with; the file in `home` where empty.
         feedback_retention_days: Days after which events and impressions are deleted.
@@ -57,6 +59,8 @@ class Settings(BaseSettings):
     ranker_port: int = Field(default=50053, ge=1, le=65535)
     ui_port: int = Field(default=8501, ge=1, le=65535)
     gateway_url: str = ""
+    gateway_https_folder: str = ""
+    gateway_ca: str = ""
     token: SecretStr = SecretStr("")
     listener_key: SecretStr = SecretStr("")
     feedback_retention_days: int = Field(default=400, ge=1, le=36_500)
@@ -86,7 +90,10 @@ class Settings(BaseSettings):
             # A wildcard address is where a server listens, not where a client connects.
             host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
             host = f"[{host}]" if ":" in host else host
-            self.gateway_url = f"http://{host}:{self.gateway_port}"
+            scheme = "https" if self.gateway_https_folder else "http"
+            self.gateway_url = f"{scheme}://{host}:{self.gateway_port}"
+        if self.gateway_ca and not Path(self.gateway_ca).is_file():
+            raise PydanticCustomError("gateway_ca", "QUINTET_GATEWAY_CA must name a file")
         backend = self.mlflow_backend_url.get_secret_value()
         if backend and not backend.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
             raise PydanticCustomError(

@@ -1,5 +1,6 @@
 """The gateway as the page sees it: HTTP, every call with a deadline, every failure by kind."""
 
+import ssl
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -69,6 +70,7 @@ class Gateway:
         seconds: How long a whole answer may take.
         auth: Adds the authorisation to each request.
         transport: How to get there; the network where None.
+        authorities: File with the authorities trusted for it; the system's where empty.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Gateway:
         seconds: float = 2.5,
         auth: httpx.Auth | None = None,
         transport: httpx.BaseTransport | None = None,
+        authorities: str = "",
     ) -> None:
         self._seconds = seconds
         self._http = httpx.Client(
@@ -85,6 +88,7 @@ class Gateway:
             transport=transport,
             timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
+            verify=ssl.create_default_context(cafile=authorities) if authorities else True,
             # The gateway is near; a proxy for the internet must not stand between.
             trust_env=False,
         )

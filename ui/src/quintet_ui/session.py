@@ -38,7 +38,12 @@ def settings() -> Settings:
 def gateway() -> Gateway:
     """Returns the client that all sessions share."""
     told = settings()
-    return Gateway(told.gateway_url, told.gateway_seconds, _authorisation(told))
+    return Gateway(
+        told.gateway_url,
+        told.gateway_seconds,
+        _authorisation(told),
+        authorities=told.gateway_ca,
+    )
 
 
 def _authorisation(told: Settings) -> httpx.Auth | None:

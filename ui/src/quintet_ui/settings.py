@@ -1,8 +1,16 @@
 """The page's settings, read from the environment."""
 
+from pathlib import Path
 from typing import Final
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _EVERYWHERE: Final = ("0.0.0.0", "::")
@@ -22,6 +30,10 @@ class Settings(BaseSettings):
     gateway_port: int = Field(default=8000, ge=1, le=65535, validation_alias="QUINTET_GATEWAY_PORT")
     gateway_url: str = Field(default="", validation_alias="QUINTET_GATEWAY_URL")
     """Address of the gateway; this machine and QUINTET_GATEWAY_PORT where empty."""
+    gateway_https_folder: str = Field(default="", validation_alias="QUINTET_GATEWAY_HTTPS_FOLDER")
+    """Where the gateway has its certificate; then its address is https."""
+    gateway_ca: str = Field(default="", validation_alias="QUINTET_GATEWAY_CA")
+    """File with the authorities trusted for the gateway; the system's where empty."""
     gateway_seconds: float = Field(default=2.5, gt=0.1, le=60)
     """Seconds after which an answer is no longer waited for."""
     token: SecretStr = Field(default=SecretStr(""), validation_alias="QUINTET_TOKEN")
@@ -48,13 +60,21 @@ class Settings(BaseSettings):
     )
     spotify_api_url: str = Field(default="https://api.spotify.com/v1/", pattern="^https?://.+/$")
 
+    @field_validator("gateway_ca")
+    @classmethod
+    def _is_file(cls, path: str) -> str:
+        if path and not Path(path).is_file():
+            raise ValueError("must name a file, or be empty")
+        return path
+
     @model_validator(mode="after")
     def _fill(self) -> "Settings":
         if not self.gateway_url:
             # A wildcard address is where a server listens, not where a client connects.
             host = "127.0.0.1" if self.host in _EVERYWHERE else self.host
             host = f"[{host}]" if ":" in host else host
-            self.gateway_url = f"http://{host}:{self.gateway_port}"
+            scheme = "https" if self.gateway_https_folder else "http"
+            self.gateway_url = f"{scheme}://{host}:{self.gateway_port}"
         return self
 
     @property

@@ -27,6 +27,7 @@ from quintet_servicekit.errors import (
 from quintet_servicekit.logs import note_answered, note_served
 from quintet_servicekit.metrics import CACHE
 from quintet_servicekit.status import error_of
+from quintet_servicekit.tls import Tls
 
 from quintet_gateway.adapters.names import Names
 from quintet_gateway.domain import CatalogueMap
@@ -52,6 +53,7 @@ class Services:
         metadata: Gives metadata to add to each call, such as an access token.
         names: Tracks whose names are remembered for when search is away.
         rules: How much is done for a call that fails or is slow.
+        tls: How the gateway proves itself and whom it believes; plain text where None.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Services:
         metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
         names: int = 10_000,
         rules: BackendRules | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._addresses = addresses
         self._budget = budget
@@ -68,6 +71,7 @@ class Services:
         self._rules = rules or BackendRules()
         self._backends: dict[str, Backends] = {}
         self._names = Names(names)
+        self._tls = tls
         self._map = CatalogueMap("", b"")
         self._map_lock = asyncio.Lock()
 
@@ -227,7 +231,7 @@ class Services:
         return self._backends[name]
 
     def _open(self, address: str) -> grpc.aio.Channel:
-        return open_channel(address, timeout=self._budget, metadata=self._metadata)
+        return open_channel(address, timeout=self._budget, metadata=self._metadata, tls=self._tls)
 
     async def _call(
         self, method: Callable[..., Awaitable[M]], request: object, share: float = 1.0

@@ -4,24 +4,20 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
-import fastapi_offline
-from fastapi import FastAPI, Request, Response
-from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi import FastAPI, Response
 from quintet.feedback.v1 import feedback_pb2_grpc
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_servicekit.errors import AppError
 from quintet_servicekit.server import Service
 from quintet_servicekit.tokens import guards
 from quintet_store.spool import Spool
-from starlette.staticfiles import StaticFiles
 
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, Services
 from quintet_gateway.adapters.airflow import Airflow
-from quintet_gateway.app.admission import Admission
+from quintet_store.spool import Spool
 from quintet_gateway.app.edge import Guard, RequestContext
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
 from quintet_gateway.experiments import ExperimentRules, Experiments
@@ -43,7 +39,6 @@ from quintet_gateway.routes.web_api.answers import failure
 from quintet_gateway.servicer import NAME, SCOPES, FeedbackServicer
 from quintet_gateway.settings import Settings
 
-_ASSETS: Final = Path(str(fastapi_offline.__file__)).parent / "static"
 _DESCRIPTION: Final = """
 Five songs in, a ranked and explained list out.
 
@@ -63,6 +58,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     Raises:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
         AccessFileInvalid: QUINTET_HOME cannot be written.
+        IdentityInvalid: TLS is on and there is no usable certificate.
     """
     rules = AccessRules(
         Auth(settings.auth),
@@ -79,6 +75,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         gatekeeper.service_metadata,
         settings.remembered_names,
         settings.backend_rules(),
+        settings.transport("gateway"),
     )
     database = Database(settings.database())
     experiments = Experiments(_experiment_rules(settings, database, names), behind)
@@ -146,7 +143,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     app.add_middleware(Admission, most=settings.max_in_flight, render=renderers.render)
     app.add_middleware(RequestContext, budget=settings.budget_seconds)
-    _install_docs(app)
+    install_docs(app)
     return app
 
 
@@ -188,18 +185,3 @@ def _rpc_service(settings: Settings, recorder: Recorder) -> Service:
 
 def _render_web_api(error: AppError, code: int, headers: Mapping[str, str]) -> Response:
     return failure(code, error.message, headers)
-
-
-def _install_docs(app: FastAPI) -> None:
-    """Adds the OpenAPI page, with its scripts from here and not from a network."""
-    app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="assets")
-
-    @app.get("/docs", include_in_schema=False)
-    async def get_docs(_request: Request) -> Response:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="Quintet API",
-            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
-            swagger_css_url="/docs/assets/swagger-ui.css",
-            swagger_favicon_url="/docs/assets/favicon.png",
-        )

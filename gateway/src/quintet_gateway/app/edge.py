@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from quintet_servicekit.errors import AppError, InvalidInput, Reason
 from quintet_servicekit.logs import accepted_request_id, call_context
 from quintet_servicekit.tracing import Span, span
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,7 +27,32 @@ SECONDS: Final = Histogram(
 IN_FLIGHT: Final = Gauge("quintet_http_in_flight", "Requests being answered")
 _UNMATCHED: Final = "unmatched"
 _LISTENERS: Final = "/api/v1/listeners/"
+# No page of another may frame an answer, no browser guess its type or run anything in it.
+_CONTENT_POLICY: Final = b"content-security-policy"
+_SECURED: Final = (
+    (_CONTENT_POLICY, b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_SECURED_HTTPS: Final = (
+    *_SECURED,
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+)
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def secured(https: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """Returns the headers that every answer has for browsers' sake."""
+    return _SECURED_HTTPS if https else _SECURED
+
+
+def _secure(headers: list[tuple[bytes, bytes]], https: bool) -> None:
+    """Adds them; a page that brings a content policy of its own keeps that."""
+    own = any(name == _CONTENT_POLICY for name, _ in headers)
+    headers.extend(secured(https)[1:] if own else secured(https))
 
 
 class RequestContext:
@@ -56,7 +81,9 @@ class RequestContext:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 facts["status"] = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                told = message["headers"] = list(message.get("headers", ()))
+                told.append((b"x-request-id", request_id.encode()))
+                _secure(told, scope.get("scheme") == "https")
             await send(message)
 
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"

@@ -74,6 +74,19 @@ def render_internal() -> Response:
     return _json(500, "INTERNAL", message, Reason.INTERNAL, {"request_id": request_id}, {}, {})
 
 
+def render_unreadable(message: str) -> Response:
+    """Returns the answer to what is not HTTP, or not within its limits."""
+    return _json(400, "INVALID_ARGUMENT", message, Reason.REQUEST_MALFORMED, {}, {}, {})
+
+
+def render_overloaded() -> Response:
+    """Returns the answer where more requests are open than QUINTET_GATEWAY_MAX_CONNECTIONS."""
+    metadata = {"retry_after": "1"}
+    message = "Too many requests are open; try again soon."
+    headers = {"Retry-After": "1"}
+    return _json(503, "UNAVAILABLE", message, Reason.OVERLOADED, metadata, headers, {})
+
+
 def _json(
     code: int,
     status: str,

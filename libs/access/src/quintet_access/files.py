@@ -33,13 +33,22 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, content: Any, mode: int) -> None:
-    """Replaces a file in one step; a reader sees the old text or the new, never a part."""
+    """Replaces a JSON file in one step."""
+    write_bytes(path, json.dumps(content, indent=1, sort_keys=True).encode(), mode)
+
+
+def write_bytes(path: Path, content: bytes, mode: int) -> None:
+    """Replaces a file in one step; a reader sees the old content or the new, never a part.
+
+    Raises:
+        AccessFileInvalid: It cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "wb") as stream:
             os.fchmod(stream.fileno(), mode)
-            json.dump(content, stream, indent=1, sort_keys=True)
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         Path(name).replace(path)

@@ -8,6 +8,7 @@ import grpc
 
 from quintet_servicekit.calls import watched
 from quintet_servicekit.logs import REQUEST_ID
+from quintet_servicekit.tls import Tls
 
 REQUEST_ID_KEY: Final = "x-request-id"
 # What a hop keeps of its caller's time to report a failure with.
@@ -47,6 +48,7 @@ def open_channel(
     *,
     timeout: float,
     metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
+    tls: Tls | None = None,
 ) -> grpc.aio.Channel:
     """Opens a channel whose calls all have a deadline.
 
@@ -55,6 +57,7 @@ def open_channel(
             addresses, and for retries, see `backends`.
         timeout: Seconds allowed for a call that names no timeout of its own.
         metadata: Gives metadata to add to each call, such as an access token.
+        tls: How the caller proves itself and whom it believes; plain text where None.
     """
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
     options = [
@@ -69,5 +72,7 @@ def open_channel(
         # Also how long what was sent may stay without an acknowledgement (TCP_USER_TIMEOUT).
         ("grpc.keepalive_timeout_ms", 2_000),
     ]
-    interceptor = _ContextInterceptor(timeout, metadata)
-    return grpc.aio.insecure_channel(address, options=options, interceptors=[interceptor])
+    interceptors = [_ContextInterceptor(timeout, metadata)]
+    if tls is not None:
+        return tls.channel(address, options, interceptors)
+    return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)

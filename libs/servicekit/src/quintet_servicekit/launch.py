@@ -12,6 +12,7 @@ from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
 from quintet_servicekit.server import Service, run
 from quintet_servicekit.settings import RpcSettings, first_fault
+from quintet_servicekit.tls import IdentityInvalid
 from quintet_servicekit.tracing import TracesInvalid, start_tracing, stop_tracing
 
 S = TypeVar("S", bound=RpcSettings)
@@ -38,7 +39,7 @@ def launch(name: str, read: Callable[[], S], build: Callable[[S], Service]) -> i
         start_metrics_server(settings.host, settings.metrics_port)
     except ValidationError as fault:
         return _refuse(first_fault(fault, prefix))
-    except (ExposedWithoutAuth, TracesInvalid) as fault:
+    except (ExposedWithoutAuth, IdentityInvalid, TracesInvalid) as fault:
         return _refuse(str(fault))
     except PortUnavailable as fault:
         return _refuse(f"{prefix}METRICS_PORT: {fault}")

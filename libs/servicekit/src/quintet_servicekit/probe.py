@@ -6,10 +6,13 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from quintet_servicekit.settings import ProcessSettings
+from quintet_servicekit.tls import Tls
 
-def is_serving(address: str, timeout: float = 2.0) -> bool:
+
+def is_serving(address: str, timeout: float = 2.0, tls: Tls | None = None) -> bool:
     """Returns whether the server at `host:port` reports SERVING within `timeout` seconds."""
-    with grpc.insecure_channel(address) as channel:
+    with _channel(address, tls) as channel:
         try:
             stub: Any = health_pb2_grpc.HealthStub(channel)
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout)
@@ -18,9 +21,20 @@ def is_serving(address: str, timeout: float = 2.0) -> bool:
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
+def is_serving_here(address: str, name: str = "") -> bool:
+    """Returns whether a server of this machine is SERVING, by the TLS of this environment."""
+    return is_serving(address, tls=ProcessSettings().transport(name))
+
+
 def main() -> int:
     """Returns 0 where the server named by the first argument is SERVING, else 1."""
-    return 0 if len(sys.argv) == 2 and is_serving(sys.argv[1]) else 1
+    return 0 if len(sys.argv) == 2 and is_serving_here(sys.argv[1]) else 1
+
+
+def _channel(address: str, tls: Tls | None) -> grpc.Channel:
+    if tls is None:
+        return grpc.insecure_channel(address)
+    return grpc.secure_channel(address, tls.channel_credentials())
 
 
 if __name__ == "__main__":

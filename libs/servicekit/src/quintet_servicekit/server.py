@@ -21,6 +21,7 @@ from quintet_servicekit.errors import AppError, DeadlineExceeded, Reason
 from quintet_servicekit.logs import REQUEST_ID, accepted_request_id, call_context
 from quintet_servicekit.metrics import IN_FLIGHT, RPC_SECONDS, RPCS, PortUnavailable
 from quintet_servicekit.status import error_of, grpc_code_of, status_of
+from quintet_servicekit.tls import Tls
 from quintet_servicekit.tracing import Span, span
 
 __all__ = ["Endpoint", "PortUnavailable", "Service", "run"]
@@ -51,6 +52,7 @@ class Endpoint:
         default_timeout: Seconds allowed for a call that came without a deadline.
         grace: Seconds allowed for open calls when stopping.
         max_concurrent_rpcs: More calls than these are refused with RESOURCE_EXHAUSTED.
+        tls: How the server proves itself and checks callers; plain text where None.
     """
 
     host: str = "127.0.0.1"
@@ -59,6 +61,7 @@ class Endpoint:
     default_timeout: float = 10.0
     grace: float = 5.0
     max_concurrent_rpcs: int = 256
+    tls: Tls | None = None
 
 
 @dataclass
@@ -112,7 +115,7 @@ class Service:
         reflection.enable_server_reflection(names, server)
         await self._set_serving(False)
         try:
-            self.port = server.add_insecure_port(f"{endpoint.host}:{endpoint.port}")
+            self.port = _bind(server, endpoint)
         except RuntimeError:
             self.port = 0
         if not self.port:
@@ -164,6 +167,13 @@ class Service:
         state = states.SERVING if serving else states.NOT_SERVING
         for name in ("", self.name):
             await self._health.set(name, state)
+
+
+def _bind(server: grpc.aio.Server, endpoint: Endpoint) -> int:
+    address = f"{endpoint.host}:{endpoint.port}"
+    if endpoint.tls is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, endpoint.tls.server_credentials())
 
 
 async def _as_coroutine(job: Callable[[], Awaitable[None]]) -> None:

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quintet_servicekit.server import Endpoint
+from quintet_servicekit.tls import Tls, tls_of
 
 
 class ProcessSettings(BaseSettings):
@@ -20,9 +21,21 @@ class ProcessSettings(BaseSettings):
     home: Path = Field(default=Path(".quintet"), validation_alias="QUINTET_HOME")
     host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
     auth: Literal["off", "on"] = Field(default="off", validation_alias="QUINTET_AUTH")
+    tls: Literal["off", "on", "mutual"] = Field(default="off", validation_alias="QUINTET_TLS")
+    """Whether services speak TLS to each other; mutual where callers prove themselves too."""
+    tls_folder: str = Field(default="", validation_alias="QUINTET_TLS_FOLDER")
+    """What `quintet certificates create` made, or a folder with tls.crt, tls.key and ca.crt."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_form: str = Field(default="auto", pattern="^(auto|json|console)$")
     """How lines are written; auto is console where standard error is a terminal, else json."""
+
+    def transport(self, name: str) -> Tls | None:
+        """Returns how a process of that name uses TLS; None where it does not.
+
+        Raises:
+            IdentityInvalid: There is no usable certificate.
+        """
+        return tls_of(self.tls, self.tls_folder, name)
 
 
 class RpcSettings(ProcessSettings):
@@ -39,14 +52,20 @@ class RpcSettings(ProcessSettings):
     """Seconds allowed for open calls when stopping."""
 
     def endpoint(self) -> Endpoint:
-        """Returns where and how the service listens."""
+        """Returns where and how the service listens.
+
+        Raises:
+            IdentityInvalid: TLS is on and there is no usable certificate.
+        """
+        prefix = str(self.model_config.get("env_prefix", ""))
         return Endpoint(
             host=self.host,
             port=self.port,
-            port_setting=f"{self.model_config.get('env_prefix', '')}PORT",
+            port_setting=f"{prefix}PORT",
             default_timeout=self.default_timeout,
             grace=self.grace,
             max_concurrent_rpcs=self.max_concurrent_rpcs,
+            tls=self.transport(prefix.removeprefix("QUINTET_").rstrip("_").lower()),
         )
 
 

@@ -17,6 +17,7 @@ GROUPS: Final = {
     "feedback": "What listeners did: export it for training, delete it.",
     "clients": "The clients that may call when QUINTET_AUTH is on.",
     "backup": "Everything that matters into one file, checked, and back.",
+    "certificates": "Certificates for TLS between the services and for HTTPS.",
     "experiment": "Champion and challenger compared on listeners.",
 }
 

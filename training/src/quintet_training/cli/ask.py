@@ -159,7 +159,7 @@ def _print_batch(report: "BatchReport", target: Path) -> None:
 def _gateway() -> Gateway:
     settings = load_settings()
     token = settings.token.get_secret_value()
-    return Gateway(settings.gateway_url, timeout=30.0, token=token)
+    return Gateway(settings.gateway_url, 30.0, token, settings.gateway_ca)
 
 
 def _resolve(gateway: Gateway, text: str) -> str:

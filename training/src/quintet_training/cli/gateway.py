@@ -1,5 +1,6 @@
 """The gateway as the command line sees it."""
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,14 +16,21 @@ class Gateway:
         address: Base address, such as `http://127.0.0.1:8000`.
         timeout: Seconds allowed for one call.
         token: Access token, where the gateway asks for one.
+        authorities: File with the authorities trusted for it; the system's where empty.
     """
 
-    def __init__(self, address: str, timeout: float, token: str = "") -> None:
+    def __init__(
+        self, address: str, timeout: float, token: str = "", authorities: str = ""
+    ) -> None:
         self._address = address
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # Proxies of the environment have no business on the way to one's own gateway.
         self._client = httpx.Client(
-            base_url=address, timeout=timeout, headers=headers, trust_env=False
+            base_url=address,
+            timeout=timeout,
+            headers=headers,
+            trust_env=False,
+            verify=ssl.create_default_context(cafile=authorities) if authorities else True,
         )
 
     def is_ready(self) -> bool:

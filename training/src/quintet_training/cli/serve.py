@@ -113,7 +113,7 @@ def up(
     except PortInUse as fault:
         raise CommandFailed(str(fault)) from fault
     _prepare(settings)
-    gateway = Gateway(settings.gateway_url, timeout=2.0)
+    gateway = Gateway(settings.gateway_url, timeout=2.0, authorities=settings.gateway_ca)
 
     def announce() -> bool:
         if not gateway.is_ready():
@@ -143,6 +143,7 @@ def demo() -> None:
     changes = {f"QUINTET_{n.upper()}_PORT": str(p) for n, p in zip(names, ports, strict=True)}
     changes["QUINTET_GATEWAY_GRPC_PORT"] = "0"
     changes["QUINTET_HOST"] = "127.0.0.1"
+    changes["QUINTET_GATEWAY_HTTPS_FOLDER"] = ""
     # One showing needs no registry, and takes nothing from one.
     changes["QUINTET_MLFLOW_URI"] = ""
     log = settings.home / "logs" / "demo.log"
