@@ -1,0 +1,227 @@
+"""Every place where bytes from outside come in, as a function that may only refuse as agreed."""
+
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+from pydantic import ValidationError
+from quintet.feedback.v1 import feedback_pb2
+from quintet.profile.v1 import profile_pb2
+from quintet.ranker.v1 import ranker_pb2
+from quintet.search.v1 import search_pb2
+from quintet_access.clients import ClientFolder
+from quintet_access.keys import KeyFolder
+from quintet_access.pseudonyms import Pseudonyms
+from quintet_access.tokens import TokenIssuer, TokenRefused, TokenVerifier
+from quintet_engine.query import QueryInvalid, check
+from quintet_gateway import servicer as feedback_servicer
+from quintet_gateway.feedback.events import check_events
+from quintet_gateway.schemas.feedback import EventBody
+from quintet_gateway.schemas.recommendations import RankedTracksBody, RecommendationsBody
+from quintet_gateway.settings import Settings
+from quintet_profile import servicer as profile_servicer
+from quintet_ranker import servicer as ranker_servicer
+from quintet_search.domain.paging import PageRequest, window
+from quintet_search.domain.query import parse
+from quintet_servicekit.errors import AppError
+from quintet_training.datasets.columns import DatasetInvalid
+from quintet_training.datasets.entries import Meter
+from quintet_training.datasets.playlist_formats import READERS, Format, check_file
+from quintet_training.datasets.reading import open_table
+
+# What a caller is told; everything else is a fault of ours.
+REFUSALS = (
+    AppError,
+    QueryInvalid,
+    DecodeError,
+    ValidationError,
+    TokenRefused,
+    DatasetInvalid,
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """An entry: what it does with bytes, sound ones to start from, and its share of all inputs."""
+
+    run: Callable[[bytes], object]
+    seeds: Sequence[bytes]
+    weight: float = 1.0
+
+
+def rpc_targets() -> dict[str, Target]:
+    """Returns the protobuf entries of all services, through to what their servicers check."""
+    seed = profile_pb2.Seed(track_id="6rqhFgbbKwnb9MLmUQDhG6", weight=2)
+    recommend = ranker_pb2.RecommendTracksRequest(
+        seeds=[seed, profile_pb2.Seed(genre="rock")],
+        weights=[ranker_pb2.AttributeWeight(attribute=profile_pb2.ATTRIBUTE_ENERGY, weight=1)]
+        if hasattr(ranker_pb2, "AttributeWeight")
+        else [],
+        limit=20,
+        diversity=0.3,
+    )
+    event = feedback_pb2.Event(event_id="e", recommendation_id="r", track_id="t", position=3)
+    event.occur_time.FromSeconds(1_700_000_000)
+    events = feedback_pb2.RecordEventsRequest(events=[event, event])
+    searched = search_pb2.SearchTracksRequest(query="artist:eagles year:1970-1980", page_size=5)
+    profiled = profile_pb2.BuildProfileRequest(seeds=[seed])
+    return {
+        "rpc ranker": _rpc(recommend, lambda each: check(ranker_servicer.query_of(each))),
+        "rpc profile": _rpc(profiled, profile_servicer.query_of),
+        "rpc search": _rpc(searched, _searched),
+        "rpc feedback": _rpc(events, _recorded),
+        "rpc export": _rpc(
+            feedback_pb2.ExportListenerRequest(listener="l", page_token="x"),
+            lambda each: feedback_servicer.cursor_of(each.page_token),
+        ),
+    }
+
+
+def _rpc(sound: Message, handle: Callable[[Any], object]) -> Target:
+    kind = type(sound)
+    return Target(
+        lambda data: handle(kind.FromString(data)), [sound.SerializeToString(), b""], weight=4
+    )
+
+
+def _searched(request: search_pb2.SearchTracksRequest) -> None:
+    parsed = parse(request.query)
+    page = PageRequest(request.page_size, request.page_token, request.skip)
+    window(page, default=20, maximum=50, scope=("fuzz", repr(parsed)))
+
+
+def _recorded(request: feedback_pb2.RecordEventsRequest) -> None:
+    events = [feedback_servicer.event_of(each, n) for n, each in enumerate(request.events)]
+    check_events(events, lambda number: f"events[{number}]", "occur_time")
+
+
+def text_targets(folder: Path) -> dict[str, Target]:
+    """Returns tokens, cursors, queries, bodies and settings."""
+    client, _ = ClientFolder(folder).create("fuzz")
+    issuer = TokenIssuer(KeyFolder(folder).signing_key)
+    token = issuer.issue(client.client_id, client.generation, client.scopes).encode()
+    verifier = TokenVerifier(folder)
+    names = Pseudonyms(b"k" * 32)
+    body = b'{"seeds":["a",{"genre":"rock","weight":2}],"weights":{"energy":2.0},"limit":5}'
+    event = b'{"event_id":"e","recommendation_id":"r","track_id":"t","event":"like"}'
+    shown = names.new_recommendation_id().encode()
+    return {
+        "token": Target(lambda data: verifier.verify(_text(data)), [token], 0.5),
+        "recommendation id": Target(lambda data: names.issue_time(_text(data)), [shown]),
+        "cursor": Target(
+            lambda data: feedback_servicer.cursor_of(_text(data)),
+            [b"WzAsICJhIl0=", b"WzEsICJhIiwgMV0="],
+        ),
+        "page token": Target(
+            lambda data: window(
+                PageRequest(5, _text(data), 0), default=20, maximum=50, scope=("q",)
+            ),
+            [b"AAAAFAECAwQFBgcICQoLDA"],
+        ),
+        "query": Target(lambda data: parse(_text(data)), [b'artist:queen year:1975 genre:"rock"']),
+        "body recommendations": Target(RecommendationsBody.model_validate_json, [body], 2),
+        "body ranked": Target(RankedTracksBody.model_validate_json, [b'{"track_ids":["a"]}']),
+        "body event": Target(EventBody.model_validate_json, [event], 2),
+        "setting": Target(
+            lambda data: Settings(rate_limit=_text(data), airflow_url=_text(data)),
+            [b"10/minute"],
+            0.01,
+        ),
+    }  # fmt: skip
+
+
+FILES: Mapping[str, tuple[str, bytes]] = {
+    "m3u": ("a.m3u", b"#EXTM3U\n#EXTINF:123,Queen - Bohemian Rhapsody\nQueen - Bohemian.mp3\n"),
+    "xspf": (
+        "a.xspf",
+        b'<playlist xmlns="http://xspf.org/ns/0/"><trackList><track><title>a</title>'
+        b"<creator>b</creator><location>http://x/y</location></track></trackList></playlist>",
+    ),
+    "jspf": ("a.jspf", b'{"playlist":{"title":"a","track":[{"title":"b","creator":"c"}]}}'),
+    "mpd": (
+        "a.json",
+        b'{"playlists":[{"pid":1,"name":"n","tracks":[{"track_uri":"spotify:track:a","pos":0}]}]}',
+    ),
+    "listenbrainz": (
+        "a.jsonl",
+        b'{"listened_at":1,"track_metadata":{"artist_name":"a","track_name":"b"}}\n',
+    ),
+    "feedback": ("b.jsonl", b'{"recommendation_id":"r","track_id":"t","event":"like"}\n'),
+    "table": ("a.csv", b"playlist_id,position,track_id\n1,0,abc\n"),
+    "exportify": ("b.csv", b'track_id,artist,title\nabc,"a;b",c\n'),
+}
+
+
+def file_targets(folder: Path) -> dict[str, Target]:
+    """Returns the readers of every format of playlists and of tables."""
+    made = {}
+    for name, (file, sound) in FILES.items():
+        made[f"file {name}"] = Target(_reader(folder / file, Format(name)), [sound], 0.12)
+    made["file tracks"] = Target(_table(folder / "tracks.csv"), [FILES["exportify"][1]], 0.12)
+    made["file parquet"] = Target(_table(folder / "tracks.parquet"), [_parquet()], 0.06)
+    return made
+
+
+def _reader(path: Path, kind: Format) -> Callable[[bytes], object]:
+    def run(data: bytes) -> None:
+        path.write_bytes(data)
+        check_file(path)
+        for _ in READERS[kind](path, Meter()):
+            pass
+
+    return run
+
+
+def _table(path: Path) -> Callable[[bytes], object]:
+    def run(data: bytes) -> None:
+        path.write_bytes(data)
+        table = open_table(path)
+        for _ in table.batches(table.columns[:3]):
+            pass
+
+    return run
+
+
+def _parquet() -> bytes:
+    import polars as pl
+
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        pl.DataFrame({"track_id": ["a", "b"], "title": ["x", "y"]}).write_parquet(file.name)
+        return Path(file.name).read_bytes()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def spoiled(sound: bytes, chance: random.Random) -> bytes:
+    """Returns a sound input made bad: bits turned, parts cut, repeated, swapped or invented."""
+    data = bytearray(sound)
+    for _ in range(chance.randint(1, 4)):
+        place = chance.randrange(len(data) + 1)
+        draw = chance.randrange(6)
+        if draw == 0 and data:
+            data[place % len(data)] ^= 1 << chance.randrange(8)
+        elif draw == 1:
+            del data[place : place + chance.randint(1, 16)]
+        elif draw == 2:
+            data[place:place] = chance.randbytes(chance.randint(1, 24))
+        elif draw == 3:
+            data[place:place] = data[: chance.randint(0, 32)]
+        elif draw == 4:
+            data[place:place] = chance.choice(_NASTY)
+        else:
+            data = bytearray(chance.randbytes(chance.randint(0, 64)))
+    return bytes(data)
+
+
+_NASTY = (
+    b"\0", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", b"NaN", b"Infinity", b"1e999", b"-0",
+    b"[" * 2000, b'{"a":' * 600, b"'; DROP TABLE events;--", b"../../etc/passwd", b"\xed\xa0\x80",
+    b"\xf0\x9f\x8e\xb5", b"%s%n", b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>",
+    b'"' * 99, b"\r\n\r\n", b"9" * 400, b"\xe2\x80\xae", b"A" * 3000,
+)  # fmt: skip
