@@ -16,7 +16,7 @@ TEST_WORKERS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences release-check publish model-card
-.PHONY: airflow-install demo-retrain docs docs-serve
+.PHONY: fuzz soak airflow-install demo-retrain docs docs-serve
 .PHONY: deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
 
 help: ## List the targets
@@ -79,6 +79,15 @@ docs-serve: install ## Show the documents at http://127.0.0.1:8090 while they ar
 fmt: install ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+fuzz: install ## A million bad inputs to parsers, protobuf entries and real servers; report in build
+	@$(UV) sync --quiet --locked --inexact --all-packages --group fuzz
+	@$(BIN)/python -m tests.hardening.fuzz
+
+QUINTET_SOAK_MINUTES ?= 30
+
+soak: install ## Everything at half load for QUINTET_SOAK_MINUTES, memory and descriptors watched
+	@$(BIN)/python -m tests.hardening.soak --minutes $(QUINTET_SOAK_MINUTES)
 
 protos: install ## Regenerate the gRPC stubs
 	@$(BIN)/python protos/generate.py
