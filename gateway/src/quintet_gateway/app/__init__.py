@@ -17,7 +17,8 @@ from quintet_store.spool import Spool
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, Services
 from quintet_gateway.adapters.airflow import Airflow
-from quintet_store.spool import Spool
+from quintet_gateway.app.admission import Admission
+from quintet_gateway.app.docs import install_docs
 from quintet_gateway.app.edge import Guard, RequestContext
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
 from quintet_gateway.experiments import ExperimentRules, Experiments
