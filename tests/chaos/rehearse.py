@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -150,6 +151,8 @@ def main() -> int:
         )  # fmt: skip
     if isolated:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True, timeout=10)
+    # Whoever ends it must not leave the processes of the stack behind.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     started = time.monotonic()
     only = [part for part in options.only.split(",") if part]
     with made() as stack:
