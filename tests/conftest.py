@@ -1,10 +1,12 @@
-"""Databases for real: a private PostgreSQL server, where its binaries are."""
+"""What tests of several rooms need: the embedded catalogue with its model, and real databases."""
 
+import fcntl
 import os
 import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +42,32 @@ def _binaries() -> Path | None:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def embedded_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home as `quintet prepare` leaves it, made once for all workers; copy it, change nothing."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    home = shared / "embedded-home"
+    with (shared / "embedded-home.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            making = shared / "embedded-home.part"
+            own = {
+                name: text for name, text in os.environ.items() if not name.startswith("QUINTET_")
+            }
+            done = subprocess.run(
+                [sys.executable, "-m", "quintet_training", "prepare"],
+                env={**own, "QUINTET_HOME": str(making)},
+                capture_output=True,
+                text=True,
+                timeout=280,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr[-2000:]
+            making.rename(home)
+    return home
 
 
 @pytest.fixture(scope="session")

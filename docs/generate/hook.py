@@ -50,6 +50,15 @@ def _as_seen_from_the_site(text: str, name: str) -> str:
     return text
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Lets pages that the navigation does not name stand last among the explanations."""
+    named = str(config.nav)
+    own = sorted(path.name for path in Path(config.docs_dir).glob("*.md"))
+    explanations = next(each["Explanation"] for each in config.nav or [] if "Explanation" in each)
+    explanations += [name for name in own if f"'{name}'" not in named]
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages; called by MkDocs once it has listed the files of `docs`."""
     for path, text in generated().items():

@@ -53,18 +53,6 @@ def free_ports(count):
     return ports
 
 
-def prepare(home):
-    """Publishes the embedded catalogue and its first model, as `quintet up` does."""
-    done = subprocess.run(
-        [sys.executable, "-c",
-         "from quintet_training.cli.serve import _prepare; "
-         "from quintet_training.settings import load_settings; _prepare(load_settings())"],
-        env={**os.environ, "QUINTET_HOME": str(home)},
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-
-
 @contextlib.contextmanager
 def running(home, environment, log_folder):
     processes = []
@@ -105,14 +93,6 @@ def await_ready(base, processes, log_folder):
     raise AssertionError(f"not ready within {READY_SECONDS} s; see {log_folder}")
 
 
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
-    """A home with the embedded catalogue and its model, to be copied."""
-    home = tmp_path_factory.mktemp("prepared") / "home"
-    prepare(home)
-    return home
-
-
 @pytest.fixture
 def launched():
     """Starts all services on a home, without access tokens; gives address and processes."""
@@ -133,10 +113,10 @@ def launched():
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory, prepared):
+def stack(tmp_path_factory, embedded_home):
     """All services and the gateway, with tokens and mutual TLS, and one client."""
     home = tmp_path_factory.mktemp("compat") / "home"
-    shutil.copytree(prepared, home)
+    shutil.copytree(embedded_home, home)
     client, secret = ClientFolder(home / "access").create("compat")
     certificates.create(home / "tls", SERVICES, (), 2)
     ports = dict(zip(SERVICES, free_ports(4), strict=True))

@@ -106,10 +106,10 @@ def destroy(home, url, processes):
 
 
 def test_what_was_destroyed_serves_the_same_lists_with_every_event(
-    prepared, launched, url, tmp_path
+    embedded_home, launched, url, tmp_path
 ):
     home, backup = tmp_path / "home", tmp_path / "backup.tar.zst"
-    shutil.copytree(prepared, home)
+    shutil.copytree(embedded_home, home)
     changes = {"QUINTET_DATABASE_URL": url}
     with launched(home, **changes) as (base, processes):
         with Quintet(base, timeout=20) as client:

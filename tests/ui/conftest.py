@@ -87,19 +87,8 @@ def free_ports(names):
     return ports
 
 
-def prepare(environment):
-    """Publishes the embedded catalogue and its first model, as `quintet up` does."""
-    done = subprocess.run(
-        [sys.executable, "-c",
-         "from quintet_training.cli.serve import _prepare; "
-         "from quintet_training.settings import load_settings; _prepare(load_settings())"],
-        env=environment, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-
-
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory):
+def installation(tmp_path_factory, embedded_home):
     """Search, profile, ranker and gateway."""
     home = tmp_path_factory.mktemp("ui") / "home"
     ports = free_ports([*SERVICES, "ui", "spotify_ui"])
@@ -108,7 +97,7 @@ def installation(tmp_path_factory):
     own = {name: value for name, value in os.environ.items() if not name.startswith("SPOTIPY_")}
     environment = {**own, **settings, "QUINTET_HOME": str(home), "QUINTET_HOST": "127.0.0.1"}
     environment.pop("QUINTET_GATEWAY_URL", None)
-    prepare(environment)
+    shutil.copytree(embedded_home, home)
     logs = home / "logs"
     logs.mkdir(exist_ok=True)
     running = Installation(environment, ports, logs)
