@@ -131,3 +131,8 @@ def test_no_body_is_answered_by_anything_but_acceptance_or_a_refusal(body):
     except ValidationError as fault:
         faults = [{**each, "loc": ("body", *each["loc"])} for each in fault.errors()]
         assert field_error(faults).message
+
+
+def test_a_number_that_no_float_holds_is_refused():
+    with pytest.raises(ValidationError, match="must be 1 to 500; got a number beyond all bounds"):
+        RecommendationsBody.model_validate_json('{"seeds": ["a"], "limit": ' + "9" * 400 + "}")

@@ -47,11 +47,19 @@ def within(reason: str, low: float, high: float) -> Callable[[float], float]:
     """Returns a validator of a closed range that refuses by a reason and names both ends."""
 
     def check(value: float) -> float:
-        if not (math.isfinite(value) and low <= value <= high):
-            raise refuse(reason, f"must be {low:g} to {high:g}; got {value:g}")
+        # Compared as it is: a whole number of 400 digits has no float.
+        if not low <= value <= high:
+            raise refuse(reason, f"must be {low:g} to {high:g}; got {_told(value)}")
         return value
 
     return check
+
+
+def _told(value: float) -> str:
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return "a number beyond all bounds"
 
 
 def bounds(low: float, high: float) -> Any:
