@@ -43,7 +43,7 @@ def metrics():
 def registered(text):
     return "quintet_registry_up 1.0" in text and re.search(r'quintet_version_info\{kind="model",.*"\} 1\.0', text)
 
-for _ in range(120):
+for _ in range(200):
     if found := registered(metrics()):
         print("ranker follows the registry:", found[0])
         break
@@ -71,7 +71,7 @@ def ask(method, path, body=None, token=None):
         return json.load(answer)
 
 token = ask("POST", "/auth/token", {"username": "admin", "password": password})["access_token"]
-for _ in range(120):
+for _ in range(200):
     dags = sorted(dag["dag_id"] for dag in ask("GET", "/api/v2/dags", token=token)["dags"])
     if len(dags) >= 5:
         break
