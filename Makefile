@@ -16,7 +16,7 @@ TEST_WORKERS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences release-check publish model-card
-.PHONY: fuzz soak airflow-install demo-retrain docs docs-serve
+.PHONY: bench bench-guard flame fuzz soak airflow-install demo-retrain docs docs-serve
 .PHONY: deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
 
 help: ## List the targets
@@ -58,6 +58,22 @@ chaos: install ## Break everything in turn under load; table in build/chaos.md
 
 bench-training: install ## Time and memory of training at three sizes made from EVAL_DATA
 	@$(BIN)/python tests/bench/training_bench.py --data $(EVAL_DATA)
+
+# Of this run alone: `make bench BENCH="--sizes 114000 --quick"`. Catalogues are kept in BENCH_HOME.
+BENCH ?=
+BENCH_HOME ?= .quintet/bench
+TOOLS := --locked --all-packages --group bench
+
+bench: install ## Latency, throughput and memory against the goals, within 10 minutes; build/bench.json
+	@$(UV) sync --quiet $(TOOLS)
+	@BENCH_HOME=$(BENCH_HOME) $(BIN)/python -m tests.bench.serving --data $(EVAL_DATA) $(BENCH)
+
+bench-guard: install ## Fail where a recommendation makes more calls, or takes longer over its floor
+	@$(BIN)/python -m tests.bench.guard
+
+flame: install ## Flame charts of gateway and ranker at half of saturation, into docs/flame
+	@$(UV) sync --quiet $(TOOLS)
+	@BENCH_HOME=$(BENCH_HOME) $(BIN)/python -m tests.bench.serving --data $(EVAL_DATA) --flame docs/flame $(BENCH)
 
 check: install protos-check ## Lint, types, architecture, protos, documents
 	@$(BIN)/ruff check .
