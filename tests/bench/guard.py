@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -138,7 +139,7 @@ def calls_per_request(engine: Engine) -> int:
     queries = queries_of(engine.catalogue)
     for query in queries:
         engine.recommend(query)
-    return int(statistics.median(count_calls(lambda q=q: engine.recommend(q)) for q in queries))
+    return int(statistics.median(count_calls(partial(engine.recommend, q)) for q in queries))
 
 
 def ratio_to_floor(engine: Engine, rounds: int = 5) -> float:

@@ -34,7 +34,7 @@ class Original:
         self.index = faiss.IndexIVFFlat(quantiser, len(FEATURES), LISTS, faiss.METRIC_L2)
         self.index.train(self.vectors)
         self.index.add(self.vectors)
-        self._predict = grpc.insecure_channel(f"127.0.0.1:{port}").unary_unary(METHOD)
+        self._predict: Any = grpc.insecure_channel(f"127.0.0.1:{port}").unary_unary(METHOD)
 
     def guess(self, rows: np.ndarray) -> np.ndarray:
         return np.frombuffer(self._predict(self.vectors[rows].tobytes(), timeout=2), np.float64)

@@ -146,8 +146,8 @@ def code_digest() -> str:
     from quintet_engine.recipes import BOOTSTRAP, TRAINED
 
     engine = ROOT / "libs/engine/src/quintet_engine"
-    parts = ("build", "index", "collaborative/tokens", "collaborative/taste")
-    parts += ("collaborative/space", "collaborative/learned", "collaborative/arrays")
+    learned = ("tokens", "taste", "space", "learned", "arrays")
+    parts = ["build", "index", *(f"collaborative/{name}" for name in learned)]
     made = hashlib.sha256(f"{BOOTSTRAP.feature_hash}{TRAINED.feature_hash}".encode())
     for part in parts:
         path = engine / f"{part}.py"
@@ -240,7 +240,7 @@ class Maker:
             publish_catalogue(home, self.source, len(self.source.tracks), 1)
         snapshot = Snapshot.load(current_folder(home / "catalogue"), verify=False)
         shape = BoosterParameters(rounds=TREES, patience=TREES)
-        parameters = TrainingParameters(booster=shape, seed=SEED, **TRAINING)  # type: ignore[arg-type]
+        parameters = TrainingParameters(booster=shape, seed=SEED, **TRAINING)
         catalogue = Catalogue.of(snapshot)
         trained = train_model(catalogue, spread(catalogue, self.source, 1), parameters)
         self.say(f"booster of {trained.metrics.get('trees', 0):.0f} trees")
