@@ -57,7 +57,7 @@ class FaissIndex:
         lists = min(int(4 * np.sqrt(count)), count // 40)
         index = faiss.index_factory(dimensions, f"IVF{lists},Flat", faiss.METRIC_INNER_PRODUCT)
         index.cp.seed = seed
-        # Finer centroids do not pay: probes are tuned afterwards, and this takes a tenth of the time.
+        # Finer centroids do not pay, since probes are tuned afterwards; this is ten times as fast.
         index.cp.max_points_per_centroid = _POINTS_A_LIST
         index.cp.niter = _ROUNDS
         index.train(vectors)
