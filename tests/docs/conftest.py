@@ -1,0 +1,120 @@
+"""The installation that the documents' commands are run against."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import polars as pl
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READY_SECONDS = 90.0
+# What the documents write, and the setting for another.
+PORTS = {
+    "8000": "QUINTET_GATEWAY_PORT",
+    "50050": "QUINTET_GATEWAY_GRPC_PORT",
+    "50051": "QUINTET_SEARCH_PORT",
+    "50052": "QUINTET_PROFILE_PORT",
+    "50053": "QUINTET_RANKER_PORT",
+}
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@pytest.fixture(scope="session")
+def running_installation(tmp_path_factory, embedded_home):
+    """Home, environment and ports of an installation that `quintet up` runs."""
+    home = tmp_path_factory.mktemp("docs") / "home"
+    shutil.copytree(embedded_home, home)
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    foreign = ("SPOTIPY_", "QUINTET_", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+    environment |= {setting: str(ports[port]) for port, setting in PORTS.items()}
+    environment |= {
+        "QUINTET_HOME": str(home),
+        "COLUMNS": "120",
+        "QUINTET_GATEWAY_BUDGET_SECONDS": "20",
+    }
+    environment["PATH"] = f"{ROOT / '.venv' / 'bin'}:{environment['PATH']}"
+    command = [str(ROOT / ".venv" / "bin" / "quintet"), "up", "--without-ui", "--without-registry"]
+    log = home / "up.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                address = f"http://127.0.0.1:{ports['8000']}/readyz"
+                if httpx.get(address, timeout=2, trust_env=False).is_success:
+                    break
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+            time.sleep(0.1)  # between looks at another process's state
+        yield home, environment, ports
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def tracks_of_ours():
+    """Writes the files that pages import: a few tracks and playlists of them."""
+    rows = pl.DataFrame(
+        {
+            "track_id": [f"own{row:02d}" for row in range(40)],
+            "track_name": [f"Own song {row}" for row in range(40)],
+            "artists": [f"Own artist {row // 4}" for row in range(40)],
+            "duration_ms": [180_000 + 1000 * row for row in range(40)],
+            "tempo": [90.0 + row for row in range(40)],
+            "key": [row % 12 for row in range(40)],
+            "mode": [row % 2 for row in range(40)],
+            "loudness": [-6.0] * 40,
+            **{
+                name: [0.01 * row + 0.1 for row in range(40)]
+                for name in (
+                    *("danceability", "energy", "speechiness", "acousticness"),
+                    *("instrumentalness", "liveness", "valence"),
+                )
+            },
+            "track_genre": ["rock"] * 40,
+        }
+    )
+    playlists = pl.DataFrame(
+        {
+            "playlist_id": [f"p{row // 10}" for row in range(40)],
+            "track_id": rows["track_id"],
+        }
+    )
+
+    def write(folder):
+        rows.write_csv(folder / "tracks.csv")
+        rows.rename({"energy": "oomph"}).write_csv(folder / "odd.csv")
+        rows.write_parquet(folder / "tracks.parquet")
+        rows.head(20).write_parquet(folder / "more.parquet")
+        playlists.write_csv(folder / "playlists.csv")
+        playlists.write_parquet(folder / "playlists.parquet")
+        seeds = '{"seeds": ["own00", "own04"], "limit": 10}\n'
+        (folder / "in.jsonl").write_text(seeds, encoding="utf-8")
+        track = {"artist_name": "Eagles", "track_name": "Hotel California"}
+        listens = [{"user_name": "a", "listened_at": n, "track_metadata": track} for n in (1, 2)]
+        lines = "".join(f"{json.dumps(listen)}\n" for listen in listens)
+        (folder / "listens.jsonl").write_text(lines, encoding="utf-8")
+        row = {"track_uri": "spotify:track:own00", "artist_name": "Own artist 0"}
+        tracks = [row | {"pos": 0, "track_name": "Own song 0"}]
+        mpd = json.dumps({"playlists": [{"pid": 1, "name": "x", "tracks": tracks}]})
+        (folder / "mpd.slice.0-999.json").write_text(mpd, encoding="utf-8")
+
+    return write
