@@ -97,6 +97,7 @@ def _measure_warm(
     rate = found["half_rate"] = found["saturation_rps"] / 2
     tell(f"half of saturation, {rate:.0f} a second")
     shots = []
+    before = _stages(target)
     for _ in range(plan.windows):
         wait_idle(target)
         floor.measure()
@@ -107,7 +108,7 @@ def _measure_warm(
     found["half_cpu_ms"] = cpu_per_request(shots)
     found["codes"] = _codes([*peaks, *shots])
     found["memory_mib"] = {name: asdict(part) for name, part in target.memory().items()}
-    found["stages_ms"] = _stages(target)
+    found["stages_ms"] = _stages_between(before, _stages(target))
     found["rates"] = {}
     for share in plan.rates:
         shot = load.open(target, share * found["saturation_rps"], 4)
@@ -330,23 +331,33 @@ def _await_version(target: Running, version: str, deadline: float) -> None:
     raise RuntimeError(f"the ranker did not take {version}")
 
 
-def _stages(target: Running) -> dict[str, float]:
-    """Returns the mean milliseconds of each stage that the ranker's metrics tell."""
+def _stages(target: Running) -> dict[str, tuple[float, float]]:
+    """Returns seconds and calls of each stage so far, as the ranker's metrics tell."""
     from prometheus_client.parser import text_string_to_metric_families
 
-    with urllib.request.urlopen(
-        f"http://127.0.0.1:{target.ports['ranker_metrics']}/metrics", timeout=5
-    ) as answer:
+    url = f"http://127.0.0.1:{target.ports['ranker_metrics']}/metrics"
+    with urllib.request.urlopen(url, timeout=5) as answer:
         text = answer.read().decode()
-    sums: dict[str, float] = {}
-    counts: dict[str, float] = {}
+    found: dict[str, dict[str, float]] = {"_sum": {}, "_count": {}}
     for family in text_string_to_metric_families(text):
         if family.name == "quintet_stage_seconds":
             for sample in family.samples:
-                into = {"_sum": sums, "_count": counts}.get(sample.name[len(family.name) :])
+                into = found.get(sample.name[len(family.name) :])
                 if into is not None:
                     into[sample.labels["stage"]] = sample.value
-    return {name: 1000 * sums[name] / count for name, count in counts.items() if count}
+    return {name: (found["_sum"][name], count) for name, count in found["_count"].items()}
+
+
+def _stages_between(
+    before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]
+) -> dict[str, float]:
+    """Returns the mean milliseconds of each stage meanwhile."""
+    means = {}
+    for name, (seconds, calls) in after.items():
+        old_seconds, old_calls = before.get(name, (0.0, 0.0))
+        if calls > old_calls:
+            means[name] = 1000 * (seconds - old_seconds) / (calls - old_calls)
+    return means
 
 
 def track_ids(world: World) -> list[str]:
