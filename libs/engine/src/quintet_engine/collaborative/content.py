@@ -65,8 +65,11 @@ class ContentPool:
 
 def _first_of_each(matrix: sp.csr_matrix, order: Rows, most: int) -> Rows:
     """Returns for each token the first tracks in an order that weigh most by it."""
-    entries = matrix[order].tocoo()
-    heaviest = entries.data >= np.asarray(matrix.max(axis=1).todense()).ravel()[order][entries.row]
+    # A copy: the maximum sorts what it is taken of, and a mapped matrix is read-only.
+    ordered = matrix[order]
+    greatest = np.asarray(ordered.max(axis=1).todense()).ravel()
+    entries = ordered.tocoo()
+    heaviest = entries.data >= greatest[entries.row]
     owner, place = entries.col[heaviest], entries.row[heaviest]
     by_owner = np.lexsort((place, owner))
     owner, place = owner[by_owner], place[by_owner]
