@@ -140,7 +140,9 @@ class Running:
 @contextlib.asynccontextmanager
 async def running(home: Path, url: str, **settings: Any) -> AsyncIterator[Running]:
     upstream = Upstream()
-    made = Settings(home=home, database_url=url, grpc_port=0, **settings)
+    # A database that is slow because the machine is busy is no reason to spool here.
+    patient = {"store_patience_seconds": 10, "budget_seconds": 20, **settings}
+    made = Settings(home=home, database_url=url, grpc_port=0, **patient)
     app = build(made, upstream)  # type: ignore[arg-type]
     async with app.router.lifespan_context(app):
         await app.state.rpc.start()

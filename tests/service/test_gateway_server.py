@@ -197,7 +197,7 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
         await service.start()
         await asyncio.wait_for(service.ready.wait(), 5)
     addresses: dict[str, Any] = {f"{n}_address": f"127.0.0.1:{s.port}" for n, s in services.items()}
-    app = build(Settings(home=home, **addresses, **settings))
+    app = build(Settings(home=home, **{**addresses, "budget_seconds": 10, **settings}))
     transport = httpx.ASGITransport(app)
     try:
         async with (
