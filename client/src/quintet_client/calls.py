@@ -213,6 +213,7 @@ def total(parts: Iterable[models.Recorded]) -> models.Recorded:
     return models.Recorded(
         accepted=sum(part.accepted for part in known),
         duplicates=sum(part.duplicates for part in known),
+        degraded=tuple(dict.fromkeys(name for part in known for name in part.degraded)),
     )
 
 

@@ -224,10 +224,14 @@ class Recommendations(Answer):
 
 
 class Recorded(Answer):
-    """What became of events; they are on the gateway's disk."""
+    """What became of events; they are on the gateway's disk.
+
+    `degraded` names what they wait for: the database, where it was away.
+    """
 
     accepted: int
     duplicates: int
+    degraded: tuple[str, ...] = ()
 
 
 class Deleted(Answer):
