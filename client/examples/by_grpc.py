@@ -1,10 +1,15 @@
 """The services themselves by gRPC; needs `pip install "quintet-client[grpc]"`.
 
 QUINTET_RANKER=127.0.0.1:50053 QUINTET_SEARCH=127.0.0.1:50051 python by_grpc.py
+
+Where services ask for certificates, QUINTET_CERTIFICATE names a folder with ca.crt, tls.crt and
+tls.key.
 """
 
 import os
+from pathlib import Path
 
+import grpc
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
@@ -12,11 +17,20 @@ from quintet_client.errors import SeedCount
 from quintet_client.rpc import RECOMMEND_TRACKS, SEARCH_TRACKS, QuintetRpc, RpcSettings
 
 
+def credentials_in(folder: str) -> grpc.ChannelCredentials | None:
+    """Reads a certificate; None where none is named."""
+    if not folder:
+        return None
+    authority, key, chain = (Path(folder, n).read_bytes() for n in ("ca.crt", "tls.key", "tls.crt"))
+    return grpc.ssl_channel_credentials(authority, key, chain)
+
+
 def main() -> None:
     settings = RpcSettings(
         search=os.environ.get("QUINTET_SEARCH", "127.0.0.1:50051"),
         ranker=os.environ.get("QUINTET_RANKER", "127.0.0.1:50053"),
         token=os.environ.get("QUINTET_TOKEN", ""),
+        credentials=credentials_in(os.environ.get("QUINTET_CERTIFICATE", "")),
     )
     with QuintetRpc(settings) as services:
         found = services.call(

@@ -30,11 +30,15 @@ class Stack:
     home: str
     ports: dict
 
-    def channel(self, name):
-        """A channel to a service with the gateway's certificate, but without its token."""
+    def credentials(self):
+        """What the gateway shows to services: its certificate."""
         tls = tls_of("mutual", f"{self.home}/tls", "gateway")
         assert tls is not None
-        return grpc.secure_channel(f"127.0.0.1:{self.ports[name]}", tls.channel_credentials())
+        return tls.channel_credentials()
+
+    def channel(self, name):
+        """A channel to a service with the gateway's certificate, but without its token."""
+        return grpc.secure_channel(f"127.0.0.1:{self.ports[name]}", self.credentials())
 
     @property
     def api(self):

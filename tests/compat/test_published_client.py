@@ -50,7 +50,12 @@ def in_charge(stack):
 
 @pytest.fixture
 def rpc_settings(stack, token):
-    return RpcSettings(ranker=f"127.0.0.1:{stack.ports['ranker']}", token=token, timeout=20.0)
+    return RpcSettings(
+        ranker=f"127.0.0.1:{stack.ports['ranker']}",
+        token=token,
+        timeout=20.0,
+        credentials=stack.credentials(),
+    )
 
 
 def test_songs_are_found_recommended_and_liked_once(quintet, songs):
@@ -173,6 +178,7 @@ def open_door(stack, token):
         "QUINTET_TOKEN": token,
         "QUINTET_SEARCH": f"127.0.0.1:{stack.ports['search']}",
         "QUINTET_RANKER": f"127.0.0.1:{stack.ports['ranker']}",
+        "QUINTET_CERTIFICATE": f"{stack.home}/tls/gateway",
     }
 
 

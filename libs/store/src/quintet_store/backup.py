@@ -317,7 +317,9 @@ def _make_missing(url: URL) -> None:
             raise StoreUnavailable(_told(url, fault)) from fault
         create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(str(url.database)))
         try:
-            with psycopg.connect(_conninfo(url, "postgres"), autocommit=True) as connection:
+            with psycopg.connect(
+                _conninfo(url, "postgres"), autocommit=True, connect_timeout=5
+            ) as connection:
                 connection.execute(create)
         except psycopg.Error as refusal:
             raise StoreUnavailable(_told(url, refusal)) from refusal
