@@ -25,7 +25,7 @@ class Asked(BaseModel):
 
 def differences(frame: pd.DataFrame, mean: pd.Series, cosine: np.ndarray) -> pd.DataFrame:
     columns = [*FEATURES, "popularity"]
-    made = (frame[columns] - mean[columns]).abs().add_suffix("_gap")
+    made = (frame[columns] - mean[columns].astype(float)).abs().add_suffix("_gap")
     made["cosine"] = cosine
     made["popularity"] = frame["popularity"].to_numpy()
     return made

@@ -7,6 +7,7 @@ seconds that are left, and at the limit everything is stopped and what is there 
 import argparse
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -140,6 +141,10 @@ def main() -> int:
     except OutOfTime:
         whole = False
         bench.say("stopped: out of time")
+    except (RuntimeError, OSError, subprocess.SubprocessError) as fault:
+        # What was measured before is worth telling.
+        whole = False
+        bench.say(f"stopped: {fault}")
     signal.setitimer(signal.ITIMER_REAL, 0)
     if asked.prepare or asked.flame:
         return 0 if whole else 1
