@@ -30,9 +30,9 @@ def bundle_of(home: Path) -> Path:
     return models / (models / "current").read_text(encoding="utf-8").strip()
 
 
-def test_a_bundle_loads_and_answers_without_unpickling(prepared):
+def test_a_bundle_loads_and_answers_without_unpickling(embedded_home):
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(bundle_of(prepared))],
+        [sys.executable, "-c", PROGRAM, str(bundle_of(embedded_home))],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
@@ -42,5 +42,5 @@ def test_an_array_of_objects_is_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     from quintet_engine.collaborative.arrays import load_array
 
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ValueError, match="Python objects in dtype"):
         load_array(tmp_path, "x")

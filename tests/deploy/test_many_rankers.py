@@ -113,7 +113,9 @@ async def test_calls_are_spread_and_a_rollout_fails_none(rankers):
         for _ in range(30):
             assert (await gateway.recommend(REQUEST)).tracks
         gained = [rankers.answered(which) - before[which] for which in range(RANKERS)]
-        assert gained == [10, 10, 10]
+        # A slow call may be sent to a second ranker as well, so shares are near a third.
+        assert sum(gained) >= 30
+        assert min(gained) >= 5
         assert await calls_while(gateway, roll_out(rankers)) > 30
     finally:
         await gateway.close()

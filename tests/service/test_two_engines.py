@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import weakref
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,12 @@ class Engine:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.facts = SimpleNamespace(model_version=name)
+        self.facts = SimpleNamespace(
+            model_version=name,
+            catalogue_version="cat-1",
+            kind="bootstrap",
+            create_time=datetime.now(UTC),
+        )
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from quintet_gateway.routes.services import ServicesBehind, answer
+from quintet_gateway.schemas.errors import errors
 
 router = APIRouter(tags=["Operation"])
 
@@ -70,7 +71,7 @@ async def get_readiness(services: ServicesBehind) -> Response:
     return response
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses=errors(401, 403, 429))
 async def get_metrics() -> Response:
     """Prometheus metrics; QUINTET_GATEWAY_METRICS_PORT serves them to a scraper without a token."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
