@@ -15,7 +15,7 @@ TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
-.PHONY: packages packages-check packages-try licences release-check publish model-card
+.PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: bench bench-guard bench-parts flame fuzz soak airflow-install demo-retrain docs docs-serve
 .PHONY: deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
 
@@ -183,6 +183,29 @@ packages-try: install ## Install dist/ in clean environments, check the types, r
 licences: deploy-tools ## Refuse a dependency whose licence is not on the list
 	@$(DEPLOY_TOOLS)/bin/pip-licenses --python $(BIN)/python --from mixed --partial-match \
 	  --allow-only "$$(grep -v '^#' deploy/licences.txt | paste -sd ';')" > build/licences.txt
+
+# By hand, deploy/audit.py exits 3 where it could not look; make turns every failure into 2.
+AUDIT ?=
+
+audit: install ## Ask OSV's database about everything locked; says so where it cannot (Error 3)
+	@$(BIN)/python deploy/audit.py $(AUDIT)
+
+SBOM_PACKAGES := search profile ranker gateway ui training
+
+sbom: install ## What each package runs with, as CycloneDX in build/sbom, checked by its schema
+	@mkdir -p build/sbom
+	@set -e; export_lock() { $(UV) export --quiet --frozen --no-annotate --no-header "$$@"; }; \
+	for each in $(SBOM_PACKAGES); do \
+	  export_lock --package quintet-$$each --all-extras --no-default-groups --no-emit-workspace \
+	    > build/sbom/$$each.txt; \
+	done; \
+	export_lock --directory dags --all-extras --no-default-groups --no-emit-project \
+	  > build/sbom/airflow.txt; \
+	for each in $(SBOM_PACKAGES) airflow; do \
+	  $(BIN)/cyclonedx-py requirements build/sbom/$$each.txt --validate --output-reproducible \
+	    --of JSON -o build/sbom/$$each.json; \
+	  rm build/sbom/$$each.txt; echo build/sbom/$$each.json; \
+	done
 
 release-check: install deploy-tools ## Say whether this tree may be released (on a tag, or VERSION=x.y.z)
 	@$(BIN)/python deploy/release_check.py

@@ -1,0 +1,96 @@
+"""What is locked has hashes, and the audit never takes silence for health."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import tomllib
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def database(vulnerable: set[str]):
+    """A stand-in of OSV's query API that knows these packages; yields its address."""
+
+    class Answers(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body leave together
+
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            name = asked["package"]["name"]
+            affected = [{"package": {"name": name, "ecosystem": "PyPI"}}]
+            known = {"vulns": [{"id": "PYSEC-2000-1", "summary": "Bad.", "affected": affected}]}
+            body = json.dumps(known if name in vulnerable else {}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1/query"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def audit(address: str, *options: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, ROOT / "deploy" / "audit.py", "--database", address, *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("lock", ["uv.lock", "dags/uv.lock"])
+def test_every_locked_file_has_its_hash(lock):
+    packages = tomllib.loads((ROOT / lock).read_text(encoding="utf-8"))["package"]
+    ours = [each for each in packages if "registry" not in each["source"]]
+    assert all({"editable", "virtual"} & each["source"].keys() for each in ours)
+    fetched = [each for each in packages if "registry" in each["source"]]
+    assert len(fetched) > 50
+    for each in fetched:
+        files = [*each.get("wheels", []), *filter(None, [each.get("sdist")])]
+        assert files
+        assert all(file["hash"].startswith("sha256:") for file in files), each["name"]
+
+
+def test_a_database_that_is_away_is_not_taken_for_health():
+    code, said = audit("http://127.0.0.1:9/v1/query")
+    assert code == 3
+    assert said.startswith("not audited: the database could not be reached (")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.skipif(os.environ.get("QUINTET_SLOW") != "1", reason="takes seconds: QUINTET_SLOW=1")
+def test_a_database_that_knows_nothing_is_not_believed_and_a_workflow_is_warned():
+    with database(set()) as address:
+        code, said = audit(address, "--warn-unreachable")
+    assert code == 0
+    assert said.startswith("::warning::not audited")
+    assert "jinja2==2.4.1" in said
+
+
+def test_a_known_vulnerability_fails_and_is_named():
+    with database({"jinja2", "apache-airflow"}) as address:
+        code, said = audit(address, "--lock", "dags/uv.lock")
+    assert code == 1
+    assert "dags/uv.lock: apache-airflow 3." in said
+    assert "PYSEC-2000-1" in said
