@@ -29,6 +29,7 @@ from quintet_servicekit.errors import (
     Reason,
     ResourceExhausted,
     Unauthenticated,
+    overloaded,
 )
 
 _log = structlog.get_logger(__name__)
@@ -129,11 +130,7 @@ class Gatekeeper:
             return self._issuer.issue(client_id or "anyone", 0, [scope.value for scope in Scope])
         await self._limiter.count(self._token_limit, "token", address)
         if self._waiting >= _WAITING_CHECKS:
-            raise ResourceExhausted(
-                Reason.OVERLOADED,
-                "Too many ask for a token at once",
-                metadata={"retry_after": "1"},
-            )
+            raise overloaded("Too many ask for a token at once")
         self._waiting += 1
         try:
             async with self._checks:

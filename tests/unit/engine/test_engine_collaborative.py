@@ -45,7 +45,8 @@ def learned(catalogue, tokens) -> Learned:
     taste = Taste.fit(tokens, catalogue.year, membership(playlists, len(catalogue)))
     space = PlaylistSpace.fit(tokens, playlists)
     near, sounds = (FaissIndex.build(v, seed=1) for v in (taste.places, tokens.sound_units))
-    return Learned(tokens, space, taste, near, sounds)
+    content = ContentPool.of(tokens, catalogue.popularity)
+    return Learned(tokens, space, taste, near, sounds, content)
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +121,9 @@ def test_a_track_that_no_playlist_holds_has_a_place(catalogue, learned):
         np.testing.assert_allclose(np.linalg.norm(space[cold], axis=1), 1.0, atol=1e-4)
 
 
-def test_what_was_saved_is_what_is_loaded(tmp_path, learned):
+def test_what_was_saved_is_what_is_loaded(tmp_path, catalogue, learned):
     facts = learned.save(tmp_path / "c")
-    loaded = Learned.load(tmp_path / "c", facts)
+    loaded = Learned.load(tmp_path / "c", facts, catalogue.popularity)
     np.testing.assert_array_equal(loaded.taste.places, learned.taste.places)
     np.testing.assert_array_equal(loaded.space.inverse, learned.space.inverse)
     assert (loaded.space.holders != learned.space.holders).nnz == 0

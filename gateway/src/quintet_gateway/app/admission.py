@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import Counter, Gauge
-from quintet_servicekit.errors import AppError, Reason, ResourceExhausted
+from quintet_servicekit.errors import AppError, overloaded
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -47,12 +47,7 @@ class Admission:
             return
         if self._open >= self._limit:
             SHED.inc()
-            error = ResourceExhausted(
-                Reason.OVERLOADED,
-                "More requests come than are answered; try again soon.",
-                metadata={"retry_after": "1"},
-            )
-            await self._render(scope["path"], error)(scope, receive, send)
+            await self._render(scope["path"], overloaded())(scope, receive, send)
             return
         self._open += 1
         try:

@@ -21,7 +21,7 @@ from quintet_servicekit.errors import (
     DeadlineExceeded,
     NotReady,
     Reason,
-    ResourceExhausted,
+    overloaded,
 )
 from quintet_servicekit.metrics import DEGRADED
 from quintet_servicekit.threads import Threads
@@ -206,11 +206,7 @@ class Recorder:
             self._jobs.put_nowait(_Pending(job, outcome))
         except asyncio.QueueFull:
             EVENTS.labels("refused").inc(len(job.events))
-            raise ResourceExhausted(
-                Reason.OVERLOADED,
-                "Too many events wait to be stored.",
-                metadata={"retry_after": "1"},
-            ) from None
+            raise overloaded("Too many events wait to be stored.") from None
         try:
             recorded = await self._in_time(outcome)
         except AppError as error:

@@ -75,7 +75,7 @@ def build_bundle(
         "feature_names": list(recipe.names),
         "feature_hash": recipe.feature_hash,
         "channels": [channel.name for channel in recipe.channels],
-        "index": {"nprobe": index.nprobe, "recall": index.recall},
+        "index": index.facts,
         "libraries": libraries(),
         **({} if learned is None else {"taste_index": learned.save(folder / FOLDER)}),
         **facts,

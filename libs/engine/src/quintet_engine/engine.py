@@ -134,7 +134,7 @@ class Engine:
         try:
             index = _index_of(folder, manifest, catalogue)
             ranker = _ranker_of(folder, recipe)
-            learned = _learned_of(folder, manifest)
+            learned = _learned_of(folder, manifest, catalogue)
         except (ValueError, OSError) as fault:
             raise PublicationInvalid(f"{folder.name}: {fault}") from fault
         engine = cls(catalogue, index, ranker, _versions_of(manifest), recipe, learned)
@@ -163,7 +163,7 @@ class Engine:
         tried = _Tried(damaged)
         index = tried.load(INDEX, INDEX_FILE, lambda: _index_of(folder, manifest, catalogue))
         ranker = tried.load(BOOSTER, BOOSTER_FILE, lambda: _ranker_of(folder, recipe))
-        learned = tried.load(TASTE, _LEARNED, lambda: _learned_of(folder, manifest))
+        learned = tried.load(TASTE, _LEARNED, lambda: _learned_of(folder, manifest, catalogue))
         if TASTE in tried.without:
             ranker, recipe = None, BOOTSTRAP
         if not tried.without:
@@ -392,13 +392,7 @@ def _versions_of(manifest: Mapping[str, Any]) -> Versions:
 
 
 def _index_of(folder: Path, manifest: Mapping[str, Any], catalogue: Catalogue) -> FaissIndex:
-    facts: dict[str, Any] = manifest["index"]
-    return FaissIndex.load(
-        folder / INDEX_FILE,
-        catalogue.unit,
-        nprobe=int(facts["nprobe"]),
-        recall=float(facts["recall"]),
-    )
+    return FaissIndex.load(folder / INDEX_FILE, catalogue.unit, manifest["index"])
 
 
 def _ranker_of(folder: Path, recipe: Recipe) -> Ranker:
@@ -430,9 +424,11 @@ class _Tried:
         return None
 
 
-def _learned_of(folder: Path, manifest: Mapping[str, Any]) -> Learned | None:
+def _learned_of(folder: Path, manifest: Mapping[str, Any], catalogue: Catalogue) -> Learned | None:
     facts = manifest.get("taste_index")
-    return None if facts is None else Learned.load(folder / collaborative.FOLDER, facts)
+    if facts is None:
+        return None
+    return Learned.load(folder / collaborative.FOLDER, facts, catalogue.popularity)
 
 
 def _adjusted(context: Context, candidates: Candidates, relevance: Scores) -> Scores:

@@ -1,5 +1,6 @@
 """The `VectorIndex` of one machine: FAISS inner product over unit rows, filtered by a bitmap."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -73,11 +74,16 @@ class FaissIndex:
         return cls(flat, vectors)
 
     @classmethod
-    def load(cls, path: Path, vectors: Encoded, *, nprobe: int, recall: float) -> Self:
+    def load(cls, path: Path, vectors: Encoded, facts: Mapping[str, Any]) -> Self:
         """Reads an index written by `save`.
 
+        Args:
+            path: The file.
+            vectors: What it was built of.
+            facts: As `facts` gave them.
+
         Raises:
-            ValueError: The file is not an index of these vectors.
+            ValueError: The file is not an index of these vectors, or a fact is no number.
         """
         try:
             index = faiss.read_index(str(path))
@@ -85,7 +91,12 @@ class FaissIndex:
             raise ValueError(f"{path.name} is not a FAISS index") from fault
         if index.ntotal != len(vectors) or index.d != vectors.shape[1]:
             raise ValueError(f"{path.name} holds {index.ntotal} vectors, not {len(vectors)}")
-        return cls(index, vectors, nprobe, recall)
+        return cls(index, vectors, int(facts["nprobe"]), float(facts["recall"]))
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """What `load` needs besides the file."""
+        return {"nprobe": self.nprobe, "recall": self.recall}
 
     def save(self, path: Path) -> None:
         """Writes the index to a file."""

@@ -112,3 +112,10 @@ class NotReady(AppError):
 
 class DeadlineExceeded(AppError):
     """The time allowed ran out."""
+
+
+def overloaded(
+    message: str = "More requests come than are answered; try again soon.",
+) -> ResourceExhausted:
+    """Returns the error of whoever has no room for more now; a second later there may be."""
+    return ResourceExhausted(Reason.OVERLOADED, message, metadata={"retry_after": "1"})

@@ -267,8 +267,13 @@ def _account(here: Span, method: str, code: grpc.StatusCode, seconds: float) -> 
     """Counts, times, traces and logs an answer."""
     RPCS.labels(method, code.name).inc()
     RPC_SECONDS.labels(method).observe(seconds)
-    here.note({"rpc.system": "grpc", "rpc.response.status_code": code.name})
-    here.note({"quintet.request_id": REQUEST_ID.get()})
+    here.note(
+        {
+            "rpc.system": "grpc",
+            "rpc.response.status_code": code.name,
+            "quintet.request_id": REQUEST_ID.get(),
+        }
+    )
     if code in _FAULTS:
         here.fail(code.name)
     _log.info("rpc", method=method, code=code.name, ms=round(seconds * 1000, 2))

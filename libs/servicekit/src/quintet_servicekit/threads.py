@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
-from quintet_servicekit.errors import Reason, ResourceExhausted
+from quintet_servicekit.errors import overloaded
 from quintet_servicekit.metrics import QUEUED
 
 T = TypeVar("T")
@@ -37,11 +37,7 @@ class Threads:
             ResourceExhausted: As much waits as may: what would be late is refused at once.
         """
         if self._room is not None and self._open >= self._count + self._room:
-            raise ResourceExhausted(
-                Reason.OVERLOADED,
-                "More requests come than are answered; try again soon.",
-                metadata={"retry_after": "1"},
-            )
+            raise overloaded()
         context = copy_context()
 
         def begin() -> T:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative import space
+from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.learned import Learned
 from quintet_engine.collaborative.space import PlaylistSpace, membership
 from quintet_engine.collaborative.taste import Taste
@@ -38,7 +39,8 @@ def fit_learned(
     fitted_space = PlaylistSpace.fit(tokens, playlists, space.WEIGHTS)
     index = FaissIndex.build(fitted.places, seed=seed)
     sounds = FaissIndex.build(tokens.sound_units, seed=seed)
-    return Learned(tokens, fitted_space, fitted, index, sounds)
+    content = ContentPool.of(tokens, catalogue.popularity)
+    return Learned(tokens, fitted_space, fitted, index, sounds, content)
 
 
 @dataclass(frozen=True)

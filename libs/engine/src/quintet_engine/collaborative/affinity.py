@@ -123,7 +123,7 @@ class Affinity:
 
     def content(self) -> Scored:
         """Returns tracks and how well their year, sound and words fit the context view."""
-        pool = self.learned.content_pool(self.catalogue.popularity)
+        pool = self.learned.content
         columns = {
             kind: np.ascontiguousarray(scores[:, BY_CONTEXT])
             for kind, scores in self.tokens.items()

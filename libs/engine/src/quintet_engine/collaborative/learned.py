@@ -1,13 +1,11 @@
 """All that playlists taught about one catalogue, as one thing to save, load and ask."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_modelkit.features import Encoded
 
 from quintet_engine.collaborative.arrays import load_array, save_arrays
 from quintet_engine.collaborative.content import ContentPool
@@ -20,7 +18,6 @@ from quintet_engine.vectors import VectorIndex
 FOLDER: Final = "collaborative"
 _INDEX: Final = "taste.faiss"
 _SOUNDS: Final = "sounds.faiss"
-_POOL: Final = "content"
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,7 @@ class Learned:
         taste: Places of tracks.
         index: Over `taste.places`, to search by cosine.
         sounds: Over `tokens.sound_units`, likewise.
+        content: The tracks to look among by year, sound and words.
     """
 
     tokens: Tokens
@@ -40,7 +38,7 @@ class Learned:
     taste: Taste
     index: VectorIndex
     sounds: VectorIndex
-    _pools: dict[str, ContentPool] = field(default_factory=dict, compare=False, repr=False)
+    content: ContentPool
 
     PLAYLISTS: ClassVar[str] = f"{FOLDER}/playlists"
 
@@ -61,12 +59,17 @@ class Learned:
         for index, name in zip(indices, (_INDEX, _SOUNDS), strict=True):
             assert isinstance(index, FaissIndex)
             index.save(folder / name)
-            facts.append({"nprobe": index.nprobe, "recall": index.recall})
+            facts.append(index.facts)
         return {**facts[0], "sounds": facts[1]}
 
     @classmethod
-    def load(cls, folder: Path, facts: dict[str, Any]) -> Self:
+    def load(cls, folder: Path, facts: dict[str, Any], popularity: NDArray[np.floating]) -> Self:
         """Maps what `save` wrote.
+
+        Args:
+            folder: Where.
+            facts: What `save` returned.
+            popularity: (n,), of the catalogue's tracks.
 
         Raises:
             OSError, ValueError: A file is missing, damaged, or does not fit the others.
@@ -81,18 +84,7 @@ class Learned:
             tokens,
             PlaylistSpace.load(folder / "playlists"),
             taste,
-            _index(folder / _INDEX, taste.places, facts),
-            _index(folder / _SOUNDS, tokens.sound_units, facts["sounds"]),
+            FaissIndex.load(folder / _INDEX, taste.places, facts),
+            FaissIndex.load(folder / _SOUNDS, tokens.sound_units, facts["sounds"]),
+            ContentPool.of(tokens, popularity),
         )
-
-    def content_pool(self, popularity: NDArray[np.floating]) -> ContentPool:
-        """Returns the tracks to look among by content; made once, asked for by every query."""
-        pool = self._pools.get(_POOL)
-        if pool is None:
-            pool = self._pools[_POOL] = ContentPool.of(self.tokens, popularity)
-        return pool
-
-
-def _index(path: Path, vectors: Encoded, facts: Mapping[str, Any]) -> FaissIndex:
-    nprobe, recall = int(facts["nprobe"]), float(facts["recall"])
-    return FaissIndex.load(path, vectors, nprobe=nprobe, recall=recall)

@@ -14,7 +14,7 @@ from quintet_servicekit.errors import (
     NotFound,
     NotReady,
     Reason,
-    ResourceExhausted,
+    overloaded,
 )
 
 from quintet_ranker.domain.drafting import Origin, interleaved, team_draft
@@ -158,11 +158,7 @@ class Recommender:
         if challenger is None:
             raise NotReady(Reason.NOT_READY, "The challenger is not held; try again soon.")
         if self._shadowing:
-            raise ResourceExhausted(
-                Reason.OVERLOADED,
-                "Another shadow request is being answered.",
-                metadata={"retry_after": "1"},
-            )
+            raise overloaded("Another shadow request is being answered.")
         self._shadowing = True
         try:
             ranking, seconds = await _ask(self._run_shadow, challenger, query)
