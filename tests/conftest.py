@@ -4,7 +4,6 @@ import fcntl
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,6 @@ def _binaries() -> Path | None:
             return folder
     found = shutil.which("initdb")
     return Path(found).parent if found else None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +81,7 @@ def postgresql() -> Iterator[Server]:
         account = ["runuser", "-u", "postgres", "--"]
         shutil.chown(folder, "postgres")
         shutil.chown(secret, "postgres")
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c max_connections=60"
 
     def run(*command: str) -> None:

@@ -1,6 +1,6 @@
 """Retrieval measured: time, memory and filtered recall of FAISS and of a real Milvus server.
 
-    .venv/bin/python tests/bench/vector_bench.py --tracks 1200000 --json figures.json
+    .venv/bin/python -m tests.bench.vector_bench --tracks 1200000 --json figures.json
 
 Vectors are unit rows of 14 dimensions around 2,000 centres, as the audio of a catalogue is. The
 Milvus is the server that PyPI has, started here; `--milvus ADDRESS` asks another.
@@ -8,10 +8,6 @@ Milvus is the server that PyPI has, started here; `--milvus ADDRESS` asks anothe
 
 import argparse
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,9 +20,10 @@ from quintet_engine.index import FaissIndex
 from quintet_engine.vectors import VectorIndex
 from quintet_modelkit.features import normalise_rows
 from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
-from quintet_ranker.adapters.vectors import VectorsUnavailable, published
+from quintet_ranker.adapters.vectors import published
 
-SERVER: Final = "milvus==2.3.5"
+from tests.milvus_server import milvus_serving
+
 MOST: Final = 150
 QUERIES: Final = 200
 SHARES: Final = (0.002, 0.02, 0.1, 0.5, 0.99, 1.0)
@@ -101,33 +98,6 @@ def _resident(server: psutil.Process) -> int:
     return sum(each.memory_info().rss for each in (server, *server.children(recursive=True)))
 
 
-def start_server(folder: Path) -> tuple[str, "subprocess.Popen[bytes]"]:
-    """Starts the Milvus of PyPI on loopback; returns its address once it answers."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    uv = str(Path(sys.executable).with_name("uv"))
-    command = [uv, "tool", "run", "--quiet", "--from", SERVER, "milvus-server"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "--data", str(folder / "data"), "--proxy-port", str(port)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        try:
-            MilvusCollections(MilvusOptions(address, search_seconds=5)).names("")
-        except VectorsUnavailable:
-            if time.monotonic() > deadline:
-                os.killpg(server.pid, signal.SIGKILL)
-                raise
-            time.sleep(0.5)
-        else:
-            return address, server
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tracks", type=int, default=1_200_000)
@@ -141,13 +111,11 @@ def main() -> None:
     if options.milvus:
         figures["milvus"] = milvus(options.milvus, vectors, None)
     else:
-        with tempfile.TemporaryDirectory(prefix="quintet-milvus-") as folder:
-            address, server = start_server(Path(folder))
-            try:
-                figures["milvus"] = milvus(address, vectors, psutil.Process(server.pid))
-            finally:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait(30)
+        with (
+            tempfile.TemporaryDirectory(prefix="quintet-milvus-") as folder,
+            milvus_serving(Path(folder), READY_SECONDS) as (address, server),
+        ):
+            figures["milvus"] = milvus(address, vectors, psutil.Process(server.pid))
     text = json.dumps(figures, indent=2)
     sys.stdout.write(text + "\n")
     if options.json is not None:

@@ -14,12 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import numpy as np
 import psycopg
-import pyarrow as pa
-from quintet_modelkit.features import ATTRIBUTES, COLUMN
-from quintet_modelkit.publication import publish, staged
-from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_servicekit.probe import is_serving
 from quintet_store import open_engine, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
@@ -29,18 +24,13 @@ from quintet_training.ranking import BootstrapParameters
 from quintet_training.settings import Settings
 from quintet_training.steps import publish_model
 
+from tests.made_catalogue import publish_catalogue, track_id
+from tests.ports import free_port
+
 START_SECONDS = 240.0
 SERVICES = ("search", "profile", "ranker")
 TRACKS = 2_000
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-def track_id(row: int) -> str:
-    return f"t{row:05d}"
+DIGITS = 5
 
 
 def children_of(pid: int) -> list[int]:
@@ -158,7 +148,7 @@ class Stack:
         return [f"http://127.0.0.1:{self.ports[f'gateway-{n}']}" for n in (1, 2)]
 
     def start(self, *, postgresql: bool, mlflow: bool) -> None:
-        publish_catalogue(self.home)
+        publish_catalogue(self.home, TRACKS, digits=DIGITS, popular=True)
         publish_model(self.home, parameters=BootstrapParameters(groups=40, rounds=20))
         if postgresql:
             self._start_postgresql()
@@ -191,7 +181,9 @@ class Stack:
                 "explicit": False,
                 "import_id": begin_import(connection, dict.fromkeys(facts, "made")),
             }
-            upsert_tracks(connection, [{**same, "track_id": track_id(n)} for n in range(TRACKS)])
+            upsert_tracks(
+                connection, [{**same, "track_id": track_id(n, DIGITS)} for n in range(TRACKS)]
+            )
         engine.dispose()
 
     def start_one(self, name: str, *, wait: bool = True) -> None:
@@ -310,27 +302,6 @@ class Stack:
             "QUINTET_GATEWAY_PORT": str(self.ports[f"gateway-{number}"]),
             "QUINTET_GATEWAY_GRPC_PORT": "0",
         }
-
-
-def publish_catalogue(home: Path, count: int = TRACKS) -> None:
-    random = np.random.default_rng(3)
-    features = random.random((count, len(ATTRIBUTES)))
-    features[:, COLUMN["tempo"]] = random.uniform(60, 180, count)
-    features[:, COLUMN["duration_ms"]] = random.uniform(1e5, 4e5, count)
-    features[:, COLUMN["key"]] = random.integers(0, 12, count)
-    features[:, COLUMN["popularity"]] = random.integers(0, 101, count)
-    empty = dict.fromkeys(("release_date", "isrc", "cover_url", "preview_url"), "")
-    rows = [
-        empty
-        | {"track_id": track_id(row), "title": f"Song {row}", "artists": [f"Artist {row // 4}"]}
-        | {"artist_ids": [f"a{row // 4}"], "album": "Album", "album_id": f"al{row // 2}"}
-        | {"genres": ["rock" if row % 8 < 4 else "jazz"], "recording": row, "explicit": False}
-        | {"provenance": "made", "licence": "CC0"}
-        for row in range(count)
-    ]
-    with staged(home / "catalogue") as folder:
-        version = write_snapshot(folder, pa.Table.from_pylist(rows, schema=SCHEMA), features)
-        publish(folder, home / "catalogue", version)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ import pytest
 from quintet_access import certificates
 from quintet_access.clients import ClientFolder
 from quintet_servicekit.tls import tls_of
+
+from tests.ports import free_ports
 
 READY_SECONDS = 60.0
 SERVICES = ("search", "profile", "ranker", "gateway")
@@ -47,14 +48,6 @@ class Stack:
     @property
     def token_url(self):
         return f"{self.base}/api/token"
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @contextlib.contextmanager

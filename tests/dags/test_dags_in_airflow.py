@@ -1,12 +1,13 @@
 """Runs the tests of the DAGs in the environment of the DAGs, and, if asked to, the real thing."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 AIRFLOW = ROOT / ".airflow-venv" / "bin"
@@ -17,11 +18,6 @@ def airflow() -> Path:
     if not (AIRFLOW / "airflow").exists():
         pytest.skip("Airflow has an environment of its own: make airflow-install")
     return AIRFLOW
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @pytest.mark.timeout(900)

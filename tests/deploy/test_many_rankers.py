@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -18,16 +17,10 @@ from quintet.ranker.v1 import ranker_pb2
 from quintet_gateway.adapters import Services
 from quintet_servicekit.probe import is_serving
 
+from tests.ports import free_ports
+
 RANKERS = 3
 REQUEST = ranker_pb2.RecommendTracksRequest(seeds=[profile_pb2.Seed(genre="rock")], limit=5)
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @dataclass

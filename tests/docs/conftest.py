@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +12,8 @@ from pathlib import Path
 import httpx
 import polars as pl
 import pytest
+
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 90.0
@@ -24,14 +25,6 @@ PORTS = {
     "50052": "QUINTET_PROFILE_PORT",
     "50053": "QUINTET_RANKER_PORT",
 }
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @pytest.fixture(scope="session")

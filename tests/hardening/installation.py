@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from quintet_access.clients import ClientFolder
 from quintet_access.tokens import Scope
 from quintet_training.cli.serve import _prepare
 from quintet_training.settings import Settings
+
+from tests.ports import free_ports
 
 SERVICES = ("search", "profile", "ranker", "gateway")
 _READY_SECONDS = 240.0
@@ -70,7 +71,7 @@ def installed() -> Iterator[Installation]:
         _prepare(Settings(home=home))
         client, secret = ClientFolder(home / "access").create("hardening", tuple(Scope))
         certificates.create(home / "tls", SERVICES, (), 2)
-        ports = dict(zip((*SERVICES, "grpc"), _free_ports(5), strict=True))
+        ports = dict(zip((*SERVICES, "grpc"), free_ports(5), strict=True))
         processes: dict[str, subprocess.Popen[bytes]] = {}
         try:
             for name in SERVICES:
@@ -129,11 +130,3 @@ def _stop(processes: Mapping[str, "subprocess.Popen[bytes]"]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -6,7 +6,6 @@ import os
 import queue
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,8 @@ import grpc
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+
+from tests.ports import free_ports
 
 SERVICES = ("gateway", "search", "profile", "ranker")
 READY_SECONDS = 180.0
@@ -108,12 +109,6 @@ class Installation:
         text = self.log.read_text(encoding="utf-8")
         rows = (line.partition(" | ")[2] for line in text.splitlines())
         return [json.loads(row) for row in rows if row.startswith("{")]
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 @pytest.fixture(scope="session")

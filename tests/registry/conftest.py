@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
-import pyarrow as pa
 import pytest
-from quintet_modelkit.features import ATTRIBUTES, COLUMN
-from quintet_modelkit.publication import publish, staged, write_manifest
+from quintet_modelkit.publication import write_manifest
 from quintet_modelkit.registry import Registry
-from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_training.cli.serve import registry_of
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.settings import Settings
 from quintet_training.steps import publish_model
+
+from tests.made_catalogue import publish_catalogue
+from tests.ports import free_port
 
 START_SECONDS = 120.0
 
@@ -42,11 +41,6 @@ class Server:
     @property
     def files(self) -> Path:
         return self.home / "mlflow" / "artifacts"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -107,28 +101,9 @@ def registry(server) -> Registry:
     return Registry(server.uri, f"model-{uuid.uuid4().hex[:12]}")
 
 
-def publish_catalogue(home: Path, count: int, seed: int) -> str:
-    random = np.random.default_rng(seed)
-    features = random.random((count, len(ATTRIBUTES)))
-    features[:, COLUMN["tempo"]] = random.uniform(60, 180, count)
-    features[:, COLUMN["duration_ms"]] = random.uniform(1e5, 4e5, count)
-    features[:, COLUMN["key"]] = random.integers(0, 12, count)
-    empty = dict.fromkeys(("release_date", "isrc", "cover_url", "preview_url"), "")
-    rows = [
-        empty
-        | {"track_id": f"t{row:04d}", "title": f"Song {row}", "artists": [f"Artist {row // 4}"]}
-        | {"artist_ids": [f"a{row // 4}"], "album": "Album", "album_id": f"al{row // 2}"}
-        | {"genres": ["rock" if row % 8 < 4 else "jazz"], "recording": row, "explicit": False}
-        | {"provenance": "made", "licence": "CC0"}
-        for row in range(count)
-    ]
-    with staged(home / "catalogue") as folder:
-        table = pa.Table.from_pylist(rows, schema=SCHEMA)
-        version = write_snapshot(
-            folder, table, features, [{"name": "made", "licence": "CC0", "tracks": count}]
-        )
-        publish(folder, home / "catalogue", version)
-    return version
+def _publish(home: Path, count: int, seed: int) -> None:
+    source = {"name": "made", "licence": "CC0", "tracks": count}
+    publish_catalogue(home, count, seed=seed, digits=4, sources=[source])
 
 
 @dataclass(frozen=True)
@@ -157,7 +132,7 @@ class Workshop:
 def workshop(tmp_path_factory) -> Workshop:
     """Where models are made; rankers under test have homes of their own."""
     home = tmp_path_factory.mktemp("workshop")
-    publish_catalogue(home, 1500, 3)
+    _publish(home, 1500, 3)
     return Workshop(home)
 
 
@@ -165,7 +140,7 @@ def workshop(tmp_path_factory) -> Workshop:
 def home(tmp_path) -> Path:
     """A ranker's home that serves a small model of another catalogue."""
     home = tmp_path / "home"
-    publish_catalogue(home, 150, 11)
+    _publish(home, 150, 11)
     publish_model(home, parameters=BootstrapParameters(groups=10, rounds=4))
     return home
 

@@ -22,14 +22,11 @@ from quintet_servicekit.channel import open_channel
 from quintet_servicekit.errors import DeadlineExceeded, NotReady, Reason
 from quintet_servicekit.server import Endpoint, Service
 
+from tests.ports import free_port
+
 NAME = "quintet.profile.v1.ProfileService"
 BUILD = f"/{NAME}/BuildProfile"
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 class Replica(profile_pb2_grpc.ProfileServiceServicer):

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 import grpc
 import numpy as np
-import pyarrow as pa
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -22,41 +21,22 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
-from quintet_modelkit.features import ATTRIBUTES, COLUMN
+from quintet_modelkit.features import ATTRIBUTES
 from quintet_modelkit.publication import current_version, publish, set_current, staged
-from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_ranker.app import NAME, build
 from quintet_ranker.settings import Settings
 from quintet_servicekit.server import Service
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
+from tests.made_catalogue import publish_catalogue
+
 WAIT = 20.0
-
-
-def publish_catalogue(home: Path, count: int = 200) -> None:
-    random = np.random.default_rng(3)
-    features = random.random((count, len(ATTRIBUTES)))
-    features[:, COLUMN["tempo"]] = random.uniform(60, 180, count)
-    features[:, COLUMN["duration_ms"]] = random.uniform(1e5, 4e5, count)
-    features[:, COLUMN["key"]] = random.integers(0, 12, count)
-    empty = dict.fromkeys(("release_date", "isrc", "cover_url", "preview_url"), "")
-    rows = [
-        empty
-        | {"track_id": f"t{row:03d}", "title": f"Song {row}", "artists": [f"Artist {row // 4}"]}
-        | {"artist_ids": [f"a{row // 4}"], "album": "Album", "album_id": f"al{row // 2}"}
-        | {"genres": ["rock" if row % 8 < 4 else "jazz"], "recording": row, "explicit": False}
-        | {"provenance": "made", "licence": "CC0"}
-        for row in range(count)
-    ]
-    with staged(home / "catalogue") as folder:
-        version = write_snapshot(folder, pa.Table.from_pylist(rows, schema=SCHEMA), features)
-        publish(folder, home / "catalogue", version)
 
 
 @pytest.fixture
 def home(tmp_path) -> Path:
-    publish_catalogue(tmp_path)
+    publish_catalogue(tmp_path, 200)
     publish_model(tmp_path, parameters=BootstrapParameters(groups=20, rounds=8))
     return tmp_path
 
@@ -97,7 +77,7 @@ def test_the_attribute_enum_has_the_order_of_the_columns():
 
 
 async def test_health_turns_serving_only_once_a_model_is_published(tmp_path):
-    publish_catalogue(tmp_path)
+    publish_catalogue(tmp_path, 200)
     async with serving(tmp_path) as (service, channel):
         health: Any = health_pb2_grpc.HealthStub(channel)
         asked = health_pb2.HealthCheckRequest(service=NAME)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.ports import free_ports
 
 READY_SECONDS = 60.0
 SERVICES = ("search", "profile", "ranker", "gateway")
@@ -79,19 +80,12 @@ class Installation:
         raise AssertionError(f"{url} not ready within {READY_SECONDS} s; see {self.logs}")
 
 
-def free_ports(names):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    ports = {name: each.getsockname()[1] for name, each in zip(names, sockets, strict=True)}
-    for each in sockets:
-        each.close()
-    return ports
-
-
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory, embedded_home):
     """Search, profile, ranker and gateway."""
     home = tmp_path_factory.mktemp("ui") / "home"
-    ports = free_ports([*SERVICES, "ui", "spotify_ui"])
+    names = [*SERVICES, "ui", "spotify_ui"]
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     settings = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     settings["QUINTET_GATEWAY_GRPC_PORT"] = "0"
     own = {name: value for name, value in os.environ.items() if not name.startswith("SPOTIPY_")}

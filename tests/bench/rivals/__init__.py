@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-from tests.bench.serving.processes import Running, free_ports, running
+from tests.bench.serving.processes import Running, running
+from tests.ports import free_ports
 
 
 def rivals_of(

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,19 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.ports import free_ports
+
 ROOT = Path(__file__).parents[3]
 SERVICES = ("search", "profile", "ranker", "gateway")
 _TICK = os.sysconf("SC_CLK_TCK")
 _MIB = 1024.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Returns distinct free ports; held together while chosen, so that none is given twice."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @dataclass(frozen=True)

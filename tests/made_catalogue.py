@@ -1,0 +1,59 @@
+"""A catalogue made up for tests: four songs an artist, two an album, rock and jazz in turns."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from quintet_modelkit.features import ATTRIBUTES, COLUMN
+from quintet_modelkit.publication import publish, staged
+from quintet_modelkit.snapshot import SCHEMA, write_snapshot
+
+
+def track_id(row: int, digits: int = 3) -> str:
+    """Returns the id of a row's track, such as t007."""
+    return f"t{row:0{digits}d}"
+
+
+def publish_catalogue(
+    home: Path,
+    count: int,
+    *,
+    seed: int = 3,
+    digits: int = 3,
+    popular: bool = False,
+    sources: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Publishes so many tracks in a home and returns the catalogue's version.
+
+    Args:
+        home: Where.
+        count: How many tracks.
+        seed: For their features.
+        digits: Of their ids.
+        popular: Whether popularity is spread over 0..100, not 0..1.
+        sources: As in the snapshot's manifest.
+    """
+    random = np.random.default_rng(seed)
+    features = random.random((count, len(ATTRIBUTES)))
+    features[:, COLUMN["tempo"]] = random.uniform(60, 180, count)
+    features[:, COLUMN["duration_ms"]] = random.uniform(1e5, 4e5, count)
+    features[:, COLUMN["key"]] = random.integers(0, 12, count)
+    if popular:
+        features[:, COLUMN["popularity"]] = random.integers(0, 101, count)
+    empty = dict.fromkeys(("release_date", "isrc", "cover_url", "preview_url"), "")
+    rows = [
+        empty
+        | {"track_id": track_id(row, digits), "title": f"Song {row}"}
+        | {"artists": [f"Artist {row // 4}"], "artist_ids": [f"a{row // 4}"]}
+        | {"album": "Album", "album_id": f"al{row // 2}", "recording": row, "explicit": False}
+        | {"genres": ["rock" if row % 8 < 4 else "jazz"], "provenance": "made", "licence": "CC0"}
+        for row in range(count)
+    ]
+    root = home / "catalogue"
+    with staged(root) as folder:
+        table = pa.Table.from_pylist(rows, schema=SCHEMA)
+        version = write_snapshot(folder, table, features, [dict(each) for each in sources])
+        publish(folder, root, version)
+    return version
