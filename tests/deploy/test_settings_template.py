@@ -10,6 +10,8 @@ from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_profile.settings import Settings as ProfileSettings
 from quintet_ranker.settings import Settings as RankerSettings
 from quintet_search.settings import Settings as SearchSettings
+from quintet_settings import secret_names
+from quintet_training.diagnosing.known import SECRETS
 from quintet_training.settings import Settings as TrainingSettings
 from quintet_ui.settings import Settings as UiSettings
 
@@ -124,3 +126,20 @@ def test_the_safe_settings_need_no_account_and_hold_no_secret():
     assert safe["SPOTIPY_CLIENT_ID"] == safe["SPOTIPY_CLIENT_SECRET"] == ""
     secrets = [n for n in safe if re.search("SECRET|PASSWORD|TOKEN|KEY", n) and safe[n]]
     assert secrets == []
+
+
+def test_every_secret_that_may_come_from_a_file_is_told_to_doctor_and_reader():
+    secrets = set().union(*(secret_names(each) for each in PROCESSES.values()))
+    assert secrets == SECRETS
+    page = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    table = page.split("## Secrets from files")[1].split("```")[0]
+    assert set(re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE)) == secrets
+    head = TEMPLATE.split("\n# ---")[0]
+    assert {name for name in secrets if name.removeprefix("QUINTET_") not in head} == set()
+
+
+def test_every_setting_named_like_a_secret_may_come_from_a_file():
+    secret = re.compile(r"SECRET|PASSWORD|TOKEN$|_KEY$|DATABASE_URL|BACKEND_URL")
+    named = {n for each in PROCESSES.values() for n in variables(each) if secret.search(n)}
+    assert named - SECRETS == set()
+    assert len(named) > 5

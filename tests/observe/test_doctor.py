@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from quintet_training.cli import app
 from quintet_training.diagnosing import Finding, State, diagnose
-from quintet_training.diagnosing.known import SETTINGS
+from quintet_training.diagnosing.known import SECRETS, SETTINGS
 from quintet_training.settings import load_settings
 from typer.testing import CliRunner
 
@@ -86,6 +86,24 @@ def test_the_doctor_speaks_json():
 
 def test_an_option_it_does_not_have_is_bad_usage():
     assert CliRunner().invoke(app, ["doctor", "--all"]).exit_code == 2
+
+
+def test_a_secret_of_another_process_that_its_file_does_not_give_is_named(looked, tmp_path):
+    found = looked(QUINTET_UI_CLIENT_SECRET_FILE=str(tmp_path / "not-mounted"))
+    assert broken(found) == {"settings"}
+    assert "QUINTET_UI_CLIENT_SECRET_FILE" in found["settings"].said
+
+
+def test_secrets_from_files_count_as_set_and_are_not_shown(looked, tmp_path):
+    files = {}
+    for name in ("SPOTIPY_CLIENT_SECRET", "QUINTET_RANKER_MILVUS_TOKEN"):
+        (tmp_path / name).write_text("s3cr3t-of-a-file\n", encoding="utf-8")
+        files[f"{name}_FILE"] = str(tmp_path / name)
+    assert {name.removesuffix("_FILE") for name in files} <= SECRETS
+    found = looked(**files, SPOTIPY_CLIENT_ID="id")
+    assert found["settings"].state is State.WELL
+    assert "credentials are set" in found["spotify"].said
+    assert "s3cr3t" not in str(found)
 
 
 def test_a_deleted_index_is_named(looked, home):

@@ -16,8 +16,8 @@ from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exp
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
 from quintet_servicekit.server import Service
-from quintet_servicekit.settings import first_fault
 from quintet_servicekit.tracing import TracesInvalid, start_tracing, stop_tracing
+from quintet_settings import first_fault
 
 from quintet_gateway.app import build
 from quintet_gateway.app.connections import HttpsContext, bounded_protocol

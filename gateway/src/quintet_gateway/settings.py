@@ -11,6 +11,7 @@ from quintet_servicekit.backends import Rules, addresses_of
 from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.server import Endpoint
 from quintet_servicekit.settings import ProcessSettings
+from quintet_settings import Confidential
 
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
 
@@ -75,13 +76,13 @@ class Settings(ProcessSettings):
     """How often one client may call where QUINTET_AUTH is on; empty for no limit."""
     token_rate_limit: str = "60/minute"
     """How often one address may ask for a token; empty for no limit."""
-    rate_limit_storage: str = Field(
+    rate_limit_storage: Confidential = Field(
         default="async+memory://",
         pattern=r"^async\+(memory|rediss?|redis\+(sentinel|cluster|unix))://",
     )
     """Where calls are counted; `async+redis://host:port` where several gateways share."""
 
-    database_url: str = Field(default="", validation_alias="QUINTET_DATABASE_URL")
+    database_url: Confidential = Field(default="", validation_alias="QUINTET_DATABASE_URL")
     """Where feedback is kept; `quintet.db` in QUINTET_HOME where empty."""
     listener_key: SecretStr = Field(default=SecretStr(""), validation_alias="QUINTET_LISTENER_KEY")
     """What listeners' names are hashed with; a file in QUINTET_HOME, made once, where empty."""

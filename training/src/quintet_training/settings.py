@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+from quintet_settings import Confidential, EnvironmentSettings, first_fault
 
 
 class SettingsInvalid(ValueError):
@@ -15,7 +16,7 @@ class TrainingRefused(ValueError):
     """There is too little to train or to measure on; the message is one line."""
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """Settings of the `quintet` command, each from QUINTET_<NAME>, each with a default.
 
     Attributes:
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="QUINTET_", extra="ignore")
 
     home: Path = Path(".quintet")
-    database_url: str = ""
+    database_url: Confidential = ""
     host: str = "127.0.0.1"
     gateway_port: int = Field(default=8000, ge=1, le=65535)
     gateway_grpc_port: int = Field(default=50050, ge=0, le=65535)
@@ -126,7 +127,4 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as fault:
-        first = fault.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        line = f"QUINTET_{name}: {first['msg']}" if name else first["msg"]
-        raise SettingsInvalid(line) from fault
+        raise SettingsInvalid(first_fault(fault, "QUINTET_")) from fault

@@ -11,7 +11,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+from quintet_settings import EnvironmentSettings, first_fault
 
 _EVERYWHERE: Final = ("0.0.0.0", "::")
 
@@ -20,7 +21,7 @@ class SettingsInvalid(ValueError):
     """A setting holds a value that cannot be used; the message is one line."""
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """Settings with prefix `QUINTET_UI_`; host, token and the gateway's address are shared."""
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_UI_", extra="ignore")
@@ -93,7 +94,4 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as fault:
-        first = fault.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        name = name if name.startswith("QUINTET_") else f"QUINTET_UI_{name}"
-        raise SettingsInvalid(f"{name}: {first['msg']}") from fault
+        raise SettingsInvalid(first_fault(fault, "QUINTET_UI_")) from fault

@@ -7,11 +7,12 @@ from typing import TypeVar
 import uvloop
 from pydantic import ValidationError
 from quintet_access.rules import ExposedWithoutAuth
+from quintet_settings import first_fault
 
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
 from quintet_servicekit.server import Service, run
-from quintet_servicekit.settings import RpcSettings, first_fault
+from quintet_servicekit.settings import RpcSettings
 from quintet_servicekit.tls import IdentityInvalid
 from quintet_servicekit.tracing import TracesInvalid, start_tracing, stop_tracing
 

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+from quintet_settings import EnvironmentSettings
 
 from quintet_servicekit.server import Endpoint
 from quintet_servicekit.tls import Tls, tls_of
 
 
-class ProcessSettings(BaseSettings):
+class ProcessSettings(EnvironmentSettings):
     """Where a process keeps its state, what it binds, and how it logs.
 
     A subclass sets `env_prefix`, such as `QUINTET_RANKER_`; home, host and auth are shared by all.
@@ -67,16 +68,3 @@ class RpcSettings(ProcessSettings):
             max_concurrent_rpcs=self.max_concurrent_rpcs,
             tls=self.transport(prefix.removeprefix("QUINTET_").rstrip("_").lower()),
         )
-
-
-def first_fault(fault: ValidationError, prefix: str) -> str:
-    """Returns one line on the first wrong setting; never its value, which may be a secret.
-
-    Args:
-        fault: What reading the settings raised.
-        prefix: The settings' `env_prefix`.
-    """
-    first = fault.errors(include_input=False, include_context=False, include_url=False)[0]
-    field = str(first["loc"][0])
-    setting = field if field.isupper() else f"{prefix}{field.upper()}"
-    return f"{setting}: {first['msg']}"

@@ -136,6 +136,20 @@ SETTINGS: Final = frozenset(
         "QUINTET_UI_SPOTIFY_REDIRECT_URI",
     )
 )
+SECRETS: Final = frozenset(
+    (
+        "QUINTET_AIRFLOW_PASSWORD",
+        "QUINTET_DATABASE_URL",
+        "QUINTET_GATEWAY_RATE_LIMIT_STORAGE",
+        "QUINTET_LISTENER_KEY",
+        "QUINTET_MLFLOW_BACKEND_URL",
+        "QUINTET_RANKER_MILVUS_TOKEN",
+        "QUINTET_TOKEN",
+        "QUINTET_UI_CLIENT_SECRET",
+        "SPOTIPY_CLIENT_SECRET",
+    )
+)
+"""Those that may come from a file, which NAME_FILE names."""
 FOR_DEVELOPERS: Final = frozenset(
     ("QUINTET_DIST", "QUINTET_SCREENSHOTS", "QUINTET_SHARED_DATA", "QUINTET_SLOW")
 )

@@ -12,11 +12,12 @@ from typing import Final
 
 from quintet_access.rules import Auth, ExposedWithoutAuth, is_loopback, require_auth_when_exposed
 from quintet_modelkit.publication import CURRENT
+from quintet_settings import FILE_SUFFIX, SecretUnreadable, from_file
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from quintet_training.diagnosing.findings import Finding, look, well, wrong
-from quintet_training.diagnosing.known import FOR_DEVELOPERS, SETTINGS
+from quintet_training.diagnosing.known import FOR_DEVELOPERS, SECRETS, SETTINGS
 from quintet_training.settings import Settings
 
 _PREFIX: Final = "QUINTET_"
@@ -50,9 +51,11 @@ def python(_settings: Settings) -> Finding:
 def settings(_settings: Settings) -> Finding:
     """Whether every QUINTET_* variable is a setting of ours."""
     given = sorted(name for name in os.environ if name.upper().startswith(_PREFIX))
-    unknown = [name for name in given if name.upper() not in SETTINGS | FOR_DEVELOPERS]
+    files = {f"{name}{FILE_SUFFIX}" for name in SECRETS}
+    known = SETTINGS | FOR_DEVELOPERS | files
+    unknown = [name for name in given if name.upper() not in known]
     if not unknown:
-        return well("settings", f"{len(given)} set, all known")
+        return _secret_files() or well("settings", f"{len(given)} set, all known")
     near = {name: difflib.get_close_matches(name.upper(), SETTINGS, 1, 0.8) for name in unknown}
     told = [f"{name} (perhaps {near[name][0]})" if near[name] else name for name in unknown]
     return wrong(
@@ -60,6 +63,23 @@ def settings(_settings: Settings) -> Finding:
         f"nobody reads {', '.join(told)}",
         "correct or unset it; .env.template names every setting",
     )
+
+
+def _secret_files() -> Finding | None:
+    for name in sorted(SECRETS):
+        try:
+            from_file(name, os.environ)
+        except SecretUnreadable as fault:
+            return wrong("settings", str(fault), f"correct or unset {fault.setting}")
+    return None
+
+
+def _secret(name: str) -> str:
+    """Returns what was set, in the environment or a file; empty where neither can be read."""
+    try:
+        return from_file(name, os.environ) or os.environ.get(name, "")
+    except SecretUnreadable:
+        return ""
 
 
 def home(settings: Settings) -> Finding:
@@ -119,7 +139,7 @@ def _written(path: Path) -> float:
 def spotify(_settings: Settings) -> Finding:
     """Whether Spotify's credentials are set; never what they are."""
     names = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
-    given = [name for name in names if os.environ.get(name)]
+    given = [name for name in names if _secret(name)]
     if len(given) == len(names):
         return well("spotify", "credentials are set; search may ask Spotify too")
     if not given:
@@ -160,13 +180,13 @@ def _weak(settings: Settings) -> list[str]:
     found = []
     for name in ("QUINTET_DATABASE_URL", "QUINTET_MLFLOW_BACKEND_URL"):
         try:
-            url = make_url(os.environ.get(name, ""))
+            url = make_url(_secret(name))
         except ArgumentError:
             continue
         # None is another way in, such as a password file.
         if url.password is not None and str(url.password).lower() in _WEAK:
             found.append(f"the password in {name}")
-    airflow = os.environ.get("QUINTET_AIRFLOW_PASSWORD")
+    airflow = _secret("QUINTET_AIRFLOW_PASSWORD")
     if airflow and airflow.lower() in _WEAK:
         found.append("QUINTET_AIRFLOW_PASSWORD")
     key = settings.listener_key.get_secret_value()
