@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from quintet.feedback.v1 import feedback_pb2, feedback_pb2_grpc
-from quintet_access.tokens import Scope
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.tokens import CALLER
 
@@ -24,12 +23,6 @@ from quintet_gateway.feedback import (
 )
 
 NAME: Final = feedback_pb2.DESCRIPTOR.services_by_name["FeedbackService"].full_name
-SCOPES: Final[Mapping[str, Scope]] = {
-    f"/{NAME}/RecordEvents": Scope.FEEDBACK,
-    f"/{NAME}/ExportListener": Scope.ADMIN,
-    f"/{NAME}/DeleteListener": Scope.ADMIN,
-}
-"""What a token must allow, by full method."""
 _MAX_PAGE: Final = 1000
 
 

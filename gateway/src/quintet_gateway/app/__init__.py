@@ -37,7 +37,7 @@ from quintet_gateway.routes import (
     web_api,
 )
 from quintet_gateway.routes.web_api.answers import failure
-from quintet_gateway.servicer import NAME, SCOPES, FeedbackServicer
+from quintet_gateway.servicer import NAME, FeedbackServicer
 from quintet_gateway.settings import Settings
 
 _DESCRIPTION: Final = """
@@ -180,7 +180,7 @@ def _rpc_service(settings: Settings, recorder: Recorder) -> Service:
             servicer, server
         ),
         endpoint=settings.endpoint(),
-        interceptors=guards(settings.auth, settings.host, settings.home, SCOPES),
+        interceptors=guards(settings.auth, settings.host, settings.home),
     )
 
 

@@ -79,7 +79,10 @@ class TokenIssuer:
 
 
 class ServiceToken:
-    """The token that one of our own processes shows to another; renewed before it runs out."""
+    """The token that one of our own processes shows to another; renewed before it runs out.
+
+    It allows reading and no more: nothing that the gateway asks the services for changes anything.
+    """
 
     def __init__(self, issuer: TokenIssuer, service: str) -> None:
         self._issuer = issuer
@@ -91,7 +94,7 @@ class ServiceToken:
         """Returns the gRPC metadata to add to a call."""
         # A key rotated meanwhile checks for longer than this token is used.
         if time.time() >= self._renew_time:
-            self._token = self._issuer.issue(self._name, 0, [scope.value for scope in Scope])
+            self._token = self._issuer.issue(self._name, 0, [Scope.READ.value])
             self._renew_time = time.time() + TOKEN_SECONDS / 2
         return (("authorization", f"Bearer {self._token}"),)
 

@@ -1,6 +1,6 @@
 """Guards a gRPC service: without a valid access token in the metadata, no call comes in."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 import grpc
 from quintet_access.files import AccessFileInvalid
 from quintet_access.rules import Auth, require_auth_when_exposed
+from quintet_access.scopes import scope_of
 from quintet_access.tokens import Caller, Scope, TokenRefused, TokenVerifier, bearer_token
 
 from quintet_servicekit.errors import (
@@ -24,32 +25,27 @@ CALLER: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)
 """Who makes the call being answered; None where everybody may call."""
 
 
-def guards(
-    auth: str, host: str, home: Path, scopes: Mapping[str, Scope] | None = None
-) -> Sequence[grpc.aio.ServerInterceptor]:
+def guards(auth: str, host: str, home: Path) -> Sequence[grpc.aio.ServerInterceptor]:
     """Returns the interceptors that a service needs for its setting of QUINTET_AUTH.
 
     Args:
         auth: "off" or "on".
         host: The address the service binds.
         home: QUINTET_HOME; `access/public` of it says which tokens are valid.
-        scopes: Full method, such as "/package.Service/Method", to the scope that it needs beyond a
-            valid token.
 
     Raises:
         ExposedWithoutAuth: `auth` is off and the host is not a loopback address.
     """
     mode = Auth(auth)
     require_auth_when_exposed(mode, host)
-    return (TokenInterceptor(home, scopes or {}),) if mode is Auth.ON else ()
+    return (TokenInterceptor(home),) if mode is Auth.ON else ()
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):
-    """Lets calls in whose `authorization` metadata is a bearer token that the gateway made."""
+    """Lets calls in that show a token of the gateway, as `authorization`, with the scope needed."""
 
-    def __init__(self, home: Path, scopes: Mapping[str, Scope]) -> None:
+    def __init__(self, home: Path) -> None:
         self._verifier = TokenVerifier(home / "access")
-        self._scopes = scopes
 
     async def intercept_service(
         self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any
@@ -59,7 +55,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         if handler is None or method.startswith(_OPEN):
             return handler
         metadata = dict(handler_call_details.invocation_metadata or ())
-        admitted = self._admit(metadata.get("authorization"), self._scopes.get(method))
+        admitted = self._admit(metadata.get("authorization"), scope_of(method))
 
         async def answer(request: Any, context: Any) -> Any:
             if isinstance(admitted, AppError):
@@ -75,7 +71,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
             answer, handler.request_deserializer, handler.response_serializer
         )
 
-    def _admit(self, header: str | bytes | None, needed: Scope | None) -> Caller | AppError:
+    def _admit(self, header: str | bytes | None, needed: Scope) -> Caller | AppError:
         """Returns who calls, or what keeps them out."""
         token = bearer_token(header if isinstance(header, str) else None)
         if token is None:
@@ -86,7 +82,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
             return Unauthenticated(Reason.TOKEN_INVALID, f"{refused}.")
         except AccessFileInvalid:
             return NotReady(Reason.NOT_READY, "Access tokens cannot be checked now.")
-        if needed is not None and needed not in caller.scopes:
+        if needed not in caller.scopes:
             return PermissionDenied(
                 Reason.SCOPE_MISSING,
                 f"The access token does not have the scope {needed.value}.",

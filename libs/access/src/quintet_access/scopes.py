@@ -1,0 +1,36 @@
+"""What a token must allow for each call by gRPC, of every service; said here and nowhere else."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from quintet_access.tokens import Scope
+
+_NEEDED: Final = {
+    Scope.READ: (
+        "/quintet.search.v1.SearchService/SearchTracks",
+        "/quintet.search.v1.SearchService/BatchGetTracks",
+        "/quintet.search.v1.SearchService/SearchArtists",
+        "/quintet.search.v1.SearchService/BatchGetArtists",
+        "/quintet.search.v1.SearchService/ListGenres",
+        "/quintet.search.v1.SearchService/GetMap",
+        "/quintet.profile.v1.ProfileService/BuildProfile",
+        "/quintet.profile.v1.ProfileService/BatchGetAudioFeatures",
+        "/quintet.ranker.v1.RankerService/RecommendTracks",
+        "/quintet.ranker.v1.RankerService/GetModel",
+    ),
+    Scope.FEEDBACK: ("/quintet.feedback.v1.FeedbackService/RecordEvents",),
+    Scope.ADMIN: (
+        "/quintet.feedback.v1.FeedbackService/ExportListener",
+        "/quintet.feedback.v1.FeedbackService/DeleteListener",
+    ),
+}
+SCOPES: Final[Mapping[str, Scope]] = MappingProxyType(
+    {method: scope for scope, methods in _NEEDED.items() for method in methods}
+)
+"""Full method, such as "/package.Service/Method", to the scope that it needs."""
+
+
+def scope_of(method: str) -> Scope:
+    """Returns what a call needs; a method that nobody thought of is for administrators."""
+    return SCOPES.get(method, Scope.ADMIN)
