@@ -14,7 +14,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.known_secrets import known
 from tests.ports import free_port
+
+pytest_plugins = ["tests.secrets_in_logs"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def postgresql() -> Iterator[Server]:
     if binaries is None:
         pytest.skip("no PostgreSQL server binaries (Debian: apt-get install postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="quintet-pg-", dir="/tmp"))
-    password = secrets.token_urlsafe(16)
+    password = known(secrets.token_urlsafe(16))
     secret = folder / "password"
     secret.write_text(password, encoding="utf-8")
     account: list[str] = []

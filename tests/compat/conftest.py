@@ -15,6 +15,7 @@ from quintet_access import certificates
 from quintet_access.clients import ClientFolder
 from quintet_servicekit.tls import tls_of
 
+from tests.known_secrets import known
 from tests.ports import free_ports
 
 READY_SECONDS = 60.0
@@ -131,7 +132,7 @@ def stack(tmp_path_factory, embedded_home):
     base = f"http://127.0.0.1:{ports['gateway']}"
     with running(home, environment, home / "logs") as processes:
         await_ready(base, processes, home / "logs")
-        yield Stack(base, client.client_id, secret, str(home), ports)
+        yield Stack(base, client.client_id, known(secret), str(home), ports)
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +143,7 @@ def token(stack):
         auth=(stack.client_id, stack.client_secret),
         trust_env=False,
     )
-    return answer.json()["access_token"]
+    return known(answer.json()["access_token"])
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ from quintet_client.rpc import (
     RpcSettings,
 )
 
+from tests.known_secrets import known
+
 CLIENT = Path(__file__).parents[2] / "client"
 
 
@@ -44,7 +46,9 @@ def in_charge(stack):
     client, secret = ClientFolder(Path(stack.home) / "access").create(
         f"in-charge-{uuid.uuid4().hex}", list(Scope)
     )
-    with Quintet(stack.base, client_id=client.client_id, client_secret=secret, timeout=20) as made:
+    with Quintet(
+        stack.base, client_id=client.client_id, client_secret=known(secret), timeout=20
+    ) as made:
         yield made
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.known_secrets import known
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -90,8 +91,8 @@ def environment(tmp_path, postgresql, processes) -> dict[str, str]:
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{api}",
         "AIRFLOW__API__PORT": str(api),
-        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
+        "AIRFLOW__API__SECRET_KEY": known(secrets.token_urlsafe(32)),
+        "AIRFLOW__API_AUTH__JWT_SECRET": known(secrets.token_urlsafe(48)),
         "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis}/0",
         "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2{plain}",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",

@@ -13,9 +13,11 @@ import pytest
 from pydantic import SecretStr
 from quintet_gateway.adapters.airflow import DAGS, Airflow
 
+from tests.known_secrets import known
+
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
-PASSWORD = "open-sesame"
+PASSWORD = known("open-sesame")
 READY_SECONDS = 240.0
 
 pytestmark = [

@@ -19,6 +19,8 @@ from quintet_training.diagnosing.known import SECRETS, SETTINGS
 from quintet_training.settings import load_settings
 from typer.testing import CliRunner
 
+from tests.known_secrets import known
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -97,7 +99,7 @@ def test_a_secret_of_another_process_that_its_file_does_not_give_is_named(looked
 def test_secrets_from_files_count_as_set_and_are_not_shown(looked, tmp_path):
     files = {}
     for name in ("SPOTIPY_CLIENT_SECRET", "QUINTET_RANKER_MILVUS_TOKEN"):
-        (tmp_path / name).write_text("s3cr3t-of-a-file\n", encoding="utf-8")
+        (tmp_path / name).write_text(known("s3cr3t-of-a-file") + "\n", encoding="utf-8")
         files[f"{name}_FILE"] = str(tmp_path / name)
     assert {name.removesuffix("_FILE") for name in files} <= SECRETS
     found = looked(**files, SPOTIPY_CLIENT_ID="id")
@@ -227,7 +229,7 @@ def test_a_home_that_cannot_be_written_is_named(installation, home):
 
 
 def test_half_of_spotifys_credentials_is_named_and_never_shown(looked):
-    found = looked(SPOTIPY_CLIENT_SECRET="s3cr3t-of-spotify")
+    found = looked(SPOTIPY_CLIENT_SECRET=known("s3cr3t-of-spotify"))
     assert broken(found) == {"spotify"}
     assert not any("s3cr3t" in each.said + each.remedy for each in found.values())
 

@@ -15,8 +15,11 @@ import pytest
 from quintet_ui.settings import Settings
 from quintet_ui.spotify import ExportFailed, Parting, Partings, can_export, export, unmasked
 
+from tests.known_secrets import known
+
 expect = pytest.importorskip("playwright.sync_api").expect
-TOKEN, CODE = "token-that-nobody-may-see", "code-from-spotify"
+TOKEN, CODE = known("token-that-nobody-may-see"), known("code-from-spotify")
+SECRET = known("s3cr3t-of-our-app")
 PLAYLIST = "https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M"
 
 
@@ -43,7 +46,7 @@ def handler_of(spotify):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             if self.path == "/api/token":
-                basic = base64.b64encode(b"client:secret").decode()
+                basic = base64.b64encode(f"client:{SECRET}".encode()).decode()
                 assert self.headers["Authorization"] == f"Basic {basic}"
                 assert parse_qs(body)["code"] == [CODE]
                 told = {"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"}
@@ -87,7 +90,7 @@ def spotify():
 def settings_of(spotify, page="http://127.0.0.1:1"):
     return {
         "SPOTIPY_CLIENT_ID": "client",
-        "SPOTIPY_CLIENT_SECRET": "secret",
+        "SPOTIPY_CLIENT_SECRET": SECRET,
         "QUINTET_UI_SPOTIFY_REDIRECT_URI": f"{page}/",
         "QUINTET_UI_SPOTIFY_ACCOUNTS_URL": spotify.url,
         "QUINTET_UI_SPOTIFY_API_URL": f"{spotify.url}/v1/",
@@ -148,7 +151,7 @@ def test_a_listener_saves_the_list_as_a_playlist_and_nobody_else_can(
     context.close()
     other.close()
     assert TOKEN not in log.read_text(encoding="utf-8")
-    assert "secret" not in log.read_text(encoding="utf-8")
+    assert SECRET not in log.read_text(encoding="utf-8")
 
 
 def configured(monkeypatch, spotify):
