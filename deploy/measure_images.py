@@ -1,6 +1,7 @@
 """Runs every built image alone, as Compose would, and writes the figures into docs/images.md.
 
     measure_images.py [NAME…]        rows of the images named are replaced, others stay
+    measure_images.py show [NAME…]   the rows of these images alone, written nowhere
     measure_images.py rebuild        what a change of the ranker's source costs
 
 No network, read-only root, no capabilities, no new privileges; search, profile and ranker with a
@@ -94,18 +95,35 @@ def write(part: str, text: str) -> None:
     PAGE.write_text(changed, encoding="utf-8")
 
 
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Makes the home that search, profile and ranker serve, and removes it at the end."""
+    prepare = f"--rm --network=none {HARDENED} {OPTIONS['ranker']} quintet/training:dev"
+    try:
+        docker("run", *prepare.split(), "quintet", "prepare")
+        yield
+    finally:
+        docker("volume", "rm", "quintet-measured", check=False)
+
+
+def show(wanted: set[str]) -> None:
+    """Measures images one after the other and prints their rows."""
+    with prepared():
+        for name, budget in images().items():
+            if not wanted or name in wanted:
+                print(row(name, budget), flush=True)
+
+
 def measure(wanted: set[str]) -> None:
     """Measures images one after the other and writes the table."""
     page = PAGE.read_text(encoding="utf-8")
-    prepare = f"--rm --network=none {HARDENED} {OPTIONS['ranker']} quintet/training:dev"
-    docker("run", *prepare.split(), "quintet", "prepare")
     rows = ["| image | MB | budget | healthy after | stopped in | exit code |", "|" + " --- |" * 6]
-    for name, budget in images().items():
-        old = re.search(rf"^\| {name} \| \d+ \| \d+ \|.*$", page, re.MULTILINE)
-        fresh = not wanted or name in wanted or old is None
-        rows.append(row(name, budget) if fresh or old is None else old[0])
-        print(rows[-1], flush=True)
-    docker("volume", "rm", "quintet-measured", check=False)
+    with prepared():
+        for name, budget in images().items():
+            old = re.search(rf"^\| {name} \| \d+ \| \d+ \|.*$", page, re.MULTILINE)
+            fresh = not wanted or name in wanted or old is None
+            rows.append(row(name, budget) if fresh or old is None else old[0])
+            print(rows[-1], flush=True)
     write("measured", "\n".join(rows))
 
 
@@ -150,5 +168,7 @@ if __name__ == "__main__":
         raise SystemExit("error: no docker")
     if sys.argv[1:] == ["rebuild"]:
         rebuild()
+    elif sys.argv[1:2] == ["show"]:
+        show(set(sys.argv[2:]))
     else:
         measure(set(sys.argv[1:]))

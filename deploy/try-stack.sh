@@ -14,6 +14,15 @@ compose() { docker compose --env-file /dev/null "$@"; }
 seconds() { echo "$(($(date +%s) - started)) s"; }
 quintet() { compose run --rm --no-TTY --no-deps quintet "$@"; }
 python_in() { service=$1; shift; compose exec -T "$service" python - "$@"; }
+stop() {
+    stopping=$(date +%s%N)
+    container=$(compose ps --quiet "$1")
+    compose stop --timeout 10 "$1" >/dev/null 2>&1
+    tenths=$((($(date +%s%N) - stopping) / 100000000))
+    code=$(docker inspect --format '{{.State.ExitCode}}' "$container")
+    echo "$1 stopped in $((tenths / 10)).$((tenths % 10)) s, exit code $code"
+    [ "$code" = 0 ]
+}
 down() { compose --profile '*' down --volumes --timeout 10 >/dev/null 2>&1; }
 log=$(mktemp)
 trap 'down; rm -f "$log"' EXIT
@@ -42,7 +51,8 @@ def metrics():
         return answer.read().decode()
 
 def registered(text):
-    return "quintet_registry_up 1.0" in text and re.search(r'quintet_version_info\{kind="model",.*"\} 1\.0', text)
+    answers = re.search(r"^quintet_registry_up\{.*\} 1\.0$", text, re.MULTILINE)
+    return answers and re.search(r'quintet_version_info\{kind="model",.*"\} 1\.0', text)
 
 for _ in range(200):
     if found := registered(metrics()):
@@ -56,48 +66,14 @@ quintet models list
 quintet recommend "hotel california" "back in black" --limit 3
 
 compose exec -T airflow-dag-processor airflow dags list-import-errors
-python_in airflow-api <<'PYTHON'
-"""Runs catalogue_refresh over the REST API with a file of one new track."""
-import json, pathlib, time, urllib.request
-
-API = "http://127.0.0.1:8080"
-password = json.loads(pathlib.Path("/run/quintet-secrets/airflow/passwords.json").read_text())["admin"]
-
-def ask(method, path, body=None, token=None):
-    request = urllib.request.Request(API + path, method=method, data=body and json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-token = ask("POST", "/auth/token", {"username": "admin", "password": password})["access_token"]
-for _ in range(200):
-    dags = sorted(dag["dag_id"] for dag in ask("GET", "/api/v2/dags", token=token)["dags"])
-    if len(dags) >= 5:
-        break
-    time.sleep(1)
-print("DAGs:", ", ".join(dags))
-header = "track_id,name,artists,album,genre,popularity,duration_ms,explicit,danceability,energy,key,"
-header += "loudness,mode,speechiness,acousticness,instrumentalness,liveness,valence,tempo,time_signature"
-row = "7tryStackTrackOfOneRun,Brought In,Somebody,Somewhere,rock,50,200000,false,0.5,0.6,5,"
-row += "-7.0,1,0.05,0.1,0.0,0.1,0.5,120.0,4"
-file = pathlib.Path("/var/lib/quintet/try-stack.csv")
-file.write_text(f"{header}\n{row}\n")
-dag = "/api/v2/dags/catalogue_refresh"
-ask("PATCH", dag, {"is_paused": False}, token)
-started = time.monotonic()
-run = ask("POST", f"{dag}/dagRuns", {"logical_date": None, "conf": {"files": [str(file)]}}, token)["dag_run_id"]
-while (state := ask("GET", f"{dag}/dagRuns/{run}", token=token)["state"]) in ("queued", "running"):
-    if time.monotonic() - started > 240:
-        break
-    time.sleep(1)
-tasks = ask("GET", f"{dag}/dagRuns/{run}/taskInstances", token=token)["task_instances"]
-print("catalogue_refresh:", state, "after", round(time.monotonic() - started), "s;",
-      ", ".join(f"{task['task_id']} {task['state']}" for task in tasks))
-raise SystemExit(state != "success")
-PYTHON
+python_in airflow-api run <deploy/ask_airflow.py
 quintet search "brought in somebody" | head -n 3
+
+# A task that runs is ended with its scheduler, and tried again by the next one.
+run=$(python_in airflow-api start <deploy/ask_airflow.py)
+stop airflow-scheduler
+compose start --wait airflow-scheduler >/dev/null 2>&1
+python_in airflow-api wait "$run" <deploy/ask_airflow.py
 
 case " ${OBSERVE:-} " in *" prometheus "*)
     compose exec -T prometheus wget -qO- 'http://127.0.0.1:9090/api/v1/targets?state=active' >"$log"
@@ -106,10 +82,6 @@ case " ${OBSERVE:-} " in *" prometheus "*)
     echo "Prometheus: $(grep -o '"type":"alerting"' "$log" | wc -l) alerts loaded" ;;
 esac
 
-# shellcheck disable=SC2086  # several services
 for service in $airflow mlflow s3 ${OBSERVE:-} ui gateway ranker profile search postgres; do
-    started=$(date +%s)
-    container=$(compose ps --quiet "$service")
-    compose stop --timeout 10 "$service" >/dev/null 2>&1
-    echo "$service stopped in $(seconds), exit code $(docker inspect --format '{{.State.ExitCode}}' "$container")"
+    stop "$service"
 done

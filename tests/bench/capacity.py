@@ -2,9 +2,11 @@
 
     .venv/bin/python tests/bench/capacity.py
     .venv/bin/python tests/bench/capacity.py --set machine_usd_month=180 --set peak_share=0.5
+    .venv/bin/python tests/bench/capacity.py --performance build/bench.json --page docs/scale.md
 
-Every input has a name, a value and where it is from; `--set` changes one. Requests cost what
-`--performance FILE` says, the JSON that `make bench` writes, where there is one.
+Every input has a name, a value and where it is from; `--set` changes one. `--performance` takes the
+time of a request and the memory of a ranker from what `make bench` wrote, at two sizes or more;
+`--page` writes both tables between the page's marks.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from typing import Final
 
 HOURS_A_MONTH: Final = 730
 GB: Final = 1e9
+MIB: Final = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,18 @@ INPUTS: Final = {
         0.16,
         "measured: a written IVF index takes 65.0 bytes a vector of 14 numbers, 56 of them vector",
     ),
-    "snapshot_bytes_a_track": Input(
-        319, "measured: features.npy and tracks.arrow of 28,346 tracks, 9.04 MB"
+    "ranker_bytes_a_track": Input(
+        2_334, "measured: docs/performance.md, a ranker's RSS at 1,200,000 less that at 114,000"
     ),
-    "derived_bytes_a_track": Input(
-        350, "assumed: what a ranker derives: encoded features, columns, groups, ids by name"
+    "process_bytes": Input(
+        423e6, "measured: docs/performance.md, a ranker's RSS at 114,000 less its tracks"
     ),
-    "process_bytes": Input(350e6, "assumed: interpreter, libraries, booster of one ranker"),
     "request_core_ms": Input(
-        40.0,
-        "assumed until make bench's figures are given: one core's time of a request in the ranker",
+        101.8, "measured: docs/performance.md, processor time in the ranker at 1,200,000 tracks"
     ),
-    "edge_core_ms": Input(8.0, "assumed: gateway, profile and search together"),
+    "edge_core_ms": Input(
+        18.2, "measured: docs/performance.md, gateway, profile and search at 1,200,000 tracks"
+    ),
     "peak_share": Input(0.6, "assumed: cores are used to this share, the rest is for spikes"),
     "machine_cores": Input(16, "assumed machine"),
     "machine_gb": Input(64, "assumed machine"),
@@ -94,11 +97,8 @@ def plan(tracks: float, requests: float, values: dict[str, float]) -> Plan:
     vectors = tracks * numbers * values["bytes_a_number"]
     # The rows themselves stay with the ranker either way: features are made of them.
     index = vectors * (1 + values["index_overhead_share"])
-    rest = (
-        tracks * (values["snapshot_bytes_a_track"] + values["derived_bytes_a_track"])
-        + values["process_bytes"]
-    )
-    own, without = (vectors + index + rest) / GB, (vectors + rest) / GB
+    held = tracks * values["ranker_bytes_a_track"] + values["process_bytes"]
+    own, without = held / GB, (held - index) / GB
     milvus = vectors * values["milvus_bytes_a_vector_factor"] * values["replicas"] / GB
     usable = 0.8 * values["machine_gb"]
     cores = requests * values["request_core_ms"] / 1_000 / values["peak_share"]
@@ -106,7 +106,9 @@ def plan(tracks: float, requests: float, values: dict[str, float]) -> Plan:
     edge_cores = requests * values["edge_core_ms"] / 1_000 / values["peak_share"]
     edges = max(2, math.ceil(edge_cores / values["machine_cores"]))
     nodes = 0 if own <= usable else max(2, math.ceil(milvus / usable))
-    cost = (rankers + edges + nodes) * values["machine_usd_month"]
+    # A machine with several times the memory is taken to cost as many machines.
+    sizes = max(1, math.ceil((without if nodes else own) / usable))
+    cost = (rankers * sizes + edges + nodes) * values["machine_usd_month"]
     return Plan(own, without, milvus, rankers, edges, nodes, cost)
 
 
@@ -130,8 +132,43 @@ def table(values: dict[str, float]) -> str:
 
 def inputs_table(inputs: dict[str, Input]) -> str:
     """Returns the inputs as Markdown."""
-    rows = [f"| `{name}` | {each.value:g} | {each.source} |" for name, each in inputs.items()]
+    rows = [f"| `{name}` | {each.value:,.10g} | {each.source} |" for name, each in inputs.items()]
     return "\n".join(["| input | value | where it is from |", "| --- | ---: | --- |", *rows])
+
+
+def measured(performance: Path) -> dict[str, Input]:
+    """Returns the inputs that a run of `make bench` measured.
+
+    Raises:
+        ValueError: It measured fewer than two sizes.
+    """
+    facts = json.loads(performance.read_text(encoding="utf-8"))
+    kind = facts["judged"]
+    sizes = sorted(
+        (int(size), kinds[kind]) for size, kinds in facts["sizes"].items() if kind in kinds
+    )
+    if len(sizes) < 2:
+        raise ValueError(f"{performance} has fewer than two sizes of the {kind} model")
+    (least, small), (most, large) = sizes[0], sizes[-1]
+    bytes_of = [one["memory_mib"]["ranker"]["rss"] * MIB for one in (small, large)]
+    each = (bytes_of[1] - bytes_of[0]) / (most - least)
+    times = large["cpu_ms"]
+    commit = f"measured: `make bench`, commit {facts['machine']['commit']}, "
+    grown, at = f"a ranker's RSS at {most:,} less that at {least:,}", f"at {most:,} tracks"
+    return {
+        "ranker_bytes_a_track": Input(round(each), commit + grown),
+        "process_bytes": Input(
+            round(bytes_of[0] - each * least, -6),
+            f"{commit}a ranker's RSS at {least:,} less its tracks",
+        ),
+        "request_core_ms": Input(
+            round(times["ranker"], 1), f"{commit}processor time in the ranker {at}"
+        ),
+        "edge_core_ms": Input(
+            round(sum(times.values()) - times["ranker"], 1),
+            f"{commit}gateway, profile and search {at}",
+        ),
+    }
 
 
 def read(settings: list[str], performance: Path | None) -> dict[str, Input]:
@@ -140,11 +177,7 @@ def read(settings: list[str], performance: Path | None) -> dict[str, Input]:
     Raises:
         ValueError: A name is not known or a value is no number.
     """
-    inputs = dict(INPUTS)
-    if performance is not None:
-        facts = json.loads(performance.read_text(encoding="utf-8"))
-        for name in inputs.keys() & facts.keys():
-            inputs[name] = Input(float(facts[name]), f"measured: {performance.name}")
+    inputs = dict(INPUTS) if performance is None else INPUTS | measured(performance)
     for each in settings:
         name, _, value = each.partition("=")
         if name not in inputs:
@@ -153,18 +186,32 @@ def read(settings: list[str], performance: Path | None) -> dict[str, Input]:
     return inputs
 
 
+def write(page: Path, part: str, text: str) -> None:
+    """Replaces a marked part of a page."""
+    before, mark, rest = page.read_text(encoding="utf-8").partition(f"<!-- {part}: made by ")
+    opened, _, _ = rest.partition("\n")
+    _, end, after = rest.partition(f"<!-- /{part} -->")
+    if not (mark and end):
+        raise ValueError(f"{page} has no part marked {part}")
+    page.write_text(f"{before}{mark}{opened}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 def main() -> int:
     """Prints the tables; returns 2 where an input is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--performance", type=Path)
+    parser.add_argument("--performance", type=Path, metavar="BENCH.JSON")
+    parser.add_argument("--page", type=Path)
     options = parser.parse_args()
     try:
         inputs = read(options.set, options.performance)
+        values = {name: each.value for name, each in inputs.items()}
+        if options.page is not None:
+            write(options.page, "capacity", table(values))
+            write(options.page, "inputs", inputs_table(inputs))
     except (OSError, ValueError) as fault:
         sys.stderr.write(f"error: {fault}\n")
         return 2
-    values = {name: each.value for name, each in inputs.items()}
     sys.stdout.write(f"{table(values)}\n\n{inputs_table(inputs)}\n")
     return 0
 

@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SLOW = os.environ.get("QUINTET_SLOW") == "1"
 IMAGES = {
     name: int(budget)
     for name, _, budget in (
@@ -52,6 +54,26 @@ def test_an_image_holds_no_secret_in_its_environment(name):
     assert not re.search("^[A-Z_]*(PASSWORD|SECRET|TOKEN|ACCESS_KEY)[A-Z_]*=.", variables, re.M)
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("engine")
+@pytest.mark.skipif(not SLOW, reason="starts every image; QUINTET_SLOW=1 runs it")
+def test_every_image_gets_healthy_and_stops_within_ten_seconds_with_exit_code_0():
+    for name in IMAGES:
+        inspected(name, "{{.Id}}")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "deploy" / "measure_images.py"), "show"],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    row = r"^\| (\w+) \| \d+ \| \d+ \| \d+ s \| ([\d.]+) s \| (\d+) \|$"
+    stopped = re.findall(row, done.stdout, re.MULTILINE)
+    assert {name for name, _, _ in stopped} == set(IMAGES) - {"training"}
+    assert all(float(seconds) < 10 and code == "0" for _, seconds, code in stopped), stopped
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("engine")
 def test_core_recommends_and_survives_the_death_of_a_ranker():
@@ -74,3 +96,28 @@ def test_core_recommends_and_survives_the_death_of_a_ranker():
     stopped = re.findall(r"^(\w+) stopped in (\d+) s, exit code (\d+)$", done.stdout, re.MULTILINE)
     assert {name for name, _, _ in stopped} == {"ui", "gateway", "ranker", "profile", "search"}
     assert all(int(seconds) <= 10 and code == "0" for _, seconds, code in stopped)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("engine")
+@pytest.mark.skipif(not SLOW, reason="the whole stack; QUINTET_SLOW=1 runs it")
+def test_the_stack_runs_a_dag_follows_the_registry_and_stops():
+    if docker("compose", "version").returncode:
+        pytest.skip("no Docker Compose")
+    for name in IMAGES:
+        inspected(name, "{{.Id}}")
+    done = subprocess.run(
+        [str(ROOT / "deploy" / "try-stack.sh")],
+        env={**os.environ, "BUILD": "0"},
+        capture_output=True,
+        text=True,
+        timeout=1_100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    assert "ranker follows the registry" in done.stdout
+    # Once asked for, and once with the scheduler stopped while a task ran.
+    assert done.stdout.count("catalogue_refresh: success") == 2
+    assert "Brought In" in done.stdout
+    stopped = re.findall(r"^([\w-]+) stopped in [\d.]+ s, exit code 0$", done.stdout, re.MULTILINE)
+    assert {"airflow-api", "airflow-scheduler", "airflow-triggerer", "mlflow"} <= set(stopped)

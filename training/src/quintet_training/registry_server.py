@@ -13,17 +13,31 @@ MLFLOW_ARTIFACTS_DESTINATION.
 
 import logging
 import os
+import signal
 import sys
 import warnings
-from typing import Final
+from typing import Final, NoReturn
 
 _ROOT: Final = "mlflow-artifacts:/"
 """Files go through the server, so that no client needs keys to where they lie."""
+
+_STOP_SECONDS: Final = 5
+"""What requests that run have to end in, once the server is told to stop."""
+
+
+def _leave(*_: object) -> NoReturn:
+    """Ends at once: taking MLflow's modules apart costs seconds of a processor, for nothing."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def main() -> int:
     """Serves until SIGTERM or SIGINT; returns 1 where the database cannot be used."""
     host, port = sys.argv[1], int(sys.argv[2])
+    # Heard while MLflow is imported; while it serves, uvicorn hears them first and drains.
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
     database = os.environ["MLFLOW_BACKEND_STORE_URI"]
     os.environ |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -53,8 +67,15 @@ def main() -> int:
         return 1
     from mlflow.server.fastapi_app import app
 
-    uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning")
-    return 0
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    _leave()
 
 
 if __name__ == "__main__":
