@@ -18,6 +18,7 @@ from quintet_engine.engine import Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
+from quintet_engine.vectors import Hits
 
 
 def world_of(catalogue) -> np.ndarray:
@@ -117,8 +118,18 @@ def test_tracks_of_the_same_playlists_lie_nearer_in_taste(catalogue, learned):
 def test_a_track_that_no_playlist_holds_has_a_place(catalogue, learned):
     cold = np.arange(len(catalogue) - 4, len(catalogue))
     assert not learned.space.counts[cold].any()
-    for space in (learned.taste.places, learned.taste.audible):
-        np.testing.assert_allclose(np.linalg.norm(space[cold], axis=1), 1.0, atol=1e-4)
+    audible = learned.taste.audible(learned.tokens.shaped[cold], catalogue.year[cold])
+    for space in (learned.taste.places[cold], audible):
+        np.testing.assert_allclose(np.linalg.norm(space, axis=1), 1.0, atol=1e-4)
+
+
+def test_cosines_of_audible_places_are_those_of_the_places_themselves(catalogue, learned):
+    rows, seeds = np.arange(0, len(catalogue), 3), np.arange(5)
+    shaped, year = learned.tokens.shaped, catalogue.year
+    places = learned.taste.audible(shaped[rows], year[rows])
+    directions = learned.taste.audible(shaped[seeds], year[seeds])
+    cosines = learned.taste.audible_cosines(shaped[rows], year[rows], directions)
+    np.testing.assert_allclose(cosines, directions @ places.T, atol=1e-5)
 
 
 def test_what_was_saved_is_what_is_loaded(tmp_path, catalogue, learned):
@@ -245,13 +256,29 @@ def test_related_tracks_are_by_artists_on_playlists_and_named_scores_agree(catal
     affinity = Affinity.of(
         learned, catalogue, [np.array([0]), np.array([2])], np.full(2, 0.5, np.float32)
     )
-    related = affinity.related()
+    everything = np.ones(len(catalogue), np.bool_)
+    related = affinity.related(len(catalogue), everything)
     artists = learned.tokens.artist[related.rows]
     ridge = affinity.named("artist", artists)[:, 0]
     assert len(related.rows)
     assert (ridge > 0).all()
     unknown = np.array([learned.tokens.unknown_artist])
     np.testing.assert_array_equal(affinity.named("artist", unknown), 0)
+
+
+@pytest.mark.parametrize("most", [1, 3, 10, 40])
+def test_the_best_related_tracks_are_found_without_looking_at_all(catalogue, learned, most):
+    for seed in range(0, len(catalogue), 7):
+        shares = np.ones(1, np.float32)
+        affinity = Affinity.of(learned, catalogue, [np.array([seed])], shares)
+        allowed = np.arange(len(catalogue)) % 3 != 0
+        whole = affinity.related(len(catalogue), allowed)
+        some = affinity.related(most, allowed)
+        assert allowed[some.rows].all()
+        np.testing.assert_array_equal(
+            Hits.ranked(some.rows, some.scores, most).rows,
+            Hits.ranked(whole.rows, whole.scores, most).rows,
+        )
 
 
 def test_scores_of_tracks_on_playlists_are_the_scores_of_those_rows(catalogue, learned):
@@ -269,3 +296,11 @@ def test_places_order_values_from_the_top(values):
     assert found.min() == 0.0
     assert found.max() < 1.0
     assert (np.diff(array[np.argsort(found)]) <= 0).all()
+
+
+@given(st.lists(st.sampled_from([-2.0, -0.0, 0.0, 1e-30, 3.5, 1e20]), max_size=30))
+def test_places_from_the_top_leave_equal_values_in_their_order(values):
+    array = np.array(values, np.float32)
+    expected = np.empty(len(values), np.float32)
+    expected[np.argsort(-array, kind="stable")] = np.arange(len(values)) / max(len(values), 1)
+    np.testing.assert_array_equal(places(array), expected)

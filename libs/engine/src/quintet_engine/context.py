@@ -11,6 +11,8 @@ from quintet_modelkit.features import (
     Encoded,
     Raw,
     average_profile,
+    raw_mean,
+    raw_means,
 )
 
 from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
@@ -121,7 +123,7 @@ def prepare(
     """
     seeds = resolve(query.seeds, catalogue)
     negatives = resolve(query.negative_seeds, catalogue)
-    features, standardiser = catalogue.snapshot.features, catalogue.snapshot.standardiser
+    features = catalogue.snapshot.features
     shares = np.array([view.seed.weight for view in seeds])
     shares = shares / shares.sum()
     groups = [features[view.rows] for view in seeds]
@@ -137,8 +139,8 @@ def prepare(
         profile.query(),
         _vectors(seeds, catalogue, profile.weights),
         _vectors(negatives, catalogue, profile.weights),
-        np.stack([average_profile(standardiser, [g]).raw_mean for g in groups]),
-        average_profile(standardiser, groups, shares=shares.tolist()).raw_mean,
+        raw_means(groups),
+        raw_mean(groups, shares),
         allowed_rows(query.filters, catalogue) & ~_own_rows(seeds, negatives, catalogue),
         _spread([view.artists for view in seeds], shares, len(catalogue.artist_names)),
         _spread([view.albums for view in seeds], shares, len(catalogue.album_tracks.starts)),

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -17,6 +17,7 @@ from quintet_engine.booster import BoosterFailed, Ranker
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.channels import Candidates, gather, target_distance
 from quintet_engine.collaborative import learned as collaborative
+from quintet_engine.collaborative import products
 from quintet_engine.collaborative.learned import Learned
 from quintet_engine.context import Context, SeedView, prepare
 from quintet_engine.index import FaissIndex
@@ -29,6 +30,7 @@ from quintet_engine.query import (
     Query,
     RankedTrack,
     Ranking,
+    Reasons,
     Seed,
     SeedKind,
     SeedPool,
@@ -207,6 +209,8 @@ class Engine:
         if self.ranker is None or not len(self.catalogue):
             return False
         seeds = self.catalogue.track_ids(np.arange(min(len(self.catalogue), 2)))
+        if self.learned is not None:
+            products.accelerate()
         context = self.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in seeds)))
         candidates = self.candidates(context, self.recipe.quotas(context.query.limit, 1))
         sample = self.features(context, candidates)[:_SAMPLE]
@@ -325,29 +329,28 @@ class Engine:
             return ()
         rows, matrix = scored.candidates.rows[chosen], scored.matrix[chosen]
         similarity = np.clip(self.catalogue.unit[rows] @ context.vector, -1.0, 1.0)
-        tracks = [
-            RankedTrack(track_id, float(score), float(cosine), scored.candidates.channels_of(place))
-            for track_id, score, cosine, place in zip(
-                self.catalogue.track_ids(rows),
-                scored.scores[chosen],
-                similarity,
-                chosen.tolist(),
-                strict=True,
-            )
-        ]
+        packed = [b""] * len(rows)
         if context.query.features:
-            packed = np.ascontiguousarray(matrix, dtype="<f4")
-            tracks = [
-                replace(track, features=row.tobytes())
-                for track, row in zip(tracks, packed, strict=True)
-            ]
+            packed = [row.tobytes() for row in np.ascontiguousarray(matrix, dtype="<f4")]
+        columns = (
+            self.catalogue.track_ids(rows),
+            scored.scores[chosen].tolist(),
+            similarity.tolist(),
+            [scored.candidates.channels_of(place) for place in chosen.tolist()],
+            self._reasons(context, scored, rows, matrix),
+            packed,
+        )
+        return tuple(RankedTrack(*one) for one in zip(*columns, strict=True))
+
+    def _reasons(
+        self, context: Context, scored: _Scored, rows: Rows, matrix: NDArray[np.float32]
+    ) -> Sequence[Reasons | None]:
         if not context.query.reasons:
-            return tuple(tracks)
+            return [None] * len(rows)
         shares = None
         if self.ranker is not None and BOOSTER not in scored.without:
             shares = self.ranker.contributions(matrix)
-        why = reasons.explain(context, rows, shares, matrix, self.recipe.names)
-        return tuple(replace(track, reasons=one) for track, one in zip(tracks, why, strict=True))
+        return reasons.explain(context, rows, shares, matrix, self.recipe.names)
 
     def _seed_pools(self, context: Context) -> tuple[SeedPool, ...]:
         """Counts, for each seed, the tracks near it: in all, allowed, and without duplicates."""

@@ -9,7 +9,7 @@ Shares are the Shapley values of LightGBM's `pred_contrib` (path-dependent TreeS
 al., 2018), to seven digits. Along a path with d different features a Shapley weight is a beta
 integral, |S|! (d - 1 - |S|)! / d! = ∫ t^|S| (1 - t)^(d - 1 - |S|) dt, so the sum over all subsets
 is the integral of one product, a polynomial of degree d - 1, which Gauss-Legendre quadrature with
-d / 2 points gives exactly. Rows that pass and fail the same features share the result.
+d / 2 points gives exactly, for many rows at once by one instruction.
 """
 
 import sys

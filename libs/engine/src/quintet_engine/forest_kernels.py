@@ -17,17 +17,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 ROWS: Final = 64
 """Rows explained together: one word holds how a test comes out for each."""
 POINTS: Final = 8
-"""Points of the quadrature, enough for `forest.MOST_FEATURES`."""
+"""The most points of the quadrature, enough for `forest.MOST_FEATURES`."""
 # Rows scored together: their features stay in the processor's cache.
 _BLOCK: Final = 1024
 # Finds the place of the only bit set in a word (Leiserson, Prokop & Randall, 1998).
 _BRUIJN: Final = 0x03F79D71B4CB0A89
 _PLACES: Final = np.zeros(64, dtype=np.int64)
 _PLACES[[(((1 << bit) * _BRUIJN) & (2**64 - 1)) >> 58 for bit in range(64)]] = np.arange(64)
-_X, _W = np.polynomial.legendre.leggauss(POINTS)
-_POINT: Final = ((_X + 1) / 2).astype(np.float32)
-_REST: Final = (1 - (_X + 1) / 2).astype(np.float32)
-_WEIGHT: Final = (_W / 2).astype(np.float32)
+# As many rows as a vector of the processor may hold.
+_LANES: Final = 16
+
+
+def _quadratures() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Returns points, one minus them, and weights over 0..1; row n is that of n points."""
+    tables = np.zeros((3, POINTS + 1, POINTS))
+    for count in range(1, POINTS + 1):
+        x, weight = np.polynomial.legendre.leggauss(count)
+        tables[:, count, :count] = (x + 1) / 2, 1 - (x + 1) / 2, weight / 2
+    narrow = tables.astype(np.float32)
+    return narrow[0], narrow[1], narrow[2]
+
+
+_POINT, _REST, _WEIGHT = _quadratures()
 
 
 def _compiled(function: F) -> F:
@@ -83,31 +94,26 @@ def explain(
         result: float64 (width, k), added to.
     """
     count = columns.shape[1]
+    # Whole vectors of the processor: the rows beyond the last are computed and never read.
+    padded = (count + _LANES - 1) // _LANES * _LANES
     failing = _failing(columns, tests)
-    passed = np.empty(count, np.uint32)
-    masks = np.empty(count, np.uint32)
-    found = np.empty(count, np.int64)
-    shares = np.empty((POINTS * 2, count), np.float32)
+    most = np.int64(0)
+    for path in range(len(paths.value)):
+        most = max(most, paths.starts[path + 1] - paths.starts[path])
+    passes = np.empty((most, padded), np.bool_)
+    shares = np.empty((most, padded), np.float32)
+    product = np.empty(padded, np.float32)
     for path in range(len(paths.value)):
         first = paths.starts[path]
         size = paths.starts[path + 1] - first
-        _passed(paths, first, size, failing, passed)
-        known = 0
-        for row in range(count):
-            mask = passed[row]
-            place = 0
-            while place < known and masks[place] != mask:
-                place += 1
-            found[row] = place
-            if place == known:
-                masks[known] = mask
-                fractions = paths.fraction[first : first + size]
-                _share(mask, paths.value[path], fractions, shares[:, known])
-                known += 1
+        for place in range(size):
+            _passed(paths, first + place, failing, passes[place])
+        fractions = paths.fraction[first : first + size]
+        _share(paths.value[path], fractions, passes, product, shares)
         for place in range(size):
             target, source = result[paths.feature[first + place]], shares[place]
             for row in range(count):
-                target[row] += source[found[row]]
+                target[row] += source[row]
 
 
 @_compiled
@@ -127,44 +133,51 @@ def _failing(columns: NDArray[np.float32], tests: Tests) -> NDArray[np.uint64]:
 
 @_compiled
 def _passed(
-    paths: Paths, first: int, size: int, failing: NDArray[np.uint64], passed: NDArray[np.uint32]
+    paths: Paths, place: int, failing: NDArray[np.uint64], passes: NDArray[np.bool_]
 ) -> None:
-    """Writes for each row by which places of a path it goes that way, one bit a place."""
-    passed[:] = 0
-    for place in range(size):
-        bits = ~np.uint64(0)
-        start, end = (
-            paths.condition_starts[first + place],
-            paths.condition_starts[first + place + 1],
-        )
-        for each in range(start, end):
-            right = failing[paths.condition[each]]
-            bits &= right if paths.right[each] else ~right
-        one = np.uint32(1 << place)
-        for row in range(len(passed)):
-            passed[row] |= one * np.uint32((bits >> np.uint64(row)) & np.uint64(1))
+    """Writes for each row whether it goes this way by what is asked at a place of a path."""
+    bits = ~np.uint64(0)
+    for each in range(paths.condition_starts[place], paths.condition_starts[place + 1]):
+        right = failing[paths.condition[each]]
+        bits &= right if paths.right[each] else ~right
+    for row in range(len(passes)):
+        passes[row] = (bits >> np.uint64(row)) & np.uint64(1) != 0
 
 
 @_compiled
 def _share(
-    mask: int, value: float, fractions: NDArray[np.float32], shares: NDArray[np.float32]
+    value: float,
+    fractions: NDArray[np.float32],
+    passes: NDArray[np.bool_],
+    product: NDArray[np.float32],
+    shares: NDArray[np.float32],
 ) -> None:
-    """Writes the Shapley share of each place on a path, for a row that passes those in `mask`."""
-    product = np.empty(POINTS, np.float32)
-    for node in range(POINTS):
-        product[node] = _WEIGHT[node] * value
-    for place in range(len(fractions)):
-        one = np.float32((mask >> np.uint32(place)) & np.uint32(1))
-        for node in range(POINTS):
-            product[node] *= _REST[node] * fractions[place] + one * _POINT[node]
-    failed = np.float32(0.0)
-    for node in range(POINTS):
-        failed -= product[node] / _REST[node]
-    for place in range(len(fractions)):
+    """Writes the Shapley share of each place on one path, for all rows at once.
+
+    Args:
+        value: Of the leaf.
+        fractions: float32 (d,), of the places.
+        passes: bool (≥ d, k), by which places a row goes this way.
+        product: float32 (k,), overwritten.
+        shares: float32 (≥ d, k), overwritten.
+    """
+    size, count = len(fractions), len(product)
+    shares[:size] = 0
+    points = (size + 1) // 2
+    for node in range(points):
+        point, rest = _POINT[points, node], _REST[points, node]
+        product[:] = _WEIGHT[points, node] * value
+        for place in range(size):
+            failed = rest * fractions[place]
+            passed = failed + point
+            through = passes[place]
+            for row in range(count):
+                product[row] *= passed if through[row] else failed
         # A place that a row fails takes its own factor away, and what is left knows no fraction.
-        shares[place] = failed
-        if (mask >> np.uint32(place)) & np.uint32(1):
-            gained = np.float32(0.0)
-            for node in range(POINTS):
-                gained += product[node] / (_REST[node] * fractions[place] + _POINT[node])
-            shares[place] = gained * (np.float32(1.0) - fractions[place])
+        failed = np.float32(-1.0) / rest
+        for place in range(size):
+            fraction = fractions[place]
+            passed = (np.float32(1.0) - fraction) / (rest * fraction + point)
+            through, share = passes[place], shares[place]
+            for row in range(count):
+                share[row] += product[row] * (passed if through[row] else failed)

@@ -41,18 +41,20 @@ class Builder:
 
 def weighed_units(context: Context, rows: Rows) -> Encoded:
     """Returns vectors of rows, attribute weights applied, of unit length, (k, 14)."""
+    if (context.profile.weights == 1).all():
+        return context.catalogue.unit[rows]
     return normalise_rows(context.catalogue.encoded[rows] * context.profile.weights)
 
 
 def _cosines(context: Context, candidates: Candidates) -> Matrix:
     units = weighed_units(context, candidates.rows)
-    seeds = units @ context.seed_vectors.T
+    seeds = context.seed_vectors @ units.T
     negative = np.zeros(len(units), dtype=np.float32)
     if len(context.negative_vectors):
-        negative = (units @ context.negative_vectors.T).max(axis=1)
+        negative = (context.negative_vectors @ units.T).max(axis=0)
     profile = context.catalogue.unit[candidates.rows] @ context.vector
-    columns = (profile, seeds.max(axis=1), seeds @ context.shares, seeds.min(axis=1), negative)
-    return np.stack(columns, axis=1)
+    columns = (profile, seeds.max(axis=0), context.shares @ seeds, seeds.min(axis=0), negative)
+    return np.array(columns, dtype=np.float32).T
 
 
 def _gaps(context: Context, candidates: Candidates) -> Matrix:
@@ -63,15 +65,19 @@ def _gaps(context: Context, candidates: Candidates) -> Matrix:
     return np.asarray(gaps * profile.weights[:width], dtype=np.float32)
 
 
-def wheel_place(raw: Raw) -> Raw:
-    """Returns the place on the circle of fifths, 0..12, of rows of raw attributes (n, 14).
+def wheel_place(key: Raw, mode: Raw) -> Raw:
+    """Returns the place on the circle of fifths, 0..12, of keys and their modes.
 
     Minor keys stand at their relative major (A minor with C major), as on the wheel that disc
     jockeys mix by; NaN where the key is unknown.
     """
-    key = raw[:, COLUMN["key"]]
-    tonic = np.where(raw[:, COLUMN["mode"]] >= 0.5, key, key + 3)
+    tonic = np.where(mode >= 0.5, key, key + 3)
     return np.where(key >= 0, np.mod(7 * tonic, 12), np.nan)
+
+
+def wheel_places(raw: Raw) -> Raw:
+    """Returns the place on the circle of fifths of rows of raw attributes (n, 14)."""
+    return wheel_place(raw[:, COLUMN["key"]], raw[:, COLUMN["mode"]])
 
 
 def wheel_distance(a: Raw, b: Raw) -> Raw:
@@ -88,16 +94,16 @@ def tempo_distance(a: Raw, b: Raw) -> Raw:
 
 
 def _rhythm_and_key(context: Context, candidates: Candidates) -> Matrix:
-    raw = context.catalogue.columns[candidates.rows]
-    places, seed_places = wheel_place(raw), wheel_place(context.seed_raw)
-    steps = wheel_distance(places[:, None], seed_places[None, :])
+    columns, rows = context.catalogue.columns, candidates.rows
+    places = wheel_place(columns[rows, COLUMN["key"]], columns[rows, COLUMN["mode"]])
+    steps = wheel_distance(places[None, :], wheel_places(context.seed_raw)[:, None])
     tempo = COLUMN["tempo"]
-    ratio = tempo_distance(raw[:, tempo, None], context.seed_raw[None, :, tempo])
+    ratio = tempo_distance(columns[rows, tempo][None, :], context.seed_raw[:, tempo, None])
     # An unknown value is taken to lie half-way: neither a match nor a clash.
     key = 1.0 - np.where(np.isnan(steps), 3.0, steps) / 6.0
     gap = np.where(np.isnan(ratio), 0.25, ratio)
-    columns = (key @ context.shares, key.max(axis=1), gap @ context.shares, gap.min(axis=1))
-    return np.stack(columns, axis=1).astype(np.float32)
+    shares = context.shares
+    return np.array((shares @ key, key.max(axis=0), shares @ gap, gap.min(axis=0)), np.float32).T
 
 
 def _relations(context: Context, candidates: Candidates) -> Matrix:
@@ -106,10 +112,11 @@ def _relations(context: Context, candidates: Candidates) -> Matrix:
     albums = catalogue.album[rows]
     album = np.where(albums >= 0, context.album_weight[albums], 0.0)
     genre = catalogue.track_genres.greatest(rows, context.genre_weight)
-    sizes = np.maximum(catalogue.track_genres.sizes()[rows], 1)
+    genres = catalogue.track_genres
+    sizes = np.maximum(genres.starts[rows + 1] - genres.starts[rows], 1)
     length = float(np.linalg.norm(context.genre_weight)) or 1.0
     cosine = catalogue.track_genres.total(rows, context.genre_weight) / (np.sqrt(sizes) * length)
-    return np.stack((artist, album, genre, cosine), axis=1).astype(np.float32)
+    return np.array((artist, album, genre, cosine), dtype=np.float32).T
 
 
 def _facts(context: Context, candidates: Candidates) -> Matrix:
@@ -128,7 +135,7 @@ def _facts(context: Context, candidates: Candidates) -> Matrix:
         np.abs(popularity - typical),
         np.full(len(rows), shares @ agreement @ shares),
     )
-    return np.stack(columns, axis=1).astype(np.float32)
+    return np.array(columns, dtype=np.float32).T
 
 
 def _mean_known(values: NDArray[np.floating]) -> float:
@@ -164,5 +171,15 @@ BUILDERS: Final[tuple[Builder, ...]] = (
 
 
 def build(context: Context, candidates: Candidates, builders: Sequence[Builder]) -> Matrix:
-    """Returns the feature matrix, float32 (candidates, features), columns as the builders say."""
-    return np.hstack([builder.build(context, candidates) for builder in builders])
+    """Returns the feature matrix, float32 (candidates, features), columns as the builders say.
+
+    It lies in memory column by column, as it is made and as the compiled forest reads it.
+    """
+    width = sum(len(builder.names) for builder in builders)
+    columns = np.empty((width, len(candidates.rows)), dtype=np.float32)
+    first = 0
+    for builder in builders:
+        last = first + len(builder.names)
+        columns[first:last] = builder.build(context, candidates).T
+        first = last
+    return columns.T

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, Raw
 
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.pair_features import tempo_distance, wheel_distance, wheel_place
+from quintet_engine.pair_features import tempo_distance, wheel_distance, wheel_places
 
 Scores = NDArray[np.float64]
 # A neighbour step of 8 % in tempo is heard as much as one step on the circle of fifths.
@@ -108,7 +108,7 @@ def step_costs(raw: Raw, units: Encoded) -> Raw:
     """
     tempo = raw[:, COLUMN["tempo"]]
     beats = tempo_distance(tempo[:, None], tempo[None, :]) / _TEMPO_STEP
-    place = wheel_place(raw)
+    place = wheel_places(raw)
     key = wheel_distance(place[:, None], place[None, :])
     beats = np.where(np.isnan(beats), 3.0, beats)
     return np.asarray(beats + np.where(np.isnan(key), 3.0, key) + 0.1 * (1 - units @ units.T))

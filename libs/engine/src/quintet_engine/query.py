@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from quintet_modelkit.features import RANGES, AudioProfile
 from quintet_modelkit.seeds import MAX_SEEDS as MAX_SEEDS
@@ -83,8 +83,7 @@ class Query:
     features: bool = False
 
 
-@dataclass(frozen=True)
-class AudioComparison:
+class AudioComparison(NamedTuple):
     """One attribute of a track against the seeds: raw value, raw mean, signed cosine term."""
 
     attribute: str
@@ -93,8 +92,7 @@ class AudioComparison:
     similarity_share: float
 
 
-@dataclass(frozen=True)
-class FeatureContribution:
+class FeatureContribution(NamedTuple):
     """One booster feature's signed share of the score (TreeSHAP) and its value."""
 
     feature: str

@@ -12,7 +12,7 @@ from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, dimensions
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative import telling
 from quintet_engine.context import Context, SeedView
-from quintet_engine.pair_features import tempo_distance, weighed_units, wheel_distance, wheel_place
+from quintet_engine.pair_features import tempo_distance, weighed_units, wheel_distance, wheel_places
 from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, SeedKind
 
 MOST_CONTRIBUTIONS: Final = 6
@@ -142,7 +142,7 @@ class _Writer:
         self._deviations: list[float] = catalogue.deviations.tolist()
         self._octaves = tempo_distance(raw[:, tempo, None], context.seed_raw[None, :, tempo])
         self._steps = wheel_distance(
-            wheel_place(raw)[:, None], wheel_place(context.seed_raw)[None, :]
+            wheel_places(raw)[:, None], wheel_places(context.seed_raw)[None, :]
         )
         self._cosines = _unit_cosines(context, rows)
         tracks = [view.seed.kind is SeedKind.TRACK for view in context.seeds]

@@ -284,6 +284,26 @@ def average_profile(
     )
 
 
+def raw_means(groups: Sequence[Raw]) -> Raw:
+    """Returns the mean raw attributes of each group of rows (k, 14), circular for key, (g, 14)."""
+    means = np.stack([group.mean(axis=0) for group in groups])
+    column = COLUMN["key"]
+    means[:, column] = [_mean_key(*_resultant(group[:, column])) for group in groups]
+    return means
+
+
+def raw_mean(groups: Sequence[Raw], shares: Raw) -> Raw:
+    """Returns the weighed mean of groups' raw attributes, circular for key, float64 (14,)."""
+    return _raw_statistics(groups, shares)[0]
+
+
+def _mean_key(x: float, y: float) -> float:
+    """Returns where a mean vector on the chromatic circle points, in semitones; -1 if nowhere."""
+    if math.hypot(x, y) <= 1e-9:
+        return -1.0
+    return (math.atan2(y, x) % (2 * math.pi)) * 6 / math.pi
+
+
 def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:
     """Returns weighted mean and standard deviation of raw attributes, key on its circle."""
     stacked = np.stack([group.mean(axis=0) for group in groups])
@@ -294,7 +314,7 @@ def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:
     x, y = share @ resultants
     length = math.hypot(x, y)
     known = length > 1e-9
-    mean[column] = (math.atan2(y, x) % (2 * math.pi)) * 6 / math.pi if known else -1.0
+    mean[column] = _mean_key(x, y)
     # Circular standard deviation, sqrt(-2 ln R), in semitones (Mardia & Jupp, 2000).
     spread[column] = math.sqrt(-2 * math.log(min(1.0, length))) * 6 / math.pi if known else 6.0
     return mean, spread

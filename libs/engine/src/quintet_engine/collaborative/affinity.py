@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded, normalise_rows
 
-from quintet_engine.catalogue import Catalogue, Rows, Weights
+from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
 from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.products import product, product_of
 from quintet_engine.collaborative.space import TRACK
 
 VIEWS: Final = ("ridge", "track", "artist", "context")
@@ -19,6 +20,8 @@ year, sound and words (squared): for seeds that no playlist holds."""
 RIDGE, BY_TRACK, BY_ARTIST, BY_CONTEXT = range(len(VIEWS))
 MOST_ROWS: Final = 50
 """An artist or a genre as a seed stands for its most popular tracks, at most so many."""
+# What sound can make of a score at best, and no rounding goes beyond.
+_BEST_SOUND: Final = np.float32(1.5001)
 
 
 class Scored(NamedTuple):
@@ -75,26 +78,24 @@ class Affinity:
     @cached_property
     def held(self) -> Weights:
         """The score in each view of the tracks on playlists, float32 (`space.held`, 4)."""
-        return np.asarray(self.learned.space.held_by @ self.weights)
+        return product(self.learned.space.held_by, self.weights)
 
     def tracks(self, rows: Rows) -> Weights:
         """Returns the score of rows in each view, float32 (k, 4): weights of their playlists."""
-        return np.asarray(self.learned.space.holders[rows] @ self.weights)
+        return product_of(self.learned.space.holders, rows, self.weights)
 
     def named(self, kind: str, numbers: NDArray[np.integer]) -> Weights:
         """Returns the score of artists or albums in each view, float32 (k, 4); 0 for no name."""
         rows = self.learned.space.rows[kind]
-        different, place = np.unique(numbers, return_inverse=True)
-        known = different < rows.shape[0]
-        scores = np.zeros((len(different), len(VIEWS)), np.float32)
-        scores[known] = rows[different[known]] @ self.weights
-        return scores[place]
+        known = numbers < rows.shape[0]
+        scores = product_of(rows, np.where(known, numbers, 0).astype(np.int64), self.weights)
+        return np.where(known[:, None], scores, np.float32(0))
 
     @cached_property
     def tokens(self) -> dict[str, Weights]:
         """The score of each year, sound and word in each view, float32 (tokens, 4)."""
         rows = self.learned.space.rows
-        return {kind: np.asarray(rows[kind] @ self.weights) for kind in ("year", "audio", "word")}
+        return {kind: product(rows[kind], self.weights) for kind in ("year", "audio", "word")}
 
     @cached_property
     def sound(self) -> Encoded:
@@ -124,22 +125,40 @@ class Affinity:
     def content(self) -> Scored:
         """Returns tracks and how well their year, sound and words fit the context view."""
         pool = self.learned.content
-        columns = {
-            kind: np.ascontiguousarray(scores[:, BY_CONTEXT])
-            for kind, scores in self.tokens.items()
-        }
+        columns = {kind: scores[:, BY_CONTEXT, None] for kind, scores in self.tokens.items()}
         return Scored(pool.rows, pool.scores(columns))
 
-    def related(self) -> Scored:
-        """Returns tracks by artists that ridge favours: artist, popularity and sound."""
-        space, tokens = self.learned.space, self.learned.tokens
-        scores = np.asarray(space.artist_rows @ self.weights[:, RIDGE])
-        favoured = scores > 0
+    def related(self, most: int, allowed: Mask) -> Scored:
+        """Returns tracks by artists that ridge favours: artist, popularity and sound.
+
+        The best `most` of all allowed tracks are among them. What an artist's most popular track
+        could score at best tells which artists need no closer look.
+
+        Args:
+            most: ≥ 1.
+            allowed: bool (n,), which rows may be returned.
+        """
+        space = self.learned.space
+        scores = product(space.artist_rows, self.weights[:, RIDGE, None])[:, 0]
+        favoured = np.flatnonzero(scores > 0)
         artists, scores = space.artists[favoured], scores[favoured]
-        rows, sizes = tokens.artist_tracks.members_of(artists)
-        popular = 0.3 + self.catalogue.popularity[rows].astype(np.float32) / 100
-        sound = 1 + 0.5 * self.sound_cosines(rows)
-        return Scored(rows, np.asarray(np.repeat(scores, sizes) * popular * sound, np.float32))
+        best = scores * _fame(self.learned.tokens.artist_popularity[artists]) * _BEST_SOUND
+        least = 0.0
+        if len(artists) > most:
+            first = np.argpartition(-best, most)[:most]
+            found = self._by(artists[first], scores[first], allowed, least)
+            if len(found.rows) >= most:
+                least = float(np.partition(found.scores, -most)[-most])
+        near = best >= least
+        return self._by(artists[near], scores[near], allowed, least)
+
+    def _by(self, artists: Rows, scores: Weights, allowed: Mask, least: float) -> Scored:
+        """Returns the allowed tracks of artists that may score `least`."""
+        rows, sizes = self.learned.tokens.artist_tracks.members_of(artists)
+        worth = np.repeat(scores, sizes) * _fame(self.catalogue.popularity[rows])
+        kept = allowed[rows] & (worth * _BEST_SOUND >= least)
+        rows, worth = rows[kept], worth[kept]
+        return Scored(rows, np.asarray(worth * (1 + 0.5 * self.sound_cosines(rows)), np.float32))
 
     @cached_property
     def shared(self) -> NDArray[Any]:
@@ -148,7 +167,7 @@ class Affinity:
 
     def together(self, rows: Rows) -> Weights:
         """Returns in how many playlists rows stand together with each seed, float32 (k, m)."""
-        return np.asarray(self.learned.space.holders[rows] @ self.shared, dtype=np.float32)
+        return product_of(self.learned.space.holders, rows, self.shared)
 
 
 def _flat(catalogue: Catalogue, groups: Sequence[Rows], shares: Weights) -> tuple[Rows, Weights]:
@@ -161,6 +180,10 @@ def _flat(catalogue: Catalogue, groups: Sequence[Rows], shares: Weights) -> tupl
         rows.append(group)
         weights.append(np.full(len(group), share / len(group), np.float32))
     return np.concatenate(rows).astype(np.int64), np.concatenate(weights)
+
+
+def _fame(popularity: NDArray[np.floating]) -> Weights:
+    return np.asarray(0.3 + popularity.astype(np.float32) / 100, np.float32)
 
 
 def _share(values: Weights) -> Weights:

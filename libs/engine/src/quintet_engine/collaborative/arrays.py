@@ -33,7 +33,8 @@ def load_array(folder: Path, name: str) -> Array:
         ValueError: It is no plain array.
     """
     mapped: Array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-    return mapped
+    # A plain view: NumPy's own class for mapped arrays costs more at each use than the use.
+    return np.asarray(mapped)
 
 
 def load_matrix(folder: Path, name: str) -> sp.csr_matrix:

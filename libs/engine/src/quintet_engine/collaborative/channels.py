@@ -44,7 +44,7 @@ def _together(context: Context, most: int) -> Hits:
 
 
 def _related(context: Context, most: int) -> Hits:
-    return _best(context, context.learned_affinity.related(), most)
+    return _best(context, context.learned_affinity.related(most, context.allowed), most)
 
 
 def _content(context: Context, most: int) -> Hits:

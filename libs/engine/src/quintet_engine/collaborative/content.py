@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from quintet_engine.catalogue import Rows, Weights
+from quintet_engine.collaborative.products import product
 from quintet_engine.collaborative.tokens import Tokens
 
 EVERYTHING: Final = 50_000
@@ -55,11 +56,11 @@ class ContentPool:
         The sum of three standard scores, and half of that of popularity.
 
         Args:
-            tokens: What each token scores, by kind.
+            tokens: What each token scores, by kind, float32 (tokens of that kind, 1).
         """
         total = 0.5 * self.popularity
         for kind, matrix in self.tokens.items():
-            total = total + _standard(np.asarray(matrix @ tokens[kind]))
+            total = total + _standard(product(matrix, tokens[kind])[:, 0])
         return np.asarray(total, dtype=np.float32)
 
 

@@ -21,6 +21,7 @@ from quintet_engine.collaborative.affinity import (
     VIEWS,
     Affinity,
 )
+from quintet_engine.collaborative.products import product_of, product_with
 from quintet_engine.collaborative.space import TRACK
 from quintet_engine.collaborative.tokens import FACTS, SHAPED
 from quintet_engine.context import Context
@@ -28,32 +29,44 @@ from quintet_engine.pair_features import BUILDERS, Builder, Matrix
 
 
 def _columns(*columns: NDArray[np.floating]) -> Matrix:
-    return np.stack(columns, axis=1).astype(np.float32)
+    return np.array(columns, dtype=np.float32).T
 
 
 def places(values: NDArray[np.floating]) -> Weights:
     """Returns each value's place from the top as a share of their number, 0..1, float32 (k,)."""
-    order = np.argsort(-values, kind="stable")
     result = np.empty(len(values), np.float32)
-    result[order] = np.arange(len(values), dtype=np.float32) / max(len(values), 1)
+    result[_descending(values)] = np.arange(len(values), dtype=np.float32) / max(len(values), 1)
     return result
+
+
+def _descending(values: NDArray[np.floating]) -> Rows:
+    """Returns the places of values, the greatest first, equal ones in the order given, int64 (k,).
+
+    As a stable argsort, several times as fast: value and place make one whole number, and whole
+    numbers are sorted by vector instructions.
+    """
+    bits = (np.float32(0.0) - values.astype(np.float32)).view(np.int32).astype(np.int64)
+    # Of negative numbers the greater bits are the smaller number.
+    ordered = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    keys = np.sort((ordered << 32) | np.arange(len(values)))
+    return np.asarray(keys & 0xFFFFFFFF)
 
 
 def _sound(context: Context, candidates: Candidates) -> Matrix:
     affinity, rows = context.learned_affinity, candidates.rows
     tokens, seeds, shares = affinity.learned.tokens, affinity.seeds, affinity.shares
-    mean = shares @ tokens.sound[seeds]
-    cosine = affinity.sound_cosines(rows)
-    each = tokens.sound_units[rows] @ tokens.sound_units[seeds].T
+    gaps = tokens.sound[rows] - shares @ tokens.sound[seeds]
+    units = tokens.sound_units[rows]
+    cosine = units @ affinity.sound
     profile = normalise_rows((shares @ tokens.shaped[seeds])[None, :])[0]
     artist_sound = tokens.artist_sound[tokens.artist[rows]]
     seed_sounds = tokens.artist_sound[np.unique(tokens.artist[seeds])]
     return _columns(
         cosine,
-        each.max(axis=1),
-        ((tokens.sound[rows] - mean) ** 2).sum(axis=1),
+        (tokens.sound_units[seeds] @ units.T).max(axis=0),
+        np.einsum("ij,ij->i", gaps, gaps),
         artist_sound @ profile,
-        (artist_sound @ seed_sounds.T).max(axis=1),
+        (seed_sounds @ artist_sound.T).max(axis=0),
         places(cosine),
         _within(tokens.artist[rows], cosine),
     )
@@ -61,7 +74,9 @@ def _sound(context: Context, candidates: Candidates) -> Matrix:
 
 def _within(group: NDArray[np.integer], values: Weights) -> Weights:
     """Returns each value's place from the top within its group, 0 for the best, float32 (k,)."""
-    order = np.lexsort((-values, group))
+    by_value = _descending(values)
+    keys = np.sort((group[by_value].astype(np.int64) << 32) | np.arange(len(values)))
+    order = by_value[keys & 0xFFFFFFFF]
     sorted_groups = group[order]
     first = np.concatenate(([True], sorted_groups[1:] != sorted_groups[:-1]))[: len(order)]
     numbers = np.arange(len(order))
@@ -95,14 +110,14 @@ def _kinship(context: Context, candidates: Candidates) -> Matrix:
     titled = (album < tokens.unknown_album)[:, None]
     same_album = (album[:, None] == tokens.album[seeds][None, :]) & titled
     guests = tokens.kinds["artist"]
-    any_artist = (guests[rows] @ guests[seeds].T).toarray()
-    words = (tokens.words[rows] @ tokens.words[seeds].T).toarray()
+    any_artist = product_with(guests, rows, seeds)
+    words = product_with(tokens.words, rows, seeds)
     return _columns(
         same_artist @ shares * count,
         any_artist @ shares * count,
         same_album @ shares * count,
         (same_album & same_artist) @ shares * count,
-        words.max(axis=1),
+        words.T.max(axis=0),
         words @ shares,
     )
 
@@ -116,11 +131,11 @@ def _age_and_fame(context: Context, candidates: Candidates) -> Matrix:
     years = known if len(known) else np.array([np.nan], np.float32)
     popularity = catalogue.popularity[rows]
     seed_popularity = catalogue.popularity[affinity.seeds]
-    nearest = np.abs(popularity[:, None] - seed_popularity[None, :]).min(axis=1)
+    nearest = np.abs(popularity[None, :] - seed_popularity[:, None]).min(axis=0)
     return _columns(
         year,
         year - mean_year,
-        np.abs(year[:, None] - years[None, :]).min(axis=1),
+        np.abs(year[None, :] - years[:, None]).min(axis=0),
         popularity - affinity.shares @ seed_popularity,
         nearest,
         places(popularity),
@@ -182,7 +197,7 @@ def _playlists(context: Context, candidates: Candidates) -> Matrix:
     by_album = affinity.named("album", album)
     views = [RIDGE, BY_ARTIST, BY_CONTEXT]
     content = [
-        np.asarray(matrix[rows] @ np.ascontiguousarray(affinity.tokens[kind][:, views]))
+        product_of(matrix, rows, affinity.tokens[kind])[:, views]
         for kind, matrix in (
             ("year", tokens.kinds["year"]),
             ("audio", tokens.kinds["audio"]),
@@ -209,18 +224,20 @@ def _company(context: Context, candidates: Candidates) -> Matrix:
     shares, count = affinity.shares, len(affinity.seeds)
     together = affinity.together(rows)
     held = affinity.shared.sum(axis=0)
-    rarity = np.sqrt(np.outer(affinity.learned.space.counts[rows] + 0.5, held + 0.5))
+    counts = affinity.learned.space.counts[rows]
+    rarity = np.sqrt(np.outer(held + np.float32(0.5), counts + np.float32(0.5)))
     artist, share_of = _seed_artist_shares(affinity)
     cosine, met = _artist_cosines(affinity, affinity.learned.tokens.artist[rows], artist)
     own = affinity.learned.tokens.artist[rows][:, None] == artist[None, :]
+    company = cosine @ share_of
     return _columns(
-        (together / rarity).max(axis=1),
+        (together.T / rarity).max(axis=0),
         (together > 0) @ shares * count,
-        cosine.max(axis=1, initial=0.0),
-        cosine @ share_of,
+        cosine.T.max(axis=0, initial=0.0),
+        company,
         met @ share_of,
-        np.where(own, 0.0, cosine).max(axis=1, initial=0.0),
-        places(cosine @ share_of),
+        np.where(own, np.float32(0.0), cosine).T.max(axis=0, initial=0.0),
+        places(company),
     )
 
 
@@ -237,33 +254,33 @@ def _artist_cosines(
 ) -> tuple[Weights, Weights]:
     """Returns the cosine over playlists of artists to seed artists, and if they met."""
     rows = affinity.learned.space.rows["artist"]
-    different, place = np.unique(artists, return_inverse=True)
-    known = different < rows.shape[0]
-    ours = rows[np.where(known, different, 0)]
-    theirs = rows[seeds].toarray()
-    lengths = np.linalg.norm(theirs, axis=1) + 1e-9
-    squares = np.asarray(ours.multiply(ours).sum(axis=1)).ravel()
-    product = np.asarray(ours @ theirs.T) * known[:, None]
+    known = artists < rows.shape[0]
+    ours = np.where(known, artists, 0).astype(np.int64)
+    lengths = np.sqrt(affinity.learned.space.artist_squares[seeds]) + np.float32(1e-9)
+    squares = affinity.learned.space.artist_squares[ours]
+    shared = product_with(rows, ours, seeds) * known[:, None]
     # 0.02: an artist of one long playlist is not taken for the twin of everyone on it.
-    cosine = product / lengths / np.sqrt(np.maximum(squares, 0.0) + 0.02)[:, None]
-    return cosine[place].astype(np.float32), (product > 0)[place].astype(np.float32)
+    cosine = shared / lengths / np.sqrt(squares + np.float32(0.02))[:, None]
+    return np.asarray(cosine, np.float32), (shared > 0).astype(np.float32)
 
 
 def _taste(context: Context, candidates: Candidates) -> Matrix:
     affinity, rows = context.learned_affinity, candidates.rows
-    taste, seeds = affinity.learned.taste, affinity.seeds
-    mean = affinity.taste_direction
-    found, audible = taste.places[rows], taste.audible[rows]
-    each = found @ taste.places[seeds].T
-    heard = audible @ taste.audible[seeds].T
+    taste, seeds, shaped = affinity.learned.taste, affinity.seeds, affinity.learned.tokens.shaped
+    year = context.catalogue.year
+    mean, found = affinity.taste_direction, taste.places[rows]
+    each = taste.places[seeds] @ found.T
     cosine = found @ mean
+    audible_seeds = taste.audible(shaped[seeds], year[seeds])
+    directions = np.concatenate((mean[None, :], audible_seeds))
+    near_mean, *heard = taste.audible_cosines(shaped[rows], year[rows], directions)
     return _columns(
         cosine,
-        each.max(axis=1),
-        each.min(axis=1),
-        audible @ mean,
-        heard @ affinity.shares,
-        heard.max(axis=1),
+        each.max(axis=0),
+        each.min(axis=0),
+        near_mean,
+        affinity.shares @ np.array(heard),
+        np.max(heard, axis=0),
         places(cosine),
     )
 

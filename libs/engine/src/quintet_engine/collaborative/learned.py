@@ -53,7 +53,7 @@ class Learned:
             raise TypeError("only an index of this machine can be saved")
         self.tokens.save(folder / "tokens")
         self.space.save(folder / "playlists")
-        arrays = {"places": self.taste.places, "audible": self.taste.audible}
+        arrays = {"places": self.taste.places, "regression": self.taste.regression}
         save_arrays(folder / "taste", arrays)
         facts: list[dict[str, Any]] = []
         for index, name in zip(indices, (_INDEX, _SOUNDS), strict=True):
@@ -75,7 +75,7 @@ class Learned:
             OSError, ValueError: A file is missing, damaged, or does not fit the others.
         """
         taste = Taste(
-            load_array(folder / "taste", "places"), load_array(folder / "taste", "audible")
+            load_array(folder / "taste", "places"), load_array(folder / "taste", "regression")
         )
         if "sounds" not in facts:
             raise ValueError("it holds no index of sounds; train again")

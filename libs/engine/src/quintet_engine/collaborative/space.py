@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from quintet_engine.catalogue import Rows, Weights
 from quintet_engine.collaborative.arrays import load_array, load_matrix, save_arrays, unit_rows
+from quintet_engine.collaborative.products import summed
 from quintet_engine.collaborative.tokens import KINDS, Tokens
 
 TRACK: Final = "track"
@@ -179,6 +180,19 @@ class PlaylistSpace:
         """X of them, transposed, sparse float32 (artists on playlists, p)."""
         return self.rows["artist"][self.artists]
 
+    @cached_property
+    def artist_squares(self) -> Weights:
+        """The squared length of each artist's row of X transposed, float32 (artists,)."""
+        rows = self.rows["artist"]
+        return np.asarray(rows.multiply(rows).sum(axis=1), np.float32).ravel()
+
+    @cached_property
+    def artist_holders(self) -> sp.csr_matrix:
+        """Which playlist holds each artist, sparse float32 (artists, p), ones."""
+        rows = self.rows["artist"]
+        ones = np.ones(len(rows.data), np.float32)
+        return sp.csr_matrix((ones, rows.indices, rows.indptr), shape=rows.shape)
+
     def kernels(self, tokens: Tokens, seeds: Rows, shares: Weights) -> dict[str, Weights]:
         """Returns the cosine of some seeds to every playlist, by kind of token, float32 (p,).
 
@@ -188,14 +202,15 @@ class PlaylistSpace:
             shares: float32 (m,), what each seed counts, summing to one.
         """
         length = float(np.linalg.norm(shares)) or 1.0
-        held = self.holders[seeds].T @ shares
-        found = {TRACK: np.asarray(held / (length * np.sqrt(np.maximum(self.lengths, 1.0))))}
+        held = summed(self.holders, seeds, shares)
+        by_track = held / (length * np.sqrt(np.maximum(self.lengths, 1.0)))
+        found: dict[str, NDArray[np.floating]] = {TRACK: by_track}
         for kind in KINDS:
-            total = np.asarray(tokens.kinds[kind][seeds].T @ shares).ravel()
+            total = summed(tokens.kinds[kind], seeds, shares)
             used = np.flatnonzero(total)
             row = np.sqrt(total[used])
             row /= max(float(np.linalg.norm(row)), 1e-9)
-            found[kind] = np.asarray(self.rows[kind][used].T @ row).ravel()
+            found[kind] = summed(self.rows[kind], used, row)
         return {kind: cosines.astype(np.float32) for kind, cosines in found.items()}
 
     def ridge_weights(self, kernels: Mapping[str, Weights]) -> Weights:

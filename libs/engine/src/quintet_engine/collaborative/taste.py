@@ -8,7 +8,8 @@ sound. A ridge regression from audio and year alone gives a second, purely audib
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from functools import cached_property
+from typing import Final, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,6 +22,8 @@ from quintet_engine.collaborative.space import ALL_KINDS, TRACK, token_rows
 from quintet_engine.collaborative.tokens import SHAPED, Tokens
 
 DIMENSIONS: Final = 64
+INPUTS: Final = 2 * len(SHAPED) + 5
+"""The attributes and the key, squares of the attributes, the year, its square, and 1."""
 WEIGHTS: Final[Mapping[str, float]] = {
     "track": 2.0,
     "artist": 2.2,
@@ -36,15 +39,16 @@ _POWER: Final = 0.5
 
 @dataclass(frozen=True)
 class Taste:
-    """Two places of each track in the taste space.
+    """Two places of each track in the taste space: one kept, one foretold when it is asked for.
 
     Attributes:
         places: float32 (n, d), unit rows, by all tokens.
-        audible: float32 (n, d), unit rows, foretold from audio and year alone.
+        regression: float32 (`INPUTS`, d), foretells a place, not of unit length, from audio and
+            year alone.
     """
 
     places: Encoded
-    audible: Encoded
+    regression: Encoded
 
     @classmethod
     def fit(
@@ -69,11 +73,38 @@ class Taste:
             total = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1.0)
             places += weights[kind] * (matrix @ vectors) / total[:, None]
         held = np.asarray(members.sum(axis=0)).ravel() > 0
-        audible = _regressed(tokens.shaped, year, places, held)
-        return cls(
-            normalise_rows((places - places[held].mean(axis=0)).astype(np.float32)),
-            normalise_rows((audible - audible[held].mean(axis=0)).astype(np.float32)),
-        )
+        known = _inputs(tokens.shaped[held], year[held])
+        regression = _regression(known, places[held])
+        # The last input is 1, so its row takes the centre of what playlists hold away.
+        regression[-1] -= known.mean(axis=0) @ regression
+        centred = (places - places[held].mean(axis=0)).astype(np.float32)
+        return cls(normalise_rows(centred), regression.astype(np.float32))
+
+    def audible(self, shaped: Encoded, year: Weights) -> Encoded:
+        """Returns the audible places of tracks, unit rows, float32 (k, d).
+
+        Args:
+            shaped: float32 (k, 13), their `Tokens.shaped`.
+            year: float32 (k,), NaN where unknown.
+        """
+        return normalise_rows((_inputs(shaped, year) @ self.regression).astype(np.float32))
+
+    def audible_cosines(self, shaped: Encoded, year: Weights, directions: Encoded) -> Weights:
+        """Returns the cosine of tracks' audible places to unit vectors (m, d), float32 (m, k).
+
+        The places themselves, d coordinates each, are never made: their products and their
+        lengths are products of the few inputs.
+        """
+        inputs = _inputs(shaped, year)
+        squares = np.einsum("ij,ij->i", inputs @ self._gram, inputs)
+        lengths = np.sqrt(np.maximum(squares, 1e-12))
+        products = (directions @ self.regression.T).astype(np.float64) @ inputs.T
+        return np.asarray(products / lengths, dtype=np.float32)
+
+    @cached_property
+    def _gram(self) -> NDArray[np.float64]:
+        wide = self.regression.astype(np.float64)
+        return np.asarray(wide @ wide.T)
 
 
 def _leading(kernel: NDArray[np.float64], dimensions: int) -> NDArray[np.float32]:
@@ -87,11 +118,18 @@ def _leading(kernel: NDArray[np.float64], dimensions: int) -> NDArray[np.float32
     return np.asarray(scaled, dtype=np.float32)
 
 
-def _regressed(shaped: Encoded, year: Weights, places: Encoded, held: NDArray[Any]) -> Encoded:
-    decades = np.nan_to_num((year - 2000) / 15)[:, None]
-    linear = shaped[:, : len(SHAPED)]
-    ones = np.ones((len(shaped), 1))
-    inputs = np.hstack((shaped, linear**2, decades, decades**2, ones)).astype(np.float32)
-    known = inputs[held]
+def _inputs(shaped: Encoded, year: Weights) -> NDArray[np.float64]:
+    """Returns what a place is foretold from, float64 (k, `INPUTS`): the last is 1."""
+    linear, width = len(SHAPED), shaped.shape[1]
+    inputs = np.ones((len(shaped), INPUTS))
+    inputs[:, :width] = shaped
+    inputs[:, width : width + linear] = shaped[:, :linear] ** 2
+    inputs[:, -3] = np.nan_to_num((year - 2000) / 15)
+    inputs[:, -2] = inputs[:, -3] ** 2
+    return inputs
+
+
+def _regression(known: NDArray[np.float64], places: Encoded) -> NDArray[np.float64]:
+    """Returns the ridge regression of places on inputs, float64 (`INPUTS`, d)."""
     normal = known.T @ known + _RIDGE * np.eye(known.shape[1])
-    return np.asarray(inputs @ np.linalg.solve(normal, known.T @ places[held]), np.float32)
+    return np.asarray(np.linalg.solve(normal, known.T @ places))

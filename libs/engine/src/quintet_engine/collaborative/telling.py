@@ -5,8 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quintet_engine.catalogue import Rows
+from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative.affinity import Affinity
+from quintet_engine.collaborative.products import product_with
 
 NEAR_TASTE: Final = 0.5
 """From this cosine in the taste space on, listeners' taste is given as a reason."""
@@ -23,9 +24,10 @@ def clauses(affinity: Affinity, rows: Rows) -> list[str]:
     places = affinity.learned.taste.places
     taste = places[rows] @ places[affinity.seeds].T
     titles = [f"'{title}'" for title in affinity.catalogue.titles(affinity.seeds)]
+    names = [_first_artist(affinity.catalogue, row) for row in affinity.seeds.tolist()]
     return [
         _tracks(together[place], titles)
-        or _artists(affinity, int(row), artists[place])
+        or _artists(affinity.catalogue, row, artists[place], names)
         or _taste(taste[place], titles)
         for place, row in enumerate(rows.tolist())
     ]
@@ -33,12 +35,11 @@ def clauses(affinity: Affinity, rows: Rows) -> list[str]:
 
 def _artists_together(affinity: Affinity, rows: Rows) -> NDArray[np.float32]:
     """Returns in how many playlists first artists stand together with each seed's, (k, m)."""
-    tokens, members = affinity.learned.tokens, affinity.learned.space.rows["artist"]
+    tokens, members = affinity.learned.tokens, affinity.learned.space.artist_holders
     ours, theirs = tokens.artist[rows], tokens.artist[affinity.seeds]
     unknown = members.shape[0]
-    left = members[np.where(ours < unknown, ours, 0)]
-    right = members[np.where(theirs < unknown, theirs, 0)]
-    met = ((left > 0).astype(np.float32) @ (right > 0).astype(np.float32).T).toarray()
+    left, right = (np.where(a < unknown, a, 0).astype(np.int64) for a in (ours, theirs))
+    met = product_with(members, left, right)
     known = (ours < unknown)[:, None] & (theirs < unknown)[None, :] & (ours[:, None] != theirs)
     return np.asarray(met * known, dtype=np.float32)
 
@@ -51,16 +52,18 @@ def _tracks(counts: NDArray[np.float32], titles: list[str]) -> str:
     return f"in {_playlists(count)} with {titles[seed]}"
 
 
-def _artists(affinity: Affinity, row: int, counts: NDArray[np.float32]) -> str:
+def _artists(catalogue: Catalogue, row: int, counts: NDArray[np.float32], names: list[str]) -> str:
     seed = int(np.argmax(counts))
     count = int(counts[seed])
     if not count:
         return ""
-    catalogue, seed_row = affinity.catalogue, int(affinity.seeds[seed])
-    name, other = (
-        catalogue.artist_title(each, int(catalogue.first_artist[each])) for each in (row, seed_row)
-    )
-    return f"{name} is in {_playlists(count)} with {other}"
+    return f"{_first_artist(catalogue, row)} is in {_playlists(count)} with {names[seed]}"
+
+
+def _first_artist(catalogue: Catalogue, row: int) -> str:
+    """Returns the name of a row's first artist; empty where it has none."""
+    artist = int(catalogue.first_artist[row])
+    return catalogue.artist_title(row, artist) if artist >= 0 else ""
 
 
 def _taste(cosines: NDArray[np.float32], titles: list[str]) -> str:

@@ -138,6 +138,13 @@ class Tokens:
         return normalise_rows(self.sound)
 
     @cached_property
+    def artist_popularity(self) -> Weights:
+        """The greatest popularity of each first artist's tracks, 0..100, float32 (a + 1,)."""
+        greatest = np.zeros(len(self.artist_sound), np.float32)
+        greatest[self.artist] = self.facts[:, FACTS.index("artist_popularity")]
+        return greatest
+
+    @cached_property
     def artist_tracks(self) -> Groups:
         """Rows of each first artist, ascending."""
         return by_number(np.where(self.artist < self.unknown_artist, self.artist, -1))
