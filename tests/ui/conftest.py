@@ -156,6 +156,12 @@ def chromium():
         browser.close()
 
 
+def _note_refused(tab, text):
+    """Keeps what the browser says of the page's content policy."""
+    if "Content Security Policy" in text:
+        tab.refused.append(text)
+
+
 @pytest.fixture
 def visit(chromium, served_page):
     """Opens the page in a browser of its own and watches what it asks of the network."""
@@ -171,10 +177,11 @@ def visit(chromium, served_page):
         contexts.append(context)
         tab = context.new_page()
         tab.set_default_timeout(20_000)
-        tab.foreign, tab.faults = [], []
+        tab.foreign, tab.faults, tab.refused = [], [], []
         near = (served_page, served_page.replace("http", "ws"), "data:", "blob:")
         tab.on("request", lambda r: None if r.url.startswith(near) else tab.foreign.append(r.url))
         tab.on("pageerror", lambda error: tab.faults.append(str(error)))
+        tab.on("console", lambda line: _note_refused(tab, line.text))
         tab.goto(served_page + path)
         tab.get_by_role("combobox").wait_for()
         return tab
@@ -184,6 +191,7 @@ def visit(chromium, served_page):
         for tab in context.pages:
             assert tab.foreign == []
             assert tab.faults == []
+            assert tab.refused == []
         context.close()
 
 

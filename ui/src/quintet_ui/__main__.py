@@ -33,11 +33,14 @@ def main() -> None:
         sys.stderr.write(f"{fault}\n")
         raise SystemExit(2) from fault
     # Imported here: a wrong setting must be told at once.
-    from streamlit.web import bootstrap
+    import streamlit as st
+    from starlette.middleware import Middleware
 
-    options = options_of(settings)
-    bootstrap.load_config_options(flag_options=options)
-    bootstrap.run(str(_PAGE), False, [], options)
+    from quintet_ui.headers import SecureHeaders, content_policy, index_of_streamlit
+
+    secured = Middleware(SecureHeaders, policy=content_policy(index_of_streamlit()))
+    app = st.App(_PAGE, middleware=[secured])
+    app.run(config={name.replace("_", "."): value for name, value in options_of(settings).items()})
 
 
 def options_of(settings: Settings) -> dict[str, Any]:
