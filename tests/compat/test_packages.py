@@ -58,7 +58,7 @@ def python(request, dist, tmp_path_factory) -> Path:
     (protos,) = dist.glob(f"quintet_protos*.{request.param}")
     (client,) = dist.glob(f"quintet_client*.{request.param}")
     interpreter = folder / "bin" / "python"
-    wanted = (protos, f"quintet-client[grpc] @ file://{client}", "mypy")
+    wanted = (protos, f"quintet-client[grpc] @ file://{client}", "mypy", "types-grpcio")
     run(UV, "pip", "install", "--python", interpreter, *wanted)
     return interpreter
 
