@@ -111,6 +111,7 @@ def test_an_example_runs_against_a_gateway(python, stack, token, tmp_path, name)
         QUINTET_TOKEN=token,
         QUINTET_SEARCH=f"127.0.0.1:{stack.ports['search']}",
         QUINTET_RANKER=f"127.0.0.1:{stack.ports['ranker']}",
+        QUINTET_CERTIFICATE=f"{stack.home}/tls/gateway",
     )
     assert len(said.splitlines()) >= 4
 

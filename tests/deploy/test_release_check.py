@@ -46,6 +46,39 @@ class Clone:
         return done.returncode, done.stdout, done.stderr
 
 
+class WholeClone:
+    """All of this repository, as it was committed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def release(self) -> None:
+        """Commits what changed and moves the tag there."""
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+        commit = ("commit", "--quiet", "--all", "--message", "Release")
+        for command in (commit, ("tag", "--force", "v1000.0.0")):
+            subprocess.run(
+                ["git", *identity, *command],
+                cwd=self.folder,
+                check=True,
+                capture_output=True,
+                timeout=30,
+            )
+
+    def check(self) -> tuple[int, str]:
+        done = subprocess.run(
+            ["make", "release-check"],
+            cwd=self.folder,
+            env={key: value for key, value in os.environ.items() if key != "VERSION"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=800,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+
 @pytest.fixture
 def clone(tmp_path) -> Clone:
     return Clone(tmp_path)
@@ -121,3 +154,33 @@ def test_what_is_in_order_comes_as_far_as_the_licences(clone, tagged):
     assert told.count("  ok  ") == 3
     assert told.endswith("  no  the licences of all dependencies are allowed\n")
     assert (code, "licences" in why) == (1, True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(
+    os.environ.get("QUINTET_SLOW") != "1", reason="installs and builds all; QUINTET_SLOW=1 runs it"
+)
+def test_a_tagged_clone_of_this_repository_may_be_released_and_one_line_less_refuses_it(tmp_path):
+    subprocess.run(["git", "clone", "--quiet", ROOT, tmp_path], check=True, timeout=60)
+    clone = WholeClone(tmp_path)
+    changelog = tmp_path / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8")
+    dated = text.replace("## Unreleased\n", f"## Unreleased\n\n## 1000.0.0 - {TODAY}\n", 1)
+    changelog.write_text(dated, encoding="utf-8")
+    clone.release()
+    code, told = clone.check()
+    assert code == 0, told[-4000:]
+    assert "1000.0.0 may be released" in told
+    assert "  no  " not in told
+
+    allowed = tmp_path / "deploy" / "licences.txt"
+    lines = allowed.read_text(encoding="utf-8").splitlines()
+    allowed.write_text("\n".join(line for line in lines if line != "MIT") + "\n", encoding="utf-8")
+    code, told = clone.check()
+    assert code != 0
+    assert "the tree is not clean" in told
+    clone.release()
+    code, told = clone.check()
+    assert code != 0
+    assert "  no  the licences of all dependencies are allowed" in told
