@@ -3,12 +3,20 @@
 # ranker takes it from there; a run of catalogue_refresh is asked for over Airflow's REST API. Then
 # stops each service and takes all down. Works in a project of its own; nothing of yours is touched.
 #   OBSERVE="prometheus grafana"   also these
+#   CELERY=1                       with tasks on a worker of its own (deploy/celery.yml)
 #   BUILD=0                        with the images that are there
 set -eu
 cd "$(dirname "$0")/.."
 export COMPOSE_PROJECT_NAME="${COMPOSE_PROJECT_NAME:-quintet-try}" COMPOSE_PROFILES=core,mlops,observe
 export QUINTET_GATEWAY_PORT="${QUINTET_GATEWAY_PORT:-18000}" QUINTET_UI_PORT="${QUINTET_UI_PORT:-18501}"
 airflow="airflow-api airflow-scheduler airflow-dag-processor airflow-triggerer"
+# Where tasks run.
+tasks=airflow-scheduler
+if [ "${CELERY:-0}" = 1 ]; then
+    export COMPOSE_FILE=docker-compose.yml:deploy/celery.yml
+    tasks=airflow-worker
+    airflow="$airflow $tasks broker"
+fi
 services="postgres search profile ranker gateway ui s3 mlflow $airflow"
 compose() { docker compose --env-file /dev/null "$@"; }
 seconds() { echo "$(($(date +%s) - started)) s"; }
@@ -69,11 +77,15 @@ compose exec -T airflow-dag-processor airflow dags list-import-errors
 python_in airflow-api run <deploy/ask_airflow.py
 quintet search "brought in somebody" | head -n 3
 
-# A task that runs is ended with its scheduler, and tried again by the next one.
+# A task that runs is ended with its scheduler or worker, and tried again by the next one.
 run=$(python_in airflow-api start <deploy/ask_airflow.py)
-stop airflow-scheduler
-compose start --wait airflow-scheduler >/dev/null 2>&1
+stop "$tasks"
+compose start --wait "$tasks" >/dev/null 2>&1
 python_in airflow-api wait "$run" <deploy/ask_airflow.py
+if [ "$tasks" = airflow-worker ]; then
+    compose logs --no-log-prefix airflow-worker >"$log"
+    echo "tasks that the worker took: $(grep -c 'execute_workload.*received' "$log"), ended well: $(grep -c 'succeeded in' "$log")"
+fi
 
 case " ${OBSERVE:-} " in *" prometheus "*)
     compose exec -T prometheus wget -qO- 'http://127.0.0.1:9090/api/v1/targets?state=active' >"$log"
