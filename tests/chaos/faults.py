@@ -16,7 +16,7 @@ from quintet_modelkit.publication import current_folder, set_current
 from tests.chaos.stack import Stack
 
 Step = Callable[[], Awaitable[None]]
-LIBFAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+LIBFAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 
 @dataclass(frozen=True)
@@ -288,6 +288,8 @@ def _clock(stack: Stack) -> Iterator[Fault]:
                 "FAKETIME_TIMESTAMP_FILE": str(state),
                 "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                # Its correction of waits makes a call by gRPC take up to half a second.
+                "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             }
             await asyncio.to_thread(stack.programs[name].kill)
             await asyncio.to_thread(stack.start_one, name)

@@ -64,8 +64,12 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installed() -> Iterator[Installation]:
-    """Starts everything on free ports in a folder of its own, and stops and removes it."""
+def installed(**settings: str) -> Iterator[Installation]:
+    """Starts everything on free ports in a folder of its own, and stops and removes it.
+
+    Args:
+        settings: Variables of all processes.
+    """
     with tempfile.TemporaryDirectory(prefix="quintet-hardening-") as folder:
         home = Path(folder)
         _prepare(Settings(home=home))
@@ -75,7 +79,7 @@ def installed() -> Iterator[Installation]:
         processes: dict[str, subprocess.Popen[bytes]] = {}
         try:
             for name in SERVICES:
-                processes[name] = _start(name, home, ports)
+                processes[name] = _start(name, home, ports, settings)
             running = Installation(home, ports, processes, client.client_id, secret)
             _await_ready(running)
             yield running
@@ -83,7 +87,9 @@ def installed() -> Iterator[Installation]:
             _stop(processes)
 
 
-def _start(name: str, home: Path, ports: Mapping[str, int]) -> "subprocess.Popen[bytes]":
+def _start(
+    name: str, home: Path, ports: Mapping[str, int], settings: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
     environment = {f"QUINTET_{each.upper()}_PORT": str(ports[each]) for each in SERVICES}
     environment |= {
         "QUINTET_HOME": str(home),
@@ -96,6 +102,7 @@ def _start(name: str, home: Path, ports: Mapping[str, int]) -> "subprocess.Popen
         "QUINTET_GATEWAY_RATE_LIMIT": "",
         "QUINTET_GATEWAY_TOKEN_RATE_LIMIT": "",
         "QUINTET_MLFLOW_URI": "",
+        **settings,
     }
     folder = home / "logs"
     folder.mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """Every place where bytes from outside come in, as a function that may only refuse as agreed."""
 
+import json
 import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from google.protobuf.message import DecodeError, Message
 from pydantic import ValidationError
 from quintet.feedback.v1 import feedback_pb2
@@ -19,8 +21,9 @@ from quintet_access.pseudonyms import Pseudonyms
 from quintet_access.tokens import TokenIssuer, TokenRefused, TokenVerifier
 from quintet_engine.query import QueryInvalid, check
 from quintet_gateway import servicer as feedback_servicer
+from quintet_gateway.app.errors import field_error, render
 from quintet_gateway.feedback.events import check_events
-from quintet_gateway.schemas.feedback import EventBody
+from quintet_gateway.schemas.feedback import read_events
 from quintet_gateway.schemas.recommendations import RankedTracksBody, RecommendationsBody
 from quintet_gateway.settings import Settings
 from quintet_profile import servicer as profile_servicer
@@ -123,15 +126,39 @@ def text_targets(folder: Path) -> dict[str, Target]:
             [b"AAAAFAECAwQFBgcICQoLDA"],
         ),
         "query": Target(lambda data: parse(_text(data)), [b'artist:queen year:1975 genre:"rock"']),
-        "body recommendations": Target(RecommendationsBody.model_validate_json, [body], 2),
-        "body ranked": Target(RankedTracksBody.model_validate_json, [b'{"track_ids":["a"]}']),
-        "body event": Target(EventBody.model_validate_json, [event], 2),
+        "body recommendations": _body(_recommended, body),
+        "body ranked": _body(RankedTracksBody.model_validate, b'{"track_ids":["a"]}'),
+        "body event": _body(read_events, event),
         "setting": Target(
             lambda data: Settings(rate_limit=_text(data), airflow_url=_text(data)),
             [b"10/minute"],
             0.01,
         ),
     }  # fmt: skip
+
+
+def _body(handle: Callable[[Any], object], sound: bytes) -> Target:
+    """A body as the framework reads it, through to the answer that refuses it."""
+
+    def run(data: bytes) -> None:
+        try:
+            body = json.loads(data)
+        except (ValueError, RecursionError):
+            raise DecodeError("no JSON") from None
+        try:
+            handle(body)
+        except (ValidationError, RequestValidationError) as fault:
+            render(field_error(fault.errors()), 400, {})
+            raise DecodeError("refused") from fault
+
+    broken = sound.replace(b'"a"', b'"\\ud800"').replace(b'"t"', b'"\\ud800"')
+    return Target(run, [sound, broken], 2)
+
+
+def _recommended(body: Any) -> None:
+    asked = RecommendationsBody.model_validate(body)
+    asked.profile_request()
+    asked.ranker_request(None)
 
 
 FILES: Mapping[str, tuple[str, bytes]] = {

@@ -24,6 +24,8 @@ class Wire:
         self._chance = chance
         self._token = running.token().encode()
         self.codes: Counter[str] = Counter()
+        self.unanswered = 0
+        self.slowest = 0.0
         near = running.home / "tls" / "gateway"
         self._mutual = running.trusted
         self._mutual.load_cert_chain(near / "tls.crt", near / "tls.key")
@@ -34,7 +36,10 @@ class Wire:
         secure: ssl.SSLSocket | None = None
         for _ in range(count):
             secure = secure or self._https()
+            started = time.monotonic()
             status = self._exchange(secure, self._request())
+            self.slowest = max(self.slowest, time.monotonic() - started)
+            self.unanswered += status == "silent"
             self.codes[status] += 1
             if not status.startswith(("2", "4")) or status == "400":
                 secure.close()

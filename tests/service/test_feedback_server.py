@@ -290,7 +290,7 @@ async def test_the_first_of_two_events_with_one_id_is_kept(on_sqlite):
         ({"recommendation_id": "nope"}, (404, "RECOMMENDATION_UNKNOWN", "recommendation_id")),
         ({"track_id": "nope"}, (404, "TRACK_UNKNOWN", "track_id")),
         ({"track_id": "\0"}, (400, "EVENT_RANGE", "track_id")),
-        ({"track_id": "\ud800"}, (400, "EVENT_RANGE", "track_id")),
+        ({"track_id": "\ud800"}, (400, "REQUEST_MALFORMED", "track_id")),
         ({"event_id": ""}, (400, "EVENT_RANGE", "event_id")),
         ({"event_id": "a" * 65}, (400, "EVENT_RANGE", "event_id")),
         ({"event_id": "a b"}, (400, "EVENT_RANGE", "event_id")),

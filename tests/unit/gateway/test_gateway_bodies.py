@@ -1,12 +1,14 @@
 import math
 
 import pytest
+from fastapi.exceptions import RequestValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from quintet.profile.v1 import profile_pb2
-from quintet_gateway.app.errors import field_error
+from quintet_gateway.app.errors import field_error, render
 from quintet_gateway.domain import ATTRIBUTE_RANGES, ATTRIBUTES
+from quintet_gateway.schemas.feedback import read_events
 from quintet_gateway.schemas.recommendations import (
     BODY_EXAMPLES,
     RecommendationsBody,
@@ -62,6 +64,12 @@ def one(**more: object) -> dict:
         ({"seeds": [{"track_id": "a", "weight": 0}]}, "WEIGHT_RANGE", "seeds[0].weight"),
         ({"seeds": [{"track_id": "a", "weight": math.nan}]}, "WEIGHT_RANGE", "seeds[0].weight"),
         ({"seeds": [5]}, "REQUEST_MALFORMED", "seeds[0]"),
+        ({"seeds": ["\ud800"]}, "REQUEST_MALFORMED", "seeds[0]"),
+        ({"seeds": [{"genre": "a\udfff"}]}, "REQUEST_MALFORMED", "seeds[0].genre"),
+        (one(filters={"genres": ["rock", "\ud800"]}), "REQUEST_MALFORMED", "filters.genres[1]"),
+        (one(**{"\ud800": 1}), "REQUEST_MALFORMED", "body"),
+        (one(weights={"\ud800": 1}), "REQUEST_MALFORMED", "weights"),
+        ("\ud800", "REQUEST_MALFORMED", "body"),
         (one(negative_seeds=["a"] * 6), "SEED_COUNT", "negative_seeds"),
         (one(limit=0), "LIMIT_RANGE", "limit"),
         (one(limit=501), "LIMIT_RANGE", "limit"),
@@ -136,3 +144,21 @@ def test_no_body_is_answered_by_anything_but_acceptance_or_a_refusal(body):
 def test_a_number_that_no_float_holds_is_refused():
     with pytest.raises(ValidationError, match="must be 1 to 500; got a number beyond all bounds"):
         RecommendationsBody.model_validate_json('{"seeds": ["a"], "limit": ' + "9" * 400 + "}")
+
+
+@pytest.mark.parametrize("body", [{"track_id": "\ud800"}, {"events": [{"\ud800": "x"}]}])
+def test_an_event_with_half_of_a_surrogate_pair_is_refused_by_an_answer_that_can_be_written(body):
+    with pytest.raises(RequestValidationError) as caught:
+        read_events(body)
+    answer = render(field_error(caught.value.errors()))
+    assert answer.status_code == 400
+    assert b"surrogate" in bytes(answer.body)
+
+
+@given(st.text() | st.text(st.characters(categories=["Cs", "Lu"])))
+def test_a_text_is_taken_where_it_can_be_written(text):
+    body = {"seeds": ["a"], "filters": {"genres": [text]}}
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        assert refusal_of(body)[0] == "REQUEST_MALFORMED"
+    else:
+        RecommendationsBody.model_validate(body).ranker_request(None).SerializeToString()

@@ -4,16 +4,15 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from quintet_servicekit.degrading import Part
 
 from quintet_gateway.feedback import MAX_EVENTS, Event
 from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION, MAX_TRACK_ID, SAFE_ID
+from quintet_gateway.schemas.bodies import Body, refuse
 from quintet_gateway.schemas.catalogue import Answer
-from quintet_gateway.schemas.recommendations import refuse
 
 LISTENER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
-_STRICT: Final = ConfigDict(strict=True, extra="forbid")
 
 
 def _described(description: str, example: str | int, **rules: Any) -> Any:
@@ -29,10 +28,9 @@ def _is_time(text: str) -> str:
     return text
 
 
-class EventBody(BaseModel):
+class EventBody(Body):
     """One thing that a listener did with one track of one recommendation."""
 
-    model_config = _STRICT
     event_id: Annotated[
         str,
         _described("Unique among the client's events", "e-1", pattern=f"^{SAFE_ID}$"),
@@ -86,10 +84,9 @@ class EventBody(BaseModel):
         )
 
 
-class EventsBody(BaseModel):
+class EventsBody(Body):
     """Several events."""
 
-    model_config = _STRICT
     events: list[EventBody]
 
 

@@ -8,17 +8,16 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_access.pseudonyms import LISTENER_RULE, is_listener_id
 
 from quintet_gateway.domain import ATTRIBUTE_RANGES, ATTRIBUTES
+from quintet_gateway.schemas.bodies import STRICT, Body, refuse
 
 MAX_SEEDS: Final = 5
 MAX_LIMIT: Final = 500
@@ -27,20 +26,6 @@ MAX_EXCLUDED_TRACKS: Final = 10_000
 MAX_EXCLUDED_ARTISTS: Final = 1_000
 MAX_GENRES: Final = 1_000
 MAX_NAME: Final = 256
-_STRICT: Final = ConfigDict(strict=True, extra="forbid")
-
-
-def refuse(reason: str, message: str, field: str = "") -> PydanticCustomError:
-    """Returns the error of a broken rule; the error handler puts the field's path before it.
-
-    Args:
-        reason: A name of `quintet_servicekit.errors.Reason`.
-        message: What the field must be.
-        field: The last part of the field's path, where the validator stands above it.
-    """
-    # Curly brackets of the caller's own text must not be read as placeholders.
-    text = message.replace("{", "(").replace("}", ")")
-    return PydanticCustomError(reason, text, {"field": field})
 
 
 def within(reason: str, low: float, high: float) -> Callable[[float], float]:
@@ -114,7 +99,7 @@ def _seed_weight(value: float) -> float:
 class Seed(BaseModel):
     """What to start from: exactly one of track_id, artist_id and genre."""
 
-    model_config = _STRICT
+    model_config = STRICT
     track_id: Name | None = None
     artist_id: Name | None = None
     genre: Name | None = None
@@ -186,7 +171,7 @@ Bars = Annotated[
 class Filters(BaseModel):
     """Hard conditions on every returned track: min_ and max_ of each attribute, and more."""
 
-    model_config = _STRICT
+    model_config = STRICT
     min_acousticness: Unit | None = None
     max_acousticness: Unit | None = None
     min_danceability: Unit | None = None
@@ -269,16 +254,15 @@ def _listener(name: str) -> str:
     return name
 
 
-class RecommendationsBody(BaseModel):
+class RecommendationsBody(Body):
     """One to five seeds, and how to go on from them."""
 
-    model_config = _STRICT
     seeds: Annotated[list[SeedOrId], AfterValidator(_counted("SEED_COUNT", 1, MAX_SEEDS))]
     negative_seeds: Annotated[
         list[SeedOrId], AfterValidator(_counted("SEED_COUNT", 0, MAX_SEEDS))
-    ] = []
-    weights: Weights = {}
-    targets: Targets = {}
+    ] = Field(default=[])
+    weights: Weights = Field(default={})
+    targets: Targets = Field(default={})
     filters: Filters = Field(default_factory=Filters)
     limit: Limit = 50
     max_per_artist: Annotated[
@@ -368,10 +352,9 @@ BODY_EXAMPLES: Final[dict[str, Any]] = {
 }
 
 
-class RankedTracksBody(BaseModel):
+class RankedTracksBody(Body):
     """The body of the original system: track ids and how many."""
 
-    model_config = _STRICT
     track_ids: Annotated[
         list[Name],
         AfterValidator(_counted("SEED_COUNT", 1, MAX_SEEDS)),

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from quintet_training.datasets.columns import DatasetInvalid
+from quintet_training.datasets.expanding import refuse_bomb
 
 LINE: Final = "__line__"
 BATCH_ROWS: Final = 50_000
@@ -20,6 +21,12 @@ _MAGIC: Final = b"PAR1"
 # No honest row is longer; a quote that never closes would otherwise swallow the file.
 _MAX_CELL: Final = 131_072
 _HEAD: Final = 65_536
+_DAMAGED: Final = (
+    pa.ArrowException,
+    OSError,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)
 
 
 @dataclass(frozen=True)
@@ -90,13 +97,16 @@ def _open_parquet(path: Path) -> TableFile:
 
 def _parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
     try:
+        refuse_bomb(path, columns)
         with pq.ParquetFile(path) as file:
             total, read = max(file.metadata.num_rows, 1), 0
             for part in file.iter_batches(BATCH_ROWS, columns=list(columns)):
+                # Polars takes what Arrow calls text for UTF-8, and panics where it is not.
+                part.validate(full=True)
                 rows = pl.DataFrame(pa.Table.from_batches([part])).with_row_index(LINE, read + 1)
                 read += part.num_rows
                 yield Batch(rows.with_columns(pl.col(LINE).cast(pl.Int64)), [], read / total)
-    except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as fault:
+    except _DAMAGED as fault:
         raise DatasetInvalid(f"{path}: the Parquet file is damaged or of unknown types") from fault
 
 
