@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from quintet_modelkit.publication import current_folder
@@ -26,7 +27,7 @@ from sqlalchemy import select
 
 from tests.chaos.faults import Fault, all_faults, can_isolate
 from tests.chaos.load import Load, Request, Truth
-from tests.chaos.report import Row, goals, table
+from tests.chaos.report import Row, goals, put_into, table
 from tests.chaos.stack import Stack, made
 
 SETTLE_SECONDS = 4.0
@@ -138,6 +139,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="parts of names of faults, by commas")
     parser.add_argument("--rate", type=float, default=15.0, help="recommendations a second")
     parser.add_argument("--report", type=Path, help="where the table goes")
+    parser.add_argument("--docs", type=Path, help="a page whose table is replaced")
     parser.add_argument("--without", default="", help="mlflow, whose start takes half a minute")
     parser.add_argument("--plain", action="store_true", help="SQLite, no MLflow, no namespaces")
     options = parser.parse_args()
@@ -164,6 +166,13 @@ def main() -> int:
     sys.stdout.write(f"\n{text}\n{time.monotonic() - started:.0f} s in all\n")
     if options.report:
         options.report.write_text(text, encoding="utf-8")
+    if options.docs:
+        tested = f"{datetime.now(UTC):%Y-%m-%d}, {time.monotonic() - started:.0f} s in all"
+        with_time = (
+            f"Measured {tested}, load {os.getloadavg()[2]:.1f} on {os.cpu_count()} cores.\n\n{text}"
+        )
+        page = options.docs.read_text(encoding="utf-8")
+        options.docs.write_text(put_into(page, with_time), encoding="utf-8")
     return 0 if all(ok for _, ok, _ in goals(rows)) else 1
 
 

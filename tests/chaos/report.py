@@ -50,6 +50,7 @@ def goals(rows: Sequence[Row]) -> list[tuple[str, bool, str]]:
     ]
 
 
+BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
 HEADER = (
     "fault", "sent", "answered", "failed", "wrong", "degraded",
     "events sent", "accepted", "stored", "doubled", "normal after", "slowest",
@@ -72,3 +73,16 @@ def table(rows: Sequence[Row]) -> str:
     lines += ["", "| goal | reached | seen |", "| --- | --- | --- |"]
     lines += [f"| {what} | {'yes' if ok else 'NO'} | {seen} |" for what, ok, seen in goals(rows)]
     return "\n".join(lines) + "\n"
+
+
+def put_into(page: str, text: str) -> str:
+    """Returns a page with the table between its two marks.
+
+    Raises:
+        ValueError: The page has not both marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"the page has no {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"

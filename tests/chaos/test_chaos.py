@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.report import Row, goals, table
+from tests.chaos.report import BEGIN, END, Row, goals, put_into, table
 
 ROOT = Path(__file__).parents[2]
 SLOW = pytest.mark.skipif(
@@ -68,3 +68,15 @@ def test_each_goal_is_missed_by_what_breaks_it():
 def test_what_cannot_be_tried_is_told_with_its_reason():
     rows = [Row("loss", skipped="no iptables")]
     assert "| loss | not tried: no iptables |" in table(rows)
+
+
+def test_the_table_replaces_the_one_of_the_page_and_nothing_else():
+    page = f"before\n{BEGIN}\n| old |\n{END}\nafter\n"
+    assert put_into(page, "| new |\n") == f"before\n{BEGIN}\n\n| new |\n\n{END}\nafter\n"
+    with pytest.raises(ValueError, match="chaos: end"):
+        put_into(page.replace(END, ""), "| new |")
+
+
+def test_the_page_has_a_place_for_the_table():
+    page = (ROOT / "docs" / "resilience.md").read_text(encoding="utf-8")
+    assert "| 99.9 % answered while one replica dies" in page.split(BEGIN)[1].split(END)[0]

@@ -55,6 +55,13 @@ def test_more_rows_or_bytes_than_are_read_are_refused_by_what_the_file_says(
         read(path)
 
 
+def test_a_name_of_a_column_that_is_no_utf_8_is_refused(tmp_path):
+    path = written(tmp_path, track_id=pa.array(["a"]), title=pa.array(["b"]))
+    path.write_bytes(path.read_bytes().replace(b"title", b"tit\xffe"))
+    with pytest.raises(DatasetInvalid, match="Parquet"):
+        read(path)
+
+
 def test_text_that_is_no_utf_8_is_refused(tmp_path):
     bad = pa.Array.from_buffers(
         pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe")]

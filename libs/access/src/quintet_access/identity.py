@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -126,3 +126,32 @@ class IdentityFolder:
 def days_left(identity: Identity) -> float:
     """Returns the days until a certificate ends; negative where it has."""
     return (identity.expires - datetime.now(UTC)).total_seconds() / 86_400
+
+
+def is_signed_by(chain: bytes, authorities: bytes) -> bool:
+    """Returns whether a certificate leads to one of the authorities.
+
+    Args:
+        chain: As PEM: the certificate, then those between it and the authority.
+        authorities: As PEM.
+    """
+    try:
+        below, *between = x509.load_pem_x509_certificates(chain)
+        trusted = x509.load_pem_x509_certificates(authorities)
+    except ValueError:
+        return False
+    while not any(_signed(below, authority) for authority in trusted):
+        above = next((each for each in between if _signed(below, each)), None)
+        if above is None:
+            return False
+        between.remove(above)
+        below = above
+    return True
+
+
+def _signed(below: x509.Certificate, above: x509.Certificate) -> bool:
+    try:
+        below.verify_directly_issued_by(above)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

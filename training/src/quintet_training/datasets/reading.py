@@ -24,6 +24,8 @@ _HEAD: Final = 65_536
 _DAMAGED: Final = (
     pa.ArrowException,
     OSError,
+    # The name of a column that is no UTF-8.
+    UnicodeError,
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
 )
@@ -90,7 +92,7 @@ def _open_parquet(path: Path) -> TableFile:
     try:
         with pq.ParquetFile(path) as file:
             columns = [str(name) for name in file.schema_arrow.names]
-    except (pa.ArrowException, OSError) as fault:
+    except _DAMAGED as fault:
         raise DatasetInvalid(f"{path}: not a readable Parquet file") from fault
     return TableFile(path, columns, lambda wanted: _parquet_batches(path, wanted))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quintet_training.diagnosing import machine, running, state
+from quintet_training.diagnosing import encryption, machine, running, state
 from quintet_training.diagnosing.findings import Finding, State, look, wrong
 from quintet_training.settings import Settings
 
@@ -39,6 +39,7 @@ _CHECKS: Final = (
     _Named("catalogue", state.catalogue),
     _Named("model", state.model),
     _Named("search index", state.search_index),
+    _Named("certificates", encryption.certificates),
     _Named("services", running.running),
     _Named("registry", running.registry),
     _Named("spotify", machine.spotify),

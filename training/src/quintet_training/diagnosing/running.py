@@ -10,8 +10,10 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
+from quintet_access.identity import IdentityInvalid
 from quintet_modelkit.publication import current_version
 
+from quintet_training.diagnosing.encryption import between_services, of_gateway
 from quintet_training.diagnosing.findings import Finding, look, well, wrong
 from quintet_training.settings import Settings
 
@@ -70,13 +72,21 @@ def _ask(settings: Settings) -> _Gateway:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     found = _Gateway()
     with httpx.Client(
-        base_url=settings.gateway_url, timeout=_SECONDS, headers=headers, trust_env=False
+        base_url=settings.gateway_url,
+        timeout=_SECONDS,
+        headers=headers,
+        verify=of_gateway(settings),
+        trust_env=False,
     ) as client:
         try:
             answer = client.get("/readyz")
             states = answer.json()["services"]
             found.states = {str(name): str(state) for name, state in states.items()}
-        except httpx.ConnectError:
+        except httpx.ConnectError as fault:
+            if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+                found.fault = f"the certificate of {settings.gateway_url} is not believed"
+                found.remedy = "set QUINTET_GATEWAY_CA to its authority; see certificates above"
+                return found
             found.absent = True
             found.fault = f"nothing answers at {settings.gateway_url}"
             found.remedy = f"{_START}, or correct QUINTET_GATEWAY_URL or QUINTET_GATEWAY_PORT"
@@ -176,16 +186,19 @@ def _health(address: str) -> str:
     if not _listens(address):
         return "CLOSED"
     try:
+        context = between_services()
         # gRPC is HTTP/2 without asking first.
-        with httpx.Client(http1=False, http2=True, timeout=1.5, trust_env=False) as client:
+        with httpx.Client(
+            http1=False, http2=True, timeout=1.5, verify=context or True, trust_env=False
+        ) as client:
             answer = client.post(
-                f"http://{address}/grpc.health.v1.Health/Check",
+                f"{'https' if context else 'http'}://{address}/grpc.health.v1.Health/Check",
                 headers={"content-type": "application/grpc", "te": "trailers"},
                 content=_EMPTY,
             )
     except httpx.TimeoutException:
         return "HANGS"
-    except httpx.HTTPError:
+    except (httpx.HTTPError, IdentityInvalid, OSError):
         return "OTHER"
     if not answer.headers.get("content-type", "").startswith("application/grpc"):
         return "OTHER"
