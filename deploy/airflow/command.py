@@ -6,20 +6,14 @@ interpreter apart at the end costs the API server five seconds of a processor, a
 wait ten for a child that has ended.
 """
 
-import atexit
+import logging
 import os
 import signal
 import sys
-from typing import Any, Final
+import traceback
+from typing import Any, Final, NoReturn
 
 _LOOK_SECONDS: Final = 0.5
-_code = 1
-
-
-def _leave() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(_code)
 
 
 def _look_often() -> None:
@@ -39,21 +33,36 @@ def _look_often() -> None:
     WatchedSubprocess._service_subprocess = briefly
 
 
-if __name__ == "__main__":
-    # The first to be registered runs last: what Airflow registers comes before.
-    atexit.register(_leave)
-    # Until a component sets handlers of its own, and again once it has taken them down.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _run() -> int:
+    """Runs the command; returns its exit code, which is 0 where it was told to stop."""
     try:
         if "triggerer" in sys.argv[1:2]:
             _look_often()
         from airflow.__main__ import main
 
         main()
-        _code = 0
     except KeyboardInterrupt:
-        _code = 0
+        return 0
     except SystemExit as end:
-        # As the interpreter reads it: nothing is success, a text is an error to be shown.
-        _code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        raise
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        sys.stderr.write(f"{end.code}\n")
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends this process; by now nothing but its own memory is left to give back."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    # Until a component sets handlers of its own, and again once it has taken them down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _leave(_run())
