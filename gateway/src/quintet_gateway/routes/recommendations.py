@@ -17,6 +17,7 @@ from quintet_gateway.feedback import Recorder, check_listener
 from quintet_gateway.routes.services import Services, ServicesBehind, answer
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.feedback import LISTENER_PATTERN
+from quintet_gateway.schemas.links import OF_RECOMMENDATIONS
 from quintet_gateway.schemas.ranked import (
     RecommendationsAnswer,
     ids_to_look_up,
@@ -118,7 +119,7 @@ async def recommended(
 @router.post(
     "/recommendations",
     responses={
-        200: {"model": RecommendationsAnswer},
+        200: {"model": RecommendationsAnswer, "links": OF_RECOMMENDATIONS},
         **errors(400, 401, 404, 413, 429, 500, 503, 504),
     },
 )

@@ -17,6 +17,7 @@ from quintet_gateway.schemas.catalogue import (
     search_json,
 )
 from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.links import OF_SEARCH
 from quintet_gateway.schemas.recommendations import bounds, within
 
 router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
@@ -37,7 +38,13 @@ Limit = Annotated[
 PageToken = Annotated[str, Query(max_length=512, description="next_page_token of the page before.")]
 
 
-@router.get("/search", responses={200: {"model": SearchAnswer}, **errors(400, 401, 429, 503, 504)})
+@router.get(
+    "/search",
+    responses={
+        200: {"model": SearchAnswer, "links": OF_SEARCH},
+        **errors(400, 401, 429, 503, 504),
+    },
+)
 async def search_tracks(
     services: ServicesBehind,
     q: Text = "",

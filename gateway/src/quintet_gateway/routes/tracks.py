@@ -8,12 +8,17 @@ from quintet_servicekit.errors import NotFound, Reason
 from quintet_gateway.routes.services import ServicesBehind, answer
 from quintet_gateway.schemas.catalogue import ModelAnswer, Track, model_json, track_json
 from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.links import OF_TRACK
 
 router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
 
 
 @router.get(
-    "/tracks/{id}", responses={200: {"model": Track}, **errors(400, 401, 404, 429, 503, 504)}
+    "/tracks/{id}",
+    responses={
+        200: {"model": Track, "links": OF_TRACK},
+        **errors(400, 401, 404, 429, 503, 504),
+    },
 )
 async def get_track(
     id: Annotated[str, Path(max_length=256, examples=["6rqhFgbbKwnb9MLmUQDhG6"])],

@@ -1,0 +1,63 @@
+"""Where one answer leads: links of OpenAPI, by which clients and tests go from call to call."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_SEARCH: Final = "search_tracks_api_v1_search_get"
+_RECOMMEND: Final = "create_recommendations_api_v1_recommendations_post"
+_FEEDBACK: Final = "record_feedback_api_v1_feedback_post"
+_TRACK: Final = "get_track_api_v1_tracks__id__get"
+
+
+def _link(operation: str, description: str, **more: Any) -> dict[str, Any]:
+    return {"operationId": operation, "description": description, **more}
+
+
+OF_SEARCH: Final[Mapping[str, Any]] = {
+    "track": _link(
+        _TRACK, "The first match alone", parameters={"path.id": "$response.body#/tracks/0/track/id"}
+    ),
+    "recommend": _link(
+        _RECOMMEND,
+        "The first match as a seed",
+        requestBody={"seeds": ["$response.body#/tracks/0/track/id"], "limit": 5},
+    ),
+    "next": _link(
+        _SEARCH,
+        "The next page",
+        parameters={
+            "query.q": "$request.query.q",
+            "query.page_token": "$response.body#/next_page_token",
+        },
+    ),
+}
+OF_RECOMMENDATIONS: Final[Mapping[str, Any]] = {
+    "feedback": _link(
+        _FEEDBACK,
+        "What a listener does with the first track",
+        requestBody={
+            "event_id": "e-1",
+            "recommendation_id": "$response.body#/recommendation_id",
+            "track_id": "$response.body#/tracks/0/track/id",
+            "kind": "like",
+            "position": 1,
+        },
+    ),
+    "track": _link(
+        _TRACK,
+        "The first track alone",
+        parameters={"path.id": "$response.body#/tracks/0/track/id"},
+    ),
+    "again": _link(
+        _RECOMMEND,
+        "From the first track on",
+        requestBody={"seeds": ["$response.body#/tracks/0/track/id"], "limit": 5},
+    ),
+}
+OF_TRACK: Final[Mapping[str, Any]] = {
+    "recommend": _link(
+        _RECOMMEND,
+        "What goes with it",
+        requestBody={"seeds": ["$response.body#/id"], "limit": 5},
+    ),
+}
