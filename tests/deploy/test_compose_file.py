@@ -153,9 +153,11 @@ def test_a_secret_is_mounted_only_where_it_is_needed():
     assert users["grafana-secret"] == {"secrets", "grafana"}
 
 
-def test_compose_itself_accepts_the_file():
+@pytest.mark.parametrize("more", [[], ["deploy/celery.yml"]])
+def test_compose_itself_accepts_the_file(more):
+    files = [word for file in ("docker-compose.yml", *more) for word in ("--file", file)]
     done = subprocess.run(
-        [tool("docker-compose"), "--env-file", ".env.safe", "config", "--quiet"],
+        [tool("docker-compose"), *files, "--env-file", ".env.safe", "config", "--quiet"],
         cwd=ROOT,
         env={**os.environ, "COMPOSE_PROFILES": "core,mlops,observe,command"},
         capture_output=True,
