@@ -59,7 +59,7 @@ class Settings(EnvironmentSettings):
     profile_port: int = Field(default=50052, ge=1, le=65535)
     ranker_port: int = Field(default=50053, ge=1, le=65535)
     ui_port: int = Field(default=8501, ge=1, le=65535)
-    gateway_url: str = ""
+    gateway_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     gateway_https_folder: str = ""
     gateway_ca: str = ""
     token: SecretStr = SecretStr("")
