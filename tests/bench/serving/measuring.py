@@ -136,7 +136,8 @@ def flame(world: World, kind: str, logs: Path, folder: Path, tell: Tell) -> None
     load = Load(bodies, PATH)
     folder.mkdir(parents=True, exist_ok=True)
     with product(world.home, logs / "flame.log") as target:
-        load.closed(target, USERS, 5)
+        load.closed(target, USERS, 3)
+        wait_idle(target, 30)  # the ranker compiles its trees in the background
         peak = load.closed(target, USERS, 4)
         rate = len(peak.good) / peak.seconds / 2
         tell(f"recording at {rate:.0f} a second")
