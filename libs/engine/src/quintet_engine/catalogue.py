@@ -11,6 +11,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, Raw, normalise_rows
 from quintet_modelkit.snapshot import Snapshot
+from quintet_modelkit.texts import TextNumbers
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -229,9 +230,9 @@ def _numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], int]:
     """Returns a number for each distinct text, -1 for the empty one, and how many there are."""
     encoded = column.combine_chunks().dictionary_encode()
     numbers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    for index, text in enumerate(encoded.dictionary.to_pylist()):
-        if text == "":
-            numbers[numbers == index] = -1
+    empty = pa.compute.index(encoded.dictionary, "").as_py()
+    if empty >= 0:
+        numbers[numbers == empty] = -1
     return numbers, len(encoded.dictionary)
 
 
@@ -250,14 +251,13 @@ def by_number(numbers: NDArray[np.integer], count: int | None = None) -> Groups:
     return Groups(starts.astype(np.int64), known[order])
 
 
-def _lists(column: pa.ChunkedArray) -> tuple[dict[str, int], Groups]:
+def _lists(column: pa.ChunkedArray) -> tuple[Mapping[str, int], Groups]:
     """Numbers the members of a column of lists by first appearance."""
     lists: Any = column.combine_chunks()
     starts = lists.offsets.to_numpy().astype(np.int64)
     encoded = lists.flatten().dictionary_encode()
     members = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    names = {str(name): index for index, name in enumerate(encoded.dictionary.to_pylist())}
-    return names, Groups(starts - starts[0], members)
+    return TextNumbers(encoded.dictionary), Groups(starts - starts[0], members)
 
 
 def _years(column: pa.ChunkedArray) -> Weights:

@@ -140,6 +140,7 @@ class Engine:
         except (ValueError, OSError) as fault:
             raise PublicationInvalid(f"{folder.name}: {fault}") from fault
         engine = cls(catalogue, index, ranker, _versions_of(manifest), recipe, learned)
+        bundle.snapshot.release()
         engine.check_golden(bundle.golden)
         return engine
 
@@ -467,7 +468,7 @@ def _nearness(context: Context, candidates: Candidates) -> Scores:
     units = pair_features.weighed_units(context, candidates.rows)
     nearest = (units @ context.negative_vectors.T).max(axis=1)
     if context.negative_affinity is not None:
-        places = context.negative_affinity.learned.taste.places
-        taste = places[candidates.rows] @ places[context.negative_affinity.seeds].T
+        places = context.negative_affinity.learned.taste
+        taste = places.of(candidates.rows) @ places.of(context.negative_affinity.seeds).T
         nearest = np.maximum(nearest, taste.max(axis=1))
     return np.asarray(nearest, np.float64)

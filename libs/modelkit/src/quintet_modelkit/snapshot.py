@@ -9,6 +9,7 @@ Rows are ordered by track id, so a version depends on content alone.
 """
 
 import hashlib
+import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import pyarrow as pa
 
 from quintet_modelkit.features import ATTRIBUTES, Raw, Standardiser
 from quintet_modelkit.publication import read_manifest, write_manifest
+from quintet_modelkit.texts import TextNumbers
 
 SCHEMA: Final = pa.schema(
     [
@@ -84,6 +86,11 @@ def write_snapshot(
     return version
 
 
+def _mapped(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A loaded catalogue.
@@ -103,6 +110,7 @@ class Snapshot:
     standardiser: Standardiser
     manifest: Mapping[str, Any]
     row_of: Mapping[str, int]
+    _maps: tuple[mmap.mmap, ...] = ()
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> Self:
@@ -112,13 +120,19 @@ class Snapshot:
             PublicationInvalid: A file is missing, altered or of another format.
         """
         manifest = read_manifest(folder, verify=verify)
-        with pa.memory_map(str(folder / TRACKS)) as source:
-            tracks = pa.ipc.open_file(source).read_all()
+        pages = _mapped(folder / TRACKS)
+        tracks = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(pages))).read_all()
         features = np.load(folder / FEATURES, mmap_mode="r", allow_pickle=False)
         standardiser = Standardiser.from_json((folder / STANDARDISER).read_text(encoding="utf-8"))
-        row_of = {name: row for row, name in enumerate(tracks.column("track_id").to_pylist())}
         version = str(manifest["catalogue_version"])
-        return cls(version, tracks, features, standardiser, manifest, row_of)
+        row_of = TextNumbers(tracks.column("track_id"))
+        maps = (pages, features.base) if isinstance(features.base, mmap.mmap) else (pages,)
+        return cls(version, tracks, features, standardiser, manifest, row_of, maps)
+
+    def release(self) -> None:
+        """Gives pages back that were read to build something; they are read again when needed."""
+        for pages in self._maps:
+            pages.madvise(mmap.MADV_DONTNEED)
 
     def __len__(self) -> int:
         return len(self.tracks)

@@ -60,6 +60,7 @@ class SnapshotCatalogue:
             SeedKind.ARTIST: _Groups.of(snapshot.tracks.column("artist_ids")),
             SeedKind.GENRE: _Groups.of(snapshot.tracks.column("genres")),
         }
+        snapshot.release()
 
     @property
     def version(self) -> str:

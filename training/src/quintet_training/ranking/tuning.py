@@ -68,8 +68,9 @@ def _cases(playlists: Sequence[Rows], able: Rows, seed: int) -> list[tuple[Rows,
 
 def _recall(taste: Taste, cases: Sequence[tuple[Rows, Rows]]) -> float:
     total = 0.0
+    places = taste.places.astype(np.float32)
     for seeds, wanted in cases:
-        cosines = taste.places @ taste.places[seeds].mean(axis=0)
+        cosines = places @ places[seeds].mean(axis=0)
         cosines[seeds] = -np.inf
         # A wanted track's place is the number of tracks nearer than it.
         most = min(max(_CUTS), len(cosines) - 1)

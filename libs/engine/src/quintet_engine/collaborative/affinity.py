@@ -109,7 +109,7 @@ class Affinity:
     @cached_property
     def taste(self) -> Encoded:
         """The seeds' mean place in the taste space, float32 (d,), shorter the more they differ."""
-        return np.asarray(self.shares @ self.learned.taste.places[self.seeds], np.float32)
+        return np.asarray(self.shares @ self.learned.taste.of(self.seeds), np.float32)
 
     @cached_property
     def taste_direction(self) -> Encoded:

@@ -268,8 +268,8 @@ def _taste(context: Context, candidates: Candidates) -> Matrix:
     affinity, rows = context.learned_affinity, candidates.rows
     taste, seeds, shaped = affinity.learned.taste, affinity.seeds, affinity.learned.tokens.shaped
     year = context.catalogue.year
-    mean, found = affinity.taste_direction, taste.places[rows]
-    each = taste.places[seeds] @ found.T
+    mean, found = affinity.taste_direction, taste.of(rows)
+    each = taste.of(seeds) @ found.T
     cosine = found @ mean
     audible_seeds = taste.audible(shaped[seeds], year[seeds])
     directions = np.concatenate((mean[None, :], audible_seeds))

@@ -21,8 +21,8 @@ def clauses(affinity: Affinity, rows: Rows) -> list[str]:
     """
     together = affinity.together(rows)
     artists = _artists_together(affinity, rows)
-    places = affinity.learned.taste.places
-    taste = places[rows] @ places[affinity.seeds].T
+    places = affinity.learned.taste
+    taste = places.of(rows) @ places.of(affinity.seeds).T
     titles = [f"'{title}'" for title in affinity.catalogue.titles(affinity.seeds)]
     names = [_first_artist(affinity.catalogue, row) for row in affinity.seeds.tolist()]
     return [

@@ -184,7 +184,7 @@ class MilvusCollections:
 
     def _write(self, verb: str, name: str, first: int, vectors: Encoded) -> None:
         for start in range(0, len(vectors), _BATCH):
-            part = vectors[start : start + _BATCH]
+            part = np.asarray(vectors[start : start + _BATCH], np.float32)
             rows = [{_KEY: n, _VECTOR: v} for n, v in enumerate(part, first + start)]
             self._change(verb, name, rows)
         self._change("flush", name)

@@ -102,12 +102,14 @@ class SnapshotCatalogue:
         order = popularity_order(snapshot)
         table = artist_table(snapshot, order)
         folder = _index_folder(home / "search", snapshot, order, table)
+        genres = genre_list(snapshot)
+        snapshot.release()
         return cls(
             snapshot,
             TextIndex(folder / "tracks", TRACKS),
             TextIndex(folder / "artists", ARTISTS),
             table,
-            genre_list(snapshot),
+            genres,
             folder / MAP_FILE,
         )
 

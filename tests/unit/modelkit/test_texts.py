@@ -1,0 +1,29 @@
+"""Numbers of texts, found in the array they lie in."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from quintet_modelkit.texts import TextNumbers
+
+texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), unique=True)
+
+
+@given(texts, st.booleans(), st.text(max_size=8))
+def test_every_text_has_its_place_and_no_other_text_has_one(names, ordered, other):
+    names = sorted(names) if ordered else names
+    numbers = TextNumbers(pa.array(names, pa.string()))
+    assert dict(numbers) == {name: place for place, name in enumerate(names)}
+    assert (other in numbers) == (other in names)
+    assert numbers.get(other, -1) == (names.index(other) if other in names else -1)
+
+
+def test_a_slice_and_several_chunks_are_read_from_their_start():
+    whole = pa.array(["a", "b", "c", "d", "e"])
+    assert dict(TextNumbers(whole[2:])) == {"c": 0, "d": 1, "e": 2}
+    assert TextNumbers(pa.chunked_array([whole[3:], whole[:2]]))["a"] == 2
+
+
+@pytest.mark.parametrize("name", [None, 3, b"a", "\ud800"])
+def test_what_is_no_text_of_it_is_not_found(name):
+    assert name not in TextNumbers(pa.array(["a", "b"]))
