@@ -1,10 +1,13 @@
 """A Parquet file that becomes huge, or is no text, is refused before memory is spent on it."""
 
+import contextlib
 import resource
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from quintet_training.datasets import expanding
 from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.reading import open_table
@@ -69,3 +72,47 @@ def test_text_that_is_no_utf_8_is_refused(tmp_path):
     path = written(tmp_path, track_id=bad)
     with pytest.raises(DatasetInvalid, match="damaged"):
         read(path)
+
+
+ANY_TEXT = st.text(max_size=20) | st.none()
+COLUMN = st.one_of(
+    st.lists(ANY_TEXT, min_size=2, max_size=2).map(pa.array),
+    st.lists(st.floats() | st.none(), min_size=2, max_size=2).map(pa.array),
+    st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=2).map(pa.array),
+    st.lists(st.binary(max_size=9) | st.none(), min_size=2, max_size=2).map(pa.array),
+    st.lists(st.lists(ANY_TEXT, max_size=3), min_size=2, max_size=2).map(
+        lambda rows: pa.array(rows, pa.list_(pa.string()))
+    ),
+    st.lists(st.fixed_dictionaries({"a": ANY_TEXT}), min_size=2, max_size=2).map(
+        lambda rows: pa.array(rows, pa.struct([("a", pa.string())]))
+    ),
+    st.lists(st.datetimes() | st.none(), min_size=2, max_size=2).map(
+        lambda rows: pa.array(rows, pa.timestamp("us"))
+    ),
+)
+FEW = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@FEW
+@given(columns=st.dictionaries(st.text(min_size=1, max_size=9), COLUMN, min_size=1, max_size=4))
+def test_a_table_of_any_names_and_types_is_read_or_refused(tmp_path, columns):
+    path = written(tmp_path, **columns)
+    with contextlib.suppress(DatasetInvalid):
+        assert read(path) == 2
+
+
+@FEW
+@given(
+    places=st.lists(st.integers(0, 10_000), min_size=1, max_size=6),
+    values=st.binary(min_size=6, max_size=6),
+)
+def test_a_file_with_altered_bytes_is_read_or_refused(tmp_path, places, values):
+    path = written(tmp_path, track_id=pa.array(["a", "b"]), artists=pa.array([["x"], ["y", "z"]]))
+    content = bytearray(path.read_bytes())
+    for place, value in zip(places, values, strict=False):
+        content[place % len(content)] = value
+    path.write_bytes(content)
+    with contextlib.suppress(DatasetInvalid):
+        assert read(path) >= 0

@@ -1,6 +1,7 @@
 import contextlib
 import json
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -79,3 +80,42 @@ def test_what_becomes_an_entry_can_be_stored(values: dict[str, object]) -> None:
         assert "\0" not in text
         assert text.encode()
         assert abs(item.position) < 2**31
+
+
+LINE = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20)
+
+
+@FOLDER
+@given(lines=st.lists(LINE | LINE.map("#EXTINF:12,{}".format) | LINE.map("#{}".format), max_size=8))
+def test_any_lines_of_an_m3u_are_tracks_refused_or_passed_over(
+    tmp_path: Path, lines: list[str]
+) -> None:
+    path = tmp_path / "a.m3u8"
+    path.write_text("\n".join(["#EXTM3U", *lines]), encoding="utf-8")
+    meter = Meter()
+    with contextlib.suppress(DatasetInvalid):
+        items = list(READERS[Format.M3U](path, meter))
+        assert all(isinstance(item, Entry | Refused) for item in items)
+        assert len(items) + meter.passed_over <= len(lines)
+
+
+XML_NAMES = ("title", "creator", "album", "location", "identifier", "duration", "trackNum", "other")
+XML_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20)
+
+
+@FOLDER
+@given(tracks=st.lists(st.lists(st.tuples(st.sampled_from(XML_NAMES), XML_TEXT)), max_size=4))
+def test_any_elements_of_an_xspf_are_tracks_refused_or_passed_over(
+    tmp_path: Path, tracks: list[list[tuple[str, str]]]
+) -> None:
+    path = tmp_path / "a.xspf"
+    elements = "".join(
+        f"<track>{''.join(f'<{name}>{escape(text)}</{name}>' for name, text in track)}</track>"
+        for track in tracks
+    )
+    start = '<playlist version="1" xmlns="http://xspf.org/ns/0/"><trackList>'
+    path.write_text(f"{start}{elements}</trackList></playlist>", encoding="utf-8")
+    meter = Meter()
+    with contextlib.suppress(DatasetInvalid):
+        items = list(READERS[Format.XSPF](path, meter))
+        assert len(items) + meter.passed_over == len(tracks)
