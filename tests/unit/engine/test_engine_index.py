@@ -65,3 +65,23 @@ def test_an_index_of_other_vectors_is_refused(tmp_path):
     (tmp_path / "index").write_bytes(b"no index")
     with pytest.raises(ValueError, match="not a FAISS index"):
         FaissIndex.load(tmp_path / "index", FLAT.vectors, FLAT.facts)
+
+
+def clustered(count: int) -> np.ndarray:
+    random = np.random.default_rng(1)
+    centres = random.normal(size=(400, 14))
+    own = random.normal(scale=0.3, size=(count, 14))
+    return normalise_rows((centres[random.integers(0, 400, count)] + own).astype("f4"))
+
+
+@pytest.mark.parametrize("share", [0.06, 0.1, 0.5])
+def test_recall_is_kept_where_a_filter_leaves_a_small_share_of_rows(share):
+    rows = clustered(12_000)
+    index = FaissIndex.build(rows, seed=1, flat_limit=1_000)
+    allowed = np.random.default_rng(5).random(len(rows)) < share
+    queries = rows[::100]
+    # Not `search`, which compares so few rows one by one.
+    _, found = index._probe(queries, 50, allowed, int(np.count_nonzero(allowed)))
+    wanted = FaissIndex.exact(rows).search(queries, 50, allowed)
+    shared = [np.isin(hits.rows, rows).mean() for hits, rows in zip(wanted, found, strict=True)]
+    assert np.mean(shared) >= 0.99

@@ -20,7 +20,8 @@ faiss: Any = _faiss
 FLAT_LIMIT: Final = 50_000
 """Up to this many rows the index is exact (Flat); above, inverted lists are probed."""
 RECALL_GOAL: Final = 0.99
-_RECALL_AT: Final = 100
+DEPTH: Final = 100
+"""How many neighbours `RECALL_GOAL` is for, where nothing else is said."""
 _SAMPLES: Final = 200
 # Of k-means: points it learns from, and how often it looks at them.
 _POINTS_A_LIST: Final = 64
@@ -42,7 +43,7 @@ class FaissIndex:
         index: The FAISS index, metric inner product, ids are rows.
         vectors: float32 or float16 (n, d), unit rows.
         nprobe: Lists probed a query; 0 for a Flat index.
-        recall: Measured recall at 100 over sampled rows; 1 for a Flat index.
+        recall: Measured over sampled rows, among `depth` neighbours; 1 for a Flat index.
         alive: bool (n,), rows that are not deleted; None where none ever was.
     """
 
@@ -53,8 +54,17 @@ class FaissIndex:
     alive: Mask | None = None
 
     @classmethod
-    def build(cls, vectors: Vectors, *, seed: int, flat_limit: int = FLAT_LIMIT) -> Self:
-        """Builds an exact index, or inverted lists whose nprobe reaches `RECALL_GOAL`."""
+    def build(
+        cls, vectors: Vectors, *, seed: int, flat_limit: int = FLAT_LIMIT, depth: int = DEPTH
+    ) -> Self:
+        """Builds an exact index, or inverted lists whose nprobe reaches `RECALL_GOAL`.
+
+        Args:
+            vectors: float32 or float16 (n, d), unit rows.
+            seed: Of the clusters.
+            flat_limit: Up to so many rows the index is exact.
+            depth: How many neighbours the goal is for; searches for fewer reach it as well.
+        """
         faiss.omp_set_num_threads(1)  # the order of sums, and so the index, must not vary
         count, dimensions = vectors.shape
         if count <= flat_limit:
@@ -69,7 +79,7 @@ class FaissIndex:
         index.cp.niter = _ROUNDS
         index.train(wide)
         index.add(wide)
-        nprobe, recall = _tune(index, wide, lists, seed)
+        nprobe, recall = _tune(index, wide, lists, seed, depth)
         return cls(index, vectors, nprobe, recall)
 
     @classmethod
@@ -143,7 +153,7 @@ class FaissIndex:
             return [Hits(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
         if allowed is not None and count <= max(_SCAN_ROWS, int(_SCAN_SHARE * len(allowed))):
             return self.scan(queries, most, np.flatnonzero(allowed))
-        scores, rows = self._probe(queries, most, allowed)
+        scores, rows = self._probe(queries, most, allowed, count)
         results = []
         for place, query in enumerate(queries):
             found = rows[place] >= 0  # FAISS pads with -1 what the lists probed did not hold
@@ -159,31 +169,35 @@ class FaissIndex:
         vectors = self.vectors[rows].astype(np.float32, copy=False)
         return [Hits.ranked(rows, vectors @ query, most) for query in queries]
 
-    def _probe(self, queries: Encoded, most: int, allowed: Mask | None) -> tuple[Any, Any]:
+    def _probe(
+        self, queries: Encoded, most: int, allowed: Mask | None, count: int
+    ) -> tuple[Any, Any]:
         # The setting belongs to the calling thread, so it is made on each call.
         faiss.omp_set_num_threads(1)
         bits = None if allowed is None else np.packbits(allowed, bitorder="little")
         selector = None if bits is None else faiss.IDSelectorBitmap(bits)
         if self.nprobe:
-            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=self.nprobe)
+            # Where a tenth is allowed, the nearest of them lie in ten times as many lists.
+            nprobe = min(self.index.nlist, round(self.nprobe * len(self.vectors) / count))
+            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=nprobe)
         else:
             parameters = faiss.SearchParameters(sel=selector)
         scores, rows = self.index.search(np.ascontiguousarray(queries), most, params=parameters)
         return scores, rows
 
 
-def _tune(index: Any, vectors: Encoded, lists: int, seed: int) -> tuple[int, float]:
+def _tune(index: Any, vectors: Encoded, lists: int, seed: int, depth: int) -> tuple[int, float]:
     """Returns the smallest power-of-two nprobe whose recall reaches the goal, and that recall."""
     sample = np.random.default_rng(seed).choice(len(vectors), _SAMPLES, replace=False)
     queries = vectors[np.sort(sample)]
-    truth = faiss.knn(queries, vectors, _RECALL_AT, metric=faiss.METRIC_INNER_PRODUCT)[1]
+    truth = faiss.knn(queries, vectors, depth, metric=faiss.METRIC_INNER_PRODUCT)[1]
     nprobe = 4
     while True:
         nprobe = min(nprobe, lists)
         parameters = faiss.SearchParametersIVF(nprobe=nprobe)
-        found = index.search(queries, _RECALL_AT, params=parameters)[1]
+        found = index.search(queries, depth, params=parameters)[1]
         shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
-        recall = float(np.mean(shared)) / _RECALL_AT
+        recall = float(np.mean(shared)) / depth
         if recall >= RECALL_GOAL or nprobe == lists:
             return nprobe, recall
         nprobe *= 2

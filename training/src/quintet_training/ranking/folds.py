@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative import space
+from quintet_engine.collaborative.channels import BUDGET
 from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.learned import Learned
 from quintet_engine.collaborative.space import PlaylistSpace, membership
@@ -37,7 +38,7 @@ def fit_learned(
     members = membership(playlists, len(catalogue))
     fitted = Taste.fit(tokens, catalogue.year, members, weights)
     fitted_space = PlaylistSpace.fit(tokens, playlists, space.WEIGHTS)
-    index = FaissIndex.build(fitted.places, seed=seed)
+    index = FaissIndex.build(fitted.places, seed=seed, depth=BUDGET)
     sounds = FaissIndex.build(tokens.sound_units, seed=seed)
     content = ContentPool.of(tokens, catalogue.popularity)
     return Learned(tokens, fitted_space, fitted, index, sounds, content)
