@@ -278,13 +278,14 @@ class MilvusIndex:
         return [rows for rows, _ in found]
 
     def _near(self, queries: Encoded, most: int, allowed: Mask | None, until: float) -> list[Hits]:
-        """Asks for as many as a filter will leave enough of."""
-        asked = most
+        """Asks for as many, in as many lists, as a filter will leave enough of."""
+        asked, nprobe = most, self.nprobe
         if allowed is not None:
             kept = int(np.count_nonzero(allowed))
             more = math.ceil(_ASKED_MORE * most * len(allowed) / kept) - most
             asked = min(most + min(more, len(allowed) - kept), MOST_HITS)
-        answers = self._ask(queries, asked, self.nprobe, "", until)
+            nprobe = min(self.lists, round(nprobe * len(allowed) / kept))
+        answers = self._ask(queries, asked, nprobe, "", until)
         if allowed is not None:
             answers = [(rows[allowed[rows]], scores[allowed[rows]]) for rows, scores in answers]
         return [Hits.ranked(rows, scores, most) for rows, scores in answers]
