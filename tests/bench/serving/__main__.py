@@ -126,7 +126,11 @@ class Bench:
 
 def main() -> int:
     asked = parse()
-    binary()
+    try:
+        binary()
+    except FileNotFoundError as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 2
     bench = Bench(asked)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
