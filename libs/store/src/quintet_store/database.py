@@ -1,6 +1,8 @@
 """Opening a database by URL and bringing its schema up to date."""
 
+import contextlib
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,7 +94,12 @@ def _sqlite(url: URL, serving: bool) -> Engine:
     def configure(connection: Any, record: Any) -> None:  # noqa: ARG001 (signature of the event)
         # Transactions are begun below: the driver itself would leave DDL outside of them.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"synchronous={synchronous}"):
+        # The mode belongs to the file. Changing it does not wait for others, and who is in the way
+        # is about to change it as well.
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.execute("PRAGMA journal_mode=WAL")
+        for pragma in ("foreign_keys=ON", f"synchronous={synchronous}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
