@@ -1,5 +1,7 @@
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -7,7 +9,8 @@ from quintet_modelkit.features import ATTRIBUTES
 from quintet_store import open_engine, upgrade
 from quintet_store.tables import ATTRIBUTE_COLUMNS, Base
 from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.event import listen, remove
+from sqlalchemy.pool import Pool, StaticPool
 
 
 def test_migrations_and_tables_agree() -> None:
@@ -25,13 +28,25 @@ def test_tracks_have_the_attributes_of_the_model() -> None:
 
 
 def test_a_new_database_can_be_opened_while_another_writes_its_first_tables(tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    path = tmp_path / "new.db"
+    other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("CREATE TABLE first (number INTEGER)")
-    engine = open_engine(f"sqlite:///{tmp_path}/new.db", serving=True)
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
-    other.execute("COMMIT")
+    connected = Event()
+
+    def tell(*_: object) -> None:
+        connected.set()
+
+    listen(Pool, "checkout", tell)
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            opening = thread.submit(open_engine, f"sqlite:///{path}", serving=True)
+            came_in = connected.wait(10)
+            other.execute("COMMIT")
+            engine = opening.result(timeout=10)
+    finally:
+        remove(Pool, "checkout", tell)
+    assert came_in
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     engine.dispose()
