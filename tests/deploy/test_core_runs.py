@@ -74,21 +74,26 @@ def test_every_image_gets_healthy_and_stops_within_ten_seconds_with_exit_code_0(
     assert all(float(seconds) < 10 and code == "0" for _, seconds, code in stopped), stopped
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.usefixtures("engine")
-def test_core_recommends_and_survives_the_death_of_a_ranker():
+def tried(script: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """Runs a script of deploy/ on the images that are there."""
     if docker("compose", "version").returncode:
         pytest.skip("no Docker Compose")
-    for name in ("search", "profile", "ranker", "gateway", "ui", "training"):
-        inspected(name, "{{.Id}}")
-    done = subprocess.run(
-        [str(ROOT / "deploy" / "try-core.sh")],
+    return subprocess.run(
+        [str(ROOT / "deploy" / script)],
         env={**os.environ, "BUILD": "0"},
         capture_output=True,
         text=True,
-        timeout=800,
+        timeout=seconds,
         check=False,
     )
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("engine")
+def test_core_recommends_and_survives_the_death_of_a_ranker():
+    for name in ("search", "profile", "ranker", "gateway", "ui", "training"):
+        inspected(name, "{{.Id}}")
+    done = tried("try-core.sh", 800)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Bohemian Rhapsody" in done.stdout
     assert "Recommended" in done.stdout
@@ -102,18 +107,9 @@ def test_core_recommends_and_survives_the_death_of_a_ranker():
 @pytest.mark.usefixtures("engine")
 @pytest.mark.skipif(not SLOW, reason="the whole stack; QUINTET_SLOW=1 runs it")
 def test_the_stack_runs_a_dag_follows_the_registry_and_stops():
-    if docker("compose", "version").returncode:
-        pytest.skip("no Docker Compose")
     for name in IMAGES:
         inspected(name, "{{.Id}}")
-    done = subprocess.run(
-        [str(ROOT / "deploy" / "try-stack.sh")],
-        env={**os.environ, "BUILD": "0"},
-        capture_output=True,
-        text=True,
-        timeout=1_100,
-        check=False,
-    )
+    done = tried("try-stack.sh", 1_100)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert "ranker follows the registry" in done.stdout
     # Once asked for, and once with the scheduler stopped while a task ran.

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
-from quintet_settings import Confidential, EnvironmentSettings, first_fault
+from quintet_settings import HTTP_ADDRESS, Confidential, EnvironmentSettings, first_fault
 
 
 class SettingsInvalid(ValueError):
@@ -59,13 +59,13 @@ class Settings(EnvironmentSettings):
     profile_port: int = Field(default=50052, ge=1, le=65535)
     ranker_port: int = Field(default=50053, ge=1, le=65535)
     ui_port: int = Field(default=8501, ge=1, le=65535)
-    gateway_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    gateway_url: str = Field(default="", pattern=HTTP_ADDRESS)
     gateway_https_folder: str = ""
     gateway_ca: str = ""
     token: SecretStr = SecretStr("")
     listener_key: SecretStr = SecretStr("")
     feedback_retention_days: int = Field(default=400, ge=1, le=36_500)
-    mlflow_uri: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    mlflow_uri: str = Field(default="", pattern=HTTP_ADDRESS)
     mlflow_model: str = Field(default="quintet-ranker", min_length=1)
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
     mlflow_backend_url: SecretStr = SecretStr("")

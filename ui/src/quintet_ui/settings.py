@@ -12,9 +12,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import SettingsConfigDict
-from quintet_settings import EnvironmentSettings, first_fault
+from quintet_settings import HTTP_ADDRESS, EnvironmentSettings, first_fault
 
-_HTTP: Final = r"^(https?://\S+)?$"
 _EVERYWHERE: Final = ("0.0.0.0", "::")
 
 
@@ -30,7 +29,9 @@ class Settings(EnvironmentSettings):
     host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
     port: int = Field(default=8501, ge=1, le=65535)
     gateway_port: int = Field(default=8000, ge=1, le=65535, validation_alias="QUINTET_GATEWAY_PORT")
-    gateway_url: str = Field(default="", pattern=_HTTP, validation_alias="QUINTET_GATEWAY_URL")
+    gateway_url: str = Field(
+        default="", pattern=HTTP_ADDRESS, validation_alias="QUINTET_GATEWAY_URL"
+    )
     """Address of the gateway; this machine and QUINTET_GATEWAY_PORT where empty."""
     gateway_https_folder: str = Field(default="", validation_alias="QUINTET_GATEWAY_HTTPS_FOLDER")
     """Where the gateway has its certificate; then its address is https."""
@@ -43,9 +44,9 @@ class Settings(EnvironmentSettings):
     client_id: str = ""
     """Client that asks the gateway for tokens; made with `quintet clients create`."""
     client_secret: SecretStr = SecretStr("")
-    airflow_url: str = Field(default="", pattern=_HTTP)
+    airflow_url: str = Field(default="", pattern=HTTP_ADDRESS)
     """Address of Airflow for links; none where empty."""
-    mlflow_url: str = Field(default="", pattern=_HTTP)
+    mlflow_url: str = Field(default="", pattern=HTTP_ADDRESS)
     """Address of MLflow for links; none where empty."""
     spotify_client_id: str = Field(default="", validation_alias="SPOTIPY_CLIENT_ID")
     spotify_client_secret: SecretStr = Field(

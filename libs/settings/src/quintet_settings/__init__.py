@@ -2,6 +2,7 @@
 
 from quintet_settings.reading import (
     FILE_SUFFIX,
+    HTTP_ADDRESS,
     Confidential,
     EnvironmentSettings,
     SecretUnreadable,
@@ -12,6 +13,7 @@ from quintet_settings.reading import (
 
 __all__ = [
     "FILE_SUFFIX",
+    "HTTP_ADDRESS",
     "Confidential",
     "EnvironmentSettings",
     "SecretUnreadable",

@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+HTTP_ADDRESS: Final = r"^(https?://\S+)?$"
+"""What an address by HTTP looks like, or none."""
 FILE_SUFFIX: Final = "_FILE"
 _MOST_BYTES: Final = 64 * 1024
 _CONFIDENTIAL: Final = "confidential"

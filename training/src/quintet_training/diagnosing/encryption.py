@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from quintet_access.certificates import PROCESSES
 from quintet_access.identity import (
     AUTHORITY,
     CERTIFICATE,
@@ -20,7 +21,6 @@ from quintet_access.identity import (
 from quintet_training.diagnosing.findings import Finding, look, well, wrong
 from quintet_training.settings import Settings
 
-_PROCESSES: Final = ("gateway", "search", "profile", "ranker")
 _SOON_DAYS: Final = 14.0
 _NAME: Final = "certificates"
 
@@ -64,7 +64,7 @@ def _folder() -> Path | None:
 def _judged(settings: Settings) -> Iterator[Finding]:
     folder = _folder()
     if folder is not None:
-        for name in _PROCESSES:
+        for name in PROCESSES:
             yield _judge(folder, name, f"`quintet certificates renew {folder}`")
     if settings.gateway_https_folder:
         https = Path(settings.gateway_https_folder)
