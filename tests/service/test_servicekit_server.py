@@ -1,6 +1,7 @@
 """The service kit over real sockets: a small server that speaks the profile contract."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from quintet_servicekit.channel import open_channel
 from quintet_servicekit.errors import DeadlineExceeded, InvalidInput, Reason
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.probe import is_serving
-from quintet_servicekit.server import Endpoint, PortUnavailable, Service
+from quintet_servicekit.server import Endpoint, PortUnavailable, Service, settle_once_ready
 from quintet_servicekit.status import error_of
 
 NAME = "quintet.profile.v1.ProfileService"
@@ -82,6 +83,21 @@ async def test_health_turns_serving_only_once_prepared():
         await service.ready.wait()
         assert await health_of(service, NAME) == health_pb2.HealthCheckResponse.SERVING
         assert await asyncio.to_thread(is_serving, f"127.0.0.1:{service.port}")
+
+
+async def test_the_collector_leaves_alone_what_was_there_when_a_service_became_ready():
+    prepared = asyncio.Event()
+    before = gc.get_freeze_count()
+    try:
+        async with running(prepare=prepared.wait) as service:
+            settling = asyncio.create_task(settle_once_ready(service))
+            await asyncio.sleep(0)
+            assert gc.get_freeze_count() == before
+            prepared.set()
+            await settling
+            assert gc.get_freeze_count() > before + 10_000
+    finally:
+        gc.unfreeze()
 
 
 async def test_the_request_id_crosses_the_hop():

@@ -4,11 +4,13 @@ The playlists are made by a rule that a listener could have: each draws on one g
 one mood, so what belongs together is known.
 """
 
+import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +18,19 @@ import polars as pl
 import pytest
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.engine import Engine
+from quintet_engine.forest import Forest
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import (
+    MANIFEST,
     PublicationInvalid,
     current_folder,
     current_version,
     publish,
     read_manifest,
     staged,
+    write_manifest,
 )
 from quintet_modelkit.snapshot import Snapshot, write_snapshot
 from quintet_training import datasets
@@ -141,6 +146,46 @@ def test_without_what_playlists_taught_lists_are_by_audio_alone(trained, tmp_pat
     }
     cosines = [track.similarity for track in ranking.tracks]
     assert cosines == sorted(cosines, reverse=True)
+
+
+def test_a_model_brings_its_trees_laid_out(trained, monkeypatch):
+    monkeypatch.setattr(Forest, "of", classmethod(lambda _cls, _booster: pytest.fail("anew")))
+    assert Engine.load(current_folder(trained.home / "models")).accelerate()
+
+
+def test_without_its_trees_laid_out_nothing_of_a_model_is_missing(trained, tmp_path):
+    folder = shutil.copytree(current_folder(trained.home / "models"), tmp_path / "model")
+    path = folder / "forest" / "tests" / "threshold.npy"
+    path.write_bytes(path.read_bytes()[:-16] + b"damaged, damaged")
+    with pytest.raises(PublicationInvalid):
+        Engine.load(folder)
+    engine = Engine.salvage(folder)
+    assert engine.accelerate()
+    seed = Seed(SeedKind.TRACK, engine.catalogue.track_ids(np.array([0]))[0])
+    assert engine.recommend(Query((seed,))).degraded == ()
+
+
+def test_a_model_published_before_trees_were_laid_out_is_served(trained, tmp_path):
+    folder = shutil.copytree(current_folder(trained.home / "models"), tmp_path / "model")
+    shutil.rmtree(folder / "forest")
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    facts = {name: value for name, value in content.items() if name not in ("forest", "files")}
+    write_manifest(folder, facts)
+    assert Engine.load(folder).accelerate()
+
+
+def test_a_model_that_is_let_go_is_freed_without_the_collector(trained):
+    engine = Engine.load(current_folder(trained.home / "models"))
+    engine.accelerate()
+    seed = Seed(SeedKind.TRACK, engine.catalogue.track_ids(np.array([0]))[0])
+    engine.recommend(Query((seed,)))
+    there = weakref.ref(engine), weakref.ref(engine.catalogue), weakref.ref(engine.learned)
+    gc.disable()
+    try:
+        del engine
+        assert [each() for each in there] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 def test_training_again_on_the_same_data_changes_nothing(trained):

@@ -15,7 +15,7 @@ from quintet_access.identity import IdentityFolder, IdentityInvalid
 from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exposed
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
-from quintet_servicekit.server import Service
+from quintet_servicekit.server import Service, settle_once_ready
 from quintet_servicekit.tracing import TracesInvalid, start_tracing, stop_tracing
 from quintet_settings import first_fault
 
@@ -82,10 +82,12 @@ async def _serve(
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=settings.grace,
     )
-    following = None if https is None else asyncio.create_task(https.follow())
+    beside = [asyncio.create_task(settle_once_ready(rpc))]
+    if https is not None:
+        beside.append(asyncio.create_task(https.follow()))
     await uvicorn.Server(config).serve(sockets=[listener])
-    if following is not None:
-        following.cancel()
+    for task in beside:
+        task.cancel()
     return 0
 
 

@@ -1,5 +1,8 @@
 """The compiled forest against LightGBM: equal scores, equal shares, and honest refusals."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from quintet_engine.booster import Ranker
 from quintet_engine.forest import Forest, ForestUnsupported
+from quintet_engine.forest_files import load_forest, save_forest
 
 WIDTH = 6
 
@@ -141,3 +145,42 @@ def test_lightgbm_goes_on_ranking_where_the_booster_is_not_supported() -> None:
     matrix = np.zeros((3, WIDTH), np.float32)
     assert not ranker.accelerate(matrix)
     assert ranker.scores(matrix).shape == (3,)
+
+
+@pytest.mark.parametrize("name", sorted(BOOSTERS))
+def test_a_forest_comes_back_from_its_files_as_it_was(name: str, tmp_path: Path) -> None:
+    forest = Forest.of(BOOSTERS[name])
+    facts = json.loads(json.dumps(save_forest(tmp_path, forest)))
+    again = load_forest(tmp_path, facts)
+    assert again is not None
+    assert (again.width, again.expected) == (forest.width, forest.expected)
+    for mine, theirs in ((again.tests, forest.tests), (again.paths, forest.paths)):
+        for ours, wanted in zip(mine, theirs, strict=True):
+            assert ours.dtype == wanted.dtype
+            np.testing.assert_array_equal(ours, wanted)
+
+
+def test_a_forest_laid_out_for_another_program_is_not_read(tmp_path: Path) -> None:
+    facts = save_forest(tmp_path, Forest.of(BOOSTERS["few leaves"]))
+    assert load_forest(tmp_path, {**facts, "layout": facts["layout"] + 1}) is None
+
+
+@pytest.mark.parametrize(
+    ("array", "spoil"),
+    [
+        ("tests/feature", lambda a: a + 100),
+        ("tests/threshold", lambda a: a[1:]),
+        ("tests/leaf_starts", lambda a: a + 1),
+        ("paths/condition", lambda a: -1 - a),
+        ("paths/starts", lambda a: a[::-1]),
+        ("paths/right", lambda a: a[:-1]),
+    ],
+)
+def test_a_forest_that_points_at_nothing_is_refused(
+    array: str, spoil: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    facts = save_forest(tmp_path, Forest.of(BOOSTERS["few leaves"]))
+    path = tmp_path / f"{array}.npy"
+    np.save(path, spoil(np.load(path)))
+    with pytest.raises(ValueError, match="do not fit"):
+        load_forest(tmp_path, facts)

@@ -12,6 +12,8 @@ from quintet_engine.forest import Forest, ForestUnsupported
 _log = logging.getLogger(__name__)
 SHARE_TOLERANCE: Final = 1e-5
 """How far a share may lie from LightGBM's, in units of the greatest share."""
+SHARED: Final = 64
+"""Of how many rows shares are compared."""
 
 
 class BoosterFailed(Exception):
@@ -23,27 +25,40 @@ class Ranker:
 
     LightGBM answers until `accelerate` has proved that the compiled forest answers the same.
 
+    Args:
+        booster: The LightGBM booster.
+        laid_out: The same trees; laid out when they are needed where None.
+
     Attributes:
         booster: The LightGBM booster.
         names: Its feature names, in the order of the matrix columns.
     """
 
-    def __init__(self, booster: Any) -> None:
+    def __init__(self, booster: Any, laid_out: Forest | None = None) -> None:
         self.booster = booster
         self.names: tuple[str, ...] = tuple(booster.feature_name())
+        self._laid_out = laid_out
         self._forest: Forest | None = None
 
     @classmethod
-    def from_text(cls, text: str) -> Self:
+    def from_text(cls, text: str, laid_out: Forest | None = None) -> Self:
         """Reads a booster from LightGBM's text form.
 
         Raises:
             ValueError: The text is not a booster.
         """
         try:
-            return cls(lightgbm.Booster(model_str=text))
+            return cls(lightgbm.Booster(model_str=text), laid_out)
         except lightgbm.basic.LightGBMError as fault:
             raise ValueError("the booster is not readable") from fault
+
+    def forest(self) -> Forest:
+        """Returns its trees laid out.
+
+        Raises:
+            ForestUnsupported: They cannot be.
+        """
+        return self._laid_out or Forest.of(self.booster)
 
     @property
     def accelerated(self) -> bool:
@@ -53,8 +68,9 @@ class Ranker:
     def accelerate(self, sample: NDArray[np.float32]) -> bool:
         """Lets the compiled forest answer from now on, where it agrees with LightGBM on a sample.
 
-        Scores must be equal to the last bit, shares to `SHARE_TOLERANCE`. The first call in a
-        process compiles, which takes seconds; LightGBM answers meanwhile.
+        Scores must be equal to the last bit, shares to `SHARE_TOLERANCE`; those of `SHARED` rows,
+        since LightGBM takes milliseconds for each. The first call in a process compiles, which
+        takes seconds; LightGBM answers meanwhile.
 
         Args:
             sample: float32 (k, features), real rows, k ≥ 1.
@@ -63,11 +79,12 @@ class Ranker:
             Whether it answers.
         """
         try:
-            forest = Forest.of(self.booster)
+            forest = self.forest()
         except ForestUnsupported as fault:
             _log.info("LightGBM itself ranks: %s", fault)
             return False
-        shares, ours = self._booster_shares(sample), forest.contributions(sample)
+        told = sample[:SHARED]
+        shares, ours = self._booster_shares(told), forest.contributions(told)
         same = np.array_equal(forest.scores(sample), self._booster_scores(sample))
         close = np.abs(ours - shares).max() <= SHARE_TOLERANCE * max(np.abs(shares).max(), 1.0)
         if not (same and close):

@@ -1,5 +1,6 @@
 """Makes a bundle from a snapshot, an index and a booster."""
 
+import logging
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,13 +13,16 @@ import numpy as np
 from quintet_modelkit.bundle import write_bundle
 from quintet_modelkit.publication import sha256_of
 
+from quintet_engine import forest_files
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative.learned import FOLDER, Learned
 from quintet_engine.engine import BOOSTER_FILE, INDEX_FILE, Engine, Versions
+from quintet_engine.forest import ForestUnsupported
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import RECIPES
 
+_log = logging.getLogger(__name__)
 _GOLDEN_SEEDS: Final = 5
 
 
@@ -62,7 +66,8 @@ def build_bundle(
     index_version = f"idx-{sha256_of(folder / INDEX_FILE)[:12]}"
     versions = Versions(version, index_version, catalogue.snapshot.version)
     recipe = RECIPES[kind]
-    engine = Engine(catalogue, index, Ranker.from_text(booster_text), versions, recipe, learned)
+    ranker = Ranker.from_text(booster_text)
+    engine = Engine(catalogue, index, ranker, versions, recipe, learned)
     rows = np.linspace(0, len(catalogue) - 1, min(_GOLDEN_SEEDS, len(catalogue))).astype(np.int64)
     seeds = catalogue.track_ids(np.unique(rows))
     content = {
@@ -78,8 +83,19 @@ def build_bundle(
         "index": index.facts,
         "libraries": libraries(),
         **({} if learned is None else {"taste_index": learned.save(folder / FOLDER)}),
+        **_laid_out(folder, ranker),
         **facts,
     }
     golden = {"seeds": seeds, "tracks": engine.golden_answer(seeds)}
     write_bundle(folder, snapshot_folder, content, golden)
     return engine
+
+
+def _laid_out(folder: Path, ranker: Ranker) -> dict[str, Any]:
+    """Writes the booster's trees laid out; the facts to load them with, where they can be."""
+    try:
+        forest = ranker.forest()
+    except ForestUnsupported as fault:
+        _log.info("LightGBM itself will rank: %s", fault)
+        return {}
+    return {"forest": forest_files.save_forest(folder / forest_files.FOLDER, forest)}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.bundle import Bundle
 from quintet_modelkit.publication import PublicationInvalid, damaged_files
 
-from quintet_engine import pair_features, postrank, reasons
+from quintet_engine import forest_files, pair_features, postrank, reasons
 from quintet_engine.booster import BoosterFailed, Ranker
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.channels import Candidates, gather, target_distance
@@ -63,6 +63,8 @@ _SAMPLE: Final = 256
 INDEX_FILE: Final = "index.faiss"
 BOOSTER_FILE: Final = "booster.txt"
 _LEARNED: Final = f"{collaborative.FOLDER}/"
+_FOREST: Final = f"{forest_files.FOLDER}/"
+_REPLACED: Final = (INDEX_FILE, BOOSTER_FILE, _LEARNED, _FOREST)
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class Engine:
         catalogue = Catalogue.of(bundle.snapshot)
         try:
             index = _index_of(folder, manifest, catalogue)
-            ranker = _ranker_of(folder, recipe)
+            ranker = _ranker_of(folder, manifest, recipe)
             learned = _learned_of(folder, manifest, catalogue)
         except (ValueError, OSError) as fault:
             raise PublicationInvalid(f"{folder.name}: {fault}") from fault
@@ -150,14 +152,15 @@ class Engine:
 
         Without its booster lists are in the order of cosine; without what playlists taught, of
         which the booster's features are made, candidates come by audio and catalogue alone and
-        are in that order too; without its index the catalogue is searched row by row.
+        are in that order too; without its index the catalogue is searched row by row. Without the
+        booster's trees laid out nothing is missing: they are laid out anew.
 
         Raises:
             PublicationInvalid: The manifest, the catalogue or a part that nothing replaces is
                 damaged, or nothing is and the answers are wrong all the same.
         """
         damaged = damaged_files(folder)
-        if lost := [n for n in damaged if not n.startswith((INDEX_FILE, BOOSTER_FILE, _LEARNED))]:
+        if lost := [name for name in damaged if not name.startswith(_REPLACED)]:
             raise PublicationInvalid(f"{folder.name}: {lost[0]} {damaged[lost[0]]}")
         bundle = Bundle.load(folder, verify=False)
         manifest = bundle.manifest
@@ -165,11 +168,13 @@ class Engine:
         catalogue = Catalogue.of(bundle.snapshot)
         tried = _Tried(damaged)
         index = tried.load(INDEX, INDEX_FILE, lambda: _index_of(folder, manifest, catalogue))
-        ranker = tried.load(BOOSTER, BOOSTER_FILE, lambda: _ranker_of(folder, recipe))
+        laid_out = not any(name.startswith(_FOREST) for name in damaged)
+        trees = manifest if laid_out else {}
+        ranker = tried.load(BOOSTER, BOOSTER_FILE, lambda: _ranker_of(folder, trees, recipe))
         learned = tried.load(TASTE, _LEARNED, lambda: _learned_of(folder, manifest, catalogue))
         if TASTE in tried.without:
             ranker, recipe = None, BOOTSTRAP
-        if not tried.without:
+        if laid_out and not tried.without:
             raise PublicationInvalid(f"{folder.name}: whole, and not fit to serve")
         exact = index or FaissIndex.exact(catalogue.unit)
         versions = _versions_of(manifest)
@@ -399,8 +404,11 @@ def _index_of(folder: Path, manifest: Mapping[str, Any], catalogue: Catalogue) -
     return FaissIndex.load(folder / INDEX_FILE, catalogue.unit, manifest["index"])
 
 
-def _ranker_of(folder: Path, recipe: Recipe) -> Ranker:
-    ranker = Ranker.from_text((folder / BOOSTER_FILE).read_text(encoding="utf-8"))
+def _ranker_of(folder: Path, manifest: Mapping[str, Any], recipe: Recipe) -> Ranker:
+    facts = manifest.get("forest")
+    laid_out = forest_files.load_forest(folder / forest_files.FOLDER, facts) if facts else None
+    text = (folder / BOOSTER_FILE).read_text(encoding="utf-8")
+    ranker = Ranker.from_text(text, laid_out)
     if ranker.names != recipe.names:
         raise ValueError("the booster has other features")
     return ranker

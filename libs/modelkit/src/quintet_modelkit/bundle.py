@@ -4,6 +4,7 @@
     golden.json      one request and the answer it must get
     index.faiss      the audio index
     booster.txt      the booster
+    forest/          its trees laid out as arrays, where they can be
     catalogue/       the snapshot it was made for (hard links where the disk allows)
 
 Whatever else a model needs lies beside these and is covered by the same checksums. Nothing is

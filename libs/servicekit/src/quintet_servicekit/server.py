@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
+from quintet_servicekit import collector
 from quintet_servicekit.channel import MAX_MESSAGE_BYTES, REQUEST_ID_KEY
 from quintet_servicekit.errors import AppError, DeadlineExceeded, Reason
 from quintet_servicekit.logs import REQUEST_ID, accepted_request_id, call_context
@@ -24,7 +25,7 @@ from quintet_servicekit.status import error_of, grpc_code_of, status_of
 from quintet_servicekit.tls import Tls
 from quintet_servicekit.tracing import Span, span
 
-__all__ = ["Endpoint", "PortUnavailable", "Service", "run"]
+__all__ = ["Endpoint", "PortUnavailable", "Service", "run", "settle_once_ready"]
 
 _log = structlog.get_logger(__name__)
 _INFRASTRUCTURE: Final = ("/grpc.health.", "/grpc.reflection.")
@@ -180,6 +181,12 @@ async def _as_coroutine(job: Callable[[], Awaitable[None]]) -> None:
     await job()
 
 
+async def settle_once_ready(service: Service) -> None:
+    """Spares what a process has loaded from the collector of garbage, for the rest of its life."""
+    await service.ready.wait()
+    collector.settle()
+
+
 async def run(service: Service) -> int:
     """Serves until SIGTERM or SIGINT, drains, and returns the process's exit code."""
     stop = asyncio.Event()
@@ -191,11 +198,12 @@ async def run(service: Service) -> int:
     except PortUnavailable as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
+    settling = asyncio.create_task(settle_once_ready(service))
     stopping = asyncio.create_task(stop.wait())
     failing = asyncio.create_task(service.failed())
     await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
     fault = failing.result() if failing.done() else None
-    for task in (stopping, failing):
+    for task in (settling, stopping, failing):
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await service.stop()

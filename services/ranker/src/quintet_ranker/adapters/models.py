@@ -13,6 +13,7 @@ from quintet_engine.forest import compiled
 from quintet_engine.query import Query, Ranking, Seed, SeedKind, SeedUnknown
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
+from quintet_servicekit import collector
 from quintet_servicekit.metrics import (
     CANDIDATES,
     LIST_ARTISTS,
@@ -54,9 +55,12 @@ class EngineModel:
         engine = Engine.load(folder)
         if place is not None:
             place(engine)
+        if accelerate and compiled():
+            engine.accelerate()
+            return cls._of(engine, folder)
         model = cls._of(engine, folder)
         if accelerate:
-            model._accelerate()
+            Thread(target=_compile, args=(engine,), name="accelerate", daemon=True).start()
         return model
 
     @classmethod
@@ -86,12 +90,6 @@ class EngineModel:
         model._warm_up()
         engine.stage = stage
         return model
-
-    def _accelerate(self) -> None:
-        if compiled():
-            self._engine.accelerate()
-        else:
-            Thread(target=self._engine.accelerate, name="accelerate", daemon=True).start()
 
     def _warm_up(self) -> None:
         """Answers a few whole requests, so that no listener waits for pages and code to load."""
@@ -133,3 +131,8 @@ class EngineModel:
             for name, row in rows.items()
             if row is not None
         }
+
+
+def _compile(engine: Engine) -> None:
+    engine.accelerate()
+    collector.settle()  # the compiler makes as many objects as all other libraries together
