@@ -7,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from quintet_modelkit.features import ATTRIBUTES
 from quintet_store import open_engine, upgrade
+from quintet_store.database import HEAD, migration_scripts
 from quintet_store.tables import ATTRIBUTE_COLUMNS, Base
 from sqlalchemy import create_engine
 from sqlalchemy.event import listen, remove
@@ -21,6 +22,10 @@ def test_migrations_and_tables_agree() -> None:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
+
+
+def test_the_newest_migration_is_known_without_asking_alembic() -> None:
+    assert migration_scripts().get_current_head() == HEAD
 
 
 def test_tracks_have_the_attributes_of_the_model() -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from pydantic import ValidationError
 
-from quintet_gateway.adapters.airflow import Airflow
 from quintet_gateway.schemas.operations import DriftFacts, OperationsAnswer
+
+if TYPE_CHECKING:
+    from quintet_gateway.adapters.airflow import Airflow
 
 _log = structlog.get_logger(__name__)
 REPORT: Final = "drift.json"
@@ -23,7 +25,7 @@ class Operations:
         airflow: Asks Airflow; None where it is not configured.
     """
 
-    def __init__(self, home: Path, airflow: Airflow | None) -> None:
+    def __init__(self, home: Path, airflow: "Airflow | None") -> None:
         self._report = home / REPORT
         self._airflow = airflow
 

@@ -16,7 +16,6 @@ from quintet_store.spool import Spool
 
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, Services
-from quintet_gateway.adapters.airflow import Airflow
 from quintet_gateway.app.admission import Admission
 from quintet_gateway.app.docs import install_docs
 from quintet_gateway.app.edge import Guard, RequestContext
@@ -162,6 +161,9 @@ def _experiment_rules(settings: Settings, database: Database, names: Pseudonyms)
 def _operations(settings: Settings) -> Operations:
     if not settings.airflow_url:
         return Operations(settings.home, None)
+    # A gateway without it does not wait for an HTTP client.
+    from quintet_gateway.adapters.airflow import Airflow
+
     airflow = Airflow(
         settings.airflow_url,
         settings.airflow_user,

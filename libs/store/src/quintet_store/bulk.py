@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from psycopg import sql
 from sqlalchemy import Column, Connection, MetaData, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -53,6 +52,8 @@ def _stage(connection: Connection, table: Table, names: Sequence[str]) -> Table:
 
 
 def _copy(connection: Connection, stage: Table, names: Sequence[str], rows: Rows) -> None:
+    from psycopg import sql  # at hand where there is such a connection
+
     lists = {name for name in names if isinstance(rows[0][name], list)}
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(stage.name), sql.SQL(", ").join(map(sql.Identifier, names))

@@ -3,23 +3,26 @@
 import contextlib
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+HEAD: Final = "0003"
+"""The newest migration. Alembic, which takes half a second to import, is asked where there is
+something to migrate and not at every start."""
 BUSY_SECONDS: Final = 30
 SERVING_BUSY_SECONDS: Final = 1.5
 """A process that answers requests waits no longer than this for another writer."""
@@ -147,30 +150,43 @@ def _reason(url: URL, fault: Exception) -> str:
     return f"database {url.render_as_string(hide_password=True)} cannot be used: {text[:300]}"
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
 
 
-def migration_scripts() -> ScriptDirectory:
+def migration_scripts() -> "ScriptDirectory":
     """Returns all migrations, from the first schema to the newest."""
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config())
+
+
+def _revision(connection: Connection) -> str:
+    """Returns how far the schema has come; empty where nothing was made yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    found = connection.execute(text("SELECT version_num FROM alembic_version"))
+    return str(found.scalar_one_or_none() or "")
 
 
 def upgrade(engine: Engine) -> None:
     """Brings the schema to the newest version, in one transaction; a current one is left alone."""
-    config = _config()
-    head = migration_scripts().get_current_head()
     with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == head:
+        if _revision(connection) == HEAD:
             return
+    from alembic import command
+
+    config = _config()
     # Alembic keeps the migration being run in its modules: one at a time in a process.
     with _MIGRATING, writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             # And one at a time on a server; SQLite's write lock sees to that by itself.
             connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-        if MigrationContext.configure(connection).get_current_revision() == head:
+        if _revision(connection) == HEAD:
             return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -200,9 +216,7 @@ def revision_of(url: str) -> Revision:
         StoreUnavailable: It cannot be reached, or a SQLite file is damaged.
     """
     parsed = parse_url(url)
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    known = tuple(each.revision for each in ScriptDirectory.from_config(config).walk_revisions())
+    known = tuple(each.revision for each in migration_scripts().walk_revisions())
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and not Path(parsed.database or "").is_file():
         return Revision("", known)
@@ -213,11 +227,15 @@ def revision_of(url: str) -> Revision:
                 found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
                 if found != "ok":
                     raise OSError(f"it is damaged: {found}")
-            return Revision(
-                MigrationContext.configure(connection).get_current_revision() or "", known
-            )
+            return Revision(_revision(connection), known)
     except (SQLAlchemyError, OSError) as fault:
         raise StoreUnavailable(_reason(parsed, fault)) from fault
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Returns what a database refuses with: psycopg's own errors too, once anybody uses it."""
+    psycopg = sys.modules.get("psycopg")
+    return (SQLAlchemyError,) if psycopg is None else (SQLAlchemyError, psycopg.Error)
 
 
 @contextmanager
@@ -235,7 +253,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
             connection.begin(),
         ):
             yield connection
-    except (SQLAlchemyError, psycopg.Error) as fault:
+    except _refusals() as fault:
         raise StoreUnavailable(_reason(engine.url, fault)) from fault
 
 
@@ -252,5 +270,5 @@ def reading(engine: Engine) -> Iterator[Connection]:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
-    except (SQLAlchemyError, psycopg.Error) as fault:
+    except _refusals() as fault:
         raise StoreUnavailable(_reason(engine.url, fault)) from fault

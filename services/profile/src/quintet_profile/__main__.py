@@ -2,14 +2,16 @@
 
 import sys
 
+from quintet_modelkit.frameless import without_pandas
 from quintet_servicekit.launch import launch
 
-from quintet_profile.app import build
 from quintet_profile.settings import Settings
 
 
 def main() -> int:
     """Serves until SIGTERM or SIGINT; returns 2 where a setting is wrong, with one line why."""
+    with without_pandas():
+        from quintet_profile.app import build
     return launch("profile", Settings, build)
 
 

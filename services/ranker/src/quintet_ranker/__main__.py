@@ -3,10 +3,10 @@
 import sys
 from typing import Final
 
+from quintet_modelkit.frameless import without_pandas
 from quintet_servicekit.launch import launch
 from threadpoolctl import threadpool_limits
 
-from quintet_ranker.app import build
 from quintet_ranker.settings import Settings
 
 # How long a thread that computes in Python may keep others waiting. A request asks for its turn
@@ -16,6 +16,8 @@ _SWITCH_SECONDS: Final = 0.0005
 
 def main() -> int:
     """Serves until SIGTERM or SIGINT; returns 2 where a setting is wrong, with one line why."""
+    with without_pandas():
+        from quintet_ranker.app import build
     # Requests are ranked side by side, each on one thread, as in training. Threads of BLAS would
     # come on top, and they wait for work by spinning.
     sys.setswitchinterval(_SWITCH_SECONDS)

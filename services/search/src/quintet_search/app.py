@@ -1,5 +1,7 @@
 """Wires search: the only place that knows every class."""
 
+from typing import TYPE_CHECKING
+
 import structlog
 from quintet.search.v1 import search_pb2, search_pb2_grpc
 from quintet_servicekit.follower import Follower
@@ -8,11 +10,13 @@ from quintet_servicekit.threads import Threads
 from quintet_servicekit.tokens import guards
 
 from quintet_search.adapters.catalogue import follow_catalogue
-from quintet_search.adapters.spotify import Spotify
 from quintet_search.domain.records import Catalogue
 from quintet_search.domain.searching import Searching
 from quintet_search.servicer import SearchServicer
 from quintet_search.settings import Settings
+
+if TYPE_CHECKING:
+    from quintet_search.adapters.spotify import Spotify
 
 NAME = search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
 _log = structlog.get_logger(__name__)
@@ -57,11 +61,14 @@ def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> 
     )
 
 
-def _spotify(settings: Settings) -> Spotify | None:
+def _spotify(settings: Settings) -> "Spotify | None":
     """Returns the proxy where both credentials are set."""
     secret = settings.client_secret.get_secret_value()
     if not settings.client_id or not secret:
         return None
+    # A start without it does not wait for spotipy, which brings Redis and OpenTelemetry along.
+    from quintet_search.adapters.spotify import Spotify
+
     return Spotify(
         client_id=settings.client_id,
         client_secret=secret,

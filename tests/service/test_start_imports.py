@@ -1,0 +1,51 @@
+"""What a process imports before it is ready: nothing heavy that most of them never use."""
+
+import subprocess
+import sys
+
+import pytest
+
+_HEAVY = {
+    "gateway": {"alembic", "httpx", "mlflow", "pandas", "psycopg"},
+    "profile": {"faiss", "lightgbm", "pandas"},
+    "ranker": {"mlflow", "numba", "pandas", "pymilvus", "sqlalchemy"},
+    "search": {"faiss", "pandas", "redis", "spotipy"},
+}
+
+
+def imported_by(statements: str) -> set[str]:
+    ending = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{statements}\n{ending}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return set(ran.stdout.split())
+
+
+@pytest.mark.parametrize("name", sorted(_HEAVY))
+def test_a_start_waits_for_nothing_that_it_does_not_use(name: str) -> None:
+    # A port out of range ends the start once everything is imported and settings are read.
+    found = imported_by(
+        f"import os; os.environ['QUINTET_{name.upper()}_PORT'] = '-1'\n"
+        f"from quintet_{name}.__main__ import main\n"
+        "assert main() == 2"
+    )
+    assert f"quintet_{name}" in found
+    assert not found & _HEAVY[name]
+
+
+def test_arrow_converts_without_pandas_and_others_still_get_it() -> None:
+    found = imported_by(
+        "import pyarrow as pa\n"
+        "from quintet_modelkit.frameless import without_pandas\n"
+        "with without_pandas():\n"
+        "    import lightgbm\n"
+        "import sys\n"
+        "assert pa.array(['a', None]).to_numpy(zero_copy_only=False).tolist() == ['a', None]\n"
+        "assert 'pandas' not in sys.modules\n"
+        "import pandas\n"
+    )
+    assert {"lightgbm", "pandas"} <= found
