@@ -17,6 +17,10 @@ Values = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 
+# An unsigned index needs no look whether it counts from the end: a third of the time.
+_U = np.uint64
+
+
 def _read(dtype: Any, dimensions: int) -> Any:
     """Returns the type of an array that is only read, so that a mapped one fits as well."""
     return types.Array(dtype, dimensions, "C", readonly=True)
@@ -41,24 +45,25 @@ def product(
     width = columns.shape[1]
     result = np.zeros((len(rows), width), np.float32)
     for place in range(len(rows)):
-        start, end = starts[rows[place]], starts[rows[place] + 1]
+        row = _U(rows[place])
+        entries = range(_U(starts[row]), _U(starts[row + _U(1)]))
         if width == 1:
             total = np.float32(0)
-            for each in range(start, end):
-                total += values[each] * columns[members[each], 0]
+            for each in entries:
+                total += values[each] * columns[_U(members[each]), _U(0)]
             result[place, 0] = total
         elif width == 4:  # the views of an affinity, in registers
             a, b, c, d = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-            for each in range(start, end):
-                value, member = values[each], members[each]
-                a += value * columns[member, 0]
-                b += value * columns[member, 1]
-                c += value * columns[member, 2]
-                d += value * columns[member, 3]
+            for each in entries:
+                value, member = values[each], _U(members[each])
+                a += value * columns[member, _U(0)]
+                b += value * columns[member, _U(1)]
+                c += value * columns[member, _U(2)]
+                d += value * columns[member, _U(3)]
             result[place, 0], result[place, 1], result[place, 2], result[place, 3] = a, b, c, d
         else:
-            for each in range(start, end):
-                value, member = values[each], members[each]
+            for each in entries:
+                value, member = values[each], _U(members[each])
                 for column in range(width):
                     result[place, column] += value * columns[member, column]
     return result
