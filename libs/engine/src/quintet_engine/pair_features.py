@@ -19,6 +19,8 @@ from quintet_engine.channels import CHANNELS, Candidates
 from quintet_engine.context import Context
 
 Matrix = NDArray[np.float32]
+Columns = Sequence[NDArray[np.floating]]
+"""Columns of the matrix: each of them (k,), or several at once (columns, k)."""
 # Added to the seeds' spread, so that five seeds that agree by chance do not make a gap infinite.
 _SPREAD_FLOOR: Final = 0.5
 
@@ -29,13 +31,13 @@ class Builder:
 
     Attributes:
         names: One a column, in order.
-        build: Returns float32 (candidates, len(names)).
+        build: Returns `len(names)` columns, one entry a candidate.
         monotone: 1, -1 or 0 a column: whether a greater value may only raise the score, only
             lower it, or either.
     """
 
     names: tuple[str, ...]
-    build: Callable[[Context, Candidates], Matrix]
+    build: Callable[[Context, Candidates], Columns]
     monotone: tuple[int, ...]
 
 
@@ -46,23 +48,24 @@ def weighed_units(context: Context, rows: Rows) -> Encoded:
     return normalise_rows(context.catalogue.encoded[rows] * context.profile.weights)
 
 
-def _cosines(context: Context, candidates: Candidates) -> Matrix:
-    units = weighed_units(context, candidates.rows)
+def _cosines(context: Context, candidates: Candidates) -> Columns:
+    plain = context.catalogue.unit[candidates.rows]
+    weighed = (context.profile.weights != 1).any()
+    units = weighed_units(context, candidates.rows) if weighed else plain
     seeds = context.seed_vectors @ units.T
     negative = np.zeros(len(units), dtype=np.float32)
     if len(context.negative_vectors):
         negative = (context.negative_vectors @ units.T).max(axis=0)
-    profile = context.catalogue.unit[candidates.rows] @ context.vector
-    columns = (profile, seeds.max(axis=0), context.shares @ seeds, seeds.min(axis=0), negative)
-    return np.array(columns, dtype=np.float32).T
+    profile = plain @ context.vector
+    return profile, seeds.max(axis=0), context.shares @ seeds, seeds.min(axis=0), negative
 
 
-def _gaps(context: Context, candidates: Candidates) -> Matrix:
+def _gaps(context: Context, candidates: Candidates) -> Columns:
     """Returns |candidate - mean| of each linear attribute, in units of the seeds' spread."""
     width, profile = len(LINEAR), context.profile
     encoded = context.catalogue.encoded[candidates.rows, :width]
     gaps = np.abs(encoded - profile.mean[:width]) / (profile.spread[:width] + _SPREAD_FLOOR)
-    return np.asarray(gaps * profile.weights[:width], dtype=np.float32)
+    return ((gaps * profile.weights[:width]).T,)
 
 
 def wheel_place(key: Raw, mode: Raw) -> Raw:
@@ -82,18 +85,21 @@ def wheel_places(raw: Raw) -> Raw:
 
 def wheel_distance(a: Raw, b: Raw) -> Raw:
     """Returns the steps between places on the wheel, 0..6; NaN where either is unknown."""
-    gap = np.mod(np.abs(a - b), 12)
+    gap = np.abs(a - b)
     return np.asarray(np.minimum(gap, 12 - gap))
 
 
 def tempo_distance(a: Raw, b: Raw) -> Raw:
     """Returns |log2 of the ratio| of tempi, half and double counting as the same; NaN for none."""
-    known = (a > 0) & (b > 0)
-    octaves = np.abs(np.log2(np.where(known, a, 1.0) / np.where(known, b, 1.0)))
-    return np.where(known, np.minimum(octaves, np.abs(octaves - 1.0)), np.nan)
+    octaves = np.abs(_octave(a) - _octave(b))
+    return np.asarray(np.minimum(octaves, np.abs(octaves - 1.0)))
 
 
-def _rhythm_and_key(context: Context, candidates: Candidates) -> Matrix:
+def _octave(tempo: Raw) -> Raw:
+    return np.log2(np.where(tempo > 0, tempo, np.nan))
+
+
+def _rhythm_and_key(context: Context, candidates: Candidates) -> Columns:
     columns, rows = context.catalogue.columns, candidates.rows
     places = wheel_place(columns[rows, COLUMN["key"]], columns[rows, COLUMN["mode"]])
     steps = wheel_distance(places[None, :], wheel_places(context.seed_raw)[:, None])
@@ -103,10 +109,10 @@ def _rhythm_and_key(context: Context, candidates: Candidates) -> Matrix:
     key = 1.0 - np.where(np.isnan(steps), 3.0, steps) / 6.0
     gap = np.where(np.isnan(ratio), 0.25, ratio)
     shares = context.shares
-    return np.array((shares @ key, key.max(axis=0), shares @ gap, gap.min(axis=0)), np.float32).T
+    return shares @ key, key.max(axis=0), shares @ gap, gap.min(axis=0)
 
 
-def _relations(context: Context, candidates: Candidates) -> Matrix:
+def _relations(context: Context, candidates: Candidates) -> Columns:
     catalogue, rows = context.catalogue, candidates.rows
     artist = catalogue.track_artists.greatest(rows, context.artist_weight)
     albums = catalogue.album[rows]
@@ -116,10 +122,10 @@ def _relations(context: Context, candidates: Candidates) -> Matrix:
     sizes = np.maximum(genres.starts[rows + 1] - genres.starts[rows], 1)
     length = float(np.linalg.norm(context.genre_weight)) or 1.0
     cosine = catalogue.track_genres.total(rows, context.genre_weight) / (np.sqrt(sizes) * length)
-    return np.array((artist, album, genre, cosine), dtype=np.float32).T
+    return artist, album, genre, cosine
 
 
-def _facts(context: Context, candidates: Candidates) -> Matrix:
+def _facts(context: Context, candidates: Candidates) -> Columns:
     catalogue, rows = context.catalogue, candidates.rows
     shares = context.shares.astype(np.float64)
     seed_years = np.array([_mean_known(catalogue.year[view.rows]) for view in context.seeds])
@@ -128,14 +134,13 @@ def _facts(context: Context, candidates: Candidates) -> Matrix:
     popularity = catalogue.popularity[rows]
     typical = float(shares @ context.seed_raw[:, COLUMN["popularity"]])
     agreement = context.seed_vectors @ context.seed_vectors.T
-    columns = (
+    return (
         year,
         np.abs(catalogue.explicit[rows] - explicit),
         popularity,
         np.abs(popularity - typical),
         np.full(len(rows), shares @ agreement @ shares),
     )
-    return np.array(columns, dtype=np.float32).T
 
 
 def _mean_known(values: NDArray[np.floating]) -> float:
@@ -143,8 +148,8 @@ def _mean_known(values: NDArray[np.floating]) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _closeness(_context: Context, candidates: Candidates) -> Matrix:
-    return candidates.closeness[:, [candidates.names.index(name) for name in _PLACED]]
+def _closeness(_context: Context, candidates: Candidates) -> Columns:
+    return (candidates.closeness[:, [candidates.names.index(name) for name in _PLACED]].T,)
 
 
 # Targets are no part of training, so a place in their channel is no feature.
@@ -176,10 +181,11 @@ def build(context: Context, candidates: Candidates, builders: Sequence[Builder])
     It lies in memory column by column, as it is made and as the compiled forest reads it.
     """
     width = sum(len(builder.names) for builder in builders)
-    columns = np.empty((width, len(candidates.rows)), dtype=np.float32)
+    matrix = np.empty((width, len(candidates.rows)), dtype=np.float32)
     first = 0
     for builder in builders:
-        last = first + len(builder.names)
-        columns[first:last] = builder.build(context, candidates).T
-        first = last
-    return columns.T
+        for columns in builder.build(context, candidates):
+            last = first + (1 if columns.ndim == 1 else len(columns))
+            matrix[first:last] = columns
+            first = last
+    return matrix.T

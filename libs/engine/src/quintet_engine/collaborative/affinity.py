@@ -89,7 +89,8 @@ class Affinity:
         rows = self.learned.space.rows[kind]
         known = numbers < rows.shape[0]
         scores = product_of(rows, np.where(known, numbers, 0).astype(np.int64), self.weights)
-        return np.where(known[:, None], scores, np.float32(0))
+        scores[~known] = 0
+        return scores
 
     @cached_property
     def tokens(self) -> dict[str, Weights]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_modelkit.features import normalise_rows
+from quintet_modelkit.features import Encoded, normalise_rows
 
 from quintet_engine.catalogue import Rows, Weights
 from quintet_engine.channels import Candidates
@@ -25,11 +25,7 @@ from quintet_engine.collaborative.products import product_of, product_with
 from quintet_engine.collaborative.space import TRACK
 from quintet_engine.collaborative.tokens import FACTS, SHAPED
 from quintet_engine.context import Context
-from quintet_engine.pair_features import BUILDERS, Builder, Matrix
-
-
-def _columns(*columns: NDArray[np.floating]) -> Matrix:
-    return np.array(columns, dtype=np.float32).T
+from quintet_engine.pair_features import BUILDERS, Builder, Columns
 
 
 def places(values: NDArray[np.floating]) -> Weights:
@@ -52,24 +48,29 @@ def _descending(values: NDArray[np.floating]) -> Rows:
     return np.asarray(keys & 0xFFFFFFFF)
 
 
-def _sound(context: Context, candidates: Candidates) -> Matrix:
+def _sound(context: Context, candidates: Candidates) -> Columns:
     affinity, rows = context.learned_affinity, candidates.rows
     tokens, seeds, shares = affinity.learned.tokens, affinity.seeds, affinity.shares
+    artist = tokens.artist[rows]
     gaps = tokens.sound[rows] - shares @ tokens.sound[seeds]
-    units = tokens.sound_units[rows]
-    cosine = units @ affinity.sound
+    cosine, *by_seed = _to(affinity.sound, tokens.sound_units[seeds]) @ tokens.sound_units[rows].T
     profile = normalise_rows((shares @ tokens.shaped[seeds])[None, :])[0]
-    artist_sound = tokens.artist_sound[tokens.artist[rows]]
     seed_sounds = tokens.artist_sound[np.unique(tokens.artist[seeds])]
-    return _columns(
+    by_artist, *by_seed_artist = _to(profile, seed_sounds) @ tokens.artist_sound[artist].T
+    return (
         cosine,
-        (tokens.sound_units[seeds] @ units.T).max(axis=0),
+        np.max(by_seed, axis=0),
         np.einsum("ij,ij->i", gaps, gaps),
-        artist_sound @ profile,
-        (seed_sounds @ artist_sound.T).max(axis=0),
+        by_artist,
+        np.max(by_seed_artist, axis=0),
         places(cosine),
-        _within(tokens.artist[rows], cosine),
+        _within(artist, cosine),
     )
+
+
+def _to(mean: Encoded, seeds: Encoded) -> Encoded:
+    """Returns the mean and each seed as rows, so that one product has the cosines to all."""
+    return np.concatenate((mean[None, :], seeds))
 
 
 def _within(group: NDArray[np.integer], values: Weights) -> Weights:
@@ -85,7 +86,7 @@ def _within(group: NDArray[np.integer], values: Weights) -> Weights:
     return result
 
 
-def _offsets(context: Context, candidates: Candidates) -> Matrix:
+def _offsets(context: Context, candidates: Candidates) -> Columns:
     """Returns signed gaps to the seeds' mean, in units of their spread drawn to one."""
     affinity = context.learned_affinity
     shaped, shares = affinity.learned.tokens.shaped, affinity.shares
@@ -96,33 +97,30 @@ def _offsets(context: Context, candidates: Candidates) -> Matrix:
     spread = np.sqrt(variance * count / (count + 2) + 2 / (count + 2))
     width = len(SHAPED)
     gaps = (shaped[candidates.rows] - mean) / spread
-    return np.asarray(gaps[:, :width], np.float32)
+    return (gaps[:, :width].T,)
 
 
-def _kinship(context: Context, candidates: Candidates) -> Matrix:
+def _kinship(context: Context, candidates: Candidates) -> Columns:
     """Returns what candidates share with the seeds by name: artist, album, words."""
     affinity, rows = context.learned_affinity, candidates.rows
     tokens, seeds, shares = affinity.learned.tokens, affinity.seeds, affinity.shares
     count = len(seeds)
     artist, album = tokens.artist[rows], tokens.album[rows]
-    known = (artist < tokens.unknown_artist)[:, None]
-    same_artist = (artist[:, None] == tokens.artist[seeds][None, :]) & known
-    titled = (album < tokens.unknown_album)[:, None]
-    same_album = (album[:, None] == tokens.album[seeds][None, :]) & titled
-    guests = tokens.kinds["artist"]
-    any_artist = product_with(guests, rows, seeds)
-    words = product_with(tokens.words, rows, seeds)
-    return _columns(
-        same_artist @ shares * count,
+    same_artist = (tokens.artist[seeds][:, None] == artist) & (artist < tokens.unknown_artist)
+    same_album = (tokens.album[seeds][:, None] == album) & (album < tokens.unknown_album)
+    any_artist = product_with(tokens.kinds["artist"], rows, seeds)
+    words = np.ascontiguousarray(product_with(tokens.words, rows, seeds).T)
+    return (
+        shares @ same_artist * count,
         any_artist @ shares * count,
-        same_album @ shares * count,
-        (same_album & same_artist) @ shares * count,
-        words.T.max(axis=0),
-        words @ shares,
+        shares @ same_album * count,
+        shares @ (same_album & same_artist) * count,
+        words.max(axis=0),
+        shares @ words,
     )
 
 
-def _age_and_fame(context: Context, candidates: Candidates) -> Matrix:
+def _age_and_fame(context: Context, candidates: Candidates) -> Columns:
     affinity, rows, catalogue = context.learned_affinity, candidates.rows, context.catalogue
     year, seed_year = catalogue.year[rows], catalogue.year[affinity.seeds]
     known = seed_year[np.isfinite(seed_year)]
@@ -131,19 +129,19 @@ def _age_and_fame(context: Context, candidates: Candidates) -> Matrix:
     years = known if len(known) else np.array([np.nan], np.float32)
     popularity = catalogue.popularity[rows]
     seed_popularity = catalogue.popularity[affinity.seeds]
-    nearest = np.abs(popularity[None, :] - seed_popularity[:, None]).min(axis=0)
-    return _columns(
+    nearest = np.abs(popularity - seed_popularity[:, None]).min(axis=0)
+    return (
         year,
         year - mean_year,
-        np.abs(year[None, :] - years[:, None]).min(axis=0),
+        np.abs(year - years[:, None]).min(axis=0),
         popularity - affinity.shares @ seed_popularity,
         nearest,
         places(popularity),
-        *affinity.learned.tokens.facts[rows].T,
+        affinity.learned.tokens.facts[rows].T,
     )
 
 
-def _query(context: Context, candidates: Candidates) -> Matrix:
+def _query(context: Context, candidates: Candidates) -> Columns:
     """Returns what holds for the query as a whole: trees choose their branch by it."""
     affinity, catalogue = context.learned_affinity, context.catalogue
     tokens, seeds, kernels = affinity.learned.tokens, affinity.seeds, affinity.kernels
@@ -174,7 +172,8 @@ def _query(context: Context, candidates: Candidates) -> Matrix:
         (_of_artists(known.artist_playlists, tokens.artist[seeds]) > 0).mean(),
         float(np.linalg.norm(affinity.taste)),
     )
-    return np.tile(np.array(values, dtype=np.float32), (len(candidates.rows), 1))
+    column = np.array(values, dtype=np.float32)[:, None]
+    return (np.broadcast_to(column, (len(column), len(candidates.rows))),)
 
 
 def _of_artists(values: Weights, artists: NDArray[np.integer]) -> Weights:
@@ -183,7 +182,7 @@ def _of_artists(values: Weights, artists: NDArray[np.integer]) -> Weights:
     return np.where(known, values[np.where(known, artists, 0)], np.float32(0.0))
 
 
-def _playlists(context: Context, candidates: Candidates) -> Matrix:
+def _playlists(context: Context, candidates: Candidates) -> Columns:
     """Returns scores of candidates, their artist, album, year, sound and words in each view."""
     affinity, rows = context.learned_affinity, candidates.rows
     tokens = affinity.learned.tokens
@@ -192,51 +191,49 @@ def _playlists(context: Context, candidates: Candidates) -> Matrix:
     count = space.counts[rows]
     tracks = _of_artists(space.artist_entries, artist)
     playlists = _of_artists(space.artist_playlists, artist)
-    by_track = affinity.tracks(rows)
-    by_artist = affinity.named("artist", artist)
-    by_album = affinity.named("album", album)
-    views = [RIDGE, BY_ARTIST, BY_CONTEXT]
-    content = [
-        product_of(matrix, rows, affinity.tokens[kind])[:, views]
-        for kind, matrix in (
-            ("year", tokens.kinds["year"]),
-            ("audio", tokens.kinds["audio"]),
-            ("word", tokens.words),
-        )
-    ]
+    by_track = affinity.tracks(rows).T
+    by_artist = affinity.named("artist", artist).T
+    by_album = affinity.named("album", album).T
+    content = []
+    for kind, matrix in (
+        ("year", tokens.kinds["year"]),
+        ("audio", tokens.kinds["audio"]),
+        ("word", tokens.words),
+    ):
+        by_view = product_of(matrix, rows, affinity.tokens[kind])
+        content += [by_view[:, view] for view in (RIDGE, BY_ARTIST, BY_CONTEXT)]
     rarity, artist_rarity = np.sqrt(count + 1), np.sqrt(playlists + 1)
-    normed = (
-        by_track[:, BY_TRACK] / rarity,
-        by_track[:, RIDGE] / rarity,
-        by_artist[:, RIDGE] / artist_rarity,
-        by_artist[:, BY_ARTIST] / artist_rarity,
-    )
-    counts = (count, tracks, playlists, tracks / tokens.facts[rows, 0])
-    ranks = (places(by_track[:, RIDGE]), places(by_artist[:, RIDGE]))
-    return _columns(
-        *counts, *by_track.T, *by_artist.T, *by_album.T, *np.hstack(content).T, *normed, *ranks
+    return (
+        *(count, tracks, playlists, tracks / tokens.facts[rows, 0]),
+        *(by_track, by_artist, by_album, *content),
+        by_track[BY_TRACK] / rarity,
+        by_track[RIDGE] / rarity,
+        by_artist[RIDGE] / artist_rarity,
+        by_artist[BY_ARTIST] / artist_rarity,
+        places(by_track[RIDGE]),
+        places(by_artist[RIDGE]),
     )
 
 
-def _company(context: Context, candidates: Candidates) -> Matrix:
+def _company(context: Context, candidates: Candidates) -> Columns:
     """Returns how often candidates, and their artists, stand in playlists with each seed."""
     affinity, rows = context.learned_affinity, candidates.rows
     shares, count = affinity.shares, len(affinity.seeds)
-    together = affinity.together(rows)
-    held = affinity.shared.sum(axis=0)
-    counts = affinity.learned.space.counts[rows]
-    rarity = np.sqrt(np.outer(held + np.float32(0.5), counts + np.float32(0.5)))
+    together = np.ascontiguousarray(affinity.together(rows).T)
+    held = np.sqrt(affinity.shared.sum(axis=0) + np.float32(0.5))
+    rarity = np.sqrt(affinity.learned.space.counts[rows] + np.float32(0.5))
     artist, share_of = _seed_artist_shares(affinity)
-    cosine, met = _artist_cosines(affinity, affinity.learned.tokens.artist[rows], artist)
-    own = affinity.learned.tokens.artist[rows][:, None] == artist[None, :]
-    company = cosine @ share_of
-    return _columns(
-        (together.T / rarity).max(axis=0),
-        (together > 0) @ shares * count,
-        cosine.T.max(axis=0, initial=0.0),
+    artists = affinity.learned.tokens.artist[rows]
+    cosine, met = _artist_cosines(affinity, artists, artist)
+    company = share_of @ cosine
+    others = np.where(artists == artist[:, None], np.float32(0.0), cosine)
+    return (
+        (together / held[:, None]).max(axis=0) / rarity,
+        shares @ (together > 0) * count,
+        cosine.max(axis=0, initial=0.0),
         company,
-        met @ share_of,
-        np.where(own, np.float32(0.0), cosine).T.max(axis=0, initial=0.0),
+        share_of @ met,
+        others.max(axis=0, initial=0.0),
         places(company),
     )
 
@@ -252,32 +249,33 @@ def _seed_artist_shares(affinity: Affinity) -> tuple[Rows, Weights]:
 def _artist_cosines(
     affinity: Affinity, artists: NDArray[np.integer], seeds: Rows
 ) -> tuple[Weights, Weights]:
-    """Returns the cosine over playlists of artists to seed artists, and if they met."""
+    """Returns the cosine over playlists of artists (k,) to seed artists (s,), and if they met.
+
+    Both are float32 (s, k).
+    """
     rows = affinity.learned.space.rows["artist"]
     known = artists < rows.shape[0]
     ours = np.where(known, artists, 0).astype(np.int64)
     lengths = np.sqrt(affinity.learned.space.artist_squares[seeds]) + np.float32(1e-9)
     squares = affinity.learned.space.artist_squares[ours]
-    shared = product_with(rows, ours, seeds) * known[:, None]
+    shared = np.ascontiguousarray(product_with(rows, ours, seeds).T) * known
     # 0.02: an artist of one long playlist is not taken for the twin of everyone on it.
-    cosine = shared / lengths / np.sqrt(squares + np.float32(0.02))[:, None]
+    cosine = shared / lengths[:, None] / np.sqrt(squares + np.float32(0.02))
     return np.asarray(cosine, np.float32), (shared > 0).astype(np.float32)
 
 
-def _taste(context: Context, candidates: Candidates) -> Matrix:
+def _taste(context: Context, candidates: Candidates) -> Columns:
     affinity, rows = context.learned_affinity, candidates.rows
     taste, seeds, shaped = affinity.learned.taste, affinity.seeds, affinity.learned.tokens.shaped
     year = context.catalogue.year
-    mean, found = affinity.taste_direction, taste.of(rows)
-    each = taste.of(seeds) @ found.T
-    cosine = found @ mean
+    cosine, *each = _to(affinity.taste_direction, taste.of(seeds)) @ taste.of(rows).T
     audible_seeds = taste.audible(shaped[seeds], year[seeds])
-    directions = np.concatenate((mean[None, :], audible_seeds))
+    directions = _to(affinity.taste_direction, audible_seeds)
     near_mean, *heard = taste.audible_cosines(shaped[rows], year[rows], directions)
-    return _columns(
+    return (
         cosine,
-        each.max(axis=0),
-        each.min(axis=0),
+        np.max(each, axis=0),
+        np.min(each, axis=0),
         near_mean,
         affinity.shares @ np.array(heard),
         np.max(heard, axis=0),

@@ -18,10 +18,11 @@ from typing import Final, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.linalg.blas import ssymv
 
 from quintet_engine.catalogue import Rows, Weights
 from quintet_engine.collaborative.arrays import load_array, load_matrix, save_arrays, unit_rows
-from quintet_engine.collaborative.products import summed
+from quintet_engine.collaborative.products import summed, used
 from quintet_engine.collaborative.tokens import KINDS, Tokens
 
 TRACK: Final = "track"
@@ -206,11 +207,10 @@ class PlaylistSpace:
         by_track = held / (length * np.sqrt(np.maximum(self.lengths, 1.0)))
         found: dict[str, NDArray[np.floating]] = {TRACK: by_track}
         for kind in KINDS:
-            total = summed(tokens.kinds[kind], seeds, shares)
-            used = np.flatnonzero(total)
-            row = np.sqrt(total[used])
+            columns, counts = used(tokens.kinds[kind], seeds, shares)
+            row = np.sqrt(counts)
             row /= max(float(np.linalg.norm(row)), 1e-9)
-            found[kind] = summed(self.rows[kind], used, row)
+            found[kind] = summed(self.rows[kind], columns, row)
         return {kind: cosines.astype(np.float32) for kind, cosines in found.items()}
 
     def ridge_weights(self, kernels: Mapping[str, Weights]) -> Weights:
@@ -218,4 +218,5 @@ class PlaylistSpace:
         total = np.zeros(len(self), np.float32)
         for kind, alpha in self.weights.items():
             total += np.float32(alpha) * kernels[kind]
-        return np.asarray(self.inverse @ total, dtype=np.float32)
+        # The inverse is as symmetric as what it is of, so half of it need not be read.
+        return np.asarray(ssymv(1.0, self.inverse.T, total), dtype=np.float32)

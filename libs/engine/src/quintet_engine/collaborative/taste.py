@@ -100,16 +100,16 @@ class Taste:
         The places themselves, d coordinates each, are never made: their products and their
         lengths are products of the few inputs.
         """
-        inputs = _inputs(shaped, year)
-        squares = np.einsum("ij,ij->i", inputs @ self._gram, inputs)
-        lengths = np.sqrt(np.maximum(squares, 1e-12))
-        products = (directions @ self.regression.T).astype(np.float64) @ inputs.T
-        return np.asarray(products / lengths, dtype=np.float32)
+        inputs = _inputs(shaped, year).astype(np.float32).T
+        squares = np.square(self._triangle @ inputs).sum(axis=0)
+        lengths = np.sqrt(np.maximum(squares, np.float32(1e-12)))
+        return np.asarray((directions @ self.regression.T) @ inputs / lengths, dtype=np.float32)
 
     @cached_property
-    def _gram(self) -> NDArray[np.float64]:
+    def _triangle(self) -> Encoded:
+        """U of which a place's length is |U · inputs|, float32 (`INPUTS`, `INPUTS`)."""
         wide = self.regression.astype(np.float64)
-        return np.asarray(wide @ wide.T)
+        return np.asarray(np.linalg.qr(wide.T, mode="r"), dtype=np.float32)
 
 
 def _leading(kernel: NDArray[np.float64], dimensions: int) -> NDArray[np.float32]:
