@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_engine.collaborative import content
-from quintet_engine.collaborative.affinity import MOST_ROWS, Affinity
+from quintet_engine.collaborative.affinity import BY_TRACK, MOST_ROWS, RIDGE, Affinity
 from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.features import places
 from quintet_engine.collaborative.learned import Learned
@@ -285,7 +285,9 @@ def test_the_best_related_tracks_are_found_without_looking_at_all(catalogue, lea
 def test_scores_of_tracks_on_playlists_are_the_scores_of_those_rows(catalogue, learned):
     affinity = Affinity.of(learned, catalogue, [np.array([1])], np.ones(1, np.float32))
     held = learned.space.held
-    np.testing.assert_allclose(affinity.held, affinity.tracks(held), rtol=1e-6)
+    for view in (RIDGE, BY_TRACK):
+        scores = affinity.tracks(held)[:, view]
+        np.testing.assert_allclose(affinity.held(view), scores, rtol=1e-6)
     others = np.setdiff1d(np.arange(len(catalogue)), held)
     np.testing.assert_array_equal(affinity.tracks(others), 0)
 

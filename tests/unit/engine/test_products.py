@@ -47,6 +47,17 @@ def test_sums_are_those_of_scipy(name, seed, height, width, columns):
     )
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(0, 4))
+def test_the_columns_that_a_few_rows_use_are_found_without_the_others(seed, count):
+    random = np.random.default_rng(seed)
+    matrix = sp.random(20, 30, 0.1, "csr", np.float32, rng=random)
+    rows, weights = random.integers(0, 20, count), random.random(count).astype(np.float32)
+    columns, sums = products.used(matrix, rows, weights)
+    whole = np.asarray(matrix[rows].T @ weights)
+    np.testing.assert_array_equal(columns, np.flatnonzero(whole))
+    np.testing.assert_allclose(sums, whole[columns], rtol=1e-6)
+
+
 def test_mapped_matrices_are_read_where_they_are(tmp_path):
     matrix = sp.random(20, 10, 0.4, "csr", np.float32, rng=np.random.default_rng(1))
     mapped = []

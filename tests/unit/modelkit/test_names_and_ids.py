@@ -51,6 +51,11 @@ def test_normalising_twice_changes_nothing_more(text):
     assert normalise(normalise(text)) == normalise(text)
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_a_text_beside_an_accent_is_normalised_as_it_is_alone(text):
+    assert normalise(f"{text} \u00e9") == f"{normalise(text)} e".strip()
+
+
 @given(st.text(min_size=1), st.text())
 def test_ids_have_spotifys_shape_and_depend_on_content_alone(artist, album):
     assert artist_id(artist) == artist_id(artist)

@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, dimensions_of
+from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, Raw, dimensions_of
 
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative import telling
 from quintet_engine.context import Context, SeedView
 from quintet_engine.pair_features import tempo_distance, weighed_units, wheel_distance, wheel_places
-from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, SeedKind
+from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, Seed, SeedKind
 
 MOST_CONTRIBUTIONS: Final = 6
 CLOSE_COSINE: Final = 0.5
@@ -33,7 +33,7 @@ _WORDS: Final = {
     "speechiness": ("wordier", "less wordy", ""),
     "liveness": ("more of a live sound", "less of a live sound", ""),
 }
-_COMPARED: Final = tuple((COLUMN[name], *words) for name, words in _WORDS.items())
+_COMPARED: Final = [COLUMN[name] for name in _WORDS]
 _SAME_OCTAVES: Final = -math.log2(1 - SAME_TEMPO)
 # Adds the encoded coordinates of each attribute up: (14 coordinates, 14 attributes).
 _DIMENSIONS_OF: Final = np.array(
@@ -50,31 +50,21 @@ class Comparison:
     different: tuple[str, ...]
 
 
-def compare(
-    track: Sequence[float],
-    reference: Sequence[float],
-    deviations: Sequence[float],
-    *,
-    octaves: float,
-    steps: float,
-) -> Comparison:
-    """Compares raw attributes, in the order of `ATTRIBUTES`, in words.
+def compare(gaps: Sequence[float], *, ratio: float, octaves: float, steps: float) -> Comparison:
+    """Says in words how a track differs from a reference.
 
     Tempo: within 8 %, or within 8 % of half or double. Key: the same or a neighbour on the
     circle of fifths, minor at its relative major. The rest by standard deviations of the
     catalogue: `ALIKE` and `DIFFERENT`. The strongest difference comes first.
 
     Args:
-        track: Raw attributes of the track.
-        reference: Of the seed.
-        deviations: Standard deviations of the catalogue.
-        octaves: `tempo_distance` of the two; NaN where a tempo is unknown.
+        gaps: Track minus reference in standard deviations, one for each attribute of `_WORDS`.
+        ratio: Of their tempi; NaN where one is unknown.
+        octaves: `tempo_distance` of the two; NaN likewise.
         steps: `wheel_distance` of the two; NaN where a key is unknown.
     """
     same: list[str] = []
-    ours, theirs = track[COLUMN["tempo"]], reference[COLUMN["tempo"]]
     if octaves <= _SAME_OCTAVES:
-        ratio = ours / theirs
         if ratio < 0.75 or ratio > 1.5:
             same.append("double the tempo" if ratio > 1 else "half the tempo")
         elif abs(ratio - 1) <= SAME_TEMPO:
@@ -82,11 +72,11 @@ def compare(
     if steps <= 1:
         same.append("compatible key")
     different: list[tuple[float, str]] = []
-    for column, more, less, alike in _COMPARED:
-        gap = (track[column] - reference[column]) / deviations[column]
-        if abs(gap) >= DIFFERENT:
-            different.append((-abs(gap), more if gap > 0 else less))
-        elif abs(gap) <= ALIKE and alike:
+    for gap, (more, less, alike) in zip(gaps, _WORDS.values(), strict=True):
+        size = abs(gap)
+        if size >= DIFFERENT:
+            different.append((-size, more if gap > 0 else less))
+        elif size <= ALIKE and alike:
             same.append(alike)
     return Comparison(tuple(same), tuple(text for _, text in sorted(different)))
 
@@ -107,23 +97,22 @@ def explain(
         matrix: float32 (k, features), the values the booster saw.
         names: The features' names.
     """
-    writer = _Writer(context, rows)
+    catalogue, raw = context.catalogue, context.catalogue.columns[rows]
+    writer = _Writer(context, rows, raw)
     strongest = _strongest(contributions, np.nan_to_num(matrix), names)
-    shares = ((context.catalogue.unit[rows] * context.vector) @ _DIMENSIONS_OF).tolist()
-    means = context.seeds_mean.tolist()
+    shares = (catalogue.unit[rows] * context.vector) @ _DIMENSIONS_OF
+    means, sentences = context.seeds_mean.tolist(), writer.sentences()
     result = []
-    for place in range(len(rows)):
+    for place, (values, parts) in enumerate(zip(raw.tolist(), shares.tolist(), strict=True)):
         seed, similarity = writer.closest(place)
-        view = context.seeds[seed]
-        is_track = view.seed.kind is SeedKind.TRACK
-        comparisons = zip(ATTRIBUTES, writer.raw[place], means, shares[place], strict=True)
+        is_track = seed.kind is SeedKind.TRACK
         result.append(
             Reasons(
-                writer.sentence(place, seed, similarity),
-                view.seed.name if is_track else "",
+                sentences[place],
+                seed.name if is_track else "",
                 similarity if is_track else 0.0,
                 strongest[place] if strongest else (),
-                tuple(AudioComparison(*one) for one in comparisons),
+                tuple(map(AudioComparison, ATTRIBUTES, values, means, parts)),
             )
         )
     return result
@@ -132,45 +121,45 @@ def explain(
 class _Writer:
     """Writes the sentences of one answer; everything numeric is computed once for all rows."""
 
-    def __init__(self, context: Context, rows: Rows) -> None:
-        catalogue = context.catalogue
+    def __init__(self, context: Context, rows: Rows, raw: Raw) -> None:
+        catalogue, affinity, tempo = context.catalogue, context.affinity, COLUMN["tempo"]
         self._context = context
         self._rows = rows.tolist()
-        raw, tempo = catalogue.columns[rows], COLUMN["tempo"]
-        self.raw: list[list[float]] = raw.tolist()
-        self._references: list[list[float]] = context.seed_raw.tolist()
-        self._deviations: list[float] = catalogue.deviations.tolist()
-        self._octaves = tempo_distance(raw[:, tempo, None], context.seed_raw[None, :, tempo])
-        self._steps = wheel_distance(
-            wheel_places(raw)[:, None], wheel_places(context.seed_raw)[None, :]
+        nearest, self._cosines = _closest(context, rows)
+        self._nearest: list[int] = nearest.tolist()
+        reference = context.seed_raw[nearest]
+        octaves = tempo_distance(raw[:, tempo], reference[:, tempo])
+        with np.errstate(divide="ignore", invalid="ignore"):  # an unknown tempo is 0
+            ratio = raw[:, tempo] / reference[:, tempo]
+        steps = wheel_distance(wheel_places(raw), wheel_places(reference))
+        gaps = ((raw - reference) / catalogue.deviations)[:, _COMPARED]
+        self._compared = zip(
+            gaps.tolist(), ratio.tolist(), octaves.tolist(), steps.tolist(), strict=True
         )
-        self._cosines = _unit_cosines(context, rows)
-        tracks = [view.seed.kind is SeedKind.TRACK for view in context.seeds]
-        # A seed track is named where there is one; an artist's or genre's mean only otherwise.
-        self._nameable = np.flatnonzero(tracks) if any(tracks) else np.arange(len(tracks))
         self._names = [_name(catalogue, view) for view in context.seeds]
-        affinity = context.affinity
+        album = catalogue.album[rows]
+        self._seed_album = ((album >= 0) & (context.album_weight[album] > 0)).tolist()
+        artists = catalogue.track_artists.greatest(rows, context.artist_weight)
+        self._seed_artist = (artists > 0).tolist()
         self._told = telling.clauses(affinity, rows) if affinity is not None else []
 
-    def closest(self, place: int) -> tuple[int, float]:
+    def closest(self, place: int) -> tuple[Seed, float]:
         """Returns the nearest seed worth naming, and the cosine to it."""
-        cosines = self._cosines[place, self._nameable]
-        best = int(np.argmax(cosines))
-        return int(self._nameable[best]), float(cosines[best])
+        return self._context.seeds[self._nearest[place]].seed, self._cosines[place]
 
-    def sentence(self, place: int, seed: int, similarity: float) -> str:
-        """Writes a sentence such as: Close to 'Hotel California': same tempo range, calmer."""
-        said = compare(
-            self.raw[place],
-            self._references[seed],
-            self._deviations,
-            octaves=float(self._octaves[place, seed]),
-            steps=float(self._steps[place, seed]),
-        )
+    def sentences(self) -> list[str]:
+        """Writes one for each row, such as: Close to 'Hotel California': same tempo range."""
+        return [
+            self._sentence(place, compare(gaps, ratio=ratio, octaves=octaves, steps=steps))
+            for place, (gaps, ratio, octaves, steps) in enumerate(self._compared)
+        ]
+
+    def _sentence(self, place: int, said: Comparison) -> str:
         facts = self._relation(place, self._rows[place])
         clauses = [*said.same[: 1 if said.different else 2], *said.different[: 1 if facts else 2]]
         clauses += facts
-        head = f"{'Close' if similarity >= CLOSE_COSINE else 'Nearest'} to {self._names[seed]}"
+        near = "Close" if self._cosines[place] >= CLOSE_COSINE else "Nearest"
+        head = f"{near} to {self._names[self._nearest[place]]}"
         return f"{head}: {', '.join(clauses)}." if clauses else f"{head} in overall sound."
 
     def _relation(self, place: int, row: int) -> list[str]:
@@ -179,12 +168,12 @@ class _Writer:
         Album and artist come first, then what playlists say, then genre.
         """
         context, catalogue = self._context, self._context.catalogue
-        album = int(catalogue.album[row])
-        if album >= 0 and context.album_weight[album] > 0:
+        if self._seed_album[place]:
             return ["from the same album" if len(context.seeds) == 1 else "from a seed's album"]
-        for artist in catalogue.track_artists.of(row).tolist():
-            if context.artist_weight[artist] > 0:
-                return [f"also by {catalogue.artist_title(row, artist)}"]
+        if self._seed_artist[place]:
+            artists = catalogue.track_artists.of(row)
+            first = int(artists[np.argmax(context.artist_weight[artists] > 0)])
+            return [f"also by {catalogue.artist_title(row, first)}"]
         if self._told and self._told[place]:
             return [self._told[place]]
         genres = catalogue.track_genres.of(row)
@@ -194,9 +183,16 @@ class _Writer:
         return []
 
 
-def _unit_cosines(context: Context, rows: Rows) -> NDArray[np.float32]:
-    cosines = weighed_units(context, rows) @ context.seed_vectors.T
-    return np.asarray(np.clip(cosines, -1.0, 1.0), dtype=np.float32)
+def _closest(context: Context, rows: Rows) -> tuple[Rows, list[float]]:
+    """Returns the place of the nearest seed worth naming for each row, and the cosine to it.
+
+    A seed track is named where there is one; an artist's or genre's mean only otherwise.
+    """
+    tracks = [view.seed.kind is SeedKind.TRACK for view in context.seeds]
+    nameable = np.flatnonzero(tracks) if any(tracks) else np.arange(len(tracks))
+    cosines = weighed_units(context, rows) @ context.seed_vectors[nameable].T
+    greatest = np.clip(cosines.max(axis=1), -1.0, 1.0)
+    return nameable[cosines.argmax(axis=1)], greatest.tolist()
 
 
 def _strongest(
@@ -206,7 +202,11 @@ def _strongest(
     if contributions is None:
         return []
     shares = contributions[:, :-1]
-    order = np.argsort(-np.abs(shares), axis=1, kind="stable")[:, :MOST_CONTRIBUTIONS]
+    sizes, most = -np.abs(shares), min(MOST_CONTRIBUTIONS, shares.shape[1])
+    # The greatest few first, so that only they are sorted.
+    first = np.argpartition(sizes, most - 1, axis=1)[:, :most]
+    by_size = np.argsort(np.take_along_axis(sizes, first, axis=1), axis=1, kind="stable")
+    order = np.take_along_axis(first, by_size, axis=1)
     picked = np.take_along_axis(shares, order, axis=1).tolist()
     seen = np.take_along_axis(values, order, axis=1).tolist()
     return [

@@ -25,6 +25,10 @@ _RELEASE_NOTES: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _SPACES: Final = re.compile(r"\s+")
+# ASCII has no accents: its punctuation, symbols and controls become spaces at once.
+_ASCII_SIGNS: Final = {
+    code: " " for code in range(128) if unicodedata.category(chr(code))[0] in "PSC"
+}
 
 
 def normalise(text: str) -> str:
@@ -33,6 +37,8 @@ def normalise(text: str) -> str:
     Hangul and other scripts keep their letters: only combining marks that follow Latin, Greek or
     Cyrillic letters are dropped.
     """
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII_SIGNS).split())
     # Twice: a mathematical or circled capital becomes a plain one only by decomposition.
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     decomposed = unicodedata.normalize("NFKD", decomposed.casefold())

@@ -28,7 +28,7 @@ def _taste(context: Context, most: int) -> Hits:
 
 def _playlists(context: Context, most: int) -> Hits:
     affinity = context.learned_affinity
-    scores = affinity.held[:, RIDGE]
+    scores = affinity.held(RIDGE)
     liked = scores > 0
     return _best(context, Scored(affinity.learned.space.held[liked], scores[liked]), most)
 
@@ -36,7 +36,7 @@ def _playlists(context: Context, most: int) -> Hits:
 def _together(context: Context, most: int) -> Hits:
     """Finds what stands in playlists with the seeds, the nearer in sound first among equals."""
     affinity = context.learned_affinity
-    scores = affinity.held[:, BY_TRACK]
+    scores = affinity.held(BY_TRACK)
     met = scores > 0
     rows = affinity.learned.space.held[met]
     ordered = scores[met] + np.float32(1e-3) * affinity.sound_cosines(rows)

@@ -1,5 +1,6 @@
 """What playlists say of a track, as a clause of its sentence."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -25,12 +26,18 @@ def clauses(affinity: Affinity, rows: Rows) -> list[str]:
     taste = places.of(rows) @ places.of(affinity.seeds).T
     titles = [f"'{title}'" for title in affinity.catalogue.titles(affinity.seeds)]
     names = [_first_artist(affinity.catalogue, row) for row in affinity.seeds.tolist()]
+    found = zip(rows.tolist(), _most(together), _most(artists), _most(taste), strict=True)
     return [
-        _tracks(together[place], titles)
-        or _artists(affinity.catalogue, row, artists[place], names)
-        or _taste(taste[place], titles)
-        for place, row in enumerate(rows.tolist())
+        _tracks(*by_track, titles)
+        or _artists(affinity.catalogue, row, *by_artist, names)
+        or _taste(*by_taste, titles)
+        for row, by_track, by_artist, by_taste in found
     ]
+
+
+def _most(values: NDArray[np.float32]) -> Iterator[tuple[int, float]]:
+    """Returns for each row of (k, m) the seed with the greatest value, and that value."""
+    return zip(values.argmax(axis=1).tolist(), values.max(axis=1).tolist(), strict=True)
 
 
 def _artists_together(affinity: Affinity, rows: Rows) -> NDArray[np.float32]:
@@ -44,17 +51,11 @@ def _artists_together(affinity: Affinity, rows: Rows) -> NDArray[np.float32]:
     return np.asarray(met * known, dtype=np.float32)
 
 
-def _tracks(counts: NDArray[np.float32], titles: list[str]) -> str:
-    seed = int(np.argmax(counts))
-    count = int(counts[seed])
-    if not count:
-        return ""
-    return f"in {_playlists(count)} with {titles[seed]}"
+def _tracks(seed: int, count: float, titles: list[str]) -> str:
+    return f"in {_playlists(count)} with {titles[seed]}" if count else ""
 
 
-def _artists(catalogue: Catalogue, row: int, counts: NDArray[np.float32], names: list[str]) -> str:
-    seed = int(np.argmax(counts))
-    count = int(counts[seed])
+def _artists(catalogue: Catalogue, row: int, seed: int, count: float, names: list[str]) -> str:
     if not count:
         return ""
     return f"{_first_artist(catalogue, row)} is in {_playlists(count)} with {names[seed]}"
@@ -66,10 +67,9 @@ def _first_artist(catalogue: Catalogue, row: int) -> str:
     return catalogue.artist_title(row, artist) if artist >= 0 else ""
 
 
-def _taste(cosines: NDArray[np.float32], titles: list[str]) -> str:
-    seed = int(np.argmax(cosines))
-    return f"near {titles[seed]} in listeners' taste" if cosines[seed] >= NEAR_TASTE else ""
+def _taste(seed: int, cosine: float, titles: list[str]) -> str:
+    return f"near {titles[seed]} in listeners' taste" if cosine >= NEAR_TASTE else ""
 
 
-def _playlists(count: int) -> str:
-    return "a playlist" if count == 1 else f"{count} playlists"
+def _playlists(count: float) -> str:
+    return "a playlist" if count == 1 else f"{count:.0f} playlists"
