@@ -165,13 +165,19 @@ def test_without_its_trees_laid_out_nothing_of_a_model_is_missing(trained, tmp_p
     assert engine.recommend(Query((seed,))).degraded == ()
 
 
-def test_a_model_published_before_trees_were_laid_out_is_served(trained, tmp_path):
+def test_a_model_published_before_some_parts_were_kept_answers_the_same(trained, tmp_path):
     folder = shutil.copytree(current_folder(trained.home / "models"), tmp_path / "model")
     shutil.rmtree(folder / "forest")
+    shutil.rmtree(folder / "collaborative" / "content")
+    (folder / "collaborative" / "tokens" / "sound_units.npy").unlink()
     content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     facts = {name: value for name, value in content.items() if name not in ("forest", "files")}
     write_manifest(folder, facts)
-    assert Engine.load(folder).accelerate()
+    old, new = Engine.load(folder), Engine.load(current_folder(trained.home / "models"))
+    assert old.accelerate()
+    assert new.accelerate()
+    seeds = old.catalogue.track_ids(np.array([0, 7]))
+    assert old.golden_answer(seeds) == new.golden_answer(seeds)
 
 
 def test_a_model_that_is_let_go_is_freed_without_the_collector(trained):

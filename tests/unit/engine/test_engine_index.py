@@ -85,3 +85,23 @@ def test_recall_is_kept_where_a_filter_leaves_a_small_share_of_rows(share):
     wanted = FaissIndex.exact(rows).search(queries, 50, allowed)
     shared = [np.isin(hits.rows, rows).mean() for hits, rows in zip(wanted, found, strict=True)]
     assert np.mean(shared) >= 0.99
+
+
+@pytest.mark.parametrize("made", [FLAT, LISTS], ids=["flat", "lists"])
+def test_an_index_mapped_from_its_file_finds_takes_and_keeps_the_same(made, tmp_path):
+    made.save(tmp_path / "index")
+    mapped = FaissIndex.load(tmp_path / "index", made.vectors, made.facts)
+    queries, more = vectors(20, seed=3), vectors(5, seed=4)
+    for mine, theirs in ((mapped, made), (mapped.added(more), made.added(more))):
+        for ours, wanted in zip(mine.search(queries, 50), theirs.search(queries, 50), strict=True):
+            assert ours.rows.tolist() == wanted.rows.tolist()
+    mapped.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "index").read_bytes()
+
+
+def test_a_file_that_is_no_index_is_refused(tmp_path):
+    for number, content in enumerate((b"", b"no index at all" * 100)):
+        path = tmp_path / str(number)
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="not a FAISS index"):
+            FaissIndex.load(path, FLAT.vectors, FLAT.facts)

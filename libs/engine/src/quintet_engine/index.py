@@ -91,7 +91,7 @@ class FaissIndex:
 
     @classmethod
     def load(cls, path: Path, vectors: Vectors, facts: Mapping[str, Any]) -> Self:
-        """Reads an index written by `save`.
+        """Maps an index written by `save`: its lists are read where and when they are probed.
 
         Args:
             path: The file.
@@ -102,7 +102,7 @@ class FaissIndex:
             ValueError: The file is not an index of these vectors, or a fact is no number.
         """
         try:
-            index = faiss.read_index(str(path))
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as fault:
             raise ValueError(f"{path.name} is not a FAISS index") from fault
         if index.ntotal != len(vectors) or index.d != vectors.shape[1]:
@@ -120,7 +120,8 @@ class FaissIndex:
 
     def added(self, vectors: Encoded) -> Self:
         """Returns an index with more vectors, float32 (k, d), unit; they become the last rows."""
-        index = faiss.clone_index(self.index)
+        # A clone of a mapped index would be of the same pages, which nothing can be added to.
+        index = faiss.deserialize_index(faiss.serialize_index(self.index))
         index.add(np.ascontiguousarray(vectors))
         alive = self.alive
         if alive is not None:

@@ -133,6 +133,7 @@ class Snapshot:
         """Gives pages back that were read to build something; they are read again when needed."""
         for pages in self._maps:
             pages.madvise(mmap.MADV_DONTNEED)
+        pa.default_memory_pool().release_unused()
 
     def __len__(self) -> int:
         return len(self.tracks)

@@ -41,12 +41,17 @@ class ContentPool:
     def of(cls, tokens: Tokens, popularity: NDArray[np.floating]) -> Self:
         """Takes all tracks, or the most popular: in all, of each year and of each sound."""
         rows = np.arange(len(popularity))
-        matrices = {**tokens.kinds, "word": tokens.words}
         if len(rows) > EVERYTHING:
             order = np.lexsort((rows, -popularity))
             parts = [order[:_POPULAR]]
-            parts += [_first_of_each(matrices[kind], order, n) for kind, n in _OF_EACH.items()]
+            parts += [_first_of_each(tokens.kinds[kind], order, n) for kind, n in _OF_EACH.items()]
             rows = np.unique(np.concatenate(parts))
+        return cls.among(rows, tokens, popularity)
+
+    @classmethod
+    def among(cls, rows: Rows, tokens: Tokens, popularity: NDArray[np.floating]) -> Self:
+        """Takes some rows, int64 (k,), ascending, such as `of` has found before."""
+        matrices = {**tokens.kinds, "word": tokens.words}
         sliced = {kind: matrices[kind][rows] for kind in _KINDS}
         return cls(rows, sliced, _standard(popularity[rows]))
 

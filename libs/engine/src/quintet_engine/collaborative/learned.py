@@ -18,6 +18,7 @@ from quintet_engine.vectors import VectorIndex
 FOLDER: Final = "collaborative"
 _INDEX: Final = "taste.faiss"
 _SOUNDS: Final = "sounds.faiss"
+_CONTENT: Final = "content"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Learned:
         self.space.save(folder / "playlists")
         arrays = {"places": self.taste.places, "regression": self.taste.regression}
         save_arrays(folder / "taste", arrays)
+        save_arrays(folder / _CONTENT, {"rows": self.content.rows})
         facts: list[dict[str, Any]] = []
         for index, name in zip(indices, (_INDEX, _SOUNDS), strict=True):
             assert isinstance(index, FaissIndex)
@@ -86,5 +88,11 @@ class Learned:
             taste,
             FaissIndex.load(folder / _INDEX, taste.places, facts),
             FaissIndex.load(folder / _SOUNDS, tokens.sound_units, facts["sounds"]),
-            ContentPool.of(tokens, popularity),
+            _content(folder / _CONTENT, tokens, popularity),
         )
+
+
+def _content(folder: Path, tokens: Tokens, popularity: NDArray[np.floating]) -> ContentPool:
+    if not folder.is_dir():  # published before the rows were kept
+        return ContentPool.of(tokens, popularity)
+    return ContentPool.among(load_array(folder, "rows"), tokens, popularity)

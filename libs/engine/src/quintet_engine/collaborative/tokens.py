@@ -70,6 +70,7 @@ class Tokens:
         shaped: float32 (n, 13), z-scores of `SHAPED` (skewed ones on a logarithm) and the key.
         sound: float32 (n, 13), `shaped` whitened by its scatter within artists, so that what
             varies within one artist counts little (linear discriminant analysis).
+        sound_units: `sound` with rows of unit length.
         artist: int32 (n,), the first artist, a where unknown.
         artist_sound: float32 (a + 1, 13), unit, each artist's mean of `shaped`, shrunk.
         album: int32 (n,), the album title, b where unknown.
@@ -80,6 +81,7 @@ class Tokens:
 
     shaped: Encoded
     sound: Encoded
+    sound_units: Encoded
     artist: Numbers
     artist_sound: Encoded
     album: Numbers
@@ -104,9 +106,11 @@ class Tokens:
             "year": _years(catalogue.year),
             "audio": _sounds(shaped[:, : len(SHAPED)], seed),
         }
+        sound = _whitened(shaped, artist)
         return cls(
             shaped,
-            _whitened(shaped, artist),
+            sound,
+            normalise_rows(sound),
             artist.astype(np.int32),
             _artist_sound(shaped, artist, count),
             album,
@@ -128,14 +132,12 @@ class Tokens:
         Raises:
             OSError, ValueError: A file is missing or damaged.
         """
-        arrays = {name: load_array(folder, name) for name in _ARRAYS}
+        kept = [name for name in _ARRAYS if name != _UNITS or (folder / f"{name}.npy").exists()]
+        arrays = {name: load_array(folder, name) for name in kept}
+        if _UNITS not in arrays:  # published before it was kept
+            arrays[_UNITS] = normalise_rows(arrays["sound"])
         kinds = {name: load_matrix(folder, f"kind.{name}") for name in KINDS}
         return cls(**arrays, kinds=kinds, words=load_matrix(folder, "words"))
-
-    @cached_property
-    def sound_units(self) -> Encoded:
-        """`sound` with rows of unit length; made once, asked by every query."""
-        return normalise_rows(self.sound)
 
     @cached_property
     def artist_popularity(self) -> Weights:
@@ -165,7 +167,8 @@ class Tokens:
         return len(self.artist_sound) - 1
 
 
-_ARRAYS: Final = ("shaped", "sound", "artist", "artist_sound", "album", "facts")
+_UNITS: Final = "sound_units"
+_ARRAYS: Final = ("shaped", "sound", _UNITS, "artist", "artist_sound", "album", "facts")
 FACTS: Final = (
     "artist_tracks",
     "artist_popularity_rank",
