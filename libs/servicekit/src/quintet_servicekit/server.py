@@ -17,7 +17,8 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from quintet_servicekit import collector
-from quintet_servicekit.channel import MAX_MESSAGE_BYTES, REQUEST_ID_KEY
+from quintet_servicekit.calls import REQUEST_ID_KEY
+from quintet_servicekit.channel import MAX_MESSAGE_BYTES
 from quintet_servicekit.errors import AppError, DeadlineExceeded, Reason
 from quintet_servicekit.logs import REQUEST_ID, accepted_request_id, call_context
 from quintet_servicekit.metrics import IN_FLIGHT, RPC_SECONDS, RPCS, PortUnavailable

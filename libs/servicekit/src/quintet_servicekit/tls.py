@@ -22,6 +22,7 @@ _GRACE_SECONDS: Final = 60.0
 
 Options = Sequence[tuple[str, Any]]
 Opener = Callable[[Identity], grpc.aio.Channel]
+Dressing = Callable[[grpc.aio.Channel], grpc.aio.Channel]
 
 
 class TlsMode(StrEnum):
@@ -60,14 +61,22 @@ class Tls:
         )
 
     def channel(
-        self, address: str, options: Options, interceptors: Sequence[grpc.aio.ClientInterceptor]
+        self,
+        address: str,
+        options: Options,
+        dressed: Dressing,
     ) -> grpc.aio.Channel:
-        """Returns a channel that is opened anew, with no call failing, when files change."""
+        """Returns a channel that is opened anew, with no call failing, when files change.
+
+        Args:
+            address: `host:port`.
+            options: Of each channel that is opened.
+            dressed: Returns what each of them is called through.
+        """
 
         def opened(identity: Identity) -> grpc.aio.Channel:
-            return grpc.aio.secure_channel(
-                address, self.channel_credentials(identity), options, interceptors=interceptors
-            )
+            credentials = self.channel_credentials(identity)
+            return dressed(grpc.aio.secure_channel(address, credentials, options))
 
         return _RenewedChannel(self.identities, opened)
 
