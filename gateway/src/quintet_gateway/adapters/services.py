@@ -102,11 +102,10 @@ class Services:
     async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
         """Returns the known ones of any number of tracks, by id."""
         distinct = list(dict.fromkeys(ids))
-        requests = [
-            search_pb2.BatchGetTracksRequest(track_ids=distinct[start : start + MAX_LOOKUP])
-            for start in range(0, len(distinct), MAX_LOOKUP)
-        ]
-        answers = await asyncio.gather(*(self.tracks(request) for request in requests))
+        parts = [distinct[at : at + MAX_LOOKUP] for at in range(0, len(distinct), MAX_LOOKUP)]
+        calls = [self.tracks(search_pb2.BatchGetTracksRequest(track_ids=ids)) for ids in parts]
+        # Most lists are one call, which then is no task of its own.
+        answers = [await calls[0]] if len(calls) == 1 else await asyncio.gather(*calls)
         return {
             result.track_id: result.track
             for answer in answers

@@ -33,7 +33,7 @@ router = APIRouter(prefix="/api/v1", tags=["Feedback"])
 _PAGE: int = 1000
 
 
-def _recorder(request: Request) -> Recorder:
+async def _recorder(request: Request) -> Recorder:
     recorder: Recorder = request.app.state.recorder
     return recorder
 

@@ -18,7 +18,7 @@ class Operations(Protocol):
         """Returns all that is known."""
 
 
-def _operations(request: Request) -> Operations:
+async def _operations(request: Request) -> Operations:
     operations: Operations = request.app.state.operations
     return operations
 

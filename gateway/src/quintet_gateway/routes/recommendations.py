@@ -47,7 +47,7 @@ RECOMMENDATION_ID = "Quintet-Recommendation-Id"
 LISTENER = "Quintet-Listener"
 
 
-def _listener(
+async def _listener(
     name: Annotated[
         str | None,
         Header(
@@ -62,12 +62,12 @@ def _listener(
     return name or ""
 
 
-def _recorder(request: Request) -> Recorder:
+async def _recorder(request: Request) -> Recorder:
     recorder: Recorder = request.app.state.recorder
     return recorder
 
 
-def _experiments(request: Request) -> Experiments:
+async def _experiments(request: Request) -> Experiments:
     experiments: Experiments = request.app.state.experiments
     return experiments
 

@@ -152,9 +152,9 @@ def seed_json(seed: Seed, tracks: Tracks) -> dict[str, Any]:
 def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, float]]:
     """Returns the statistics of a profile by attribute."""
     return {
-        attribute_name(item.attribute): {"mean": item.mean, "spread": item.spread}
+        attribute: {"mean": item.mean, "spread": item.spread}
         for item in (profile.statistics if profile is not None else ())
-        if attribute_name(item.attribute)
+        if (attribute := attribute_name(item.attribute))
     }
 
 
@@ -208,12 +208,12 @@ def _reasons_json(reasons: ranker_pb2.Reasons, tracks: Tracks) -> dict[str, Any]
         ],
         "comparisons": [
             {
-                "attribute": attribute_name(c.attribute),
+                "attribute": attribute,
                 "value": c.value,
                 "seeds_mean": c.seeds_mean,
                 "similarity_share": c.similarity_share,
             }
             for c in reasons.comparisons
-            if attribute_name(c.attribute)
+            if (attribute := attribute_name(c.attribute))
         ],
     }

@@ -363,6 +363,9 @@ class RankedTracksBody(Body):
     limit: Limit = 50
 
 
+_NAMES: Final = dict(enumerate(ATTRIBUTES, start=1))
+
+
 def attribute_number(name: str) -> profile_pb2.Attribute.ValueType:
     """Returns an attribute's number in the protos."""
     return profile_pb2.Attribute.ValueType(ATTRIBUTES.index(name) + 1)
@@ -370,4 +373,4 @@ def attribute_number(name: str) -> profile_pb2.Attribute.ValueType:
 
 def attribute_name(number: int) -> str:
     """Returns an attribute's name; empty for a number not known, of a newer service."""
-    return ATTRIBUTES[number - 1] if 1 <= number <= len(ATTRIBUTES) else ""
+    return _NAMES.get(number, "")

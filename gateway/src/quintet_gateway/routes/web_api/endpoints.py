@@ -85,7 +85,7 @@ class WebApi:
     experiments: Experiments | None = None
 
 
-def _upstream(request: Request) -> Upstream:
+async def _upstream(request: Request) -> Upstream:
     web_api: WebApi = request.app.state.web_api
     return web_api.upstream
 
