@@ -2,13 +2,15 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from quintet_modelkit.texts import TextNumbers
 
 texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), unique=True)
 
 
+# The first call of Arrow's functions loads them, which takes what it takes.
+@settings(deadline=None)
 @given(texts, st.booleans(), st.text(max_size=8))
 def test_every_text_has_its_place_and_no_other_text_has_one(names, ordered, other):
     names = sorted(names) if ordered else names
@@ -27,3 +29,13 @@ def test_a_slice_and_several_chunks_are_read_from_their_start():
 @pytest.mark.parametrize("name", [None, 3, b"a", "\ud800"])
 def test_what_is_no_text_of_it_is_not_found(name):
     assert name not in TextNumbers(pa.array(["a", "b"]))
+
+
+@pytest.mark.parametrize("count", [63, 64, 65, 128, 1000])
+def test_many_texts_are_found_between_those_kept_apart(count):
+    names = [f"{number:05d}" for number in range(1, 2 * count, 2)]
+    for order in (names, names[::-1]):
+        numbers = TextNumbers(pa.array(order))
+        assert [numbers[name] for name in order] == list(range(count))
+        between = [f"{number:05d}" for number in range(0, 2 * count + 1, 2)]
+        assert not any(name in numbers for name in between)

@@ -2,18 +2,22 @@
 
 import bisect
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-from numpy.typing import NDArray
+
+_BETWEEN: Final = 64
 
 
 class TextNumbers(Mapping[str, int]):
     """The number of each of some distinct texts: its place in an Arrow array.
 
     A dictionary of a million ids takes 240 MB, and filling it holds the interpreter; here a text
-    is found by some twenty comparisons with the array itself, which is usually mapped from disk.
+    is found by comparisons with the array itself, which is usually mapped from disk. Every 64th
+    text is kept apart: between those the search is compiled and touches no page of the file, and
+    six comparisons are left.
 
     Args:
         texts: Distinct, none null, such as ids; cheapest where they are sorted.
@@ -26,23 +30,28 @@ class TextNumbers(Mapping[str, int]):
         self._texts: pa.StringArray = texts
         _, offsets, data = texts.buffers()
         count = len(texts)
-        self._offsets = np.zeros(1, np.int32)
+        starts = np.zeros(1, np.int32)
         if count:
-            self._offsets = np.frombuffer(offsets, np.int32, count + 1, 4 * texts.offset)
+            starts = np.frombuffer(offsets, np.int32, count + 1, 4 * texts.offset)
+        # Through a view, a single number costs a third of what it costs through NumPy.
+        self._offsets = starts.data
         self._data = memoryview(b"" if data is None else data)
         ascending = pa.compute.all(pa.compute.less(texts[:-1], texts[1:])).as_py()
-        self._order: NDArray[np.int32] | None = None
+        self._order: memoryview | None = None
         if count > 1 and not ascending:
             order = pa.compute.sort_indices(texts)
-            self._order = order.to_numpy(zero_copy_only=False).astype(np.int32)
+            self._order = order.to_numpy(zero_copy_only=False).astype(np.int32).data
+        self._posts = [self._bytes(place) for place in range(0, count, _BETWEEN)]
 
     def __getitem__(self, name: str) -> int:
         if not isinstance(name, str):
             raise KeyError(name)
         # Bytes of UTF-8 are ordered as the characters they stand for.
         key = name.encode("utf-8", "surrogatepass")
-        place = bisect.bisect_left(range(len(self)), key, key=self._bytes)
-        if place == len(self) or self._bytes(place) != key:
+        low = max(0, bisect.bisect_right(self._posts, key) - 1) * _BETWEEN
+        high = min(low + _BETWEEN, len(self))
+        place = bisect.bisect_left(range(high), key, low, key=self._bytes)
+        if place == high or self._bytes(place) != key:
             raise KeyError(name)
         return self._row(place)
 
@@ -53,8 +62,8 @@ class TextNumbers(Mapping[str, int]):
         return len(self._texts)
 
     def _row(self, place: int) -> int:
-        return place if self._order is None else int(self._order[place])
+        return place if self._order is None else self._order[place]
 
     def _bytes(self, place: int) -> bytes:
         row = self._row(place)
-        return bytes(self._data[self._offsets[row] : self._offsets[row + 1]])
+        return self._data[self._offsets[row] : self._offsets[row + 1]].tobytes()
