@@ -1,7 +1,6 @@
 """protobuf to domain and back; no decisions."""
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from quintet.search.v1 import search_pb2, search_pb2_grpc
 from quintet_servicekit.channel import RESERVE_SECONDS
@@ -11,9 +10,6 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_search.domain.paging import PageRequest
 from quintet_search.domain.records import Artist, Match, Source, Track
 from quintet_search.domain.searching import Searching
-
-V = TypeVar("V")
-W = TypeVar("W")
 
 _SOURCES: Final = {
     search_pb2.SOURCE_UNSPECIFIED: Source.CATALOGUE,
@@ -55,14 +51,16 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         found = await self._searching.search_tracks(request.query, source, page, seconds)
         for part in found.degraded:
             DEGRADED.labels(part).inc()
-        return search_pb2.SearchTracksResponse(
-            matches=[_match(match) for match in found.matches],
+        response = search_pb2.SearchTracksResponse(
             next_page_token=found.next_page_token,
             total_size=found.total,
             catalogue_version=found.catalogue_version,
             source=_NUMBERS[found.source],
             degraded=found.degraded,
         )
+        for match in found.matches:
+            _add_match(response, match)
+        return response
 
     async def BatchGetTracks(
         self, request: search_pb2.BatchGetTracksRequest, _context: Any
@@ -70,12 +68,12 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         """Looks tracks up."""
         ids = list(request.track_ids)
         tracks = await self._searching.tracks(ids)
-        return search_pb2.BatchGetTracksResponse(
-            results=[
-                search_pb2.TrackResult(track_id=name, track=_maybe(track, _track))
-                for name, track in zip(ids, tracks, strict=True)
-            ]
-        )
+        response = search_pb2.BatchGetTracksResponse()
+        for name, track in zip(ids, tracks, strict=True):
+            result = response.results.add(track_id=name)
+            if track is not None:
+                _fill_track(result.track, track)
+        return response
 
     async def SearchArtists(
         self, request: search_pb2.SearchArtistsRequest, _context: Any
@@ -97,7 +95,9 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         artists = await self._searching.artists(ids)
         return search_pb2.BatchGetArtistsResponse(
             results=[
-                search_pb2.ArtistResult(artist_id=name, artist=_maybe(artist, _artist))
+                search_pb2.ArtistResult(
+                    artist_id=name, artist=None if artist is None else _artist(artist)
+                )
                 for name, artist in zip(ids, artists, strict=True)
             ]
         )
@@ -125,10 +125,6 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         )
 
 
-def _maybe(value: V | None, written: Callable[[V], W]) -> W | None:
-    return None if value is None else written(value)
-
-
 def _source(number: int) -> Source:
     for known, source in _SOURCES.items():
         if known == number:
@@ -140,35 +136,31 @@ def _source(number: int) -> Source:
     )
 
 
-def _match(match: Match) -> search_pb2.TrackMatch:
-    return search_pb2.TrackMatch(
-        track=_track(match.track),
-        score=match.score,
-        recommendable=match.recommendable,
-        source=_NUMBERS[match.source],
+def _add_match(response: search_pb2.SearchTracksResponse, match: Match) -> None:
+    written = response.matches.add(
+        score=match.score, recommendable=match.recommendable, source=_NUMBERS[match.source]
     )
+    _fill_track(written.track, match.track)
 
 
-def _track(track: Track) -> search_pb2.Track:
-    return search_pb2.Track(
-        id=track.id,
-        title=track.title,
-        artists=[
-            search_pb2.ArtistReference(id=artist.id, name=artist.name) for artist in track.artists
-        ],
-        album=track.album,
-        album_id=track.album_id,
-        release_date=track.release_date,
-        duration_ms=track.duration_ms,
-        popularity=track.popularity,
-        explicit=track.explicit,
-        genres=track.genres,
-        isrc=track.isrc,
-        provenance=track.provenance,
-        licence=track.licence,
-        cover_url=track.cover_url,
-        preview_url=track.preview_url,
-    )
+def _fill_track(written: search_pb2.Track, track: Track) -> None:
+    """Writes a track where it stands: a message handed to the one around it would be copied."""
+    written.id = track.id
+    written.title = track.title
+    for artist in track.artists:
+        written.artists.add(id=artist.id, name=artist.name)
+    written.album = track.album
+    written.album_id = track.album_id
+    written.release_date = track.release_date
+    written.duration_ms = track.duration_ms
+    written.popularity = track.popularity
+    written.explicit = track.explicit
+    written.genres.extend(track.genres)
+    written.isrc = track.isrc
+    written.provenance = track.provenance
+    written.licence = track.licence
+    written.cover_url = track.cover_url
+    written.preview_url = track.preview_url
 
 
 def _artist(artist: Artist) -> search_pb2.Artist:

@@ -41,6 +41,11 @@ _STALE_SECONDS: Final = 3600.0
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
+_TEXTS: Final = (
+    *("track_id", "title", "artist_ids", "artists", "genres", "album", "album_id"),
+    *("release_date", "explicit", "isrc", "provenance", "licence", "cover_url", "preview_url"),
+)
+_NUMBERS: Final = (COLUMN["duration_ms"], COLUMN["popularity"])
 Rows = NDArray[np.int64]
 
 
@@ -173,9 +178,11 @@ class SnapshotCatalogue:
     def _tracks(self, rows: Sequence[int]) -> list[Track]:
         if not rows:
             return []
-        records = self.snapshot.tracks.take(pa.array(rows, pa.int64())).to_pylist()
-        values = self.snapshot.features[np.asarray(rows, dtype=np.int64)]
-        return [_track(record, value) for record, value in zip(records, values, strict=True)]
+        taken = self.snapshot.tracks.take(pa.array(rows, pa.int64()))
+        # By column: dictionaries of rows would be made only to be read once.
+        texts = zip(*(taken.column(name).to_pylist() for name in _TEXTS), strict=True)
+        numbers = self.snapshot.features[np.ix_(rows, _NUMBERS)].tolist()
+        return [_track(*each) for each in zip(texts, numbers, strict=True)]
 
 
 def follow_catalogue(home: Path, interval: float) -> Follower[Catalogue]:
@@ -267,24 +274,27 @@ def _flat(snapshot: Snapshot, column: str) -> tuple[Rows, Any]:
     return np.repeat(np.arange(len(lists), dtype=np.int64), lengths), lists.flatten()
 
 
-def _track(record: dict[str, Any], values: NDArray[np.float64]) -> Track:
-    pairs = zip(record["artist_ids"], record["artists"], strict=True)
+def _track(texts: tuple[Any, ...], numbers: list[float]) -> Track:
+    """Returns a track of its values in `_TEXTS` and `_NUMBERS`."""
+    track_id, title, artist_ids, artists, genres, *others = texts
+    album, album_id, release_date, explicit, isrc, provenance, licence, cover, preview = others
+    duration_ms, popularity = numbers
     return Track(
-        id=record["track_id"],
-        title=record["title"],
-        artists=tuple(ArtistReference(artist_id, name) for artist_id, name in pairs),
-        album=record["album"],
-        album_id=record["album_id"],
-        release_date=record["release_date"],
-        duration_ms=round(float(values[COLUMN["duration_ms"]])),
-        popularity=round(float(values[COLUMN["popularity"]])),
-        explicit=record["explicit"],
-        genres=tuple(record["genres"]),
-        isrc=record["isrc"],
-        provenance=record["provenance"],
-        licence=record["licence"],
-        cover_url=record["cover_url"],
-        preview_url=record["preview_url"],
+        track_id,
+        title,
+        tuple(map(ArtistReference, artist_ids, artists)),
+        album,
+        album_id,
+        release_date,
+        round(duration_ms),
+        round(popularity),
+        explicit,
+        tuple(genres),
+        isrc,
+        provenance,
+        licence,
+        cover,
+        preview,
     )
 
 
