@@ -122,6 +122,37 @@ async def test_five_seeds_bring_a_ranked_explained_list(home):
         assert len(track.reasons.comparisons) == len(ATTRIBUTES)
 
 
+async def test_reasons_in_columns_say_what_reasons_in_tracks_say(home):
+    async with ready(home) as stub:
+        asked = request("t001", "t050", limit=20)
+        plain = await stub.RecommendTracks(asked, timeout=WAIT)
+        asked.reason_columns = True
+        answer = await stub.RecommendTracks(asked, timeout=WAIT)
+        asked.omit_reasons = True
+        bare = await stub.RecommendTracks(asked, timeout=WAIT)
+    assert not plain.HasField("reason_columns")
+    assert not bare.HasField("reason_columns")
+    assert not any(track.HasField("reasons") for track in (*answer.tracks, *bare.tracks))
+    columns, reasons = answer.reason_columns, [track.reasons for track in plain.tracks]
+    contributions = [item for one in reasons for item in one.contributions]
+    comparisons = [item for one in reasons for item in one.comparisons]
+    compared = [item.attribute for item in reasons[0].comparisons]
+    assert columns == ranker_pb2.ReasonColumns(
+        sentences=[one.sentence for one in reasons],
+        closest_seed_ids=[one.closest_seed_id for one in reasons],
+        closest_seed_similarities=[one.closest_seed_similarity for one in reasons],
+        contribution_counts=[len(one.contributions) for one in reasons],
+        features=[item.feature for item in contributions],
+        contributions=[item.contribution for item in contributions],
+        contribution_values=[item.value for item in contributions],
+        attributes=compared,
+        values=[item.value for item in comparisons],
+        seeds_means=[item.seeds_mean for item in comparisons],
+        similarity_shares=[item.similarity_share for item in comparisons],
+    )
+    assert [item.attribute for item in comparisons] == compared * len(reasons)
+
+
 async def test_what_tracks_were_ranked_by_is_told_to_who_asks(home):
     async with ready(home) as stub:
         told = await stub.RecommendTracks(request("t001", include_features=True), timeout=WAIT)

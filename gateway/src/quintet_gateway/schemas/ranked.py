@@ -1,6 +1,7 @@
 """The answer to a request for recommendations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, cycle, pairwise
 from typing import Any
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from quintet.search.v1 import search_pb2
 from quintet_servicekit.degrading import Part
 
 from quintet_gateway.schemas.catalogue import Answer, Track, Versions, track_json, versions_json
-from quintet_gateway.schemas.recommendations import Seed, attribute_name
+from quintet_gateway.schemas.recommendations import ATTRIBUTE_NAMES, Seed
 
 
 class ClosestSeed(Answer):
@@ -124,19 +125,24 @@ def known_or_bare(tracks: Tracks, track_id: str) -> search_pb2.Track:
 def ids_to_look_up(ranking: ranker_pb2.RecommendTracksResponse, seeds: Sequence[Seed]) -> list[str]:
     """Returns every track id that the answer describes."""
     chosen = [seed.track_id for seed in seeds if seed.track_id is not None]
-    closest = [t.reasons.closest_seed_id for t in ranking.tracks if t.reasons.closest_seed_id]
-    return [*chosen, *closest, *(track.track_id for track in ranking.tracks)]
+    closest = [
+        *ranking.reason_columns.closest_seed_ids,
+        *(track.reasons.closest_seed_id for track in ranking.tracks),
+    ]
+    return [*chosen, *filter(None, closest), *(track.track_id for track in ranking.tracks)]
 
 
-def ranked_json(track: ranker_pb2.RankedTrack, tracks: Tracks) -> dict[str, Any]:
-    """Returns one recommended track as JSON."""
+def ranked_json(
+    track: ranker_pb2.RankedTrack, reasons: dict[str, Any] | None, tracks: Tracks
+) -> dict[str, Any]:
+    """Returns one recommended track as JSON, with its reasons as JSON."""
     return {
         "rank": track.rank,
         "score": track.score,
         "similarity": track.similarity,
         "channels": list(track.channels),
         "track": track_json(known_or_bare(tracks, track.track_id)),
-        "reasons": _reasons_json(track.reasons, tracks) if track.HasField("reasons") else None,
+        "reasons": reasons,
     }
 
 
@@ -154,7 +160,7 @@ def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, flo
     return {
         attribute: {"mean": item.mean, "spread": item.spread}
         for item in (profile.statistics if profile is not None else ())
-        if (attribute := attribute_name(item.attribute))
+        if (attribute := ATTRIBUTE_NAMES.get(item.attribute))
     }
 
 
@@ -167,7 +173,10 @@ def recommendations_json(
     """Returns the answer as JSON, but for its ids and what was degraded here."""
     pool = ranking.pool
     return {
-        "tracks": [ranked_json(track, tracks) for track in ranking.tracks],
+        "tracks": [
+            ranked_json(track, reasons, tracks)
+            for track, reasons in zip(ranking.tracks, _reasons(ranking, tracks), strict=True)
+        ],
         "seeds": [seed_json(seed, tracks) for seed in seeds],
         "profile": profile_json(profile),
         "versions": versions_json(ranking.versions),
@@ -193,27 +202,99 @@ def legacy_ranked_json(track: ranker_pb2.RankedTrack, tracks: Tracks) -> dict[st
     }
 
 
-def _reasons_json(reasons: ranker_pb2.Reasons, tracks: Tracks) -> dict[str, Any]:
-    closest = known_or_bare(tracks, reasons.closest_seed_id)
+def _reasons(
+    ranking: ranker_pb2.RecommendTracksResponse, tracks: Tracks
+) -> Iterator[dict[str, Any] | None]:
+    """Gives the reasons of each track as JSON; in columns or, by an older ranker, in the tracks."""
+    if ranking.HasField("reason_columns"):
+        yield from _reasons_of_columns(ranking.reason_columns, tracks)
+        return
+    for track in ranking.tracks:
+        yield _reasons_of(track.reasons, tracks) if track.HasField("reasons") else None
+
+
+def _reasons_of(reasons: ranker_pb2.Reasons, tracks: Tracks) -> dict[str, Any]:
+    given, compared = reasons.contributions, reasons.comparisons
+    return _reasons_json(
+        reasons.sentence,
+        _closest_seed(reasons.closest_seed_id, reasons.closest_seed_similarity, tracks),
+        _contributions(
+            (c.feature for c in given), (c.contribution for c in given), (c.value for c in given)
+        ),
+        _comparisons(
+            (ATTRIBUTE_NAMES.get(c.attribute) for c in compared),
+            (c.value for c in compared),
+            (c.seeds_mean for c in compared),
+            (c.similarity_share for c in compared),
+        ),
+    )
+
+
+def _reasons_of_columns(
+    columns: ranker_pb2.ReasonColumns, tracks: Tracks
+) -> Iterator[dict[str, Any]]:
+    # A slice is a list, which is read in a fraction of the time that the message's own takes.
+    contributions = _contributions(
+        columns.features[:], columns.contributions[:], columns.contribution_values[:]
+    )
+    names = [ATTRIBUTE_NAMES.get(number) for number in columns.attributes]
+    width = len(names) - names.count(None)
+    comparisons = _comparisons(
+        cycle(names), columns.values[:], columns.seeds_means[:], columns.similarity_shares[:]
+    )
+    seeds = zip(columns.closest_seed_ids, columns.closest_seed_similarities, strict=True)
+    ends = pairwise(accumulate(columns.contribution_counts, initial=0))
+    told = zip(columns.sentences, seeds, ends, strict=True)
+    for place, (sentence, seed, (begin, end)) in enumerate(told):
+        yield _reasons_json(
+            sentence,
+            _closest_seed(*seed, tracks),
+            contributions[begin:end],
+            comparisons[place * width : (place + 1) * width],
+        )
+
+
+def _reasons_json(
+    sentence: str,
+    closest_seed: dict[str, Any],
+    contributions: list[dict[str, Any]],
+    comparisons: list[dict[str, Any]],
+) -> dict[str, Any]:
     return {
-        "sentence": reasons.sentence,
-        "closest_seed": {
-            "id": reasons.closest_seed_id,
-            "title": closest.title,
-            "similarity": reasons.closest_seed_similarity,
-        },
-        "contributions": [
-            {"feature": c.feature, "contribution": c.contribution, "value": c.value}
-            for c in reasons.contributions
-        ],
-        "comparisons": [
-            {
-                "attribute": attribute,
-                "value": c.value,
-                "seeds_mean": c.seeds_mean,
-                "similarity_share": c.similarity_share,
-            }
-            for c in reasons.comparisons
-            if (attribute := attribute_name(c.attribute))
-        ],
+        "sentence": sentence,
+        "closest_seed": closest_seed,
+        "contributions": contributions,
+        "comparisons": comparisons,
     }
+
+
+def _closest_seed(track_id: str, similarity: float, tracks: Tracks) -> dict[str, Any]:
+    return {
+        "id": track_id,
+        "title": known_or_bare(tracks, track_id).title,
+        "similarity": similarity,
+    }
+
+
+def _contributions(
+    features: Iterable[str], contributions: Iterable[float], values: Iterable[float]
+) -> list[dict[str, Any]]:
+    return [
+        {"feature": feature, "contribution": contribution, "value": value}
+        for feature, contribution, value in zip(features, contributions, values, strict=True)
+    ]
+
+
+def _comparisons(
+    attributes: Iterable[str | None],
+    values: Iterable[float],
+    seeds_means: Iterable[float],
+    shares: Iterable[float],
+) -> list[dict[str, Any]]:
+    """Returns comparisons as JSON, but for attributes that are not known here."""
+    numbers = zip(values, seeds_means, shares, strict=True)
+    return [
+        {"attribute": name, "value": value, "seeds_mean": mean, "similarity_share": share}
+        for name, (value, mean, share) in zip(attributes, numbers, strict=False)
+        if name is not None
+    ]

@@ -306,6 +306,7 @@ class RecommendationsBody(Body):
             flow=self.flow,
             omit_reasons=not self.reasons,
             include_features=True,
+            reason_columns=self.reasons,
         )
 
     def _weights(self) -> list[profile_pb2.AttributeWeight]:
@@ -363,14 +364,10 @@ class RankedTracksBody(Body):
     limit: Limit = 50
 
 
-_NAMES: Final = dict(enumerate(ATTRIBUTES, start=1))
-
-
 def attribute_number(name: str) -> profile_pb2.Attribute.ValueType:
     """Returns an attribute's number in the protos."""
     return profile_pb2.Attribute.ValueType(ATTRIBUTES.index(name) + 1)
 
 
-def attribute_name(number: int) -> str:
-    """Returns an attribute's name; empty for a number not known, of a newer service."""
-    return _NAMES.get(number, "")
+ATTRIBUTE_NAMES: Final[Mapping[int, str]] = dict(enumerate(ATTRIBUTES, start=1))
+"""Names by number in the protos; a number that is missing is of a newer service."""

@@ -61,7 +61,7 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
     ) -> ranker_pb2.RecommendTracksResponse:
         """Recommends tracks for seeds."""
         answer = await self._recommender.answer(query_of(request), trial_of(request))
-        response = response_of(answer, request.seeds)
+        response = response_of(answer, request.seeds, in_columns=request.reason_columns)
         if self._source.registry_away:
             response.degraded.append(Part.REGISTRY)
         for part in response.degraded:
@@ -137,9 +137,15 @@ def trial_of(request: ranker_pb2.RecommendTracksRequest) -> Trial | None:
 
 
 def response_of(
-    answer: Answer, seeds: Sequence[profile_pb2.Seed]
+    answer: Answer, seeds: Sequence[profile_pb2.Seed], *, in_columns: bool = False
 ) -> ranker_pb2.RecommendTracksResponse:
-    """Writes an answer; `seeds` are the request's, in order."""
+    """Writes an answer.
+
+    Args:
+        answer: What is answered.
+        seeds: The request's, in order.
+        in_columns: Write reasons as columns, where every track has some.
+    """
     ranking, pool = answer.ranking, answer.ranking.pool
     origins = answer.origins or (Origin.NOBODY,) * len(ranking.tracks)
     response = ranker_pb2.RecommendTracksResponse(
@@ -174,6 +180,13 @@ def response_of(
     )
     for track, origin in zip(ranking.tracks, origins, strict=True):
         _add_track(response, track, origin)
+    reasons = [track.reasons for track in ranking.tracks if track.reasons is not None]
+    if in_columns and len(reasons) == len(ranking.tracks):
+        _fill_columns(response.reason_columns, reasons)
+        return response
+    for written, track in zip(response.tracks, ranking.tracks, strict=True):
+        if track.reasons is not None:
+            _fill_reasons(written.reasons, track.reasons)
     return response
 
 
@@ -244,7 +257,7 @@ def _add_track(
     Messages are filled where they stand: one that is handed to the message around it is copied,
     and once more with that one, which takes twice as long as all the rest.
     """
-    written = response.tracks.add(
+    response.tracks.add(
         track_id=track.track_id,
         rank=len(response.tracks) + 1,
         score=track.score,
@@ -253,8 +266,6 @@ def _add_track(
         features=track.features,
         origin=_ORIGINS[origin],
     )
-    if track.reasons is not None:
-        _fill_reasons(written.reasons, track.reasons)
 
 
 def _fill_reasons(written: ranker_pb2.Reasons, reasons: Reasons) -> None:
@@ -274,3 +285,22 @@ def _fill_reasons(written: ranker_pb2.Reasons, reasons: Reasons) -> None:
             seeds_mean=seeds_mean,
             similarity_share=share,
         )
+
+
+def _fill_columns(written: ranker_pb2.ReasonColumns, reasons: Sequence[Reasons]) -> None:
+    written.SetInParent()
+    contributions = [item for one in reasons for item in one.contributions]
+    written.sentences.extend([one.sentence for one in reasons])
+    written.closest_seed_ids.extend([one.closest_seed for one in reasons])
+    written.closest_seed_similarities.extend([one.closest_similarity for one in reasons])
+    written.contribution_counts.extend([len(one.contributions) for one in reasons])
+    written.features.extend([item.feature for item in contributions])
+    written.contributions.extend([item.contribution for item in contributions])
+    written.contribution_values.extend([item.value for item in contributions])
+    # Every track is compared by the same attributes: the first says which.
+    compared = reasons[0].comparisons if reasons else ()
+    comparisons = [item for one in reasons for item in one.comparisons]
+    written.attributes.extend([_NUMBER_OF[item.attribute] for item in compared])
+    written.values.extend([item.value for item in comparisons])
+    written.seeds_means.extend([item.seeds_mean for item in comparisons])
+    written.similarity_shares.extend([item.similarity_share for item in comparisons])
