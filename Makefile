@@ -16,7 +16,7 @@ TEST_WORKERS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
-.PHONY: bench bench-guard bench-parts flame fuzz soak airflow-install demo-retrain docs docs-serve
+.PHONY: bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install demo-retrain docs docs-serve
 .PHONY: deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
 
 help: ## List the targets
@@ -74,6 +74,9 @@ bench: install ## Latency, throughput and memory against the goals, within 10 mi
 bench-parts: install ## Index, features, booster and the rest alone, by pytest-benchmark
 	@$(UV) sync --quiet $(TOOLS)
 	@PYTHONPATH=. $(BIN)/pytest -q -o addopts=--import-mode=importlib tests/bench/parts/bench_parts.py
+
+bench-budget: install ## What fewer candidates cost in quality, on what `make eval` imported into EVAL_HOME
+	@PYTHONPATH=. $(BIN)/python -m tests.bench.budget_curve --home $(EVAL_HOME)
 
 bench-guard: install ## Fail where a recommendation makes more calls, or takes longer over its floor
 	@$(BIN)/python -m tests.bench.guard
