@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+from quintet_gateway.settings import Settings
 
 SECONDS = 1.0
 
@@ -38,7 +39,7 @@ def gateway(tmp_path_factory):
         [sys.executable, "-m", "quintet_gateway"],
         env={**os.environ, "QUINTET_HOME": str(home), "QUINTET_GATEWAY_PORT": str(port),
              "QUINTET_GATEWAY_GRPC_PORT": "0", "QUINTET_GATEWAY_CLIENT_SECONDS": str(SECONDS),
-             "QUINTET_GATEWAY_MAX_CONNECTIONS": "20"},
+             "QUINTET_GATEWAY_IDLE_SECONDS": "1", "QUINTET_GATEWAY_MAX_CONNECTIONS": "20"},
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 60
@@ -114,6 +115,20 @@ def test_a_client_that_never_finishes_its_body_is_let_go(gateway):
             b'content-length: 1000\r\n\r\n{"seeds'
         )
         assert closes(client)
+
+
+def test_an_idle_connection_is_kept_for_a_next_request_and_then_let_go(gateway):
+    asked = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+    with gateway.connect() as client:
+        for _ in range(2):
+            client.sendall(asked)
+            assert client.recv(65_536).startswith(b"HTTP/1.1 200")
+        assert closes(client)
+
+
+def test_proxies_give_an_idle_connection_up_before_the_gateway_does(monkeypatch):
+    monkeypatch.delenv("QUINTET_GATEWAY_IDLE_SECONDS", raising=False)
+    assert Settings().idle_seconds > 60  # what nginx and the load balancers of clouds keep it
 
 
 def test_blank_lines_do_not_keep_a_connection(gateway):

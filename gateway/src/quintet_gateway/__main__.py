@@ -80,6 +80,7 @@ async def _serve(
         access_log=False,
         server_header=False,
         limit_concurrency=settings.max_connections,
+        timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=settings.grace,
     )
     beside = [asyncio.create_task(settle_once_ready(rpc))]

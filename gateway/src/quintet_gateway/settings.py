@@ -68,6 +68,9 @@ class Settings(ProcessSettings):
     """Seconds allowed for open requests when stopping."""
     client_seconds: float = Field(default=10.0, ge=0.1, le=600)
     """Seconds that a client may take to send a request, or to go on reading an answer."""
+    idle_seconds: int = Field(default=75, ge=1, le=3600)
+    """Seconds that a connection is kept for its next request. Longer than clients and proxies keep
+    theirs: whoever closes first must not be the one that a request may already be on its way to."""
     https_folder: str = ""
     """Folder with tls.crt and tls.key for HTTPS; plain HTTP where empty."""
     trust_proxy: bool = False
