@@ -189,8 +189,8 @@ class Catalogue:
         make every difference in duration look small. For key it is 3 semitones, half the
         greatest distance on the circle.
         """
-        low, high = np.percentile(self.columns, (1, 99), axis=0)
-        spread = np.clip(self.columns, low, high).std(axis=0)
+        # Column by column: all at once would take twice the memory of the columns.
+        spread = np.array([_clipped(column).std() for column in self.columns.T])
         spread = np.where(spread > 1e-9, spread, 1.0)
         spread[COLUMN["key"]] = 3.0
         return spread
@@ -224,6 +224,11 @@ class Catalogue:
 
     def _text(self, column: str, rows: Rows) -> list[str]:
         return [str(value) for value in self.snapshot.tracks.column(column).take(rows).to_pylist()]
+
+
+def _clipped(values: Raw) -> Raw:
+    low, high = np.percentile(values, (1, 99))
+    return np.clip(values, low, high)
 
 
 def _numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], int]:
