@@ -1,6 +1,7 @@
 """Each part of a recommendation alone: `make bench-parts`."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ from quintet_engine import postrank
 from quintet_engine.channels import Candidates
 from quintet_engine.context import Context
 from quintet_engine.engine import Engine
+from quintet_ranker.adapters import EngineModel
 from quintet_ranker.domain import Answer
 from quintet_ranker.servicer import response_of
 
-from tests.bench.guard import made_engine, queries_of
+from tests.bench.guard import made_engine, queries_of, written
 
 Benchmark = Callable[..., Any]
 
@@ -35,6 +37,17 @@ def candidates(engine: Engine, context: Context) -> Candidates:
 @pytest.fixture(scope="module")
 def matrix(engine: Engine, context: Context, candidates: Candidates) -> Any:
     return engine.features(context, candidates)
+
+
+@pytest.fixture(scope="module")
+def bundle(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = written(engine, tmp_path_factory.mktemp("made"))
+    EngineModel.load(folder)
+    return folder
+
+
+def test_loading_a_model_that_is_swapped_in(benchmark: Benchmark, bundle: Path) -> None:
+    assert benchmark(EngineModel.load, bundle)
 
 
 def test_search_of_the_audio_index(benchmark: Benchmark, engine: Engine, context: Context) -> None:

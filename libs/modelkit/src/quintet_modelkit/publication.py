@@ -146,8 +146,9 @@ def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
         files: dict[str, dict[str, Any]] = document["files"]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise PublicationInvalid(f"{folder.name}: manifest is missing or unreadable") from fault
+    root = folder.resolve()
     for name, facts in files.items() if verify else ():
-        if damage := _damage(folder, name, facts):
+        if damage := _damage(root, name, facts):
             raise PublicationInvalid(f"{folder.name}: {name} {damage}")
     return dict(document)
 
@@ -159,7 +160,8 @@ def damaged_files(folder: Path) -> dict[str, str]:
         PublicationInvalid: The manifest is missing, unreadable or of another format.
     """
     files: dict[str, dict[str, Any]] = read_manifest(folder, verify=False)["files"]
-    found = {name: _damage(folder, name, facts) for name, facts in files.items()}
+    root = folder.resolve()
+    found = {name: _damage(root, name, facts) for name, facts in files.items()}
     return {name: damage for name, damage in found.items() if damage}
 
 
@@ -173,9 +175,9 @@ def look_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
-def _damage(folder: Path, name: str, facts: Mapping[str, Any]) -> str:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
+def _damage(root: Path, name: str, facts: Mapping[str, Any]) -> str:
+    path = (root / name).resolve()
+    if not path.is_relative_to(root):
         return "lies outside the folder"
     if not path.is_file() or path.stat().st_size != facts["bytes"]:
         return "is missing or has another size"

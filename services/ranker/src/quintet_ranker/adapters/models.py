@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
-from typing import Final
 
 import numpy as np
 from quintet_engine.engine import Engine
@@ -25,8 +24,6 @@ from quintet_servicekit.tracing import stage
 
 from quintet_ranker.adapters.vectors import noted
 from quintet_ranker.domain import Marks, ModelFacts
-
-_WARM_UP: Final = 3
 
 
 class EngineModel:
@@ -92,10 +89,9 @@ class EngineModel:
         return model
 
     def _warm_up(self) -> None:
-        """Answers a few whole requests, so that no listener waits for pages and code to load."""
-        count = len(self._engine.catalogue)
-        rows = np.unique(np.linspace(0, count - 1, _WARM_UP).astype(np.int64))
-        for name in self._engine.catalogue.track_ids(rows):
+        """Answers a whole request, so that no listener waits for pages and code to load."""
+        rows = np.arange(len(self._engine.catalogue))
+        for name in self._engine.catalogue.track_ids(rows[len(rows) // 2 :][:1]):
             self._engine.recommend(Query((Seed(SeedKind.TRACK, name),)))
 
     def recommend(self, query: Query) -> Ranking:
