@@ -19,7 +19,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,7 @@ NEGATIVE_SHARE: Final = 0.5
 
 Raw = NDArray[np.float64]
 Encoded = NDArray[np.float32]
+F = TypeVar("F", np.float32, np.float64)
 
 
 def dimensions_of(attribute: str) -> tuple[int, ...]:
@@ -259,11 +260,11 @@ def average_profile(
         raise ValueError("a profile needs at least one seed, and every seed at least one track")
     share = np.ones(len(groups)) if shares is None else np.asarray(shares, dtype=np.float64)
     share = share / share.sum()
-    encoded = np.stack([standardiser.transform(group).mean(axis=0) for group in groups])
+    encoded = _encoded_means(standardiser, groups)
     mean = share @ encoded
     spread = np.sqrt(share @ (encoded - mean) ** 2)
     if negatives:
-        away = np.stack([standardiser.transform(group).mean(axis=0) for group in negatives])
+        away = _encoded_means(standardiser, negatives)
         mean = mean - NEGATIVE_SHARE * away.mean(axis=0)
     raw_mean, raw_spread = _raw_statistics(groups, share)
     coordinate_weights = np.ones(DIMENSIONS)
@@ -284,11 +285,24 @@ def average_profile(
     )
 
 
+def _encoded_means(standardiser: Standardiser, groups: Sequence[Raw]) -> Encoded:
+    """Returns the mean of each group in the encoded space, float32 (g, 14)."""
+    encoded = standardiser.transform(np.concatenate(groups))
+    ends = np.cumsum([len(group) for group in groups])
+    return _means(np.split(encoded, ends[:-1])) if ends[-1] > len(groups) else encoded
+
+
+def _means(groups: Sequence[NDArray[F]]) -> NDArray[F]:
+    """Returns the mean row of each group, (g, d); that of one row is itself."""
+    if all(len(group) == 1 for group in groups):
+        return np.concatenate(groups)
+    return np.stack([group.mean(axis=0) for group in groups])
+
+
 def raw_means(groups: Sequence[Raw]) -> Raw:
     """Returns the mean raw attributes of each group of rows (k, 14), circular for key, (g, 14)."""
-    means = np.stack([group.mean(axis=0) for group in groups])
-    column = COLUMN["key"]
-    means[:, column] = [_mean_key(*_resultant(group[:, column])) for group in groups]
+    means = _means(groups)
+    means[:, COLUMN["key"]] = [_mean_key(x, y) for x, y in _resultants(groups)]
     return means
 
 
@@ -306,12 +320,11 @@ def _mean_key(x: float, y: float) -> float:
 
 def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:
     """Returns weighted mean and standard deviation of raw attributes, key on its circle."""
-    stacked = np.stack([group.mean(axis=0) for group in groups])
+    stacked = _means(groups)
     mean = share @ stacked
     spread = np.sqrt(share @ (stacked - mean) ** 2)
     column = COLUMN["key"]
-    resultants = np.stack([_resultant(group[:, column]) for group in groups])
-    x, y = share @ resultants
+    x, y = share @ _resultants(groups)
     length = math.hypot(x, y)
     known = length > 1e-9
     mean[column] = _mean_key(x, y)
@@ -320,10 +333,23 @@ def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:
     return mean, spread
 
 
+def _resultants(groups: Sequence[Raw]) -> Raw:
+    """Returns each group's mean unit vector of known keys on the chromatic circle, (g, 2)."""
+    column = COLUMN["key"]
+    if all(len(group) == 1 for group in groups):
+        keys = np.concatenate(groups)[:, column]
+        points = np.stack(_on_circle(keys), axis=1)
+        return np.where(keys[:, None] >= 0, points, 0.0)
+    return np.stack([_resultant(group[:, column]) for group in groups])
+
+
 def _resultant(keys: Raw) -> Raw:
-    """Returns the mean unit vector of known pitch classes on the chromatic circle, shape (2,)."""
     known = keys[keys >= 0]
     if not len(known):
         return np.zeros(2)
-    angles = 2 * np.pi * known / 12
-    return np.array([np.cos(angles).mean(), np.sin(angles).mean()])
+    return np.array([points.mean() for points in _on_circle(known)])
+
+
+def _on_circle(keys: Raw) -> tuple[Raw, Raw]:
+    angles = 2 * np.pi * keys / 12
+    return np.cos(angles), np.sin(angles)

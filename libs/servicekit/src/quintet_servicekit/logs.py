@@ -106,6 +106,9 @@ def configure_logs(service: str, level: str = "INFO", form: str = "auto") -> Non
             ],
         )
     )
+    # What no line of ours tells is not looked for: who called, on which thread of which process.
+    logging._srcfile = None  # the way logging's own HOWTO names
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
