@@ -130,7 +130,8 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     catalogue = (search, tracks, catalogue_map)
     operation = (health, insights, experiment, operations)
-    for resource in (*operation, recommendations, feedback, *catalogue, legacy):
+    # Routes are tried in this order: what is asked most comes first.
+    for resource in (recommendations, *catalogue, feedback, *operation, legacy):
         app.include_router(resource.router)
     web_api.install(
         app,

@@ -5,9 +5,8 @@ from quintet.search.v1 import search_pb2
 
 from quintet_gateway.routes.recommendations import (
     RECOMMENDATION_ID,
+    AllBehind,
     ListenerHeader,
-    Records,
-    Trials,
     recommended,
 )
 from quintet_gateway.routes.search import Limit, Text
@@ -42,9 +41,7 @@ async def search(services: ServicesBehind, query: Text, limit: Limit = 20) -> Re
     },
 )
 async def recommend_ranked(
-    services: ServicesBehind,
-    recorder: Records,
-    experiments: Trials,
+    behind: AllBehind,
     listener: ListenerHeader,
     body: RankedTracksBody,
 ) -> Response:
@@ -52,8 +49,8 @@ async def recommend_ranked(
     asked = RecommendationsBody(
         seeds=[Seed(track_id=name) for name in body.track_ids], limit=body.limit, reasons=False
     )
-    found = await recommended(services, recorder, experiments, asked, listener)
-    given = recorder.new_id()
+    found = await recommended(behind, asked, listener)
+    given = behind.recorder.new_id()
     response = answer(
         {
             "recommendations": [
@@ -62,5 +59,5 @@ async def recommend_ranked(
         }
     )
     response.headers[RECOMMENDATION_ID] = given
-    recorder.show(given, listener, "/recommend_ranked", found.request, found.ranking)
+    behind.recorder.show(given, listener, "/recommend_ranked", found.request, found.ranking)
     return response

@@ -14,7 +14,7 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_gateway.domain import Outcome, Steps, recommend
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder, check_listener
-from quintet_gateway.routes.services import Services, ServicesBehind, answer
+from quintet_gateway.routes.services import Services, answer
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.feedback import LISTENER_PATTERN
 from quintet_gateway.schemas.links import OF_RECOMMENDATIONS
@@ -62,9 +62,18 @@ async def _listener(
     return name or ""
 
 
-async def _recorder(request: Request) -> Recorder:
-    recorder: Recorder = request.app.state.recorder
-    return recorder
+@dataclass(frozen=True)
+class Behind:
+    """What makes and records a list: one dependency, as each is paid for by every request."""
+
+    services: Services
+    recorder: Recorder
+    experiments: Experiments
+
+
+async def _behind(request: Request) -> Behind:
+    state = request.app.state
+    return Behind(state.services, state.recorder, state.experiments)
 
 
 async def _experiments(request: Request) -> Experiments:
@@ -73,24 +82,19 @@ async def _experiments(request: Request) -> Experiments:
 
 
 ListenerHeader = Annotated[str, Depends(_listener)]
-Records = Annotated[Recorder, Depends(_recorder)]
+AllBehind = Annotated[Behind, Depends(_behind)]
 Trials = Annotated[Experiments, Depends(_experiments)]
 
 
-async def recommended(
-    services: Services,
-    recorder: Recorder,
-    experiments: Experiments,
-    body: RecommendationsBody,
-    listener: str,
-) -> Answered:
+async def recommended(behind: Behind, body: RecommendationsBody, listener: str) -> Answered:
     """Recommends for a body, as part of the experiment that runs.
 
     Raises:
         AppError: The request is at fault, or the ranker is away.
     """
+    services = behind.services
     asked = body.ranker_request(None)
-    experiments.enrol(asked, listener)
+    behind.experiments.enrol(asked, listener)
 
     async def build_profile() -> profile_pb2.Profile:
         return (await services.build_profile(body.profile_request())).profile
@@ -109,7 +113,7 @@ async def recommended(
         return services.recall(ids_to_look_up(ranking, body.seeds))
 
     outcome: Recommended = await recommend(Steps(build_profile, rank, look_up, recall))
-    here = (*outcome.degraded, *recorder.degraded)
+    here = (*outcome.degraded, *behind.recorder.degraded)
     for part in here:
         DEGRADED.labels(part).inc()
     degraded = list(dict.fromkeys([*outcome.ranking.degraded, *here]))
@@ -124,17 +128,15 @@ async def recommended(
     },
 )
 async def create_recommendations(
-    services: ServicesBehind,
-    recorder: Records,
-    experiments: Trials,
+    behind: AllBehind,
     listener: ListenerHeader,
     body: Annotated[RecommendationsBody, Body(openapi_examples=BODY_EXAMPLES)],
 ) -> Response:
     """One to five seeds in; a ranked and explained list out."""
     who = body.listener or listener
-    found = await recommended(services, recorder, experiments, body, who)
+    found = await recommended(behind, body, who)
     content = recommendations_json(found.ranking, found.tracks, body.seeds, found.profile)
-    given = recorder.new_id()
+    given = behind.recorder.new_id()
     response = answer(
         {
             "recommendation_id": given,
@@ -144,5 +146,5 @@ async def create_recommendations(
         }
     )
     response.headers[RECOMMENDATION_ID] = given
-    recorder.show(given, who, "/api/v1/recommendations", found.request, found.ranking)
+    behind.recorder.show(given, who, "/api/v1/recommendations", found.request, found.ranking)
     return response
