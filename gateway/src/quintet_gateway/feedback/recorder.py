@@ -237,8 +237,8 @@ class Recorder:
             NotReady: The database is away.
             DeadlineExceeded: Not within the budget.
         """
-        if len(self._waiting):
-            await self._in_time(self._write(self._storage.flush))
+        # Also where nothing waits any more: what is being written now is behind the same thread.
+        await self._in_time(self._write(self._storage.flush))
         read = partial(self._storage.export, listener, cursor, size)
         return await self._in_time(self._run(self._reader, read))
 
