@@ -51,6 +51,17 @@ def one(**more: object) -> dict:
     return {"seeds": ["a"], **more}
 
 
+def test_a_whole_number_may_be_written_with_a_point():
+    body = RecommendationsBody.model_validate(one(limit=38.0, max_per_artist=2.0))
+    assert (body.limit, body.max_per_artist) == (38, 2)
+    assert isinstance(body.limit, int)
+
+
+@pytest.mark.parametrize("limit", [38.5, 1e300])
+def test_what_is_no_whole_number_is_refused(limit):
+    assert refusal_of(one(limit=limit)) == ("REQUEST_MALFORMED", "limit")
+
+
 @pytest.mark.parametrize(
     ("body", "reason", "field"),
     [

@@ -1,11 +1,13 @@
 """What all bodies of requests have in common: strict about names and types, and whole text."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 STRICT: Final = ConfigDict(strict=True, extra="forbid")
+# Beyond this a number of JSON may have lost its last digits.
+_MOST_EXACT: Final = 2**53
 _RULE: Final = "must be text; half of a surrogate pair is none"
 
 
@@ -20,6 +22,16 @@ def refuse(reason: str, message: str, field: str = "") -> PydanticCustomError:
     # Curly brackets of the caller's own text must not be read as placeholders.
     text = message.replace("{", "(").replace("}", ")")
     return PydanticCustomError(reason, text, {"field": field})
+
+
+def _whole_number(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _MOST_EXACT:
+        return int(value)
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_whole_number)]
+"""A whole number, written 38 or, as JSON Schema allows and some programs do, 38.0."""
 
 
 class Body(BaseModel):

@@ -9,7 +9,7 @@ from quintet_servicekit.degrading import Part
 
 from quintet_gateway.feedback import MAX_EVENTS, Event
 from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION, MAX_TRACK_ID, SAFE_ID
-from quintet_gateway.schemas.bodies import Body, refuse
+from quintet_gateway.schemas.bodies import Body, Integer, refuse
 from quintet_gateway.schemas.catalogue import Answer
 
 LISTENER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
@@ -49,10 +49,10 @@ class EventBody(Body):
     ]
     kind: Literal["play", "skip", "like", "dislike", "save", "playlist_add"]
     position: Annotated[
-        int | None, _described("Its place in the list", 3, minimum=1, maximum=MAX_POSITION)
+        Integer | None, _described("Its place in the list", 3, minimum=1, maximum=MAX_POSITION)
     ] = None
     dwell_ms: Annotated[
-        int | None,
+        Integer | None,
         _described("How long it was heard", 184_000, minimum=0, maximum=MAX_DWELL_MS),
     ] = None
     listener: Annotated[

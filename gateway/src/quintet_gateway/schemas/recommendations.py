@@ -17,7 +17,7 @@ from quintet.ranker.v1 import ranker_pb2
 from quintet_access.pseudonyms import LISTENER_RULE, is_listener_id
 
 from quintet_gateway.domain import ATTRIBUTE_RANGES, ATTRIBUTES
-from quintet_gateway.schemas.bodies import STRICT, Body, refuse
+from quintet_gateway.schemas.bodies import STRICT, Body, Integer, refuse
 
 MAX_SEEDS: Final = 5
 MAX_LIMIT: Final = 500
@@ -245,7 +245,9 @@ Weights = Annotated[dict[str, float], AfterValidator(_attribute_values("WEIGHT_R
 Targets = Annotated[
     dict[str, float], AfterValidator(_attribute_values("TARGET_RANGE", ATTRIBUTE_RANGES))
 ]
-Limit = Annotated[int, AfterValidator(within("LIMIT_RANGE", 1, MAX_LIMIT)), bounds(1, MAX_LIMIT)]
+Limit = Annotated[
+    Integer, AfterValidator(within("LIMIT_RANGE", 1, MAX_LIMIT)), bounds(1, MAX_LIMIT)
+]
 
 
 def _listener(name: str) -> str:
@@ -266,7 +268,7 @@ class RecommendationsBody(Body):
     filters: Filters = Field(default_factory=Filters)
     limit: Limit = 50
     max_per_artist: Annotated[
-        int, AfterValidator(within("ARTIST_CAP_RANGE", 0, MAX_LIMIT)), bounds(0, MAX_LIMIT)
+        Integer, AfterValidator(within("ARTIST_CAP_RANGE", 0, MAX_LIMIT)), bounds(0, MAX_LIMIT)
     ] = 3
     diversity: Annotated[float, AfterValidator(within("DIVERSITY_RANGE", 0, 1)), bounds(0, 1)] = 0.0
     flow: bool = False
