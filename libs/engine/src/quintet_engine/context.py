@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,11 @@ class Context:
     genre_weight: Weights
     affinity: Affinity | None = None
     negative_affinity: Affinity | None = None
+
+    @cached_property
+    def barred(self) -> int:
+        """How many rows may not be returned."""
+        return len(self.allowed) - int(np.count_nonzero(self.allowed))
 
     @property
     def learned_affinity(self) -> Affinity:

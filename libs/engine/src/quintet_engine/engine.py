@@ -234,7 +234,7 @@ class Engine:
         """
         check(query, max_seeds)
         context = self.prepare(query)
-        available = int(np.count_nonzero(context.allowed))
+        available = len(context.allowed) - context.barred
         growth = 1
         while True:
             scored = self._score(context, growth)

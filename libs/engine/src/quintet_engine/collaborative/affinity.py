@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded, normalise_rows
 
 from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
 from quintet_engine.collaborative.learned import Learned
-from quintet_engine.collaborative.products import product, product_of
+from quintet_engine.collaborative.products import product, product_of, summed
 from quintet_engine.collaborative.space import TRACK
 
 VIEWS: Final = ("ridge", "track", "artist", "context")
@@ -78,9 +79,15 @@ class Affinity:
     def held(self, view: int) -> Weights:
         """Returns the score in one of `VIEWS` of the tracks on playlists, float32 (`space.held`,).
 
-        A column at a time: no channel reads more than one, and one is a third of the work.
+        Added up from the playlists that count in it, which most tracks are on one or two of.
         """
-        return product(self.learned.space.held_by, self.weights[:, view, None])[:, 0]
+        return self._weighed(self.learned.space.holding, view)
+
+    def _weighed(self, matrix: sp.csr_matrix, view: int) -> Weights:
+        """Returns the sum of the playlists' rows of (p, k) by their weights, float32 (k,)."""
+        weights = self.weights[:, view]
+        counting = np.flatnonzero(weights)
+        return summed(matrix, counting, weights[counting])
 
     def tracks(self, rows: Rows) -> Weights:
         """Returns the score of rows in each view, float32 (k, 4): weights of their playlists."""
@@ -142,7 +149,7 @@ class Affinity:
             allowed: bool (n,), which rows may be returned.
         """
         space = self.learned.space
-        scores = product(space.artist_rows, self.weights[:, RIDGE, None])[:, 0]
+        scores = self._weighed(space.by_artists, RIDGE)
         favoured = np.flatnonzero(scores > 0)
         artists, scores = space.artists[favoured], scores[favoured]
         best = scores * _fame(self.learned.tokens.artist_popularity[artists]) * _BEST_SOUND

@@ -15,9 +15,16 @@ from quintet_engine.context import Context
 from quintet_engine.vectors import Hits
 
 
-def _best(context: Context, found: Scored, most: int) -> Hits:
-    kept = context.allowed[found.rows]
-    return Hits.ranked(found.rows[kept], found.scores[kept], most)
+def _best(context: Context, found: Scored, most: int, above: float = -np.inf) -> Hits:
+    """Returns the best allowed rows whose score lies above a bound."""
+    rows, scores = found
+    # No more can be barred among the best than are barred at all: the others need no look.
+    enough = most + context.barred
+    if len(rows) > enough:
+        near = np.flatnonzero(scores >= np.partition(scores, -enough)[-enough])
+        rows, scores = rows[near], scores[near]
+    kept = context.allowed[rows] & (scores > above)
+    return Hits.ranked(rows[kept], scores[kept], most)
 
 
 def _taste(context: Context, most: int) -> Hits:
@@ -28,9 +35,8 @@ def _taste(context: Context, most: int) -> Hits:
 
 def _playlists(context: Context, most: int) -> Hits:
     affinity = context.learned_affinity
-    scores = affinity.held(RIDGE)
-    liked = scores > 0
-    return _best(context, Scored(affinity.learned.space.held[liked], scores[liked]), most)
+    found = Scored(affinity.learned.space.held, affinity.held(RIDGE))
+    return _best(context, found, most, above=0.0)
 
 
 def _together(context: Context, most: int) -> Hits:

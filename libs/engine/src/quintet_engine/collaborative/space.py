@@ -167,9 +167,9 @@ class PlaylistSpace:
         return np.flatnonzero(np.diff(self.holders.indptr)).astype(np.int64)
 
     @cached_property
-    def held_by(self) -> sp.csr_matrix:
-        """Which playlist holds each of them, sparse float32 (held, p)."""
-        return self.holders[self.held]
+    def holding(self) -> sp.csr_matrix:
+        """Which of them each playlist holds, sparse float32 (p, held)."""
+        return self.holders[self.held].T.tocsr()
 
     @cached_property
     def artists(self) -> Rows:
@@ -177,9 +177,9 @@ class PlaylistSpace:
         return np.flatnonzero(np.diff(self.rows["artist"].indptr)).astype(np.int64)
 
     @cached_property
-    def artist_rows(self) -> sp.csr_matrix:
-        """X of them, transposed, sparse float32 (artists on playlists, p)."""
-        return self.rows["artist"][self.artists]
+    def by_artists(self) -> sp.csr_matrix:
+        """X of them, sparse float32 (p, artists on playlists)."""
+        return self.rows["artist"][self.artists].T.tocsr()
 
     @cached_property
     def artist_squares(self) -> Weights:
