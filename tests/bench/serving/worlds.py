@@ -2,8 +2,8 @@
 
 Rows are those of a real catalogue, resampled: each copy has other ids, artists, albums and
 recordings and its audio moved a little, so that groups stay as large as real ones. Playlists go to
-one copy each, a fifth of their tracks staying in the first, as hits do. The booster is trained
-once, on the source; for each size all that is computed from tracks and playlists is computed anew.
+one copy each, a fifth of their tracks staying in the first, as hits do. A booster of either kind is
+trained once; for each size all that is computed from tracks and playlists is computed anew.
 """
 
 import argparse
@@ -207,11 +207,16 @@ class Maker:
 
     def _bootstrap(self, folder: Path, catalogue: Any, index: Any) -> str:
         from quintet_engine.engine import Engine, Versions
+        from quintet_engine.recipes import BOOTSTRAP
         from quintet_training.ranking import BootstrapParameters, bootstrap_rows, train_booster
 
-        parameters = BootstrapParameters(groups=160 if self.size < 500_000 else 40)
-        bare = Engine(catalogue, index, None, Versions("", "", catalogue.snapshot.version))
-        text = train_booster(bootstrap_rows(bare, parameters), parameters)
+        path = self.root / f"bootstrap-{BOOTSTRAP.feature_hash[:12]}.txt"
+        if not path.is_file():
+            parameters = BootstrapParameters(groups=160)
+            bare = Engine(catalogue, index, None, Versions("", "", catalogue.snapshot.version))
+            text = train_booster(bootstrap_rows(bare, parameters), parameters)
+            path.write_text(text, encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         return self._publish(folder, catalogue, index, "bootstrap", text=text)
 
     def _trained(self, folder: Path, catalogue: Any, index: Any, members: list[Rows]) -> str:
