@@ -50,9 +50,13 @@ def test_loading_a_model_that_is_swapped_in(benchmark: Benchmark, bundle: Path) 
     assert benchmark(EngineModel.load, bundle)
 
 
-def test_search_of_the_audio_index(benchmark: Benchmark, engine: Engine, context: Context) -> None:
-    (hits,) = benchmark(engine.index.search, context.vector[None, :], 500)
-    assert len(hits.rows) == 500
+@pytest.mark.parametrize("requests", [1, 4])
+def test_search_of_the_audio_index(
+    benchmark: Benchmark, engine: Engine, context: Context, requests: int
+) -> None:
+    vectors = np.repeat(context.vector[None, :], requests, axis=0)
+    hits = benchmark(engine.index.search, vectors, 500)
+    assert [len(one.rows) for one in hits] == [500] * requests
 
 
 def test_preparing_a_query(benchmark: Benchmark, engine: Engine) -> None:
@@ -71,9 +75,13 @@ def test_features(
     assert made.shape == (len(candidates.rows), len(engine.recipe.names))
 
 
-def test_scores_of_the_booster(benchmark: Benchmark, engine: Engine, matrix: Any) -> None:
+@pytest.mark.parametrize("requests", [1, 4])
+def test_scores_of_the_booster(
+    benchmark: Benchmark, engine: Engine, matrix: Any, requests: int
+) -> None:
     assert engine.ranker is not None
-    assert len(benchmark(engine.ranker.scores, matrix)) == len(matrix)
+    together = np.asfortranarray(np.concatenate([matrix] * requests))
+    assert len(benchmark(engine.ranker.scores, together)) == len(together)
 
 
 def test_scores_by_lightgbm(benchmark: Benchmark, engine: Engine, matrix: Any) -> None:
