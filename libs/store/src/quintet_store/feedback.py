@@ -105,19 +105,23 @@ def add_shown(connection: Connection, sets: Rows, lists: Rows, shown: Rows) -> N
 
 
 def _add_impressions(connection: Connection, shown: Rows) -> None:
-    """Adds rows whose values drivers take as they are, fifty a list.
+    """Adds rows whose values drivers take as they are, fifty a list, the same columns in each.
 
     The statement is SQLAlchemy's, but not each row's parameters: those take it a third of the time.
     """
-    statement, names = _impression_statement(connection.dialect)
+    statement, names = _impression_statement(connection.dialect, tuple(shown[0]))
     values = itemgetter(*names) if names else dict
     connection.exec_driver_sql(statement, [values(row) for row in shown])
 
 
 @lru_cache(maxsize=4)
-def _impression_statement(dialect: Dialect) -> tuple[str, Sequence[str]]:
-    """Returns the statement, and its parameters in order where they have places and no names."""
-    compiled = _insert_for(dialect, _SHOWN).on_conflict_do_nothing().compile(dialect=dialect)
+def _impression_statement(dialect: Dialect, columns: tuple[str, ...]) -> tuple[str, Sequence[str]]:
+    """Returns the statement, and its parameters in order where they have places and no names.
+
+    Columns that are not among those told get their defaults.
+    """
+    insert = _insert_for(dialect, _SHOWN).on_conflict_do_nothing()
+    compiled = insert.compile(dialect=dialect, column_keys=columns)
     return str(compiled), compiled.positiontup or ()
 
 
