@@ -156,8 +156,7 @@ def test_a_forest_comes_back_from_its_files_as_it_was(name: str, tmp_path: Path)
     assert (again.width, again.expected) == (forest.width, forest.expected)
     for mine, theirs in ((again.tests, forest.tests), (again.paths, forest.paths)):
         for ours, wanted in zip(mine, theirs, strict=True):
-            assert ours.dtype == wanted.dtype
-            np.testing.assert_array_equal(ours, wanted)
+            np.testing.assert_array_equal(ours, wanted, strict=True)
 
 
 def test_a_forest_laid_out_for_another_program_is_not_read(tmp_path: Path) -> None:
