@@ -16,25 +16,24 @@ from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative.channels import BUDGET
 from quintet_engine.engine import Engine, Versions
-from quintet_engine.query import Query, Seed, SeedKind
 from quintet_engine.recipes import TRAINED
 from quintet_modelkit.publication import current_folder
 from quintet_modelkit.snapshot import Snapshot
-from quintet_training.datasets.playlist_groups import near_duplicates, split_groups
-from quintet_training.evaluation import Recommender
-from quintet_training.evaluation.cases import Case, draw_cases
+from quintet_training.datasets.playlist_groups import near_duplicates
+from quintet_training.evaluation import EvaluationOptions, Recommender
+from quintet_training.evaluation.cases import Case
 from quintet_training.evaluation.measuring import differences, measure
 from quintet_training.evaluation.metrics import METRICS, Yardstick
 from quintet_training.ranking import TrainingParameters, train_model
 from quintet_training.settings import Settings
+from quintet_training.steps.evaluating import recommender
 from quintet_training.steps.publishing import CATALOGUE
 from quintet_training.steps.training import load_playlists
 from threadpoolctl import threadpool_limits
 
-SPLIT = 1
-HELD_OUT = 0.25
-SHORTEST = 10
-SEEDS = (1, 2, 3, 5)
+OPTIONS = EvaluationOptions(seed_counts=(1, 2, 3, 5))
+MOST_PER_ARTIST = 3
+"""As where a listener says nothing."""
 
 
 def engine_of(catalogue: Catalogue, known: Sequence[Rows]) -> Engine:
@@ -49,19 +48,10 @@ def engine_of(catalogue: Catalogue, known: Sequence[Rows]) -> Engine:
 
 def asked(engine: Engine, budget: int, limit: int) -> Recommender:
     """Returns the engine as a function from seed rows to rows, retrieving by another budget."""
-    other = replace(TRAINED, budget=budget)
-    row_of = engine.catalogue.snapshot.row_of
-
-    def recommend(seeds: Rows) -> Rows:
-        engine.recipe = other
-        names = engine.catalogue.track_ids(seeds)
-        query = Query(
-            tuple(Seed(SeedKind.TRACK, name) for name in names), limit=limit, reasons=False
-        )
-        tracks = engine.recommend(query).tracks
-        return np.array([row_of[track.track_id] for track in tracks], dtype=np.int64)
-
-    return recommend
+    recipe = replace(TRAINED, budget=budget)
+    parts = (engine.catalogue, engine.index, engine.ranker, engine.versions)
+    other = Engine(*parts, recipe, engine.learned)
+    return recommender(other, limit=limit, max_per_artist=MOST_PER_ARTIST)
 
 
 def curve(
@@ -72,7 +62,7 @@ def curve(
         str(budget): measure(asked(engine, budget, yardstick.limit), cases, yardstick)
         for budget in (BUDGET, *budgets)
     }
-    lost = differences(measured, str(BUDGET), SPLIT)
+    lost = differences(measured, str(BUDGET), OPTIONS.seed)
     lines = []
     for name, one in measured.items():
         means = dict(zip(METRICS, one.scores.mean(axis=0), strict=True))
@@ -93,20 +83,13 @@ def main() -> int:
     settings = Settings(home=options.home)
     catalogue = Catalogue.of(Snapshot.load(current_folder(settings.home / CATALOGUE)))
     playlists = load_playlists(settings, catalogue)
-    groups = near_duplicates(playlists.rows, len(catalogue))
-    held_out = split_groups(groups, HELD_OUT, np.random.default_rng([SPLIT, 0]))
+    held_out = OPTIONS.hold_out(near_duplicates(playlists.rows, len(catalogue)))
     known = [playlists.rows[number] for number in np.flatnonzero(~held_out).tolist()]
-    cases = draw_cases(
-        playlists.rows,
-        np.flatnonzero(held_out),
-        SEEDS,
-        SHORTEST,
-        np.random.default_rng([SPLIT, 1]),
-    )
+    cases = OPTIONS.cases(playlists.rows, held_out)
     engine = engine_of(catalogue, known)
     yardstick = Yardstick.of(catalogue, known, options.limit)
     budgets = [int(text) for text in options.budgets.split(",")]
-    for count in SEEDS:
+    for count in OPTIONS.seed_counts:
         sys.stdout.write(f"{count} seeds, {len(cases[count])} questions, {options.limit} tracks\n")
         with threadpool_limits(1, "blas"):
             lines = curve(engine, cases[count], yardstick, budgets)

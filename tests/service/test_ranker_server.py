@@ -30,6 +30,7 @@ from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
 from tests.made_catalogue import publish_catalogue
+from tests.reason_columns import columns_of
 
 WAIT = 20.0
 
@@ -134,23 +135,9 @@ async def test_reasons_in_columns_say_what_reasons_in_tracks_say(home):
     assert not bare.HasField("reason_columns")
     assert not any(track.HasField("reasons") for track in (*answer.tracks, *bare.tracks))
     columns, reasons = answer.reason_columns, [track.reasons for track in plain.tracks]
-    contributions = [item for one in reasons for item in one.contributions]
-    comparisons = [item for one in reasons for item in one.comparisons]
-    compared = [item.attribute for item in reasons[0].comparisons]
-    assert columns == ranker_pb2.ReasonColumns(
-        sentences=[one.sentence for one in reasons],
-        closest_seed_ids=[one.closest_seed_id for one in reasons],
-        closest_seed_similarities=[one.closest_seed_similarity for one in reasons],
-        contribution_counts=[len(one.contributions) for one in reasons],
-        features=[item.feature for item in contributions],
-        contributions=[item.contribution for item in contributions],
-        contribution_values=[item.value for item in contributions],
-        attributes=compared,
-        values=[item.value for item in comparisons],
-        seeds_means=[item.seeds_mean for item in comparisons],
-        similarity_shares=[item.similarity_share for item in comparisons],
-    )
-    assert [item.attribute for item in comparisons] == compared * len(reasons)
+    assert columns == columns_of(reasons)
+    every = [item.attribute for one in reasons for item in one.comparisons]
+    assert every == list(columns.attributes) * len(reasons)
 
 
 async def test_what_tracks_were_ranked_by_is_told_to_who_asks(home):

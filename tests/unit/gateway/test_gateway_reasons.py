@@ -5,6 +5,8 @@ from quintet.search.v1 import search_pb2
 from quintet_gateway.schemas.ranked import ids_to_look_up, recommendations_json
 from quintet_gateway.schemas.recommendations import Seed
 
+from tests.reason_columns import columns_of
+
 UNKNOWN = 99
 ATTRIBUTES = (4, UNKNOWN, 12)
 SEEDS = [Seed(track_id="s1"), Seed(genre="rock")]
@@ -46,23 +48,9 @@ def in_messages() -> ranker_pb2.RecommendTracksResponse:
 
 def in_columns() -> ranker_pb2.RecommendTracksResponse:
     reasons = [reasons_of(place) for place in range(3)]
-    contributions = [item for one in reasons for item in one.contributions]
-    comparisons = [item for one in reasons for item in one.comparisons]
     return ranker_pb2.RecommendTracksResponse(
         tracks=[ranker_pb2.RankedTrack(track_id=f"t{place + 1}") for place in range(3)],
-        reason_columns=ranker_pb2.ReasonColumns(
-            sentences=[one.sentence for one in reasons],
-            closest_seed_ids=[one.closest_seed_id for one in reasons],
-            closest_seed_similarities=[one.closest_seed_similarity for one in reasons],
-            contribution_counts=[len(one.contributions) for one in reasons],
-            features=[item.feature for item in contributions],
-            contributions=[item.contribution for item in contributions],
-            contribution_values=[item.value for item in contributions],
-            attributes=ATTRIBUTES,  # type: ignore[arg-type]
-            values=[item.value for item in comparisons],
-            seeds_means=[item.seeds_mean for item in comparisons],
-            similarity_shares=[item.similarity_share for item in comparisons],
-        ),
+        reason_columns=columns_of(reasons),
     )
 
 

@@ -72,10 +72,8 @@ class Groups:
 
     def _gather(self, groups: Rows) -> tuple[NDArray[np.int32], Rows, Rows]:
         """Returns the members of groups one after another, each start, each size."""
-        sizes = self.starts[groups + 1] - self.starts[groups]
-        starts = np.cumsum(sizes) - sizes
-        shift = np.repeat(self.starts[groups] - starts, sizes)
-        return self.members[np.arange(len(shift)) + shift], starts, sizes
+        places, starts, sizes = entries_of(self.starts, groups)
+        return self.members[places], starts, sizes
 
     def _reduce(self, groups: Rows, weight: Weights, how: np.ufunc) -> Weights:
         members, starts, sizes = self._gather(groups)
@@ -224,6 +222,22 @@ class Catalogue:
 
     def _text(self, column: str, rows: Rows) -> list[str]:
         return [str(value) for value in self.snapshot.tracks.column(column).take(rows).to_pylist()]
+
+
+def entries_of(starts: NDArray[np.integer], rows: Rows) -> tuple[Rows, Rows, Rows]:
+    """Returns where the entries of some of n compressed sparse rows stand, row after row.
+
+    Args:
+        starts: (n + 1,), as in `Groups`.
+        rows: int64 (k,).
+
+    Returns:
+        The places of all entries, where each row's begin among them (k,), and how many it has (k,).
+    """
+    sizes = starts[rows + 1] - starts[rows]
+    begins = np.cumsum(sizes) - sizes
+    shift = np.repeat(starts[rows] - begins, sizes)
+    return np.arange(len(shift)) + shift, begins, sizes
 
 
 def _clipped(values: Raw) -> Raw:

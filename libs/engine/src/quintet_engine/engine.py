@@ -137,7 +137,7 @@ class Engine:
         catalogue = Catalogue.of(bundle.snapshot)
         try:
             index = _index_of(folder, manifest, catalogue)
-            ranker = _ranker_of(folder, manifest, recipe)
+            ranker = _ranker_of(folder, recipe, manifest.get("forest"))
             learned = _learned_of(folder, manifest, catalogue)
         except (ValueError, OSError) as fault:
             raise PublicationInvalid(f"{folder.name}: {fault}") from fault
@@ -169,8 +169,8 @@ class Engine:
         tried = _Tried(damaged)
         index = tried.load(INDEX, INDEX_FILE, lambda: _index_of(folder, manifest, catalogue))
         laid_out = not any(name.startswith(_FOREST) for name in damaged)
-        trees = manifest if laid_out else {}
-        ranker = tried.load(BOOSTER, BOOSTER_FILE, lambda: _ranker_of(folder, trees, recipe))
+        trees = manifest.get("forest") if laid_out else None
+        ranker = tried.load(BOOSTER, BOOSTER_FILE, lambda: _ranker_of(folder, recipe, trees))
         learned = tried.load(TASTE, _LEARNED, lambda: _learned_of(folder, manifest, catalogue))
         if TASTE in tried.without:
             ranker, recipe = None, BOOTSTRAP
@@ -404,9 +404,9 @@ def _index_of(folder: Path, manifest: Mapping[str, Any], catalogue: Catalogue) -
     return FaissIndex.load(folder / INDEX_FILE, catalogue.unit, manifest["index"])
 
 
-def _ranker_of(folder: Path, manifest: Mapping[str, Any], recipe: Recipe) -> Ranker:
-    facts = manifest.get("forest")
-    laid_out = forest_files.load_forest(folder / forest_files.FOLDER, facts) if facts else None
+def _ranker_of(folder: Path, recipe: Recipe, trees: Mapping[str, Any] | None) -> Ranker:
+    """Reads the booster, and its trees laid out where there are facts to load them with."""
+    laid_out = forest_files.load_forest(folder / forest_files.FOLDER, trees) if trees else None
     text = (folder / BOOSTER_FILE).read_text(encoding="utf-8")
     ranker = Ranker.from_text(text, laid_out)
     if ranker.names != recipe.names:

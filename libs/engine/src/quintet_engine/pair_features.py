@@ -43,15 +43,18 @@ class Builder:
 
 def weighed_units(context: Context, rows: Rows) -> Encoded:
     """Returns vectors of rows, attribute weights applied, of unit length, (k, 14)."""
-    if (context.profile.weights == 1).all():
+    if not _is_weighed(context):
         return context.catalogue.unit[rows]
     return normalise_rows(context.catalogue.encoded[rows] * context.profile.weights)
 
 
+def _is_weighed(context: Context) -> bool:
+    return bool((context.profile.weights != 1).any())
+
+
 def _cosines(context: Context, candidates: Candidates) -> Columns:
     plain = context.catalogue.unit[candidates.rows]
-    weighed = (context.profile.weights != 1).any()
-    units = weighed_units(context, candidates.rows) if weighed else plain
+    units = weighed_units(context, candidates.rows) if _is_weighed(context) else plain
     seeds = context.seed_vectors @ units.T
     negative = np.zeros(len(units), dtype=np.float32)
     if len(context.negative_vectors):

@@ -133,8 +133,8 @@ class _Writer:
             ratio = raw[:, tempo] / reference[:, tempo]
         steps = wheel_distance(wheel_places(raw), wheel_places(reference))
         gaps = ((raw - reference) / catalogue.deviations)[:, _COMPARED]
-        self._compared = zip(
-            gaps.tolist(), ratio.tolist(), octaves.tolist(), steps.tolist(), strict=True
+        self._compared = list(
+            zip(gaps.tolist(), ratio.tolist(), octaves.tolist(), steps.tolist(), strict=True)
         )
         self._names = [_name(catalogue, view) for view in context.seeds]
         album = catalogue.album[rows]

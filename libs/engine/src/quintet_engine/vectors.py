@@ -17,6 +17,15 @@ from quintet_modelkit.features import Encoded
 from quintet_engine.catalogue import Mask, Rows
 
 
+def leading(scores: NDArray[np.float32], most: int) -> Rows:
+    """Returns the places of the `most` greatest scores, fewer than there are, ascending.
+
+    Those equal to the last of them are among them.
+    """
+    cut = np.partition(scores, len(scores) - most)[len(scores) - most]
+    return np.flatnonzero(scores >= cut)
+
+
 @dataclass(frozen=True)
 class Hits:
     """Rows found, best first, and their cosine; ties in the order of rows."""
@@ -28,8 +37,7 @@ class Hits:
     def ranked(cls, rows: Rows, scores: NDArray[np.float32], most: int) -> Self:
         """Returns the best `most` rows, best first, ties by row."""
         if len(rows) > most:
-            cut = np.partition(scores, len(scores) - most)[len(scores) - most]
-            kept = np.flatnonzero(scores >= cut)
+            kept = leading(scores, most)
             rows, scores = rows[kept], scores[kept]
         order = np.lexsort((rows, -scores))[:most]
         return cls(rows[order].astype(np.int64), scores[order].astype(np.float32))

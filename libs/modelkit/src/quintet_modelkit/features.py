@@ -288,13 +288,20 @@ def average_profile(
 def _encoded_means(standardiser: Standardiser, groups: Sequence[Raw]) -> Encoded:
     """Returns the mean of each group in the encoded space, float32 (g, 14)."""
     encoded = standardiser.transform(np.concatenate(groups))
+    if _are_single(groups):
+        return encoded
     ends = np.cumsum([len(group) for group in groups])
-    return _means(np.split(encoded, ends[:-1])) if ends[-1] > len(groups) else encoded
+    return _means(np.split(encoded, ends[:-1]))
+
+
+def _are_single(groups: Sequence[NDArray[F]]) -> bool:
+    """Returns whether each group is one row, as all seeds that are tracks are."""
+    return all(len(group) == 1 for group in groups)
 
 
 def _means(groups: Sequence[NDArray[F]]) -> NDArray[F]:
     """Returns the mean row of each group, (g, d); that of one row is itself."""
-    if all(len(group) == 1 for group in groups):
+    if _are_single(groups):
         return np.concatenate(groups)
     return np.stack([group.mean(axis=0) for group in groups])
 
@@ -336,7 +343,7 @@ def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:
 def _resultants(groups: Sequence[Raw]) -> Raw:
     """Returns each group's mean unit vector of known keys on the chromatic circle, (g, 2)."""
     column = COLUMN["key"]
-    if all(len(group) == 1 for group in groups):
+    if _are_single(groups):
         keys = np.concatenate(groups)[:, column]
         points = np.stack(_on_circle(keys), axis=1)
         return np.where(keys[:, None] >= 0, points, 0.0)

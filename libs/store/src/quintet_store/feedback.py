@@ -98,7 +98,7 @@ def add_shown(connection: Connection, sets: Rows, lists: Rows, shown: Rows) -> N
     # and each such table would leave its traces in PostgreSQL's catalogue.
     for table, rows in ((_SETS, sets), (_LISTS, lists)):
         if rows:
-            insert = _insert_into(connection, table).on_conflict_do_nothing()
+            insert = _insert_into(connection.dialect, table).on_conflict_do_nothing()
             connection.execute(insert, [dict(row) for row in rows])
     if shown:
         _add_impressions(connection, shown)
@@ -120,16 +120,12 @@ def _impression_statement(dialect: Dialect, columns: tuple[str, ...]) -> tuple[s
 
     Columns that are not among those told get their defaults.
     """
-    insert = _insert_for(dialect, _SHOWN).on_conflict_do_nothing()
+    insert = _insert_into(dialect, _SHOWN).on_conflict_do_nothing()
     compiled = insert.compile(dialect=dialect, column_keys=columns)
     return str(compiled), compiled.positiontup or ()
 
 
-def _insert_into(connection: Connection, table: Table) -> Any:
-    return _insert_for(connection.dialect, table)
-
-
-def _insert_for(dialect: Dialect, table: Table) -> Any:
+def _insert_into(dialect: Dialect, table: Table) -> Any:
     return (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
 
 
@@ -137,7 +133,7 @@ def add_events(connection: Connection, rows: Rows) -> int:
     """Adds events, each with every column, and returns how many were not there before."""
     if not rows:
         return 0
-    insert = _insert_into(connection, _EVENTS).on_conflict_do_nothing()
+    insert = _insert_into(connection.dialect, _EVENTS).on_conflict_do_nothing()
     statement = insert.returning(_EVENTS.c.event_id)
     return len(connection.execute(statement, [dict(row) for row in rows]).all())
 

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 from quintet_servicekit.settings import RpcSettings
+from quintet_settings import HTTP_ADDRESS
 
 
 class Settings(RpcSettings):
@@ -21,7 +22,7 @@ class Settings(RpcSettings):
     accelerate: bool = True
     """Rank by compiled code where it answers as LightGBM does; off to let LightGBM rank."""
     registry_uri: str = Field(
-        default="", pattern=r"^(https?://\S+)?$", validation_alias="QUINTET_MLFLOW_URI"
+        default="", pattern=HTTP_ADDRESS, validation_alias="QUINTET_MLFLOW_URI"
     )
     """Address of the registry whose champion is served; empty to serve what is on disk."""
     registry_name: str = Field(

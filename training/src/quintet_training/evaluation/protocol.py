@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Mask, Rows
 from threadpoolctl import threadpool_limits
 
@@ -80,6 +81,19 @@ class EvaluationOptions:
         if not (shares and counts and self.limit >= 1 and self.min_length >= 2):
             raise ValueError(f"{self} cannot be evaluated with")
 
+    def random(self, purpose: int) -> np.random.Generator:
+        """Returns the generator for one purpose, so that no part changes what another draws."""
+        return np.random.default_rng([self.seed, purpose])
+
+    def hold_out(self, groups: NDArray[np.int64]) -> Mask:
+        """Returns which playlists are held out, those of one group together, bool (p,)."""
+        return split_groups(groups, self.held_out, self.random(0))
+
+    def cases(self, playlists: Sequence[Rows], held_out: Mask) -> dict[int, list[Case]]:
+        """Returns what held-out playlists are asked, by the number of seeds."""
+        asked = np.flatnonzero(held_out)
+        return draw_cases(playlists, asked, self.seed_counts, self.min_length, self.random(1))
+
     @property
     def primary(self) -> int:
         """The number of seeds that the comparisons are made with."""
@@ -106,10 +120,6 @@ class _Evaluation:
         """The playlists that methods may learn from."""
         known = np.flatnonzero(~self.held_out).tolist()
         return [self.playlists[number] for number in known]
-
-    def random(self, purpose: int) -> np.random.Generator:
-        """A generator for one purpose, so that no part changes what another draws."""
-        return np.random.default_rng([self.options.seed, purpose])
 
     def ask(
         self,
@@ -161,11 +171,9 @@ def run(
     """
     tell(0.0, "looking for near-duplicate playlists")
     groups = near_duplicates(playlists, len(catalogue))
-    held_out = split_groups(groups, options.held_out, np.random.default_rng([options.seed, 0]))
+    held_out = options.hold_out(groups)
     this = _Evaluation(catalogue, playlists, playlist_ids, held_out, options, tell)
-    cases = draw_cases(
-        playlists, this.asked, options.seed_counts, options.min_length, this.random(1)
-    )
+    cases = options.cases(playlists, held_out)
     if not cases[options.primary] or not any(len(rows) for rows in this.train):
         raise EvaluationImpossible(
             f"of {len(playlists)} playlists none can be held out and asked about with "
@@ -252,7 +260,7 @@ def _only_audio_part(
 
 def _cold_part(this: _Evaluation, train: Train) -> dict[str, Any]:
     """Returns the parts about tracks that no training playlist holds; none without such."""
-    options, random = this.options, this.random(2)
+    options, random = this.options, this.options.random(2)
     cold = draw_cold_tracks(len(this.catalogue), options.cold_share, random)
     cases = cold_cases(this.playlists, this.asked, cold, options.primary, random)
     known = without(this.train, cold)

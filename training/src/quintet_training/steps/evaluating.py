@@ -75,16 +75,16 @@ def evaluate(
         raise TrainingRefused(str(fault)) from fault
 
 
-def recommender(engine: Engine) -> Recommender:
-    """Returns an engine as a function from seed rows to at most 500 rows, best first."""
+def recommender(engine: Engine, *, limit: int = MAX_LIMIT, max_per_artist: int = 0) -> Recommender:
+    """Returns an engine as a function from seed rows to at most `limit` rows, best first."""
     catalogue = engine.catalogue
     row_of = catalogue.snapshot.row_of
 
     def recommend(seeds: Rows) -> Rows:
         asked = Query(
             tuple(Seed(SeedKind.TRACK, name) for name in catalogue.track_ids(seeds)),
-            limit=MAX_LIMIT,
-            max_per_artist=0,
+            limit=limit,
+            max_per_artist=max_per_artist,
             reasons=False,
         )
         ranking = engine.recommend(asked, max_seeds=MAX_BATCH_SEEDS)

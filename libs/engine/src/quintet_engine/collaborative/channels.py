@@ -12,7 +12,7 @@ from quintet_engine.catalogue import Rows
 from quintet_engine.channels import CHANNELS, EMPTY, Channel
 from quintet_engine.collaborative.affinity import BY_TRACK, RIDGE, Scored
 from quintet_engine.context import Context
-from quintet_engine.vectors import Hits
+from quintet_engine.vectors import Hits, leading
 
 
 def _best(context: Context, found: Scored, most: int, above: float = -np.inf) -> Hits:
@@ -21,7 +21,7 @@ def _best(context: Context, found: Scored, most: int, above: float = -np.inf) ->
     # No more can be barred among the best than are barred at all: the others need no look.
     enough = most + context.barred
     if len(rows) > enough:
-        near = np.flatnonzero(scores >= np.partition(scores, -enough)[-enough])
+        near = leading(scores, enough)
         rows, scores = rows[near], scores[near]
     kept = context.allowed[rows] & (scores > above)
     return Hits.ranked(rows[kept], scores[kept], most)

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from quintet_engine.catalogue import Rows
+from quintet_engine.catalogue import Rows, entries_of
 
 Dense = NDArray[np.float32]
 _KERNELS: Final = "quintet_engine.collaborative.product_kernels"
@@ -98,8 +98,7 @@ def used(matrix: sp.csr_matrix, rows: Rows, weights: Dense) -> tuple[Rows, Dense
         weights: float32 (k,).
     """
     starts, members, values = _parts(matrix)
-    sizes = starts[rows + 1] - starts[rows]
-    places = np.arange(sizes.sum()) + np.repeat(starts[rows] - (np.cumsum(sizes) - sizes), sizes)
+    places, _, sizes = entries_of(starts, rows)
     columns, number = np.unique(members[places], return_inverse=True)
     sums = np.bincount(number, values[places] * np.repeat(weights, sizes), len(columns))
     return columns.astype(np.int64), sums.astype(np.float32)
