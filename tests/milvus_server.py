@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from quintet_ranker.adapters.external_index import VectorsUnavailable
 from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
-from quintet_ranker.adapters.vectors import VectorsUnavailable
 
 from tests.ports import free_port
 

@@ -19,8 +19,8 @@ import psutil
 from quintet_engine.index import FaissIndex
 from quintet_engine.vectors import VectorIndex
 from quintet_modelkit.features import normalise_rows
+from quintet_ranker.adapters.external_index import published
 from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
-from quintet_ranker.adapters.vectors import published
 
 from tests.milvus_server import milvus_serving
 

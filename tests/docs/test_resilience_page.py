@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from quintet_gateway.settings import Settings
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 
 PAGE = (Path(__file__).parents[2] / "docs" / "resilience.md").read_text(encoding="utf-8")
 

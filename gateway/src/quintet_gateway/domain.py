@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import DeadlineExceeded, NotReady
 
 P = TypeVar("P")

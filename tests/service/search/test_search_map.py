@@ -10,7 +10,7 @@ import quintet_gateway.app
 import quintet_gateway.settings
 from quintet.search.v1 import search_pb2, search_pb2_grpc
 from quintet_search.app import build
-from quintet_search.domain import searching
+from quintet_search.domain import search
 from quintet_search.settings import Settings
 from quintet_servicekit.status import error_of
 
@@ -41,7 +41,7 @@ async def test_every_track_is_a_point_of_the_map(stub, made_tracks):
 
 async def test_parts_put_together_are_the_map(stub, monkeypatch):
     whole = await stub.GetMap(Part())
-    monkeypatch.setattr(searching, "MAP_PART", 1000)
+    monkeypatch.setattr(search, "MAP_PART", 1000)
     content = b""
     while len(content) < whole.total_size:
         part = await stub.GetMap(Part(offset=len(content)))
@@ -91,7 +91,7 @@ async def web(home, tmp_path):
 async def test_the_gateway_gives_the_map_once_for_each_version(
     web, publish_catalogue, home, made_tracks, monkeypatch
 ):
-    monkeypatch.setattr(searching, "MAP_PART", 1500)
+    monkeypatch.setattr(search, "MAP_PART", 1500)
     client, _ = web
     first = await client.get("/api/v1/map")
     assert first.headers["content-type"] == "application/vnd.apache.arrow.file"

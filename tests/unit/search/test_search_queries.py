@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quintet_search.adapters.text import indexed, whole, wholes, words
+from quintet_search.adapters.text_analysis import indexed, whole, wholes, words
 from quintet_search.domain.paging import PageRequest, make_token, read_token, window
 from quintet_search.domain.query import FieldFilter, ParsedQuery, parse
 from quintet_servicekit.errors import InvalidInput, Reason

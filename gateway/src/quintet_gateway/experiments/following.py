@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from quintet.ranker.v1 import ranker_pb2
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_servicekit.errors import AppError, DeadlineExceeded, NotReady, Reason
-from quintet_servicekit.threads import Threads
+from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_store import StoreUnavailable
 from quintet_store import experiments as store
 from quintet_store.agreement import overlap, rank_correlation
@@ -101,12 +101,12 @@ class Experiments:
         self._seen_at = -_TRUSTED_SECONDS
         self._held, self._refused = "", ""
         self._queue: asyncio.Queue[Shown] = asyncio.Queue(rules.max_waiting)
-        self._threads: Threads | None = None
+        self._threads: BoundedThreadPool | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begins to look; the database may come later."""
-        self._threads = Threads(1, "experiments")
+        self._threads = BoundedThreadPool(1, "experiments")
         loops: Sequence[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = (
             (self.look, self._rules.look_seconds),
             (self._hold, min(_HOLD_SECONDS, self._rules.look_seconds)),

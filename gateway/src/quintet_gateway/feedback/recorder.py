@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import Counter
 from quintet.ranker.v1 import ranker_pb2
 from quintet_access.pseudonyms import Pseudonyms
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import (
     AppError,
     DeadlineExceeded,
@@ -24,7 +24,7 @@ from quintet_servicekit.errors import (
     overloaded,
 )
 from quintet_servicekit.metrics import DEGRADED
-from quintet_servicekit.threads import Threads
+from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_store import StoreUnavailable
 from quintet_store.insights import Insights
 from quintet_store.spool import Spool, SpoolFull
@@ -119,15 +119,18 @@ class Recorder:
         self._jobs: asyncio.Queue[_Pending] = asyncio.Queue(_MAX_JOBS)
         self._has_shown = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._writer: Threads | None = None
-        self._reader: Threads | None = None
-        self._spooler: Threads | None = None
+        self._writer: BoundedThreadPool | None = None
+        self._reader: BoundedThreadPool | None = None
+        self._spooler: BoundedThreadPool | None = None
 
     async def start(self) -> None:
         """Begins to write; the database may come later."""
         # One thread writes, so that one transaction never waits for another of this process.
-        self._writer, self._reader = Threads(1, "feedback-writer"), Threads(1, "feedback-reader")
-        self._spooler = Threads(1, "feedback-spool")
+        self._writer, self._reader = (
+            BoundedThreadPool(1, "feedback-writer"),
+            BoundedThreadPool(1, "feedback-reader"),
+        )
+        self._spooler = BoundedThreadPool(1, "feedback-spool")
         await self._adopt()
         self._tasks = [
             asyncio.create_task(work())
@@ -272,7 +275,7 @@ class Recorder:
     async def _write(self, work: Callable[[], T]) -> T:
         return await self._run(self._writer, work)
 
-    async def _run(self, threads: Threads | None, work: Callable[[], T]) -> T:
+    async def _run(self, threads: BoundedThreadPool | None, work: Callable[[], T]) -> T:
         """Runs blocking work.
 
         Raises:

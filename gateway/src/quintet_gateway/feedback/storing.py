@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from quintet_access.pseudonyms import Pseudonyms
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import AppError, NotFound, NotReady, Reason
 from quintet_servicekit.metrics import REPLAYED, SPOOL, SPOOL_BYTES
 from quintet_store import StoreUnavailable, feedback, open_engine, reading, writing

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 
 _SPOTIFY_ID: Final = re.compile(r"[0-9A-Za-z]{22}\Z")
 SOURCES: Final = {

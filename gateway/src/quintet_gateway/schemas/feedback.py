@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 
 from quintet_gateway.feedback import MAX_EVENTS, Event
 from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION, MAX_TRACK_ID, SAFE_ID

@@ -8,7 +8,7 @@ from pydantic import Field
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 
 from quintet_gateway.schemas.catalogue import Answer, Track, Versions, track_json, versions_json
 from quintet_gateway.schemas.recommendations import ATTRIBUTE_NAMES, Seed

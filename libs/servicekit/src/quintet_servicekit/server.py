@@ -16,7 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
-from quintet_servicekit import collector
+from quintet_servicekit import garbage_collection
 from quintet_servicekit.calls import REQUEST_ID_KEY
 from quintet_servicekit.channel import MAX_MESSAGE_BYTES
 from quintet_servicekit.errors import AppError, DeadlineExceeded, Reason
@@ -185,7 +185,7 @@ async def _as_coroutine(job: Callable[[], Awaitable[None]]) -> None:
 async def settle_once_ready(service: Service) -> None:
     """Spares what a process has loaded from the collector of garbage, for the rest of its life."""
     await service.ready.wait()
-    collector.settle()
+    garbage_collection.settle()
 
 
 async def run(service: Service) -> int:

@@ -2,7 +2,7 @@
 
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_servicekit.server import Service
-from quintet_servicekit.threads import Threads
+from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_servicekit.tokens import guards
 
 from quintet_ranker.adapters import ModelFollower, follow_models
@@ -24,8 +24,8 @@ def build(settings: Settings, models: ModelFollower | None = None) -> Service:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
     source = models or follow_models(settings)
-    threads = Threads(settings.threads, "ranker", settings.room)
-    shadows = Threads(1, "shadow")
+    threads = BoundedThreadPool(settings.threads, "ranker", settings.room)
+    shadows = BoundedThreadPool(1, "shadow")
     recommender = Recommender(source, threads.run, shadows.run, settings.challenger_patience)
     servicer = RankerServicer(source, recommender)
 

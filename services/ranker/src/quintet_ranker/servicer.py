@@ -17,7 +17,7 @@ from quintet_engine.query import (
     SeedKind,
 )
 from quintet_modelkit.features import ATTRIBUTES, COLUMN, AudioProfile
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.logs import note_answered
 from quintet_servicekit.metrics import DEGRADED

@@ -6,12 +6,12 @@ import structlog
 from quintet.search.v1 import search_pb2, search_pb2_grpc
 from quintet_servicekit.follower import Follower
 from quintet_servicekit.server import Service
-from quintet_servicekit.threads import Threads
+from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_servicekit.tokens import guards
 
 from quintet_search.adapters.catalogue import follow_catalogue
 from quintet_search.domain.records import Catalogue
-from quintet_search.domain.searching import Searching
+from quintet_search.domain.search import CatalogueSearch
 from quintet_search.servicer import SearchServicer
 from quintet_search.settings import Settings
 
@@ -33,15 +33,15 @@ def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> 
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
     source = catalogues or follow_catalogue(settings.home, settings.follow_seconds)
-    threads = Threads(settings.threads, "search", settings.room)
+    threads = BoundedThreadPool(settings.threads, "search", settings.room)
     spotify = _spotify(settings)
-    searching = Searching(
+    search = CatalogueSearch(
         lambda: source.value,
         threads.run,
         spotify,
         lambda why: _log.warning("spotify gave no answer", why=why),
     )
-    servicer = SearchServicer(searching, settings.spotify_seconds)
+    servicer = SearchServicer(search, settings.spotify_seconds)
 
     async def close() -> None:
         await threads.close()

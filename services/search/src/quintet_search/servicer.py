@@ -9,7 +9,7 @@ from quintet_servicekit.metrics import DEGRADED
 
 from quintet_search.domain.paging import PageRequest
 from quintet_search.domain.records import Artist, Match, Source, Track
-from quintet_search.domain.searching import Searching
+from quintet_search.domain.search import CatalogueSearch
 
 _SOURCES: Final = {
     search_pb2.SOURCE_UNSPECIFIED: Source.CATALOGUE,
@@ -30,12 +30,12 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     """Answers the methods of SearchService.
 
     Args:
-        searching: The rules.
+        search: The rules.
         remote_seconds: The most that Spotify may take of a call.
     """
 
-    def __init__(self, searching: Searching, remote_seconds: float) -> None:
-        self._searching = searching
+    def __init__(self, search: CatalogueSearch, remote_seconds: float) -> None:
+        self._search = search
         self._remote_seconds = remote_seconds
 
     async def SearchTracks(
@@ -48,7 +48,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             seconds = min(seconds, max(0.0, left - _FALLBACK_SECONDS))
         page = PageRequest(request.page_size, request.page_token, request.skip)
         source = _source(request.source)
-        found = await self._searching.search_tracks(request.query, source, page, seconds)
+        found = await self._search.search_tracks(request.query, source, page, seconds)
         for part in found.degraded:
             DEGRADED.labels(part).inc()
         response = search_pb2.SearchTracksResponse(
@@ -67,7 +67,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     ) -> search_pb2.BatchGetTracksResponse:
         """Looks tracks up."""
         ids = list(request.track_ids)
-        tracks = await self._searching.tracks(ids)
+        tracks = await self._search.tracks(ids)
         response = search_pb2.BatchGetTracksResponse()
         for name, track in zip(ids, tracks, strict=True):
             result = response.results.add(track_id=name)
@@ -80,7 +80,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     ) -> search_pb2.SearchArtistsResponse:
         """Searches artists."""
         page = PageRequest(request.page_size, request.page_token, request.skip)
-        found = await self._searching.search_artists(request.query, page)
+        found = await self._search.search_artists(request.query, page)
         return search_pb2.SearchArtistsResponse(
             artists=[_artist(artist) for artist in found.items],
             next_page_token=found.next_page_token,
@@ -92,7 +92,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     ) -> search_pb2.BatchGetArtistsResponse:
         """Looks artists up."""
         ids = list(request.artist_ids)
-        artists = await self._searching.artists(ids)
+        artists = await self._search.artists(ids)
         return search_pb2.BatchGetArtistsResponse(
             results=[
                 search_pb2.ArtistResult(
@@ -106,7 +106,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         self, request: search_pb2.ListGenresRequest, _context: Any
     ) -> search_pb2.ListGenresResponse:
         """Lists genres."""
-        found = self._searching.genres(PageRequest(request.page_size, request.page_token))
+        found = self._search.genres(PageRequest(request.page_size, request.page_token))
         return search_pb2.ListGenresResponse(
             genres=[
                 search_pb2.Genre(name=genre.name, track_count=genre.track_count)
@@ -119,7 +119,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         self, request: search_pb2.GetMapRequest, _context: Any
     ) -> search_pb2.GetMapResponse:
         """Returns a part of the map."""
-        part = await self._searching.map_part(request.known_version, request.offset)
+        part = await self._search.map_part(request.known_version, request.offset)
         return search_pb2.GetMapResponse(
             version=part.version, total_size=part.total_size, content=part.content
         )

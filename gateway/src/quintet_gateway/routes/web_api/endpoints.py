@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import DeadlineExceeded, InvalidInput, NotFound, NotReady, Reason
 from quintet_servicekit.metrics import DEGRADED
 

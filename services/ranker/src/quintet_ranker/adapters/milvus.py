@@ -25,7 +25,7 @@ from quintet_engine.index import FLAT_LIMIT, RECALL_GOAL
 from quintet_engine.vectors import Hits
 from quintet_modelkit.features import Encoded
 
-from quintet_ranker.adapters.vectors import VectorsUnavailable
+from quintet_ranker.adapters.external_index import VectorsUnavailable
 
 MOST_HITS: Final = 16_384
 """Milvus returns no more at once; neither is it given more numbers at once."""

@@ -1,8 +1,8 @@
 """What the ranker promises, in plain Python: models are asked, lists drafted, errors named."""
 
-from quintet_ranker.domain.answering import Answer, Recommender, Run, Trial, Variant
-from quintet_ranker.domain.drafting import Origin, interleaved, team_draft
+from quintet_ranker.domain.interleaving import Origin, interleaved, team_draft
 from quintet_ranker.domain.models import Marks, Model, ModelFacts, Source
+from quintet_ranker.domain.recommender import Answer, Recommender, Run, Trial, Variant
 
 __all__ = [
     "Answer",

@@ -26,10 +26,10 @@ from quintet_modelkit.snapshot import Snapshot
 from quintet_servicekit.follower import Follower
 from quintet_servicekit.tracing import stage
 
-from quintet_search.adapters.index import ARTISTS, TRACKS, TextIndex, isrc_of, write_index
 from quintet_search.adapters.map import FILE as MAP_FILE
 from quintet_search.adapters.map import write_map
-from quintet_search.adapters.text import beginnings, indexed, whole, wholes
+from quintet_search.adapters.text_analysis import beginnings, indexed, whole, wholes
+from quintet_search.adapters.text_index import ARTISTS, TRACKS, TextIndex, isrc_of, write_index
 from quintet_search.domain.query import ParsedQuery
 from quintet_search.domain.records import Artist, ArtistReference, Catalogue, Found, Genre, Track
 

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from quintet_engine.index import FaissIndex
 from quintet_modelkit.features import normalise_rows
+from quintet_ranker.adapters.external_index import (
+    ExternalIndex,
+    VectorsUnavailable,
+    noted,
+    published,
+)
 from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
-from quintet_ranker.adapters.vectors import ElsewhereIndex, VectorsUnavailable, noted, published
 
 VECTORS = normalise_rows(np.random.default_rng(1).normal(size=(300, 14)).astype(np.float32))
 LOCAL = FaissIndex.build(VECTORS, seed=1)
@@ -38,7 +43,7 @@ class Elsewhere:
         return self.index.search(queries, most, allowed)
 
 
-def asked(index: ElsewhereIndex) -> tuple[int, list[str]]:
+def asked(index: ExternalIndex) -> tuple[int, list[str]]:
     """Returns how many rows are found of all, and what the answer had to do without."""
     with noted() as parts:
         found = index.search(VECTORS[:2], 999)
@@ -46,7 +51,7 @@ def asked(index: ElsewhereIndex) -> tuple[int, list[str]]:
     return len(found[0].rows), parts
 
 
-def until_reached(index: ElsewhereIndex, reached: bool = True) -> None:
+def until_reached(index: ExternalIndex, reached: bool = True) -> None:
     wait = threading.Event()
     for _ in range(int(WAIT / 0.01)):
         if index.reached is reached:
@@ -57,7 +62,7 @@ def until_reached(index: ElsewhereIndex, reached: bool = True) -> None:
 
 def test_what_goes_away_is_done_without_and_asked_again_once_it_is_back():
     place = Elsewhere()
-    index = ElsewhereIndex(LOCAL, place.connect, retry_seconds=0.01)
+    index = ExternalIndex(LOCAL, place.connect, retry_seconds=0.01)
     until_reached(index)
     assert asked(index) == (301, [])
     place.away = True
@@ -71,7 +76,7 @@ def test_what_goes_away_is_done_without_and_asked_again_once_it_is_back():
 def test_nobody_waits_for_what_cannot_be_reached_and_its_thread_ends_with_the_model():
     place = Elsewhere()
     place.away = True
-    index = ElsewhereIndex(LOCAL, place.connect, retry_seconds=0.01)
+    index = ExternalIndex(LOCAL, place.connect, retry_seconds=0.01)
     assert asked(index) == (300, ["index"])
     for _ in range(3):
         assert place.tried.acquire(timeout=WAIT)

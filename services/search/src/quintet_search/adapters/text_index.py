@@ -22,7 +22,7 @@ from typing import Final
 import tantivy
 from tantivy import Occur, Query
 
-from quintet_search.adapters.text import beginning, is_unspaced, run_of, whole, words
+from quintet_search.adapters.text_analysis import beginning, is_unspaced, run_of, whole, words
 from quintet_search.domain.query import FieldFilter, ParsedQuery
 
 FEW: Final = 10

@@ -36,9 +36,9 @@ from quintet_servicekit.logs import note_served
 from quintet_servicekit.metrics import MODEL_TIME, REFUSED, REGISTRY_UP, note_version
 
 from quintet_ranker.adapters.background import Background, StillBusy
-from quintet_ranker.adapters.challenging import ChallengerFollower
-from quintet_ranker.adapters.models import EngineModel
-from quintet_ranker.adapters.placing import model_loader
+from quintet_ranker.adapters.challenger import ChallengerFollower
+from quintet_ranker.adapters.engine_model import EngineModel
+from quintet_ranker.adapters.index_placement import model_loader
 from quintet_ranker.domain import Model
 from quintet_ranker.settings import Settings
 

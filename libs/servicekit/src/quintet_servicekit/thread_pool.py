@@ -12,7 +12,7 @@ from quintet_servicekit.metrics import QUEUED
 T = TypeVar("T")
 
 
-class Threads:
+class BoundedThreadPool:
     """A few threads for blocking work.
 
     A call whose deadline passes takes its work out of the queue.

@@ -12,7 +12,7 @@ from quintet_engine.forest import compiled
 from quintet_engine.query import Query, Ranking, Seed, SeedKind, SeedUnknown
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
-from quintet_servicekit import collector
+from quintet_servicekit import garbage_collection
 from quintet_servicekit.metrics import (
     CANDIDATES,
     LIST_ARTISTS,
@@ -22,7 +22,7 @@ from quintet_servicekit.metrics import (
 )
 from quintet_servicekit.tracing import stage
 
-from quintet_ranker.adapters.vectors import noted
+from quintet_ranker.adapters.external_index import noted
 from quintet_ranker.domain import Marks, ModelFacts
 
 
@@ -131,4 +131,5 @@ class EngineModel:
 
 def _compile(engine: Engine) -> None:
     engine.accelerate()
-    collector.settle()  # the compiler makes as many objects as all other libraries together
+    # The compiler makes as many objects as all other libraries together.
+    garbage_collection.settle()

@@ -5,12 +5,12 @@ import threading
 
 import pytest
 from quintet_servicekit.errors import Reason, ResourceExhausted
-from quintet_servicekit.threads import Threads
+from quintet_servicekit.thread_pool import BoundedThreadPool
 
 
 async def test_more_work_than_there_is_room_for_is_refused_and_nothing_else() -> None:
     gate = threading.Event()
-    threads = Threads(1, "room", room=2)
+    threads = BoundedThreadPool(1, "room", room=2)
     held = [asyncio.create_task(threads.run(gate.wait)) for _ in range(3)]
     await asyncio.sleep(0)
 
@@ -27,7 +27,7 @@ async def test_more_work_than_there_is_room_for_is_refused_and_nothing_else() ->
 
 async def test_work_that_is_given_up_makes_room() -> None:
     gate = threading.Event()
-    threads = Threads(1, "given-up", room=1)
+    threads = BoundedThreadPool(1, "given-up", room=1)
     running, waiting = (asyncio.create_task(threads.run(gate.wait)) for _ in range(2))
     await asyncio.sleep(0)
     waiting.cancel()

@@ -9,8 +9,8 @@ from quintet_engine.engine import Engine
 from quintet_engine.index import FaissIndex
 from quintet_engine.vectors import VectorIndex
 
-from quintet_ranker.adapters.models import EngineModel
-from quintet_ranker.adapters.vectors import ElsewhereIndex, NamedCollections, published
+from quintet_ranker.adapters.engine_model import EngineModel
+from quintet_ranker.adapters.external_index import ExternalIndex, NamedCollections, published
 from quintet_ranker.settings import Settings
 
 
@@ -36,12 +36,12 @@ def model_loader(settings: Settings) -> Callable[[Path], EngineModel]:
 def _place(collections: NamedCollections, settings: Settings, engine: Engine) -> None:
     """Lets audio and, in a trained model, taste be searched in collections."""
 
-    def elsewhere(local: VectorIndex, kind: str, version: str) -> ElsewhereIndex:
+    def elsewhere(local: VectorIndex, kind: str, version: str) -> ExternalIndex:
         assert isinstance(local, FaissIndex), "a bundle brings its own indices"
         connect = partial(
             published, collections, kind, version, local.vectors, settings.kept_models
         )
-        return ElsewhereIndex(local, connect, settings.milvus_retry_seconds)
+        return ExternalIndex(local, connect, settings.milvus_retry_seconds)
 
     engine.index = elsewhere(engine.index, "audio", engine.versions.index)
     if engine.learned is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from quintet_engine.query import Query, QueryInvalid, Ranking, SeedUnknown
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import (
     InvalidInput,
     NotFound,
@@ -17,7 +17,7 @@ from quintet_servicekit.errors import (
     overloaded,
 )
 
-from quintet_ranker.domain.drafting import Origin, interleaved, team_draft
+from quintet_ranker.domain.interleaving import Origin, interleaved, team_draft
 from quintet_ranker.domain.models import Model, Source
 
 _log = logging.getLogger(__name__)

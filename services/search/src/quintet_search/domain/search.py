@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 
 from quintet_search.domain.paging import PageRequest, Window, window
@@ -45,7 +45,7 @@ class Run(Protocol):
         ...
 
 
-class Searching:
+class CatalogueSearch:
     """Answers every method from the catalogue served now, and Spotify where it is set up.
 
     Args:

@@ -23,7 +23,7 @@ from quintet_engine.catalogue import Mask
 from quintet_engine.index import FaissIndex
 from quintet_engine.vectors import Hits, VectorCollections, VectorIndex
 from quintet_modelkit.features import Encoded
-from quintet_servicekit.degrading import Part
+from quintet_servicekit.degradation import Part
 
 _log = logging.getLogger(__name__)
 DEGRADED: Final = Part.INDEX
@@ -98,7 +98,7 @@ def _forget(collections: NamedCollections, name: str) -> None:
         _log.warning("an old collection stays: %s", fault)
 
 
-class ElsewhereIndex:
+class ExternalIndex:
     """A `VectorIndex` that asks elsewhere while that answers, and the local index otherwise.
 
     Args:
@@ -154,7 +154,7 @@ class ElsewhereIndex:
 
 
 def _reach(
-    index: "weakref.ref[ElsewhereIndex]",
+    index: "weakref.ref[ExternalIndex]",
     connect: Callable[[], VectorIndex],
     seconds: float,
 ) -> None:
