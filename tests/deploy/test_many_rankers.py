@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_gateway.adapters import Services
+from quintet_gateway.adapters import UpstreamClients
 from quintet_servicekit.probe import is_serving
 
 from tests.ports import free_ports
@@ -96,7 +96,7 @@ def rankers(home: Path) -> Iterator[Rankers]:
 
 async def test_calls_are_spread_and_a_rollout_fails_none(rankers):
     await asyncio.gather(*(rankers.ready(which) for which in range(RANKERS)))
-    gateway = Services({"ranker": rankers.address}, budget=10.0)
+    gateway = UpstreamClients({"ranker": rankers.address}, budget=10.0)
     try:
         # Connections are made at the first call; spreading begins once all stand.
         async with asyncio.timeout(30):

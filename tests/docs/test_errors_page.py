@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
-from quintet_gateway.schemas.errors import ErrorAnswer, status_of
+from quintet_gateway.schemas.errors import ErrorResponse, status_of
 from quintet_servicekit.errors import AppError, Reason
 from quintet_servicekit.status import GRPC_CODES
 
@@ -16,9 +16,9 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def example_of(section: str) -> ErrorAnswer:
+def example_of(section: str) -> ErrorResponse:
     (block,) = re.findall(r"```json\n(.*?)```", section, flags=re.DOTALL)
-    return ErrorAnswer.model_validate(json.loads(block))
+    return ErrorResponse.model_validate(json.loads(block))
 
 
 def test_every_reason_is_documented_once_and_no_other():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quintet_gateway.feedback import KINDS, MAX_EVENTS, check_events
 from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION
-from quintet_gateway.schemas.feedback import EventBody, RecordedAnswer, read_events
+from quintet_gateway.schemas.feedback import EventBody, RecordedResponse, read_events
 from quintet_gateway.settings import Settings
 from quintet_training.cli import group
 from quintet_training.datasets.feedback import MAX_WEIGHT, PRIOR_EXPONENT
@@ -30,7 +30,7 @@ def test_the_table_has_every_field_and_the_limits_there_are():
     assert f"1 to {MAX_POSITION} |" in PAGE
     assert f"0 to {MAX_DWELL_MS:,} |" in PAGE
     assert f"with 1 to {MAX_EVENTS}," in PAGE
-    assert set(RecordedAnswer.model_fields) == {"accepted", "duplicates", "degraded"}
+    assert set(RecordedResponse.model_fields) == {"accepted", "duplicates", "degraded"}
 
 
 def test_the_page_names_defaults_and_commands_as_they_are(tmp_path):

@@ -24,7 +24,7 @@ from quintet_gateway import servicer as feedback_servicer
 from quintet_gateway.app.errors import field_error, render
 from quintet_gateway.feedback.events import check_events
 from quintet_gateway.schemas.feedback import read_events
-from quintet_gateway.schemas.recommendations import RankedTracksBody, RecommendationsBody
+from quintet_gateway.schemas.recommendation_request import RankedTracksBody, RecommendationsBody
 from quintet_gateway.settings import Settings
 from quintet_profile import servicer as profile_servicer
 from quintet_ranker import servicer as ranker_servicer

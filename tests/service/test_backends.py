@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
-from quintet_gateway.adapters import Services
+from quintet_gateway.adapters import UpstreamClients
 from quintet_servicekit.backends import Backends, Rules, addresses_of
 from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.channel import open_channel
@@ -245,14 +245,14 @@ OUTGOING: dict[str, tuple[Any, ...]] = {
 
 def test_every_call_of_the_gateway_is_tried_below():
     calls = {
-        name for name, value in vars(Services).items()
+        name for name, value in vars(UpstreamClients).items()
         if asyncio.iscoroutinefunction(value) and not name.startswith("_")
     }  # fmt: skip
     assert calls == {*OUTGOING, "states", "close"}
 
 
 async def test_no_call_outlives_its_budget(black_hole):
-    services = Services(dict.fromkeys(("search", "profile", "ranker"), black_hole), 0.3)
+    services = UpstreamClients(dict.fromkeys(("search", "profile", "ranker"), black_hole), 0.3)
 
     async def ends(name: str) -> None:
         with pytest.raises((DeadlineExceeded, NotReady)):

@@ -17,8 +17,8 @@ from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.tokens import Scope, TokenIssuer
 from quintet_gateway.app import build as build_gateway
-from quintet_gateway.experiments import place_of
-from quintet_gateway.routes.experiment import ExperimentAnswer
+from quintet_gateway.experiments import bucket_of
+from quintet_gateway.routes.experiment import ExperimentResponse
 from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_modelkit.publication import set_current
 from quintet_profile.app import build as build_profile
@@ -109,10 +109,10 @@ class Stack:
                 if experiment is not None and holds(experiment):
                     return experiment
 
-    async def facts(self) -> ExperimentAnswer:
+    async def facts(self) -> ExperimentResponse:
         answer = await self.client.get("/api/v1/experiment")
         assert answer.status_code == 200, answer.text
-        return ExperimentAnswer.model_validate(answer.json())
+        return ExperimentResponse.model_validate(answer.json())
 
     async def ask(self, listener: str = "", seed: str = "t001", **more: Any) -> dict[str, Any]:
         headers = {"Quintet-Listener": listener} if listener else {}
@@ -244,7 +244,7 @@ async def test_in_a_split_each_listener_meets_one_model_and_the_percentage_is_se
         rows = await stack.rows(LISTS, 2 * len(listeners))
         expected = {
             row["recommendation_id"]: "challenger"
-            if place_of(salt, row["listener"]) < 40
+            if bucket_of(salt, row["listener"]) < 40
             else "champion"
             for row in rows
         }

@@ -37,7 +37,7 @@ from quintet_access.keys import KeyFolder
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_access.tokens import Scope, TokenIssuer
 from quintet_gateway.app import build
-from quintet_gateway.schemas.errors import ErrorAnswer
+from quintet_gateway.schemas.errors import ErrorResponse
 from quintet_gateway.settings import Settings
 from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
@@ -186,7 +186,7 @@ def event(recommendation: str, number: int = 1, **changes: Any) -> dict[str, Any
 
 
 def detail_of(response: httpx.Response) -> tuple[int, str, str]:
-    error = ErrorAnswer.model_validate(response.json()).error
+    error = ErrorResponse.model_validate(response.json()).error
     (detail,) = error.details
     return response.status_code, detail.reason, detail.metadata.get("field", "")
 

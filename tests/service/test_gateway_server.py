@@ -22,15 +22,18 @@ from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet.search.v1 import search_pb2, search_pb2_grpc
 from quintet_gateway.app import build
 from quintet_gateway.schemas.catalogue import (
-    ArtistsAnswer,
-    GenresAnswer,
+    ArtistsResponse,
+    GenresResponse,
     LegacyTrack,
-    ModelAnswer,
-    SearchAnswer,
+    ModelResponse,
+    SearchResponse,
     Track,
 )
-from quintet_gateway.schemas.errors import ErrorAnswer
-from quintet_gateway.schemas.ranked import LegacyRankedAnswer, RecommendationsAnswer
+from quintet_gateway.schemas.errors import ErrorResponse
+from quintet_gateway.schemas.recommendation_response import (
+    LegacyRankedResponse,
+    RecommendationsResponse,
+)
 from quintet_gateway.settings import Settings
 from quintet_servicekit.errors import AppError, InvalidInput, NotFound, Reason
 from quintet_servicekit.logs import REQUEST_ID
@@ -218,7 +221,7 @@ async def gateway(tmp_path) -> AsyncIterator[Running]:
 
 def detail_of(response: httpx.Response) -> tuple[int, str, str]:
     """Returns status, reason and field of an answer that must have the one shape of errors."""
-    error = ErrorAnswer.model_validate(response.json()).error
+    error = ErrorResponse.model_validate(response.json()).error
     assert error.code == response.status_code
     (detail,) = error.details
     assert detail.metadata["request_id"] == response.headers["x-request-id"]
@@ -228,7 +231,7 @@ def detail_of(response: httpx.Response) -> tuple[int, str, str]:
 async def test_five_seeds_bring_a_ranked_explained_list(gateway):
     body = {"seeds": ["t10", "t11", {"artist_id": "a1"}, {"genre": "rock", "weight": 2}, "t12"]}
     response = await gateway.client.post(RECOMMENDATIONS, json=body)
-    answer = RecommendationsAnswer.model_validate(response.json())
+    answer = RecommendationsResponse.model_validate(response.json())
     assert response.status_code == 200
     assert [each.rank for each in answer.tracks] == list(range(1, 51))
     assert answer.tracks[0].track.title == "Song t1"
@@ -276,7 +279,7 @@ async def test_a_profile_that_hangs_leaves_time_for_the_ranker(tmp_path):
 async def test_without_search_ids_are_still_recommended(gateway):
     await gateway.services["search"].stop()
     response = await gateway.client.post(RECOMMENDATIONS, json={"seeds": ["t1"], "limit": 2})
-    answer = RecommendationsAnswer.model_validate(response.json())
+    answer = RecommendationsResponse.model_validate(response.json())
     assert answer.degraded == ["search"]
     assert [(item.track.id, item.track.title) for item in answer.tracks] == [("t1", ""), ("t2", "")]
 
@@ -396,7 +399,7 @@ async def test_a_wrong_method_says_which_are_right(gateway):
 async def test_search_passes_everything_on(gateway):
     address = "/api/v1/search?q=hotel&limit=7&page_token=p&source=both"
     response = await gateway.client.get(address)
-    answer = SearchAnswer.model_validate(response.json())
+    answer = SearchResponse.model_validate(response.json())
     assert (answer.tracks[0].track.title, answer.next_page_token, answer.total) == (
         "Song t1",
         "n",
@@ -412,9 +415,9 @@ async def test_search_passes_everything_on(gateway):
     ("path", "shape"),
     [
         ("/api/v1/tracks/t5", Track),
-        ("/api/v1/artists?q=ann", ArtistsAnswer),
-        ("/api/v1/genres", GenresAnswer),
-        ("/api/v1/model", ModelAnswer),
+        ("/api/v1/artists?q=ann", ArtistsResponse),
+        ("/api/v1/genres", GenresResponse),
+        ("/api/v1/model", ModelResponse),
     ],
 )
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -440,7 +443,7 @@ async def test_the_original_search_gives_a_plain_list(gateway):
 async def test_the_original_ranking_takes_ids_and_gives_tracks(gateway):
     body = {"track_ids": ["t1", "t2"], "limit": 3}
     response = await gateway.client.post("/recommend_ranked", json=body)
-    answer = LegacyRankedAnswer.model_validate(response.json())
+    answer = LegacyRankedResponse.model_validate(response.json())
     assert [each.track_id for each in answer.recommendations] == ["t1", "t2", "t3"]
     assert gateway.behind.last(ranker_pb2.RecommendTracksRequest).omit_reasons
 
@@ -503,7 +506,7 @@ async def test_every_route_of_ours_is_documented_with_its_errors(gateway):
             assert "422" not in answers or "400" in answers
             for code in {"400", "401", "404", "413", "429", "500", "503", "504"} & set(answers):
                 example = answers[code]["content"]["application/json"]["example"]
-                assert ErrorAnswer.model_validate(example).error.code == int(code)
+                assert ErrorResponse.model_validate(example).error.code == int(code)
     body = document["paths"][RECOMMENDATIONS]["post"]["requestBody"]
     assert len(body["content"]["application/json"]["examples"]) == 2
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_gateway.app import build
-from quintet_gateway.routes.insights import InsightsAnswer
+from quintet_gateway.routes.insights import InsightsResponse
 from quintet_gateway.settings import Settings
 from quintet_store import open_engine, reading, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
@@ -118,7 +118,7 @@ async def asked(url, tmp_path, query=""):
 
 
 async def test_the_gateway_answers_with_intervals(url, tmp_path):
-    answer = InsightsAnswer.model_validate((await asked(url, tmp_path)).json())
+    answer = InsightsResponse.model_validate((await asked(url, tmp_path)).json())
     assert answer.lists == 3
     best = answer.models[0]
     assert (best.model, best.approved) == ("m1", 1)

@@ -20,7 +20,7 @@ from quintet_gateway.adapters import airflow as asking
 from quintet_gateway.adapters.airflow import DAGS, Airflow
 from quintet_gateway.adapters.operations import read_report
 from quintet_gateway.app import build
-from quintet_gateway.schemas.operations import OperationsAnswer
+from quintet_gateway.schemas.operations import OperationsResponse
 from quintet_gateway.settings import Settings
 from quintet_training.drifting import DriftReport, Shift, keep
 
@@ -122,7 +122,7 @@ async def asked(home, headers=None, **settings):
 async def answered(home, **settings):
     answer = await asked(home, **settings)
     assert answer.status_code == 200
-    return OperationsAnswer.model_validate_json(answer.content)
+    return OperationsResponse.model_validate_json(answer.content)
 
 
 async def test_nothing_known_is_null_and_off(tmp_path):

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import streamlit as st
-from quintet_gateway.schemas.operations import OperationsAnswer
+from quintet_gateway.schemas.operations import OperationsResponse
 from quintet_training.drifting import DriftReport, Shift, keep
 from quintet_ui import incharge
 from quintet_ui.client import Fault, GatewayFault
@@ -153,7 +153,7 @@ def operations():
 
         def do_GET(self):
             found = getattr(self.server, "found")  # noqa: B009 - set by the test
-            body = OperationsAnswer.model_validate(found).model_dump_json().encode()
+            body = OperationsResponse.model_validate(found).model_dump_json().encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -15,11 +15,11 @@ from quintet_gateway.feedback import (
     KINDS,
     Cursor,
     Event,
-    Job,
+    EventBatch,
     Recorder,
     check_events,
     check_listener,
-    record_json,
+    export_record,
 )
 
 NAME: Final = feedback_pb2.DESCRIPTOR.services_by_name["FeedbackService"].full_name
@@ -37,7 +37,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
     ) -> feedback_pb2.RecordEventsResponse:
         """Records events."""
         events = [event_of(event, number) for number, event in enumerate(request.events)]
-        job = Job(events, (CALLER.get() or ANYONE).name)
+        job = EventBatch(events, (CALLER.get() or ANYONE).name)
         check_events(events, job.place, "occur_time")
         recorded = await self._recorder.record(job)
         return feedback_pb2.RecordEventsResponse(
@@ -60,7 +60,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
         size = min(request.page_size or _MAX_PAGE, _MAX_PAGE)
         page = await self._recorder.export(request.listener, cursor_of(request.page_token), size)
         return feedback_pb2.ExportListenerResponse(
-            records=[record_of(record_json(*each)) for each in page.records],
+            records=[record_of(export_record(*each)) for each in page.records],
             next_page_token="" if page.next is None else token_of(page.next),
         )
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from quintet_client import AsyncQuintet, Event, Filters, Quintet, calls, errors, models
 from quintet_client.asking import Seed
 from quintet_gateway.app import build
-from quintet_gateway.schemas.recommendations import RecommendationsBody
+from quintet_gateway.schemas.recommendation_request import RecommendationsBody
 from quintet_gateway.settings import Settings
 from quintet_servicekit.errors import Reason
 
@@ -98,7 +98,7 @@ def test_a_difference_would_be_seen(document):
         duration_ms: str  # type: ignore[assignment]
         loudness: float
 
-    schema = {"$ref": "#/components/schemas/quintet_gateway__schemas__catalogue__Track"}
+    schema = {"$ref": "#/components/schemas/Track"}
     wrong = Shapes(document).differences(schema, Track, "track")
     assert sorted(line.split(":")[0] for line in wrong) == [
         "track.duration_ms",

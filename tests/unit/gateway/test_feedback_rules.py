@@ -12,8 +12,8 @@ from quintet.feedback.v1 import feedback_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_gateway.feedback import KINDS, Event, check_events
-from quintet_gateway.feedback.shown import Shown, Waiting, rows_of
-from quintet_gateway.feedback.storing import record_json
+from quintet_gateway.feedback.impressions import ImpressionQueue, ServedList, impression_rows
+from quintet_gateway.feedback.store import export_record
 from quintet_gateway.servicer import cursor_of, token_of
 from quintet_servicekit.errors import InvalidInput
 from quintet_store.feedback import Cursor, stamp
@@ -21,13 +21,13 @@ from quintet_store.feedback import Cursor, stamp
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_900, tzinfo=UTC)
 
 
-def shown(name: str, tracks: int = 1, **response: object) -> Shown:
+def shown(name: str, tracks: int = 1, **response: object) -> ServedList:
     answer = ranker_pb2.RecommendTracksResponse(
         tracks=[ranker_pb2.RankedTrack(track_id=f"t{n}") for n in range(tracks)],
         **response,  # type: ignore[arg-type]
     )
     request = ranker_pb2.RecommendTracksRequest(seeds=[profile_pb2.Seed(track_id="s")])
-    return Shown(name, "", NOW, "/x", request, answer)
+    return ServedList(name, "", NOW, "/x", request, answer)
 
 
 def refusal_of(work: Callable[[], object]) -> InvalidInput | None:
@@ -77,7 +77,7 @@ def test_an_event_is_either_storable_or_refused_with_its_field(event):
 
 
 def test_the_queue_is_bounded_in_tracks_and_keeps_its_order():
-    waiting = Waiting(10)
+    waiting = ImpressionQueue(10)
     assert all(waiting.put(shown(f"r{n}", 4)) for n in range(2))
     assert not waiting.put(shown("r2", 4))
     assert waiting.put(shown("r3", 2))
@@ -87,14 +87,14 @@ def test_the_queue_is_bounded_in_tracks_and_keeps_its_order():
     assert [one.recommendation_id for one in first] == ["r0", "r1"]
     assert waiting.put(shown("r4", 8))
     # What could not be written goes back to the front, beyond the bound rather than away.
-    waiting.give_back(first)
+    waiting.requeue(first)
     everything = [one.recommendation_id for one in waiting.take(100)]
     assert everything == ["r0", "r1", "r3", "r4"]
     assert len(waiting) == 0
 
 
 def test_a_list_without_tracks_takes_room_too():
-    waiting = Waiting(1)
+    waiting = ImpressionQueue(1)
     assert waiting.put(shown("a", 0))
     assert not waiting.put(shown("b", 0))
 
@@ -103,7 +103,7 @@ def test_feature_values_are_taken_as_the_ranker_packed_them():
     one = shown("r", 2, feature_names=["a", "b"])
     for number, track in enumerate(one.response.tracks):
         track.features = struct.pack("<2f", number, 0.5)
-    rows = rows_of([one, one])
+    rows = impression_rows([one, one])
     assert [row["features"] for row in rows.shown] == [
         struct.pack("<2f", 0, 0.5), struct.pack("<2f", 1, 0.5),
     ]  # fmt: skip
@@ -115,7 +115,7 @@ def test_values_that_reasons_tell_are_lined_up_under_all_their_names():
     one = shown("r", 2)
     for track, name in zip(one.response.tracks, ("b", "a"), strict=True):
         track.reasons.contributions.add(feature=name, value=2.0)
-    rows = rows_of([one])
+    rows = impression_rows([one])
     assert rows.sets[0]["names"] == ["a", "b"]
     first, second = (struct.unpack("<2f", row["features"]) for row in rows.shown)
     assert (math.isnan(first[0]), first[1]) == (True, 2.0)
@@ -123,21 +123,21 @@ def test_values_that_reasons_tell_are_lined_up_under_all_their_names():
 
 
 def test_without_any_values_no_set_is_made():
-    rows = rows_of([shown("r")])
+    rows = impression_rows([shown("r")])
     assert (rows.sets, rows.lists[0]["feature_hash"], rows.shown[0]["features"]) == ([], "", b"")
 
 
 def test_negative_seeds_are_told_apart():
     one = shown("r")
     one.request.negative_seeds.add(genre="rock", weight=2)
-    assert rows_of([one]).lists[0]["seeds"] == [
+    assert impression_rows([one]).lists[0]["seeds"] == [
         {"track_id": "s", "weight": 1.0}, {"genre": "rock", "weight": 2.0, "negative": True},
     ]  # fmt: skip
 
 
 def test_an_exported_impression_is_readable():
     row = {"listener": "h", "features": struct.pack("<2f", 1, 2), "channels": "audio,artist"}
-    assert record_json("impression", row) == {
+    assert export_record("impression", row) == {
         "record": "impression", "features": [1.0, 2.0], "channels": ["audio", "artist"],
     }  # fmt: skip
 

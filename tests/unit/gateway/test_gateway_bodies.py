@@ -9,7 +9,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet_gateway.app.errors import field_error, render
 from quintet_gateway.domain import ATTRIBUTE_RANGES, ATTRIBUTES
 from quintet_gateway.schemas.feedback import read_events
-from quintet_gateway.schemas.recommendations import (
+from quintet_gateway.schemas.recommendation_request import (
     ATTRIBUTE_NAMES,
     BODY_EXAMPLES,
     RecommendationsBody,

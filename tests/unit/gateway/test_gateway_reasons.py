@@ -2,8 +2,8 @@
 
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
-from quintet_gateway.schemas.ranked import ids_to_look_up, recommendations_json
-from quintet_gateway.schemas.recommendations import Seed
+from quintet_gateway.schemas.recommendation_request import Seed
+from quintet_gateway.schemas.recommendation_response import ids_to_look_up, recommendations_json
 
 from tests.reason_columns import columns_of
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_gateway.domain import ATTRIBUTE_RANGES
-from quintet_gateway.schemas.recommendations import RecommendationsBody
+from quintet_gateway.schemas.recommendation_request import RecommendationsBody
 from quintet_ui.attributes import SCALES, share
 from quintet_ui.state import (
     MAX_AGAINST,

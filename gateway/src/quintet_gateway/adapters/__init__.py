@@ -1,6 +1,6 @@
 """What stands behind the gateway: services, Airflow, and what the command leaves on the disk."""
 
 from quintet_gateway.adapters.operations import Operations
-from quintet_gateway.adapters.services import DEADLINE, MAX_LOOKUP, Services
+from quintet_gateway.adapters.upstream import DEADLINE, MAX_LOOKUP, UpstreamClients
 
-__all__ = ["DEADLINE", "MAX_LOOKUP", "Operations", "Services"]
+__all__ = ["DEADLINE", "MAX_LOOKUP", "Operations", "UpstreamClients"]

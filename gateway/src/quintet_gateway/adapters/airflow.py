@@ -48,7 +48,7 @@ class _Token(BaseModel):
     access_token: SecretStr
 
 
-class _Refused(Exception):
+class _LoginRejected(Exception):
     """Airflow does not let us in."""
 
 
@@ -109,7 +109,7 @@ class Airflow:
         try:
             async with asyncio.timeout(_SECONDS):
                 self._found = ("on", await self._all_runs())
-        except _Refused:
+        except _LoginRejected:
             self._found = ("refused", ())
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValidationError) as fault:
             _log.info("airflow is away", error=type(fault).__name__)
@@ -121,7 +121,7 @@ class Airflow:
             await self._renew()
         try:
             return await self._ask()
-        except _Refused:
+        except _LoginRejected:
             # Tokens end after a day, or with the key that signed them.
             await self._renew()
             return await self._ask()
@@ -174,7 +174,7 @@ class Airflow:
         if status in (HTTPStatus.OK, HTTPStatus.CREATED):
             self._token = _Token.model_validate_json(content).access_token
         elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise _Refused
+            raise _LoginRejected
         else:
             raise httpx.ProtocolError(f"answered {status}")
 
@@ -182,13 +182,13 @@ class Airflow:
         """Returns an answer's status and its bytes, which are bounded.
 
         Raises:
-            _Refused: We are not let in.
+            _LoginRejected: We are not let in.
             httpx.HTTPError: There is no answer that can be used.
         """
         response = await self._http.send(request, stream=True)
         try:
             if response.status_code in _REFUSALS:
-                raise _Refused
+                raise _LoginRejected
             content = bytearray()
             async for part in response.aiter_bytes():
                 content += part

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from pydantic import ValidationError
 
-from quintet_gateway.schemas.operations import DriftFacts, OperationsAnswer
+from quintet_gateway.schemas.operations import DriftFacts, OperationsResponse
 
 if TYPE_CHECKING:
     from quintet_gateway.adapters.airflow import Airflow
@@ -29,13 +29,13 @@ class Operations:
         self._report = home / REPORT
         self._airflow = airflow
 
-    async def overview(self) -> OperationsAnswer:
+    async def overview(self) -> OperationsResponse:
         """Returns all that is known; what cannot be known now is empty, never an error."""
         drift = await asyncio.to_thread(read_report, self._report)
         if self._airflow is None:
-            return OperationsAnswer(drift=drift, airflow="off", dags=[])
+            return OperationsResponse(drift=drift, airflow="off", dags=[])
         state, dags = await self._airflow.last_runs()
-        return OperationsAnswer(drift=drift, airflow=state, dags=list(dags))
+        return OperationsResponse(drift=drift, airflow=state, dags=list(dags))
 
     async def close(self) -> None:
         """Closes the connections."""

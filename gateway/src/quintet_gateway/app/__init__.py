@@ -15,13 +15,13 @@ from quintet_servicekit.tokens import guards
 from quintet_store.spool import Spool
 
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
-from quintet_gateway.adapters import Operations, Services
+from quintet_gateway.adapters import Operations, UpstreamClients
 from quintet_gateway.app.admission import Admission
 from quintet_gateway.app.docs import install_docs
-from quintet_gateway.app.edge import Guard, RequestContext
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
-from quintet_gateway.experiments import ExperimentRules, Experiments
-from quintet_gateway.feedback import Database, Recorder, Rules
+from quintet_gateway.app.middleware import Guard, RequestContext
+from quintet_gateway.experiments import ExperimentConfig, Experiments
+from quintet_gateway.feedback import Database, Recorder, RecorderConfig
 from quintet_gateway.routes import (
     catalogue_map,
     experiment,
@@ -35,7 +35,7 @@ from quintet_gateway.routes import (
     tracks,
     web_api,
 )
-from quintet_gateway.routes.web_api.answers import failure
+from quintet_gateway.routes.web_api.responses import failure
 from quintet_gateway.servicer import NAME, FeedbackServicer
 from quintet_gateway.settings import Settings
 
@@ -48,7 +48,7 @@ Web API.
 """
 
 
-def build(settings: Settings, services: Services | None = None) -> FastAPI:
+def build(settings: Settings, services: UpstreamClients | None = None) -> FastAPI:
     """Builds the application; nothing is connected yet.
 
     Args:
@@ -69,7 +69,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     gatekeeper = Gatekeeper(rules)
     names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
-    behind = services or Services(
+    behind = services or UpstreamClients(
         settings.addresses(),
         settings.budget_seconds,
         gatekeeper.service_metadata,
@@ -78,8 +78,8 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         settings.transport("gateway"),
     )
     database = Database(settings.database())
-    experiments = Experiments(_experiment_rules(settings, database, names), behind)
-    rules_of_feedback = Rules(
+    experiments = Experiments(_experiment_config(settings, database, names), behind)
+    recorder_config = RecorderConfig(
         database,
         Spool(settings.home / "spool", settings.spool_bytes),
         names,
@@ -88,7 +88,7 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
         settings.budget_seconds,
         settings.store_patience_seconds,
     )
-    recorder = Recorder(rules_of_feedback, experiments.watch)
+    recorder = Recorder(recorder_config, experiments.watch)
     rpc = _rpc_service(settings, recorder)
     running = _operations(settings)
 
@@ -148,8 +148,10 @@ def build(settings: Settings, services: Services | None = None) -> FastAPI:
     return app
 
 
-def _experiment_rules(settings: Settings, database: Database, names: Pseudonyms) -> ExperimentRules:
-    return ExperimentRules(
+def _experiment_config(
+    settings: Settings, database: Database, names: Pseudonyms
+) -> ExperimentConfig:
+    return ExperimentConfig(
         database,
         names,
         settings.experiment_seconds,

@@ -10,8 +10,8 @@ from quintet_access.identity import CERTIFICATE, KEY, Identity, IdentityFolder
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from quintet_gateway.app.edge import secured
 from quintet_gateway.app.errors import render_overloaded, render_unreadable
+from quintet_gateway.app.middleware import secured
 
 _log = structlog.get_logger(__name__)
 # Tokens, cookies of a shared host name and an address: generous, and far from a memory's worth.

@@ -1,13 +1,13 @@
 """Experiments: champion and challenger compared on listeners."""
 
-from quintet_gateway.experiments.assigning import place_of, unit_of, variant_of
-from quintet_gateway.experiments.following import ExperimentRules, Experiments, Overview
+from quintet_gateway.experiments.assignment import assigned_variant, assignment_unit, bucket_of
+from quintet_gateway.experiments.monitor import ExperimentConfig, Experiments, Overview
 
 __all__ = [
-    "ExperimentRules",
+    "ExperimentConfig",
     "Experiments",
     "Overview",
-    "place_of",
-    "unit_of",
-    "variant_of",
+    "assigned_variant",
+    "assignment_unit",
+    "bucket_of",
 ]

@@ -1,16 +1,16 @@
 """Feedback: what was shown is kept off the request's path, what listeners did before the answer."""
 
 from quintet_gateway.feedback.events import KINDS, MAX_EVENTS, Event, check_events, check_listener
-from quintet_gateway.feedback.recorder import Recorder, Rules
-from quintet_gateway.feedback.shown import Shown, seeds_of
-from quintet_gateway.feedback.storing import (
+from quintet_gateway.feedback.impressions import ServedList, stored_seeds
+from quintet_gateway.feedback.recorder import Recorder, RecorderConfig
+from quintet_gateway.feedback.store import (
     Cursor,
     Database,
     Deleted,
-    Job,
+    EventBatch,
     Page,
-    Recorded,
-    record_json,
+    RecordOutcome,
+    export_record,
 )
 
 __all__ = [
@@ -20,14 +20,14 @@ __all__ = [
     "Database",
     "Deleted",
     "Event",
-    "Job",
+    "EventBatch",
     "Page",
-    "Recorded",
+    "RecordOutcome",
     "Recorder",
-    "Rules",
-    "Shown",
+    "RecorderConfig",
+    "ServedList",
     "check_events",
     "check_listener",
-    "record_json",
-    "seeds_of",
+    "export_record",
+    "stored_seeds",
 ]

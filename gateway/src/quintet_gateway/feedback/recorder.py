@@ -29,16 +29,16 @@ from quintet_store import StoreUnavailable
 from quintet_store.insights import Insights
 from quintet_store.spool import Spool, SpoolFull
 
-from quintet_gateway.feedback.shown import Shown, Waiting
-from quintet_gateway.feedback.storing import (
+from quintet_gateway.feedback.impressions import ImpressionQueue, ServedList
+from quintet_gateway.feedback.store import (
     Cursor,
     Database,
     Deleted,
-    Job,
+    EventBatch,
+    FeedbackStore,
     Page,
     Pruned,
-    Recorded,
-    Storage,
+    RecordOutcome,
 )
 
 _log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ _DRAIN_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
-class Rules:
+class RecorderConfig:
     """How feedback is kept.
 
     Attributes:
@@ -86,8 +86,8 @@ class Rules:
 class _Pending:
     """Events that wait for their turn, and where their outcome goes."""
 
-    job: Job
-    outcome: "asyncio.Future[Recorded]"
+    job: EventBatch
+    outcome: "asyncio.Future[RecordOutcome]"
 
 
 class Recorder:
@@ -98,22 +98,22 @@ class Recorder:
     own, and what does not fit there is counted.
 
     Args:
-        rules: How feedback is kept.
+        config: How feedback is kept.
         on_shown: Told of each list that is given out; returns at once.
     """
 
     def __init__(
-        self, rules: Rules, on_shown: Callable[[Shown], None] = lambda _shown: None
+        self, config: RecorderConfig, on_shown: Callable[[ServedList], None] = lambda _shown: None
     ) -> None:
         self._on_shown = on_shown
-        self._budget = rules.budget
-        self._names = rules.pseudonyms
-        self._waiting = Waiting(rules.max_waiting)
-        self._database, self._spool = rules.database, rules.spool
-        self._storage = Storage(
-            rules.database, rules.spool, rules.pseudonyms, self._waiting, rules.retention
+        self._budget = config.budget
+        self._names = config.pseudonyms
+        self._waiting = ImpressionQueue(config.max_waiting)
+        self._database, self._spool = config.database, config.spool
+        self._storage = FeedbackStore(
+            config.database, config.spool, config.pseudonyms, self._waiting, config.retention
         )
-        self._patience = rules.patience
+        self._patience = config.patience
         # Until what is spooled is stored, nothing may overtake it.
         self._spooling = False
         self._jobs: asyncio.Queue[_Pending] = asyncio.Queue(_MAX_JOBS)
@@ -190,12 +190,12 @@ class Recorder:
             response: What it answered; not to be changed after this.
         """
         who = self._names.listener(listener)
-        shown = Shown(recommendation_id, who, datetime.now(UTC), surface, request, response)
+        shown = ServedList(recommendation_id, who, datetime.now(UTC), surface, request, response)
         if self._waiting.put(shown):
             self._has_shown.set()
         self._on_shown(shown)
 
-    async def record(self, job: Job) -> Recorded:
+    async def record(self, job: EventBatch) -> RecordOutcome:
         """Stores the events of one request; on the disk when it returns.
 
         Raises:
@@ -204,7 +204,7 @@ class Recorder:
             ResourceExhausted: Too many wait.
             DeadlineExceeded: Not within the budget; it may be stored yet.
         """
-        outcome: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[RecordOutcome] = asyncio.get_running_loop().create_future()
         try:
             self._jobs.put_nowait(_Pending(job, outcome))
         except asyncio.QueueFull:
@@ -307,7 +307,7 @@ class Recorder:
         if not taken:
             return
         jobs = [pending.job for pending in taken]
-        results: list[Recorded | AppError] | list[Exception]
+        results: list[RecordOutcome | AppError] | list[Exception]
         try:
             results = await self._stored(jobs)
         except Exception as fault:
@@ -320,12 +320,12 @@ class Recorder:
         for pending, result in zip(taken, results, strict=True):
             if pending.outcome.done():
                 continue
-            if isinstance(result, Recorded):
+            if isinstance(result, RecordOutcome):
                 pending.outcome.set_result(result)
             else:
                 pending.outcome.set_exception(result)
 
-    async def _stored(self, jobs: list[Job]) -> list[Recorded | AppError]:
+    async def _stored(self, jobs: list[EventBatch]) -> list[RecordOutcome | AppError]:
         """Stores events in the database, else in the spool.
 
         Raises:
@@ -344,7 +344,7 @@ class Recorder:
             self._spooling = True
         return await self._spooled(jobs)
 
-    async def _spooled(self, jobs: list[Job]) -> list[Recorded | AppError]:
+    async def _spooled(self, jobs: list[EventBatch]) -> list[RecordOutcome | AppError]:
         if self._spooler is None:
             raise NotReady(Reason.STORE_UNAVAILABLE, "Feedback is not kept now; try again soon.")
         try:
@@ -413,6 +413,6 @@ class Recorder:
             await asyncio.sleep(_PRUNE_SECONDS)
 
 
-def _note_late(writing: "asyncio.Future[list[Recorded | AppError]]") -> None:
+def _note_late(writing: "asyncio.Future[list[RecordOutcome | AppError]]") -> None:
     if not writing.cancelled() and (fault := writing.exception()) is not None:
         _log.warning("feedback came late to the database", error=str(fault))

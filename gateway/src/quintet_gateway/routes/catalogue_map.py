@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
 
-from quintet_gateway.routes.services import ServicesBehind
+from quintet_gateway.routes.dependencies import UpstreamDep
 from quintet_gateway.schemas.errors import errors
 
 router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
@@ -26,7 +26,7 @@ _ETAG: Final = {"ETag": {"schema": {"type": "string"}, "description": "The map's
     },
 )
 async def get_map(
-    services: ServicesBehind,
+    services: UpstreamDep,
     if_none_match: Annotated[str, Header(description="The ETag of what the caller has")] = "",
 ) -> Response:
     """Every track as a point of a plane, alike tracks close together."""

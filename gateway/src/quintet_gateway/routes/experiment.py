@@ -3,15 +3,15 @@
 from fastapi import APIRouter, Response
 from quintet_store.experiments import facts_of
 
-from quintet_gateway.routes.recommendations import Trials
-from quintet_gateway.routes.services import answer
-from quintet_gateway.schemas.catalogue import Answer
+from quintet_gateway.routes.dependencies import json_response
+from quintet_gateway.routes.recommendations import ExperimentsDep
+from quintet_gateway.schemas.catalogue import ResponseModel
 from quintet_gateway.schemas.errors import errors
 
 router = APIRouter(prefix="/api/v1", tags=["Operation"])
 
 
-class ExperimentRule(Answer):
+class ExperimentRule(ResponseModel):
     """When trials decide."""
 
     alpha: float
@@ -20,7 +20,7 @@ class ExperimentRule(Answer):
     unit: str
 
 
-class Preference(Answer):
+class Preference(ResponseModel):
     """The share that the challenger would win of equal traffic; a half is no preference."""
 
     seen: float
@@ -28,14 +28,14 @@ class Preference(Answer):
     high: float
 
 
-class Latency(Answer):
+class Latency(ResponseModel):
     """Milliseconds of ranking."""
 
     median: float
     p95: float
 
 
-class ShadowAnswer(Answer):
+class ShadowResponse(ResponseModel):
     """How the challenger's lists compare that nobody was shown."""
 
     requests: int
@@ -45,7 +45,7 @@ class ShadowAnswer(Answer):
     challenger_ms: Latency | None
 
 
-class ExperimentFacts(Answer):
+class ExperimentFacts(ResponseModel):
     """An experiment and what its trials say."""
 
     experiment_id: str
@@ -68,10 +68,10 @@ class ExperimentFacts(Answer):
     verdict: str
     p_value: float
     preference: Preference
-    shadow: ShadowAnswer
+    shadow: ShadowResponse
 
 
-class ExperimentAnswer(Answer):
+class ExperimentResponse(ResponseModel):
     """The experiment that runs, else the one that ended last, else null."""
 
     experiment: ExperimentFacts | None
@@ -79,15 +79,15 @@ class ExperimentAnswer(Answer):
 
 @router.get(
     "/experiment",
-    responses={200: {"model": ExperimentAnswer}, **errors(401, 403, 429, 503, 504)},
+    responses={200: {"model": ExperimentResponse}, **errors(401, 403, 429, 503, 504)},
 )
-async def get_experiment(experiments: Trials) -> Response:
+async def get_experiment(experiments: ExperimentsDep) -> Response:
     """Wins, losses, the sequential test's verdict, and what shadow requests say."""
     found = await experiments.overview()
     if found is None:
-        return answer({"experiment": None})
+        return json_response({"experiment": None})
     held = {
         "challenger_held": found.challenger_held,
         "challenger_refused": found.challenger_refused,
     }
-    return answer({"experiment": facts_of(found.standing) | held})
+    return json_response({"experiment": facts_of(found.standing) | held})

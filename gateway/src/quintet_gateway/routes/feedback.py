@@ -11,20 +11,20 @@ from pydantic import WithJsonSchema
 
 from quintet_gateway.feedback import (
     Cursor,
-    Job,
+    EventBatch,
     Page,
     Recorder,
     check_events,
     check_listener,
-    record_json,
+    export_record,
 )
-from quintet_gateway.routes.services import answer
+from quintet_gateway.routes.dependencies import json_response
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.feedback import (
     BODY_EXAMPLES,
     LISTENER_PATTERN,
-    DeletedAnswer,
-    RecordedAnswer,
+    DeletedResponse,
+    RecordedResponse,
     body_schema,
     read_events,
 )
@@ -38,7 +38,7 @@ async def _recorder(request: Request) -> Recorder:
     return recorder
 
 
-Feedback = Annotated[Recorder, Depends(_recorder)]
+RecorderDep = Annotated[Recorder, Depends(_recorder)]
 Listener = Annotated[
     str,
     Path(
@@ -52,33 +52,33 @@ Listener = Annotated[
 @router.post(
     "/feedback",
     responses={
-        200: {"model": RecordedAnswer},
+        200: {"model": RecordedResponse},
         **errors(400, 401, 403, 404, 413, 429, 500, 503, 504),
     },
 )
 async def record_feedback(
     request: Request,
-    recorder: Feedback,
+    recorder: RecorderDep,
     body: Annotated[Any, WithJsonSchema(body_schema()), Body(openapi_examples=BODY_EXAMPLES)],
 ) -> Response:
     """One event, or up to 500; the answer comes once they are on the disk."""
     events, single = read_events(body)
     caller = request.scope["quintet.caller"]
-    job = Job(events, caller.name, single)
+    job = EventBatch(events, caller.name, single)
     check_events(events, job.place)
     recorded = await recorder.record(job)
-    return answer(asdict(recorded))
+    return json_response(asdict(recorded))
 
 
 @router.delete(
     "/listeners/{id}",
-    responses={200: {"model": DeletedAnswer}, **errors(400, 401, 403, 429, 503, 504)},
+    responses={200: {"model": DeletedResponse}, **errors(400, 401, 403, 429, 503, 504)},
 )
-async def delete_listener(id: Listener, recorder: Feedback) -> Response:
+async def delete_listener(id: Listener, recorder: RecorderDep) -> Response:
     """Deletes a listener's events and unlinks the recommendations they got."""
     check_listener(id, "id")
     deleted = await recorder.delete(id)
-    return answer(
+    return json_response(
         {
             "deleted_events": deleted.events,
             "unlinked_recommendations": deleted.recommendations,
@@ -98,7 +98,7 @@ async def delete_listener(id: Listener, recorder: Feedback) -> Response:
         **errors(400, 401, 403, 429, 503, 504),
     },
 )
-async def export_listener(id: Listener, recorder: Feedback) -> Response:
+async def export_listener(id: Listener, recorder: RecorderDep) -> Response:
     """All that is stored of a listener, as JSON lines; none where nothing is."""
     check_listener(id, "id")
     # The first page before the answer begins, so that what fails is told as an error.
@@ -112,7 +112,7 @@ async def export_listener(id: Listener, recorder: Feedback) -> Response:
 
 async def _lines(recorder: Recorder, listener: str, page: Page) -> AsyncIterator[bytes]:
     while True:
-        yield b"".join(orjson.dumps(record_json(*each)) + b"\n" for each in page.records)
+        yield b"".join(orjson.dumps(export_record(*each)) + b"\n" for each in page.records)
         if page.next is None:
             return
         page = await recorder.export(listener, page.next, _PAGE)

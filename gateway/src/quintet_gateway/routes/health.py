@@ -4,19 +4,19 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from quintet_gateway.routes.services import ServicesBehind, answer
+from quintet_gateway.routes.dependencies import UpstreamDep, json_response
 from quintet_gateway.schemas.errors import errors
 
 router = APIRouter(tags=["Operation"])
 
 
-class HealthAnswer(BaseModel):
+class HealthResponse(BaseModel):
     """The gateway lives."""
 
     status: str = "ok"
 
 
-class ReadyAnswer(BaseModel):
+class ReadyResponse(BaseModel):
     """Whether all services are SERVING; which are not, and how they are."""
 
     ready: bool
@@ -27,17 +27,17 @@ class ReadyAnswer(BaseModel):
 _READY = {"search": "SERVING", "profile": "SERVING", "ranker": "SERVING"}
 
 
-@router.get("/healthz", responses={200: {"model": HealthAnswer}})
+@router.get("/healthz", responses={200: {"model": HealthResponse}})
 async def get_health() -> Response:
     """Answers as long as the process lives."""
-    return answer({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 @router.get(
     "/readyz",
     responses={
         200: {
-            "model": ReadyAnswer,
+            "model": ReadyResponse,
             "content": {
                 "application/json": {
                     "example": {"ready": True, "services": _READY, "not_ready": []}
@@ -45,7 +45,7 @@ async def get_health() -> Response:
             },
         },
         503: {
-            "model": ReadyAnswer,
+            "model": ReadyResponse,
             "description": "At least one service is not SERVING",
             "content": {
                 "application/json": {
@@ -59,11 +59,11 @@ async def get_health() -> Response:
         },
     },
 )
-async def get_readiness(services: ServicesBehind) -> Response:
+async def get_readiness(services: UpstreamDep) -> Response:
     """Asks search, profile and ranker; 200 only when all three are SERVING."""
     states = await services.states()
     missing = [name for name, state in states.items() if state != "SERVING"]
-    response = answer(
+    response = json_response(
         {"ready": not missing, "services": states, "not_ready": missing}, 503 if missing else 200
     )
     if missing:

@@ -6,24 +6,24 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field
 
-from quintet_gateway.routes.feedback import Feedback
-from quintet_gateway.routes.services import answer
-from quintet_gateway.schemas.catalogue import Answer
+from quintet_gateway.routes.dependencies import json_response
+from quintet_gateway.routes.feedback import RecorderDep
+from quintet_gateway.schemas.catalogue import ResponseModel
 from quintet_gateway.schemas.errors import errors
-from quintet_gateway.schemas.recommendations import bounds, within
+from quintet_gateway.schemas.recommendation_request import bounds, within
 
 router = APIRouter(prefix="/api/v1", tags=["Operation"])
 _MOST_HOURS = 24 * 31
 
 
-class ArtistPlaces(Answer):
+class ArtistPlaces(ResponseModel):
     """An artist's share of all places in lists."""
 
     name: str
     share: float
 
 
-class ModelReceived(Answer):
+class ModelReceived(ResponseModel):
     """How the lists of one model were received."""
 
     model: str
@@ -33,7 +33,7 @@ class ModelReceived(Answer):
     high: float
 
 
-class InsightsAnswer(Answer):
+class InsightsResponse(ResponseModel):
     """What the lists of a while had in common."""
 
     since: str
@@ -47,10 +47,10 @@ class InsightsAnswer(Answer):
 
 @router.get(
     "/insights",
-    responses={200: {"model": InsightsAnswer}, **errors(400, 401, 429, 503, 504)},
+    responses={200: {"model": InsightsResponse}, **errors(400, 401, 429, 503, 504)},
 )
 async def get_insights(
-    recorder: Feedback,
+    recorder: RecorderDep,
     hours: Annotated[
         int,
         Query(description="Of how many hours until now."),
@@ -61,7 +61,7 @@ async def get_insights(
     """Coverage, the most recommended artists, and how each model's lists were received."""
     since = datetime.now(UTC) - timedelta(hours=hours)
     found = await recorder.insights(since)
-    return answer(
+    return json_response(
         {
             "since": since.isoformat(timespec="seconds"),
             "lists": found.lists,

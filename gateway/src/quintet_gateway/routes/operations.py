@@ -4,30 +4,30 @@ from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from quintet_gateway.routes.services import answer
+from quintet_gateway.routes.dependencies import json_response
 from quintet_gateway.schemas.errors import errors
-from quintet_gateway.schemas.operations import OperationsAnswer
+from quintet_gateway.schemas.operations import OperationsResponse
 
 router = APIRouter(prefix="/api/v1", tags=["Operation"])
 
 
-class Operations(Protocol):
+class OperationsSource(Protocol):
     """What is known of how things are run."""
 
-    async def overview(self) -> OperationsAnswer:
+    async def overview(self) -> OperationsResponse:
         """Returns all that is known."""
 
 
-async def _operations(request: Request) -> Operations:
-    operations: Operations = request.app.state.operations
+async def _operations(request: Request) -> OperationsSource:
+    operations: OperationsSource = request.app.state.operations
     return operations
 
 
 @router.get(
     "/operations",
-    responses={200: {"model": OperationsAnswer}, **errors(401, 403, 429)},
+    responses={200: {"model": OperationsResponse}, **errors(401, 403, 429)},
 )
-async def get_operations(operations: Annotated[Operations, Depends(_operations)]) -> Response:
+async def get_operations(operations: Annotated[OperationsSource, Depends(_operations)]) -> Response:
     """The last look for drift, and the last runs of each DAG with links to Airflow."""
     found = await operations.overview()
-    return answer(found.model_dump(mode="json"))
+    return json_response(found.model_dump(mode="json"))

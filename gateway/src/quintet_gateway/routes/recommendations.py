@@ -14,16 +14,16 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_gateway.domain import Outcome, Steps, recommend
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder, check_listener
-from quintet_gateway.routes.services import Services, answer
+from quintet_gateway.routes.dependencies import UpstreamServices, json_response
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.feedback import LISTENER_PATTERN
 from quintet_gateway.schemas.links import OF_RECOMMENDATIONS
-from quintet_gateway.schemas.ranked import (
-    RecommendationsAnswer,
+from quintet_gateway.schemas.recommendation_request import BODY_EXAMPLES, RecommendationsBody
+from quintet_gateway.schemas.recommendation_response import (
+    RecommendationsResponse,
     ids_to_look_up,
     recommendations_json,
 )
-from quintet_gateway.schemas.recommendations import BODY_EXAMPLES, RecommendationsBody
 
 router = APIRouter(prefix="/api/v1", tags=["Recommendations"])
 
@@ -63,17 +63,17 @@ async def _listener(
 
 
 @dataclass(frozen=True)
-class Behind:
+class RecommendationDependencies:
     """What makes and records a list: one dependency, as each is paid for by every request."""
 
-    services: Services
+    services: UpstreamServices
     recorder: Recorder
     experiments: Experiments
 
 
-async def _behind(request: Request) -> Behind:
+async def _dependencies(request: Request) -> RecommendationDependencies:
     state = request.app.state
-    return Behind(state.services, state.recorder, state.experiments)
+    return RecommendationDependencies(state.services, state.recorder, state.experiments)
 
 
 async def _experiments(request: Request) -> Experiments:
@@ -82,11 +82,13 @@ async def _experiments(request: Request) -> Experiments:
 
 
 ListenerHeader = Annotated[str, Depends(_listener)]
-AllBehind = Annotated[Behind, Depends(_behind)]
-Trials = Annotated[Experiments, Depends(_experiments)]
+RecommendationDep = Annotated[RecommendationDependencies, Depends(_dependencies)]
+ExperimentsDep = Annotated[Experiments, Depends(_experiments)]
 
 
-async def recommended(behind: Behind, body: RecommendationsBody, listener: str) -> Answered:
+async def recommended(
+    behind: RecommendationDependencies, body: RecommendationsBody, listener: str
+) -> Answered:
     """Recommends for a body, as part of the experiment that runs.
 
     Raises:
@@ -123,12 +125,12 @@ async def recommended(behind: Behind, body: RecommendationsBody, listener: str) 
 @router.post(
     "/recommendations",
     responses={
-        200: {"model": RecommendationsAnswer, "links": OF_RECOMMENDATIONS},
+        200: {"model": RecommendationsResponse, "links": OF_RECOMMENDATIONS},
         **errors(400, 401, 404, 413, 429, 500, 503, 504),
     },
 )
 async def create_recommendations(
-    behind: AllBehind,
+    behind: RecommendationDep,
     listener: ListenerHeader,
     body: Annotated[RecommendationsBody, Body(openapi_examples=BODY_EXAMPLES)],
 ) -> Response:
@@ -137,7 +139,7 @@ async def create_recommendations(
     found = await recommended(behind, body, who)
     content = recommendations_json(found.ranking, found.tracks, body.seeds, found.profile)
     given = behind.recorder.new_id()
-    response = answer(
+    response = json_response(
         {
             "recommendation_id": given,
             "request_id": REQUEST_ID.get(),

@@ -6,19 +6,19 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator
 from quintet.search.v1 import search_pb2
 
-from quintet_gateway.routes.services import ServicesBehind, answer
+from quintet_gateway.routes.dependencies import UpstreamDep, json_response
 from quintet_gateway.schemas.catalogue import (
     SOURCES,
-    ArtistsAnswer,
-    GenresAnswer,
-    SearchAnswer,
+    ArtistsResponse,
+    GenresResponse,
+    SearchResponse,
     artists_json,
     genres_json,
     search_json,
 )
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.links import OF_SEARCH
-from quintet_gateway.schemas.recommendations import bounds, within
+from quintet_gateway.schemas.recommendation_request import bounds, within
 
 router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
 
@@ -41,12 +41,12 @@ PageToken = Annotated[str, Query(max_length=512, description="next_page_token of
 @router.get(
     "/search",
     responses={
-        200: {"model": SearchAnswer, "links": OF_SEARCH},
+        200: {"model": SearchResponse, "links": OF_SEARCH},
         **errors(400, 401, 429, 503, 504),
     },
 )
 async def search_tracks(
-    services: ServicesBehind,
+    services: UpstreamDep,
     q: Text = "",
     limit: Limit = 20,
     page_token: PageToken = "",
@@ -58,23 +58,25 @@ async def search_tracks(
     request = search_pb2.SearchTracksRequest(
         query=q, page_size=limit, page_token=page_token, source=SOURCES[source]
     )
-    return answer(search_json(await services.search_tracks(request)))
+    return json_response(search_json(await services.search_tracks(request)))
 
 
 @router.get(
-    "/artists", responses={200: {"model": ArtistsAnswer}, **errors(400, 401, 429, 503, 504)}
+    "/artists", responses={200: {"model": ArtistsResponse}, **errors(400, 401, 429, 503, 504)}
 )
 async def search_artists(
-    services: ServicesBehind, q: Text = "", limit: Limit = 20, page_token: PageToken = ""
+    services: UpstreamDep, q: Text = "", limit: Limit = 20, page_token: PageToken = ""
 ) -> Response:
     """Artists by name, best match first."""
     request = search_pb2.SearchArtistsRequest(query=q, page_size=limit, page_token=page_token)
-    return answer(artists_json(await services.search_artists(request)))
+    return json_response(artists_json(await services.search_artists(request)))
 
 
-@router.get("/genres", responses={200: {"model": GenresAnswer}, **errors(400, 401, 429, 503, 504)})
+@router.get(
+    "/genres", responses={200: {"model": GenresResponse}, **errors(400, 401, 429, 503, 504)}
+)
 async def list_genres(
-    services: ServicesBehind,
+    services: UpstreamDep,
     limit: Annotated[
         int,
         Query(description="How many."),
@@ -85,4 +87,4 @@ async def list_genres(
 ) -> Response:
     """Genres of the catalogue by name."""
     request = search_pb2.ListGenresRequest(page_size=limit, page_token=page_token)
-    return answer(genres_json(await services.genres(request)))
+    return json_response(genres_json(await services.genres(request)))

@@ -37,7 +37,7 @@ _BODY: Final = {
 }
 
 
-class _Refused(Exception):
+class _TokenDenied(Exception):
     """The request for a token is refused."""
 
     def __init__(self, error: str, description: str) -> None:
@@ -63,8 +63,8 @@ async def issue_token(request: Request) -> Response:
         client_id, secret = await _credentials(request)
         token = await gatekeeper.issue(client_id, secret, address)
         if token is None:
-            raise _Refused("invalid_client", "Invalid client or client secret")
-    except _Refused as refused:
+            raise _TokenDenied("invalid_client", "Invalid client or client secret")
+    except _TokenDenied as refused:
         return _answer(400, {"error": refused.error, "error_description": refused.description})
     except ResourceExhausted as error:
         retry_after = error.metadata.get("retry_after", "1")
@@ -79,19 +79,19 @@ async def _credentials(request: Request) -> tuple[str, str]:
     """Returns client id and secret of a request for a token.
 
     Raises:
-        _Refused: The grant or the credentials are missing or malformed.
+        _TokenDenied: The grant or the credentials are missing or malformed.
     """
     form = await _form(request)
     grant = form.get("grant_type", "")
     if not grant:
-        raise _Refused("unsupported_grant_type", "grant_type parameter is missing")
+        raise _TokenDenied("unsupported_grant_type", "grant_type parameter is missing")
     if grant not in _GRANTS:
-        raise _Refused(
+        raise _TokenDenied(
             "unsupported_grant_type",
             "grant_type must be client_credentials, authorization_code or refresh_token",
         )
     if grant != "client_credentials":
-        raise _Refused("unauthorized_client", "Only client_credentials is served here")
+        raise _TokenDenied("unauthorized_client", "Only client_credentials is served here")
     header = request.headers.get("authorization")
     if header is not None:
         return _basic(header)
@@ -101,30 +101,30 @@ async def _credentials(request: Request) -> tuple[str, str]:
 async def _form(request: Request) -> Mapping[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and kind != _FORM:
-        raise _Refused("invalid_request", f"The body must be {_FORM}")
+        raise _TokenDenied("invalid_request", f"The body must be {_FORM}")
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > _MAX_BODY:
-            raise _Refused("invalid_request", "The body is too large")
+            raise _TokenDenied("invalid_request", "The body is too large")
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=20)
     except ValueError as fault:
-        raise _Refused("invalid_request", "The body is not a form") from fault
+        raise _TokenDenied("invalid_request", "The body is not a form") from fault
     return {name: values[0] for name, values in fields.items()}
 
 
 def _basic(header: str) -> tuple[str, str]:
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
-        raise _Refused("invalid_client", "Only Basic authorization is accepted here")
+        raise _TokenDenied("invalid_client", "Only Basic authorization is accepted here")
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, ValueError) as fault:
-        raise _Refused("invalid_client", "The Basic authorization is malformed") from fault
+        raise _TokenDenied("invalid_client", "The Basic authorization is malformed") from fault
     client_id, colon, secret = text.partition(":")
     if not colon:
-        raise _Refused("invalid_client", "The Basic authorization is malformed")
+        raise _TokenDenied("invalid_client", "The Basic authorization is malformed")
     return client_id, secret
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from quintet_servicekit.errors import NotFound, Reason
 
-from quintet_gateway.routes.services import ServicesBehind, answer
-from quintet_gateway.schemas.catalogue import ModelAnswer, Track, model_json, track_json
+from quintet_gateway.routes.dependencies import UpstreamDep, json_response
+from quintet_gateway.schemas.catalogue import ModelResponse, Track, model_json, track_json
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.links import OF_TRACK
 
@@ -22,16 +22,16 @@ router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
 )
 async def get_track(
     id: Annotated[str, Path(max_length=256, examples=["6rqhFgbbKwnb9MLmUQDhG6"])],
-    services: ServicesBehind,
+    services: UpstreamDep,
 ) -> Response:
     """A track of the catalogue by id."""
     track = (await services.tracks_by_id([id])).get(id)
     if track is None:
         raise NotFound(Reason.ID_UNKNOWN, f"The catalogue does not have track {id!r}.", field="id")
-    return answer(track_json(track))
+    return json_response(track_json(track))
 
 
-@router.get("/model", responses={200: {"model": ModelAnswer}, **errors(401, 429, 503, 504)})
-async def get_model(services: ServicesBehind) -> Response:
+@router.get("/model", responses={200: {"model": ModelResponse}, **errors(401, 429, 503, 504)})
+async def get_model(services: UpstreamDep) -> Response:
     """What the ranker serves now, and the last version it refused."""
-    return answer(model_json(await services.model()))
+    return json_response(model_json(await services.model()))

@@ -18,20 +18,20 @@ SOURCES: Final = {
 _SOURCE_NAMES: Final = {number: name for name, number in SOURCES.items()}
 
 
-class Answer(BaseModel):
+class ResponseModel(BaseModel):
     """An answer; every field named here is always present."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class ArtistName(Answer):
+class ArtistName(ResponseModel):
     """An artist of a track."""
 
     id: str
     name: str
 
 
-class Track(Answer):
+class Track(ResponseModel):
     """A track; text is empty where unknown."""
 
     id: str
@@ -52,7 +52,7 @@ class Track(Answer):
     licence: str
 
 
-class Match(Answer):
+class Match(ResponseModel):
     """A track found; `recommendable` where the catalogue has it, so that it can be a seed."""
 
     track: Track
@@ -61,7 +61,7 @@ class Match(Answer):
     source: Literal["catalogue", "spotify"]
 
 
-class SearchAnswer(Answer):
+class SearchResponse(ResponseModel):
     """One page of matches, best first."""
 
     tracks: list[Match]
@@ -72,7 +72,7 @@ class SearchAnswer(Answer):
     degraded: list[Part]
 
 
-class Artist(Answer):
+class Artist(ResponseModel):
     """An artist of the catalogue."""
 
     id: str
@@ -82,7 +82,7 @@ class Artist(Answer):
     track_count: int
 
 
-class ArtistsAnswer(Answer):
+class ArtistsResponse(ResponseModel):
     """One page of artists, best first."""
 
     artists: list[Artist]
@@ -90,21 +90,21 @@ class ArtistsAnswer(Answer):
     total: int
 
 
-class Genre(Answer):
+class Genre(ResponseModel):
     """A genre of the catalogue."""
 
     name: str
     track_count: int
 
 
-class GenresAnswer(Answer):
+class GenresResponse(ResponseModel):
     """One page of genres by name."""
 
     genres: list[Genre]
     next_page_token: str
 
 
-class Versions(Answer):
+class Versions(ResponseModel):
     """Everything that decides an answer."""
 
     model: str
@@ -112,7 +112,7 @@ class Versions(Answer):
     catalogue: str
 
 
-class ModelAnswer(Answer):
+class ModelResponse(ResponseModel):
     """What the ranker serves, and the last version it refused."""
 
     versions: Versions
@@ -128,7 +128,7 @@ class ModelAnswer(Answer):
     refused_reason: str
 
 
-class LegacyTrack(Answer):
+class LegacyTrack(ResponseModel):
     """A track in the shape of the original system."""
 
     track_id: str

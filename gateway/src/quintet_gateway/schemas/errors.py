@@ -59,7 +59,7 @@ class ErrorBody(BaseModel):
     details: list[ErrorDetail]
 
 
-class ErrorAnswer(BaseModel):
+class ErrorResponse(BaseModel):
     """An error; `details[0].reason` is stable, `message` is for people."""
 
     model_config = ConfigDict(extra="forbid")
@@ -142,7 +142,7 @@ def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
     """Returns the documentation of a route's errors, each with an example."""
     return {
         code: {
-            "model": ErrorAnswer,
+            "model": ErrorResponse,
             "description": _EXAMPLES[code][0],
             "content": {"application/json": {"example": _EXAMPLES[code][1]}},
         }

@@ -10,7 +10,7 @@ from quintet_servicekit.degradation import Part
 from quintet_gateway.feedback import MAX_EVENTS, Event
 from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION, MAX_TRACK_ID, SAFE_ID
 from quintet_gateway.schemas.bodies import Body, Integer, refuse
-from quintet_gateway.schemas.catalogue import Answer
+from quintet_gateway.schemas.catalogue import ResponseModel
 
 LISTENER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
 
@@ -162,7 +162,7 @@ BODY_EXAMPLES: Final[dict[str, Any]] = {
 }
 
 
-class RecordedAnswer(Answer):
+class RecordedResponse(ResponseModel):
     """What became of the events; they are on the disk."""
 
     accepted: int = Field(description="New and stored now")
@@ -173,7 +173,7 @@ class RecordedAnswer(Answer):
     )
 
 
-class DeletedAnswer(Answer):
+class DeletedResponse(ResponseModel):
     """What was deleted; all 0 for a listener not known."""
 
     deleted_events: int

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from quintet_gateway.schemas.catalogue import Answer
+from quintet_gateway.schemas.catalogue import ResponseModel
 
 AirflowState = Literal["on", "off", "away", "refused"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -38,7 +38,7 @@ class DriftFacts(_Report):
     features: dict[str, Moved] = Field(description="The features that moved most")
 
 
-class DagRun(Answer):
+class DagRun(ResponseModel):
     """A run of a DAG; start is null while it waits, end while it runs."""
 
     run_id: str
@@ -48,14 +48,14 @@ class DagRun(Answer):
     link: str = Field(description="Its page, at QUINTET_AIRFLOW_URL")
 
 
-class DagRuns(Answer):
+class DagRuns(ResponseModel):
     """A DAG and its last runs, the newest first."""
 
     dag_id: str
     runs: list[DagRun]
 
 
-class OperationsAnswer(Answer):
+class OperationsResponse(ResponseModel):
     """What is known of drift and of DAGs."""
 
     drift: DriftFacts | None = Field(description="null where `quintet drift` left no report")

@@ -37,7 +37,7 @@ class Followers(TypedDict):
     total: int
 
 
-class Artist(SimplifiedArtist):
+class SpotifyArtist(SimplifiedArtist):
     """An artist in full."""
 
     followers: Followers
@@ -72,7 +72,7 @@ class ExternalIds(TypedDict, total=False):
     upc: str
 
 
-class Track(TypedDict):
+class SpotifyTrack(TypedDict):
     """A track in full. `available_markets` gives way to `is_playable` where a market is asked."""
 
     album: SimplifiedAlbum
@@ -98,13 +98,13 @@ class Track(TypedDict):
 class Tracks(TypedDict):
     """Tracks in the order asked; null where an id is unknown."""
 
-    tracks: list[Track | None]
+    tracks: list[SpotifyTrack | None]
 
 
 class Artists(TypedDict):
     """Artists in the order asked; null where an id is unknown."""
 
-    artists: list[Artist | None]
+    artists: list[SpotifyArtist | None]
 
 
 class AudioFeatures(TypedDict):
@@ -140,7 +140,7 @@ class TrackPage(TypedDict):
     """One page of tracks."""
 
     href: str
-    items: list[Track]
+    items: list[SpotifyTrack]
     limit: int
     next: str | None
     offset: int
@@ -152,7 +152,7 @@ class ArtistPage(TypedDict):
     """One page of artists."""
 
     href: str
-    items: list[Artist]
+    items: list[SpotifyArtist]
     limit: int
     next: str | None
     offset: int
@@ -160,7 +160,7 @@ class ArtistPage(TypedDict):
     total: int
 
 
-class SearchAnswer(TypedDict, total=False):
+class SpotifySearchResponse(TypedDict, total=False):
     """A page for each type asked."""
 
     tracks: TrackPage
@@ -182,7 +182,7 @@ class Recommendations(TypedDict):
     """Recommended tracks, best first, and the pools they came from."""
 
     seeds: list[RecommendationSeed]
-    tracks: list[Track]
+    tracks: list[SpotifyTrack]
 
 
 class GenreSeeds(TypedDict):

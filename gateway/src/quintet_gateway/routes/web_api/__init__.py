@@ -11,8 +11,8 @@ from quintet_gateway.access import Gatekeeper
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder
 from quintet_gateway.routes import token
-from quintet_gateway.routes.web_api.edge import Edge, is_guarded
 from quintet_gateway.routes.web_api.endpoints import Upstream, WebApi, router
+from quintet_gateway.routes.web_api.middleware import Edge, is_guarded
 
 __all__ = ["Upstream", "install"]
 

@@ -18,9 +18,9 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder, check_listener
 from quintet_gateway.routes.web_api import parameters as p
-from quintet_gateway.routes.web_api.answers import ERRORS, WebApiRoute, answer, failure
 from quintet_gateway.routes.web_api.objects import ObjectWriter
-from quintet_gateway.routes.web_api.recommending import PARAMETERS, may_fill_up, request_of
+from quintet_gateway.routes.web_api.recommendation_query import PARAMETERS, may_fill_up, request_of
+from quintet_gateway.routes.web_api.responses import ERRORS, WebApiRoute, failure, json_response
 from quintet_gateway.schemas import web_api as shape
 
 SEARCH_DEPTH: Final = 1000
@@ -90,7 +90,7 @@ async def _upstream(request: Request) -> Upstream:
     return web_api.upstream
 
 
-Services = Annotated[Upstream, Depends(_upstream)]
+WebApiUpstreamDep = Annotated[Upstream, Depends(_upstream)]
 Identifier = Annotated[
     str, Path(max_length=128, description="The id", examples=["6rqhFgbbKwnb9MLmUQDhG6"])
 ]
@@ -118,48 +118,48 @@ def _described(model: Any, *parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 @router.get("/tracks", **_described(shape.Tracks, p.ids_parameter(50), p.MARKET))
-async def get_several_tracks(request: Request, services: Services) -> Response:
+async def get_several_tracks(request: Request, services: WebApiUpstreamDep) -> Response:
     """Several tracks by id, in the order asked; null where an id is unknown."""
     writer = _writer(request)
     ids = p.required_ids(_query(request), 50)
     found = await services.tracks(search_pb2.BatchGetTracksRequest(track_ids=ids))
-    return answer(
+    return json_response(
         {"tracks": [writer.track(r.track) if r.HasField("track") else None for r in found.results]}
     )
 
 
-@router.get("/tracks/{id}", **_described(shape.Track, p.MARKET))
-async def get_track(id: Identifier, request: Request, services: Services) -> Response:
+@router.get("/tracks/{id}", **_described(shape.SpotifyTrack, p.MARKET))
+async def get_track(id: Identifier, request: Request, services: WebApiUpstreamDep) -> Response:
     """One track."""
     writer = _writer(request)
     found = await services.tracks(search_pb2.BatchGetTracksRequest(track_ids=[id]))
     if not found.results[0].HasField("track"):
         raise NotFound(Reason.ID_UNKNOWN, "Resource not found", field="id")
-    return answer(writer.track(found.results[0].track))
+    return json_response(writer.track(found.results[0].track))
 
 
 @router.get("/artists", **_described(shape.Artists, p.ids_parameter(50)))
-async def get_several_artists(request: Request, services: Services) -> Response:
+async def get_several_artists(request: Request, services: WebApiUpstreamDep) -> Response:
     """Several artists by id, in the order asked; null where an id is unknown."""
     writer = _writer(request)
     ids = p.required_ids(_query(request), 50)
     found = await services.artists(search_pb2.BatchGetArtistsRequest(artist_ids=ids))
     artists = [writer.artist(r.artist) if r.HasField("artist") else None for r in found.results]
-    return answer({"artists": artists})
+    return json_response({"artists": artists})
 
 
-@router.get("/artists/{id}", **_described(shape.Artist))
-async def get_artist(id: Identifier, request: Request, services: Services) -> Response:
+@router.get("/artists/{id}", **_described(shape.SpotifyArtist))
+async def get_artist(id: Identifier, request: Request, services: WebApiUpstreamDep) -> Response:
     """One artist."""
     writer = _writer(request)
     found = await services.artists(search_pb2.BatchGetArtistsRequest(artist_ids=[id]))
     if not found.results[0].HasField("artist"):
         raise NotFound(Reason.ID_UNKNOWN, "Resource not found", field="id")
-    return answer(writer.artist(found.results[0].artist))
+    return json_response(writer.artist(found.results[0].artist))
 
 
 @router.get("/audio-features", **_described(shape.ManyAudioFeatures, p.ids_parameter(100)))
-async def get_several_audio_features(request: Request, services: Services) -> Response:
+async def get_several_audio_features(request: Request, services: WebApiUpstreamDep) -> Response:
     """The audio features of several tracks, in the order asked; null where an id is unknown."""
     writer = _writer(request)
     ids = p.required_ids(_query(request), 100)
@@ -169,18 +169,20 @@ async def get_several_audio_features(request: Request, services: Services) -> Re
         writer.audio_features(r.track_id, r.features) if r.HasField("features") else None
         for r in found.results
     ]
-    return answer({"audio_features": features})
+    return json_response({"audio_features": features})
 
 
 @router.get("/audio-features/{id}", **_described(shape.AudioFeatures))
-async def get_audio_features(id: Identifier, request: Request, services: Services) -> Response:
+async def get_audio_features(
+    id: Identifier, request: Request, services: WebApiUpstreamDep
+) -> Response:
     """The audio features of one track."""
     writer = _writer(request)
     asked = profile_pb2.BatchGetAudioFeaturesRequest(track_ids=[id])
     found = await services.audio_features(asked)
     if not found.results[0].HasField("features"):
         raise NotFound(Reason.ID_UNKNOWN, "analysis not found", field="id")
-    return answer(writer.audio_features(id, found.results[0].features))
+    return json_response(writer.audio_features(id, found.results[0].features))
 
 
 _SEARCH_PARAMETERS: Final = (
@@ -208,8 +210,8 @@ _SEARCH_PARAMETERS: Final = (
 )
 
 
-@router.get("/search", **_described(shape.SearchAnswer, *_SEARCH_PARAMETERS))
-async def search(request: Request, services: Services) -> Response:
+@router.get("/search", **_described(shape.SpotifySearchResponse, *_SEARCH_PARAMETERS))
+async def search(request: Request, services: WebApiUpstreamDep) -> Response:
     """Tracks and artists that match a text."""
     query = _query(request)
     writer = _writer(request)
@@ -226,7 +228,7 @@ async def search(request: Request, services: Services) -> Response:
         address = f"{base_of(request)}/search?"
         fixed = {"q": text, "type": kind, **kept}
         answers[f"{kind}s"] = _paging(address, fixed, items, limit, offset, total)
-    return answer(answers)
+    return json_response(answers)
 
 
 def _kinds(query: Mapping[str, str]) -> list[str]:
@@ -284,7 +286,7 @@ def _paging(
 
 
 @router.get("/recommendations/available-genre-seeds", **_described(shape.GenreSeeds))
-async def get_available_genre_seeds(services: Services) -> Response:
+async def get_available_genre_seeds(services: WebApiUpstreamDep) -> Response:
     """The genres of the catalogue; each has at least one track."""
     genres: list[str] = []
     token = ""
@@ -294,11 +296,11 @@ async def get_available_genre_seeds(services: Services) -> Response:
         genres.extend(genre.name for genre in page.genres if "," not in genre.name)
         token = page.next_page_token
         if not token:
-            return answer({"genres": genres})
+            return json_response({"genres": genres})
 
 
 @router.get("/recommendations", **_described(shape.Recommendations, *PARAMETERS))
-async def get_recommendations(request: Request, services: Services) -> Response:
+async def get_recommendations(request: Request, services: WebApiUpstreamDep) -> Response:
     """Tracks recommended for one to five seeds, best first."""
     query = _query(request)
     writer = _writer(request)
@@ -335,7 +337,7 @@ async def get_recommendations(request: Request, services: Services) -> Response:
         for part in degraded[len(found.degraded) :]:
             DEGRADED.labels(part).inc()
     seeds = [writer.seed(pool) for pool in found.seed_pools]
-    return answer({"seeds": seeds, "tracks": tracks}, headers)
+    return json_response({"seeds": seeds, "tracks": tracks}, headers)
 
 
 def _listener(request: Request) -> str:

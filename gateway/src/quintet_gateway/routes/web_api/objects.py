@@ -35,9 +35,9 @@ class ObjectWriter:
         self._base = base
         self._market = market
 
-    def track(self, track: search_pb2.Track) -> shape.Track:
+    def track(self, track: search_pb2.Track) -> shape.SpotifyTrack:
         """Returns a track in full."""
-        answer: shape.Track = {
+        answer: shape.SpotifyTrack = {
             "album": self._album(track),
             "artists": [self._artist_name(artist) for artist in track.artists],
             "disc_number": 0,
@@ -61,7 +61,7 @@ class ObjectWriter:
             answer["available_markets"] = []
         return answer
 
-    def artist(self, artist: search_pb2.Artist) -> shape.Artist:
+    def artist(self, artist: search_pb2.Artist) -> shape.SpotifyArtist:
         """Returns an artist in full."""
         name = search_pb2.ArtistReference(id=artist.id, name=artist.name)
         return {

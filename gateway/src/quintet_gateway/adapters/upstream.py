@@ -29,7 +29,7 @@ from quintet_servicekit.metrics import CACHE
 from quintet_servicekit.status import error_of
 from quintet_servicekit.tls import Tls
 
-from quintet_gateway.adapters.names import Names
+from quintet_gateway.adapters.track_cache import TrackCache
 from quintet_gateway.domain import CatalogueMap
 
 _log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ _PROFILE_SHARE: Final = 0.25
 _READY_SECONDS: Final = 1.0
 
 
-class Services:
+class UpstreamClients:
     """Clients of search, profile and ranker.
 
     Args:
@@ -70,7 +70,7 @@ class Services:
         self._metadata = metadata
         self._rules = rules or BackendRules()
         self._backends: dict[str, Backends] = {}
-        self._names = Names(names)
+        self._names = TrackCache(names)
         self._tls = tls
         self._map = CatalogueMap("", b"")
         self._map_lock = asyncio.Lock()

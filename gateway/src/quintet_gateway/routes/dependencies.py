@@ -17,7 +17,7 @@ from quintet_gateway.domain import CatalogueMap
 from quintet_gateway.routes.web_api import Upstream
 
 
-class Services(Upstream, Protocol):
+class UpstreamServices(Upstream, Protocol):
     """The services behind; each call ends within the request's budget."""
 
     async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
@@ -38,14 +38,14 @@ class Services(Upstream, Protocol):
         """Returns each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""
 
 
-async def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
+async def _services(request: Request) -> UpstreamServices:
+    services: UpstreamServices = request.app.state.services
     return services
 
 
-ServicesBehind = Annotated[Services, Depends(_services)]
+UpstreamDep = Annotated[UpstreamServices, Depends(_services)]
 
 
-def answer(content: Any, status: int = 200) -> Response:
+def json_response(content: Any, status: int = 200) -> Response:
     """Returns a JSON answer; a NaN, which JSON does not have, becomes null."""
     return Response(orjson.dumps(content), status, media_type="application/json")

@@ -10,11 +10,17 @@ from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_servicekit.degradation import Part
 
-from quintet_gateway.schemas.catalogue import Answer, Track, Versions, track_json, versions_json
-from quintet_gateway.schemas.recommendations import ATTRIBUTE_NAMES, Seed
+from quintet_gateway.schemas.catalogue import (
+    ResponseModel,
+    Track,
+    Versions,
+    track_json,
+    versions_json,
+)
+from quintet_gateway.schemas.recommendation_request import ATTRIBUTE_NAMES, Seed
 
 
-class ClosestSeed(Answer):
+class ClosestSeed(ResponseModel):
     """The seed track nearest to a recommended one; id empty without track seeds."""
 
     id: str
@@ -22,7 +28,7 @@ class ClosestSeed(Answer):
     similarity: float
 
 
-class Contribution(Answer):
+class Contribution(ResponseModel):
     """One booster feature's signed share of the score."""
 
     feature: str
@@ -30,7 +36,7 @@ class Contribution(Answer):
     value: float
 
 
-class Comparison(Answer):
+class Comparison(ResponseModel):
     """One attribute of a track against the seeds."""
 
     attribute: str
@@ -39,7 +45,7 @@ class Comparison(Answer):
     similarity_share: float
 
 
-class Reasons(Answer):
+class Reasons(ResponseModel):
     """Why a track is in the list."""
 
     sentence: str
@@ -48,7 +54,7 @@ class Reasons(Answer):
     comparisons: list[Comparison]
 
 
-class RankedTrack(Answer):
+class RankedTrack(ResponseModel):
     """One recommended track."""
 
     rank: int
@@ -59,7 +65,7 @@ class RankedTrack(Answer):
     reasons: Reasons | None = Field(description="null where the request left reasons out")
 
 
-class SeedUsed(Answer):
+class SeedUsed(ResponseModel):
     """A seed as used: a track in full, or the artist or genre named."""
 
     track: Track | None = None
@@ -68,14 +74,14 @@ class SeedUsed(Answer):
     weight: float
 
 
-class Statistic(Answer):
+class Statistic(ResponseModel):
     """An attribute over the seeds, in raw units."""
 
     mean: float
     spread: float
 
 
-class Pool(Answer):
+class Pool(ResponseModel):
     """How many tracks stood at each stage."""
 
     initial: int
@@ -84,7 +90,7 @@ class Pool(Answer):
     after_relinking: int
 
 
-class RecommendationsAnswer(Answer):
+class RecommendationsResponse(ResponseModel):
     """The ranked list, with everything needed to explain and reproduce it."""
 
     recommendation_id: str
@@ -97,7 +103,7 @@ class RecommendationsAnswer(Answer):
     degraded: list[Part]
 
 
-class LegacyRankedTrack(Answer):
+class LegacyRankedTrack(ResponseModel):
     """A recommended track in the shape of the original system."""
 
     track_id: str
@@ -108,7 +114,7 @@ class LegacyRankedTrack(Answer):
     score: float
 
 
-class LegacyRankedAnswer(Answer):
+class LegacyRankedResponse(ResponseModel):
     """The ranked list in the shape of the original system."""
 
     recommendations: list[LegacyRankedTrack]

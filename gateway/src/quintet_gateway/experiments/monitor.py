@@ -22,8 +22,8 @@ from quintet_store.evidence import Verdict
 from quintet_store.experiments import SHADOW, Experiment, Standing
 from quintet_store.feedback import stamp
 
-from quintet_gateway.experiments.assigning import place_of, unit_of, variant_of
-from quintet_gateway.feedback import Database, Shown, seeds_of
+from quintet_gateway.experiments.assignment import assigned_variant, assignment_unit, bucket_of
+from quintet_gateway.feedback import Database, ServedList, stored_seeds
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -55,13 +55,13 @@ class Ranker(Protocol):
 
 
 @dataclass(frozen=True)
-class ExperimentRules:
+class ExperimentConfig:
     """How experiments are kept up with.
 
     Attributes:
         database: Where they are; whoever opened it closes it.
         pseudonyms: The installation's names.
-        look_seconds: Between looks at which one runs.
+        poll_seconds: Between looks at which one runs.
         check_seconds: Between looks at what its trials say.
         max_waiting: Shadow requests that may wait; more are dropped and counted.
         budget: Seconds within which a call is answered.
@@ -69,7 +69,7 @@ class ExperimentRules:
 
     database: Database
     pseudonyms: Pseudonyms
-    look_seconds: float = 2.0
+    poll_seconds: float = 2.0
     check_seconds: float = 60.0
     max_waiting: int = 100
     budget: float = 2.0
@@ -93,14 +93,14 @@ class Experiments:
     registry.
     """
 
-    def __init__(self, rules: ExperimentRules, ranker: Ranker) -> None:
-        self._rules = rules
+    def __init__(self, config: ExperimentConfig, ranker: Ranker) -> None:
+        self._config = config
         self._ranker = ranker
-        self._database = rules.database
+        self._database = config.database
         self._running: Experiment | None = None
         self._seen_at = -_TRUSTED_SECONDS
         self._held, self._refused = "", ""
-        self._queue: asyncio.Queue[Shown] = asyncio.Queue(rules.max_waiting)
+        self._queue: asyncio.Queue[ServedList] = asyncio.Queue(config.max_waiting)
         self._threads: BoundedThreadPool | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -108,9 +108,9 @@ class Experiments:
         """Begins to look; the database may come later."""
         self._threads = BoundedThreadPool(1, "experiments")
         loops: Sequence[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = (
-            (self.look, self._rules.look_seconds),
-            (self._hold, min(_HOLD_SECONDS, self._rules.look_seconds)),
-            (self.check, self._rules.check_seconds),
+            (self.look, self._config.poll_seconds),
+            (self._hold, min(_HOLD_SECONDS, self._config.poll_seconds)),
+            (self.check, self._config.check_seconds),
             (self._shadow_some, 0.0),
         )
         self._tasks = [asyncio.create_task(_forever(work, seconds)) for work, seconds in loops]
@@ -140,8 +140,8 @@ class Experiments:
         experiment = self.running
         if experiment is None:
             return
-        who = self._rules.pseudonyms.listener(listener)
-        variant = variant_of(experiment, unit_of(who, request), flow=request.flow)
+        who = self._config.pseudonyms.listener(listener)
+        variant = assigned_variant(experiment, assignment_unit(who, request), flow=request.flow)
         if variant == ranker_pb2.VARIANT_UNSPECIFIED:
             return
         request.trial.experiment_id = experiment.experiment_id
@@ -149,15 +149,15 @@ class Experiments:
         request.trial.challenger_version = experiment.plan.challenger
         # The same listener with the same seeds gets the same coins: a list that is asked for
         # again does not change.
-        request.trial.draft_key = f"{experiment.salt} {who} {json.dumps(seeds_of(request))}"
+        request.trial.draft_key = f"{experiment.salt} {who} {json.dumps(stored_seeds(request))}"
 
-    def watch(self, shown: Shown) -> None:
+    def watch(self, shown: ServedList) -> None:
         """Takes a list that was given out to be ranked by the challenger too; returns at once."""
         experiment = self.running
         if experiment is None or experiment.plan.mode != SHADOW:
             return
-        unit = unit_of(shown.listener, shown.request)
-        if place_of(experiment.salt, unit) >= experiment.plan.percent:
+        unit = assignment_unit(shown.listener, shown.request)
+        if bucket_of(experiment.salt, unit) >= experiment.plan.percent:
             return
         try:
             self._queue.put_nowait(shown)
@@ -172,7 +172,7 @@ class Experiments:
             DeadlineExceeded: Not within the budget.
         """
         try:
-            async with asyncio.timeout(self._rules.budget):
+            async with asyncio.timeout(self._config.budget):
                 found = await self._run(self._standing)
         except StoreUnavailable as fault:
             raise NotReady(
@@ -257,7 +257,7 @@ class Experiments:
             raise
         SHADOWS.labels("recorded").inc(len(rows))
 
-    async def _shadow(self, experiment: Experiment, shown: Shown) -> dict[str, Any] | None:
+    async def _shadow(self, experiment: Experiment, shown: ServedList) -> dict[str, Any] | None:
         request = ranker_pb2.RecommendTracksRequest()
         request.CopyFrom(shown.request)
         request.trial.experiment_id = experiment.experiment_id

@@ -38,7 +38,7 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def answer(content: Any, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(content: Any, headers: Mapping[str, str] | None = None) -> Response:
     """Returns a JSON answer; objects are written by hand and need no second validation."""
     body = orjson.dumps(content)
     return Response(body, media_type="application/json; charset=utf-8", headers=headers)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from quintet.search.v1 import search_pb2
 
 
-class Names:
+class TrackCache:
     """Remembers the tracks looked up last.
 
     Args:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet_gateway.access import Gatekeeper
 from quintet_gateway.access import Scope as Right
-from quintet_gateway.routes.web_api.answers import failure_of
+from quintet_gateway.routes.web_api.responses import failure_of
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?\Z")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}\Z")

@@ -28,7 +28,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from quintet_gateway.feedback.events import Event
-from quintet_gateway.feedback.shown import DROPPED, RECORDED, Shown, Waiting, rows_of
+from quintet_gateway.feedback.impressions import (
+    DROPPED,
+    RECORDED,
+    ImpressionQueue,
+    ServedList,
+    impression_rows,
+)
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -39,7 +45,7 @@ _RETRY_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordOutcome:
     """What became of events.
 
     Attributes:
@@ -54,7 +60,7 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class Job:
+class EventBatch:
     """Events of one request, and the client that sent it."""
 
     events: Sequence[Event]
@@ -130,7 +136,7 @@ class Database:
             return self._engine
 
 
-class Storage:
+class FeedbackStore:
     """Reads and writes feedback.
 
     Args:
@@ -146,7 +152,7 @@ class Storage:
         database: Database,
         spool: Spool,
         pseudonyms: Pseudonyms,
-        waiting: Waiting,
+        waiting: ImpressionQueue,
         retention: timedelta,
     ) -> None:
         self._database = database
@@ -180,14 +186,14 @@ class Storage:
                 return
             self._write_shown(taken)
 
-    def _write_shown(self, taken: list[Shown]) -> None:
+    def _write_shown(self, taken: list[ServedList]) -> None:
         size = sum(shown.size for shown in taken)
         try:
-            rows = rows_of(taken)
+            rows = impression_rows(taken)
             with self._database.writing() as connection:
                 feedback.add_shown(connection, rows.sets, rows.lists, rows.shown)
         except StoreUnavailable:
-            self._waiting.give_back(taken)
+            self._waiting.requeue(taken)
             raise
         except Exception as fault:  # one list that cannot be written must not hold the others up
             DROPPED.labels("fault").inc(size)
@@ -195,7 +201,7 @@ class Storage:
         else:
             RECORDED.inc(size)
 
-    def record(self, jobs: Sequence[Job]) -> list[Recorded | AppError]:
+    def record(self, jobs: Sequence[EventBatch]) -> list[RecordOutcome | AppError]:
         """Stores the events of several requests in one transaction, on the disk at its end.
 
         Returns what became of each request; one that is refused stores nothing and leaves the
@@ -214,7 +220,7 @@ class Storage:
             facts = self._facts(connection, jobs, ids)
             return [self._record(connection, job, facts) for job in jobs]
 
-    def _facts(self, connection: Connection, jobs: Sequence[Job], ids: set[str]) -> "_Facts":
+    def _facts(self, connection: Connection, jobs: Sequence[EventBatch], ids: set[str]) -> "_Facts":
         tracks = {event.track_id for job in jobs for event in job.events}
         known = known_track_ids(connection, tracks)
         pairs: set[tuple[str, str]] = set()
@@ -223,7 +229,9 @@ class Storage:
             pairs = feedback.shown_tracks(connection, ids)
         return _Facts(feedback.listeners_of(connection, ids), known, pairs, datetime.now(UTC))
 
-    def _record(self, connection: Connection, job: Job, facts: "_Facts") -> Recorded | AppError:
+    def _record(
+        self, connection: Connection, job: EventBatch, facts: "_Facts"
+    ) -> RecordOutcome | AppError:
         for number, event in enumerate(job.events):
             error = self._refusal(event, job.place(number), facts)
             if error is not None:
@@ -231,9 +239,9 @@ class Storage:
         # In one order, so that two gateways never wait for each other's rows crosswise.
         rows = sorted(self._rows(job, facts), key=itemgetter("event_id"))
         added = feedback.add_events(connection, rows)
-        return Recorded(added, len(job.events) - added)
+        return RecordOutcome(added, len(job.events) - added)
 
-    def _rows(self, job: Job, facts: "_Facts") -> list[dict[str, Any]]:
+    def _rows(self, job: EventBatch, facts: "_Facts") -> list[dict[str, Any]]:
         """Returns the rows of a request; of two events with one id the first counts."""
         first = {event.event_id: event for event in job.events[::-1]}
         return [self._row(event, job.client, facts) for event in first.values()]
@@ -283,7 +291,7 @@ class Storage:
             _log.warning("spooled events taken over", events=self._spool.events)
         self._note_spool()
 
-    def spool(self, jobs: Sequence[Job]) -> list[Recorded | AppError]:
+    def spool(self, jobs: Sequence[EventBatch]) -> list[RecordOutcome | AppError]:
         """Keeps the events of several requests on the disk until the database is back.
 
         Whether a track is in the catalogue only the database knows; that a recommendation was
@@ -304,7 +312,7 @@ class Storage:
             for each, job in zip(rows, jobs, strict=True)
         ]
 
-    def _spooled_rows(self, job: Job, facts: "_Facts") -> list[Row] | NotReady:
+    def _spooled_rows(self, job: EventBatch, facts: "_Facts") -> list[Row] | NotReady:
         for event in job.events:
             name = event.recommendation_id
             if name not in facts.listeners and not self._is_ours(name, facts.now):
@@ -408,11 +416,11 @@ class _Facts:
     now: datetime
 
 
-def _spooled(added: int, job: Job) -> Recorded:
-    return Recorded(added, len(job.events) - added, (Part.DATABASE,))
+def _spooled(added: int, job: EventBatch) -> RecordOutcome:
+    return RecordOutcome(added, len(job.events) - added, (Part.DATABASE,))
 
 
-def record_json(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def export_record(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a record of an export in JSON types; the listener's hash is left out."""
     values = {name: value for name, value in row.items() if name != "listener"}
     if kind == "impression":

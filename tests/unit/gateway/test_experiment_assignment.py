@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_gateway.experiments import place_of, unit_of, variant_of
+from quintet_gateway.experiments import assigned_variant, assignment_unit, bucket_of
 from quintet_store.agreement import overlap, rank_correlation
 from quintet_store.experiments import Experiment, ExperimentRefused, Plan
 
@@ -21,7 +21,7 @@ def experiment(mode, percent, salt="salt"):
 @pytest.mark.parametrize("percent", [1, 10, 50])
 def test_a_split_gives_the_challenger_its_share_of_listeners(percent):
     split = experiment("split", percent)
-    met = sum(variant_of(split, unit) == CHALLENGER for unit in UNITS)
+    met = sum(assigned_variant(split, unit) == CHALLENGER for unit in UNITS)
     share = percent / 100
     # Four standard deviations of as many independent listeners.
     assert abs(met - share * len(UNITS)) < 4 * (len(UNITS) * share * (1 - share)) ** 0.5
@@ -29,14 +29,18 @@ def test_a_split_gives_the_challenger_its_share_of_listeners(percent):
 
 def test_whoever_met_the_challenger_meets_it_still_when_the_percentage_grows():
     small, large = (experiment("split", percent) for percent in (5, 20))
-    met = [unit for unit in UNITS if variant_of(small, unit) == CHALLENGER]
+    met = [unit for unit in UNITS if assigned_variant(small, unit) == CHALLENGER]
     assert met
-    assert all(variant_of(large, unit) == CHALLENGER for unit in met)
+    assert all(assigned_variant(large, unit) == CHALLENGER for unit in met)
 
 
 def test_another_experiment_divides_anew():
     one, other = (
-        {unit for unit in UNITS if variant_of(experiment("split", 50, salt), unit) == CHALLENGER}
+        {
+            unit
+            for unit in UNITS
+            if assigned_variant(experiment("split", 50, salt), unit) == CHALLENGER
+        }
         for salt in ("one", "other")
     )
     assert abs(len(one & other) - len(UNITS) / 4) < 300
@@ -44,24 +48,24 @@ def test_another_experiment_divides_anew():
 
 @given(st.text(max_size=9), st.text(max_size=9))
 def test_a_place_is_always_the_same_and_in_range(salt, unit):
-    assert 0 <= place_of(salt, unit) < 100
-    assert place_of(salt, unit) == place_of(salt, unit)
+    assert 0 <= bucket_of(salt, unit) < 100
+    assert bucket_of(salt, unit) == bucket_of(salt, unit)
 
 
 def test_places_are_the_same_in_every_process_and_version():
-    assert place_of("salt", "listener-7") == pytest.approx(83.337, abs=0.001)
+    assert bucket_of("salt", "listener-7") == pytest.approx(83.337, abs=0.001)
 
 
 def test_interleaving_takes_its_share_and_leaves_the_rest_and_flowing_lists_alone():
     some = experiment("interleave", 30)
-    variants = [variant_of(some, unit) for unit in UNITS]
+    variants = [assigned_variant(some, unit) for unit in UNITS]
     assert set(variants) == {INTERLEAVE, NOBODY}
     assert abs(variants.count(INTERLEAVE) - 6000) < 260
-    assert {variant_of(some, unit, flow=True) for unit in UNITS} == {NOBODY}
+    assert {assigned_variant(some, unit, flow=True) for unit in UNITS} == {NOBODY}
 
 
 def test_a_shadow_changes_nobodys_answer():
-    assert {variant_of(experiment("shadow", 100), unit) for unit in UNITS} == {NOBODY}
+    assert {assigned_variant(experiment("shadow", 100), unit) for unit in UNITS} == {NOBODY}
 
 
 def test_without_a_listener_the_seeds_decide():
@@ -69,8 +73,8 @@ def test_without_a_listener_the_seeds_decide():
         ranker_pb2.RecommendTracksRequest(seeds=[profile_pb2.Seed(track_id=name)], limit=limit)
         for name, limit in (("t1", 5), ("t1", 9), ("t2", 5))
     )
-    assert unit_of("", one) == unit_of("", again) != unit_of("", other)
-    assert unit_of("hash", one) == unit_of("hash", other) == "hash"
+    assert assignment_unit("", one) == assignment_unit("", again) != assignment_unit("", other)
+    assert assignment_unit("hash", one) == assignment_unit("hash", other) == "hash"
 
 
 def test_lists_are_compared_by_common_tracks():

@@ -37,7 +37,7 @@ _ORIGINS: Final = {
 
 
 @dataclass(frozen=True)
-class Shown:
+class ServedList:
     """One list as it was given out; what the ranker said is kept as it came.
 
     Attributes:
@@ -62,7 +62,7 @@ class Shown:
         return max(1, len(self.response.tracks))
 
 
-class Waiting:
+class ImpressionQueue:
     """Lists that wait to be recorded: bounded in tracks, shared by the loop and the writer.
 
     Args:
@@ -71,7 +71,7 @@ class Waiting:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._lists: deque[Shown] = deque()
+        self._lists: deque[ServedList] = deque()
         self._size = 0
         self._ids: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._lists)
 
-    def put(self, shown: Shown) -> bool:
+    def put(self, shown: ServedList) -> bool:
         """Adds a list and returns whether there was room."""
         with self._lock:
             if self._size + shown.size > self._most:
@@ -89,9 +89,9 @@ class Waiting:
             self._count(shown, 1)
             return True
 
-    def take(self, most: int) -> list[Shown]:
+    def take(self, most: int) -> list[ServedList]:
         """Removes and returns the oldest lists, up to about `most` tracks."""
-        taken: list[Shown] = []
+        taken: list[ServedList] = []
         size = 0
         with self._lock:
             while self._lists and size < most:
@@ -100,7 +100,7 @@ class Waiting:
                 self._count(taken[-1], -1)
         return taken
 
-    def give_back(self, taken: Sequence[Shown]) -> None:
+    def requeue(self, taken: Sequence[ServedList]) -> None:
         """Puts lists that could not be recorded back where they were."""
         with self._lock:
             self._lists.extendleft(reversed(taken))
@@ -123,7 +123,7 @@ class Waiting:
         DROPPED.labels(cause).inc(size)
         return size
 
-    def _count(self, shown: Shown, sign: int) -> None:
+    def _count(self, shown: ServedList, sign: int) -> None:
         self._size += sign * shown.size
         self._ids[shown.recommendation_id] += sign
         if not self._ids[shown.recommendation_id]:
@@ -132,15 +132,15 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows of feature_sets, recommendations and impressions."""
+class ImpressionRows:
+    """ImpressionRows of feature_sets, recommendations and impressions."""
 
     sets: list[dict[str, Any]]
     lists: list[dict[str, Any]]
     shown: list[dict[str, Any]]
 
 
-def rows_of(taken: Sequence[Shown]) -> Rows:
+def impression_rows(taken: Sequence[ServedList]) -> ImpressionRows:
     """Returns lists as rows; an id that comes twice keeps its first list."""
     sets: dict[str, list[str]] = {}
     lists: dict[str, dict[str, Any]] = {}
@@ -158,13 +158,13 @@ def rows_of(taken: Sequence[Shown]) -> Rows:
             "listener": one.listener,
             "shown_at": stamp(one.shown_at),
             "surface": one.surface,
-            "seeds": seeds_of(one.request),
+            "seeds": stored_seeds(one.request),
             "model_version": versions.model_version,
             "index_version": versions.index_version,
             "catalogue_version": versions.catalogue_version,
             "feature_hash": digest,
             "experiment_id": one.request.trial.experiment_id,
-            "arm": arm_of(one.request, one.response),
+            "arm": experiment_arm(one.request, one.response),
         }
         rows += [
             {
@@ -181,10 +181,10 @@ def rows_of(taken: Sequence[Shown]) -> Rows:
             )
         ]
     named = [{"feature_hash": digest, "names": names} for digest, names in sets.items()]
-    return Rows(named, list(lists.values()), rows)
+    return ImpressionRows(named, list(lists.values()), rows)
 
 
-def arm_of(
+def experiment_arm(
     request: ranker_pb2.RecommendTracksRequest, response: ranker_pb2.RecommendTracksResponse
 ) -> str:
     """Returns who made a list of an experiment; empty outside of one.
@@ -216,7 +216,7 @@ def _features(response: ranker_pb2.RecommendTracksResponse) -> tuple[list[str], 
     ]
 
 
-def seeds_of(request: ranker_pb2.RecommendTracksRequest) -> list[dict[str, Any]]:
+def stored_seeds(request: ranker_pb2.RecommendTracksRequest) -> list[dict[str, Any]]:
     """Returns the seeds of a request as they are stored."""
     wanted = [_seed(seed) for seed in request.seeds]
     return wanted + [_seed(seed) | {"negative": True} for seed in request.negative_seeds]
