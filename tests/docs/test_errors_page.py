@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from quintet_gateway.schemas.errors import ErrorResponse, status_of
+from quintet_modelkit.features import RANGES
 from quintet_servicekit.errors import AppError, Reason
 from quintet_servicekit.status import GRPC_CODES
 
@@ -12,7 +13,7 @@ KINDS = {status_of(kind(Reason.LIMIT_RANGE, ""))[1]: kind for kind in AppError._
 
 
 def sections() -> dict[str, str]:
-    parts = re.split(r"^## (\w+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = re.split(r"^## ([A-Z_]+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -25,6 +26,23 @@ def test_every_reason_is_documented_once_and_no_other():
     assert list(sections()) == [reason.value for reason in Reason]
     table = re.findall(r"^\| \[(\w+)\]", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert table == list(sections())
+
+
+def test_every_reason_says_what_to_do_and_input_errors_what_is_allowed():
+    for name, section in sections().items():
+        assert len(re.findall(r"^- \*\*What to do:\*\* .+", section, re.MULTILINE)) == 1, name
+        if example_of(section).error.status in ("INVALID_ARGUMENT", "NOT_FOUND"):
+            assert re.search(r"^- \*\*Allowed:\*\* .+", section, re.MULTILINE), name
+
+
+def test_the_ranges_of_attributes_are_those_that_are_checked():
+    table = PAGE.read_text(encoding="utf-8").split("## Ranges of attributes")[1].split("## ")[0]
+    shown = {}
+    for names, text in re.findall(r"^\| ([a-z_, ]+) \| (.*\d.*) \|$", table, re.MULTILINE):
+        numbers = re.findall(r"-?\d[\d,]*", re.sub(r"\([^)]*\)", "", text))
+        low, high = (float(numbers[i].replace(",", "")) for i in (0, -1))
+        shown |= dict.fromkeys(names.split(", "), (low, high))
+    assert shown == dict(RANGES)
 
 
 @pytest.mark.parametrize("reason", [each for each in Reason if each is not Reason.INTERNAL])
