@@ -126,7 +126,7 @@ protos-check: protos ## Fail where committed stubs differ from the .proto files
 	@test -z "$$(git status --porcelain -- protos/gen)" || { git status --short -- protos/gen; exit 1; }
 
 smoke: install ## Import each member alone, with its own dependencies only
-	@for module in search.app profile.app ranker.app gateway.app ui.listener ui.incharge training.cli; do \
+	@for module in search.app profile.app ranker.app gateway.app ui.listener ui.operator training.cli; do \
 	  echo "quintet_$$module"; \
 	  $(UV) run --quiet --isolated --no-default-groups --package quintet-$${module%%.*} \
 	    python -c "import quintet_$$module" || exit 1; \

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 from quintet_ui.client import ClientCredentials, Fault, Gateway, GatewayFault
-from quintet_ui.state import Seat, Wish, body_of
+from quintet_ui.preferences import Preferences, SeedTrack, body_of
 
 
 @pytest.fixture
@@ -17,8 +17,8 @@ def client(stack):
 
 def test_the_page_searches_recommends_and_sends_feedback_with_a_token_of_its_own(client):
     found = client.search("queen", 3)
-    wish = Wish(tuple(Seat(track["id"]) for track in found))
-    answer = client.recommend(body_of(wish, limit=5))
+    preferences = Preferences(tuple(SeedTrack(track["id"]) for track in found))
+    answer = client.recommend(body_of(preferences, limit=5))
     assert len(answer["tracks"]) == 5
     assert set(client.audio_features([found[0]["id"]])) == {found[0]["id"]}
     version, content = client.catalogue_map()

@@ -41,10 +41,10 @@ def quintet(stack, options):
 
 
 @pytest.fixture
-def in_charge(stack):
+def operator(stack):
     """A client that may do everything."""
     client, secret = ClientFolder(Path(stack.home) / "access").create(
-        f"in-charge-{uuid.uuid4().hex}", list(Scope)
+        f"operator-{uuid.uuid4().hex}", list(Scope)
     )
     with Quintet(
         stack.base, client_id=client.client_id, client_secret=known(secret), timeout=20
@@ -87,18 +87,18 @@ def test_songs_are_found_recommended_and_liked_once(quintet, songs):
     assert (quintet.feedback([like]).accepted, quintet.feedback([like]).duplicates) == (1, 1)
 
 
-def test_every_read_has_a_typed_answer(in_charge, songs):
-    assert in_charge.track(songs[0]).id == songs[0]
-    assert in_charge.model().versions.model
-    assert in_charge.insights(hours=1).lists >= 0
-    assert in_charge.experiment() is None
-    assert in_charge.operations().airflow == "off"
-    assert in_charge.readiness().ready
-    assert in_charge.artists("eagles").artists[0].track_count > 0
-    drawn = in_charge.catalogue_map()
+def test_every_read_has_a_typed_answer(operator, songs):
+    assert operator.track(songs[0]).id == songs[0]
+    assert operator.model().versions.model
+    assert operator.insights(hours=1).lists >= 0
+    assert operator.experiment() is None
+    assert operator.operations().airflow == "off"
+    assert operator.readiness().ready
+    assert operator.artists("eagles").artists[0].track_count > 0
+    drawn = operator.catalogue_map()
     assert drawn is not None
     assert drawn.content.startswith(b"ARROW1")
-    assert in_charge.catalogue_map(drawn.etag) is None
+    assert operator.catalogue_map(drawn.etag) is None
 
 
 def test_all_pages_give_each_match_once(quintet):
@@ -132,16 +132,16 @@ def test_wrong_credentials_and_none_are_told_apart(stack):
         none.model()
 
 
-def test_a_listeners_data_comes_out_and_goes(in_charge, songs):
-    answer = in_charge.recommend(songs[:1], limit=1, listener="leaver")
+def test_a_listeners_data_comes_out_and_goes(operator, songs):
+    answer = operator.recommend(songs[:1], limit=1, listener="leaver")
     track_id = answer.tracks[0].track.id
-    in_charge.feedback(
+    operator.feedback(
         [Event(recommendation_id=answer.recommendation_id, track_id=track_id, kind="save")]
     )
-    kept = in_charge.export_listener("leaver")
+    kept = operator.export_listener("leaver")
     assert [record["kind"] for record in kept if record["record"] == "event"] == ["save"]
-    assert in_charge.delete_listener("leaver").deleted_events == 1
-    assert in_charge.export_listener("leaver") == ()
+    assert operator.delete_listener("leaver").deleted_events == 1
+    assert operator.export_listener("leaver") == ()
 
 
 async def test_many_at_once_share_one_token(stack, options, songs):

@@ -22,7 +22,7 @@ from quintet_client import (
     TimedOut,
     errors,
 )
-from quintet_client.retrying import Budget
+from quintet_client.retries import Budget
 
 GENRES = {"genres": [{"name": "rock", "track_count": 2}], "next_page_token": ""}
 RECORDED = {"accepted": 1, "duplicates": 0}

@@ -69,7 +69,7 @@ def test_a_phone_shows_everything_within_its_width(visit, axe, picture, songs):
     tab = visit(link, width=360, height=1200)
     expect(tab.locator(".card")).to_have_count(50)
     assert tab.evaluate("document.scrollingElement.scrollWidth") <= 360
-    for part in (".card", ".seat", "#box"):
+    for part in (".card", ".seed", "#box"):
         box = tab.locator(part).first.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360
@@ -103,17 +103,17 @@ def test_the_keyboard_alone_reaches_search_seats_button_and_cards(visit, songs):
     assert {"weight", "less", "remove", "like"} <= reached
     assert any("Find music like this" in name for name in reached)
     tab.keyboard.press("Enter")
-    expect(tab.locator(".seat:not(.empty)")).to_have_count(2)
+    expect(tab.locator(".seed:not(.empty)")).to_have_count(2)
 
 
 def test_axe_finds_no_serious_violation_on_the_second_page(chromium, served_page, axe, picture):
     tab = chromium.new_page(viewport={"width": 1280, "height": 1250})
-    tab.goto(f"{served_page}/in-charge")
+    tab.goto(f"{served_page}/operator")
     expect(tab.get_by_role("heading", name="The last hour")).to_be_visible()
     expect(tab.locator("table").first).to_be_visible()
     expect(tab.locator('[data-testid="stSkeleton"]')).to_have_count(0)
     assert violations(tab, axe) == []
-    picture(tab, "in-charge")
+    picture(tab, "operator")
     tab.get_by_role("link", name="Listen").click()
     expect(tab.get_by_role("combobox")).to_be_visible()
     tab.close()

@@ -12,7 +12,7 @@ def policy_of(answer):
     return {name: sources for name, _, sources in (part.partition(" ") for part in parts)}
 
 
-@pytest.mark.parametrize("path", ["/", "/in-charge", "/_stcore/health", "/nothing/here.js"])
+@pytest.mark.parametrize("path", ["/", "/operator", "/_stcore/health", "/nothing/here.js"])
 def test_every_answer_has_the_headers(served_page, path):
     answer = httpx.get(f"{served_page}{path}", trust_env=False)
     policy = policy_of(answer)

@@ -49,7 +49,7 @@ def pick(tab, said, texts=WANTED):
         expect(tab.get_by_role("listbox")).to_have_attribute("aria-busy", "false")
         box.press("ArrowDown")
         box.press("Enter")
-        expect(tab.locator(".seat:not(.empty)")).to_have_count(number)
+        expect(tab.locator(".seed:not(.empty)")).to_have_count(number)
         expect(box).to_have_value("")
 
 
@@ -101,7 +101,7 @@ def test_a_listener_gets_from_search_to_a_refined_list_and_back_by_link(visit, l
     settled(tab)
     tuned = titles(tab)
 
-    # Like: all seats are taken, so the closest one weighs more.
+    # Like: all seeds are taken, so the closest one weighs more.
     liked = tab.locator(".card").nth(1)
     liked.get_by_role("button", name=re.compile(f"{said['like']} ")).click()
     expect(tab.locator(".weight output", has_text="1.5")).to_have_count(1)
@@ -129,7 +129,7 @@ def test_a_listener_gets_from_search_to_a_refined_list_and_back_by_link(visit, l
     entries = json.loads(download(tab, said, "JSPF"))["playlist"]["track"]
     assert [entry["title"] for entry in entries] == titles(tab)
 
-    # The link restores seats, weights, tuning, refusals and language.
+    # The link restores seeds, weights, tuning, refusals and language.
     query = parse_qs(urlparse(tab.url).query)
     assert len(query["seat"]) == 5
     assert query["lang"] == [locale[:2]]
@@ -142,19 +142,19 @@ def test_a_listener_gets_from_search_to_a_refined_list_and_back_by_link(visit, l
 
 def test_seats_are_reordered_turned_around_and_removed(visit, songs):
     tab = visit("/?" + "&".join(f"seat=1~{song}" for song in songs[:3]))
-    seats = tab.locator(".seat:not(.empty) .title")
-    expect(seats).to_have_count(3)
-    before = seats.all_inner_texts()
+    seeds = tab.locator(".seed:not(.empty) .title")
+    expect(seeds).to_have_count(3)
+    before = seeds.all_inner_texts()
     tab.get_by_role("button", name=f"Move {before[0]} to the right").click()
-    expect(seats.first).to_have_text(before[1])
-    tab.locator(".seat").first.drag_to(tab.locator(".seat").nth(2))
-    expect(seats.nth(2)).to_have_text(before[1])
-    tab.locator(".seat").nth(2).drag_to(tab.locator(".seat").first)
-    expect(seats.first).to_have_text(before[1])
+    expect(seeds.first).to_have_text(before[1])
+    tab.locator(".seed").first.drag_to(tab.locator(".seed").nth(2))
+    expect(seeds.nth(2)).to_have_text(before[1])
+    tab.locator(".seed").nth(2).drag_to(tab.locator(".seed").first)
+    expect(seeds.first).to_have_text(before[1])
     tab.get_by_role("button", name=f"Less like this: {before[0]}").click()
-    expect(tab.locator(".seat.against .title")).to_have_text(before[0])
+    expect(tab.locator(".seed.against .title")).to_have_text(before[0])
     tab.get_by_role("button", name=f"Remove {before[2]}").click()
-    expect(seats).to_have_count(2)
+    expect(seeds).to_have_count(2)
     settled(tab)
     assert parse_qs(urlparse(tab.url).query)["seat"] == [f"1~{songs[1]}", f"-1~{songs[0]}"]
     ask(tab, SAID["en-US"])
@@ -171,7 +171,7 @@ def test_the_list_waits_for_a_killed_ranker_and_comes_back_by_itself(visit, inst
         # What was there is still there to read, and the rest of the page goes on.
         expect(tab.locator(".card h3")).to_have_text(before)
         tab.get_by_role("button", name=re.compile("^Remove")).last.click()
-        expect(tab.locator(".seat:not(.empty)")).to_have_count(4)
+        expect(tab.locator(".seed:not(.empty)")).to_have_count(4)
         tab.get_by_role("combobox").fill("nirvana")
         expect(tab.locator(".option .byline", has_text="Nirvana").first).to_be_visible()
     finally:
@@ -183,7 +183,7 @@ def test_the_list_waits_for_a_killed_ranker_and_comes_back_by_itself(visit, inst
 
 POINT = """
 () => {
-    const plot = document.querySelector(".st-key-atlas .js-plotly-plot");
+    const plot = document.querySelector(".st-key-map .js-plotly-plot");
     const {xaxis, yaxis} = plot._fullLayout, {x, y} = plot._fullData[0];
     const box = plot.getBoundingClientRect();
     for (let i = 0; i < x.length; i += 1) {
@@ -200,13 +200,13 @@ def test_a_point_of_the_map_takes_a_seat(visit, songs, picture):
     tab = visit(f"/?seat=1~{songs[0]}&go=1")
     expect(tab.locator(".card")).to_have_count(50)
     tab.get_by_text("Show the map").click()
-    plot = tab.locator(".st-key-atlas .js-plotly-plot")
+    plot = tab.locator(".st-key-map .js-plotly-plot")
     plot.scroll_into_view_if_needed()
     expect(plot.locator("canvas").first).to_be_attached()
     settled(tab)
     picture(tab, "map")
     tab.mouse.click(*tab.evaluate(POINT))
-    expect(tab.locator(".seat:not(.empty)")).to_have_count(2)
+    expect(tab.locator(".seed:not(.empty)")).to_have_count(2)
 
 
 def test_a_ranker_that_hangs_does_not_hold_the_page_up(visit, installation, songs):

@@ -11,13 +11,13 @@ import quintet_ui
 import streamlit as st
 from quintet_ui import session
 from quintet_ui.client import GatewayFault
+from quintet_ui.translations import Translations, translations_for
 from quintet_ui.tuning import ANY
-from quintet_ui.words import Words, words_of
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 PAGE = Path(quintet_ui.__file__).parent / "page.py"
-EN = words_of("en")
+EN = translations_for("en")
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def components(app):
     return given
 
 
-def seats(songs):
+def seeds(songs):
     return [f"1~{song}" for song in songs]
 
 
@@ -80,23 +80,23 @@ def test_at_first_there_are_suggestions_five_free_seats_and_nothing_to_ask(page)
     shown = components(app)
     assert len(shown["search"]["tracks"]) == 8
     assert shown["search"]["query"] == ""
-    assert shown["seats"]["seats"] == []
+    assert shown["seeds"]["seeds"] == []
     assert "cards" not in shown
     assert next(b for b in app.button if b.label == EN("page.ask")).disabled
 
 
 def test_a_link_with_seats_fills_them_and_waits_for_the_button(page, songs):
-    app = page(seat=seats(songs[:2]))
+    app = page(seat=seeds(songs[:2]))
     shown = components(app)
-    assert [seat["id"] for seat in shown["seats"]["seats"]] == songs[:2]
-    assert all(seat["byline"] for seat in shown["seats"]["seats"])
+    assert [seed["id"] for seed in shown["seeds"]["seeds"]] == songs[:2]
+    assert all(seed["byline"] for seed in shown["seeds"]["seeds"])
     assert "cards" not in shown
     settled(next(b for b in app.button if b.label == EN("page.ask")).click().run())
     assert len(components(app)["cards"]["tracks"]) == 50
 
 
 def test_a_link_that_was_asked_shows_the_list_and_the_radar_at_once(page, songs):
-    app = page(seat=seats(songs), go="1")
+    app = page(seat=seeds(songs), go="1")
     cards = components(app)["cards"]
     assert not cards["stale"]
     assert all(card["sentence"] and card["bars"] for card in cards["tracks"])
@@ -105,7 +105,7 @@ def test_a_link_that_was_asked_shows_the_list_and_the_radar_at_once(page, songs)
 
 
 def test_sliders_follow_the_link_and_the_link_follows_the_sliders(page, songs):
-    app = page(seat=seats(songs), aim=["energy~0.8"], max=["tempo~140"], diversity="0.3")
+    app = page(seat=seeds(songs), aim=["energy~0.8"], max=["tempo~140"], diversity="0.3")
     assert app.select_slider(key="aim_energy").value == 0.8
     app.session_state["limits_open"] = True
     app.run()
@@ -118,7 +118,7 @@ def test_sliders_follow_the_link_and_the_link_follows_the_sliders(page, songs):
 
 
 def test_sliders_out_of_sight_are_not_made_but_count(page, songs):
-    app = page(seat=seats(songs[:1]), max=["speechiness~0.2"])
+    app = page(seat=seeds(songs[:1]), max=["speechiness~0.2"])
     keys = {slider.key for slider in app.select_slider}
     assert "limits_popularity" in keys
     assert not keys & {"limits_energy", "limits_speechiness"}
@@ -126,14 +126,14 @@ def test_sliders_out_of_sight_are_not_made_but_count(page, songs):
 
 
 def test_limits_that_leave_nothing_are_said_so(page, songs):
-    app = page(seat=seats(songs[:1]), go="1", min=["tempo~205", "acousticness~1"], max=["energy~0"])
+    app = page(seat=seeds(songs[:1]), go="1", min=["tempo~205", "acousticness~1"], max=["energy~0"])
     assert EN("cards.none") in [info.value for info in app.info]
 
 
 def test_a_song_that_left_the_catalogue_is_said_so(page):
     app = page(seat=["1~nosuchsong"], go="1")
     assert EN("fault.unknown") in [error.value for error in app.error]
-    assert components(app)["seats"]["seats"][0]["title"] == "nosuchsong"
+    assert components(app)["seeds"]["seeds"][0]["title"] == "nosuchsong"
 
 
 def test_without_a_gateway_the_page_stands_and_says_what_is_missing(page):
@@ -159,12 +159,12 @@ def test_a_service_that_hangs_is_waited_for_once(page, installation, songs, serv
     process.send_signal(signal.SIGSTOP)
     try:
         began = time.monotonic()
-        app = page(seat=seats(songs[:4]))
+        app = page(seat=seeds(songs[:4]))
         # One budget of the gateway, and not one for each of four songs.
         assert time.monotonic() - began < 5
         shown = components(app)
-        assert [seat["id"] for seat in shown["seats"]["seats"]] == songs[:4]
-        assert all(seat["cover"] for seat in shown["seats"]["seats"])
+        assert [seed["id"] for seed in shown["seeds"]["seeds"]] == songs[:4]
+        assert all(seed["cover"] for seed in shown["seeds"]["seeds"])
         slow = any(EN("fault.slow") in warning.value for warning in app.warning)
         assert slow is (service == "search")
     finally:
@@ -173,9 +173,9 @@ def test_a_service_that_hangs_is_waited_for_once(page, installation, songs, serv
 
 
 def test_the_language_is_switched_for_everything(page, songs):
-    app = page(seat=seats(songs[:1]), go="1")
+    app = page(seat=seeds(songs[:1]), go="1")
     app.get("button_group")[0].set_value("ko").run()
-    korean = words_of("ko")
+    korean = translations_for("ko")
     assert app.title[0].value == korean("page.title")
     assert components(app)["search"]["labels"]["label"] == korean("search.label")
     assert app.query_params["lang"] in ("ko", ["ko"])
@@ -183,9 +183,9 @@ def test_the_language_is_switched_for_everything(page, songs):
 
 def test_every_text_comes_from_the_catalogues(page, songs, monkeypatch):
     """In a language whose every text is marked, nothing unmarked is left but data."""
-    marked = Words("qq", {key: f"⟦{EN.get(key)}⟧" for key in EN.keys})
-    monkeypatch.setattr("quintet_ui.session.words_of", lambda _language: marked)
-    app = page(seat=seats(songs), go="1", skip="x1")
+    marked = Translations("qq", {key: f"⟦{EN.get(key)}⟧" for key in EN.keys})
+    monkeypatch.setattr("quintet_ui.session.translations_for", lambda _language: marked)
+    app = page(seat=seeds(songs), go="1", skip="x1")
     told = [element.value for kind in ("title", "header", "caption", "warning", "info", "markdown")
             for element in getattr(app, kind)]  # fmt: skip
     widgets = (app.button, app.select_slider, app.slider, app.expander)

@@ -13,7 +13,14 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 from quintet_ui.settings import Settings
-from quintet_ui.spotify import ExportFailed, Parting, Partings, can_export, export, unmasked
+from quintet_ui.spotify import (
+    ExportFailed,
+    PendingExport,
+    PendingExports,
+    can_export,
+    export,
+    unmasked,
+)
 
 from tests.known_secrets import known
 
@@ -181,19 +188,19 @@ def test_without_all_three_settings_there_is_no_export(monkeypatch, spotify):
     assert not Settings().exports_to_spotify
 
 
-def parting(browser="b", moment=None):
-    return Parting({}, (), "", browser, time.monotonic() if moment is None else moment)
+def pending(browser="b", moment=None):
+    return PendingExport({}, (), "", browser, time.monotonic() if moment is None else moment)
 
 
 def test_a_state_counts_once_in_one_browser_and_for_a_while():
-    partings = Partings()
-    partings.keep("s", parting())
-    assert partings.take("s", "b") is not None
-    assert partings.take("s", "b") is None
-    partings.keep("s", parting())
-    assert partings.take("s", "another") is None
-    partings.keep("s", parting(moment=time.monotonic() - 3600))
-    assert partings.take("s", "b") is None
+    pending_exports = PendingExports()
+    pending_exports.keep("s", pending())
+    assert pending_exports.take("s", "b") is not None
+    assert pending_exports.take("s", "b") is None
+    pending_exports.keep("s", pending())
+    assert pending_exports.take("s", "another") is None
+    pending_exports.keep("s", pending(moment=time.monotonic() - 3600))
+    assert pending_exports.take("s", "b") is None
 
 
 def test_one_browser_keeps_its_mark_however_its_cookie_is_masked():
@@ -206,11 +213,11 @@ def test_one_browser_keeps_its_mark_however_its_cookie_is_masked():
 
 
 def test_states_are_bounded_in_number():
-    partings = Partings()
+    pending_exports = PendingExports()
     for number in range(1500):
-        partings.keep(f"s{number}", parting())
-    assert partings.take("s0", "b") is None
-    assert partings.take("s1499", "b") is not None
+        pending_exports.keep(f"s{number}", pending())
+    assert pending_exports.take("s0", "b") is None
+    assert pending_exports.take("s1499", "b") is not None
 
 
 @pytest.mark.parametrize(("name", "known"), [("0" * 22, True), ("t1", False), ("0" * 23, False)])

@@ -7,9 +7,7 @@ found = quintet.search("hotel california")
 answer = quintet.recommend([found.tracks[0].track.id])
 """
 
-from quintet_client.asking import Event, Filters, Seed
-from quintet_client.asynchronous import AsyncQuintet
-from quintet_client.blocking import Quintet
+from quintet_client.async_client import AsyncQuintet
 from quintet_client.errors import (
     AnswerInvalid,
     AnswerLost,
@@ -18,8 +16,10 @@ from quintet_client.errors import (
     QuintetError,
     TimedOut,
 )
-from quintet_client.retrying import Retries
+from quintet_client.request_models import Event, Filters, Seed
+from quintet_client.retries import Retries
 from quintet_client.session import Settings
+from quintet_client.sync_client import Quintet
 
 __all__ = [
     "AnswerInvalid",

@@ -13,8 +13,8 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 from quintet_client import models
-from quintet_client.asking import Event, Filters, Seed, Source
 from quintet_client.errors import AnswerInvalid, ApiError, CredentialsRefused, QuintetError, kind_of
+from quintet_client.request_models import Event, Filters, Seed, Source
 
 AnswerT = TypeVar("AnswerT", covariant=True)
 ModelT = TypeVar("ModelT", bound=models.Answer)

@@ -20,7 +20,7 @@ from quintet_client.errors import (
     TimedOut,
 )
 from quintet_client.models import AccessToken
-from quintet_client.retrying import Budget, Retries, Strategy, strategy
+from quintet_client.retries import Budget, Retries, Strategy, strategy
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 MOST_BYTES: Final = 64 * 1024 * 1024

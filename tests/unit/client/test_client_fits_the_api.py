@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter
 from quintet_client import AsyncQuintet, Event, Filters, Quintet, calls, errors, models
-from quintet_client.asking import Seed
+from quintet_client.request_models import Seed
 from quintet_gateway.app import build
 from quintet_gateway.schemas.recommendation_request import RecommendationsBody
 from quintet_gateway.settings import Settings

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from quintet_gateway.routes.experiment import ExperimentFacts
 from quintet_store.evidence import Verdict
-from quintet_ui.incharge import experiment_rows
-from quintet_ui.incharge.telling import NOTHING
-from quintet_ui.words import words_of
+from quintet_ui.operator import experiment_rows
+from quintet_ui.operator.text import NOTHING
+from quintet_ui.translations import translations_for
 
-EN, KO = words_of("en"), words_of("ko")
+EN, KO = translations_for("en"), translations_for("ko")
 SHADOW: dict[str, Any] = {
     "requests": 0, "rank_correlation": None, "overlap": None,
     "champion_ms": None, "challenger_ms": None,
@@ -26,34 +26,34 @@ FACTS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def rows(words=EN, **changes):
+def rows(texts=EN, **changes):
     facts = ExperimentFacts.model_validate({**FACTS, **changes}).model_dump()
-    return experiment_rows(facts, words)
+    return experiment_rows(facts, texts)
 
 
 def test_wins_losses_and_the_interval_are_told():
     told = rows()
-    assert told[EN("charge.trials")] == "6 won, 3 lost, 1 tied"
-    assert told[EN("charge.preference")] == "66.7 % (35.0 % - 88.0 %)"
-    assert told[EN("charge.verdict")] == "not decided yet (p = 0.254)"
-    assert EN("charge.reason") not in told
-    assert EN("charge.shadow") not in told
+    assert told[EN("operator.trials")] == "6 won, 3 lost, 1 tied"
+    assert told[EN("operator.preference")] == "66.7 % (35.0 % - 88.0 %)"
+    assert told[EN("operator.verdict")] == "not decided yet (p = 0.254)"
+    assert EN("operator.reason") not in told
+    assert EN("operator.shadow") not in told
 
 
-@pytest.mark.parametrize("words", [EN, KO], ids=["en", "ko"])
-def test_why_it_ended_and_its_shadow_are_told_where_there_are_any(words):
+@pytest.mark.parametrize("texts", [EN, KO], ids=["en", "ko"])
+def test_why_it_ended_and_its_shadow_are_told_where_there_are_any(texts):
     shadow = {**SHADOW, "requests": 12, "overlap": 0.5}
-    told = rows(words, running=False, reason="errors", shadow=shadow)
-    assert told[words("charge.reason")] == "errors"
-    assert "12" in told[words("charge.shadow")]
-    assert "50.0 %" in told[words("charge.shadow")]
+    told = rows(texts, running=False, reason="errors", shadow=shadow)
+    assert told[texts("operator.reason")] == "errors"
+    assert "12" in told[texts("operator.shadow")]
+    assert "50.0 %" in told[texts("operator.shadow")]
 
 
 def test_an_overlap_that_is_not_known_is_a_dash():
-    assert rows(shadow={**SHADOW, "requests": 1})[EN("charge.shadow")].endswith(NOTHING)
+    assert rows(shadow={**SHADOW, "requests": 1})[EN("operator.shadow")].endswith(NOTHING)
 
 
-@pytest.mark.parametrize("words", [EN, KO], ids=["en", "ko"])
+@pytest.mark.parametrize("texts", [EN, KO], ids=["en", "ko"])
 @pytest.mark.parametrize("verdict", list(Verdict))
-def test_every_verdict_has_words_of_its_own(words, verdict):
-    assert words.get(f"charge.said.{verdict.value}")
+def test_every_verdict_has_words_of_its_own(texts, verdict):
+    assert texts.get(f"operator.said.{verdict.value}")

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from quintet_gateway.schemas.operations import DagRuns, DriftFacts
-from quintet_ui.incharge.operations import drift_rows, run_rows
-from quintet_ui.incharge.telling import NOTHING
-from quintet_ui.words import words_of
+from quintet_ui.operator.operations import drift_rows, run_rows
+from quintet_ui.operator.text import NOTHING
+from quintet_ui.translations import translations_for
 
-EN, KO = words_of("en"), words_of("ko")
+EN, KO = translations_for("en"), translations_for("ko")
 DRIFT = {
     "time": "2026-01-31T12:00:00Z", "model": "m1", "baseline": 7500, "recent": 2000,
     "enough": True, "drifted": ["genres"],
@@ -25,13 +25,13 @@ RUNS: list[dict[str, Any]] = [
 DAGS = [{"dag_id": "promote", "runs": RUNS}, {"dag_id": "housekeeping", "runs": []}]
 
 
-def drift(words):
-    return drift_rows(DriftFacts.model_validate(DRIFT).model_dump(mode="json"), words)
+def drift(texts):
+    return drift_rows(DriftFacts.model_validate(DRIFT).model_dump(mode="json"), texts)
 
 
-def runs(words=EN, airflow=""):
+def runs(texts=EN, airflow=""):
     dags = [DagRuns.model_validate(each).model_dump(mode="json") for each in DAGS]
-    return run_rows(dags, words, airflow)
+    return run_rows(dags, texts, airflow)
 
 
 def test_quantities_come_before_the_features_that_moved_most():
@@ -42,10 +42,10 @@ def test_quantities_come_before_the_features_that_moved_most():
     ]
 
 
-@pytest.mark.parametrize("words", [EN, KO], ids=["en", "ko"])
-def test_rows_are_told_in_each_language(words):
-    assert drift(words)[1][words("charge.quantity")] == words("charge.moved.genres")
-    assert runs(words)[0][words("charge.run_state")] == words("charge.run.success")
+@pytest.mark.parametrize("texts", [EN, KO], ids=["en", "ko"])
+def test_rows_are_told_in_each_language(texts):
+    assert drift(texts)[1][texts("operator.quantity")] == texts("operator.moved.genres")
+    assert runs(texts)[0][texts("operator.run_state")] == texts("operator.run.success")
 
 
 def test_a_run_is_told_with_its_times_and_its_link():
@@ -57,15 +57,15 @@ def test_a_run_is_told_with_its_times_and_its_link():
 
 def test_a_run_that_waits_has_no_times_and_a_dag_without_runs_no_row():
     first, *others = runs()[1:]
-    assert first[EN("charge.begun")] == first[EN("charge.finished")] == NOTHING
+    assert first[EN("operator.begun")] == first[EN("operator.finished")] == NOTHING
     assert others == []
 
 
 def test_links_go_where_browsers_reach_airflow_if_that_is_configured():
-    told = runs(airflow="https://airflow.test/base/")[0][EN("charge.run_link")]
+    told = runs(airflow="https://airflow.test/base/")[0][EN("operator.run_link")]
     assert told == "[Open](https://airflow.test/base/dags/promote/runs/manual__1%2B1)"
 
 
 def test_a_state_without_a_word_is_told_as_it_is():
     dags = [{"dag_id": "promote", "runs": [{**RUNS[0], "state": "skipped"}]}]
-    assert run_rows(dags, EN)[0][EN("charge.run_state")] == "skipped"
+    assert run_rows(dags, EN)[0][EN("operator.run_state")] == "skipped"

@@ -13,14 +13,14 @@ from quintet_engine.reasons import CLOSE_COSINE
 from quintet_engine.recipes import RECIPES
 from quintet_ui.cards import bare, cards_data, duration, visible
 from quintet_ui.covers import cover_of
-from quintet_ui.exports import csv_of, jspf_of, m3u8_of
-from quintet_ui.naming import feature_name
+from quintet_ui.feature_names import feature_name
+from quintet_ui.playlist_files import csv_of, jspf_of, m3u8_of
+from quintet_ui.preferences import Preferences
 from quintet_ui.radar import mean_of, profile_of, radar_figure
 from quintet_ui.reasons import CLOSE, bars_of, sentence_of
-from quintet_ui.state import Wish
-from quintet_ui.words import words_of
+from quintet_ui.translations import translations_for
 
-EN, KO = words_of("en"), words_of("ko")
+EN, KO = translations_for("en"), translations_for("ko")
 MEANS = {
     "energy": 0.5, "tempo": 120.0, "valence": 0.5, "acousticness": 0.3, "danceability": 0.5,
     "instrumentalness": 0.1, "speechiness": 0.05, "liveness": 0.2,
@@ -112,10 +112,10 @@ def test_what_playlists_say_is_said_in_korean_too(clause, said):
 
 
 @pytest.mark.parametrize("kind", sorted(RECIPES))
-@pytest.mark.parametrize("words", [EN, KO], ids=["en", "ko"])
-def test_every_feature_of_every_kind_of_model_has_a_name(kind, words):
-    names = {name: feature_name(name, words) for name in RECIPES[kind].names}
-    other = words("feature.other", name="")
+@pytest.mark.parametrize("texts", [EN, KO], ids=["en", "ko"])
+def test_every_feature_of_every_kind_of_model_has_a_name(kind, texts):
+    names = {name: feature_name(name, texts) for name in RECIPES[kind].names}
+    other = texts("feature.other", name="")
     assert [name for name, told in names.items() if told.startswith(other)] == []
 
 
@@ -152,14 +152,14 @@ def test_without_a_booster_bars_show_what_is_alike():
 
 def test_what_was_refused_is_gone_at_once():
     one, two, three = ranked("t1"), ranked("t2"), ranked("t3")
-    left = visible(answer(one, two, three), Wish(skipped=("t1",), muted=("a-t2",)))
+    left = visible(answer(one, two, three), Preferences(skipped=("t1",), muted=("a-t2",)))
     assert left == [three]
 
 
 def test_cards_of_tracks_that_search_did_not_know_show_their_id():
     item = ranked()
     item["track"] = bare("t9") | {"title": ""}
-    card = cards_data(answer(item), Wish(), (), "", EN, stale=False)["tracks"][0]
+    card = cards_data(answer(item), Preferences(), (), "", EN, stale=False)["tracks"][0]
     assert card["title"] == "t9"
     assert card["cover"].startswith("data:image/svg+xml")
 

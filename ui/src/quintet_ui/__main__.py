@@ -63,7 +63,7 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "client_showErrorDetails": "none",
         "client_toolbarMode": "viewer",
         "logger_level": "warning",
-        # Sliders follow the wish, which links and presets change too.
+        # Sliders follow the preferences, which links and presets change too.
         "global_disableWidgetStateDuplicationWarning": True,
         "theme_baseRadius": "medium",
         "theme_headingFontSizes": ["2.1rem", "1.5rem", "1.2rem"],

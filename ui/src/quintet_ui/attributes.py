@@ -14,7 +14,7 @@ class Scale:
         high: The right end; a limit at an end is no limit.
         step: Between two stops.
         factor: From the slider's unit to the attribute's own, such as minutes to milliseconds.
-        worded: Whether stops have names of their own in the catalogues of words.
+        worded: Whether stops have names of their own in the translations.
     """
 
     low: float

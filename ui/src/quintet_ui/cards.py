@@ -1,13 +1,13 @@
-"""What a card, a seat and a line of the search show of a track; pure data for the components."""
+"""What a card, a seed and a line of the search show of a track; pure data for the components."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from quintet_ui.answers import Ranked, Recommendations, Track
 from quintet_ui.covers import cover_of
+from quintet_ui.preferences import LEAST_WEIGHT, MAX_SEEDS, MOST_WEIGHT, Preferences
 from quintet_ui.reasons import bars_of, sentence_of
-from quintet_ui.state import LEAST_WEIGHT, MAX_SEATS, MOST_WEIGHT, Wish
-from quintet_ui.words import Words
+from quintet_ui.translations import Translations
 
 Features = Mapping[str, Mapping[str, float]]
 
@@ -36,57 +36,62 @@ def features_of(ranked: Ranked) -> dict[str, float]:
 
 
 def search_data(
-    tracks: Sequence[Track], query: str, status: str, wish: Wish, features: Features, words: Words
+    tracks: Sequence[Track],
+    query: str,
+    status: str,
+    preferences: Preferences,
+    features: Features,
+    texts: Translations,
 ) -> dict[str, Any]:
     """Returns what the search box shows."""
     return {
-        "language": words.language,
-        "labels": words.group("search"),
+        "language": texts.language,
+        "labels": texts.group("search"),
         "query": query,
         "status": status,
-        "full": wish.free_seats == 0,
+        "full": preferences.free_places == 0,
         "tracks": [
-            {**_shown(track, features.get(track["id"])), "taken": wish.holds(track["id"])}
+            {**_shown(track, features.get(track["id"])), "taken": preferences.holds(track["id"])}
             for track in tracks
         ],
     }
 
 
-def seats_data(
-    wish: Wish, tracks: Mapping[str, Track], features: Features, words: Words
+def seeds_data(
+    preferences: Preferences, tracks: Mapping[str, Track], features: Features, texts: Translations
 ) -> dict[str, Any]:
-    """Returns what the seats show; a track not known now shows its id."""
+    """Returns what the seeds show; a track not known now shows its id."""
     return {
-        "labels": words.group("seats"),
-        "count": MAX_SEATS,
+        "labels": texts.group("seeds"),
+        "count": MAX_SEEDS,
         "least": LEAST_WEIGHT,
         "most": MOST_WEIGHT,
-        "seats": [
+        "seeds": [
             {
                 **_shown(
-                    tracks.get(seat.track_id) or bare(seat.track_id), features.get(seat.track_id)
+                    tracks.get(seed.track_id) or bare(seed.track_id), features.get(seed.track_id)
                 ),
-                "weight": seat.weight,
-                "against": seat.against,
+                "weight": seed.weight,
+                "against": seed.against,
             }
-            for seat in wish.seats
+            for seed in preferences.seeds
         ],
     }
 
 
 def cards_data(
     answer: Recommendations,
-    wish: Wish,
+    preferences: Preferences,
     saved: Collection[str],
     chosen: str,
-    words: Words,
+    texts: Translations,
     *,
     stale: bool,
 ) -> dict[str, Any]:
     """Returns what the list shows."""
     seeds = seed_tracks(answer)
     return {
-        "labels": words.group("cards"),
+        "labels": texts.group("cards"),
         "stale": stale,
         "chosen": chosen,
         "tracks": [
@@ -97,20 +102,20 @@ def cards_data(
                 "details": details(ranked["track"]),
                 "preview": ranked["track"]["preview_url"],
                 "link": ranked["track"]["external_url"],
-                "sentence": sentence_of(ranked, seeds, words),
-                "bars": bars_of(ranked, words),
-                "liked": ranked["track"]["id"] in wish.liked,
+                "sentence": sentence_of(ranked, seeds, texts),
+                "bars": bars_of(ranked, texts),
+                "liked": ranked["track"]["id"] in preferences.liked,
                 "saved": ranked["track"]["id"] in saved,
             }
-            for ranked in visible(answer, wish)
+            for ranked in visible(answer, preferences)
         ],
     }
 
 
-def visible(answer: Recommendations, wish: Wish) -> list[Ranked]:
+def visible(answer: Recommendations, preferences: Preferences) -> list[Ranked]:
     """Returns the list without what was refused since it came."""
-    gone = {*wish.skipped, *wish.disliked}
-    muted = set(wish.muted)
+    gone = {*preferences.skipped, *preferences.disliked}
+    muted = set(preferences.muted)
     return [
         ranked
         for ranked in answer["tracks"]

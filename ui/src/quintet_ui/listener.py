@@ -1,4 +1,4 @@
-"""The listener's page: search, five seats, one button, the list."""
+"""The listener's page: search, five seeds, one button, the list."""
 
 import time
 from typing import Final
@@ -6,65 +6,65 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
+from quintet_ui.alerts import show_fault
 from quintet_ui.answers import Track
-from quintet_ui.atlas import atlas_section
-from quintet_ui.cards import search_data, seats_data
+from quintet_ui.cards import search_data, seeds_data
 from quintet_ui.client import GatewayFault
-from quintet_ui.components import search_box, seat_row, triggered
-from quintet_ui.notices import show_fault
+from quintet_ui.components import search_box, seed_row, triggered
+from quintet_ui.export import welcome_back
+from quintet_ui.map import map_section
+from quintet_ui.preferences import MAX_SEEDS, with_seed, with_seeds
 from quintet_ui.results import results
-from quintet_ui.state import MAX_SEATS, with_seat, with_seats
-from quintet_ui.takeaway import welcome_back
+from quintet_ui.translations import Translations
 from quintet_ui.tuning import tuning_panel
-from quintet_ui.words import Words
 
 FOUND: Final = 8
 _AGAIN_SECONDS: Final = 2.0
 
 
-def listen() -> None:
+def listener_page() -> None:
     """Shows the page."""
-    words = session.words()
-    st.title(words("page.title"))
-    st.write(words("page.lead"))
+    texts = session.texts()
+    st.title(texts("page.title"))
+    st.write(texts("page.lead"))
     if "returned" in st.session_state:
         welcome_back()
     if "playlist" in st.session_state:
-        st.success(words("spotify.done"), icon=":material/check_circle:")
-        st.link_button(words("spotify.open"), st.session_state.playlist)
+        st.success(texts("spotify.done"), icon=":material/check_circle:")
+        st.link_button(texts("spotify.open"), st.session_state.playlist)
     with st.sidebar:
-        tuning_panel(words)
+        tuning_panel(texts)
     _search()
-    _seats(words)
-    _ask_button(words)
+    _seeds(texts)
+    _ask_button(texts)
     results()
-    atlas_section()
+    map_section()
     session.write_link()
 
 
 @st.fragment
 def _search() -> None:
     """Shows the search; a letter typed runs this alone."""
-    words = session.words()
+    texts = session.texts()
     query: str = st.session_state.get("query", "")
-    now = session.wish()
+    now = session.preferences()
     # Suggestions that nobody can pick only push the list down.
-    tracks, fault = _found(query) if query or now.free_seats else ([], None)
-    status = words("search.full") if not now.free_seats else ""
+    tracks, fault = _found(query) if query or now.free_places else ([], None)
+    status = texts("search.full") if not now.free_places else ""
     if fault is None and not status and query:
-        status = words("search.count", count=len(tracks)) if tracks else ""
+        status = texts("search.count", count=len(tracks)) if tracks else ""
     if fault is None and query and not tracks:
-        status = words("search.nothing", query=query)
+        status = texts("search.nothing", query=query)
     features = session.features_of([track["id"] for track in tracks])
     search_box(
-        search_data(tracks, query, status, now, features, words),
+        search_data(tracks, query, status, now, features, texts),
         key="search",
         typed=_typed,
         picked=_picked,
     )
     if fault is not None:
-        show_fault(fault, words)
-    if st.session_state.pop("seat_taken", False):
+        show_fault(fault, texts)
+    if st.session_state.pop("seed_added", False):
         st.rerun()
 
 
@@ -94,28 +94,28 @@ def _typed() -> None:
 def _picked() -> None:
     picked = triggered("search", "picked")
     if picked:
-        session.set_wish(with_seat(session.wish(), str(picked)))
+        session.set_preferences(with_seed(session.preferences(), str(picked)))
         st.session_state.query = ""
-        st.session_state.seat_taken = True
+        st.session_state.seed_added = True
 
 
-def _seats(words: Words) -> None:
-    now = session.wish()
-    st.header(words("seats.heading"))
-    st.caption(words("seats.taken", count=len(now.seats), all=MAX_SEATS))
-    ids = [seat.track_id for seat in now.seats]
-    data = seats_data(now, session.tracks_of(ids), session.features_of(ids), words)
-    seat_row(data, key="seats", changed=_seats_changed)
+def _seeds(texts: Translations) -> None:
+    now = session.preferences()
+    st.header(texts("seeds.heading"))
+    st.caption(texts("seeds.taken", count=len(now.seeds), all=MAX_SEEDS))
+    ids = [seed.track_id for seed in now.seeds]
+    data = seeds_data(now, session.tracks_of(ids), session.features_of(ids), texts)
+    seed_row(data, key="seeds", changed=_seeds_changed)
 
 
-def _seats_changed() -> None:
-    session.set_wish(with_seats(session.wish(), triggered("seats", "changed")))
+def _seeds_changed() -> None:
+    session.set_preferences(with_seeds(session.preferences(), triggered("seeds", "changed")))
 
 
-def _ask_button(words: Words) -> None:
-    ready = session.wish().is_complete
+def _ask_button(texts: Translations) -> None:
+    ready = session.preferences().is_complete
     if st.button(
-        words("page.ask"),
+        texts("page.ask"),
         type="primary",
         disabled=not ready,
         icon=":material/queue_music:",
@@ -124,5 +124,5 @@ def _ask_button(words: Words) -> None:
         st.session_state.asked = True
     if not ready:
         st.session_state.asked = False
-        against = bool(session.wish().seats)
-        st.caption(words("page.only_against" if against else "page.empty"))
+        against = bool(session.preferences().seeds)
+        st.caption(texts("page.only_against" if against else "page.empty"))

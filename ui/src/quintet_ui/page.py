@@ -5,9 +5,9 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
-from quintet_ui.incharge import take_charge, traffic
-from quintet_ui.listener import listen
-from quintet_ui.words import LANGUAGES, NAMES
+from quintet_ui.listener import listener_page
+from quintet_ui.operator import operator_page, traffic
+from quintet_ui.translations import LANGUAGES, NAMES
 
 # Streamlit writes white on every primary button, which nobody can read on the light one at night.
 _DARK_BUTTONS: Final = (
@@ -20,13 +20,13 @@ def main() -> None:
     session.begin()
     # Whoever opens the second page wants to see the hour before.
     traffic()
-    words = session.words()
-    st.set_page_config(page_title=words("page.name"), page_icon="🎵", layout="wide")
+    texts = session.texts()
+    st.set_page_config(page_title=texts("page.name"), page_icon="🎵", layout="wide")
     if st.context.theme.type == "dark":
         st.html(_DARK_BUTTONS)
     with st.sidebar:
         st.segmented_control(
-            words("page.language"),
+            texts("page.language"),
             LANGUAGES,
             format_func=NAMES.__getitem__,
             key="language_choice",
@@ -35,12 +35,14 @@ def main() -> None:
             on_change=_language_chosen,
         )
     pages = [
-        st.Page(listen, title=words("page.listen"), icon=":material/headphones:", default=True),
         st.Page(
-            take_charge,
-            title=words("page.charge"),
+            listener_page, title=texts("page.listener"), icon=":material/headphones:", default=True
+        ),
+        st.Page(
+            operator_page,
+            title=texts("page.operator"),
             icon=":material/monitoring:",
-            url_path="in-charge",
+            url_path="operator",
         ),
     ]
     st.navigation(pages, position="top").run()

@@ -1,4 +1,4 @@
-"""The radar: how the list and a chosen track lie to the profile of the seats."""
+"""The radar: how the list and a chosen track lie to the profile of the seeds."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -9,14 +9,14 @@ import plotly.graph_objects as go  # type: ignore[import-untyped]
 from quintet_ui.answers import Ranked, Recommendations
 from quintet_ui.attributes import RADAR, SCALES, share
 from quintet_ui.cards import features_of
-from quintet_ui.words import Words
+from quintet_ui.translations import Translations
 
 _COLOURS: Final = ("#6f55f0", "#c2571a", "#0f8a7e")
 _DASHES: Final = ("solid", "dash", "dot")
 
 
 def profile_of(answer: Recommendations) -> dict[str, float]:
-    """Returns the seats' mean attributes; of the comparisons where there is no profile."""
+    """Returns the seeds' mean attributes; of the comparisons where there is no profile."""
     means = {name: statistic["mean"] for name, statistic in answer["profile"].items()}
     if not means and answer["tracks"]:
         reasons = answer["tracks"][0]["reasons"]
@@ -31,9 +31,9 @@ def mean_of(tracks: Sequence[Ranked]) -> dict[str, float]:
     return {name: fmean(row[name] for row in rows) for name in RADAR} if rows else {}
 
 
-def radar_figure(shapes: Mapping[str, Mapping[str, float]], words: Words) -> go.Figure:
+def radar_figure(shapes: Mapping[str, Mapping[str, float]], texts: Translations) -> go.Figure:
     """Returns the radar of named shapes, each raw attributes by name."""
-    names = [words(f"attribute.{name}") for name in RADAR]
+    names = [texts(f"attribute.{name}") for name in RADAR]
     figure = go.Figure()
     for place, (title, values) in enumerate(shapes.items()):
         radii = [share(name, values[name]) for name in RADAR]
@@ -60,11 +60,13 @@ def radar_figure(shapes: Mapping[str, Mapping[str, float]], words: Words) -> go.
     return figure
 
 
-def radar_rows(shapes: Mapping[str, Mapping[str, float]], words: Words) -> list[dict[str, str]]:
+def radar_rows(
+    shapes: Mapping[str, Mapping[str, float]], texts: Translations
+) -> list[dict[str, str]]:
     """Returns the radar as the rows of a table, for whoever does not see it."""
     return [
         {
-            words("radar.attribute"): words(f"attribute.{name}"),
+            texts("radar.attribute"): texts(f"attribute.{name}"),
             **{title: shown(name, values[name]) for title, values in shapes.items()},
         }
         for name in RADAR

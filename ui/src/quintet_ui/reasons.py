@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from quintet_ui.answers import Comparison, Ranked, Track
-from quintet_ui.naming import feature_name
-from quintet_ui.words import Words
+from quintet_ui.feature_names import feature_name
+from quintet_ui.translations import Translations
 
 CLOSE: Final = 0.5
 """From this cosine on a track is called close to a seed; below, the seed is only the nearest."""
@@ -31,52 +31,54 @@ _STEPS: Final = {
 }
 
 
-def sentence_of(ranked: Ranked, seeds: Sequence[Track], words: Words) -> str:
+def sentence_of(ranked: Ranked, seeds: Sequence[Track], texts: Translations) -> str:
     """Returns one sentence; the ranker's own where it speaks the listener's language.
 
     Args:
         ranked: A recommended track.
         seeds: The seed tracks.
-        words: The texts.
+        texts: The texts.
     """
     reasons = ranked["reasons"]
     if reasons is None:
         return ""
-    if words.language == "en" and reasons["sentence"]:
+    if texts.language == "en" and reasons["sentence"]:
         return reasons["sentence"]
     closest = reasons["closest_seed"]
-    name = closest["title"] or words("why.average")
+    name = closest["title"] or texts("why.average")
     key = "why.close" if closest["similarity"] >= CLOSE else "why.nearest"
     clauses = [
-        *_compared(reasons["comparisons"], words),
-        *_related(ranked["track"], seeds, reasons["sentence"], words),
+        *_compared(reasons["comparisons"], texts),
+        *_related(ranked["track"], seeds, reasons["sentence"], texts),
     ]
-    return words(key, seed=name, clauses=", ".join(clauses or [words("why.overall")]))
+    return texts(key, seed=name, clauses=", ".join(clauses or [texts("why.overall")]))
 
 
-def bars_of(ranked: Ranked, words: Words) -> list[dict[str, object]]:
+def bars_of(ranked: Ranked, texts: Translations) -> list[dict[str, object]]:
     """Returns what moved a track's score, strongest first, each as a share of the strongest."""
     reasons = ranked["reasons"]
     if reasons is None:
         return []
     if not reasons["contributions"]:
-        return _similarity_bars(reasons["comparisons"], words)
+        return _similarity_bars(reasons["comparisons"], texts)
     # Features of one name measure one thing: together they are one bar.
     shares: dict[str, float] = {}
     for item in reasons["contributions"]:
-        name = feature_name(item["feature"], words)
+        name = feature_name(item["feature"], texts)
         shares[name] = shares.get(name, 0.0) + item["contribution"]
     strongest = sorted(shares.items(), key=lambda share: -abs(share[1]))[:MOST_BARS]
     most = max((abs(share) for _, share in strongest), default=0.0) or 1.0
     return [_bar(name, share, most) for name, share in strongest if share]
 
 
-def _similarity_bars(comparisons: Sequence[Comparison], words: Words) -> list[dict[str, object]]:
+def _similarity_bars(
+    comparisons: Sequence[Comparison], texts: Translations
+) -> list[dict[str, object]]:
     """Returns the attributes that bring a track nearest, where no booster ranked."""
     ordered = sorted(comparisons, key=lambda item: -abs(item["similarity_share"]))[:MOST_BARS]
     most = max((abs(item["similarity_share"]) for item in ordered), default=0.0) or 1.0
     return [
-        _bar(words(f"attribute.{item['attribute']}"), item["similarity_share"], most)
+        _bar(texts(f"attribute.{item['attribute']}"), item["similarity_share"], most)
         for item in ordered
         if item["similarity_share"]
     ]
@@ -91,47 +93,47 @@ def _bar(name: str, value: float, most: float) -> dict[str, object]:
     }
 
 
-def _compared(comparisons: Sequence[Comparison], words: Words) -> list[str]:
+def _compared(comparisons: Sequence[Comparison], texts: Translations) -> list[str]:
     """Returns what is alike, first, and then the strongest difference."""
     same: list[str] = []
     different: list[tuple[float, str]] = []
     for item in comparisons:
         name, gap = item["attribute"], item["value"] - item["seeds_mean"]
         if name == "tempo" and abs(gap) <= _SAME_TEMPO * abs(item["seeds_mean"]):
-            same.insert(0, words("why.same.tempo"))
+            same.insert(0, texts("why.same.tempo"))
         elif name in _STEPS:
             worth, alike = _STEPS[name]
             if abs(gap) >= worth:
                 side = "more" if gap > 0 else "less"
-                different.append((-abs(gap) / worth, words(f"why.{side}.{name}")))
+                different.append((-abs(gap) / worth, texts(f"why.{side}.{name}")))
             elif abs(gap) <= alike:
-                same.append(words(f"why.same.{name}"))
+                same.append(texts(f"why.same.{name}"))
     return same[: 1 if different else 2] + [text for _, text in sorted(different)[:1]]
 
 
-def _related(track: Track, seeds: Sequence[Track], sentence: str, words: Words) -> list[str]:
+def _related(track: Track, seeds: Sequence[Track], sentence: str, texts: Translations) -> list[str]:
     """Returns at most one fact that ties a track to the seeds.
 
     Album and artist come first, then what playlists say, then genre, as in the ranker's sentence.
     """
     if track["album_id"] and any(track["album_id"] == seed["album_id"] for seed in seeds):
-        return [words("why.album")]
+        return [texts("why.album")]
     theirs = {artist["id"] for seed in seeds for artist in seed["artists"]}
     for artist in track["artists"]:
         if artist["id"] in theirs:
-            return [words("why.artist", name=artist["name"])]
-    told = _told_by_playlists(sentence, words)
+            return [texts("why.artist", name=artist["name"])]
+    told = _told_by_playlists(sentence, texts)
     if told:
         return [told]
     genres = {genre for seed in seeds for genre in seed["genres"]}
-    return [words("why.genre", name=genre) for genre in track["genres"] if genre in genres][:1]
+    return [texts("why.genre", name=genre) for genre in track["genres"] if genre in genres][:1]
 
 
-def _told_by_playlists(sentence: str, words: Words) -> str:
+def _told_by_playlists(sentence: str, texts: Translations) -> str:
     """Returns what playlists say; only the ranker's sentence carries it, always as its end."""
     for pattern, key in _TOLD:
         match = pattern.search(sentence)
         if match is not None:
             facts = match.groupdict()
-            return words(key, **{**facts, "count": facts.get("count") or "1"})
+            return texts(key, **{**facts, "count": facts.get("count") or "1"})
     return ""

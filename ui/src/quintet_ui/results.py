@@ -9,15 +9,22 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
+from quintet_ui.alerts import show_degraded, show_fault
 from quintet_ui.answers import Ranked, Recommendations
 from quintet_ui.cards import cards_data, visible
 from quintet_ui.client import PASSING, Fault, GatewayFault
 from quintet_ui.components import card_list, triggered
-from quintet_ui.notices import show_degraded, show_fault
+from quintet_ui.export import exports, link
+from quintet_ui.preferences import (
+    Preferences,
+    body_of,
+    with_dislike,
+    with_like,
+    with_mute,
+    with_skip,
+)
 from quintet_ui.radar import mean_of, profile_of, radar_figure, radar_rows
-from quintet_ui.state import Wish, body_of, with_dislike, with_like, with_mute, with_skip
-from quintet_ui.takeaway import exports, link
-from quintet_ui.words import Words
+from quintet_ui.translations import Translations
 
 GLANCE_SECONDS: Final = 0.5
 """How long the page stands still for a list; nearly every one comes within this time."""
@@ -32,12 +39,12 @@ class Failure:
     """A list that did not come.
 
     Attributes:
-        wish: What it was asked for.
+        preferences: What it was asked for.
         fault: Why it did not come.
         again: When to ask again, on the clock of `time.monotonic`.
     """
 
-    wish: Wish
+    preferences: Preferences
     fault: GatewayFault
     again: float
 
@@ -50,48 +57,48 @@ def results() -> None:
 
 
 def _results() -> None:
-    words = session.words()
+    texts = session.texts()
     before = st.session_state.get("list_state", _READY)
-    st.header(words("cards.heading"))
+    st.header(texts("cards.heading"))
     # What is said here comes and goes; the list below must not move, or its sound would stop.
-    notices = st.container()
-    with notices:
-        answer, fault = _answer(words)
+    alerts = st.container()
+    with alerts:
+        answer, fault = _answer(texts)
     if st.session_state.list_state != before:
         # Whether to look again by itself is decided for the whole page.
         st.rerun()
-    with notices:
-        _say(answer, fault, words)
-    tracks = visible(answer, session.wish()) if answer else []
+    with alerts:
+        _say(answer, fault, texts)
+    tracks = visible(answer, session.preferences()) if answer else []
     if answer is None or not tracks:
         return
     wide, narrow = st.columns([5, 3], gap="medium")
     with wide:
-        _cards(answer, words, stale=st.session_state.list_state != _READY)
+        _cards(answer, texts, stale=st.session_state.list_state != _READY)
     with narrow:
-        _radar(answer, tracks, words)
-        exports(tracks, words)
-        link(words)
-        _facts(answer, words)
+        _radar(answer, tracks, texts)
+        exports(tracks, texts)
+        link(texts)
+        _facts(answer, texts)
 
 
-def _say(answer: Recommendations | None, fault: GatewayFault | None, words: Words) -> None:
+def _say(answer: Recommendations | None, fault: GatewayFault | None, texts: Translations) -> None:
     """Says what failed, what the list does without, or why it is empty."""
     if fault is not None:
-        show_fault(fault, words, retries=st.session_state.list_state == _FAILING)
+        show_fault(fault, texts, retries=st.session_state.list_state == _FAILING)
         if answer is None:
-            st.button(words("fault.retry"), on_click=_try_again)
+            st.button(texts("fault.retry"), on_click=_try_again)
     if answer is None:
         return
-    show_degraded(answer["degraded"], words)
-    if not visible(answer, session.wish()):
-        st.info(words("cards.none"), icon=":material/filter_alt_off:")
+    show_degraded(answer["degraded"], texts)
+    if not visible(answer, session.preferences()):
+        st.info(texts("cards.none"), icon=":material/filter_alt_off:")
 
 
-def _answer(words: Words) -> tuple[Recommendations | None, GatewayFault | None]:
-    """Returns the list for the present wish; the one before, and why, where that is not here."""
-    now = session.wish()
-    known: tuple[Wish, Recommendations] | None = st.session_state.get("answer")
+def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault | None]:
+    """Returns the list for the current preferences, else the previous one and the fault."""
+    now = session.preferences()
+    known: tuple[Preferences, Recommendations] | None = st.session_state.get("answer")
     if known is not None and known[0] == now:
         st.session_state.list_state = _READY
         return known[1], None
@@ -111,7 +118,7 @@ def _answer(words: Words) -> tuple[Recommendations | None, GatewayFault | None]:
             # Trying again: what failed last time is still what there is to say.
             return old, failure.fault
         st.session_state.list_state = _WAITING
-        st.info(words("cards.loading"), icon=":material/hourglass_top:")
+        st.info(texts("cards.loading"), icon=":material/hourglass_top:")
         return old, None
     st.session_state.pending = st.session_state.failure = None
     st.session_state.list_state = _READY
@@ -121,23 +128,23 @@ def _answer(words: Words) -> tuple[Recommendations | None, GatewayFault | None]:
     return answer, None
 
 
-def _failure(now: Wish) -> Failure | None:
-    """Returns how the present wish failed the last time; None where it did not."""
+def _failure(now: Preferences) -> Failure | None:
+    """Returns how the present preferences failed the last time; None where it did not."""
     failure: Failure | None = st.session_state.get("failure")
-    return failure if failure is not None and failure.wish == now else None
+    return failure if failure is not None and failure.preferences == now else None
 
 
 def _try_again() -> None:
     st.session_state.failure = None
 
 
-def _awaited(now: Wish) -> Recommendations | None:
-    """Returns the list for a wish, asked for beside the page; None while it is on its way.
+def _awaited(now: Preferences) -> Recommendations | None:
+    """Returns the list for preferences, asked for beside the page; None while it is on its way.
 
     Raises:
         GatewayFault: It does not come.
     """
-    pending: tuple[Wish, Future[Recommendations]] | None = st.session_state.get("pending")
+    pending: tuple[Preferences, Future[Recommendations]] | None = st.session_state.get("pending")
     if pending is None or pending[0] != now:
         if pending is not None:
             pending[1].cancel()
@@ -156,13 +163,13 @@ def _awaited(now: Wish) -> Recommendations | None:
         raise
 
 
-def _cards(answer: Recommendations, words: Words, *, stale: bool) -> None:
+def _cards(answer: Recommendations, texts: Translations, *, stale: bool) -> None:
     data = cards_data(
         answer,
-        session.wish(),
+        session.preferences(),
         st.session_state.saved,
         _chosen(answer),
-        words,
+        texts,
         stale=stale,
     )
     card_list(data, key="cards", acted=_acted)
@@ -193,27 +200,27 @@ def _acted() -> None:
 
 def _liked(ranked: Ranked, _act: dict[str, object]) -> None:
     track_id, reasons = ranked["track"]["id"], ranked["reasons"]
-    is_new = track_id not in session.wish().liked
+    is_new = track_id not in session.preferences().liked
     closest = reasons["closest_seed"]["id"] if reasons else ""
-    _refine(with_like(session.wish(), track_id, closest))
+    _refine(with_like(session.preferences(), track_id, closest))
     if is_new:
         _tell("like", ranked)
 
 
 def _disliked(ranked: Ranked, _act: dict[str, object]) -> None:
-    _refine(with_dislike(session.wish(), ranked["track"]["id"]))
+    _refine(with_dislike(session.preferences(), ranked["track"]["id"]))
     _tell("dislike", ranked)
 
 
 def _skipped(ranked: Ranked, _act: dict[str, object]) -> None:
-    _refine(with_skip(session.wish(), ranked["track"]["id"]))
+    _refine(with_skip(session.preferences(), ranked["track"]["id"]))
     _tell("skip", ranked)
 
 
 def _muted(ranked: Ranked, _act: dict[str, object]) -> None:
     artists = ranked["track"]["artists"]
     if artists:
-        _refine(with_mute(session.wish(), artists[0]["id"]))
+        _refine(with_mute(session.preferences(), artists[0]["id"]))
         _tell("dislike", ranked)
 
 
@@ -247,8 +254,8 @@ _ACTS: Final[dict[str, Callable[[Ranked, dict[str, object]], None]]] = {
 }
 
 
-def _refine(changed: Wish) -> None:
-    session.set_wish(changed)
+def _refine(changed: Preferences) -> None:
+    session.set_preferences(changed)
     st.session_state.refined = True
 
 
@@ -256,25 +263,25 @@ def _tell(kind: str, ranked: Ranked) -> None:
     session.tell(kind, ranked["track"]["id"], position=ranked["rank"])
 
 
-def _radar(answer: Recommendations, tracks: Sequence[Ranked], words: Words) -> None:
+def _radar(answer: Recommendations, tracks: Sequence[Ranked], texts: Translations) -> None:
     profile, mean = profile_of(answer), mean_of(tracks)
     if not profile or not mean:
         return
-    shapes = {words("radar.profile"): profile}
+    shapes = {texts("radar.profile"): profile}
     chosen = next((r for r in tracks if r["track"]["id"] == _chosen(answer)), tracks[0])
     shapes[chosen["track"]["title"]] = mean_of([chosen])
-    shapes[words("radar.list")] = mean
-    st.header(words("radar.heading"))
-    st.caption(words("radar.help"))
-    st.plotly_chart(radar_figure(shapes, words), config={"displayModeBar": False}, key="radar")
-    with st.expander(words("radar.numbers")):
-        st.table(radar_rows(shapes, words))
+    shapes[texts("radar.list")] = mean
+    st.header(texts("radar.heading"))
+    st.caption(texts("radar.help"))
+    st.plotly_chart(radar_figure(shapes, texts), config={"displayModeBar": False}, key="radar")
+    with st.expander(texts("radar.numbers")):
+        st.table(radar_rows(shapes, texts))
 
 
-def _facts(answer: Recommendations, words: Words) -> None:
+def _facts(answer: Recommendations, texts: Translations) -> None:
     pool = answer["pool"]
     st.caption(
-        words(
+        texts(
             "cards.pool",
             initial=pool["initial"],
             left=pool["after_filtering"],

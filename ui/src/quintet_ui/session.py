@@ -12,10 +12,10 @@ import streamlit as st
 from quintet_ui.answers import Track
 from quintet_ui.background import Background
 from quintet_ui.client import PASSING, BearerToken, ClientCredentials, Fault, Gateway, GatewayFault
+from quintet_ui.preferences import Preferences, preferences_of, query_of
 from quintet_ui.settings import Settings, load_settings
-from quintet_ui.spotify import browser_mark, partings
-from quintet_ui.state import Wish, query_of, wish_of
-from quintet_ui.words import LANGUAGES, Words, language_of, words_of
+from quintet_ui.spotify import browser_secret, pending_exports
+from quintet_ui.translations import LANGUAGES, Translations, language_of, translations_for
 
 T = TypeVar("T")
 HOLD_SECONDS: Final = 2.0
@@ -56,12 +56,12 @@ def _authorisation(told: Settings) -> httpx.Auth | None:
 
 def begin() -> None:
     """Reads the link that this session was opened with; once."""
-    if "wish" in st.session_state:
+    if "preferences" in st.session_state:
         return
     query = {name: st.query_params.get_all(name) for name in st.query_params}
     query = _back_from_spotify(query)
-    st.session_state.wish = wish_of(query)
-    st.session_state.asked = bool(query.get(_GO)) and wish().is_complete
+    st.session_state.preferences = preferences_of(query)
+    st.session_state.asked = bool(query.get(_GO)) and preferences().is_complete
     wanted = next(iter(query.get(_LANGUAGE, ())), "")
     st.session_state.language = wanted if wanted in LANGUAGES else language_of(st.context.locale)
     st.session_state.listener = uuid4().hex
@@ -76,32 +76,32 @@ def _back_from_spotify(query: dict[str, list[str]]) -> dict[str, list[str]]:
     state = next(iter(query.get("state", ())), "")
     if not state:
         return query
-    parting = partings().take(state, browser_mark())
+    pending = pending_exports().take(state, browser_secret())
     code = next(iter(query.get("code", ())), "")
-    st.session_state.returned = (parting, code)
-    return {name: list(values) for name, values in parting.query.items()} if parting else {}
+    st.session_state.returned = (pending, code)
+    return {name: list(values) for name, values in pending.query.items()} if pending else {}
 
 
-def wish() -> Wish:
-    """Returns what the listener wishes for now."""
-    current: Wish = st.session_state.wish
+def preferences() -> Preferences:
+    """Returns what the listener asks for now."""
+    current: Preferences = st.session_state.preferences
     return current
 
 
-def set_wish(changed: Wish) -> None:
-    """Takes a changed wish over."""
-    st.session_state.wish = changed
+def set_preferences(changed: Preferences) -> None:
+    """Takes a changed preferences over."""
+    st.session_state.preferences = changed
 
 
-def words() -> Words:
+def texts() -> Translations:
     """Returns the texts in the listener's language."""
-    return words_of(st.session_state.language)
+    return translations_for(st.session_state.language)
 
 
 def link_query() -> dict[str, list[str]]:
-    """Returns the query that restores this session: wish, language, and whether to ask at once."""
+    """Encodes the session as a query: preferences, language, and whether to ask at once."""
     asked = {_GO: ["1"]} if st.session_state.asked else {}
-    return {**query_of(wish()), **asked, _LANGUAGE: [st.session_state.language]}
+    return {**query_of(preferences()), **asked, _LANGUAGE: [st.session_state.language]}
 
 
 def write_link() -> None:
@@ -207,7 +207,7 @@ def tell(kind: str, *track_ids: str, **facts: Any) -> None:
         # Said once: the list is refined all the same.
         if not st.session_state.get("told_not_kept"):
             st.session_state.told_not_kept = True
-            st.toast(words()("feedback.lost"), icon=":material/info:")
+            st.toast(texts()("feedback.lost"), icon=":material/info:")
 
 
 def forget() -> None:
@@ -216,7 +216,7 @@ def forget() -> None:
     try:
         ask(lambda to: to.forget(listener))
     except GatewayFault:
-        st.toast(words()("feedback.still_there"), icon=":material/error:")
+        st.toast(texts()("feedback.still_there"), icon=":material/error:")
         return
     st.session_state.listener = uuid4().hex
-    st.toast(words()("feedback.forgotten"), icon=":material/delete:")
+    st.toast(texts()("feedback.forgotten"), icon=":material/delete:")

@@ -39,7 +39,7 @@ class ExportFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Parting:
+class PendingExport:
     """What a listener left with, to be found again when Spotify sends them back.
 
     Attributes:
@@ -57,34 +57,34 @@ class Parting:
     moment: float
 
 
-class Partings:
+class PendingExports:
     """Who is at Spotify now, by state; bounded in number and time."""
 
     def __init__(self) -> None:
-        self._by_state: OrderedDict[str, Parting] = OrderedDict()
+        self._by_state: OrderedDict[str, PendingExport] = OrderedDict()
         self._lock = threading.Lock()
 
-    def keep(self, state: str, parting: Parting) -> None:
+    def keep(self, state: str, pending: PendingExport) -> None:
         """Keeps what one left with, in place of what they left with before."""
         with self._lock:
             self._by_state.pop(state, None)
-            self._by_state[state] = parting
+            self._by_state[state] = pending
             while len(self._by_state) > _MOST_STATES:
                 self._by_state.popitem(last=False)
 
-    def take(self, state: str, browser: str) -> Parting | None:
+    def take(self, state: str, browser: str) -> PendingExport | None:
         """Returns what one left with, once; None where it is too late or another browser."""
         with self._lock:
-            parting = self._by_state.pop(state, None)
-        if parting is None or time.monotonic() - parting.moment > STATE_SECONDS:
+            pending = self._by_state.pop(state, None)
+        if pending is None or time.monotonic() - pending.moment > STATE_SECONDS:
             return None
-        return parting if hmac.compare_digest(parting.browser, browser) else None
+        return pending if hmac.compare_digest(pending.browser, browser) else None
 
 
 @st.cache_resource(show_spinner=False)
-def partings() -> Partings:
-    """Returns the partings of this process."""
-    return Partings()
+def pending_exports() -> PendingExports:
+    """Returns the pending exports of this process."""
+    return PendingExports()
 
 
 def new_state() -> str:
@@ -92,7 +92,7 @@ def new_state() -> str:
     return secrets.token_urlsafe(32)
 
 
-def browser_mark() -> str:
+def browser_secret() -> str:
     """Returns what tells this browser from another: the secret in Streamlit's own cookie."""
     return unmasked(st.context.cookies.get("_streamlit_xsrf") or "")
 

@@ -7,9 +7,9 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui.attributes import MAIN, MORE, SCALES, Scale
-from quintet_ui.session import forget, set_wish, wish
-from quintet_ui.state import Wish, without_refusals
-from quintet_ui.words import Words
+from quintet_ui.preferences import Preferences, without_refusals
+from quintet_ui.session import forget, preferences, set_preferences
+from quintet_ui.translations import Translations
 
 ANY: Final = ""
 """The first stop of a slider for a value to aim at: none."""
@@ -34,103 +34,103 @@ PRESETS: Final[Mapping[str, Preset]] = {
 }
 
 
-def tuning_panel(words: Words) -> None:
-    """Shows the panel; every change goes into the wish at once."""
-    st.header(words("tuning.heading"))
+def tuning_panel(texts: Translations) -> None:
+    """Shows the panel; every change goes into the preferences at once."""
+    st.header(texts("tuning.heading"))
     st.pills(
-        words("tuning.presets"),
+        texts("tuning.presets"),
         list(PRESETS),
-        format_func=lambda name: words(f"preset.{name}"),
+        format_func=lambda name: texts(f"preset.{name}"),
         key="preset",
         on_change=_preset_chosen,
     )
-    st.session_state.diversity = wish().diversity
+    st.session_state.diversity = preferences().diversity
     st.slider(
-        words("tuning.diversity"),
+        texts("tuning.diversity"),
         0.0,
         1.0,
         step=0.05,
         key="diversity",
         on_change=_diversity_changed,
-        help=words("tuning.diversity_help"),
+        help=texts("tuning.diversity_help"),
     )
-    _limits("popularity", words)
-    with st.expander(words("tuning.aims"), expanded=True):
+    _limits("popularity", texts)
+    with st.expander(texts("tuning.aims"), expanded=True):
         for name in MAIN:
-            _aim(name, words)
+            _aim(name, texts)
     # Twenty sliders that nobody looks at would cost each visit a second.
-    with st.expander(words("tuning.limits"), key="limits_open", on_change="rerun") as limits:
+    with st.expander(texts("tuning.limits"), key="limits_open", on_change="rerun") as limits:
         for name in MAIN if limits.open else ():
-            _limits(name, words)
-    with st.expander(words("tuning.more"), key="more_open", on_change="rerun") as more:
+            _limits(name, texts)
+    with st.expander(texts("tuning.more"), key="more_open", on_change="rerun") as more:
         for name in MORE if more.open else ():
-            _aim(name, words)
-            _limits(name, words)
-    _refusals(words)
-    st.button(words("tuning.reset"), on_click=_reset, width="stretch")
-    st.button(words("feedback.forget"), on_click=forget, type="tertiary", width="stretch")
+            _aim(name, texts)
+            _limits(name, texts)
+    _refusals(texts)
+    st.button(texts("tuning.reset"), on_click=_reset, width="stretch")
+    st.button(texts("feedback.forget"), on_click=forget, type="tertiary", width="stretch")
 
 
-def said(name: str, stop: float | str, words: Words) -> str:
+def said(name: str, stop: float | str, texts: Translations) -> str:
     """Returns a stop of an attribute's slider as the listener reads it."""
     if isinstance(stop, str):
-        return words("tuning.any")
+        return texts("tuning.any")
     scale = SCALES[name]
     if scale.worded:
-        return words(f"{name}.{stop:.0f}")
-    unit = words.get(f"unit.{name}")
+        return texts(f"{name}.{stop:.0f}")
+    unit = texts.get(f"unit.{name}")
     if unit is not None:
         return unit.format(value=f"{stop:g}")
-    return words("unit.share", value=f"{100 * stop:.0f}") if scale.high == 1 else f"{stop:g}"
+    return texts("unit.share", value=f"{100 * stop:.0f}") if scale.high == 1 else f"{stop:g}"
 
 
-def _aim(name: str, words: Words) -> None:
+def _aim(name: str, texts: Translations) -> None:
     scale, key = SCALES[name], f"aim_{name}"
-    target = wish().targets.get(name)
+    target = preferences().targets.get(name)
     st.session_state[key] = ANY if target is None else scale.nearest(target)
     st.select_slider(
-        words("tuning.aim_for", name=words(f"attribute.{name}")),
+        texts("tuning.aim_for", name=texts(f"attribute.{name}")),
         [ANY, *scale.stops()],
-        format_func=lambda stop: said(name, stop, words),
+        format_func=lambda stop: said(name, stop, texts),
         key=key,
         on_change=_aimed,
         args=(name,),
     )
 
 
-def _limits(name: str, words: Words) -> None:
+def _limits(name: str, texts: Translations) -> None:
     scale, key = SCALES[name], f"limits_{name}"
-    low, high = wish().minimum.get(name), wish().maximum.get(name)
+    low, high = preferences().minimum.get(name), preferences().maximum.get(name)
     st.session_state[key] = (
         scale.low if low is None else scale.nearest(low),
         scale.high if high is None else scale.nearest(high),
     )
     st.select_slider(
-        words("tuning.between", name=words(f"attribute.{name}")),
+        texts("tuning.between", name=texts(f"attribute.{name}")),
         scale.stops(),
         # Tells that this slider has two ends; where they are stands in the session.
         value=(scale.low, scale.high),
-        format_func=lambda stop: said(name, stop, words),
+        format_func=lambda stop: said(name, stop, texts),
         key=key,
         on_change=_limited,
         args=(name,),
     )
 
 
-def _refusals(words: Words) -> None:
-    now = wish()
+def _refusals(texts: Translations) -> None:
+    now = preferences()
     songs, artists = len({*now.skipped, *now.disliked}), len(now.muted)
     if songs or artists:
-        st.caption(words("tuning.refused", songs=songs, artists=artists))
-        st.button(words("tuning.show_again"), on_click=_shown_again, width="stretch")
+        st.caption(texts("tuning.refused", songs=songs, artists=artists))
+        st.button(texts("tuning.show_again"), on_click=_shown_again, width="stretch")
 
 
 def _preset_chosen() -> None:
     preset = PRESETS.get(st.session_state.preset or "", Preset())
-    set_wish(_tuned(wish(), preset))
+    set_preferences(_tuned(preferences(), preset))
 
 
-def _tuned(now: Wish, preset: Preset) -> Wish:
+def _tuned(now: Preferences, preset: Preset) -> Preferences:
     return replace(
         now,
         targets=dict(preset.targets),
@@ -141,25 +141,25 @@ def _tuned(now: Wish, preset: Preset) -> Wish:
 
 
 def _diversity_changed() -> None:
-    set_wish(replace(wish(), diversity=st.session_state.diversity))
+    set_preferences(replace(preferences(), diversity=st.session_state.diversity))
 
 
 def _aimed(name: str) -> None:
     stop = st.session_state[f"aim_{name}"]
-    targets = {key: value for key, value in wish().targets.items() if key != name}
+    targets = {key: value for key, value in preferences().targets.items() if key != name}
     if stop != ANY:
         targets[name] = stop * SCALES[name].factor
-    set_wish(replace(wish(), targets=targets))
+    set_preferences(replace(preferences(), targets=targets))
 
 
 def _limited(name: str) -> None:
     scale = SCALES[name]
     low, high = st.session_state[f"limits_{name}"]
-    set_wish(
+    set_preferences(
         replace(
-            wish(),
-            minimum=_bounded(wish().minimum, name, low, scale.low, scale),
-            maximum=_bounded(wish().maximum, name, high, scale.high, scale),
+            preferences(),
+            minimum=_bounded(preferences().minimum, name, low, scale.low, scale),
+            maximum=_bounded(preferences().maximum, name, high, scale.high, scale),
         )
     )
 
@@ -174,8 +174,8 @@ def _bounded(
 
 def _reset() -> None:
     st.session_state.preset = None
-    set_wish(_tuned(wish(), Preset()))
+    set_preferences(_tuned(preferences(), Preset()))
 
 
 def _shown_again() -> None:
-    set_wish(without_refusals(wish()))
+    set_preferences(without_refusals(preferences()))

@@ -17,9 +17,9 @@ def search_box(data: Mapping[str, Any], *, key: str, typed: Handler, picked: Han
     )
 
 
-def seat_row(data: Mapping[str, Any], *, key: str, changed: Handler) -> None:
-    """Shows the seats; `changed` finds all seats as they now are in the state."""
-    _component("seats", '<ol class="seats quintet"></ol>')(
+def seed_row(data: Mapping[str, Any], *, key: str, changed: Handler) -> None:
+    """Shows the seeds; `changed` finds all seeds as they now are in the state."""
+    _component("seeds", '<ol class="seeds quintet"></ol>')(
         key=key, data=dict(data), on_changed_change=changed
     )
 

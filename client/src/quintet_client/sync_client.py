@@ -1,19 +1,18 @@
-"""The client for asyncio: each method is awaited."""
+"""The client for ordinary code: each method waits for its answer."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import aclosing
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
-from tenacity import AsyncRetrying
+from tenacity import Retrying
 from typing_extensions import Unpack
 
 from quintet_client import calls
-from quintet_client.asking import Event
 from quintet_client.calls import AnswerT, Call
-from quintet_client.methods import as_method
 from quintet_client.models import Page, Recorded
+from quintet_client.request_models import Event
 from quintet_client.session import (
     DEFAULT_URL,
     LIMITS,
@@ -23,6 +22,7 @@ from quintet_client.session import (
     Session,
     Settings,
 )
+from quintet_client.signatures import as_method
 
 P = ParamSpec("P")
 ItemT = TypeVar("ItemT")
@@ -30,33 +30,29 @@ ItemT = TypeVar("ItemT")
 
 def _answering(
     build: Callable[P, Call[AnswerT]],
-) -> Callable[Concatenate["AsyncQuintet", P], Awaitable[AnswerT]]:
-    async def method(self: "AsyncQuintet", /, *args: P.args, **kwargs: P.kwargs) -> AnswerT:
-        return await self.call(build(*args, **kwargs))
+) -> Callable[Concatenate["Quintet", P], AnswerT]:
+    def method(self: "Quintet", /, *args: P.args, **kwargs: P.kwargs) -> AnswerT:
+        return self.call(build(*args, **kwargs))
 
     return as_method(build, method)
 
 
 def _iterating(
     build: Callable[P, Call[Page[ItemT]]],
-) -> Callable[Concatenate["AsyncQuintet", P], AsyncIterator[ItemT]]:
-    async def method(
-        self: "AsyncQuintet", /, *args: P.args, **kwargs: P.kwargs
-    ) -> AsyncIterator[ItemT]:
+) -> Callable[Concatenate["Quintet", P], Iterator[ItemT]]:
+    def method(self: "Quintet", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[ItemT]:
         call = build(*args, **kwargs)
-        page = await self.call(call)
-        while True:
-            for item in page.items:
-                yield item
-            if not page.next_page_token:
-                return
-            page = await self.call(call.after(page.next_page_token))
+        page = self.call(call)
+        yield from page.items
+        while page.next_page_token:
+            page = self.call(call.after(page.next_page_token))
+            yield from page.items
 
     return as_method(build, method, "Goes through all pages. ")
 
 
-class AsyncQuintet:
-    """Calls a gateway, within one event loop. Use it as an async context manager, or close it.
+class Quintet:
+    """Calls a gateway; safe to share between threads. Use it as a context manager, or close it.
 
     Args:
         base_url: The gateway's address.
@@ -68,13 +64,13 @@ class AsyncQuintet:
         self,
         base_url: str = DEFAULT_URL,
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx.BaseTransport | None = None,
         **options: Unpack[Options],
     ) -> None:
         self._session = Session(Settings(base_url, **options))
         trust = self._session.settings.trust_env
-        self._http = httpx.AsyncClient(transport=transport, limits=LIMITS, trust_env=trust)
-        self._fetching = asyncio.Lock()
+        self._http = httpx.Client(transport=transport, limits=LIMITS, trust_env=trust)
+        self._fetching = threading.Lock()
 
     search = _answering(calls.search)
     search_all = _iterating(calls.search)
@@ -93,22 +89,22 @@ class AsyncQuintet:
     export_listener = _answering(calls.export_listener)
     delete_listener = _answering(calls.delete_listener)
 
-    async def feedback(self, events: Iterable[Event]) -> Recorded:
+    def feedback(self, events: Iterable[Event]) -> Recorded:
         """Hands over what listeners did; they are on the gateway's disk when it returns.
 
         Any number of events, in requests of 500. Where one fails, those before it are stored: send
         the same events again, each counts once by its `event_id`.
         """
-        return calls.total([await self.call(batch) for batch in calls.feedback(events)])
+        return calls.total([self.call(batch) for batch in calls.feedback(events)])
 
-    async def call(self, call: Call[AnswerT]) -> AnswerT:
+    def call(self, call: Call[AnswerT]) -> AnswerT:
         """Makes a call of `quintet_client.calls`, with retries, within the time allowed.
 
         Raises:
             QuintetError: It failed; see `quintet_client.errors`.
         """
         attempts = self._session.attempt(call)
-        answer: AnswerT = await AsyncRetrying(**attempts.strategy)(self._once, call, attempts)
+        answer: AnswerT = Retrying(**attempts.strategy)(self._once, call, attempts)
         return answer
 
     def with_options(self, **options: Unpack[CallOptions]) -> Self:
@@ -117,37 +113,37 @@ class AsyncQuintet:
         other.__dict__.update(self.__dict__, _session=self._session.with_options(options))
         return other
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Closes the connections."""
-        await self._http.aclose()
+        self._http.close()
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *fault: object) -> None:
-        await self.aclose()
+    def __exit__(self, *fault: object) -> None:
+        self.close()
 
-    async def _once(self, call: Call[AnswerT], attempts: Attempts) -> AnswerT:
-        bearer = await self._bearer(attempts) if call.authorised else ""
+    def _once(self, call: Call[AnswerT], attempts: Attempts) -> AnswerT:
+        bearer = self._bearer(attempts) if call.authorised else ""
         content = bytearray()
         try:
             request = attempts.request(self._http, bearer)
-            async with aclosing(await self._http.send(request, stream=True)) as response:
-                async for piece in response.aiter_bytes():
+            with closing(self._http.send(request, stream=True)) as response:
+                for piece in response.iter_bytes():
                     attempts.take(content, piece)
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
             raise attempts.fault(fault) from fault
         answer: AnswerT = attempts.answer(response, bytes(content))
         return answer
 
-    async def _bearer(self, attempts: Attempts) -> str:
+    def _bearer(self, attempts: Attempts) -> str:
         credentials = self._session.credentials
         if (token := credentials.current()) is not None:
             return token
         # One at a time: checking a secret costs the gateway much.
-        async with self._fetching:
+        with self._fetching:
             if (token := credentials.current()) is not None:
                 return token
             fetch = credentials.fetch()
             inner = self._session.attempt(fetch, attempts.left())
-            return credentials.keep(await self._once(fetch, inner))
+            return credentials.keep(self._once(fetch, inner))

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 import quintet_ui
 from quintet_ui.client import Fault
+from quintet_ui.translations import LANGUAGES, language_of, translations_for
 from quintet_ui.tuning import PRESETS
-from quintet_ui.words import LANGUAGES, language_of, words_of
 
 SOURCE = Path(quintet_ui.__file__).parent
-EN, KO = (words_of(language) for language in LANGUAGES)
+EN, KO = (translations_for(language) for language in LANGUAGES)
 # Texts of these groups are chosen by a name that is only known when the page runs.
 CHOSEN_BY_NAME = {
     "attribute", "feature", "fault", "degraded", "preset", "unit", "key", "mode", "why",
-    "family", "search", "seats", "cards", "charge", "state",
+    "family", "search", "seeds", "cards", "operator", "state",
 }  # fmt: skip
 
 
-def texts(words):
-    return {key: words.get(key) for key in words.keys}
+def texts(texts):
+    return {key: texts.get(key) for key in texts.keys}
 
 
 def placeholders(text):
@@ -39,7 +39,7 @@ def used_keys():
             if isinstance(node, ast.Call) and node.args:
                 name = ast.unparse(node.func)
                 first = node.args[0]
-                if name.split(".")[-1] in {"words", "words()"} or name.endswith("words()"):
+                if name.split(".")[-1] in {"texts", "texts()"} or name.endswith("texts()"):
                     for part in ast.walk(first):
                         if isinstance(part, ast.Constant) and isinstance(part.value, str):
                             yield part.value, isinstance(first, ast.Constant)
@@ -117,12 +117,12 @@ def test_no_script_holds_a_text_of_its_own():
             assert call == "", f"{path.name}: {call}"
 
 
-@pytest.mark.parametrize("words", [EN, KO], ids=LANGUAGES)
-def test_everything_chosen_by_name_has_a_text(words):
+@pytest.mark.parametrize("texts", [EN, KO], ids=LANGUAGES)
+def test_everything_chosen_by_name_has_a_text(texts):
     for fault in Fault:
-        assert words(f"fault.{fault.value}")
+        assert texts(f"fault.{fault.value}")
     for preset in PRESETS:
-        assert words(f"preset.{preset}")
+        assert texts(f"preset.{preset}")
 
 
 @pytest.mark.parametrize(

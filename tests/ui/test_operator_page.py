@@ -1,4 +1,4 @@
-"""The page for whoever is in charge, over the real services."""
+"""The page for the operator, over the real services."""
 
 import re
 import threading
@@ -12,24 +12,24 @@ import pytest
 import streamlit as st
 from quintet_gateway.schemas.operations import OperationsResponse
 from quintet_training.drifting import DriftReport, Shift, keep
-from quintet_ui import incharge
+from quintet_ui import operator
 from quintet_ui.client import Fault, GatewayFault
-from quintet_ui.incharge.operations import dag_runs
-from quintet_ui.words import words_of
+from quintet_ui.operator.operations import dag_runs
+from quintet_ui.translations import translations_for
 from streamlit.testing.v1 import AppTest
 
-EN, KO = words_of("en"), words_of("ko")
+EN, KO = translations_for("en"), translations_for("ko")
 
 
 def script():
-    from quintet_ui import incharge, session
+    from quintet_ui import operator, session
 
     session.begin()
-    incharge.take_charge()
+    operator.operator_page()
 
 
 @pytest.fixture
-def charge(monkeypatch, installation):
+def open_operator_page(monkeypatch, installation):
     """Runs the page with settings."""
 
     def run(**settings):
@@ -50,8 +50,8 @@ def facts(app, number):
     return dict(app.table[number].value.values.tolist())
 
 
-def test_services_versions_and_the_last_hour_are_shown(charge):
-    app = charge()
+def test_services_versions_and_the_last_hour_are_shown(open_operator_page):
+    app = open_operator_page()
     states = {metric.label: metric.value for metric in app.metric}
     assert states["Gateway"] == states["Ranker"] == "serving"
     served = facts(app, 0)
@@ -63,7 +63,9 @@ def test_services_versions_and_the_last_hour_are_shown(charge):
     assert not app.warning
 
 
-def test_what_was_recommended_and_how_it_was_received_is_shown(charge, installation, songs):
+def test_what_was_recommended_and_how_it_was_received_is_shown(
+    open_operator_page, installation, songs
+):
     body = {"seeds": songs, "limit": 20}
     with httpx.Client(base_url=installation.gateway, trust_env=False, timeout=10) as client:
         made = client.post("/api/v1/recommendations", json=body).json()
@@ -78,23 +80,26 @@ def test_what_was_recommended_and_how_it_was_received_is_shown(charge, installat
         # Lists are written off the path of their request.
         while not client.get("/api/v1/insights").json()["lists"]:
             assert time.monotonic() < deadline
-    app = charge()
+    app = open_operator_page()
     headers = [header.value for header in app.header]
-    assert EN("charge.given") in headers
-    assert EN("charge.received") in headers
+    assert EN("operator.given") in headers
+    assert EN("operator.received") in headers
     tables = [table.value for table in app.table]
-    received = next(table for table in tables if EN("charge.interval") in table.columns)
-    assert received.iloc[0][EN("charge.model")] == made["versions"]["model"]
-    assert received.iloc[0][EN("charge.approved")] != "0.0 %"
-    artists = next(table for table in tables if EN("charge.share") in table.columns)
+    received = next(table for table in tables if EN("operator.interval") in table.columns)
+    assert received.iloc[0][EN("operator.model")] == made["versions"]["model"]
+    assert received.iloc[0][EN("operator.approved")] != "0.0 %"
+    artists = next(table for table in tables if EN("operator.share") in table.columns)
     assert 1 <= len(artists) <= 10
-    assert {metric.label for metric in app.metric} >= {EN("charge.coverage"), EN("charge.lists")}
+    assert {metric.label for metric in app.metric} >= {
+        EN("operator.coverage"),
+        EN("operator.lists"),
+    }
 
 
-def test_a_service_that_is_away_is_named_and_the_rest_is_shown(charge, installation):
+def test_a_service_that_is_away_is_named_and_the_rest_is_shown(open_operator_page, installation):
     installation.kill("profile")
     try:
-        app = charge()
+        app = open_operator_page()
         states = {metric.label: metric.value for metric in app.metric}
         assert states["Profile"] == "away"
         assert states["Search"] == "serving"
@@ -104,16 +109,16 @@ def test_a_service_that_is_away_is_named_and_the_rest_is_shown(charge, installat
         installation.await_answer(f"{installation.gateway}/readyz")
 
 
-def test_links_to_tools_are_there_only_where_they_are_configured(charge):
-    assert EN("charge.links") not in [header.value for header in charge().header]
-    app = charge(QUINTET_UI_MLFLOW_URL="http://mlflow.test:5000")
-    assert EN("charge.links") in [header.value for header in app.header]
+def test_links_to_tools_are_there_only_where_they_are_configured(open_operator_page):
+    assert EN("operator.links") not in [header.value for header in open_operator_page().header]
+    app = open_operator_page(QUINTET_UI_MLFLOW_URL="http://mlflow.test:5000")
+    assert EN("operator.links") in [header.value for header in app.header]
     assert app.get("link_button")[0].proto.url == "http://mlflow.test:5000"
     assert len(app.get("link_button")) == 1
 
 
 def test_a_section_whose_route_is_missing_is_not_there_and_a_failing_one_says_so(
-    charge, monkeypatch
+    open_operator_page, monkeypatch
 ):
     def absent(_words):
         raise GatewayFault(Fault.ABSENT)
@@ -121,26 +126,26 @@ def test_a_section_whose_route_is_missing_is_not_there_and_a_failing_one_says_so
     def slow(_words):
         raise GatewayFault(Fault.SLOW)
 
-    monkeypatch.setattr(incharge, "SECTIONS", (absent, slow))
-    app = charge()
+    monkeypatch.setattr(operator, "SECTIONS", (absent, slow))
+    app = open_operator_page()
     assert [warning.value for warning in app.warning] == [f"{EN('fault.slow')} {EN('fault.again')}"]
 
 
-def test_what_drifted_is_shown_where_the_command_left_a_report(charge, installation):
+def test_what_drifted_is_shown_where_the_command_left_a_report(open_operator_page, installation):
     home = Path(installation.environment["QUINTET_HOME"])
-    assert EN("charge.drift") not in [header.value for header in charge().header]
+    assert EN("operator.drift") not in [header.value for header in open_operator_page().header]
     shifts = (Shift("score", 0.02, 0.1), Shift("genres", 0.31, None))
     keep(DriftReport("m1", 7500, 2000, True, shifts, (), ("genres",)), home)
     try:
-        app = charge()
+        app = open_operator_page()
     finally:
         (home / "drift.json").unlink()
-    assert EN("charge.drift") in [header.value for header in app.header]
-    moved = next(t.value for t in app.table if EN("charge.psi") in t.value.columns)
-    assert moved[EN("charge.psi")].tolist() == ["0.020", "0.310"]
+    assert EN("operator.drift") in [header.value for header in app.header]
+    moved = next(t.value for t in app.table if EN("operator.psi") in t.value.columns)
+    assert moved[EN("operator.psi")].tolist() == ["0.020", "0.310"]
     assert [warning.value for warning in app.warning] == ["Moved too far: Mix of genres"]
     # Airflow is not configured here, and nothing is said of it.
-    assert EN("charge.dags") not in [header.value for header in app.header]
+    assert EN("operator.dags") not in [header.value for header in app.header]
 
 
 @pytest.fixture
@@ -170,9 +175,9 @@ def operations():
 
 
 def test_runs_are_shown_with_links_and_an_airflow_that_is_away_is_named(
-    charge, operations, monkeypatch
+    open_operator_page, operations, monkeypatch
 ):
-    monkeypatch.setattr(incharge, "SECTIONS", (dag_runs,))
+    monkeypatch.setattr(operator, "SECTIONS", (dag_runs,))
     address = f"http://127.0.0.1:{operations.server_port}"
     run = {
         "run_id": "r1", "state": "failed", "start": "2026-01-31T12:00:00Z", "end": None,
@@ -180,10 +185,10 @@ def test_runs_are_shown_with_links_and_an_airflow_that_is_away_is_named(
     }  # fmt: skip
     dags = [{"dag_id": "promote", "runs": [run]}]
     operations.found = {"drift": None, "airflow": "on", "dags": dags}
-    shown = charge(QUINTET_GATEWAY_URL=address).table[0].value.iloc[0]
-    assert shown[EN("charge.run_state")] == "failed"
-    assert shown[EN("charge.run_link")] == f"[Open]({run['link']})"
+    shown = open_operator_page(QUINTET_GATEWAY_URL=address).table[0].value.iloc[0]
+    assert shown[EN("operator.run_state")] == "failed"
+    assert shown[EN("operator.run_link")] == f"[Open]({run['link']})"
     operations.found = {"drift": None, "airflow": "away", "dags": []}
-    app = charge(QUINTET_GATEWAY_URL=address)
-    assert [info.value for info in app.info] == [EN("charge.airflow.away")]
+    app = open_operator_page(QUINTET_GATEWAY_URL=address)
+    assert [info.value for info in app.info] == [EN("operator.airflow.away")]
     assert not app.table

@@ -7,13 +7,13 @@ several ways. So a name comes from the feature's own entry, from its attribute, 
 import re
 from typing import Final
 
-from quintet_ui.words import Words
+from quintet_ui.translations import Translations
 
 _ATTRIBUTE: Final = re.compile(r"(?P<name>\w+?)_(?:gap|offset)\Z")
 _FAMILIES: Final = tuple(
     (re.compile(pattern), family)
     for pattern, family in (
-        (r"(seed|candidate)_|.*_match(es)?\Z|seeds_in_|taste_agreement", "seats"),
+        (r"(seed|candidate)_|.*_match(es)?\Z|seeds_in_|taste_agreement", "seeds"),
         (r"(artists?_.*|.*_artist_)company|artists_met", "artists_together"),
         (r".*company", "together"),
         (r".*taste", "taste"),
@@ -32,17 +32,17 @@ _FAMILIES: Final = tuple(
 )
 
 
-def feature_name(feature: str, words: Words) -> str:
+def feature_name(feature: str, texts: Translations) -> str:
     """Returns what a feature is called; one that no family knows, by its own name."""
-    own = words.get(f"feature.{feature}")
+    own = texts.get(f"feature.{feature}")
     if own is not None:
         return own
     attribute = _ATTRIBUTE.match(feature)
     if attribute is not None:
-        name = words.get(f"attribute.{attribute['name']}")
+        name = texts.get(f"attribute.{attribute['name']}")
         if name is not None:
             return name
     for pattern, family in _FAMILIES:
         if pattern.match(feature):
-            return words(f"family.{family}")
-    return words("feature.other", name=feature.replace("_", " "))
+            return texts(f"family.{family}")
+    return texts("feature.other", name=feature.replace("_", " "))

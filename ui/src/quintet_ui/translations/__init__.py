@@ -11,7 +11,7 @@ NAMES: Final = {"en": "English", "ko": "한국어"}
 """Each language by its own name: whoever looks for it can read it."""
 
 
-class Words:
+class Translations:
     """The texts of one language.
 
     Args:
@@ -47,11 +47,11 @@ class Words:
 
 
 @cache
-def words_of(language: str) -> Words:
+def translations_for(language: str) -> Translations:
     """Returns the texts of a language; English for one that is not here."""
     code = language if language in LANGUAGES else "en"
     text = (files(__package__) / f"{code}.toml").read_text(encoding="utf-8")
-    return Words(code, dict(_flat(tomllib.loads(text))))
+    return Translations(code, dict(_flat(tomllib.loads(text))))
 
 
 def language_of(locale: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What a listener wishes for: what is sent for it, and the link that holds it."""
+"""What a listener asks for: what is sent for it, and the link that holds it."""
 
 from dataclasses import replace
 from urllib.parse import parse_qs, urlencode
@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from quintet_gateway.domain import ATTRIBUTE_RANGES
 from quintet_gateway.schemas.recommendation_request import RecommendationsBody
 from quintet_ui.attributes import SCALES, share
-from quintet_ui.state import (
+from quintet_ui.preferences import (
     MAX_AGAINST,
-    MAX_SEATS,
+    MAX_SEEDS,
     MOST_WEIGHT,
-    Seat,
-    Wish,
+    Preferences,
+    SeedTrack,
     body_of,
+    preferences_of,
     query_of,
-    wish_of,
     with_dislike,
     with_like,
     with_mute,
-    with_seat,
-    with_seats,
+    with_seed,
+    with_seeds,
     with_skip,
     without_refusals,
 )
@@ -42,18 +42,18 @@ def values(names):
 
 
 @st.composite
-def wishes(draw):
-    seats = draw(
+def preference_sets(draw):
+    seeds = draw(
         st.lists(
-            st.builds(Seat, IDS, WEIGHTS, st.booleans()),
-            max_size=MAX_SEATS,
-            unique_by=lambda seat: seat.track_id,
+            st.builds(SeedTrack, IDS, WEIGHTS, st.booleans()),
+            max_size=MAX_SEEDS,
+            unique_by=lambda seed: seed.track_id,
         )
     )
     minimum, maximum = draw(values(SCALES)), draw(values(SCALES))
     minimum = {name: low for name, low in minimum.items() if low <= maximum.get(name, low)}
-    return Wish(
-        tuple(seats),
+    return Preferences(
+        tuple(seeds),
         draw(values(SCALES)),
         minimum,
         maximum,
@@ -62,18 +62,18 @@ def wishes(draw):
     )
 
 
-@given(wishes())
-def test_a_link_restores_every_wish(wish):
-    query = parse_qs(urlencode(query_of(wish), doseq=True))
-    assert wish_of(query) == wish
+@given(preference_sets())
+def test_a_link_restores_every_wish(preferences):
+    query = parse_qs(urlencode(query_of(preferences), doseq=True))
+    assert preferences_of(query) == preferences
 
 
-@given(wishes())
-def test_the_gateway_takes_every_complete_wish(wish):
-    if wish.is_complete:
-        body = RecommendationsBody.model_validate(body_of(wish))
+@given(preference_sets())
+def test_the_gateway_takes_every_complete_wish(preferences):
+    if preferences.is_complete:
+        body = RecommendationsBody.model_validate(body_of(preferences))
         assert len(body.negative_seeds) <= MAX_AGAINST
-        assert len(body.seeds) + len(body.negative_seeds) >= len(wish.seats)
+        assert len(body.seeds) + len(body.negative_seeds) >= len(preferences.seeds)
 
 
 @given(
@@ -83,9 +83,9 @@ def test_the_gateway_takes_every_complete_wish(wish):
     )
 )
 def test_no_link_breaks_the_page_or_asks_for_what_the_gateway_refuses(query):
-    wish = wish_of(query)
-    if wish.is_complete:
-        RecommendationsBody.model_validate(body_of(wish))
+    preferences = preferences_of(query)
+    if preferences.is_complete:
+        RecommendationsBody.model_validate(body_of(preferences))
 
 
 @given(
@@ -96,10 +96,10 @@ def test_no_link_breaks_the_page_or_asks_for_what_the_gateway_refuses(query):
     )
 )
 def test_seats_from_a_browser_are_checked(sent):
-    wish = with_seats(Wish(), sent)
-    assert len(wish.seats) <= MAX_SEATS
-    if wish.is_complete:
-        RecommendationsBody.model_validate(body_of(wish))
+    preferences = with_seeds(Preferences(), sent)
+    assert len(preferences.seeds) <= MAX_SEEDS
+    if preferences.is_complete:
+        RecommendationsBody.model_validate(body_of(preferences))
 
 
 def test_every_slider_stays_within_what_the_gateway_takes():
@@ -116,54 +116,56 @@ def test_a_place_on_a_scale_is_a_share_of_it(name, value):
 
 
 def test_a_sixth_seat_and_a_second_of_the_same_are_not_taken():
-    wish = Wish()
+    preferences = Preferences()
     for name in ("a", "b", "b", "c", "d", "e", "f"):
-        wish = with_seat(wish, name)
-    assert [seat.track_id for seat in wish.seats] == ["a", "b", "c", "d", "e"]
+        preferences = with_seed(preferences, name)
+    assert [seed.track_id for seed in preferences.seeds] == ["a", "b", "c", "d", "e"]
 
 
 def test_a_like_takes_a_free_seat():
-    wish = with_like(Wish((Seat("a"),)), "b", closest="a")
-    assert wish.seats == (Seat("a"), Seat("b"))
-    assert wish.liked == ("b",)
+    preferences = with_like(Preferences((SeedTrack("a"),)), "b", closest="a")
+    assert preferences.seeds == (SeedTrack("a"), SeedTrack("b"))
+    assert preferences.liked == ("b",)
 
 
 def test_a_like_without_a_free_seat_weighs_the_closest_more_and_is_taken_back():
-    full = Wish(tuple(Seat(name) for name in "abcde"))
+    full = Preferences(tuple(SeedTrack(name) for name in "abcde"))
     liked = with_like(full, "x", closest="c")
-    assert liked.seats[2] == Seat("c", 1.5)
+    assert liked.seeds[2] == SeedTrack("c", 1.5)
     assert with_like(liked, "x", closest="c") == full
 
 
 def test_likes_never_weigh_a_seat_beyond_the_slider():
-    wish = Wish(tuple(Seat(name) for name in "abcde"))
+    preferences = Preferences(tuple(SeedTrack(name) for name in "abcde"))
     for number in range(20):
-        wish = with_like(wish, f"x{number}", closest="a")
-    assert wish.seats[0].weight == MOST_WEIGHT
+        preferences = with_like(preferences, f"x{number}", closest="a")
+    assert preferences.seeds[0].weight == MOST_WEIGHT
 
 
 def test_refusals_are_sent_as_exclusions_and_dislikes_as_negative_seeds_too():
-    wish = with_mute(with_skip(with_dislike(Wish((Seat("a"),)), "bad"), "dull"), "artist")
-    body = body_of(wish)
+    preferences = with_mute(
+        with_skip(with_dislike(Preferences((SeedTrack("a"),)), "bad"), "dull"), "artist"
+    )
+    body = body_of(preferences)
     assert body["negative_seeds"] == [{"track_id": "bad"}]
     assert body["filters"]["excluded_track_ids"] == ["dull", "bad"]
     assert body["filters"]["excluded_artist_ids"] == ["artist"]
-    assert without_refusals(wish) == Wish((Seat("a"),))
+    assert without_refusals(preferences) == Preferences((SeedTrack("a"),))
 
 
 def test_only_the_newest_dislikes_fit_beside_seats_that_are_against():
-    wish = Wish((Seat("a"), Seat("n", 2.0, against=True)))
+    preferences = Preferences((SeedTrack("a"), SeedTrack("n", 2.0, against=True)))
     for number in range(9):
-        wish = with_dislike(wish, f"d{number}")
-    names = [seed["track_id"] for seed in body_of(wish)["negative_seeds"]]
+        preferences = with_dislike(preferences, f"d{number}")
+    names = [seed["track_id"] for seed in body_of(preferences)["negative_seeds"]]
     assert names == ["n", "d8", "d7", "d6", "d5"]
 
 
-@pytest.mark.parametrize("seats", [(), (Seat("a", against=True),)])
-def test_nothing_is_asked_without_a_seed_to_move_toward(seats):
-    assert not Wish(seats).is_complete
+@pytest.mark.parametrize("seeds", [(), (SeedTrack("a", against=True),)])
+def test_nothing_is_asked_without_a_seed_to_move_toward(seeds):
+    assert not Preferences(seeds).is_complete
 
 
 def test_limits_that_cross_are_dropped_from_a_link():
-    wish = wish_of({"min": ["tempo~150", "energy~0.2"], "max": ["tempo~100"]})
-    assert wish == replace(Wish(), minimum={"energy": 0.2})
+    preferences = preferences_of({"min": ["tempo~150", "energy~0.2"], "max": ["tempo~100"]})
+    assert preferences == replace(Preferences(), minimum={"energy": 0.2})

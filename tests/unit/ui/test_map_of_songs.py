@@ -1,4 +1,4 @@
-"""The map as the page draws it: every song once, seats and list lit, clicks that are songs."""
+"""The map as the page draws it: every song once, seeds and list lit, clicks that are songs."""
 
 import io
 
@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quintet_ui.atlas import MOST_GENRES, AtlasCache, atlas_figure, pointed_track, read_atlas
 from quintet_ui.client import Fault, GatewayFault
-from quintet_ui.words import words_of
+from quintet_ui.map import MOST_GENRES, MapCache, map_figure, pointed_track, read_map
+from quintet_ui.translations import translations_for
 
-EN = words_of("en")
+EN = translations_for("en")
 
 
 def arrow_of(genres):
@@ -35,25 +35,25 @@ def arrow_of(genres):
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["", *"abcdefghijkl"]), max_size=60))
 def test_every_song_is_on_the_map_once_with_its_own_place(genres):
-    atlas = read_atlas("v", arrow_of(genres))
-    assert atlas.size == len(genres)
-    assert sum(len(layer.ids) for layer in atlas.layers) == len(genres)
-    assert len(atlas.layers) <= MOST_GENRES + 1
-    for name, (layer, row) in atlas.place.items():
-        assert atlas.layers[layer].ids[row] == name
-        assert atlas.layers[layer].x[row] == float(name[1:]) == -atlas.layers[layer].y[row]
+    track_map = read_map("v", arrow_of(genres))
+    assert track_map.size == len(genres)
+    assert sum(len(layer.ids) for layer in track_map.layers) == len(genres)
+    assert len(track_map.layers) <= MOST_GENRES + 1
+    for name, (layer, row) in track_map.place.items():
+        assert track_map.layers[layer].ids[row] == name
+        assert track_map.layers[layer].x[row] == float(name[1:]) == -track_map.layers[layer].y[row]
 
 
 def test_the_biggest_genres_have_colours_of_their_own():
     genres = [letter for number, letter in enumerate("abcdefghij") for _ in range(number + 1)]
-    atlas = read_atlas("v", arrow_of(genres))
-    assert [layer.genre for layer in atlas.layers] == [*"jihgfed", ""]
+    track_map = read_map("v", arrow_of(genres))
+    assert [layer.genre for layer in track_map.layers] == [*"jihgfed", ""]
 
 
 def test_seats_and_list_are_lit_and_what_is_not_on_the_map_is_left_out():
-    figure = atlas_figure(read_atlas("v", arrow_of(["a"] * 5)), ["t1", "gone"], ["t3", "t4"], EN)
-    *_, listed, seats = figure.data
-    assert list(seats.text) == ["Song 1 · Artist 1"]
+    figure = map_figure(read_map("v", arrow_of(["a"] * 5)), ["t1", "gone"], ["t3", "t4"], EN)
+    *_, listed, seeds = figure.data
+    assert list(seeds.text) == ["Song 1 · Artist 1"]
     assert list(listed.x) == [3.0, 4.0]
     assert {trace.type for trace in figure.data} == {"scattergl"}
 
@@ -69,12 +69,12 @@ def test_seats_and_list_are_lit_and_what_is_not_on_the_map_is_left_out():
     ],
 )
 def test_a_click_finds_its_song_and_one_on_a_lit_point_finds_none(point, track):
-    atlas = read_atlas("v", arrow_of(["a", "a", "b"]))
-    assert pointed_track(atlas, [point]) == track
+    track_map = read_map("v", arrow_of(["a", "a", "b"]))
+    assert pointed_track(track_map, [point]) == track
 
 
 def test_the_map_is_asked_for_once_and_then_only_whether_it_changed(monkeypatch):
-    asked, cache = [], AtlasCache()
+    asked, cache = [], MapCache()
 
     def fetch(etag):
         asked.append(etag)
@@ -82,7 +82,7 @@ def test_the_map_is_asked_for_once_and_then_only_whether_it_changed(monkeypatch)
 
     first = cache.newest(fetch)
     assert cache.newest(fetch) is first
-    monkeypatch.setattr("quintet_ui.atlas.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("quintet_ui.map.FRESH_SECONDS", 0.0)
     assert cache.newest(fetch) is first
     assert asked == ["", "v"]
 
@@ -91,7 +91,7 @@ def test_a_map_that_cannot_be_had_is_a_fault_each_time():
     def fetch(_etag):
         raise GatewayFault(Fault.UNREADY)
 
-    cache = AtlasCache()
+    cache = MapCache()
     for _ in range(2):
         with pytest.raises(GatewayFault):
             cache.newest(fetch)

@@ -1,4 +1,4 @@
-"""The map of the catalogue: every song a point, seats and list lit; a click takes a seat."""
+"""The map of the catalogue: every song a point, seeds and list lit; a click takes a seed."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from quintet_ui import session
+from quintet_ui.alerts import show_fault
 from quintet_ui.client import GatewayFault
-from quintet_ui.notices import show_fault
-from quintet_ui.state import with_seat
-from quintet_ui.words import Words
+from quintet_ui.preferences import with_seed
+from quintet_ui.translations import Translations
 
 MOST_GENRES: Final = 7
 """Genres with a colour of their own; the rest share one."""
@@ -45,7 +45,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Atlas:
+class TrackMap:
     """The map of one version of the catalogue.
 
     Attributes:
@@ -64,7 +64,7 @@ class Atlas:
         return len(self.place)
 
 
-def read_atlas(version: str, content: bytes) -> Atlas:
+def read_map(version: str, content: bytes) -> TrackMap:
     """Returns the map of an Arrow IPC file (docs/api.md)."""
     table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
     ids, titles, artists, genres = (
@@ -86,29 +86,29 @@ def read_atlas(version: str, content: bytes) -> Atlas:
         for number, layer in enumerate(layers)
         for row, name in enumerate(layer.ids)
     }
-    return Atlas(version, tuple(layers), place)
+    return TrackMap(version, tuple(layers), place)
 
 
-def atlas_figure(
-    atlas: Atlas, seats: Sequence[str], listed: Sequence[str], words: Words
+def map_figure(
+    track_map: TrackMap, seeds: Sequence[str], listed: Sequence[str], texts: Translations
 ) -> go.Figure:
-    """Returns the map with seats and list lit; the layers' points come first, in order."""
+    """Returns the map with seeds and list lit; the layers' points come first, in order."""
     figure = go.Figure()
-    for number, layer in enumerate(atlas.layers):
+    for number, layer in enumerate(track_map.layers):
         figure.add_scattergl(
             x=layer.x,
             y=layer.y,
             text=layer.names,
-            name=layer.genre or words("map.others"),
+            name=layer.genre or texts("map.others"),
             mode="markers",
             marker={"size": 4, "opacity": 0.45, "color": _COLOURS[number % len(_COLOURS)]},
             hovertemplate="%{text}<extra></extra>",
         )
     for title, names, marker in (
-        (words("map.list"), listed, {"size": 9, "color": "#ffd166"}),
-        (words("map.seats"), seats, {"size": 15, "color": "#ff4d6d", "symbol": "star"}),
+        (texts("map.list"), listed, {"size": 9, "color": "#ffd166"}),
+        (texts("map.seeds"), seeds, {"size": 15, "color": "#ff4d6d", "symbol": "star"}),
     ):
-        figure.add_scattergl(**_lit(atlas, title, names, marker))
+        figure.add_scattergl(**_lit(track_map, title, names, marker))
     figure.update_layout(
         dragmode="pan",
         height=560,
@@ -116,15 +116,17 @@ def atlas_figure(
         legend={"orientation": "h", "y": -0.02, "itemsizing": "constant"},
         xaxis={"visible": False},
         yaxis={"visible": False, "scaleanchor": "x"},
-        uirevision=atlas.version,
+        uirevision=track_map.version,
         clickmode="event+select",
     )
     return figure
 
 
-def _lit(atlas: Atlas, title: str, names: Sequence[str], marker: dict[str, Any]) -> dict[str, Any]:
-    places = [atlas.place[name] for name in names if name in atlas.place]
-    layers = atlas.layers
+def _lit(
+    track_map: TrackMap, title: str, names: Sequence[str], marker: dict[str, Any]
+) -> dict[str, Any]:
+    places = [track_map.place[name] for name in names if name in track_map.place]
+    layers = track_map.layers
     return {
         "x": np.array([layers[layer].x[row] for layer, row in places], dtype=np.float32),
         "y": np.array([layers[layer].y[row] for layer, row in places], dtype=np.float32),
@@ -136,14 +138,14 @@ def _lit(atlas: Atlas, title: str, names: Sequence[str], marker: dict[str, Any])
     }
 
 
-class AtlasCache:
+class MapCache:
     """The newest map, for all sessions; asked for again when it is half a minute old."""
 
     def __init__(self) -> None:
-        self._atlas: Atlas | None = None
+        self._track_map: TrackMap | None = None
         self._asked = 0.0
 
-    def newest(self, fetch: Callable[[str], tuple[str, bytes] | None]) -> Atlas:
+    def newest(self, fetch: Callable[[str], tuple[str, bytes] | None]) -> TrackMap:
         """Returns the map.
 
         Args:
@@ -152,44 +154,44 @@ class AtlasCache:
         Raises:
             GatewayFault: There is none to be had.
         """
-        known = self._atlas
+        known = self._track_map
         if known is not None and time.monotonic() - self._asked < FRESH_SECONDS:
             return known
         found = fetch(known.version if known else "")
         self._asked = time.monotonic()
         if found is not None:
-            known = self._atlas = read_atlas(*found)
+            known = self._track_map = read_map(*found)
         if known is None:
             raise RuntimeError("a gateway said that a map we never had is still the newest")
         return known
 
 
 @st.cache_resource(show_spinner=False)
-def _cache() -> AtlasCache:
-    return AtlasCache()
+def _cache() -> MapCache:
+    return MapCache()
 
 
 @st.fragment
-def atlas_section() -> None:
+def map_section() -> None:
     """Shows the map where the listener asked for it."""
-    words = session.words()
-    st.header(words("map.heading"))
-    if not st.toggle(words("map.show"), key="atlas_shown", help=words("map.help")):
+    texts = session.texts()
+    st.header(texts("map.heading"))
+    if not st.toggle(texts("map.show"), key="map_shown", help=texts("map.help")):
         return
     try:
-        with st.spinner(words("map.loading")):
-            atlas = session.ask(lambda to: _cache().newest(to.catalogue_map))
+        with st.spinner(texts("map.loading")):
+            track_map = session.ask(lambda to: _cache().newest(to.catalogue_map))
     except GatewayFault as fault:
-        show_fault(fault, words)
+        show_fault(fault, texts)
         return
-    st.caption(words("map.caption", count=f"{atlas.size:,}"))
-    seats = [seat.track_id for seat in session.wish().seats]
+    st.caption(texts("map.caption", count=f"{track_map.size:,}"))
+    seeds = [seed.track_id for seed in session.preferences().seeds]
     answer = st.session_state.get("answer") if st.session_state.asked else None
     listed = [ranked["track"]["id"] for ranked in answer[1]["tracks"]] if answer else []
     st.plotly_chart(
-        atlas_figure(atlas, seats, listed, words),
+        map_figure(track_map, seeds, listed, texts),
         config={"scrollZoom": True, "displaylogo": False},
-        key="atlas",
+        key="map",
         on_select=_pointed,
         selection_mode="points",
     )
@@ -198,22 +200,22 @@ def atlas_section() -> None:
 
 
 def _pointed() -> None:
-    """Gives the song of the clicked point a seat."""
-    points = st.session_state.atlas.selection.points
+    """Gives the song of the clicked point a seed."""
+    points = st.session_state.map.selection.points
     track_id = pointed_track(_cache().newest(session.gateway().catalogue_map), points)
     if not track_id:
         return
-    before = session.wish()
-    session.set_wish(with_seat(before, track_id))
-    if session.wish() == before and not before.holds(track_id):
-        st.toast(session.words()("search.full"), icon=":material/event_seat:")
-    st.session_state.pointed = session.wish() != before
+    before = session.preferences()
+    session.set_preferences(with_seed(before, track_id))
+    if session.preferences() == before and not before.holds(track_id):
+        st.toast(session.texts()("search.full"), icon=":material/event_seat:")
+    st.session_state.pointed = session.preferences() != before
 
 
-def pointed_track(atlas: Atlas, points: Sequence[Mapping[str, Any]]) -> str:
+def pointed_track(track_map: TrackMap, points: Sequence[Mapping[str, Any]]) -> str:
     """Returns the track id of the first selected point that is a song; empty without one."""
     for point in points:
         layer, row = int(point.get("curve_number", -1)), int(point.get("point_index", -1))
-        if 0 <= layer < len(atlas.layers) and 0 <= row < len(atlas.layers[layer].ids):
-            return atlas.layers[layer].ids[row]
+        if 0 <= layer < len(track_map.layers) and 0 <= row < len(track_map.layers[layer].ids):
+            return track_map.layers[layer].ids[row]
     return ""

@@ -8,24 +8,24 @@ import streamlit as st
 
 from quintet_ui import session, spotify
 from quintet_ui.answers import Ranked
-from quintet_ui.exports import csv_of, jspf_of, m3u8_of
-from quintet_ui.words import Words
+from quintet_ui.playlist_files import csv_of, jspf_of, m3u8_of
+from quintet_ui.translations import Translations
 
 
-def exports(tracks: Sequence[Ranked], words: Words) -> None:
+def exports(tracks: Sequence[Ranked], texts: Translations) -> None:
     """Offers the list as files, and at Spotify where that is configured."""
-    st.header(words("export.heading"))
+    st.header(texts("export.heading"))
     kept = [ranked for ranked in tracks if ranked["track"]["id"] in st.session_state.saved]
-    only = bool(kept) and st.toggle(words("export.only_saved", count=len(kept)))
+    only = bool(kept) and st.toggle(texts("export.only_saved", count=len(kept)))
     chosen = kept if only else tracks
-    title = words("export.title")
+    title = texts("export.title")
     for name, kind, content in (
         ("M3U8", "audio/x-mpegurl", m3u8_of(title, chosen)),
         ("CSV", "text/csv", csv_of(chosen)),
         ("JSPF", "application/jspf+json", jspf_of(title, chosen)),
     ):
         st.download_button(
-            words("export.file", kind=name),
+            texts("export.file", kind=name),
             content,
             file_name=f"quintet.{name.lower()}",
             mime=kind,
@@ -33,53 +33,53 @@ def exports(tracks: Sequence[Ranked], words: Words) -> None:
             icon=":material/download:",
             width="stretch",
         )
-    _to_spotify(chosen, words)
+    _to_spotify(chosen, texts)
 
 
-def _to_spotify(tracks: Sequence[Ranked], words: Words) -> None:
+def _to_spotify(tracks: Sequence[Ranked], texts: Translations) -> None:
     """Offers the list as a playlist at Spotify, where that is configured."""
     told = session.settings()
     ids = tuple(r["track"]["id"] for r in tracks if spotify.can_export(r["track"]["id"]))
     if not told.exports_to_spotify or not ids:
         return
     state = st.session_state.setdefault("spotify_state", spotify.new_state())
-    spotify.partings().keep(
+    spotify.pending_exports().keep(
         state,
-        spotify.Parting(
+        spotify.PendingExport(
             session.link_query(),
             ids,
             st.session_state.get("recommendation_id", ""),
-            spotify.browser_mark(),
+            spotify.browser_secret(),
             time.monotonic(),
         ),
     )
     address = spotify.sign_in_address(told, state)
-    st.link_button(words("spotify.export"), address, icon=":material/library_add:", width="stretch")
+    st.link_button(texts("spotify.export"), address, icon=":material/library_add:", width="stretch")
 
 
 def welcome_back() -> None:
     """Makes the playlist of a listener whom Spotify sent back, and says how it went; once."""
-    parting, code = st.session_state.pop("returned", (None, ""))
-    words = session.words()
-    if parting is None or not code:
-        st.warning(words("spotify.not_allowed"), icon=":material/block:")
+    pending, code = st.session_state.pop("returned", (None, ""))
+    texts = session.texts()
+    if pending is None or not code:
+        st.warning(texts("spotify.not_allowed"), icon=":material/block:")
         return
     try:
-        with st.spinner(words("spotify.working")):
+        with st.spinner(texts("spotify.working")):
             address = spotify.export(
-                session.settings(), code, words("export.title"), parting.tracks
+                session.settings(), code, texts("export.title"), pending.tracks
             )
     except spotify.ExportFailed:
-        st.error(words("spotify.failed"), icon=":material/error:")
+        st.error(texts("spotify.failed"), icon=":material/error:")
         return
-    st.session_state.recommendation_id = parting.recommendation_id
-    session.tell("playlist_add", *parting.tracks)
+    st.session_state.recommendation_id = pending.recommendation_id
+    session.tell("playlist_add", *pending.tracks)
     st.session_state.playlist = address
 
 
-def link(words: Words) -> None:
+def link(texts: Translations) -> None:
     """Shows the link that restores this session."""
-    st.header(words("link.heading"))
-    st.caption(words("link.help"))
+    st.header(texts("link.heading"))
+    st.caption(texts("link.help"))
     query = urlencode(session.link_query(), doseq=True)
     st.code(f"{st.context.url or ''}?{query}", language=None, wrap_lines=True)

@@ -1,19 +1,18 @@
-"""The client for ordinary code: each method waits for its answer."""
+"""The client for asyncio: each method is awaited."""
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
-from tenacity import Retrying
+from tenacity import AsyncRetrying
 from typing_extensions import Unpack
 
 from quintet_client import calls
-from quintet_client.asking import Event
 from quintet_client.calls import AnswerT, Call
-from quintet_client.methods import as_method
 from quintet_client.models import Page, Recorded
+from quintet_client.request_models import Event
 from quintet_client.session import (
     DEFAULT_URL,
     LIMITS,
@@ -23,6 +22,7 @@ from quintet_client.session import (
     Session,
     Settings,
 )
+from quintet_client.signatures import as_method
 
 P = ParamSpec("P")
 ItemT = TypeVar("ItemT")
@@ -30,29 +30,33 @@ ItemT = TypeVar("ItemT")
 
 def _answering(
     build: Callable[P, Call[AnswerT]],
-) -> Callable[Concatenate["Quintet", P], AnswerT]:
-    def method(self: "Quintet", /, *args: P.args, **kwargs: P.kwargs) -> AnswerT:
-        return self.call(build(*args, **kwargs))
+) -> Callable[Concatenate["AsyncQuintet", P], Awaitable[AnswerT]]:
+    async def method(self: "AsyncQuintet", /, *args: P.args, **kwargs: P.kwargs) -> AnswerT:
+        return await self.call(build(*args, **kwargs))
 
     return as_method(build, method)
 
 
 def _iterating(
     build: Callable[P, Call[Page[ItemT]]],
-) -> Callable[Concatenate["Quintet", P], Iterator[ItemT]]:
-    def method(self: "Quintet", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[ItemT]:
+) -> Callable[Concatenate["AsyncQuintet", P], AsyncIterator[ItemT]]:
+    async def method(
+        self: "AsyncQuintet", /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncIterator[ItemT]:
         call = build(*args, **kwargs)
-        page = self.call(call)
-        yield from page.items
-        while page.next_page_token:
-            page = self.call(call.after(page.next_page_token))
-            yield from page.items
+        page = await self.call(call)
+        while True:
+            for item in page.items:
+                yield item
+            if not page.next_page_token:
+                return
+            page = await self.call(call.after(page.next_page_token))
 
     return as_method(build, method, "Goes through all pages. ")
 
 
-class Quintet:
-    """Calls a gateway; safe to share between threads. Use it as a context manager, or close it.
+class AsyncQuintet:
+    """Calls a gateway, within one event loop. Use it as an async context manager, or close it.
 
     Args:
         base_url: The gateway's address.
@@ -64,13 +68,13 @@ class Quintet:
         self,
         base_url: str = DEFAULT_URL,
         *,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         **options: Unpack[Options],
     ) -> None:
         self._session = Session(Settings(base_url, **options))
         trust = self._session.settings.trust_env
-        self._http = httpx.Client(transport=transport, limits=LIMITS, trust_env=trust)
-        self._fetching = threading.Lock()
+        self._http = httpx.AsyncClient(transport=transport, limits=LIMITS, trust_env=trust)
+        self._fetching = asyncio.Lock()
 
     search = _answering(calls.search)
     search_all = _iterating(calls.search)
@@ -89,22 +93,22 @@ class Quintet:
     export_listener = _answering(calls.export_listener)
     delete_listener = _answering(calls.delete_listener)
 
-    def feedback(self, events: Iterable[Event]) -> Recorded:
+    async def feedback(self, events: Iterable[Event]) -> Recorded:
         """Hands over what listeners did; they are on the gateway's disk when it returns.
 
         Any number of events, in requests of 500. Where one fails, those before it are stored: send
         the same events again, each counts once by its `event_id`.
         """
-        return calls.total([self.call(batch) for batch in calls.feedback(events)])
+        return calls.total([await self.call(batch) for batch in calls.feedback(events)])
 
-    def call(self, call: Call[AnswerT]) -> AnswerT:
+    async def call(self, call: Call[AnswerT]) -> AnswerT:
         """Makes a call of `quintet_client.calls`, with retries, within the time allowed.
 
         Raises:
             QuintetError: It failed; see `quintet_client.errors`.
         """
         attempts = self._session.attempt(call)
-        answer: AnswerT = Retrying(**attempts.strategy)(self._once, call, attempts)
+        answer: AnswerT = await AsyncRetrying(**attempts.strategy)(self._once, call, attempts)
         return answer
 
     def with_options(self, **options: Unpack[CallOptions]) -> Self:
@@ -113,37 +117,37 @@ class Quintet:
         other.__dict__.update(self.__dict__, _session=self._session.with_options(options))
         return other
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Closes the connections."""
-        self._http.close()
+        await self._http.aclose()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(self, *fault: object) -> None:
-        self.close()
+    async def __aexit__(self, *fault: object) -> None:
+        await self.aclose()
 
-    def _once(self, call: Call[AnswerT], attempts: Attempts) -> AnswerT:
-        bearer = self._bearer(attempts) if call.authorised else ""
+    async def _once(self, call: Call[AnswerT], attempts: Attempts) -> AnswerT:
+        bearer = await self._bearer(attempts) if call.authorised else ""
         content = bytearray()
         try:
             request = attempts.request(self._http, bearer)
-            with closing(self._http.send(request, stream=True)) as response:
-                for piece in response.iter_bytes():
+            async with aclosing(await self._http.send(request, stream=True)) as response:
+                async for piece in response.aiter_bytes():
                     attempts.take(content, piece)
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
             raise attempts.fault(fault) from fault
         answer: AnswerT = attempts.answer(response, bytes(content))
         return answer
 
-    def _bearer(self, attempts: Attempts) -> str:
+    async def _bearer(self, attempts: Attempts) -> str:
         credentials = self._session.credentials
         if (token := credentials.current()) is not None:
             return token
         # One at a time: checking a secret costs the gateway much.
-        with self._fetching:
+        async with self._fetching:
             if (token := credentials.current()) is not None:
                 return token
             fetch = credentials.fetch()
             inner = self._session.attempt(fetch, attempts.left())
-            return credentials.keep(self._once(fetch, inner))
+            return credentials.keep(await self._once(fetch, inner))

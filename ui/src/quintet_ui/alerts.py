@@ -3,22 +3,22 @@
 import streamlit as st
 
 from quintet_ui.client import PASSING, GatewayFault
-from quintet_ui.words import Words
+from quintet_ui.translations import Translations
 
 
-def show_fault(fault: GatewayFault, words: Words, *, retries: bool = False) -> None:
+def show_fault(fault: GatewayFault, texts: Translations, *, retries: bool = False) -> None:
     """Shows a failure calmly; one that passes as a warning, any other as an error."""
-    text = words(f"fault.{fault.fault.value}")
+    text = texts(f"fault.{fault.fault.value}")
     if fault.fault in PASSING:
-        again = f" {words('fault.again')}" if retries else ""
+        again = f" {texts('fault.again')}" if retries else ""
         st.warning(f"{text}{again}", icon=":material/cloud_off:")
     else:
         st.error(text, icon=":material/error:")
 
 
-def show_degraded(parts: list[str], words: Words) -> None:
+def show_degraded(parts: list[str], texts: Translations) -> None:
     """Says what a list had to do without."""
-    told = [words.get(f"degraded.{part}") for part in parts]
+    told = [texts.get(f"degraded.{part}") for part in parts]
     known = [text for text in told if text]
     if parts:
-        st.info(" ".join(known or [words("degraded.other")]), icon=":material/info:")
+        st.info(" ".join(known or [texts("degraded.other")]), icon=":material/info:")

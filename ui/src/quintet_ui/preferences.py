@@ -1,0 +1,267 @@
+"""What a listener asks for: seeds, tuning and what they said of the list; no Streamlit here.
+
+Preferences go into a link and come back from one, so everything read is checked again.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from quintet_ui.attributes import SCALES
+
+MAX_SEEDS: Final = 5
+MAX_AGAINST: Final = 5
+MAX_KEPT: Final = 100
+"""The most tracks or artists of one kind that the preferences, and so a link, remembers."""
+LIMIT: Final = 50
+LEAST_WEIGHT: Final = 0.25
+MOST_WEIGHT: Final = 3.0
+LIKE_WEIGHT: Final = 0.5
+_ID: Final = re.compile(r"[\w.:-]{1,256}\Z")
+
+
+@dataclass(frozen=True)
+class SeedTrack:
+    """A chosen track.
+
+    Attributes:
+        track_id: The track.
+        weight: Its share, from `LEAST_WEIGHT` to `MOST_WEIGHT`.
+        against: Whether the list moves away from it.
+    """
+
+    track_id: str
+    weight: float = 1.0
+    against: bool = False
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """Everything that decides a list.
+
+    Attributes:
+        seeds: Up to five, in the listener's order.
+        targets: Values aimed at by attribute, in its own unit.
+        minimum: Lower limits by attribute.
+        maximum: Upper limits by attribute.
+        diversity: From 0 to 1.
+        liked: Tracks liked in a list.
+        disliked: Tracks to move away from; the newest five count.
+        skipped: Tracks not to show again.
+        muted: Artists not to show again.
+    """
+
+    seeds: tuple[SeedTrack, ...] = ()
+    targets: Mapping[str, float] = field(default_factory=dict)
+    minimum: Mapping[str, float] = field(default_factory=dict)
+    maximum: Mapping[str, float] = field(default_factory=dict)
+    diversity: float = 0.0
+    liked: tuple[str, ...] = ()
+    disliked: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    muted: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is a seed to start from."""
+        return any(not seed.against for seed in self.seeds)
+
+    @property
+    def free_places(self) -> int:
+        """How many more seeds fit."""
+        return MAX_SEEDS - len(self.seeds)
+
+    def holds(self, track_id: str) -> bool:
+        """Returns whether a track is a seed."""
+        return any(seed.track_id == track_id for seed in self.seeds)
+
+
+def with_seed(preferences: Preferences, track_id: str) -> Preferences:
+    """Adds a track as a seed; no change where five are there, or it is, or its id is bad."""
+    if not preferences.free_places or preferences.holds(track_id) or not _ID.match(track_id):
+        return preferences
+    return replace(preferences, seeds=(*preferences.seeds, SeedTrack(track_id)))
+
+
+def with_seeds(preferences: Preferences, seeds: object) -> Preferences:
+    """Replaces the seeds by those the browser sent; malformed ones are left out."""
+    pieces = seeds if isinstance(seeds, list) else []
+    made = [
+        SeedTrack(
+            str(piece["id"]),
+            _clamped(piece.get("weight"), LEAST_WEIGHT, MOST_WEIGHT, 1.0),
+            piece.get("against") is True,
+        )
+        for piece in pieces
+        if isinstance(piece, dict) and _ID.match(str(piece.get("id", "")))
+    ]
+    return replace(preferences, seeds=_distinct_seeds(made))
+
+
+def with_like(preferences: Preferences, track_id: str, closest: str) -> Preferences:
+    """Returns the preferences drawn toward a liked track.
+
+    It takes a free place; where all are taken, the seed it is closest to weighs more. A second
+    like takes the first back.
+
+    Args:
+        preferences: As it is.
+        track_id: The track liked.
+        closest: The seed nearest to it; empty where unknown.
+    """
+    if track_id in preferences.liked:
+        liked = tuple(each for each in preferences.liked if each != track_id)
+        return replace(_reweighed(preferences, closest, -LIKE_WEIGHT), liked=liked)
+    liked = _kept(preferences.liked, track_id)
+    if preferences.free_places:
+        return replace(with_seed(preferences, track_id), liked=liked)
+    return replace(_reweighed(preferences, closest, LIKE_WEIGHT), liked=liked)
+
+
+def with_dislike(preferences: Preferences, track_id: str) -> Preferences:
+    """Returns the preferences moved away from a track, which is not shown again."""
+    return replace(
+        preferences,
+        disliked=_kept(preferences.disliked, track_id),
+        liked=tuple(each for each in preferences.liked if each != track_id),
+    )
+
+
+def with_skip(preferences: Preferences, track_id: str) -> Preferences:
+    """Returns the preferences without a track."""
+    return replace(preferences, skipped=_kept(preferences.skipped, track_id))
+
+
+def with_mute(preferences: Preferences, artist_id: str) -> Preferences:
+    """Returns the preferences without an artist."""
+    return replace(preferences, muted=_kept(preferences.muted, artist_id))
+
+
+def without_refusals(preferences: Preferences) -> Preferences:
+    """Returns the preferences with everything shown again that was refused."""
+    return replace(preferences, disliked=(), skipped=(), muted=())
+
+
+def body_of(preferences: Preferences, limit: int = LIMIT) -> dict[str, Any]:
+    """Returns the request for recommendations (docs/api.md)."""
+    against = [_seed(seed) for seed in preferences.seeds if seed.against]
+    seated = {seed.track_id for seed in preferences.seeds}
+    newest = [name for name in reversed(preferences.disliked) if name not in seated]
+    against += [{"track_id": name} for name in newest[: MAX_AGAINST - len(against)]]
+    bounds = {f"min_{name}": value for name, value in preferences.minimum.items()}
+    bounds |= {f"max_{name}": value for name, value in preferences.maximum.items()}
+    return {
+        "seeds": [_seed(seed) for seed in preferences.seeds if not seed.against],
+        "negative_seeds": against,
+        "targets": dict(preferences.targets),
+        "filters": {
+            **bounds,
+            "excluded_track_ids": list(
+                dict.fromkeys([*preferences.skipped, *preferences.disliked])
+            ),
+            "excluded_artist_ids": list(preferences.muted),
+        },
+        "limit": limit,
+        "diversity": preferences.diversity,
+    }
+
+
+def query_of(preferences: Preferences) -> dict[str, list[str]]:
+    """Returns preferences as the query of a link; what is as it was at first is left out."""
+    pairs = {
+        "seat": [f"{'-' if s.against else ''}{s.weight:g}~{s.track_id}" for s in preferences.seeds],
+        "aim": _written(preferences.targets),
+        "min": _written(preferences.minimum),
+        "max": _written(preferences.maximum),
+        "diversity": [f"{preferences.diversity:g}"] if preferences.diversity else [],
+        "liked": list(preferences.liked),
+        "away": list(preferences.disliked),
+        "skip": list(preferences.skipped),
+        "mute": list(preferences.muted),
+    }
+    return {name: values for name, values in pairs.items() if values}
+
+
+def preferences_of(query: Mapping[str, Sequence[str]]) -> Preferences:
+    """Returns the preferences of a link; whatever cannot be read is passed over."""
+    seeds = []
+    for text in query.get("seat", ()):
+        weight, _, name = text.rpartition("~")
+        number = _number(weight, 1.0)
+        if _ID.match(name):
+            share = _clamped(abs(number), LEAST_WEIGHT, MOST_WEIGHT, 1.0)
+            seeds.append(SeedTrack(name, share, weight.startswith("-")))
+    minimum, maximum = _read(query.get("min", ())), _read(query.get("max", ()))
+    crossed = {name for name in minimum if minimum[name] > maximum.get(name, math.inf)}
+    return Preferences(
+        seeds=_distinct_seeds(seeds),
+        targets=_read(query.get("aim", ())),
+        minimum={name: value for name, value in minimum.items() if name not in crossed},
+        maximum={name: value for name, value in maximum.items() if name not in crossed},
+        diversity=_clamped(next(iter(query.get("diversity", ())), 0.0), 0.0, 1.0, 0.0),
+        liked=_ids(query.get("liked", ())),
+        disliked=_ids(query.get("away", ())),
+        skipped=_ids(query.get("skip", ())),
+        muted=_ids(query.get("mute", ())),
+    )
+
+
+def _seed(seed: SeedTrack) -> dict[str, Any]:
+    return {"track_id": seed.track_id, "weight": seed.weight}
+
+
+def _distinct_seeds(seeds: Iterable[SeedTrack]) -> tuple[SeedTrack, ...]:
+    distinct: dict[str, SeedTrack] = {}
+    for seed in seeds:
+        distinct.setdefault(seed.track_id, seed)
+    return tuple(distinct.values())[:MAX_SEEDS]
+
+
+def _reweighed(preferences: Preferences, track_id: str, change: float) -> Preferences:
+    return replace(
+        preferences,
+        seeds=tuple(
+            replace(seed, weight=min(MOST_WEIGHT, max(LEAST_WEIGHT, seed.weight + change)))
+            if seed.track_id == track_id and not seed.against
+            else seed
+            for seed in preferences.seeds
+        ),
+    )
+
+
+def _kept(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return (*(each for each in names if each != name), name)[-MAX_KEPT:]
+
+
+def _ids(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in texts if _ID.match(text)))[-MAX_KEPT:]
+
+
+def _written(values: Mapping[str, float]) -> list[str]:
+    return [f"{name}~{value:g}" for name, value in values.items()]
+
+
+def _read(texts: Iterable[str]) -> dict[str, float]:
+    values = {}
+    for text in texts:
+        name, _, number = text.partition("~")
+        value = _number(number, math.nan)
+        scale = SCALES.get(name)
+        if scale is not None and math.isfinite(value):
+            low, high = scale.low * scale.factor, scale.high * scale.factor
+            values[name] = min(high, max(low, value))
+    return values
+
+
+def _number(text: object, otherwise: float) -> float:
+    try:
+        return float(str(text))
+    except ValueError:
+        return otherwise
+
+
+def _clamped(value: object, low: float, high: float, otherwise: float) -> float:
+    number = _number(value, otherwise)
+    return min(high, max(low, number)) if math.isfinite(number) else otherwise
