@@ -57,10 +57,10 @@ CHAOS ?=
 
 chaos: install ## Break everything in turn under load; table in build/chaos.md
 	@mkdir -p build
-	@$(BIN)/python -m tests.chaos.rehearse --report build/chaos.md $(CHAOS)
+	@$(BIN)/python -m tools.chaos.rehearse --report build/chaos.md $(CHAOS)
 
 bench-training: install ## Time and memory of training at three sizes made from EVAL_DATA
-	@$(BIN)/python tests/bench/training_bench.py --data $(EVAL_DATA)
+	@$(BIN)/python tools/bench/training_bench.py --data $(EVAL_DATA)
 
 # Of this run alone: `make bench BENCH="--sizes 114000 --quick"`. Catalogues are kept in BENCH_HOME.
 BENCH ?=
@@ -69,21 +69,21 @@ TOOLS := --locked --all-packages --group bench
 
 bench: install ## Latency, throughput and memory against the goals, within 10 minutes; build/bench.json
 	@$(UV) sync --quiet $(TOOLS)
-	@BENCH_HOME=$(BENCH_HOME) $(BIN)/python -m tests.bench.serving --data $(EVAL_DATA) $(BENCH)
+	@BENCH_HOME=$(BENCH_HOME) $(BIN)/python -m tools.bench.serving --data $(EVAL_DATA) $(BENCH)
 
 bench-parts: install ## Index, features, booster and the rest alone, by pytest-benchmark
 	@$(UV) sync --quiet $(TOOLS)
-	@PYTHONPATH=. $(BIN)/pytest -q -o addopts=--import-mode=importlib tests/bench/parts/bench_parts.py
+	@PYTHONPATH=. $(BIN)/pytest -q -o addopts=--import-mode=importlib tools/bench/parts/bench_parts.py
 
 bench-budget: install ## What fewer candidates cost in quality, on what `make eval` imported into EVAL_HOME
-	@PYTHONPATH=. $(BIN)/python -m tests.bench.budget_curve --home $(EVAL_HOME)
+	@PYTHONPATH=. $(BIN)/python -m tools.bench.budget_curve --home $(EVAL_HOME)
 
 bench-guard: install ## Fail where a recommendation makes more calls, or takes longer over its floor
-	@$(BIN)/python -m tests.bench.guard
+	@$(BIN)/python -m tools.bench.guard
 
 flame: install ## Flame charts of gateway and ranker at half of saturation, into docs/flame
 	@$(UV) sync --quiet $(TOOLS)
-	@BENCH_HOME=$(BENCH_HOME) $(BIN)/python -m tests.bench.serving --data $(EVAL_DATA) --flame docs/flame $(BENCH)
+	@BENCH_HOME=$(BENCH_HOME) $(BIN)/python -m tools.bench.serving --data $(EVAL_DATA) --flame docs/flame $(BENCH)
 
 check: install protos-check ## Lint, types, architecture, protos, documents
 	@$(BIN)/ruff check .
@@ -111,12 +111,12 @@ FUZZ ?=
 
 fuzz: install ## A million bad inputs to parsers, protobuf entries and real servers; build/fuzz.json
 	@$(UV) sync --quiet --locked --inexact --all-packages --group fuzz
-	@$(BIN)/python -m tests.hardening.fuzz $(FUZZ)
+	@$(BIN)/python -m tools.fuzz $(FUZZ)
 
 QUINTET_SOAK_MINUTES ?= 30
 
 soak: install ## Everything at half load for QUINTET_SOAK_MINUTES, memory and descriptors watched
-	@$(BIN)/python -m tests.hardening.soak --minutes $(QUINTET_SOAK_MINUTES)
+	@$(BIN)/python -m tools.soak --minutes $(QUINTET_SOAK_MINUTES)
 
 protos: install ## Regenerate the gRPC stubs
 	@$(BIN)/python protos/generate.py
@@ -239,7 +239,7 @@ $(AIRFLOW_VENV)/.installed: dags/uv.lock dags/pyproject.toml | $(STAMP)
 	@touch $@
 
 demo-retrain: install airflow-install ## Listeners, Airflow, registry and ranker: the whole loop, shown
-	@$(BIN)/python dags/rehearsal --airflow $(AIRFLOW_VENV)/bin/airflow
+	@$(BIN)/python -m tools.rehearsal --airflow $(AIRFLOW_VENV)/bin/airflow
 
 clean: ## Remove the environment and the state
 	@rm -rf $(VENV) $(AIRFLOW_VENV) .quintet

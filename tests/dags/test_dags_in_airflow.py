@@ -57,7 +57,7 @@ def test_dags_load_and_run(airflow, tmp_path):
 )
 def test_the_whole_loop_runs_by_itself(airflow):
     done = subprocess.run(
-        [sys.executable, "dags/rehearsal", "--airflow", str(airflow / "airflow")],
+        [sys.executable, "-m", "tools.rehearsal", "--airflow", str(airflow / "airflow")],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""docs/scale.md shows what tests/bench/capacity.py computes of the inputs that it lists."""
+"""docs/scale.md shows what tools/bench/capacity.py computes of the inputs that it lists."""
 
 import json
 import re
