@@ -59,7 +59,8 @@ def measure(folders: list[Path]) -> dict[str, float]:
 
 def _lines(text: str) -> Counter[str]:
     """Count lines that hold code and lines that hold a comment; directives are no comments."""
-    code, comments = set(), set()
+    code: set[int] = set()
+    comments: set[int] = set()
     skipped = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:

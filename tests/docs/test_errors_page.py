@@ -37,7 +37,7 @@ def test_every_reason_says_what_to_do_and_input_errors_what_is_allowed():
 
 def test_the_ranges_of_attributes_are_those_that_are_checked():
     table = PAGE.read_text(encoding="utf-8").split("## Ranges of attributes")[1].split("## ")[0]
-    shown = {}
+    shown: dict[str, tuple[float, float]] = {}
     for names, text in re.findall(r"^\| ([a-z_, ]+) \| (.*\d.*) \|$", table, re.MULTILINE):
         numbers = re.findall(r"-?\d[\d,]*", re.sub(r"\([^)]*\)", "", text))
         low, high = (float(numbers[i].replace(",", "")) for i in (0, -1))
