@@ -141,27 +141,27 @@ async def test_the_ranker_fetches_the_challenger_and_keeps_it_when_the_alias_mov
             await asyncio.wait_for(service.ready.wait(), WAIT)
             stub: Any = ranker_pb2_grpc.RankerServiceStub(channel)
 
-            async def held(version: str) -> ranker_pb2.GetModelResponse:
-                request = ranker_pb2.GetModelRequest(challenger_version=version)
+            async def hold(version: str) -> ranker_pb2.HoldChallengerResponse:
+                request = ranker_pb2.HoldChallengerRequest(challenger_version=version)
                 async with asyncio.timeout(WAIT):
                     while True:
-                        model = await stub.GetModel(request, timeout=WAIT)
-                        if model.challenger_version == version or model.challenger_refused_reason:
-                            return model
+                        answer = await stub.HoldChallenger(request, timeout=WAIT)
+                        if answer.held or answer.refused_reason:
+                            return answer
                         await asyncio.sleep(0.02)
 
-            assert (await held(pair[1])).challenger_version == pair[1]
+            assert (await hold(pair[1])).held
             assert (home / "models" / pair[1] / "manifest.json").exists()
             number = await asyncio.to_thread(enrol, registry, workshop.bundle(11))
             await asyncio.to_thread(registry.set_alias, CHALLENGER, number)
-            assert (await held(pair[1])).challenger_version == pair[1]
+            assert (await hold(pair[1])).held
             # Let go, and fetched again by name although the alias means another now.
-            assert "nobody" in (await held("nobody")).challenger_refused_reason
+            assert "nobody" in (await hold("nobody")).refused_reason
             shutil.rmtree(home / "models" / pair[1])
-            assert (await held(pair[1])).challenger_version == pair[1]
+            assert (await hold(pair[1])).held
             # One that is damaged on disk is fetched anew.
-            assert "nobody" in (await held("nobody")).challenger_refused_reason
+            assert "nobody" in (await hold("nobody")).refused_reason
             (home / "models" / pair[1] / "booster.txt").unlink()
-            assert (await held(pair[1])).challenger_version == pair[1]
+            assert (await hold(pair[1])).held
     finally:
         await service.stop()

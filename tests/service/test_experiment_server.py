@@ -27,6 +27,8 @@ from quintet_ranker.app import build as build_ranker
 from quintet_ranker.settings import Settings as RankerSettings
 from quintet_search.app import build as build_search
 from quintet_search.settings import Settings as SearchSettings
+from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_servicekit.status import error_of
 from quintet_store import open_engine, reading
 from quintet_store.experiments import Plan, latest, standing
 from quintet_store.tables import Impression, Recommendation, table_of
@@ -365,16 +367,62 @@ async def test_an_engine_is_let_go_when_no_experiment_asks_for_it(models):
     settings = RankerSettings(home=models.home, port=0, follow_seconds=0.02, challenger_seconds=0.3)
     async with asked_directly(settings) as stub:
 
-        async def held(version: str = "") -> str:
-            request = ranker_pb2.GetModelRequest(challenger_version=version)
-            return str((await stub.GetModel(request, timeout=WAIT)).challenger_version)
+        async def held() -> str:
+            model = await stub.GetModel(ranker_pb2.GetModelRequest(), timeout=WAIT)
+            return str(model.challenger_version)
 
+        request = ranker_pb2.HoldChallengerRequest(challenger_version=models.challenger)
         async with asyncio.timeout(WAIT):
-            while await held(models.challenger) != models.challenger:
+            while not (await stub.HoldChallenger(request, timeout=WAIT)).held:
                 pass
+            assert await held() == models.challenger
             while await held():
                 await asyncio.sleep(0.02)
-        assert await held("../../etc/passwd") == ""
+
+
+async def test_get_model_asks_for_no_challenger(models):
+    settings = RankerSettings(home=models.home, port=0, follow_seconds=0.02)
+    async with asked_directly(settings) as stub:
+        missing = ranker_pb2.HoldChallengerRequest(challenger_version="missing")
+        async with asyncio.timeout(WAIT):
+            while not (answer := await stub.HoldChallenger(missing, timeout=WAIT)).refused_reason:
+                await asyncio.sleep(0.02)
+        assert "missing is not on this machine" in answer.refused_reason
+        # Asking for another challenger would clear the reason at once.
+        asked = ranker_pb2.GetModelRequest(challenger_version=models.challenger)
+        model = await stub.GetModel(asked, timeout=WAIT)
+        assert model.challenger_refused_reason == answer.refused_reason
+        assert model.challenger_version == ""
+
+
+@pytest.mark.parametrize("version", ["", "../../etc/passwd", ".hidden", "m 1", "m" * 129])
+async def test_a_challenger_with_an_impossible_name_is_an_invalid_argument(models, version):
+    settings = RankerSettings(home=models.home, port=0)
+    async with asked_directly(settings) as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.HoldChallenger(
+                ranker_pb2.HoldChallengerRequest(challenger_version=version), timeout=WAIT
+            )
+    error = error_of(refused.value)
+    assert isinstance(error, InvalidInput)
+    assert (error.reason, error.field) == (Reason.REQUEST_MALFORMED, "challenger_version")
+    assert "1 to 128 letters" in error.message
+
+
+async def test_holding_again_reports_progress_and_keeps_the_challenger(models):
+    settings = RankerSettings(home=models.home, port=0, follow_seconds=0.02, challenger_seconds=0.3)
+    async with asked_directly(settings) as stub:
+        request = ranker_pb2.HoldChallengerRequest(challenger_version=models.challenger)
+        first = await stub.HoldChallenger(request, timeout=WAIT)
+        assert (first.held, first.refused_reason) == (False, "")
+        async with asyncio.timeout(WAIT):
+            while not (await stub.HoldChallenger(request, timeout=WAIT)).held:
+                await asyncio.sleep(0.02)
+        # Three times as long as one call keeps it.
+        until = asyncio.get_running_loop().time() + 0.9
+        while asyncio.get_running_loop().time() < until:
+            assert (await stub.HoldChallenger(request, timeout=WAIT)).held
+            await asyncio.sleep(0.02)
 
 
 async def test_a_challenger_that_becomes_champion_is_not_loaded_twice(models):
@@ -382,11 +430,15 @@ async def test_a_challenger_that_becomes_champion_is_not_loaded_twice(models):
     async with asked_directly(settings) as stub:
 
         async def model() -> Any:
-            request = ranker_pb2.GetModelRequest(challenger_version=models.challenger)
-            return await stub.GetModel(request, timeout=WAIT)
+            await hold()
+            return await stub.GetModel(ranker_pb2.GetModelRequest(), timeout=WAIT)
+
+        async def hold() -> Any:
+            request = ranker_pb2.HoldChallengerRequest(challenger_version=models.challenger)
+            return await stub.HoldChallenger(request, timeout=WAIT)
 
         async with asyncio.timeout(WAIT):
-            while (await model()).challenger_version != models.challenger:
+            while not (await hold()).held:
                 pass
             # Only what is in memory can serve from now on.
             (models.home / "models" / models.challenger / "booster.txt").unlink()

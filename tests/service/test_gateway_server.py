@@ -159,6 +159,10 @@ class FakeRanker(ranker_pb2_grpc.RankerServiceServicer):
         self._behind.hear(request)
         return ranker_pb2.GetModelResponse(versions=VERSIONS, kind="bootstrap")
 
+    async def HoldChallenger(self, request, _context):
+        self._behind.hear(request)
+        return ranker_pb2.HoldChallengerResponse(held=True)
+
 
 def services_of(behind: Behind) -> dict[str, Service]:
     parts: dict[str, tuple[Any, Any, str]] = {

@@ -65,11 +65,11 @@ async def test_never_more_than_two_engines_live(models):
                 set_current(models, champion)
                 while follower.value.facts.model_version != champion:
                     await asyncio.sleep(0.01)
-                while champion != challenger and follower.challenger(challenger) is None:
+                while champion != challenger and follower.hold_challenger(challenger) is None:
                     await asyncio.sleep(0.01)
                 held = follower.challenger_version
                 assert held == ("" if champion == challenger else challenger)
-            assert follower.challenger("broken") is None
+            assert follower.hold_challenger("broken") is None
             while not follower.challenger_refused_reason:
                 await asyncio.sleep(0.01)
         assert "not fit" in follower.challenger_refused_reason

@@ -144,6 +144,12 @@ RECOMMEND_TRACKS: Final = _rpc(
 GET_MODEL: Final = _rpc(
     "ranker", "GetModel", ranker_pb2.GetModelRequest, ranker_pb2.GetModelResponse
 )
+HOLD_CHALLENGER: Final = _rpc(
+    "ranker",
+    "HoldChallenger",
+    ranker_pb2.HoldChallengerRequest,
+    ranker_pb2.HoldChallengerResponse,
+)
 RECORD_EVENTS: Final = _rpc(
     "feedback", "RecordEvents", feedback_pb2.RecordEventsRequest, feedback_pb2.RecordEventsResponse
 )

@@ -37,7 +37,7 @@ class Models:
         self.value, self.held = champion, challenger
         self.asked: list[str] = []
 
-    def challenger(self, version):
+    def hold_challenger(self, version):
         self.asked.append(version)
         return self.held
 

@@ -150,10 +150,10 @@ class UpstreamClients:
         """Returns what the ranker serves."""
         return await self._call(self._ranker.GetModel, ranker_pb2.GetModelRequest())
 
-    async def hold_challenger(self, version: str) -> ranker_pb2.GetModelResponse:
-        """Has the ranker fetch a challenger and keep it for a while; returns what it serves."""
-        request = ranker_pb2.GetModelRequest(challenger_version=version)
-        return await self._call(self._ranker.GetModel, request)
+    async def hold_challenger(self, version: str) -> ranker_pb2.HoldChallengerResponse:
+        """Makes the ranker load a challenger and keep it for some minutes."""
+        request = ranker_pb2.HoldChallengerRequest(challenger_version=version)
+        return await self._call(self._ranker.HoldChallenger, request)
 
     async def map(self) -> CatalogueMap:
         """Returns the catalogue's map; kept from the last time where search still serves it."""
@@ -285,7 +285,8 @@ def _methods(service: Any) -> tuple[str, ...]:
     return tuple(f"/{service.full_name}/{method.name}" for method in service.methods)
 
 
-# All that we call only reads, so all may be tried again where a service was away for a moment.
+# Every method called here only reads, or has the same effect when it is repeated (HoldChallenger),
+# so each may be sent again after a service was unavailable for a moment.
 _READS: Final = {
     "search": _methods(search_pb2.DESCRIPTOR.services_by_name["SearchService"]),
     "profile": _methods(profile_pb2.DESCRIPTOR.services_by_name["ProfileService"]),

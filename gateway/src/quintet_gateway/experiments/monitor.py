@@ -50,8 +50,8 @@ class Ranker(Protocol):
     ) -> ranker_pb2.RecommendTracksResponse:
         """Recommends tracks."""
 
-    async def hold_challenger(self, version: str) -> ranker_pb2.GetModelResponse:
-        """Has a challenger fetched and kept for a while; returns what is served."""
+    async def hold_challenger(self, version: str) -> ranker_pb2.HoldChallengerResponse:
+        """Makes the ranker load a challenger and keep it for some minutes."""
 
 
 @dataclass(frozen=True)
@@ -237,8 +237,9 @@ class Experiments:
         if experiment is None:
             self._held = self._refused = ""
             return
-        model = await self._ranker.hold_challenger(experiment.plan.challenger)
-        self._held, self._refused = model.challenger_version, model.challenger_refused_reason
+        version = experiment.plan.challenger
+        answer = await self._ranker.hold_challenger(version)
+        self._held, self._refused = version if answer.held else "", answer.refused_reason
 
     async def _shadow_some(self) -> None:
         taken = [await self._queue.get()]

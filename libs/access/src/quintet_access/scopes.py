@@ -18,6 +18,9 @@ _NEEDED: Final = {
         "/quintet.profile.v1.ProfileService/BatchGetAudioFeatures",
         "/quintet.ranker.v1.RankerService/RecommendTracks",
         "/quintet.ranker.v1.RankerService/GetModel",
+        # Loads nothing that RecommendTracks, which needs the same scope, would not load for a
+        # trial; the gateway's token has this scope alone.
+        "/quintet.ranker.v1.RankerService/HoldChallenger",
     ),
     Scope.FEEDBACK: ("/quintet.feedback.v1.FeedbackService/RecordEvents",),
     Scope.ADMIN: (

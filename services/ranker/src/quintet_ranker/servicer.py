@@ -22,7 +22,15 @@ from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.logs import note_answered
 from quintet_servicekit.metrics import DEGRADED
 
-from quintet_ranker.domain import Answer, Origin, Recommender, Source, Trial, Variant
+from quintet_ranker.domain import (
+    Answer,
+    Origin,
+    Recommender,
+    Source,
+    Trial,
+    Variant,
+    is_version,
+)
 
 T = TypeVar("T")
 # The enum numbers the attributes from 1 in the order of `ATTRIBUTES`; a test compares the names.
@@ -50,7 +58,7 @@ _ORIGINS: Final = {
 
 
 class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
-    """Answers RecommendTracks and GetModel."""
+    """Answers RecommendTracks, GetModel and HoldChallenger."""
 
     def __init__(self, source: Source, recommender: Recommender) -> None:
         self._source = source
@@ -72,11 +80,9 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
         return response
 
     async def GetModel(
-        self, request: ranker_pb2.GetModelRequest, _context: Any
+        self, _request: ranker_pb2.GetModelRequest, _context: Any
     ) -> ranker_pb2.GetModelResponse:
-        """Returns what is served and what was refused."""
-        if request.challenger_version:
-            self._source.challenger(request.challenger_version)
+        """Reports the model served and the version rejected last; changes nothing."""
         facts = self._source.value.facts
         response = ranker_pb2.GetModelResponse(
             versions=ranker_pb2.Versions(
@@ -99,6 +105,22 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
         if self._source.load_time is not None:
             response.load_time.FromDatetime(self._source.load_time)
         return response
+
+    async def HoldChallenger(
+        self, request: ranker_pb2.HoldChallengerRequest, _context: Any
+    ) -> ranker_pb2.HoldChallengerResponse:
+        """Starts loading a challenger, or keeps it for some minutes more; never waits for it."""
+        version = request.challenger_version
+        if not is_version(version):
+            raise InvalidInput(
+                Reason.REQUEST_MALFORMED,
+                "challenger_version must be 1 to 128 letters, digits and ._-, beginning with a "
+                f"letter or a digit, such as a version that GetModel names; got {version!r}",
+                field="challenger_version",
+            )
+        held = self._source.hold_challenger(version) is not None
+        reason = "" if held else self._source.challenger_refused_reason
+        return ranker_pb2.HoldChallengerResponse(held=held, refused_reason=reason)
 
 
 def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:

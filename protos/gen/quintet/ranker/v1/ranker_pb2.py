@@ -26,51 +26,57 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from quintet.profile.v1 import profile_pb2 as quintet_dot_profile_dot_v1_dot_profile__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equintet/ranker/v1/ranker.proto\x12\x11quintet.ranker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a quintet/profile/v1/profile.proto\"\xad\x04\n\x16RecommendTracksRequest\x12\'\n\x05seeds\x18\x01 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x30\n\x0enegative_seeds\x18\x02 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12,\n\x07profile\x18\x03 \x01(\x0b\x32\x1b.quintet.profile.v1.Profile\x12\x34\n\x07weights\x18\x04 \x03(\x0b\x32#.quintet.profile.v1.AttributeWeight\x12\x34\n\x07targets\x18\x05 \x03(\x0b\x32#.quintet.profile.v1.AttributeTarget\x12+\n\x07\x66ilters\x18\x06 \x01(\x0b\x32\x1a.quintet.ranker.v1.Filters\x12\x12\n\x05limit\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0emax_per_artist\x18\x08 \x01(\x05H\x01\x88\x01\x01\x12\x16\n\tdiversity\x18\t \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04\x66low\x18\n \x01(\x08\x12\x14\n\x0comit_reasons\x18\x0b \x01(\x08\x12\x18\n\x10include_features\x18\x0c \x01(\x08\x12\'\n\x05trial\x18\r \x01(\x0b\x32\x18.quintet.ranker.v1.Trial\x12\x16\n\x0ereason_columns\x18\x0e \x01(\x08\x42\x08\n\x06_limitB\x11\n\x0f_max_per_artistB\x0c\n\n_diversity\"\xfe\x02\n\x17RecommendTracksResponse\x12.\n\x06tracks\x18\x01 \x03(\x0b\x32\x1e.quintet.ranker.v1.RankedTrack\x12-\n\x08versions\x18\x02 \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12*\n\x04pool\x18\x03 \x01(\x0b\x32\x1c.quintet.ranker.v1.PoolSizes\x12/\n\nseed_pools\x18\x04 \x03(\x0b\x32\x1b.quintet.ranker.v1.SeedPool\x12\x10\n\x08\x64\x65graded\x18\x05 \x03(\t\x12\x15\n\rfeature_names\x18\x06 \x03(\t\x12+\n\x07variant\x18\x07 \x01(\x0e\x32\x1a.quintet.ranker.v1.Variant\x12\x17\n\x0franking_seconds\x18\x08 \x01(\x01\x12\x38\n\x0ereason_columns\x18\t \x01(\x0b\x32 .quintet.ranker.v1.ReasonColumns\"-\n\x0fGetModelRequest\x12\x1a\n\x12\x63hallenger_version\x18\x01 \x01(\t\"\xe6\x03\n\x10GetModelResponse\x12-\n\x08versions\x18\x01 \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x15\n\rfeature_names\x18\x03 \x03(\t\x12\x14\n\x0c\x66\x65\x61ture_hash\x18\x04 \x01(\t\x12\x13\n\x0btrack_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tload_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63hannels\x18\x08 \x03(\t\x12\x41\n\x07metrics\x18\t \x03(\x0b\x32\x30.quintet.ranker.v1.GetModelResponse.MetricsEntry\x12\x17\n\x0frefused_version\x18\n \x01(\t\x12\x16\n\x0erefused_reason\x18\x0b \x01(\t\x12\x1a\n\x12\x63hallenger_version\x18\x0c \x01(\t\x12!\n\x19\x63hallenger_refused_reason\x18\r \x01(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"z\n\x05Trial\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12+\n\x07variant\x18\x02 \x01(\x0e\x32\x1a.quintet.ranker.v1.Variant\x12\x1a\n\x12\x63hallenger_version\x18\x03 \x01(\t\x12\x11\n\tdraft_key\x18\x04 \x01(\t\"\xa9\x01\n\x07\x46ilters\x12\x31\n\x06ranges\x18\x01 \x03(\x0b\x32!.quintet.ranker.v1.AttributeRange\x12\x0e\n\x06genres\x18\x02 \x03(\t\x12\x15\n\x08\x65xplicit\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x65xcluded_track_ids\x18\x04 \x03(\t\x12\x1b\n\x13\x65xcluded_artist_ids\x18\x05 \x03(\tB\x0b\n\t_explicit\"v\n\x0e\x41ttributeRange\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x10\n\x03min\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_minB\x06\n\x04_max\"\xcc\x01\n\x0bRankedTrack\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x12\n\nsimilarity\x18\x04 \x01(\x01\x12\x10\n\x08\x63hannels\x18\x05 \x03(\t\x12+\n\x07reasons\x18\x06 \x01(\x0b\x32\x1a.quintet.ranker.v1.Reasons\x12\x10\n\x08\x66\x65\x61tures\x18\x07 \x01(\x0c\x12)\n\x06origin\x18\x08 \x01(\x0e\x32\x19.quintet.ranker.v1.Origin\"\xcd\x01\n\x07Reasons\x12\x10\n\x08sentence\x18\x01 \x01(\t\x12\x17\n\x0f\x63losest_seed_id\x18\x02 \x01(\t\x12\x1f\n\x17\x63losest_seed_similarity\x18\x03 \x01(\x01\x12=\n\rcontributions\x18\x04 \x03(\x0b\x32&.quintet.ranker.v1.FeatureContribution\x12\x37\n\x0b\x63omparisons\x18\x05 \x03(\x0b\x32\".quintet.ranker.v1.AudioComparison\"\xb5\x02\n\rReasonColumns\x12\x11\n\tsentences\x18\x01 \x03(\t\x12\x18\n\x10\x63losest_seed_ids\x18\x02 \x03(\t\x12!\n\x19\x63losest_seed_similarities\x18\x03 \x03(\x01\x12\x1b\n\x13\x63ontribution_counts\x18\x04 \x03(\x05\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\x15\n\rcontributions\x18\x06 \x03(\x01\x12\x1b\n\x13\x63ontribution_values\x18\x07 \x03(\x01\x12\x31\n\nattributes\x18\x08 \x03(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x0e\n\x06values\x18\t \x03(\x01\x12\x13\n\x0bseeds_means\x18\n \x03(\x01\x12\x19\n\x11similarity_shares\x18\x0b \x03(\x01\"K\n\x13\x46\x65\x61tureContribution\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontribution\x18\x02 \x01(\x01\x12\r\n\x05value\x18\x03 \x01(\x01\"\x80\x01\n\x0f\x41udioComparison\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x12\n\nseeds_mean\x18\x03 \x01(\x01\x12\x18\n\x10similarity_share\x18\x04 \x01(\x01\"S\n\x08Versions\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x03 \x01(\t\"b\n\tPoolSizes\x12\x0f\n\x07initial\x18\x01 \x01(\x03\x12\x17\n\x0f\x61\x66ter_filtering\x18\x02 \x01(\x03\x12\x12\n\ncandidates\x18\x03 \x01(\x03\x12\x17\n\x0f\x61\x66ter_relinking\x18\x04 \x01(\x03\"u\n\x08SeedPool\x12&\n\x04seed\x18\x01 \x01(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x0f\n\x07initial\x18\x02 \x01(\x03\x12\x17\n\x0f\x61\x66ter_filtering\x18\x03 \x01(\x03\x12\x17\n\x0f\x61\x66ter_relinking\x18\x04 \x01(\x03*|\n\x07Variant\x12\x17\n\x13VARIANT_UNSPECIFIED\x10\x00\x12\x14\n\x10VARIANT_CHAMPION\x10\x01\x12\x16\n\x12VARIANT_CHALLENGER\x10\x02\x12\x16\n\x12VARIANT_INTERLEAVE\x10\x03\x12\x12\n\x0eVARIANT_SHADOW\x10\x04*L\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x13\n\x0fORIGIN_CHAMPION\x10\x01\x12\x15\n\x11ORIGIN_CHALLENGER\x10\x02\x32\xce\x01\n\rRankerService\x12h\n\x0fRecommendTracks\x12).quintet.ranker.v1.RecommendTracksRequest\x1a*.quintet.ranker.v1.RecommendTracksResponse\x12S\n\x08GetModel\x12\".quintet.ranker.v1.GetModelRequest\x1a#.quintet.ranker.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equintet/ranker/v1/ranker.proto\x12\x11quintet.ranker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a quintet/profile/v1/profile.proto\"\xad\x04\n\x16RecommendTracksRequest\x12\'\n\x05seeds\x18\x01 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x30\n\x0enegative_seeds\x18\x02 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12,\n\x07profile\x18\x03 \x01(\x0b\x32\x1b.quintet.profile.v1.Profile\x12\x34\n\x07weights\x18\x04 \x03(\x0b\x32#.quintet.profile.v1.AttributeWeight\x12\x34\n\x07targets\x18\x05 \x03(\x0b\x32#.quintet.profile.v1.AttributeTarget\x12+\n\x07\x66ilters\x18\x06 \x01(\x0b\x32\x1a.quintet.ranker.v1.Filters\x12\x12\n\x05limit\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0emax_per_artist\x18\x08 \x01(\x05H\x01\x88\x01\x01\x12\x16\n\tdiversity\x18\t \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04\x66low\x18\n \x01(\x08\x12\x14\n\x0comit_reasons\x18\x0b \x01(\x08\x12\x18\n\x10include_features\x18\x0c \x01(\x08\x12\'\n\x05trial\x18\r \x01(\x0b\x32\x18.quintet.ranker.v1.Trial\x12\x16\n\x0ereason_columns\x18\x0e \x01(\x08\x42\x08\n\x06_limitB\x11\n\x0f_max_per_artistB\x0c\n\n_diversity\"\xfe\x02\n\x17RecommendTracksResponse\x12.\n\x06tracks\x18\x01 \x03(\x0b\x32\x1e.quintet.ranker.v1.RankedTrack\x12-\n\x08versions\x18\x02 \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12*\n\x04pool\x18\x03 \x01(\x0b\x32\x1c.quintet.ranker.v1.PoolSizes\x12/\n\nseed_pools\x18\x04 \x03(\x0b\x32\x1b.quintet.ranker.v1.SeedPool\x12\x10\n\x08\x64\x65graded\x18\x05 \x03(\t\x12\x15\n\rfeature_names\x18\x06 \x03(\t\x12+\n\x07variant\x18\x07 \x01(\x0e\x32\x1a.quintet.ranker.v1.Variant\x12\x17\n\x0franking_seconds\x18\x08 \x01(\x01\x12\x38\n\x0ereason_columns\x18\t \x01(\x0b\x32 .quintet.ranker.v1.ReasonColumns\"1\n\x0fGetModelRequest\x12\x1e\n\x12\x63hallenger_version\x18\x01 \x01(\tB\x02\x18\x01\"\xe6\x03\n\x10GetModelResponse\x12-\n\x08versions\x18\x01 \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x15\n\rfeature_names\x18\x03 \x03(\t\x12\x14\n\x0c\x66\x65\x61ture_hash\x18\x04 \x01(\t\x12\x13\n\x0btrack_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tload_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63hannels\x18\x08 \x03(\t\x12\x41\n\x07metrics\x18\t \x03(\x0b\x32\x30.quintet.ranker.v1.GetModelResponse.MetricsEntry\x12\x17\n\x0frefused_version\x18\n \x01(\t\x12\x16\n\x0erefused_reason\x18\x0b \x01(\t\x12\x1a\n\x12\x63hallenger_version\x18\x0c \x01(\t\x12!\n\x19\x63hallenger_refused_reason\x18\r \x01(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"3\n\x15HoldChallengerRequest\x12\x1a\n\x12\x63hallenger_version\x18\x01 \x01(\t\">\n\x16HoldChallengerResponse\x12\x0c\n\x04held\x18\x01 \x01(\x08\x12\x16\n\x0erefused_reason\x18\x02 \x01(\t\"z\n\x05Trial\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12+\n\x07variant\x18\x02 \x01(\x0e\x32\x1a.quintet.ranker.v1.Variant\x12\x1a\n\x12\x63hallenger_version\x18\x03 \x01(\t\x12\x11\n\tdraft_key\x18\x04 \x01(\t\"\xa9\x01\n\x07\x46ilters\x12\x31\n\x06ranges\x18\x01 \x03(\x0b\x32!.quintet.ranker.v1.AttributeRange\x12\x0e\n\x06genres\x18\x02 \x03(\t\x12\x15\n\x08\x65xplicit\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x65xcluded_track_ids\x18\x04 \x03(\t\x12\x1b\n\x13\x65xcluded_artist_ids\x18\x05 \x03(\tB\x0b\n\t_explicit\"v\n\x0e\x41ttributeRange\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x10\n\x03min\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_minB\x06\n\x04_max\"\xcc\x01\n\x0bRankedTrack\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x12\n\nsimilarity\x18\x04 \x01(\x01\x12\x10\n\x08\x63hannels\x18\x05 \x03(\t\x12+\n\x07reasons\x18\x06 \x01(\x0b\x32\x1a.quintet.ranker.v1.Reasons\x12\x10\n\x08\x66\x65\x61tures\x18\x07 \x01(\x0c\x12)\n\x06origin\x18\x08 \x01(\x0e\x32\x19.quintet.ranker.v1.Origin\"\xcd\x01\n\x07Reasons\x12\x10\n\x08sentence\x18\x01 \x01(\t\x12\x17\n\x0f\x63losest_seed_id\x18\x02 \x01(\t\x12\x1f\n\x17\x63losest_seed_similarity\x18\x03 \x01(\x01\x12=\n\rcontributions\x18\x04 \x03(\x0b\x32&.quintet.ranker.v1.FeatureContribution\x12\x37\n\x0b\x63omparisons\x18\x05 \x03(\x0b\x32\".quintet.ranker.v1.AudioComparison\"\xb5\x02\n\rReasonColumns\x12\x11\n\tsentences\x18\x01 \x03(\t\x12\x18\n\x10\x63losest_seed_ids\x18\x02 \x03(\t\x12!\n\x19\x63losest_seed_similarities\x18\x03 \x03(\x01\x12\x1b\n\x13\x63ontribution_counts\x18\x04 \x03(\x05\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\x15\n\rcontributions\x18\x06 \x03(\x01\x12\x1b\n\x13\x63ontribution_values\x18\x07 \x03(\x01\x12\x31\n\nattributes\x18\x08 \x03(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x0e\n\x06values\x18\t \x03(\x01\x12\x13\n\x0bseeds_means\x18\n \x03(\x01\x12\x19\n\x11similarity_shares\x18\x0b \x03(\x01\"K\n\x13\x46\x65\x61tureContribution\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontribution\x18\x02 \x01(\x01\x12\r\n\x05value\x18\x03 \x01(\x01\"\x80\x01\n\x0f\x41udioComparison\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x12\n\nseeds_mean\x18\x03 \x01(\x01\x12\x18\n\x10similarity_share\x18\x04 \x01(\x01\"S\n\x08Versions\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x03 \x01(\t\"b\n\tPoolSizes\x12\x0f\n\x07initial\x18\x01 \x01(\x03\x12\x17\n\x0f\x61\x66ter_filtering\x18\x02 \x01(\x03\x12\x12\n\ncandidates\x18\x03 \x01(\x03\x12\x17\n\x0f\x61\x66ter_relinking\x18\x04 \x01(\x03\"u\n\x08SeedPool\x12&\n\x04seed\x18\x01 \x01(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x0f\n\x07initial\x18\x02 \x01(\x03\x12\x17\n\x0f\x61\x66ter_filtering\x18\x03 \x01(\x03\x12\x17\n\x0f\x61\x66ter_relinking\x18\x04 \x01(\x03*|\n\x07Variant\x12\x17\n\x13VARIANT_UNSPECIFIED\x10\x00\x12\x14\n\x10VARIANT_CHAMPION\x10\x01\x12\x16\n\x12VARIANT_CHALLENGER\x10\x02\x12\x16\n\x12VARIANT_INTERLEAVE\x10\x03\x12\x12\n\x0eVARIANT_SHADOW\x10\x04*L\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x13\n\x0fORIGIN_CHAMPION\x10\x01\x12\x15\n\x11ORIGIN_CHALLENGER\x10\x02\x32\xb5\x02\n\rRankerService\x12h\n\x0fRecommendTracks\x12).quintet.ranker.v1.RecommendTracksRequest\x1a*.quintet.ranker.v1.RecommendTracksResponse\x12S\n\x08GetModel\x12\".quintet.ranker.v1.GetModelRequest\x1a#.quintet.ranker.v1.GetModelResponse\x12\x65\n\x0eHoldChallenger\x12(.quintet.ranker.v1.HoldChallengerRequest\x1a).quintet.ranker.v1.HoldChallengerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quintet.ranker.v1.ranker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETMODELREQUEST'].fields_by_name['challenger_version']._loaded_options = None
+  _globals['_GETMODELREQUEST'].fields_by_name['challenger_version']._serialized_options = b'\030\001'
   _globals['_GETMODELRESPONSE_METRICSENTRY']._loaded_options = None
   _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_options = b'8\001'
-  _globals['_VARIANT']._serialized_start=3256
-  _globals['_VARIANT']._serialized_end=3380
-  _globals['_ORIGIN']._serialized_start=3382
-  _globals['_ORIGIN']._serialized_end=3458
+  _globals['_VARIANT']._serialized_start=3377
+  _globals['_VARIANT']._serialized_end=3501
+  _globals['_ORIGIN']._serialized_start=3503
+  _globals['_ORIGIN']._serialized_end=3579
   _globals['_RECOMMENDTRACKSREQUEST']._serialized_start=121
   _globals['_RECOMMENDTRACKSREQUEST']._serialized_end=678
   _globals['_RECOMMENDTRACKSRESPONSE']._serialized_start=681
   _globals['_RECOMMENDTRACKSRESPONSE']._serialized_end=1063
   _globals['_GETMODELREQUEST']._serialized_start=1065
-  _globals['_GETMODELREQUEST']._serialized_end=1110
-  _globals['_GETMODELRESPONSE']._serialized_start=1113
-  _globals['_GETMODELRESPONSE']._serialized_end=1599
-  _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_start=1553
-  _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_end=1599
-  _globals['_TRIAL']._serialized_start=1601
-  _globals['_TRIAL']._serialized_end=1723
-  _globals['_FILTERS']._serialized_start=1726
-  _globals['_FILTERS']._serialized_end=1895
-  _globals['_ATTRIBUTERANGE']._serialized_start=1897
-  _globals['_ATTRIBUTERANGE']._serialized_end=2015
-  _globals['_RANKEDTRACK']._serialized_start=2018
-  _globals['_RANKEDTRACK']._serialized_end=2222
-  _globals['_REASONS']._serialized_start=2225
-  _globals['_REASONS']._serialized_end=2430
-  _globals['_REASONCOLUMNS']._serialized_start=2433
-  _globals['_REASONCOLUMNS']._serialized_end=2742
-  _globals['_FEATURECONTRIBUTION']._serialized_start=2744
-  _globals['_FEATURECONTRIBUTION']._serialized_end=2819
-  _globals['_AUDIOCOMPARISON']._serialized_start=2822
-  _globals['_AUDIOCOMPARISON']._serialized_end=2950
-  _globals['_VERSIONS']._serialized_start=2952
-  _globals['_VERSIONS']._serialized_end=3035
-  _globals['_POOLSIZES']._serialized_start=3037
-  _globals['_POOLSIZES']._serialized_end=3135
-  _globals['_SEEDPOOL']._serialized_start=3137
-  _globals['_SEEDPOOL']._serialized_end=3254
-  _globals['_RANKERSERVICE']._serialized_start=3461
-  _globals['_RANKERSERVICE']._serialized_end=3667
+  _globals['_GETMODELREQUEST']._serialized_end=1114
+  _globals['_GETMODELRESPONSE']._serialized_start=1117
+  _globals['_GETMODELRESPONSE']._serialized_end=1603
+  _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_start=1557
+  _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_end=1603
+  _globals['_HOLDCHALLENGERREQUEST']._serialized_start=1605
+  _globals['_HOLDCHALLENGERREQUEST']._serialized_end=1656
+  _globals['_HOLDCHALLENGERRESPONSE']._serialized_start=1658
+  _globals['_HOLDCHALLENGERRESPONSE']._serialized_end=1720
+  _globals['_TRIAL']._serialized_start=1722
+  _globals['_TRIAL']._serialized_end=1844
+  _globals['_FILTERS']._serialized_start=1847
+  _globals['_FILTERS']._serialized_end=2016
+  _globals['_ATTRIBUTERANGE']._serialized_start=2018
+  _globals['_ATTRIBUTERANGE']._serialized_end=2136
+  _globals['_RANKEDTRACK']._serialized_start=2139
+  _globals['_RANKEDTRACK']._serialized_end=2343
+  _globals['_REASONS']._serialized_start=2346
+  _globals['_REASONS']._serialized_end=2551
+  _globals['_REASONCOLUMNS']._serialized_start=2554
+  _globals['_REASONCOLUMNS']._serialized_end=2863
+  _globals['_FEATURECONTRIBUTION']._serialized_start=2865
+  _globals['_FEATURECONTRIBUTION']._serialized_end=2940
+  _globals['_AUDIOCOMPARISON']._serialized_start=2943
+  _globals['_AUDIOCOMPARISON']._serialized_end=3071
+  _globals['_VERSIONS']._serialized_start=3073
+  _globals['_VERSIONS']._serialized_end=3156
+  _globals['_POOLSIZES']._serialized_start=3158
+  _globals['_POOLSIZES']._serialized_end=3256
+  _globals['_SEEDPOOL']._serialized_start=3258
+  _globals['_SEEDPOOL']._serialized_end=3375
+  _globals['_RANKERSERVICE']._serialized_start=3582
+  _globals['_RANKERSERVICE']._serialized_end=3891
 # @@protoc_insertion_point(module_scope)

@@ -19,6 +19,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class _Variant:
@@ -255,8 +260,16 @@ class GetModelRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CHALLENGER_VERSION_FIELD_NUMBER: _builtins.int
-    challenger_version: _builtins.str
-    """The challenger that an experiment needs: it is loaded and kept for some minutes from now."""
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def challenger_version(self) -> _builtins.str:
+        """Ignored; HoldChallenger loads a challenger. The field stays so that older callers still compile."""
+
+    @challenger_version.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def challenger_version(self, value: _builtins.str) -> None:
+        """Ignored; HoldChallenger loads a challenger. The field stays so that older callers still compile."""
+
     def __init__(
         self,
         *,
@@ -322,7 +335,7 @@ class GetModelResponse(_message.Message):
     challenger_version: _builtins.str
     """The challenger held beside it for an experiment; empty when none is."""
     challenger_refused_reason: _builtins.str
-    """Why the challenger asked for last is not held; empty when it is, or is on its way."""
+    """Why the challenger that HoldChallenger named last is not held; empty if it is, or is loading."""
     @_builtins.property
     def versions(self) -> Global___Versions:
         """The versions served."""
@@ -371,6 +384,58 @@ class GetModelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetModelResponse: _TypeAlias = GetModelResponse  # noqa: Y015
+
+@_typing.final
+class HoldChallengerRequest(_message.Message):
+    """Asks to hold a challenger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGER_VERSION_FIELD_NUMBER: _builtins.int
+    challenger_version: _builtins.str
+    """The version of a model that is on the ranker's disk or in its registry: 1 to 128 letters, digits
+    and ._-, beginning with a letter or a digit.
+    """
+    def __init__(
+        self,
+        *,
+        challenger_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenger_version", b"challenger_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldChallengerRequest: _TypeAlias = HoldChallengerRequest  # noqa: Y015
+
+@_typing.final
+class HoldChallengerResponse(_message.Message):
+    """Reports whether the challenger is held."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HELD_FIELD_NUMBER: _builtins.int
+    REFUSED_REASON_FIELD_NUMBER: _builtins.int
+    held: _builtins.bool
+    """Whether the challenger is in memory now, so that requests of an experiment reach it."""
+    refused_reason: _builtins.str
+    """Why the last attempt to load it failed; empty if it is held, or is loading. Loading is tried
+    again while calls ask for it.
+    """
+    def __init__(
+        self,
+        *,
+        held: _builtins.bool = ...,
+        refused_reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "refused_reason", b"refused_reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldChallengerResponse: _TypeAlias = HoldChallengerResponse  # noqa: Y015
 
 @_typing.final
 class Trial(_message.Message):

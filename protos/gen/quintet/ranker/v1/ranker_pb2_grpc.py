@@ -45,6 +45,11 @@ class RankerServiceStub:
                 request_serializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.HoldChallenger = channel.unary_unary(
+                '/quintet.ranker.v1.RankerService/HoldChallenger',
+                request_serializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerRequest.SerializeToString,
+                response_deserializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerResponse.FromString,
+                _registered_method=True)
 
 
 class RankerServiceServicer:
@@ -61,8 +66,18 @@ class RankerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Returns what the ranker serves now, and the last version it refused with the reason.
+        """Returns the model served now, and the last version rejected with the reason. Changes nothing.
         Errors: UNAVAILABLE (NOT_READY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HoldChallenger(self, request, context):
+        """Loads a challenger beside the champion and keeps it in memory for some minutes from this call, so
+        that an experiment can use it. Answers at once: loading goes on in the background, and a repeated
+        call reports the progress and extends the time. One challenger is held; another replaces it.
+        Errors: INVALID_ARGUMENT (REQUEST_MALFORMED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,6 +95,11 @@ def add_RankerServiceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.GetModelRequest.FromString,
                     response_serializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.GetModelResponse.SerializeToString,
+            ),
+            'HoldChallenger': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldChallenger,
+                    request_deserializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerRequest.FromString,
+                    response_serializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -137,6 +157,33 @@ class RankerService:
             '/quintet.ranker.v1.RankerService/GetModel',
             quintet_dot_ranker_dot_v1_dot_ranker__pb2.GetModelRequest.SerializeToString,
             quintet_dot_ranker_dot_v1_dot_ranker__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldChallenger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quintet.ranker.v1.RankerService/HoldChallenger',
+            quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerRequest.SerializeToString,
+            quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerResponse.FromString,
             options,
             channel_credentials,
             insecure,

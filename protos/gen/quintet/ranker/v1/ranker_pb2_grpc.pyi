@@ -39,8 +39,14 @@ class RankerServiceStub:
     DIVERSITY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_ranker_pb2.GetModelRequest, _ranker_pb2.GetModelResponse]
-    """Returns what the ranker serves now, and the last version it refused with the reason.
+    """Returns the model served now, and the last version rejected with the reason. Changes nothing.
     Errors: UNAVAILABLE (NOT_READY).
+    """
+    HoldChallenger: _grpc.UnaryUnaryMultiCallable[_ranker_pb2.HoldChallengerRequest, _ranker_pb2.HoldChallengerResponse]
+    """Loads a challenger beside the champion and keeps it in memory for some minutes from this call, so
+    that an experiment can use it. Answers at once: loading goes on in the background, and a repeated
+    call reports the progress and extends the time. One challenger is held; another replaces it.
+    Errors: INVALID_ARGUMENT (REQUEST_MALFORMED).
     """
 
 @_typing.type_check_only
@@ -54,8 +60,14 @@ class RankerServiceAsyncStub(RankerServiceStub):
     DIVERSITY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_ranker_pb2.GetModelRequest, _ranker_pb2.GetModelResponse]  # type: ignore[assignment]
-    """Returns what the ranker serves now, and the last version it refused with the reason.
+    """Returns the model served now, and the last version rejected with the reason. Changes nothing.
     Errors: UNAVAILABLE (NOT_READY).
+    """
+    HoldChallenger: _aio.UnaryUnaryMultiCallable[_ranker_pb2.HoldChallengerRequest, _ranker_pb2.HoldChallengerResponse]  # type: ignore[assignment]
+    """Loads a challenger beside the champion and keeps it in memory for some minutes from this call, so
+    that an experiment can use it. Answers at once: loading goes on in the background, and a repeated
+    call reports the progress and extends the time. One challenger is held; another replaces it.
+    Errors: INVALID_ARGUMENT (REQUEST_MALFORMED).
     """
 
 class RankerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -78,8 +90,20 @@ class RankerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ranker_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ranker_pb2.GetModelResponse, _abc.Awaitable[_ranker_pb2.GetModelResponse]]:
-        """Returns what the ranker serves now, and the last version it refused with the reason.
+        """Returns the model served now, and the last version rejected with the reason. Changes nothing.
         Errors: UNAVAILABLE (NOT_READY).
+        """
+
+    @_abc_1.abstractmethod
+    def HoldChallenger(
+        self,
+        request: _ranker_pb2.HoldChallengerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ranker_pb2.HoldChallengerResponse, _abc.Awaitable[_ranker_pb2.HoldChallengerResponse]]:
+        """Loads a challenger beside the champion and keeps it in memory for some minutes from this call, so
+        that an experiment can use it. Answers at once: loading goes on in the background, and a repeated
+        call reports the progress and extends the time. One challenger is held; another replaces it.
+        Errors: INVALID_ARGUMENT (REQUEST_MALFORMED).
         """
 
 def add_RankerServiceServicer_to_server(servicer: RankerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

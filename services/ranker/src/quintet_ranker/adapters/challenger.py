@@ -1,7 +1,6 @@
 """Holds a challenger beside the champion, for as long as an experiment asks for it."""
 
 import asyncio
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -21,12 +20,11 @@ from quintet_modelkit.registry import (
 from quintet_servicekit.metrics import REFUSED, VERSION
 
 from quintet_ranker.adapters.background import Background, StillBusy
-from quintet_ranker.domain import Model
+from quintet_ranker.domain import Model, is_version
 from quintet_ranker.settings import Settings
 
 _log = structlog.get_logger(__name__)
 KIND: Final = "challenger"
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _MAX_RETRY_SECONDS: Final = 600.0
 # A champion that was loaded is served at once, or never where its time had run out.
 _ARRIVAL_SECONDS: Final = 10.0
@@ -81,9 +79,9 @@ class ChallengerFollower:
         """Why the one asked for last is not held; empty where it is or is on its way."""
         return self._reason
 
-    def model(self, version: str) -> Model | None:
-        """Returns a challenger where it is held, and notes that it is wanted."""
-        if not _NAME.match(version):
+    def hold(self, version: str) -> Model | None:
+        """Notes that a challenger is wanted, and returns it if it is in memory now."""
+        if not is_version(version):
             return None
         if version != self._wanted:
             self._wanted, self._reason = version, ""

@@ -132,9 +132,9 @@ class ModelFollower:
         """Why it was refused."""
         return self._refusal.reason or self._follower.refused_reason
 
-    def challenger(self, version: str) -> Model | None:
-        """Returns a challenger where it is held; it is fetched and kept for a while either way."""
-        return self._challenger.model(version)
+    def hold_challenger(self, version: str) -> Model | None:
+        """Keeps a challenger, or starts loading it; returns it if it is in memory now."""
+        return self._challenger.hold(version)
 
     @property
     def challenger_version(self) -> str:

@@ -1,11 +1,19 @@
 """What answers: a model, and where models come from; in plain Python."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from quintet_engine.query import Query, Ranking
+
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
+
+
+def is_version(text: str) -> bool:
+    """Decide whether a text can be a model's version, which is also a folder's name."""
+    return _VERSION.match(text) is not None
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,8 @@ class Source(Protocol):
         """Why it was refused."""
         ...
 
-    def challenger(self, version: str) -> Model | None:
-        """Returns a challenger where it is held; it is fetched and kept for a while either way."""
+    def hold_challenger(self, version: str) -> Model | None:
+        """Keeps a challenger, or starts loading it; returns it if it is in memory now."""
         ...
 
     @property

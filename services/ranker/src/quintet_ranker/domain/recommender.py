@@ -100,7 +100,7 @@ class Recommender:
         if trial is None or trial.variant is Variant.CHAMPION:
             ranking, seconds = await _ask(self._run, champion, query)
             return Answer(ranking, None if trial is None else Variant.CHAMPION, seconds)
-        challenger = self._source.challenger(trial.challenger)
+        challenger = self._source.hold_challenger(trial.challenger)
         if trial.variant is Variant.SHADOW:
             return await self._shadow(challenger, query)
         if challenger is None:
