@@ -76,7 +76,7 @@ def row(name: str, budget: int) -> str:
     """Runs one image and returns its row of the table."""
     size = int(docker("image", "inspect", "--format", "{{.Size}}", f"quintet/{name}:dev"))
     figures = f"| {name} | {size / 1e6:.0f} | {budget} |"
-    if name == "training":
+    if name == "command":
         return f"{figures} a command | | |"
     with running(name) as container:
         healthy = healthy_after(container)
@@ -98,7 +98,7 @@ def write(part: str, text: str) -> None:
 @contextmanager
 def prepared() -> Iterator[None]:
     """Makes the home that search, profile and ranker serve, and removes it at the end."""
-    prepare = f"--rm --network=none {HARDENED} {OPTIONS['ranker']} quintet/training:dev"
+    prepare = f"--rm --network=none {HARDENED} {OPTIONS['ranker']} quintet/command:dev"
     try:
         docker("run", *prepare.split(), "quintet", "prepare")
         yield

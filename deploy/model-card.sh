@@ -9,7 +9,7 @@ port=$(python -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); pri
 export QUINTET_HOME=$home QUINTET_DATABASE_URL='' QUINTET_MLFLOW_URI=http://127.0.0.1:$port
 
 MLFLOW_BACKEND_STORE_URI=sqlite:///$home/mlflow/mlflow.db MLFLOW_ARTIFACTS_DESTINATION=$home/mlflow/artifacts \
-  python -m quintet_training.registry_server 127.0.0.1 "$port" > "$home/mlflow.log" 2>&1 &
+  python -m quintet_command.registry_server 127.0.0.1 "$port" > "$home/mlflow.log" 2>&1 &
 server=$!
 trap 'kill $server; wait $server || true' EXIT
 until python -c "import httpx; httpx.get('$QUINTET_MLFLOW_URI/health', trust_env=False).raise_for_status()" 2> "$home/waiting.log"; do

@@ -57,7 +57,7 @@ def embedded_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 name: text for name, text in os.environ.items() if not name.startswith("QUINTET_")
             }
             done = subprocess.run(
-                [sys.executable, "-m", "quintet_training", "prepare"],
+                [sys.executable, "-m", "quintet_command", "prepare"],
                 env={**own, "QUINTET_HOME": str(making)},
                 capture_output=True,
                 text=True,

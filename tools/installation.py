@@ -15,7 +15,7 @@ import httpx
 from quintet_access import certificates
 from quintet_access.clients import ClientFolder
 from quintet_access.tokens import Scope
-from quintet_training.cli.serve import _prepare
+from quintet_command.cli.serve import _prepare
 from quintet_training.settings import Settings
 
 from tests.ports import free_ports

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 import typer
-from quintet_training.cli import GROUPS, app, group
+from quintet_command.cli import GROUPS, app, group
 from typer.cli import get_docs_for_click
 from typer.main import get_command
 

@@ -34,7 +34,7 @@ def url(request):
 
 def quintet(home, url, *arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "quintet_training", *arguments],
+        [sys.executable, "-m", "quintet_command", *arguments],
         env={**os.environ, "QUINTET_HOME": str(home), "QUINTET_DATABASE_URL": url},
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip

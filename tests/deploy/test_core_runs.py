@@ -70,7 +70,7 @@ def test_every_image_gets_healthy_and_stops_within_ten_seconds_with_exit_code_0(
     assert done.returncode == 0, done.stderr
     row = r"^\| (\w+) \| \d+ \| \d+ \| \d+ s \| ([\d.]+) s \| (\d+) \|$"
     stopped = re.findall(row, done.stdout, re.MULTILINE)
-    assert {name for name, _, _ in stopped} == set(IMAGES) - {"training"}
+    assert {name for name, _, _ in stopped} == set(IMAGES) - {"command"}
     assert all(float(seconds) < 10 and code == "0" for _, seconds, code in stopped), stopped
 
 
@@ -91,7 +91,7 @@ def tried(script: str, seconds: float) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("engine")
 def test_core_recommends_and_survives_the_death_of_a_ranker():
-    for name in ("search", "profile", "ranker", "gateway", "ui", "training"):
+    for name in ("search", "profile", "ranker", "gateway", "ui", "command"):
         inspected(name, "{{.Id}}")
     done = tried("try-core.sh", 800)
     assert done.returncode == 0, done.stderr[-3000:]

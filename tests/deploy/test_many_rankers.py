@@ -74,7 +74,7 @@ class Rankers:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rankers") / "home"
     subprocess.run(
-        [sys.executable, "-m", "quintet_training", "prepare"],
+        [sys.executable, "-m", "quintet_command", "prepare"],
         env={**os.environ, "QUINTET_HOME": str(folder)},
         check=True,
         capture_output=True,

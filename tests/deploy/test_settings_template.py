@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import AliasChoices, SecretStr
 from pydantic_settings import BaseSettings
+from quintet_command.doctor.known import SECRETS
 from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_profile.settings import Settings as ProfileSettings
 from quintet_ranker.settings import Settings as RankerSettings
 from quintet_search.settings import Settings as SearchSettings
 from quintet_settings import secret_names
-from quintet_training.diagnosing.known import SECRETS
 from quintet_training.settings import Settings as TrainingSettings
 from quintet_ui.settings import Settings as UiSettings
 
@@ -78,7 +78,7 @@ def named_in(paths):
 
 
 def python_sources():
-    folders = ("libs", "services", "gateway", "ui", "training", "dags", "deploy")
+    folders = ("libs", "services", "gateway", "ui", "training", "command", "dags", "deploy")
     # `quintet doctor` lists what others may set, tests' and Compose's variables among them.
     return [
         path

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
+from quintet_command.cli import group
+from quintet_command.cli.experiment import Mode, Unit
 from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_ranker.settings import Settings as RankerSettings
 from quintet_store.evidence import EFFECTS, Verdict
 from quintet_store.experiments import MODES, Plan
-from quintet_training.cli import group
-from quintet_training.cli.experiment import Mode, Unit
 
 PAGE = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `(QUINTET_[A-Z_]+)` \| `?([^|`]+)`? \|", PAGE, re.MULTILINE))

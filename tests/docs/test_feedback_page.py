@@ -4,11 +4,11 @@ import json
 import re
 from pathlib import Path
 
+from quintet_command.cli import group
 from quintet_gateway.feedback import KINDS, MAX_EVENTS, check_events
 from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION
 from quintet_gateway.schemas.feedback import EventBody, RecordedResponse, read_events
 from quintet_gateway.settings import Settings
-from quintet_training.cli import group
 from quintet_training.datasets.feedback import MAX_WEIGHT, PRIOR_EXPONENT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "feedback.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from quintet_training.cli import GROUPS, app, group
+from quintet_command.cli import GROUPS, app, group
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +17,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 def quintet(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "quintet_training", *arguments],
+        [sys.executable, "-m", "quintet_command", *arguments],
         capture_output=True,
         text=True,
         timeout=120,

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from quintet_training.cli import GROUPS, app, group
+from quintet_command.cli import GROUPS, app, group
 from quintet_training.settings import Settings
 
 ROOT = Path(__file__).parents[2]

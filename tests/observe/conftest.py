@@ -135,7 +135,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     base = f"http://127.0.0.1:{served['gateway']}"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "quintet_training", "up", "--without-ui", "--without-registry"],
+            [sys.executable, "-m", "quintet_command", "up", "--without-ui", "--without-registry"],
             env={**os.environ, **environment},
             stdout=stream,
             stderr=subprocess.STDOUT,

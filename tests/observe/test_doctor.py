@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from quintet_training.cli import app
-from quintet_training.diagnosing import Finding, State, diagnose
-from quintet_training.diagnosing.known import SECRETS, SETTINGS
+from quintet_command.cli import app
+from quintet_command.doctor import Finding, State, diagnose
+from quintet_command.doctor.known import SECRETS, SETTINGS
 from quintet_training.settings import load_settings
 from typer.testing import CliRunner
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 def run(*arguments: str, prefix: tuple[str, ...] = (), **environment: str):
     return subprocess.run(
-        [*prefix, sys.executable, "-m", "quintet_training", "doctor", *arguments],
+        [*prefix, sys.executable, "-m", "quintet_command", "doctor", *arguments],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -132,7 +132,7 @@ def test_what_the_doctor_says_of_a_damaged_model_mends_it(looked, home, installa
     assert remedy == f"rm -r {bundle}, then quintet prepare"
     shutil.rmtree(bundle)
     environment = {**os.environ, **installation.environment, "QUINTET_HOME": str(home)}
-    command = [sys.executable, "-m", "quintet_training", "prepare"]
+    command = [sys.executable, "-m", "quintet_command", "prepare"]
     subprocess.run(command, env=environment, check=True, timeout=120, capture_output=True)
     assert broken(looked()) == set()
 
@@ -285,7 +285,7 @@ def test_another_model_than_the_published_one_is_named(looked, home):
 
 
 def test_a_check_that_hangs_or_fails_does_not_take_the_others_with_it(looked, monkeypatch):
-    from quintet_training.diagnosing import machine, running
+    from quintet_command.doctor import machine, running
 
     looked()  # imports what the checks need, so that the time below is theirs
     never = threading.Event()
@@ -304,4 +304,4 @@ def test_the_doctor_knows_every_setting_of_the_template():
     text = (ROOT / ".env.template").read_text(encoding="utf-8")
     lines = (line.removeprefix("# ").partition("=") for line in text.splitlines())
     named = {name for name, equals, _ in lines if equals and name.startswith("QUINTET_")}
-    assert named == SETTINGS, "add to or take from quintet_training/diagnosing/known.py"
+    assert named == SETTINGS, "add to or take from quintet_command/doctor/known.py"

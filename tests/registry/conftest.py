@@ -16,9 +16,9 @@ from typing import Any
 
 import httpx
 import pytest
+from quintet_command.cli.serve import registry_of
 from quintet_modelkit.publication import write_manifest
 from quintet_modelkit.registry import Registry
-from quintet_training.cli.serve import registry_of
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.settings import Settings
 from quintet_training.steps import publish_model

@@ -8,14 +8,14 @@ from typing import Any
 import grpc
 import pytest
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
+from quintet_command import experiments
+from quintet_command.models import RegistryUnavailable
 from quintet_modelkit.registry import CHALLENGER, CHAMPION
 from quintet_ranker.app import build
 from quintet_ranker.settings import Settings as RankerSettings
 from quintet_store import open_engine, writing
 from quintet_store.experiments import ExperimentRefused, Plan
 from quintet_store.feedback import add_events, add_shown, stamp
-from quintet_training import experimenting
-from quintet_training.registering import RegistryUnavailable
 from quintet_training.settings import Settings
 
 WAIT = 60.0
@@ -66,25 +66,25 @@ def pair(registry, workshop, enrol):
 
 def test_a_challenger_that_listeners_prefer_is_promoted_once(home, registry, pair):
     settings = settings_of(home, registry)
-    models = experimenting.models_for(settings, "", "")
+    models = experiments.models_for(settings, "", "")
     assert list(models) == pair
-    experiment = experimenting.start(settings, Plan("interleave", 100.0, *models))
+    experiment = experiments.start(settings, Plan("interleave", 100.0, *models))
     receive(settings, experiment, wins=6, losses=5)
-    assert experimenting.apply_rule(settings).done == ""
+    assert experiments.apply_rule(settings).done == ""
     receive(settings, experiment, wins=60, losses=5)
-    outcome = experimenting.apply_rule(settings)
+    outcome = experiments.apply_rule(settings)
     assert outcome.done.startswith("promoted")
     assert registry.named(CHAMPION).bundle == pair[1]
     assert outcome.standing is not None
     assert outcome.standing.experiment.verdict == "challenger"
-    assert experimenting.apply_rule(settings).done == ""
+    assert experiments.apply_rule(settings).done == ""
 
 
 def test_a_champion_that_listeners_prefer_stays(home, registry, pair):
     settings = settings_of(home, registry)
-    experiment = experimenting.start(settings, Plan("interleave", 100.0, *pair))
+    experiment = experiments.start(settings, Plan("interleave", 100.0, *pair))
     receive(settings, experiment, wins=5, losses=60)
-    assert experimenting.apply_rule(settings).done == "ended: listeners prefer the champion"
+    assert experiments.apply_rule(settings).done == "ended: listeners prefer the champion"
     assert registry.named(CHAMPION).bundle == pair[0]
 
 
@@ -93,11 +93,11 @@ def test_an_experiment_whose_champion_is_champion_no_more_ends(
     home, registry, pair, workshop, enrol, promoted
 ):
     settings = settings_of(home, registry)
-    experiment = experimenting.start(settings, Plan("interleave", 100.0, *pair))
+    experiment = experiments.start(settings, Plan("interleave", 100.0, *pair))
     receive(settings, experiment, wins=60, losses=5)
     other = registry.aliases()[CHALLENGER] if promoted else enrol(registry, workshop.bundle(10))
     registry.promote(other)
-    outcome = experimenting.apply_rule(settings)
+    outcome = experiments.apply_rule(settings)
     expected = "the challenger became champion" if promoted else "another model became champion"
     assert outcome.done == f"ended: {expected}"
     assert registry.aliases()[CHAMPION] == other
@@ -105,12 +105,12 @@ def test_an_experiment_whose_champion_is_champion_no_more_ends(
 
 def test_without_the_registry_nothing_is_promoted_and_nothing_ended(home, registry, pair):
     settings = settings_of(home, registry)
-    experiment = experimenting.start(settings, Plan("interleave", 100.0, *pair))
+    experiment = experiments.start(settings, Plan("interleave", 100.0, *pair))
     receive(settings, experiment, wins=60, losses=5)
     away = settings_of(home, registry, "http://127.0.0.1:9")
     with pytest.raises(RegistryUnavailable):
-        experimenting.apply_rule(away)
-    found = experimenting.status(settings)
+        experiments.apply_rule(away)
+    found = experiments.status(settings)
     assert found is not None
     assert found.experiment.is_running
 
@@ -118,8 +118,8 @@ def test_without_the_registry_nothing_is_promoted_and_nothing_ended(home, regist
 def test_without_a_challenger_in_the_registry_it_must_be_named(home, registry):
     settings = settings_of(home, registry)
     with pytest.raises(ExperimentRefused, match="champion"):
-        experimenting.models_for(settings, "", "b")
-    assert experimenting.models_for(settings, "a", "b") == ("a", "b")
+        experiments.models_for(settings, "", "b")
+    assert experiments.models_for(settings, "a", "b") == ("a", "b")
 
 
 async def test_the_ranker_fetches_the_challenger_and_keeps_it_when_the_alias_moves(

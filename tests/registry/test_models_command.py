@@ -9,24 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from quintet_command import housekeeping
+from quintet_command.cli import main
+from quintet_command.models import (
+    compare_models,
+    promote,
+    pulled,
+    register_model,
+    registered,
+    registry_of,
+    rollback,
+    write_card,
+)
 from quintet_modelkit.registry import (
     CHALLENGER,
     CHAMPION,
     Registry,
     RegistryInvalid,
     RegistryUnavailable,
-)
-from quintet_training import housekeeping
-from quintet_training.cli import main
-from quintet_training.registering import (
-    compare_models,
-    models,
-    promote,
-    pulled,
-    register_model,
-    registry_of,
-    rollback,
-    write_card,
 )
 from quintet_training.settings import Settings
 
@@ -302,7 +302,7 @@ def test_housekeeping_forgets_old_registered_models(workshop, quintet, settings)
     keep_one = settings.model_copy(update={"housekeeping_registered": 1})
     assert [name[:3] for name in housekeeping.sweep(keep_one, dry_run=True).registered] == ["1 ("]
     assert housekeeping.sweep(keep_one).registered
-    assert [r.version for r in models(keep_one)] == ["3", "2"]
+    assert [r.version for r in registered(keep_one)] == ["3", "2"]
 
 
 def test_a_fetch_that_takes_too_long_ends(registry, workshop, enrol, wire, tmp_path):
@@ -336,7 +336,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_two(workshop, quintet, ar
 def test_a_registry_that_is_away_is_one_line(settings):
     away = settings.model_copy(update={"mlflow_uri": "http://user:pw@127.0.0.1:9"})
     done = subprocess.run(
-        [sys.executable, "-m", "quintet_training", "models", "list"],
+        [sys.executable, "-m", "quintet_command", "models", "list"],
         capture_output=True,
         text=True,
         timeout=120,

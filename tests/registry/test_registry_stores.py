@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from quintet_command.models import promote, register_model, registry_of
 from quintet_modelkit.publication import read_manifest
-from quintet_training.registering import promote, register_model, registry_of
 from quintet_training.settings import Settings
 
 

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import polars as pl
+from quintet_command.cli.model import register_evaluated
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.recipes import TRAINED
 from quintet_modelkit.publication import current_folder
 from quintet_modelkit.registry import Registry
 from quintet_modelkit.snapshot import Snapshot
 from quintet_training import datasets
-from quintet_training.cli.model import register_evaluated
 from quintet_training.ranking import TrainingParameters
 from quintet_training.ranking.fitting import BoosterParameters
 from quintet_training.settings import Settings

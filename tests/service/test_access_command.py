@@ -12,7 +12,7 @@ from quintet_access.clients import ClientFolder
 def quintet(tmp_path):
     def run(*words):
         return subprocess.run(
-            [sys.executable, "-m", "quintet_training", "clients", *words],
+            [sys.executable, "-m", "quintet_command", "clients", *words],
             env={**os.environ, "QUINTET_HOME": str(tmp_path)},
             capture_output=True, text=True, timeout=60,
         )  # fmt: skip

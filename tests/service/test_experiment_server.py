@@ -16,6 +16,7 @@ from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.tokens import Scope, TokenIssuer
+from quintet_command import experiments
 from quintet_gateway.app import build as build_gateway
 from quintet_gateway.experiments import bucket_of
 from quintet_gateway.routes.experiment import ExperimentResponse
@@ -32,7 +33,6 @@ from quintet_servicekit.status import error_of
 from quintet_store import open_engine, reading
 from quintet_store.experiments import Plan, latest, standing
 from quintet_store.tables import Impression, Recommendation, table_of
-from quintet_training import experimenting
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.settings import Settings as TrainingSettings
 from quintet_training.steps import publish_model
@@ -94,7 +94,7 @@ class Stack:
 
     async def begin(self, plan: Plan, held: bool = True) -> str:
         """Starts an experiment and returns its salt once gateway and ranker take part."""
-        experiment = await asyncio.to_thread(experimenting.start, self.settings, plan)
+        experiment = await asyncio.to_thread(experiments.start, self.settings, plan)
         name = experiment.experiment_id
         await self.until(
             lambda e: (
@@ -251,7 +251,7 @@ async def test_in_a_split_each_listener_meets_one_model_and_the_percentage_is_se
             for row in rows
         }
         assert {row["recommendation_id"]: row["arm"] for row in rows} == expected
-        changed = await asyncio.to_thread(experimenting.change_percent, stack.settings, 99.9)
+        changed = await asyncio.to_thread(experiments.change_percent, stack.settings, 99.9)
         await stack.until(lambda e: e.experiment_id == changed.experiment_id and e.challenger_held)
         async with asyncio.timeout(WAIT):
             while set((second := await met()).values()) != {models.challenger}:
@@ -486,18 +486,18 @@ async def test_a_database_that_is_away_stops_no_recommendation(models):
 def test_commands_start_one_at_a_time_and_end_once(models, database_url):
     settings = TrainingSettings(home=models.home, database_url=database_url)
     plan = Plan("interleave", 50.0, models.champion, models.challenger)
-    begun = experimenting.start(settings, plan)
-    with pytest.raises(experimenting.ExperimentRefused, match="runs"):
-        experimenting.start(settings, plan)
+    begun = experiments.start(settings, plan)
+    with pytest.raises(experiments.ExperimentRefused, match="runs"):
+        experiments.start(settings, plan)
     engine = open_engine(database_url)
     with reading(engine) as connection:
         found = latest(connection)
         assert found == begun
         assert standing(connection, begun).verdict == "undecided"
     engine.dispose()
-    ended = experimenting.stop(settings, "enough")
+    ended = experiments.stop(settings, "enough")
     assert (ended.experiment.reason, ended.experiment.is_running) == ("enough", False)
-    with pytest.raises(experimenting.ExperimentRefused, match="no experiment"):
-        experimenting.stop(settings, "again")
-    with pytest.raises(experimenting.ExperimentRefused, match="no experiment"):
-        experimenting.change_percent(settings, 5)
+    with pytest.raises(experiments.ExperimentRefused, match="no experiment"):
+        experiments.stop(settings, "again")
+    with pytest.raises(experiments.ExperimentRefused, match="no experiment"):
+        experiments.change_percent(settings, 5)

@@ -22,7 +22,7 @@ from quintet_gateway.adapters.operations import read_report
 from quintet_gateway.app import build
 from quintet_gateway.schemas.operations import OperationsResponse
 from quintet_gateway.settings import Settings
-from quintet_training.drifting import DriftReport, Shift, keep
+from quintet_training.drift import DriftReport, Shift, keep
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -3,9 +3,9 @@
 import socket
 
 import pytest
-from quintet_training.cli.serve import programs_of
+from quintet_command.cli.serve import programs_of
+from quintet_command.supervisor import PortInUse, Program, check_ports
 from quintet_training.settings import Settings
-from quintet_training.supervisor import PortInUse, Program, check_ports
 
 
 def test_every_port_of_a_program_is_checked_and_its_setting_named():

@@ -23,11 +23,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from quintet_access import certificates
 from quintet_access.certificates import CertificatesRefused
 from quintet_access.identity import CERTIFICATE, KEY, IdentityFolder, IdentityInvalid
+from quintet_command.cli.certificates import certificates_app
 from quintet_servicekit.channel import open_channel
 from quintet_servicekit.probe import is_serving
 from quintet_servicekit.server import Endpoint, Service
 from quintet_servicekit.tls import Tls, tls_of
-from quintet_training.cli.certificates import certificates_app
 from typer.testing import CliRunner, Result
 
 NAMES = ("gateway", "search")

@@ -17,12 +17,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quintet_command import backup
+from quintet_command.backup import BackupInvalid, archive
 from quintet_modelkit.publication import current_version, publish, staged, write_manifest
 from quintet_store import backup as store
 from quintet_store import open_engine, writing
 from quintet_store.tables import FeatureSet, FeedbackEvent, ShadowComparison, table_of
-from quintet_training import backing
-from quintet_training.backing import BackupInvalid, archive
 from quintet_training.settings import Settings
 from sqlalchemy import func, insert, select
 
@@ -103,10 +103,10 @@ def lose(settings):
 @pytest.mark.parametrize("name", ["backup.tar.zst", "backup"])
 def test_what_was_destroyed_comes_back(filled, tmp_path, name):
     before, rows = tree(filled.home), events(filled)
-    made = backing.create(filled, tmp_path / name)
-    assert backing.verify(tmp_path / name) == made
+    made = backup.create(filled, tmp_path / name)
+    assert backup.verify(tmp_path / name) == made
     lose(filled)
-    found, aside = backing.restore(filled, tmp_path / name)
+    found, aside = backup.restore(filled, tmp_path / name)
     assert (found, aside) == (made, None)
     after = tree(filled.home)
     # The model in use, also champion, and one to go back to; not the older, nor what is made anew.
@@ -134,10 +134,10 @@ def test_without_pg_dump_tables_are_copied(postgresql, tmp_path, monkeypatch):
     for number in range(3):
         store_event(settings, number)
     rows = events(settings)
-    made = backing.create(settings, tmp_path / "backup.tar.zst")
+    made = backup.create(settings, tmp_path / "backup.tar.zst")
     assert made.database.kind == "copies"
     lose(settings)
-    backing.restore(settings, tmp_path / "backup.tar.zst")
+    backup.restore(settings, tmp_path / "backup.tar.zst")
     assert events(settings) == rows
 
 
@@ -157,26 +157,26 @@ def test_a_backup_under_load_holds_every_event_of_before(filled, tmp_path):
         while len(stored) < 5:
             assert writer.is_alive()
         accepted = len(stored) + 1
-        backing.create(filled, tmp_path / "backup.tar.zst")
+        backup.create(filled, tmp_path / "backup.tar.zst")
     finally:
         stop.set()
         writer.join()
     lose(filled)
-    backing.restore(filled, tmp_path / "backup.tar.zst")
+    backup.restore(filled, tmp_path / "backup.tar.zst")
     names = {row.event_id for row in events(filled)}
     assert {f"e{number}" for number in range(1, accepted + 1)} <= names
 
 
 def test_state_that_is_there_makes_way_only_by_force(filled, tmp_path):
     target = tmp_path / "backup.tar.zst"
-    backing.create(filled, target)
+    backup.create(filled, target)
     store_event(filled, 2)
     (filled.home / "newer").write_text("x", encoding="utf-8")
     before = tree(filled.home)
     with pytest.raises(BackupInvalid, match="--force"):
-        backing.restore(filled, target)
+        backup.restore(filled, target)
     assert tree(filled.home) == before
-    _, aside = backing.restore(filled, target, force=True)
+    _, aside = backup.restore(filled, target, force=True)
     assert len(events(filled)) == 1
     assert aside is not None
     assert (aside / "newer").read_text(encoding="utf-8") == "x"
@@ -185,19 +185,19 @@ def test_state_that_is_there_makes_way_only_by_force(filled, tmp_path):
 
 
 def test_an_empty_home_beside_a_full_database_is_refused(filled, tmp_path):
-    backing.create(filled, tmp_path / "backup")
+    backup.create(filled, tmp_path / "backup")
     if filled.database_url.startswith("sqlite"):
         elsewhere = tmp_path / "kept.db"
         shutil.move(filled.home / "quintet.db", elsewhere)
         filled = filled.model_copy(update={"database_url": f"sqlite:///{elsewhere}"})
     shutil.rmtree(filled.home)
     with pytest.raises(BackupInvalid, match="the database is not empty"):
-        backing.restore(filled, tmp_path / "backup")
+        backup.restore(filled, tmp_path / "backup")
 
 
 def test_the_registry_stays_out_where_asked(filled, tmp_path):
-    assert backing.create(filled, tmp_path / "with").registry
-    assert not backing.create(filled, tmp_path / "without", registry=False).registry
+    assert backup.create(filled, tmp_path / "with").registry
+    assert not backup.create(filled, tmp_path / "without", registry=False).registry
     assert not (tmp_path / "without" / "home" / "mlflow").exists()
 
 
@@ -207,7 +207,7 @@ def test_secrets_are_left_out_of_the_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("QUINTET_LISTENER_KEY", "hush-hush")
     monkeypatch.setenv("QUINTET_MLFLOW_URI", "https://me:hush-hush@models/")
     monkeypatch.setenv("QUINTET_GATE_COLD", "0.9")
-    backing.create(settings, tmp_path / "backup")
+    backup.create(settings, tmp_path / "backup")
     text = (tmp_path / "backup" / "manifest.json").read_text(encoding="utf-8")
     assert "hush-hush" not in text
     assert json.loads(text)["settings"]["QUINTET_GATE_COLD"] == "0.9"
@@ -221,7 +221,7 @@ def small(tmp_path) -> tuple[Settings, Path]:
     (settings.home / "access" / "a.json").write_text("keys of a", encoding="utf-8")
     (settings.home / "access" / "b.json").write_text("keys of b", encoding="utf-8")
     store_event(settings, 1)
-    backing.create(settings, tmp_path / "backup")
+    backup.create(settings, tmp_path / "backup")
     return settings, tmp_path / "backup"
 
 
@@ -253,7 +253,7 @@ def test_a_name_that_leaves_the_backup_is_refused(small, tmp_path, name):
     manifest = document(files={name: {"sha256": X, "bytes": 1}})
     members = [(tarfile.TarInfo("manifest.json"), manifest), (tarfile.TarInfo(name), b"x")]
     with pytest.raises(BackupInvalid, match="outside"):
-        backing.restore(settings, packed(tmp_path / "b.tar.zst", members), force=True)
+        backup.restore(settings, packed(tmp_path / "b.tar.zst", members), force=True)
     assert not list(tmp_path.rglob("evil"))
     assert len(events(settings)) == 1
 
@@ -267,7 +267,7 @@ def test_what_is_no_plain_file_is_refused(tmp_path, kind):
     member.type, member.linkname = kind, "/etc/passwd"
     members = [(tarfile.TarInfo("manifest.json"), manifest), (member, b"")]
     with pytest.raises(BackupInvalid, match="not a plain file"):
-        backing.verify(packed(tmp_path / "b.tar.zst", members))
+        backup.verify(packed(tmp_path / "b.tar.zst", members))
 
 
 def test_more_than_was_announced_is_refused(tmp_path):
@@ -275,10 +275,10 @@ def test_more_than_was_announced_is_refused(tmp_path):
     bomb = (tarfile.TarInfo("home/a"), bytes(50_000_000))
     first = (tarfile.TarInfo("manifest.json"), manifest)
     with pytest.raises(BackupInvalid, match="another size"):
-        backing.verify(packed(tmp_path / "bomb.tar.zst", [first, bomb]))
+        backup.verify(packed(tmp_path / "bomb.tar.zst", [first, bomb]))
     stray = (tarfile.TarInfo("home/b"), b"x")
     with pytest.raises(BackupInvalid, match="does not name"):
-        backing.verify(packed(tmp_path / "stray.tar.zst", [first, stray]))
+        backup.verify(packed(tmp_path / "stray.tar.zst", [first, stray]))
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_another_version_is_refused_before_anything_is_touched(small, tmp_path, 
     )
     before = tree(settings.home)
     with pytest.raises((BackupInvalid, store.DumpInvalid), match=says):
-        backing.restore(settings, source, force=True)
+        backup.restore(settings, source, force=True)
     assert tree(settings.home) == before
 
 
@@ -312,7 +312,7 @@ def whole(tmp_path_factory) -> Path:
     settings = Settings(home=folder / "home")
     (settings.home / "access").mkdir(parents=True)
     (settings.home / "access" / "keys.json").write_bytes(bytes(range(256)) * 2)
-    backing.create(settings, folder / "b.tar.zst")
+    backup.create(settings, folder / "b.tar.zst")
     return folder / "b.tar.zst"
 
 
@@ -335,19 +335,19 @@ def test_a_byte_that_changed_anywhere_is_seen(whole, share, flip):
 
 
 def test_a_missing_file_of_a_folder_is_seen(small):
-    _, backup = small
-    (backup / "home" / "access" / "b.json").unlink()
+    _, archive = small
+    (archive / "home" / "access" / "b.json").unlink()
     with pytest.raises(BackupInvalid, match=r"b\.json is missing"):
-        backing.verify(backup)
+        backup.verify(archive)
 
 
 def test_nothing_is_overwritten_and_nothing_half_made_is_left(small, tmp_path):
-    settings, backup = small
+    settings, archive = small
     with pytest.raises(BackupInvalid, match="is there already"):
-        backing.create(settings, backup)
+        backup.create(settings, archive)
     (settings.home / "quintet.db").write_bytes(b"no database" * 1000)
     with pytest.raises(Exception, match=r"quintet\.db"):
-        backing.create(settings, tmp_path / "new" / "b.tar.zst")
+        backup.create(settings, tmp_path / "new" / "b.tar.zst")
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -357,7 +357,7 @@ def test_the_commands_say_what_they_did_in_a_line(small, tmp_path):
 
     def quintet(*arguments):
         return subprocess.run(
-            [sys.executable, "-m", "quintet_training", "backup", *arguments],
+            [sys.executable, "-m", "quintet_command", "backup", *arguments],
             env=environment, capture_output=True, text=True, timeout=100, check=False,
         )  # fmt: skip
 

@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from quintet_training import cli
+from quintet_command import cli
 from quintet_training.datasets.embedded import embedded_path
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quintet_command import housekeeping, models
 from quintet_modelkit.publication import publish, staged, write_manifest
-from quintet_training import housekeeping, registering
-from quintet_training.drifting import ks, psi
+from quintet_training.drift import ks, psi
 from quintet_training.settings import Settings
 
 values = st.lists(st.floats(-5, 5), min_size=20, max_size=60).map(np.array)
@@ -59,7 +59,7 @@ def version(root, name, age):
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    monkeypatch.setattr(registering, "models", lambda _: [])
+    monkeypatch.setattr(models, "registered", lambda _: [])
     return Settings(home=tmp_path, housekeeping_versions=2)
 
 

@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from quintet_command.cli.drift import drift
+from quintet_command.cli.failure import CommandFailed
 from quintet_modelkit.publication import publish, staged, write_manifest
-from quintet_training.cli.drift import drift
-from quintet_training.cli.failure import CommandFailed
 from typer import Typer
 from typer.testing import CliRunner
 

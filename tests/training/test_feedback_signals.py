@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 import pytest
 from quintet_access.pseudonyms import Pseudonyms
+from quintet_command.cli import group
 from quintet_store import feedback as store
 from quintet_store import open_engine, writing
 from quintet_training import datasets
-from quintet_training.cli import group
 from quintet_training.datasets import feedback
 from quintet_training.datasets.feedback import (
     MAX_WEIGHT,
@@ -375,7 +375,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(
     tmp_path: Path, arguments: tuple[str, ...], line: str
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "quintet_training", "feedback", *arguments],
+        [sys.executable, "-m", "quintet_command", "feedback", *arguments],
         cwd=tmp_path,
         env={**os.environ, "QUINTET_HOME": str(tmp_path / "home")},
         capture_output=True,

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quintet_command.cli import app
+from quintet_command.gate import ReportInvalid, judge
 from quintet_engine.catalogue import Catalogue
 from quintet_modelkit.publication import current_folder
 from quintet_modelkit.snapshot import Snapshot
 from quintet_training import datasets
-from quintet_training.cli import app
 from quintet_training.evaluation import EvaluationOptions
-from quintet_training.gating import ReportInvalid, judge
-from quintet_training.gating.checks import Champion, Thresholds, check_report
+from quintet_training.gate.checks import Champion, Thresholds, check_report
 from quintet_training.ranking import TrainingParameters
 from quintet_training.ranking.fitting import BoosterParameters
 from quintet_training.settings import Settings

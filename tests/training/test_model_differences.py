@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_store.agreement import overlap, rank_correlation
-from quintet_training.registering.differences import fixed_requests
+from quintet_training.agreement import fixed_requests
 
 names = st.lists(st.text("abcdef", min_size=1, max_size=2), unique=True, min_size=3, max_size=30)
 

@@ -283,7 +283,7 @@ def test_too_few_playlists_are_named(prepared, tmp_path):
 def test_the_command_says_in_one_line_that_playlists_are_missing(tmp_path):
     environment = {**os.environ, "QUINTET_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-m", "quintet_training", "train"],
+        [sys.executable, "-m", "quintet_command", "train"],
         capture_output=True,
         text=True,
         env=environment,

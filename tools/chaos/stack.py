@@ -15,11 +15,11 @@ from pathlib import Path
 
 import httpx
 import psycopg
+from quintet_command.cli.serve import registry_of
 from quintet_servicekit.probe import is_serving
 from quintet_store import open_engine, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
 from quintet_store.tables import ATTRIBUTE_COLUMNS
-from quintet_training.cli.serve import registry_of
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.settings import Settings
 from quintet_training.steps import publish_model

@@ -1,1 +1,1 @@
-"""Offline pipeline, and the quintet command."""
+"""Importers, training and evaluation: from files of tracks and playlists to a published model."""

@@ -1,0 +1,1 @@
+"""The `quintet` command: starts, asks, checks, backs up and operates an installation."""

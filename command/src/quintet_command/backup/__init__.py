@@ -1,0 +1,186 @@
+"""Everything that matters into one file, and back: made under load, checked before it is used."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from quintet_store import backup as store
+from quintet_store.database import parse_url
+from quintet_training.settings import Settings
+
+from quintet_command.backup import contents
+from quintet_command.backup.archive import (
+    SUFFIX,
+    BackupInvalid,
+    Sealed,
+    read,
+    seal,
+    staged,
+)
+
+_STAGING: Final = ".restore-"
+_ASIDE: Final = ".before-restore-"
+# What a file system keeps in a volume of its own.
+_NOT_OURS: Final = ("lost+found",)
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a backup holds.
+
+    Attributes:
+        made_at: When, RFC 3339 in UTC.
+        quintet: The version that made it.
+        database: What kind of dump it has, and its rows by table.
+        files: How many files.
+        bytes: What they hold, each content once.
+        registry: Whether the registry of models is in it.
+    """
+
+    made_at: str
+    quintet: str
+    database: store.Dump
+    files: int
+    bytes: int
+    registry: bool
+
+
+def create(settings: Settings, target: Path, *, registry: bool = True) -> Backup:
+    """Writes a backup, while the product runs.
+
+    Args:
+        settings: Where the state is.
+        target: A file that ends in `.tar.zst`, or a folder; it must not be there yet.
+        registry: Whether the registry in QUINTET_HOME comes too.
+
+    Raises:
+        BackupInvalid: There is something at the target, or nothing to back up.
+        StoreUnavailable: A database cannot be read.
+        OSError: The disk is full.
+    """
+    if not settings.home.is_dir():
+        raise BackupInvalid(f"there is no state in {settings.home}")
+    # A file of its own is made of links; in a folder they would be the very files of the home.
+    place = contents.linked if target.name.endswith(SUFFIX) else contents.copied
+    with staged(target) as folder:
+        made = contents.gather(settings, folder, place, registry=registry)
+        facts = {
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "quintet": version("quintet-training"),
+            "database": made.facts(),
+            "settings": contents.plain_settings(),
+        }
+        return _backup(seal(folder, target, facts))
+
+
+def verify(source: Path) -> Backup:
+    """Reads a whole backup and checks each file.
+
+    Raises:
+        BackupInvalid: It is not whole, altered, hostile or of another version.
+    """
+    return _backup(read(source, None))
+
+
+def restore(settings: Settings, source: Path, *, force: bool = False) -> tuple[Backup, Path | None]:
+    """Puts the state of a backup in place; nothing is touched before all of it is checked.
+
+    Args:
+        settings: Where the state goes.
+        source: The backup.
+        force: Whether state that is there may make way.
+
+    Returns:
+        What was restored, and where the home's former state is now, None where there was none.
+
+    Raises:
+        BackupInvalid: The backup is refused, or there is state and no force.
+        DumpInvalid: Its database is of another schema or kind.
+        StoreUnavailable: The database refused.
+        OSError: The disk is full.
+    """
+    home, url = settings.home, settings.database_url
+    if not force:
+        _refuse_state(settings)
+    home.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
+    try:
+        backup = _backup(read(source, staging))
+        store.check(backup.database, url)
+        database = staging / contents.DATABASE
+        if backup.database.kind in ("postgresql", "copies"):
+            store.load(backup.database, database, url)
+        aside = _make_way(settings)
+        restored = staging / contents.HOME
+        for part in sorted(restored.iterdir()) if restored.is_dir() else ():
+            part.replace(home / part.name)
+        _open_published(home)
+        if backup.database.kind == "sqlite":
+            file = Path(parse_url(url).database or "")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(database / store.FILE, file)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return backup, aside
+
+
+def _backup(sealed: Sealed) -> Backup:
+    facts: Mapping[str, Any] = sealed.facts
+    try:
+        found = facts["database"]
+        rows = {str(name): int(count) for name, count in found["rows"].items()}
+        dump = store.Dump(str(found["kind"]), str(found["revision"]), rows)
+        made_at, made_by = str(facts["made_at"]), str(facts["quintet"])
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        raise BackupInvalid("the backup's manifest is unreadable") from fault
+    registry = f"{contents.HOME}/{contents.REGISTRY}/mlflow.db" in sealed.files
+    return Backup(made_at, made_by, dump, len(sealed.files), sealed.bytes, registry)
+
+
+def _children(home: Path) -> list[Path]:
+    """Returns what is state in a home; not what a restore left, whole or half-way."""
+    kept = (_STAGING, _ASIDE)
+    found = home.iterdir() if home.is_dir() else ()
+    return sorted(p for p in found if not p.name.startswith(kept) and p.name not in _NOT_OURS)
+
+
+def _refuse_state(settings: Settings) -> None:
+    if _children(settings.home):
+        raise BackupInvalid(
+            f"{settings.home} is not empty; stop Quintet and say --force to have it replaced"
+        )
+    if store.holds_anything(settings.database_url):
+        raise BackupInvalid("the database is not empty; say --force to have it replaced")
+
+
+def _make_way(settings: Settings) -> Path | None:
+    """Moves the home's state, and a SQLite file elsewhere, into a folder of the home."""
+    found = _children(settings.home)
+    parsed = parse_url(settings.database_url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        file = Path(parsed.database).resolve()
+        beside = (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm")))
+        inside = {path.resolve() for path in found}
+        found += [path for path in beside if path.exists() and path not in inside]
+    if not found:
+        return None
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    aside = Path(tempfile.mkdtemp(prefix=f"{_ASIDE}{stamp}-", dir=settings.home))
+    for path in found:
+        shutil.move(path, aside / path.name)
+    return aside
+
+
+def _open_published(home: Path) -> None:
+    """Lets other users read what services of theirs read; keys stay their owner's."""
+    for root in (home / "catalogue", home / "models", home / "access" / "public"):
+        for path in (root, *root.rglob("*")) if root.is_dir() else ():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+__all__ = ["Backup", "BackupInvalid", "create", "restore", "verify"]

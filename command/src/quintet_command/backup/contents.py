@@ -1,0 +1,144 @@
+"""What is backed up: every part of QUINTET_HOME that cannot be made anew, and the database."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from quintet_modelkit.publication import CURRENT, current_version, is_version
+from quintet_store import backup as store
+from quintet_training.settings import Settings
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+DATABASE: Final = "database"
+HOME: Final = "home"
+REGISTRY: Final = "mlflow"
+_CHAMPION: Final = "champion"
+_SECRET: Final = re.compile(r"KEY|SECRET|PASSWORD|TOKEN|CREDENTIAL")
+_LOOSE: Final = ("drift.json",)
+
+Place = Callable[[Path, Path], None]
+"""Puts a file of the home at a place of the backup to be."""
+
+
+def linked(source: Path, target: Path) -> None:
+    """Links a file that never changes; copies it where the disk has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def copied(source: Path, target: Path) -> None:
+    """Copies a file."""
+    shutil.copy2(source, target)
+
+
+def gather(settings: Settings, folder: Path, place: Place, *, registry: bool) -> store.Dump:
+    """Fills an empty folder with everything that matters, while all of it is in use.
+
+    In this order: what waits to be stored before the database that it goes to, so that an event is
+    in one of them, or in both, where it counts once; and the registry's database before its
+    files, so that each file that it names is there.
+
+    Args:
+        settings: Where the state is.
+        folder: The backup to be.
+        place: How files that never change come there.
+        registry: Whether the registry in QUINTET_HOME comes too.
+
+    Returns:
+        What the database holds.
+
+    Raises:
+        StoreUnavailable: A database cannot be read.
+        OSError: The disk is full.
+    """
+    home, target = settings.home, folder / HOME
+    target.mkdir()
+    for name in ("spool", "access"):
+        _tree(home / name, target / name, copied)
+    for name in _LOOSE:
+        _file(home / name, target / name, copied)
+    for root, versions in ((home / "catalogue", ()), (home / "models", _models(home / "models"))):
+        _published(root, target / root.name, versions, place)
+    if registry and registry_file(settings) is not None:
+        _registry(settings, target / REGISTRY, place)
+    (folder / DATABASE).mkdir()
+    return store.dump(settings.database_url, folder / DATABASE)
+
+
+def registry_file(settings: Settings) -> Path | None:
+    """Returns the registry's database where it is in QUINTET_HOME, with its files."""
+    path = settings.home / REGISTRY / "mlflow.db"
+    elsewhere = settings.mlflow_backend_url.get_secret_value() or settings.mlflow_artifacts
+    return path if path.is_file() and not elsewhere else None
+
+
+def plain_settings() -> dict[str, str]:
+    """Returns the QUINTET_* variables, without secrets, passwords in addresses included."""
+    shown = {}
+    for name, value in sorted(os.environ.items()):
+        if name.startswith("QUINTET_") and not _SECRET.search(name):
+            shown[name] = _without_password(value)
+    return shown
+
+
+def _without_password(value: str) -> str:
+    if "://" not in value:
+        return value
+    try:
+        return make_url(value).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return re.sub(r"//[^/@]*@", "//***@", value)
+
+
+def _models(root: Path) -> Iterable[str]:
+    """Returns the bundles that matter: the champion, and the newest besides the one in use.
+
+    That one is what a rollback goes to, in nearly all cases; the registry has the others.
+    """
+    champion = root / _CHAMPION
+    named = champion.read_text(encoding="utf-8").split() if champion.is_file() else []
+    current = current_version(root)
+    folders = [p for p in root.glob("*") if p.is_dir() and is_version(p.name)]
+    others = sorted((p for p in folders if p.name != current), key=lambda p: p.stat().st_mtime)
+    return {*named, *(path.name for path in others[-1:])} & {path.name for path in folders}
+
+
+def _published(root: Path, target: Path, versions: Iterable[str], place: Place) -> None:
+    """Brings the version in use, others named, and the pointers to them."""
+    current = current_version(root)
+    if current is None:
+        return
+    for version in {current, *versions}:
+        _tree(root / version, target / version, place)
+    # What was read above: the pointer may have moved on since.
+    (target / CURRENT).write_text(f"{current}\n", encoding="utf-8")
+    _file(root / _CHAMPION, target / _CHAMPION, copied)
+
+
+def _registry(settings: Settings, target: Path, place: Place) -> None:
+    target.mkdir()
+    store.copy_sqlite(settings.home / REGISTRY / "mlflow.db", target / "mlflow.db")
+    _tree(settings.home / REGISTRY / "artifacts", target / "artifacts", place)
+
+
+def _tree(source: Path, target: Path, place: Place) -> None:
+    for path in sorted(source.rglob("*")) if source.is_dir() else ():
+        if path.is_file() and not path.is_symlink():
+            _file(path, target / path.relative_to(source), place)
+
+
+def _file(source: Path, target: Path, place: Place) -> None:
+    try:
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            place(source, target)
+    except FileNotFoundError:
+        # Gone meanwhile: an event that was stored, or a file that is written under another name.
+        if source.exists():
+            raise

@@ -1,0 +1,84 @@
+"""The `quintet` command: parses, calls one step, prints. Rules live in the modules it calls."""
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from quintet_command.cli import ask, doctor, drift, gate, housekeeping, model, serve
+from quintet_command.cli.progress import one_line_failures
+
+GROUPS: Final = {
+    "catalog": "The catalogue: import tracks, see what it holds.",
+    "playlists": "Playlists and listening histories, for training.",
+    "models": "The registry's models: list, compare, promote, take back.",
+    "feedback": "What listeners did: export it for training, delete it.",
+    "clients": "The clients that may call when QUINTET_AUTH is on.",
+    "backup": "Everything that matters into one file, checked, and back.",
+    "certificates": "Certificates for TLS between the services and for HTTPS.",
+    "experiment": "Champion and challenger compared on listeners.",
+}
+
+app = typer.Typer(
+    name="quintet",
+    help="Quintet: pick five songs, get the next fifty.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(serve.up)
+app.command("demo")(serve.demo)
+app.command("prepare")(serve.prepare)
+app.command("doctor")(doctor.doctor)
+app.command("search")(ask.search)
+app.command("recommend")(ask.recommend)
+app.command("batch-recommend")(ask.batch_recommend)
+app.command("train")(model.train)
+app.command("evaluate")(model.evaluate)
+app.command("gate")(gate.gate)
+app.command("drift")(drift.drift)
+app.command("housekeeping")(housekeeping.housekeeping)
+
+
+def group(name: str) -> typer.Typer:
+    """Returns the commands of a group, `<name>_app` of the module `<name>`."""
+    commands: typer.Typer = getattr(import_module(f"quintet_command.cli.{name}"), f"{name}_app")
+    return commands
+
+
+def _mount(name: str, text: str) -> None:
+    """Adds a group that is imported when called, so that no other waits for its libraries."""
+
+    def call(context: typer.Context) -> int:
+        return int(
+            group(name)(context.args, prog_name=f"quintet {name}", standalone_mode=False) or 0
+        )
+
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    app.command(name, help=text, context_settings=settings, add_help_option=False)(call)
+
+
+for _name, _text in GROUPS.items():
+    _mount(_name, _text)
+
+
+def main() -> None:
+    """Runs the command line; a failure prints one line and exits with code 2, never a traceback."""
+    try:
+        with one_line_failures():
+            code = app(standalone_mode=False)
+    except Exit as leave:
+        code = leave.exit_code
+    except TyperException as failure:
+        message = " ".join(failure.format_message().split())
+        if message:  # empty where help was printed instead
+            sys.stderr.write(f"error: {message}\n")
+        code = failure.exit_code
+    except (Abort, KeyboardInterrupt):
+        sys.stderr.write("stopped\n")
+        code = 130
+    except BrokenPipeError:
+        code = 141
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,135 @@
+"""`quintet catalog`: import tables of tracks, and say what the catalogue holds."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from quintet_training import datasets
+from quintet_training.datasets.catalogue import Plan
+from quintet_training.settings import Settings, load_settings
+from quintet_training.steps import publish_model
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.progress import one_line_failures, progress_bar
+
+catalog_app = typer.Typer(help="The catalogue: import tracks, see what it holds.")
+_console: Final = Console()
+_errors: Final = Console(stderr=True)
+_SHOWN_GENRES: Final = 20
+
+
+@catalog_app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, one row a track.")],
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=FIELD", help="Read a column as a field."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the mapping of columns and stop.")
+    ] = False,
+    source: Annotated[
+        str, typer.Option(help="Where the tracks come from; the file's own or its name otherwise.")
+    ] = "",
+    licence: Annotated[str, typer.Option("--licence", "--license", help="Their licence.")] = "",
+    encoding: Annotated[str, typer.Option(help="Encoding of CSV files.")] = "utf-8",
+) -> None:
+    """Import tracks and publish the catalogue: bad rows go to a file, the rest in or nothing."""
+    with one_line_failures():
+        settings = load_settings()
+        options = datasets.Options(_overrides(columns or []), source, licence, encoding)
+        # All files are opened before the first is imported, so that a slip changes nothing.
+        plans = [datasets.preview(path, options) for path in files]
+        for plan in plans:
+            _console.print(_mapping_table(plan))
+        if dry_run:
+            return
+        with progress_bar(_errors) as tell:
+            reports = [datasets.import_catalogue(settings, plan, tell) for plan in plans]
+        # Printed before publishing: the rows are in, whatever comes next.
+        _console.print(_summary_table(reports))
+        _publish(settings)
+
+
+def _publish(settings: Settings) -> None:
+    """Publishes snapshot and model: the one place where an import reaches serving."""
+    with progress_bar(_errors) as tell:
+        version = datasets.publish_catalogue(settings, tell)
+    with progress_bar(_errors) as tell:
+        model = publish_model(settings.home, tell)
+    _console.print(f"catalogue {version}, model {model}", highlight=False)
+
+
+@catalog_app.command("info")
+def info(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what the catalogue holds: tracks, artists, genres, origins, versions."""
+    with one_line_failures():
+        facts = datasets.catalogue_info(load_settings())
+    if as_json:
+        typer.echo(json.dumps(facts.to_dict(), ensure_ascii=False, indent=2))
+        return
+    table = Table(show_header=False)
+    genres = [f"{name} {count:,}" for name, count in facts.genres.items()]
+    more = [f"and {len(genres) - _SHOWN_GENRES} more"] if len(genres) > _SHOWN_GENRES else []
+    used = f"{facts.catalogue_version} ({facts.snapshot_bytes / 1e6:,.1f} MB)"
+    rows = (
+        ("tracks", f"{facts.tracks:,}"),
+        ("artists", f"{facts.artists:,}"),
+        ("genres", ", ".join(genres[:_SHOWN_GENRES] + more) or "none"),
+        ("sources", "\n".join(f"{s.name} ({s.licence}): {s.tracks:,}" for s in facts.sources)),
+        ("database", facts.database),
+        (
+            "snapshot in use",
+            used if facts.catalogue_version else "none",
+        ),
+        ("snapshots kept", ", ".join(facts.snapshots) or "none"),
+    )
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    _console.print(table)
+
+
+def _overrides(pairs: Sequence[str]) -> dict[str, str]:
+    overrides: dict[str, str] = {}
+    for pair in pairs:
+        # Columns may hold an equals sign, fields never do.
+        column, equals, name = pair.rpartition("=")
+        if not equals:
+            raise CommandFailed(f"--map: {pair!r} is not of the form COLUMN=FIELD")
+        overrides[column] = name
+    return overrides
+
+
+def _mapping_table(plan: Plan) -> Table:
+    table = Table("field", "column", "first row", title=escape(str(plan.table.path)))
+    for name, example in plan.examples().items():
+        table.add_row(name, escape(plan.mapping.get(name, "-")), escape(example[:48]))
+    unused = [name for name in plan.table.columns if name not in plan.mapping.values()]
+    if unused:
+        table.caption = escape(f"not read: {', '.join(name or '(unnamed)' for name in unused)}")
+    return table
+
+
+def _summary_table(reports: Sequence[datasets.ImportReport]) -> Table:
+    table = Table("file", "read", "stored", "duplicate", "quarantined", "note")
+    for report in reports:
+        counts = report.counts
+        notes = ["imported before, nothing changed"] if report.unchanged else []
+        notes += [f"refused rows: {report.quarantine}"] if report.quarantine else []
+        numbers = (
+            counts.rows_read,
+            counts.rows_stored,
+            counts.rows_duplicate,
+            counts.rows_quarantined,
+        )
+        table.add_row(
+            escape(report.path.name), *(f"{n:,}" for n in numbers), escape("\n".join(notes))
+        )
+    return table

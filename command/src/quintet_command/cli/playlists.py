@@ -1,0 +1,94 @@
+"""`quintet playlists`: import playlists and listening histories, and say what there is."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from quintet_training import datasets
+from quintet_training.datasets.matching import Match, Names
+from quintet_training.datasets.playlist_formats import check_file, detect
+from quintet_training.settings import load_settings
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from quintet_command.cli.progress import one_line_failures, progress_bar
+
+playlists_app = typer.Typer(help="Playlists and listening histories, for training.")
+_console: Final = Console()
+_errors: Final = Console(stderr=True)
+
+
+@playlists_app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="Files of playlists, listens or feedback.")],
+    format_: Annotated[
+        datasets.Format, typer.Option("--format", help="What the files are; told by content.")
+    ] = datasets.Format.AUTO,
+    source: Annotated[str, typer.Option(help="Where they come from; the file's name.")] = "",
+    licence: Annotated[str, typer.Option("--licence", "--license", help="Their licence.")] = "",
+) -> None:
+    """Import playlists, matching tracks by id, ISRC or name: each file whole or not at all."""
+    with one_line_failures():
+        settings = load_settings()
+        # All files are looked at before the first is imported, so that a slip changes nothing.
+        for path in files:
+            check_file(path) if format_ is not datasets.Format.AUTO else detect(path)
+        names = Names()
+        with progress_bar(_errors) as tell:
+            reports = [
+                datasets.import_playlists(settings, path, format_, source, licence, tell, names)
+                for path in files
+            ]
+    _console.print(_summary_table(reports))
+    ways = (f"{way.value} {sum(r.matched.get(way, 0) for r in reports):,}" for way in Match)
+    added = sum(report.playlists for report in reports)
+    _console.print(f"tracks matched by {', '.join(ways)}", highlight=False)
+    _console.print(f"{added:,} playlists added", highlight=False)
+    for report in reports:
+        for note in _notes(report):
+            _console.print(f"{report.path.name}: {note}", markup=False, highlight=False)
+
+
+@playlists_app.command("info")
+def info(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what playlists there are, by origin."""
+    with one_line_failures():
+        facts = datasets.playlists_info(load_settings())
+    if as_json:
+        typer.echo(json.dumps(facts.to_dict(), ensure_ascii=False, indent=2))
+        return
+    table = Table("source", "licence", "playlists", "rows")
+    for origin in facts.sources:
+        numbers = (f"{origin.playlists:,}", f"{origin.rows:,}")
+        table.add_row(escape(origin.name), escape(origin.licence), *numbers)
+    table.add_row("all", "", f"{facts.playlists:,}", f"{facts.rows:,}")
+    table.caption = f"{facts.tracks:,} different tracks"
+    _console.print(table)
+
+
+def _summary_table(reports: Sequence[datasets.PlaylistReport]) -> Table:
+    table = Table("file", "format", "read", "stored", "duplicate", "quarantined")
+    for report in reports:
+        counts = report.counts
+        numbers = (
+            counts.rows_read,
+            counts.rows_stored,
+            counts.rows_duplicate,
+            counts.rows_quarantined,
+        )
+        table.add_row(escape(report.path.name), report.format, *(f"{n:,}" for n in numbers))
+    return table
+
+
+def _notes(report: datasets.PlaylistReport) -> list[str]:
+    notes = ["imported before, nothing changed"] if report.unchanged else []
+    if report.passed_over:
+        notes.append(f"{report.passed_over:,} plays, skips and dislikes passed over")
+    if report.quarantine:
+        notes.append(f"refused rows: {report.quarantine}")
+    return notes

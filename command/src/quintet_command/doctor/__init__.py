@@ -1,0 +1,85 @@
+"""What is wrong with an installation, found out in seconds: `diagnose` runs every check.
+
+Nothing is changed. Checks run at the same time, each within its deadline, and one that fails or
+hangs says so instead of taking the others with it.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from quintet_training.settings import Settings
+
+from quintet_command.doctor import encryption, machine, running, state
+from quintet_command.doctor.findings import Finding, State, look, wrong
+
+__all__ = ["SECONDS", "Finding", "State", "diagnose"]
+
+SECONDS: Final = 7.0
+"""All that a check may take."""
+_Check = Callable[[Settings], Finding | Sequence[Finding]]
+
+
+@dataclass(frozen=True)
+class _Named:
+    name: str
+    check: _Check
+
+
+# In the order in which they are told: each may be the reason for those after it.
+_CHECKS: Final = (
+    _Named("python", machine.python),
+    _Named("settings", machine.settings),
+    _Named("home", machine.home),
+    _Named("disk", machine.disk),
+    _Named("clock", machine.clock),
+    _Named("database", state.database),
+    _Named("catalogue", state.catalogue),
+    _Named("model", state.model),
+    _Named("search index", state.search_index),
+    _Named("certificates", encryption.certificates),
+    _Named("services", running.running),
+    _Named("registry", running.registry),
+    _Named("spotify", machine.spotify),
+    _Named("secrets", machine.secrets),
+    _Named("leftovers", state.leftovers),
+)
+
+
+def diagnose(settings: Settings, seconds: float = SECONDS) -> list[Finding]:
+    """Returns what was found, in the order of the checks.
+
+    Args:
+        settings: Of the installation.
+        seconds: How long a check may take.
+    """
+    end = time.monotonic() + seconds
+    answers = [_begin(each, settings) for each in _CHECKS]
+    found: list[Finding] = []
+    for each, answer in zip(_CHECKS, answers, strict=True):
+        try:
+            found.extend(answer.get(timeout=max(0.0, end - time.monotonic())))
+        except queue.Empty:
+            said = f"no answer within {seconds:.0f} s"
+            found.append(look(each.name, said, "look again when the machine is less busy"))
+    return found
+
+
+def _begin(each: _Named, settings: Settings) -> "queue.SimpleQueue[Sequence[Finding]]":
+    answer: queue.SimpleQueue[Sequence[Finding]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            found = each.check(settings)
+        except Exception as fault:  # whatever it is, the other checks go on
+            # Its text may hold what is not to be shown.
+            said = f"could not be looked at ({type(fault).__name__})"
+            found = wrong(each.name, said, "tell us: this is a fault of the doctor")
+        answer.put((found,) if isinstance(found, Finding) else found)
+
+    # A check that hangs must not keep the command from ending.
+    threading.Thread(target=run, name=f"doctor-{each.name}", daemon=True).start()
+    return answer

@@ -1,0 +1,195 @@
+"""The machine and what it was told: Python, settings, disk, clock, secrets."""
+
+import difflib
+import os
+import platform
+import shutil
+import tempfile
+import time
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Final
+
+from quintet_access.rules import Auth, ExposedWithoutAuth, is_loopback, require_auth_when_exposed
+from quintet_modelkit.publication import CURRENT
+from quintet_settings import FILE_SUFFIX, SecretUnreadable, from_file
+from quintet_training.settings import Settings
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from quintet_command.doctor.findings import Finding, look, well, wrong
+from quintet_command.doctor.known import FOR_DEVELOPERS, SECRETS, SETTINGS
+
+_PREFIX: Final = "QUINTET_"
+_PARTS: Final = ("search", "profile", "ranker", "gateway", "training")
+_LEAST_BYTES: Final = 500_000_000
+_FEW_BYTES: Final = 2_000_000_000
+# Before this no release of Quintet was made.
+_FIRST_DAY: Final = 1_735_689_600.0
+_AHEAD_SECONDS: Final = 60.0
+_WEAK: Final = frozenset(
+    ("", "admin", "airflow", "changeme", "password", "postgres", "quintet", "root", "secret")
+)
+
+
+def python(_settings: Settings) -> Finding:
+    """Whether the environment holds all parts, and they are of one release."""
+    found = {each.name: each.version for each in distributions()}
+    installed = {part: found[f"quintet-{part}"] for part in _PARTS if f"quintet-{part}" in found}
+    version = platform.python_version()
+    releases = sorted(set(installed.values()))
+    if len(releases) > 1:
+        said = f"Python {version}; parts of different releases: {', '.join(releases)}"
+        return wrong("python", said, "make install")
+    missing = [name for name in _PARTS if name not in installed]
+    if missing:
+        said = f"Python {version}, release {releases[0]}, without {', '.join(missing)}"
+        return look("python", said, "make install, where `quintet up` should run them here")
+    return well("python", f"Python {version}, release {releases[0]}, all parts")
+
+
+def settings(_settings: Settings) -> Finding:
+    """Whether every QUINTET_* variable is a setting of ours."""
+    given = sorted(name for name in os.environ if name.upper().startswith(_PREFIX))
+    files = {f"{name}{FILE_SUFFIX}" for name in SECRETS}
+    known = SETTINGS | FOR_DEVELOPERS | files
+    unknown = [name for name in given if name.upper() not in known]
+    if not unknown:
+        return _secret_files() or well("settings", f"{len(given)} set, all known")
+    near = {name: difflib.get_close_matches(name.upper(), SETTINGS, 1, 0.8) for name in unknown}
+    told = [f"{name} (perhaps {near[name][0]})" if near[name] else name for name in unknown]
+    return wrong(
+        "settings",
+        f"nobody reads {', '.join(told)}",
+        "correct or unset it; .env.template names every setting",
+    )
+
+
+def _secret_files() -> Finding | None:
+    for name in sorted(SECRETS):
+        try:
+            from_file(name, os.environ)
+        except SecretUnreadable as fault:
+            return wrong("settings", str(fault), f"correct or unset {fault.setting}")
+    return None
+
+
+def _secret(name: str) -> str:
+    """Returns what was set, in the environment or a file; empty where neither can be read."""
+    try:
+        return from_file(name, os.environ) or os.environ.get(name, "")
+    except SecretUnreadable:
+        return ""
+
+
+def home(settings: Settings) -> Finding:
+    """Whether QUINTET_HOME can be written."""
+    folder = settings.home.resolve()
+    if not folder.exists():
+        said = f"{folder} does not exist yet"
+        return look("home", said, "`quintet up` makes it, or set QUINTET_HOME")
+    if not folder.is_dir():
+        return wrong("home", f"{folder} is not a folder", "set QUINTET_HOME to a folder")
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as probe:
+            probe.write(b"x")
+            probe.flush()
+    except OSError as fault:
+        return wrong(
+            "home",
+            f"{folder} cannot be written ({fault.strerror})",
+            "give the user that runs Quintet the right to write there, or set QUINTET_HOME",
+        )
+    return well("home", f"{folder} can be written")
+
+
+def disk(settings: Settings) -> Finding:
+    """Whether there is room."""
+    folder = settings.home.resolve()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    said = f"{free / 1e9:,.1f} GB free"
+    if free >= _FEW_BYTES:
+        return well("disk", said)
+    remedy = "quintet housekeeping removes what nothing uses; QUINTET_HOME may go to another disk"
+    return (wrong if free < _LEAST_BYTES else look)("disk", said, remedy)
+
+
+def clock(settings: Settings) -> Finding:
+    """Whether the clock can be right: after the first release, not before what was written."""
+    now = time.time()
+    shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    remedy = "set the clock, such as by `timedatectl set-ntp true`"
+    if now < _FIRST_DAY:
+        return wrong("clock", f"{shown} is before the first release", remedy)
+    newest = max(_written(settings.home / name / CURRENT) for name in ("catalogue", "models"))
+    if newest > now + _AHEAD_SECONDS:
+        return wrong("clock", f"{shown} is {newest - now:,.0f} s before files in home", remedy)
+    return well("clock", shown)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def spotify(_settings: Settings) -> Finding:
+    """Whether Spotify's credentials are set; never what they are."""
+    names = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
+    given = [name for name in names if _secret(name)]
+    if len(given) == len(names):
+        return well("spotify", "credentials are set; search may ask Spotify too")
+    if not given:
+        return well("spotify", "no credentials; search answers from the catalogue alone")
+    (missing,) = set(names) - set(given)
+    return wrong("spotify", f"{given[0]} is set but {missing} is not", f"set {missing}")
+
+
+def secrets(settings: Settings) -> Finding:
+    """Whether secrets are what they must be where others can reach the services."""
+    auth = Auth.ON if os.environ.get("QUINTET_AUTH", "").lower() == "on" else Auth.OFF
+    try:
+        require_auth_when_exposed(auth, settings.host)
+    except ExposedWithoutAuth as fault:
+        said, _, remedy = str(fault).partition(": ")
+        return wrong("secrets", said, remedy)
+    loose = [path for path in _kept(settings.home / "access") if path.stat().st_mode & 0o077]
+    if loose:
+        said = f"others may read {loose[0]}" + f" and {len(loose) - 1} more" * (len(loose) > 1)
+        return wrong("secrets", said, f"chmod go= {' '.join(map(str, loose[:3]))}")
+    if is_loopback(settings.host):
+        return well("secrets", f"bound to {settings.host}: only this machine reaches it")
+    weak = _weak(settings)
+    if weak:
+        return wrong("secrets", f"{' and '.join(weak)} can be guessed", "choose long random ones")
+    return well("secrets", f"bound to {settings.host}, and callers need a token")
+
+
+def _kept(folder: Path) -> list[Path]:
+    """Returns files that only their owner may read; public keys are for every service."""
+    if not folder.is_dir():
+        return []
+    public = folder / "public"
+    return [path for path in folder.rglob("*") if path.is_file() and public not in path.parents]
+
+
+def _weak(settings: Settings) -> list[str]:
+    found = []
+    for name in ("QUINTET_DATABASE_URL", "QUINTET_MLFLOW_BACKEND_URL"):
+        try:
+            url = make_url(_secret(name))
+        except ArgumentError:
+            continue
+        # None is another way in, such as a password file.
+        if url.password is not None and str(url.password).lower() in _WEAK:
+            found.append(f"the password in {name}")
+    airflow = _secret("QUINTET_AIRFLOW_PASSWORD")
+    if airflow and airflow.lower() in _WEAK:
+        found.append("QUINTET_AIRFLOW_PASSWORD")
+    key = settings.listener_key.get_secret_value()
+    if key and len(set(key)) < 8:
+        found.append("QUINTET_LISTENER_KEY")
+    return found

@@ -1,0 +1,229 @@
+"""What runs: the gateway, the services behind it, the versions they serve, the registry."""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+from quintet_access.identity import IdentityInvalid
+from quintet_modelkit.publication import current_version
+from quintet_training.settings import Settings
+
+from quintet_command.doctor.encryption import between_services, of_gateway
+from quintet_command.doctor.findings import Finding, look, well, wrong
+
+SERVICES: Final = ("search", "profile", "ranker")
+_SECONDS: Final = 2.5
+_EVERYWHERE: Final = ("", "0.0.0.0", "::")
+_AHEAD_SECONDS: Final = 30.0
+# A gRPC message: not compressed, no bytes. Of a request for health it asks for the whole server.
+_EMPTY: Final = b"\x00\x00\x00\x00\x00"
+_SERVING: Final = b"\x08\x01"
+_START: Final = "quintet up"
+
+
+@dataclass
+class _Gateway:
+    """What the gateway says."""
+
+    states: Mapping[str, str] | None = None
+    absent: bool = False
+    fault: str = ""
+    remedy: str = ""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    catalogue: str = ""
+    refused: str = ""
+    skew: float = 0.0
+
+
+def running(settings: Settings) -> list[Finding]:
+    """Looks at the gateway, each service, and whether their versions agree."""
+    gateway = _ask(settings)
+    if gateway.absent and not any(_listens(_address(name, settings)) for name in SERVICES):
+        places = ", ".join(_address(name, settings) for name in SERVICES)
+        said = f"none runs: nothing listens at {places}, {settings.gateway_url}"
+        return [wrong("services", said, f"{_START}, or correct their addresses")]
+    services = [_service(name, settings, gateway.states) for name in SERVICES]
+    return [*services, _gateway(settings, gateway), _versions(settings, gateway)]
+
+
+def registry(settings: Settings) -> Finding:
+    """Whether the registry of models answers, where one is set."""
+    if not settings.mlflow_uri:
+        return well("registry", "none is set; `quintet up` runs one of its own")
+    shown = httpx.URL(settings.mlflow_uri).copy_with(username=None, password=None)
+    remedy = "start it or correct QUINTET_MLFLOW_URI; rankers go on serving meanwhile"
+    try:
+        answer = httpx.get(f"{settings.mlflow_uri.rstrip('/')}/health", timeout=_SECONDS)
+    except httpx.HTTPError as fault:
+        return wrong("registry", f"{shown} does not answer ({type(fault).__name__})", remedy)
+    if answer.status_code != HTTPStatus.OK:
+        return wrong("registry", f"{shown} answers {answer.status_code}", remedy)
+    return well("registry", f"{shown} answers")
+
+
+def _ask(settings: Settings) -> _Gateway:
+    token = settings.token.get_secret_value()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    found = _Gateway()
+    with httpx.Client(
+        base_url=settings.gateway_url,
+        timeout=_SECONDS,
+        headers=headers,
+        verify=of_gateway(settings),
+        trust_env=False,
+    ) as client:
+        try:
+            answer = client.get("/readyz")
+            states = answer.json()["services"]
+            found.states = {str(name): str(state) for name, state in states.items()}
+        except httpx.ConnectError as fault:
+            if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+                found.fault = f"the certificate of {settings.gateway_url} is not believed"
+                found.remedy = "set QUINTET_GATEWAY_CA to its authority; see certificates above"
+                return found
+            found.absent = True
+            found.fault = f"nothing answers at {settings.gateway_url}"
+            found.remedy = f"{_START}, or correct QUINTET_GATEWAY_URL or QUINTET_GATEWAY_PORT"
+            return found
+        except httpx.HTTPError as fault:
+            found.fault = f"{settings.gateway_url} does not answer ({type(fault).__name__})"
+            found.remedy = "see its lines in the log; stop and start it"
+            return found
+        except (ValueError, KeyError, TypeError, AttributeError):
+            found.fault = f"what answers at {settings.gateway_url} is not the gateway"
+            found.remedy = "choose another port with QUINTET_GATEWAY_PORT, or QUINTET_GATEWAY_URL"
+            return found
+        found.skew = _skew(answer)
+        if found.states.get("ranker") == "SERVING":
+            _ask_versions(client, found)
+    return found
+
+
+def _ask_versions(client: httpx.Client, found: _Gateway) -> None:
+    try:
+        model = client.get("/api/v1/model")
+        searched = client.get("/api/v1/search", params={"q": "a", "limit": "1"})
+        if model.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            found.refused = "the gateway tells them to callers with a token only"
+        elif model.is_success:
+            found.model = model.json()
+        if searched.is_success:
+            found.catalogue = str(searched.json().get("catalogue", ""))
+    except (httpx.HTTPError, ValueError):
+        found.model = {}
+
+
+def _skew(answer: httpx.Response) -> float:
+    """Returns how many seconds the gateway's clock is ahead of ours."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
+    except (KeyError, ValueError):
+        return 0.0
+
+
+def _gateway(settings: Settings, found: _Gateway) -> Finding:
+    if found.states is None:
+        return wrong("gateway", found.fault, found.remedy)
+    if abs(found.skew) > _AHEAD_SECONDS:
+        said = f"its clock and ours are {abs(found.skew):,.0f} s apart"
+        return wrong("gateway", said, "set both clocks, such as by `timedatectl set-ntp true`")
+    away = [name for name, state in found.states.items() if state != "SERVING"]
+    if away:
+        said = f"{settings.gateway_url} answers, but is not ready: {', '.join(away)}"
+        return wrong("gateway", said, "see the services above")
+    return well("gateway", f"{settings.gateway_url} is ready")
+
+
+def _service(name: str, settings: Settings, states: Mapping[str, str] | None) -> Finding:
+    """Judges by what the gateway says of a service; its port is looked at where that is bad."""
+    state = (states or {}).get(name, "")
+    address = _address(name, settings)
+    if state == "SERVING":
+        return well(name, "SERVING, says the gateway")
+    direct = _health(address)
+    if state == "NOT_SERVING" or direct == "NOT_SERVING":
+        said = f"{address} answers, but serves nothing yet"
+        return wrong(name, said, "look at catalogue and model here, and at its lines in the log")
+    if direct == "SERVING":
+        if not state:
+            return well(name, f"SERVING at {address}")
+        said = f"SERVING at {address}, but the gateway does not reach it"
+        remedy = f"give the gateway QUINTET_GATEWAY_{name.upper()}_ADDRESS={address}, or its port"
+        return wrong(name, said, remedy)
+    setting = f"QUINTET_{name.upper()}_PORT"
+    if direct == "CLOSED":
+        return wrong(name, f"nothing listens at {address}", f"{_START}, or correct {setting}")
+    if direct == "HANGS":
+        said = f"{address} takes connections and does not answer"
+        return wrong(name, said, "see its lines in the log; stop and start it")
+    said = f"what listens at {address} is not this service"
+    return wrong(name, said, f"stop it, or choose another port with {setting}")
+
+
+def _address(name: str, settings: Settings) -> str:
+    host = "127.0.0.1" if settings.host in _EVERYWHERE else settings.host
+    port = getattr(settings, f"{name}_port")
+    return os.environ.get(f"QUINTET_GATEWAY_{name.upper()}_ADDRESS") or f"{host}:{port}"
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _health(address: str) -> str:
+    """Asks a server for its health as gRPC does: SERVING, NOT_SERVING, HANGS, CLOSED or OTHER."""
+    if not _listens(address):
+        return "CLOSED"
+    try:
+        context = between_services()
+        # gRPC is HTTP/2 without asking first.
+        with httpx.Client(
+            http1=False, http2=True, timeout=1.5, verify=context or True, trust_env=False
+        ) as client:
+            answer = client.post(
+                f"{'https' if context else 'http'}://{address}/grpc.health.v1.Health/Check",
+                headers={"content-type": "application/grpc", "te": "trailers"},
+                content=_EMPTY,
+            )
+    except httpx.TimeoutException:
+        return "HANGS"
+    except (httpx.HTTPError, IdentityInvalid, OSError):
+        return "OTHER"
+    if not answer.headers.get("content-type", "").startswith("application/grpc"):
+        return "OTHER"
+    return "SERVING" if answer.content[len(_EMPTY) :] == _SERVING else "NOT_SERVING"
+
+
+def _versions(settings: Settings, found: _Gateway) -> Finding:
+    """Whether what is served is what is published, and all serve the same."""
+    if found.states is None:
+        return look("versions", "the gateway is not there to tell them", _START)
+    if found.refused:
+        return look("versions", found.refused, "set QUINTET_TOKEN; docs/api.md says how")
+    if not found.model:
+        return look("versions", "the gateway does not tell them now", "see ranker and search above")
+    if found.model.get("refused_version"):
+        said = f"{found.model['refused_version']} was refused: {found.model['refused_reason']}"
+        return wrong("versions", said, "publish a model that is whole; the one before goes on")
+    served = found.model["versions"]
+    pairs = (
+        ("ranker's model", served["model"], current_version(settings.home / "models")),
+        ("ranker's catalogue", served["catalogue"], current_version(settings.catalogue)),
+        ("search's catalogue", found.catalogue, current_version(settings.catalogue)),
+    )
+    for what, is_served, published in pairs:
+        if published and is_served and is_served != published:
+            said = f"{what} is {is_served}, published is {published}"
+            return wrong("versions", said, "wait some seconds; then look at the service's log")
+    return well("versions", f"all serve {served['model']} and {served['catalogue']}")

@@ -1,0 +1,155 @@
+"""The gate: whether a model may be promoted, by its evaluation, its speed and the champion's."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from quintet_modelkit.publication import is_version, read_manifest
+from quintet_training.gate.checks import Champion as Champion
+from quintet_training.gate.checks import Check, ReportInvalid, Thresholds, check_report
+from quintet_training.gate.latency import check_latency
+from quintet_training.settings import Settings
+
+from quintet_command import models
+from quintet_command.models import MODELS, ModelRecord, RegistryFault
+
+REPORT: Final = "report.json"
+"""The artefact that an evaluation is registered as."""
+NOBODY: Final = "none"
+"""Stands for no champion: the candidate is compared with baselines alone."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate decided.
+
+    Attributes:
+        model: The candidate's number in the registry; its bundle's name where it has none.
+        bundle: Its bundle.
+        against: The champion's number; empty where there is none.
+        checks: One by one.
+    """
+
+    model: str
+    bundle: str
+    against: str
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Returns whether no check stops it."""
+        return not any(check.stops for check in self.checks)
+
+
+def judge(
+    settings: Settings,
+    candidate: str,
+    report: Path | None = None,
+    against: str = models.CHAMPION,
+) -> Verdict:
+    """Decides whether a model may be promoted; changes nothing.
+
+    Args:
+        settings: Where registry and bundles are, and the thresholds.
+        candidate: A bundle of this machine, or a registered model's number, alias or bundle.
+        report: Its evaluation, as `quintet evaluate --json` writes it; the one that it was
+            registered with where None.
+        against: The model to compare with, by number, alias or bundle; `none` for nobody.
+
+    Raises:
+        RegistryFault: A model or report is not there, or the registry is away.
+        ReportInvalid: A report is not one, or not of this candidate.
+        PublicationInvalid: A bundle is missing or damaged.
+        OSError: The report cannot be read.
+    """
+    record, folder = _candidate(settings, candidate, report is not None)
+    manifest = read_manifest(folder, verify=False)
+    content = _report_of(settings, record, report, candidate)
+    _check_same_data(content, manifest)
+    rival = _champion(settings, against)
+    thresholds = Thresholds(
+        tolerance=settings.gate_tolerance,
+        coverage=settings.gate_coverage,
+        calibration=settings.gate_calibration,
+        cold=settings.gate_cold,
+    )
+    checks = [
+        *check_report(content, rival, thresholds),
+        check_latency(folder, settings.gate_latency_ms),
+    ]
+    number = folder.name if record is None else record.version
+    return Verdict(number, folder.name, "" if rival is None else rival.version, tuple(checks))
+
+
+def _candidate(settings: Settings, name: str, has_report: bool) -> tuple[ModelRecord | None, Path]:
+    """Returns a candidate's record, None where the registry was not needed, and its bundle."""
+    bundles = settings.home / MODELS
+    if has_report and is_version(name) and (bundles / name).is_dir():
+        return None, bundles / name
+    registry = models.registry_of(settings)
+    record = models.found(registry, name)
+    return record, models.pulled(settings, registry, record)
+
+
+def _report_of(
+    settings: Settings, record: ModelRecord | None, path: Path | None, name: str
+) -> Mapping[str, Any]:
+    if path is not None:
+        return _parsed(path.read_text(encoding="utf-8"), str(path))
+    if record is None:
+        raise ReportInvalid(f"{name} has no evaluation; name it with --report")
+    text = models.registry_of(settings).read(record, REPORT)
+    return _parsed(text, f"the report of model {record.version}")
+
+
+def _champion(settings: Settings, name: str) -> Champion | None:
+    """Returns whom to compare with; None where nobody is champion yet, or nobody is wanted."""
+    if name == NOBODY:
+        return None
+    registry = models.registry_of(settings)
+    if name == models.CHAMPION and models.CHAMPION not in registry.aliases():
+        return None
+    record = models.found(registry, name)
+    try:
+        report: Mapping[str, Any] | None = _parsed(
+            registry.read(record, REPORT), f"the report of model {record.version}"
+        )
+    except models.RegistryUnavailable:
+        raise
+    except RegistryFault:  # registered without one
+        report = None
+    return Champion(record.version, record.kind, report)
+
+
+def _parsed(text: str, name: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(text)
+    except ValueError as fault:
+        raise ReportInvalid(f"{name} is not JSON") from fault
+    if not isinstance(content, dict) or not {"options", "by_seeds", "primary"} <= content.keys():
+        raise ReportInvalid(f"{name} is not what `quintet evaluate --json` writes")
+    return content
+
+
+def _check_same_data(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    """Refuses a report that was made with other tracks or playlists than the candidate.
+
+    Raises:
+        ReportInvalid: It was.
+    """
+    counts = dict(report.get("counts", {}))
+    learned = dict(manifest.get("data", {}))
+    pairs = {
+        "tracks": (counts.get("tracks"), manifest["track_count"]),
+        "playlists": (counts.get("playlists"), learned.get("playlists")),
+    }
+    for name, (evaluated, trained) in pairs.items():
+        if evaluated != trained:
+            raise ReportInvalid(
+                f"the report is of {evaluated} {name}, the model was made with {trained or 'none'}"
+            )
+
+
+__all__ = ["REPORT", "Check", "ReportInvalid", "Verdict", "judge"]

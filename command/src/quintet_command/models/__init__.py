@@ -1,0 +1,230 @@
+"""The life of a model in the registry: registered, compared, promoted, taken back, described."""
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
+
+from quintet_modelkit.publication import PublicationInvalid, current_folder, read_manifest
+from quintet_modelkit.registry import (
+    CHALLENGER,
+    CHAMPION,
+    ModelRecord,
+    Move,
+    Registry,
+)
+from quintet_modelkit.registry import RegistryFault as RegistryFault
+from quintet_modelkit.registry import RegistryInvalid as RegistryInvalid
+from quintet_modelkit.registry import RegistryUnavailable as RegistryUnavailable
+from quintet_training.settings import Settings
+
+from quintet_command.models.card import write_card as _write_card
+
+if TYPE_CHECKING:
+    from quintet_command.models.differences import Difference
+
+MODELS: Final = "models"
+_PARAMETERS: Final = ("parameters", "chosen", "seed", "threads", "index", "channels", "libraries")
+"""What a manifest says of how its model was made; whatever of it there is, is logged."""
+
+
+def registry_of(settings: Settings) -> Registry:
+    """Returns the registry that the settings name; nothing is called yet."""
+    return Registry(settings.registry_uri, settings.mlflow_model)
+
+
+def register_model(
+    settings: Settings,
+    version: str | None = None,
+    metrics: Mapping[str, float] | None = None,
+    artefacts: Mapping[str, Path] | None = None,
+    alias: str = CHALLENGER,
+) -> str:
+    """Registers a published bundle with what is known of it, and names it.
+
+    A bundle that is registered already keeps its number; metrics and artefacts are added.
+
+    Args:
+        settings: Where bundles and registry are.
+        version: The bundle, such as `trained-1f3a…`; the one in use where None.
+        metrics: Of its evaluation; those in its manifest come with them.
+        artefacts: Files or folders by name, such as `report.html` and `data.json`.
+        alias: What it is called from now on; empty for nothing. The champion is never called
+            challenger as well.
+
+    Returns:
+        Its number in the registry.
+
+    Raises:
+        PublicationInvalid: The bundle is missing or damaged.
+        RegistryFault: The registry is away or refuses it.
+    """
+    models = settings.home / MODELS
+    folder = current_folder(models) if version is None else models / version
+    manifest = read_manifest(folder, verify=False)
+    recorded = {str(k): float(v) for k, v in dict(manifest.get("metrics", {})).items()}
+    registry = registry_of(settings)
+    number = registry.register(
+        folder,
+        {**recorded, **(metrics or {})},
+        _parameters_of(manifest),
+        {},
+        artefacts or {},
+        folder.name,
+    )
+    if alias == CHAMPION:
+        registry.promote(number)
+    elif alias and registry.aliases().get(CHAMPION) != number:
+        registry.set_alias(alias, number)
+    return number
+
+
+def registered(settings: Settings) -> list[ModelRecord]:
+    """Returns all registered models, the newest first."""
+    return registry_of(settings).versions()
+
+
+def promote(settings: Settings, name: str) -> Move:
+    """Makes a model champion.
+
+    Args:
+        settings: Where the registry is.
+        name: Its number, an alias, or its bundle's name.
+
+    Raises:
+        RegistryFault: There is no such model, or the registry is away.
+    """
+    registry = registry_of(settings)
+    return registry.promote(found(registry, name).version)
+
+
+def rollback(settings: Settings) -> Move:
+    """Makes the champion before this one champion again.
+
+    Raises:
+        RegistryFault: There is none, or the registry is away.
+    """
+    return registry_of(settings).rollback()
+
+
+def compare_models(settings: Settings, left: str, right: str) -> "Difference":
+    """Compares two models; their bundles are fetched where they are not on this machine.
+
+    Args:
+        settings: Where registry and bundles are.
+        left: The one compared with: a number, an alias or a bundle's name.
+        right: The other.
+
+    Raises:
+        RegistryFault: One is not there or damaged, or the registry is away.
+    """
+    # Imported here: the engine's libraries are for this alone.
+    from quintet_command.models.differences import difference
+
+    registry = registry_of(settings)
+    pair = [registry.facts(found(registry, name).version) for name in (left, right)]
+    return difference(registry, pair[0], pair[1], lambda one: pulled(settings, registry, one))
+
+
+def pulled(settings: Settings, registry: Registry, record: ModelRecord) -> Path:
+    """Returns a model's bundle on this machine, fetched where it is not there yet.
+
+    Raises:
+        RegistryFault: It is damaged, the registry is away, or it takes longer than
+            `mlflow_download_seconds`.
+        OSError: The disk is full.
+    """
+    home, limit = settings.home, settings.mlflow_download_seconds
+    done: SimpleQueue[Path | BaseException] = SimpleQueue()
+
+    def fetch() -> None:
+        try:
+            done.put(registry.pull(record, home / MODELS, [home / "catalogue"]))
+        except BaseException as fault:
+            done.put(fault)
+
+    # A timeout of each request does not bound them all together. The thread is not waited for when
+    # the command ends; what it has fetched by then is no bundle, and is swept by the next fetch.
+    threading.Thread(target=fetch, name="fetch", daemon=True).start()
+    try:
+        found = done.get(timeout=limit)
+    except Empty:
+        raise RegistryUnavailable(
+            f"fetching {record.bundle} took longer than QUINTET_MLFLOW_DOWNLOAD_SECONDS={limit:g}"
+        ) from None
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+def read_metrics(path: Path | None) -> dict[str, float]:
+    """Reads a JSON file of metrics, name to number; none without a file.
+
+    Raises:
+        RegistryInvalid: It is something else.
+        OSError: It cannot be read.
+    """
+    if path is None:
+        return {}
+    try:
+        return {
+            str(name): float(value)
+            for name, value in json.loads(path.read_text(encoding="utf-8")).items()
+        }
+    except (ValueError, TypeError, AttributeError) as fault:
+        raise RegistryInvalid(f"{path} is not a JSON object of numbers") from fault
+
+
+def write_card(settings: Settings, path: Path, name: str = CHAMPION) -> ModelRecord:
+    """Writes a model's card as Markdown and returns whose it is.
+
+    Raises:
+        RegistryFault: There is no such model, or the registry is away.
+        OSError: The file cannot be written.
+    """
+    registry = registry_of(settings)
+    record = registry.facts(found(registry, name).version)
+    _write_card(registry, record, path)
+    return record
+
+
+def found(registry: Registry, name: str) -> ModelRecord:
+    """Returns the model of a number, an alias or a bundle's name.
+
+    Raises:
+        RegistryInvalid: There is none.
+    """
+    records = registry.versions()
+    for record in records:
+        if name in (record.version, record.bundle, *record.aliases):
+            return record
+    known = ", ".join(f"{r.version} ({r.bundle})" for r in records[:5]) or "none"
+    raise RegistryInvalid(f"no registered model is called {name!r}; registered: {known}")
+
+
+def _parameters_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: manifest[name] for name in _PARAMETERS if name in manifest}
+
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "ModelRecord",
+    "Move",
+    "PublicationInvalid",
+    "RegistryFault",
+    "RegistryInvalid",
+    "RegistryUnavailable",
+    "compare_models",
+    "found",
+    "promote",
+    "pulled",
+    "read_metrics",
+    "register_model",
+    "registered",
+    "registry_of",
+    "rollback",
+    "write_card",
+]
