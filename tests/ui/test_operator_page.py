@@ -11,13 +11,8 @@ import httpx
 import pytest
 import streamlit as st
 from quintet_gateway.schemas.operations import OperationsResponse
-<<<<<<< HEAD:tests/ui/test_operator_page.py
 from quintet_training.drift import DriftReport, Shift, keep
 from quintet_ui import operator
-=======
-from quintet_training.drift import DriftReport, Shift, keep
-from quintet_ui import incharge
->>>>>>> d7c18a2 (Move the quintet command out of training into a package of its own):tests/ui/test_incharge_page.py
 from quintet_ui.client import Fault, GatewayFault
 from quintet_ui.operator.operations import dag_runs
 from quintet_ui.translations import translations_for
