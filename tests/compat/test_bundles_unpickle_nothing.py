@@ -40,7 +40,7 @@ def test_a_bundle_loads_and_answers_without_unpickling(embedded_home):
 
 def test_an_array_of_objects_is_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    from quintet_engine.collaborative.arrays import load_array
+    from quintet_engine.arrays import load_array
 
     with pytest.raises(ValueError, match="Python objects in dtype"):
         load_array(tmp_path, "x")

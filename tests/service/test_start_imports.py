@@ -40,7 +40,7 @@ def test_a_start_waits_for_nothing_that_it_does_not_use(name: str) -> None:
 def test_arrow_converts_without_pandas_and_others_still_get_it() -> None:
     found = imported_by(
         "import pyarrow as pa\n"
-        "from quintet_modelkit.frameless import without_pandas\n"
+        "from quintet_modelkit.import_guard import without_pandas\n"
         "with without_pandas():\n"
         "    import lightgbm\n"
         "import sys\n"

@@ -185,7 +185,7 @@ def test_a_model_that_is_let_go_is_freed_without_the_collector(trained):
     engine.accelerate()
     seed = Seed(SeedKind.TRACK, engine.catalogue.track_ids(np.array([0]))[0])
     engine.recommend(Query((seed,)))
-    there = weakref.ref(engine), weakref.ref(engine.catalogue), weakref.ref(engine.learned)
+    there = weakref.ref(engine), weakref.ref(engine.catalogue), weakref.ref(engine.collaborative)
     gc.disable()
     try:
         del engine

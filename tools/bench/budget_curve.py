@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.collaborative.channels import BUDGET
+from quintet_engine.channels.collaborative import BUDGET
 from quintet_engine.engine import Engine, Versions
 from quintet_engine.recipes import TRAINED
 from quintet_modelkit.publication import current_folder
@@ -50,7 +50,7 @@ def asked(engine: Engine, budget: int, limit: int) -> Recommender:
     """Returns the engine as a function from seed rows to rows, retrieving by another budget."""
     recipe = replace(TRAINED, budget=budget)
     parts = (engine.catalogue, engine.index, engine.ranker, engine.versions)
-    other = Engine(*parts, recipe, engine.learned)
+    other = Engine(*parts, recipe, engine.collaborative)
     return recommender(other, limit=limit, max_per_artist=MOST_PER_ARTIST)
 
 

@@ -92,7 +92,7 @@ def written(engine: Engine, root: Path) -> Path:
         version="guard",
         kind=TRAINED.kind,
         facts={},
-        learned=engine.learned,
+        collaborative=engine.collaborative,
     )
     return folder
 

@@ -40,7 +40,7 @@ def models_for(settings: Settings, champion: str, challenger: str) -> tuple[str,
 
     Raises:
         ExperimentRefused: The registry has no such alias.
-        RegistryFault: The registry is away.
+        RegistryError: The registry is away.
     """
     if champion and challenger:
         return champion, challenger
@@ -137,7 +137,7 @@ def apply_rule(settings: Settings) -> Outcome:
     Doing so again changes nothing more. A shadow experiment ends by hand alone.
 
     Raises:
-        RegistryFault: The registry is away, so that nothing could be promoted; nothing was ended.
+        RegistryError: The registry is away, so that nothing could be promoted; nothing was ended.
         StoreUnavailable: The database cannot be used.
     """
     found = status(settings)

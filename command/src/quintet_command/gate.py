@@ -13,7 +13,7 @@ from quintet_training.gate.latency import check_latency
 from quintet_training.settings import Settings
 
 from quintet_command import models
-from quintet_command.models import MODELS, ModelRecord, RegistryFault
+from quintet_command.models import MODELS, ModelRecord, RegistryError
 
 REPORT: Final = "report.json"
 """The artefact that an evaluation is registered as."""
@@ -59,7 +59,7 @@ def judge(
         against: The model to compare with, by number, alias or bundle; `none` for nobody.
 
     Raises:
-        RegistryFault: A model or report is not there, or the registry is away.
+        RegistryError: A model or report is not there, or the registry is away.
         ReportInvalid: A report is not one, or not of this candidate.
         PublicationInvalid: A bundle is missing or damaged.
         OSError: The report cannot be read.
@@ -118,7 +118,7 @@ def _champion(settings: Settings, name: str) -> Champion | None:
         )
     except models.RegistryUnavailable:
         raise
-    except RegistryFault:  # registered without one
+    except RegistryError:  # registered without one
         report = None
     return Champion(record.version, record.kind, report)
 

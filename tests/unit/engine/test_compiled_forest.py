@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from quintet_engine.booster import Ranker
 from quintet_engine.forest import Forest, ForestUnsupported
-from quintet_engine.forest_files import load_forest, save_forest
+from quintet_engine.forest.files import load_forest, save_forest
 
 WIDTH = 6
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from quintet_engine.collaborative import content
 from quintet_engine.collaborative.affinity import BY_TRACK, MOST_ROWS, RIDGE, Affinity
 from quintet_engine.collaborative.content import ContentPool
-from quintet_engine.collaborative.features import places
-from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.collaborative.space import ALL_KINDS, WEIGHTS, PlaylistSpace, membership
 from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import KINDS, Tokens
 from quintet_engine.engine import Engine, Versions
+from quintet_engine.features.ranks import places
 from quintet_engine.index import FaissIndex
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
@@ -41,13 +41,13 @@ def tokens(catalogue):
 
 
 @pytest.fixture(scope="module")
-def learned(catalogue, tokens) -> Learned:
+def learned(catalogue, tokens) -> CollaborativeModel:
     playlists = two_worlds(catalogue, 40)
     taste = Taste.fit(tokens, catalogue.year, membership(playlists, len(catalogue)))
     space = PlaylistSpace.fit(tokens, playlists)
     near, sounds = (FaissIndex.build(v, seed=1) for v in (taste.places, tokens.sound_units))
     content = ContentPool.of(tokens, catalogue.popularity)
-    return Learned(tokens, space, taste, near, sounds, content)
+    return CollaborativeModel(tokens, space, taste, near, sounds, content)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_cosines_of_audible_places_are_those_of_the_places_themselves(catalogue,
 
 def test_what_was_saved_is_what_is_loaded(tmp_path, catalogue, learned):
     facts = learned.save(tmp_path / "c")
-    loaded = Learned.load(tmp_path / "c", facts, catalogue.popularity)
+    loaded = CollaborativeModel.load(tmp_path / "c", facts, catalogue.popularity)
     np.testing.assert_array_equal(loaded.taste.places, learned.taste.places)
     np.testing.assert_array_equal(loaded.space.inverse, learned.space.inverse)
     assert (loaded.space.holders != learned.space.holders).nnz == 0
@@ -149,7 +149,9 @@ def test_channels_find_the_world_of_the_seeds(catalogue, engine):
     candidates = engine.candidates(context, TRAINED.quotas(50, 1))
     column = candidates.names.index("playlists")
     found = candidates.rows[candidates.found[:, column]]
-    best = candidates.rows[np.argsort(-context.affinity.tracks(candidates.rows)[:, 0])][:20]
+    best = candidates.rows[np.argsort(-context.affinity.scores_of_tracks(candidates.rows)[:, 0])][
+        :20
+    ]
     assert len(found) > 20
     assert np.isin(best, world).all()
 
@@ -258,13 +260,13 @@ def test_related_tracks_are_by_artists_on_playlists_and_named_scores_agree(catal
         learned, catalogue, [np.array([0]), np.array([2])], np.full(2, 0.5, np.float32)
     )
     everything = np.ones(len(catalogue), np.bool_)
-    related = affinity.related(len(catalogue), everything)
+    related = affinity.tracks_by_related_artists(len(catalogue), everything)
     artists = learned.tokens.artist[related.rows]
-    ridge = affinity.named("artist", artists)[:, 0]
+    ridge = affinity.scores_of_names("artist", artists)[:, 0]
     assert len(related.rows)
     assert (ridge > 0).all()
     unknown = np.array([learned.tokens.unknown_artist])
-    np.testing.assert_array_equal(affinity.named("artist", unknown), 0)
+    np.testing.assert_array_equal(affinity.scores_of_names("artist", unknown), 0)
 
 
 @pytest.mark.parametrize("most", [1, 3, 10, 40])
@@ -273,8 +275,8 @@ def test_the_best_related_tracks_are_found_without_looking_at_all(catalogue, lea
         shares = np.ones(1, np.float32)
         affinity = Affinity.of(learned, catalogue, [np.array([seed])], shares)
         allowed = np.arange(len(catalogue)) % 3 != 0
-        whole = affinity.related(len(catalogue), allowed)
-        some = affinity.related(most, allowed)
+        whole = affinity.tracks_by_related_artists(len(catalogue), allowed)
+        some = affinity.tracks_by_related_artists(most, allowed)
         assert allowed[some.rows].all()
         np.testing.assert_array_equal(
             Hits.ranked(some.rows, some.scores, most).rows,
@@ -284,12 +286,12 @@ def test_the_best_related_tracks_are_found_without_looking_at_all(catalogue, lea
 
 def test_scores_of_tracks_on_playlists_are_the_scores_of_those_rows(catalogue, learned):
     affinity = Affinity.of(learned, catalogue, [np.array([1])], np.ones(1, np.float32))
-    held = learned.space.held
+    held = learned.space.listed_tracks
     for view in (RIDGE, BY_TRACK):
-        scores = affinity.tracks(held)[:, view]
-        np.testing.assert_allclose(affinity.held(view), scores, rtol=1e-6)
+        scores = affinity.scores_of_tracks(held)[:, view]
+        np.testing.assert_allclose(affinity.listed_scores(view), scores, rtol=1e-6)
     others = np.setdiff1d(np.arange(len(catalogue)), held)
-    np.testing.assert_array_equal(affinity.tracks(others), 0)
+    np.testing.assert_array_equal(affinity.scores_of_tracks(others), 0)
 
 
 @given(st.lists(st.floats(-5, 5, allow_nan=False), min_size=1, max_size=40))

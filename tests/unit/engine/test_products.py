@@ -52,7 +52,7 @@ def test_the_columns_that_a_few_rows_use_are_found_without_the_others(seed, coun
     random = np.random.default_rng(seed)
     matrix = sp.random(20, 30, 0.1, "csr", np.float32, rng=random)
     rows, weights = random.integers(0, 20, count), random.random(count).astype(np.float32)
-    columns, sums = products.used(matrix, rows, weights)
+    columns, sums = products.sum_of_used_columns(matrix, rows, weights)
     whole = np.asarray(matrix[rows].T @ weights)
     np.testing.assert_array_equal(columns, np.flatnonzero(whole))
     np.testing.assert_allclose(sums, whole[columns], rtol=1e-6)

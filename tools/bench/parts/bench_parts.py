@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from quintet_engine import postrank
-from quintet_engine.channels import Candidates
+from quintet_engine import reranking
+from quintet_engine.channels.channel import Candidates
 from quintet_engine.context import Context
 from quintet_engine.engine import Engine
 from quintet_ranker.adapters import EngineModel
@@ -100,7 +100,7 @@ def test_choosing_from_what_is_scored(
     scores = np.random.default_rng(1).random(len(candidates.rows))
     order = np.argsort(-scores)
     chosen = benchmark(
-        postrank.choose,
+        reranking.choose,
         candidates.rows[order],
         scores[order],
         engine.catalogue,

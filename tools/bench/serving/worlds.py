@@ -146,8 +146,8 @@ def code_digest() -> str:
     from quintet_engine.recipes import BOOTSTRAP, TRAINED
 
     engine = ROOT / "libs/engine/src/quintet_engine"
-    learned = ("tokens", "taste", "space", "learned", "arrays")
-    parts = ["build", "index", *(f"collaborative/{name}" for name in learned)]
+    learned = ("tokens", "taste", "space", "model")
+    parts = ["build", "index", "arrays", *(f"collaborative/{name}" for name in learned)]
     made = hashlib.sha256(f"{BOOTSTRAP.feature_hash}{TRAINED.feature_hash}".encode())
     for part in parts:
         path = engine / f"{part}.py"

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from quintet_engine.collaborative import space
-from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_modelkit.publication import current_folder, read_manifest, replace_text
@@ -132,10 +132,10 @@ def baseline_of(engine: Engine, folder: Path) -> _Lists:
 
 
 def _seeds_of(engine: Engine, folder: Path) -> list[tuple[str, ...]]:
-    if engine.learned is None:
+    if engine.collaborative is None:
         ids = list(engine.catalogue.snapshot.row_of)
         return fixed_requests(ids, ids)
-    holders = space.load_holders(folder / Learned.PLAYLISTS).tocsc()
+    holders = space.load_holders(folder / CollaborativeModel.PLAYLISTS).tocsc()
     playlists = [p for p in np.split(holders.indices, holders.indptr[1:-1]) if len(p) >= _SEEDS]
     random = np.random.default_rng(0)
     order = random.permutation(len(playlists))[:_REQUESTS]

@@ -55,7 +55,7 @@ def _expected() -> tuple[type[Exception], ...]:
     from quintet_training.settings import SettingsInvalid, TrainingRefused
 
     from quintet_command.backup import BackupInvalid
-    from quintet_command.models import RegistryFault
+    from quintet_command.models import RegistryError
 
     data = (DatasetInvalid, StoreUnavailable, DumpInvalid, BackupInvalid, PublicationInvalid)
-    return (*data, RegistryFault, ReportInvalid, SettingsInvalid, TrainingRefused)
+    return (*data, RegistryError, ReportInvalid, SettingsInvalid, TrainingRefused)

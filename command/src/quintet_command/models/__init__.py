@@ -15,7 +15,7 @@ from quintet_modelkit.registry import (
     Move,
     Registry,
 )
-from quintet_modelkit.registry import RegistryFault as RegistryFault
+from quintet_modelkit.registry import RegistryError as RegistryError
 from quintet_modelkit.registry import RegistryInvalid as RegistryInvalid
 from quintet_modelkit.registry import RegistryUnavailable as RegistryUnavailable
 from quintet_training.settings import Settings
@@ -59,7 +59,7 @@ def register_model(
 
     Raises:
         PublicationInvalid: The bundle is missing or damaged.
-        RegistryFault: The registry is away or refuses it.
+        RegistryError: The registry is away or refuses it.
     """
     models = settings.home / MODELS
     folder = current_folder(models) if version is None else models / version
@@ -94,7 +94,7 @@ def promote(settings: Settings, name: str) -> Move:
         name: Its number, an alias, or its bundle's name.
 
     Raises:
-        RegistryFault: There is no such model, or the registry is away.
+        RegistryError: There is no such model, or the registry is away.
     """
     registry = registry_of(settings)
     return registry.promote(found(registry, name).version)
@@ -104,7 +104,7 @@ def rollback(settings: Settings) -> Move:
     """Makes the champion before this one champion again.
 
     Raises:
-        RegistryFault: There is none, or the registry is away.
+        RegistryError: There is none, or the registry is away.
     """
     return registry_of(settings).rollback()
 
@@ -118,7 +118,7 @@ def compare_models(settings: Settings, left: str, right: str) -> "Difference":
         right: The other.
 
     Raises:
-        RegistryFault: One is not there or damaged, or the registry is away.
+        RegistryError: One is not there or damaged, or the registry is away.
     """
     # Imported here: the engine's libraries are for this alone.
     from quintet_command.models.differences import difference
@@ -132,7 +132,7 @@ def pulled(settings: Settings, registry: Registry, record: ModelRecord) -> Path:
     """Returns a model's bundle on this machine, fetched where it is not there yet.
 
     Raises:
-        RegistryFault: It is damaged, the registry is away, or it takes longer than
+        RegistryError: It is damaged, the registry is away, or it takes longer than
             `mlflow_download_seconds`.
         OSError: The disk is full.
     """
@@ -181,7 +181,7 @@ def write_card(settings: Settings, path: Path, name: str = CHAMPION) -> ModelRec
     """Writes a model's card as Markdown and returns whose it is.
 
     Raises:
-        RegistryFault: There is no such model, or the registry is away.
+        RegistryError: There is no such model, or the registry is away.
         OSError: The file cannot be written.
     """
     registry = registry_of(settings)
@@ -214,7 +214,7 @@ __all__ = [
     "ModelRecord",
     "Move",
     "PublicationInvalid",
-    "RegistryFault",
+    "RegistryError",
     "RegistryInvalid",
     "RegistryUnavailable",
     "compare_models",

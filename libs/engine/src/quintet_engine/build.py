@@ -13,12 +13,12 @@ import numpy as np
 from quintet_modelkit.bundle import write_bundle
 from quintet_modelkit.publication import sha256_of
 
-from quintet_engine import forest_files
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue
-from quintet_engine.collaborative.learned import FOLDER, Learned
+from quintet_engine.collaborative.model import FOLDER, CollaborativeModel
 from quintet_engine.engine import BOOSTER_FILE, INDEX_FILE, Engine, Versions
 from quintet_engine.forest import ForestUnsupported
+from quintet_engine.forest import files as forest_files
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import RECIPES
 
@@ -46,7 +46,7 @@ def build_bundle(
     version: str,
     kind: str,
     facts: Mapping[str, Any],
-    learned: Learned | None = None,
+    collaborative: CollaborativeModel | None = None,
 ) -> Engine:
     """Writes a whole bundle into an empty folder and returns its engine.
 
@@ -59,7 +59,7 @@ def build_bundle(
         version: The model version.
         kind: "bootstrap" or "trained".
         facts: For the manifest: parameters, seed, metrics.
-        learned: What playlists taught; for a trained model.
+        collaborative: What was learned from playlists; for a trained model.
     """
     index.save(folder / INDEX_FILE)
     (folder / BOOSTER_FILE).write_text(booster_text, encoding="utf-8")
@@ -67,7 +67,7 @@ def build_bundle(
     versions = Versions(version, index_version, catalogue.snapshot.version)
     recipe = RECIPES[kind]
     ranker = Ranker.from_text(booster_text)
-    engine = Engine(catalogue, index, ranker, versions, recipe, learned)
+    engine = Engine(catalogue, index, ranker, versions, recipe, collaborative)
     rows = np.linspace(0, len(catalogue) - 1, min(_GOLDEN_SEEDS, len(catalogue))).astype(np.int64)
     seeds = catalogue.track_ids(np.unique(rows))
     content = {
@@ -82,7 +82,7 @@ def build_bundle(
         "channels": [channel.name for channel in recipe.channels],
         "index": index.facts,
         "libraries": libraries(),
-        **({} if learned is None else {"taste_index": learned.save(folder / FOLDER)}),
+        **({} if collaborative is None else {"taste_index": collaborative.save(folder / FOLDER)}),
         **_laid_out(folder, ranker),
         **facts,
     }

@@ -11,7 +11,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, Raw, normalise_rows
 from quintet_modelkit.snapshot import Snapshot
-from quintet_modelkit.texts import TextNumbers
+from quintet_modelkit.text_index import TextIndex
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -276,7 +276,7 @@ def _lists(column: pa.ChunkedArray) -> tuple[Mapping[str, int], Groups]:
     starts = lists.offsets.to_numpy().astype(np.int64)
     encoded = lists.flatten().dictionary_encode()
     members = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    return TextNumbers(encoded.dictionary), Groups(starts - starts[0], members)
+    return TextIndex(encoded.dictionary), Groups(starts - starts[0], members)
 
 
 def _years(column: pa.ChunkedArray) -> Weights:

@@ -18,7 +18,7 @@ from quintet_modelkit.features import (
 
 from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
 from quintet_engine.collaborative.affinity import Affinity
-from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.query import Filters, Query, Seed, SeedKind, SeedUnknown
 from quintet_engine.vectors import Hits, VectorIndex
 
@@ -94,7 +94,7 @@ class Context:
         return len(self.allowed) - int(np.count_nonzero(self.allowed))
 
     @property
-    def learned_affinity(self) -> Affinity:
+    def trained_affinity(self) -> Affinity:
         """The affinity, for channels and features that only a trained model has."""
         assert self.affinity is not None, "this needs a trained model"
         return self.affinity
@@ -114,7 +114,7 @@ def prepare(
     query: Query,
     catalogue: Catalogue,
     index: VectorIndex,
-    learned: Learned | None = None,
+    model: CollaborativeModel | None = None,
 ) -> Context:
     """Resolves a checked query against a catalogue.
 
@@ -122,7 +122,7 @@ def prepare(
         query: As asked.
         catalogue: The catalogue searched.
         index: The audio index over it.
-        learned: What playlists taught, for a trained model.
+        model: What was learned from playlists, for a trained model.
 
     Raises:
         SeedUnknown: The catalogue lacks seeds; all of them are named.
@@ -151,19 +151,19 @@ def prepare(
         _spread([view.artists for view in seeds], shares, len(catalogue.artist_names)),
         _spread([view.albums for view in seeds], shares, len(catalogue.album_tracks.starts)),
         _spread([view.genres for view in seeds], shares, len(catalogue.genre_names)),
-        _affinity(learned, catalogue, seeds),
-        _affinity(learned, catalogue, negatives),
+        _affinity(model, catalogue, seeds),
+        _affinity(model, catalogue, negatives),
     )
 
 
 def _affinity(
-    learned: Learned | None, catalogue: Catalogue, views: Sequence[SeedView]
+    model: CollaborativeModel | None, catalogue: Catalogue, views: Sequence[SeedView]
 ) -> Affinity | None:
-    if learned is None or not views:
+    if model is None or not views:
         return None
     shares = np.array([view.seed.weight for view in views], dtype=np.float32)
     groups = [view.rows for view in views]
-    return Affinity.of(learned, catalogue, groups, shares / shares.sum())
+    return Affinity.of(model, catalogue, groups, shares / shares.sum())
 
 
 def resolve(seeds: Sequence[Seed], catalogue: Catalogue) -> tuple[SeedView, ...]:

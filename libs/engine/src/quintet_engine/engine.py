@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 from quintet_modelkit.bundle import Bundle
 from quintet_modelkit.publication import PublicationInvalid, damaged_files
 
-from quintet_engine import forest_files, pair_features, postrank, reasons
+from quintet_engine import reasons, reranking
 from quintet_engine.booster import BoosterFailed, Ranker
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.channels import Candidates, gather, target_distance
-from quintet_engine.collaborative import learned as collaborative
+from quintet_engine.channels.channel import Candidates, gather, target_distance
+from quintet_engine.collaborative import model as collaborative_model
 from quintet_engine.collaborative import products
-from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.context import Context, SeedView, prepare
+from quintet_engine.features import matrix as feature_matrix
+from quintet_engine.features.content import weighted_units
+from quintet_engine.forest import files as forest_files
 from quintet_engine.index import FaissIndex
 from quintet_engine.query import (
     BOOSTER,
@@ -62,9 +65,9 @@ _GOLDEN_LIMIT: Final = 20
 _SAMPLE: Final = 256
 INDEX_FILE: Final = "index.faiss"
 BOOSTER_FILE: Final = "booster.txt"
-_LEARNED: Final = f"{collaborative.FOLDER}/"
+_COLLABORATIVE: Final = f"{collaborative_model.FOLDER}/"
 _FOREST: Final = f"{forest_files.FOLDER}/"
-_REPLACED: Final = (INDEX_FILE, BOOSTER_FILE, _LEARNED, _FOREST)
+_REPLACED: Final = (INDEX_FILE, BOOSTER_FILE, _COLLABORATIVE, _FOREST)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class Engine:
         ranker: The booster; cosine order and a degraded answer where None.
         versions: Reported with every answer.
         recipe: The channels and features.
-        learned: What playlists taught; for a trained model.
+        collaborative: What was learned from playlists; for a trained model.
         without: Parts that could not be loaded, which every answer names.
 
     Attributes:
@@ -111,7 +114,7 @@ class Engine:
         ranker: Ranker | None,
         versions: Versions,
         recipe: Recipe = BOOTSTRAP,
-        learned: Learned | None = None,
+        collaborative: CollaborativeModel | None = None,
         without: Sequence[str] = (),
     ) -> None:
         self.catalogue = catalogue
@@ -119,7 +122,7 @@ class Engine:
         self.ranker = ranker
         self.versions = versions
         self.recipe = recipe
-        self.learned = learned
+        self.collaborative = collaborative
         self.without = tuple(without) or (() if ranker is not None else (BOOSTER,))
         self.stage: Stage = lambda _name: nullcontext()
 
@@ -138,10 +141,10 @@ class Engine:
         try:
             index = _index_of(folder, manifest, catalogue)
             ranker = _ranker_of(folder, recipe, manifest.get("forest"))
-            learned = _learned_of(folder, manifest, catalogue)
+            collaborative = _collaborative_of(folder, manifest, catalogue)
         except (ValueError, OSError) as fault:
             raise PublicationInvalid(f"{folder.name}: {fault}") from fault
-        engine = cls(catalogue, index, ranker, _versions_of(manifest), recipe, learned)
+        engine = cls(catalogue, index, ranker, _versions_of(manifest), recipe, collaborative)
         bundle.snapshot.release()
         engine.check_golden(bundle.golden)
         return engine
@@ -171,14 +174,16 @@ class Engine:
         laid_out = not any(name.startswith(_FOREST) for name in damaged)
         trees = manifest.get("forest") if laid_out else None
         ranker = tried.load(BOOSTER, BOOSTER_FILE, lambda: _ranker_of(folder, recipe, trees))
-        learned = tried.load(TASTE, _LEARNED, lambda: _learned_of(folder, manifest, catalogue))
+        collaborative = tried.load(
+            TASTE, _COLLABORATIVE, lambda: _collaborative_of(folder, manifest, catalogue)
+        )
         if TASTE in tried.without:
             ranker, recipe = None, BOOTSTRAP
         if laid_out and not tried.without:
             raise PublicationInvalid(f"{folder.name}: whole, and not fit to serve")
         exact = index or FaissIndex.exact(catalogue.unit)
         versions = _versions_of(manifest)
-        return cls(catalogue, exact, ranker, versions, recipe, learned, tried.without)
+        return cls(catalogue, exact, ranker, versions, recipe, collaborative, tried.without)
 
     def check_golden(self, golden: dict[str, Any]) -> None:
         """Answers the golden request and compares.
@@ -215,7 +220,7 @@ class Engine:
         if self.ranker is None or not len(self.catalogue):
             return False
         seeds = self.catalogue.track_ids(np.arange(min(len(self.catalogue), 2)))
-        if self.learned is not None:
+        if self.collaborative is not None:
             products.accelerate()
         context = self.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in seeds)))
         candidates = self.candidates(context, self.recipe.quotas(context.query.limit, 1))
@@ -266,7 +271,7 @@ class Engine:
             SeedUnknown: The catalogue lacks a seed.
         """
         with self.stage("prepare"):
-            return prepare(query, self.catalogue, self.index, self.learned)
+            return prepare(query, self.catalogue, self.index, self.collaborative)
 
     def candidates(self, context: Context, quotas: Sequence[int]) -> Candidates:
         """Runs the channels for a prepared query, each up to its quota of rows."""
@@ -276,7 +281,7 @@ class Engine:
     def features(self, context: Context, candidates: Candidates) -> NDArray[np.float32]:
         """Returns the feature matrix, float32 (candidates, features of the recipe)."""
         with self.stage("features"):
-            return pair_features.build(context, candidates, self.recipe.builders)
+            return feature_matrix.build(context, candidates, self.recipe.builders)
 
     def _score(self, context: Context, growth: int) -> _Scored:
         quotas = self.recipe.quotas(context.query.limit, growth)
@@ -289,7 +294,7 @@ class Engine:
             relevance, without = self._relevance(matrix)
             scores = _adjusted(context, candidates, relevance)
         closeness = self._closeness(matrix)
-        order = postrank.collapse(candidates.rows, scores, self.catalogue.recording, closeness)
+        order = reranking.collapse(candidates.rows, scores, self.catalogue.recording, closeness)
         return _Scored(candidates, matrix, scores, order, without)
 
     def _relevance(self, matrix: NDArray[np.float32]) -> tuple[Scores, tuple[str, ...]]:
@@ -317,7 +322,7 @@ class Engine:
         """Returns places among the candidates, in the order to return them."""
         query, order = context.query, scored.order
         rows = scored.candidates.rows
-        picked = postrank.choose(
+        picked = reranking.choose(
             rows[order],
             scored.scores[order],
             self.catalogue,
@@ -327,7 +332,7 @@ class Engine:
         )
         chosen = order[picked]
         if query.flow:
-            chosen = chosen[postrank.flow(rows[chosen], self.catalogue)]
+            chosen = chosen[reranking.flow(rows[chosen], self.catalogue)]
         return np.asarray(chosen, dtype=np.int64)
 
     def _tracks(self, context: Context, scored: _Scored, chosen: Rows) -> tuple[RankedTrack, ...]:
@@ -436,11 +441,13 @@ class _Tried:
         return None
 
 
-def _learned_of(folder: Path, manifest: Mapping[str, Any], catalogue: Catalogue) -> Learned | None:
+def _collaborative_of(
+    folder: Path, manifest: Mapping[str, Any], catalogue: Catalogue
+) -> CollaborativeModel | None:
     facts = manifest.get("taste_index")
     if facts is None:
         return None
-    return Learned.load(folder / collaborative.FOLDER, facts, catalogue.popularity)
+    return CollaborativeModel.load(folder / collaborative_model.FOLDER, facts, catalogue.popularity)
 
 
 def _adjusted(context: Context, candidates: Candidates, relevance: Scores) -> Scores:
@@ -461,7 +468,7 @@ def _adjusted(context: Context, candidates: Candidates, relevance: Scores) -> Sc
     if context.negatives:
         scores = scores - NEGATIVE_STRENGTH * np.maximum(_nearness(context, candidates), 0.0)
     if weighed:
-        units = pair_features.weighed_units(context, candidates.rows)
+        units = weighted_units(context, candidates.rows)
         scores = scores + WEIGHT_STRENGTH * _standard(units @ context.vector)
     return np.asarray(scores, dtype=np.float64)
 
@@ -473,10 +480,10 @@ def _standard(values: NDArray[Any]) -> Scores:
 
 def _nearness(context: Context, candidates: Candidates) -> Scores:
     """Returns the greatest cosine of candidates to a negative seed, by sound or by taste."""
-    units = pair_features.weighed_units(context, candidates.rows)
+    units = weighted_units(context, candidates.rows)
     nearest = (units @ context.negative_vectors.T).max(axis=1)
     if context.negative_affinity is not None:
-        places = context.negative_affinity.learned.taste
+        places = context.negative_affinity.model.taste
         taste = places.of(candidates.rows) @ places.of(context.negative_affinity.seeds).T
         nearest = np.maximum(nearest, taste.max(axis=1))
     return np.asarray(nearest, np.float64)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, Raw, dimensions_of
 
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.collaborative import telling
+from quintet_engine.collaborative.reasons import clauses
 from quintet_engine.context import Context, SeedView
-from quintet_engine.pair_features import tempo_distance, weighed_units, wheel_distance, wheel_places
+from quintet_engine.features.content import weighted_units
+from quintet_engine.features.music import tempo_distance, wheel_distance, wheel_places
 from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, Seed, SeedKind
 
 MOST_CONTRIBUTIONS: Final = 6
@@ -141,7 +142,7 @@ class _Writer:
         self._seed_album = ((album >= 0) & (context.album_weight[album] > 0)).tolist()
         artists = catalogue.track_artists.greatest(rows, context.artist_weight)
         self._seed_artist = (artists > 0).tolist()
-        self._told = telling.clauses(affinity, rows) if affinity is not None else []
+        self._told = clauses(affinity, rows) if affinity is not None else []
 
     def closest(self, place: int) -> tuple[Seed, float]:
         """Returns the nearest seed worth naming, and the cosine to it."""
@@ -190,7 +191,7 @@ def _closest(context: Context, rows: Rows) -> tuple[Rows, list[float]]:
     """
     tracks = [view.seed.kind is SeedKind.TRACK for view in context.seeds]
     nameable = np.flatnonzero(tracks) if any(tracks) else np.arange(len(tracks))
-    cosines = weighed_units(context, rows) @ context.seed_vectors[nameable].T
+    cosines = weighted_units(context, rows) @ context.seed_vectors[nameable].T
     greatest = np.clip(cosines.max(axis=1), -1.0, 1.0)
     return nameable[cosines.argmax(axis=1)], greatest.tolist()
 

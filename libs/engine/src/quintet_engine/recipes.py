@@ -11,10 +11,12 @@ from typing import Final
 
 from quintet_modelkit.features import feature_hash
 
-from quintet_engine.channels import CHANNELS, Channel
-from quintet_engine.collaborative.channels import BUDGET, TRAINED_CHANNELS
-from quintet_engine.collaborative.features import TRAINED_BUILDERS
-from quintet_engine.pair_features import BUILDERS, Builder
+from quintet_engine.channels.channel import Channel
+from quintet_engine.channels.collaborative import BUDGET, TRAINED_CHANNELS
+from quintet_engine.channels.content import CHANNELS
+from quintet_engine.features.collaborative import TRAINED_BUILDERS
+from quintet_engine.features.content import BUILDERS
+from quintet_engine.features.matrix import Builder
 
 _LEAST_BUDGET: Final = 200
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from quintet_modelkit.features import ATTRIBUTES, Raw, Standardiser
 from quintet_modelkit.publication import read_manifest, write_manifest
-from quintet_modelkit.texts import TextNumbers
+from quintet_modelkit.text_index import TextIndex
 
 SCHEMA: Final = pa.schema(
     [
@@ -125,7 +125,7 @@ class Snapshot:
         features = np.load(folder / FEATURES, mmap_mode="r", allow_pickle=False)
         standardiser = Standardiser.from_json((folder / STANDARDISER).read_text(encoding="utf-8"))
         version = str(manifest["catalogue_version"])
-        row_of = TextNumbers(tracks.column("track_id"))
+        row_of = TextIndex(tracks.column("track_id"))
         maps = (pages, features.base) if isinstance(features.base, mmap.mmap) else (pages,)
         return cls(version, tracks, features, standardiser, manifest, row_of, maps)
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from quintet_modelkit.frameless import without_pandas
+from quintet_modelkit.import_guard import without_pandas
 from quintet_servicekit.launch import launch
 
 from quintet_profile.settings import Settings

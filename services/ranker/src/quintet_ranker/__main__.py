@@ -3,7 +3,7 @@
 import sys
 from typing import Final
 
-from quintet_modelkit.frameless import without_pandas
+from quintet_modelkit.import_guard import without_pandas
 from quintet_servicekit.launch import launch
 from threadpoolctl import threadpool_limits
 

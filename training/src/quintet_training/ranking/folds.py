@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.channels.collaborative import BUDGET
 from quintet_engine.collaborative import space
-from quintet_engine.collaborative.channels import BUDGET
 from quintet_engine.collaborative.content import ContentPool
-from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.collaborative.space import PlaylistSpace, membership
 from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import Tokens
@@ -24,7 +24,7 @@ def fit_learned(
     weights: Mapping[str, float],
     seed: int,
     tokens: Tokens | None = None,
-) -> Learned:
+) -> CollaborativeModel:
     """Returns what playlists teach about a catalogue, fitted on all of them.
 
     Args:
@@ -41,7 +41,7 @@ def fit_learned(
     index = FaissIndex.build(fitted.places, seed=seed, depth=BUDGET)
     sounds = FaissIndex.build(tokens.sound_units, seed=seed)
     content = ContentPool.of(tokens, catalogue.popularity)
-    return Learned(tokens, fitted_space, fitted, index, sounds, content)
+    return CollaborativeModel(tokens, fitted_space, fitted, index, sounds, content)
 
 
 @dataclass(frozen=True)

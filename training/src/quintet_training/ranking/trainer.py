@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Mask, Rows
-from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import TRAINED
@@ -87,7 +87,7 @@ class Trained:
     """
 
     booster: str
-    learned: Learned
+    learned: CollaborativeModel
     index: FaissIndex
     chosen: Mapping[str, Any]
     metrics: Mapping[str, float]

@@ -9,7 +9,7 @@ from quintet_engine.booster import Ranker
 from quintet_engine.build import build_bundle, libraries
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative import space
-from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.engine import BOOSTER_FILE, Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
@@ -135,7 +135,7 @@ def _carry(
 def _playlists_of(folder: Path, catalogue: Catalogue) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
     """Returns a bundle's playlists as rows of another catalogue; lost tracks are left out."""
     old = Snapshot.load(folder / CATALOGUE, verify=False)
-    holders = space.load_holders(folder / Learned.PLAYLISTS).tocsc()
+    holders = space.load_holders(folder / CollaborativeModel.PLAYLISTS).tocsc()
     ids = old.tracks.column("track_id").to_pylist()
     row_of = catalogue.snapshot.row_of
     rows = np.array([row_of.get(name, -1) for name in ids], dtype=np.int64)
@@ -151,7 +151,7 @@ def publish_bundle(
     text: str,
     version: str,
     facts: Mapping[str, Any],
-    learned: Learned | None = None,
+    learned: CollaborativeModel | None = None,
     *,
     serve: bool = True,
 ) -> None:
@@ -167,7 +167,7 @@ def publish_bundle(
             version=version,
             kind=kind,
             facts=facts,
-            learned=learned,
+            collaborative=learned,
         )
         publish(folder, models, version, make_current=serve)
 

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded, normalise_rows
 
 from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
-from quintet_engine.collaborative.learned import Learned
+from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.collaborative.products import product, product_of, summed
 from quintet_engine.collaborative.space import TRACK
 
 VIEWS: Final = ("ridge", "track", "artist", "context")
-"""Ways to weigh playlists: by kernel ridge, by shared tracks, by shared artists (squared), and by
-year, sound and words (squared): for seeds that no playlist holds."""
+"""Ways to weight playlists: by kernel ridge regression, by shared tracks, by shared artists
+(squared), and by year, sound and words (squared), for seeds that no playlist holds."""
 RIDGE, BY_TRACK, BY_ARTIST, BY_CONTEXT = range(len(VIEWS))
 MOST_ROWS: Final = 50
 """An artist or a genre as a seed stands for its most popular tracks, at most so many."""
-# What sound can make of a score at best, and no rounding goes beyond.
-_BEST_SOUND: Final = np.float32(1.5001)
+# The factor 1 + 0.5 · cosine of `_tracks_by` is at most 1.5; the rest is room for rounding.
+_MOST_SOUND_FACTOR: Final = np.float32(1.5001)
 
 
 class Scored(NamedTuple):
@@ -34,18 +34,18 @@ class Scored(NamedTuple):
 
 @dataclass(frozen=True)
 class Affinity:
-    """A query against what playlists taught; m seed rows, p playlists, n tracks.
+    """One query compared with the collaborative model; m seed rows, p playlists, n tracks.
 
     Attributes:
-        learned: What playlists taught.
+        model: The collaborative model.
         catalogue: The catalogue searched.
         seeds: int64 (m,), the rows that the seeds stand for.
-        shares: float32 (m,), what each counts, summing to one.
+        shares: float32 (m,), each seed row's weight, summing to one.
         kernels: The seeds' cosine to every playlist, by kind of token, float32 (p,).
-        weights: float32 (p, 4), the playlists weighed in each of `VIEWS`.
+        weights: float32 (p, 4), the playlists' weights in each of `VIEWS`.
     """
 
-    learned: Learned
+    model: CollaborativeModel
     catalogue: Catalogue
     seeds: Rows
     shares: Weights
@@ -55,71 +55,79 @@ class Affinity:
     @classmethod
     def of(
         cls,
-        learned: Learned,
+        model: CollaborativeModel,
         catalogue: Catalogue,
         groups: Sequence[Rows],
         shares: Weights,
     ) -> Self:
-        """Prepares a query.
+        """Compare a query with the model.
 
         Args:
-            learned: What playlists taught.
+            model: The collaborative model.
             catalogue: The catalogue searched.
-            groups: The rows each seed stands for.
-            shares: float32, one a seed, summing to one.
+            groups: The rows that each seed stands for.
+            shares: float32, one weight per seed, summing to one.
         """
-        seeds, weight = _flat(catalogue, groups, shares)
-        kernels = learned.space.kernels(learned.tokens, seeds, weight)
-        ridge = learned.space.ridge_weights(kernels)
-        context = _share((kernels["year"] * kernels["audio"] * (0.2 + kernels["word"])) ** 2)
-        columns = (ridge, _share(kernels[TRACK]), _share(kernels["artist"] ** 2), context)
+        seeds, weight = _seed_rows(catalogue, groups, shares)
+        kernels = model.space.kernels(model.tokens, seeds, weight)
+        ridge = model.space.ridge_weights(kernels)
+        # 0.2: seeds whose words occur nowhere else still have playlists of their year and sound.
+        context = _normalised((kernels["year"] * kernels["audio"] * (0.2 + kernels["word"])) ** 2)
+        by_artist = _normalised(kernels["artist"] ** 2)
+        columns = (ridge, _normalised(kernels[TRACK]), by_artist, context)
         weights = np.stack(columns, axis=1).astype(np.float32)
-        return cls(learned, catalogue, seeds, weight, kernels, weights)
+        return cls(model, catalogue, seeds, weight, kernels, weights)
 
-    def held(self, view: int) -> Weights:
-        """Returns the score in one of `VIEWS` of the tracks on playlists, float32 (`space.held`,).
+    def listed_scores(self, view: int) -> Weights:
+        """Score the tracks on playlists in one of `VIEWS`, float32 (`space.listed_tracks`,).
 
-        Added up from the playlists that count in it, which most tracks are on one or two of.
+        Only playlists with a weight other than 0 are added up, and most tracks are on one or two
+        of them, so this costs far less than a product with the whole matrix.
         """
-        return self._weighed(self.learned.space.holding, view)
+        return self._weighted_sum(self.model.space.listed_by_playlist, view)
 
-    def _weighed(self, matrix: sp.csr_matrix, view: int) -> Weights:
-        """Returns the sum of the playlists' rows of (p, k) by their weights, float32 (k,)."""
+    def _weighted_sum(self, matrix: sp.csr_matrix, view: int) -> Weights:
+        """Sum the playlists' rows of (p, k) by their weights, float32 (k,)."""
         weights = self.weights[:, view]
         counting = np.flatnonzero(weights)
         return summed(matrix, counting, weights[counting])
 
-    def tracks(self, rows: Rows) -> Weights:
-        """Returns the score of rows in each view, float32 (k, 4): weights of their playlists."""
-        return product_of(self.learned.space.holders, rows, self.weights)
+    def scores_of_tracks(self, rows: Rows) -> Weights:
+        """Sum the weights of each row's playlists in each view, float32 (k, 4)."""
+        return product_of(self.model.space.holders, rows, self.weights)
 
-    def named(self, kind: str, numbers: NDArray[np.integer]) -> Weights:
-        """Returns the score of artists or albums in each view, float32 (k, 4); 0 for no name."""
-        rows = self.learned.space.rows[kind]
+    def scores_of_names(self, kind: str, numbers: NDArray[np.integer]) -> Weights:
+        """Score artists or albums in each view, float32 (k, 4); 0 where the name is unknown.
+
+        Args:
+            kind: "artist" or "album".
+            numbers: (k,), token numbers; one beyond the last stands for no name.
+        """
+        rows = self.model.space.rows[kind]
         known = numbers < rows.shape[0]
         scores = product_of(rows, np.where(known, numbers, 0).astype(np.int64), self.weights)
         scores[~known] = 0
         return scores
 
     @cached_property
-    def tokens(self) -> dict[str, Weights]:
+    def token_scores(self) -> dict[str, Weights]:
         """The score of each year, sound and word in each view, float32 (tokens, 4)."""
-        rows = self.learned.space.rows
+        rows = self.model.space.rows
         return {kind: product(rows[kind], self.weights) for kind in ("year", "audio", "word")}
 
     @cached_property
     def sound(self) -> Encoded:
         """The seeds' mean of `Tokens.sound`, unit, float32 (13,)."""
-        return _unit(self.shares @ self.learned.tokens.sound[self.seeds])
+        return _unit(self.shares @ self.model.tokens.sound[self.seeds])
 
     def sound_cosines(self, rows: Rows) -> Weights:
-        """Returns the cosine of rows to it, float32 (k,)."""
-        return np.asarray(self.learned.tokens.sound_units[rows] @ self.sound, np.float32)
+        """Compute the cosine of rows to the seeds' sound, float32 (k,)."""
+        return np.asarray(self.model.tokens.sound_units[rows] @ self.sound, np.float32)
 
     @cached_property
     def taste(self) -> Encoded:
         """The seeds' mean place in the taste space, float32 (d,), shorter the more they differ."""
-        return np.asarray(self.shares @ self.learned.taste.of(self.seeds), np.float32)
+        return np.asarray(self.shares @ self.model.taste.of(self.seeds), np.float32)
 
     @cached_property
     def taste_direction(self) -> Encoded:
@@ -129,59 +137,68 @@ class Affinity:
     @cached_property
     def seed_artists(self) -> Rows:
         """The different first artists of the seeds, known ones only."""
-        artists = np.unique(self.learned.tokens.artist[self.seeds])
-        return artists[artists < self.learned.tokens.unknown_artist].astype(np.int64)
+        artists = np.unique(self.model.tokens.artist[self.seeds])
+        return artists[artists < self.model.tokens.unknown_artist].astype(np.int64)
 
-    def content(self) -> Scored:
-        """Returns tracks and how well their year, sound and words fit the context view."""
-        pool = self.learned.content
-        columns = {kind: scores[:, BY_CONTEXT, None] for kind, scores in self.tokens.items()}
+    def content_scores(self) -> Scored:
+        """Score the content pool by how well year, sound and words fit the context view."""
+        pool = self.model.content
+        columns = {kind: scores[:, BY_CONTEXT, None] for kind, scores in self.token_scores.items()}
         return Scored(pool.rows, pool.scores(columns))
 
-    def related(self, most: int, allowed: Mask) -> Scored:
-        """Returns tracks by artists that ridge favours: artist, popularity and sound.
+    def tracks_by_related_artists(self, most: int, allowed: Mask) -> Scored:
+        """Score tracks by artists that ridge favours: artist score · popularity · sound.
 
-        The best `most` of all allowed tracks are among them. What an artist's most popular track
-        could score at best tells which artists need no closer look.
+        The best `most` of all allowed tracks are among them. An upper bound for each artist, the
+        score of its most popular track with the best possible sound, shows which artists need not
+        be looked at.
 
         Args:
             most: ≥ 1.
             allowed: bool (n,), which rows may be returned.
         """
-        space = self.learned.space
-        scores = self._weighed(space.by_artists, RIDGE)
+        space = self.model.space
+        scores = self._weighted_sum(space.artists_by_playlist, RIDGE)
         favoured = np.flatnonzero(scores > 0)
-        artists, scores = space.artists[favoured], scores[favoured]
-        best = scores * _fame(self.learned.tokens.artist_popularity[artists]) * _BEST_SOUND
+        artists, scores = space.listed_artists[favoured], scores[favoured]
+        greatest = self.model.tokens.artist_popularity[artists]
+        bound = scores * _popularity_factor(greatest) * _MOST_SOUND_FACTOR
         least = 0.0
         if len(artists) > most:
-            first = np.argpartition(-best, most)[:most]
-            found = self._by(artists[first], scores[first], allowed, least)
-            if len(found.rows) >= most:
-                least = float(np.partition(found.scores, -most)[-most])
-        near = best >= least
-        return self._by(artists[near], scores[near], allowed, least)
+            # The `most` most promising artists give a score that the others have to reach.
+            first = np.argpartition(-bound, most)[:most]
+            scored = self._tracks_by(artists[first], scores[first], allowed, least)
+            if len(scored.rows) >= most:
+                least = float(np.partition(scored.scores, -most)[-most])
+        promising = bound >= least
+        return self._tracks_by(artists[promising], scores[promising], allowed, least)
 
-    def _by(self, artists: Rows, scores: Weights, allowed: Mask, least: float) -> Scored:
-        """Returns the allowed tracks of artists that may score `least`."""
-        rows, sizes = self.learned.tokens.artist_tracks.members_of(artists)
-        worth = np.repeat(scores, sizes) * _fame(self.catalogue.popularity[rows])
-        kept = allowed[rows] & (worth * _BEST_SOUND >= least)
+    def _tracks_by(self, artists: Rows, scores: Weights, allowed: Mask, least: float) -> Scored:
+        """Score the allowed tracks of artists that may reach `least`."""
+        rows, sizes = self.model.tokens.artist_tracks.members_of(artists)
+        worth = np.repeat(scores, sizes) * _popularity_factor(self.catalogue.popularity[rows])
+        kept = allowed[rows] & (worth * _MOST_SOUND_FACTOR >= least)
         rows, worth = rows[kept], worth[kept]
         return Scored(rows, np.asarray(worth * (1 + 0.5 * self.sound_cosines(rows)), np.float32))
 
     @cached_property
-    def shared(self) -> NDArray[Any]:
+    def seed_playlists(self) -> NDArray[Any]:
         """Which playlist holds which seed, float32 (p, m)."""
-        return np.asarray(self.learned.space.holders[self.seeds].toarray().T, dtype=np.float32)
+        return np.asarray(self.model.space.holders[self.seeds].toarray().T, dtype=np.float32)
 
-    def together(self, rows: Rows) -> Weights:
-        """Returns in how many playlists rows stand together with each seed, float32 (k, m)."""
-        return product_of(self.learned.space.holders, rows, self.shared)
+    def co_occurrences(self, rows: Rows) -> Weights:
+        """Count the playlists that hold both a row and a seed, float32 (k, m)."""
+        return product_of(self.model.space.holders, rows, self.seed_playlists)
 
 
-def _flat(catalogue: Catalogue, groups: Sequence[Rows], shares: Weights) -> tuple[Rows, Weights]:
-    """Returns the rows of all seeds and the share of each, large groups cut to the popular."""
+def _seed_rows(
+    catalogue: Catalogue, groups: Sequence[Rows], shares: Weights
+) -> tuple[Rows, Weights]:
+    """Join the rows of all seeds and split each share among them, large groups cut to the popular.
+
+    Returns:
+        int64 (m,) rows and float32 (m,) shares.
+    """
     rows, weights = [], []
     for group, share in zip(groups, shares.tolist(), strict=True):
         if len(group) > MOST_ROWS:
@@ -192,11 +209,13 @@ def _flat(catalogue: Catalogue, groups: Sequence[Rows], shares: Weights) -> tupl
     return np.concatenate(rows).astype(np.int64), np.concatenate(weights)
 
 
-def _fame(popularity: NDArray[np.floating]) -> Weights:
+def _popularity_factor(popularity: NDArray[np.floating]) -> Weights:
+    """Map popularity 0..100 to 0.3..1.3: an unknown track of a favoured artist still counts."""
     return np.asarray(0.3 + popularity.astype(np.float32) / 100, np.float32)
 
 
-def _share(values: Weights) -> Weights:
+def _normalised(values: Weights) -> Weights:
+    """Scale weights to a sum of one; those that are all zero stay."""
     total = float(values.sum())
     return np.asarray(values / total if total > 1e-9 else values, dtype=np.float32)
 

@@ -1,7 +1,7 @@
-"""Where tracks are looked for by year, sound and words.
+"""The pool of tracks that are searched by year, sound and words.
 
-All of a small catalogue, the best known of a large one: so a query costs the same however long the
-tail grows.
+It holds all of a small catalogue and the best-known tracks of a large one, so that a query's cost
+does not grow with the long tail.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ from quintet_engine.collaborative.products import product
 from quintet_engine.collaborative.tokens import Tokens
 
 EVERYTHING: Final = 50_000
-"""Up to so many tracks the pool is the catalogue."""
+"""Up to so many tracks the pool is the whole catalogue."""
+# Above that: the most popular tracks in all, and so many of each year and of each kind of sound.
 _POPULAR: Final = 20_000
 _OF_EACH: Final[Mapping[str, int]] = {"year": 250, "audio": 100}
 _KINDS: Final = ("year", "audio", "word")
@@ -25,7 +26,7 @@ _KINDS: Final = ("year", "audio", "word")
 
 @dataclass(frozen=True)
 class ContentPool:
-    """Tracks to look among; k of them.
+    """The tracks searched by content; k of them.
 
     Attributes:
         rows: int64 (k,), ascending.
@@ -39,7 +40,7 @@ class ContentPool:
 
     @classmethod
     def of(cls, tokens: Tokens, popularity: NDArray[np.floating]) -> Self:
-        """Takes all tracks, or the most popular: in all, of each year and of each sound."""
+        """Choose all tracks, or the most popular: in all, of each year and of each sound."""
         rows = np.arange(len(popularity))
         if len(rows) > EVERYTHING:
             order = np.lexsort((rows, -popularity))
@@ -50,18 +51,18 @@ class ContentPool:
 
     @classmethod
     def among(cls, rows: Rows, tokens: Tokens, popularity: NDArray[np.floating]) -> Self:
-        """Takes some rows, int64 (k,), ascending, such as `of` has found before."""
+        """Make a pool of given rows, int64 (k,), ascending, such as a saved pool's."""
         matrices = {**tokens.kinds, "word": tokens.words}
         sliced = {kind: matrices[kind][rows] for kind in _KINDS}
         return cls(rows, sliced, _standard(popularity[rows]))
 
     def scores(self, tokens: Mapping[str, Weights]) -> Weights:
-        """Returns how well tracks fit, float32 (k,).
+        """Score how well the pool's tracks fit, float32 (k,).
 
-        The sum of three standard scores, and half of that of popularity.
+        The sum of three standard scores (year, sound, words) and half that of popularity.
 
         Args:
-            tokens: What each token scores, by kind, float32 (tokens of that kind, 1).
+            tokens: The score of each token, by kind, float32 (tokens of that kind, 1).
         """
         total = 0.5 * self.popularity
         for kind, matrix in self.tokens.items():
@@ -70,8 +71,14 @@ class ContentPool:
 
 
 def _first_of_each(matrix: sp.csr_matrix, order: Rows, most: int) -> Rows:
-    """Returns for each token the first tracks in an order that weigh most by it."""
-    # A copy: the maximum sorts what it is taken of, and a mapped matrix is read-only.
+    """Find, for each token, the first tracks in an order whose heaviest token it is.
+
+    Args:
+        matrix: sparse (n, tokens).
+        order: int64 (n,), rows.
+        most: How many tracks per token.
+    """
+    # Indexing copies: SciPy's `max` sorts its matrix in place, and a mapped one is read-only.
     ordered = matrix[order]
     greatest = np.asarray(ordered.max(axis=1).todense()).ravel()
     entries = ordered.tocoo()
@@ -79,6 +86,7 @@ def _first_of_each(matrix: sp.csr_matrix, order: Rows, most: int) -> Rows:
     owner, place = entries.col[heaviest], entries.row[heaviest]
     by_owner = np.lexsort((place, owner))
     owner, place = owner[by_owner], place[by_owner]
+    # Number each token's tracks from 0, and keep those below `most`.
     starts = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
     number = np.arange(len(owner)) - np.repeat(starts, np.diff(np.append(starts, len(owner))))
     return np.asarray(order[place[number < most]], dtype=np.int64)

@@ -1,6 +1,6 @@
-"""The inner loops of `products`, compiled by numba; importing this compiles them.
+"""The inner loops of `products`, compiled by numba; importing this module compiles them.
 
-No sum is reordered: they come out as SciPy's do.
+No sum is reordered, so results are the same to the last bit as SciPy's.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ Values = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 
-# An unsigned index needs no look whether it counts from the end: a third of the time.
+# numba lets a signed index count from the end, and checks each; unsigned takes a third of the time.
 _U = np.uint64
 
 
 def _read(dtype: Any, dimensions: int) -> Any:
-    """Returns the type of an array that is only read, so that a mapped one fits as well."""
+    """Describe an array that is only read, so that memory-mapped (read-only) ones are accepted."""
     return types.Array(dtype, dimensions, "C", readonly=True)
 
 
@@ -41,7 +41,7 @@ def _compiled(signature: Any) -> Callable[[Callable[..., Any]], Any]:
 def product(
     starts: Starts, members: Members, values: Values, rows: Rows, columns: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Returns rows of a matrix times (p, v), float32 (k, v)."""
+    """Multiply rows of a matrix by (p, v), float32 (k, v)."""
     width = columns.shape[1]
     result = np.zeros((len(rows), width), np.float32)
     for place in range(len(rows)):
@@ -52,7 +52,7 @@ def product(
             for each in entries:
                 total += values[each] * columns[_U(members[each]), _U(0)]
             result[place, 0] = total
-        elif width == 4:  # the views of an affinity, in registers
+        elif width == 4:  # `affinity.VIEWS`: four sums stay in registers
             a, b, c, d = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
             for each in entries:
                 value, member = values[each], _U(members[each])
@@ -73,7 +73,8 @@ def product(
 def product_with(
     starts: Starts, members: Members, values: Values, rows: Rows, others: Rows, width: int
 ) -> NDArray[np.float32]:
-    """Returns inner products of rows with a few others, float32 (k, m)."""
+    """Compute inner products of rows with a few others, float32 (k, m)."""
+    # The few others become a dense table of the columns they use, which stays in the cache.
     place_of = np.full(width, -1, np.int32)
     most = 0
     for other in others:
@@ -90,10 +91,10 @@ def product_with(
     result = np.zeros((len(rows), len(others)), np.float32)
     for place in range(len(rows)):
         for each in range(starts[rows[place]], starts[rows[place] + 1]):
-            found = place_of[members[each]]
-            if found >= 0:
+            known_place = place_of[members[each]]
+            if known_place >= 0:
                 for column in range(len(others)):
-                    result[place, column] += values[each] * few[found, column]
+                    result[place, column] += values[each] * few[known_place, column]
     return result
 
 
@@ -101,7 +102,7 @@ def product_with(
 def summed(
     starts: Starts, members: Members, values: Values, rows: Rows, weights: Values, width: int
 ) -> NDArray[np.float32]:
-    """Returns the sum of rows, each weighed, float32 (p,)."""
+    """Sum rows, each by its weight, float32 (p,)."""
     result = np.zeros(width, np.float32)
     for place in range(len(rows)):
         for each in range(starts[rows[place]], starts[rows[place] + 1]):

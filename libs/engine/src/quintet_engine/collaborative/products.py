@@ -1,7 +1,7 @@
-"""Products of sparse rows with a query: the greater part of what a trained model costs it.
+"""Products of sparse rows with a query: most of what a trained model costs per query.
 
-SciPy copies the rows that a product is asked of, and its loop is made for any number of columns.
-The compiled loops do neither and add in the same order, so their sums are the same; they are used
+SciPy copies the rows that a product needs, and its loop is written for any number of columns. The
+compiled loops do neither and add in the same order, so their sums are identical; they are used
 once this process has compiled them (`accelerate`).
 """
 
@@ -16,17 +16,18 @@ from numpy.typing import NDArray
 from quintet_engine.catalogue import Rows, entries_of
 
 Dense = NDArray[np.float32]
+# Imported by name and only on demand: importing it compiles, which a one-off command never needs.
 _KERNELS: Final = "quintet_engine.collaborative.product_kernels"
 _DTYPES: Final = [np.dtype(kind) for kind in (np.int32, np.int32, np.float32)]
 
 
 def accelerate() -> None:
-    """Compiles the loops for this process, which takes about a second the first time."""
+    """Compile the loops for this process, which takes about a second the first time."""
     importlib.import_module(_KERNELS)
 
 
 def _compiled(name: str, *matrices: sp.csr_matrix) -> Any:
-    """Returns a compiled loop; None where there is none yet or none for such matrices."""
+    """Look up a compiled loop; None before it is compiled, or for other types of matrix."""
     for matrix in matrices:
         if [part.dtype for part in _parts(matrix)] != _DTYPES:
             return None
@@ -38,7 +39,7 @@ def _parts(matrix: sp.csr_matrix) -> tuple[NDArray[Any], NDArray[Any], NDArray[A
 
 
 def product(matrix: sp.csr_matrix, columns: Dense) -> Dense:
-    """Returns a sparse float32 matrix (n, p) times float32 (p, v), float32 (n, v)."""
+    """Multiply a sparse float32 matrix (n, p) by float32 (p, v): float32 (n, v)."""
     compiled = _compiled("product", matrix)
     if compiled is None:
         return np.asarray(matrix @ columns, np.float32)
@@ -47,7 +48,7 @@ def product(matrix: sp.csr_matrix, columns: Dense) -> Dense:
 
 
 def product_of(matrix: sp.csr_matrix, rows: Rows, columns: Dense) -> Dense:
-    """Returns some rows of a sparse float32 matrix (n, p) times float32 (p, v), float32 (k, v)."""
+    """Multiply some rows of a sparse float32 matrix (n, p) by float32 (p, v): float32 (k, v)."""
     compiled = _compiled("product", matrix)
     if compiled is None:
         return np.asarray(matrix[rows] @ columns, np.float32)
@@ -56,7 +57,7 @@ def product_of(matrix: sp.csr_matrix, rows: Rows, columns: Dense) -> Dense:
 
 
 def product_with(matrix: sp.csr_matrix, rows: Rows, others: Rows) -> Dense:
-    """Returns the inner products of some rows of a sparse matrix with a few others of it.
+    """Compute the inner products of some rows of a sparse matrix with a few others of it.
 
     Args:
         matrix: float32 (n, p).
@@ -73,7 +74,7 @@ def product_with(matrix: sp.csr_matrix, rows: Rows, others: Rows) -> Dense:
 
 
 def summed(matrix: sp.csr_matrix, rows: Rows, weights: Dense) -> Dense:
-    """Returns the sum of some rows of a sparse float32 matrix (n, p), each weighed, float32 (p,).
+    """Sum some rows of a sparse float32 matrix (n, p), each by its weight, float32 (p,).
 
     Args:
         matrix: float32 (n, p).
@@ -87,15 +88,18 @@ def summed(matrix: sp.csr_matrix, rows: Rows, weights: Dense) -> Dense:
     return np.asarray(compiled(*_parts(matrix), rows, weights, matrix.shape[1]))
 
 
-def used(matrix: sp.csr_matrix, rows: Rows, weights: Dense) -> tuple[Rows, Dense]:
-    """Returns the columns of the sum of a few rows, ascending, int64 (u,), and that sum there.
+def sum_of_used_columns(matrix: sp.csr_matrix, rows: Rows, weights: Dense) -> tuple[Rows, Dense]:
+    """Sum a few rows, and keep only the columns that any of them uses.
 
-    Unlike `summed` it never looks at a column that no row uses, however many there are.
+    Unlike `summed` its cost does not depend on the number of columns.
 
     Args:
         matrix: float32 (n, p).
         rows: int64 (k,).
         weights: float32 (k,).
+
+    Returns:
+        The columns, int64 (u,), ascending, and their sums, float32 (u,).
     """
     starts, members, values = _parts(matrix)
     places, _, sizes = entries_of(starts, rows)

@@ -1,12 +1,12 @@
-"""The space of playlists: how alike playlists are, and which of them a query resembles.
+"""The space of playlists: how similar playlists are, and which of them a query resembles.
 
-Two playlists are alike as far as they share tracks, artists, albums, words, years and kinds of
-sound. For each kind g of token, X_g holds the playlists' square-rooted token counts, rows of
-unit length; K = Σ a_g X_g X_gᵀ. A query's seeds have such a row too, and k = Σ a_g X_g x_g. Kernel
-ridge regression (Hastie, Tibshirani & Friedman, 2009, 5.8) then weighs the playlists by
+Two playlists are similar if they share tracks, artists, albums, words, years and kinds of sound.
+For each kind g of token, X_g holds the playlists' square-rooted token counts, rows of unit length;
+the kernel is K = Σ a_g X_g X_gᵀ. A query's seeds have such a row x_g too, and k = Σ a_g X_g x_g.
+Kernel ridge regression (Hastie, Tibshirani & Friedman, 2009, 5.8) weights the playlists by
 w = (K + λI)⁻¹ k: like nearest neighbours, except that ten copies of one playlist count once.
 
-No token is weighed by how many playlists hold it: that is what the booster's counts are for.
+No token is weighted by how many playlists hold it: the booster has those counts as features.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg.blas import ssymv
 
+from quintet_engine.arrays import load_array, load_matrix, save_arrays, unit_rows
 from quintet_engine.catalogue import Rows, Weights
-from quintet_engine.collaborative.arrays import load_array, load_matrix, save_arrays, unit_rows
-from quintet_engine.collaborative.products import summed, used
+from quintet_engine.collaborative.products import sum_of_used_columns, summed
 from quintet_engine.collaborative.tokens import KINDS, Tokens
 
 TRACK: Final = "track"
@@ -35,14 +35,15 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "year": 0.3,
     "audio": 0.15,
 }
-"""What each kind of token weighs, where validation chose nothing better."""
+"""a_g: the weight of each kind of token, unless validation chose others."""
 RIDGE: Final = 0.3
+"""λ, in the unit of the kernel, in which a playlist with itself has Σ a_g."""
 _ARRAYS: Final = ("counts", "artist_entries", "artist_playlists", "lengths", "inverse")
 _NONE: Final = np.empty(0, dtype=np.int64)
 
 
 def load_holders(folder: Path) -> sp.csr_matrix:
-    """Maps which playlist holds which track, sparse float32 (n, p), of a saved space.
+    """Map which playlist holds which track, sparse float32 (n, p), from a saved space.
 
     Raises:
         OSError, ValueError: A file is missing or damaged.
@@ -51,29 +52,42 @@ def load_holders(folder: Path) -> sp.csr_matrix:
 
 
 def token_matrix(tokens: Tokens, kind: str) -> sp.csr_matrix:
-    """Returns the tracks' tokens of a kind, sparse (n, tokens); for `TRACK` the identity."""
+    """Choose the tracks' tokens of a kind, sparse (n, tokens); for `TRACK` the identity."""
     if kind == TRACK:
         return sp.identity(len(tokens.artist), dtype=np.float32, format="csr")
     return tokens.kinds[kind]
 
 
 def membership(playlists: Sequence[Rows], track_count: int) -> sp.csr_matrix:
-    """Returns which playlist holds which track, sparse float32 (p, n), each once."""
+    """Record which playlist holds which track, sparse float32 (p, n), each track once."""
     starts = np.concatenate(([0], np.cumsum([len(rows) for rows in playlists])))
     members = np.concatenate([_NONE, *playlists])
     ones = np.ones(len(members), np.float32)
     matrix = sp.csr_matrix((ones, members, starts), shape=(len(playlists), track_count))
+    # A track that is twice on a playlist counts once.
     matrix.sum_duplicates()
     matrix.data[:] = 1.0
     return matrix
 
 
 def token_rows(members: sp.csr_matrix, tokens: Tokens, kind: str) -> sp.csr_matrix:
-    """Returns X of a kind: square-rooted token counts of playlists, unit rows, sparse (p, t)."""
+    """Compute X of a kind: square-rooted token counts of playlists, unit rows, sparse (p, t)."""
     counts = members if kind == TRACK else (members @ token_matrix(tokens, kind)).tocsr()
+    # The root damps long runs of one artist, as a logarithm of term counts does in text retrieval.
     rooted = counts.copy()
     rooted.data = np.sqrt(rooted.data)
     return unit_rows(rooted)
+
+
+def values_of_artists(values: Weights, artists: NDArray[np.integer]) -> Weights:
+    """Look up a value of each artist, 0 for an unknown one, float32 (k,).
+
+    Args:
+        values: float32 (artists,), such as `PlaylistSpace.artist_playlists`.
+        artists: (k,), artist numbers; one beyond the last stands for no artist.
+    """
+    known = artists < len(values)
+    return np.where(known, values[np.where(known, artists, 0)], np.float32(0.0))
 
 
 @dataclass(frozen=True)
@@ -84,11 +98,11 @@ class PlaylistSpace:
         holders: sparse float32 (n, p), which playlist holds which track.
         rows: For each kind but tracks, X transposed, sparse float32 (tokens, p).
         counts: float32 (n,), how many playlists hold each track.
-        artist_entries: float32 (artists,), tracks by each artist in all playlists.
+        artist_entries: float32 (artists,), entries by each artist in all playlists.
         artist_playlists: float32 (artists,), playlists with a track by each artist.
         lengths: float32 (p,), tracks in each.
-        inverse: float32 (p, p), G.
-        weights: by kind of token.
+        inverse: float32 (p, p), (K + λI)⁻¹.
+        weights: a_g by kind of token.
     """
 
     holders: sp.csr_matrix
@@ -108,7 +122,14 @@ class PlaylistSpace:
         weights: Mapping[str, float] = WEIGHTS,
         ridge: float = RIDGE,
     ) -> Self:
-        """Fits the space; time and memory grow with the square of the number of playlists."""
+        """Fit the space; time and memory grow with the square of the number of playlists.
+
+        Args:
+            tokens: The catalogue's.
+            playlists: int64 rows of each playlist.
+            weights: a_g by kind of token.
+            ridge: λ.
+        """
         members = membership(playlists, len(tokens.artist))
         kernel = ridge * np.eye(len(playlists))
         rows = {}
@@ -125,12 +146,13 @@ class PlaylistSpace:
             np.asarray(by_artist.sum(axis=0), np.float32).ravel(),
             np.asarray((by_artist > 0).sum(axis=0), np.float32).ravel(),
             np.asarray(members.sum(axis=1), np.float32).ravel(),
+            # Inverted in float64: K is nearly singular where playlists are copies of each other.
             np.linalg.inv(kernel).astype(np.float32),
             dict(weights),
         )
 
     def save(self, folder: Path) -> None:
-        """Writes the space into a folder."""
+        """Write the space into a folder."""
         matrices = {f"rows.{kind}": matrix for kind, matrix in self.rows.items()}
         alphas = np.array([self.weights[kind] for kind in ALL_KINDS])
         save_arrays(
@@ -145,7 +167,7 @@ class PlaylistSpace:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Maps what `save` wrote.
+        """Map a space that `save` wrote.
 
         Raises:
             OSError, ValueError: A file is missing or damaged.
@@ -162,24 +184,24 @@ class PlaylistSpace:
         return len(self.lengths)
 
     @cached_property
-    def held(self) -> Rows:
-        """The rows that some playlist holds, ascending; found once, asked for by every query."""
+    def listed_tracks(self) -> Rows:
+        """The rows that some playlist holds, ascending; the same for every query."""
         return np.flatnonzero(np.diff(self.holders.indptr)).astype(np.int64)
 
     @cached_property
-    def holding(self) -> sp.csr_matrix:
-        """Which of them each playlist holds, sparse float32 (p, held)."""
-        return self.holders[self.held].T.tocsr()
+    def listed_by_playlist(self) -> sp.csr_matrix:
+        """Which of `listed_tracks` each playlist holds, sparse float32 (p, listed tracks)."""
+        return self.holders[self.listed_tracks].T.tocsr()
 
     @cached_property
-    def artists(self) -> Rows:
+    def listed_artists(self) -> Rows:
         """The numbers of artists on some playlist, ascending."""
         return np.flatnonzero(np.diff(self.rows["artist"].indptr)).astype(np.int64)
 
     @cached_property
-    def by_artists(self) -> sp.csr_matrix:
-        """X of them, sparse float32 (p, artists on playlists)."""
-        return self.rows["artist"][self.artists].T.tocsr()
+    def artists_by_playlist(self) -> sp.csr_matrix:
+        """X of `listed_artists`, sparse float32 (p, listed artists)."""
+        return self.rows["artist"][self.listed_artists].T.tocsr()
 
     @cached_property
     def artist_squares(self) -> Weights:
@@ -195,28 +217,29 @@ class PlaylistSpace:
         return sp.csr_matrix((ones, rows.indices, rows.indptr), shape=rows.shape)
 
     def kernels(self, tokens: Tokens, seeds: Rows, shares: Weights) -> dict[str, Weights]:
-        """Returns the cosine of some seeds to every playlist, by kind of token, float32 (p,).
+        """Compute the cosine of some seeds to every playlist, by kind of token, float32 (p,).
 
         Args:
             tokens: The catalogue's.
             seeds: int64 (m,), rows.
-            shares: float32 (m,), what each seed counts, summing to one.
+            shares: float32 (m,), each seed's weight, summing to one.
         """
         length = float(np.linalg.norm(shares)) or 1.0
-        held = summed(self.holders, seeds, shares)
-        by_track = held / (length * np.sqrt(np.maximum(self.lengths, 1.0)))
-        found: dict[str, NDArray[np.floating]] = {TRACK: by_track}
+        shared = summed(self.holders, seeds, shares)
+        by_track = shared / (length * np.sqrt(np.maximum(self.lengths, 1.0)))
+        kernels: dict[str, NDArray[np.floating]] = {TRACK: by_track}
         for kind in KINDS:
-            columns, counts = used(tokens.kinds[kind], seeds, shares)
+            # The seeds' own token counts, rooted and scaled as `token_rows` does for playlists.
+            columns, counts = sum_of_used_columns(tokens.kinds[kind], seeds, shares)
             row = np.sqrt(counts)
             row /= max(float(np.linalg.norm(row)), 1e-9)
-            found[kind] = summed(self.rows[kind], columns, row)
-        return {kind: cosines.astype(np.float32) for kind, cosines in found.items()}
+            kernels[kind] = summed(self.rows[kind], columns, row)
+        return {kind: cosines.astype(np.float32) for kind, cosines in kernels.items()}
 
     def ridge_weights(self, kernels: Mapping[str, Weights]) -> Weights:
-        """Returns the weight of every playlist by kernel ridge regression, float32 (p,)."""
+        """Weight every playlist by kernel ridge regression, float32 (p,)."""
         total = np.zeros(len(self), np.float32)
         for kind, alpha in self.weights.items():
             total += np.float32(alpha) * kernels[kind]
-        # The inverse is as symmetric as what it is of, so half of it need not be read.
+        # The inverse of a symmetric matrix is symmetric: ssymv reads only half of it.
         return np.asarray(ssymv(1.0, self.inverse.T, total), dtype=np.float32)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, key_angle, normalise_rows
 from quintet_modelkit.identity import normalise
 
+from quintet_engine.arrays import load_array, load_matrix, save_arrays, unit_rows
 from quintet_engine.catalogue import Catalogue, Groups, Weights, by_number
-from quintet_engine.collaborative.arrays import load_array, load_matrix, save_arrays, unit_rows
 
 faiss: Any = _faiss
 Numbers = NDArray[np.int32]

@@ -4,16 +4,16 @@ The only door to MLflow. Needs the extra `registry`; MLflow itself is imported b
 since that takes two seconds and most commands never make one.
 """
 
-from quintet_modelkit.registry.facts import CHALLENGER as CHALLENGER
-from quintet_modelkit.registry.facts import CHAMPION as CHAMPION
-from quintet_modelkit.registry.facts import DATA as DATA
-from quintet_modelkit.registry.facts import Comparison as Comparison
-from quintet_modelkit.registry.facts import ModelRecord as ModelRecord
-from quintet_modelkit.registry.facts import Move as Move
-from quintet_modelkit.registry.facts import compare as compare
-from quintet_modelkit.registry.facts import metric_name as metric_name
-from quintet_modelkit.registry.faults import RegistryFault as RegistryFault
-from quintet_modelkit.registry.faults import RegistryInvalid as RegistryInvalid
-from quintet_modelkit.registry.faults import RegistryUnavailable as RegistryUnavailable
-from quintet_modelkit.registry.trees import forget_old as forget_old
+from quintet_modelkit.registry.bundle_files import forget_old as forget_old
+from quintet_modelkit.registry.errors import RegistryError as RegistryError
+from quintet_modelkit.registry.errors import RegistryInvalid as RegistryInvalid
+from quintet_modelkit.registry.errors import RegistryUnavailable as RegistryUnavailable
+from quintet_modelkit.registry.records import CHALLENGER as CHALLENGER
+from quintet_modelkit.registry.records import CHAMPION as CHAMPION
+from quintet_modelkit.registry.records import DATA as DATA
+from quintet_modelkit.registry.records import Comparison as Comparison
+from quintet_modelkit.registry.records import ModelRecord as ModelRecord
+from quintet_modelkit.registry.records import Move as Move
+from quintet_modelkit.registry.records import compare as compare
+from quintet_modelkit.registry.records import metric_name as metric_name
 from quintet_modelkit.registry.writer import Registry as Registry

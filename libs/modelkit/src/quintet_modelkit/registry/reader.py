@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from quintet_modelkit.registry import transfer, trees
-from quintet_modelkit.registry.facts import ModelRecord
-from quintet_modelkit.registry.faults import RegistryInvalid, translated
+from quintet_modelkit.registry import bundle_files, download
+from quintet_modelkit.registry.errors import RegistryInvalid, translated
+from quintet_modelkit.registry.records import ModelRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,7 +25,7 @@ _MAX_VERSIONS: Final = 1000
 class Reader:
     """Reads one registered model; one thread at a time.
 
-    Each request has a timeout and few retries, and every fault is a `RegistryFault`.
+    Each request has a timeout and few retries, and every fault is a `RegistryError`.
 
     Args:
         uri: Address of the MLflow server, `http://` or `https://`. User and password come from
@@ -106,7 +106,7 @@ class Reader:
         """
         with translated(self.uri):
             run = self._client.get_run(record.run_id)
-            return transfer.read_text(run.info.artifact_uri, artefact, self.uri)
+            return download.read_text(run.info.artifact_uri, artefact, self.uri)
 
     def features(self, record: ModelRecord) -> tuple[str, ...]:
         """Returns a model's feature names, in order."""
@@ -131,12 +131,12 @@ class Reader:
         self._client  # noqa: B018 - sets the limits that the transfer reads
         with translated(self.uri):
             folder = root / record.bundle
-            if not trees.is_whole(folder, record.digest):
+            if not bundle_files.is_whole(folder, record.digest):
                 run = self._client.get_run(record.run_id)
-                origin = transfer.Origin(run.info.artifact_uri, record.source, self.uri, LISTING)
-                folder = transfer.bring(record, origin, root, [root, *reuse])
-                trees.mark_pulled(root, record.bundle)
-        trees.touch_pulled(root, record.bundle)
+                origin = download.Origin(run.info.artifact_uri, record.source, self.uri, LISTING)
+                folder = download.bring(record, origin, root, [root, *reuse])
+                bundle_files.mark_pulled(root, record.bundle)
+        bundle_files.touch_pulled(root, record.bundle)
         return folder
 
     def _all(self) -> list[ModelRecord]:

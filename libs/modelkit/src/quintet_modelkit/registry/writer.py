@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from quintet_modelkit.bundle import CATALOGUE
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
-from quintet_modelkit.registry import transfer, trees
-from quintet_modelkit.registry.facts import (
+from quintet_modelkit.registry import bundle_files, download
+from quintet_modelkit.registry.errors import RegistryInvalid, translated
+from quintet_modelkit.registry.reader import FEATURES, LISTING, Reader
+from quintet_modelkit.registry.records import (
     CHALLENGER,
     CHAMPION,
     DATA,
@@ -22,8 +24,6 @@ from quintet_modelkit.registry.facts import (
     flat,
     loggable,
 )
-from quintet_modelkit.registry.faults import RegistryInvalid, translated
-from quintet_modelkit.registry.reader import FEATURES, LISTING, Reader
 
 BUNDLE: Final = "bundle"
 _HISTORY: Final = "champion_history"
@@ -63,8 +63,8 @@ class Registry(Reader):
             RegistryUnavailable: It cannot be reached; nothing is registered.
         """
         manifest = read_manifest(bundle_folder)
-        listing = trees.text_of(trees.listing_of(bundle_folder))
-        digest = trees.digest_of(listing)
+        listing = bundle_files.text_of(bundle_files.listing_of(bundle_folder))
+        digest = bundle_files.digest_of(listing)
         numbers, undefined = _checked(metrics)
         facts = {
             "bundle": str(manifest["model_version"]),
@@ -171,7 +171,7 @@ class Registry(Reader):
                 run = self._client.get_run(record.run_id)
                 # The version first: what is left of a removal that breaks off is never served.
                 self._client.delete_model_version(self.name, record.version)
-                transfer.remove(run.info.artifact_uri, self.uri)
+                download.remove(run.info.artifact_uri, self.uri)
                 self._client.delete_run(record.run_id)
         return old
 

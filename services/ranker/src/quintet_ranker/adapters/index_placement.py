@@ -44,6 +44,6 @@ def _place(collections: NamedCollections, settings: Settings, engine: Engine) ->
         return ExternalIndex(local, connect, settings.milvus_retry_seconds)
 
     engine.index = elsewhere(engine.index, "audio", engine.versions.index)
-    if engine.learned is not None:
-        taste = elsewhere(engine.learned.index, "taste", engine.versions.model)
-        engine.learned = replace(engine.learned, index=taste)
+    if engine.collaborative is not None:
+        taste = elsewhere(engine.collaborative.index, "taste", engine.versions.model)
+        engine.collaborative = replace(engine.collaborative, index=taste)

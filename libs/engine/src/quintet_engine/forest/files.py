@@ -11,8 +11,9 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from quintet_engine.collaborative.arrays import load_array, save_arrays
-from quintet_engine.forest import Forest, Paths, Tests
+from quintet_engine.arrays import load_array, save_arrays
+from quintet_engine.forest.forest import Forest
+from quintet_engine.forest.layout import Paths, Tests
 
 FOLDER: Final = "forest"
 LAYOUT: Final = 1

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_modelkit.registry import ModelRecord, compare, metric_name
-from quintet_modelkit.registry.facts import flat, loggable
-from quintet_modelkit.registry.faults import shown
-from quintet_modelkit.registry.trees import digest_of, read_listing, text_of
+from quintet_modelkit.registry.bundle_files import digest_of, read_listing, text_of
+from quintet_modelkit.registry.errors import shown
+from quintet_modelkit.registry.records import flat, loggable
 
 
 def record(**changes) -> ModelRecord:

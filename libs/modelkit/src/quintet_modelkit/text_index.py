@@ -11,7 +11,7 @@ import pyarrow.compute
 _BETWEEN: Final = 64
 
 
-class TextNumbers(Mapping[str, int]):
+class TextIndex(Mapping[str, int]):
     """The number of each of some distinct texts: its place in an Arrow array.
 
     A dictionary of a million ids takes 240 MB, and filling it holds the interpreter; here a text

@@ -1,4 +1,4 @@
-"""All that playlists taught about one catalogue, as one thing to save, load and ask."""
+"""The collaborative model of one catalogue: everything learned from playlists but the booster."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from quintet_engine.collaborative.arrays import load_array, save_arrays
+from quintet_engine.arrays import load_array, save_arrays
 from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import Taste
@@ -22,16 +22,16 @@ _CONTENT: Final = "content"
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What a trained model knows besides its booster.
+class CollaborativeModel:
+    """What a trained model consists of besides its booster.
 
     Attributes:
-        tokens: Of the catalogue.
-        space: The playlists.
-        taste: Places of tracks.
+        tokens: Names, words, years and sounds of the catalogue's tracks.
+        space: The playlists and how similar they are.
+        taste: Places of tracks in the taste space.
         index: Over `taste.places`, to search by cosine.
         sounds: Over `tokens.sound_units`, likewise.
-        content: The tracks to look among by year, sound and words.
+        content: The tracks that are searched by year, sound and words.
     """
 
     tokens: Tokens
@@ -41,17 +41,18 @@ class Learned:
     sounds: VectorIndex
     content: ContentPool
 
+    # Training reads which playlist holds which track from here: `space.load_holders`.
     PLAYLISTS: ClassVar[str] = f"{FOLDER}/playlists"
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Writes everything into a folder and returns the facts to load the index with.
+        """Write everything into a folder and return the facts to load the indices with.
 
         Raises:
-            TypeError: Its index is not one of this machine.
+            TypeError: An index is not a FAISS index, for example one of Milvus, which has no file.
         """
         indices = (self.index, self.sounds)
         if not all(isinstance(index, FaissIndex) for index in indices):
-            raise TypeError("only an index of this machine can be saved")
+            raise TypeError("only a FAISS index can be saved; this model searches another store")
         self.tokens.save(folder / "tokens")
         self.space.save(folder / "playlists")
         arrays = {"places": self.taste.places, "regression": self.taste.regression}
@@ -66,12 +67,12 @@ class Learned:
 
     @classmethod
     def load(cls, folder: Path, facts: dict[str, Any], popularity: NDArray[np.floating]) -> Self:
-        """Maps what `save` wrote.
+        """Map what `save` wrote.
 
         Args:
-            folder: Where.
+            folder: Where it was written.
             facts: What `save` returned.
-            popularity: (n,), of the catalogue's tracks.
+            popularity: (n,), of the catalogue's tracks, 0..100.
 
         Raises:
             OSError, ValueError: A file is missing, damaged, or does not fit the others.
@@ -80,7 +81,7 @@ class Learned:
             load_array(folder / "taste", "places"), load_array(folder / "taste", "regression")
         )
         if "sounds" not in facts:
-            raise ValueError("it holds no index of sounds; train again")
+            raise ValueError("the bundle has no index of sounds; train the model again")
         tokens = Tokens.load(folder / "tokens")
         return cls(
             tokens,
@@ -93,6 +94,7 @@ class Learned:
 
 
 def _content(folder: Path, tokens: Tokens, popularity: NDArray[np.floating]) -> ContentPool:
-    if not folder.is_dir():  # published before the rows were kept
+    """Load the content pool, or choose it again from the same catalogue."""
+    if not folder.is_dir():  # a bundle published before the pool's rows were saved
         return ContentPool.of(tokens, popularity)
     return ContentPool.among(load_array(folder, "rows"), tokens, popularity)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from quintet_modelkit.publication import PublicationInvalid, is_version, read_manifest, sha256_of
-from quintet_modelkit.registry import trees
-from quintet_modelkit.registry.facts import ModelRecord
-from quintet_modelkit.registry.faults import RegistryInvalid, RegistryUnavailable
+from quintet_modelkit.registry import bundle_files
+from quintet_modelkit.registry.errors import RegistryInvalid, RegistryUnavailable
+from quintet_modelkit.registry.records import ModelRecord
 
 # Room that a download leaves on the disk, for the database and the logs beside it.
 _RESERVE: Final = 16 << 20
@@ -45,9 +45,9 @@ def bring(record: ModelRecord, origin: Origin, root: Path, neighbours: list[Path
     if not is_version(record.bundle):
         raise RegistryInvalid(f"version {record.version}: {record.bundle!r} names no bundle")
     listing = _listing(record, origin)
-    twins = trees.Twins(neighbours)
+    twins = bundle_files.Twins(neighbours)
     store = _store(origin.bundle, origin.server)
-    with trees.incoming(root) as folder:
+    with bundle_files.incoming(root) as folder:
         missing = {}
         for name, (sha256, size) in listing.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def bring(record: ModelRecord, origin: Origin, root: Path, neighbours: list[Path
             read_manifest(folder)
         except PublicationInvalid as fault:
             raise RegistryInvalid(str(fault)) from fault
-        return trees.settle(folder, root, record.bundle)
+        return bundle_files.settle(folder, root, record.bundle)
 
 
 def read_text(address: str, name: str, server: str) -> str:
@@ -79,10 +79,10 @@ def remove(address: str, server: str) -> None:
 
 def _listing(record: ModelRecord, origin: Origin) -> dict[str, tuple[str, int]]:
     text = read_text(origin.run, origin.listing, origin.server)
-    if trees.digest_of(text) != record.digest:
+    if bundle_files.digest_of(text) != record.digest:
         raise RegistryInvalid(f"{record.bundle}: its listing of files is not the one registered")
     try:
-        return trees.read_listing(text)
+        return bundle_files.read_listing(text)
     except ValueError as fault:
         raise RegistryInvalid(f"{record.bundle}: {fault}") from fault
 

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from quintet_engine.forest import Paths, Tests
+from quintet_engine.forest.layout import Paths, Tests
 
 F = TypeVar("F", bound=Callable[..., Any])
 ROWS: Final = 64

@@ -1,7 +1,7 @@
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from quintet_engine import postrank
+from quintet_engine import reranking
 
 QUICK = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -12,7 +12,7 @@ def test_of_a_recording_the_best_release_stays_and_ties_go_to_the_earlier_row():
     rows = np.array([4, 7, 8, 9])
     scores = np.array([1.0, 3.0, 3.0, 2.0])
     recording = np.array([0, 0, 0, 0, 5, 0, 0, 6, 6, 5], dtype=np.int32)
-    assert rows[postrank.collapse(rows, scores, recording)].tolist() == [7, 9]
+    assert rows[reranking.collapse(rows, scores, recording)].tolist() == [7, 9]
 
 
 @QUICK
@@ -22,7 +22,7 @@ def test_full_diversity_spreads_the_list_more_than_none(catalogue, rows):
     scores = np.sort(np.random.default_rng(0).random(len(rows)))[::-1]
 
     def closeness(diversity: float) -> float:
-        places = postrank.choose(
+        places = reranking.choose(
             chosen, scores, catalogue, limit=2, max_per_artist=0, diversity=diversity
         )
         first, second = catalogue.unit[chosen[places]]
@@ -35,8 +35,8 @@ def test_full_diversity_spreads_the_list_more_than_none(catalogue, rows):
 @given(rows=st.lists(st.integers(0, 299), min_size=3, max_size=40, unique=True))
 def test_flow_is_never_rougher_than_the_order_given(catalogue, rows):
     given_rows = np.array(rows)
-    costs = postrank.step_costs(catalogue.columns[given_rows], catalogue.unit[given_rows])
-    order = postrank.flow(given_rows, catalogue)
+    costs = reranking.step_costs(catalogue.columns[given_rows], catalogue.unit[given_rows])
+    order = reranking.flow(given_rows, catalogue)
     assert sorted(order.tolist()) == list(range(len(rows)))
     assert order[0] == 0
     plain = np.arange(len(rows))

@@ -20,9 +20,9 @@ def clauses(affinity: Affinity, rows: Rows) -> list[str]:
     Playlists that hold both come first, then playlists that hold both artists, then nearness in
     the taste space; each names the seed it speaks of.
     """
-    together = affinity.together(rows)
+    together = affinity.co_occurrences(rows)
     artists = _artists_together(affinity, rows)
-    places = affinity.learned.taste
+    places = affinity.model.taste
     taste = places.of(rows) @ places.of(affinity.seeds).T
     titles = [f"'{title}'" for title in affinity.catalogue.titles(affinity.seeds)]
     names = [_first_artist(affinity.catalogue, row) for row in affinity.seeds.tolist()]
@@ -42,7 +42,7 @@ def _most(values: NDArray[np.float32]) -> Iterator[tuple[int, float]]:
 
 def _artists_together(affinity: Affinity, rows: Rows) -> NDArray[np.float32]:
     """Returns in how many playlists first artists stand together with each seed's, (k, m)."""
-    tokens, members = affinity.learned.tokens, affinity.learned.space.artist_holders
+    tokens, members = affinity.model.tokens, affinity.model.space.artist_holders
     ours, theirs = tokens.artist[rows], tokens.artist[affinity.seeds]
     unknown = members.shape[0]
     left, right = (np.where(a < unknown, a, 0).astype(np.int64) for a in (ours, theirs))

@@ -18,15 +18,15 @@ _REFUSED: Final = frozenset(
 )
 
 
-class RegistryFault(Exception):
+class RegistryError(Exception):
     """A call to the registry failed; the message is one line for a person."""
 
 
-class RegistryUnavailable(RegistryFault):
+class RegistryUnavailable(RegistryError):
     """The registry does not answer, or answers that it cannot now; the same call may succeed."""
 
 
-class RegistryInvalid(RegistryFault):
+class RegistryInvalid(RegistryError):
     """What was asked of the registry is not there, not whole, altered or not allowed."""
 
 
@@ -38,7 +38,7 @@ def shown(uri: str) -> str:
 
 @contextmanager
 def translated(uri: str) -> Iterator[None]:
-    """Turns the faults of MLflow and of its HTTP client into `RegistryFault`.
+    """Turns the faults of MLflow and of its HTTP client into `RegistryError`.
 
     A full disk stays an `OSError`: it is this machine's and not the registry's.
 

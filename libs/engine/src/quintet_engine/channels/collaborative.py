@@ -1,4 +1,4 @@
-"""Retrieval channels that a trained model has beside audio, album, genre and targets.
+"""Channels of a model that learned from playlists, beside those of `channels.content`.
 
 Their quotas are absolute: training retrieves exactly what serving does, whatever the limit, since
 features hold places among the candidates.
@@ -9,16 +9,17 @@ from typing import Final
 import numpy as np
 
 from quintet_engine.catalogue import Rows
-from quintet_engine.channels import CHANNELS, EMPTY, Channel
+from quintet_engine.channels.channel import EMPTY, Channel
+from quintet_engine.channels.content import CHANNELS
 from quintet_engine.collaborative.affinity import BY_TRACK, RIDGE, Scored
 from quintet_engine.context import Context
 from quintet_engine.vectors import Hits, leading
 
 
-def _best(context: Context, found: Scored, most: int, above: float = -np.inf) -> Hits:
-    """Returns the best allowed rows whose score lies above a bound."""
-    rows, scores = found
-    # No more can be barred among the best than are barred at all: the others need no look.
+def _best(context: Context, scored: Scored, most: int, above: float = -np.inf) -> Hits:
+    """Keep the best allowed rows whose score lies above a bound."""
+    rows, scores = scored
+    # At worst every barred row is among the best: beyond most + barred no row can be needed.
     enough = most + context.barred
     if len(rows) > enough:
         near = leading(scores, enough)
@@ -28,51 +29,53 @@ def _best(context: Context, found: Scored, most: int, above: float = -np.inf) ->
 
 
 def _taste(context: Context, most: int) -> Hits:
-    affinity = context.learned_affinity
+    affinity = context.trained_affinity
     direction = affinity.taste_direction[None, :]
-    return affinity.learned.index.search(direction, most, context.allowed)[0]
+    return affinity.model.index.search(direction, most, context.allowed)[0]
 
 
 def _playlists(context: Context, most: int) -> Hits:
-    affinity = context.learned_affinity
-    found = Scored(affinity.learned.space.held, affinity.held(RIDGE))
-    return _best(context, found, most, above=0.0)
+    affinity = context.trained_affinity
+    scored = Scored(affinity.model.space.listed_tracks, affinity.listed_scores(RIDGE))
+    return _best(context, scored, most, above=0.0)
 
 
 def _together(context: Context, most: int) -> Hits:
-    """Finds what stands in playlists with the seeds, the nearer in sound first among equals."""
-    affinity = context.learned_affinity
-    scores = affinity.held(BY_TRACK)
-    met = scores > 0
-    rows = affinity.learned.space.held[met]
-    ordered = scores[met] + np.float32(1e-3) * affinity.sound_cosines(rows)
+    """Find tracks on playlists with the seeds, the nearer in sound first among equals."""
+    affinity = context.trained_affinity
+    scores = affinity.listed_scores(BY_TRACK)
+    co_occurring = scores > 0
+    rows = affinity.model.space.listed_tracks[co_occurring]
+    # Small enough to decide only among scores that are practically equal.
+    ordered = scores[co_occurring] + np.float32(1e-3) * affinity.sound_cosines(rows)
     return _best(context, Scored(rows, ordered), most)
 
 
 def _related(context: Context, most: int) -> Hits:
-    return _best(context, context.learned_affinity.related(most, context.allowed), most)
+    scored = context.trained_affinity.tracks_by_related_artists(most, context.allowed)
+    return _best(context, scored, most)
 
 
 def _content(context: Context, most: int) -> Hits:
-    return _best(context, context.learned_affinity.content(), most)
+    return _best(context, context.trained_affinity.content_scores(), most)
 
 
 def _sound(context: Context, most: int) -> Hits:
-    affinity = context.learned_affinity
-    return affinity.learned.sounds.search(affinity.sound[None, :], most, context.allowed)[0]
+    affinity = context.trained_affinity
+    return affinity.model.sounds.search(affinity.sound[None, :], most, context.allowed)[0]
 
 
 def _artist(context: Context, most: int) -> Hits:
-    """Finds the most popular tracks of each seed artist, up to `most` of each."""
-    affinity, catalogue = context.learned_affinity, context.catalogue
+    """Find the most popular tracks of each seed artist, up to `most` of each."""
+    affinity, catalogue = context.trained_affinity, context.catalogue
     groups = [catalogue.artist_tracks.of(int(artist)) for artist in affinity.seed_artists]
     return _popular(context, groups, most)
 
 
 def _album(context: Context, most: int) -> Hits:
-    """Finds the most popular tracks of each album title of the seeds, up to `most` of each."""
-    affinity = context.learned_affinity
-    tokens = affinity.learned.tokens
+    """Find the most popular tracks of each album title of the seeds, up to `most` of each."""
+    affinity = context.trained_affinity
+    tokens = affinity.model.tokens
     albums = np.unique(tokens.album[affinity.seeds])
     known = albums[albums < tokens.unknown_album]
     groups = [tokens.album_tracks.of(int(album)) for album in known]
@@ -80,6 +83,7 @@ def _album(context: Context, most: int) -> Hits:
 
 
 def _popular(context: Context, groups: list[Rows], most: int) -> Hits:
+    """Take the most popular allowed rows of each group, and rank all of them by popularity."""
     popularity = context.catalogue.popularity
     kept = []
     for group in groups:
@@ -93,7 +97,8 @@ def _popular(context: Context, groups: list[Rows], most: int) -> Hits:
 
 _SHARED: Final = {channel.name: channel for channel in CHANNELS}
 BUDGET: Final = 1_000
-"""What quotas are shares of."""
+"""Rows that a quota of 1 stands for."""
+# What a smaller budget costs in quality is measured by `make bench-budget`.
 TRAINED_CHANNELS: Final[tuple[Channel, ...]] = (
     Channel("audio", 0.15, _SHARED["audio"].find),
     Channel("sound", 0.15, _sound),

@@ -1,0 +1,75 @@
+"""What a retrieval channel is, and how the candidates of several are united.
+
+A channel is a name, a quota (its share of the candidate budget) and a function from a prepared
+query to hits. A channel whose data the catalogue lacks finds nothing and costs nothing. Features,
+reasons and clients identify channels by name.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from quintet_engine.catalogue import Mask, Rows, Weights
+from quintet_engine.context import Context
+from quintet_engine.vectors import Hits
+
+EMPTY: Final = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
+"""The hits of a channel that has nothing to search by."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One way to find candidates.
+
+    Attributes:
+        name: Reported with each track.
+        quota: Share of the candidate budget, above 0.
+        find: Returns up to so many allowed rows, best first.
+    """
+
+    name: str
+    quota: float
+    find: Callable[[Context, int], Hits]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The union of all channels' hits, rows ascending.
+
+    Attributes:
+        rows: int64 (c,), distinct, ascending.
+        found: bool (c, channels), which channel found which row.
+        closeness: float32 (c, channels), 1 / (1 + place in the channel); 0 where not found.
+        names: The channels' names, in the order of the columns.
+    """
+
+    rows: Rows
+    found: Mask
+    closeness: Weights
+    names: tuple[str, ...]
+
+    def channels_of(self, place: int) -> tuple[str, ...]:
+        """Name the channels that found the candidate at a place."""
+        return tuple(n for n, hit in zip(self.names, self.found[place], strict=True) if hit)
+
+
+def gather(context: Context, channels: Sequence[Channel], quotas: Sequence[int]) -> Candidates:
+    """Run the channels, each up to its quota of rows, and unite their hits."""
+    hits = [channel.find(context, most) for channel, most in zip(channels, quotas, strict=True)]
+    # As `np.unique`, which builds a hash table first: a tenth of the time for some thousand rows.
+    merged = np.sort(np.concatenate([hit.rows for hit in hits]))
+    rows = merged[np.diff(merged, prepend=-1) > 0]
+    closeness = np.zeros((len(rows), len(channels)), dtype=np.float32)
+    for column, hit in enumerate(hits):
+        places = np.searchsorted(rows, hit.rows)
+        closeness[places, column] = 1.0 / (1.0 + np.arange(len(places), dtype=np.float32))
+    return Candidates(rows, closeness > 0, closeness, tuple(c.name for c in channels))
+
+
+def target_distance(context: Context, rows: Rows) -> Weights:
+    """Average the distance of rows to all targets, in standard deviations, float32 (k,)."""
+    targets = context.query.targets
+    gaps = [context.catalogue.distances(name, value, rows) for name, value in targets.items()]
+    return np.asarray(np.mean(gaps, axis=0), dtype=np.float32)

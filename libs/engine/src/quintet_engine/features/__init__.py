@@ -1,0 +1,1 @@
+"""Features of each pair (candidate, seeds), which the booster ranks by."""

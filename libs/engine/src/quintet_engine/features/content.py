@@ -1,0 +1,182 @@
+"""Features that need no playlists: audio, catalogue relations and places in the channels.
+
+Gaps and cosines apply the query's attribute weights: an attribute of weight 0 is ignored.
+"""
+
+from typing import Final, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from quintet_modelkit.features import COLUMN, LINEAR, Encoded, normalise_rows
+
+from quintet_engine.catalogue import Rows
+from quintet_engine.channels.channel import Candidates
+from quintet_engine.channels.content import CHANNELS
+from quintet_engine.context import Context
+from quintet_engine.features.matrix import Builder, Column, Falling, Rising
+from quintet_engine.features.music import tempo_distance, wheel_distance, wheel_place, wheel_places
+
+# Added to the seeds' spread, in standard deviations of the catalogue: five seeds that agree by
+# chance must not make every gap infinite.
+_SPREAD_FLOOR: Final = 0.5
+
+
+def weighted_units(context: Context, rows: Rows) -> Encoded:
+    """Apply the query's attribute weights to rows' vectors, unit length, float32 (k, 14)."""
+    if not _has_weights(context):
+        return context.catalogue.unit[rows]
+    return normalise_rows(context.catalogue.encoded[rows] * context.profile.weights)
+
+
+def _has_weights(context: Context) -> bool:
+    return bool((context.profile.weights != 1).any())
+
+
+class CosineFeatures(TypedDict):
+    """Cosines of the encoded audio attributes, -1..1."""
+
+    profile_cosine: Rising
+    nearest_cosine: Rising
+    mean_cosine: Rising
+    farthest_cosine: Rising
+    negative_cosine: Falling
+
+
+def _cosines(context: Context, candidates: Candidates) -> CosineFeatures:
+    plain = context.catalogue.unit[candidates.rows]
+    units = weighted_units(context, candidates.rows) if _has_weights(context) else plain
+    seeds = context.seed_vectors @ units.T
+    negative = np.zeros(len(units), dtype=np.float32)
+    if len(context.negative_vectors):
+        negative = (context.negative_vectors @ units.T).max(axis=0)
+    return {
+        # `context.vector` has the weights in it already, so the plain vectors are right here.
+        "profile_cosine": plain @ context.vector,
+        "nearest_cosine": seeds.max(axis=0),
+        "mean_cosine": context.shares @ seeds,
+        "farthest_cosine": seeds.min(axis=0),
+        "negative_cosine": negative,  # to the nearest negative seed; 0 without any
+    }
+
+
+_GAPS: Final = tuple(f"{name}_gap" for name in LINEAR)
+
+
+def _gaps(context: Context, candidates: Candidates) -> dict[str, Column]:
+    """Compute |candidate - mean| of each linear attribute, in units of the seeds' spread."""
+    width, profile = len(LINEAR), context.profile
+    encoded = context.catalogue.encoded[candidates.rows, :width]
+    gaps = np.abs(encoded - profile.mean[:width]) / (profile.spread[:width] + _SPREAD_FLOOR)
+    return dict(zip(_GAPS, (gaps * profile.weights[:width]).T, strict=True))
+
+
+class RhythmAndKeyFeatures(TypedDict):
+    """Whether a candidate can follow the seeds in a mix."""
+
+    key_match: Rising
+    best_key_match: Rising
+    beat_gap: Falling
+    least_beat_gap: Falling
+
+
+def _rhythm_and_key(context: Context, candidates: Candidates) -> RhythmAndKeyFeatures:
+    columns, rows = context.catalogue.columns, candidates.rows
+    places = wheel_place(columns[rows, COLUMN["key"]], columns[rows, COLUMN["mode"]])
+    steps = wheel_distance(places[None, :], wheel_places(context.seed_raw)[:, None])
+    tempo = COLUMN["tempo"]
+    octaves = tempo_distance(columns[rows, tempo][None, :], context.seed_raw[:, tempo, None])
+    # An unknown value counts as half the greatest distance (6 steps, half an octave): neither a
+    # match nor a clash.
+    key = 1.0 - np.where(np.isnan(steps), 3.0, steps) / 6.0
+    gap = np.where(np.isnan(octaves), 0.25, octaves)
+    return {
+        "key_match": context.shares @ key,  # 1 for the same key, 0 for the opposite one
+        "best_key_match": key.max(axis=0),
+        "beat_gap": context.shares @ gap,  # octaves, 0..0.5
+        "least_beat_gap": gap.min(axis=0),
+    }
+
+
+class RelationFeatures(TypedDict):
+    """What the catalogue says that a candidate shares with the seeds, 0..1."""
+
+    artist_share: Rising
+    album_share: Rising
+    genre_share: Rising
+    genre_cosine: Rising
+
+
+def _relations(context: Context, candidates: Candidates) -> RelationFeatures:
+    catalogue, rows = context.catalogue, candidates.rows
+    albums, genres = catalogue.album[rows], catalogue.track_genres
+    genre_counts = np.maximum(genres.starts[rows + 1] - genres.starts[rows], 1)
+    # A query without genres has length 0, and every product with it is 0 as well.
+    length = float(np.linalg.norm(context.genre_weight)) or 1.0
+    return {
+        # The share of seeds by the candidate's artist that has most of them.
+        "artist_share": catalogue.track_artists.greatest(rows, context.artist_weight),
+        "album_share": np.where(albums >= 0, context.album_weight[albums], 0.0),
+        "genre_share": genres.greatest(rows, context.genre_weight),
+        # Between the seeds' genre weights and the candidate's genres, each counting 1.
+        "genre_cosine": genres.total(rows, context.genre_weight) / (np.sqrt(genre_counts) * length),
+    }
+
+
+class ReleaseFeatures(TypedDict):
+    """Age, popularity and content flag against the seeds."""
+
+    year_gap: Falling
+    explicit_gap: Falling
+    popularity: Column
+    popularity_gap: Falling
+    seed_agreement: Column
+
+
+def _release(context: Context, candidates: Candidates) -> ReleaseFeatures:
+    catalogue, rows = context.catalogue, candidates.rows
+    shares = context.shares.astype(np.float64)
+    seed_years = np.array([_known_mean(catalogue.year[view.rows]) for view in context.seeds])
+    explicit = shares @ [float(catalogue.explicit[view.rows].mean()) for view in context.seeds]
+    popularity = catalogue.popularity[rows]
+    typical = float(shares @ context.seed_raw[:, COLUMN["popularity"]])
+    agreement = context.seed_vectors @ context.seed_vectors.T
+    return {
+        "year_gap": np.abs(catalogue.year[rows] - _known_mean(seed_years)),  # NaN where unknown
+        "explicit_gap": np.abs(catalogue.explicit[rows] - explicit),
+        "popularity": popularity,  # 0..100
+        "popularity_gap": np.abs(popularity - typical),
+        # The seeds' mean cosine to each other; the same for all candidates.
+        "seed_agreement": float(shares @ agreement @ shares),
+    }
+
+
+def _known_mean(values: NDArray[np.floating]) -> float:
+    """Average what is not NaN; NaN where nothing is known."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+# Training queries have no targets, so a place in the target channel could not be learned from.
+_RANKED_CHANNELS: Final = tuple(channel.name for channel in CHANNELS if channel.name != "target")
+_CLOSENESS: Final = tuple(f"{name}_closeness" for name in _RANKED_CHANNELS)
+
+
+def _closeness(_context: Context, candidates: Candidates) -> dict[str, Column]:
+    """Compute 1 / (1 + place) of each candidate in each channel; 0 where it was not found."""
+    columns = candidates.closeness[:, [candidates.names.index(name) for name in _RANKED_CHANNELS]]
+    return dict(zip(_CLOSENESS, columns.T, strict=True))
+
+
+AUDIO_AND_CATALOGUE: Final[tuple[Builder, ...]] = (
+    Builder.of(CosineFeatures, _cosines),
+    Builder(_GAPS, _gaps, (-1,) * len(_GAPS)),
+    Builder.of(RhythmAndKeyFeatures, _rhythm_and_key),
+    Builder.of(RelationFeatures, _relations),
+    Builder.of(ReleaseFeatures, _release),
+)
+"""The groups that every kind of model has. Their order decides the feature hash of bundles."""
+BUILDERS: Final = (
+    *AUDIO_AND_CATALOGUE,
+    Builder(_CLOSENESS, _closeness, (1,) * len(_CLOSENESS)),
+)
+"""The groups of the bootstrap model, which has no playlists to learn from."""
