@@ -20,12 +20,18 @@ from quintet_client import (
     Quintet,
     Retries,
     TimedOut,
+    calls,
     errors,
 )
 from quintet_client.retries import Budget
 
 GENRES = {"genres": [{"name": "rock", "track_count": 2}], "next_page_token": ""}
 RECORDED = {"accepted": 1, "duplicates": 0}
+FEATURES = {
+    "id": "a", "duration_ms": 1000, "key": 0, "loudness": -5.0, "mode": 1, "tempo": 120.0,
+    "time_signature": 4, "acousticness": 0.1, "danceability": 0.2, "energy": 0.3,
+    "instrumentalness": 0.4, "liveness": 0.5, "speechiness": 0.6, "valence": 0.7,
+}  # fmt: skip
 TOKEN = {"access_token": "t1", "token_type": "Bearer", "expires_in": 3600}
 QUICK = Retries(attempts=3, first_wait=0.001, most_wait=0.01)
 EVENT = Event(recommendation_id="r", track_id="t", kind="like")
@@ -261,6 +267,51 @@ def test_a_token_is_fetched_once_and_again_when_it_is_refused(script, opened):
         ("/api/token", None),
         ("/api/v1/genres", "Bearer t2"),
     ]
+
+
+def test_a_refused_token_is_renewed_even_where_nothing_is_tried_again(script, opened):
+    renewed = {**TOKEN, "access_token": "t2"}
+    script.says(TOKEN, refusal(401, "TOKEN_INVALID"), renewed, refusal(401, "TOKEN_INVALID"))
+    client = opened(client_id="me", client_secret="hush", retries=Retries(attempts=1))
+    with pytest.raises(errors.TokenInvalid):
+        client("genres")
+    assert [headers.get("authorization") for _, _, headers, _ in script.seen] == [
+        *(None, "Bearer t1", None, "Bearer t2")
+    ]
+
+
+def test_a_given_token_is_not_replaced(script, opened):
+    script.says(refusal(401, "TOKEN_INVALID"))
+    with pytest.raises(errors.TokenInvalid):
+        opened(token="abc")("genres")
+    assert [headers["authorization"] for _, _, headers, _ in script.seen] == ["Bearer abc"]
+
+
+def test_a_call_can_answer_with_the_json_as_it_was_sent(script, opened):
+    script.says({**GENRES, "mood": "blue"})
+    assert opened()("call", calls.genres().as_json()) == {**GENRES, "mood": "blue"}
+    script.says((200, b"<html>", {}))
+    with pytest.raises(AnswerInvalid):
+        opened()("call", calls.genres().as_json())
+
+
+def test_features_of_unknown_tracks_are_left_out(script, opened):
+    script.says({"audio_features": [{**FEATURES, "uri": "quintet:track:a"}, None]})
+    found = opened()("audio_features", ["a", "b"])
+    assert {name: each.tempo for name, each in found.items()} == {"a": 120.0}
+    assert script.seen[0][1] == "/v1/audio-features?ids=a%2Cb"
+
+
+def test_metrics_come_as_text(script, opened):
+    script.says((200, b"quintet_up 1\n", {}))
+    assert opened()("metrics") == "quintet_up 1\n"
+
+
+def test_filters_in_a_mapping_are_left_to_the_gateway(script, opened):
+    script.says(refusal(400, "FILTER_RANGE"))
+    with pytest.raises(errors.FilterRange):
+        opened()("recommend", ["t1"], filters={"min_mood": 1})
+    assert json.loads(script.seen[0][3])["filters"] == {"min_mood": 1}
 
 
 def test_refused_credentials_are_not_tried_again(script, opened):

@@ -12,13 +12,14 @@ from quintet_client.errors import (
     AnswerInvalid,
     AnswerLost,
     ApiError,
+    CertificateUntrusted,
     ConnectionFailed,
     QuintetError,
     TimedOut,
 )
 from quintet_client.request_models import Event, Filters, Seed
 from quintet_client.retries import Retries
-from quintet_client.session import Settings
+from quintet_client.session import ClientSettings
 from quintet_client.sync_client import Quintet
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "AnswerLost",
     "ApiError",
     "AsyncQuintet",
+    "CertificateUntrusted",
+    "ClientSettings",
     "ConnectionFailed",
     "Event",
     "Filters",
@@ -33,6 +36,5 @@ __all__ = [
     "QuintetError",
     "Retries",
     "Seed",
-    "Settings",
     "TimedOut",
 ]

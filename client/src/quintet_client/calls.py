@@ -1,112 +1,20 @@
-"""Every call of the API, without any input or output: what to send, and how to read the answer.
-
-Both clients are made of these; so is whatever brings an HTTP library of its own.
-"""
+"""Every route of the API as a call: what to send, and how to read the answer."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from quintet_client import models
-from quintet_client.errors import AnswerInvalid, ApiError, CredentialsRefused, QuintetError, kind_of
+from quintet_client.protocol import Call, Reply
 from quintet_client.request_models import Event, Filters, Seed, Source
 
-AnswerT = TypeVar("AnswerT", covariant=True)
 ModelT = TypeVar("ModelT", bound=models.Answer)
 MOST_EVENTS: Final = 500
-"""Events of one request; `feedback` makes as many requests as it takes."""
-_OK: Final = frozenset({200})
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP answer, read to its end. Header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Call(Generic[AnswerT]):
-    """One request and how its answer is read.
-
-    Attributes:
-        method: GET, POST or DELETE.
-        path: Below the gateway's address.
-        read: Turns an accepted answer into the typed one.
-        params: The query.
-        body: Sent as JSON.
-        form: Sent as a form, by the token call alone.
-        headers: Beyond those that every request has.
-        accepts: The HTTP statuses that `read` understands; others raise.
-        idempotent: Whether carrying it out twice is the same as once.
-        authorised: Whether an access token goes with it.
-    """
-
-    method: str
-    path: str
-    read: Callable[[Reply], AnswerT]
-    params: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
-    form: Mapping[str, str] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    accepts: frozenset[int] = _OK
-    idempotent: bool = True
-    authorised: bool = True
-
-    def after(self, page_token: str) -> Self:
-        """Returns the call for the page that a token names."""
-        return replace(self, params={**self.params, "page_token": page_token})
-
-    def answer(self, reply: Reply, request_id: str) -> AnswerT:
-        """Returns the typed answer.
-
-        Raises:
-            QuintetError: The reply is an error, or not what the API says.
-        """
-        if reply.status not in self.accepts:
-            raise error_of(reply, request_id)
-        try:
-            return self.read(reply)
-        except (ValidationError, ValueError) as fault:
-            first = str(fault).splitlines()[0]
-            raise AnswerInvalid(
-                f"The answer to {self.method} {self.path} is not the API's: {first}", request_id
-            ) from fault
-
-
-def error_of(reply: Reply, request_id: str) -> QuintetError:
-    """Returns the error that a reply carries; by its status alone where its body is another's."""
-    retry_after = _seconds(reply.headers.get("retry-after"))
-    request_id = reply.headers.get("x-request-id", request_id)
-    try:
-        document = json.loads(reply.content)
-        if "error_description" in document:
-            message = str(document["error_description"])
-            return CredentialsRefused(message, request_id, code=reply.status)
-        facts = document["error"]
-        detail = (facts.get("details") or [{}])[0]
-        reason, message = str(detail.get("reason", "")), str(facts["message"])
-        metadata = {str(k): str(v) for k, v in dict(detail.get("metadata", {})).items()}
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        reason, metadata, message = "", {}, f"The gateway answered {reply.status}"
-    if reply.status < 400:
-        return AnswerInvalid(f"The gateway answered {reply.status}", request_id)
-    kind: type[ApiError] = kind_of(reply.status, reason)
-    return kind(
-        message,
-        request_id,
-        code=reply.status,
-        reason=reason,
-        metadata=metadata,
-        retry_after=retry_after,
-    )
+"""Events of one request (the gateway's limit); `feedback` makes as many requests as it takes."""
 
 
 def search(
@@ -146,13 +54,28 @@ def track(track_id: str) -> Call[models.Track]:
     return _get(f"/api/v1/tracks/{_quoted(track_id)}", models.Track)
 
 
+def audio_features(track_ids: Sequence[str]) -> Call[Mapping[str, models.AudioFeatures]]:
+    """Looks up the audio features of up to 100 tracks, by id; unknown ids are left out.
+
+    Args:
+        track_ids: 1 to 100 ids.
+    """
+    read = _reads(models.ManyAudioFeatures)
+    return Call(
+        "GET",
+        "/v1/audio-features",
+        lambda reply: {each.id: each for each in read(reply).audio_features if each is not None},
+        params={"ids": ",".join(track_ids)},
+    )
+
+
 def recommend(
     seeds: Sequence[Seed | str],
     *,
     negative_seeds: Sequence[Seed | str] = (),
     weights: Mapping[str, float] | None = None,
     targets: Mapping[str, float] | None = None,
-    filters: Filters | None = None,
+    filters: Filters | Mapping[str, Any] | None = None,
     limit: int | None = None,
     max_per_artist: int | None = None,
     diversity: float | None = None,
@@ -170,7 +93,8 @@ def recommend(
         negative_seeds: What to move away from.
         weights: How much an attribute counts, 0 to 10, such as `{"energy": 2.0}`.
         targets: Where an attribute should lie, such as `{"valence": 0.8}`.
-        filters: Hard conditions on every track.
+        filters: Hard conditions on every track. A mapping is sent as it is: the gateway checks
+            its names too.
         limit: How many, 1 to 500.
         max_per_artist: Tracks of one artist; 0 for no limit.
         diversity: 0 for the best match, 1 for the most different.
@@ -181,7 +105,7 @@ def recommend(
     given: dict[str, Any] = {
         "weights": None if weights is None else dict(weights),
         "targets": None if targets is None else dict(targets),
-        "filters": None if filters is None else _given(filters),
+        "filters": _given(filters) if isinstance(filters, Filters) else filters,
         "limit": limit,
         "max_per_artist": max_per_artist,
         "diversity": diversity,
@@ -256,6 +180,11 @@ def readiness() -> Call[models.Readiness]:
     return Call("GET", "/readyz", read, accepts=frozenset({200, 503}), authorised=False)
 
 
+def metrics() -> Call[str]:
+    """Reads the gateway's metrics, in Prometheus' text format."""
+    return Call("GET", "/metrics", lambda reply: reply.content.decode())
+
+
 def catalogue_map(etag: str = "") -> Call[models.CatalogueMap | None]:
     """Returns every track as a point of a plane; None where `etag` is still the newest."""
     headers = {"If-None-Match": etag} if etag else {}
@@ -296,11 +225,3 @@ def _given(part: BaseModel) -> dict[str, Any]:
 def _quoted(part: str) -> str:
     # "." and ".." would be taken for steps through the path.
     return quote(part, safe="").replace(".", "%2E")
-
-
-def _seconds(text: str | None) -> float | None:
-    """Returns what a Retry-After header asks for; None where it is a date or nonsense."""
-    try:
-        return None if text is None else max(0.0, float(text))
-    except ValueError:
-        return None

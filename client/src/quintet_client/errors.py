@@ -1,7 +1,8 @@
 """Everything that a call can raise.
 
 QuintetError
-├── ConnectionFailed    nobody answered
+├── ConnectionFailed    no gateway answers at the address
+│   └── CertificateUntrusted    its certificate is not signed by a trusted authority
 ├── AnswerLost          the connection broke while the answer was awaited
 ├── TimedOut            the time allowed to the call ran out
 ├── AnswerInvalid       what answered does not speak Quintet's API
@@ -43,6 +44,10 @@ class QuintetError(Exception):
 
 class ConnectionFailed(QuintetError):
     """Nobody answered: the request did not reach a gateway."""
+
+
+class CertificateUntrusted(ConnectionFailed):
+    """The certificate at the address is not signed by a trusted authority; see `ca_file`."""
 
 
 class AnswerLost(QuintetError):

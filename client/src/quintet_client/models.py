@@ -55,6 +55,42 @@ class Track(Answer):
     licence: str
 
 
+class AudioFeatures(Answer):
+    """How a track sounds, in the units of Spotify's Web API.
+
+    Attributes:
+        id: The track's id.
+        duration_ms: Length in milliseconds.
+        key: Pitch class, 0 for C to 11 for B.
+        loudness: Decibels, at most about 0.
+        mode: 1 for major, 0 for minor.
+        tempo: Beats per minute.
+        time_signature: Beats in a bar.
+        acousticness: 0 to 1, as are the attributes below.
+    """
+
+    id: str
+    duration_ms: int
+    key: int
+    loudness: float
+    mode: int
+    tempo: float
+    time_signature: int
+    acousticness: float
+    danceability: float
+    energy: float
+    instrumentalness: float
+    liveness: float
+    speechiness: float
+    valence: float
+
+
+class ManyAudioFeatures(Answer):
+    """Audio features in the order asked; None in place of an unknown id."""
+
+    audio_features: tuple[AudioFeatures | None, ...]
+
+
 class Match(Answer):
     """A track found; `recommendable` where the catalogue has it, so that it can be a seed."""
 

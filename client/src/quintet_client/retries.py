@@ -12,11 +12,11 @@ from tenacity.wait import wait_random_exponential
 
 from quintet_client.errors import (
     AnswerLost,
+    CertificateUntrusted,
     ConnectionFailed,
     DeadlineExceeded,
     QuintetError,
     ResourceExhausted,
-    TokenInvalid,
     Unavailable,
 )
 
@@ -81,7 +81,6 @@ def strategy(
     seconds: float,
     *,
     idempotent: bool,
-    renews: Callable[[], bool],
 ) -> Strategy:
     """Returns how one call is tried again.
 
@@ -90,14 +89,14 @@ def strategy(
         budget: Shared by all calls of a client.
         seconds: All that the call may take; no wait goes beyond.
         idempotent: Whether the call may be carried out twice.
-        renews: Called where the access token was refused; says whether another can be had.
     """
     repeatable = (*_REFUSED, *_UNKNOWN) if idempotent else _REFUSED
 
     def may_repeat(fault: BaseException) -> bool:
-        if isinstance(fault, TokenInvalid):
-            return renews()
-        return isinstance(fault, repeatable) and budget.allows_another()
+        # A certificate does not become trusted by asking again.
+        if isinstance(fault, CertificateUntrusted) or not isinstance(fault, repeatable):
+            return False
+        return budget.allows_another()
 
     return Strategy(
         stop=stop_after_attempt(retries.attempts) | stop_before_delay(seconds),

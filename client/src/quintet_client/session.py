@@ -1,5 +1,6 @@
 """What both clients know and decide, without any input or output."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -11,28 +12,30 @@ from uuid import uuid4
 
 import httpx
 
-from quintet_client.calls import Call, Reply, token
+from quintet_client.calls import token
 from quintet_client.errors import (
     AnswerInvalid,
     AnswerLost,
+    CertificateUntrusted,
     ConnectionFailed,
     QuintetError,
     TimedOut,
 )
 from quintet_client.models import AccessToken
+from quintet_client.protocol import Call, Reply
 from quintet_client.retries import Budget, Retries, Strategy, strategy
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 MOST_BYTES: Final = 64 * 1024 * 1024
 """A larger answer is refused."""
-LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20)
-_CONNECT_SECONDS: Final = 2.0
+_KEPT_CONNECTIONS: Final = 20
+"""Idle connections that are kept open; opening one costs a round trip, or three with TLS."""
 _RENEW_SECONDS: Final = 60.0
 """A token is renewed so long before it runs out."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClientSettings:
     """How a client calls.
 
     Attributes:
@@ -42,7 +45,11 @@ class Settings:
         token: An access token, or what returns one; asked before each request.
         client_id: A client's id, for which tokens are fetched and renewed.
         client_secret: Its secret.
-        trust_env: Whether HTTP_PROXY and its kin are heeded.
+        trust_env: Whether HTTP_PROXY and similar variables apply; a gateway is mostly nearby.
+        ca_file: PEM file of the authorities that sign the gateway's certificate; empty for those
+            of the system.
+        connect_timeout: Seconds within which a connection must be open, part of `timeout`.
+        max_connections: How many calls run at once; further ones wait, within their `timeout`.
     """
 
     base_url: str = DEFAULT_URL
@@ -52,6 +59,9 @@ class Settings:
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     trust_env: bool = False
+    ca_file: str = ""
+    connect_timeout: float = 2.0
+    max_connections: int = 100
 
     def __post_init__(self) -> None:
         if self.timeout <= 0:
@@ -61,9 +71,28 @@ class Settings:
         if self.client_id and self.token is not None:
             raise ValueError("give a token, or client_id and client_secret, not both")
 
+    def transport_options(self) -> "TransportOptions":
+        """What an httpx client needs to know of the connections."""
+        return TransportOptions(
+            limits=httpx.Limits(
+                max_connections=self.max_connections,
+                max_keepalive_connections=min(_KEPT_CONNECTIONS, self.max_connections),
+            ),
+            verify=ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True,
+            trust_env=self.trust_env,
+        )
+
+
+class TransportOptions(TypedDict):
+    """What `httpx.Client` and `httpx.AsyncClient` take alike."""
+
+    limits: httpx.Limits
+    verify: ssl.SSLContext | bool
+    trust_env: bool
+
 
 class Options(TypedDict, total=False):
-    """What both clients take by name; see `Settings`."""
+    """What both clients take by name; see `ClientSettings`."""
 
     timeout: float
     retries: Retries
@@ -71,10 +100,13 @@ class Options(TypedDict, total=False):
     client_id: str
     client_secret: str
     trust_env: bool
+    ca_file: str
+    connect_timeout: float
+    max_connections: int
 
 
 class CallOptions(TypedDict, total=False):
-    """What may differ from call to call; see `Settings`."""
+    """What may differ from call to call; see `ClientSettings`."""
 
     timeout: float
     retries: Retries
@@ -83,7 +115,7 @@ class CallOptions(TypedDict, total=False):
 class Credentials:
     """The access token of a client: given, or fetched for its id and secret and kept."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._held = ""
@@ -111,17 +143,19 @@ class Credentials:
             self._until = time.monotonic() + lives
         return fetched.access_token
 
-    def renews(self) -> bool:
-        """Forgets a token that was refused; returns whether another can be fetched."""
+    def can_replace(self, rejected: str) -> bool:
+        """Forgets a token that the gateway rejected; returns whether another one can be fetched."""
         with self._lock:
-            self._until = 0.0
+            # Another thread may have fetched a new one already: that one stays.
+            if self._held == rejected:
+                self._until = 0.0
         return bool(self._settings.client_id)
 
 
 class Session:
     """The state of one client: its settings, credentials and retry budget."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ClientSettings) -> None:
         self.settings = settings
         self.credentials = Credentials(settings)
         self.budget = Budget()
@@ -161,7 +195,6 @@ class Attempts:
             self._session.budget,
             self._seconds,
             idempotent=self._call.idempotent,
-            renews=self._session.credentials.renews,
         )
 
     def left(self) -> float:
@@ -192,7 +225,7 @@ class Attempts:
             json=call.body,
             data=call.form,
             headers=headers,
-            timeout=httpx.Timeout(left, connect=min(_CONNECT_SECONDS, left)),
+            timeout=httpx.Timeout(left, connect=min(self._session.settings.connect_timeout, left)),
         )
 
     def answer(self, response: httpx.Response, content: bytes) -> Any:
@@ -220,6 +253,12 @@ class Attempts:
 
     def fault(self, fault: httpx.HTTPError | httpx.InvalidURL) -> QuintetError:
         """Returns a fault of the transport as one of ours."""
+        if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+            return CertificateUntrusted(
+                f"The certificate of {self._session.settings.base_url} is not signed by a trusted "
+                "authority; name its authority's file with ca_file",
+                self.request_id,
+            )
         if isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
             where = self._session.settings.base_url
             return ConnectionFailed(f"No gateway answers at {where}", self.request_id)

@@ -10,17 +10,17 @@ from tenacity import Retrying
 from typing_extensions import Unpack
 
 from quintet_client import calls
-from quintet_client.calls import AnswerT, Call
+from quintet_client.errors import TokenInvalid
 from quintet_client.models import Page, Recorded
+from quintet_client.protocol import AnswerT, Call
 from quintet_client.request_models import Event
 from quintet_client.session import (
     DEFAULT_URL,
-    LIMITS,
     Attempts,
     CallOptions,
+    ClientSettings,
     Options,
     Session,
-    Settings,
 )
 from quintet_client.signatures import as_method
 
@@ -57,7 +57,7 @@ class Quintet:
     Args:
         base_url: The gateway's address.
         transport: How to get there; the network where None.
-        options: As in `quintet_client.Settings`.
+        options: As in `quintet_client.ClientSettings`.
     """
 
     def __init__(
@@ -67,9 +67,9 @@ class Quintet:
         transport: httpx.BaseTransport | None = None,
         **options: Unpack[Options],
     ) -> None:
-        self._session = Session(Settings(base_url, **options))
-        trust = self._session.settings.trust_env
-        self._http = httpx.Client(transport=transport, limits=LIMITS, trust_env=trust)
+        self._session = Session(ClientSettings(base_url, **options))
+        facts = self._session.settings.transport_options()
+        self._http = httpx.Client(transport=transport, **facts)
         self._fetching = threading.Lock()
 
     search = _answering(calls.search)
@@ -79,12 +79,14 @@ class Quintet:
     genres = _answering(calls.genres)
     genres_all = _iterating(calls.genres)
     track = _answering(calls.track)
+    audio_features = _answering(calls.audio_features)
     recommend = _answering(calls.recommend)
     model = _answering(calls.model)
     insights = _answering(calls.insights)
     experiment = _answering(calls.experiment)
     operations = _answering(calls.operations)
     readiness = _answering(calls.readiness)
+    metrics = _answering(calls.metrics)
     catalogue_map = _answering(calls.catalogue_map)
     export_listener = _answering(calls.export_listener)
     delete_listener = _answering(calls.delete_listener)
@@ -125,6 +127,15 @@ class Quintet:
 
     def _once(self, call: Call[AnswerT], attempts: Attempts) -> AnswerT:
         bearer = self._bearer(attempts) if call.authorised else ""
+        try:
+            return self._send(call, attempts, bearer)
+        except TokenInvalid:
+            # A token can be revoked before it expires: a new one is worth one more request.
+            if not self._session.credentials.can_replace(bearer):
+                raise
+        return self._send(call, attempts, self._bearer(attempts))
+
+    def _send(self, call: Call[AnswerT], attempts: Attempts, bearer: str) -> AnswerT:
         content = bytearray()
         try:
             request = attempts.request(self._http, bearer)
@@ -146,4 +157,4 @@ class Quintet:
                 return token
             fetch = credentials.fetch()
             inner = self._session.attempt(fetch, attempts.left())
-            return credentials.keep(self._once(fetch, inner))
+            return credentials.keep(self._send(fetch, inner, ""))

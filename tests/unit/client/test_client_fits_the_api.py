@@ -93,6 +93,14 @@ def test_an_answer_is_read_as_the_gateway_writes_it(document, method, path):
     assert Shapes(document).differences(schema, ANSWERS[method, path], "answer") == []
 
 
+def test_audio_features_are_those_of_the_web_api(document):
+    theirs = document["components"]["schemas"]["AudioFeatures"]["properties"]
+    # What addresses a track in Spotify's Web API is of no use here.
+    assert set(models.AudioFeatures.model_fields) == theirs.keys() - {
+        *("analysis_url", "track_href", "type", "uri")
+    }
+
+
 def test_a_difference_would_be_seen(document):
     class Track(models.Track):
         duration_ms: str  # type: ignore[assignment]
