@@ -23,6 +23,7 @@ def publish_catalogue(
     seed: int = 3,
     digits: int = 3,
     popular: bool = False,
+    artist_tracks: int = 4,
     sources: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Publishes so many tracks in a home and returns the catalogue's version.
@@ -32,6 +33,7 @@ def publish_catalogue(
         count: How many tracks.
         seed: For their features.
         digits: Of their ids.
+        artist_tracks: How many tracks one artist has.
         popular: Whether popularity is spread over 0..100, not 0..1.
         sources: As in the snapshot's manifest.
     """
@@ -43,10 +45,11 @@ def publish_catalogue(
     if popular:
         features[:, COLUMN["popularity"]] = random.integers(0, 101, count)
     empty = dict.fromkeys(("release_date", "isrc", "cover_url", "preview_url"), "")
+    artists = [row // artist_tracks for row in range(count)]
     rows = [
         empty
         | {"track_id": track_id(row, digits), "title": f"Song {row}"}
-        | {"artists": [f"Artist {row // 4}"], "artist_ids": [f"a{row // 4}"]}
+        | {"artists": [f"Artist {artists[row]}"], "artist_ids": [f"a{artists[row]}"]}
         | {"album": "Album", "album_id": f"al{row // 2}", "recording": row, "explicit": False}
         | {"genres": ["rock" if row % 8 < 4 else "jazz"], "provenance": "made", "licence": "CC0"}
         for row in range(count)

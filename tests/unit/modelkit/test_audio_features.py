@@ -10,11 +10,13 @@ from quintet_modelkit.features import (
     COLUMN,
     DIMENSIONS,
     ENCODED,
+    MAX_AVERAGED_TRACKS,
     RANGES,
     Standardiser,
     average_profile,
     dimensions_of,
     normalise_rows,
+    tracks_to_average,
 )
 
 
@@ -189,3 +191,14 @@ def test_no_seed_is_refused():
 def test_rows_are_scaled_to_unit_length_and_zero_rows_stay():
     unit = normalise_rows(np.array([[3.0, 4.0], [0.0, 0.0]], dtype=np.float32))
     assert unit == pytest.approx(np.array([[0.6, 0.8], [0, 0]]))
+
+
+@given(st.integers(0, 5 * MAX_AVERAGED_TRACKS), st.integers(0, 2**32 - 1))
+def test_the_tracks_averaged_are_bounded_spread_and_depend_on_no_order(count, seed):
+    rows = np.arange(count, dtype=np.int64) * 3
+    mixed = np.random.default_rng(seed).permutation(rows)
+    chosen = tracks_to_average(mixed)
+    assert min(count, MAX_AVERAGED_TRACKS // 2) <= len(chosen) <= MAX_AVERAGED_TRACKS
+    assert set(chosen.tolist()) <= set(rows.tolist())
+    assert len(set(np.diff(chosen).tolist())) <= 1
+    assert np.array_equal(chosen, tracks_to_average(rows))

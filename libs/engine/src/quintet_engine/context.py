@@ -14,6 +14,7 @@ from quintet_modelkit.features import (
     average_profile,
     raw_mean,
     raw_means,
+    tracks_to_average,
 )
 
 from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
@@ -133,7 +134,7 @@ def prepare(
     shares = np.array([view.seed.weight for view in seeds])
     shares = shares / shares.sum()
     groups = [features[view.rows] for view in seeds]
-    profile = _profile(query, catalogue, groups, [features[view.rows] for view in negatives])
+    profile = _profile(query, catalogue, seeds, negatives)
     return Context(
         query,
         catalogue,
@@ -201,9 +202,15 @@ def _resolve(seed: Seed, catalogue: Catalogue) -> SeedView | None:
 
 
 def _profile(
-    query: Query, catalogue: Catalogue, groups: Sequence[Raw], negatives: Sequence[Raw]
+    query: Query,
+    catalogue: Catalogue,
+    seeds: Sequence[SeedView],
+    negatives: Sequence[SeedView],
 ) -> AudioProfile:
-    """Returns the profile that came with the query where it fits, else one made here."""
+    """Take the query's profile if it fits this catalogue, else average the same tracks here.
+
+    So the list stays the same if the profile service is down.
+    """
     standardiser, given = catalogue.snapshot.standardiser, query.profile
     if given is not None and given.standardiser_version == standardiser.version:
         arrays = (given.mean, given.spread, given.weights)
@@ -212,12 +219,17 @@ def _profile(
             return given
     return average_profile(
         standardiser,
-        groups,
+        _averaged_features(seeds, catalogue),
         shares=[seed.weight for seed in query.seeds],
-        negatives=negatives,
+        negatives=_averaged_features(negatives, catalogue),
         weights=query.weights,
         targets=query.targets,
     )
+
+
+def _averaged_features(views: Sequence[SeedView], catalogue: Catalogue) -> list[Raw]:
+    features = catalogue.snapshot.features
+    return [features[tracks_to_average(view.rows)] for view in views]
 
 
 def _vectors(views: Sequence[SeedView], catalogue: Catalogue, weights: Encoded) -> Encoded:

@@ -3,21 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from quintet_modelkit.features import Raw, Standardiser
+from quintet_modelkit.features import Raw, Standardiser, tracks_to_average
 from quintet_modelkit.publication import current_version
 from quintet_modelkit.seeds import Seed, SeedKind
 from quintet_modelkit.snapshot import Snapshot
 from quintet_servicekit.follower import Follower
 
 from quintet_profile.domain import Catalogue
-
-# A genre of a million tracks has the mean of its sample to three digits, at a thousandth the cost.
-MAX_GROUP: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -42,13 +38,11 @@ class _Groups:
         return cls({name: code for code, name in enumerate(names)}, starts, parents[order])
 
     def find(self, name: str) -> NDArray[np.int64] | None:
-        """Returns the rows of a name, evenly thinned to `MAX_GROUP`; None where unknown."""
+        """Find the tracks to average for a name; None if no track has it."""
         code = self.index.get(name)
         if code is None:
             return None
-        rows = self.rows[self.starts[code] : self.starts[code + 1]]
-        step = -(-len(rows) // MAX_GROUP)
-        return rows[::step]
+        return tracks_to_average(self.rows[self.starts[code] : self.starts[code + 1]])
 
 
 class SnapshotCatalogue:
