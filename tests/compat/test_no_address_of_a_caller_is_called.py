@@ -11,9 +11,9 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_gateway.settings import Settings as GatewaySettings
-from quintet_profile.settings import Settings as ProfileSettings
-from quintet_ranker.settings import Settings as RankerSettings
-from quintet_search.settings import Settings as SearchSettings
+from quintet_profile.settings import ProfileSettings
+from quintet_ranker.settings import RankerSettings
+from quintet_search.settings import SearchSettings
 from quintet_training.settings import Settings as TrainingSettings
 from quintet_ui.settings import Settings as UiSettings
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 from quintet_gateway.settings import Settings as GatewaySettings
-from quintet_profile.settings import Settings as ProfileSettings
-from quintet_ranker.settings import Settings as RankerSettings
-from quintet_search.settings import Settings as SearchSettings
+from quintet_profile.settings import ProfileSettings
+from quintet_ranker.settings import RankerSettings
+from quintet_search.settings import SearchSettings
 from quintet_ui.settings import Settings as UiSettings
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from pydantic import AliasChoices, SecretStr
 from pydantic_settings import BaseSettings
 from quintet_command.doctor.known import SECRETS
 from quintet_gateway.settings import Settings as GatewaySettings
-from quintet_profile.settings import Settings as ProfileSettings
-from quintet_ranker.settings import Settings as RankerSettings
-from quintet_search.settings import Settings as SearchSettings
+from quintet_profile.settings import ProfileSettings
+from quintet_ranker.settings import RankerSettings
+from quintet_search.settings import SearchSettings
 from quintet_settings import secret_names
 from quintet_training.settings import Settings as TrainingSettings
 from quintet_ui.settings import Settings as UiSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 from quintet_command.cli import group
 from quintet_command.cli.experiment import Mode, Unit
 from quintet_gateway.settings import Settings as GatewaySettings
-from quintet_ranker.settings import Settings as RankerSettings
+from quintet_ranker.settings import RankerSettings
 from quintet_store.evidence import EFFECTS, Verdict
 from quintet_store.experiments import MODES, Plan
 

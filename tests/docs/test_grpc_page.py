@@ -15,7 +15,7 @@ from quintet_modelkit.features import ATTRIBUTES, RANGES
 from quintet_modelkit.publication import publish, staged
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_ranker.app import build
-from quintet_ranker.settings import Settings
+from quintet_ranker.settings import RankerSettings
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
@@ -51,7 +51,7 @@ def publish_catalogue(home: Path, count: int = 80) -> None:
 async def address(tmp_path) -> AsyncIterator[str]:
     publish_catalogue(tmp_path)
     publish_model(tmp_path, parameters=BootstrapParameters(groups=20, rounds=8))
-    service = build(Settings(home=tmp_path, port=0))
+    service = build(RankerSettings(home=tmp_path, port=0))
     await service.start()
     try:
         await asyncio.wait_for(service.ready.wait(), 20)

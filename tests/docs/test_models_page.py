@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from quintet_command.cli.models import models_app
-from quintet_ranker.settings import Settings as RankerSettings
+from quintet_ranker.settings import RankerSettings
 from quintet_training.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 from quintet_access import certificates as authority
 from quintet_command.doctor import State, encryption, running
 from quintet_search.app import build as build_search
-from quintet_search.settings import Settings as SearchSettings
+from quintet_search.settings import SearchSettings
 from quintet_training.settings import Settings
 
 NAMES = ("gateway", "search", "profile", "ranker")

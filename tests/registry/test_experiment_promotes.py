@@ -12,7 +12,7 @@ from quintet_command import experiments
 from quintet_command.models import RegistryUnavailable
 from quintet_modelkit.registry import CHALLENGER, CHAMPION
 from quintet_ranker.app import build
-from quintet_ranker.settings import Settings as RankerSettings
+from quintet_ranker.settings import RankerSettings
 from quintet_store import open_engine, writing
 from quintet_store.experiments import ExperimentRefused, Plan
 from quintet_store.feedback import add_events, add_shown, stamp

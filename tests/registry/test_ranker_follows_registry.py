@@ -22,7 +22,7 @@ from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_modelkit.publication import current_version
 from quintet_modelkit.registry import CHAMPION, Registry
 from quintet_ranker.app import build
-from quintet_ranker.settings import Settings
+from quintet_ranker.settings import RankerSettings
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
@@ -31,7 +31,7 @@ WAIT = 60.0
 
 @contextlib.asynccontextmanager
 async def following(home: Path, registry: Registry, uri: str = "", **more: Any) -> AsyncIterator:
-    settings = Settings(
+    settings = RankerSettings(
         home=home,
         port=0,
         follow_seconds=0.05,

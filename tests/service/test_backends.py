@@ -16,7 +16,7 @@ from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_gateway.adapters import UpstreamClients
-from quintet_servicekit.backends import Backends, Rules, addresses_of
+from quintet_servicekit.backends import Backends, CallPolicy, addresses_of
 from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.channel import open_channel
 from quintet_servicekit.errors import DeadlineExceeded, NotReady, Reason
@@ -97,7 +97,7 @@ async def opened(
         [replica.address for replica in replicas],
         lambda address: open_channel(address, timeout=5.0),
         reads,
-        Rules(**{"breaker": BreakerRules(3, 0.2, 0.4), **rules}),
+        CallPolicy(**{"breaker": BreakerRules(3, 0.2, 0.4), **rules}),
     )
     stub = profile_pb2_grpc.ProfileServiceStub(cast(grpc.aio.Channel, backends))
 

@@ -23,11 +23,11 @@ from quintet_gateway.routes.experiment import ExperimentResponse
 from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_modelkit.publication import set_current
 from quintet_profile.app import build as build_profile
-from quintet_profile.settings import Settings as ProfileSettings
+from quintet_profile.settings import ProfileSettings
 from quintet_ranker.app import build as build_ranker
-from quintet_ranker.settings import Settings as RankerSettings
+from quintet_ranker.settings import RankerSettings
 from quintet_search.app import build as build_search
-from quintet_search.settings import Settings as SearchSettings
+from quintet_search.settings import SearchSettings
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.status import error_of
 from quintet_store import open_engine, reading

@@ -15,7 +15,7 @@ from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, Standardis
 from quintet_modelkit.publication import publish, staged
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_profile.app import build
-from quintet_profile.settings import Settings
+from quintet_profile.settings import ProfileSettings
 from quintet_servicekit.channel import open_channel
 from quintet_servicekit.errors import AppError, InvalidInput, NotFound, Reason
 from quintet_servicekit.status import error_of
@@ -54,7 +54,7 @@ def publish_catalogue(home: Path, count: int = COUNT) -> None:
 
 @contextlib.asynccontextmanager
 async def profile_service(home: Path) -> AsyncIterator[Any]:
-    service = build(Settings(home=home, port=0, follow_seconds=0.02))
+    service = build(ProfileSettings(home=home, port=0, follow_seconds=0.02))
     await service.start()
     try:
         await asyncio.wait_for(service.ready.wait(), 20)

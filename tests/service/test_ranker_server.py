@@ -24,7 +24,7 @@ from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_modelkit.features import ATTRIBUTES
 from quintet_modelkit.publication import current_version, publish, set_current, staged
 from quintet_ranker.app import NAME, build
-from quintet_ranker.settings import Settings
+from quintet_ranker.settings import RankerSettings
 from quintet_servicekit.server import Service
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
@@ -44,7 +44,7 @@ def home(tmp_path) -> Path:
 
 @contextlib.asynccontextmanager
 async def serving(home: Path, **more: Any) -> AsyncIterator[tuple[Service, grpc.aio.Channel]]:
-    service = build(Settings(home=home, port=0, follow_seconds=0.02, **more))
+    service = build(RankerSettings(home=home, port=0, follow_seconds=0.02, **more))
     await service.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{service.port}") as channel:

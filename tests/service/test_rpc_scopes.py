@@ -13,11 +13,11 @@ from quintet_access.keys import KeyFolder
 from quintet_access.scopes import SCOPES, scope_of
 from quintet_access.tokens import Scope, ServiceToken, TokenIssuer, TokenVerifier
 from quintet_profile.app import build as build_profile
-from quintet_profile.settings import Settings as ProfileSettings
+from quintet_profile.settings import ProfileSettings
 from quintet_ranker.app import build as build_ranker
-from quintet_ranker.settings import Settings as RankerSettings
+from quintet_ranker.settings import RankerSettings
 from quintet_search.app import build as build_search
-from quintet_search.settings import Settings as SearchSettings
+from quintet_search.settings import SearchSettings
 
 
 def methods():

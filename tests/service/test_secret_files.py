@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 from quintet_gateway.settings import Settings as GatewaySettings
-from quintet_ranker.settings import Settings as RankerSettings
-from quintet_search.settings import Settings as SearchSettings
+from quintet_ranker.settings import RankerSettings
+from quintet_search.settings import SearchSettings
 from quintet_settings import first_fault, secret_names
 from quintet_training.settings import Settings as TrainingSettings
 from quintet_training.settings import SettingsInvalid

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from quintet_modelkit.publication import set_current
 from quintet_ranker.adapters import ModelFollower
-from quintet_ranker.settings import Settings
+from quintet_ranker.settings import RankerSettings
 
 WAIT = 20.0
 
@@ -53,7 +53,7 @@ async def test_never_more_than_two_engines_live(models):
         most = max(most, len(alive))
         return engine
 
-    settings = Settings(home=models.parent, follow_seconds=0.01, registry_seconds=0.05)
+    settings = RankerSettings(home=models.parent, follow_seconds=0.01, registry_seconds=0.05)
     follower = ModelFollower(models, settings, None, load)
     await follower.prepare()
     task = asyncio.create_task(follower.run())

@@ -21,7 +21,7 @@ from quintet_modelkit.features import ATTRIBUTES, COLUMN
 from quintet_modelkit.identity import album_id, artist_id
 from quintet_modelkit.publication import publish, staged
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
-from quintet_search.adapters.catalogue import SnapshotCatalogue
+from quintet_search.adapters.catalogue import IndexedCatalogue
 from quintet_search.domain.query import parse
 
 Row = dict[str, Any]
@@ -41,10 +41,10 @@ def main() -> int:
         version = publish_rows(home, rows, options.tracks, chance)
         before = resident_bytes()
         started = time.perf_counter()
-        SnapshotCatalogue.load(home, version)
+        IndexedCatalogue.load(home, version)
         built = time.perf_counter() - started
         started = time.perf_counter()
-        catalogue = SnapshotCatalogue.load(home, version)
+        catalogue = IndexedCatalogue.load(home, version)
         opened = time.perf_counter() - started
         disk = sum(p.stat().st_size for p in (home / "search").rglob("*") if p.is_file())
         write(f"tracks {len(catalogue.snapshot):,}, artists {len(catalogue.artist_table.ids):,}")
@@ -61,7 +61,7 @@ def main() -> int:
     return 0
 
 
-def measure(catalogue: SnapshotCatalogue, queries: list[str]) -> list[float]:
+def measure(catalogue: IndexedCatalogue, queries: list[str]) -> list[float]:
     times = []
     for text in queries:
         started = time.perf_counter()

@@ -7,7 +7,7 @@ from limits import parse
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 from quintet_access.pseudonyms import KEY_BYTES
-from quintet_servicekit.backends import Rules, addresses_of
+from quintet_servicekit.backends import CallPolicy, addresses_of
 from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.server import Endpoint
 from quintet_servicekit.settings import ProcessSettings
@@ -158,9 +158,9 @@ class Settings(ProcessSettings):
             tls=self.transport("gateway"),
         )
 
-    def backend_rules(self) -> Rules:
+    def backend_rules(self) -> CallPolicy:
         """Returns how much is done for a call to a service."""
-        return Rules(
+        return CallPolicy(
             BreakerRules(self.breaker_failures, self.breaker_seconds, self.breaker_most_seconds),
             tries=self.tries,
             retry_share=self.retry_share,

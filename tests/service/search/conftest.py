@@ -15,7 +15,7 @@ from quintet_modelkit.identity import album_id, artist_id
 from quintet_modelkit.publication import publish, staged
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_search.app import build
-from quintet_search.settings import Settings
+from quintet_search.settings import SearchSettings
 from quintet_servicekit.channel import open_channel
 
 # id, title, artists, album, release date, genres, popularity
@@ -80,7 +80,7 @@ def publish_tracks(home: Path, tracks: list[tuple] = TRACKS) -> str:
 @contextlib.asynccontextmanager
 async def serve(home: Path, *, wait: bool = True, **options: Any) -> AsyncIterator[Any]:
     """Gives the channel to a service over a home."""
-    service = build(Settings(home=home, port=0, follow_seconds=0.02, **options))
+    service = build(SearchSettings(home=home, port=0, follow_seconds=0.02, **options))
     await service.start()
     try:
         if wait:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from quintet_modelkit.identity import artist_id
-from quintet_search.adapters.catalogue import SnapshotCatalogue
+from quintet_search.adapters.catalogue import IndexedCatalogue
 from quintet_search.domain.query import parse
 
 
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory, publish_catalogue):
     home = tmp_path_factory.mktemp("home")
-    return SnapshotCatalogue.load(home, publish_catalogue(home))
+    return IndexedCatalogue.load(home, publish_catalogue(home))
 
 
 def ids(catalogue, text, size=20, offset=0):
@@ -142,10 +142,10 @@ def test_genres_are_counted_by_name(catalogue):
 
 def test_an_index_is_built_once_and_then_opened(home):
     version = (home / "catalogue" / "current").read_text().strip()
-    SnapshotCatalogue.load(home, version)
+    IndexedCatalogue.load(home, version)
     meta = home / "search" / version / "tracks" / "meta.json"
     written = meta.stat().st_mtime_ns
-    SnapshotCatalogue.load(home, version)
+    IndexedCatalogue.load(home, version)
     assert meta.stat().st_mtime_ns == written
     assert [path.name for path in (home / "search").iterdir()] == [version]
 
@@ -153,7 +153,7 @@ def test_an_index_is_built_once_and_then_opened(home):
 @pytest.mark.parametrize("damage", ["truncate", "missing", "manifest", "empty"])
 def test_a_damaged_index_is_built_again(home, damage):
     version = (home / "catalogue" / "current").read_text().strip()
-    SnapshotCatalogue.load(home, version)
+    IndexedCatalogue.load(home, version)
     folder = home / "search" / version
     segment = next(folder.glob("tracks/*.term"))
     if damage == "truncate":
@@ -165,13 +165,13 @@ def test_a_damaged_index_is_built_again(home, damage):
     else:
         shutil.rmtree(folder)
         folder.mkdir()
-    assert ids(SnapshotCatalogue.load(home, version), "beyonce") == ["t01"]
+    assert ids(IndexedCatalogue.load(home, version), "beyonce") == ["t01"]
 
 
 def test_two_may_build_at_once(home):
     version = (home / "catalogue" / "current").read_text().strip()
     with ThreadPoolExecutor(3) as pool:
-        loaded = list(pool.map(lambda _: SnapshotCatalogue.load(home, version), range(3)))
+        loaded = list(pool.map(lambda _: IndexedCatalogue.load(home, version), range(3)))
     assert [ids(one, "beyonce") for one in loaded] == [["t01"]] * 3
     assert [path.name for path in (home / "search").iterdir()] == [version]
 
@@ -180,7 +180,7 @@ def test_only_the_newest_two_indexes_are_kept(home, made_tracks, publish_catalog
     versions = []
     for count in (3, 4, 5):
         versions.append(publish_catalogue(home, made_tracks[:count]))
-        SnapshotCatalogue.load(home, versions[-1])
+        IndexedCatalogue.load(home, versions[-1])
         os.utime(home / "search" / versions[-1], (count, count))
     kept = {path.name for path in (home / "search").iterdir()}
     assert kept == set(versions[1:])

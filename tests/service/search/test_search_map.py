@@ -11,7 +11,7 @@ import quintet_gateway.settings
 from quintet.search.v1 import search_pb2, search_pb2_grpc
 from quintet_search.app import build
 from quintet_search.domain import search
-from quintet_search.settings import Settings
+from quintet_search.settings import SearchSettings
 from quintet_servicekit.status import error_of
 
 Part = search_pb2.GetMapRequest
@@ -70,7 +70,7 @@ async def test_a_part_outside_the_map_is_refused(stub, offset):
 @pytest.fixture
 async def web(home, tmp_path):
     """A gateway in front of a real search service, and that service."""
-    service = build(Settings(home=home, port=0, follow_seconds=0.02))
+    service = build(SearchSettings(home=home, port=0, follow_seconds=0.02))
     await service.start()
     await asyncio.wait_for(service.ready.wait(), 20)
     app = quintet_gateway.app.build(

@@ -2,18 +2,18 @@ import asyncio
 import threading
 
 import pytest
-from quintet_ranker.adapters.background import Background, StillBusy
+from quintet_ranker.adapters.background import BackgroundWorker, StillBusy
 
 
 async def test_work_gives_its_result_or_its_fault():
-    background = Background("test")
+    background = BackgroundWorker("test")
     assert await background.run(lambda: 7, 5) == 7
     with pytest.raises(ZeroDivisionError):
         await background.run(lambda: 1 // 0, 5)
 
 
 async def test_the_loop_goes_on_while_work_blocks():
-    background, gate = Background("test"), threading.Event()
+    background, gate = BackgroundWorker("test"), threading.Event()
     waiting = asyncio.create_task(background.run(lambda: gate.wait(5), 5))
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -22,7 +22,7 @@ async def test_the_loop_goes_on_while_work_blocks():
 
 
 async def test_work_past_its_deadline_is_left_alone_and_no_other_starts_beside_it():
-    background, gate = Background("test"), threading.Event()
+    background, gate = BackgroundWorker("test"), threading.Event()
     threads: list[threading.Thread] = []
 
     def work() -> bool:
@@ -39,5 +39,5 @@ async def test_work_past_its_deadline_is_left_alone_and_no_other_starts_beside_i
 
 
 async def test_it_never_keeps_a_process_alive():
-    background = Background("test")
+    background = BackgroundWorker("test")
     assert await background.run(lambda: threading.current_thread().daemon, 5)

@@ -6,9 +6,9 @@ from math import isnan
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_engine.query import Pool, RankedTrack, Ranking
-from quintet_ranker.domain import Marks, Origin, interleaved, team_draft
+from quintet_ranker.domain import PickOrigin, TrackIdentity, interleaved, team_draft
 
-SIDES = (Origin.CHAMPION, Origin.CHALLENGER)
+SIDES = (PickOrigin.CHAMPION, PickOrigin.CHALLENGER)
 tracks = st.lists(st.sampled_from([f"t{n}" for n in range(30)]), unique=True, max_size=20)
 pairs = st.tuples(tracks, tracks)
 
@@ -22,7 +22,7 @@ def drafted(pair, picks):
 def test_no_model_is_ever_two_picks_ahead(pair, limit, key):
     ahead = 0
     for pick in team_draft(*pair, limit=limit, key=key):
-        ahead += (pick.origin is Origin.CHAMPION) - (pick.origin is Origin.CHALLENGER)
+        ahead += (pick.origin is PickOrigin.CHAMPION) - (pick.origin is PickOrigin.CHALLENGER)
         assert abs(ahead) <= 1
 
 
@@ -46,8 +46,8 @@ def test_each_pick_is_the_best_track_that_its_model_has_left(pair, key):
 def test_tracks_beyond_what_both_can_offer_are_nobodys(pair, key):
     picks = team_draft(*pair, limit=25, key=key)
     origins = [pick.origin for pick in picks]
-    drafts = sum(origin is not Origin.NOBODY for origin in origins)
-    assert origins[drafts:] == [Origin.NOBODY] * (len(origins) - drafts)
+    drafts = sum(origin is not PickOrigin.NOBODY for origin in origins)
+    assert origins[drafts:] == [PickOrigin.NOBODY] * (len(origins) - drafts)
     assert len({pick.taken_from for pick in picks[drafts:]}) <= 1
 
 
@@ -61,17 +61,19 @@ def test_the_first_place_is_as_often_the_one_models_as_the_others():
         team_draft(["a", "b"], ["c", "d"], limit=4, key=f"key {n}")[0].origin for n in range(4000)
     ]
     # Four standard deviations of 4,000 fair coins are 126.
-    assert abs(firsts.count(Origin.CHAMPION) - 2000) < 126
+    assert abs(firsts.count(PickOrigin.CHAMPION) - 2000) < 126
 
 
 def test_a_listener_without_preference_credits_both_alike():
     # Clicks fall with the place: whoever were favoured in places would win here.
     champion, challenger = ([f"{side}{n}" for n in range(10)] for side in "ab")
-    credit = dict.fromkeys((*SIDES, Origin.NOBODY), 0.0)
+    credit = dict.fromkeys((*SIDES, PickOrigin.NOBODY), 0.0)
     for n in range(4000):
         for place, pick in enumerate(team_draft(champion, challenger, limit=10, key=str(n)), 1):
             credit[pick.origin] += 1 / place
-    share = credit[Origin.CHAMPION] / (credit[Origin.CHAMPION] + credit[Origin.CHALLENGER])
+    share = credit[PickOrigin.CHAMPION] / (
+        credit[PickOrigin.CHAMPION] + credit[PickOrigin.CHALLENGER]
+    )
     assert abs(share - 0.5) < 0.01
 
 
@@ -83,7 +85,7 @@ def test_the_same_key_drafts_alike():
 
 @given(pairs, st.integers(1, 3), st.text(max_size=5))
 def test_artist_cap_and_recordings_hold_for_the_whole_list(pair, most, key):
-    marks = {f"t{n}": Marks(n // 2, (f"artist {n % 5}",)) for n in range(30)}
+    marks = {f"t{n}": TrackIdentity(n // 2, (f"artist {n % 5}",)) for n in range(30)}
     names = drafted(pair, team_draft(*pair, limit=25, key=key, marks=marks, most=most))
     assert len({marks[name].recording for name in names}) == len(names)
     artists = [marks[name].artists[0] for name in names]
@@ -112,5 +114,5 @@ def test_the_drafted_list_bears_both_versions_and_the_features_of_both():
     assert isnan(values["a"][2])
     assert isnan(values["b"][0])
     # The second pick is drafted while the first still has a rival: one is nobody's.
-    assert set(origins) <= {*SIDES, Origin.NOBODY}
+    assert set(origins) <= {*SIDES, PickOrigin.NOBODY}
     assert origins[0] is picks[0].taken_from

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from quintet_engine.query import Pool, Query, QueryInvalid, RankedTrack, Ranking, Seed, SeedKind
-from quintet_ranker.domain import ModelFacts, Origin, Recommender, Trial, Variant
+from quintet_ranker.domain import ModelFacts, PickOrigin, Recommender, Trial, Variant
 from quintet_servicekit.errors import InvalidInput, NotReady, ResourceExhausted
 
 QUERY = Query((Seed(SeedKind.TRACK, "s"),), limit=4)
@@ -78,7 +78,9 @@ async def test_an_interleaved_list_says_whose_each_track_is():
     answer = await recommender(Models(CHAMPION, CHALLENGER)).answer(QUERY, trial("interleave"))
     whose = dict(zip(ids(answer), answer.origins, strict=True))
     assert sorted(whose) == sorted({"a", "b", "e", "f"})
-    assert [whose[name] for name in "abef"] == [Origin.CHAMPION] * 2 + [Origin.CHALLENGER] * 2
+    assert [whose[name] for name in "abef"] == [PickOrigin.CHAMPION] * 2 + [
+        PickOrigin.CHALLENGER
+    ] * 2
 
 
 @pytest.mark.parametrize("variant", ["challenger", "interleave"])

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
-from quintet_servicekit.breaker import Breaker, BreakerRules, Budget
+from quintet_servicekit.breaker import Breaker, BreakerRules, RetryBudget
 
 RULES = BreakerRules(failures=3, seconds=1.0, most_seconds=4.0)
 
@@ -89,7 +89,7 @@ def test_failures_of_calls_begun_before_it_opened_do_not_put_the_trial_off(break
 
 @given(share=st.floats(0, 1), burst=st.integers(0, 20), calls=st.integers(0, 200))
 def test_no_more_is_taken_than_the_burst_and_the_share_of_calls(share, burst, calls):
-    budget = Budget(share, burst)
+    budget = RetryBudget(share, burst)
     taken = 0
     for _ in range(calls):
         budget.earn()

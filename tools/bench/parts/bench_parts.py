@@ -11,7 +11,7 @@ from quintet_engine.channels.channel import Candidates
 from quintet_engine.context import Context
 from quintet_engine.engine import Engine
 from quintet_ranker.adapters import EngineModel
-from quintet_ranker.domain import Answer
+from quintet_ranker.domain import RecommendationAnswer
 from quintet_ranker.servicer import response_of
 
 from tools.bench.guard import made_engine, queries_of, written
@@ -118,6 +118,6 @@ def test_whole_recommendation(benchmark: Benchmark, engine: Engine) -> None:
 def test_encoding_an_answer(benchmark: Benchmark, engine: Engine) -> None:
     ranking = engine.recommend(queries_of(engine.catalogue)[0])
     seeds = [None] * len(ranking.seed_pools)
-    answer = Answer(ranking, None, 0.0)
+    answer = RecommendationAnswer(ranking, None, 0.0)
     encoded = benchmark(lambda: response_of(answer, seeds).SerializeToString())  # type: ignore[arg-type]
     assert encoded

@@ -254,9 +254,9 @@ class Maker:
 
 
 def _index_words(home: Path, version: str) -> None:
-    from quintet_search.adapters.catalogue import SnapshotCatalogue
+    from quintet_search.adapters.catalogue import IndexedCatalogue
 
-    SnapshotCatalogue.load(home, version)
+    IndexedCatalogue.load(home, version)
 
 
 def publish_catalogue(home: Path, source: Source, size: int, copies: int) -> None:

@@ -13,8 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet.search.v1 import search_pb2, search_pb2_grpc
-from quintet_servicekit.backends import Backends, addresses_of
-from quintet_servicekit.backends import Rules as BackendRules
+from quintet_servicekit.backends import Backends, CallPolicy, addresses_of
 from quintet_servicekit.channel import RESERVE_SECONDS, open_channel
 from quintet_servicekit.errors import (
     AppError,
@@ -62,13 +61,13 @@ class UpstreamClients:
         budget: float,
         metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
         names: int = 10_000,
-        rules: BackendRules | None = None,
+        rules: CallPolicy | None = None,
         tls: Tls | None = None,
     ) -> None:
         self._addresses = addresses
         self._budget = budget
         self._metadata = metadata
-        self._rules = rules or BackendRules()
+        self._rules = rules or CallPolicy()
         self._backends: dict[str, Backends] = {}
         self._names = TrackCache(names)
         self._tls = tls

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import grpc
 
-from quintet_servicekit.breaker import Breaker, BreakerRules, Budget
+from quintet_servicekit.breaker import Breaker, BreakerRules, RetryBudget
 from quintet_servicekit.errors import NotReady, Reason
 from quintet_servicekit.metrics import HEDGES, RETRIES
 from quintet_servicekit.status import error_of
@@ -33,7 +33,7 @@ _MOST_HEDGE_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Rules:
+class CallPolicy:
     """How much is done for a call.
 
     Attributes:
@@ -110,7 +110,7 @@ class Backends:
         addresses: Sequence[str],
         connect: Callable[[str], grpc.aio.Channel],
         reads: Collection[str],
-        rules: Rules,
+        rules: CallPolicy,
     ) -> None:
         single = len(addresses) == 1
         targets = [name if single else f"{name}-{n + 1}" for n in range(len(addresses))]
@@ -122,8 +122,8 @@ class Backends:
         self._reads = frozenset(reads)
         self._rules = rules
         self._next = 0
-        self._retries = Budget(rules.retry_share, rules.burst)
-        self._hedges = Budget(rules.hedge_share, rules.burst)
+        self._retries = RetryBudget(rules.retry_share, rules.burst)
+        self._hedges = RetryBudget(rules.hedge_share, rules.burst)
         self._reason = Reason.UPSTREAM_UNAVAILABLE
         self._message = "A service behind this one is not reachable; try again soon."
 

@@ -88,7 +88,7 @@ class Breaker:
             self._gauge.set(_OPEN)
 
 
-class Budget:
+class RetryBudget:
     """Further calls allowed as a share of first calls, so that they stop where all fail.
 
     Args:

@@ -15,7 +15,7 @@ REQUEST_ID_KEY: Final = "x-request-id"
 
 
 @dataclass(frozen=True)
-class Dress:
+class CallOptions:
     """What every call of a channel is given.
 
     Attributes:
@@ -33,19 +33,19 @@ class Dress:
         return (*self.metadata(), *named, *trace_headers())
 
 
-class DressedChannel(grpc.aio.Channel):
+class InstrumentedChannel(grpc.aio.Channel):
     """A channel whose unary calls carry the request id and a deadline, and are accounted for.
 
     What an interceptor would do, without one: for each call of an intercepted channel gRPC makes
     a second call object and a second task, which cost more than all that is done here.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, dress: Dress) -> None:
+    def __init__(self, channel: grpc.aio.Channel, dress: CallOptions) -> None:
         self._channel = channel
         self._dress = dress
 
     def unary_unary(self, method: str, *arguments: Any, **options: Any) -> Any:
-        return _DressedMethod(
+        return _InstrumentedMethod(
             method, self._channel.unary_unary(method, *arguments, **options), self._dress
         )
 
@@ -58,7 +58,7 @@ class DressedChannel(grpc.aio.Channel):
     def stream_stream(self, *arguments: Any, **options: Any) -> Any:
         return self._channel.stream_stream(*arguments, **options)
 
-    async def __aenter__(self) -> "DressedChannel":
+    async def __aenter__(self) -> "InstrumentedChannel":
         return self
 
     async def __aexit__(self, *_fault: object) -> None:
@@ -77,10 +77,10 @@ class DressedChannel(grpc.aio.Channel):
         await self._channel.channel_ready()
 
 
-class _DressedMethod:
+class _InstrumentedMethod:
     """A unary method; generated stubs keep such an object for good."""
 
-    def __init__(self, name: str, method: Callable[..., Any], dress: Dress) -> None:
+    def __init__(self, name: str, method: Callable[..., Any], dress: CallOptions) -> None:
         self._method = method
         self._dress = dress
         self._name = name

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import grpc
 
-from quintet_servicekit.calls import Dress, DressedChannel
+from quintet_servicekit.calls import CallOptions, InstrumentedChannel
 from quintet_servicekit.tls import Tls
 
 # What a hop keeps of its caller's time to report a failure with.
@@ -43,7 +43,7 @@ def open_channel(
         # Also how long what was sent may stay without an acknowledgement (TCP_USER_TIMEOUT).
         ("grpc.keepalive_timeout_ms", 2_000),
     ]
-    dress = Dress(timeout, metadata)
+    dress = CallOptions(timeout, metadata)
     if tls is not None:
-        return tls.channel(address, options, lambda channel: DressedChannel(channel, dress))
-    return DressedChannel(grpc.aio.insecure_channel(address, options=options), dress)
+        return tls.channel(address, options, lambda channel: InstrumentedChannel(channel, dress))
+    return InstrumentedChannel(grpc.aio.insecure_channel(address, options=options), dress)

@@ -12,11 +12,11 @@ from quintet_settings import first_fault
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
 from quintet_servicekit.server import Service, run
-from quintet_servicekit.settings import RpcSettings
+from quintet_servicekit.settings import ServiceSettings
 from quintet_servicekit.tls import IdentityInvalid
 from quintet_servicekit.tracing import TracesInvalid, start_tracing, stop_tracing
 
-S = TypeVar("S", bound=RpcSettings)
+S = TypeVar("S", bound=ServiceSettings)
 
 
 def launch(name: str, read: Callable[[], S], build: Callable[[S], Service]) -> int:

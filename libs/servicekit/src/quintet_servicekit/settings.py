@@ -39,7 +39,7 @@ class ProcessSettings(EnvironmentSettings):
         return tls_of(self.tls, self.tls_folder, name)
 
 
-class RpcSettings(ProcessSettings):
+class ServiceSettings(ProcessSettings):
     """Settings of a gRPC service; a subclass gives `port` its default."""
 
     port: int = Field(default=0, ge=0, le=65535)

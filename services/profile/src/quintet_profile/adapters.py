@@ -13,7 +13,7 @@ from quintet_modelkit.seeds import Seed, SeedKind
 from quintet_modelkit.snapshot import Snapshot
 from quintet_servicekit.follower import Follower
 
-from quintet_profile.domain import Catalogue
+from quintet_profile.domain import FeatureCatalogue
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Groups:
         return tracks_to_average(self.rows[self.starts[code] : self.starts[code + 1]])
 
 
-class SnapshotCatalogue:
+class SnapshotFeatures:
     """A snapshot with its tracks grouped by artist and by genre."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -80,11 +80,11 @@ class SnapshotCatalogue:
         return None if row is None else np.asarray(self._snapshot.features[row])
 
 
-def follow_catalogue(root: Path, interval: float) -> Follower[Catalogue]:
+def follow_catalogue(root: Path, interval: float) -> Follower[FeatureCatalogue]:
     """Returns a follower of the snapshots published under a root."""
-    return Follower[Catalogue](
+    return Follower[FeatureCatalogue](
         "catalogue",
         lambda: current_version(root),
-        lambda version: SnapshotCatalogue(Snapshot.load(root / version)),
+        lambda version: SnapshotFeatures(Snapshot.load(root / version)),
         interval,
     )

@@ -6,14 +6,16 @@ from quintet_servicekit.server import Service
 from quintet_servicekit.tokens import guards
 
 from quintet_profile.adapters import follow_catalogue
-from quintet_profile.domain import Catalogue
+from quintet_profile.domain import FeatureCatalogue
 from quintet_profile.servicer import ProfileServicer
-from quintet_profile.settings import Settings
+from quintet_profile.settings import ProfileSettings
 
 NAME = profile_pb2.DESCRIPTOR.services_by_name["ProfileService"].full_name
 
 
-def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> Service:
+def build(
+    settings: ProfileSettings, catalogues: Follower[FeatureCatalogue] | None = None
+) -> Service:
     """Builds the service; nothing is loaded or bound yet.
 
     Args:

@@ -18,7 +18,7 @@ from quintet_servicekit.errors import InvalidInput, NotFound, Reason
 MAX_IDS: Final = 100
 
 
-class Catalogue(Protocol):
+class FeatureCatalogue(Protocol):
     """The audio features of one catalogue version; safe to read from several tasks."""
 
     @property
@@ -50,7 +50,7 @@ class ProfileQuery:
     targets: Mapping[str, float]
 
 
-def build_profile(catalogue: Catalogue, query: ProfileQuery) -> AudioProfile:
+def build_profile(catalogue: FeatureCatalogue, query: ProfileQuery) -> AudioProfile:
     """Returns the averaged profile of the seeds.
 
     Raises:
@@ -94,7 +94,7 @@ def check_ids(track_ids: Sequence[str]) -> None:
         )
 
 
-def _rows_of(catalogue: Catalogue, seeds: Sequence[Seed]) -> list[Raw]:
+def _rows_of(catalogue: FeatureCatalogue, seeds: Sequence[Seed]) -> list[Raw]:
     found = [catalogue.rows(seed) for seed in seeds]
     unknown = [seed for seed, rows in zip(seeds, found, strict=True) if rows is None]
     if unknown:

@@ -10,7 +10,7 @@ from quintet_servicekit.errors import InvalidInput, NotFound, Reason
 from quintet_servicekit.metrics import SEEDS
 from quintet_servicekit.tracing import stage
 
-from quintet_profile.domain import Catalogue, ProfileQuery, build_profile, check_ids
+from quintet_profile.domain import FeatureCatalogue, ProfileQuery, build_profile, check_ids
 
 # The enum numbers the attributes from 1 in the order of `ATTRIBUTES`; a test compares the names.
 _FIRST: Final = 1
@@ -23,11 +23,11 @@ _WHOLE: Final = ("key", "mode", "time_signature")
 _FEATURES: Final = tuple(name for name in ATTRIBUTES if name != "popularity")
 
 
-class Source(Protocol):
+class CatalogueSource(Protocol):
     """Gives the catalogue served now."""
 
     @property
-    def value(self) -> Catalogue:
+    def value(self) -> FeatureCatalogue:
         """The catalogue; raises `NotReady` before the first."""
         ...
 
@@ -35,7 +35,7 @@ class Source(Protocol):
 class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
     """Answers BuildProfile and BatchGetAudioFeatures, in well under a millisecond each."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: CatalogueSource) -> None:
         self._source = source
 
     async def BuildProfile(

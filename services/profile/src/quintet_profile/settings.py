@@ -2,10 +2,10 @@
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
-from quintet_servicekit.settings import RpcSettings
+from quintet_servicekit.settings import ServiceSettings
 
 
-class Settings(RpcSettings):
+class ProfileSettings(ServiceSettings):
     """Settings with prefix `QUINTET_PROFILE_`; host, home and auth are shared by all services."""
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_PROFILE_")

@@ -7,7 +7,7 @@ from quintet_modelkit.import_guard import without_pandas
 from quintet_servicekit.launch import launch
 from threadpoolctl import threadpool_limits
 
-from quintet_ranker.settings import Settings
+from quintet_ranker.settings import RankerSettings
 
 # How long a thread that computes in Python may keep others waiting. A request asks for its turn
 # hundreds of times, so beside a model that is being loaded Python's own 5 ms would add up.
@@ -22,7 +22,7 @@ def main() -> int:
     # come on top, and they wait for work by spinning.
     sys.setswitchinterval(_SWITCH_SECONDS)
     with threadpool_limits(1, user_api="blas"):
-        return launch("ranker", Settings, build)
+        return launch("ranker", RankerSettings, build)
 
 
 if __name__ == "__main__":

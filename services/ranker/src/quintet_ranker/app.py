@@ -8,12 +8,12 @@ from quintet_servicekit.tokens import guards
 from quintet_ranker.adapters import ModelFollower, follow_models
 from quintet_ranker.domain import Recommender
 from quintet_ranker.servicer import RankerServicer
-from quintet_ranker.settings import Settings
+from quintet_ranker.settings import RankerSettings
 
 NAME = ranker_pb2.DESCRIPTOR.services_by_name["RankerService"].full_name
 
 
-def build(settings: Settings, models: ModelFollower | None = None) -> Service:
+def build(settings: RankerSettings, models: ModelFollower | None = None) -> Service:
     """Builds the service; nothing is loaded or bound yet.
 
     Args:

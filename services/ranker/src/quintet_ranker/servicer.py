@@ -23,10 +23,10 @@ from quintet_servicekit.logs import note_answered
 from quintet_servicekit.metrics import DEGRADED
 
 from quintet_ranker.domain import (
-    Answer,
-    Origin,
+    ModelSource,
+    PickOrigin,
+    RecommendationAnswer,
     Recommender,
-    Source,
     Trial,
     Variant,
     is_version,
@@ -51,16 +51,16 @@ _VARIANTS: Final = {
 }
 _VARIANT_NUMBERS: Final = {variant: number for number, variant in _VARIANTS.items()}
 _ORIGINS: Final = {
-    Origin.NOBODY: ranker_pb2.ORIGIN_UNSPECIFIED,
-    Origin.CHAMPION: ranker_pb2.ORIGIN_CHAMPION,
-    Origin.CHALLENGER: ranker_pb2.ORIGIN_CHALLENGER,
+    PickOrigin.NOBODY: ranker_pb2.ORIGIN_UNSPECIFIED,
+    PickOrigin.CHAMPION: ranker_pb2.ORIGIN_CHAMPION,
+    PickOrigin.CHALLENGER: ranker_pb2.ORIGIN_CHALLENGER,
 }
 
 
 class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
     """Answers RecommendTracks, GetModel and HoldChallenger."""
 
-    def __init__(self, source: Source, recommender: Recommender) -> None:
+    def __init__(self, source: ModelSource, recommender: Recommender) -> None:
         self._source = source
         self._recommender = recommender
 
@@ -159,7 +159,7 @@ def trial_of(request: ranker_pb2.RecommendTracksRequest) -> Trial | None:
 
 
 def response_of(
-    answer: Answer, seeds: Sequence[profile_pb2.Seed], *, in_columns: bool = False
+    answer: RecommendationAnswer, seeds: Sequence[profile_pb2.Seed], *, in_columns: bool = False
 ) -> ranker_pb2.RecommendTracksResponse:
     """Writes an answer.
 
@@ -169,7 +169,7 @@ def response_of(
         in_columns: Write reasons as columns, where every track has some.
     """
     ranking, pool = answer.ranking, answer.ranking.pool
-    origins = answer.origins or (Origin.NOBODY,) * len(ranking.tracks)
+    origins = answer.origins or (PickOrigin.NOBODY,) * len(ranking.tracks)
     response = ranker_pb2.RecommendTracksResponse(
         versions=ranker_pb2.Versions(
             model_version=ranking.model_version,
@@ -272,7 +272,7 @@ def _filters(filters: ranker_pb2.Filters) -> Filters:
 
 
 def _add_track(
-    response: ranker_pb2.RecommendTracksResponse, track: RankedTrack, origin: Origin
+    response: ranker_pb2.RecommendTracksResponse, track: RankedTrack, origin: PickOrigin
 ) -> None:
     """Adds a track as the last of a response.
 

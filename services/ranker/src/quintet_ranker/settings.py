@@ -5,11 +5,11 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
-from quintet_servicekit.settings import RpcSettings
+from quintet_servicekit.settings import ServiceSettings
 from quintet_settings import HTTP_ADDRESS
 
 
-class Settings(RpcSettings):
+class RankerSettings(ServiceSettings):
     """Settings with prefix `QUINTET_RANKER_`; host, home and auth are shared by all services."""
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_RANKER_")

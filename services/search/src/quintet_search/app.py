@@ -10,10 +10,10 @@ from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_servicekit.tokens import guards
 
 from quintet_search.adapters.catalogue import follow_catalogue
-from quintet_search.domain.records import Catalogue
+from quintet_search.domain.records import SearchableCatalogue
 from quintet_search.domain.search import CatalogueSearch
 from quintet_search.servicer import SearchServicer
-from quintet_search.settings import Settings
+from quintet_search.settings import SearchSettings
 
 if TYPE_CHECKING:
     from quintet_search.adapters.spotify import Spotify
@@ -22,7 +22,9 @@ NAME = search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
 _log = structlog.get_logger(__name__)
 
 
-def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> Service:
+def build(
+    settings: SearchSettings, catalogues: Follower[SearchableCatalogue] | None = None
+) -> Service:
     """Builds the service; nothing is loaded, bound or called yet.
 
     Args:
@@ -61,7 +63,7 @@ def build(settings: Settings, catalogues: Follower[Catalogue] | None = None) -> 
     )
 
 
-def _spotify(settings: Settings) -> "Spotify | None":
+def _spotify(settings: SearchSettings) -> "Spotify | None":
     """Returns the proxy where both credentials are set."""
     secret = settings.client_secret.get_secret_value()
     if not settings.client_id or not secret:

@@ -8,19 +8,19 @@ from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.metrics import DEGRADED
 
 from quintet_search.domain.paging import PageRequest
-from quintet_search.domain.records import Artist, Match, Source, Track
+from quintet_search.domain.records import ArtistRecord, SearchSource, TrackMatch, TrackRecord
 from quintet_search.domain.search import CatalogueSearch
 
 _SOURCES: Final = {
-    search_pb2.SOURCE_UNSPECIFIED: Source.CATALOGUE,
-    search_pb2.SOURCE_CATALOGUE: Source.CATALOGUE,
-    search_pb2.SOURCE_SPOTIFY: Source.SPOTIFY,
-    search_pb2.SOURCE_BOTH: Source.BOTH,
+    search_pb2.SOURCE_UNSPECIFIED: SearchSource.CATALOGUE,
+    search_pb2.SOURCE_CATALOGUE: SearchSource.CATALOGUE,
+    search_pb2.SOURCE_SPOTIFY: SearchSource.SPOTIFY,
+    search_pb2.SOURCE_BOTH: SearchSource.BOTH,
 }
 _NUMBERS: Final = {
-    Source.CATALOGUE: search_pb2.SOURCE_CATALOGUE,
-    Source.SPOTIFY: search_pb2.SOURCE_SPOTIFY,
-    Source.BOTH: search_pb2.SOURCE_BOTH,
+    SearchSource.CATALOGUE: search_pb2.SOURCE_CATALOGUE,
+    SearchSource.SPOTIFY: search_pb2.SOURCE_SPOTIFY,
+    SearchSource.BOTH: search_pb2.SOURCE_BOTH,
 }
 # What the catalogue needs to answer in Spotify's place.
 _FALLBACK_SECONDS: Final = 0.1 + RESERVE_SECONDS
@@ -125,7 +125,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         )
 
 
-def _source(number: int) -> Source:
+def _source(number: int) -> SearchSource:
     for known, source in _SOURCES.items():
         if known == number:
             return source
@@ -136,14 +136,14 @@ def _source(number: int) -> Source:
     )
 
 
-def _add_match(response: search_pb2.SearchTracksResponse, match: Match) -> None:
+def _add_match(response: search_pb2.SearchTracksResponse, match: TrackMatch) -> None:
     written = response.matches.add(
         score=match.score, recommendable=match.recommendable, source=_NUMBERS[match.source]
     )
     _fill_track(written.track, match.track)
 
 
-def _fill_track(written: search_pb2.Track, track: Track) -> None:
+def _fill_track(written: search_pb2.Track, track: TrackRecord) -> None:
     """Writes a track where it stands: a message handed to the one around it would be copied."""
     written.id = track.id
     written.title = track.title
@@ -163,7 +163,7 @@ def _fill_track(written: search_pb2.Track, track: Track) -> None:
     written.preview_url = track.preview_url
 
 
-def _artist(artist: Artist) -> search_pb2.Artist:
+def _artist(artist: ArtistRecord) -> search_pb2.Artist:
     return search_pb2.Artist(
         id=artist.id,
         name=artist.name,

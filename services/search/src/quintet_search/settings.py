@@ -2,10 +2,10 @@
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
-from quintet_servicekit.settings import RpcSettings
+from quintet_servicekit.settings import ServiceSettings
 
 
-class Settings(RpcSettings):
+class SearchSettings(ServiceSettings):
     """Settings with prefix `QUINTET_SEARCH_`; shared ones and Spotify's have their own names."""
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_SEARCH_")

@@ -13,7 +13,7 @@ class StillBusy(Exception):
     """The work before has outlived its deadline and not ended yet."""
 
 
-class Background:
+class BackgroundWorker:
     """Runs one piece of blocking work at a time, each on a daemon thread of its own.
 
     The pool of `asyncio.to_thread` is joined when a process ends, so a download in it would hold

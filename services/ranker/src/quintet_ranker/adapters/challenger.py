@@ -19,9 +19,9 @@ from quintet_modelkit.registry import (
 )
 from quintet_servicekit.metrics import REFUSED, VERSION
 
-from quintet_ranker.adapters.background import Background, StillBusy
-from quintet_ranker.domain import Model, is_version
-from quintet_ranker.settings import Settings
+from quintet_ranker.adapters.background import BackgroundWorker, StillBusy
+from quintet_ranker.domain import RankingModel, is_version
+from quintet_ranker.settings import RankerSettings
 
 _log = structlog.get_logger(__name__)
 KIND: Final = "challenger"
@@ -46,22 +46,22 @@ class ChallengerFollower:
     def __init__(
         self,
         root: Path,
-        settings: Settings,
+        settings: RankerSettings,
         registry: Registry | None,
-        load: Callable[[Path], Model],
+        load: Callable[[Path], RankingModel],
     ) -> None:
         self._root = root
         self._settings = settings
         self._registry = registry
         self._load = load
-        self._background = Background(KIND)
+        self._background = BackgroundWorker(KIND)
         # One engine comes in at a time; the slot's own lock is held for no longer than a moment.
         self._loading = threading.Lock()
         self._slot = threading.Lock()
         self._champion: Callable[[], str] = str
         self._arriving = ""
         self._arriving_until = 0.0
-        self._held: tuple[str, Model] | None = None
+        self._held: tuple[str, RankingModel] | None = None
         self._wanted = ""
         self._wanted_until = 0.0
         self._reason = ""
@@ -79,7 +79,7 @@ class ChallengerFollower:
         """Why the one asked for last is not held; empty where it is or is on its way."""
         return self._reason
 
-    def hold(self, version: str) -> Model | None:
+    def hold(self, version: str) -> RankingModel | None:
         """Notes that a challenger is wanted, and returns it if it is in memory now."""
         if not is_version(version):
             return None
@@ -90,7 +90,7 @@ class ChallengerFollower:
         held = self._held
         return held[1] if held is not None and held[0] == version else None
 
-    def load_champion(self, folder: Path) -> Model:
+    def load_champion(self, folder: Path) -> RankingModel:
         """Returns a bundle as champion: the challenger held where it is that, else a new one."""
         with self._loading:
             # Nothing here may go on naming a challenger while another engine comes in.
@@ -175,7 +175,7 @@ class ChallengerFollower:
                 return record
         raise RegistryInvalid(f"no registered model is called {version}")
 
-    def _drop(self, but: str = "") -> Model | None:
+    def _drop(self, but: str = "") -> RankingModel | None:
         """Lets the challenger go; returns it where it is a version that is still wanted."""
         with self._slot:
             held, self._held = self._held, None

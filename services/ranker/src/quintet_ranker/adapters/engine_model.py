@@ -23,7 +23,7 @@ from quintet_servicekit.metrics import (
 from quintet_servicekit.tracing import stage
 
 from quintet_ranker.adapters.external_index import noted
-from quintet_ranker.domain import Marks, ModelFacts
+from quintet_ranker.domain import ModelFacts, TrackIdentity
 
 
 class EngineModel:
@@ -117,13 +117,15 @@ class EngineModel:
         LIST_POPULARITY.observe(float(catalogue.columns[rows, COLUMN["popularity"]].mean()))
         LIST_ARTISTS.observe(len(set(catalogue.first_artist[rows].tolist())) / len(rows))
 
-    def marks(self, track_ids: Sequence[str]) -> dict[str, Marks]:
+    def marks(self, track_ids: Sequence[str]) -> dict[str, TrackIdentity]:
         """Returns the marks of those tracks that the catalogue has."""
         catalogue = self._engine.catalogue
         rows = {name: catalogue.snapshot.row_of.get(name) for name in track_ids}
         artists = catalogue.snapshot.tracks.column("artist_ids")
         return {
-            name: Marks(int(catalogue.recording[row]), tuple(map(str, artists[row].as_py())))
+            name: TrackIdentity(
+                int(catalogue.recording[row]), tuple(map(str, artists[row].as_py()))
+            )
             for name, row in rows.items()
             if row is not None
         }

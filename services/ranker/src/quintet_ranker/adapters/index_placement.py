@@ -11,10 +11,10 @@ from quintet_engine.vectors import VectorIndex
 
 from quintet_ranker.adapters.engine_model import EngineModel
 from quintet_ranker.adapters.external_index import ExternalIndex, NamedCollections, published
-from quintet_ranker.settings import Settings
+from quintet_ranker.settings import RankerSettings
 
 
-def model_loader(settings: Settings) -> Callable[[Path], EngineModel]:
+def model_loader(settings: RankerSettings) -> Callable[[Path], EngineModel]:
     """Returns what loads bundles, with neighbours found where the settings say."""
     load = partial(EngineModel.load, accelerate=settings.accelerate)
     if settings.vector_index == "faiss":
@@ -33,7 +33,7 @@ def model_loader(settings: Settings) -> Callable[[Path], EngineModel]:
     return partial(load, place=partial(_place, collections, settings))
 
 
-def _place(collections: NamedCollections, settings: Settings, engine: Engine) -> None:
+def _place(collections: NamedCollections, settings: RankerSettings, engine: Engine) -> None:
     """Lets audio and, in a trained model, taste be searched in collections."""
 
     def elsewhere(local: VectorIndex, kind: str, version: str) -> ExternalIndex:

@@ -35,12 +35,12 @@ from quintet_servicekit.follower import Follower
 from quintet_servicekit.logs import note_served
 from quintet_servicekit.metrics import MODEL_TIME, REFUSED, REGISTRY_UP, note_version
 
-from quintet_ranker.adapters.background import Background, StillBusy
+from quintet_ranker.adapters.background import BackgroundWorker, StillBusy
 from quintet_ranker.adapters.challenger import ChallengerFollower
 from quintet_ranker.adapters.engine_model import EngineModel
 from quintet_ranker.adapters.index_placement import model_loader
-from quintet_ranker.domain import Model
-from quintet_ranker.settings import Settings
+from quintet_ranker.domain import RankingModel
+from quintet_ranker.settings import RankerSettings
 
 _log = structlog.get_logger(__name__)
 KIND: Final = "model"
@@ -48,7 +48,7 @@ _APPLIED: Final = "champion"
 _MAX_RETRY_SECONDS: Final = 600.0
 _START_SECONDS: Final = 0.5
 _SALVAGED: Final = " (damaged)"
-_Load = Callable[[Path], Model]
+_Load = Callable[[Path], RankingModel]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ModelFollower:
     def __init__(
         self,
         root: Path,
-        settings: Settings,
+        settings: RankerSettings,
         registry: Registry | None = None,
         load: _Load = EngineModel.load,
         salvage: _Load = EngineModel.salvage,
@@ -95,10 +95,10 @@ class ModelFollower:
         self._challenger = ChallengerFollower(root, settings, registry, load)
         self._load = self._challenger.load_champion
         self._salvage = salvage
-        self._background = Background("registry")
+        self._background = BackgroundWorker("registry")
         self._refusal = Refusal()
         self._up: bool | None = None
-        self._follower = Follower[Model](
+        self._follower = Follower[RankingModel](
             KIND,
             lambda: current_version(root),
             lambda version: self._load(root / version),
@@ -108,7 +108,7 @@ class ModelFollower:
         )
 
     @property
-    def value(self) -> Model:
+    def value(self) -> RankingModel:
         """The model served; raises `NotReady` before the first."""
         return self._follower.value
 
@@ -132,7 +132,7 @@ class ModelFollower:
         """Why it was refused."""
         return self._refusal.reason or self._follower.refused_reason
 
-    def hold_challenger(self, version: str) -> Model | None:
+    def hold_challenger(self, version: str) -> RankingModel | None:
         """Keeps a challenger, or starts loading it; returns it if it is in memory now."""
         return self._challenger.hold(version)
 
@@ -195,7 +195,7 @@ class ModelFollower:
         if model is not None:
             self._follower.serve(champion.bundle, model)
 
-    def _bring(self, registry: Registry, champion: ModelRecord) -> Model | None:
+    def _bring(self, registry: Registry, champion: ModelRecord) -> RankingModel | None:
         """Fetches and proves a bundle and makes it the one in use; on the background thread.
 
         Returns:
@@ -285,7 +285,7 @@ class ModelFollower:
         return True
 
 
-def _tell_facts(model: Model) -> None:
+def _tell_facts(model: RankingModel) -> None:
     """Tells logs and metrics what is served from now on."""
     facts = model.facts
     note_version("catalogue", facts.catalogue_version)
@@ -305,7 +305,7 @@ def _bundles(root: Path) -> list[Path]:
     return sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
 
 
-def follow_models(settings: Settings) -> ModelFollower:
+def follow_models(settings: RankerSettings) -> ModelFollower:
     """Returns a follower of QUINTET_HOME/models and, where one is set, of the registry."""
     registry = None
     if settings.registry_uri:

@@ -1,18 +1,24 @@
 """What the ranker promises, in plain Python: models are asked, lists drafted, errors named."""
 
-from quintet_ranker.domain.interleaving import Origin, interleaved, team_draft
-from quintet_ranker.domain.models import Marks, Model, ModelFacts, Source, is_version
-from quintet_ranker.domain.recommender import Answer, Recommender, Run, Trial, Variant
+from quintet_ranker.domain.interleaving import PickOrigin, interleaved, team_draft
+from quintet_ranker.domain.models import (
+    ModelFacts,
+    ModelSource,
+    RankingModel,
+    TrackIdentity,
+    is_version,
+)
+from quintet_ranker.domain.recommender import RecommendationAnswer, Recommender, Run, Trial, Variant
 
 __all__ = [
-    "Answer",
-    "Marks",
-    "Model",
     "ModelFacts",
-    "Origin",
+    "ModelSource",
+    "PickOrigin",
+    "RankingModel",
+    "RecommendationAnswer",
     "Recommender",
     "Run",
-    "Source",
+    "TrackIdentity",
     "Trial",
     "Variant",
     "interleaved",

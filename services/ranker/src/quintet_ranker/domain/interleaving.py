@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 from quintet_engine.query import RankedTrack, Ranking
 
-from quintet_ranker.domain.models import Marks
+from quintet_ranker.domain.models import TrackIdentity
 
 _BOTH: Final = "+"
 
 
-class Origin(StrEnum):
+class PickOrigin(StrEnum):
     """Whose pick a track is; nobody's once one model has no more to offer."""
 
     NOBODY = ""
@@ -31,15 +31,15 @@ class Origin(StrEnum):
 class Pick:
     """A track of the drafted list: whose list it is taken from, its place there, whose pick."""
 
-    taken_from: Origin
+    taken_from: PickOrigin
     place: int
-    origin: Origin
+    origin: PickOrigin
 
 
 class _Roster:
     """What the list being drafted still admits: one release a recording, so many an artist."""
 
-    def __init__(self, marks: Mapping[str, Marks], most: int) -> None:
+    def __init__(self, marks: Mapping[str, TrackIdentity], most: int) -> None:
         self._marks = marks
         self._most = most
         self._taken: set[str] = set()
@@ -67,7 +67,7 @@ def team_draft(
     *,
     limit: int,
     key: str,
-    marks: Mapping[str, Marks] | None = None,
+    marks: Mapping[str, TrackIdentity] | None = None,
     most: int = 0,
 ) -> list[Pick]:
     """Drafts one list of two.
@@ -87,7 +87,7 @@ def team_draft(
     """
     # Seeded by text, so that the coins are the same in every process.
     coins = random.Random(key)
-    lists = {Origin.CHAMPION: champion, Origin.CHALLENGER: challenger}
+    lists = {PickOrigin.CHAMPION: champion, PickOrigin.CHALLENGER: challenger}
     sizes = dict.fromkeys(lists, 0)
     places = dict.fromkeys(lists, 0)
     roster = _Roster(marks or {}, most)
@@ -100,31 +100,33 @@ def team_draft(
         if not able:
             break
         side = _next(able, sizes, coins)
-        origin = side if len(able) == len(lists) else Origin.NOBODY
+        origin = side if len(able) == len(lists) else PickOrigin.NOBODY
         picks.append(Pick(side, places[side], origin))
         roster.take(lists[side][places[side]])
         sizes[side] += 1
     return picks
 
 
-def _next(able: Sequence[Origin], sizes: Mapping[Origin, int], coins: random.Random) -> Origin:
+def _next(
+    able: Sequence[PickOrigin], sizes: Mapping[PickOrigin, int], coins: random.Random
+) -> PickOrigin:
     if len(able) == 1:
         return able[0]
-    behind = sizes[Origin.CHALLENGER] - sizes[Origin.CHAMPION]
+    behind = sizes[PickOrigin.CHALLENGER] - sizes[PickOrigin.CHAMPION]
     if behind:
-        return Origin.CHAMPION if behind > 0 else Origin.CHALLENGER
-    return Origin.CHAMPION if coins.random() < 0.5 else Origin.CHALLENGER
+        return PickOrigin.CHAMPION if behind > 0 else PickOrigin.CHALLENGER
+    return PickOrigin.CHAMPION if coins.random() < 0.5 else PickOrigin.CHALLENGER
 
 
 def interleaved(
     champion: Ranking, challenger: Ranking, picks: Sequence[Pick]
-) -> tuple[Ranking, tuple[Origin, ...]]:
+) -> tuple[Ranking, tuple[PickOrigin, ...]]:
     """Returns the list that was drafted of two, and whose pick each track is.
 
     Features are those of both models, NaN where the one that ranked a track has no such value;
     pools are the champion's.
     """
-    rankings = {Origin.CHAMPION: champion, Origin.CHALLENGER: challenger}
+    rankings = {PickOrigin.CHAMPION: champion, PickOrigin.CHALLENGER: challenger}
     names = tuple(dict.fromkeys([*champion.feature_names, *challenger.feature_names]))
     columns = {side: _columns(one, names) for side, one in rankings.items()}
     tracks = tuple(

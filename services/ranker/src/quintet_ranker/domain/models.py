@@ -46,14 +46,14 @@ class ModelFacts:
 
 
 @dataclass(frozen=True)
-class Marks:
+class TrackIdentity:
     """What keeps two tracks out of one list: the recording both are of, the artists' ids."""
 
     recording: int
     artists: tuple[str, ...]
 
 
-class Model(Protocol):
+class RankingModel(Protocol):
     """A loaded model; safe to ask from several threads."""
 
     @property
@@ -65,16 +65,16 @@ class Model(Protocol):
         """Answers a query; blocks."""
         ...
 
-    def marks(self, track_ids: Sequence[str]) -> dict[str, Marks]:
+    def marks(self, track_ids: Sequence[str]) -> dict[str, TrackIdentity]:
         """Returns the marks of those tracks that it knows."""
         ...
 
 
-class Source(Protocol):
+class ModelSource(Protocol):
     """Gives the model served now and remembers the last one refused."""
 
     @property
-    def value(self) -> Model:
+    def value(self) -> RankingModel:
         """The model served; raises `NotReady` before the first."""
         ...
 
@@ -98,7 +98,7 @@ class Source(Protocol):
         """Why it was refused."""
         ...
 
-    def hold_challenger(self, version: str) -> Model | None:
+    def hold_challenger(self, version: str) -> RankingModel | None:
         """Keeps a challenger, or starts loading it; returns it if it is in memory now."""
         ...
 

@@ -17,8 +17,8 @@ from quintet_servicekit.errors import (
     overloaded,
 )
 
-from quintet_ranker.domain.interleaving import Origin, interleaved, team_draft
-from quintet_ranker.domain.models import Model, Source
+from quintet_ranker.domain.interleaving import PickOrigin, interleaved, team_draft
+from quintet_ranker.domain.models import ModelSource, RankingModel
 
 _log = logging.getLogger(__name__)
 """What an answer does without where the challenger should have had a part in it."""
@@ -49,7 +49,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Answer:
+class RecommendationAnswer:
     """What is answered.
 
     Attributes:
@@ -62,7 +62,7 @@ class Answer:
     ranking: Ranking
     variant: Variant | None
     seconds: float
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[PickOrigin, ...] = ()
 
 
 Timed = tuple[Ranking, float]
@@ -80,14 +80,16 @@ class Recommender:
         patience: Seconds that a challenger may take longer than the champion, or alone.
     """
 
-    def __init__(self, source: Source, run: Run, run_shadow: Run, patience: float = 0.5) -> None:
+    def __init__(
+        self, source: ModelSource, run: Run, run_shadow: Run, patience: float = 0.5
+    ) -> None:
         self._source = source
         self._run = run
         self._run_shadow = run_shadow
         self._patience = patience
         self._shadowing = False
 
-    async def answer(self, query: Query, trial: Trial | None = None) -> Answer:
+    async def answer(self, query: Query, trial: Trial | None = None) -> RecommendationAnswer:
         """Answers a query, by the champion alone wherever the challenger cannot.
 
         Raises:
@@ -99,7 +101,9 @@ class Recommender:
         champion = self._source.value
         if trial is None or trial.variant is Variant.CHAMPION:
             ranking, seconds = await _ask(self._run, champion, query)
-            return Answer(ranking, None if trial is None else Variant.CHAMPION, seconds)
+            return RecommendationAnswer(
+                ranking, None if trial is None else Variant.CHAMPION, seconds
+            )
         challenger = self._source.hold_challenger(trial.challenger)
         if trial.variant is Variant.SHADOW:
             return await self._shadow(challenger, query)
@@ -109,13 +113,15 @@ class Recommender:
             found = await self._tried(challenger, query)
             if found is None:
                 return await self._alone(champion, query)
-            return Answer(found[0], Variant.CHALLENGER, found[1])
+            return RecommendationAnswer(found[0], Variant.CHALLENGER, found[1])
         return await self._both(champion, challenger, query, trial.key)
 
-    async def _alone(self, champion: Model, query: Query) -> Answer:
+    async def _alone(self, champion: RankingModel, query: Query) -> RecommendationAnswer:
         return _without(await _ask(self._run, champion, query))
 
-    async def _both(self, champion: Model, challenger: Model, query: Query, key: str) -> Answer:
+    async def _both(
+        self, champion: RankingModel, challenger: RankingModel, query: Query, key: str
+    ) -> RecommendationAnswer:
         other = asyncio.create_task(_ask(self._run, challenger, query))
         try:
             first = await _ask(self._run, champion, query)
@@ -136,9 +142,9 @@ class Recommender:
             # The artist cap may shut so much out that the champion's own list is longer.
             return _without(first)
         ranking, origins = interleaved(first[0], second[0], picks)
-        return Answer(ranking, Variant.INTERLEAVE, max(first[1], second[1]), origins)
+        return RecommendationAnswer(ranking, Variant.INTERLEAVE, max(first[1], second[1]), origins)
 
-    async def _tried(self, challenger: Model, query: Query) -> Timed | None:
+    async def _tried(self, challenger: RankingModel, query: Query) -> Timed | None:
         asked = asyncio.create_task(_ask(self._run, challenger, query))
         try:
             return await self._in_time(asked)
@@ -154,7 +160,7 @@ class Recommender:
             _log.warning("challenger could not answer: %s", fault or type(fault).__name__)
             return None
 
-    async def _shadow(self, challenger: Model | None, query: Query) -> Answer:
+    async def _shadow(self, challenger: RankingModel | None, query: Query) -> RecommendationAnswer:
         if challenger is None:
             raise NotReady(Reason.NOT_READY, "The challenger is not held; try again soon.")
         if self._shadowing:
@@ -164,16 +170,16 @@ class Recommender:
             ranking, seconds = await _ask(self._run_shadow, challenger, query)
         finally:
             self._shadowing = False
-        return Answer(ranking, Variant.SHADOW, seconds)
+        return RecommendationAnswer(ranking, Variant.SHADOW, seconds)
 
 
-def _without(found: Timed) -> Answer:
+def _without(found: Timed) -> RecommendationAnswer:
     """Returns the champion's answer to what the challenger should have had a part in."""
     ranking = replace(found[0], degraded=(*found[0].degraded, Part.CHALLENGER))
-    return Answer(ranking, Variant.CHAMPION, found[1])
+    return RecommendationAnswer(ranking, Variant.CHAMPION, found[1])
 
 
-async def _ask(run: Run, model: Model, query: Query) -> Timed:
+async def _ask(run: Run, model: RankingModel, query: Query) -> Timed:
     def timed() -> Timed:
         start = time.perf_counter()
         ranking = model.recommend(query)

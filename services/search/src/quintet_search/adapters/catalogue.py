@@ -31,7 +31,14 @@ from quintet_search.adapters.map import write_map
 from quintet_search.adapters.text_analysis import beginnings, indexed, whole, wholes
 from quintet_search.adapters.text_index import ARTISTS, TRACKS, TextIndex, isrc_of, write_index
 from quintet_search.domain.query import ParsedQuery
-from quintet_search.domain.records import Artist, ArtistReference, Catalogue, Found, Genre, Track
+from quintet_search.domain.records import (
+    ArtistRecord,
+    ArtistReference,
+    GenreRecord,
+    Matches,
+    SearchableCatalogue,
+    TrackRecord,
+)
 
 FORMAT: Final = 2
 """Raise when documents or their order change: older indexes are then built again."""
@@ -73,10 +80,10 @@ class ArtistTable:
     genre_codes: Rows
     row_of: dict[str, int]
 
-    def artist(self, row: int) -> Artist:
+    def artist(self, row: int) -> ArtistRecord:
         """Returns the artist of a row."""
         codes = self.genre_codes[self.genre_starts[row] : self.genre_starts[row + 1]]
-        return Artist(
+        return ArtistRecord(
             self.ids[row],
             self.names[row],
             tuple(self.genres[code] for code in codes),
@@ -86,14 +93,14 @@ class ArtistTable:
 
 
 @dataclass(frozen=True)
-class SnapshotCatalogue:
+class IndexedCatalogue:
     """The catalogue of one snapshot, through tantivy."""
 
     snapshot: Snapshot
     track_index: TextIndex
     artist_index: TextIndex
     artist_table: ArtistTable
-    genre_list: Sequence[Genre]
+    genre_list: Sequence[GenreRecord]
     map_file: Path
 
     @classmethod
@@ -139,7 +146,7 @@ class SnapshotCatalogue:
         """Returns whether a track is in the catalogue."""
         return track_id in self.snapshot.row_of
 
-    def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Found[Track]:
+    def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Matches[TrackRecord]:
         """Returns matches from offset on, best first."""
         with stage("search"):
             hits, total = self.track_index.find(query, offset, size)
@@ -150,15 +157,15 @@ class SnapshotCatalogue:
             (track, score + track.popularity / 10_000)
             for track, (_, score) in zip(tracks, hits, strict=True)
         ]
-        return Found(scored, total)
+        return Matches(scored, total)
 
-    def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Found[Artist]:
+    def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Matches[ArtistRecord]:
         """Returns matches from offset on, best first."""
         with stage("search"):
             hits, total = self.artist_index.find(query, offset, size)
-        return Found([(self.artist_table.artist(row), score) for row, score in hits], total)
+        return Matches([(self.artist_table.artist(row), score) for row, score in hits], total)
 
-    def tracks(self, ids: Sequence[str]) -> list[Track | None]:
+    def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
         """Returns tracks in the order asked, None for each unknown."""
         rows = [self.snapshot.row_of.get(track_id) for track_id in ids]
         known = dict.fromkeys(row for row in rows if row is not None)
@@ -166,16 +173,16 @@ class SnapshotCatalogue:
             found = dict(zip(known, self._tracks(list(known)), strict=True))
         return [None if row is None else found[row] for row in rows]
 
-    def artists(self, ids: Sequence[str]) -> list[Artist | None]:
+    def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
         """Returns artists in the order asked, None for each unknown."""
         rows = [self.artist_table.row_of.get(artist_id) for artist_id in ids]
         return [None if row is None else self.artist_table.artist(row) for row in rows]
 
-    def genres(self) -> Sequence[Genre]:
+    def genres(self) -> Sequence[GenreRecord]:
         """Returns all genres by name."""
         return self.genre_list
 
-    def _tracks(self, rows: Sequence[int]) -> list[Track]:
+    def _tracks(self, rows: Sequence[int]) -> list[TrackRecord]:
         if not rows:
             return []
         taken = self.snapshot.tracks.take(pa.array(rows, pa.int64()))
@@ -185,12 +192,12 @@ class SnapshotCatalogue:
         return [_track(*each) for each in zip(texts, numbers, strict=True)]
 
 
-def follow_catalogue(home: Path, interval: float) -> Follower[Catalogue]:
+def follow_catalogue(home: Path, interval: float) -> Follower[SearchableCatalogue]:
     """Returns a follower of the catalogue published under a home."""
-    return Follower[Catalogue](
+    return Follower[SearchableCatalogue](
         "catalogue",
         lambda: current_version(home / "catalogue"),
-        lambda version: SnapshotCatalogue.load(home, version),
+        lambda version: IndexedCatalogue.load(home, version),
         interval,
     )
 
@@ -201,10 +208,10 @@ def popularity_order(snapshot: Snapshot) -> Rows:
     return np.argsort(-popularity, kind="stable").astype(np.int64)
 
 
-def genre_list(snapshot: Snapshot) -> list[Genre]:
+def genre_list(snapshot: Snapshot) -> list[GenreRecord]:
     """Returns the genres by name, each with its number of tracks."""
     counted = _flat(snapshot, "genres")[1].value_counts().to_pylist()
-    genres = [Genre(item["values"], item["counts"]) for item in counted if item["values"]]
+    genres = [GenreRecord(item["values"], item["counts"]) for item in counted if item["values"]]
     return sorted(genres, key=lambda genre: genre.name)
 
 
@@ -274,12 +281,12 @@ def _flat(snapshot: Snapshot, column: str) -> tuple[Rows, Any]:
     return np.repeat(np.arange(len(lists), dtype=np.int64), lengths), lists.flatten()
 
 
-def _track(texts: tuple[Any, ...], numbers: list[float]) -> Track:
+def _track(texts: tuple[Any, ...], numbers: list[float]) -> TrackRecord:
     """Returns a track of its values in `_TEXTS` and `_NUMBERS`."""
     track_id, title, artist_ids, artists, genres, *others = texts
     album, album_id, release_date, explicit, isrc, provenance, licence, cover, preview = others
     duration_ms, popularity = numbers
-    return Track(
+    return TrackRecord(
         track_id,
         title,
         tuple(map(ArtistReference, artist_ids, artists)),

@@ -19,7 +19,7 @@ from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.exceptions import SpotifyException, SpotifyOauthError
 from spotipy.oauth2 import SpotifyClientCredentials
 
-from quintet_search.domain.records import ArtistReference, Found, RemoteUnavailable, Track
+from quintet_search.domain.records import ArtistReference, Matches, RemoteUnavailable, TrackRecord
 
 TRIES: Final = 4
 BACKOFF_SECONDS: Final = 0.1
@@ -103,7 +103,9 @@ class Spotify:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="spotify")
         self._free = threads
 
-    async def search(self, text: str, offset: int, size: int, seconds: float) -> Found[Track]:
+    async def search(
+        self, text: str, offset: int, size: int, seconds: float
+    ) -> Matches[TrackRecord]:
         """Returns matches from offset on, within `seconds`.
 
         Raises:
@@ -122,8 +124,8 @@ class Spotify:
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
         self._session.close()
 
-    async def _search(self, text: str, offset: int, size: int, end: float) -> Found[Track]:
-        tracks: list[Track] = []
+    async def _search(self, text: str, offset: int, size: int, end: float) -> Matches[TrackRecord]:
+        tracks: list[TrackRecord] = []
         total = 0
         while len(tracks) < size:
             asked = min(self._page_size, size - len(tracks))
@@ -134,7 +136,7 @@ class Spotify:
                 break
         # Spotify gives no scores, only an order.
         scored = [(track, 1.0 / (offset + place + 1)) for place, track in enumerate(tracks[:size])]
-        return Found(scored, total)
+        return Matches(scored, total)
 
     async def _patiently(self, text: str, offset: int, size: int, end: float) -> Any:
         """Tries until there is an answer, there is no hope or the caller's time is up."""
@@ -211,7 +213,7 @@ def _retry_after(headers: Any) -> float:
         return 0.0
 
 
-def _read(answer: Any) -> tuple[list[Track], int]:
+def _read(answer: Any) -> tuple[list[TrackRecord], int]:
     """Reads one answer of /v1/search.
 
     Raises:
@@ -224,10 +226,10 @@ def _read(answer: Any) -> tuple[list[Track], int]:
         raise RemoteUnavailable("the answer has an unknown shape") from fault
 
 
-def _track(item: dict[str, Any]) -> Track:
+def _track(item: dict[str, Any]) -> TrackRecord:
     album = item.get("album") or {}
     pictures = album.get("images") or []
-    return Track(
+    return TrackRecord(
         id=str(item["id"]),
         title=str(item["name"]),
         artists=tuple(

@@ -22,7 +22,7 @@ class PageRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PageWindow:
     """A checked page.
 
     Attributes:
@@ -41,7 +41,9 @@ class Window:
         return make_token(end, self.scope) if end < total else ""
 
 
-def window(request: PageRequest, *, default: int, maximum: int, scope: tuple[str, ...]) -> Window:
+def window(
+    request: PageRequest, *, default: int, maximum: int, scope: tuple[str, ...]
+) -> PageWindow:
     """Checks a request for a page.
 
     Args:
@@ -73,7 +75,7 @@ def window(request: PageRequest, *, default: int, maximum: int, scope: tuple[str
         )
     size = min(request.page_size or default, maximum)
     offset = read_token(request.page_token, scope) if request.page_token else request.skip
-    return Window(offset, size, scope)
+    return PageWindow(offset, size, scope)
 
 
 def make_token(offset: int, scope: tuple[str, ...]) -> str:

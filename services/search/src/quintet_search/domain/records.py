@@ -10,7 +10,7 @@ from quintet_search.domain.query import ParsedQuery
 T = TypeVar("T")
 
 
-class Source(Enum):
+class SearchSource(Enum):
     """Where tracks are searched or were found."""
 
     CATALOGUE = "catalogue"
@@ -25,7 +25,7 @@ class ArtistReference(NamedTuple):
     name: str
 
 
-class Track(NamedTuple):
+class TrackRecord(NamedTuple):
     """A track; unknown texts are empty.
 
     A tuple, as a list has hundreds of them and a frozen dataclass takes six times as long to make.
@@ -54,7 +54,7 @@ class Track(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Artist:
+class ArtistRecord:
     """An artist, put together from the catalogue's tracks.
 
     Attributes:
@@ -71,7 +71,7 @@ class Artist:
 
 
 @dataclass(frozen=True, slots=True)
-class Genre:
+class GenreRecord:
     """A genre and how many tracks of it the catalogue has."""
 
     name: str
@@ -79,7 +79,7 @@ class Genre:
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
+class Matches(Generic[T]):
     """Part of a list of matches.
 
     Attributes:
@@ -92,17 +92,17 @@ class Found(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class TrackMatch:
     """A track found, and where."""
 
-    track: Track
+    track: TrackRecord
     score: float
     recommendable: bool
-    source: Source
+    source: SearchSource
 
 
 @dataclass(frozen=True, slots=True)
-class TrackPage:
+class TrackResults:
     """One page of tracks, and how it came about.
 
     Attributes:
@@ -110,16 +110,16 @@ class TrackPage:
         degraded: What was left out or replaced to answer at all.
     """
 
-    matches: Sequence[Match]
+    matches: Sequence[TrackMatch]
     next_page_token: str
     total: int
     catalogue_version: str
-    source: Source
+    source: SearchSource
     degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class ResultPage(Generic[T]):
     """One page of a list."""
 
     items: Sequence[T]
@@ -136,7 +136,7 @@ class MapPart:
     content: bytes
 
 
-class Catalogue(Protocol):
+class SearchableCatalogue(Protocol):
     """One version of the catalogue, searchable; every method but `has` blocks."""
 
     @property
@@ -148,23 +148,23 @@ class Catalogue(Protocol):
         """Returns whether a track is in the catalogue."""
         ...
 
-    def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Found[Track]:
+    def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Matches[TrackRecord]:
         """Returns matches from offset on."""
         ...
 
-    def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Found[Artist]:
+    def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Matches[ArtistRecord]:
         """Returns matches from offset on."""
         ...
 
-    def tracks(self, ids: Sequence[str]) -> list[Track | None]:
+    def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
         """Returns tracks in the order asked, None for each unknown."""
         ...
 
-    def artists(self, ids: Sequence[str]) -> list[Artist | None]:
+    def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
         """Returns artists in the order asked, None for each unknown."""
         ...
 
-    def genres(self) -> Sequence[Genre]:
+    def genres(self) -> Sequence[GenreRecord]:
         """Returns all genres by name."""
         ...
 
@@ -182,10 +182,12 @@ class RemoteUnavailable(Exception):
     """The remote search gave no answer in the time allowed; the text says why, for the log."""
 
 
-class Remote(Protocol):
+class RemoteSearch(Protocol):
     """A search elsewhere."""
 
-    async def search(self, text: str, offset: int, size: int, seconds: float) -> Found[Track]:
+    async def search(
+        self, text: str, offset: int, size: int, seconds: float
+    ) -> Matches[TrackRecord]:
         """Returns matches from offset on, within `seconds`.
 
         Raises:

@@ -6,21 +6,21 @@ from typing import Final, Protocol, TypeVar
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 
-from quintet_search.domain.paging import PageRequest, Window, window
+from quintet_search.domain.paging import PageRequest, PageWindow, window
 from quintet_search.domain.query import parse
 from quintet_search.domain.records import (
-    Artist,
-    Catalogue,
-    Found,
-    Genre,
+    ArtistRecord,
+    GenreRecord,
     MapPart,
-    Match,
-    Page,
-    Remote,
+    Matches,
+    RemoteSearch,
     RemoteUnavailable,
-    Source,
-    Track,
-    TrackPage,
+    ResultPage,
+    SearchableCatalogue,
+    SearchSource,
+    TrackMatch,
+    TrackRecord,
+    TrackResults,
 )
 
 MAX_QUERY: Final = 256
@@ -32,7 +32,7 @@ MAX_TRACK_IDS: Final = 500
 MAX_ARTIST_IDS: Final = 50
 MAP_PART: Final = 2 * 1024 * 1024
 """Bytes of the map in one answer; half of what gRPC takes by default."""
-_EMPTY: Final[Found[Track]] = Found((), 0)
+_EMPTY: Final[Matches[TrackRecord]] = Matches((), 0)
 
 T = TypeVar("T")
 
@@ -57,9 +57,9 @@ class CatalogueSearch:
 
     def __init__(
         self,
-        catalogue: Callable[[], Catalogue],
+        catalogue: Callable[[], SearchableCatalogue],
         run: Run,
-        remote: Remote | None = None,
+        remote: RemoteSearch | None = None,
         report: Callable[[str], None] = lambda _why: None,
     ) -> None:
         self._catalogue = catalogue
@@ -68,8 +68,8 @@ class CatalogueSearch:
         self._report = report
 
     async def search_tracks(
-        self, query: str, source: Source, page: PageRequest, seconds: float
-    ) -> TrackPage:
+        self, query: str, source: SearchSource, page: PageRequest, seconds: float
+    ) -> TrackResults:
         """Returns one page of matches; `seconds` is the time the remote may take.
 
         Raises:
@@ -78,7 +78,7 @@ class CatalogueSearch:
         """
         catalogue = self._catalogue()
         text = _checked(query)
-        if source is not Source.CATALOGUE and self._remote is None:
+        if source is not SearchSource.CATALOGUE and self._remote is None:
             raise InvalidInput(
                 Reason.SOURCE_UNAVAILABLE,
                 "source needs Spotify credentials (SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET); "
@@ -88,13 +88,13 @@ class CatalogueSearch:
         scope = ("tracks", text, source.value, catalogue.version)
         part = window(page, default=DEFAULT_PAGE, maximum=MAX_PAGE, scope=scope)
         # Spotify has no list of everything, so an empty query is the catalogue's to answer.
-        if source is Source.CATALOGUE or self._remote is None or not text:
+        if source is SearchSource.CATALOGUE or self._remote is None or not text:
             return await self._local(catalogue, text, part)
-        if source is Source.SPOTIFY:
+        if source is SearchSource.SPOTIFY:
             return await self._spotify(catalogue, self._remote, text, part, seconds)
         return await self._both(catalogue, self._remote, text, part, seconds)
 
-    async def search_artists(self, query: str, page: PageRequest) -> Page[Artist]:
+    async def search_artists(self, query: str, page: PageRequest) -> ResultPage[ArtistRecord]:
         """Returns one page of artists.
 
         Raises:
@@ -108,9 +108,9 @@ class CatalogueSearch:
         parsed, size = parse(text), _size(part)
         found = await self._run(lambda: catalogue.search_artists(parsed, part.offset, size))
         total = min(found.total, MAX_MATCHES)
-        return Page([artist for artist, _ in found.items], part.token(total), total)
+        return ResultPage([artist for artist, _ in found.items], part.token(total), total)
 
-    async def tracks(self, ids: Sequence[str]) -> list[Track | None]:
+    async def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
         """Returns tracks in the order asked, None for each unknown.
 
         Raises:
@@ -121,7 +121,7 @@ class CatalogueSearch:
         wanted = _counted("track_ids", ids, MAX_TRACK_IDS)
         return await self._run(lambda: catalogue.tracks(wanted))
 
-    async def artists(self, ids: Sequence[str]) -> list[Artist | None]:
+    async def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
         """Returns artists in the order asked, None for each unknown.
 
         Raises:
@@ -132,7 +132,7 @@ class CatalogueSearch:
         wanted = _counted("artist_ids", ids, MAX_ARTIST_IDS)
         return await self._run(lambda: catalogue.artists(wanted))
 
-    def genres(self, page: PageRequest) -> Page[Genre]:
+    def genres(self, page: PageRequest) -> ResultPage[GenreRecord]:
         """Returns one page of genres by name.
 
         Raises:
@@ -144,7 +144,7 @@ class CatalogueSearch:
         scope = ("genres", catalogue.version)
         part = window(page, default=MAX_GENRES, maximum=MAX_GENRES, scope=scope)
         items = genres[part.offset : part.offset + part.size]
-        return Page(items, part.token(len(genres)), len(genres))
+        return ResultPage(items, part.token(len(genres)), len(genres))
 
     async def map_part(self, known_version: str, offset: int) -> MapPart:
         """Returns the part of the map that begins at a byte.
@@ -163,13 +163,15 @@ class CatalogueSearch:
             raise _offset_refused(offset)
         return MapPart(catalogue.map_version, total, content)
 
-    async def _find(self, catalogue: Catalogue, text: str, part: Window) -> Found[Track]:
+    async def _find(
+        self, catalogue: SearchableCatalogue, text: str, part: PageWindow
+    ) -> Matches[TrackRecord]:
         parsed, size = parse(text), _size(part)
         return await self._run(lambda: catalogue.search_tracks(parsed, part.offset, size))
 
     async def _ask(
-        self, remote: Remote, text: str, offset: int, size: int, seconds: float
-    ) -> Found[Track] | None:
+        self, remote: RemoteSearch, text: str, offset: int, size: int, seconds: float
+    ) -> Matches[TrackRecord] | None:
         """Returns what the remote has, or None where it gave no answer."""
         try:
             return await remote.search(text, offset, size, seconds)
@@ -178,35 +180,54 @@ class CatalogueSearch:
             return None
 
     async def _local(
-        self, catalogue: Catalogue, text: str, part: Window, degraded: tuple[str, ...] = ()
-    ) -> TrackPage:
+        self,
+        catalogue: SearchableCatalogue,
+        text: str,
+        part: PageWindow,
+        degraded: tuple[str, ...] = (),
+    ) -> TrackResults:
         found = await self._find(catalogue, text, part)
         total = min(found.total, MAX_MATCHES)
-        return TrackPage(
-            [Match(track, score, True, Source.CATALOGUE) for track, score in found.items],
+        return TrackResults(
+            [
+                TrackMatch(track, score, True, SearchSource.CATALOGUE)
+                for track, score in found.items
+            ],
             part.token(total),
             total,
             catalogue.version,
-            Source.CATALOGUE,
+            SearchSource.CATALOGUE,
             degraded,
         )
 
     async def _spotify(
-        self, catalogue: Catalogue, remote: Remote, text: str, part: Window, seconds: float
-    ) -> TrackPage:
+        self,
+        catalogue: SearchableCatalogue,
+        remote: RemoteSearch,
+        text: str,
+        part: PageWindow,
+        seconds: float,
+    ) -> TrackResults:
         found = await self._ask(remote, text, part.offset, _size(part), seconds)
         if found is None:
             return await self._local(catalogue, text, part, (Part.SPOTIFY,))
         total = min(found.total, MAX_MATCHES)
         matches = [
-            Match(track, score, catalogue.has(track.id), Source.SPOTIFY)
+            TrackMatch(track, score, catalogue.has(track.id), SearchSource.SPOTIFY)
             for track, score in found.items
         ]
-        return TrackPage(matches, part.token(total), total, catalogue.version, Source.SPOTIFY)
+        return TrackResults(
+            matches, part.token(total), total, catalogue.version, SearchSource.SPOTIFY
+        )
 
     async def _both(
-        self, catalogue: Catalogue, remote: Remote, text: str, part: Window, seconds: float
-    ) -> TrackPage:
+        self,
+        catalogue: SearchableCatalogue,
+        remote: RemoteSearch,
+        text: str,
+        part: PageWindow,
+        seconds: float,
+    ) -> TrackResults:
         """Pages through the catalogue's matches, then through Spotify's.
 
         A position counts Spotify's tracks that the catalogue has too, although they are left
@@ -218,16 +239,18 @@ class CatalogueSearch:
         # At least one is asked for, since the total is part of the answer.
         beyond = await self._ask(remote, text, max(0, part.offset - here), max(1, missing), seconds)
         degraded = (Part.SPOTIFY,) if beyond is None else ()
-        matches = [Match(track, score, True, Source.CATALOGUE) for track, score in found.items]
+        matches = [
+            TrackMatch(track, score, True, SearchSource.CATALOGUE) for track, score in found.items
+        ]
         lowest = matches[-1].score if matches else 1.0
         for position, (track, _) in enumerate((beyond or _EMPTY).items[: max(0, missing)]):
             if not catalogue.has(track.id):
                 score = lowest / (position + 2)
-                matches.append(Match(track, score, False, Source.SPOTIFY))
+                matches.append(TrackMatch(track, score, False, SearchSource.SPOTIFY))
         total = min(here + (beyond or _EMPTY).total, MAX_MATCHES)
-        source = Source.CATALOGUE if beyond is None else Source.BOTH
+        source = SearchSource.CATALOGUE if beyond is None else SearchSource.BOTH
         token = part.token(total)
-        return TrackPage(matches, token, total, catalogue.version, source, degraded)
+        return TrackResults(matches, token, total, catalogue.version, source, degraded)
 
 
 def _checked(query: str) -> str:
@@ -248,7 +271,7 @@ def _counted(field: str, ids: Sequence[str], maximum: int) -> Sequence[str]:
     return ids
 
 
-def _size(part: Window) -> int:
+def _size(part: PageWindow) -> int:
     """Returns how many matches a page may hold: none lies beyond the last that is counted."""
     return max(0, min(part.size, MAX_MATCHES - part.offset))
 
