@@ -14,7 +14,8 @@ from quintet_engine.collaborative import space
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seed, SeedKind
-from quintet_modelkit.publication import current_folder, read_manifest, replace_text
+from quintet_files import write_atomically
+from quintet_modelkit.publication import current_folder, read_manifest
 
 from quintet_training.agreement import fixed_requests, gain_shares
 from quintet_training.datasets.feedback import read_signals
@@ -248,4 +249,4 @@ def keep(report: DriftReport, home: Path, now: datetime | None = None) -> None:
         OSError: It cannot be written.
     """
     moment = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-    replace_text(home / REPORT, json.dumps({"time": moment, **facts(report)}))
+    write_atomically(home / REPORT, json.dumps({"time": moment, **facts(report)}))

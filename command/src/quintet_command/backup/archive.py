@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
 import pyarrow as pa
+from quintet_files import PRIVATE_MODE, replacing
 from quintet_modelkit.publication import sha256_of
 
 FORMAT: Final = 1
@@ -97,10 +98,9 @@ def seal(folder: Path, target: Path, facts: Mapping[str, Any]) -> Sealed:
 
 
 def _pack(folder: Path, target: Path, names: list[str]) -> None:
-    packed = folder / f".{target.name}"
-    # Keys and hashes are in it: for its owner's eyes only.
-    os.close(os.open(packed, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with (
+        # Keys and hashes are in it: only its owner may read it.
+        replacing(target, PRIVATE_MODE) as packed,
         pa.CompressedOutputStream(str(packed), "zstd") as stream,
         tarfile.open(fileobj=stream, mode="w|") as archive,
     ):
@@ -109,9 +109,6 @@ def _pack(folder: Path, target: Path, names: list[str]) -> None:
             entry.size, entry.mode = (folder / name).stat().st_size, 0o600
             with (folder / name).open("rb") as source:
                 archive.addfile(entry, source)
-    with packed.open("rb") as written:
-        os.fsync(written.fileno())
-    packed.replace(target)
 
 
 def read(source: Path, into: Path | None) -> Sealed:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from quintet_modelkit.publication import replace_text
+from quintet_files import write_atomically
 from quintet_modelkit.registry import DATA, ModelRecord, Registry
 
 _COMPARED: Final = ("difference", "ratio")
@@ -38,7 +38,7 @@ def write_card(registry: Registry, record: ModelRecord, path: Path) -> None:
     """
     data = json.loads(registry.read(record, DATA))
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_text(path, card(record, registry.features(record), data, registry.name))
+    write_atomically(path, card(record, registry.features(record), data, registry.name))
 
 
 def card(record: ModelRecord, features: Sequence[str], data: Mapping[str, Any], name: str) -> str:

@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from quintet_files import PRIVATE_MODE, PUBLIC_MODE
 
-from quintet_access.files import PUBLIC_MODE, SECRET_MODE, locked, write_bytes
+from quintet_access.files import locked, write_bytes
 from quintet_access.identity import AUTHORITY, CERTIFICATE, KEY
 
 PROCESSES: Final = ("gateway", "search", "profile", "ranker")
@@ -79,7 +80,7 @@ def create(folder: Path, names: Sequence[str], hosts: Sequence[str], days: int) 
                 f"{folder} has an authority already; `quintet certificates renew` uses it"
             )
         key = ec.generate_private_key(ec.SECP256R1())
-        write_bytes(folder / _FOLDER / _AUTHORITY_KEY, _pem_of(key), SECRET_MODE)
+        write_bytes(folder / _FOLDER / _AUTHORITY_KEY, _pem_of(key), PRIVATE_MODE)
         authority = _authority(key)
         write_bytes(folder / _FOLDER / AUTHORITY, _pem(authority), PUBLIC_MODE)
         return [_issue(folder, authority, key, name, hosts, days) for name in names]
@@ -189,7 +190,7 @@ def _issue(
     home = folder / name
     write_bytes(home / AUTHORITY, _pem(authority), PUBLIC_MODE)
     # Key and certificate do not fit for a moment; who reads keeps the old pair until they do.
-    write_bytes(home / KEY, _pem_of(key), SECRET_MODE)
+    write_bytes(home / KEY, _pem_of(key), PRIVATE_MODE)
     write_bytes(home / CERTIFICATE, _pem(certificate), PUBLIC_MODE)
     return _facts(home / CERTIFICATE)
 

@@ -11,15 +11,9 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+from quintet_files import PRIVATE_MODE, PUBLIC_MODE
 
-from quintet_access.files import (
-    PUBLIC_MODE,
-    SECRET_MODE,
-    AccessFileInvalid,
-    WatchedFile,
-    locked,
-    write_json,
-)
+from quintet_access.files import AccessFileInvalid, WatchedFile, locked, write_json
 from quintet_access.keys import KeyFolder
 from quintet_access.tokens import Scope
 
@@ -169,7 +163,7 @@ class ClientFolder:
         # Public first: if the second write fails, less is allowed, never more.
         write_json(self._folder / "public" / "clients.json", active, PUBLIC_MODE)
         document = {"format": 1, "clients": [asdict(client) for client in clients]}
-        write_json(self._file.path, document, SECRET_MODE)
+        write_json(self._file.path, document, PRIVATE_MODE)
 
 
 @cache

@@ -4,13 +4,11 @@ import contextlib
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-SECRET_MODE: Final = 0o600
-PUBLIC_MODE: Final = 0o644
+from quintet_files import PRIVATE_MODE, write_atomically
 
 
 class AccessFileInvalid(Exception):
@@ -22,7 +20,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Makes the folder, readable by its owner, and holds it for one writer at a time."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o711)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, SECRET_MODE)
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, PRIVATE_MODE)
     except OSError as fault:
         raise AccessFileInvalid(f"{folder} cannot be written: {fault.strerror}") from fault
     try:
@@ -45,13 +43,7 @@ def write_bytes(path: Path, content: bytes, mode: int) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        with os.fdopen(handle, "wb") as stream:
-            os.fchmod(stream.fileno(), mode)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
+        write_atomically(path, content, mode)
     except OSError as fault:
         raise AccessFileInvalid(f"{path} cannot be written: {fault.strerror}") from fault
 

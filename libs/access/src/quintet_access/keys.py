@@ -10,15 +10,9 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jwt.algorithms import OKPAlgorithm
+from quintet_files import PRIVATE_MODE, PUBLIC_MODE
 
-from quintet_access.files import (
-    PUBLIC_MODE,
-    SECRET_MODE,
-    AccessFileInvalid,
-    WatchedFile,
-    locked,
-    write_json,
-)
+from quintet_access.files import AccessFileInvalid, WatchedFile, locked, write_json
 
 TOKEN_SECONDS: Final = 3600
 # A rotated key is kept a little longer than its last token lives, for clocks that differ.
@@ -117,5 +111,5 @@ class KeyFolder:
         # The public half first: no token is out before others can check it.
         write_json(self._public.path, {"keys": [*kept, entry]}, PUBLIC_MODE)
         private = {**OKPAlgorithm.to_jwk(fresh.key, as_dict=True), "kid": fresh.kid}
-        write_json(self._signing.path, private, SECRET_MODE)
+        write_json(self._signing.path, private, PRIVATE_MODE)
         return fresh.kid

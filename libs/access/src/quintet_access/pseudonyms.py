@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
-from quintet_access.files import SECRET_MODE, AccessFileInvalid, WatchedFile, locked, write_json
+from quintet_files import PRIVATE_MODE
+
+from quintet_access.files import AccessFileInvalid, WatchedFile, locked, write_json
 
 KEY_BYTES: Final = 32
 _TIME_BYTES: Final = 4
@@ -60,7 +62,7 @@ class Pseudonyms:
             document = WatchedFile(path).read()
             if document is None:
                 document = {"key": secrets.token_hex(KEY_BYTES)}
-                write_json(path, document, SECRET_MODE)
+                write_json(path, document, PRIVATE_MODE)
         try:
             return cls(bytes.fromhex(document["key"]))
         except (KeyError, TypeError, ValueError) as fault:

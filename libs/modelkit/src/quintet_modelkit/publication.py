@@ -10,13 +10,14 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from quintet_files import write_atomically
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
@@ -91,22 +92,7 @@ def set_current(root: Path, version: str) -> None:
     """Points `current` at a version that exists."""
     if not _VERSION.match(version) or not (root / version).is_dir():
         raise PublicationInvalid(f"{version!r} is not a version in {root}")
-    replace_text(root / CURRENT, version + "\n")
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a small file whole or not at all."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fchmod(stream.fileno(), 0o644)
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_atomically(root / CURRENT, version + "\n")
 
 
 def current_version(root: Path) -> str | None:

@@ -1,7 +1,6 @@
 """Feedback for training: signals corrected for position, and playlists made of what was liked."""
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from quintet_access.pseudonyms import LISTENER_RULE, Pseudonyms, is_listener_id
+from quintet_files import replacing
 from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store import feedback as store
 from quintet_store.spool import forget
@@ -385,16 +385,11 @@ def export_feedback(settings: Settings, path: Path) -> ExportReport:
         StoreUnavailable: The database cannot be used.
     """
     lines = feedback_playlists(settings)
-    part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as stream:
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
             for line in lines:
                 stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
     except OSError as fault:
-        part.unlink(missing_ok=True)
         raise DatasetInvalid(f"{path}: {fault.strerror}") from fault
     return ExportReport(len({line["recommendation_id"] for line in lines}), len(lines))
 

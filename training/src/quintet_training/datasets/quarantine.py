@@ -1,12 +1,14 @@
 """The file of rows that an import refused, each with its line and its reasons."""
 
 import csv
-import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
+
+from quintet_files import PRIVATE_MODE, replacing
 
 from quintet_training.datasets.reading import Refused
 
@@ -24,7 +26,6 @@ class Quarantine:
         self._target = target
         self._stream: IO[str] | None = None
         self._writer: Any = None
-        self._temporary: Path | None = None
         self.count = 0
 
     def add(self, rows: Iterable[Refused]) -> None:
@@ -38,26 +39,28 @@ class Quarantine:
 
     def keep(self) -> Path | None:
         """Moves the file into place and returns its path; None where no row was refused."""
-        if self._stream is None or self._temporary is None:
+        if self._stream is None:
             return None
-        self._stream.close()
-        self._stream = None
-        self._temporary.replace(self._target)
+        self._stream.seek(0)
+        with (
+            replacing(self._target, PRIVATE_MODE) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as out,
+        ):
+            shutil.copyfileobj(self._stream, out)
         return self._target
 
     def discard(self) -> None:
         """Removes what was not kept."""
         if self._stream is not None:
             self._stream.close()
-        if self._temporary is not None:
-            self._temporary.unlink(missing_ok=True)
 
     def _open(self) -> Any:
         if self._stream is None:
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".partial-", dir=self._target.parent)
-            self._temporary = Path(name)
-            self._stream = os.fdopen(handle, "w", encoding="utf-8", newline="")
+            # A file without a name: nothing is left of it, however the import ends.
+            self._stream = tempfile.TemporaryFile(  # noqa: SIM115 - `discard` closes it
+                "w+", encoding="utf-8", newline="", dir=self._target.parent
+            )
             self._writer = csv.writer(self._stream)
             self._writer.writerow(("line", "reason", "row"))
         return self._writer

@@ -1,16 +1,14 @@
 """Recommending for many lists at once, through the engine that serves."""
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from quintet_engine.engine import Engine
 from quintet_engine.query import MAX_LIMIT, Query, QueryInvalid, Seed, SeedKind
+from quintet_files import PRIVATE_MODE, replacing
 from quintet_modelkit.publication import current_folder
 
 from quintet_training.steps.publishing import MODELS
@@ -67,28 +65,16 @@ def batch_recommend(
         raise BatchInvalid(f"{out_path.parent} is not a folder")
     engine = Engine.load(current_folder(home / MODELS))
     lines = failed = unknown = 0
-    with _replacing(out_path) as (stream, temporary):
+    with (
+        replacing(out_path, PRIVATE_MODE) as temporary,
+        temporary.open("w", encoding="utf-8") as stream,
+    ):
         for answer in _answers(engine, in_path, limit, max_per_artist, progress):
             lines += 1
             failed += "error" in answer
             unknown += len(answer.get("unknown_seeds", ()))
             stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-        temporary.replace(out_path)
     return BatchReport(lines, failed, unknown)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[tuple[IO[str], Path]]:
-    """Gives a temporary file beside a path; it is removed unless it was moved."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            yield stream, temporary
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _answers(

@@ -10,7 +10,8 @@ from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.engine import Engine, Versions
 from quintet_engine.query import MAX_LIMIT, Query, Seed, SeedKind
 from quintet_engine.recipes import TRAINED
-from quintet_modelkit.publication import current_folder, replace_text
+from quintet_files import write_atomically
+from quintet_modelkit.publication import current_folder
 from quintet_modelkit.snapshot import Snapshot
 
 from quintet_training.evaluation import (
@@ -112,4 +113,4 @@ def write_report(
     for path, make in files:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_text(path, make())
+            write_atomically(path, make())

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from quintet_files import write_atomically
 from quintet_modelkit.publication import (
     MANIFEST,
     current_version,
     look_of,
-    replace_text,
     set_current,
 )
 from quintet_modelkit.registry import (
@@ -206,7 +206,7 @@ class ModelFollower:
         forget_old(self._root, self._settings.kept_models)
         model = None if self._follower.version == champion.bundle else self._load(folder)
         set_current(self._root, champion.bundle)
-        replace_text(self._root / _APPLIED, champion.token + "\n")
+        write_atomically(self._root / _APPLIED, champion.token + "\n")
         return model
 
     def _wants(self, champion: ModelRecord) -> bool:

@@ -1,0 +1,52 @@
+import stat
+
+import pytest
+from quintet_files import PRIVATE_MODE, replacing, write_atomically
+
+
+def write_half(path, fault):
+    with replacing(path) as temporary:
+        temporary.write_text("half", encoding="utf-8")
+        raise fault
+
+
+def test_the_content_and_the_mode_are_as_asked(tmp_path):
+    path = tmp_path / "keys.json"
+    write_atomically(path, "première\n", PRIVATE_MODE)
+    assert path.read_bytes() == "première\n".encode()
+    assert stat.S_IMODE(path.stat().st_mode) == PRIVATE_MODE
+    write_atomically(path, b"\x00\r\n")
+    assert path.read_bytes() == b"\x00\r\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_a_reader_sees_the_old_content_until_the_new_is_whole(tmp_path):
+    path = tmp_path / "current"
+    write_atomically(path, "old")
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        stream.write("new")
+        stream.flush()
+        assert path.read_text(encoding="utf-8") == "old"
+    assert path.read_text(encoding="utf-8") == "new"
+
+
+@pytest.mark.parametrize("fault", [ValueError, KeyboardInterrupt])
+def test_a_fault_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path, fault):
+    path = tmp_path / "current"
+    write_atomically(path, "old")
+    with pytest.raises(fault):
+        write_half(path, fault)
+    assert [each.name for each in tmp_path.iterdir()] == ["current"]
+    assert path.read_text(encoding="utf-8") == "old"
+
+
+def test_a_secret_is_never_readable_by_others(tmp_path):
+    with replacing(tmp_path / "key", PRIVATE_MODE) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == PRIVATE_MODE
+
+
+def test_a_target_that_cannot_be_replaced_leaves_no_temporary_file(tmp_path):
+    (tmp_path / "target").mkdir()
+    with pytest.raises(OSError, match="target"):
+        write_atomically(tmp_path / "target", "text")
+    assert [each.name for each in tmp_path.iterdir()] == ["target"]
