@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from quintet_modelkit.features import ATTRIBUTES, COLUMN
+from quintet_contract.attributes import ATTRIBUTES
+from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import publish, staged
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 

@@ -3,8 +3,8 @@ import re
 from pathlib import Path
 
 import pytest
+from quintet_contract.attributes import RANGES
 from quintet_gateway.schemas.errors import ErrorResponse, status_of
-from quintet_modelkit.features import RANGES
 from quintet_servicekit.errors import AppError, Reason
 from quintet_servicekit.status import GRPC_CODES
 

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from quintet_command.cli import group
-from quintet_gateway.feedback import KINDS, MAX_EVENTS, check_events
-from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION
+from quintet_contract.limits import EVENT_KINDS, MAX_DWELL_MS, MAX_EVENTS, MAX_POSITION
+from quintet_gateway.feedback import check_events
 from quintet_gateway.schemas.feedback import EventBody, RecordedResponse, read_events
 from quintet_gateway.settings import Settings
 from quintet_training.datasets.feedback import MAX_WEIGHT, PRIOR_EXPONENT
@@ -26,7 +26,7 @@ def test_the_example_is_an_event_with_every_field():
 def test_the_table_has_every_field_and_the_limits_there_are():
     fields = re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE)
     assert fields == list(EventBody.model_fields)
-    assert f"| `kind` | {', '.join(KINDS)} |" in PAGE
+    assert f"| `kind` | {', '.join(EVENT_KINDS)} |" in PAGE
     assert f"1 to {MAX_POSITION} |" in PAGE
     assert f"0 to {MAX_DWELL_MS:,} |" in PAGE
     assert f"with 1 to {MAX_EVENTS}," in PAGE

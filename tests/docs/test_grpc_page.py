@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from quintet_modelkit.features import ATTRIBUTES, RANGES
+from quintet_contract.attributes import ATTRIBUTES, RANGES
 from quintet_modelkit.publication import publish, staged
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_ranker.app import build

@@ -36,6 +36,7 @@ from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_access.tokens import Scope, TokenIssuer
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_gateway.app import build
 from quintet_gateway.schemas.errors import ErrorResponse
 from quintet_gateway.settings import Settings
@@ -43,7 +44,6 @@ from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
 from quintet_store.feedback import feature_sets, prune_before, stamp
 from quintet_store.tables import (
-    ATTRIBUTE_COLUMNS,
     FeedbackEvent,
     Impression,
     Recommendation,
@@ -346,7 +346,7 @@ def add_track(url: str, track_id: str) -> None:
         texts = ("title", "album", "release_date", "isrc", "cover_url", "preview_url")
         row = {
             **dict.fromkeys((*texts, "provenance", "licence", "imported_at"), ""),
-            **dict.fromkeys(ATTRIBUTE_COLUMNS, 0.0),
+            **dict.fromkeys(ATTRIBUTES, 0.0),
             "track_id": track_id,
             "artists": ["A"],
             "explicit": False,

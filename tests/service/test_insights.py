@@ -7,6 +7,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_gateway.app import build
 from quintet_gateway.routes.insights import InsightsResponse
 from quintet_gateway.settings import Settings
@@ -14,7 +15,6 @@ from quintet_store import open_engine, reading, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
 from quintet_store.feedback import add_events, add_shown, stamp
 from quintet_store.insights import insights_since, wilson
-from quintet_store.tables import ATTRIBUTE_COLUMNS
 
 NOW = datetime.now(UTC)
 IMPORT = {
@@ -28,7 +28,7 @@ def track(name):
     texts = dict.fromkeys(("album", "release_date", "isrc", "cover_url", "preview_url"), "")
     facts = {"track_id": name, "title": name, "artists": ARTISTS[name], "explicit": False}
     origin = {"provenance": "made", "licence": "CC0", "imported_at": stamp(NOW)}
-    return {**texts, **facts, **origin, **dict.fromkeys(ATTRIBUTE_COLUMNS, 0.5)}
+    return {**texts, **facts, **origin, **dict.fromkeys(ATTRIBUTES, 0.5)}
 
 
 def shown(name, model, tracks, moment=NOW):

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, Standardiser
+from quintet_contract.attributes import ATTRIBUTES
+from quintet_modelkit.features import COLUMN, DIMENSIONS, Standardiser
 from quintet_modelkit.publication import publish, staged
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_profile.app import build

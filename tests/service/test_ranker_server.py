@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
-from quintet_modelkit.features import ATTRIBUTES
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_modelkit.publication import current_version, publish, set_current, staged
 from quintet_ranker.app import NAME, build
 from quintet_ranker.settings import RankerSettings

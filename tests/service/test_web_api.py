@@ -16,9 +16,10 @@ from quintet.search.v1 import search_pb2
 from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.tokens import Scope, TokenIssuer
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.routes.web_api import install
-from quintet_gateway.routes.web_api.parameters import ATTRIBUTES
+from quintet_gateway.routes.web_api.parameters import RANGES_ASKED
 from quintet_servicekit.errors import NotFound, NotReady, Reason
 
 SHARED = [HealthCheck.function_scoped_fixture]
@@ -353,12 +354,12 @@ async def test_recommendations_carry_seeds_pools_and_full_tracks(http):
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    name=st.sampled_from(sorted(ATTRIBUTES)),
+    name=st.sampled_from(sorted(RANGES_ASKED)),
     kind=st.sampled_from(["min", "max", "target"]),
     share=st.floats(0, 1),
 )
 async def test_every_attribute_reaches_the_ranker(http, catalogue, name, kind, share):
-    low, high = ATTRIBUTES[name]
+    low, high = RANGES_ASKED[name]
     value = round(low + share * (high - low), 4)
     params = {"seed_tracks": IDS[0], f"{kind}_{name}": f"{value:.4f}"}
     assert (await http.get("/v1/recommendations", params=params)).is_success

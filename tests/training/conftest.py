@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_engine.catalogue import Catalogue
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, Standardiser
+from quintet_modelkit.features import COLUMN, Standardiser
 from quintet_modelkit.snapshot import SCHEMA, Snapshot
 from quintet_training.settings import Settings
 

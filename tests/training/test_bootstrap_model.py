@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seed, SeedKind
-from quintet_modelkit.features import ATTRIBUTES
 from quintet_modelkit.identity import album_id, artist_id, recording_key
 from quintet_modelkit.publication import (
     PublicationInvalid,

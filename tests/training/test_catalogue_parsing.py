@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from quintet_modelkit.features import ATTRIBUTES, RANGES
+from quintet_contract.attributes import ATTRIBUTES, RANGES
 from quintet_training import datasets
 from quintet_training.datasets import DatasetInvalid
 from quintet_training.datasets.checking import check_tracks

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from quintet_contract.attributes import ATTRIBUTES, RANGES
 from quintet_engine.booster import Ranker
 from quintet_engine.build import build_bundle
 from quintet_engine.catalogue import Catalogue
@@ -30,7 +31,7 @@ from quintet_engine.engine import Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_engine.recipes import TRAINED
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, RANGES, Standardiser
+from quintet_modelkit.features import COLUMN, Standardiser
 from quintet_modelkit.snapshot import SCHEMA, Snapshot, write_snapshot
 
 RECORD = Path(__file__).with_name("guard.json")

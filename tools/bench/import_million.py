@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from quintet_modelkit.features import ATTRIBUTES, RANGES
+from quintet_contract.attributes import ATTRIBUTES, RANGES
 from quintet_training import datasets
 from quintet_training.settings import Settings
 

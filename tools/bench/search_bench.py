@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from quintet_modelkit.features import ATTRIBUTES, COLUMN
+from quintet_contract.attributes import ATTRIBUTES
+from quintet_modelkit.features import COLUMN
 from quintet_modelkit.identity import album_id, artist_id
 from quintet_modelkit.publication import publish, staged
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot

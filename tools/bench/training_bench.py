@@ -61,8 +61,9 @@ def _world(tracks: int, playlists: int, data: Path) -> "tuple[Catalogue, list[ND
     import numpy as np
     import polars as pl
     import pyarrow as pa
+    from quintet_contract.attributes import ATTRIBUTES
     from quintet_engine.catalogue import Catalogue
-    from quintet_modelkit.features import ATTRIBUTES, COLUMN, Standardiser
+    from quintet_modelkit.features import COLUMN, Standardiser
     from quintet_modelkit.identity import album_id, artist_id, recording_key
     from quintet_modelkit.snapshot import SCHEMA, Snapshot
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 import psycopg
 from quintet_command.cli.serve import registry_of
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_servicekit.probe import is_serving
 from quintet_store import open_engine, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
-from quintet_store.tables import ATTRIBUTE_COLUMNS
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.settings import Settings
 from quintet_training.steps import publish_model
@@ -176,7 +176,7 @@ class Stack:
         with writing(engine) as connection:
             same = {
                 **dict.fromkeys((*texts, "provenance", "licence", "imported_at"), ""),
-                **dict.fromkeys(ATTRIBUTE_COLUMNS, 0.0),
+                **dict.fromkeys(ATTRIBUTES, 0.0),
                 "artists": ["A"],
                 "explicit": False,
                 "import_id": begin_import(connection, dict.fromkeys(facts, "made")),

@@ -1,8 +1,8 @@
 """How a recommendation is put together, whatever carries the calls; no transport here."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import DeadlineExceeded, NotReady
@@ -10,27 +10,6 @@ from quintet_servicekit.errors import DeadlineExceeded, NotReady
 P = TypeVar("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-# In the order of the protos' Attribute enum, which numbers them from 1; a test compares both.
-ATTRIBUTE_RANGES: Final[Mapping[str, tuple[float, float]]] = {
-    "acousticness": (0.0, 1.0),
-    "danceability": (0.0, 1.0),
-    "duration_ms": (0.0, 86_400_000.0),
-    "energy": (0.0, 1.0),
-    "instrumentalness": (0.0, 1.0),
-    "key": (-1.0, 11.0),
-    "liveness": (0.0, 1.0),
-    "loudness": (-100.0, 20.0),
-    "mode": (0.0, 1.0),
-    "popularity": (0.0, 100.0),
-    "speechiness": (0.0, 1.0),
-    "tempo": (0.0, 1000.0),
-    "time_signature": (0.0, 11.0),
-    "valence": (0.0, 1.0),
-}
-"""The fourteen tunable attributes and the closed range of each, in its own unit."""
-
-ATTRIBUTES: Final = tuple(ATTRIBUTE_RANGES)
 
 
 @dataclass(frozen=True)

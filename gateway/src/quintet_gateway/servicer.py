@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from quintet.feedback.v1 import feedback_pb2, feedback_pb2_grpc
+from quintet_contract.limits import EVENT_KINDS
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.tokens import CALLER
 
 from quintet_gateway.access import ANYONE
 from quintet_gateway.feedback import (
-    KINDS,
     Cursor,
     Event,
     EventBatch,
@@ -92,7 +92,7 @@ def event_of(event: feedback_pb2.Event, number: int) -> Event:
         event.event_id,
         event.recommendation_id,
         event.track_id,
-        KINDS[event.kind - 1] if 1 <= event.kind <= len(KINDS) else "",
+        EVENT_KINDS[event.kind - 1] if 1 <= event.kind <= len(EVENT_KINDS) else "",
         event.position if event.HasField("position") else None,
         event.dwell_ms if event.HasField("dwell_ms") else None,
         event.listener,
@@ -128,7 +128,7 @@ def record_of(record: Mapping[str, Any]) -> feedback_pb2.ListenerRecord:
         event_id=record["event_id"],
         recommendation_id=record["recommendation_id"],
         track_id=record["track_id"],
-        kind=feedback_pb2.EventKind.ValueType(KINDS.index(record["kind"]) + 1),
+        kind=feedback_pb2.EventKind.ValueType(EVENT_KINDS.index(record["kind"]) + 1),
         position=record["position"],
         dwell_ms=record["dwell_ms"],
     )

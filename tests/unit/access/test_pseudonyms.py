@@ -5,7 +5,8 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quintet_access.pseudonyms import Pseudonyms, is_listener_id
+from quintet_access.pseudonyms import Pseudonyms
+from quintet_contract.patterns import LISTENER_PATTERN, fits
 
 NAMES = Pseudonyms(b"k" * 32)
 OTHERS = Pseudonyms(b"o" * 32)
@@ -51,9 +52,9 @@ def test_a_short_key_is_refused():
 
 @pytest.mark.parametrize("name", ["a", "A-9_.:@z", "0" * 128])
 def test_names_that_can_be_listeners(name):
-    assert is_listener_id(name)
+    assert fits(LISTENER_PATTERN, name)
 
 
 @pytest.mark.parametrize("name", ["", ".a", "a b", "a\n", "é", "a/b", "0" * 129])
 def test_names_that_cannot_be_listeners(name):
-    assert not is_listener_id(name)
+    assert not fits(LISTENER_PATTERN, name)

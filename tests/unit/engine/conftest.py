@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 import pytest
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.engine import Engine, Versions
 from quintet_engine.index import FaissIndex
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, Standardiser
+from quintet_modelkit.features import COLUMN, Standardiser
 from quintet_modelkit.snapshot import SCHEMA, Snapshot
 
 GENRES = ("rock", "jazz", "techno")

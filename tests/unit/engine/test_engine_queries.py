@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quintet_contract.attributes import ATTRIBUTES, RANGES
 from quintet_engine.query import Filters, Query, QueryInvalid, Seed, SeedKind, SeedUnknown
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, RANGES, average_profile
+from quintet_modelkit.features import COLUMN, average_profile
 
 QUICK = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

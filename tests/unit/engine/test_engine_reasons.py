@@ -1,8 +1,9 @@
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_engine.query import Query, Seed, SeedKind
-from quintet_modelkit.features import ATTRIBUTES, COLUMN
+from quintet_modelkit.features import COLUMN
 
 MORE = {
     "more energetic": ("energy", 1),

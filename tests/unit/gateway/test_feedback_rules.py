@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from quintet.feedback.v1 import feedback_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_gateway.feedback import KINDS, Event, check_events
+from quintet_contract.limits import EVENT_KINDS
+from quintet_gateway.feedback import Event, check_events
 from quintet_gateway.feedback.impressions import ImpressionQueue, ServedList, impression_rows
 from quintet_gateway.feedback.store import export_record
 from quintet_gateway.servicer import cursor_of, token_of
@@ -39,7 +40,7 @@ def refusal_of(work: Callable[[], object]) -> InvalidInput | None:
 
 
 def test_the_proto_numbers_the_kinds_in_their_order():
-    names = [f"EVENT_KIND_{kind.upper()}" for kind in KINDS]
+    names = [f"EVENT_KIND_{kind.upper()}" for kind in EVENT_KINDS]
     assert feedback_pb2.EventKind.keys() == ["EVENT_KIND_UNSPECIFIED", *names]
 
 

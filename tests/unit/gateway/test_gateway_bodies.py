@@ -5,18 +5,14 @@ from fastapi.exceptions import RequestValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from quintet.profile.v1 import profile_pb2
+from quintet_contract.attributes import RANGES
 from quintet_gateway.app.errors import field_error, render
-from quintet_gateway.domain import ATTRIBUTE_RANGES, ATTRIBUTES
 from quintet_gateway.schemas.feedback import read_events
 from quintet_gateway.schemas.recommendation_request import (
-    ATTRIBUTE_NAMES,
     BODY_EXAMPLES,
     RecommendationsBody,
-    attribute_number,
 )
-from quintet_modelkit.features import ATTRIBUTES as COLUMNS
-from quintet_modelkit.features import RANGES
+from quintet_servicekit.messages import NUMBER_OF
 
 NOT_FINITE = [math.nan, math.inf, -math.inf]
 
@@ -27,18 +23,6 @@ def refusal_of(body: dict) -> tuple[str, str]:
     faults = [{**each, "loc": ("body", *each["loc"])} for each in caught.value.errors()]
     error = field_error(faults)
     return error.reason.value, error.field
-
-
-def test_attributes_and_ranges_are_those_of_the_catalogue():
-    assert dict(RANGES) == dict(ATTRIBUTE_RANGES)
-    assert ATTRIBUTES == COLUMNS
-
-
-def test_attribute_numbers_are_those_of_the_protos():
-    for name in ATTRIBUTES:
-        number = attribute_number(name)
-        assert profile_pb2.Attribute.Name(number) == f"ATTRIBUTE_{name.upper()}"
-        assert ATTRIBUTE_NAMES[number] == name
 
 
 @pytest.mark.parametrize("example", list(BODY_EXAMPLES.values()), ids=list(BODY_EXAMPLES))
@@ -109,19 +93,19 @@ def test_what_is_not_a_number_is_refused(part, value):
 
 
 @given(
-    st.sampled_from(sorted(ATTRIBUTE_RANGES)),
+    st.sampled_from(sorted(RANGES)),
     st.floats(min_value=0, max_value=1),
     st.floats(min_value=0, max_value=1),
 )
 def test_every_range_within_bounds_reaches_the_ranker(name, first, second):
-    low, high = ATTRIBUTE_RANGES[name]
+    low, high = RANGES[name]
     bounds = sorted((low + first * (high - low), low + second * (high - low)))
     bounds = [min(max(each, low), high) for each in bounds]
     body = RecommendationsBody.model_validate(
         one(filters={f"min_{name}": bounds[0], f"max_{name}": bounds[1]})
     )
     (sent,) = body.ranker_request(None).filters.ranges
-    assert (sent.attribute, sent.min, sent.max) == (attribute_number(name), *bounds)
+    assert (sent.attribute, sent.min, sent.max) == (NUMBER_OF[name], *bounds)
 
 
 def test_one_bound_leaves_the_other_open():

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quintet_contract.attributes import ATTRIBUTES, RANGES
 from quintet_modelkit.features import (
-    ATTRIBUTES,
     CLIP,
     COLUMN,
     DIMENSIONS,
     ENCODED,
     MAX_AVERAGED_TRACKS,
-    RANGES,
     Standardiser,
     average_profile,
     dimensions_of,

@@ -6,12 +6,12 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quintet_gateway.domain import ATTRIBUTE_RANGES
+from quintet_contract.attributes import RANGES
+from quintet_contract.limits import MAX_SEEDS
 from quintet_gateway.schemas.recommendation_request import RecommendationsBody
 from quintet_ui.attributes import SCALES, share
 from quintet_ui.preferences import (
     MAX_AGAINST,
-    MAX_SEEDS,
     MOST_WEIGHT,
     Preferences,
     SeedTrack,
@@ -104,7 +104,7 @@ def test_seats_from_a_browser_are_checked(sent):
 
 def test_every_slider_stays_within_what_the_gateway_takes():
     for name, scale in SCALES.items():
-        low, high = ATTRIBUTE_RANGES[name]
+        low, high = RANGES[name]
         assert low <= scale.low * scale.factor
         assert scale.high * scale.factor <= high
 

@@ -15,7 +15,7 @@ FEATURES = [
 
 def read(root: Path) -> pd.DataFrame:
     """Returns id, title, artist and all attributes, a row a track."""
-    from quintet_modelkit.features import ATTRIBUTES
+    from quintet_contract.attributes import ATTRIBUTES
     from quintet_modelkit.publication import current_folder
 
     folder = current_folder(root)

@@ -325,7 +325,7 @@ def _copied(base: pl.DataFrame, copy: int) -> pl.DataFrame:
 
 
 def _columns_of(tracks: pl.DataFrame) -> NDArray[np.float64]:
-    from quintet_modelkit.features import ATTRIBUTES
+    from quintet_contract.attributes import ATTRIBUTES
 
     return tracks.select(
         [pl.col(name).cast(pl.Float64).fill_null(0.0) for name in ATTRIBUTES]

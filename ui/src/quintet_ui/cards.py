@@ -3,9 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from quintet_contract.limits import MAX_SEEDS
+
 from quintet_ui.answers import Ranked, Recommendations, Track
 from quintet_ui.covers import cover_of
-from quintet_ui.preferences import LEAST_WEIGHT, MAX_SEEDS, MOST_WEIGHT, Preferences
+from quintet_ui.preferences import LEAST_WEIGHT, MOST_WEIGHT, Preferences
 from quintet_ui.reasons import bars_of, sentence_of
 from quintet_ui.translations import Translations
 

@@ -4,6 +4,7 @@ import time
 from typing import Final
 
 import streamlit as st
+from quintet_contract.limits import MAX_SEEDS
 
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
@@ -13,7 +14,7 @@ from quintet_ui.client import GatewayFault
 from quintet_ui.components import search_box, seed_row, triggered
 from quintet_ui.export import welcome_back
 from quintet_ui.map import map_section
-from quintet_ui.preferences import MAX_SEEDS, with_seed, with_seeds
+from quintet_ui.preferences import with_seed, with_seeds
 from quintet_ui.results import results
 from quintet_ui.translations import Translations
 from quintet_ui.tuning import tuning_panel

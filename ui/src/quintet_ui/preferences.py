@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from quintet_contract.limits import MAX_SEEDS
+
 from quintet_ui.attributes import SCALES
 
-MAX_SEEDS: Final = 5
-MAX_AGAINST: Final = 5
+MAX_AGAINST: Final = MAX_SEEDS
 MAX_KEPT: Final = 100
 """The most tracks or artists of one kind that the preferences, and so a link, remembers."""
 LIMIT: Final = 50

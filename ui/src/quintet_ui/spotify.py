@@ -19,6 +19,7 @@ from typing import Final
 import requests
 import spotipy
 import streamlit as st
+from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
 
 from quintet_ui.settings import Settings
 
@@ -28,7 +29,6 @@ _MOST_STATES: Final = 1000
 _SECONDS: Final = 5.0
 _BATCH: Final = 100
 _MASKED: Final = re.compile(r"2\|([0-9a-f]{8})\|((?:[0-9a-f]{2})+)\|\d+\Z")
-_TRACK: Final = re.compile(r"[0-9A-Za-z]{22}\Z")
 
 # spotipy writes whole requests, their tokens included, where somebody asks for debugging.
 logging.getLogger("spotipy").setLevel(logging.WARNING)
@@ -112,7 +112,7 @@ def unmasked(cookie: str) -> str:
 
 def can_export(track_id: str) -> bool:
     """Returns whether Spotify knows a track by this id."""
-    return bool(_TRACK.match(track_id))
+    return fits(SPOTIFY_TRACK_PATTERN, track_id)
 
 
 def sign_in_address(settings: Settings, state: str) -> str:

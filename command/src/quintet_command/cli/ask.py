@@ -1,11 +1,11 @@
 """`quintet search`, `quintet recommend` and `quintet batch-recommend`."""
 
 import json
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
 from quintet_training.settings import load_settings
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _console = Console()
 _errors = Console(stderr=True)
-_TRACK_ID: Final = re.compile(r"[0-9A-Za-z]{22}\Z")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the gateway's answer as JSON.")]
 Pairs = Annotated[list[str] | None, typer.Option(metavar="ATTRIBUTE=VALUE")]
@@ -164,7 +163,7 @@ def _gateway() -> Gateway:
 
 def _resolve(gateway: Gateway, text: str) -> str:
     """Returns the id a seed names: itself where it has an id's shape, else the best match."""
-    return text if _TRACK_ID.match(text) else str(gateway.first_track(text)["id"])
+    return text if fits(SPOTIFY_TRACK_PATTERN, text) else str(gateway.first_track(text)["id"])
 
 
 def _numbers(option: str, pairs: list[str] | None) -> dict[str, float]:

@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet.search.v1 import search_pb2, search_pb2_grpc
+from quintet_contract.limits import MAX_TRACK_IDS
 from quintet_servicekit.backends import Backends, CallPolicy, addresses_of
 from quintet_servicekit.channel import RESERVE_SECONDS, open_channel
 from quintet_servicekit.errors import (
@@ -36,7 +37,6 @@ M = TypeVar("M")
 DEADLINE: Final[ContextVar[float]] = ContextVar("deadline")
 """When the request must be answered, on the clock of `time.monotonic`."""
 
-MAX_LOOKUP: Final = 500
 """The most ids of one BatchGetTracks."""
 # A profile that hangs must leave the ranker time to make its own.
 _PROFILE_SHARE: Final = 0.25
@@ -101,7 +101,7 @@ class UpstreamClients:
     async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
         """Returns the known ones of any number of tracks, by id."""
         distinct = list(dict.fromkeys(ids))
-        parts = [distinct[at : at + MAX_LOOKUP] for at in range(0, len(distinct), MAX_LOOKUP)]
+        parts = [distinct[at : at + MAX_TRACK_IDS] for at in range(0, len(distinct), MAX_TRACK_IDS)]
         calls = [self.tracks(search_pb2.BatchGetTracksRequest(track_ids=ids)) for ids in parts]
         # Most lists are one call, which then is no task of its own.
         answers = [await calls[0]] if len(calls) == 1 else await asyncio.gather(*calls)

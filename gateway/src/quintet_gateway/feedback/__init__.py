@@ -1,6 +1,6 @@
 """Feedback: what was shown is kept off the request's path, what listeners did before the answer."""
 
-from quintet_gateway.feedback.events import KINDS, MAX_EVENTS, Event, check_events, check_listener
+from quintet_gateway.feedback.events import Event, check_events, check_listener
 from quintet_gateway.feedback.impressions import ServedList, stored_seeds
 from quintet_gateway.feedback.recorder import Recorder, RecorderConfig
 from quintet_gateway.feedback.store import (
@@ -14,8 +14,6 @@ from quintet_gateway.feedback.store import (
 )
 
 __all__ = [
-    "KINDS",
-    "MAX_EVENTS",
     "Cursor",
     "Database",
     "Deleted",

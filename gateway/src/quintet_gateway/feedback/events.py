@@ -1,26 +1,29 @@
 """An event and the rules it keeps, whatever carried it here."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from quintet_access.pseudonyms import LISTENER_RULE, is_listener_id
+from quintet_contract.limits import (
+    EVENT_KINDS,
+    MAX_DWELL_MS,
+    MAX_EVENTS,
+    MAX_NAME,
+    MAX_POSITION,
+)
+from quintet_contract.patterns import (
+    EVENT_PATTERN,
+    EVENT_RULE,
+    LISTENER_PATTERN,
+    LISTENER_RULE,
+    fits,
+)
 from quintet_servicekit.errors import InvalidInput, Reason
 
-KINDS: Final = ("play", "skip", "like", "dislike", "save", "playlist_add")
-"""What a listener may do with a track, in the order of the proto's EventKind."""
-MAX_EVENTS: Final = 500
-MAX_POSITION: Final = 500
-MAX_DWELL_MS: Final = 86_400_000
-MAX_TRACK_ID: Final = 256
 # Clocks of phones are wrong by hours, not by days.
 _MAX_AHEAD: Final = timedelta(days=1)
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-SAFE_ID: Final = r"[A-Za-z0-9._:-]{1,64}"
-_SAFE_ID: Final = re.compile(SAFE_ID + r"\Z")
-_SAFE_RULE: Final = "must be 1 to 64 letters, digits and ._:-"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Event:
         event_id: Made by the client, unique among its events.
         recommendation_id: The recommendation that the track came from.
         track_id: A track of the catalogue.
-        kind: One of `KINDS`.
+        kind: One of `EVENT_KINDS`.
         position: The track's place in the list, from 1.
         dwell_ms: How long it was heard.
         listener: Who, as the client knows them; that of the recommendation where empty.
@@ -82,7 +85,7 @@ def check_listener(listener: str, field: str) -> None:
     Raises:
         InvalidInput: It cannot.
     """
-    if not is_listener_id(listener):
+    if not fits(LISTENER_PATTERN, listener):
         raise InvalidInput(Reason.LISTENER_INVALID, f"{field} must be {LISTENER_RULE}", field=field)
 
 
@@ -92,13 +95,13 @@ def _broken(event: Event, time_field: str) -> tuple[str, str]:
         ("event_id", event.event_id),
         ("recommendation_id", event.recommendation_id),
     ):
-        if not _SAFE_ID.match(text):
-            return field, _SAFE_RULE
+        if not fits(EVENT_PATTERN, text):
+            return field, f"must be {EVENT_RULE}"
     # Neither database stores NUL or half of a surrogate pair, and neither is printable.
-    if not (1 <= len(event.track_id) <= MAX_TRACK_ID and event.track_id.isprintable()):
-        return "track_id", f"must be 1 to {MAX_TRACK_ID} printable characters"
-    if event.kind not in KINDS:
-        return "kind", f"must be one of {', '.join(KINDS)}"
+    if not (1 <= len(event.track_id) <= MAX_NAME and event.track_id.isprintable()):
+        return "track_id", f"must be 1 to {MAX_NAME} printable characters"
+    if event.kind not in EVENT_KINDS:
+        return "kind", f"must be one of {', '.join(EVENT_KINDS)}"
     if event.position is not None and not 1 <= event.position <= MAX_POSITION:
         return "position", f"must be 1 to {MAX_POSITION}; got {event.position}"
     if event.dwell_ms is not None and not 0 <= event.dwell_ms <= MAX_DWELL_MS:

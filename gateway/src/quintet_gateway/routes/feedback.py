@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import WithJsonSchema
+from quintet_contract.patterns import LISTENER_PATTERN
 
 from quintet_gateway.feedback import (
     Cursor,
@@ -22,7 +23,6 @@ from quintet_gateway.routes.dependencies import json_response
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.feedback import (
     BODY_EXAMPLES,
-    LISTENER_PATTERN,
     DeletedResponse,
     RecordedResponse,
     body_schema,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Depends, Header, Request, Response
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_contract.patterns import LISTENER_PATTERN
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.metrics import DEGRADED
 
@@ -16,7 +17,6 @@ from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder, check_listener
 from quintet_gateway.routes.dependencies import UpstreamServices, json_response
 from quintet_gateway.schemas.errors import errors
-from quintet_gateway.schemas.feedback import LISTENER_PATTERN
 from quintet_gateway.schemas.links import OF_RECOMMENDATIONS
 from quintet_gateway.schemas.recommendation_request import BODY_EXAMPLES, RecommendationsBody
 from quintet_gateway.schemas.recommendation_response import (

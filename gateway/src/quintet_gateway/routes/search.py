@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator
 from quintet.search.v1 import search_pb2
+from quintet_contract.limits import DEFAULT_PAGE, MAX_PAGE, MAX_QUERY
 
 from quintet_gateway.routes.dependencies import UpstreamDep, json_response
 from quintet_gateway.schemas.catalogue import (
@@ -22,18 +23,20 @@ from quintet_gateway.schemas.recommendation_request import bounds, within
 
 router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
 
-_MOST_LETTERS = 256
 Text = Annotated[
     str,
     Query(
-        max_length=_MOST_LETTERS,
+        max_length=MAX_QUERY,
         description="As the listener types: prefixes and typos count. May hold artist:, album:, "
         "track:, genre: and year:. Empty lists the most popular tracks.",
         examples=["hotel california"],
     ),
 ]
 Limit = Annotated[
-    int, Query(description="How many."), AfterValidator(within("LIMIT_RANGE", 1, 50)), bounds(1, 50)
+    int,
+    Query(description="How many."),
+    AfterValidator(within("LIMIT_RANGE", 1, MAX_PAGE)),
+    bounds(1, MAX_PAGE),
 ]
 PageToken = Annotated[str, Query(max_length=512, description="next_page_token of the page before.")]
 
@@ -48,7 +51,7 @@ PageToken = Annotated[str, Query(max_length=512, description="next_page_token of
 async def search_tracks(
     services: UpstreamDep,
     q: Text = "",
-    limit: Limit = 20,
+    limit: Limit = DEFAULT_PAGE,
     page_token: PageToken = "",
     source: Annotated[
         Literal["catalogue", "spotify", "both"], Query(description="Where to search.")
@@ -65,7 +68,7 @@ async def search_tracks(
     "/artists", responses={200: {"model": ArtistsResponse}, **errors(400, 401, 429, 503, 504)}
 )
 async def search_artists(
-    services: UpstreamDep, q: Text = "", limit: Limit = 20, page_token: PageToken = ""
+    services: UpstreamDep, q: Text = "", limit: Limit = DEFAULT_PAGE, page_token: PageToken = ""
 ) -> Response:
     """Artists by name, best match first."""
     request = search_pb2.SearchArtistsRequest(query=q, page_size=limit, page_token=page_token)

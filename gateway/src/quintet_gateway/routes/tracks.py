@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
+from quintet_contract.limits import MAX_NAME
 from quintet_servicekit.errors import NotFound, Reason
 
 from quintet_gateway.routes.dependencies import UpstreamDep, json_response
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
     },
 )
 async def get_track(
-    id: Annotated[str, Path(max_length=256, examples=["6rqhFgbbKwnb9MLmUQDhG6"])],
+    id: Annotated[str, Path(max_length=MAX_NAME, examples=["6rqhFgbbKwnb9MLmUQDhG6"])],
     services: UpstreamDep,
 ) -> Response:
     """A track of the catalogue by id."""

@@ -1,15 +1,14 @@
 """Tracks, artists, genres and the model, as `/api/v1` writes them."""
 
-import re
 from datetime import UTC
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
 from quintet_servicekit.degradation import Part
 
-_SPOTIFY_ID: Final = re.compile(r"[0-9A-Za-z]{22}\Z")
 SOURCES: Final = {
     "catalogue": search_pb2.SOURCE_CATALOGUE,
     "spotify": search_pb2.SOURCE_SPOTIFY,
@@ -141,7 +140,7 @@ class LegacyTrack(ResponseModel):
 
 def track_json(track: search_pb2.Track) -> dict[str, Any]:
     """Returns a track as JSON; one of which only the id is known is empty otherwise."""
-    spotify = _SPOTIFY_ID.match(track.id)
+    spotify = fits(SPOTIFY_TRACK_PATTERN, track.id)
     return {
         "id": track.id,
         "title": track.title,

@@ -5,14 +5,13 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from quintet_contract.limits import MAX_DWELL_MS, MAX_EVENTS, MAX_NAME, MAX_POSITION
+from quintet_contract.patterns import EVENT_PATTERN, LISTENER_PATTERN
 from quintet_servicekit.degradation import Part
 
-from quintet_gateway.feedback import MAX_EVENTS, Event
-from quintet_gateway.feedback.events import MAX_DWELL_MS, MAX_POSITION, MAX_TRACK_ID, SAFE_ID
+from quintet_gateway.feedback import Event
 from quintet_gateway.schemas.bodies import Body, Integer, refuse
 from quintet_gateway.schemas.catalogue import ResponseModel
-
-LISTENER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
 
 
 def _described(description: str, example: str | int, **rules: Any) -> Any:
@@ -33,10 +32,10 @@ class EventBody(Body):
 
     event_id: Annotated[
         str,
-        _described("Unique among the client's events", "e-1", pattern=f"^{SAFE_ID}$"),
+        _described("Unique among the client's events", "e-1", pattern=EVENT_PATTERN),
     ]
     recommendation_id: Annotated[
-        str, _described("The recommendation's id", "6924…", pattern=f"^{SAFE_ID}$")
+        str, _described("The recommendation's id", "6924…", pattern=EVENT_PATTERN)
     ]
     track_id: Annotated[
         str,
@@ -44,7 +43,7 @@ class EventBody(Body):
             "A track of the catalogue",
             "6rqhFgbbKwnb9MLmUQDhG6",
             minLength=1,
-            maxLength=MAX_TRACK_ID,
+            maxLength=MAX_NAME,
         ),
     ]
     kind: Literal["play", "skip", "like", "dislike", "save", "playlist_add"]

@@ -14,18 +14,22 @@ from pydantic import (
 )
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_access.pseudonyms import LISTENER_RULE, is_listener_id
+from quintet_contract.attributes import ATTRIBUTES, AUDIO_FEATURES, RANGES
+from quintet_contract.limits import (
+    DEFAULT_LIMIT,
+    DEFAULT_MAX_PER_ARTIST,
+    MAX_EXCLUDED_ARTISTS,
+    MAX_EXCLUDED_TRACKS,
+    MAX_FILTER_GENRES,
+    MAX_LIMIT,
+    MAX_NAME,
+    MAX_SEEDS,
+    MAX_WEIGHT,
+)
+from quintet_contract.patterns import LISTENER_PATTERN, LISTENER_RULE, fits
+from quintet_servicekit.messages import NUMBER_OF
 
-from quintet_gateway.domain import ATTRIBUTE_RANGES, ATTRIBUTES
 from quintet_gateway.schemas.bodies import STRICT, Body, Integer, refuse
-
-MAX_SEEDS: Final = 5
-MAX_LIMIT: Final = 500
-MAX_WEIGHT: Final = 10.0
-MAX_EXCLUDED_TRACKS: Final = 10_000
-MAX_EXCLUDED_ARTISTS: Final = 1_000
-MAX_GENRES: Final = 1_000
-MAX_NAME: Final = 256
 
 
 def within(reason: str, low: float, high: float) -> Callable[[float], float]:
@@ -87,7 +91,7 @@ Name = Annotated[
     AfterValidator(_name),
     Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME}),
 ]
-_WEIGHED: Final = {name: (0.0, MAX_WEIGHT) for name in ATTRIBUTES if name != "popularity"}
+_WEIGHED: Final = dict.fromkeys(AUDIO_FEATURES, (0.0, MAX_WEIGHT))
 
 
 def _seed_weight(value: float) -> float:
@@ -148,24 +152,18 @@ SeedOrId = Annotated[
 
 
 def _bound(name: str) -> Callable[[float], float]:
-    return within("FILTER_RANGE", *ATTRIBUTE_RANGES[name])
+    return within("FILTER_RANGE", *RANGES[name])
 
 
-Unit = Annotated[float, AfterValidator(_bound("energy")), bounds(*ATTRIBUTE_RANGES["energy"])]
+Unit = Annotated[float, AfterValidator(_bound("energy")), bounds(*RANGES["energy"])]
 Milliseconds = Annotated[
-    float, AfterValidator(_bound("duration_ms")), bounds(*ATTRIBUTE_RANGES["duration_ms"])
+    float, AfterValidator(_bound("duration_ms")), bounds(*RANGES["duration_ms"])
 ]
-Key = Annotated[float, AfterValidator(_bound("key")), bounds(*ATTRIBUTE_RANGES["key"])]
-Decibels = Annotated[
-    float, AfterValidator(_bound("loudness")), bounds(*ATTRIBUTE_RANGES["loudness"])
-]
-Percent = Annotated[
-    float, AfterValidator(_bound("popularity")), bounds(*ATTRIBUTE_RANGES["popularity"])
-]
-Beats = Annotated[float, AfterValidator(_bound("tempo")), bounds(*ATTRIBUTE_RANGES["tempo"])]
-Bars = Annotated[
-    float, AfterValidator(_bound("time_signature")), bounds(*ATTRIBUTE_RANGES["time_signature"])
-]
+Key = Annotated[float, AfterValidator(_bound("key")), bounds(*RANGES["key"])]
+Decibels = Annotated[float, AfterValidator(_bound("loudness")), bounds(*RANGES["loudness"])]
+Percent = Annotated[float, AfterValidator(_bound("popularity")), bounds(*RANGES["popularity"])]
+Beats = Annotated[float, AfterValidator(_bound("tempo")), bounds(*RANGES["tempo"])]
+Bars = Annotated[float, AfterValidator(_bound("time_signature")), bounds(*RANGES["time_signature"])]
 
 
 class Filters(BaseModel):
@@ -200,7 +198,9 @@ class Filters(BaseModel):
     max_time_signature: Bars | None = None
     min_valence: Unit | None = None
     max_valence: Unit | None = None
-    genres: Annotated[list[str], AfterValidator(_counted("FILTER_RANGE", 0, MAX_GENRES))] = []
+    genres: Annotated[
+        list[str], AfterValidator(_counted("FILTER_RANGE", 0, MAX_FILTER_GENRES))
+    ] = []
     explicit: bool | None = None
     excluded_track_ids: Annotated[
         list[str], AfterValidator(_counted("FILTER_RANGE", 0, MAX_EXCLUDED_TRACKS))
@@ -233,25 +233,22 @@ class Filters(BaseModel):
             excluded_track_ids=self.excluded_track_ids,
             excluded_artist_ids=self.excluded_artist_ids,
         )
-        for number, name in enumerate(ATTRIBUTES, start=1):
+        for name, number in NUMBER_OF.items():
             low, high = self.range_of(name)
             if low is not None or high is not None:
-                attribute = profile_pb2.Attribute.ValueType(number)
-                filters.ranges.add(attribute=attribute, min=low, max=high)
+                filters.ranges.add(attribute=number, min=low, max=high)
         return filters
 
 
 Weights = Annotated[dict[str, float], AfterValidator(_attribute_values("WEIGHT_RANGE", _WEIGHED))]
-Targets = Annotated[
-    dict[str, float], AfterValidator(_attribute_values("TARGET_RANGE", ATTRIBUTE_RANGES))
-]
+Targets = Annotated[dict[str, float], AfterValidator(_attribute_values("TARGET_RANGE", RANGES))]
 Limit = Annotated[
     Integer, AfterValidator(within("LIMIT_RANGE", 1, MAX_LIMIT)), bounds(1, MAX_LIMIT)
 ]
 
 
 def _listener(name: str) -> str:
-    if not is_listener_id(name):
+    if not fits(LISTENER_PATTERN, name):
         raise refuse("LISTENER_INVALID", f"must be {LISTENER_RULE}")
     return name
 
@@ -266,10 +263,10 @@ class RecommendationsBody(Body):
     weights: Weights = Field(default={})
     targets: Targets = Field(default={})
     filters: Filters = Field(default_factory=Filters)
-    limit: Limit = 50
+    limit: Limit = DEFAULT_LIMIT
     max_per_artist: Annotated[
         Integer, AfterValidator(within("ARTIST_CAP_RANGE", 0, MAX_LIMIT)), bounds(0, MAX_LIMIT)
-    ] = 3
+    ] = DEFAULT_MAX_PER_ARTIST
     diversity: Annotated[float, AfterValidator(within("DIVERSITY_RANGE", 0, 1)), bounds(0, 1)] = 0.0
     flow: bool = False
     reasons: bool = True
@@ -278,7 +275,7 @@ class RecommendationsBody(Body):
         AfterValidator(lambda name: None if name is None else _listener(name)),
         Field(
             description="Who asks, by an id that tells nothing; kept as a keyed hash.",
-            json_schema_extra={"pattern": r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"},
+            json_schema_extra={"pattern": LISTENER_PATTERN},
         ),
     ] = None
 
@@ -313,13 +310,13 @@ class RecommendationsBody(Body):
 
     def _weights(self) -> list[profile_pb2.AttributeWeight]:
         return [
-            profile_pb2.AttributeWeight(attribute=attribute_number(name), weight=weight)
+            profile_pb2.AttributeWeight(attribute=NUMBER_OF[name], weight=weight)
             for name, weight in self.weights.items()
         ]
 
     def _targets(self) -> list[profile_pb2.AttributeTarget]:
         return [
-            profile_pb2.AttributeTarget(attribute=attribute_number(name), value=value)
+            profile_pb2.AttributeTarget(attribute=NUMBER_OF[name], value=value)
             for name, value in self.targets.items()
         ]
 
@@ -363,13 +360,4 @@ class RankedTracksBody(Body):
         AfterValidator(_counted("SEED_COUNT", 1, MAX_SEEDS)),
         Field(json_schema_extra={"minItems": 1, "maxItems": MAX_SEEDS}),
     ]
-    limit: Limit = 50
-
-
-def attribute_number(name: str) -> profile_pb2.Attribute.ValueType:
-    """Returns an attribute's number in the protos."""
-    return profile_pb2.Attribute.ValueType(ATTRIBUTES.index(name) + 1)
-
-
-ATTRIBUTE_NAMES: Final[Mapping[int, str]] = dict(enumerate(ATTRIBUTES, start=1))
-"""Names by number in the protos; a number that is missing is of a newer service."""
+    limit: Limit = DEFAULT_LIMIT

@@ -9,6 +9,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_servicekit.degradation import Part
+from quintet_servicekit.messages import NAME_OF
 
 from quintet_gateway.schemas.catalogue import (
     ResponseModel,
@@ -17,7 +18,7 @@ from quintet_gateway.schemas.catalogue import (
     track_json,
     versions_json,
 )
-from quintet_gateway.schemas.recommendation_request import ATTRIBUTE_NAMES, Seed
+from quintet_gateway.schemas.recommendation_request import Seed
 
 
 class ClosestSeed(ResponseModel):
@@ -166,7 +167,7 @@ def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, flo
     return {
         attribute: {"mean": item.mean, "spread": item.spread}
         for item in (profile.statistics if profile is not None else ())
-        if (attribute := ATTRIBUTE_NAMES.get(item.attribute))
+        if (attribute := NAME_OF.get(item.attribute))
     }
 
 
@@ -228,7 +229,7 @@ def _reasons_of(reasons: ranker_pb2.Reasons, tracks: Tracks) -> dict[str, Any]:
             (c.feature for c in given), (c.contribution for c in given), (c.value for c in given)
         ),
         _comparisons(
-            (ATTRIBUTE_NAMES.get(c.attribute) for c in compared),
+            (NAME_OF.get(c.attribute) for c in compared),
             (c.value for c in compared),
             (c.seeds_mean for c in compared),
             (c.similarity_share for c in compared),
@@ -243,7 +244,7 @@ def _reasons_of_columns(
     contributions = _contributions(
         columns.features[:], columns.contributions[:], columns.contribution_values[:]
     )
-    names = [ATTRIBUTE_NAMES.get(number) for number in columns.attributes]
+    names = [NAME_OF.get(number) for number in columns.attributes]
     width = len(names) - names.count(None)
     comparisons = _comparisons(
         cycle(names), columns.values[:], columns.seeds_means[:], columns.similarity_shares[:]

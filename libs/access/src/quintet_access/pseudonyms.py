@@ -6,7 +6,6 @@ listener ids out against a stolen database.
 
 import hashlib
 import hmac
-import re
 import secrets
 import time
 from pathlib import Path
@@ -22,13 +21,6 @@ _RANDOM_BYTES: Final = 8
 _TAG_BYTES: Final = 8
 _LISTENER: Final = b"listener\0"
 _RECOMMENDATION: Final = b"recommendation\0"
-_LISTENER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}\Z")
-LISTENER_RULE: Final = "1 to 128 letters, digits and ._:@-, the first a letter or a digit"
-
-
-def is_listener_id(text: str) -> bool:
-    """Returns whether a text may name a listener: `LISTENER_RULE`."""
-    return _LISTENER_ID.match(text) is not None
 
 
 class Pseudonyms:

@@ -4,26 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from quintet_modelkit.features import RANGES, AudioProfile
-from quintet_modelkit.seeds import MAX_SEEDS as MAX_SEEDS
-from quintet_modelkit.seeds import MAX_WEIGHT as MAX_WEIGHT
-from quintet_modelkit.seeds import QueryInvalid as QueryInvalid
-from quintet_modelkit.seeds import Seed as Seed
-from quintet_modelkit.seeds import SeedKind as SeedKind
-from quintet_modelkit.seeds import SeedUnknown as SeedUnknown
-from quintet_modelkit.seeds import (
+from quintet_contract.attributes import RANGES
+from quintet_contract.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
+from quintet_contract.limits import DEFAULT_MAX_PER_ARTIST as DEFAULT_MAX_PER_ARTIST
+from quintet_contract.limits import MAX_EXCLUDED_ARTISTS, MAX_EXCLUDED_TRACKS
+from quintet_contract.limits import MAX_LIMIT as MAX_LIMIT
+from quintet_contract.limits import MAX_SEEDS as MAX_SEEDS
+from quintet_contract.seeds import QueryInvalid as QueryInvalid
+from quintet_contract.seeds import Seed as Seed
+from quintet_contract.seeds import SeedKind as SeedKind
+from quintet_contract.seeds import SeedUnknown as SeedUnknown
+from quintet_contract.seeds import (
     check_attribute,
     check_number,
     check_seeds,
     check_targets,
     check_weights,
 )
+from quintet_modelkit.features import AudioProfile
 
-MAX_LIMIT: Final = 500
-DEFAULT_LIMIT: Final = 50
-DEFAULT_MAX_PER_ARTIST: Final = 3
-MAX_EXCLUDED_TRACKS: Final = 10_000
-MAX_EXCLUDED_ARTISTS: Final = 1_000
 BOOSTER: Final = "booster"
 TASTE: Final = "taste"
 INDEX: Final = "index"

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, DIMENSIONS, Raw, dimensions_of
+from quintet_contract.attributes import ATTRIBUTES
+from quintet_modelkit.features import COLUMN, DIMENSIONS, Raw, dimensions_of
 
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative.reasons import clauses

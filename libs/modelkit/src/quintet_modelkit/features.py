@@ -23,44 +23,9 @@ from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-
-ATTRIBUTES: Final = (
-    "acousticness",
-    "danceability",
-    "duration_ms",
-    "energy",
-    "instrumentalness",
-    "key",
-    "liveness",
-    "loudness",
-    "mode",
-    "popularity",
-    "speechiness",
-    "tempo",
-    "time_signature",
-    "valence",
-)
-"""The fourteen tunable attributes, in the column order of a snapshot's `features.npy`."""
+from quintet_contract.attributes import ATTRIBUTES
 
 COLUMN: Final[Mapping[str, int]] = {name: index for index, name in enumerate(ATTRIBUTES)}
-
-RANGES: Final[Mapping[str, tuple[float, float]]] = {
-    "acousticness": (0.0, 1.0),
-    "danceability": (0.0, 1.0),
-    "duration_ms": (0.0, 86_400_000.0),
-    "energy": (0.0, 1.0),
-    "instrumentalness": (0.0, 1.0),
-    "key": (-1.0, 11.0),
-    "liveness": (0.0, 1.0),
-    "loudness": (-100.0, 20.0),
-    "mode": (0.0, 1.0),
-    "popularity": (0.0, 100.0),
-    "speechiness": (0.0, 1.0),
-    "tempo": (0.0, 1000.0),
-    "time_signature": (0.0, 11.0),
-    "valence": (0.0, 1.0),
-}
-"""The closed range of each attribute, in its own unit."""
 
 ROBUST: Final = ("loudness", "tempo", "duration_ms")
 LINEAR: Final = (

@@ -10,19 +10,18 @@ import contextlib
 import errno
 import hashlib
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from quintet_contract.patterns import VERSION_PATTERN, fits
 from quintet_files import write_atomically
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
 FORMAT: Final = 1
-_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _CHUNK: Final = 1 << 20
 
 
@@ -32,7 +31,7 @@ class PublicationInvalid(Exception):
 
 def is_version(name: str) -> bool:
     """Returns whether a name can be that of a published folder; never one outside its root."""
-    return _VERSION.match(name) is not None
+    return fits(VERSION_PATTERN, name)
 
 
 def sha256_of(path: Path) -> str:
@@ -74,7 +73,7 @@ def publish(folder: Path, root: Path, version: str, *, make_current: bool = True
 
     A version that is there already is kept as it is: versions name content.
     """
-    if not _VERSION.match(version):
+    if not is_version(version):
         raise PublicationInvalid(f"{version!r} is not a version name")
     target = root / version
     try:
@@ -90,7 +89,7 @@ def publish(folder: Path, root: Path, version: str, *, make_current: bool = True
 
 def set_current(root: Path, version: str) -> None:
     """Points `current` at a version that exists."""
-    if not _VERSION.match(version) or not (root / version).is_dir():
+    if not is_version(version) or not (root / version).is_dir():
         raise PublicationInvalid(f"{version!r} is not a version in {root}")
     write_atomically(root / CURRENT, version + "\n")
 
@@ -101,7 +100,7 @@ def current_version(root: Path) -> str | None:
         version = (root / CURRENT).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
-    return version if _VERSION.match(version) else None
+    return version if is_version(version) else None
 
 
 def current_folder(root: Path) -> Path:

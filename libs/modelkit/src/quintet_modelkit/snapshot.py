@@ -17,8 +17,9 @@ from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
+from quintet_contract.attributes import ATTRIBUTES
 
-from quintet_modelkit.features import ATTRIBUTES, Raw, Standardiser
+from quintet_modelkit.features import Raw, Standardiser
 from quintet_modelkit.publication import read_manifest, write_manifest
 from quintet_modelkit.text_index import TextIndex
 

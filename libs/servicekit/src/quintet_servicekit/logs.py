@@ -7,7 +7,6 @@ taken out before a line is written. docs/observing.md lists the fields.
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import structlog
+from quintet_contract.patterns import REQUEST_PATTERN, fits
 
 from quintet_servicekit.metrics import release_of
 from quintet_servicekit.redaction import redacted
@@ -23,7 +23,6 @@ from quintet_servicekit.tracing import trace_id
 
 Event = MutableMapping[str, Any]
 REQUEST_ID: Final[ContextVar[str]] = ContextVar("request_id", default="")
-_ALLOWED_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 _FIRST: Final = ("timestamp", "level", "service", "event")
 # Shared with the tasks that a call starts, so that what they find out is known at its end.
 _ANSWERED_BY: Final[ContextVar[dict[str, str] | None]] = ContextVar("answered_by", default=None)
@@ -36,7 +35,7 @@ def accepted_request_id(offered: str | None) -> str:
     Safe means 1 to 128 characters out of letters, digits and `._:-`, so that a header can
     neither forge a log line nor fill the disk.
     """
-    if offered and _ALLOWED_ID.match(offered):
+    if offered and fits(REQUEST_PATTERN, offered):
         return offered
     return uuid4().hex
 

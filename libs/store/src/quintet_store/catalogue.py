@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from quintet_contract.attributes import ATTRIBUTES
 from sqlalchemy import Connection, Text, case, cast, collate, func, insert, select, true, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from quintet_store.bulk import Rows, write_rows
-from quintet_store.tables import ATTRIBUTE_COLUMNS, Import, Track, TrackGenre, table_of
+from quintet_store.tables import Import, Track, TrackGenre, table_of
 
 _TRACKS: Final = table_of(Track)
 _GENRES: Final = table_of(TrackGenre)
@@ -152,11 +153,11 @@ TRACK_TEXT: Final = (
 def stream_tracks(connection: Connection, size: int) -> Iterator[list[tuple[Any, ...]]]:
     """Yields tracks by id in batches of at most `size`.
 
-    Each row holds `TRACK_TEXT`, artists as JSON text, and then `ATTRIBUTE_COLUMNS`.
+    Each row holds `TRACK_TEXT`, artists as JSON text, and then `ATTRIBUTES`.
     """
     columns: list[Any] = [
         cast(_TRACKS.c[name], Text).label(name) if name == "artists" else _TRACKS.c[name]
-        for name in (*TRACK_TEXT, *ATTRIBUTE_COLUMNS)
+        for name in (*TRACK_TEXT, *ATTRIBUTES)
     ]
     yield from _stream(connection, select(*columns), _TRACKS.c.track_id, size)
 

@@ -1,26 +1,7 @@
 """The tables, typed. Unknown text is the empty string, never null."""
 
-from typing import Final
-
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-ATTRIBUTE_COLUMNS: Final = (
-    "acousticness",
-    "danceability",
-    "duration_ms",
-    "energy",
-    "instrumentalness",
-    "key",
-    "liveness",
-    "loudness",
-    "mode",
-    "popularity",
-    "speechiness",
-    "tempo",
-    "time_signature",
-    "valence",
-)
 
 
 class Base(DeclarativeBase):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from quintet_contract.seeds import Seed, SeedKind
 from quintet_modelkit.features import Raw, Standardiser, tracks_to_average
 from quintet_modelkit.publication import current_version
-from quintet_modelkit.seeds import Seed, SeedKind
 from quintet_modelkit.snapshot import Snapshot
 from quintet_servicekit.follower import Follower
 

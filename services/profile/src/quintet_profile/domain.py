@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
-from quintet_modelkit.features import AudioProfile, Raw, Standardiser, average_profile
-from quintet_modelkit.seeds import (
+from quintet_contract.limits import MAX_FEATURE_IDS
+from quintet_contract.seeds import (
     QueryInvalid,
     Seed,
     SeedUnknown,
@@ -13,9 +13,8 @@ from quintet_modelkit.seeds import (
     check_targets,
     check_weights,
 )
+from quintet_modelkit.features import AudioProfile, Raw, Standardiser, average_profile
 from quintet_servicekit.errors import InvalidInput, NotFound, Reason
-
-MAX_IDS: Final = 100
 
 
 class FeatureCatalogue(Protocol):
@@ -84,12 +83,12 @@ def check_ids(track_ids: Sequence[str]) -> None:
     """Checks how many ids are asked for at once.
 
     Raises:
-        InvalidInput: None or more than `MAX_IDS`.
+        InvalidInput: None or more than `MAX_FEATURE_IDS`.
     """
-    if not 1 <= len(track_ids) <= MAX_IDS:
+    if not 1 <= len(track_ids) <= MAX_FEATURE_IDS:
         raise InvalidInput(
             Reason.ID_COUNT,
-            f"track_ids must be 1 to {MAX_IDS}; got {len(track_ids)}",
+            f"track_ids must be 1 to {MAX_FEATURE_IDS}; got {len(track_ids)}",
             field="track_ids",
         )
 

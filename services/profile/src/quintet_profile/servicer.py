@@ -1,26 +1,16 @@
 """protobuf to domain and back; no decisions."""
 
-from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, AudioProfile, Raw
-from quintet_modelkit.seeds import Seed, SeedKind
-from quintet_servicekit.errors import InvalidInput, NotFound, Reason
+from quintet_contract.attributes import AUDIO_FEATURES, WHOLE
+from quintet_modelkit.features import COLUMN, AudioProfile, Raw
+from quintet_servicekit.errors import NotFound, Reason
+from quintet_servicekit.messages import NUMBER_OF, by_attribute, seed_of
 from quintet_servicekit.metrics import SEEDS
 from quintet_servicekit.tracing import stage
 
 from quintet_profile.domain import FeatureCatalogue, ProfileQuery, build_profile, check_ids
-
-# The enum numbers the attributes from 1 in the order of `ATTRIBUTES`; a test compares the names.
-_FIRST: Final = 1
-_KINDS: Final = {
-    "track_id": SeedKind.TRACK,
-    "artist_id": SeedKind.ARTIST,
-    "genre": SeedKind.GENRE,
-}
-_WHOLE: Final = ("key", "mode", "time_signature")
-_FEATURES: Final = tuple(name for name in ATTRIBUTES if name != "popularity")
 
 
 class CatalogueSource(Protocol):
@@ -76,10 +66,10 @@ def query_of(request: profile_pb2.BuildProfileRequest) -> ProfileQuery:
     weights = [(item.attribute, item.weight) for item in request.weights]
     targets = [(item.attribute, item.value) for item in request.targets]
     return ProfileQuery(
-        tuple(_seed(seed) for seed in request.seeds),
-        tuple(_seed(seed) for seed in request.negative_seeds),
-        _by_attribute("weights", Reason.WEIGHT_RANGE, weights),
-        _by_attribute("targets", Reason.TARGET_RANGE, targets),
+        tuple(seed_of(seed) for seed in request.seeds),
+        tuple(seed_of(seed) for seed in request.negative_seeds),
+        by_attribute("weights", Reason.WEIGHT_RANGE, weights),
+        by_attribute("targets", Reason.TARGET_RANGE, targets),
     )
 
 
@@ -87,11 +77,11 @@ def message_of(profile: AudioProfile, catalogue_version: str) -> profile_pb2.Pro
     """Writes a profile."""
     statistics = [
         profile_pb2.AttributeStatistic(
-            attribute=profile_pb2.Attribute.ValueType(_FIRST + index),
-            mean=profile.raw_mean[index],
-            spread=profile.raw_spread[index],
+            attribute=number,
+            mean=profile.raw_mean[COLUMN[name]],
+            spread=profile.raw_spread[COLUMN[name]],
         )
-        for index in range(len(ATTRIBUTES))
+        for name, number in NUMBER_OF.items()
     ]
     return profile_pb2.Profile(
         statistics=statistics,
@@ -106,32 +96,7 @@ def message_of(profile: AudioProfile, catalogue_version: str) -> profile_pb2.Pro
 def features_of(raw: Raw) -> profile_pb2.AudioFeatures:
     """Writes raw attributes (14,) as audio features; popularity is not one of them."""
     values: dict[str, Any] = {
-        name: int(raw[COLUMN[name]]) if name in _WHOLE else float(raw[COLUMN[name]])
-        for name in _FEATURES
+        name: int(raw[COLUMN[name]]) if name in WHOLE else float(raw[COLUMN[name]])
+        for name in AUDIO_FEATURES
     }
     return profile_pb2.AudioFeatures(**values)
-
-
-def _seed(seed: profile_pb2.Seed) -> Seed:
-    chosen = seed.WhichOneof("kind")
-    name = str(getattr(seed, chosen)) if chosen else ""
-    kind = _KINDS[chosen] if chosen else SeedKind.TRACK
-    return Seed(kind, name, seed.weight if seed.HasField("weight") else 1.0)
-
-
-def _by_attribute(
-    field: str, reason: Reason, items: Iterable[tuple[int, float]]
-) -> dict[str, float]:
-    values: dict[str, float] = {}
-    for index, (number, value) in enumerate(items):
-        if not _FIRST <= number < _FIRST + len(ATTRIBUTES):
-            raise InvalidInput(
-                reason,
-                f"{field}[{index}].attribute must be one of the fourteen; got {number}",
-                field=f"{field}[{index}].attribute",
-            )
-        name = ATTRIBUTES[number - _FIRST]
-        if name in values:
-            raise InvalidInput(reason, f"{field} names {name} twice", field=f"{field}.{name}")
-        values[name] = value
-    return values

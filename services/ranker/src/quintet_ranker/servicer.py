@@ -1,11 +1,12 @@
 """protobuf to domain and back; no decisions."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_engine.query import (
     DEFAULT_LIMIT,
     DEFAULT_MAX_PER_ARTIST,
@@ -13,13 +14,12 @@ from quintet_engine.query import (
     Query,
     RankedTrack,
     Reasons,
-    Seed,
-    SeedKind,
 )
-from quintet_modelkit.features import ATTRIBUTES, COLUMN, AudioProfile
+from quintet_modelkit.features import COLUMN, AudioProfile
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.logs import note_answered
+from quintet_servicekit.messages import NAME_OF, NUMBER_OF, by_attribute, seed_of
 from quintet_servicekit.metrics import DEGRADED
 
 from quintet_ranker.domain import (
@@ -32,17 +32,6 @@ from quintet_ranker.domain import (
     is_version,
 )
 
-T = TypeVar("T")
-# The enum numbers the attributes from 1 in the order of `ATTRIBUTES`; a test compares the names.
-_FIRST: Final = 1
-_NUMBER_OF: Final = {
-    name: profile_pb2.Attribute.ValueType(column + _FIRST) for name, column in COLUMN.items()
-}
-_KINDS: Final = {
-    "track_id": SeedKind.TRACK,
-    "artist_id": SeedKind.ARTIST,
-    "genre": SeedKind.GENRE,
-}
 _VARIANTS: Final = {
     ranker_pb2.VARIANT_CHAMPION: Variant.CHAMPION,
     ranker_pb2.VARIANT_CHALLENGER: Variant.CHALLENGER,
@@ -132,11 +121,11 @@ def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
     weights = [(item.attribute, item.weight) for item in request.weights]
     targets = [(item.attribute, item.value) for item in request.targets]
     return Query(
-        seeds=tuple(_seed(seed) for seed in request.seeds),
-        negative_seeds=tuple(_seed(seed) for seed in request.negative_seeds),
+        seeds=tuple(seed_of(seed) for seed in request.seeds),
+        negative_seeds=tuple(seed_of(seed) for seed in request.negative_seeds),
         profile=_profile(request.profile) if request.HasField("profile") else None,
-        weights=_by_attribute("weights", Reason.WEIGHT_RANGE, weights),
-        targets=_by_attribute("targets", Reason.TARGET_RANGE, targets),
+        weights=by_attribute("weights", Reason.WEIGHT_RANGE, weights),
+        targets=by_attribute("targets", Reason.TARGET_RANGE, targets),
         filters=_filters(request.filters),
         limit=request.limit if request.HasField("limit") else DEFAULT_LIMIT,
         max_per_artist=(
@@ -212,19 +201,12 @@ def response_of(
     return response
 
 
-def _seed(seed: profile_pb2.Seed) -> Seed:
-    chosen = seed.WhichOneof("kind")
-    name = str(getattr(seed, chosen)) if chosen else ""
-    kind = _KINDS[chosen] if chosen else SeedKind.TRACK
-    return Seed(kind, name, seed.weight if seed.HasField("weight") else 1.0)
-
-
 def _profile(profile: profile_pb2.Profile) -> AudioProfile:
     means, spreads = np.zeros(len(ATTRIBUTES)), np.zeros(len(ATTRIBUTES))
     for item in profile.statistics:
-        if _FIRST <= item.attribute < _FIRST + len(ATTRIBUTES):
-            means[item.attribute - _FIRST] = item.mean
-            spreads[item.attribute - _FIRST] = item.spread
+        # A newer profile service may describe an attribute that this ranker does not have.
+        if name := NAME_OF.get(item.attribute):
+            means[COLUMN[name]], spreads[COLUMN[name]] = item.mean, item.spread
     return AudioProfile(
         np.array(profile.mean, dtype=np.float32),
         np.array(profile.spread, dtype=np.float32),
@@ -233,22 +215,6 @@ def _profile(profile: profile_pb2.Profile) -> AudioProfile:
         spreads,
         profile.standardiser_version,
     )
-
-
-def _by_attribute(field: str, reason: Reason, items: Iterable[tuple[int, T]]) -> dict[str, T]:
-    values: dict[str, T] = {}
-    for index, (number, value) in enumerate(items):
-        if not _FIRST <= number < _FIRST + len(ATTRIBUTES):
-            raise InvalidInput(
-                reason,
-                f"{field}[{index}].attribute must be one of the fourteen; got {number}",
-                field=f"{field}[{index}].attribute",
-            )
-        name = ATTRIBUTES[number - _FIRST]
-        if name in values:
-            raise InvalidInput(reason, f"{field} names {name} twice", field=f"{field}.{name}")
-        values[name] = value
-    return values
 
 
 def _filters(filters: ranker_pb2.Filters) -> Filters:
@@ -263,7 +229,7 @@ def _filters(filters: ranker_pb2.Filters) -> Filters:
         for item in filters.ranges
     ]
     return Filters(
-        ranges=_by_attribute("filters", Reason.FILTER_RANGE, ranges),
+        ranges=by_attribute("filters", Reason.FILTER_RANGE, ranges),
         genres=tuple(filters.genres),
         explicit=filters.explicit if filters.HasField("explicit") else None,
         excluded_tracks=frozenset(filters.excluded_track_ids),
@@ -302,7 +268,7 @@ def _fill_reasons(written: ranker_pb2.Reasons, reasons: Reasons) -> None:
     add_comparison = written.comparisons.add
     for attribute, value, seeds_mean, share in reasons.comparisons:
         add_comparison(
-            attribute=_NUMBER_OF[attribute],
+            attribute=NUMBER_OF[attribute],
             value=value,
             seeds_mean=seeds_mean,
             similarity_share=share,
@@ -322,7 +288,7 @@ def _fill_columns(written: ranker_pb2.ReasonColumns, reasons: Sequence[Reasons])
     # Every track is compared by the same attributes: the first says which.
     compared = reasons[0].comparisons if reasons else ()
     comparisons = [item for one in reasons for item in one.comparisons]
-    written.attributes.extend([_NUMBER_OF[item.attribute] for item in compared])
+    written.attributes.extend([NUMBER_OF[item.attribute] for item in compared])
     written.values.extend([item.value for item in comparisons])
     written.seeds_means.extend([item.seeds_mean for item in comparisons])
     written.similarity_shares.extend([item.similarity_share for item in comparisons])

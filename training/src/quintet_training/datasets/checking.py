@@ -7,16 +7,14 @@ from functools import cache
 from typing import Any, Final
 
 import polars as pl
-from quintet_modelkit.features import ATTRIBUTES, RANGES
+from quintet_contract.attributes import ATTRIBUTES, RANGES, WHOLE
+from quintet_contract.limits import MAX_TEXT, MAX_TRACK_ID
 
 from quintet_training.datasets.columns import holds_many
 from quintet_training.datasets.reading import LINE, Refused
 
-MAX_TEXT: Final = 1000
-MAX_ID: Final = 128
 _TEXT: Final = ("track_id", "title", "artists", "album", "isrc", "genres", "provenance", "licence")
 _REQUIRED_TEXT: Final = ("track_id", "title", "artists")
-_WHOLE: Final = ("key", "mode", "time_signature")
 _FILL: Final = {"popularity": 0.0, "time_signature": 4.0}
 _PITCHES: Final = {
     name: str(pitch)
@@ -178,7 +176,7 @@ def _schema() -> Any:
             [
                 pa.Check.str_length(
                     1 if name in _REQUIRED_TEXT else 0,
-                    MAX_ID if name == "track_id" else MAX_TEXT,
+                    MAX_TRACK_ID if name == "track_id" else MAX_TEXT,
                     error="length",
                 ),
                 no_nul,
@@ -188,7 +186,7 @@ def _schema() -> Any:
     }
     for name, (low, high) in RANGES.items():
         checks = [pa.Check.in_range(low, high, error="range")]
-        if name in _WHOLE:
+        if name in WHOLE:
             checks.append(pa.Check(_whole, error="whole"))
         columns[name] = pa.Column(pl.Float64, checks, nullable=False)
     columns["explicit_valid"] = pa.Column(pl.Boolean, pa.Check.eq(True, error="explicit"))
@@ -234,7 +232,7 @@ def _reason(field: str, check: str, value: object, cleaned: object) -> str:
     if check == "nul":
         return f"{field}: holds a NUL character"
     if check == "length":
-        limit = MAX_ID if field == "track_id" else MAX_TEXT
+        limit = MAX_TRACK_ID if field == "track_id" else MAX_TEXT
         return f"{field}: longer than {limit} characters" if cleaned else f"{field}: empty"
     if value is None or not str(value).strip():
         return f"{field}: missing"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from quintet_modelkit.features import ATTRIBUTES
+from quintet_contract.attributes import ATTRIBUTES
 
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "track_id": ("track_id", "spotify_id", "spotify_track_id", "id", "track_uri", "uri"),

@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from quintet_access.pseudonyms import LISTENER_RULE, Pseudonyms, is_listener_id
+from quintet_access.pseudonyms import Pseudonyms
+from quintet_contract.patterns import LISTENER_PATTERN, LISTENER_RULE, fits
 from quintet_files import replacing
 from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store import feedback as store
@@ -426,7 +427,7 @@ def delete_listener(settings: Settings, listener: str) -> store.Deleted:
         AccessFileInvalid: The key that names listeners cannot be read.
         StoreUnavailable: The database cannot be used.
     """
-    if not is_listener_id(listener):
+    if not fits(LISTENER_PATTERN, listener):
         raise DatasetInvalid(f"a listener's id is {LISTENER_RULE}")
     try:
         names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())

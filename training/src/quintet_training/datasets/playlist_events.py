@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from quintet_contract.limits import EVENT_KINDS
+
 from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.entries import Item, Meter, make_entry
 from quintet_training.datasets.reading import Refused
@@ -13,7 +15,6 @@ from quintet_training.datasets.reading import Refused
 GAP_SECONDS: Final = 30 * 60
 """Two listens of one listener further apart than this belong to two sessions."""
 POSITIVE: Final = ("like", "save", "playlist_add")
-KINDS: Final = ("play", "skip", "dislike", *POSITIVE)
 _MAX_LINE: Final = 1 << 20
 _MAX_LISTENERS: Final = 100_000
 _MAX_TIME: Final = 2**40
@@ -104,8 +105,8 @@ def read_feedback(path: Path, meter: Meter) -> Iterator[Item]:
             yield item
             continue
         number, event = item
-        if event.get("kind") not in KINDS:
-            reason = f"kind: {str(event.get('kind'))[:40]!r} is none of {', '.join(KINDS)}"
+        if event.get("kind") not in EVENT_KINDS:
+            reason = f"kind: {str(event.get('kind'))[:40]!r} is none of {', '.join(EVENT_KINDS)}"
             yield Refused(number, reason, json.dumps(event))
         elif not event.get("recommendation_id"):
             yield Refused(number, "recommendation_id: empty", json.dumps(event))

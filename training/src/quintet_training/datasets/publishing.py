@@ -11,8 +11,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_modelkit import identity
-from quintet_modelkit.features import ATTRIBUTES, Raw
+from quintet_modelkit.features import Raw
 from quintet_modelkit.publication import (
     PublicationInvalid,
     current_version,
@@ -23,7 +24,6 @@ from quintet_modelkit.publication import (
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_store import catalogue as store
 from quintet_store import open_engine, reading
-from quintet_store.tables import ATTRIBUTE_COLUMNS
 from sqlalchemy import Connection
 
 from quintet_training.datasets.catalogue import Progress
@@ -88,13 +88,12 @@ def _collect(connection: Connection, total: int, tell: Progress) -> tuple[pa.Tab
     """Returns the snapshot's table and its features, built batch by batch."""
     parts: list[pa.RecordBatch] = []
     features = np.empty((total, len(ATTRIBUTES)), dtype=np.float64)
-    order = [ATTRIBUTE_COLUMNS.index(name) for name in ATTRIBUTES]
     recordings: dict[bytes, int] = {}
     genres = _Genres(store.stream_genres(connection, _BATCH))
     done = 0
     for rows in store.stream_tracks(connection, _BATCH):
         wide = len(store.TRACK_TEXT)
-        features[done : done + len(rows)] = np.array([row[wide:] for row in rows])[:, order]
+        features[done : done + len(rows)] = np.array([row[wide:] for row in rows])
         parts.append(_batch([row[:wide] for row in rows], genres, recordings))
         done += len(rows)
         tell(0.9 * done / total, "publishing the catalogue")

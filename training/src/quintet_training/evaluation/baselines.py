@@ -7,8 +7,8 @@ from typing import Any, Final, Self
 
 import numpy as np
 import scipy.sparse
+from quintet_contract.attributes import ATTRIBUTES
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_modelkit.features import ATTRIBUTES
 from threadpoolctl import threadpool_limits
 
 from quintet_training.evaluation.metrics import Values

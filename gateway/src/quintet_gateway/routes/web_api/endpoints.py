@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_contract.limits import MAX_TRACK_ID
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import DeadlineExceeded, InvalidInput, NotFound, NotReady, Reason
 from quintet_servicekit.metrics import DEGRADED
@@ -92,7 +93,7 @@ async def _upstream(request: Request) -> Upstream:
 
 WebApiUpstreamDep = Annotated[Upstream, Depends(_upstream)]
 Identifier = Annotated[
-    str, Path(max_length=128, description="The id", examples=["6rqhFgbbKwnb9MLmUQDhG6"])
+    str, Path(max_length=MAX_TRACK_ID, description="The id", examples=["6rqhFgbbKwnb9MLmUQDhG6"])
 ]
 
 

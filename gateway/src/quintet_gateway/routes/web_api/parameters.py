@@ -5,30 +5,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
+from quintet_contract.attributes import RANGES
+from quintet_contract.limits import MAX_QUERY, MAX_TRACK_ID
 from quintet_servicekit.errors import InvalidInput, Reason
 from starlette.datastructures import QueryParams
 
-ATTRIBUTES: Final[Mapping[str, tuple[float, float]]] = {
-    "acousticness": (0, 1),
-    "danceability": (0, 1),
-    "duration_ms": (0, 86_400_000),
-    "energy": (0, 1),
-    "instrumentalness": (0, 1),
-    "key": (0, 11),
-    "liveness": (0, 1),
-    "loudness": (-100, 20),
-    "mode": (0, 1),
-    "popularity": (0, 100),
-    "speechiness": (0, 1),
-    "tempo": (0, 1000),
-    "time_signature": (0, 11),
-    "valence": (0, 1),
-}
-"""The fourteen attributes and the closed range of their values."""
+# Spotify's documents allow 0 to 11 here: -1, an unknown key, is no value to ask for.
+RANGES_ASKED: Final[Mapping[str, tuple[float, float]]] = {**RANGES, "key": (0.0, 11.0)}
+"""The fourteen attributes and the closed range of a parameter's value."""
 
-MAX_SEEDS: Final = 5
-MAX_WEIGHT: Final = 10.0
-MAX_EXCLUDED: Final = 500
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,9}\Z")
 _NUMBER: Final = re.compile(
     r"[+-]?([0-9]{1,12}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?\Z"
@@ -36,7 +21,6 @@ _NUMBER: Final = re.compile(
 _MARKET: Final = re.compile(r"([A-Za-z]{2}|from_token)\Z")
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _IDS: Final = re.compile(r"[0-9A-Za-z_.:,-]*\Z")
-_MAX_ID_LENGTH: Final = 128
 
 Query = Mapping[str, str]
 
@@ -117,7 +101,7 @@ def names(query: Query, name: str, at_most: int) -> list[str]:
         raise InvalidInput(
             Reason.ID_COUNT, f"Too many ids requested: {name} takes up to {at_most}", field=name
         )
-    if any(not part or len(part) > _MAX_ID_LENGTH for part in parts):
+    if any(not part or len(part) > MAX_TRACK_ID for part in parts):
         raise InvalidInput(Reason.REQUEST_MALFORMED, f"invalid id in {name}", field=name)
     return parts
 
@@ -174,9 +158,11 @@ def search_text(query: Query) -> str:
     text = text.strip()
     if not text:
         raise InvalidInput(Reason.QUERY_LENGTH, "No search query", field="q")
-    if len(text) > 256:
+    if len(text) > MAX_QUERY:
         raise InvalidInput(
-            Reason.QUERY_LENGTH, "Query exceeds maximum length of 256 characters", field="q"
+            Reason.QUERY_LENGTH,
+            f"Query exceeds maximum length of {MAX_QUERY} characters",
+            field="q",
         )
     return text
 
@@ -195,7 +181,7 @@ def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
 
 def ids_pattern(at_most: int) -> str:
     """Returns the pattern of a list of ids; an id of the catalogue may be more than Spotify's."""
-    one = rf"[0-9A-Za-z_.:-]{{1,{_MAX_ID_LENGTH}}}"
+    one = rf"[0-9A-Za-z_.:-]{{1,{MAX_TRACK_ID}}}"
     return f"^{one}(,{one}){{0,{at_most - 1}}}$"
 
 

@@ -4,14 +4,20 @@ from typing import Any, Final
 
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
+from quintet_contract.limits import (
+    DEFAULT_MAX_PER_ARTIST,
+    MAX_SEEDS,
+    MAX_WEIGHT,
+    WEB_API_DEFAULT_LIMIT,
+    WEB_API_MAX_EXCLUDED,
+    WEB_API_MAX_LIMIT,
+)
+from quintet_contract.patterns import LISTENER_PATTERN
 from quintet_servicekit.errors import InvalidInput, Reason
 
 from quintet_gateway.routes.web_api.parameters import (
-    ATTRIBUTES,
     MARKET,
-    MAX_EXCLUDED,
-    MAX_SEEDS,
-    MAX_WEIGHT,
+    RANGES_ASKED,
     Query,
     flag,
     ids,
@@ -21,10 +27,6 @@ from quintet_gateway.routes.web_api.parameters import (
     number,
     parameter,
 )
-
-DEFAULT_LIMIT: Final = 20
-MAX_LIMIT: Final = 100
-DEFAULT_ARTIST_CAP: Final = 3
 
 
 def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
@@ -39,15 +41,15 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
             profile_pb2.Seed(track_id=name)
             for name in ids(query, "negative_seed_tracks", MAX_SEEDS)
         ],
-        limit=integer(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
-        max_per_artist=integer(query, "max_per_artist", DEFAULT_ARTIST_CAP, 0, 500),
+        limit=integer(query, "limit", WEB_API_DEFAULT_LIMIT, 1, WEB_API_MAX_LIMIT),
+        max_per_artist=integer(query, "max_per_artist", DEFAULT_MAX_PER_ARTIST, 0, 500),
         diversity=number(query, "diversity", 0, 1) or 0.0,
         omit_reasons=not flag(query, "reasons"),
         include_features=True,
     )
-    for name, (low, high) in ATTRIBUTES.items():
+    for name, (low, high) in RANGES_ASKED.items():
         _add_attribute(request, query, name, low, high)
-    request.filters.excluded_track_ids.extend(ids(query, "exclude", MAX_EXCLUDED))
+    request.filters.excluded_track_ids.extend(ids(query, "exclude", WEB_API_MAX_EXCLUDED))
     return request
 
 
@@ -99,7 +101,12 @@ def _documented() -> list[dict[str, Any]]:
     seeds = "separated by commas; 1 to 5 seeds of all kinds together."
     found = [
         parameter(
-            "limit", "How many tracks.", type="integer", minimum=1, maximum=MAX_LIMIT, default=20
+            "limit",
+            "How many tracks.",
+            type="integer",
+            minimum=1,
+            maximum=WEB_API_MAX_LIMIT,
+            default=WEB_API_DEFAULT_LIMIT,
         ),
         MARKET,
         parameter("seed_artists", f"Artist ids, {seeds}", type="string", pattern=some),
@@ -111,7 +118,7 @@ def _documented() -> list[dict[str, Any]]:
         "max": "No track above this value.",
         "target": "Tracks nearest to this value are preferred.",
     }
-    for name, (low, high) in ATTRIBUTES.items():
+    for name, (low, high) in RANGES_ASKED.items():
         found.extend(
             parameter(f"{kind}_{name}", text, type="number", minimum=low, maximum=high)
             for kind, text in meanings.items()
@@ -124,7 +131,7 @@ def _documented() -> list[dict[str, Any]]:
             minimum=0,
             maximum=MAX_WEIGHT,
         )
-        for name in ATTRIBUTES
+        for name in RANGES_ASKED
         if name != "popularity"
     )
     extension = "Extension: "
@@ -152,9 +159,9 @@ def _documented() -> list[dict[str, Any]]:
         ),
         parameter(
             "exclude",
-            extension + f"up to {MAX_EXCLUDED} track ids never returned.",
+            extension + f"up to {WEB_API_MAX_EXCLUDED} track ids never returned.",
             type="string",
-            pattern=ids_pattern(MAX_EXCLUDED),
+            pattern=ids_pattern(WEB_API_MAX_EXCLUDED),
         ),
         parameter("reasons", extension + "says why each track is there.", type="boolean"),
         {
@@ -162,7 +169,7 @@ def _documented() -> list[dict[str, Any]]:
             "in": "header",
             "required": False,
             "description": extension + "who asks, by an id that tells nothing; kept as a hash.",
-            "schema": {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"},
+            "schema": {"type": "string", "pattern": LISTENER_PATTERN},
         },
     ]
     return found

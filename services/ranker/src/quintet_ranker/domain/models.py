@@ -1,19 +1,17 @@
 """What answers: a model, and where models come from; in plain Python."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
+from quintet_contract.patterns import VERSION_PATTERN, fits
 from quintet_engine.query import Query, Ranking
-
-_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 
 
 def is_version(text: str) -> bool:
     """Decide whether a text can be a model's version, which is also a folder's name."""
-    return _VERSION.match(text) is not None
+    return fits(VERSION_PATTERN, text)
 
 
 @dataclass(frozen=True)

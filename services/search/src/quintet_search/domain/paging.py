@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from quintet_contract.limits import MAX_MATCHES
 from quintet_servicekit.errors import InvalidInput, Reason
 
-MAX_SKIP: Final = 1000
 _DIGEST_BYTES: Final = 12
 
 
@@ -61,10 +61,10 @@ def window(
             f"page_size must be 1 to {maximum}; got {request.page_size}",
             field="page_size",
         )
-    if not 0 <= request.skip <= MAX_SKIP:
+    if not 0 <= request.skip <= MAX_MATCHES:
         raise InvalidInput(
             Reason.PAGE_SIZE_RANGE,
-            f"skip must be 0 to {MAX_SKIP}; got {request.skip}",
+            f"skip must be 0 to {MAX_MATCHES}; got {request.skip}",
             field="skip",
         )
     if request.page_token and request.skip:

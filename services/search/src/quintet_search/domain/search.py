@@ -3,6 +3,15 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
+from quintet_contract.limits import (
+    DEFAULT_PAGE,
+    MAX_ARTIST_IDS,
+    MAX_GENRES,
+    MAX_MATCHES,
+    MAX_PAGE,
+    MAX_QUERY,
+    MAX_TRACK_IDS,
+)
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 
@@ -23,13 +32,6 @@ from quintet_search.domain.records import (
     TrackResults,
 )
 
-MAX_QUERY: Final = 256
-MAX_PAGE: Final = 50
-DEFAULT_PAGE: Final = 20
-MAX_GENRES: Final = 1000
-MAX_MATCHES: Final = 1000
-MAX_TRACK_IDS: Final = 500
-MAX_ARTIST_IDS: Final = 50
 MAP_PART: Final = 2 * 1024 * 1024
 """Bytes of the map in one answer; half of what gRPC takes by default."""
 _EMPTY: Final[Matches[TrackRecord]] = Matches((), 0)

@@ -1,19 +1,16 @@
-"""What a request starts from, and the rules that need no catalogue; shared by all who average."""
+"""Seeds, weights and targets of a request, and the checks that need no catalogue."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
-from quintet_modelkit.features import RANGES
-
-MAX_SEEDS: Final = 5
-MAX_WEIGHT: Final = 10.0
+from quintet_contract.attributes import AUDIO_FEATURES, RANGES
+from quintet_contract.limits import MAX_SEEDS, MAX_WEIGHT
 
 
 class QueryInvalid(ValueError):
-    """A query breaks a rule.
+    """Report a request that breaks a rule.
 
     Attributes:
         reason: The stable reason, such as `LIMIT_RANGE`.
@@ -27,7 +24,7 @@ class QueryInvalid(ValueError):
 
 
 class SeedUnknown(LookupError):
-    """Seeds that the catalogue does not have.
+    """Report seeds that the catalogue does not have.
 
     Attributes:
         seeds: The unknown seeds.
@@ -40,7 +37,7 @@ class SeedUnknown(LookupError):
 
 
 class SeedKind(StrEnum):
-    """What a seed names."""
+    """Kind of a seed. A value is also the beginning of its field's name in JSON and protos."""
 
     TRACK = "track"
     ARTIST = "artist"
@@ -52,9 +49,9 @@ class Seed:
     """A track id, artist id or genre name to start from.
 
     Attributes:
-        kind: What `name` is.
+        kind: Whether `name` is a track id, an artist id or a genre.
         name: Track id, artist id or genre.
-        weight: Its share in the mean, above 0, up to 10.
+        weight: Share of the seed in the mean, above 0, at most `MAX_WEIGHT`.
     """
 
     kind: SeedKind
@@ -65,10 +62,15 @@ class Seed:
 def check_seeds(
     seeds: Sequence[Seed], negative_seeds: Sequence[Seed], max_seeds: int = MAX_SEEDS
 ) -> None:
-    """Checks how many seeds there are, that each has a name, and the range of their weights.
+    """Check the number of seeds, that each has a name, and the range of weights.
+
+    Args:
+        seeds: 1 to `max_seeds`.
+        negative_seeds: 0 to `max_seeds`.
+        max_seeds: A batch may have more seeds than a request of the API.
 
     Raises:
-        QueryInvalid: A rule is broken; field and allowed range are named.
+        QueryInvalid: A rule is broken; the message names the field and the allowed range.
     """
     if not 1 <= len(seeds) <= max_seeds:
         raise QueryInvalid(
@@ -94,14 +96,15 @@ def check_seeds(
 
 
 def check_weights(weights: Mapping[str, float]) -> None:
-    """Checks attribute names and that each weight is a number from 0 to `MAX_WEIGHT`.
+    """Check that each weight has an attribute's name and is from 0 to `MAX_WEIGHT`.
 
     Raises:
-        QueryInvalid: A rule is broken; field and allowed range are named.
+        QueryInvalid: A rule is broken; the message names the field and the allowed range.
     """
     for name, weight in weights.items():
         check_attribute("weights", "WEIGHT_RANGE", name)
-        if name == "popularity":
+        # Popularity is not measured on the audio, so the profile has no coordinate to weigh.
+        if name not in AUDIO_FEATURES:
             raise QueryInvalid(
                 "WEIGHT_RANGE", "weights.popularity", "popularity has no place in the audio profile"
             )
@@ -109,10 +112,10 @@ def check_weights(weights: Mapping[str, float]) -> None:
 
 
 def check_targets(targets: Mapping[str, float]) -> None:
-    """Checks attribute names and that each target lies in its attribute's range.
+    """Check that each target has an attribute's name and lies in that attribute's range.
 
     Raises:
-        QueryInvalid: A rule is broken; field and allowed range are named.
+        QueryInvalid: A rule is broken; the message names the field and the allowed range.
     """
     for name, value in targets.items():
         check_attribute("targets", "TARGET_RANGE", name)
@@ -120,10 +123,10 @@ def check_targets(targets: Mapping[str, float]) -> None:
 
 
 def check_attribute(label: str, reason: str, name: str) -> None:
-    """Checks that a name is one of the fourteen attributes.
+    """Check that a name is one of the fourteen attributes.
 
     Raises:
-        QueryInvalid: It is not.
+        QueryInvalid: The name is unknown; the message lists the known ones.
     """
     if name not in RANGES:
         raise QueryInvalid(
@@ -132,10 +135,10 @@ def check_attribute(label: str, reason: str, name: str) -> None:
 
 
 def check_number(field: str, reason: str, value: float, low: float, high: float) -> None:
-    """Checks that a value is finite and within a closed range.
+    """Check that a value is finite and within a closed range.
 
     Raises:
-        QueryInvalid: It is not.
+        QueryInvalid: The value is NaN, infinite or outside the range.
     """
     if not (math.isfinite(value) and low <= value <= high):
         raise QueryInvalid(reason, field, f"{field} must be {low:g} to {high:g}; got {value:g}")

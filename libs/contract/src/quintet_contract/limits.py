@@ -1,0 +1,59 @@
+"""How many, how long and how far: the limits that callers meet and several processes check.
+
+A limit that one module alone knows stays in that module.
+"""
+
+from typing import Final
+
+# --- A request for recommendations ---------------------------------------------------------------
+MAX_SEEDS: Final = 5
+"""Seeds, and negative seeds, of one request; one seed is the least."""
+MAX_WEIGHT: Final = 10.0
+"""Largest weight of a seed (above 0) and of an attribute (from 0)."""
+MAX_LIMIT: Final = 500
+"""Tracks of one list, and largest cap of tracks by one artist."""
+DEFAULT_LIMIT: Final = 50
+DEFAULT_MAX_PER_ARTIST: Final = 3
+MAX_EXCLUDED_TRACKS: Final = 10_000
+MAX_EXCLUDED_ARTISTS: Final = 1_000
+MAX_FILTER_GENRES: Final = 1_000
+MAX_NAME: Final = 256
+"""Characters of a track id, an artist id or a genre in a request."""
+
+# --- A request in the form of Spotify's Web API --------------------------------------------------
+WEB_API_MAX_LIMIT: Final = 100
+WEB_API_DEFAULT_LIMIT: Final = 20
+WEB_API_MAX_EXCLUDED: Final = 500
+"""Excluded track ids; fewer than in a body, because they stand in the address."""
+
+# --- Search and lookups --------------------------------------------------------------------------
+MAX_QUERY: Final = 256
+"""Characters of a search text."""
+MAX_PAGE: Final = 50
+"""Matches on one page."""
+DEFAULT_PAGE: Final = 20
+MAX_MATCHES: Final = 1_000
+"""Matches of one search that can be paged through; also how many a page may skip."""
+MAX_GENRES: Final = 1_000
+"""Genres on one page."""
+MAX_TRACK_IDS: Final = 500
+"""Tracks of one lookup; a whole list, so that one call names it."""
+MAX_ARTIST_IDS: Final = 50
+MAX_FEATURE_IDS: Final = 100
+"""Tracks of one request for raw audio features, as in Spotify's Web API."""
+
+# --- Feedback ------------------------------------------------------------------------------------
+EVENT_KINDS: Final = ("play", "skip", "like", "dislike", "save", "playlist_add")
+"""What a listener may do with a track, in the order of the proto's EventKind."""
+MAX_EVENTS: Final = 500
+"""Events of one request."""
+MAX_POSITION: Final = MAX_LIMIT
+"""Last position that a track can have in a list, counted from 1."""
+MAX_DWELL_MS: Final = 86_400_000
+"""One day in milliseconds: the longest track that is allowed."""
+
+# --- The catalogue -------------------------------------------------------------------------------
+MAX_TRACK_ID: Final = 128
+"""Characters of a track id that an import accepts."""
+MAX_TEXT: Final = 1_000
+"""Characters of a title, of all artists' names, and of each other text of a track."""
