@@ -13,11 +13,11 @@ from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_modelkit.features import MAX_AVERAGED_TRACKS
 from quintet_modelkit.publication import set_current
 from quintet_profile.app import build as build_profile
-from quintet_profile.settings import Settings as ProfileSettings
+from quintet_profile.settings import ProfileSettings
 from quintet_ranker.app import build as build_ranker
-from quintet_ranker.settings import Settings as RankerSettings
+from quintet_ranker.settings import RankerSettings
 from quintet_search.app import build as build_search
-from quintet_search.settings import Settings as SearchSettings
+from quintet_search.settings import SearchSettings
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
