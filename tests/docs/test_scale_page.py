@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "scale.md"
-PROGRAM = ROOT / "tests" / "bench" / "capacity.py"
+PROGRAM = ROOT / "tools" / "bench" / "capacity.py"
 
 
 def computed(*arguments: object) -> subprocess.CompletedProcess[str]:
