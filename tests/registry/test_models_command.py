@@ -210,7 +210,7 @@ def test_the_card_says_data_metrics_slices_and_limits(settings, workshop, tmp_pa
     assert "| `ndcg_500` | 0.31 | 0.29 to 0.33 |" in text
     assert "| `hand_made.ndcg_500` | 0.11 |  |" in text
     assert "### Against baselines" in text
-    assert "seen no playlist" in text
+    assert "trained without playlists" in text
     assert "Not defined on the data at hand: clicks.cold." in text
 
 

@@ -162,9 +162,9 @@ def write_page(found: Mapping[str, Any], goals: Sequence[Goal], path: Path) -> N
         said = path.read_text(encoding="utf-8").partition(marker)[2]
     title = (
         "# Performance\n\nThis page shows latency, throughput and memory of the whole product "
-        "under load, the goals, and what limits the missed ones.\nRead it before you size a machine or "
-        "change a request's path. `make bench` writes the figures from `build/bench.json`.\n\n"
-        "## Figures\n\n"
+        "under load, the goals, and what limits the missed ones.\nRead it before you size a "
+        "machine or change a request's path. `make bench` writes the figures from "
+        "`build/bench.json`.\n\n## Figures\n\n"
     )
     body = f"```text\n{text_of(found, goals)}```\n\n"
     path.write_text(title + body + marker + said, encoding="utf-8")

@@ -14,17 +14,19 @@ _DECILE: Final = "decile_"
 _SLICE, _BASELINE = "slice", "baseline"
 _AGAINST, _DECILES, _OTHER = "Against baselines", "By popularity of the track", "Other numbers"
 _COUNTS: Final = ("tracks", "playlists", "rows")
-_UNTAUGHT: Final = "It has seen no playlist and no listener: it is a start, no judge of taste."
+_WITHOUT_PLAYLISTS: Final = (
+    "It was trained without playlists and feedback: a start, which cannot judge taste."
+)
 _LIMITS: Final = (
-    "It recommends tracks of its own catalogue only; one that is not in it can be neither "
-    "recommended nor a seed.",
-    "Its audio features describe a recording's sound, not its words, its meaning or its quality.",
-    "What it learned of taste comes from the playlists named above; listeners, languages and "
-    "genres that are rare there are served less well.",
-    "Tracks that no playlist held are ranked by their features alone; see the section `cold` "
-    "where one is shown.",
-    "Intervals say how the numbers would vary over playlists of the same origin, not how "
-    "listeners elsewhere would judge.",
+    "It recommends only tracks of its catalogue; other tracks can be neither recommended "
+    "nor seeds.",
+    "Its audio features describe the sound of a recording, not its words, meaning or quality.",
+    "It learned taste from the playlists named above; it serves listeners, languages and "
+    "genres that are rare there less well.",
+    "Tracks without any playlist are ranked by their features alone; see the section "
+    "`cold` if there is one.",
+    "Intervals show how the numbers vary over playlists of the same origin, not how other "
+    "listeners would judge.",
 )
 
 
@@ -75,9 +77,10 @@ def _head(record: ModelRecord, features: Sequence[str], name: str) -> str:
         ("bundle's SHA-256", f"`{record.digest}`"),
     ]
     intro = (
-        "Recommends tracks that go well with one to five seeds: channels retrieve candidates, a "
-        "LightGBM LambdaRank booster orders them.\n\nWritten from the registry by "
-        "`quintet models card`; do not edit."
+        "Recommends tracks that fit one to five seeds: channels retrieve candidates, a "
+        "LightGBM LambdaRank booster ranks them.\n\nThis card is for anyone who decides whether to "
+        "use the model: its data, quality and limits.\n`quintet models card` writes it from the "
+        "registry; do not edit it."
     )
     return f"# Model card\n\n{intro}\n\n{_table(('', ''), rows)}"
 
@@ -128,7 +131,7 @@ def _metrics(metrics: Mapping[str, float]) -> str:
         groups.setdefault(_group_of(name), []).append(name)
     text = ["## Metrics"]
     if any(kind == _SLICE for kind, _ in groups):
-        text.append("Means over playlists held out, with 95 % intervals where there are any.")
+        text.append("Means over held-out playlists, with 95 % intervals if they were computed.")
     else:
         text.append("This model was not evaluated.")
     for section in sorted(name for kind, name in groups if kind == _SLICE):
@@ -170,7 +173,7 @@ def _values(metrics: Mapping[str, float], names: Iterable[str], end: int | None)
 def _limits(record: ModelRecord) -> list[str]:
     lines = list(_LIMITS)
     if record.kind == "bootstrap":
-        lines.insert(0, _UNTAUGHT)
+        lines.insert(0, _WITHOUT_PLAYLISTS)
     if undefined := record.tags.get("undefined_metrics"):
         lines.append(f"Not defined on the data at hand: {undefined.replace(',', ', ')}.")
     return lines
