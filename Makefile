@@ -187,7 +187,7 @@ packages-check: deploy-tools ## Check that PyPI can show the packages in dist/
 	@$(DEPLOY_TOOLS)/bin/twine check --strict dist/*.whl dist/*.tar.gz
 
 packages-try: install ## Install dist/ in clean environments, check the types, run the examples
-	@QUINTET_SLOW=1 QUINTET_DIST=$(CURDIR)/dist $(BIN)/pytest -q tests/compat/test_packages.py
+	@QUINTET_SLOW=1 QUINTET_DIST=$(CURDIR)/dist $(BIN)/pytest -q tests/system/compat/test_packages.py
 
 # Our own have no field for it, and atheris, Apache-2.0, has it in its files alone.
 LICENCES := $(DEPLOY_TOOLS)/bin/pip-licenses --from mixed --partial-match \

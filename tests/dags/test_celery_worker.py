@@ -15,8 +15,8 @@ import pytest
 
 from tests.known_secrets import known
 from tests.ports import free_port
+from tests.root import ROOT
 
-ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
 RUN_SECONDS = 400.0
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
+from tests.root import ROOT
 
-ROOT = Path(__file__).parents[2]
 AIRFLOW = ROOT / ".airflow-venv" / "bin"
 
 

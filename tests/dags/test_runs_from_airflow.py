@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,8 +13,8 @@ from pydantic import SecretStr
 from quintet_gateway.adapters.airflow import DAGS, Airflow
 
 from tests.known_secrets import known
+from tests.root import ROOT
 
-ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
 PASSWORD = known("open-sesame")
 READY_SECONDS = 240.0

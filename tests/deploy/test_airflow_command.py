@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 PYTHON = ROOT / ".airflow-venv" / "bin" / "python"
 COMMAND = ROOT / "deploy" / "airflow" / "command.py"
 

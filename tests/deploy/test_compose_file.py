@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
@@ -14,7 +13,8 @@ from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
 from quintet_ui.settings import Settings as UiSettings
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
 TOOLS = ROOT / "build" / "deploy-tools" / "bin"

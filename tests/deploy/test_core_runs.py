@@ -5,11 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 SLOW = os.environ.get("QUINTET_SLOW") == "1"
 IMAGES = {
     name: int(budget)

@@ -4,11 +4,11 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 TOOLS = ROOT / "build" / "deploy-tools" / "bin"
 DOCKERFILES = [ROOT / "deploy" / "Dockerfile", *sorted((ROOT / "deploy").glob("*/Dockerfile"))]
 IMAGES = [

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 FOLDER = ROOT / "deploy" / "grafana"
 PYTHON = ROOT / "build" / "deploy-tools" / "bin" / "python"
 DASHBOARDS = sorted((FOLDER / "dashboards").glob("*.json"))

@@ -4,12 +4,12 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 FOLDER = ROOT / "deploy" / "k8s"
 TOOLS = ROOT / "build" / "deploy-tools" / "bin"
 RPC = {"search": 50051, "profile": 50052, "ranker": 50053}

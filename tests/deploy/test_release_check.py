@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 CHECK = ROOT / "deploy" / "release_check.py"
 TODAY = datetime.now(UTC).date()
 

@@ -1,7 +1,6 @@
 """.env.template names every setting of every process, with its meaning and its default."""
 
 import re
-from pathlib import Path
 
 import pytest
 from pydantic import AliasChoices, SecretStr
@@ -15,7 +14,8 @@ from quintet_settings import secret_names
 from quintet_training.settings import Settings as TrainingSettings
 from quintet_ui.settings import Settings as UiSettings
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 TEMPLATE = (ROOT / ".env.template").read_text(encoding="utf-8")
 SAFE = (ROOT / ".env.safe").read_text(encoding="utf-8")
 ASSIGNMENT = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]+)=(.*)$")

@@ -7,15 +7,14 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import httpx
 import polars as pl
 import pytest
 
 from tests.ports import free_ports
+from tests.root import ROOT
 
-ROOT = Path(__file__).parents[2]
 READY_SECONDS = 90.0
 # What the documents write, and the setting for another.
 PORTS = {

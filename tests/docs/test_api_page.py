@@ -1,10 +1,11 @@
 import re
-from pathlib import Path
 
 from quintet_gateway.app import build
 from quintet_gateway.settings import Settings
 
-PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+from tests.root import ROOT
+
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 
 def test_the_page_lists_the_routes_there_are(tmp_path):

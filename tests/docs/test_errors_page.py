@@ -1,6 +1,5 @@
 import json
 import re
-from pathlib import Path
 
 import pytest
 from quintet_contract.attributes import RANGES
@@ -8,7 +7,9 @@ from quintet_gateway.schemas.errors import ErrorResponse, status_of
 from quintet_servicekit.errors import AppError, Reason
 from quintet_servicekit.status import GRPC_CODES
 
-PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
+from tests.root import ROOT
+
+PAGE = ROOT / "docs" / "errors.md"
 KINDS = {status_of(kind(Reason.LIMIT_RANGE, ""))[1]: kind for kind in AppError.__subclasses__()}
 
 

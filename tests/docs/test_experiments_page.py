@@ -1,7 +1,6 @@
 """docs/experiments.md names every command, mode, verdict, and setting with its default."""
 
 import re
-from pathlib import Path
 
 from quintet_command.cli import group
 from quintet_command.cli.experiment import Mode, Unit
@@ -10,7 +9,9 @@ from quintet_ranker.settings import RankerSettings
 from quintet_store.evidence import EFFECTS, Verdict
 from quintet_store.experiments import MODES, Plan
 
-PAGE = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
+from tests.root import ROOT
+
+PAGE = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `(QUINTET_[A-Z_]+)` \| `?([^|`]+)`? \|", PAGE, re.MULTILINE))
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 from quintet_command.cli import group
 from quintet_contract.limits import EVENT_KINDS, MAX_DWELL_MS, MAX_EVENTS, MAX_POSITION
@@ -11,7 +10,9 @@ from quintet_gateway.schemas.feedback import EventBody, RecordedResponse, read_e
 from quintet_gateway.settings import Settings
 from quintet_training.datasets.feedback import MAX_WEIGHT, PRIOR_EXPONENT
 
-PAGE = (Path(__file__).parents[2] / "docs" / "feedback.md").read_text(encoding="utf-8")
+from tests.root import ROOT
+
+PAGE = (ROOT / "docs" / "feedback.md").read_text(encoding="utf-8")
 
 
 def test_the_example_is_an_event_with_every_field():

@@ -19,7 +19,9 @@ from quintet_ranker.settings import RankerSettings
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
-PAGE = (Path(__file__).parents[2] / "docs" / "grpc.md").read_text(encoding="utf-8")
+from tests.root import ROOT
+
+PAGE = (ROOT / "docs" / "grpc.md").read_text(encoding="utf-8")
 ADDRESS, SEED = "127.0.0.1:50053", "5ghIJDpPoe3CfHMGu71E6T"
 
 

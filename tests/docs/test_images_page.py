@@ -1,9 +1,9 @@
 """docs/images.md lists the images with the budgets that are enforced."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 PAGE = (ROOT / "docs" / "images.md").read_text(encoding="utf-8")
 
 

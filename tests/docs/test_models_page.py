@@ -1,13 +1,14 @@
 """docs/models.md names every command, and every setting with its default."""
 
 import re
-from pathlib import Path
 
 from quintet_command.cli.models import models_app
 from quintet_ranker.settings import RankerSettings
 from quintet_training.settings import Settings
 
-PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+from tests.root import ROOT
+
+PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `(QUINTET_[A-Z_]+)` \| ([^|]+) \|", PAGE, re.MULTILINE))
 
 

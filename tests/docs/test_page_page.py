@@ -1,11 +1,11 @@
 """What docs/page.md says of settings and files is so."""
 
 import re
-from pathlib import Path
 
 from quintet_ui.settings import Settings
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 PAGE = (ROOT / "docs" / "page.md").read_text(encoding="utf-8")
 
 

@@ -4,13 +4,13 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from quintet_command.cli import GROUPS, app, group
 from typer.testing import CliRunner
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 ENGLISH, KOREAN = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md")
 )

@@ -1,12 +1,13 @@
 """docs/resilience.md names every part and every setting as they are."""
 
 import re
-from pathlib import Path
 
 from quintet_gateway.settings import Settings
 from quintet_servicekit.degradation import Part
 
-PAGE = (Path(__file__).parents[2] / "docs" / "resilience.md").read_text(encoding="utf-8")
+from tests.root import ROOT
+
+PAGE = (ROOT / "docs" / "resilience.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_parts_is_the_closed_list():

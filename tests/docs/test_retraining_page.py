@@ -2,12 +2,12 @@
 
 import ast
 import re
-from pathlib import Path
 
 from quintet_command.cli import GROUPS, app, group
 from quintet_training.settings import Settings
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 PAGE = (ROOT / "docs" / "retraining.md").read_text(encoding="utf-8")
 DAGS = sorted((ROOT / "dags").glob("*.py"))
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 PAGE = ROOT / "docs" / "scale.md"
 PROGRAM = ROOT / "tools" / "bench" / "capacity.py"
 

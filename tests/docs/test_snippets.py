@@ -21,7 +21,8 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md")),
     *filter(Path.exists, [ROOT / "SECURITY.md", ROOT / "client" / "README.md"]),

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 # Folders and files that still have old words. Take an entry out when it is clean.
 PENDING: tuple[str, ...] = (
     "client/",

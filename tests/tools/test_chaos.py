@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.root import ROOT
 from tools.chaos.report import BEGIN, END, Row, goals, put_into, table
 
-ROOT = Path(__file__).parents[2]
 SLOW = pytest.mark.skipif(
     os.environ.get("QUINTET_SLOW") != "1", reason="takes up to ten minutes; set QUINTET_SLOW=1"
 )

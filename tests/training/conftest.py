@@ -1,7 +1,6 @@
-"""Settings on a SQLite file and on PostgreSQL; catalogues in memory."""
+"""Catalogues in memory."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,16 +9,6 @@ from quintet_contract.attributes import ATTRIBUTES
 from quintet_engine.catalogue import Catalogue
 from quintet_modelkit.features import COLUMN, Standardiser
 from quintet_modelkit.snapshot import SCHEMA, Snapshot
-from quintet_training.settings import Settings
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings with a fresh home, once on each database."""
-    url = ""
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql").new_database()
-    return Settings(home=tmp_path / "home", database_url=url)
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ from quintet_training.datasets import DatasetInvalid, ImportReport, Options
 from quintet_training.datasets.embedded import embedded_path
 from quintet_training.settings import Settings
 
-SHARED = Path(
-    os.environ.get("QUINTET_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
+from tests.root import ROOT
+
+SHARED = Path(os.environ.get("QUINTET_SHARED_DATA", ROOT.parent / "shared" / "data"))
 GOOD = {
     "track_id": "t1",
     "artists": "Ann;Bob",

@@ -22,9 +22,9 @@ from quintet_training.evaluation.cases import cold_cases, draw_cases, draw_cold_
 from quintet_training.evaluation.wording import summary
 from quintet_training.settings import Settings
 
-SHARED = Path(
-    os.environ.get("QUINTET_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
+from tests.root import ROOT
+
+SHARED = Path(os.environ.get("QUINTET_SHARED_DATA", ROOT.parent / "shared" / "data"))
 CLUBS, CLUB, TRACKS = 4, 200, 800
 OPTIONS = EvaluationOptions(seed=3, seed_counts=(1, 5), limit=50)
 

@@ -15,9 +15,9 @@ from quintet_training.datasets.matching import Match
 from quintet_training.datasets.playlist_formats import detect
 from quintet_training.settings import Settings
 
-SHARED = Path(
-    os.environ.get("QUINTET_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
+from tests.root import ROOT
+
+SHARED = Path(os.environ.get("QUINTET_SHARED_DATA", ROOT.parent / "shared" / "data"))
 FEATURES = {
     "duration_ms": 200000.0,
     "danceability": 0.5,

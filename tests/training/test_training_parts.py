@@ -12,7 +12,8 @@ from quintet_training.ranking import dask_workshop
 from quintet_training.ranking.fitting import BoosterParameters, Fitter
 from quintet_training.ranking.rows import TrainingRows
 
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
+
 DATA = ROOT.parent / "shared" / "data"
 
 

@@ -22,7 +22,7 @@ from quintet_modelkit.features import normalise_rows
 from quintet_ranker.adapters.external_index import published
 from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
 
-from tests.milvus_server import milvus_serving
+from tools.milvus_server import milvus_serving
 
 MOST: Final = 150
 QUERIES: Final = 200

@@ -24,7 +24,7 @@ from quintet_training.ranking import BootstrapParameters
 from quintet_training.settings import Settings
 from quintet_training.steps import publish_model
 
-from tests.made_catalogue import publish_catalogue, track_id
+from tests.fakes.catalogue import publish_catalogue, track_id
 from tests.ports import free_port
 
 START_SECONDS = 240.0
