@@ -1,5 +1,6 @@
 """The LightGBM booster: read from text, one thread, contributions on demand."""
 
+import json
 import logging
 from typing import Any, Final, Self
 
@@ -7,6 +8,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from quintet_engine.booster_text import check_booster_text
 from quintet_engine.forest import Forest, ForestUnsupported
 
 _log = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ class Ranker:
         Raises:
             ValueError: The text is not a booster.
         """
+        # LightGBM ends the process at a damaged text instead of raising an error.
+        check_booster_text(text)
         try:
             return cls(lightgbm.Booster(model_str=text), laid_out)
         except lightgbm.basic.LightGBMError as fault:
@@ -58,7 +62,11 @@ class Ranker:
         Raises:
             ForestUnsupported: They cannot be.
         """
-        return self._laid_out or Forest.of(self.booster)
+        try:
+            return self._laid_out or Forest.of(self.booster)
+        except json.JSONDecodeError as fault:
+            # LightGBM describes a booster in JSON, and writes infinite numbers as no JSON has them.
+            raise ForestUnsupported("LightGBM's description of it is not JSON") from fault
 
     @property
     def accelerated(self) -> bool:
