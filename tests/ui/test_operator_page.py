@@ -13,7 +13,7 @@ import streamlit as st
 from quintet_gateway.schemas.operations import OperationsResponse
 from quintet_training.drift import DriftReport, Shift, keep
 from quintet_ui import operator
-from quintet_ui.client import Fault, GatewayFault
+from quintet_ui.faults import Fault, GatewayFault
 from quintet_ui.operator.operations import dag_runs
 from quintet_ui.translations import translations_for
 from streamlit.testing.v1 import AppTest

@@ -1,47 +1,50 @@
-"""The page's client against a gateway that asks for tokens."""
-
-from uuid import uuid4
+"""The page's calls against a gateway that asks for tokens."""
 
 import pytest
-from quintet_ui.client import ClientCredentials, Fault, Gateway, GatewayFault
-from quintet_ui.preferences import Preferences, SeedTrack, body_of
+from quintet_client import Event, Quintet, QuintetError, Retries
+from quintet_ui.faults import Fault, gateway_fault
+from quintet_ui.preferences import Preferences, SeedTrack, recommendation_call
 
 
 @pytest.fixture
 def client(stack):
-    auth = ClientCredentials(stack.token_url, stack.client_id, stack.client_secret)
-    made = Gateway(stack.base, 20.0, auth)
-    yield made
-    made.close()
+    with Quintet(
+        stack.base,
+        timeout=20.0,
+        client_id=stack.client_id,
+        client_secret=stack.client_secret,
+        retries=Retries(attempts=1),
+    ) as made:
+        yield made
 
 
-def test_the_page_searches_recommends_and_sends_feedback_with_a_token_of_its_own(client):
-    found = client.search("queen", 3)
-    preferences = Preferences(tuple(SeedTrack(track["id"]) for track in found))
-    answer = client.recommend(body_of(preferences, limit=5))
-    assert len(answer["tracks"]) == 5
-    assert set(client.audio_features([found[0]["id"]])) == {found[0]["id"]}
-    version, content = client.catalogue_map()
-    assert content
-    assert client.catalogue_map(version) is None
-    event = {
-        "event_id": uuid4().hex,
-        "recommendation_id": answer["recommendation_id"],
-        "track_id": answer["tracks"][0]["track"]["id"],
-        "kind": "save",
-    }
-    client.send_feedback([event])
+def test_the_page_searches_recommends_and_sends_feedback_with_its_token(client):
+    found = [match.track for match in client.search("queen", limit=3).tracks]
+    preferences = Preferences(tuple(SeedTrack(track.id) for track in found))
+    answer = client.call(recommendation_call(preferences, "listener-of-this-test", limit=5))
+    assert len(answer.tracks) == 5
+    assert set(client.audio_features([found[0].id, "unknown"])) == {found[0].id}
+    newest = client.catalogue_map()
+    assert newest.content
+    assert client.catalogue_map(newest.etag) is None
+    event = Event(
+        recommendation_id=answer.recommendation_id,
+        track_id=answer.tracks[0].track.id,
+        kind="save",
+    )
+    assert client.feedback([event]).accepted == 1
     # Deleting a listener takes a right that clients do not have unless it is given to them.
-    with pytest.raises(GatewayFault) as caught:
-        client.forget("listener-of-this-test")
-    assert caught.value.fault is Fault.DENIED
+    with pytest.raises(QuintetError) as caught:
+        client.delete_listener("listener-of-this-test")
+    assert gateway_fault(caught.value).fault is Fault.DENIED
 
 
 @pytest.mark.parametrize("secret", ["wrong", None])
 def test_without_a_token_the_page_is_denied(stack, secret):
-    auth = secret and ClientCredentials(stack.token_url, stack.client_id, secret)
-    client = Gateway(stack.base, 20.0, auth)
-    with pytest.raises(GatewayFault) as caught:
-        client.search("x", 1)
-    client.close()
-    assert caught.value.fault is Fault.DENIED
+    access = {"client_id": stack.client_id, "client_secret": secret} if secret else {}
+    with (
+        Quintet(stack.base, timeout=20.0, **access) as client,
+        pytest.raises(QuintetError) as caught,
+    ):
+        client.search("x", limit=1)
+    assert gateway_fault(caught.value).fault is Fault.DENIED

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from quintet_client.models import Experiment
 from quintet_gateway.routes.experiment import ExperimentFacts
 from quintet_store.evidence import Verdict
 from quintet_ui.operator import experiment_rows
@@ -28,7 +29,7 @@ FACTS: dict[str, Any] = {
 
 def rows(texts=EN, **changes):
     facts = ExperimentFacts.model_validate({**FACTS, **changes}).model_dump()
-    return experiment_rows(facts, texts)
+    return experiment_rows(Experiment.model_validate(facts), texts)
 
 
 def test_wins_losses_and_the_interval_are_told():

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quintet_ui.client import Fault, GatewayFault
+from quintet_client import ConnectionFailed
+from quintet_client.models import CatalogueMap
 from quintet_ui.map import MOST_GENRES, MapCache, map_figure, pointed_track, read_map
 from quintet_ui.translations import translations_for
 
@@ -78,7 +79,7 @@ def test_the_map_is_asked_for_once_and_then_only_whether_it_changed(monkeypatch)
 
     def fetch(etag):
         asked.append(etag)
-        return None if etag == "v" else ("v", arrow_of(["a"]))
+        return None if etag == "v" else CatalogueMap(etag="v", content=arrow_of(["a"]))
 
     first = cache.newest(fetch)
     assert cache.newest(fetch) is first
@@ -89,9 +90,9 @@ def test_the_map_is_asked_for_once_and_then_only_whether_it_changed(monkeypatch)
 
 def test_a_map_that_cannot_be_had_is_a_fault_each_time():
     def fetch(_etag):
-        raise GatewayFault(Fault.UNREADY)
+        raise ConnectionFailed("No gateway answers")
 
     cache = MapCache()
     for _ in range(2):
-        with pytest.raises(GatewayFault):
+        with pytest.raises(ConnectionFailed):
             cache.newest(fetch)

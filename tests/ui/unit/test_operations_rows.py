@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from quintet_client import models
 from quintet_gateway.schemas.operations import DagRuns, DriftFacts
 from quintet_ui.operator.operations import drift_rows, run_rows
 from quintet_ui.operator.text import NOTHING
@@ -25,13 +26,19 @@ RUNS: list[dict[str, Any]] = [
 DAGS = [{"dag_id": "promote", "runs": RUNS}, {"dag_id": "housekeeping", "runs": []}]
 
 
+def read(dags):
+    """Writes DAGs as the gateway does and reads them as the client does."""
+    written = [DagRuns.model_validate(each).model_dump(mode="json") for each in dags]
+    return [models.DagRuns.model_validate(each) for each in written]
+
+
 def drift(texts):
-    return drift_rows(DriftFacts.model_validate(DRIFT).model_dump(mode="json"), texts)
+    facts = DriftFacts.model_validate(DRIFT).model_dump(mode="json")
+    return drift_rows(models.Drift.model_validate(facts), texts)
 
 
 def runs(texts=EN, airflow=""):
-    dags = [DagRuns.model_validate(each).model_dump(mode="json") for each in DAGS]
-    return run_rows(dags, texts, airflow)
+    return run_rows(read(DAGS), texts, airflow)
 
 
 def test_quantities_come_before_the_features_that_moved_most():
@@ -68,4 +75,4 @@ def test_links_go_where_browsers_reach_airflow_if_that_is_configured():
 
 def test_a_state_without_a_word_is_told_as_it_is():
     dags = [{"dag_id": "promote", "runs": [{**RUNS[0], "state": "skipped"}]}]
-    assert run_rows(dags, EN)[0][EN("operator.run_state")] == "skipped"
+    assert run_rows(read(dags), EN)[0][EN("operator.run_state")] == "skipped"

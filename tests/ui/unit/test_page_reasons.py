@@ -9,6 +9,15 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quintet_client.models import (
+    Pool,
+    RankedTrack,
+    Reasons,
+    Recommendations,
+    SeedUsed,
+    Track,
+    Versions,
+)
 from quintet_engine.reasons import CLOSE_COSINE
 from quintet_engine.recipes import RECIPES
 from quintet_ui.cards import bare, cards_data, duration, visible
@@ -27,37 +36,49 @@ MEANS = {
 }  # fmt: skip
 
 
+def changed(track, **facts):
+    """Returns a track with other facts, checked as an answer is."""
+    return Track.model_validate({**track.model_dump(), **facts})
+
+
+def with_track(item, **facts):
+    return item.model_copy(update={"track": changed(item.track, **facts)})
+
+
 def ranked(
     track_id="t1", *, similarity=0.9, contributions=(), sentence="Said by the ranker.", **values
 ):
-    track = bare(track_id) | {
-        "title": f"Title {track_id}",
-        "artists": [{"id": f"a-{track_id}", "name": f"Artist {track_id}"}],
-        "duration_ms": 201_000,
-    }
-    return {
-        "rank": 1, "score": 1.0, "similarity": similarity, "channels": [], "track": track,
-        "reasons": {
-            "sentence": sentence,
-            "closest_seed": {"id": "s", "title": "Seed", "similarity": similarity},
-            "contributions": [
-                {"feature": name, "contribution": share, "value": 0.0}
-                for name, share in contributions
-            ],
-            "comparisons": [
-                {"attribute": name, "value": values.get(name, mean), "seeds_mean": mean,
-                 "similarity_share": values.get(name, mean) - mean}
-                for name, mean in MEANS.items()
-            ],
-        },
+    track = changed(
+        bare(track_id),
+        title=f"Title {track_id}",
+        artists=[{"id": f"a-{track_id}", "name": f"Artist {track_id}"}],
+        duration_ms=201_000,
+    )
+    reasons = {
+        "sentence": sentence,
+        "closest_seed": {"id": "s", "title": "Seed", "similarity": similarity},
+        "contributions": [
+            {"feature": name, "contribution": share, "value": 0.0} for name, share in contributions
+        ],
+        "comparisons": [
+            {"attribute": name, "value": values.get(name, mean), "seeds_mean": mean,
+             "similarity_share": values.get(name, mean) - mean}
+            for name, mean in MEANS.items()
+        ],
     }  # fmt: skip
+    return RankedTrack(
+        rank=1, score=1.0, similarity=similarity, channels=(), track=track,
+        reasons=Reasons.model_validate(reasons),
+    )  # fmt: skip
 
 
 def answer(*tracks, seeds=()):
-    return {
-        "recommendation_id": "r", "tracks": list(tracks), "profile": {}, "versions": {}, "pool": {},
-        "seeds": [{"track": seed, "weight": 1.0} for seed in seeds], "degraded": [],
-    }  # fmt: skip
+    return Recommendations(
+        recommendation_id="r", request_id="q", tracks=tracks, profile={}, degraded=(),
+        seeds=tuple(SeedUsed(track=seed, weight=1.0) for seed in seeds),
+        versions=Versions(model="m", index="i", catalogue="c"),
+        pool=Pool(initial=3, after_filtering=3, candidates=3, after_relinking=3),
+    )  # fmt: skip
 
 
 def test_english_is_what_the_ranker_said():
@@ -88,9 +109,8 @@ def test_the_strongest_difference_is_the_one_named():
     ],
 )
 def test_what_ties_a_track_to_the_seeds_is_said(change, said):
-    item = ranked()
-    item["track"] |= change
-    assert said in sentence_of(item, [bare("s") | change], KO)
+    item = with_track(ranked(), **change)
+    assert said in sentence_of(item, [changed(bare("s"), **change)], KO)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +177,7 @@ def test_what_was_refused_is_gone_at_once():
 
 
 def test_cards_of_tracks_that_search_did_not_know_show_their_id():
-    item = ranked()
-    item["track"] = bare("t9") | {"title": ""}
+    item = with_track(ranked("t9"), title="")
     card = cards_data(answer(item), Preferences(), (), "", EN, stale=False)["tracks"][0]
     assert card["title"] == "t9"
     assert card["cover"].startswith("data:image/svg+xml")
@@ -203,8 +222,7 @@ def test_the_radar_shows_profile_track_and_list():
 
 
 def exported():
-    item = ranked()
-    item["track"] |= {"title": '=cmd "x",\ny', "album": "Album", "isrc": "GBUM71029604"}
+    item = with_track(ranked(), title='=cmd "x",\ny', album="Album", isrc="GBUM71029604")
     return [item, ranked("t2")]
 
 

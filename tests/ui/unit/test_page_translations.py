@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import quintet_ui
-from quintet_ui.client import Fault
+from quintet_ui.faults import Fault
 from quintet_ui.translations import LANGUAGES, language_of, translations_for
 from quintet_ui.tuning import PRESETS
 

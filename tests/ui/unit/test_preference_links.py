@@ -15,9 +15,9 @@ from quintet_ui.preferences import (
     MOST_WEIGHT,
     Preferences,
     SeedTrack,
-    body_of,
     preferences_of,
     query_of,
+    recommendation_call,
     with_dislike,
     with_like,
     with_mute,
@@ -39,6 +39,12 @@ def stops(name):
 
 def values(names):
     return st.fixed_dictionaries({}, optional={name: stops(name) for name in names})
+
+
+def body_of(preferences):
+    body = recommendation_call(preferences).body
+    assert body is not None
+    return body
 
 
 @st.composite
@@ -71,7 +77,7 @@ def test_a_link_restores_every_wish(preferences):
 @given(preference_sets())
 def test_the_gateway_takes_every_complete_wish(preferences):
     if preferences.is_complete:
-        body = RecommendationsBody.model_validate(body_of(preferences))
+        body = RecommendationsBody.model_validate(recommendation_call(preferences).body)
         assert len(body.negative_seeds) <= MAX_AGAINST
         assert len(body.seeds) + len(body.negative_seeds) >= len(preferences.seeds)
 
@@ -85,7 +91,7 @@ def test_the_gateway_takes_every_complete_wish(preferences):
 def test_no_link_breaks_the_page_or_asks_for_what_the_gateway_refuses(query):
     preferences = preferences_of(query)
     if preferences.is_complete:
-        RecommendationsBody.model_validate(body_of(preferences))
+        RecommendationsBody.model_validate(recommendation_call(preferences).body)
 
 
 @given(
@@ -99,7 +105,7 @@ def test_seats_from_a_browser_are_checked(sent):
     preferences = with_seeds(Preferences(), sent)
     assert len(preferences.seeds) <= MAX_SEEDS
     if preferences.is_complete:
-        RecommendationsBody.model_validate(body_of(preferences))
+        RecommendationsBody.model_validate(recommendation_call(preferences).body)
 
 
 def test_every_slider_stays_within_what_the_gateway_takes():
@@ -147,7 +153,7 @@ def test_refusals_are_sent_as_exclusions_and_dislikes_as_negative_seeds_too():
         with_skip(with_dislike(Preferences((SeedTrack("a"),)), "bad"), "dull"), "artist"
     )
     body = body_of(preferences)
-    assert body["negative_seeds"] == [{"track_id": "bad"}]
+    assert [seed["track_id"] for seed in body["negative_seeds"]] == ["bad"]
     assert body["filters"]["excluded_track_ids"] == ["dull", "bad"]
     assert body["filters"]["excluded_artist_ids"] == ["artist"]
     assert without_refusals(preferences) == Preferences((SeedTrack("a"),))

@@ -1,8 +1,10 @@
 """How a failure is said to a listener: what does not work, what still does, what happens next."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from quintet_ui.client import PASSING, GatewayFault
+from quintet_ui.faults import PASSING, GatewayFault
 from quintet_ui.translations import Translations
 
 
@@ -16,7 +18,7 @@ def show_fault(fault: GatewayFault, texts: Translations, *, retries: bool = Fals
         st.error(text, icon=":material/error:")
 
 
-def show_degraded(parts: list[str], texts: Translations) -> None:
+def show_degraded(parts: Sequence[str], texts: Translations) -> None:
     """Says what a list had to do without."""
     told = [texts.get(f"degraded.{part}") for part in parts]
     known = [text for text in told if text]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from quintet_ui.client import Fault, GatewayFault
+from quintet_ui.faults import Fault, GatewayFault
 
 T = TypeVar("T")
 _WORKERS: Final = 8

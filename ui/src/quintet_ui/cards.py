@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from quintet_client.models import RankedTrack, Recommendations, Track
 from quintet_contract.limits import MAX_SEEDS
 
-from quintet_ui.answers import Ranked, Recommendations, Track
 from quintet_ui.covers import cover_of
 from quintet_ui.preferences import LEAST_WEIGHT, MOST_WEIGHT, Preferences
 from quintet_ui.reasons import bars_of, sentence_of
@@ -16,12 +16,12 @@ Features = Mapping[str, Mapping[str, float]]
 
 def byline(track: Track) -> str:
     """Returns a track's artists in one line."""
-    return ", ".join(artist["name"] for artist in track["artists"])
+    return ", ".join(artist.name for artist in track.artists)
 
 
 def details(track: Track) -> str:
     """Returns album, year and length in one line, as far as they are known."""
-    parts = [track["album"], track["release_date"][:4], duration(track["duration_ms"])]
+    parts = [track.album, track.release_date[:4], duration(track.duration_ms)]
     return " · ".join(part for part in parts if part)
 
 
@@ -31,10 +31,10 @@ def duration(milliseconds: float) -> str:
     return f"{minutes}:{seconds:02d}" if milliseconds > 0 else ""
 
 
-def features_of(ranked: Ranked) -> dict[str, float]:
+def features_of(ranked: RankedTrack) -> dict[str, float]:
     """Returns a recommended track's raw attributes; empty where it came without reasons."""
-    reasons = ranked["reasons"]
-    return {} if reasons is None else {i["attribute"]: i["value"] for i in reasons["comparisons"]}
+    reasons = ranked.reasons
+    return {} if reasons is None else {item.attribute: item.value for item in reasons.comparisons}
 
 
 def search_data(
@@ -53,7 +53,7 @@ def search_data(
         "status": status,
         "full": preferences.free_places == 0,
         "tracks": [
-            {**_shown(track, features.get(track["id"])), "taken": preferences.holds(track["id"])}
+            {**_shown(track, features.get(track.id)), "taken": preferences.holds(track.id)}
             for track in tracks
         ],
     }
@@ -98,55 +98,55 @@ def cards_data(
         "chosen": chosen,
         "tracks": [
             {
-                **_shown(ranked["track"], features_of(ranked)),
-                "rank": ranked["rank"],
-                "artist": next((each["name"] for each in ranked["track"]["artists"]), ""),
-                "details": details(ranked["track"]),
-                "preview": ranked["track"]["preview_url"],
-                "link": ranked["track"]["external_url"],
+                **_shown(ranked.track, features_of(ranked)),
+                "rank": ranked.rank,
+                "artist": next((each.name for each in ranked.track.artists), ""),
+                "details": details(ranked.track),
+                "preview": ranked.track.preview_url,
+                "link": ranked.track.external_url,
                 "sentence": sentence_of(ranked, seeds, texts),
                 "bars": bars_of(ranked, texts),
-                "liked": ranked["track"]["id"] in preferences.liked,
-                "saved": ranked["track"]["id"] in saved,
+                "liked": ranked.track.id in preferences.liked,
+                "saved": ranked.track.id in saved,
             }
             for ranked in visible(answer, preferences)
         ],
     }
 
 
-def visible(answer: Recommendations, preferences: Preferences) -> list[Ranked]:
+def visible(answer: Recommendations, preferences: Preferences) -> list[RankedTrack]:
     """Returns the list without what was refused since it came."""
     gone = {*preferences.skipped, *preferences.disliked}
     muted = set(preferences.muted)
     return [
         ranked
-        for ranked in answer["tracks"]
-        if ranked["track"]["id"] not in gone
-        and not any(artist["id"] in muted for artist in ranked["track"]["artists"])
+        for ranked in answer.tracks
+        if ranked.track.id not in gone
+        and not any(artist.id in muted for artist in ranked.track.artists)
     ]
 
 
 def seed_tracks(answer: Recommendations) -> list[Track]:
     """Returns the seeds that are tracks, in full."""
-    return [seed["track"] for seed in answer["seeds"] if seed.get("track")]
+    return [seed.track for seed in answer.seeds if seed.track is not None]
 
 
 def bare(track_id: str) -> Track:
     """Returns a track of which only the id is known."""
     return Track(
-        id=track_id, title=track_id, artists=[], album="", album_id="", release_date="",
-        duration_ms=0, popularity=0, explicit=False, genres=[], isrc="", cover_url="",
-        preview_url="", external_url="",
+        id=track_id, title=track_id, artists=(), album="", album_id="", release_date="",
+        duration_ms=0, popularity=0, explicit=False, genres=(), isrc="", cover_url="",
+        preview_url="", external_url="", provenance="", licence="",
     )  # fmt: skip
 
 
 def _shown(track: Track, features: Mapping[str, float] | None) -> dict[str, Any]:
     drawn = cover_of(features)
     return {
-        "id": track["id"],
+        "id": track.id,
         # Without search, tracks come with their id alone.
-        "title": track["title"] or track["id"],
+        "title": track.title or track.id,
         "byline": byline(track),
-        "cover": track["cover_url"] or drawn,
+        "cover": track.cover_url or drawn,
         "drawn": drawn,
     }

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import streamlit as st
+from quintet_client.models import RankedTrack
 
 from quintet_ui import session, spotify
-from quintet_ui.answers import Ranked
 from quintet_ui.playlist_files import csv_of, jspf_of, m3u8_of
 from quintet_ui.translations import Translations
 
 
-def exports(tracks: Sequence[Ranked], texts: Translations) -> None:
+def exports(tracks: Sequence[RankedTrack], texts: Translations) -> None:
     """Offers the list as files, and at Spotify where that is configured."""
     st.header(texts("export.heading"))
-    kept = [ranked for ranked in tracks if ranked["track"]["id"] in st.session_state.saved]
+    kept = [ranked for ranked in tracks if ranked.track.id in st.session_state.saved]
     only = bool(kept) and st.toggle(texts("export.only_saved", count=len(kept)))
     chosen = kept if only else tracks
     title = texts("export.title")
@@ -36,10 +36,10 @@ def exports(tracks: Sequence[Ranked], texts: Translations) -> None:
     _to_spotify(chosen, texts)
 
 
-def _to_spotify(tracks: Sequence[Ranked], texts: Translations) -> None:
+def _to_spotify(tracks: Sequence[RankedTrack], texts: Translations) -> None:
     """Offers the list as a playlist at Spotify, where that is configured."""
     told = session.settings()
-    ids = tuple(r["track"]["id"] for r in tracks if spotify.can_export(r["track"]["id"]))
+    ids = tuple(r.track.id for r in tracks if spotify.can_export(r.track.id))
     if not told.exports_to_spotify or not ids:
         return
     state = st.session_state.setdefault("spotify_state", spotify.new_state())

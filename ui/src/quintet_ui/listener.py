@@ -4,15 +4,15 @@ import time
 from typing import Final
 
 import streamlit as st
+from quintet_client.models import Track
 from quintet_contract.limits import MAX_SEEDS
 
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
-from quintet_ui.answers import Track
 from quintet_ui.cards import search_data, seeds_data
-from quintet_ui.client import GatewayFault
 from quintet_ui.components import search_box, seed_row, triggered
 from quintet_ui.export import welcome_back
+from quintet_ui.faults import GatewayFault
 from quintet_ui.map import map_section
 from quintet_ui.preferences import with_seed, with_seeds
 from quintet_ui.results import results
@@ -56,7 +56,7 @@ def _search() -> None:
         status = texts("search.count", count=len(tracks)) if tracks else ""
     if fault is None and query and not tracks:
         status = texts("search.nothing", query=query)
-    features = session.features_of([track["id"] for track in tracks])
+    features = session.features_of([track.id for track in tracks])
     search_box(
         search_data(tracks, query, status, now, features, texts),
         key="search",
@@ -79,7 +79,9 @@ def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
     fault: GatewayFault | None = None
     tracks: list[Track] = []
     try:
-        tracks = session.ask(lambda to: to.search(query, FOUND), "search")
+        page = session.ask(lambda to: to.search(query, limit=FOUND), "search")
+        # Spotify's search may find songs that the catalogue lacks: they cannot be seeds.
+        tracks = [match.track for match in page.tracks if match.recommendable]
         session.remember(tracks)
     except GatewayFault as error:
         fault = error

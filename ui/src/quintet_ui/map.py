@@ -10,16 +10,19 @@ import plotly.graph_objects as go  # type: ignore[import-untyped]
 import pyarrow as pa
 import streamlit as st
 from numpy.typing import NDArray
+from quintet_client import Quintet
+from quintet_client.models import CatalogueMap
 
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
-from quintet_ui.client import GatewayFault
+from quintet_ui.faults import GatewayFault
 from quintet_ui.preferences import with_seed
 from quintet_ui.translations import Translations
 
 MOST_GENRES: Final = 7
 """Genres with a colour of their own; the rest share one."""
 FRESH_SECONDS: Final = 30.0
+_MAP_PATIENCE: Final = 4
 _COLOURS: Final = (
     "#6f55f0", "#c2571a", "#0f8a7e", "#b5336f", "#3a78c9", "#8a7a12", "#7b4fa3", "#8d8a99",
 )  # fmt: skip
@@ -145,14 +148,14 @@ class MapCache:
         self._track_map: TrackMap | None = None
         self._asked = 0.0
 
-    def newest(self, fetch: Callable[[str], tuple[str, bytes] | None]) -> TrackMap:
+    def newest(self, fetch: Callable[[str], CatalogueMap | None]) -> TrackMap:
         """Returns the map.
 
         Args:
-            fetch: `Gateway.catalogue_map`.
+            fetch: Downloads the map, unless its version is still the one given.
 
         Raises:
-            GatewayFault: There is none to be had.
+            QuintetError: The gateway did not answer with one.
         """
         known = self._track_map
         if known is not None and time.monotonic() - self._asked < FRESH_SECONDS:
@@ -160,10 +163,16 @@ class MapCache:
         found = fetch(known.version if known else "")
         self._asked = time.monotonic()
         if found is not None:
-            known = self._track_map = read_map(*found)
+            known = self._track_map = read_map(found.etag, found.content)
         if known is None:
             raise RuntimeError("a gateway said that a map we never had is still the newest")
         return known
+
+
+def _download(gateway: Quintet) -> Callable[[str], CatalogueMap | None]:
+    # 100,000 songs are some 5 MB: more than one list, so it may take longer than one.
+    seconds = _MAP_PATIENCE * session.settings().gateway_seconds
+    return gateway.with_options(timeout=seconds).catalogue_map
 
 
 @st.cache_resource(show_spinner=False)
@@ -180,14 +189,14 @@ def map_section() -> None:
         return
     try:
         with st.spinner(texts("map.loading")):
-            track_map = session.ask(lambda to: _cache().newest(to.catalogue_map))
+            track_map = session.ask(lambda to: _cache().newest(_download(to)))
     except GatewayFault as fault:
         show_fault(fault, texts)
         return
     st.caption(texts("map.caption", count=f"{track_map.size:,}"))
     seeds = [seed.track_id for seed in session.preferences().seeds]
     answer = st.session_state.get("answer") if st.session_state.asked else None
-    listed = [ranked["track"]["id"] for ranked in answer[1]["tracks"]] if answer else []
+    listed = [ranked.track.id for ranked in answer[1].tracks] if answer else []
     st.plotly_chart(
         map_figure(track_map, seeds, listed, texts),
         config={"scrollZoom": True, "displaylogo": False},
@@ -202,7 +211,11 @@ def map_section() -> None:
 def _pointed() -> None:
     """Gives the song of the clicked point a seed."""
     points = st.session_state.map.selection.points
-    track_id = pointed_track(_cache().newest(session.gateway().catalogue_map), points)
+    try:
+        track_map = session.ask(lambda to: _cache().newest(_download(to)))
+    except GatewayFault:
+        return  # the map's own section shows why, when it is drawn next
+    track_id = pointed_track(track_map, points)
     if not track_id:
         return
     before = session.preferences()

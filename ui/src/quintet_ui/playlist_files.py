@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from quintet_ui.answers import Ranked
+from quintet_client.models import RankedTrack
+
 from quintet_ui.cards import byline
 
 COLUMNS: Final = (
@@ -15,66 +16,66 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def m3u8_of(title: str, tracks: Sequence[Ranked]) -> bytes:
+def m3u8_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
     """Returns an extended M3U playlist in UTF-8; a track without an address keeps its Spotify URI.
 
     Source of the format: RFC 8216, section 4, and the de-facto `#EXTINF`, `#EXTALB`, `#PLAYLIST`.
     """
     lines = ["#EXTM3U", f"#PLAYLIST:{_line(title)}"]
     for ranked in tracks:
-        track = ranked["track"]
-        seconds = round(track["duration_ms"] / 1000) or -1
-        lines.append(f"#EXTINF:{seconds},{_line(byline(track))} - {_line(track['title'])}")
-        if track["album"]:
-            lines.append(f"#EXTALB:{_line(track['album'])}")
+        track = ranked.track
+        seconds = round(track.duration_ms / 1000) or -1
+        lines.append(f"#EXTINF:{seconds},{_line(byline(track))} - {_line(track.title)}")
+        if track.album:
+            lines.append(f"#EXTALB:{_line(track.album)}")
         lines.append(_line(_address(ranked)))
     return ("\n".join(lines) + "\n").encode()
 
 
-def csv_of(tracks: Sequence[Ranked]) -> bytes:
+def csv_of(tracks: Sequence[RankedTrack]) -> bytes:
     """Returns a table in UTF-8 with a mark that makes spreadsheets read it as such."""
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(COLUMNS)
     for ranked in tracks:
-        track, reasons = ranked["track"], ranked["reasons"]
+        track, reasons = ranked.track, ranked.reasons
         table.writerow(
             _cell(value)
             for value in (
-                ranked["rank"], track["id"], track["title"], byline(track), track["album"],
-                track["release_date"], track["duration_ms"], track["isrc"],
-                f"{ranked['score']:.6g}", f"{ranked['similarity']:.6g}", track["external_url"],
-                reasons["sentence"] if reasons else "",
+                ranked.rank, track.id, track.title, byline(track), track.album,
+                track.release_date, track.duration_ms, track.isrc,
+                f"{ranked.score:.6g}", f"{ranked.similarity:.6g}", track.external_url,
+                reasons.sentence if reasons else "",
             )
         )  # fmt: skip
     return text.getvalue().encode("utf-8-sig")
 
 
-def jspf_of(title: str, tracks: Sequence[Ranked]) -> bytes:
+def jspf_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
     """Returns a JSPF playlist (https://www.xspf.org/jspf), with ISRCs as identifiers."""
     entries = []
     for ranked in tracks:
-        track = ranked["track"]
+        track = ranked.track
         entry: dict[str, object] = {
-            "title": track["title"],
+            "title": track.title,
             "creator": byline(track),
-            "album": track["album"],
-            "duration": track["duration_ms"],
-            "trackNum": ranked["rank"],
+            "album": track.album,
+            "duration": track.duration_ms,
+            "trackNum": ranked.rank,
             "location": [_address(ranked)],
         }
-        if track["isrc"]:
-            entry["identifier"] = [f"isrc:{track['isrc']}"]
-        if ranked["reasons"]:
-            entry["annotation"] = ranked["reasons"]["sentence"]
+        if track.isrc:
+            entry["identifier"] = [f"isrc:{track.isrc}"]
+        if ranked.reasons:
+            entry["annotation"] = ranked.reasons.sentence
         entries.append({name: value for name, value in entry.items() if value})
     playlist = {"playlist": {"title": title, "creator": "Quintet", "track": entries}}
     return json.dumps(playlist, ensure_ascii=False, indent=1).encode()
 
 
-def _address(ranked: Ranked) -> str:
-    track = ranked["track"]
-    return track["external_url"] or track["preview_url"] or f"quintet:track:{track['id']}"
+def _address(ranked: RankedTrack) -> str:
+    track = ranked.track
+    return track.external_url or track.preview_url or f"quintet:track:{track.id}"
 
 
 def _line(text: str) -> str:

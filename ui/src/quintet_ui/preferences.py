@@ -7,8 +7,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
+from quintet_client import Seed, calls
+from quintet_client.models import Recommendations
+from quintet_client.protocol import Call
 from quintet_contract.limits import MAX_SEEDS
 
 from quintet_ui.attributes import SCALES
@@ -145,28 +148,38 @@ def without_refusals(preferences: Preferences) -> Preferences:
     return replace(preferences, disliked=(), skipped=(), muted=())
 
 
-def body_of(preferences: Preferences, limit: int = LIMIT) -> dict[str, Any]:
-    """Returns the request for recommendations (docs/api.md)."""
+def recommendation_call(
+    preferences: Preferences, listener: str | None = None, limit: int = LIMIT
+) -> Call[Recommendations]:
+    """Build the call for a list (docs/api.md).
+
+    Args:
+        preferences: What decides the list.
+        listener: The listener's random id; feedback counts for it.
+        limit: Tracks, 1 to 500.
+    """
     against = [_seed(seed) for seed in preferences.seeds if seed.against]
-    seated = {seed.track_id for seed in preferences.seeds}
-    newest = [name for name in reversed(preferences.disliked) if name not in seated]
-    against += [{"track_id": name} for name in newest[: MAX_AGAINST - len(against)]]
+    chosen = {seed.track_id for seed in preferences.seeds}
+    # The gateway takes five negative seeds; older dislikes are only excluded.
+    newest = [name for name in reversed(preferences.disliked) if name not in chosen]
+    against += [Seed(track_id=name) for name in newest[: MAX_AGAINST - len(against)]]
     bounds = {f"min_{name}": value for name, value in preferences.minimum.items()}
     bounds |= {f"max_{name}": value for name, value in preferences.maximum.items()}
-    return {
-        "seeds": [_seed(seed) for seed in preferences.seeds if not seed.against],
-        "negative_seeds": against,
-        "targets": dict(preferences.targets),
-        "filters": {
+    return calls.recommend(
+        [_seed(seed) for seed in preferences.seeds if not seed.against],
+        negative_seeds=against,
+        targets=preferences.targets,
+        filters={
             **bounds,
             "excluded_track_ids": list(
                 dict.fromkeys([*preferences.skipped, *preferences.disliked])
             ),
             "excluded_artist_ids": list(preferences.muted),
         },
-        "limit": limit,
-        "diversity": preferences.diversity,
-    }
+        limit=limit,
+        diversity=preferences.diversity,
+        listener=listener,
+    )
 
 
 def query_of(preferences: Preferences) -> dict[str, list[str]]:
@@ -209,8 +222,8 @@ def preferences_of(query: Mapping[str, Sequence[str]]) -> Preferences:
     )
 
 
-def _seed(seed: SeedTrack) -> dict[str, Any]:
-    return {"track_id": seed.track_id, "weight": seed.weight}
+def _seed(seed: SeedTrack) -> Seed:
+    return Seed(track_id=seed.track_id, weight=seed.weight)
 
 
 def _distinct_seeds(seeds: Iterable[SeedTrack]) -> tuple[SeedTrack, ...]:

@@ -5,8 +5,8 @@ from statistics import fmean
 from typing import Final
 
 import plotly.graph_objects as go  # type: ignore[import-untyped]
+from quintet_client.models import RankedTrack, Recommendations
 
-from quintet_ui.answers import Ranked, Recommendations
 from quintet_ui.attributes import RADAR, SCALES, share
 from quintet_ui.cards import features_of
 from quintet_ui.translations import Translations
@@ -17,15 +17,15 @@ _DASHES: Final = ("solid", "dash", "dot")
 
 def profile_of(answer: Recommendations) -> dict[str, float]:
     """Returns the seeds' mean attributes; of the comparisons where there is no profile."""
-    means = {name: statistic["mean"] for name, statistic in answer["profile"].items()}
-    if not means and answer["tracks"]:
-        reasons = answer["tracks"][0]["reasons"]
-        compared = reasons["comparisons"] if reasons else []
-        means = {item["attribute"]: item["seeds_mean"] for item in compared}
+    means = {name: statistic.mean for name, statistic in answer.profile.items()}
+    if not means and answer.tracks:
+        reasons = answer.tracks[0].reasons
+        compared = reasons.comparisons if reasons else []
+        means = {item.attribute: item.seeds_mean for item in compared}
     return means
 
 
-def mean_of(tracks: Sequence[Ranked]) -> dict[str, float]:
+def mean_of(tracks: Sequence[RankedTrack]) -> dict[str, float]:
     """Returns the mean attributes of a list."""
     rows = [row for row in map(features_of, tracks) if row]
     return {name: fmean(row[name] for row in rows) for name in RADAR} if rows else {}

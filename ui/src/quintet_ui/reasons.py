@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from quintet_ui.answers import Comparison, Ranked, Track
+from quintet_client.models import Comparison, RankedTrack, Track
+
 from quintet_ui.feature_names import feature_name
 from quintet_ui.translations import Translations
 
@@ -31,7 +32,7 @@ _STEPS: Final = {
 }
 
 
-def sentence_of(ranked: Ranked, seeds: Sequence[Track], texts: Translations) -> str:
+def sentence_of(ranked: RankedTrack, seeds: Sequence[Track], texts: Translations) -> str:
     """Returns one sentence; the ranker's own where it speaks the listener's language.
 
     Args:
@@ -39,33 +40,33 @@ def sentence_of(ranked: Ranked, seeds: Sequence[Track], texts: Translations) -> 
         seeds: The seed tracks.
         texts: The texts.
     """
-    reasons = ranked["reasons"]
+    reasons = ranked.reasons
     if reasons is None:
         return ""
-    if texts.language == "en" and reasons["sentence"]:
-        return reasons["sentence"]
-    closest = reasons["closest_seed"]
-    name = closest["title"] or texts("why.average")
-    key = "why.close" if closest["similarity"] >= CLOSE else "why.nearest"
+    if texts.language == "en" and reasons.sentence:
+        return reasons.sentence
+    closest = reasons.closest_seed
+    name = closest.title or texts("why.average")
+    key = "why.close" if closest.similarity >= CLOSE else "why.nearest"
     clauses = [
-        *_compared(reasons["comparisons"], texts),
-        *_related(ranked["track"], seeds, reasons["sentence"], texts),
+        *_compared(reasons.comparisons, texts),
+        *_related(ranked.track, seeds, reasons.sentence, texts),
     ]
     return texts(key, seed=name, clauses=", ".join(clauses or [texts("why.overall")]))
 
 
-def bars_of(ranked: Ranked, texts: Translations) -> list[dict[str, object]]:
+def bars_of(ranked: RankedTrack, texts: Translations) -> list[dict[str, object]]:
     """Returns what moved a track's score, strongest first, each as a share of the strongest."""
-    reasons = ranked["reasons"]
+    reasons = ranked.reasons
     if reasons is None:
         return []
-    if not reasons["contributions"]:
-        return _similarity_bars(reasons["comparisons"], texts)
+    if not reasons.contributions:
+        return _similarity_bars(reasons.comparisons, texts)
     # Features of one name measure one thing: together they are one bar.
     shares: dict[str, float] = {}
-    for item in reasons["contributions"]:
-        name = feature_name(item["feature"], texts)
-        shares[name] = shares.get(name, 0.0) + item["contribution"]
+    for item in reasons.contributions:
+        name = feature_name(item.feature, texts)
+        shares[name] = shares.get(name, 0.0) + (item.contribution or 0.0)
     strongest = sorted(shares.items(), key=lambda share: -abs(share[1]))[:MOST_BARS]
     most = max((abs(share) for _, share in strongest), default=0.0) or 1.0
     return [_bar(name, share, most) for name, share in strongest if share]
@@ -75,12 +76,12 @@ def _similarity_bars(
     comparisons: Sequence[Comparison], texts: Translations
 ) -> list[dict[str, object]]:
     """Returns the attributes that bring a track nearest, where no booster ranked."""
-    ordered = sorted(comparisons, key=lambda item: -abs(item["similarity_share"]))[:MOST_BARS]
-    most = max((abs(item["similarity_share"]) for item in ordered), default=0.0) or 1.0
+    ordered = sorted(comparisons, key=lambda item: -abs(item.similarity_share))[:MOST_BARS]
+    most = max((abs(item.similarity_share) for item in ordered), default=0.0) or 1.0
     return [
-        _bar(texts(f"attribute.{item['attribute']}"), item["similarity_share"], most)
+        _bar(texts(f"attribute.{item.attribute}"), item.similarity_share, most)
         for item in ordered
-        if item["similarity_share"]
+        if item.similarity_share
     ]
 
 
@@ -98,8 +99,8 @@ def _compared(comparisons: Sequence[Comparison], texts: Translations) -> list[st
     same: list[str] = []
     different: list[tuple[float, str]] = []
     for item in comparisons:
-        name, gap = item["attribute"], item["value"] - item["seeds_mean"]
-        if name == "tempo" and abs(gap) <= _SAME_TEMPO * abs(item["seeds_mean"]):
+        name, gap = item.attribute, item.value - item.seeds_mean
+        if name == "tempo" and abs(gap) <= _SAME_TEMPO * abs(item.seeds_mean):
             same.insert(0, texts("why.same.tempo"))
         elif name in _STEPS:
             worth, alike = _STEPS[name]
@@ -116,17 +117,17 @@ def _related(track: Track, seeds: Sequence[Track], sentence: str, texts: Transla
 
     Album and artist come first, then what playlists say, then genre, as in the ranker's sentence.
     """
-    if track["album_id"] and any(track["album_id"] == seed["album_id"] for seed in seeds):
+    if track.album_id and any(track.album_id == seed.album_id for seed in seeds):
         return [texts("why.album")]
-    theirs = {artist["id"] for seed in seeds for artist in seed["artists"]}
-    for artist in track["artists"]:
-        if artist["id"] in theirs:
-            return [texts("why.artist", name=artist["name"])]
+    theirs = {artist.id for seed in seeds for artist in seed.artists}
+    for artist in track.artists:
+        if artist.id in theirs:
+            return [texts("why.artist", name=artist.name)]
     told = _told_by_playlists(sentence, texts)
     if told:
         return [told]
-    genres = {genre for seed in seeds for genre in seed["genres"]}
-    return [texts("why.genre", name=genre) for genre in track["genres"] if genre in genres][:1]
+    genres = {genre for seed in seeds for genre in seed.genres}
+    return [texts("why.genre", name=genre) for genre in track.genres if genre in genres][:1]
 
 
 def _told_by_playlists(sentence: str, texts: Translations) -> str:

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Final
 
 import streamlit as st
+from quintet_client import QuintetError
+from quintet_client.models import RankedTrack, Recommendations
+from quintet_client.request_models import EventKind
 
 from quintet_ui import session
 from quintet_ui.alerts import show_degraded, show_fault
-from quintet_ui.answers import Ranked, Recommendations
 from quintet_ui.cards import cards_data, visible
-from quintet_ui.client import PASSING, Fault, GatewayFault
 from quintet_ui.components import card_list, triggered
 from quintet_ui.export import exports, link
+from quintet_ui.faults import PASSING, Fault, GatewayFault, gateway_fault
 from quintet_ui.preferences import (
     Preferences,
-    body_of,
+    recommendation_call,
     with_dislike,
     with_like,
     with_mute,
@@ -90,7 +92,7 @@ def _say(answer: Recommendations | None, fault: GatewayFault | None, texts: Tran
             st.button(texts("fault.retry"), on_click=_try_again)
     if answer is None:
         return
-    show_degraded(answer["degraded"], texts)
+    show_degraded(answer.degraded, texts)
     if not visible(answer, session.preferences()):
         st.info(texts("cards.none"), icon=":material/filter_alt_off:")
 
@@ -123,8 +125,8 @@ def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault |
     st.session_state.pending = st.session_state.failure = None
     st.session_state.list_state = _READY
     st.session_state.answer = (now, answer)
-    st.session_state.recommendation_id = answer["recommendation_id"]
-    session.remember([ranked["track"] for ranked in answer["tracks"]])
+    st.session_state.recommendation_id = answer.recommendation_id
+    session.remember([ranked.track for ranked in answer.tracks])
     return answer, None
 
 
@@ -148,9 +150,8 @@ def _awaited(now: Preferences) -> Recommendations | None:
     if pending is None or pending[0] != now:
         if pending is not None:
             pending[1].cancel()
-        body = {**body_of(now), "listener": st.session_state.listener}
-        gateway = session.gateway()
-        pending = (now, session.background().start(lambda: gateway.recommend(body)))
+        call, gateway = recommendation_call(now, st.session_state.listener), session.gateway()
+        pending = (now, session.background().start(lambda: gateway.call(call)))
         st.session_state.pending = pending
     try:
         return pending[1].result(timeout=GLANCE_SECONDS)
@@ -158,9 +159,10 @@ def _awaited(now: Preferences) -> Recommendations | None:
         return None
     except CancelledError as fault:
         raise GatewayFault(Fault.UNREADY) from fault
-    except GatewayFault as fault:
-        session.note(fault)
-        raise
+    except QuintetError as error:
+        failure = gateway_fault(error)
+        session.note(failure)
+        raise failure from error
 
 
 def _cards(answer: Recommendations, texts: Translations, *, stale: bool) -> None:
@@ -179,7 +181,7 @@ def _cards(answer: Recommendations, texts: Translations, *, stale: bool) -> None
 
 def _chosen(answer: Recommendations) -> str:
     """Returns the track that the radar shows: the one chosen, else the first."""
-    ids = [ranked["track"]["id"] for ranked in answer["tracks"]]
+    ids = [ranked.track.id for ranked in answer.tracks]
     chosen: str = st.session_state.chosen
     return chosen if chosen in ids else next(iter(ids), "")
 
@@ -190,42 +192,40 @@ def _acted() -> None:
     answer = st.session_state.get("answer")
     if not isinstance(act, dict) or answer is None:
         return
-    ranked = next(
-        (each for each in answer[1]["tracks"] if each["track"]["id"] == act.get("id")), None
-    )
+    ranked = next((each for each in answer[1].tracks if each.track.id == act.get("id")), None)
     handle = _ACTS.get(str(act.get("kind")))
     if ranked is not None and handle is not None:
         handle(ranked, act)
 
 
-def _liked(ranked: Ranked, _act: dict[str, object]) -> None:
-    track_id, reasons = ranked["track"]["id"], ranked["reasons"]
+def _liked(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    track_id, reasons = ranked.track.id, ranked.reasons
     is_new = track_id not in session.preferences().liked
-    closest = reasons["closest_seed"]["id"] if reasons else ""
+    closest = reasons.closest_seed.id if reasons else ""
     _refine(with_like(session.preferences(), track_id, closest))
     if is_new:
         _tell("like", ranked)
 
 
-def _disliked(ranked: Ranked, _act: dict[str, object]) -> None:
-    _refine(with_dislike(session.preferences(), ranked["track"]["id"]))
+def _disliked(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    _refine(with_dislike(session.preferences(), ranked.track.id))
     _tell("dislike", ranked)
 
 
-def _skipped(ranked: Ranked, _act: dict[str, object]) -> None:
-    _refine(with_skip(session.preferences(), ranked["track"]["id"]))
+def _skipped(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    _refine(with_skip(session.preferences(), ranked.track.id))
     _tell("skip", ranked)
 
 
-def _muted(ranked: Ranked, _act: dict[str, object]) -> None:
-    artists = ranked["track"]["artists"]
+def _muted(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    artists = ranked.track.artists
     if artists:
-        _refine(with_mute(session.preferences(), artists[0]["id"]))
+        _refine(with_mute(session.preferences(), artists[0].id))
         _tell("dislike", ranked)
 
 
-def _saved(ranked: Ranked, _act: dict[str, object]) -> None:
-    track_id, saved = ranked["track"]["id"], st.session_state.saved
+def _saved(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    track_id, saved = ranked.track.id, st.session_state.saved
     if track_id in saved:
         st.session_state.saved = tuple(each for each in saved if each != track_id)
     else:
@@ -233,17 +233,17 @@ def _saved(ranked: Ranked, _act: dict[str, object]) -> None:
         _tell("save", ranked)
 
 
-def _chose(ranked: Ranked, _act: dict[str, object]) -> None:
-    st.session_state.chosen = ranked["track"]["id"]
+def _chose(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    st.session_state.chosen = ranked.track.id
 
 
-def _played(ranked: Ranked, act: dict[str, object]) -> None:
+def _played(ranked: RankedTrack, act: dict[str, object]) -> None:
     dwell = act.get("dwell")
     if isinstance(dwell, int) and 0 <= dwell < 3_600_000:
-        session.tell("play", ranked["track"]["id"], position=ranked["rank"], dwell_ms=dwell)
+        session.tell("play", ranked.track.id, position=ranked.rank, dwell_ms=dwell)
 
 
-_ACTS: Final[dict[str, Callable[[Ranked, dict[str, object]], None]]] = {
+_ACTS: Final[dict[str, Callable[[RankedTrack, dict[str, object]], None]]] = {
     "like": _liked,
     "dislike": _disliked,
     "skip": _skipped,
@@ -259,17 +259,17 @@ def _refine(changed: Preferences) -> None:
     st.session_state.refined = True
 
 
-def _tell(kind: str, ranked: Ranked) -> None:
-    session.tell(kind, ranked["track"]["id"], position=ranked["rank"])
+def _tell(kind: EventKind, ranked: RankedTrack) -> None:
+    session.tell(kind, ranked.track.id, position=ranked.rank)
 
 
-def _radar(answer: Recommendations, tracks: Sequence[Ranked], texts: Translations) -> None:
+def _radar(answer: Recommendations, tracks: Sequence[RankedTrack], texts: Translations) -> None:
     profile, mean = profile_of(answer), mean_of(tracks)
     if not profile or not mean:
         return
     shapes = {texts("radar.profile"): profile}
-    chosen = next((r for r in tracks if r["track"]["id"] == _chosen(answer)), tracks[0])
-    shapes[chosen["track"]["title"]] = mean_of([chosen])
+    chosen = next((r for r in tracks if r.track.id == _chosen(answer)), tracks[0])
+    shapes[chosen.track.title] = mean_of([chosen])
     shapes[texts("radar.list")] = mean
     st.header(texts("radar.heading"))
     st.caption(texts("radar.help"))
@@ -279,13 +279,13 @@ def _radar(answer: Recommendations, tracks: Sequence[Ranked], texts: Translation
 
 
 def _facts(answer: Recommendations, texts: Translations) -> None:
-    pool = answer["pool"]
+    pool = answer.pool
     st.caption(
         texts(
             "cards.pool",
-            initial=pool["initial"],
-            left=pool["after_filtering"],
-            candidates=pool["candidates"],
-            model=answer["versions"]["model"],
+            initial=pool.initial,
+            left=pool.after_filtering,
+            candidates=pool.candidates,
+            model=answer.versions.model,
         )
     )

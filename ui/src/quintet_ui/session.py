@@ -3,15 +3,16 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from uuid import uuid4
 
-import httpx
 import streamlit as st
+from quintet_client import Event, Quintet, QuintetError, Retries
+from quintet_client.models import Track
+from quintet_client.request_models import EventKind
 
-from quintet_ui.answers import Track
 from quintet_ui.background import Background
-from quintet_ui.client import PASSING, BearerToken, ClientCredentials, Fault, Gateway, GatewayFault
+from quintet_ui.faults import PASSING, Fault, GatewayFault, gateway_fault
 from quintet_ui.preferences import Preferences, preferences_of, query_of
 from quintet_ui.settings import Settings, load_settings
 from quintet_ui.spotify import browser_secret, pending_exports
@@ -23,6 +24,12 @@ HOLD_SECONDS: Final = 2.0
 PART_SECONDS: Final = 3.0
 """After a failure, a part of the page that can do without does so for this long."""
 MOST_TRACKS: Final = 2000
+_COVER_SECONDS: Final = 0.7
+"""Covers are only decoration: no listener waits longer for them."""
+_FEEDBACK_SECONDS: Final = 1.0
+_CONNECT_SECONDS: Final = 1.0
+_CONNECTIONS: Final = 32
+"""Calls at once, of all sessions of this process together."""
 _ALL: Final = "gateway"
 _GO: Final = "go"
 _LANGUAGE: Final = "lang"
@@ -34,24 +41,22 @@ def settings() -> Settings:
     return load_settings()
 
 
-@st.cache_resource(show_spinner=False, on_release=Gateway.close)
-def gateway() -> Gateway:
-    """Returns the client that all sessions share."""
-    told = settings()
-    return Gateway(
-        told.gateway_url,
-        told.gateway_seconds,
-        _authorisation(told),
-        authorities=told.gateway_ca,
+@st.cache_resource(show_spinner=False, on_release=Quintet.close)
+def gateway() -> Quintet:
+    """Open the client that all sessions share."""
+    found = settings()
+    return Quintet(
+        found.gateway_url,
+        timeout=found.gateway_seconds,
+        # The page tries again by itself, and shows meanwhile that it does.
+        retries=Retries(attempts=1),
+        token=None if found.client_id else found.token.get_secret_value(),
+        client_id=found.client_id,
+        client_secret=found.client_secret.get_secret_value() if found.client_id else "",
+        ca_file=found.gateway_ca,
+        connect_timeout=_CONNECT_SECONDS,
+        max_connections=_CONNECTIONS,
     )
-
-
-def _authorisation(told: Settings) -> httpx.Auth | None:
-    if told.client_id:
-        secret = told.client_secret.get_secret_value()
-        return ClientCredentials(f"{told.gateway_url}/api/token", told.client_id, secret)
-    token = told.token.get_secret_value()
-    return BearerToken(token) if token else None
 
 
 def begin() -> None:
@@ -111,7 +116,7 @@ def write_link() -> None:
         st.query_params.from_dict(query)
 
 
-def ask(call: Callable[[Gateway], T], part: str = "") -> T:
+def ask(call: Callable[[Quintet], T], part: str = "") -> T:
     """Calls the gateway, unless it, or the part of the page that asks, had no luck a moment ago.
 
     Args:
@@ -128,9 +133,10 @@ def ask(call: Callable[[Gateway], T], part: str = "") -> T:
             raise GatewayFault(fault)
     try:
         return call(gateway())
-    except GatewayFault as failure:
+    except QuintetError as error:
+        failure = gateway_fault(error)
         note(failure, part)
-        raise
+        raise failure from error
 
 
 def note(failure: GatewayFault, part: str = "") -> None:
@@ -153,8 +159,8 @@ def remember(tracks: Sequence[Track]) -> None:
     """Keeps tracks by id; the oldest give way."""
     known: dict[str, Track] = st.session_state.tracks
     for track in tracks:
-        known.pop(track["id"], None)
-        known[track["id"]] = track
+        known.pop(track.id, None)
+        known[track.id] = track
     while len(known) > MOST_TRACKS:
         known.pop(next(iter(known)))
 
@@ -177,32 +183,38 @@ def features_of(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
     missing = [name for name in dict.fromkeys(ids) if name not in known][:100]
     if missing:
         try:
-            found = ask(lambda to: to.audio_features(missing), "covers")
+            found = ask(
+                lambda to: to.with_options(timeout=_COVER_SECONDS).audio_features(missing), "covers"
+            )
         except GatewayFault:
             return known
-        known.update({name: found.get(name, {}) for name in missing})
+        # An unknown id is remembered too, so that it is not asked for again.
+        known.update({name: {} for name in missing})
+        known.update({name: each.model_dump(exclude={"id"}) for name, each in found.items()})
         while len(known) > MOST_TRACKS:
             known.pop(next(iter(known)))
     return known
 
 
-def tell(kind: str, *track_ids: str, **facts: Any) -> None:
-    """Hands over as feedback what the listener did to tracks; the page goes on without it."""
-    now = datetime.now(UTC).isoformat()
+def tell(
+    kind: EventKind, *track_ids: str, position: int | None = None, dwell_ms: int | None = None
+) -> None:
+    """Send feedback on tracks of the current list; the page goes on if it cannot be stored."""
+    now = datetime.now(UTC)
     events = [
-        {
-            "event_id": str(uuid4()),
-            "recommendation_id": st.session_state.get("recommendation_id", ""),
-            "track_id": track_id,
-            "kind": kind,
-            "listener": st.session_state.listener,
-            "occurred_at": now,
-            **facts,
-        }
+        Event(
+            recommendation_id=st.session_state.get("recommendation_id", ""),
+            track_id=track_id,
+            kind=kind,
+            listener=st.session_state.listener,
+            occurred_at=now,
+            position=position,
+            dwell_ms=dwell_ms,
+        )
         for track_id in track_ids
     ]
     try:
-        ask(lambda to: to.send_feedback(events), "feedback")
+        ask(lambda to: to.with_options(timeout=_FEEDBACK_SECONDS).feedback(events), "feedback")
     except GatewayFault:
         # Said once: the list is refined all the same.
         if not st.session_state.get("told_not_kept"):
@@ -214,7 +226,7 @@ def forget() -> None:
     """Has what is stored of this listener deleted, and goes on under a new id."""
     listener: str = st.session_state.listener
     try:
-        ask(lambda to: to.forget(listener))
+        ask(lambda to: to.delete_listener(listener))
     except GatewayFault:
         st.toast(texts()("feedback.still_there"), icon=":material/error:")
         return

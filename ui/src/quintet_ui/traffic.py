@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
-
-from quintet_ui.client import GatewayFault
+from quintet_client import QuintetError
 
 HOUR_SECONDS: Final = 3600.0
 SAMPLE_SECONDS: Final = 30.0
@@ -153,7 +152,7 @@ class TrafficRecorder:
         """Takes a sample now; kept unless the last one is younger than half the usual distance.
 
         Raises:
-            GatewayFault: The gateway did not answer.
+            QuintetError: The gateway did not answer.
         """
         sample = parse_sample(self._read(), time.time())
         with self._lock:
@@ -180,7 +179,7 @@ class TrafficRecorder:
         while not self._stopped.wait(SAMPLE_SECONDS):
             try:
                 self.look()
-            except (GatewayFault, ValueError):
+            except (QuintetError, ValueError):
                 # Away, or not metrics: the next look may find them.
                 continue
 

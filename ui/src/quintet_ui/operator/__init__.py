@@ -5,17 +5,19 @@ order. One that fails says so for itself, and one whose route the gateway lacks 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 import streamlit as st
+from quintet_client import Quintet
+from quintet_client.models import Experiment
 
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
-from quintet_ui.client import Fault, GatewayFault
+from quintet_ui.faults import Fault, GatewayFault
 from quintet_ui.operator.operations import dag_runs, drift
 from quintet_ui.operator.text import NOTHING, moment, number, percent
 from quintet_ui.traffic import RouteTraffic, Sample, TrafficRecorder, between
@@ -24,7 +26,6 @@ from quintet_ui.translations import Translations
 Section = Callable[[Translations], None]
 REFRESH_SECONDS: Final = 10.0
 _MOST_ROUTES: Final = 12
-_DAY: Final = "/api/v1/insights?hours=24"
 
 
 def operator_page() -> None:
@@ -54,7 +55,7 @@ def traffic() -> TrafficRecorder:
 def health(texts: Translations) -> None:
     """Shows each service's state."""
     st.header(texts("operator.health"))
-    states = {"gateway": "SERVING", **session.ask(lambda to: to.readiness())}
+    states = {"gateway": "SERVING", **session.ask(Quintet.readiness).services}
     for column, (name, state) in zip(st.columns(len(states)), states.items(), strict=True):
         told = texts.get(f"state.{state}") or texts("state.UNREACHABLE")
         column.metric(texts(f"operator.service.{name}"), told, border=True)
@@ -63,24 +64,24 @@ def health(texts: Translations) -> None:
 def versions(texts: Translations) -> None:
     """Shows what serves, since when, and what was refused."""
     st.header(texts("operator.versions"))
-    model = session.ask(lambda to: to.get("/api/v1/model"))
-    kind = texts.get(f"operator.kind.{model['kind']}") or model["kind"]
+    model = session.ask(Quintet.model)
+    kind = texts.get(f"operator.kind.{model.kind}") or model.kind
     rows = {
-        texts("operator.model"): f"{model['versions']['model']} ({kind})",
-        texts("operator.index"): model["versions"]["index"],
-        texts("operator.catalogue"): model["versions"]["catalogue"],
-        texts("operator.tracks"): f"{model['track_count']:,}",
-        texts("operator.channels"): ", ".join(model["channels"]),
-        texts("operator.made"): moment(model["create_time"]),
-        texts("operator.since"): moment(model["load_time"]),
+        texts("operator.model"): f"{model.versions.model} ({kind})",
+        texts("operator.index"): model.versions.index,
+        texts("operator.catalogue"): model.versions.catalogue,
+        texts("operator.tracks"): f"{model.track_count:,}",
+        texts("operator.channels"): ", ".join(model.channels),
+        texts("operator.made"): moment(model.create_time),
+        texts("operator.since"): moment(model.load_time),
     }
     _facts(rows, texts)
-    if model["refused_version"]:
+    if model.refused_version:
         st.warning(
             texts(
                 "operator.refused",
-                version=model["refused_version"],
-                reason=model["refused_reason"],
+                version=model.refused_version,
+                reason=model.refused_reason,
             ),
             icon=":material/block:",
         )
@@ -88,7 +89,7 @@ def versions(texts: Translations) -> None:
 
 def quality(texts: Translations) -> None:
     """Shows the metrics recorded when the served model was trained."""
-    metrics = session.ask(lambda to: to.get("/api/v1/model"))["metrics"]
+    metrics = session.ask(Quintet.model).metrics
     if metrics:
         st.header(texts("operator.quality"))
         st.caption(texts("operator.quality_help"))
@@ -118,90 +119,90 @@ def last_hour(texts: Translations) -> None:
 
 def experiment(texts: Translations) -> None:
     """Shows champion against challenger, with the interval and the test's verdict."""
-    facts = session.ask(lambda to: to.get("/api/v1/experiment"))["experiment"]
+    facts = session.ask(Quintet.experiment)
     if facts is None:
         return
     st.header(texts("operator.experiment"))
-    running = texts("operator.running" if facts["running"] else "operator.ended")
-    st.caption(texts("operator.experiment_help", state=running, since=moment(facts["started_at"])))
+    running = texts("operator.running" if facts.running else "operator.ended")
+    st.caption(texts("operator.experiment_help", state=running, since=moment(facts.started_at)))
     _facts(experiment_rows(facts, texts), texts)
-    if facts["challenger_refused"]:
+    if facts.challenger_refused:
         refused = texts(
-            "operator.refused", version=facts["challenger"], reason=facts["challenger_refused"]
+            "operator.refused", version=facts.challenger, reason=facts.challenger_refused
         )
         st.warning(refused, icon=":material/block:")
 
 
-def experiment_rows(facts: Mapping[str, Any], texts: Translations) -> dict[str, str]:
+def experiment_rows(facts: Experiment, texts: Translations) -> dict[str, str]:
     """Returns an experiment's facts by what they are called."""
-    seen, shadow = facts["preference"], facts["shadow"]
-    verdict = texts.get(f"operator.said.{facts['verdict']}") or facts["verdict"]
+    seen, shadow = facts.preference, facts.shadow
+    verdict = texts.get(f"operator.said.{facts.verdict}") or facts.verdict
     rows = {
-        texts("operator.champion"): facts["champion"],
-        texts("operator.challenger"): facts["challenger"],
-        texts("operator.mode"): f"{facts['mode']}, {facts['percent']:g} %",
+        texts("operator.champion"): facts.champion,
+        texts("operator.challenger"): facts.challenger,
+        texts("operator.mode"): f"{facts.mode}, {facts.percent:g} %",
         texts("operator.trials"): texts(
-            "operator.trials_told", wins=facts["wins"], losses=facts["losses"], ties=facts["ties"]
+            "operator.trials_told", wins=facts.wins, losses=facts.losses, ties=facts.ties
         ),
         texts("operator.preference"): (
-            f"{percent(seen['seen'])} ({percent(seen['low'])} - {percent(seen['high'])})"
+            f"{percent(seen.seen)} ({percent(seen.low)} - {percent(seen.high)})"
         ),
-        texts("operator.verdict"): f"{verdict} (p = {facts['p_value']:.3g})",
+        texts("operator.verdict"): f"{verdict} (p = {facts.p_value:.3g})",
     }
-    if facts["reason"]:
-        rows[texts("operator.reason")] = facts["reason"]
-    if shadow["requests"]:
+    if facts.reason:
+        rows[texts("operator.reason")] = facts.reason
+    if shadow.requests:
         rows[texts("operator.shadow")] = texts(
             "operator.shadow_told",
-            requests=shadow["requests"],
-            overlap=NOTHING if shadow["overlap"] is None else percent(shadow["overlap"]),
+            requests=shadow.requests,
+            overlap=NOTHING if shadow.overlap is None else percent(shadow.overlap),
         )
     return rows
 
 
 def given(texts: Translations) -> None:
     """Shows how much of the catalogue the lists of a day reach, and whose songs they hold."""
-    found = session.ask(lambda to: to.get(_DAY))
-    if not found["lists"]:
+    found = session.ask(lambda to: to.insights(hours=24))
+    if not found.lists:
         return
-    tracks = session.ask(lambda to: to.get("/api/v1/model"))["track_count"]
+    tracks = session.ask(Quintet.model).track_count
     st.header(texts("operator.given"))
     lists, places, coverage = st.columns(3)
-    lists.metric(texts("operator.lists"), f"{found['lists']:,}", border=True)
-    places.metric(texts("operator.places"), f"{found['impressions']:,}", border=True)
-    share = found["tracks_shown"] / tracks if tracks else 0.0
+    lists.metric(texts("operator.lists"), f"{found.lists:,}", border=True)
+    places.metric(texts("operator.places"), f"{found.impressions:,}", border=True)
+    share = found.tracks_shown / tracks if tracks else 0.0
     coverage.metric(texts("operator.coverage"), f"{100 * share:.1f} %", border=True)
-    st.caption(texts("operator.coverage_help", shown=found["tracks_shown"], all=tracks))
+    st.caption(texts("operator.coverage_help", shown=found.tracks_shown, all=tracks))
     st.table(
         [
             {
-                texts("operator.artist"): each["name"],
-                texts("operator.share"): percent(each["share"]),
+                texts("operator.artist"): each.name,
+                texts("operator.share"): percent(each.share),
             }
-            for each in found["artists"]
+            for each in found.artists
         ]
     )
 
 
 def received(texts: Translations) -> None:
     """Shows how the lists of each model were received in a day, with 95 % intervals."""
-    found = session.ask(lambda to: to.get(_DAY))
-    if not found["models"]:
+    found = session.ask(lambda to: to.insights(hours=24))
+    if not found.models:
         return
     st.header(texts("operator.received"))
     st.caption(texts("operator.received_help"))
     st.table(
         [
             {
-                texts("operator.model"): each["model"],
-                texts("operator.lists"): f"{each['lists']:,}",
-                texts("operator.approved"): percent(each["approved"] / each["lists"]),
-                texts("operator.interval"): f"{percent(each['low'])} - {percent(each['high'])}",
+                texts("operator.model"): each.model,
+                texts("operator.lists"): f"{each.lists:,}",
+                texts("operator.approved"): percent(each.approved / each.lists),
+                texts("operator.interval"): f"{percent(each.low)} - {percent(each.high)}",
             }
-            for each in found["models"]
+            for each in found.models
         ]
     )
-    kinds = {name: count for name, count in sorted(found["events"].items()) if count}
+    kinds = {name: count for name, count in sorted(found.events.items()) if count}
     if kinds:
         told = (f"{texts(f'operator.event.{name}')} {count:,}" for name, count in kinds.items())
         st.caption(" · ".join(told))

@@ -1,45 +1,51 @@
 """Drift, and the last runs of each DAG."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import streamlit as st
+from quintet_client import Quintet
+from quintet_client.models import DagRun, DagRuns, Drift
 
 from quintet_ui import session
 from quintet_ui.operator.text import NOTHING, moment
 from quintet_ui.translations import Translations
 
-_OPERATIONS: Final = "/api/v1/operations"
-
 
 def drift(texts: Translations) -> None:
     """Shows how far what listeners got has moved from what the model was made for."""
-    facts = session.ask(lambda to: to.get(_OPERATIONS))["drift"]
+    facts = session.ask(Quintet.operations).drift
     if facts is None:
         return
     st.header(texts("operator.drift"))
-    found = {name: facts[name] for name in ("model", "recent", "baseline")}
-    st.caption(texts("operator.drift_help", since=moment(facts["time"]), **found))
-    if not facts["enough"]:
+    st.caption(
+        texts(
+            "operator.drift_help",
+            since=moment(facts.time),
+            model=facts.model,
+            recent=facts.recent,
+            baseline=facts.baseline,
+        )
+    )
+    if not facts.enough:
         st.info(texts("operator.drift_little"))
         return
     st.table(drift_rows(facts, texts))
-    if facts["drifted"]:
-        names = ", ".join(_quantity(name, texts) for name in facts["drifted"])
+    if facts.drifted:
+        names = ", ".join(_quantity(name, texts) for name in facts.drifted)
         st.warning(texts("operator.drifted", names=names), icon=":material/trending_up:")
 
 
-def drift_rows(facts: Mapping[str, Any], texts: Translations) -> list[dict[str, str]]:
+def drift_rows(facts: Drift, texts: Translations) -> list[dict[str, str]]:
     """Returns the judged quantities, then the features that moved most."""
-    named = [(_quantity(name, texts), each) for name, each in facts["quantities"].items()]
+    named = [(_quantity(name, texts), each) for name, each in facts.quantities.items()]
     return [
         {
             texts("operator.quantity"): name,
-            texts("operator.psi"): f"{each['psi']:.3f}",
-            texts("operator.ks"): NOTHING if each["ks"] is None else f"{each['ks']:.3f}",
+            texts("operator.psi"): f"{each.psi:.3f}",
+            texts("operator.ks"): NOTHING if each.ks is None else f"{each.ks:.3f}",
         }
-        for name, each in (*named, *facts["features"].items())
+        for name, each in (*named, *facts.features.items())
     ]
 
 
@@ -49,9 +55,9 @@ def _quantity(name: str, texts: Translations) -> str:
 
 def dag_runs(texts: Translations) -> None:
     """Shows the last runs of each DAG, with links, and says where Airflow gives none."""
-    found = session.ask(lambda to: to.get(_OPERATIONS))
-    rows = run_rows(found["dags"], texts, session.settings().airflow_url)
-    trouble = texts.get(f"operator.airflow.{found['airflow']}")
+    found = session.ask(Quintet.operations)
+    rows = run_rows(found.dags, texts, session.settings().airflow_url)
+    trouble = texts.get(f"operator.airflow.{found.airflow}")
     if rows or trouble:
         st.header(texts("operator.dags"))
     if trouble:
@@ -61,7 +67,7 @@ def dag_runs(texts: Translations) -> None:
 
 
 def run_rows(
-    dags: Sequence[Mapping[str, Any]], texts: Translations, airflow: str = ""
+    dags: Sequence[DagRuns], texts: Translations, airflow: str = ""
 ) -> list[dict[str, str]]:
     """Returns runs, the newest of each DAG first.
 
@@ -72,17 +78,17 @@ def run_rows(
     """
     return [
         {
-            texts("operator.dag"): f"`{dag['dag_id']}`",
-            texts("operator.run_state"): texts.get(f"operator.run.{run['state']}") or run["state"],
-            texts("operator.begun"): moment(run["start"]) if run["start"] else NOTHING,
-            texts("operator.finished"): moment(run["end"]) if run["end"] else NOTHING,
-            texts("operator.run_link"): _run_link(dag["dag_id"], run, texts, airflow),
+            texts("operator.dag"): f"`{dag.dag_id}`",
+            texts("operator.run_state"): texts.get(f"operator.run.{run.state}") or run.state,
+            texts("operator.begun"): moment(run.start) if run.start else NOTHING,
+            texts("operator.finished"): moment(run.end) if run.end else NOTHING,
+            texts("operator.run_link"): _run_link(dag.dag_id, run, texts, airflow),
         }
         for dag in dags
-        for run in dag["runs"]
+        for run in dag.runs
     ]
 
 
-def _run_link(dag_id: str, run: Mapping[str, Any], texts: Translations, airflow: str) -> str:
-    here = f"{airflow.rstrip('/')}/dags/{dag_id}/runs/{quote(run['run_id'], safe='')}"
-    return f"[{texts('operator.open_run')}]({here if airflow else run['link']})"
+def _run_link(dag_id: str, run: DagRun, texts: Translations, airflow: str) -> str:
+    here = f"{airflow.rstrip('/')}/dags/{dag_id}/runs/{quote(run.run_id, safe='')}"
+    return f"[{texts('operator.open_run')}]({here if airflow else run.link})"

@@ -1,6 +1,6 @@
 """Facts as text."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 # A hyphen alone would begin a list: tables read Markdown.
@@ -17,6 +17,6 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def moment(text: str) -> str:
-    """Returns a time of the gateway, which tells it in UTC, to the minute."""
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M UTC")
+def moment(time: datetime) -> str:
+    """Show a time in UTC, to the minute: the operator's logs are in UTC too."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,4 +1,4 @@
-"""How the page calls the gateway: deadlines, kinds of failure, tokens."""
+"""How the page classifies what goes wrong between it and the gateway, over real sockets."""
 
 import contextlib
 import json
@@ -6,9 +6,9 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
 import pytest
-from quintet_ui.client import BearerToken, ClientCredentials, Fault, Gateway, GatewayFault
+from quintet_client import Quintet, QuintetError, Retries
+from quintet_ui.faults import Fault, gateway_fault
 
 
 @contextlib.contextmanager
@@ -49,13 +49,12 @@ def replying(status, body, kind="application/json"):
 
 
 def fault_of(url, seconds=2.0):
-    client = Gateway(url, seconds)
-    try:
-        with pytest.raises(GatewayFault) as caught:
-            client.search("x", 1)
-        return caught.value
-    finally:
-        client.close()
+    with (
+        Quintet(url, timeout=seconds, retries=Retries(attempts=1)) as client,
+        pytest.raises(QuintetError) as caught,
+    ):
+        client.search("x", limit=1)
+    return gateway_fault(caught.value)
 
 
 def test_an_answer_that_comes_in_drops_is_not_waited_for():
@@ -111,43 +110,3 @@ def test_nobody_on_the_port_is_offline():
     with serving(replying(200, "{}")) as url:
         pass
     assert fault_of(url).fault is Fault.OFFLINE
-
-
-def test_a_token_is_asked_for_kept_and_renewed_once_refused():
-    tokens = iter(["first", "second"])
-    seen = []
-
-    def answer(handler):
-        given = handler.headers.get("Authorization")
-        if handler.path == "/api/token":
-            assert given.startswith("Basic ")
-            told = {"access_token": next(tokens), "expires_in": 3600}
-            return replying(200, json.dumps(told))(handler)
-        seen.append(given)
-        if seen.count("Bearer first") > 2:
-            return replying(401, "{}")(handler) if given == "Bearer first" else ok(handler)
-        return ok(handler)
-
-    def ok(handler):
-        replying(200, '{"tracks": []}')(handler)
-
-    with serving(answer) as url:
-        client = Gateway(url, 2.0, ClientCredentials(f"{url}/api/token", "me", "secret"))
-        for _ in range(4):
-            assert client.search("x", 1) == []
-        client.close()
-    assert seen == ["Bearer first"] * 3 + ["Bearer second"] * 2
-
-
-def test_a_given_token_is_sent_as_it_is():
-    seen = []
-
-    def answer(request):
-        seen.append(request.headers["Authorization"])
-        return httpx.Response(200, json={"tracks": []})
-
-    client = Gateway(
-        "http://gateway", 1.0, BearerToken("abc"), transport=httpx.MockTransport(answer)
-    )
-    assert client.search("x", 1) == []
-    assert seen == ["Bearer abc"]
