@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from quintet_training.settings import Settings
+from quintet_command.settings import CommandSettings
 
 from tests.known_secrets import known
 from tests.ports import free_port
@@ -116,9 +116,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> CommandSettings:
     """Settings of training and command with a fresh home, once on each kind of database."""
     url = ""  # a SQLite file in the home
     if request.param == "postgresql":
         url = request.getfixturevalue("postgresql").new_database()
-    return Settings(home=tmp_path / "home", database_url=url)
+    return CommandSettings(home=tmp_path / "home", database_url=url)

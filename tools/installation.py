@@ -15,8 +15,8 @@ import httpx
 from quintet_access import certificates
 from quintet_access.clients import ClientFolder
 from quintet_access.tokens import Scope
-from quintet_command.cli.serve import _prepare
-from quintet_training.settings import Settings
+from quintet_command.cli.prepare import ensure_prepared
+from quintet_command.settings import CommandSettings
 
 from tests.ports import free_ports
 
@@ -72,7 +72,7 @@ def installed(**settings: str) -> Iterator[Installation]:
     """
     with tempfile.TemporaryDirectory(prefix="quintet-hardening-") as folder:
         home = Path(folder)
-        _prepare(Settings(home=home))
+        ensure_prepared(CommandSettings(home=home))
         client, secret = ClientFolder(home / "access").create("hardening", tuple(Scope))
         certificates.create(home / "tls", SERVICES, (), 2)
         ports = dict(zip((*SERVICES, "grpc"), free_ports(5), strict=True))

@@ -19,11 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quintet_command import backup
 from quintet_command.backup import BackupInvalid, archive
+from quintet_command.settings import CommandSettings
 from quintet_modelkit.publication import current_version, publish, staged, write_manifest
 from quintet_store import backup as store
 from quintet_store import open_engine, writing
 from quintet_store.tables import FeatureSet, FeedbackEvent, ShadowComparison, table_of
-from quintet_training.settings import Settings
 from sqlalchemy import func, insert, select
 
 EVENTS, SETS, SHADOWS = (table_of(t) for t in (FeedbackEvent, FeatureSet, ShadowComparison))
@@ -55,7 +55,7 @@ def tree(home):
 
 
 @pytest.fixture
-def filled(settings) -> Settings:
+def filled(settings) -> CommandSettings:
     """A home with catalogue, models, keys, waiting events and a registry; rows in tables."""
     home = settings.home
     for root, names in (("catalogue", ("cat-1",)), ("models", ("m-1", "m-2", "m-3", "m-4"))):
@@ -128,7 +128,7 @@ def test_what_was_destroyed_comes_back(filled, tmp_path, name):
 
 @pytest.mark.postgres
 def test_without_pg_dump_tables_are_copied(postgresql, tmp_path, monkeypatch):
-    settings = Settings(home=tmp_path / "home", database_url=postgresql.new_database())
+    settings = CommandSettings(home=tmp_path / "home", database_url=postgresql.new_database())
     settings.home.mkdir()
     monkeypatch.setattr(store, "_tool", lambda *_: None)
     for number in range(3):
@@ -202,7 +202,7 @@ def test_the_registry_stays_out_where_asked(filled, tmp_path):
 
 
 def test_secrets_are_left_out_of_the_settings(tmp_path, monkeypatch):
-    settings = Settings(home=tmp_path / "home")
+    settings = CommandSettings(home=tmp_path / "home")
     settings.home.mkdir()
     monkeypatch.setenv("QUINTET_LISTENER_KEY", "hush-hush")
     monkeypatch.setenv("QUINTET_MLFLOW_URI", "https://me:hush-hush@models/")
@@ -214,9 +214,9 @@ def test_secrets_are_left_out_of_the_settings(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def small(tmp_path) -> tuple[Settings, Path]:
+def small(tmp_path) -> tuple[CommandSettings, Path]:
     """A small home on SQLite and its backup as a folder."""
-    settings = Settings(home=tmp_path / "home")
+    settings = CommandSettings(home=tmp_path / "home")
     (settings.home / "access").mkdir(parents=True)
     (settings.home / "access" / "a.json").write_text("keys of a", encoding="utf-8")
     (settings.home / "access" / "b.json").write_text("keys of b", encoding="utf-8")
@@ -309,7 +309,7 @@ def test_another_version_is_refused_before_anything_is_touched(small, tmp_path, 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
-    settings = Settings(home=folder / "home")
+    settings = CommandSettings(home=folder / "home")
     (settings.home / "access").mkdir(parents=True)
     (settings.home / "access" / "keys.json").write_bytes(bytes(range(256)) * 2)
     backup.create(settings, folder / "b.tar.zst")

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from quintet_access import certificates as authority
 from quintet_command.doctor import State, encryption, running
+from quintet_command.settings import CommandSettings
 from quintet_search.app import build as build_search
 from quintet_search.settings import SearchSettings
-from quintet_training.settings import Settings
 
 NAMES = ("gateway", "search", "profile", "ranker")
 
@@ -30,13 +30,13 @@ def ours(made, tmp_path, monkeypatch):
 
 
 def finding(**settings):
-    (found,) = encryption.certificates(Settings(**settings))
+    (found,) = encryption.certificates(CommandSettings(**settings))
     return found
 
 
 def test_nothing_is_said_where_no_certificate_is_set(monkeypatch):
     monkeypatch.delenv("QUINTET_TLS", raising=False)
-    assert encryption.certificates(Settings()) == []
+    assert encryption.certificates(CommandSettings()) == []
 
 
 @pytest.mark.usefixtures("ours")

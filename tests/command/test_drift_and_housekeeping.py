@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_command import housekeeping, models
+from quintet_command.settings import CommandSettings
 from quintet_modelkit.publication import publish, staged, write_manifest
 from quintet_training.drift import ks, psi
-from quintet_training.settings import Settings
 
 values = st.lists(st.floats(-5, 5), min_size=20, max_size=60).map(np.array)
 
@@ -60,7 +60,7 @@ def version(root, name, age):
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "registered", lambda _: [])
-    return Settings(home=tmp_path, housekeeping_versions=2)
+    return CommandSettings(home=tmp_path, housekeeping_versions=2)
 
 
 def test_the_newest_and_what_is_in_use_stay(settings):

@@ -3,9 +3,9 @@
 import socket
 
 import pytest
-from quintet_command.cli.serve import programs_of
+from quintet_command.programs import programs_of
+from quintet_command.settings import CommandSettings
 from quintet_command.supervisor import PortInUse, Program, check_ports
-from quintet_training.settings import Settings
 
 
 def test_every_port_of_a_program_is_checked_and_its_setting_named():
@@ -18,7 +18,7 @@ def test_every_port_of_a_program_is_checked_and_its_setting_named():
 
 
 def test_the_gateways_grpc_port_is_among_those_checked(tmp_path):
-    programs = programs_of(Settings(home=tmp_path, gateway_grpc_port=50999))
+    programs = programs_of(CommandSettings(home=tmp_path, gateway_grpc_port=50999))
     ports = {program.name: program.more_ports for program in programs}
     assert ports["gateway"] == ((50999, "QUINTET_GATEWAY_GRPC_PORT"),)
     assert not any(ports[name] for name in ("search", "profile", "ranker"))

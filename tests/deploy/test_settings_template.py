@@ -6,12 +6,12 @@ import pytest
 from pydantic import AliasChoices, SecretStr
 from pydantic_settings import BaseSettings
 from quintet_command.doctor.known import SECRETS
+from quintet_command.settings import CommandSettings
 from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
 from quintet_settings import secret_names
-from quintet_training.settings import Settings as TrainingSettings
 from quintet_ui.settings import Settings as UiSettings
 
 from tests.root import ROOT
@@ -25,7 +25,7 @@ PROCESSES: dict[str, type[BaseSettings]] = {
     "profile": ProfileSettings,
     "ranker": RankerSettings,
     "ui": UiSettings,
-    "training": TrainingSettings,
+    "training": CommandSettings,
 }
 
 

@@ -3,8 +3,8 @@
 import re
 
 from quintet_command.cli.models import models_app
+from quintet_command.settings import CommandSettings
 from quintet_ranker.settings import RankerSettings
-from quintet_training.settings import Settings
 
 from tests.root import ROOT
 
@@ -20,7 +20,7 @@ def test_every_command_is_shown():
 def test_every_setting_is_named_with_its_default():
     defaults = {
         f"QUINTET_{name.upper()}": field.default
-        for name, field in Settings.model_fields.items()
+        for name, field in CommandSettings.model_fields.items()
         if name.startswith(("mlflow_", "gate_"))
     }
     own = ("registry_seconds", "registry_timeout", "download_seconds", "kept_models")

@@ -4,7 +4,7 @@ import ast
 import re
 
 from quintet_command.cli import GROUPS, app, group
-from quintet_training.settings import Settings
+from quintet_command.settings import CommandSettings
 
 from tests.root import ROOT
 
@@ -46,7 +46,7 @@ def test_every_setting_is_named_with_its_default():
     rows = dict(re.findall(r"^\| `(QUINTET_[A-Z_]+)` \| ([0-9.]+) \|", PAGE, re.MULTILINE))
     defaults = {
         f"QUINTET_{name.upper()}": field.default
-        for name, field in Settings.model_fields.items()
+        for name, field in CommandSettings.model_fields.items()
         if name.startswith(("drift_", "housekeeping_"))
     }
     assert {name: float(value) for name, value in rows.items()} == defaults

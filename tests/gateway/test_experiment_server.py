@@ -17,6 +17,7 @@ from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.tokens import Scope, TokenIssuer
 from quintet_command import experiments
+from quintet_command.settings import CommandSettings
 from quintet_gateway.app import build as build_gateway
 from quintet_gateway.experiments import bucket_of
 from quintet_gateway.routes.experiment import ExperimentResponse
@@ -34,7 +35,6 @@ from quintet_store import open_engine, reading
 from quintet_store.experiments import Plan, latest, standing
 from quintet_store.tables import Impression, Recommendation, table_of
 from quintet_training.ranking import BootstrapParameters
-from quintet_training.settings import Settings as TrainingSettings
 from quintet_training.steps import publish_model
 from sqlalchemy import select
 
@@ -86,7 +86,7 @@ async def started(service: Any) -> AsyncIterator[Any]:
 class Stack:
     client: httpx.AsyncClient
     models: Models
-    settings: TrainingSettings
+    settings: CommandSettings
 
     def plan(self, mode: str = "interleave", percent: float = 100.0, **more: Any) -> Plan:
         pair = {"champion": self.models.champion, "challenger": self.models.challenger}
@@ -176,7 +176,7 @@ async def running(models: Models, url: str = "", **settings: Any) -> AsyncIterat
                 transport=httpx.ASGITransport(app), base_url="http://quintet"
             ) as client,
         ):
-            yield Stack(client, models, TrainingSettings(home=home, database_url=database))
+            yield Stack(client, models, CommandSettings(home=home, database_url=database))
 
 
 async def test_interleaved_lists_tell_in_the_database_alone_whose_each_track_is(
@@ -484,7 +484,7 @@ async def test_a_database_that_is_away_stops_no_recommendation(models):
 
 
 def test_commands_start_one_at_a_time_and_end_once(models, database_url):
-    settings = TrainingSettings(home=models.home, database_url=database_url)
+    settings = CommandSettings(home=models.home, database_url=database_url)
     plan = Plan("interleave", 50.0, models.champion, models.challenger)
     begun = experiments.start(settings, plan)
     with pytest.raises(experiments.ExperimentRefused, match="runs"):

@@ -6,13 +6,12 @@ import sys
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from quintet_command.settings import CommandSettings
+from quintet_command.settings import load_settings as load_training
 from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
-from quintet_settings import first_fault, secret_names
-from quintet_training.settings import Settings as TrainingSettings
-from quintet_training.settings import SettingsInvalid
-from quintet_training.settings import load_settings as load_training
+from quintet_settings import SettingsInvalid, first_fault, secret_names
 from quintet_ui.settings import Settings as UiSettings
 from quintet_ui.settings import load_settings as load_ui
 
@@ -20,7 +19,7 @@ from tests.root import ROOT
 
 FIT = {"QUINTET_GATEWAY_RATE_LIMIT_STORAGE": "async+redis://:hidden-in-a-file@cache:6379"}
 OTHERWISE = "sqlite:///hidden-in-a-file-of-32-characters.db"
-PROCESSES = (GatewaySettings, RankerSettings, SearchSettings, TrainingSettings, UiSettings)
+PROCESSES = (GatewaySettings, RankerSettings, SearchSettings, CommandSettings, UiSettings)
 CASES = [(each, name) for each in PROCESSES for name in sorted(secret_names(each))]
 
 

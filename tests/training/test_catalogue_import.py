@@ -14,7 +14,7 @@ from quintet_store import catalogue as store
 from quintet_training import datasets
 from quintet_training.datasets import DatasetInvalid, ImportReport, Options
 from quintet_training.datasets.embedded import embedded_path
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 from tests.root import ROOT
 
@@ -51,18 +51,18 @@ def table(*rows: dict[str, str]) -> str:
     return stream.getvalue()
 
 
-def run(settings: Settings, path: Path, options: Options | None = None) -> ImportReport:
+def run(settings: TrainingSettings, path: Path, options: Options | None = None) -> ImportReport:
     return datasets.import_catalogue(settings, datasets.preview(path, options))
 
 
-def run_text(settings: Settings, text: str, name: str = "tracks.csv") -> ImportReport:
+def run_text(settings: TrainingSettings, text: str, name: str = "tracks.csv") -> ImportReport:
     settings.home.mkdir(exist_ok=True)
     path = settings.home / name
     path.write_text(text, encoding="utf-8")
     return run(settings, path)
 
 
-def snapshot(settings: Settings) -> Snapshot:
+def snapshot(settings: TrainingSettings) -> Snapshot:
     return Snapshot.load(settings.catalogue / datasets.publish_catalogue(settings))
 
 
@@ -72,19 +72,19 @@ def refused(report: ImportReport) -> list[tuple[int, str]]:
         return [(int(row["line"]), row["reason"]) for row in csv.DictReader(stream)]
 
 
-def track(settings: Settings, track_id: str) -> dict[str, object]:
+def track(settings: TrainingSettings, track_id: str) -> dict[str, object]:
     loaded = snapshot(settings)
     row = loaded.row_of[track_id]
     return dict(loaded.tracks.slice(row, 1).to_pylist()[0])
 
 
-def popularity(settings: Settings, track_id: str) -> float:
+def popularity(settings: TrainingSettings, track_id: str) -> float:
     loaded = snapshot(settings)
     return float(loaded.features[loaded.row_of[track_id], 9])
 
 
 def test_embedded_rows_become_tracks_with_genres_united_and_highest_popularity(
-    settings: Settings,
+    settings: TrainingSettings,
 ) -> None:
     datasets.prepare_embedded(settings)
     rows = pl.read_parquet(embedded_path())
@@ -102,7 +102,7 @@ def test_embedded_rows_become_tracks_with_genres_united_and_highest_popularity(
     ]
 
 
-def test_embedded_catalogue_leaves_a_filled_one_alone(settings: Settings) -> None:
+def test_embedded_catalogue_leaves_a_filled_one_alone(settings: TrainingSettings) -> None:
     run_text(settings, table({}))
     datasets.prepare_embedded(settings)
     assert datasets.catalogue_info(settings).tracks == 1
@@ -110,8 +110,8 @@ def test_embedded_catalogue_leaves_a_filled_one_alone(settings: Settings) -> Non
 
 @pytest.mark.postgres
 def test_both_databases_give_the_same_snapshot(postgresql, tmp_path: Path) -> None:
-    lite = Settings(home=tmp_path / "lite")
-    big = Settings(home=tmp_path / "big", database_url=postgresql.new_database())
+    lite = TrainingSettings(home=tmp_path / "lite")
+    big = TrainingSettings(home=tmp_path / "big", database_url=postgresql.new_database())
     assert datasets.prepare_embedded(lite) == datasets.prepare_embedded(big)
     for each in (lite, big):
         run_text(each, table({"loudness": "-0.0", "key": "-0"}, {"track_id": "t2", "tempo": "1e2"}))
@@ -119,7 +119,7 @@ def test_both_databases_give_the_same_snapshot(postgresql, tmp_path: Path) -> No
     assert datasets.catalogue_info(lite).artists == datasets.catalogue_info(big).artists
 
 
-def test_importing_twice_changes_nothing_and_says_so(settings: Settings) -> None:
+def test_importing_twice_changes_nothing_and_says_so(settings: TrainingSettings) -> None:
     first = run_text(settings, table({}, {"track_id": "t2", "energy": "7"}))
     before = datasets.publish_catalogue(settings)
     again = run_text(settings, table({}, {"track_id": "t2", "energy": "7"}))
@@ -129,7 +129,7 @@ def test_importing_twice_changes_nothing_and_says_so(settings: Settings) -> None
     assert datasets.publish_catalogue(settings) == before
 
 
-def test_newer_file_replaces_a_track_but_not_with_emptiness(settings: Settings) -> None:
+def test_newer_file_replaces_a_track_but_not_with_emptiness(settings: TrainingSettings) -> None:
     run_text(settings, table({"popularity": "90", "track_genre": "rock"}))
     newer = {"album_name": "", "track_name": "New", "popularity": "10", "track_genre": "folk"}
     run_text(settings, table(newer), "b.csv")
@@ -138,7 +138,9 @@ def test_newer_file_replaces_a_track_but_not_with_emptiness(settings: Settings) 
     assert popularity(settings, "t1") == 10
 
 
-def test_repeated_row_keeps_the_first_and_the_highest_popularity(settings: Settings) -> None:
+def test_repeated_row_keeps_the_first_and_the_highest_popularity(
+    settings: TrainingSettings,
+) -> None:
     report = run_text(
         settings, table({"popularity": "1"}, {"popularity": "80", "track_name": "Other"}, {})
     )
@@ -172,7 +174,7 @@ def test_bad_cell_is_quarantined_with_line_and_reason(
 ) -> None:
     # A NUL in the head of a file is how binary files are told, so it comes after the head.
     many = [{"track_id": f"g{number}"} for number in range(900)]
-    report = run_text(Settings(home=tmp_path), table(*many, changes))
+    report = run_text(TrainingSettings(home=tmp_path), table(*many, changes))
     assert refused(report) == [(902, reason)]
     assert report.counts == store.Counts(901, 900, 1, 0)
 
@@ -181,14 +183,14 @@ def test_ragged_lines_and_stray_quotes_take_no_neighbour_with_them(tmp_path: Pat
     lines = table(*({"track_id": f"t{number}"} for number in range(6))).splitlines()
     lines[2] += ",one,two"
     lines[4] = lines[4].replace("Album", '"Album')
-    report = run_text(Settings(home=tmp_path), "\n".join(lines) + "\n")
+    report = run_text(TrainingSettings(home=tmp_path), "\n".join(lines) + "\n")
     assert report.counts.rows_read == 6
     assert report.counts.rows_stored == 4
     assert [line for line, _ in refused(report)] == [3, 5]
 
 
 def test_quoted_cells_may_hold_line_breaks(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     report = run_text(settings, table({"track_name": "A\nB"}, {"track_id": "t2", "energy": "9"}))
     assert track(settings, "t1")["title"] == "A\nB"
     assert refused(report) == [(4, "energy: 9 is outside 0 to 1")]
@@ -206,7 +208,7 @@ def test_renamed_columns_are_recognised(tmp_path: Path) -> None:
     }
     head, rest = table({}).split("\n", 1)
     text = ",".join(renamed.get(name, name) for name in head.split(",")) + "\n" + rest
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     run_text(settings, text)
     stored = track(settings, "t1")
     assert (stored["title"], stored["album"], stored["genres"]) == ("Song", "Album", ["rock"])
@@ -224,7 +226,7 @@ def test_renamed_columns_are_recognised(tmp_path: Path) -> None:
     ],
 )
 def test_artists_are_parted(tmp_path: Path, column: str, cell: str, names: list[str]) -> None:
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     run_text(settings, table({"artists": cell}).replace("artists", column, 1))
     assert track(settings, "t1")["artists"] == names
 
@@ -233,7 +235,7 @@ def test_optional_columns_have_defaults(tmp_path: Path) -> None:
     optional = ("popularity", "explicit", "time_signature", "album_name", "track_genre")
     names = [name for name in GOOD if name not in optional]
     text = ",".join(names) + "\n" + ",".join(GOOD[name] for name in names) + "\n"
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     run_text(settings, text)
     stored = track(settings, "t1")
     assert (stored["explicit"], stored["album"], stored["genres"]) == (False, "", [])
@@ -249,7 +251,7 @@ def test_missing_required_fields_are_all_named(tmp_path: Path) -> None:
 
 
 def test_map_reads_a_column_as_a_field(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     path = tmp_path / "a.csv"
     path.write_text(table({}).replace("energy", "oomph", 1), encoding="utf-8")
     run(settings, path, Options(columns={"oomph": "energy"}, source="mine", licence="CC0"))
@@ -283,7 +285,7 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
         datasets.preview(tmp_path / "none.csv")
 
 
-def test_bad_encoding_after_many_good_rows_stores_nothing(settings: Settings) -> None:
+def test_bad_encoding_after_many_good_rows_stores_nothing(settings: TrainingSettings) -> None:
     settings.home.mkdir()
     path = settings.home / "a.csv"
     many = table(*({"track_id": f"t{n}"} for n in range(2000))).encode()
@@ -305,7 +307,7 @@ def test_bad_encoding_after_many_good_rows_stores_nothing(settings: Settings) ->
 )
 def test_wrong_database_is_refused_without_its_password(tmp_path: Path, url: str) -> None:
     with pytest.raises(StoreUnavailable) as caught:
-        datasets.prepare_embedded(Settings(home=tmp_path, database_url=url))
+        datasets.prepare_embedded(TrainingSettings(home=tmp_path, database_url=url))
     assert "\n" not in str(caught.value)
     assert "sesame" not in str(caught.value)
 
@@ -313,7 +315,7 @@ def test_wrong_database_is_refused_without_its_password(tmp_path: Path, url: str
 def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "quintet.db").write_text("not a database " * 100, encoding="utf-8")
     with pytest.raises(StoreUnavailable, match="not a database"):
-        datasets.prepare_embedded(Settings(home=tmp_path))
+        datasets.prepare_embedded(TrainingSettings(home=tmp_path))
 
 
 KILLED = """
@@ -321,7 +323,7 @@ import os, signal, sys
 from pathlib import Path
 from quintet_training import datasets
 from quintet_training.datasets import reading
-from quintet_training.settings import load_settings
+from quintet_command.settings import load_settings
 reading.BATCH_ROWS = 100
 def tell(share, text):
     if share > 0.5:
@@ -330,7 +332,9 @@ datasets.import_catalogue(load_settings(), datasets.preview(Path(sys.argv[1])), 
 """
 
 
-def test_kill_in_the_middle_leaves_the_old_state(settings: Settings, tmp_path: Path) -> None:
+def test_kill_in_the_middle_leaves_the_old_state(
+    settings: TrainingSettings, tmp_path: Path
+) -> None:
     run_text(settings, table({"track_id": "old"}))
     path = tmp_path / "many.csv"
     path.write_text(table(*({"track_id": f"t{n}"} for n in range(1000))), encoding="utf-8")
@@ -350,14 +354,14 @@ def test_kill_in_the_middle_leaves_the_old_state(settings: Settings, tmp_path: P
 
 
 def test_releases_of_one_recording_share_a_number(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     rows = ({"track_id": "a"}, {"track_id": "b", "track_name": "Song - 2011 Remaster"})
     run_text(settings, table(*rows, {"track_id": "c", "track_name": "Song - Live"}))
     assert snapshot(settings).tracks["recording"].to_pylist() == [0, 0, 1]
 
 
 def test_newest_three_snapshots_are_kept(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     versions = []
     for number in range(5):
         run_text(settings, table({"track_id": f"t{number}"}), f"{number}.csv")
@@ -371,12 +375,12 @@ def test_newest_three_snapshots_are_kept(tmp_path: Path) -> None:
 
 def test_empty_catalogue_is_not_published(tmp_path: Path) -> None:
     with pytest.raises(DatasetInvalid, match="empty"):
-        datasets.publish_catalogue(Settings(home=tmp_path))
+        datasets.publish_catalogue(TrainingSettings(home=tmp_path))
 
 
 @pytest.mark.skipif(
     not (SHARED / "tracks.parquet").exists(), reason="shared data is not beside this clone"
 )
-def test_shared_table_imports_whole(settings: Settings) -> None:
+def test_shared_table_imports_whole(settings: TrainingSettings) -> None:
     report = run(settings, SHARED / "tracks.parquet")
     assert report.counts == store.Counts(28346, 28346, 0, 0)

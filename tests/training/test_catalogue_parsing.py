@@ -13,7 +13,7 @@ from quintet_training.datasets import DatasetInvalid
 from quintet_training.datasets.checking import check_tracks
 from quintet_training.datasets.columns import map_columns
 from quintet_training.datasets.reading import LINE, open_table
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 HEADER = ["track_id", "title", "artists", *ATTRIBUTES]
 CELLS = (
@@ -45,7 +45,9 @@ def test_every_row_of_a_table_is_stored_duplicate_or_quarantined(
     csv.writer(stream).writerows([HEADER, *rows])
     path = tmp_path / "a.csv"
     path.write_bytes(stream.getvalue().encode("utf-8", "replace"))
-    home = Settings(home=tmp_path / "home", database_url="sqlite:///" + str(tmp_path / "x.db"))
+    home = TrainingSettings(
+        home=tmp_path / "home", database_url="sqlite:///" + str(tmp_path / "x.db")
+    )
     try:
         counts = datasets.import_catalogue(home, datasets.preview(path)).counts
     except DatasetInvalid:

@@ -20,7 +20,7 @@ from quintet_training.evaluation import (
 from quintet_training.evaluation.baselines import STANDARDISED_COSINE, baselines
 from quintet_training.evaluation.cases import cold_cases, draw_cases, draw_cold_tracks, without
 from quintet_training.evaluation.wording import summary
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 from tests.root import ROOT
 
@@ -215,7 +215,7 @@ def test_cold_questions_have_warm_seeds_and_cold_answers():
     not (SHARED / "playlists.parquet").exists(), reason="shared data is not beside this clone"
 )
 def test_the_hand_made_sum_beats_audio_cosine_on_real_playlists(tmp_path):
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     datasets.import_catalogue(settings, datasets.preview(SHARED / "tracks.parquet"))
     datasets.import_playlists(settings, SHARED / "playlists.parquet")
     datasets.publish_catalogue(settings)

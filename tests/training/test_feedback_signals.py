@@ -25,7 +25,7 @@ from quintet_training.datasets.feedback import (
     PositionBias,
     estimate_position_bias,
 )
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 from typer.testing import CliRunner
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -75,7 +75,7 @@ def act(given: str, track: str, kind: str, number: int, **changes: Any) -> dict[
     }
 
 
-def write(settings: Settings, lists: list[Any], events: list[dict[str, Any]]) -> None:
+def write(settings: TrainingSettings, lists: list[Any], events: list[dict[str, Any]]) -> None:
     engine = open_engine(settings.database_url)
     with writing(engine) as connection:
         for rows, shown in lists:
@@ -144,7 +144,7 @@ def test_propensity_falls_from_one() -> None:
 # Signals
 
 
-def test_signals_join_what_was_shown_and_what_was_done(settings: Settings) -> None:
+def test_signals_join_what_was_shown_and_what_was_done(settings: TrainingSettings) -> None:
     lists = [
         lists_of("r1", ["B", "C", "D", "E"], listener="hash-ann"),
         lists_of("r2", ["B", "F"]),
@@ -187,8 +187,8 @@ def test_signals_join_what_was_shown_and_what_was_done(settings: Settings) -> No
 
 
 def test_no_feedback_is_an_empty_frame_of_the_same_shape(tmp_path: Path) -> None:
-    empty = feedback.read_signals(Settings(home=tmp_path / "a")).frame
-    settings = Settings(home=tmp_path / "b")
+    empty = feedback.read_signals(TrainingSettings(home=tmp_path / "a")).frame
+    settings = TrainingSettings(home=tmp_path / "b")
     write(settings, [lists_of("r", ["B"])], [act("r", "B", "like", 1)])
     full = feedback.read_signals(settings).frame
     assert empty.is_empty()
@@ -214,7 +214,7 @@ def test_no_weight_is_beyond_its_bound() -> None:
 # Playlists
 
 
-def fill(settings: Settings) -> None:
+def fill(settings: TrainingSettings) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     path = settings.home / "tracks.csv"
     names = (
@@ -230,19 +230,19 @@ def fill(settings: Settings) -> None:
     datasets.import_catalogue(settings, datasets.preview(path))
 
 
-def stored(settings: Settings) -> dict[str, list[str]]:
+def stored(settings: TrainingSettings) -> dict[str, list[str]]:
     frame = datasets.read_playlists(settings)
     grouped = frame.group_by("playlist_id", maintain_order=True).agg("track_id")
     return {str(name): list(tracks) for name, tracks in grouped.iter_rows()}
 
 
-def loop(settings: Settings, number: int) -> datasets.PlaylistReport:
+def loop(settings: TrainingSettings, number: int) -> datasets.PlaylistReport:
     path = settings.home / f"feedback-{number}.jsonl"
     feedback.export_feedback(settings, path)
     return datasets.import_playlists(settings, path, source="feedback")
 
 
-def test_what_is_liked_becomes_playlists_for_training(settings: Settings) -> None:
+def test_what_is_liked_becomes_playlists_for_training(settings: TrainingSettings) -> None:
     fill(settings)
     negative = {"track_id": "F", "weight": 1.0, "negative": True}
     seeds = [{"track_id": "A", "weight": 1.0}, {"genre": "rock", "weight": 1.0}, negative]
@@ -276,7 +276,7 @@ def test_what_is_liked_becomes_playlists_for_training(settings: Settings) -> Non
     }
 
 
-def test_one_track_alone_is_no_playlist(settings: Settings) -> None:
+def test_one_track_alone_is_no_playlist(settings: TrainingSettings) -> None:
     write(
         settings,
         [lists_of("r", ["B"], seeds=[{"genre": "rock", "weight": 1.0}])],
@@ -286,7 +286,7 @@ def test_one_track_alone_is_no_playlist(settings: Settings) -> None:
 
 
 def test_an_export_tells_of_no_listener(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     hashed = Pseudonyms.of(tmp_path / "access").listener("ann")
     events = [act("r", track, "like", n, listener=hashed) for n, track in enumerate("BCD")]
     write(settings, [lists_of("r", ["B", "C", "D"], hashed)], events)
@@ -298,7 +298,7 @@ def test_an_export_tells_of_no_listener(tmp_path: Path) -> None:
     assert list(tmp_path.glob(".out*")) == []
 
 
-def test_deleting_a_listener_deletes_the_playlists_made_of_them(settings: Settings) -> None:
+def test_deleting_a_listener_deletes_the_playlists_made_of_them(settings: TrainingSettings) -> None:
     fill(settings)
     names = Pseudonyms.of(settings.home / "access")
     ann, bob = names.listener("ann"), names.listener("bob")
@@ -322,7 +322,9 @@ def test_deleting_a_listener_deletes_the_playlists_made_of_them(settings: Settin
     assert feedback.feedback_info(settings).listeners == 1
 
 
-def test_playlists_of_old_imports_go_with_the_retention_and_no_others(settings: Settings) -> None:
+def test_playlists_of_old_imports_go_with_the_retention_and_no_others(
+    settings: TrainingSettings,
+) -> None:
     fill(settings)
     write(settings, [lists_of("r", ["B", "C"])], [act("r", "B", "like", 1)])
     loop(settings, 1)
@@ -347,7 +349,7 @@ def quintet(*arguments: str) -> tuple[int, str]:
 
 def test_commands_go_round_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUINTET_HOME", str(tmp_path / "home"))
-    settings = Settings()
+    settings = TrainingSettings()
     hashed = Pseudonyms.of(settings.home / "access").listener("ann")
     events = [act("r", "B", "like", 1, listener=hashed), act("r", "C", "skip", 2)]
     write(settings, [lists_of("r", ["B", "C"], hashed)], events)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from quintet_command.cli import app
 from quintet_command.gate import ReportInvalid, judge
+from quintet_command.settings import CommandSettings
 from quintet_engine.catalogue import Catalogue
 from quintet_modelkit.publication import current_folder
 from quintet_modelkit.snapshot import Snapshot
@@ -16,7 +17,6 @@ from quintet_training.evaluation import EvaluationOptions
 from quintet_training.gate.checks import Champion, Thresholds, check_report
 from quintet_training.ranking import TrainingParameters
 from quintet_training.ranking.fitting import BoosterParameters
-from quintet_training.settings import Settings
 from quintet_training.steps import evaluate, train, write_report
 from typer.testing import CliRunner
 
@@ -163,7 +163,9 @@ def shuffled(playlists: list[np.ndarray]) -> list[np.ndarray]:
     return [np.unique(rows) for rows in dealt]
 
 
-def import_made(settings: Settings, playlists: list[np.ndarray], catalogue: Catalogue) -> None:
+def import_made(
+    settings: CommandSettings, playlists: list[np.ndarray], catalogue: Catalogue
+) -> None:
     path = settings.home / "made.csv"
     lines = ["playlist_id,position,track_id"]
     for number, rows in enumerate(playlists):
@@ -173,9 +175,9 @@ def import_made(settings: Settings, playlists: list[np.ndarray], catalogue: Cata
     datasets.import_playlists(settings, path, source="made", licence="CC0")
 
 
-def candidate(home: Path, deal=lambda playlists: playlists) -> tuple[Settings, str, Path]:
+def candidate(home: Path, deal=lambda playlists: playlists) -> tuple[CommandSettings, str, Path]:
     home.mkdir()
-    settings = Settings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
+    settings = CommandSettings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
     datasets.prepare_embedded(settings)
     catalogue = Catalogue.of(Snapshot.load(current_folder(home / "catalogue")))
     import_made(settings, deal(made_playlists(catalogue)), catalogue)

@@ -13,7 +13,7 @@ from quintet_training import datasets
 from quintet_training.datasets import DatasetInvalid, Format, PlaylistReport
 from quintet_training.datasets.matching import Match
 from quintet_training.datasets.playlist_formats import detect
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 from tests.root import ROOT
 
@@ -42,16 +42,16 @@ TRACKS = [
 
 
 @pytest.fixture
-def filled(settings: Settings) -> Settings:
+def filled(settings: TrainingSettings) -> TrainingSettings:
     return fill(settings)
 
 
 @pytest.fixture
-def lite(tmp_path: Path) -> Settings:
-    return fill(Settings(home=tmp_path / "lite"))
+def lite(tmp_path: Path) -> TrainingSettings:
+    return fill(TrainingSettings(home=tmp_path / "lite"))
 
 
-def fill(settings: Settings) -> Settings:
+def fill(settings: TrainingSettings) -> TrainingSettings:
     settings.home.mkdir(parents=True, exist_ok=True)
     path = settings.home / "tracks.parquet"
     pl.DataFrame([{**track, **FEATURES} for track in TRACKS]).write_parquet(path)
@@ -59,17 +59,17 @@ def fill(settings: Settings) -> Settings:
     return settings
 
 
-def write(settings: Settings, name: str, content: str | bytes) -> Path:
+def write(settings: TrainingSettings, name: str, content: str | bytes) -> Path:
     path = settings.home / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
 
 
-def run(settings: Settings, name: str, content: str | bytes) -> PlaylistReport:
+def run(settings: TrainingSettings, name: str, content: str | bytes) -> PlaylistReport:
     return datasets.import_playlists(settings, write(settings, name, content))
 
 
-def stored(settings: Settings) -> dict[str, list[str]]:
+def stored(settings: TrainingSettings) -> dict[str, list[str]]:
     frame = datasets.read_playlists(settings)
     assert frame.schema == {
         "playlist_id": pl.String,
@@ -86,7 +86,7 @@ def refused(report: PlaylistReport) -> list[tuple[int, str]]:
         return [(int(row["line"]), row["reason"]) for row in csv.DictReader(stream)]
 
 
-def test_table_keeps_order_by_position_and_refuses_unknown_tracks(filled: Settings) -> None:
+def test_table_keeps_order_by_position_and_refuses_unknown_tracks(filled: TrainingSettings) -> None:
     report = run(
         filled,
         "p.csv",
@@ -100,7 +100,7 @@ def test_table_keeps_order_by_position_and_refuses_unknown_tracks(filled: Settin
     assert reasons[4].startswith("track: no track")
 
 
-def test_importing_again_changes_nothing_until_the_catalogue_does(filled: Settings) -> None:
+def test_importing_again_changes_nothing_until_the_catalogue_does(filled: TrainingSettings) -> None:
     text = "playlist_id,position,track_id\np,0,A\np,1,Z\n"
     first, again = run(filled, "p.csv", text), run(filled, "p.csv", text)
     assert (first.unchanged, again.unchanged) == (False, True)
@@ -112,20 +112,20 @@ def test_importing_again_changes_nothing_until_the_catalogue_does(filled: Settin
     assert stored(filled) == {"p": ["A", "Z"]}
 
 
-def test_same_id_of_another_origin_is_another_playlist(filled: Settings) -> None:
+def test_same_id_of_another_origin_is_another_playlist(filled: TrainingSettings) -> None:
     run(filled, "one.csv", "playlist_id,position,track_id\np,0,A\n")
     run(filled, "two.csv", "playlist_id,position,track_id\np,0,B\n")
     assert stored(filled) == {"p": ["A"], "two.csv:p": ["B"]}
 
 
-def test_parquet_table_with_numbers_as_ids(lite: Settings) -> None:
+def test_parquet_table_with_numbers_as_ids(lite: TrainingSettings) -> None:
     path = lite.home / "p.parquet"
     pl.DataFrame({"pid": [1, 1], "pos": [0, 1], "track_uri": ["A", "B"]}).write_parquet(path)
     datasets.import_playlists(lite, path)
     assert stored(lite) == {"1": ["A", "B"]}
 
 
-def test_million_playlist_slice(filled: Settings) -> None:
+def test_million_playlist_slice(filled: TrainingSettings) -> None:
     tracks = [
         {
             "pos": 0,
@@ -144,7 +144,7 @@ def test_million_playlist_slice(filled: Settings) -> None:
     assert report.counts == Counts(4, 2, 2, 0)
 
 
-def test_exportify_file_is_one_playlist_named_by_its_file(filled: Settings) -> None:
+def test_exportify_file_is_one_playlist_named_by_its_file(filled: TrainingSettings) -> None:
     head = '"Track URI","Track Name","Album Name","Artist Name(s)","Added At"\n'
     rows = (
         '"spotify:track:B","x","y","z","2024-01-01T00:00:00Z"\n'
@@ -155,7 +155,7 @@ def test_exportify_file_is_one_playlist_named_by_its_file(filled: Settings) -> N
     assert stored(filled) == {"exportify:road_trip": ["B", "A"]}
 
 
-def test_jspf_by_isrc_and_name(filled: Settings) -> None:
+def test_jspf_by_isrc_and_name(filled: TrainingSettings) -> None:
     tracks = [
         {"title": "other", "creator": "spelling", "identifier": ["isrc:US-SM1-08-04556"]},
         {"title": "사랑해", "creator": "아이유"},
@@ -175,7 +175,7 @@ XSPF = """<?xml version="1.0"?>{dtd}
 </trackList></playlist>"""
 
 
-def test_xspf(filled: Settings) -> None:
+def test_xspf(filled: TrainingSettings) -> None:
     report = run(filled, "a.xspf", XSPF.format(dtd="", text="x"))
     assert stored(filled) == {"xspf:a": ["A", "C"]}
     assert report.counts == Counts(2, 2, 0, 0)
@@ -188,13 +188,13 @@ def test_xspf(filled: Settings) -> None:
         '<!DOCTYPE x [<!ENTITY b SYSTEM "file:///etc/passwd">]>',
     ],
 )
-def test_xml_entities_are_refused(lite: Settings, dtd: str) -> None:
+def test_xml_entities_are_refused(lite: TrainingSettings, dtd: str) -> None:
     with pytest.raises(DatasetInvalid, match="DTD or entities"):
         run(lite, "a.xspf", XSPF.format(dtd=dtd, text="&b;"))
     assert datasets.playlists_info(lite).playlists == 0
 
 
-def test_m3u_by_tags_address_and_file_name(filled: Settings) -> None:
+def test_m3u_by_tags_address_and_file_name(filled: TrainingSettings) -> None:
     text = (
         "#EXTM3U\n#PLAYLIST:Mine\n#EXTINF:200,Beyonce - Halo\nfile.mp3\n"
         '#EXTINF:-1 isrc="USSM10804556",whatever\n/x/y.mp3\n'
@@ -215,7 +215,7 @@ def listen(at: object, title: str, user: str = "u") -> str:
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_listens_form_sessions_by_gap(filled: Settings, descending: bool) -> None:
+def test_listens_form_sessions_by_gap(filled: TrainingSettings, descending: bool) -> None:
     lines = [
         listen(1000, "Halo"),
         listen(1000 + 1800, "Deja Vu"),
@@ -230,7 +230,7 @@ def test_listens_form_sessions_by_gap(filled: Settings, descending: bool) -> Non
     assert sorted(stored(filled).values()) == [["A"], ["A", "B"], ["A", "B"]]
 
 
-def test_feedback_groups_what_was_liked_of_one_recommendation(filled: Settings) -> None:
+def test_feedback_groups_what_was_liked_of_one_recommendation(filled: TrainingSettings) -> None:
     def event(kind: str, track: str, position: object, recommendation: str = "r") -> str:
         return json.dumps(
             {
@@ -275,7 +275,7 @@ def test_feedback_groups_what_was_liked_of_one_recommendation(filled: Settings) 
     ],
 )
 def test_names_match_nearly_but_never_another_recording(
-    lite: Settings, artist: str, title: str, track: str | None, how: Match
+    lite: TrainingSettings, artist: str, title: str, track: str | None, how: Match
 ) -> None:
     path = lite.home / "p.csv"
     row = {"playlist_id": "p", "artist_name": artist, "track_name": title}
@@ -296,7 +296,7 @@ def test_names_match_nearly_but_never_another_recording(
     ],
 )
 def test_unreadable_file_changes_nothing(
-    lite: Settings, name: str, content: bytes, message: str
+    lite: TrainingSettings, name: str, content: bytes, message: str
 ) -> None:
     with pytest.raises(DatasetInvalid, match=message) as caught:
         run(lite, name, content)
@@ -314,7 +314,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from quintet_training import datasets
-from quintet_training.settings import load_settings
+from quintet_command.settings import load_settings
 def tell(share, text):
     if share > 0.3:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -322,7 +322,7 @@ datasets.import_playlists(load_settings(), Path(sys.argv[1]), progress=tell)
 """
 
 
-def test_kill_in_the_middle_leaves_the_old_state(filled: Settings) -> None:
+def test_kill_in_the_middle_leaves_the_old_state(filled: TrainingSettings) -> None:
     rows = "".join(f"p{number // 5},{number % 5},A\n" for number in range(25_000))
     path = write(filled, "many.csv", "playlist_id,position,track_id\n" + rows)
     environment = {
@@ -336,7 +336,7 @@ def test_kill_in_the_middle_leaves_the_old_state(filled: Settings) -> None:
     assert datasets.import_playlists(filled, path).counts == Counts(25_000, 25_000, 0, 0)
 
 
-def test_provenance_and_licence_are_kept(filled: Settings) -> None:
+def test_provenance_and_licence_are_kept(filled: TrainingSettings) -> None:
     path = write(filled, "p.csv", "playlist_id,position,track_id\np,0,A\n")
     datasets.import_playlists(filled, path, source="survey", licence="CC0")
     (origin,) = datasets.playlists_info(filled).sources
@@ -347,7 +347,7 @@ def test_provenance_and_licence_are_kept(filled: Settings) -> None:
     not (SHARED / "playlists.parquet").exists(), reason="shared data is not beside this clone"
 )
 def test_shared_playlists_match_whole(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path)
     datasets.import_catalogue(settings, datasets.preview(SHARED / "tracks.parquet"))
     report = datasets.import_playlists(settings, SHARED / "playlists.parquet")
     assert report.counts == Counts(32238, 32238, 0, 0)

@@ -39,7 +39,7 @@ from quintet_training.evaluation import EvaluationOptions
 from quintet_training.ranking import TooFewPlaylists, TrainingParameters
 from quintet_training.ranking.fitting import BoosterParameters
 from quintet_training.ranking.rows import draw_queries
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 from quintet_training.steps import evaluate, publish_model, train, write_report
 
 SMALL = TrainingParameters(
@@ -74,7 +74,9 @@ def made_playlists(catalogue: Catalogue, each: int = 6, seed: int = 0) -> list[n
     return [random.choice(rows, 20, replace=False) for rows in fashion for _ in range(each)]
 
 
-def import_made(settings: Settings, playlists: list[np.ndarray], catalogue: Catalogue) -> None:
+def import_made(
+    settings: TrainingSettings, playlists: list[np.ndarray], catalogue: Catalogue
+) -> None:
     path = settings.home / "made.csv"
     rows = [
         (f"p{number:03d}", place, name)
@@ -91,10 +93,10 @@ def catalogue_in(home: Path) -> Catalogue:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory) -> Settings:
+def prepared(tmp_path_factory) -> TrainingSettings:
     """A home with the embedded catalogue, playlists, and the bootstrap model."""
     home = tmp_path_factory.mktemp("prepared")
-    settings = Settings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
+    settings = TrainingSettings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
     datasets.prepare_embedded(settings)
     publish_model(home)
     catalogue = catalogue_in(home)
@@ -103,17 +105,17 @@ def prepared(tmp_path_factory) -> Settings:
 
 
 @pytest.fixture
-def copied(prepared, tmp_path) -> Settings:
+def copied(prepared, tmp_path) -> TrainingSettings:
     home = tmp_path / "home"
     shutil.copytree(prepared.home, home)
-    return Settings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
+    return TrainingSettings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
 
 
 @pytest.fixture(scope="module")
-def trained(prepared, tmp_path_factory) -> Settings:
+def trained(prepared, tmp_path_factory) -> TrainingSettings:
     home = tmp_path_factory.mktemp("trained") / "home"
     shutil.copytree(prepared.home, home)
-    settings = Settings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
+    settings = TrainingSettings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
     train(settings, SMALL)
     return settings
 
@@ -218,7 +220,7 @@ def test_a_search_for_parameters_is_part_of_what_repeats(copied, prepared, tmp_p
     )
     chosen = []
     for home in (copied.home, other):
-        settings = Settings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
+        settings = TrainingSettings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
         report = train(settings, searched)
         chosen.append(read_manifest(home / "models" / report.version)["chosen"])
     assert chosen[0] == chosen[1]
@@ -274,7 +276,7 @@ def test_a_new_catalogue_carries_the_trained_model_over(trained, tmp_path):
 def test_too_few_playlists_are_named(prepared, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(prepared.home, home, ignore=shutil.ignore_patterns("quintet.db*"))
-    settings = Settings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
+    settings = TrainingSettings(home=home, database_url=f"sqlite:///{home / 'quintet.db'}")
     datasets.prepare_embedded(settings)
     with pytest.raises(TooFewPlaylists, match="at least 20 playlists of 6 or more tracks"):
         train(settings, SMALL)

@@ -25,7 +25,7 @@ from quintet_training.evaluation.cases import Case
 from quintet_training.evaluation.measuring import differences, measure
 from quintet_training.evaluation.metrics import METRICS, Yardstick
 from quintet_training.ranking import TrainingParameters, train_model
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 from quintet_training.steps.evaluating import recommender
 from quintet_training.steps.publishing import CATALOGUE
 from quintet_training.steps.training import load_playlists
@@ -80,7 +80,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=50)
     parser.add_argument("--budgets", default="850,700,500,350")
     options = parser.parse_args()
-    settings = Settings(home=options.home)
+    settings = TrainingSettings(home=options.home)
     catalogue = Catalogue.of(Snapshot.load(current_folder(settings.home / CATALOGUE)))
     playlists = load_playlists(settings, catalogue)
     held_out = OPTIONS.hold_out(near_duplicates(playlists.rows, len(catalogue)))

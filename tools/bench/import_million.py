@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from quintet_contract.attributes import ATTRIBUTES, RANGES
 from quintet_training import datasets
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 
 def write_rows(path: Path, rows: int) -> None:
@@ -54,7 +54,7 @@ def main() -> None:
         path = Path(folder) / "million.csv"
         write_rows(path, rows)
         url = os.environ.get("QUINTET_DATABASE_URL", "")
-        settings = Settings(home=Path(folder) / "home", database_url=url)
+        settings = TrainingSettings(home=Path(folder) / "home", database_url=url)
         start = time.perf_counter()
         report = datasets.import_catalogue(settings, datasets.preview(path))
         imported = time.perf_counter()

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from quintet_training import datasets
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 from tools.bench.import_million import peak_mib, write_rows
 
@@ -48,7 +48,7 @@ def main() -> None:
         catalogue, path = Path(folder) / "tracks.csv", Path(folder) / "mpd.slice.json"
         write_rows(catalogue, tracks)
         write_slice(path, tracks, rows)
-        settings = Settings(home=Path(folder) / "home", database_url="")
+        settings = TrainingSettings(home=Path(folder) / "home", database_url="")
         datasets.import_catalogue(settings, datasets.preview(catalogue))
         before, start = peak_mib(), time.perf_counter()
         report = datasets.import_playlists(settings, path)

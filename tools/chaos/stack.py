@@ -15,13 +15,13 @@ from pathlib import Path
 
 import httpx
 import psycopg
-from quintet_command.cli.serve import registry_of
+from quintet_command.programs import registry_of
+from quintet_command.settings import CommandSettings
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_servicekit.probe import is_serving
 from quintet_store import open_engine, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
 from quintet_training.ranking import BootstrapParameters
-from quintet_training.settings import Settings
 from quintet_training.steps import publish_model
 
 from tests.fakes.catalogue import publish_catalogue, track_id
@@ -248,7 +248,7 @@ class Stack:
 
     def _add_mlflow(self) -> None:
         self.ports["mlflow"] = port = free_port()
-        served = registry_of(Settings(home=self.home, mlflow_port=port))
+        served = registry_of(CommandSettings(home=self.home, mlflow_port=port))
         (self.home / "mlflow").mkdir(parents=True, exist_ok=True)
         self.programs["mlflow"] = Program(
             "mlflow", served.command, served.environment, self.root / "mlflow.log"

@@ -8,9 +8,9 @@ from quintet_store import open_engine, reading, writing
 from quintet_store.evidence import Verdict
 from quintet_store.experiments import SHADOW, Experiment, Plan, Standing
 from quintet_store.experiments import ExperimentRefused as ExperimentRefused
-from quintet_training.settings import Settings
 
 from quintet_command import models
+from quintet_command.settings import CommandSettings
 
 PERCENT: Final = {store.INTERLEAVE: 100.0, store.SPLIT: 10.0, SHADOW: 100.0}
 """How many requests take part where nothing else is said, by mode."""
@@ -35,7 +35,7 @@ class Outcome:
     done: str = ""
 
 
-def models_for(settings: Settings, champion: str, challenger: str) -> tuple[str, str]:
+def models_for(settings: CommandSettings, champion: str, challenger: str) -> tuple[str, str]:
     """Returns the bundles to compare; the registry's where one is not named.
 
     Raises:
@@ -59,7 +59,7 @@ def models_for(settings: Settings, champion: str, challenger: str) -> tuple[str,
     return found[0], found[1]
 
 
-def start(settings: Settings, plan: Plan) -> Experiment:
+def start(settings: CommandSettings, plan: Plan) -> Experiment:
     """Starts an experiment; gateways take requests into it within seconds.
 
     Raises:
@@ -74,7 +74,7 @@ def start(settings: Settings, plan: Plan) -> Experiment:
         engine.dispose()
 
 
-def change_percent(settings: Settings, percent: float) -> Experiment:
+def change_percent(settings: CommandSettings, percent: float) -> Experiment:
     """Goes on with another percentage; its trials are counted anew.
 
     Raises:
@@ -89,7 +89,7 @@ def change_percent(settings: Settings, percent: float) -> Experiment:
         engine.dispose()
 
 
-def status(settings: Settings) -> Standing | None:
+def status(settings: CommandSettings) -> Standing | None:
     """Returns the experiment that runs, else the one that ended last, with what its trials say.
 
     Raises:
@@ -104,7 +104,7 @@ def status(settings: Settings) -> Standing | None:
         engine.dispose()
 
 
-def stop(settings: Settings, reason: str, verdict: str = "") -> Standing:
+def stop(settings: CommandSettings, reason: str, verdict: str = "") -> Standing:
     """Ends the experiment that runs; the champion answers alone within seconds.
 
     Args:
@@ -131,7 +131,7 @@ def stop(settings: Settings, reason: str, verdict: str = "") -> Standing:
         engine.dispose()
 
 
-def apply_rule(settings: Settings) -> Outcome:
+def apply_rule(settings: CommandSettings) -> Outcome:
     """Promotes the challenger or ends the experiment, where its trials say so.
 
     Doing so again changes nothing more. A shadow experiment ends by hand alone.
@@ -156,7 +156,7 @@ def apply_rule(settings: Settings) -> Outcome:
     return Outcome(stopped, f"promoted: model {move.after.version}, {move.after.bundle}")
 
 
-def _unless_champion_changed(settings: Settings, found: Standing) -> Outcome:
+def _unless_champion_changed(settings: CommandSettings, found: Standing) -> Outcome:
     """Ends an experiment whose champion is champion no more: its lists tell nothing of the new."""
     try:
         record = models.registry_of(settings).named(models.CHAMPION)

@@ -10,10 +10,10 @@ from quintet_modelkit.publication import is_version, read_manifest
 from quintet_training.gate.checks import Champion as Champion
 from quintet_training.gate.checks import Check, ReportInvalid, Thresholds, check_report
 from quintet_training.gate.latency import check_latency
-from quintet_training.settings import Settings
 
 from quintet_command import models
 from quintet_command.models import MODELS, ModelRecord, RegistryError
+from quintet_command.settings import CommandSettings
 
 REPORT: Final = "report.json"
 """The artefact that an evaluation is registered as."""
@@ -44,7 +44,7 @@ class Verdict:
 
 
 def judge(
-    settings: Settings,
+    settings: CommandSettings,
     candidate: str,
     report: Path | None = None,
     against: str = models.CHAMPION,
@@ -83,7 +83,9 @@ def judge(
     return Verdict(number, folder.name, "" if rival is None else rival.version, tuple(checks))
 
 
-def _candidate(settings: Settings, name: str, has_report: bool) -> tuple[ModelRecord | None, Path]:
+def _candidate(
+    settings: CommandSettings, name: str, has_report: bool
+) -> tuple[ModelRecord | None, Path]:
     """Returns a candidate's record, None where the registry was not needed, and its bundle."""
     bundles = settings.home / MODELS
     if has_report and is_version(name) and (bundles / name).is_dir():
@@ -94,7 +96,7 @@ def _candidate(settings: Settings, name: str, has_report: bool) -> tuple[ModelRe
 
 
 def _report_of(
-    settings: Settings, record: ModelRecord | None, path: Path | None, name: str
+    settings: CommandSettings, record: ModelRecord | None, path: Path | None, name: str
 ) -> Mapping[str, Any]:
     if path is not None:
         return _parsed(path.read_text(encoding="utf-8"), str(path))
@@ -104,7 +106,7 @@ def _report_of(
     return _parsed(text, f"the report of model {record.version}")
 
 
-def _champion(settings: Settings, name: str) -> Champion | None:
+def _champion(settings: CommandSettings, name: str) -> Champion | None:
     """Returns whom to compare with; None where nobody is champion yet, or nobody is wanted."""
     if name == NOBODY:
         return None

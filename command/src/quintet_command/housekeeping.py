@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from quintet_modelkit.publication import current_version, is_version
-from quintet_training.settings import Settings
 
 from quintet_command import models
 from quintet_command.models import MODELS
+from quintet_command.settings import CommandSettings
 
 RUNS: Final = "runs"
 """Files of retrainings, a folder each, in QUINTET_HOME."""
@@ -32,7 +32,7 @@ class Swept:
     bytes: int
 
 
-def sweep(settings: Settings, *, dry_run: bool = False) -> Swept:
+def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
     """Removes old models, catalogues and search indices, and files past their days.
 
     Kept are what is in use, what an alias of the registry names, the newest
@@ -72,7 +72,7 @@ def sweep(settings: Settings, *, dry_run: bool = False) -> Swept:
     return Swept(names[0], names[1], names[2], names[3], registered, freed)
 
 
-def _forgotten(settings: Settings, dry_run: bool) -> tuple[str, ...]:
+def _forgotten(settings: CommandSettings, dry_run: bool) -> tuple[str, ...]:
     """Returns the versions that were removed from the registry; none where it is away.
 
     Raises:
@@ -86,7 +86,7 @@ def _forgotten(settings: Settings, dry_run: bool) -> tuple[str, ...]:
     return tuple(f"{record.version} ({record.bundle})" for record in gone)
 
 
-def _models_in_use(settings: Settings) -> set[str]:
+def _models_in_use(settings: CommandSettings) -> set[str]:
     """Returns the bundles in use here and those that an alias names.
 
     Raises:

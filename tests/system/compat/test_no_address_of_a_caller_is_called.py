@@ -10,18 +10,18 @@ from quintet.feedback.v1 import feedback_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_command.settings import CommandSettings
 from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
-from quintet_training.settings import Settings as TrainingSettings
 from quintet_ui.settings import Settings as UiSettings
 
 ADDRESS = re.compile(r"(^|_)(url|uri|urls|uris|href|link|callback|webhook|address|host)($|_)")
 # An address that is bound or shown and never called, or that names a database by rules of its own.
 NOT_CALLED = {"host", "database_url", "mlflow_backend_url", "spotify_redirect_uri"}
 SETTINGS = (
-    GatewaySettings, ProfileSettings, RankerSettings, SearchSettings, TrainingSettings, UiSettings,
+    GatewaySettings, ProfileSettings, RankerSettings, SearchSettings, CommandSettings, UiSettings,
 )  # fmt: skip
 CALLED = [
     (settings, name)

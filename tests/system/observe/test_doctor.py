@@ -16,7 +16,7 @@ import pytest
 from quintet_command.cli import app
 from quintet_command.doctor import Finding, State, diagnose
 from quintet_command.doctor.known import SECRETS, SETTINGS
-from quintet_training.settings import load_settings
+from quintet_command.settings import load_settings
 from typer.testing import CliRunner
 
 from tests.known_secrets import known

@@ -16,11 +16,11 @@ from typing import Any
 
 import httpx
 import pytest
-from quintet_command.cli.serve import registry_of
+from quintet_command.programs import registry_of
+from quintet_command.settings import CommandSettings
 from quintet_modelkit.publication import write_manifest
 from quintet_modelkit.registry import Registry
 from quintet_training.ranking import BootstrapParameters
-from quintet_training.settings import Settings
 from quintet_training.steps import publish_model
 
 from tests.fakes.catalogue import publish_catalogue
@@ -47,7 +47,7 @@ class Server:
 def serving(home: Path, **settings: Any) -> Iterator[Server]:
     """Runs the registry that `quintet up` runs, by its own command and environment."""
     port = free_port()
-    program = registry_of(Settings(home=home, mlflow_port=port, **settings))
+    program = registry_of(CommandSettings(home=home, mlflow_port=port, **settings))
     (home / "mlflow").mkdir(parents=True)
     with (home / "mlflow.log").open("wb") as log:
         process = subprocess.Popen(

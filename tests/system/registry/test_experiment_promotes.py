@@ -10,20 +10,20 @@ import pytest
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_command import experiments
 from quintet_command.models import RegistryUnavailable
+from quintet_command.settings import CommandSettings
 from quintet_modelkit.registry import CHALLENGER, CHAMPION
 from quintet_ranker.app import build
 from quintet_ranker.settings import RankerSettings
 from quintet_store import open_engine, writing
 from quintet_store.experiments import ExperimentRefused, Plan
 from quintet_store.feedback import add_events, add_shown, stamp
-from quintet_training.settings import Settings
 
 WAIT = 60.0
 NOW = stamp(datetime.now(UTC))
 
 
-def settings_of(home, registry, uri: str = "") -> Settings:
-    return Settings(home=home, mlflow_uri=uri or registry.uri, mlflow_model=registry.name)
+def settings_of(home, registry, uri: str = "") -> CommandSettings:
+    return CommandSettings(home=home, mlflow_uri=uri or registry.uri, mlflow_model=registry.name)
 
 
 def receive(settings, experiment, wins: int, losses: int) -> None:

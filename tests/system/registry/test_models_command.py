@@ -21,6 +21,7 @@ from quintet_command.models import (
     rollback,
     write_card,
 )
+from quintet_command.settings import CommandSettings
 from quintet_modelkit.registry import (
     CHALLENGER,
     CHAMPION,
@@ -28,7 +29,6 @@ from quintet_modelkit.registry import (
     RegistryInvalid,
     RegistryUnavailable,
 )
-from quintet_training.settings import Settings
 
 # As `quintet evaluate` names them.
 METRICS = {
@@ -44,12 +44,12 @@ METRICS = {
 
 
 @pytest.fixture
-def settings(workshop, server) -> Settings:
+def settings(workshop, server) -> CommandSettings:
     name = f"model-{uuid.uuid4().hex[:12]}"
-    return Settings(home=workshop.home, mlflow_uri=server.uri, mlflow_model=name)
+    return CommandSettings(home=workshop.home, mlflow_uri=server.uri, mlflow_model=name)
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: CommandSettings) -> dict[str, str]:
     return {
         "QUINTET_HOME": str(settings.home),
         "QUINTET_MLFLOW_URI": settings.mlflow_uri,
@@ -308,7 +308,7 @@ def test_housekeeping_forgets_old_registered_models(workshop, quintet, settings)
 def test_a_fetch_that_takes_too_long_ends(registry, workshop, enrol, wire, tmp_path):
     number = enrol(registry, workshop.bundle(8))
     wire.set("stall", 20_000)
-    slow = Settings(home=tmp_path, mlflow_uri=wire.uri, mlflow_download_seconds=1.5)
+    slow = CommandSettings(home=tmp_path, mlflow_uri=wire.uri, mlflow_download_seconds=1.5)
     near = Registry(wire.uri, registry.name)
     with pytest.raises(RegistryUnavailable, match=r"DOWNLOAD_SECONDS=1\.5"):
         pulled(slow, near, registry.version(number))

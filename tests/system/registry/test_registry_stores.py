@@ -7,8 +7,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 from quintet_command.models import promote, register_model, registry_of
+from quintet_command.settings import CommandSettings
 from quintet_modelkit.publication import read_manifest
-from quintet_training.settings import Settings
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_bundle_goes_through_postgresql_and_s3_and_comes_back_whole(
         # Clients speak to the registry alone: neither keys nor the S3 library are theirs.
         for name in ("MLFLOW_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)
-        settings = Settings(
+        settings = CommandSettings(
             home=workshop.home,
             mlflow_uri=server.uri,
             mlflow_model=f"model-{uuid.uuid4().hex[:12]}",

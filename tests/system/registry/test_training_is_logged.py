@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import polars as pl
-from quintet_command.cli.model import register_evaluated
+from quintet_command.cli.train import register_evaluated
+from quintet_command.settings import CommandSettings
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.recipes import TRAINED
 from quintet_modelkit.publication import current_folder
@@ -13,7 +14,6 @@ from quintet_modelkit.snapshot import Snapshot
 from quintet_training import datasets
 from quintet_training.ranking import TrainingParameters
 from quintet_training.ranking.fitting import BoosterParameters
-from quintet_training.settings import Settings
 from quintet_training.steps import train
 
 SMALL = TrainingParameters(
@@ -26,7 +26,7 @@ SMALL = TrainingParameters(
 )
 
 
-def import_playlists(settings: Settings) -> None:
+def import_playlists(settings: CommandSettings) -> None:
     """Sixty playlists, each of one genre's tracks."""
     catalogue = Catalogue.of(Snapshot.load(current_folder(settings.home / "catalogue")))
     random = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def import_playlists(settings: Settings) -> None:
 
 
 def test_parameters_metrics_report_data_and_features_are_logged(server, tmp_path):
-    settings = Settings(
+    settings = CommandSettings(
         home=tmp_path,
         database_url=f"sqlite:///{tmp_path / 'quintet.db'}",
         mlflow_uri=server.uri,

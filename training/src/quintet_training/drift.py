@@ -19,7 +19,7 @@ from quintet_modelkit.publication import current_folder, read_manifest
 
 from quintet_training.agreement import fixed_requests, gain_shares
 from quintet_training.datasets.feedback import read_signals
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 LIMIT: Final = 50
 REPORT: Final = "drift.json"
@@ -80,7 +80,7 @@ class _Lists:
     tracks: Sequence[str]
 
 
-def watch(settings: Settings, now: datetime | None = None) -> DriftReport:
+def watch(settings: TrainingSettings, now: datetime | None = None) -> DriftReport:
     """Compares the lists that listeners got lately with those that training playlists get.
 
     The baseline is the model's own answers to seeds from the playlists it was trained on (from
@@ -144,7 +144,7 @@ def _seeds_of(engine: Engine, folder: Path) -> list[tuple[str, ...]]:
     return [tuple(engine.catalogue.track_ids(np.sort(rows).astype(np.int64))) for rows in drawn]
 
 
-def _recent(settings: Settings, model: str, feature_hash: str, since: datetime) -> _Lists:
+def _recent(settings: TrainingSettings, model: str, feature_hash: str, since: datetime) -> _Lists:
     frame = read_signals(settings).frame.filter(
         pl.col("model_version") == model,
         pl.col("feature_hash") == feature_hash,

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from quintet_store import backup as store
 from quintet_store.database import parse_url
-from quintet_training.settings import Settings
 
 from quintet_command.backup import contents
 from quintet_command.backup.archive import (
@@ -22,6 +21,7 @@ from quintet_command.backup.archive import (
     seal,
     staged,
 )
+from quintet_command.settings import CommandSettings
 
 _STAGING: Final = ".restore-"
 _ASIDE: Final = ".before-restore-"
@@ -50,7 +50,7 @@ class Backup:
     registry: bool
 
 
-def create(settings: Settings, target: Path, *, registry: bool = True) -> Backup:
+def create(settings: CommandSettings, target: Path, *, registry: bool = True) -> Backup:
     """Writes a backup, while the product runs.
 
     Args:
@@ -87,7 +87,9 @@ def verify(source: Path) -> Backup:
     return _backup(read(source, None))
 
 
-def restore(settings: Settings, source: Path, *, force: bool = False) -> tuple[Backup, Path | None]:
+def restore(
+    settings: CommandSettings, source: Path, *, force: bool = False
+) -> tuple[Backup, Path | None]:
     """Puts the state of a backup in place; nothing is touched before all of it is checked.
 
     Args:
@@ -149,7 +151,7 @@ def _children(home: Path) -> list[Path]:
     return sorted(p for p in found if not p.name.startswith(kept) and p.name not in _NOT_OURS)
 
 
-def _refuse_state(settings: Settings) -> None:
+def _refuse_state(settings: CommandSettings) -> None:
     if _children(settings.home):
         raise BackupInvalid(
             f"{settings.home} is not empty; stop Quintet and say --force to have it replaced"
@@ -158,7 +160,7 @@ def _refuse_state(settings: Settings) -> None:
         raise BackupInvalid("the database is not empty; say --force to have it replaced")
 
 
-def _make_way(settings: Settings) -> Path | None:
+def _make_way(settings: CommandSettings) -> Path | None:
     """Moves the home's state, and a SQLite file elsewhere, into a folder of the home."""
     found = _children(settings.home)
     parsed = parse_url(settings.database_url)

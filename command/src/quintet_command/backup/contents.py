@@ -9,9 +9,10 @@ from typing import Final
 
 from quintet_modelkit.publication import CURRENT, current_version, is_version
 from quintet_store import backup as store
-from quintet_training.settings import Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from quintet_command.settings import CommandSettings
 
 DATABASE: Final = "database"
 HOME: Final = "home"
@@ -37,7 +38,7 @@ def copied(source: Path, target: Path) -> None:
     shutil.copy2(source, target)
 
 
-def gather(settings: Settings, folder: Path, place: Place, *, registry: bool) -> store.Dump:
+def gather(settings: CommandSettings, folder: Path, place: Place, *, registry: bool) -> store.Dump:
     """Fills an empty folder with everything that matters, while all of it is in use.
 
     In this order: what waits to be stored before the database that it goes to, so that an event is
@@ -71,7 +72,7 @@ def gather(settings: Settings, folder: Path, place: Place, *, registry: bool) ->
     return store.dump(settings.database_url, folder / DATABASE)
 
 
-def registry_file(settings: Settings) -> Path | None:
+def registry_file(settings: CommandSettings) -> Path | None:
     """Returns the registry's database where it is in QUINTET_HOME, with its files."""
     path = settings.home / REGISTRY / "mlflow.db"
     elsewhere = settings.mlflow_backend_url.get_secret_value() or settings.mlflow_artifacts
@@ -121,7 +122,7 @@ def _published(root: Path, target: Path, versions: Iterable[str], place: Place) 
     _file(root / _CHAMPION, target / _CHAMPION, copied)
 
 
-def _registry(settings: Settings, target: Path, place: Place) -> None:
+def _registry(settings: CommandSettings, target: Path, place: Place) -> None:
     target.mkdir()
     store.copy_sqlite(settings.home / REGISTRY / "mlflow.db", target / "mlflow.db")
     _tree(settings.home / REGISTRY / "artifacts", target / "artifacts", place)

@@ -7,7 +7,21 @@ from typing import Final
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from quintet_command.cli import ask, doctor, drift, gate, housekeeping, model, serve
+from quintet_command.cli import (
+    batch_recommend,
+    demo,
+    doctor,
+    drift,
+    evaluate,
+    gate,
+    housekeeping,
+    prepare,
+    recommend,
+    search,
+    train,
+    up,
+)
+from quintet_command.cli.extra import for_operators, require_operator
 from quintet_command.cli.progress import one_line_failures
 
 GROUPS: Final = {
@@ -28,30 +42,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("up")(serve.up)
-app.command("demo")(serve.demo)
-app.command("prepare")(serve.prepare)
-app.command("doctor")(doctor.doctor)
-app.command("search")(ask.search)
-app.command("recommend")(ask.recommend)
-app.command("batch-recommend")(ask.batch_recommend)
-app.command("train")(model.train)
-app.command("evaluate")(model.evaluate)
-app.command("gate")(gate.gate)
-app.command("drift")(drift.drift)
-app.command("housekeeping")(housekeeping.housekeeping)
+app.command("up")(for_operators(up.up))
+app.command("demo")(for_operators(demo.demo))
+app.command("prepare")(for_operators(prepare.prepare))
+app.command("doctor")(for_operators(doctor.doctor))
+app.command("search")(search.search)
+app.command("recommend")(recommend.recommend)
+app.command("batch-recommend")(for_operators(batch_recommend.batch_recommend))
+app.command("train")(for_operators(train.train))
+app.command("evaluate")(for_operators(evaluate.evaluate))
+app.command("gate")(for_operators(gate.gate))
+app.command("drift")(for_operators(drift.drift))
+app.command("housekeeping")(for_operators(housekeeping.housekeeping))
 
 
 def group(name: str) -> typer.Typer:
-    """Returns the commands of a group, `<name>_app` of the module `<name>`."""
+    """Load the commands of a group, `<name>_app` of the module `<name>`."""
     commands: typer.Typer = getattr(import_module(f"quintet_command.cli.{name}"), f"{name}_app")
     return commands
 
 
 def _mount(name: str, text: str) -> None:
-    """Adds a group that is imported when called, so that no other waits for its libraries."""
+    """Add a group that is imported when called, so that no other command waits for it."""
 
     def call(context: typer.Context) -> int:
+        require_operator(f"quintet {name}")
         return int(
             group(name)(context.args, prog_name=f"quintet {name}", standalone_mode=False) or 0
         )

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from quintet_training.settings import load_settings
 
 from quintet_command.cli.progress import one_line_failures
+from quintet_command.settings import load_settings
 
 if TYPE_CHECKING:
     from quintet_command.backup import Backup

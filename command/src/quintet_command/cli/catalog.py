@@ -8,7 +8,6 @@ from typing import Annotated, Final
 import typer
 from quintet_training import datasets
 from quintet_training.datasets.catalogue import Plan
-from quintet_training.settings import Settings, load_settings
 from quintet_training.steps import publish_model
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import one_line_failures, progress_bar
+from quintet_command.settings import CommandSettings, load_settings
 
 catalog_app = typer.Typer(help="The catalogue: import tracks, see what it holds.")
 _console: Final = Console()
@@ -56,7 +56,7 @@ def import_files(
         _publish(settings)
 
 
-def _publish(settings: Settings) -> None:
+def _publish(settings: CommandSettings) -> None:
     """Publishes snapshot and model: the one place where an import reaches serving."""
     with progress_bar(_errors) as tell:
         version = datasets.publish_catalogue(settings, tell)

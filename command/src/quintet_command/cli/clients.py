@@ -14,11 +14,11 @@ from quintet_access.clients import (
 from quintet_access.files import AccessFileInvalid
 from quintet_access.keys import KeyFolder
 from quintet_access.tokens import Scope
-from quintet_training.settings import load_settings
 from rich.console import Console
 from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed
+from quintet_command.settings import load_settings
 
 clients_app = typer.Typer(
     name="clients",

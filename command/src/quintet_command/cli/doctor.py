@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from quintet_training.settings import SettingsInvalid, load_settings
 from rich.console import Console
 from rich.text import Text
 
@@ -38,8 +37,11 @@ def doctor(
 
 
 def _look() -> "Sequence[Finding]":
+    from quintet_settings import SettingsInvalid
+
     from quintet_command.doctor import diagnose
     from quintet_command.doctor.findings import wrong
+    from quintet_command.settings import load_settings
 
     try:
         return diagnose(load_settings())

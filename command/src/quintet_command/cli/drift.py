@@ -4,7 +4,6 @@ import json
 from typing import Annotated, Final
 
 import typer
-from quintet_training.settings import load_settings
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +24,8 @@ def drift(
     """
     with one_line_failures():
         from quintet_training.drift import facts, keep, watch
+
+        from quintet_command.settings import load_settings
 
         settings = load_settings()
         report = watch(settings)

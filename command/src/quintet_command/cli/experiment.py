@@ -17,13 +17,13 @@ from quintet_store.experiments import (
     Standing,
     facts_of,
 )
-from quintet_training.settings import load_settings
 from rich.console import Console
 from rich.table import Table
 
 from quintet_command import experiments
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import one_line_failures
+from quintet_command.settings import load_settings
 
 experiment_app = typer.Typer(
     help="Compare champion and challenger on listeners: start, watch, end.", no_args_is_help=True

@@ -8,12 +8,12 @@ from typing import Annotated, Final
 import typer
 from quintet_access.files import AccessFileInvalid
 from quintet_training.datasets import feedback as datasets
-from quintet_training.settings import load_settings
 from rich.console import Console
 from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import one_line_failures
+from quintet_command.settings import load_settings
 
 feedback_app = typer.Typer(
     help="Export feedback for training, see how much there is, and delete it.",

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from quintet_training.settings import load_settings
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -40,6 +39,7 @@ def gate(
     """
     with one_line_failures():
         from quintet_command.gate import judge
+        from quintet_command.settings import load_settings
 
         verdict = judge(load_settings(), candidate, report, against)
     if as_json:

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+from quintet_settings import SettingsInvalid, load
 
 from quintet_command.cli.failure import CommandFailed
+from quintet_command.connection import ConnectionSettings
 
 
 class Gateway:
@@ -84,3 +86,20 @@ def _message_of(response: httpx.Response) -> str:
         return str(response.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return f"the gateway answered {response.status_code}"
+
+
+def connect(timeout: float = 30.0) -> Gateway:
+    """Make a client of the gateway that the settings name.
+
+    Args:
+        timeout: Seconds allowed for one call.
+
+    Raises:
+        CommandFailed: A setting is invalid.
+    """
+    try:
+        settings = load(ConnectionSettings)
+    except SettingsInvalid as fault:
+        raise CommandFailed(str(fault)) from fault
+    token = settings.token.get_secret_value()
+    return Gateway(settings.gateway_url, timeout, token, settings.gateway_ca)

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from quintet_training.settings import load_settings
 
 from quintet_command.cli.progress import one_line_failures
 
@@ -16,6 +15,7 @@ def housekeeping(
     """Remove old models, catalogues, search indices and files, also from the registry."""
     with one_line_failures():
         from quintet_command.housekeeping import sweep
+        from quintet_command.settings import load_settings
 
         swept = sweep(load_settings(), dry_run=dry_run)
     groups = {

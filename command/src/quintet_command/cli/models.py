@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from quintet_training.settings import Settings, load_settings
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,6 +13,7 @@ from rich.table import Table
 from quintet_command import models
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import one_line_failures
+from quintet_command.settings import CommandSettings, load_settings
 
 if TYPE_CHECKING:
     from quintet_command.models.differences import Difference
@@ -143,7 +143,7 @@ def card(
     _say(f"{out}: model {record.version}, {record.bundle}")
 
 
-def _let_through(settings: Settings, model: str) -> str:
+def _let_through(settings: CommandSettings, model: str) -> str:
     """Returns the version that a name stands for, where the gate lets it through."""
     from quintet_command.gate import REPORT, ReportInvalid, judge
 

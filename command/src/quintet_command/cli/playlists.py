@@ -9,12 +9,12 @@ import typer
 from quintet_training import datasets
 from quintet_training.datasets.matching import Match, Names
 from quintet_training.datasets.playlist_formats import check_file, detect
-from quintet_training.settings import load_settings
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from quintet_command.cli.progress import one_line_failures, progress_bar
+from quintet_command.settings import load_settings
 
 playlists_app = typer.Typer(help="Playlists and listening histories, for training.")
 _console: Final = Console()

@@ -1,7 +1,9 @@
-"""How commands show progress and turn failures of the data side into one line."""
+"""How commands show progress, and print expected failures as one line."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -34,7 +36,7 @@ def one_line_failures() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # Whoever read our output has gone; that is not a failure to tell them of.
+        # The reader of our output has closed the pipe, as `head` does: no failure to report.
         raise
     except OSError as fault:
         where = f"{fault.filename}: " if fault.filename else ""
@@ -45,17 +47,25 @@ def one_line_failures() -> Iterator[None]:
         raise CommandFailed(str(fault)) from fault
 
 
+_EXPECTED: Final = (
+    ("quintet_settings", "SettingsInvalid"),
+    ("quintet_store", "StoreUnavailable"),
+    ("quintet_store.backup", "DumpInvalid"),
+    ("quintet_modelkit.publication", "PublicationInvalid"),
+    ("quintet_training.datasets", "DatasetInvalid"),
+    ("quintet_training.settings", "TrainingRefused"),
+    ("quintet_training.gate.checks", "ReportInvalid"),
+    ("quintet_command.backup", "BackupInvalid"),
+    ("quintet_command.models", "RegistryFault"),
+)
+"""Module and class of every exception whose message is written for the user."""
+
+
 def _expected() -> tuple[type[Exception], ...]:
-    """Returns what modules refuse; imported late, since `--help` must not wait for a database."""
-    from quintet_modelkit.publication import PublicationInvalid
-    from quintet_store import StoreUnavailable
-    from quintet_store.backup import DumpInvalid
-    from quintet_training.datasets import DatasetInvalid
-    from quintet_training.gate.checks import ReportInvalid
-    from quintet_training.settings import SettingsInvalid, TrainingRefused
+    """List the exceptions of the modules that are loaded; the others cannot have been raised.
 
-    from quintet_command.backup import BackupInvalid
-    from quintet_command.models import RegistryError
-
-    data = (DatasetInvalid, StoreUnavailable, DumpInvalid, BackupInvalid, PublicationInvalid)
-    return (*data, RegistryError, ReportInvalid, SettingsInvalid, TrainingRefused)
+    Importing the rest would cost seconds, and they need the extra `operator`.
+    """
+    return tuple(
+        getattr(sys.modules[module], name) for module, name in _EXPECTED if module in sys.modules
+    )

@@ -11,16 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quintet_training.settings import Settings
-
 from quintet_command.doctor import encryption, machine, running, state
 from quintet_command.doctor.findings import Finding, State, look, wrong
+from quintet_command.settings import CommandSettings
 
 __all__ = ["SECONDS", "Finding", "State", "diagnose"]
 
 SECONDS: Final = 7.0
 """All that a check may take."""
-_Check = Callable[[Settings], Finding | Sequence[Finding]]
+_Check = Callable[[CommandSettings], Finding | Sequence[Finding]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ _CHECKS: Final = (
 )
 
 
-def diagnose(settings: Settings, seconds: float = SECONDS) -> list[Finding]:
+def diagnose(settings: CommandSettings, seconds: float = SECONDS) -> list[Finding]:
     """Returns what was found, in the order of the checks.
 
     Args:
@@ -68,7 +67,7 @@ def diagnose(settings: Settings, seconds: float = SECONDS) -> list[Finding]:
     return found
 
 
-def _begin(each: _Named, settings: Settings) -> "queue.SimpleQueue[Sequence[Finding]]":
+def _begin(each: _Named, settings: CommandSettings) -> "queue.SimpleQueue[Sequence[Finding]]":
     answer: queue.SimpleQueue[Sequence[Finding]] = queue.SimpleQueue()
 
     def run() -> None:

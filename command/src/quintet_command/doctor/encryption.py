@@ -17,15 +17,15 @@ from quintet_access.identity import (
     days_left,
     is_signed_by,
 )
-from quintet_training.settings import Settings
 
 from quintet_command.doctor.findings import Finding, look, well, wrong
+from quintet_command.settings import CommandSettings
 
 _SOON_DAYS: Final = 14.0
 _NAME: Final = "certificates"
 
 
-def certificates(settings: Settings) -> list[Finding]:
+def certificates(settings: CommandSettings) -> list[Finding]:
     """Judges every certificate that is set; says nothing where none is."""
     found = list(_judged(settings))
     if not found:
@@ -50,7 +50,7 @@ def between_services() -> ssl.SSLContext | None:
     return context
 
 
-def of_gateway(settings: Settings) -> ssl.SSLContext:
+def of_gateway(settings: CommandSettings) -> ssl.SSLContext:
     """Returns whom we believe to be the gateway."""
     return ssl.create_default_context(cafile=settings.gateway_ca or None)
 
@@ -61,7 +61,7 @@ def _folder() -> Path | None:
     return Path(os.environ.get("QUINTET_TLS_FOLDER", ""))
 
 
-def _judged(settings: Settings) -> Iterator[Finding]:
+def _judged(settings: CommandSettings) -> Iterator[Finding]:
     folder = _folder()
     if folder is not None:
         for name in PROCESSES:

@@ -13,12 +13,12 @@ from typing import Final
 from quintet_access.rules import Auth, ExposedWithoutAuth, is_loopback, require_auth_when_exposed
 from quintet_modelkit.publication import CURRENT
 from quintet_settings import FILE_SUFFIX, SecretUnreadable, from_file
-from quintet_training.settings import Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from quintet_command.doctor.findings import Finding, look, well, wrong
 from quintet_command.doctor.known import FOR_DEVELOPERS, SECRETS, SETTINGS
+from quintet_command.settings import CommandSettings
 
 _PREFIX: Final = "QUINTET_"
 _PARTS: Final = ("search", "profile", "ranker", "gateway", "training")
@@ -32,7 +32,7 @@ _WEAK: Final = frozenset(
 )
 
 
-def python(_settings: Settings) -> Finding:
+def python(_settings: CommandSettings) -> Finding:
     """Whether the environment holds all parts, and they are of one release."""
     found = {each.name: each.version for each in distributions()}
     installed = {part: found[f"quintet-{part}"] for part in _PARTS if f"quintet-{part}" in found}
@@ -48,7 +48,7 @@ def python(_settings: Settings) -> Finding:
     return well("python", f"Python {version}, release {releases[0]}, all parts")
 
 
-def settings(_settings: Settings) -> Finding:
+def settings(_settings: CommandSettings) -> Finding:
     """Whether every QUINTET_* variable is a setting of ours."""
     given = sorted(name for name in os.environ if name.upper().startswith(_PREFIX))
     files = {f"{name}{FILE_SUFFIX}" for name in SECRETS}
@@ -82,7 +82,7 @@ def _secret(name: str) -> str:
         return ""
 
 
-def home(settings: Settings) -> Finding:
+def home(settings: CommandSettings) -> Finding:
     """Whether QUINTET_HOME can be written."""
     folder = settings.home.resolve()
     if not folder.exists():
@@ -103,7 +103,7 @@ def home(settings: Settings) -> Finding:
     return well("home", f"{folder} can be written")
 
 
-def disk(settings: Settings) -> Finding:
+def disk(settings: CommandSettings) -> Finding:
     """Whether there is room."""
     folder = settings.home.resolve()
     while not folder.exists():
@@ -116,7 +116,7 @@ def disk(settings: Settings) -> Finding:
     return (wrong if free < _LEAST_BYTES else look)("disk", said, remedy)
 
 
-def clock(settings: Settings) -> Finding:
+def clock(settings: CommandSettings) -> Finding:
     """Whether the clock can be right: after the first release, not before what was written."""
     now = time.time()
     shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
@@ -136,7 +136,7 @@ def _written(path: Path) -> float:
         return 0.0
 
 
-def spotify(_settings: Settings) -> Finding:
+def spotify(_settings: CommandSettings) -> Finding:
     """Whether Spotify's credentials are set; never what they are."""
     names = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
     given = [name for name in names if _secret(name)]
@@ -148,7 +148,7 @@ def spotify(_settings: Settings) -> Finding:
     return wrong("spotify", f"{given[0]} is set but {missing} is not", f"set {missing}")
 
 
-def secrets(settings: Settings) -> Finding:
+def secrets(settings: CommandSettings) -> Finding:
     """Whether secrets are what they must be where others can reach the services."""
     auth = Auth.ON if os.environ.get("QUINTET_AUTH", "").lower() == "on" else Auth.OFF
     try:
@@ -176,7 +176,7 @@ def _kept(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and public not in path.parents]
 
 
-def _weak(settings: Settings) -> list[str]:
+def _weak(settings: CommandSettings) -> list[str]:
     found = []
     for name in ("QUINTET_DATABASE_URL", "QUINTET_MLFLOW_BACKEND_URL"):
         try:

@@ -12,10 +12,10 @@ from typing import Any, Final
 import httpx
 from quintet_access.identity import IdentityInvalid
 from quintet_modelkit.publication import current_version
-from quintet_training.settings import Settings
 
 from quintet_command.doctor.encryption import between_services, of_gateway
 from quintet_command.doctor.findings import Finding, look, well, wrong
+from quintet_command.settings import CommandSettings
 
 SERVICES: Final = ("search", "profile", "ranker")
 _SECONDS: Final = 2.5
@@ -41,7 +41,7 @@ class _Gateway:
     skew: float = 0.0
 
 
-def running(settings: Settings) -> list[Finding]:
+def running(settings: CommandSettings) -> list[Finding]:
     """Looks at the gateway, each service, and whether their versions agree."""
     gateway = _ask(settings)
     if gateway.absent and not any(_listens(_address(name, settings)) for name in SERVICES):
@@ -52,7 +52,7 @@ def running(settings: Settings) -> list[Finding]:
     return [*services, _gateway(settings, gateway), _versions(settings, gateway)]
 
 
-def registry(settings: Settings) -> Finding:
+def registry(settings: CommandSettings) -> Finding:
     """Whether the registry of models answers, where one is set."""
     if not settings.mlflow_uri:
         return well("registry", "none is set; `quintet up` runs one of its own")
@@ -67,7 +67,7 @@ def registry(settings: Settings) -> Finding:
     return well("registry", f"{shown} answers")
 
 
-def _ask(settings: Settings) -> _Gateway:
+def _ask(settings: CommandSettings) -> _Gateway:
     token = settings.token.get_secret_value()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     found = _Gateway()
@@ -127,7 +127,7 @@ def _skew(answer: httpx.Response) -> float:
         return 0.0
 
 
-def _gateway(settings: Settings, found: _Gateway) -> Finding:
+def _gateway(settings: CommandSettings, found: _Gateway) -> Finding:
     if found.states is None:
         return wrong("gateway", found.fault, found.remedy)
     if abs(found.skew) > _AHEAD_SECONDS:
@@ -140,7 +140,7 @@ def _gateway(settings: Settings, found: _Gateway) -> Finding:
     return well("gateway", f"{settings.gateway_url} is ready")
 
 
-def _service(name: str, settings: Settings, states: Mapping[str, str] | None) -> Finding:
+def _service(name: str, settings: CommandSettings, states: Mapping[str, str] | None) -> Finding:
     """Judges by what the gateway says of a service; its port is looked at where that is bad."""
     state = (states or {}).get(name, "")
     address = _address(name, settings)
@@ -166,7 +166,7 @@ def _service(name: str, settings: Settings, states: Mapping[str, str] | None) ->
     return wrong(name, said, f"stop it, or choose another port with {setting}")
 
 
-def _address(name: str, settings: Settings) -> str:
+def _address(name: str, settings: CommandSettings) -> str:
     host = "127.0.0.1" if settings.host in _EVERYWHERE else settings.host
     port = getattr(settings, f"{name}_port")
     return os.environ.get(f"QUINTET_GATEWAY_{name.upper()}_ADDRESS") or f"{host}:{port}"
@@ -205,7 +205,7 @@ def _health(address: str) -> str:
     return "SERVING" if answer.content[len(_EMPTY) :] == _SERVING else "NOT_SERVING"
 
 
-def _versions(settings: Settings, found: _Gateway) -> Finding:
+def _versions(settings: CommandSettings, found: _Gateway) -> Finding:
     """Whether what is served is what is published, and all serve the same."""
     if found.states is None:
         return look("versions", "the gateway is not there to tell them", _START)

@@ -11,9 +11,9 @@ from quintet_modelkit.publication import (
     current_version,
     read_manifest,
 )
-from quintet_training.settings import Settings
 
 from quintet_command.doctor.findings import Finding, look, well, wrong
+from quintet_command.settings import CommandSettings
 
 _LEFT: Final = (".staging-*", ".removed-*")
 # What is younger may be being written.
@@ -21,7 +21,7 @@ _LEFT_SECONDS: Final = 3_600.0
 _PREPARE: Final = "quintet prepare, or quintet catalog import FILE"
 
 
-def database(settings: Settings) -> Finding:
+def database(settings: CommandSettings) -> Finding:
     """Whether the database answers and its schema is the newest."""
     from quintet_store import StoreUnavailable
     from quintet_store.database import revision_of
@@ -42,7 +42,7 @@ def database(settings: Settings) -> Finding:
     return well("database", f"answers, schema {revision.current} is the newest")
 
 
-def catalogue(settings: Settings) -> Finding:
+def catalogue(settings: CommandSettings) -> Finding:
     """Whether a catalogue is published and whole."""
 
     def describe(manifest: dict[str, Any]) -> str:
@@ -52,7 +52,7 @@ def catalogue(settings: Settings) -> Finding:
     return _published("catalogue", settings.catalogue, describe, again)
 
 
-def model(settings: Settings) -> Finding:
+def model(settings: CommandSettings) -> Finding:
     """Whether a model is published, whole, of our features and for the catalogue in use."""
     root = settings.home / "models"
     found = _published("model", root, lambda manifest: str(manifest["kind"]), _again(root))
@@ -72,7 +72,7 @@ def model(settings: Settings) -> Finding:
     return found
 
 
-def search_index(settings: Settings) -> Finding:
+def search_index(settings: CommandSettings) -> Finding:
     """Whether search has its index of the catalogue in use, and that is whole."""
     version, root = current_version(settings.catalogue), settings.home / "search"
     if version is None:
@@ -90,7 +90,7 @@ def search_index(settings: Settings) -> Finding:
     return well("search index", f"that of {version} is whole")
 
 
-def leftovers(settings: Settings) -> Finding:
+def leftovers(settings: CommandSettings) -> Finding:
     """Whether processes that died left half-written folders."""
     now = time.time()
     left = [

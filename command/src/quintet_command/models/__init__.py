@@ -18,9 +18,9 @@ from quintet_modelkit.registry import (
 from quintet_modelkit.registry import RegistryError as RegistryError
 from quintet_modelkit.registry import RegistryInvalid as RegistryInvalid
 from quintet_modelkit.registry import RegistryUnavailable as RegistryUnavailable
-from quintet_training.settings import Settings
 
 from quintet_command.models.card import write_card as _write_card
+from quintet_command.settings import CommandSettings
 
 if TYPE_CHECKING:
     from quintet_command.models.differences import Difference
@@ -30,13 +30,13 @@ _PARAMETERS: Final = ("parameters", "chosen", "seed", "threads", "index", "chann
 """What a manifest says of how its model was made; whatever of it there is, is logged."""
 
 
-def registry_of(settings: Settings) -> Registry:
+def registry_of(settings: CommandSettings) -> Registry:
     """Returns the registry that the settings name; nothing is called yet."""
     return Registry(settings.registry_uri, settings.mlflow_model)
 
 
 def register_model(
-    settings: Settings,
+    settings: CommandSettings,
     version: str | None = None,
     metrics: Mapping[str, float] | None = None,
     artefacts: Mapping[str, Path] | None = None,
@@ -81,12 +81,12 @@ def register_model(
     return number
 
 
-def registered(settings: Settings) -> list[ModelRecord]:
+def registered(settings: CommandSettings) -> list[ModelRecord]:
     """Returns all registered models, the newest first."""
     return registry_of(settings).versions()
 
 
-def promote(settings: Settings, name: str) -> Move:
+def promote(settings: CommandSettings, name: str) -> Move:
     """Makes a model champion.
 
     Args:
@@ -100,7 +100,7 @@ def promote(settings: Settings, name: str) -> Move:
     return registry.promote(found(registry, name).version)
 
 
-def rollback(settings: Settings) -> Move:
+def rollback(settings: CommandSettings) -> Move:
     """Makes the champion before this one champion again.
 
     Raises:
@@ -109,7 +109,7 @@ def rollback(settings: Settings) -> Move:
     return registry_of(settings).rollback()
 
 
-def compare_models(settings: Settings, left: str, right: str) -> "Difference":
+def compare_models(settings: CommandSettings, left: str, right: str) -> "Difference":
     """Compares two models; their bundles are fetched where they are not on this machine.
 
     Args:
@@ -128,7 +128,7 @@ def compare_models(settings: Settings, left: str, right: str) -> "Difference":
     return difference(registry, pair[0], pair[1], lambda one: pulled(settings, registry, one))
 
 
-def pulled(settings: Settings, registry: Registry, record: ModelRecord) -> Path:
+def pulled(settings: CommandSettings, registry: Registry, record: ModelRecord) -> Path:
     """Returns a model's bundle on this machine, fetched where it is not there yet.
 
     Raises:
@@ -177,7 +177,7 @@ def read_metrics(path: Path | None) -> dict[str, float]:
         raise RegistryInvalid(f"{path} is not a JSON object of numbers") from fault
 
 
-def write_card(settings: Settings, path: Path, name: str = CHAMPION) -> ModelRecord:
+def write_card(settings: CommandSettings, path: Path, name: str = CHAMPION) -> ModelRecord:
     """Writes a model's card as Markdown and returns whose it is.
 
     Raises:

@@ -6,8 +6,10 @@ from quintet_settings.reading import (
     Confidential,
     EnvironmentSettings,
     SecretUnreadable,
+    SettingsInvalid,
     first_fault,
     from_file,
+    load,
     secret_names,
 )
 
@@ -17,7 +19,9 @@ __all__ = [
     "Confidential",
     "EnvironmentSettings",
     "SecretUnreadable",
+    "SettingsInvalid",
     "first_fault",
     "from_file",
+    "load",
     "secret_names",
 ]

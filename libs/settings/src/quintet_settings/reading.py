@@ -7,7 +7,7 @@ Docker, Kubernetes and systemd hand secrets over as files: what is in the enviro
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -21,6 +21,13 @@ _MOST_BYTES: Final = 64 * 1024
 _CONFIDENTIAL: Final = "confidential"
 Confidential = Annotated[str, _CONFIDENTIAL]
 """Text that may hold a secret, such as an address with a password in it."""
+
+
+SettingsT = TypeVar("SettingsT", bound="EnvironmentSettings")
+
+
+class SettingsInvalid(ValueError):
+    """A variable holds a value that cannot be used; the message is one line and names it."""
 
 
 class SecretUnreadable(ValueError):
@@ -73,6 +80,19 @@ class _SecretFiles(PydanticBaseSettingsSource):
         fields = self.settings_cls.model_fields.items()
         found = (self.get_field_value(field, name) for name, field in fields)
         return {key: value for value, key, _ in found if value is not None}
+
+
+def load(settings: type[SettingsT]) -> SettingsT:
+    """Read settings from the environment, with one line on the first wrong value.
+
+    Raises:
+        SettingsInvalid: A value is out of range; the message names the variable, not its value.
+    """
+    try:
+        return settings()
+    except ValidationError as fault:
+        prefix = settings.model_config.get("env_prefix", "")
+        raise SettingsInvalid(first_fault(fault, prefix)) from fault
 
 
 def from_file(name: str, environment: Mapping[str, str]) -> str | None:

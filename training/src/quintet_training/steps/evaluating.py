@@ -22,14 +22,14 @@ from quintet_training.evaluation import (
     run,
 )
 from quintet_training.ranking import BootstrapParameters, TrainingParameters, train_model
-from quintet_training.settings import Settings, TrainingRefused
+from quintet_training.settings import TrainingRefused, TrainingSettings
 from quintet_training.steps.batch import MAX_BATCH_SEEDS
 from quintet_training.steps.publishing import CATALOGUE, bootstrap_engine
 from quintet_training.steps.training import load_playlists
 
 
 def evaluate(
-    settings: Settings,
+    settings: TrainingSettings,
     parameters: TrainingParameters | None = None,
     options: EvaluationOptions | None = None,
     progress: Callable[[float, str], None] | None = None,

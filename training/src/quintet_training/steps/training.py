@@ -20,7 +20,7 @@ from quintet_modelkit.snapshot import Snapshot
 
 from quintet_training import datasets
 from quintet_training.ranking import TrainingParameters, Workshop, train_model
-from quintet_training.settings import Settings
+from quintet_training.settings import TrainingSettings
 from quintet_training.steps.publishing import CATALOGUE, MODELS, is_whole, point_at, publish_bundle
 
 # Part of a trained model's version: raised when the way it is made changes.
@@ -61,7 +61,7 @@ class Playlists:
     data: Mapping[str, Any]
 
 
-def load_playlists(settings: Settings, catalogue: Catalogue) -> Playlists:
+def load_playlists(settings: TrainingSettings, catalogue: Catalogue) -> Playlists:
     """Reads the database's playlists as rows of a catalogue.
 
     Raises:
@@ -93,7 +93,7 @@ def load_playlists(settings: Settings, catalogue: Catalogue) -> Playlists:
 
 
 def train(
-    settings: Settings,
+    settings: TrainingSettings,
     parameters: TrainingParameters | None = None,
     progress: Callable[[float, str], None] | None = None,
     *,
@@ -168,7 +168,9 @@ def train(
 
 
 @contextlib.contextmanager
-def _workshop(settings: Settings, snapshot: Path, cluster: str | None) -> Iterator[Workshop | None]:
+def _workshop(
+    settings: TrainingSettings, snapshot: Path, cluster: str | None
+) -> Iterator[Workshop | None]:
     if cluster is None:
         yield None
         return

@@ -1,36 +1,27 @@
-"""`quintet train` and `quintet evaluate`: from playlists to a model, and how good it is."""
+"""`quintet train`: from the imported playlists to a model that is served."""
 
 import json
-import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from quintet_training.settings import load_settings
 from rich.console import Console
 from rich.table import Table
 
 from quintet_command.cli.progress import one_line_failures, progress_bar
+from quintet_command.cli.training_options import Seed, Threads, Trials, parameters, yield_cores
 
 if TYPE_CHECKING:
     from quintet_training.ranking import TrainingParameters
-    from quintet_training.settings import Settings
     from quintet_training.steps import TrainReport
+
+    from quintet_command.settings import CommandSettings
 
 _console: Final = Console()
 _errors: Final = Console(stderr=True)
 _SHOWN_FEATURES: Final = 12
-_MOST_THREADS: Final = 4
-
-Seed = Annotated[int, typer.Option(min=0, help="For every draw.")]
-Threads = Annotated[
-    int, typer.Option(min=0, max=64, help="0 for the machine's, at most 4; 1 for exact repeats.")
-]
-Trials = Annotated[
-    int, typer.Option(min=0, max=200, help="Optuna's budget for each of two searches; 0 for none.")
-]
 
 
 def train(
@@ -59,8 +50,10 @@ def train(
 ) -> None:
     """Train on the imported playlists, and serve the model from then on."""
     with one_line_failures():
-        _yield_cores()
+        yield_cores()
         from quintet_training.steps import train as train_step
+
+        from quintet_command.settings import load_settings
 
         settings = load_settings()
         chosen = parameters(seed, threads, trials)
@@ -87,52 +80,9 @@ def _cluster(on: str) -> str | None:
     return address
 
 
-def evaluate(
-    held_out: Annotated[
-        float, typer.Option(min=0.05, max=0.5, help="Share of the playlists held out.")
-    ] = 0.25,
-    split_seed: Annotated[int, typer.Option(min=0, help="Of the split and the questions.")] = 1,
-    seed: Seed = 7,
-    threads: Threads = 0,
-    trials: Trials = 6,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Write it as JSON.")] = None,
-    html_path: Annotated[
-        Path | None, typer.Option("--html", help="Write it as a page with plots.")
-    ] = None,
-    metrics_path: Annotated[
-        Path | None,
-        typer.Option("--metrics", help="Write its numbers, for `models register`."),
-    ] = None,
-) -> None:
-    """Measure the ranking on playlists held out, against every baseline; changes nothing."""
-    with one_line_failures():
-        _yield_cores()
-        from quintet_training.evaluation import EvaluationOptions
-        from quintet_training.steps import evaluate as evaluate_step
-        from quintet_training.steps import write_report
-
-        options = EvaluationOptions(held_out=held_out, seed=split_seed)
-        with progress_bar(_errors) as tell:
-            report = evaluate_step(
-                load_settings(), parameters(seed, threads, trials), options, tell
-            )
-        write_report(report, json_path, html_path, metrics_path)
-    _console.print(report.table())
-
-
-def parameters(seed: int, threads: int, trials: int) -> "TrainingParameters":
-    """Returns the parameters that the options of `train` and `evaluate` stand for."""
-    from quintet_training.ranking import TrainingParameters
-
-    return TrainingParameters(
-        seed=seed,
-        threads=threads or min(os.cpu_count() or 1, _MOST_THREADS),
-        space_trials=trials,
-        booster_trials=trials,
-    )
-
-
-def register_evaluated(settings: "Settings", version: str, chosen: "TrainingParameters") -> str:
+def register_evaluated(
+    settings: "CommandSettings", version: str, chosen: "TrainingParameters"
+) -> str:
     """Evaluates the recipe of a model and registers both; returns its number."""
     from quintet_modelkit.publication import read_manifest
     from quintet_training.steps import MODELS, write_report
@@ -148,15 +98,6 @@ def register_evaluated(settings: "Settings", version: str, chosen: "TrainingPara
         write_report(found, files["report.json"], files["report.html"])
         files["data.json"].write_text(json.dumps(data, indent=2), encoding="utf-8")
         return models.register_model(settings, version, found.metrics(), files)
-
-
-def _yield_cores() -> None:
-    """Makes OpenMP's threads sleep while they wait; called before LightGBM is loaded.
-
-    By default they spin, and where other programs need the cores too, each barrier then costs a
-    time slice: training was four times slower.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _print_report(report: "TrainReport") -> None:

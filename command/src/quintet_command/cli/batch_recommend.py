@@ -1,0 +1,47 @@
+"""`quintet batch-recommend`: many lists at once, with the ranking code and no server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.progress import progress_bar
+
+
+def batch_recommend(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="IN.jsonl", help="One list per line, with id and seed_tracks."),
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT.jsonl", help="One list per line, with id and tracks.")
+    ],
+    limit: Annotated[int, typer.Option(help="Tracks per line, 1 to 500.")] = 500,
+    max_per_artist: Annotated[int, typer.Option(help="0 for no cap.")] = 0,
+) -> None:
+    """Recommend for many lists at once, with the ranking code of the service and no server."""
+    # Imported here: the other commands should not wait for the engine.
+    from quintet_training.steps import BatchInvalid
+    from quintet_training.steps import batch_recommend as recommend_in_batch
+
+    from quintet_command.settings import load_settings
+
+    try:
+        with progress_bar(Console(stderr=True)) as show:
+            report = recommend_in_batch(
+                load_settings().home,
+                source,
+                target,
+                limit,
+                max_per_artist=max_per_artist,
+                progress=lambda done, total: show(done / max(total, 1), "Recommending"),
+            )
+    except BatchInvalid as fault:
+        raise CommandFailed(str(fault)) from fault
+    Console().print(
+        f"{report.lines} lines written to {target}; {report.failed} with an error, "
+        f"{report.unknown_seeds} unknown seeds",
+        highlight=False,
+    )

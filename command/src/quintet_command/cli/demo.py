@@ -1,0 +1,101 @@
+"""`quintet demo`: five real seeds and their recommendations, through services started for it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.output import print_recommendations
+from quintet_command.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from quintet_command.cli.gateway import Gateway
+
+READY_SECONDS: Final = 60.0
+DEMO_SONGS: Final = (
+    "hotel california eagles",
+    "bohemian rhapsody queen",
+    "back in black ac/dc",
+    "smells like teen spirit nirvana",
+    "everlong foo fighters",
+)
+
+
+def demo() -> None:
+    """Show five real seeds and what is recommended for them, through the real services."""
+    from quintet_command.cli.gateway import Gateway
+    from quintet_command.cli.prepare import ensure_prepared
+    from quintet_command.settings import load_settings
+
+    settings = load_settings()
+    ensure_prepared(settings)
+    ports = _free_ports(4)
+    names = ("gateway", "search", "profile", "ranker")
+    changes = {f"QUINTET_{n.upper()}_PORT": str(p) for n, p in zip(names, ports, strict=True)}
+    changes["QUINTET_GATEWAY_GRPC_PORT"] = "0"
+    changes["QUINTET_HOST"] = "127.0.0.1"
+    changes["QUINTET_GATEWAY_HTTPS_FOLDER"] = ""
+    # The demo shows the models of this machine, so it uses no registry.
+    changes["QUINTET_MLFLOW_URI"] = ""
+    log = settings.home / "logs" / "demo.log"
+    with _running(changes, log) as process:
+        gateway = Gateway(f"http://127.0.0.1:{ports[0]}", timeout=10.0)
+        _await_ready(gateway, process, log)
+        tracks = [gateway.first_track(text) for text in DEMO_SONGS]
+        answer = gateway.recommend({"seeds": [track["id"] for track in tracks], "limit": 10})
+    print_recommendations(answer, Console())
+
+
+@contextmanager
+def _running(changes: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `quintet up` with other ports and its output in a file, and drain it at the end."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quintet_command", "up", "--without-ui", "--without-registry"],
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **changes},
+            # A group of its own, so that SIGKILL below reaches the services too.
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _await_ready(gateway: "Gateway", process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    with progress_bar(Console(stderr=True)) as show:
+        while missing := gateway.not_ready():
+            show(1 - len(missing) / 4, f"Starting {', '.join(missing)}")
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise CommandFailed(
+                    f"the services did not become ready within {READY_SECONDS:.0f} s; "
+                    f"read their output in {log}"
+                )
+            time.sleep(0.1)
+        show(1.0, "Search, profile, ranker and gateway are serving")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Reserve distinct free ports: all sockets are open at once, so no port comes twice."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports

@@ -1,0 +1,46 @@
+"""`quintet evaluate`: quality of the ranking on held-out playlists, against every baseline."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from quintet_command.cli.progress import one_line_failures, progress_bar
+from quintet_command.cli.training_options import Seed, Threads, Trials, parameters, yield_cores
+
+
+def evaluate(
+    held_out: Annotated[
+        float, typer.Option(min=0.05, max=0.5, help="Share of the playlists held out.")
+    ] = 0.25,
+    split_seed: Annotated[
+        int, typer.Option(min=0, help="Random seed of the split and of the seeds in each case.")
+    ] = 1,
+    seed: Seed = 7,
+    threads: Threads = 0,
+    trials: Trials = 6,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write it as JSON.")] = None,
+    html_path: Annotated[
+        Path | None, typer.Option("--html", help="Write it as a page with plots.")
+    ] = None,
+    metrics_path: Annotated[
+        Path | None,
+        typer.Option("--metrics", help="Write its numbers, for `models register`."),
+    ] = None,
+) -> None:
+    """Measure the ranking on held-out playlists, against every baseline; changes nothing."""
+    with one_line_failures():
+        yield_cores()
+        from quintet_training.evaluation import EvaluationOptions
+        from quintet_training.steps import evaluate as evaluate_step
+        from quintet_training.steps import write_report
+
+        from quintet_command.settings import load_settings
+
+        options = EvaluationOptions(held_out=held_out, seed=split_seed)
+        chosen = parameters(seed, threads, trials)
+        with progress_bar(Console(stderr=True)) as show:
+            report = evaluate_step(load_settings(), chosen, options, show)
+        write_report(report, json_path, html_path, metrics_path)
+    Console().print(report.table())

@@ -1,0 +1,52 @@
+"""Tables and JSON that several commands print from the gateway's responses."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print the gateway's response as JSON.")]
+
+
+def print_json(answer: dict[str, Any]) -> None:
+    """Print a response as indented JSON, in colour on a terminal."""
+    Console().print_json(json.dumps(answer, ensure_ascii=False))
+
+
+def artist_names(track: dict[str, Any]) -> str:
+    """Join the names of a track's artists for one table cell."""
+    return ", ".join(artist["name"] for artist in track["artists"])
+
+
+def print_recommendations(answer: dict[str, Any], console: Console) -> None:
+    """Print seeds and recommended tracks as tables, with the versions that produced them."""
+    seeds = Table(title="Seeds", title_justify="left", box=None, pad_edge=False)
+    for title in ("track", "artist", "genres"):
+        seeds.add_column(title)
+    for seed in answer["seeds"]:
+        track = seed.get("track") or {}
+        if track:
+            seeds.add_row(track["title"], artist_names(track), ", ".join(track["genres"]))
+    table = Table(title="Recommended", title_justify="left", box=None, pad_edge=False)
+    table.add_column("#", justify="right")
+    # Widths that leave room for the reasons on a terminal of 100 columns.
+    table.add_column("track", max_width=34, no_wrap=True, overflow="ellipsis")
+    table.add_column("artist", max_width=22, no_wrap=True, overflow="ellipsis")
+    table.add_column("score", justify="right")
+    table.add_column("why", overflow="fold")
+    for item in answer["tracks"]:
+        track = item["track"]
+        why = (item.get("reasons") or {}).get("sentence", "")
+        score = f"{item['score']:.3f}"
+        table.add_row(str(item["rank"]), track["title"], artist_names(track), score, why)
+    console.print(seeds, "", table, "", sep="\n")
+    versions, pool = answer["versions"], answer["pool"]
+    console.print(
+        f"model {versions['model']}, index {versions['index']}, catalogue {versions['catalogue']}; "
+        f"{pool['initial']} tracks, {pool['after_filtering']} after filters, "
+        f"{pool['candidates']} candidates",
+        highlight=False,
+        style="dim",
+    )

@@ -1,0 +1,78 @@
+"""`quintet recommend`: tracks for one to five seeds, through the running gateway."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
+from rich.console import Console
+
+from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.output import Json, print_json, print_recommendations
+
+if TYPE_CHECKING:
+    from quintet_command.cli.gateway import Gateway
+
+Pairs = Annotated[list[str] | None, typer.Option(metavar="ATTRIBUTE=VALUE")]
+
+
+def recommend(
+    seeds: Annotated[list[str], typer.Argument(help="One to five track ids or song names.")],
+    limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 20,
+    target: Pairs = None,
+    minimum: Annotated[list[str] | None, typer.Option("--min", metavar="ATTRIBUTE=VALUE")] = None,
+    maximum: Annotated[list[str] | None, typer.Option("--max", metavar="ATTRIBUTE=VALUE")] = None,
+    weight: Pairs = None,
+    genre: Annotated[list[str] | None, typer.Option(help="Only this genre; repeatable.")] = None,
+    negative: Annotated[list[str] | None, typer.Option(help="A song to move away from.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="A track id never to return.")] = None,
+    max_per_artist: Annotated[int, typer.Option(help="0 for no cap.")] = 3,
+    diversity: Annotated[float, typer.Option(help="0 to 1.")] = 0.0,
+    flow: Annotated[bool, typer.Option(help="Order by tempo and key.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Recommend tracks for one to five seeds, through the running gateway."""
+    # Imported here: `--help` should not wait for the HTTP client.
+    from quintet_command.cli.gateway import connect
+
+    gateway = connect()
+    bounds = {f"min_{k}": v for k, v in _numbers("--min", minimum).items()}
+    bounds |= {f"max_{k}": v for k, v in _numbers("--max", maximum).items()}
+    body = {
+        "seeds": [_resolve(gateway, seed) for seed in seeds],
+        "negative_seeds": [_resolve(gateway, seed) for seed in negative or ()],
+        "weights": _numbers("--weight", weight),
+        "targets": _numbers("--target", target),
+        "filters": {**bounds, "genres": genre or [], "excluded_track_ids": exclude or []},
+        "limit": limit,
+        "max_per_artist": max_per_artist,
+        "diversity": diversity,
+        "flow": flow,
+    }
+    answer = gateway.recommend(body)
+    if as_json:
+        print_json(answer)
+    else:
+        print_recommendations(answer, Console())
+
+
+def _resolve(gateway: "Gateway", text: str) -> str:
+    """Turn a seed into a track id: an id as it is, a name by its best match."""
+    return text if fits(SPOTIFY_TRACK_PATTERN, text) else str(gateway.first_track(text)["id"])
+
+
+def _numbers(option: str, pairs: list[str] | None) -> dict[str, float]:
+    """Parse ATTRIBUTE=NUMBER pairs; the gateway checks names and ranges.
+
+    Raises:
+        CommandFailed: A pair has no number.
+    """
+    numbers = {}
+    for pair in pairs or ():
+        name, _, value = pair.partition("=")
+        try:
+            numbers[name] = float(value)
+        except ValueError:
+            raise CommandFailed(
+                f"{option} takes ATTRIBUTE=NUMBER, such as energy=0.8; got {pair!r}"
+            ) from None
+    return numbers

@@ -1,0 +1,39 @@
+"""`quintet search`: the catalogue, through the running gateway."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from quintet_command.cli.output import Json, artist_names, print_json
+
+_console = Console()
+
+
+def search(
+    text: Annotated[list[str], typer.Argument(help="What to search for.")],
+    limit: Annotated[int, typer.Option(min=1, max=50, help="How many.")] = 10,
+    source: Annotated[
+        str | None, typer.Option(help="catalogue, spotify or both. Default: catalogue.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Search the catalogue by title, artist and album, through the running gateway."""
+    # Imported here: `--help` should not wait for the HTTP client.
+    from quintet_command.cli.gateway import connect
+
+    answer = connect().search(" ".join(text), limit, source)
+    if as_json:
+        print_json(answer)
+        return
+    table = Table(box=None, pad_edge=False)
+    # Users copy the id, so it is never cut.
+    table.add_column("id", no_wrap=True, min_width=22)
+    for title in ("track", "artist", "album", "popularity"):
+        table.add_column(title, justify="right" if title == "popularity" else "left")
+    for match in answer["tracks"]:
+        track = match["track"]
+        cells = (track["id"], track["title"], artist_names(track), track["album"])
+        table.add_row(*cells, str(track["popularity"]))
+    _console.print(table if answer["tracks"] else "Nothing matches.")

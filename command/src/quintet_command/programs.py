@@ -1,0 +1,58 @@
+"""The processes of an installation on one machine, with their ports and environments."""
+
+import re
+import sys
+from importlib.util import find_spec
+
+from quintet_command.settings import CommandSettings
+from quintet_command.supervisor import Program
+
+
+def programs_of(settings: CommandSettings) -> list[Program]:
+    """List the services, the gateway, and the page if its package is installed."""
+    feedback = ((settings.gateway_grpc_port, "QUINTET_GATEWAY_GRPC_PORT"),)
+    services = [
+        Program(
+            name,
+            (sys.executable, "-m", f"quintet_{name}"),
+            port,
+            f"QUINTET_{name.upper()}_PORT",
+            more_ports=feedback if name == "gateway" else (),
+        )
+        for name, port in (
+            ("search", settings.search_port),
+            ("profile", settings.profile_port),
+            ("ranker", settings.ranker_port),
+            ("gateway", settings.gateway_port),
+        )
+    ]
+    page = find_spec("quintet_ui.page")
+    if page is None or page.origin is None:
+        return services
+    streamlit = (sys.executable, "-m", "quintet_ui")
+    return [*services, Program("ui", streamlit, settings.ui_port, "QUINTET_UI_PORT")]
+
+
+def registry_of(settings: CommandSettings) -> Program:
+    """Describe the registry's server: MLflow in one process, on this machine only.
+
+    It does not check access tokens, so other machines must not reach it. For several machines, run
+    a registry of your own and set QUINTET_MLFLOW_URI.
+    """
+    folder = settings.home.resolve() / "mlflow"
+    database = settings.mlflow_backend_url.get_secret_value()
+    # SQLAlchemy's default driver for PostgreSQL is psycopg2, which is not installed.
+    database = re.sub("^postgresql:", "postgresql+psycopg:", database)
+    server = (sys.executable, "-m", "quintet_command.registry_server")
+    return Program(
+        "mlflow",
+        (*server, "127.0.0.1", str(settings.mlflow_port)),
+        settings.mlflow_port,
+        "QUINTET_MLFLOW_PORT",
+        host="127.0.0.1",
+        # In the environment, since every user of the machine can read a command line.
+        environment={
+            "MLFLOW_BACKEND_STORE_URI": database or f"sqlite:///{folder / 'mlflow.db'}",
+            "MLFLOW_ARTIFACTS_DESTINATION": settings.mlflow_artifacts or str(folder / "artifacts"),
+        },
+    )

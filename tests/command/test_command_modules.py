@@ -1,0 +1,56 @@
+"""Each command stands in the module of its name, and so does what it does."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+from quintet_command.cli import GROUPS, app, group
+
+# Command → the module that does its work, once the command line is parsed.
+WORK = {
+    "up": "quintet_command.supervisor",
+    "demo": "quintet_command.cli.demo",
+    "prepare": "quintet_command.cli.prepare",
+    "doctor": "quintet_command.doctor",
+    "search": "quintet_command.cli.gateway",
+    "recommend": "quintet_command.cli.gateway",
+    "batch-recommend": "quintet_training.steps.batch",
+    "train": "quintet_training.steps.training",
+    "evaluate": "quintet_training.steps.evaluating",
+    "gate": "quintet_command.gate",
+    "drift": "quintet_training.drift",
+    "housekeeping": "quintet_command.housekeeping",
+    "catalog": "quintet_training.datasets.catalogue",
+    "playlists": "quintet_training.datasets.playlists",
+    "models": "quintet_command.models",
+    "feedback": "quintet_training.datasets.feedback",
+    "clients": "quintet_access.clients",
+    "backup": "quintet_command.backup",
+    "certificates": "quintet_access.certificates",
+    "experiment": "quintet_command.experiments",
+}
+COMMANDS = [str(command.name) for command in app.registered_commands]
+
+
+def test_every_command_has_its_module_of_work_listed():
+    assert set(COMMANDS) == set(WORK)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_parsed_in_the_module_of_its_name(command):
+    name = command.replace("-", "_")
+    if command in GROUPS:
+        commands = group(command).registered_commands
+        modules = {each.callback.__module__ for each in commands if each.callback}
+    else:
+        callback = getattr(import_module(f"quintet_command.cli.{name}"), name)
+        modules = {callback.__module__}
+        registered = next(each for each in app.registered_commands if each.name == command)
+        assert registered.callback
+        assert registered.callback.__module__ == callback.__module__
+    assert modules == {f"quintet_command.cli.{name}"}
+
+
+@pytest.mark.parametrize("module", sorted(set(WORK.values())))
+def test_the_module_of_work_exists(module):
+    assert find_spec(module)
