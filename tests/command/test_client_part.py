@@ -16,7 +16,17 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
-    *("mlflow", "optuna", "lightgbm", "matplotlib", "numpy", "polars", "pyarrow", "scipy", "circus"),
+    *(
+        "mlflow",
+        "optuna",
+        "lightgbm",
+        "matplotlib",
+        "numpy",
+        "polars",
+        "pyarrow",
+        "scipy",
+        "circus",
+    ),
     *("sqlalchemy", "quintet_training", "quintet_engine", "quintet_store", "quintet_modelkit"),
 }
 # Runs the command and prints, after its own output, which packages it has loaded.
@@ -45,7 +55,9 @@ def dependencies(name: str, found: dict[str, Distribution]) -> dict[str, Distrib
 def client_only(tmp_path_factory) -> dict[str, str]:
     """An environment where only quintet-command without its extra is installed, by links."""
     folder = tmp_path_factory.mktemp("site")
-    sources = [str(ROOT / each / "src") for each in ("command", "client", "libs/settings", "libs/contract")]
+    sources = [
+        str(ROOT / each / "src") for each in ("command", "client", "libs/settings", "libs/contract")
+    ]
     for each in dependencies("quintet-command", {}).values():
         tops = {Path(file.parts[0]) for file in each.files or () if file.parts[0] != ".."}
         for top in tops:
