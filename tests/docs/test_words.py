@@ -24,7 +24,6 @@ PENDING: tuple[str, ...] = (
     "command/",
     "dags/",
     "deploy/",
-    "docs/",
     "gateway/",
     "libs/",
     "protos/",
