@@ -90,13 +90,13 @@ async def replicas() -> AsyncIterator[list[Replica]]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    replicas: list[Replica], *, reads: Any = (BUILD,), name: Any = "profile", **rules: Any
+    replicas: list[Replica], *, retryable: Any = (BUILD,), name: Any = "profile", **rules: Any
 ) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
     backends = Backends(
         name,
         [replica.address for replica in replicas],
         lambda address: open_channel(address, timeout=5.0),
-        reads,
+        retryable,
         CallPolicy(**{"breaker": BreakerRules(3, 0.2, 0.4), **rules}),
     )
     stub = profile_pb2_grpc.ProfileServiceStub(cast(grpc.aio.Channel, backends))
@@ -172,9 +172,9 @@ async def test_slow_calls_are_sent_twice_no_more_often_than_the_budget_says(repl
     assert 40 < sum(replica.calls for replica in replicas) <= 40 + 2 + 0.1 * 40
 
 
-async def test_what_is_no_read_is_sent_once(replicas):
+async def test_a_method_that_is_not_retryable_is_sent_once(replicas):
     replicas[0].answer = replicas[0].not_ready
-    async with opened(replicas, reads=(), hedge_seconds=0.001) as call:
+    async with opened(replicas, retryable=(), hedge_seconds=0.001) as call:
         with pytest.raises(grpc.aio.AioRpcError):
             await call()
     assert [replica.calls for replica in replicas] == [1, 0]

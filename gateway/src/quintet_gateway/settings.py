@@ -1,13 +1,14 @@
 """The gateway's settings, read from the environment."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from limits import parse
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 from quintet_access.pseudonyms import KEY_BYTES
-from quintet_servicekit.backends import CallPolicy, addresses_of
+from quintet_servicekit.backends import DEFAULT_RETRY, CallPolicy, addresses_of
 from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.server import Endpoint
 from quintet_servicekit.settings import ProcessSettings
@@ -162,7 +163,7 @@ class Settings(ProcessSettings):
         """Returns how much is done for a call to a service."""
         return CallPolicy(
             BreakerRules(self.breaker_failures, self.breaker_seconds, self.breaker_most_seconds),
-            tries=self.tries,
+            retry=replace(DEFAULT_RETRY, attempts=self.tries),
             retry_share=self.retry_share,
             hedge_share=self.hedge_share,
             hedge_seconds=self.hedge_seconds,

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
-from quintet_servicekit.breaker import Breaker, BreakerRules, RetryBudget
+from quintet_servicekit.breaker import Breaker, BreakerRules
+from quintet_servicekit.retry import RetryBudget
 
 RULES = BreakerRules(failures=3, seconds=1.0, most_seconds=4.0)
 

@@ -26,7 +26,7 @@ from quintet_servicekit.errors import (
 )
 from quintet_servicekit.logs import note_answered, note_served
 from quintet_servicekit.metrics import CACHE
-from quintet_servicekit.status import error_of
+from quintet_servicekit.status import UPSTREAM_UNREACHABLE, error_of
 from quintet_servicekit.tls import Tls
 
 from quintet_gateway.adapters.track_cache import TrackCache
@@ -161,7 +161,7 @@ class UpstreamClients:
             async with asyncio.timeout(self._seconds_left()), self._map_lock:
                 self._map = await self._read_map(self._map)
         except TimeoutError as fault:
-            message = "The answer took longer than the time allowed."
+            message = "The answer took longer than the time allowed; allow more time or try again."
             raise DeadlineExceeded(Reason.DEADLINE, message) from fault
         return self._map
 
@@ -223,7 +223,7 @@ class UpstreamClients:
                 name,
                 addresses_of(self._addresses[name]),
                 self._open,
-                _READS[name],
+                _RETRYABLE[name],
                 self._rules,
             )
         return self._backends[name]
@@ -241,7 +241,10 @@ class UpstreamClients:
         """
         seconds = (self._seconds_left() - RESERVE_SECONDS) * share
         if seconds <= 0:
-            raise DeadlineExceeded(Reason.DEADLINE, "The answer took longer than the time allowed.")
+            raise DeadlineExceeded(
+                Reason.DEADLINE,
+                "The answer took longer than the time allowed; allow more time or try again.",
+            )
         try:
             return await method(request, timeout=seconds)
         except grpc.aio.AioRpcError as fault:
@@ -262,7 +265,7 @@ def _for_the_caller(error: AppError) -> AppError:
         _log.error("a service refuses the gateway's token", reason=error.reason.value)
         return NotReady(
             Reason.UPSTREAM_UNAVAILABLE,
-            "A service behind this one is not reachable; try again soon.",
+            UPSTREAM_UNREACHABLE,
         )
     return error
 
@@ -286,7 +289,7 @@ def _methods(service: Any) -> tuple[str, ...]:
 
 # Every method called here only reads, or has the same effect when it is repeated (HoldChallenger),
 # so each may be sent again after a service was unavailable for a moment.
-_READS: Final = {
+_RETRYABLE: Final = {
     "search": _methods(search_pb2.DESCRIPTOR.services_by_name["SearchService"]),
     "profile": _methods(profile_pb2.DESCRIPTOR.services_by_name["ProfileService"]),
     "ranker": _methods(ranker_pb2.DESCRIPTOR.services_by_name["RankerService"]),

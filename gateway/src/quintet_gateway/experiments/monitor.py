@@ -180,7 +180,8 @@ class Experiments:
             ) from fault
         except TimeoutError:
             raise DeadlineExceeded(
-                Reason.DEADLINE, "The answer took longer than the time allowed."
+                Reason.DEADLINE,
+                "The answer took longer than the time allowed; allow more time or try again.",
             ) from None
         if found is None:
             return None

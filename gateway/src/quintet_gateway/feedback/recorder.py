@@ -269,7 +269,8 @@ class Recorder:
                 return await work
         except TimeoutError:
             raise DeadlineExceeded(
-                Reason.DEADLINE, "The answer took longer than the time allowed."
+                Reason.DEADLINE,
+                "The answer took longer than the time allowed; allow more time or try again.",
             ) from None
 
     async def _write(self, work: Callable[[], T]) -> T:

@@ -123,7 +123,7 @@ _EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
             503,
             "UNAVAILABLE",
             "UPSTREAM_UNAVAILABLE",
-            "A service behind this one is not reachable; try again soon.",
+            "A service that this one calls is unavailable; try again in a second.",
         ),
     ),
     504: (
@@ -132,7 +132,7 @@ _EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
             504,
             "DEADLINE_EXCEEDED",
             "DEADLINE",
-            "The answer took longer than the time allowed.",
+            "The answer took longer than the time allowed; allow more time or try again.",
         ),
     ),
 }

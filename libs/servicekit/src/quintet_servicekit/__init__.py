@@ -1,1 +1,1 @@
-"""How a Quintet process serves: errors, servers, channels, logs, metrics."""
+"""What every Quintet process shares: servers, channels, errors, logs, metrics and traces."""

@@ -1,17 +1,17 @@
-"""One service at several addresses, called as if it were one that never fails.
+"""Call one service at several addresses, with retries, hedging and circuit breakers.
 
-Calls go round robin over the addresses whose breaker is closed. A read that meets an address that
-is away is tried on another, or after a pause with jitter on the same; one that is slow, as a
-process that hangs is, is sent to a second address too, and the first answer counts. Budgets keep
-both to a share of all calls. What is no read is sent once.
+Calls use the addresses in turn (round robin) and skip those whose breaker is open. If a retryable
+method meets an unreachable address, the call is repeated at another one, or after a random pause at
+the same one. If an address is slow, for example because its process hangs, the call is also sent to
+a second address and the first answer is used (hedging). Budgets limit both to a share of all calls.
+A method that is not retryable is sent once.
 
-gRPC's own retries stay on one channel and so on one address of a list, and its hedging policy is
-not in Python; so both are here, and channels have none.
+gRPC's own retries stay on one channel, and therefore on one address of a list, and gRPC for Python
+has no hedging. So both are implemented here, and the channels do not retry.
 """
 
 import asyncio
 import ipaddress
-import random
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -19,36 +19,43 @@ from typing import Any, Final
 
 import grpc
 
-from quintet_servicekit.breaker import Breaker, BreakerRules, RetryBudget
+from quintet_servicekit.breaker import Breaker, BreakerRules
 from quintet_servicekit.errors import NotReady, Reason
 from quintet_servicekit.metrics import HEDGES, RETRIES
-from quintet_servicekit.status import error_of
+from quintet_servicekit.retry import RetryBudget, RetryPolicy
+from quintet_servicekit.status import UPSTREAM_UNREACHABLE, error_of
 
+# Latencies remembered for each method; the percentile is computed again after every 20 of them,
+# because sorting 100 numbers on each call would cost more than it is worth.
 _SAMPLES: Final = 100
-_FRESH_EVERY: Final = 20
-_QUANTILE: Final = 0.95
-# A call that was given less than this and ran out of it says nothing of its target.
-_TELLING_SECONDS: Final = 0.1
-_MOST_HEDGE_SECONDS: Final = 0.5
+_SAMPLES_PER_UPDATE: Final = 20
+_SLOW_QUANTILE: Final = 0.95
+# A deadline below this, in seconds, is so short that missing it is no evidence of a fault.
+_MIN_CONCLUSIVE_SECONDS: Final = 0.1
+# A service that is slow for everyone must not raise the hedging threshold without limit.
+_MAX_HEDGE_SECONDS: Final = 0.5
+
+
+DEFAULT_RETRY: Final = RetryPolicy(0.1, 60.0, attempts=3, jitter=(0.0, 1.0))
+"""Three attempts; the same address again after up to 0.1 s, then up to 0.2 s."""
 
 
 @dataclass(frozen=True)
 class CallPolicy:
-    """How much is done for a call.
+    """How much effort one call to a service is worth.
 
     Attributes:
-        breaker: When an address is left out.
-        tries: How often a read is tried in all.
-        backoff_seconds: The longest pause before the second try of an address; then twice as long.
-        retry_share: Retries allowed for each call.
-        hedge_share: Second calls allowed for each call; 0 for none.
-        burst: Retries, and second calls, that may come at once.
-        hedge_seconds: A read is slow after its 95th percentile, but not before this.
+        breaker: When an address is skipped.
+        retry: How often a retryable call is attempted in all, and the pause before the same
+            address is tried again. Another address is tried at once.
+        retry_share: Retries allowed per call, from 0 to 1.
+        hedge_share: Second calls allowed per call, from 0 to 1; 0 turns hedging off.
+        burst: Retries, and second calls, that may happen at once before the shares count.
+        hedge_seconds: The lowest threshold of a slow call; above it, the 95th percentile counts.
     """
 
     breaker: BreakerRules = field(default_factory=BreakerRules)
-    tries: int = 3
-    backoff_seconds: float = 0.1
+    retry: RetryPolicy = DEFAULT_RETRY
     retry_share: float = 0.1
     hedge_share: float = 0.1
     burst: float = 50.0
@@ -56,18 +63,18 @@ class CallPolicy:
 
 
 def addresses_of(text: str) -> list[str]:
-    """Returns the addresses in a list separated by commas, which may begin with `ipv4:`."""
+    """Split a list of addresses at its commas; a leading `ipv4:`, as gRPC writes it, is ignored."""
     return [each.strip() for each in text.removeprefix("ipv4:").split(",") if each.strip()]
 
 
 @dataclass
 class _Backend:
-    """One address.
+    """One address of a service.
 
     Attributes:
-        channel: To it.
-        breaker: Of it.
-        many: Whether the name may stand for several machines, which gRPC takes in turns.
+        channel: The open channel to it.
+        breaker: The circuit breaker of this address.
+        many: Whether the host name may resolve to several machines, which gRPC uses in turn.
     """
 
     channel: grpc.aio.Channel
@@ -76,32 +83,34 @@ class _Backend:
 
 
 class _Latencies:
-    """When a call counts as slow: the 95th percentile of the last ones, within bounds."""
+    """The threshold of a slow call: the 95th percentile of the last ones, within bounds."""
 
     def __init__(self, least: float) -> None:
         self._least = least
         self._seconds: deque[float] = deque(maxlen=_SAMPLES)
         self._added = 0
+        # Until there are samples, only calls that are clearly slow are sent twice.
         self.slow = 2 * least
 
     def add(self, seconds: float) -> None:
         self._seconds.append(seconds)
         self._added += 1
-        if self._added % _FRESH_EVERY == 0:
+        if self._added % _SAMPLES_PER_UPDATE == 0:
             ordered = sorted(self._seconds)
-            high = ordered[int(_QUANTILE * (len(ordered) - 1))]
-            self.slow = min(max(high, self._least), _MOST_HEDGE_SECONDS)
+            high = ordered[int(_SLOW_QUANTILE * (len(ordered) - 1))]
+            self.slow = min(max(high, self._least), _MAX_HEDGE_SECONDS)
 
 
 class Backends:
-    """The addresses of one service; generated stubs take it for a channel.
+    """The addresses of one service as one object that generated stubs accept as a channel.
 
     Args:
-        name: The service's name, for metrics.
+        name: The service's name, used as a label in metrics.
         addresses: `host:port` of each.
-        connect: Opens a channel to one.
-        reads: Full methods that only read, such as `/package.Service/Method`.
-        rules: How much is done for a call.
+        connect: Opens a channel to one address.
+        retryable: Full names of methods that may be sent more than once, because they only read or
+            have the same effect when repeated, such as `/package.Service/Method`.
+        policy: How much effort one call is worth.
     """
 
     def __init__(
@@ -109,81 +118,83 @@ class Backends:
         name: str,
         addresses: Sequence[str],
         connect: Callable[[str], grpc.aio.Channel],
-        reads: Collection[str],
-        rules: CallPolicy,
+        retryable: Collection[str],
+        policy: CallPolicy,
     ) -> None:
         single = len(addresses) == 1
         targets = [name if single else f"{name}-{n + 1}" for n in range(len(addresses))]
         self._name = name
         self._backends = [
-            _Backend(connect(address), Breaker(target, rules.breaker), _is_name(address))
+            _Backend(connect(address), Breaker(target, policy.breaker), _may_be_many(address))
             for target, address in zip(targets, addresses, strict=True)
         ]
-        self._reads = frozenset(reads)
-        self._rules = rules
+        self._retryable = frozenset(retryable)
+        self._policy = policy
         self._next = 0
-        self._retries = RetryBudget(rules.retry_share, rules.burst)
-        self._hedges = RetryBudget(rules.hedge_share, rules.burst)
+        self._retries = RetryBudget(policy.retry_share, policy.burst)
+        self._hedges = RetryBudget(policy.hedge_share, policy.burst)
+        # What the service itself said last while unavailable; repeated if every breaker is open.
         self._reason = Reason.UPSTREAM_UNAVAILABLE
-        self._message = "A service behind this one is not reachable; try again soon."
+        self._message = UPSTREAM_UNREACHABLE
 
     @property
     def channels(self) -> list[grpc.aio.Channel]:
-        """The channel to each address."""
+        """The channel to each address, in the order of the addresses."""
         return [backend.channel for backend in self._backends]
 
     async def close(self) -> None:
-        """Closes the channels."""
+        """Close the channels."""
         for channel in self.channels:
             await channel.close()
 
     def unary_unary(self, method: str, **serialising: Any) -> Callable[..., Any]:
-        """Returns a function that makes a call; all that generated stubs ask of a channel."""
+        """Make the function that calls a method; the one part of a channel that our stubs use."""
         calls = [backend.channel.unary_unary(method, **serialising) for backend in self._backends]
-        latencies = _Latencies(self._rules.hedge_seconds)
-        made = _Method(method, calls, latencies)
+        latencies = _Latencies(self._policy.hedge_seconds)
+        prepared = _Method(method, calls, latencies)
 
         async def call(request: Any, *, timeout: float) -> Any:
-            return await self._call(made, request, timeout)
+            return await self._call(prepared, request, timeout)
 
         return call
 
     async def _call(self, method: "_Method", request: Any, timeout: float) -> Any:
-        """Calls within a time.
+        """Call within a number of seconds, all attempts and pauses included.
 
         Raises:
-            AioRpcError: The last try failed, or the service refused.
-            NotReady: No address may be tried now.
+            AioRpcError: The last attempt failed, or the service answered with an error.
+            NotReady: The breakers of all addresses are open.
         """
         deadline = _now() + timeout
-        read = method.name in self._reads
+        retryable = method.name in self._retryable
         self._retries.earn()
         tried: set[int] = set()
-        for attempt in range(1, self._rules.tries + 1):
+        attempt = 1
+        while True:
             number = self._pick(tried)
             if number is None:
                 raise NotReady(self._reason, self._message)
             try:
-                if read:
+                if retryable:
                     return await self._hedged(method, number, request, deadline)
                 return await self._try(method, number, request, deadline)
             except grpc.aio.AioRpcError as fault:
-                last = attempt == self._rules.tries or not read
+                last = self._policy.retry.is_last(attempt) or not retryable
+                # Any other code is an answer; the same request would get it again.
                 if last or fault.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise
                 tried.add(number)
                 if not await self._may_retry(tried, attempt, deadline):
                     raise
-        raise AssertionError("the last try answers or raises")
+            attempt += 1
 
     async def _may_retry(self, tried: set[int], attempt: int, deadline: float) -> bool:
-        """Waits for the time of the next try; returns False where there is none."""
-        fresh = any(
+        """Wait until the next attempt; False if the deadline or the budget allows none."""
+        untried = any(
             number not in tried and backend.breaker.admits
             for number, backend in enumerate(self._backends)
         )
-        most = 0.0 if fresh else self._rules.backoff_seconds * 2 ** (attempt - 1)
-        pause = random.uniform(0.0, most)
+        pause = 0.0 if untried else self._policy.retry.pause(attempt)
         if _now() + pause >= deadline:
             return False
         if not self._retries.take():
@@ -193,20 +204,23 @@ class Backends:
         await asyncio.sleep(pause)
         return True
 
-    def _pick(self, but: Collection[int]) -> int | None:
-        """Returns the next address that may be called, others than `but` before those."""
+    def _pick(self, tried: Collection[int]) -> int | None:
+        """Choose the next address in turn, preferring those not tried yet; None if all are open."""
         count = len(self._backends)
         order = [(self._next + step) % count for step in range(count)]
         admitted = [number for number in order if self._backends[number].breaker.admits]
         if not admitted:
             return None
-        picked = next((number for number in admitted if number not in but), admitted[0])
+        picked = next((number for number in admitted if number not in tried), admitted[0])
         self._next = (picked + 1) % count
         return picked
 
     async def _hedged(self, method: "_Method", number: int, request: Any, deadline: float) -> Any:
-        """Makes a call, and a second one where the first is slow; the first answer counts."""
-        if not self._rules.hedge_share or (len(self._backends) == 1 and not self._backends[0].many):
+        """Call an address, and a second one if the first is slow; use the first answer."""
+        # A single machine that is slow does not get faster by a second request.
+        if not self._policy.hedge_share or (
+            len(self._backends) == 1 and not self._backends[0].many
+        ):
             return await self._try(method, number, request, deadline)
         self._hedges.earn()
         first = asyncio.ensure_future(self._try(method, number, request, deadline))
@@ -218,14 +232,14 @@ class Backends:
                 calls.append(asyncio.ensure_future(self._try(method, other, request, deadline)))
             won = await _first_answer(calls)
             if other is not None:
-                self._note_hedge(number, other, overtaken=not first.done())
+                self._record_hedge(number, other, overtaken=not first.done())
             return won.result()
         finally:
             for call in calls:
                 call.cancel()
 
     def _second(self, first: int) -> int | None:
-        """Returns where a slow call is sent too; None where there is nowhere, or no budget."""
+        """Choose the address for a second call; None if there is none, or no budget."""
         others = [
             number
             for number, backend in enumerate(self._backends)
@@ -233,16 +247,17 @@ class Backends:
         ]
         if not others or not self._hedges.take():
             return None
-        # One that is known to be slow is not what a slow call needs.
+        # Prefer another address: the first one is known to be slow.
         return next((number for number in others if number != first), first)
 
-    def _note_hedge(self, first: int, second: int, *, overtaken: bool) -> None:
+    def _record_hedge(self, first: int, second: int, *, overtaken: bool) -> None:
         HEDGES.labels(self._name, "second" if overtaken else "first").inc()
         if overtaken and second != first:
-            # A process that hangs never fails a call by itself.
+            # A hanging process never returns an error, so losing to a second call is its failure.
             self._backends[first].breaker.failed()
 
     async def _try(self, method: "_Method", number: int, request: Any, deadline: float) -> Any:
+        """Send a call once to one address and record the result in its breaker."""
         breaker = self._backends[number].breaker
         allowed, started = max(0.0, deadline - _now()), _now()
         trial = breaker.begin()
@@ -252,13 +267,13 @@ class Backends:
             breaker.abandoned(trial)
             raise
         except grpc.aio.AioRpcError as fault:
-            self._note_failure(breaker, fault, allowed, trial)
+            self._record_failure(breaker, fault, allowed, trial)
             raise
         breaker.succeeded()
         method.latencies.add(_now() - started)
         return response
 
-    def _note_failure(
+    def _record_failure(
         self, breaker: Breaker, fault: grpc.aio.AioRpcError, allowed: float, trial: bool
     ) -> None:
         if fault.code() is grpc.StatusCode.UNAVAILABLE:
@@ -266,8 +281,9 @@ class Backends:
             if isinstance(error := error_of(fault), NotReady):
                 self._reason, self._message = error.reason, error.message
         elif fault.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
-            breaker.succeeded()  # whatever it says, it is there
-        elif allowed >= _TELLING_SECONDS:
+            # Any other code comes from a process that is running.
+            breaker.succeeded()
+        elif allowed >= _MIN_CONCLUSIVE_SECONDS:
             breaker.failed()
         else:
             breaker.abandoned(trial)
@@ -275,7 +291,13 @@ class Backends:
 
 @dataclass(frozen=True)
 class _Method:
-    """A method: its full name, how to call it at each address, and how long that takes."""
+    """One method of the service.
+
+    Attributes:
+        name: Its full name.
+        calls: How to call it, one function per address.
+        latencies: How long its calls take.
+    """
 
     name: str
     calls: Sequence[Callable[..., Any]]
@@ -283,7 +305,7 @@ class _Method:
 
 
 async def _first_answer(calls: Sequence["asyncio.Future[Any]"]) -> "asyncio.Future[Any]":
-    """Returns the call that answers first; where all fail, the first of them."""
+    """Wait for the first call that succeeds; if all fail, choose the first call."""
     pending = set(calls)
     while pending:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -293,8 +315,8 @@ async def _first_answer(calls: Sequence["asyncio.Future[Any]"]) -> "asyncio.Futu
     return calls[0]
 
 
-def _is_name(address: str) -> bool:
-    """Returns whether an address may stand for several machines."""
+def _may_be_many(address: str) -> bool:
+    """Decide whether an address may stand for several machines: a name may, a number may not."""
     host = address.rpartition(":")[0].strip("[]")
     try:
         ipaddress.ip_address(host)

@@ -1,12 +1,13 @@
-"""Circuit breakers and budgets: what keeps a fault from spreading, and retries from feeding it."""
+"""Circuit breakers: stop calls to an address that fails, and test it until it works again."""
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from quintet_servicekit.metrics import BREAKER
+from quintet_servicekit.retry import RetryPolicy
 
+# The values of the metric quintet_breaker_state.
 _CLOSED, _HALF_OPEN, _OPEN = 0, 1, 2
 
 
@@ -26,88 +27,69 @@ class BreakerRules:
 
 
 class Breaker:
-    """Keeps calls from a target that fails; one trial at a time finds out when it is back.
+    """Block calls to a target that fails, except one trial call at a time.
+
+    Closed: calls pass. Open: no call passes until the pause is over. Half open: one trial call is
+    running; its result closes the breaker or opens it for longer.
 
     Args:
-        target: Its name in metrics.
+        target: The label of this breaker in metrics.
         rules: When it opens.
-        clock: Seconds that only grow.
+        clock: A monotonic clock in seconds; replaced in tests.
     """
 
     def __init__(
         self, target: str, rules: BreakerRules, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._rules = rules
+        self._failures_to_open = rules.failures
+        # Jitter below the full pause: many callers must not return at the same moment.
+        self._policy = RetryPolicy(rules.seconds, rules.most_seconds, jitter=(0.8, 1.0))
         self._clock = clock
         self._gauge = BREAKER.labels(target)
         self._failures = 0
-        self._wait = 0.0
-        self._until = 0.0
-        self._trying = False
+        # How often in a row it has opened; 0 while it is closed.
+        self._openings = 0
+        self._open_until = 0.0
+        self._trial_runs = False
         self._gauge.set(_CLOSED)
 
     @property
     def closed(self) -> bool:
-        """Whether calls pass freely."""
-        return not self._wait
+        """Whether every call passes."""
+        return not self._openings
 
     @property
     def admits(self) -> bool:
-        """Whether a call may be made now: always, or as the next trial."""
-        return self.closed or (not self._trying and self._clock() >= self._until)
+        """Whether a call may be made now, as a normal call or as the next trial."""
+        return self.closed or (not self._trial_runs and self._clock() >= self._open_until)
 
     def begin(self) -> bool:
-        """Notes that a call is made, and returns whether it is a trial."""
+        """Record that a call starts; True if it is a trial."""
         if self.closed:
             return False
-        self._trying = True
+        self._trial_runs = True
         self._gauge.set(_HALF_OPEN)
         return True
 
     def succeeded(self) -> None:
-        """Notes an answer: the target is there."""
-        self._failures, self._wait, self._trying = 0, 0.0, False
+        """Record that the target answered, which closes the breaker."""
+        self._failures, self._openings, self._trial_runs = 0, 0, False
         self._gauge.set(_CLOSED)
 
     def failed(self) -> None:
-        """Notes a failure of the target."""
+        """Record a failure of the target."""
         self._failures += 1
-        if self.closed and self._failures < self._rules.failures:
+        if self.closed and self._failures < self._failures_to_open:
             return
-        if self._trying or self.closed:
-            self._wait = min(2 * self._wait or self._rules.seconds, self._rules.most_seconds)
-            # Many callers must not come back at the same moment.
-            self._until = self._clock() + self._wait * random.uniform(0.8, 1.0)
-        self._trying = False
+        # Calls that began before the breaker opened may still fail; they do not extend the pause.
+        if self._trial_runs or self.closed:
+            self._openings += 1
+            self._open_until = self._clock() + self._policy.pause(self._openings)
+        self._trial_runs = False
         self._gauge.set(_OPEN)
 
     def abandoned(self, trial: bool) -> None:
-        """Notes that a call ended without telling anything of the target."""
-        if trial and self._trying:
-            self._trying = False
+        """Record a call that ended with no evidence about the target, such as a cancelled one."""
+        if trial and self._trial_runs:
+            self._trial_runs = False
             self._gauge.set(_OPEN)
-
-
-class RetryBudget:
-    """Further calls allowed as a share of first calls, so that they stop where all fail.
-
-    Args:
-        share: What each first call allows.
-        burst: The most that is saved up; as much is there at the start.
-    """
-
-    def __init__(self, share: float, burst: float) -> None:
-        self._share = share
-        self._burst = burst
-        self._left = burst
-
-    def earn(self) -> None:
-        """Notes a first call."""
-        self._left = min(self._burst, self._left + self._share)
-
-    def take(self) -> bool:
-        """Takes one further call out, and returns whether there was one."""
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True

@@ -1,4 +1,4 @@
-"""Calls that go out to services: with request id and deadline, counted, timed and traced."""
+"""Outgoing calls to services: request id, deadline, metrics and traces for each of them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,39 +16,40 @@ REQUEST_ID_KEY: Final = "x-request-id"
 
 @dataclass(frozen=True)
 class CallOptions:
-    """What every call of a channel is given.
+    """What is added to every call of a channel.
 
     Attributes:
-        timeout: Seconds allowed for a call that names no timeout of its own.
-        metadata: Gives metadata to add, such as an access token.
+        timeout: Seconds allowed for a call that sets no timeout.
+        metadata: Returns metadata to add, such as an access token; called once per call.
     """
 
     timeout: float
     metadata: Callable[[], Sequence[tuple[str, str]]]
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Returns the metadata of a call that begins now."""
+        """Collect the metadata of a call that begins now: token, request id, trace."""
         request_id = REQUEST_ID.get()
         named = ((REQUEST_ID_KEY, request_id),) if request_id else ()
         return (*self.metadata(), *named, *trace_headers())
 
 
 class InstrumentedChannel(grpc.aio.Channel):
-    """A channel whose unary calls carry the request id and a deadline, and are accounted for.
+    """A channel whose unary calls carry a request id and a deadline, and are measured.
 
-    What an interceptor would do, without one: for each call of an intercepted channel gRPC makes
-    a second call object and a second task, which cost more than all that is done here.
+    It does the work of a client interceptor without one: for each call of an intercepted channel,
+    gRPC creates a second call object and a second task, which cost more than everything done here.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, dress: CallOptions) -> None:
+    def __init__(self, channel: grpc.aio.Channel, options: CallOptions) -> None:
         self._channel = channel
-        self._dress = dress
+        self._options = options
 
     def unary_unary(self, method: str, *arguments: Any, **options: Any) -> Any:
         return _InstrumentedMethod(
-            method, self._channel.unary_unary(method, *arguments, **options), self._dress
+            method, self._channel.unary_unary(method, *arguments, **options), self._options
         )
 
+    # Only health checks and reflection stream; they need no request id.
     def unary_stream(self, *arguments: Any, **options: Any) -> Any:
         return self._channel.unary_stream(*arguments, **options)
 
@@ -78,11 +79,11 @@ class InstrumentedChannel(grpc.aio.Channel):
 
 
 class _InstrumentedMethod:
-    """A unary method; generated stubs keep such an object for good."""
+    """A unary method of a channel; a generated stub creates one and keeps it."""
 
-    def __init__(self, name: str, method: Callable[..., Any], dress: CallOptions) -> None:
+    def __init__(self, name: str, method: Callable[..., Any], options: CallOptions) -> None:
         self._method = method
-        self._dress = dress
+        self._options = options
         self._name = name
         self._seconds = CLIENT_SECONDS.labels(name)
 
@@ -93,20 +94,20 @@ class _InstrumentedMethod:
         timeout: float | None = None,
         metadata: Sequence[tuple[str, str | bytes]] = (),
     ) -> Any:
-        """Calls and returns the answer.
+        """Call the method and wait for its answer.
 
         Raises:
-            AioRpcError: The service refused or is away.
+            AioRpcError: The service is unavailable or answered with an error.
         """
+        # Stays if the caller is cancelled: gRPC then cancels the call as well.
         code = grpc.StatusCode.CANCELLED
         started = time.perf_counter()
         with span(self._name[1:], "client") as here:
             try:
-                # Whoever waits and goes takes the call along: it is cancelled with them.
                 answer = await self._method(
                     request,
-                    timeout=self._dress.timeout if timeout is None else timeout,
-                    metadata=(*metadata, *self._dress.pairs()),
+                    timeout=self._options.timeout if timeout is None else timeout,
+                    metadata=(*metadata, *self._options.pairs()),
                 )
                 code = grpc.StatusCode.OK
             except grpc.aio.AioRpcError as fault:

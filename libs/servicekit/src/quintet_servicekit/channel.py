@@ -1,4 +1,4 @@
-"""Client side: channels that carry the request id and a deadline."""
+"""Open gRPC channels to services, with deadlines, limits and quick reconnects."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -9,8 +9,9 @@ import grpc
 from quintet_servicekit.calls import CallOptions, InstrumentedChannel
 from quintet_servicekit.tls import Tls
 
-# What a hop keeps of its caller's time to report a failure with.
+# Seconds of the caller's deadline that a process keeps to report a failure in time.
 RESERVE_SECONDS: Final = 0.02
+# gRPC's default limit, set on both sides so that they agree.
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -21,29 +22,33 @@ def open_channel(
     metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
     tls: Tls | None = None,
 ) -> grpc.aio.Channel:
-    """Opens a channel whose calls all have a deadline.
+    """Open a channel on which every call has a deadline.
 
     Args:
-        address: `host:port`; a name with several addresses is used round robin. For a list of
-            addresses, and for retries, see `backends`.
-        timeout: Seconds allowed for a call that names no timeout of its own.
-        metadata: Gives metadata to add to each call, such as an access token.
-        tls: How the caller proves itself and whom it believes; plain text where None.
+        address: `host:port`; if the name has several addresses, they are used round robin. For a
+            list of addresses, and for retries, see `backends`.
+        timeout: Seconds allowed for a call that sets no timeout.
+        metadata: Returns metadata to add to each call, such as an access token.
+        tls: The certificates of the caller and of the authority that it trusts; plain text if None.
     """
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
     options = [
         ("grpc.service_config", json.dumps(config)),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-        # A restarted service is found again within a second, not after the default two minutes.
+        # A restarted service is reached again within a second, not after the default two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),
-        # Also the longest that connecting may take, which is 20 s otherwise.
+        # Also the longest time for one connection attempt, which is 20 s by default.
         ("grpc.min_reconnect_backoff_ms", 1000),
         ("grpc.keepalive_time_ms", 30_000),
-        # Also how long what was sent may stay without an acknowledgement (TCP_USER_TIMEOUT).
+        # Also how long sent data may stay without an acknowledgement (TCP_USER_TIMEOUT).
         ("grpc.keepalive_timeout_ms", 2_000),
     ]
-    dress = CallOptions(timeout, metadata)
+    call_options = CallOptions(timeout, metadata)
+
+    def instrument(channel: grpc.aio.Channel) -> grpc.aio.Channel:
+        return InstrumentedChannel(channel, call_options)
+
     if tls is not None:
-        return tls.channel(address, options, lambda channel: InstrumentedChannel(channel, dress))
-    return InstrumentedChannel(grpc.aio.insecure_channel(address, options=options), dress)
+        return tls.channel(address, options, instrument)
+    return instrument(grpc.aio.insecure_channel(address, options=options))

@@ -1,10 +1,10 @@
-"""What an answer may have to do without, by name."""
+"""Names of the parts that an answer may lack when a service or a file is unavailable."""
 
 from enum import StrEnum
 
 
 class Part(StrEnum):
-    """Closed list of what `degraded` names; `docs/resilience.md` says what each costs."""
+    """The values of `degraded` in answers; `docs/resilience.md` describes the effect of each."""
 
     BOOSTER = "booster"
     TASTE = "taste"

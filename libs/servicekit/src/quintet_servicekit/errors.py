@@ -1,26 +1,28 @@
-"""The one error tree that crosses process boundaries, in plain Python.
+"""The error classes that services raise and that cross process boundaries, in plain Python.
 
 AppError
 ├── InvalidInput        the caller sent something outside the allowed range
-├── NotFound            a named thing does not exist
-├── Unauthenticated     no valid credentials
-├── PermissionDenied    valid credentials, not enough rights
-├── Conflict            the state does not allow it
+├── NotFound            an id in the request does not exist
+├── Unauthenticated     the credentials are missing or not valid
+├── PermissionDenied    the credentials are valid, but a scope is missing
+├── Conflict            the present state does not allow the operation
 ├── ResourceExhausted   a limit on rate, size or load was reached
-├── NotReady            the process cannot answer yet, or an upstream is away
+├── NotReady            the process cannot answer yet, or an upstream service is unavailable
 └── DeadlineExceeded    the time allowed ran out
 
-Each member maps once to gRPC (`status.py`) and once to HTTP (the gateway); a test walks the tree.
+Each class has one gRPC code (`status.py`) and one HTTP status (the gateway); a test checks that
+none is missing.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 
+# The `domain` of google.rpc.ErrorInfo: reasons of other systems are not mistaken for ours.
 DOMAIN = "quintet"
 
 
 class Reason(StrEnum):
-    """Closed list of stable error reasons; `docs/errors.md` documents each with an example."""
+    """Stable names of errors, for programs; `docs/errors.md` documents each with an example."""
 
     SEED_COUNT = "SEED_COUNT"
     SEED_UNKNOWN = "SEED_UNKNOWN"
@@ -58,13 +60,13 @@ class Reason(StrEnum):
 
 
 class AppError(Exception):
-    """An error whose message a user may read.
+    """An error whose message may be shown to the user.
 
     Args:
-        reason: The stable reason, for programs.
-        message: The text for people; names the field and the allowed range.
-        field: The request field at fault, or an empty string.
-        metadata: Further facts, such as the allowed range, as strings.
+        reason: The stable name of the error.
+        message: What is wrong, what is allowed, and what to do.
+        field: The request field that is wrong; empty if it is not about one field.
+        metadata: Further facts for programs, as strings.
     """
 
     def __init__(
@@ -87,19 +89,19 @@ class InvalidInput(AppError):
 
 
 class NotFound(AppError):
-    """A named thing does not exist."""
+    """An id in the request does not exist."""
 
 
 class Unauthenticated(AppError):
-    """There are no valid credentials."""
+    """The credentials are missing or not valid."""
 
 
 class PermissionDenied(AppError):
-    """The credentials are valid but do not allow this."""
+    """The credentials are valid, but a scope is missing."""
 
 
 class Conflict(AppError):
-    """The present state does not allow this."""
+    """The present state does not allow the operation."""
 
 
 class ResourceExhausted(AppError):
@@ -107,7 +109,7 @@ class ResourceExhausted(AppError):
 
 
 class NotReady(AppError):
-    """The process cannot answer yet, or an upstream is away; trying again may help."""
+    """The process cannot answer yet, or an upstream service is unavailable; a retry may help."""
 
 
 class DeadlineExceeded(AppError):
@@ -115,7 +117,7 @@ class DeadlineExceeded(AppError):
 
 
 def overloaded(
-    message: str = "More requests come than are answered; try again soon.",
+    message: str = "More requests arrive than can be answered; try again in a second.",
 ) -> ResourceExhausted:
-    """Returns the error of whoever has no room for more now; a second later there may be."""
+    """Build the error for a full queue; one second later there may be room again."""
     return ResourceExhausted(Reason.OVERLOADED, message, metadata={"retry_after": "1"})

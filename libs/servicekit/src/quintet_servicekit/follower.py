@@ -1,4 +1,8 @@
-"""Follows a published version: loads it off the event loop, swaps it in whole, keeps the old."""
+"""Serve the published version of a file set, and swap in each new version without a pause.
+
+A new version is loaded on a thread while the old one answers. It replaces the old one in a single
+assignment, and only if loading and checking it succeeded.
+"""
 
 import asyncio
 import time
@@ -11,29 +15,34 @@ import structlog
 from quintet_servicekit.errors import NotReady, Reason
 from quintet_servicekit.logs import note_served
 from quintet_servicekit.metrics import REFUSED, note_version
+from quintet_servicekit.retry import RetryPolicy
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
-MAX_RETRY_SECONDS: Final = 60.0
+# A full disk or a half-copied file may be repaired, so a rejected version is tried again.
+_RETRY: Final = RetryPolicy(first_seconds=1.0, max_seconds=60.0)
+# A first start polls at least this often, in seconds: nothing is served before it ends.
+_START_SECONDS: Final = 0.5
 
 
 class Follower(Generic[T]):
-    """Holds the value of the version in use and replaces it when another is published.
+    """Hold the value of the version in use, and replace it when another is published.
 
     Args:
         kind: What is followed, such as "catalogue"; used in logs and metrics.
-        current: Returns the version published now, or None. May touch the disk; runs in a thread.
-        load: Returns the value of a version, checked and ready to serve; runs in a thread. Any
-            exception refuses the version: the old value goes on serving.
-        interval: Seconds between looks.
-        on_served: Told of each value that begins to serve.
-        look: Returns what tells that a version's files have changed since it was refused.
+        current: Returns the published version, or None; runs on a thread, so it may read the disk.
+        load: Loads and checks a version; runs on a thread. Any exception rejects the version, and
+            the old value continues to serve.
+        interval: The polling interval in seconds.
+        on_served: Called with each value that begins to serve.
+        look: Returns a value that changes when the files of a version change, such as their
+            times. A rejected version whose files changed is loaded again at once.
 
     Attributes:
         version: The version served; empty before the first.
         load_time: When it began to serve.
-        refused_version: The last version refused; empty when none was, or since a later success.
-        refused_reason: Why.
+        refused_version: The version rejected last; empty if none was, or after a later success.
+        refused_reason: Why it was rejected.
     """
 
     def __init__(
@@ -58,7 +67,7 @@ class Follower(Generic[T]):
         self.refused_version = ""
         self.refused_reason = ""
         self._retry_at = 0.0
-        self._delay = 0.0
+        self._refusals = 0
 
     @property
     def value(self) -> T:
@@ -68,26 +77,29 @@ class Follower(Generic[T]):
             NotReady: Nothing has been loaded yet.
         """
         if self._value is None:
-            raise NotReady(Reason.NOT_READY, f"The {self._kind} is not loaded yet; try again soon.")
+            raise NotReady(
+                Reason.NOT_READY, f"The {self._kind} is not loaded yet; try again in a second."
+            )
         return self._value
 
     async def prepare(self) -> None:
-        """Returns once a first version is served."""
+        """Wait until a first version is served."""
         while not await self.refresh():
-            await asyncio.sleep(min(self._interval, 0.5))
+            await asyncio.sleep(min(self._interval, _START_SECONDS))
 
     async def run(self) -> None:
-        """Looks for another version until cancelled."""
+        """Poll for another version until cancelled."""
         while True:
             await asyncio.sleep(self._interval)
             await self.refresh()
 
     async def refresh(self) -> bool:
-        """Looks once, loads what is new, and returns whether anything is served."""
+        """Poll once and load a new version; True if any version is served afterwards."""
         try:
             version = await asyncio.to_thread(self._current)
-        except Exception as fault:  # The registry being away must not end serving.
-            _log.warning("version not readable", kind=self._kind, error=str(fault))
+        except Exception as fault:
+            # Whatever is wrong with the disk must not stop the version in memory.
+            _log.warning("published version cannot be read", kind=self._kind, error=str(fault))
             return self._value is not None
         if version is None or version == self.version:
             return self._value is not None
@@ -105,8 +117,8 @@ class Follower(Generic[T]):
         return True
 
     def serve(self, version: str, value: T) -> None:
-        """Serves a value from now on; also one that was loaded elsewhere."""
-        # One assignment: a call that has the old value goes on with it to its end.
+        """Serve a value from now on, whether it was loaded here or by the caller."""
+        # A single assignment: calls that hold the old value finish with it.
         self._value = value
         self.version = version
         self.load_time = datetime.now(UTC)
@@ -117,12 +129,9 @@ class Follower(Generic[T]):
         _log.info("version served", kind=self._kind, version=version)
 
     def _refuse(self, version: str, fault: Exception) -> None:
-        # A full disk or a half-copied file may pass, so the same version is tried again, later
-        # each time: 1 s, 2 s, 4 s … up to a minute; at once where its files have changed.
-        again = self.refused_version == version
-        self._delay = min(self._delay * 2, MAX_RETRY_SECONDS) if again else 1.0
-        self._retry_at = time.monotonic() + self._delay
+        self._refusals = self._refusals + 1 if self.refused_version == version else 1
+        self._retry_at = time.monotonic() + _RETRY.pause(self._refusals)
         self.refused_version = version
         self.refused_reason = f"{type(fault).__name__}: {fault}"
         REFUSED.labels(self._kind).inc()
-        _log.error("version refused", kind=self._kind, version=version, exc_info=fault)
+        _log.error("version rejected", kind=self._kind, version=version, exc_info=fault)

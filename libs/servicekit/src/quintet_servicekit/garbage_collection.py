@@ -1,13 +1,14 @@
-"""Keeps Python's collector of cyclic garbage from stopping a process that answers."""
+"""Keep Python's cyclic garbage collector from pausing a process that answers requests."""
 
 import gc
 
 
 def settle() -> None:
-    """Takes everything that lives now out of what the collector looks through.
+    """Exclude every object that exists now from later garbage collections.
 
-    Libraries make some 200,000 objects that live as long as the process. Looking through all of
-    them takes 0.1 s, in which no thread of Python runs: every few hundred requests one would wait
-    for that. They are freed as ever once nothing refers to them; only cycles stay.
+    Libraries create some 200,000 objects that live as long as the process. One full collection
+    traverses all of them and takes 0.1 s, in which no Python thread runs, once in a few hundred
+    requests. Excluded objects are still freed when their reference count reaches zero; only cycles
+    among them stay until the process ends.
     """
     gc.freeze()

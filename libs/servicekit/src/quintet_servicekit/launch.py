@@ -1,4 +1,4 @@
-"""The start of every service's process: settings, build, logs, metrics, traces, serve."""
+"""Start a service process: read settings, build, configure logs, metrics and traces, serve."""
 
 import sys
 from collections.abc import Callable
@@ -20,15 +20,15 @@ S = TypeVar("S", bound=ServiceSettings)
 
 
 def launch(name: str, read: Callable[[], S], build: Callable[[S], Service]) -> int:
-    """Serves until SIGTERM or SIGINT and returns the process's exit code.
+    """Serve until SIGTERM or SIGINT; the result is the process's exit code.
 
-    A wrong setting, a port in use or an address open to all without tokens gives one line on
-    standard error and exit code 2. A value is never repeated: it may be a secret.
+    A wrong setting, a port in use, or a public address without authentication gives one line on
+    standard error and exit code 2. The line never repeats a value, because it may be a secret.
 
     Args:
         name: The service's name; its settings start with `QUINTET_<NAME>_`.
         read: Reads the settings from the environment.
-        build: Wires the service; nothing is bound before it returns.
+        build: Wires the service; no port is bound before it returns.
     """
     prefix = f"QUINTET_{name.upper()}_"
     try:

@@ -1,8 +1,8 @@
-"""Structured logs: one JSON object a line on standard error.
+"""Structured logs: one JSON object per line on standard error.
 
-Every line says which release of which service wrote it and which versions that serves; within a
-call, the request id, the versions that answered it and, where traces are on, the trace. Secrets are
-taken out before a line is written. docs/observing.md lists the fields.
+Every line contains the service, its release and the versions of the data that it serves. Lines of a
+call also contain its request id, the versions that answered it and, if traces are on, the trace id.
+Secrets are removed before a line is written. docs/observing.md lists the fields.
 """
 
 import logging
@@ -23,17 +23,18 @@ from quintet_servicekit.tracing import trace_id
 
 Event = MutableMapping[str, Any]
 REQUEST_ID: Final[ContextVar[str]] = ContextVar("request_id", default="")
+# The fields that a reader scans first begin each line.
 _FIRST: Final = ("timestamp", "level", "service", "event")
-# Shared with the tasks that a call starts, so that what they find out is known at its end.
+# A mutable dictionary, so that versions noted in tasks of a call reach the call's last log line.
 _ANSWERED_BY: Final[ContextVar[dict[str, str] | None]] = ContextVar("answered_by", default=None)
 _SERVED: Final[dict[str, str]] = {}
 
 
 def accepted_request_id(offered: str | None) -> str:
-    """Returns the caller's request id where it is safe to log, else a new one.
+    """Accept the caller's request id if it is safe to log; otherwise create one.
 
-    Safe means 1 to 128 characters out of letters, digits and `._:-`, so that a header can
-    neither forge a log line nor fill the disk.
+    Safe means 1 to 128 letters, digits and `._:-`, so that a header can neither forge a log line
+    nor fill the disk.
     """
     if offered and fits(REQUEST_PATTERN, offered):
         return offered
@@ -42,7 +43,7 @@ def accepted_request_id(offered: str | None) -> str:
 
 @contextmanager
 def call_context(request_id: str) -> Iterator[None]:
-    """Puts a request id, and the versions noted meanwhile, on the lines of one call."""
+    """Add a request id, and the versions noted meanwhile, to the log lines of one call."""
     id_token, versions_token = REQUEST_ID.set(request_id), _ANSWERED_BY.set({})
     try:
         yield
@@ -52,24 +53,24 @@ def call_context(request_id: str) -> Iterator[None]:
 
 
 def note_served(**versions: str) -> None:
-    """Puts versions that this process serves, or last heard of, on every line from now on."""
+    """Add versions that this process serves, or received last, to every log line from now on."""
     _SERVED.update(versions)
 
 
 def note_answered(**versions: str) -> None:
-    """Puts the versions that answered the current call on its lines, whatever is served."""
+    """Add the versions that answered the current call to its log lines."""
     noted = _ANSWERED_BY.get()
     if noted is not None:
         noted.update(versions)
 
 
 def configure_logs(service: str, level: str = "INFO", form: str = "auto") -> None:
-    """Configures structlog and the standard library's loggers for one process.
+    """Configure structlog and the standard library's loggers for one process.
 
     Args:
-        service: The name put on every line.
+        service: The service's name, added to every line.
         level: A standard level name.
-        form: "json", "console" for people, or "auto": console where standard error is a terminal.
+        form: "json", "console" for people, or "auto": console if standard error is a terminal.
     """
     release = release_of(service)
 
@@ -99,14 +100,15 @@ def configure_logs(service: str, level: str = "INFO", form: str = "auto") -> Non
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # Last, so that lines of libraries and texts of faults pass it too.
+                # Last, so that lines of libraries and texts of exceptions are redacted too.
                 lambda _logger, _method, event: _in_order(redacted(event)),
                 _renderer(form),
             ],
         )
     )
-    # What no line of ours tells is not looked for: who called, on which thread of which process.
-    logging._srcfile = None  # the way logging's own HOWTO names
+    # Our lines contain neither source file nor thread nor process, so logging need not find them:
+    # the optimisation of Python's Logging HOWTO.
+    logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers = [handler]
@@ -114,7 +116,7 @@ def configure_logs(service: str, level: str = "INFO", form: str = "auto") -> Non
 
 
 def _in_order(event: Event) -> Event:
-    """Returns an event that begins with what a reader looks for first."""
+    """Move the fields that a reader scans first to the beginning of an event."""
     first = {name: event[name] for name in _FIRST if name in event}
     return {**first, **event}
 

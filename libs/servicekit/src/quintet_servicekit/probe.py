@@ -1,4 +1,7 @@
-"""A health probe for containers: `python -m quintet_servicekit.probe HOST:PORT`."""
+"""Health probe for containers: `python -m quintet_servicekit.probe HOST:PORT`.
+
+A module instead of the program grpc_health_probe, because it uses this process's certificates.
+"""
 
 import sys
 from typing import Any
@@ -11,7 +14,7 @@ from quintet_servicekit.tls import Tls
 
 
 def is_serving(address: str, timeout: float = 2.0, tls: Tls | None = None) -> bool:
-    """Returns whether the server at `host:port` reports SERVING within `timeout` seconds."""
+    """Check whether the server at `host:port` reports SERVING within `timeout` seconds."""
     with _channel(address, tls) as channel:
         try:
             stub: Any = health_pb2_grpc.HealthStub(channel)
@@ -22,12 +25,12 @@ def is_serving(address: str, timeout: float = 2.0, tls: Tls | None = None) -> bo
 
 
 def is_serving_here(address: str, name: str = "") -> bool:
-    """Returns whether a server of this machine is SERVING, by the TLS of this environment."""
+    """Check a server of this machine, with the TLS settings of this environment."""
     return is_serving(address, tls=ProcessSettings().transport(name))
 
 
 def main() -> int:
-    """Returns 0 where the server named by the first argument is SERVING, else 1."""
+    """Exit with 0 if the server in the first argument is SERVING, else with 1."""
     return 0 if len(sys.argv) == 2 and is_serving_here(sys.argv[1]) else 1
 
 

@@ -1,4 +1,4 @@
-"""Takes secrets out of what is logged: by the name of a field, and by the form of a value."""
+"""Remove secrets from log lines: by the name of a field, and by the form of a value."""
 
 import re
 from collections.abc import Mapping, MutableMapping
@@ -10,19 +10,20 @@ _NAMES: Final = (
     "pass(?:word|wd|phrase)|secret|token|authorization|cookie|api[_-]?key|private[_-]?key|credentials?|"
     "listener[_-]?key|hmac[_-]?key"
 )
-# A field whose name ends so holds nothing that a reader of logs needs.
+# The value of a field whose name ends like this is replaced, whatever it is.
 _SECRET_FIELD: Final = re.compile(rf"(?:^|[_.-])(?:{_NAMES})s?$", re.IGNORECASE)
-_MOST_DEPTH: Final = 6
+# Deeper values are written as text, which bounds the time spent on a value that a caller chose.
+_MAX_DEPTH: Final = 6
 _TIME: Final = "timestamp"
-# What a value must hold before it is looked at closely; most hold none of it.
+# A quick test: most values match none of it and need no replacing.
 _SUSPECT: Final = re.compile(rf"://[^\s/]*@|\bbearer\b|\bbasic\b|\beyJ|-----BEGIN|{_NAMES}", re.I)
 _MARKS: Final = (":", "=", " ", "eyJ")
-# Each in time that grows with the text and no faster: a caller chooses some of what is logged.
+# A caller chooses some of what is logged, so each expression must run in linear time.
 _FORMS: Final = (
     # scheme://user:password@host
     (re.compile(r"(://[^/\s:@]*):[^\s/@]+@"), rf"\1:{REDACTED}@"),
     (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {REDACTED}"),
-    # A JSON Web Token, wherever it stands.
+    # A JSON Web Token anywhere in the text: three base64url parts, the first beginning with {".
     (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"), REDACTED),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|\Z)", re.S), REDACTED),
     # password=…, "client_secret": "…", QUINTET_TOKEN='…'
@@ -34,13 +35,13 @@ _FORMS: Final = (
 
 
 def redacted(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Returns an event without its secrets."""
+    """Copy a log event with its secrets replaced."""
     return {name: _value(name, value, 0) for name, value in event.items()}
 
 
 def redacted_text(text: str) -> str:
-    """Returns a text without what has the form of a secret."""
-    # Most values are a word or a number, and every form has one of these.
+    """Replace what has the form of a secret in a text."""
+    # Most values are a word or a number; every form above contains one of these marks.
     if not any(mark in text for mark in _MARKS) or not _SUSPECT.search(text):
         return text
     for form, instead in _FORMS:
@@ -58,12 +59,12 @@ def _value(name: str, value: Any, depth: int) -> Any:
         return REDACTED
     if isinstance(value, str):
         return value if name == _TIME else redacted_text(value)
-    if depth < _MOST_DEPTH:
+    if depth < _MAX_DEPTH:
         if isinstance(value, Mapping):
             return {key: _value(str(key), each, depth + 1) for key, each in value.items()}
         if isinstance(value, list | tuple):
             return [_value(name, each, depth + 1) for each in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    # Whatever it is, it is written as its text.
+    # The log line will contain the text of the object, so the text is searched.
     return redacted_text(repr(value))

@@ -1,4 +1,8 @@
-"""Server side: one gRPC process with health, reflection, deadlines, errors, logs and metrics."""
+"""Serve one gRPC service: health, reflection, deadlines, errors, logs and metrics.
+
+A method raises `AppError`; the interceptor here converts it to a gRPC status, so that no
+servicer needs error handling.
+"""
 
 import asyncio
 import contextlib
@@ -29,8 +33,9 @@ from quintet_servicekit.tracing import Span, span
 __all__ = ["Endpoint", "PortUnavailable", "Service", "run", "settle_once_ready"]
 
 _log = structlog.get_logger(__name__)
+# Health and reflection are streams or probes; they are neither measured nor logged.
 _INFRASTRUCTURE: Final = ("/grpc.health.", "/grpc.reflection.")
-# Codes for which the server is to blame; the other ones are an answer.
+# Codes that are the server's fault; a trace marks them as errors. Other codes are answers.
 _FAULTS: Final = frozenset(
     {
         grpc.StatusCode.UNKNOWN,
@@ -45,16 +50,16 @@ _FAULTS: Final = frozenset(
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where and how a server listens.
+    """The address and the limits of a server.
 
     Attributes:
-        host: The address to bind; loopback unless told otherwise.
-        port: The port; 0 lets the system choose.
+        host: The address to bind.
+        port: The port; the system chooses one if it is 0.
         port_setting: The name of the setting that holds the port, for error messages.
-        default_timeout: Seconds allowed for a call that came without a deadline.
-        grace: Seconds allowed for open calls when stopping.
-        max_concurrent_rpcs: More calls than these are refused with RESOURCE_EXHAUSTED.
-        tls: How the server proves itself and checks callers; plain text where None.
+        default_timeout: Seconds allowed for a call without a deadline.
+        grace: Seconds that open calls may take after a stop was requested.
+        max_concurrent_rpcs: Further calls are rejected with RESOURCE_EXHAUSTED.
+        tls: The server's certificate and the check of callers; plain text if None.
     """
 
     host: str = "127.0.0.1"
@@ -68,16 +73,16 @@ class Endpoint:
 
 @dataclass
 class Service:
-    """One gRPC service of one process: what to register, what to load, what to follow.
+    """A gRPC service and its life: start, load, report ready, serve, stop.
 
     Attributes:
         name: The full proto service name, such as `quintet.search.v1.SearchService`.
         register: Adds the servicer to a server.
         endpoint: Where it listens.
-        prepare: Loads what is needed; health is NOT_SERVING until it returns.
+        prepare: Loads data or models; health is NOT_SERVING until it returns.
         background: Coroutines that run until the process stops, such as version followers.
-        close: Frees what the service holds.
-        interceptors: Further server interceptors, run inside the standard one.
+        close: Releases threads and connections.
+        interceptors: Further server interceptors; they run inside the standard one.
     """
 
     name: str
@@ -96,17 +101,17 @@ class Service:
         self.ready = asyncio.Event()
 
     async def start(self) -> None:
-        """Binds, starts answering and begins to prepare; returns before ready.
+        """Bind the port and start to prepare; `ready` is set when it serves.
 
         Raises:
-            PortUnavailable: The address is in use or not ours.
+            PortUnavailable: The address is in use, or does not belong to this machine.
         """
         endpoint = self.endpoint
         server = grpc.aio.server(
             interceptors=[_CallInterceptor(endpoint.default_timeout), *self.interceptors],
             maximum_concurrent_rpcs=endpoint.max_concurrent_rpcs,
             options=[
-                # Without this a second process would share the port in silence.
+                # By default a second process could bind the same port and take half of the calls.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ],
@@ -131,7 +136,7 @@ class Service:
         self._tasks.append(asyncio.create_task(self._prepare_and_serve()))
 
     async def stop(self) -> None:
-        """Turns NOT_SERVING, lets open calls end within the grace period, frees everything."""
+        """Report NOT_SERVING, let open calls finish within the grace period, release resources."""
         await self._health.enter_graceful_shutdown()
         if self._server is not None:
             await self._server.stop(self.endpoint.grace)
@@ -143,7 +148,7 @@ class Service:
         _log.info("stopped", rpc_service=self.name)
 
     async def failed(self) -> BaseException:
-        """Waits until preparing or a background task ends with an error, and returns it."""
+        """Wait until preparation or a background task fails; the result is its error."""
         pending: set[asyncio.Task[None]] = set(self._tasks)
         while True:
             done, pending = await asyncio.wait(
@@ -183,13 +188,13 @@ async def _as_coroutine(job: Callable[[], Awaitable[None]]) -> None:
 
 
 async def settle_once_ready(service: Service) -> None:
-    """Spares what a process has loaded from the collector of garbage, for the rest of its life."""
+    """Exclude all that a process loaded from garbage collection, once the service is ready."""
     await service.ready.wait()
     garbage_collection.settle()
 
 
 async def run(service: Service) -> int:
-    """Serves until SIGTERM or SIGINT, drains, and returns the process's exit code."""
+    """Serve until SIGTERM or SIGINT, then drain; the result is the process's exit code."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -216,7 +221,7 @@ async def run(service: Service) -> int:
 
 
 class _CallInterceptor(grpc.aio.ServerInterceptor):
-    """Gives each unary call a request id, a deadline, error mapping, one log line and metrics."""
+    """Add a request id, a deadline, error conversion, a log line and metrics to each unary call."""
 
     def __init__(self, default_timeout: float) -> None:
         self._default_timeout = default_timeout
@@ -256,7 +261,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
             code = grpc.StatusCode.CANCELLED
             raise
         except grpc.aio.AbortError:
-            # An interceptor or the behaviour itself has ended the call already.
+            # The call has ended already, by another interceptor or by the method itself.
             code = context.code() or grpc.StatusCode.UNKNOWN
             raise
         except Exception as fault:
@@ -273,7 +278,7 @@ class _CallInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _account(here: Span, method: str, code: grpc.StatusCode, seconds: float) -> None:
-    """Counts, times, traces and logs an answer."""
+    """Record an answer in metrics, trace and log."""
     RPCS.labels(method, code.name).inc()
     RPC_SECONDS.labels(method).observe(seconds)
     here.note(
@@ -289,22 +294,25 @@ def _account(here: Span, method: str, code: grpc.StatusCode, seconds: float) -> 
 
 
 def _as_app_error(fault: Exception) -> AppError | None:
-    """Returns what the caller may know of a fault; None for one that must stay inside."""
+    """Choose the error that the caller sees; None for a fault whose text must stay internal."""
     if isinstance(fault, AppError):
         return fault
     if isinstance(fault, TimeoutError):
-        return DeadlineExceeded(Reason.DEADLINE, "The answer took longer than the time allowed.")
+        return DeadlineExceeded(
+            Reason.DEADLINE,
+            "The answer took longer than the time allowed; allow more time or try again.",
+        )
     if isinstance(fault, grpc.aio.AioRpcError):
         return error_of(fault)
     return None
 
 
 async def _abort(context: Any, error: AppError | None, fault: Exception, request_id: str) -> None:
-    """Ends the call with google.rpc.Status; an unknown fault is logged and never sent."""
+    """End the call with google.rpc.Status; the text of an unknown fault is logged, never sent."""
     if error is None:
         _log.error("unexpected fault", exc_info=fault)
         await context.abort(
-            grpc.StatusCode.INTERNAL, f"Internal error; quote request id {request_id}."
+            grpc.StatusCode.INTERNAL, f"Internal error. Report it with request id {request_id}."
         )
     else:
         await context.abort_with_status(rpc_status.to_status(status_of(error, request_id)))

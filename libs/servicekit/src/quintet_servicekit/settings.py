@@ -1,4 +1,4 @@
-"""The settings that every process has, read from the environment."""
+"""Settings that every process has, read from the environment."""
 
 from pathlib import Path
 from typing import Literal
@@ -12,9 +12,10 @@ from quintet_servicekit.tls import Tls, tls_of
 
 
 class ProcessSettings(EnvironmentSettings):
-    """Where a process keeps its state, what it binds, and how it logs.
+    """State folder, address, authentication, TLS and logging of a process.
 
-    A subclass sets `env_prefix`, such as `QUINTET_RANKER_`; home, host and auth are shared by all.
+    A subclass sets `env_prefix`, such as `QUINTET_RANKER_`; fields with an alias have the same name
+    in every process.
     """
 
     model_config = SettingsConfigDict(populate_by_name=True, hide_input_in_errors=True)
@@ -31,7 +32,7 @@ class ProcessSettings(EnvironmentSettings):
     """How lines are written; auto is console where standard error is a terminal, else json."""
 
     def transport(self, name: str) -> Tls | None:
-        """Returns how a process of that name uses TLS; None where it does not.
+        """Read the TLS settings for a process of that name; None if TLS is off.
 
         Raises:
             IdentityInvalid: There is no usable certificate.
@@ -40,7 +41,7 @@ class ProcessSettings(EnvironmentSettings):
 
 
 class ServiceSettings(ProcessSettings):
-    """Settings of a gRPC service; a subclass gives `port` its default."""
+    """Settings of a gRPC service; a subclass sets the default of `port`."""
 
     port: int = Field(default=0, ge=0, le=65535)
     metrics_port: int = Field(default=0, ge=0, le=65535)
@@ -53,7 +54,7 @@ class ServiceSettings(ProcessSettings):
     """Seconds allowed for open calls when stopping."""
 
     def endpoint(self) -> Endpoint:
-        """Returns where and how the service listens.
+        """Build the address and the limits of the server from the settings.
 
         Raises:
             IdentityInvalid: TLS is on and there is no usable certificate.

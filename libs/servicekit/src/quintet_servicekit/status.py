@@ -1,4 +1,4 @@
-"""Errors on the wire: `AppError` to google.rpc.Status with ErrorInfo, and back."""
+"""Convert errors between `AppError` and what gRPC sends: google.rpc.Status with ErrorInfo."""
 
 from typing import Final
 
@@ -31,6 +31,7 @@ GRPC_CODES: Final[dict[type[AppError], grpc.StatusCode]] = {
     NotReady: grpc.StatusCode.UNAVAILABLE,
     DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
+# What the gRPC library itself reports, such as a failed connection, carries no ErrorInfo.
 _ERROR_TYPES: Final = {code: error for error, code in GRPC_CODES.items()}
 _FALLBACK_REASONS: Final = {
     grpc.StatusCode.UNAVAILABLE: Reason.UPSTREAM_UNAVAILABLE,
@@ -40,9 +41,21 @@ _FALLBACK_REASONS: Final = {
     grpc.StatusCode.INVALID_ARGUMENT: Reason.REQUEST_MALFORMED,
 }
 
+UPSTREAM_UNREACHABLE: Final = "A service that this one calls is unavailable; try again in a second."
+# For faults that the gRPC library reports itself.
+_MESSAGES: Final = {
+    Reason.UPSTREAM_UNAVAILABLE: UPSTREAM_UNREACHABLE,
+    Reason.DEADLINE: "The answer took longer than the time allowed; allow more time or try again.",
+    Reason.OVERLOADED: (
+        "The service is at its limit, or the message exceeds 4 MiB; try again, or send less."
+    ),
+    Reason.TOKEN_INVALID: "The access token is missing or not valid; request a new one.",
+    Reason.REQUEST_MALFORMED: "The request is malformed; compare it with the .proto files.",
+}
+
 
 def grpc_code_of(error: AppError) -> grpc.StatusCode:
-    """Returns the status code of an error or of the nearest mapped class above it."""
+    """Find the status code of an error, by its class or the nearest base class that has one."""
     for kind in type(error).__mro__:
         if kind in GRPC_CODES:
             return GRPC_CODES[kind]
@@ -50,7 +63,7 @@ def grpc_code_of(error: AppError) -> grpc.StatusCode:
 
 
 def status_of(error: AppError, request_id: str = "") -> status_pb2.Status:
-    """Returns the google.rpc.Status of an error: code, message and one ErrorInfo."""
+    """Encode an error as google.rpc.Status: code, message and one ErrorInfo."""
     metadata = dict(error.metadata)
     if error.field:
         metadata["field"] = error.field
@@ -64,15 +77,15 @@ def status_of(error: AppError, request_id: str = "") -> status_pb2.Status:
 
 
 def error_of(failure: grpc.aio.AioRpcError) -> AppError | None:
-    """Returns the `AppError` a failed call carries, or None where it is an unknown fault.
+    """Decode the error of a failed call; None for an unknown fault.
 
-    Status codes without ErrorInfo (a channel that cannot connect, a deadline) are translated by
-    their code, with a message that names no internals.
+    A status without ErrorInfo (no connection, a deadline) is translated by its code, with a message
+    that names no internals.
     """
     kind = _ERROR_TYPES.get(failure.code())
     if kind is None:
         return None
-    # The synchronous reader is right for a raised error; the aio one is for call objects.
+    # A raised AioRpcError needs the synchronous reader; the aio one takes call objects.
     status = rpc_status.from_call(failure)  # type: ignore[arg-type]
     for detail in status.details if status is not None else ():
         info = error_details_pb2.ErrorInfo()
@@ -81,15 +94,4 @@ def error_of(failure: grpc.aio.AioRpcError) -> AppError | None:
             field = metadata.pop("field", "")
             return kind(Reason(info.reason), status.message, field=field, metadata=metadata)
     reason = _FALLBACK_REASONS.get(failure.code())
-    return None if reason is None else kind(reason, _plain_message(reason))
-
-
-def _plain_message(reason: Reason) -> str:
-    """Returns a message for a fault that the transport itself reported."""
-    return {
-        Reason.UPSTREAM_UNAVAILABLE: "A service behind this one is not reachable; try again soon.",
-        Reason.DEADLINE: "The answer took longer than the time allowed.",
-        Reason.OVERLOADED: "The service is at its limit, or the message is too large.",
-        Reason.TOKEN_INVALID: "The access token is missing or not valid.",
-        Reason.REQUEST_MALFORMED: "The request is malformed.",
-    }[reason]
+    return None if reason is None else kind(reason, _MESSAGES[reason])

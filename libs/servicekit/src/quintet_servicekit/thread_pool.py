@@ -1,4 +1,4 @@
-"""Threads for work that blocks."""
+"""A thread pool with a bounded queue, for blocking work such as ranking or database calls."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class BoundedThreadPool:
-    """A few threads for blocking work.
+    """A few threads for blocking work, and a queue that rejects work when it is full.
 
-    A call whose deadline passes takes its work out of the queue.
+    Work whose caller was cancelled, for example by a deadline, is removed from the queue.
 
     Args:
-        count: Pieces of work at once; more wait for their turn.
-        name: What the threads' names start with, and the queue's in metrics.
-        room: Pieces of work that may wait; bounded by who calls where None.
+        count: Number of threads.
+        name: The prefix of the threads' names, and the label of the queue in metrics.
+        room: Pieces of work that may wait; None if the callers themselves limit the number.
     """
 
     def __init__(self, count: int, name: str, room: int | None = None) -> None:
@@ -31,13 +31,15 @@ class BoundedThreadPool:
         self._waiting = QUEUED.labels(name)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs blocking work on one of the threads, with the caller's request id and span.
+        """Run blocking work on a thread, with the caller's request id and trace.
 
         Raises:
-            ResourceExhausted: As much waits as may: what would be late is refused at once.
+            ResourceExhausted: The queue is full. Work that would miss its deadline anyway is
+                rejected at once instead of taking time from the work before it.
         """
         if self._room is not None and self._open >= self._count + self._room:
             raise overloaded()
+        # Context variables do not cross threads by themselves.
         context = copy_context()
 
         def begin() -> T:
@@ -47,21 +49,22 @@ class BoundedThreadPool:
         self._waiting.inc()
         try:
             future = self._pool.submit(begin)
-        except RuntimeError:  # closed
+        except RuntimeError:  # the pool is closed
             self._waiting.dec()
             raise
         future.add_done_callback(self._forget_cancelled)
-        self._open += 1  # on the event loop alone, and so without a lock
+        # Changed on the event loop only, so no lock is needed.
+        self._open += 1
         try:
             return await asyncio.wrap_future(future)
         finally:
             self._open -= 1
 
     def _forget_cancelled(self, future: "Future[T]") -> None:
-        # Cancelled only before it began: what runs cannot be.
+        # A future can be cancelled only before its work began, while it was counted as waiting.
         if future.cancelled():
             self._waiting.dec()
 
     async def close(self) -> None:
-        """Lets running work end and drops what waits."""
+        """Wait for running work and drop what is queued."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)

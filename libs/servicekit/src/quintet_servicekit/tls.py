@@ -1,4 +1,4 @@
-"""TLS between our processes: certificates that are taken up again when their files change."""
+"""TLS between our processes, with certificates that are loaded again when their files change."""
 
 import asyncio
 import time
@@ -15,40 +15,42 @@ from quintet_access.identity import Identity, IdentityFolder, IdentityInvalid
 __all__ = ["IdentityInvalid", "Tls", "TlsMode", "tls_of"]
 
 _log = structlog.get_logger(__name__)
+# The interval at which a channel checks the certificate files.
 _LOOK_SECONDS: Final = 1.0
+# A new certificate is used only once a connection with it works, within this time.
 _READY_SECONDS: Final = 30.0
-# Calls that began before the certificate changed end on their own connection.
+# Calls that began before the certificate changed finish on the old connection.
 _GRACE_SECONDS: Final = 60.0
 
 Options = Sequence[tuple[str, Any]]
 Opener = Callable[[Identity], grpc.aio.Channel]
-Dressing = Callable[[grpc.aio.Channel], grpc.aio.Channel]
+Wrapper = Callable[[grpc.aio.Channel], grpc.aio.Channel]
 
 
 class TlsMode(StrEnum):
-    """How our processes speak to each other."""
+    """Whether connections between our processes are encrypted, and who proves their identity."""
 
     OFF = "off"
     ON = "on"
-    """Encrypted; a caller checks whom it calls."""
+    """Encrypted; the caller verifies the server."""
     MUTUAL = "mutual"
-    """Encrypted; both check each other."""
+    """Encrypted; caller and server verify each other."""
 
 
 @dataclass(frozen=True)
 class Tls:
-    """How one process proves itself and checks others.
+    """The certificate of one process, and how it verifies others.
 
     Attributes:
-        identities: Where its certificate is.
-        mutual: Whether callers must show a certificate too.
+        identities: The folder of its certificate, key and authorities.
+        mutual: Whether callers need a certificate too.
     """
 
     identities: IdentityFolder
     mutual: bool
 
     def server_credentials(self) -> grpc.ServerCredentials:
-        """Returns a server's credentials; each new connection gets the certificate of now."""
+        """Build a server's credentials; each new connection uses the newest certificate."""
 
         def configuration() -> grpc.ServerCertificateConfiguration:
             identity = self.identities.current()
@@ -64,35 +66,35 @@ class Tls:
         self,
         address: str,
         options: Options,
-        dressed: Dressing,
+        instrument: Wrapper,
     ) -> grpc.aio.Channel:
-        """Returns a channel that is opened anew, with no call failing, when files change.
+        """Open a channel that reconnects, without a failed call, when certificate files change.
 
         Args:
             address: `host:port`.
-            options: Of each channel that is opened.
-            dressed: Returns what each of them is called through.
+            options: gRPC options of each connection.
+            instrument: Wraps each connection's channel, for example with metrics.
         """
 
         def opened(identity: Identity) -> grpc.aio.Channel:
             credentials = self.channel_credentials(identity)
-            return dressed(grpc.aio.secure_channel(address, credentials, options))
+            return instrument(grpc.aio.secure_channel(address, credentials, options))
 
         return _RenewedChannel(self.identities, opened)
 
     def channel_credentials(self, identity: Identity | None = None) -> grpc.ChannelCredentials:
-        """Returns a caller's credentials."""
+        """Build a caller's credentials from a certificate; the newest by default."""
         identity = identity or self.identities.current()
         return grpc.ssl_channel_credentials(identity.authorities, identity.key, identity.chain)
 
 
 def tls_of(mode: str, folder: str, name: str) -> Tls | None:
-    """Returns how a process uses TLS; None where it does not.
+    """Read the TLS settings of a process; None if TLS is off.
 
     Args:
         mode: "off", "on" or "mutual".
-        folder: Where certificates are; empty for nowhere.
-        name: The process, such as "search".
+        folder: The folder of certificates; empty if none is set.
+        name: The process's name in that folder, such as "search".
 
     Raises:
         IdentityInvalid: There is no usable certificate.
@@ -101,10 +103,11 @@ def tls_of(mode: str, folder: str, name: str) -> Tls | None:
         return None
     if not folder:
         raise IdentityInvalid(
-            f"QUINTET_TLS is {mode} but QUINTET_TLS_FOLDER is empty; "
-            "`quintet certificates create FOLDER` makes one"
+            f"QUINTET_TLS is {mode} but QUINTET_TLS_FOLDER is empty; run `quintet certificates "
+            "create FOLDER` and set QUINTET_TLS_FOLDER to it, or set QUINTET_TLS=off"
         )
     identities = IdentityFolder(Path(folder), name)
+    # Read once now, so that a wrong folder fails at the start and not at the first call.
     identities.current()
     return Tls(identities, TlsMode(mode) is TlsMode.MUTUAL)
 
@@ -125,7 +128,7 @@ class _RenewedChannel(grpc.aio.Channel):
         self._renewing = False
 
     def current(self) -> grpc.aio.Channel:
-        """Returns the channel for a call that begins now."""
+        """Choose the channel for a call that begins now; at times, check the certificate files."""
         now = time.monotonic()
         if now >= self._look_time and not self._renewing:
             self._look_time = now + _LOOK_SECONDS
@@ -140,8 +143,8 @@ class _RenewedChannel(grpc.aio.Channel):
         try:
             await asyncio.wait_for(fresh.channel_ready(), _READY_SECONDS)
         except TimeoutError:
-            # Nobody there, or not with this certificate: what works now goes on working.
-            _log.warning("certificate not taken up", expires=identity.expires.isoformat())
+            # The server is unavailable, or rejects this certificate: the old one stays in use.
+            _log.warning("new certificate not used", expires=identity.expires.isoformat())
             await fresh.close()
         else:
             old, self._channel, self._identity = self._channel, fresh, identity
@@ -190,7 +193,7 @@ class _RenewedChannel(grpc.aio.Channel):
 
 
 class _RenewedMethod:
-    """A method of a service on the channel of now; stubs keep such an object for good."""
+    """A method that always calls on the current channel; a stub creates one and keeps it."""
 
     def __init__(self, owner: _RenewedChannel, kind: str, arguments: Any, options: Any) -> None:
         self._owner = owner

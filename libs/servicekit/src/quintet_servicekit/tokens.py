@@ -1,4 +1,4 @@
-"""Guards a gRPC service: without a valid access token in the metadata, no call comes in."""
+"""Authenticate the calls of a gRPC service by the access token in their metadata."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
@@ -19,19 +19,19 @@ from quintet_servicekit.errors import (
     Unauthenticated,
 )
 
-# Whoever asks for health or for the service's description learns nothing of the catalogue.
+# Health and reflection contain nothing of the catalogue, and probes have no token.
 _OPEN: Final = ("/grpc.health.", "/grpc.reflection.")
 CALLER: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)
-"""Who makes the call being answered; None where everybody may call."""
+"""The authenticated caller of the current call; None if authentication is off."""
 
 
 def guards(auth: str, host: str, home: Path) -> Sequence[grpc.aio.ServerInterceptor]:
-    """Returns the interceptors that a service needs for its setting of QUINTET_AUTH.
+    """Choose the interceptors of a service by its setting of QUINTET_AUTH.
 
     Args:
         auth: "off" or "on".
-        host: The address the service binds.
-        home: QUINTET_HOME; `access/public` of it says which tokens are valid.
+        host: The address that the service binds.
+        home: QUINTET_HOME; its folder `access/public` holds the keys that verify tokens.
 
     Raises:
         ExposedWithoutAuth: `auth` is off and the host is not a loopback address.
@@ -42,7 +42,7 @@ def guards(auth: str, host: str, home: Path) -> Sequence[grpc.aio.ServerIntercep
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):
-    """Lets calls in that show a token of the gateway, as `authorization`, with the scope needed."""
+    """Reject calls without a valid token of the gateway that has the scope of the method."""
 
     def __init__(self, home: Path) -> None:
         self._verifier = TokenVerifier(home / "access")
@@ -59,7 +59,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
         async def answer(request: Any, context: Any) -> Any:
             if isinstance(admitted, AppError):
-                # Raised where the standard interceptor turns it into a status with its reason.
+                # Raised inside the call, because the standard interceptor converts it there.
                 raise admitted
             token = CALLER.set(admitted)
             try:
@@ -72,16 +72,21 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         )
 
     def _admit(self, header: str | bytes | None, needed: Scope) -> Caller | AppError:
-        """Returns who calls, or what keeps them out."""
+        """Verify a call's token; the result is the caller, or the error to answer with."""
         token = bearer_token(header if isinstance(header, str) else None)
         if token is None:
-            return Unauthenticated(Reason.TOKEN_INVALID, "No token provided.")
+            return Unauthenticated(
+                Reason.TOKEN_INVALID,
+                "No access token. Send one as metadata: authorization: Bearer TOKEN.",
+            )
         try:
             caller = self._verifier.verify(token)
         except TokenRefused as refused:
             return Unauthenticated(Reason.TOKEN_INVALID, f"{refused}.")
         except AccessFileInvalid:
-            return NotReady(Reason.NOT_READY, "Access tokens cannot be checked now.")
+            return NotReady(
+                Reason.NOT_READY, "Access tokens cannot be checked now; try again in a second."
+            )
         if needed not in caller.scopes:
             return PermissionDenied(
                 Reason.SCOPE_MISSING,

@@ -1,11 +1,11 @@
-"""Traces: one request through all processes, as OpenTelemetry spans sent by OTLP over gRPC.
+"""Traces: follow one request through all processes, as OpenTelemetry spans sent by OTLP over gRPC.
 
-Off unless OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT names a collector;
-OpenTelemetry's SDK is then not even imported, and a span costs one comparison. Where it is on, the
-other OTEL_* variables of the SDK count too, such as OTEL_TRACES_SAMPLER.
+Traces are off unless OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set.
+While they are off, the OpenTelemetry SDK is not imported and a span costs one comparison. While
+they are on, the SDK reads its other OTEL_* variables too, such as OTEL_TRACES_SAMPLER.
 
-The spans are made where calls are counted and logged already, not by OpenTelemetry's
-instrumentation packages: docs/rationale.md says why.
+Spans are created at the places that also count and log calls, instead of by OpenTelemetry's
+instrumentation packages; docs/rationale.md gives the reason.
 """
 
 import os
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 TRACEPARENT: Final = "traceparent"
-# What waits is sent within this time when a process ends; a collector that hangs loses it.
+# When a process ends, queued spans are sent within this time; the rest is lost.
 _FLUSH_SECONDS: Final = 2.0
 
 Kind = Literal["internal", "server", "client"]
 
 
 class TracesInvalid(Exception):
-    """A setting of tracing cannot be used; the message is one line that names it."""
+    """A tracing setting is not valid; the message is one line that names it."""
 
 
 class _On:
-    """Tracing of this process, where it is on."""
+    """The SDK objects of this process while traces are on."""
 
     def __init__(self, service: str) -> None:
         from opentelemetry import context, trace
@@ -51,7 +51,7 @@ class _On:
             "service.namespace": "quintet",
             "service.version": release,
         }
-        # In the background, from a queue that drops what it cannot hold.
+        # Spans are sent by a background thread; when its queue is full, spans are dropped.
         self._exporter = OTLPSpanExporter()
         self._processor = BatchSpanProcessor(self._exporter)
         provider = TracerProvider(resource=Resource.create(facts), shutdown_on_exit=False)
@@ -66,7 +66,7 @@ class _On:
         }
 
     def stop(self) -> None:
-        """Sends what waits; the SDK itself would wait for half a minute."""
+        """Send queued spans within two seconds; the SDK itself would wait for 30 s."""
         ending = threading.Thread(target=self._processor.shutdown, daemon=True)
         ending.start()
         ending.join(_FLUSH_SECONDS)
@@ -78,7 +78,7 @@ _on: _On | None = None
 
 
 class Span:
-    """A piece of work being done; without tracing, nothing."""
+    """A running span; an object that does nothing while traces are off."""
 
     __slots__ = ("_span",)
 
@@ -86,17 +86,17 @@ class Span:
         self._span = span
 
     def note(self, facts: Mapping[str, str | int | float | bool]) -> None:
-        """Adds facts; names follow OpenTelemetry's conventions. No ids of listeners, no texts."""
+        """Add attributes, named by OpenTelemetry's conventions; never listener ids or texts."""
         if self._span is not None:
             self._span.set_attributes(facts)
 
     def rename(self, name: str) -> None:
-        """Gives the span a better name than it began with."""
+        """Rename the span, for example once the route is known."""
         if self._span is not None:
             self._span.update_name(name)
 
     def fail(self, what: str) -> None:
-        """Marks the work as failed; `what` is of a closed set, such as a status code."""
+        """Mark the span as failed; `what` is from a closed set, such as a status code."""
         if self._span is not None and _on is not None:
             self._span.set_status(_on.trace.Status(_on.trace.StatusCode.ERROR, what))
 
@@ -105,13 +105,13 @@ _NO_SPAN: Final = Span()
 
 
 def start_tracing(service: str) -> None:
-    """Begins to send spans where a collector is named; else does nothing.
+    """Turn traces on if a collector's address is set.
 
     Args:
         service: The service's name, such as "ranker".
 
     Raises:
-        TracesInvalid: A setting cannot be used.
+        TracesInvalid: A setting is not valid.
     """
     global _on
     setting = next((name for name in ENDPOINTS if os.environ.get(name)), None)
@@ -122,7 +122,9 @@ def start_tracing(service: str) -> None:
         raise TracesInvalid(f"{setting}: must be http://HOST:PORT or https://HOST:PORT")
     for name in _PROTOCOLS:
         if os.environ.get(name, "grpc") not in ("", "grpc"):
-            raise TracesInvalid(f"{name}: only grpc is spoken; leave it empty")
+            raise TracesInvalid(
+                f"{name}: must be grpc, the only supported protocol; remove the variable"
+            )
     try:
         _on = _On(service)
     except ValueError as fault:
@@ -130,7 +132,7 @@ def start_tracing(service: str) -> None:
 
 
 def stop_tracing() -> None:
-    """Sends what waits, for two seconds at most."""
+    """Send queued spans, for at most two seconds, and turn traces off."""
     global _on
     if _on is not None:
         _on.stop()
@@ -144,7 +146,7 @@ def _recorded(on: _On, name: str, kind: Kind, carrier: Mapping[str, str] | None)
         name,
         context=parent,
         kind=on.kinds[kind],
-        # The text of a fault may hold what must not leave the process.
+        # The text of an exception may contain data that must not leave the process.
         record_exception=False,
         set_status_on_exception=False,
     ) as span:
@@ -157,13 +159,15 @@ def _recorded(on: _On, name: str, kind: Kind, carrier: Mapping[str, str] | None)
 
 
 class span:
-    """A piece of work as a span: `with span("name") as here: …`.
+    """Record a piece of work as a span: `with span("name") as here: …`.
+
+    A class instead of a generator function, because most calls happen while traces are off.
 
     Args:
-        name: What is done, of a closed set.
-        kind: "server" for a call that came in, "client" for one that goes out.
-        carrier: Of a call that came in, its headers or metadata with lower case names; a trace
-            that they name is continued.
+        name: The kind of work, from a closed set.
+        kind: "server" for an incoming call, "client" for an outgoing one.
+        carrier: Headers or metadata of an incoming call, with lower case names; the trace that they
+            contain is continued.
     """
 
     __slots__ = ("_arguments", "_open")
@@ -187,10 +191,10 @@ class span:
 
 
 class stage:
-    """A stage of an answer, such as "retrieve": a span, and its time in a metric.
+    """Record a stage of an answer, such as "retrieve", as a span and in a metric.
 
     Args:
-        name: The stage, of a closed set.
+        name: The stage, from a closed set.
     """
 
     __slots__ = ("_name", "_span", "_started")
@@ -209,7 +213,7 @@ class stage:
 
 
 def trace_headers() -> list[tuple[str, str]]:
-    """Returns what carries the current span to another process; empty without tracing."""
+    """Encode the current span as headers for another process; empty while traces are off."""
     if _on is None:
         return []
     carrier: dict[str, str] = {}
@@ -218,7 +222,7 @@ def trace_headers() -> list[tuple[str, str]]:
 
 
 def trace_id() -> str:
-    """Returns the id of the current trace in hexadecimal; empty without one."""
+    """Look up the id of the current trace in hexadecimal; empty without one."""
     if _on is None:
         return ""
     found = _on.trace.get_current_span().get_span_context()

@@ -77,7 +77,10 @@ class WebApiRoute(APIRoute):
             except RequestValidationError:
                 return failure(400, "Invalid request")
             except TimeoutError:
-                return failure(504, "The answer took longer than the time allowed.")
+                return failure(
+                    504,
+                    "The answer took longer than the time allowed; allow more time or try again.",
+                )
             except grpc.aio.AioRpcError as fault:
                 return _failure_behind(fault)
 
@@ -89,7 +92,7 @@ def _failure_behind(fault: grpc.aio.AioRpcError) -> Response:
     if isinstance(error, Unauthenticated | PermissionDenied):
         # That is between our own processes; the caller's token was good.
         _log.error("a service refuses the gateway's token", code=fault.code().name)
-        return failure(503, "A service behind this one is not reachable; try again soon.")
+        return failure(503, "A service that this one calls is unavailable; try again in a second.")
     if error is not None:
         return failure_of(error)
     _log.error("fault behind the gateway", code=fault.code().name, exc_info=fault)
