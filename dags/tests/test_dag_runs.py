@@ -23,7 +23,7 @@ def bag():
 
 
 def run(bag, name, **parameters):
-    """Runs a DAG in this process and returns its state and those of its tasks."""
+    """Run a DAG in this process and returns its state and those of its tasks."""
     dag = bag.dags[name]
     for task in dag.tasks:
         task.retries = 0  # a fault that stays would be waited for

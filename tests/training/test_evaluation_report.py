@@ -12,7 +12,9 @@ import pytest
 from quintet_training.evaluation import EvaluationOptions, run
 from quintet_training.evaluation.baselines import baselines
 from quintet_training.evaluation.intervals import Interval
+from quintet_training.evaluation.page import page
 from quintet_training.evaluation.report import Decile, Report, Section
+from quintet_training.evaluation.tables import tables
 from rich.console import Console
 
 HOSTILE = '<script>alert("x")</script>'
@@ -37,13 +39,13 @@ def report(catalogue_of) -> Report:
 
 def printed(report: Report, width: int) -> str:
     text = io.StringIO()
-    Console(width=width, file=text, color_system=None).print(report.table())
+    Console(width=width, file=text, color_system=None).print(tables(report))
     return text.getvalue()
 
 
 @pytest.fixture(scope="module")
 def html(report) -> str:
-    return report.to_html()
+    return page(report)
 
 
 class Page(HTMLParser):
@@ -143,12 +145,12 @@ def test_every_table_has_a_caption_and_headings_with_a_scope(html):
 
 
 def test_one_report_is_one_page(report, html):
-    assert report.to_html() == html
+    assert page(report) == html
 
 
 def test_what_others_named_is_escaped(report):
     renamed = replace(report, by_seeds=tuple(_titled(one) for one in report.by_seeds))
-    text = renamed.to_html()
+    text = page(renamed)
     assert HOSTILE not in text
     assert "&lt;script&gt;" in text
 
@@ -173,7 +175,7 @@ def test_a_report_of_one_number_of_seeds_and_nothing_else_still_draws():
         deciles=(Decile(1, 0, 0, 3, {"model": 0.5, "hand_made": 0.5}),),
         playlists=(),
     )
-    assert len(Page(small.to_html()).of("img")) == 4
+    assert len(Page(page(small)).of("img")) == 4
     assert "n/a" in printed(small, 80)
     assert "Cold" not in printed(small, 80)
 

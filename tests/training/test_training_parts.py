@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from quintet_training.ranking import dask_workshop
+from quintet_training.ranking import dask_backend
 from quintet_training.ranking.fitting import BoosterParameters, Fitter
 from quintet_training.ranking.rows import TrainingRows
 
@@ -25,7 +25,7 @@ def queries(folds: int, each: int) -> pl.DataFrame:
 @pytest.mark.parametrize("workers", [1, 2, 5, 12])
 def test_every_query_is_in_one_part_of_one_fold_and_no_worker_is_without(workers):
     asked = queries(folds=5, each=40)
-    parts = dask_workshop.parted(asked, workers)
+    parts = dask_backend.parted(asked, workers)
     assert len(parts) >= workers
     assert all(part["fold"].n_unique() == 1 for part in parts)
     assert sorted(pl.concat(parts)["query"]) == asked["query"].to_list()
@@ -46,10 +46,10 @@ def test_a_booster_is_cut_where_early_stopping_would_have_ended_it():
     full = fitter.fit(parameters, rows)
     import lightgbm
 
-    cut = dask_workshop.stopped(lightgbm.Booster(model_str=full.text), held, parameters.patience)
+    cut = dask_backend.stopped(lightgbm.Booster(model_str=full.text), held, parameters.patience)
     assert cut.rounds == early.rounds < 60
     assert cut.ndcg == pytest.approx(early.ndcg, abs=1e-6)
-    assert dask_workshop.scored(cut.text, held) == pytest.approx(early.ndcg, abs=1e-6)
+    assert dask_backend.scored(cut.text, held) == pytest.approx(early.ndcg, abs=1e-6)
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ class Outcome:
 
 
 def models_for(settings: CommandSettings, champion: str, challenger: str) -> tuple[str, str]:
-    """Returns the bundles to compare; the registry's where one is not named.
+    """Return the bundles to compare; the registry's where one is not named.
 
     Raises:
         ExperimentRefused: The registry has no such alias.
@@ -60,7 +60,7 @@ def models_for(settings: CommandSettings, champion: str, challenger: str) -> tup
 
 
 def start(settings: CommandSettings, plan: Plan) -> Experiment:
-    """Starts an experiment; gateways take requests into it within seconds.
+    """Start an experiment; gateways take requests into it within seconds.
 
     Raises:
         ExperimentRefused: The plan breaks a rule, or another one runs.
@@ -90,7 +90,7 @@ def change_percent(settings: CommandSettings, percent: float) -> Experiment:
 
 
 def status(settings: CommandSettings) -> Standing | None:
-    """Returns the experiment that runs, else the one that ended last, with what its trials say.
+    """Return the experiment that runs, else the one that ended last, with what its trials say.
 
     Raises:
         StoreUnavailable: The database cannot be used.
@@ -105,7 +105,7 @@ def status(settings: CommandSettings) -> Standing | None:
 
 
 def stop(settings: CommandSettings, reason: str, verdict: str = "") -> Standing:
-    """Ends the experiment that runs; the champion answers alone within seconds.
+    """End the experiment that runs; the champion answers alone within seconds.
 
     Args:
         settings: Where the database is.
@@ -132,7 +132,7 @@ def stop(settings: CommandSettings, reason: str, verdict: str = "") -> Standing:
 
 
 def apply_rule(settings: CommandSettings) -> Outcome:
-    """Promotes the challenger or ends the experiment, where its trials say so.
+    """Promote the challenger or ends the experiment, where its trials say so.
 
     Doing so again changes nothing more. A shadow experiment ends by hand alone.
 
@@ -157,7 +157,7 @@ def apply_rule(settings: CommandSettings) -> Outcome:
 
 
 def _unless_champion_changed(settings: CommandSettings, found: Standing) -> Outcome:
-    """Ends an experiment whose champion is champion no more: its lists tell nothing of the new."""
+    """End an experiment whose champion is champion no more: its lists tell nothing of the new."""
     try:
         record = models.registry_of(settings).named(models.CHAMPION)
     except models.RegistryUnavailable:

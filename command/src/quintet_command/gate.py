@@ -39,7 +39,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Returns whether no check stops it."""
+        """Check whether no check stops it."""
         return not any(check.stops for check in self.checks)
 
 
@@ -49,7 +49,7 @@ def judge(
     report: Path | None = None,
     against: str = models.CHAMPION,
 ) -> Verdict:
-    """Decides whether a model may be promoted; changes nothing.
+    """Decide whether a model may be promoted; changes nothing.
 
     Args:
         settings: Where registry and bundles are, and the thresholds.
@@ -86,7 +86,7 @@ def judge(
 def _candidate(
     settings: CommandSettings, name: str, has_report: bool
 ) -> tuple[ModelRecord | None, Path]:
-    """Returns a candidate's record, None where the registry was not needed, and its bundle."""
+    """Return a candidate's record, None where the registry was not needed, and its bundle."""
     bundles = settings.home / MODELS
     if has_report and is_version(name) and (bundles / name).is_dir():
         return None, bundles / name
@@ -107,7 +107,7 @@ def _report_of(
 
 
 def _champion(settings: CommandSettings, name: str) -> Champion | None:
-    """Returns whom to compare with; None where nobody is champion yet, or nobody is wanted."""
+    """Return whom to compare with; None where nobody is champion yet, or nobody is wanted."""
     if name == NOBODY:
         return None
     registry = models.registry_of(settings)
@@ -136,7 +136,7 @@ def _parsed(text: str, name: str) -> Mapping[str, Any]:
 
 
 def _check_same_data(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
-    """Refuses a report that was made with other tracks or playlists than the candidate.
+    """Reject a report that was made with other tracks or playlists than the candidate.
 
     Raises:
         ReportInvalid: It was.

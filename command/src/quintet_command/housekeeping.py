@@ -33,7 +33,7 @@ class Swept:
 
 
 def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
-    """Removes old models, catalogues and search indices, and files past their days.
+    """Remove old models, catalogues and search indices, and files past their days.
 
     Kept are what is in use, what an alias of the registry names, the newest
     `housekeeping_versions` of each kind, and whatever is younger than an hour; in the registry the
@@ -73,7 +73,7 @@ def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
 
 
 def _forgotten(settings: CommandSettings, dry_run: bool) -> tuple[str, ...]:
-    """Returns the versions that were removed from the registry; none where it is away.
+    """Return the versions that were removed from the registry; none where it is away.
 
     Raises:
         RegistryInvalid: The registry refuses.
@@ -87,7 +87,7 @@ def _forgotten(settings: CommandSettings, dry_run: bool) -> tuple[str, ...]:
 
 
 def _models_in_use(settings: CommandSettings) -> set[str]:
-    """Returns the bundles in use here and those that an alias names.
+    """Return the bundles in use here and those that an alias names.
 
     Raises:
         RegistryInvalid: The registry refuses to say.
@@ -107,7 +107,7 @@ def _current(root: Path) -> set[str]:
 
 
 def _old(root: Path, used: set[str], kept: int, now: float) -> list[Path]:
-    """Returns the versions that are neither in use nor among the newest, the oldest first."""
+    """Return the versions that are neither in use nor among the newest, the oldest first."""
     free = sorted((p for p in _versions(root) if p.name not in used), key=_made)
     return [folder for folder in free[: max(0, len(free) - kept)] if _age(folder, now) > _SETTLED]
 

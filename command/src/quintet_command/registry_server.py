@@ -26,7 +26,7 @@ _STOP_SECONDS: Final = 5
 
 
 def _leave(*_: object) -> NoReturn:
-    """Ends at once: taking MLflow's modules apart costs seconds of a processor, for nothing."""
+    """End at once: taking MLflow's modules apart costs seconds of a processor, for nothing."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -67,7 +67,7 @@ class _PrefixedStream:
 
 
 def check_ports(programs: Sequence[Program], host: str) -> None:
-    """Checks that every port can be bound now.
+    """Check that every port can be bound now.
 
     Raises:
         PortInUse: One cannot.
@@ -96,7 +96,7 @@ def supervise(
     run_folder: Path,
     on_tick: Callable[[], bool] | None = None,
 ) -> int:
-    """Runs programs until SIGINT or SIGTERM, then drains them all.
+    """Run programs until SIGINT or SIGTERM, then drains them all.
 
     A program that dies is started again; one that exits with code 2 is misconfigured, and all
     are stopped.

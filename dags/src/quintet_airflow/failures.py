@@ -15,12 +15,12 @@ _logger: Final = logging.getLogger("quintet.airflow")
 
 
 def home() -> Path:
-    """Returns QUINTET_HOME, by default that of a clone; absolute, since tasks run elsewhere."""
+    """Return QUINTET_HOME, by default that of a clone; absolute, since tasks run elsewhere."""
     return Path(os.environ.get("QUINTET_HOME", ROOT / ".quintet")).resolve()
 
 
 def report_failure(context: Mapping[str, Any]) -> None:
-    """Writes who failed, on which try and why; called by Airflow once no try is left."""
+    """Write who failed, on which try and why; called by Airflow once no try is left."""
     task = context.get("task_instance")
     fault = context.get("exception") or context.get("reason") or ""
     line = json.dumps(

@@ -36,7 +36,7 @@ DEFAULTS: Final[dict[str, Any]] = {
 
 
 def quintet(*arguments: object) -> str:
-    """Returns the shell command that runs `quintet`.
+    """Return the shell command that runs `quintet`.
 
     The command is QUINTET_COMMAND, or `quintet` on the PATH, or that of a clone.
     """
@@ -47,7 +47,7 @@ def quintet(*arguments: object) -> str:
 
 
 def run_folder(run_id: str) -> Path:
-    """Returns the folder of one run's files, the same for each try of each of its tasks."""
+    """Return the folder of one run's files, the same for each try of each of its tasks."""
     folder = home() / "runs" / re.sub(r"[^A-Za-z0-9._-]+", "-", run_id)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

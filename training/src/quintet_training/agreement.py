@@ -37,7 +37,7 @@ class Agreement:
 
 
 def gain_shares(folder: Path) -> dict[str, float]:
-    """Returns each feature's share of a booster's whole gain, 0..1."""
+    """Return each feature's share of a booster's whole gain, 0..1."""
     path = folder / BOOSTER_FILE
     booster = lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
     gains = booster.feature_importance("gain")
@@ -49,7 +49,7 @@ def gain_shares(folder: Path) -> dict[str, float]:
 
 
 def fixed_requests(left: Sequence[str], right: Sequence[str]) -> list[tuple[str, ...]]:
-    """Returns the seeds of 100 requests that two catalogues can both answer.
+    """Return the seeds of 100 requests that two catalogues can both answer.
 
     Tracks are taken in the order of a hash of their ids, so the requests are the same on every
     machine and change little as a catalogue grows.
@@ -64,7 +64,7 @@ def fixed_requests(left: Sequence[str], right: Sequence[str]) -> list[tuple[str,
 
 
 def agreement_of(left: Engine, right: Engine) -> Agreement | None:
-    """Asks two engines the fixed requests; None where their catalogues share too few tracks."""
+    """Ask two engines the fixed requests; None where their catalogues share too few tracks."""
     requests = fixed_requests(
         list(left.catalogue.snapshot.row_of), list(right.catalogue.snapshot.row_of)
     )

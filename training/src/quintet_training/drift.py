@@ -81,7 +81,7 @@ class _Lists:
 
 
 def watch(settings: TrainingSettings, now: datetime | None = None) -> DriftReport:
-    """Compares the lists that listeners got lately with those that training playlists get.
+    """Compare the lists that listeners got lately with those that training playlists get.
 
     The baseline is the model's own answers to seeds from the playlists it was trained on (from
     its catalogue, where it saw none), so that nothing has to be kept from training. Judged are
@@ -116,7 +116,7 @@ def watch(settings: TrainingSettings, now: datetime | None = None) -> DriftRepor
 
 
 def baseline_of(engine: Engine, folder: Path) -> _Lists:
-    """Asks a model for lists from its own training playlists and puts them one after another."""
+    """Ask a model for lists from its own training playlists and puts them one after another."""
     scores, packed, tracks = [], [], []
     for seeds in _seeds_of(engine, folder):
         query = Query(
@@ -164,7 +164,7 @@ def _shift(name: str, before: Numbers, after: Numbers) -> Shift:
 
 
 def psi(before: Numbers, after: Numbers) -> float:
-    """Returns the population stability index over the tenths of `before`.
+    """Return the population stability index over the tenths of `before`.
 
     Σ (q - p) ln(q / p), p and q the shares of both in each bin; below 0.1 is taken for no
     change and above 0.25 for a change that matters. Values that are equal stay in one bin.
@@ -191,7 +191,7 @@ def _index(before: Numbers, after: Numbers) -> float:
 
 
 def ks(before: Numbers, after: Numbers) -> float:
-    """Returns the greatest distance between two empirical distribution functions, 0..1."""
+    """Return the greatest distance between two empirical distribution functions, 0..1."""
     low, high = (np.sort(values[np.isfinite(values)]) for values in (before, after))
     if not len(low) or not len(high):
         return float(len(low) != len(high))
@@ -201,7 +201,7 @@ def ks(before: Numbers, after: Numbers) -> float:
 
 
 def _genre_shift(engine: Engine, before: Sequence[str], after: Sequence[str]) -> Shift:
-    """Compares the mixes of genres; a track counts for each of its genres in equal parts."""
+    """Compare the mixes of genres; a track counts for each of its genres in equal parts."""
     row_of = engine.catalogue.snapshot.row_of
     column = engine.catalogue.snapshot.tracks.column("genres")
     mixes: list[dict[str, float]] = []
@@ -218,7 +218,7 @@ def _genre_shift(engine: Engine, before: Sequence[str], after: Sequence[str]) ->
 
 
 def _weighed(features: Sequence[Shift], shares: Mapping[str, float]) -> Shift:
-    """Returns the mean of all features' shifts, each weighed by its share of the gain."""
+    """Return the mean of all features' shifts, each weighed by its share of the gain."""
     weights = np.array([shares.get(one.name, 0.0) for one in features])
     whole = float(weights.sum()) or 1.0
     indices = np.array([one.psi for one in features])
@@ -227,7 +227,7 @@ def _weighed(features: Sequence[Shift], shares: Mapping[str, float]) -> Shift:
 
 
 def facts(report: DriftReport) -> dict[str, Any]:
-    """Returns a report as plain data for JSON."""
+    """Return a report as plain data for JSON."""
     shifts = {"quantities": report.shifts, "features": report.features}
     return {
         "model": report.model,
@@ -243,7 +243,7 @@ def facts(report: DriftReport) -> dict[str, Any]:
 
 
 def keep(report: DriftReport, home: Path, now: datetime | None = None) -> None:
-    """Writes a report with its time to `drift.json` in `home`, where the gateway reads it.
+    """Write a report with its time to `drift.json` in `home`, where the gateway reads it.
 
     Raises:
         OSError: It cannot be written.

@@ -51,7 +51,7 @@ class Backup:
 
 
 def create(settings: CommandSettings, target: Path, *, registry: bool = True) -> Backup:
-    """Writes a backup, while the product runs.
+    """Write a backup, while the product runs.
 
     Args:
         settings: Where the state is.
@@ -79,7 +79,7 @@ def create(settings: CommandSettings, target: Path, *, registry: bool = True) ->
 
 
 def verify(source: Path) -> Backup:
-    """Reads a whole backup and checks each file.
+    """Read a whole backup and checks each file.
 
     Raises:
         BackupInvalid: It is not whole, altered, hostile or of another version.
@@ -90,7 +90,7 @@ def verify(source: Path) -> Backup:
 def restore(
     settings: CommandSettings, source: Path, *, force: bool = False
 ) -> tuple[Backup, Path | None]:
-    """Puts the state of a backup in place; nothing is touched before all of it is checked.
+    """Put the state of a backup in place; nothing is touched before all of it is checked.
 
     Args:
         settings: Where the state goes.
@@ -145,7 +145,7 @@ def _backup(sealed: Sealed) -> Backup:
 
 
 def _children(home: Path) -> list[Path]:
-    """Returns what is state in a home; not what a restore left, whole or half-way."""
+    """Return what is state in a home; not what a restore left, whole or half-way."""
     kept = (_STAGING, _ASIDE)
     found = home.iterdir() if home.is_dir() else ()
     return sorted(p for p in found if not p.name.startswith(kept) and p.name not in _NOT_OURS)
@@ -161,7 +161,7 @@ def _refuse_state(settings: CommandSettings) -> None:
 
 
 def _make_way(settings: CommandSettings) -> Path | None:
-    """Moves the home's state, and a SQLite file elsewhere, into a folder of the home."""
+    """Move the home's state, and a SQLite file elsewhere, into a folder of the home."""
     found = _children(settings.home)
     parsed = parse_url(settings.database_url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:

@@ -60,7 +60,7 @@ class Sealed:
 
 @contextlib.contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """Gives an empty folder beside the backup to be; gone at the end.
+    """Give an empty folder beside the backup to be; gone at the end.
 
     Raises:
         BackupInvalid: There is something at the target already.
@@ -76,7 +76,7 @@ def staged(target: Path) -> Iterator[Path]:
 
 
 def seal(folder: Path, target: Path, facts: Mapping[str, Any]) -> Sealed:
-    """Turns a staged folder into the backup, which appears whole or not at all."""
+    """Turn a staged folder into the backup, which appears whole or not at all."""
     files: dict[str, tuple[str, int]] = {}
     kept: set[str] = set()
     found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
@@ -112,7 +112,7 @@ def _pack(folder: Path, target: Path, names: list[str]) -> None:
 
 
 def read(source: Path, into: Path | None) -> Sealed:
-    """Checks a backup from end to end, and unpacks it where a folder is given.
+    """Check a backup from end to end, and unpacks it where a folder is given.
 
     Args:
         source: The file or folder.
@@ -137,7 +137,7 @@ def read(source: Path, into: Path | None) -> Sealed:
 
 
 def _members(source: Path) -> Generator[tuple[str, int, IO[bytes]], None, None]:
-    """Gives name, size and content of each file, the manifest first."""
+    """Give name, size and content of each file, the manifest first."""
     if source.is_dir():
         names = [_MANIFEST]
         for name in names:
@@ -226,7 +226,7 @@ def _digest(content: IO[bytes], target: Path | None) -> str:
 
 
 def _spread(sealed: Sealed, folder: Path) -> None:
-    """Puts content that is kept once wherever it belongs."""
+    """Put content that is kept once wherever it belongs."""
     stored = sealed.stored
     for name, (sha256, _) in sealed.files.items():
         if stored[sha256] != name:

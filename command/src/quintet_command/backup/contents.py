@@ -34,7 +34,7 @@ def linked(source: Path, target: Path) -> None:
 
 
 def copied(source: Path, target: Path) -> None:
-    """Copies a file."""
+    """Copy a file."""
     shutil.copy2(source, target)
 
 
@@ -73,14 +73,14 @@ def gather(settings: CommandSettings, folder: Path, place: Place, *, registry: b
 
 
 def registry_file(settings: CommandSettings) -> Path | None:
-    """Returns the registry's database where it is in QUINTET_HOME, with its files."""
+    """Return the registry's database where it is in QUINTET_HOME, with its files."""
     path = settings.home / REGISTRY / "mlflow.db"
     elsewhere = settings.mlflow_backend_url.get_secret_value() or settings.mlflow_artifacts
     return path if path.is_file() and not elsewhere else None
 
 
 def plain_settings() -> dict[str, str]:
-    """Returns the QUINTET_* variables, without secrets, passwords in addresses included."""
+    """Return the QUINTET_* variables, without secrets, passwords in addresses included."""
     shown = {}
     for name, value in sorted(os.environ.items()):
         if name.startswith("QUINTET_") and not _SECRET.search(name):
@@ -98,7 +98,7 @@ def _without_password(value: str) -> str:
 
 
 def _models(root: Path) -> Iterable[str]:
-    """Returns the bundles that matter: the champion, and the newest besides the one in use.
+    """Return the bundles that matter: the champion, and the newest besides the one in use.
 
     That one is what a rollback goes to, in nearly all cases; the registry has the others.
     """
@@ -111,7 +111,7 @@ def _models(root: Path) -> Iterable[str]:
 
 
 def _published(root: Path, target: Path, versions: Iterable[str], place: Place) -> None:
-    """Brings the version in use, others named, and the pointers to them."""
+    """Bring the version in use, others named, and the pointers to them."""
     current = current_version(root)
     if current is None:
         return

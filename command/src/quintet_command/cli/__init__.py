@@ -80,7 +80,7 @@ for _name, _text in GROUPS.items():
 
 
 def main() -> None:
-    """Runs the command line; a failure prints one line and exits with code 2, never a traceback."""
+    """Run the command line; a failure prints one line and exits with code 2, never a traceback."""
     try:
         with one_line_failures():
             code = app(standalone_mode=False)

@@ -57,7 +57,7 @@ def import_files(
 
 
 def _publish(settings: CommandSettings) -> None:
-    """Publishes snapshot and model: the one place where an import reaches serving."""
+    """Publish snapshot and model: the one place where an import reaches serving."""
     with progress_bar(_errors) as tell:
         version = datasets.publish_catalogue(settings, tell)
     with progress_bar(_errors) as tell:

@@ -33,6 +33,7 @@ def evaluate(
     with one_line_failures():
         yield_cores()
         from quintet_training.evaluation import EvaluationOptions
+        from quintet_training.evaluation.tables import tables
         from quintet_training.steps import evaluate as evaluate_step
         from quintet_training.steps import write_report
 
@@ -43,4 +44,4 @@ def evaluate(
         with progress_bar(Console(stderr=True)) as show:
             report = evaluate_step(load_settings(), chosen, options, show)
         write_report(report, json_path, html_path, metrics_path)
-    Console().print(report.table())
+    Console().print(tables(report))

@@ -49,7 +49,7 @@ class Unit(StrEnum):
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Turns what cannot be done into one line.
+    """Turn what cannot be done into one line.
 
     Raises:
         CommandFailed: With that line.

@@ -36,23 +36,23 @@ class Gateway:
         )
 
     def is_ready(self) -> bool:
-        """Returns whether all services are SERVING."""
+        """Check whether all services are SERVING."""
         return not self.not_ready()
 
     def not_ready(self) -> list[str]:
-        """Returns the names of what is not SERVING yet; the gateway itself among them."""
+        """Return the names of what is not SERVING yet; the gateway itself among them."""
         try:
             return list(self._client.get("/readyz").json()["not_ready"])
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return ["gateway", "search", "profile", "ranker"]
 
     def search(self, text: str, limit: int, source: str | None = None) -> dict[str, Any]:
-        """Returns the answer of `GET /api/v1/search`."""
+        """Return the answer of `GET /api/v1/search`."""
         params = {"q": text, "limit": str(limit)} | ({"source": source} if source else {})
         return self._call("GET", "/api/v1/search", params=params)
 
     def first_track(self, text: str) -> dict[str, Any]:
-        """Returns the best recommendable match for a text.
+        """Return the best recommendable match for a text.
 
         Raises:
             CommandFailed: Nothing in the catalogue matches.
@@ -63,7 +63,7 @@ class Gateway:
         raise CommandFailed(f"no track of the catalogue matches {text!r}")
 
     def recommend(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the answer of `POST /api/v1/recommendations`."""
+        """Return the answer of `POST /api/v1/recommendations`."""
         return self._call("POST", "/api/v1/recommendations", json=dict(body))
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:

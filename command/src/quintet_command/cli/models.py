@@ -144,7 +144,7 @@ def card(
 
 
 def _let_through(settings: CommandSettings, model: str) -> str:
-    """Returns the version that a name stands for, where the gate lets it through."""
+    """Return the version that a name stands for, where the gate lets it through."""
     from quintet_command.gate import REPORT, ReportInvalid, judge
 
     version = models.found(models.registry_of(settings), model).version

@@ -13,7 +13,7 @@ from quintet_command.cli.failure import CommandFailed
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Callable[[float, str], None]]:
-    """Gives a function that is told the share done, 0..1, and what is being done."""
+    """Give a function that is told the share done, 0..1, and what is being done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -28,7 +28,7 @@ def progress_bar(console: Console) -> Iterator[Callable[[float, str], None]]:
 
 @contextmanager
 def one_line_failures() -> Iterator[None]:
-    """Turns what a data set, the database or the settings refuse into `CommandFailed`.
+    """Turn what a data set, the database or the settings refuse into `CommandFailed`.
 
     Raises:
         CommandFailed: With the one line to print.

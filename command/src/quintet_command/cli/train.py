@@ -71,7 +71,7 @@ def train(
 
 
 def _cluster(on: str) -> str | None:
-    """Returns the address that `--on` names, empty for a cluster started here; None without it."""
+    """Return the address that `--on` names, empty for a cluster started here; None without it."""
     if not on:
         return None
     kind, _, address = on.partition("=")
@@ -83,7 +83,7 @@ def _cluster(on: str) -> str | None:
 def register_evaluated(
     settings: "CommandSettings", version: str, chosen: "TrainingParameters"
 ) -> str:
-    """Evaluates the recipe of a model and registers both; returns its number."""
+    """Evaluate the recipe of a model and registers both; returns its number."""
     from quintet_modelkit.publication import read_manifest
     from quintet_training.steps import MODELS, write_report
     from quintet_training.steps import evaluate as evaluate_step

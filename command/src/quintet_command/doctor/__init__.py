@@ -49,7 +49,7 @@ _CHECKS: Final = (
 
 
 def diagnose(settings: CommandSettings, seconds: float = SECONDS) -> list[Finding]:
-    """Returns what was found, in the order of the checks.
+    """Return what was found, in the order of the checks.
 
     Args:
         settings: Of the installation.

@@ -34,7 +34,7 @@ def certificates(settings: CommandSettings) -> list[Finding]:
 
 
 def between_services() -> ssl.SSLContext | None:
-    """Returns how a service is asked by TLS, as the gateway does; None where it speaks plain text.
+    """Return how a service is asked by TLS, as the gateway does; None where it speaks plain text.
 
     Raises:
         IdentityInvalid: There is no usable certificate.
@@ -51,7 +51,7 @@ def between_services() -> ssl.SSLContext | None:
 
 
 def of_gateway(settings: CommandSettings) -> ssl.SSLContext:
-    """Returns whom we believe to be the gateway."""
+    """Return whom we believe to be the gateway."""
     return ssl.create_default_context(cafile=settings.gateway_ca or None)
 
 
@@ -96,7 +96,7 @@ def _lasting(folder: Path, identity: Identity, remedy: str) -> Finding:
 
 
 def _believed(folder: Path, authority: str) -> Finding | None:
-    """Returns that QUINTET_GATEWAY_CA is not who signed the gateway's certificate."""
+    """Return that QUINTET_GATEWAY_CA is not who signed the gateway's certificate."""
     identity = IdentityFolder(folder, "gateway", with_authority=False).current()
     if not authority or is_signed_by(identity.chain, Path(authority).read_bytes()):
         return None

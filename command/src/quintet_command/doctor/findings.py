@@ -30,15 +30,15 @@ class Finding:
 
 
 def well(name: str, said: str) -> Finding:
-    """Returns that all is well."""
+    """Return that all is well."""
     return Finding(name, State.WELL, said)
 
 
 def look(name: str, said: str, remedy: str) -> Finding:
-    """Returns that something deserves a look; nothing fails for it."""
+    """Return that something deserves a look; nothing fails for it."""
     return Finding(name, State.LOOK, said, remedy)
 
 
 def wrong(name: str, said: str, remedy: str) -> Finding:
-    """Returns that something is wrong."""
+    """Return that something is wrong."""
     return Finding(name, State.WRONG, said, remedy)

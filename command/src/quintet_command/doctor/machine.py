@@ -75,7 +75,7 @@ def _secret_files() -> Finding | None:
 
 
 def _secret(name: str) -> str:
-    """Returns what was set, in the environment or a file; empty where neither can be read."""
+    """Return what was set, in the environment or a file; empty where neither can be read."""
     try:
         return from_file(name, os.environ) or os.environ.get(name, "")
     except SecretUnreadable:
@@ -169,7 +169,7 @@ def secrets(settings: CommandSettings) -> Finding:
 
 
 def _kept(folder: Path) -> list[Path]:
-    """Returns files that only their owner may read; public keys are for every service."""
+    """Return files that only their owner may read; public keys are for every service."""
     if not folder.is_dir():
         return []
     public = folder / "public"

@@ -120,7 +120,7 @@ def _ask_versions(client: httpx.Client, found: _Gateway) -> None:
 
 
 def _skew(answer: httpx.Response) -> float:
-    """Returns how many seconds the gateway's clock is ahead of ours."""
+    """Return how many seconds the gateway's clock is ahead of ours."""
     try:
         return parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
     except (KeyError, ValueError):
@@ -182,7 +182,7 @@ def _listens(address: str) -> bool:
 
 
 def _health(address: str) -> str:
-    """Asks a server for its health as gRPC does: SERVING, NOT_SERVING, HANGS, CLOSED or OTHER."""
+    """Ask a server for its health as gRPC does: SERVING, NOT_SERVING, HANGS, CLOSED or OTHER."""
     if not _listens(address):
         return "CLOSED"
     try:

@@ -124,6 +124,6 @@ def _published(
 
 
 def _again(models: Path) -> str:
-    """Returns how the model in use is made again."""
+    """Return how the model in use is made again."""
     version = current_version(models) or ""
     return "quintet train" if version.startswith("trained-") else "quintet prepare"

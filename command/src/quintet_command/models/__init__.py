@@ -31,7 +31,7 @@ _PARAMETERS: Final = ("parameters", "chosen", "seed", "threads", "index", "chann
 
 
 def registry_of(settings: CommandSettings) -> Registry:
-    """Returns the registry that the settings name; nothing is called yet."""
+    """Return the registry that the settings name; nothing is called yet."""
     return Registry(settings.registry_uri, settings.mlflow_model)
 
 
@@ -42,7 +42,7 @@ def register_model(
     artefacts: Mapping[str, Path] | None = None,
     alias: str = CHALLENGER,
 ) -> str:
-    """Registers a published bundle with what is known of it, and names it.
+    """Register a published bundle with what is known of it, and names it.
 
     A bundle that is registered already keeps its number; metrics and artefacts are added.
 
@@ -82,12 +82,12 @@ def register_model(
 
 
 def registered(settings: CommandSettings) -> list[ModelRecord]:
-    """Returns all registered models, the newest first."""
+    """Return all registered models, the newest first."""
     return registry_of(settings).versions()
 
 
 def promote(settings: CommandSettings, name: str) -> Move:
-    """Makes a model champion.
+    """Make a model champion.
 
     Args:
         settings: Where the registry is.
@@ -101,7 +101,7 @@ def promote(settings: CommandSettings, name: str) -> Move:
 
 
 def rollback(settings: CommandSettings) -> Move:
-    """Makes the champion before this one champion again.
+    """Make the champion before this one champion again.
 
     Raises:
         RegistryError: There is none, or the registry is away.
@@ -110,7 +110,7 @@ def rollback(settings: CommandSettings) -> Move:
 
 
 def compare_models(settings: CommandSettings, left: str, right: str) -> "Difference":
-    """Compares two models; their bundles are fetched where they are not on this machine.
+    """Compare two models; their bundles are fetched where they are not on this machine.
 
     Args:
         settings: Where registry and bundles are.
@@ -129,7 +129,7 @@ def compare_models(settings: CommandSettings, left: str, right: str) -> "Differe
 
 
 def pulled(settings: CommandSettings, registry: Registry, record: ModelRecord) -> Path:
-    """Returns a model's bundle on this machine, fetched where it is not there yet.
+    """Return a model's bundle on this machine, fetched where it is not there yet.
 
     Raises:
         RegistryError: It is damaged, the registry is away, or it takes longer than
@@ -160,7 +160,7 @@ def pulled(settings: CommandSettings, registry: Registry, record: ModelRecord) -
 
 
 def read_metrics(path: Path | None) -> dict[str, float]:
-    """Reads a JSON file of metrics, name to number; none without a file.
+    """Read a JSON file of metrics, name to number; none without a file.
 
     Raises:
         RegistryInvalid: It is something else.
@@ -178,7 +178,7 @@ def read_metrics(path: Path | None) -> dict[str, float]:
 
 
 def write_card(settings: CommandSettings, path: Path, name: str = CHAMPION) -> ModelRecord:
-    """Writes a model's card as Markdown and returns whose it is.
+    """Write a model's card as Markdown and returns whose it is.
 
     Raises:
         RegistryError: There is no such model, or the registry is away.
@@ -191,7 +191,7 @@ def write_card(settings: CommandSettings, path: Path, name: str = CHAMPION) -> M
 
 
 def found(registry: Registry, name: str) -> ModelRecord:
-    """Returns the model of a number, an alias or a bundle's name.
+    """Return the model of a number, an alias or a bundle's name.
 
     Raises:
         RegistryInvalid: There is none.

@@ -31,7 +31,7 @@ _LIMITS: Final = (
 
 
 def write_card(registry: Registry, record: ModelRecord, path: Path) -> None:
-    """Writes the card of a model.
+    """Write the card of a model.
 
     Args:
         registry: Where it is registered.
@@ -44,7 +44,7 @@ def write_card(registry: Registry, record: ModelRecord, path: Path) -> None:
 
 
 def card(record: ModelRecord, features: Sequence[str], data: Mapping[str, Any], name: str) -> str:
-    """Returns a card as Markdown.
+    """Return a card as Markdown.
 
     Args:
         record: With metrics and parameters.
@@ -109,7 +109,7 @@ def _data(data: Mapping[str, Any]) -> str:
 
 
 def _origins(sources: Sequence[Mapping[str, Any]]) -> str:
-    """Writes origins as a table; counts are whatever the origins give beside name and licence."""
+    """Write origins as a table; counts are whatever the origins give beside name and licence."""
     counts = [n for n in _COUNTS if any(n in source for source in sources)]
     rows = [
         (

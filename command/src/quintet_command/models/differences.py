@@ -37,7 +37,7 @@ def difference(
     right: ModelRecord,
     bring: Callable[[ModelRecord], Path],
 ) -> Difference:
-    """Compares two models.
+    """Compare two models.
 
     Args:
         registry: Where both are registered.

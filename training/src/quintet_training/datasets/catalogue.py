@@ -51,7 +51,7 @@ class Plan:
     options: Options
 
     def examples(self) -> dict[str, str]:
-        """Returns field to the first cell of its column; for absent columns the default.
+        """Return field to the first cell of its column; for absent columns the default.
 
         Raises:
             DatasetInvalid: The file cannot be read.
@@ -82,7 +82,7 @@ class ImportReport:
 
 
 def preview(path: Path, options: Options | None = None) -> Plan:
-    """Opens a file and maps its columns, writing nothing.
+    """Open a file and maps its columns, writing nothing.
 
     Raises:
         DatasetInvalid: The file cannot be read, or a required field has no column.
@@ -95,7 +95,7 @@ def preview(path: Path, options: Options | None = None) -> Plan:
 def import_catalogue(
     settings: TrainingSettings, plan: Plan, progress: Progress | None = None
 ) -> ImportReport:
-    """Imports a table of tracks in one transaction: a failure at any point changes nothing.
+    """Import a table of tracks in one transaction: a failure at any point changes nothing.
 
     Raises:
         DatasetInvalid: The file cannot be read.
@@ -122,7 +122,7 @@ def import_catalogue(
 
 
 def _facts(plan: Plan, sha256: str) -> dict[str, str]:
-    """Returns the row of `imports`; the fingerprint names content and reading alike."""
+    """Return the row of `imports`; the fingerprint names content and reading alike."""
     options = plan.options
     reading_of = [sha256, sorted(plan.mapping.items()), options.source, options.licence]
     fingerprint = hashlib.sha256(json.dumps(["catalogue", *reading_of]).encode()).hexdigest()
@@ -198,12 +198,12 @@ class CatalogueInfo:
     snapshot_bytes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the facts as JSON types."""
+        """Return the facts as JSON types."""
         return asdict(self)
 
 
 def catalogue_info(settings: TrainingSettings) -> CatalogueInfo:
-    """Returns what the catalogue holds.
+    """Return what the catalogue holds.
 
     Raises:
         StoreUnavailable: The database cannot be used.

@@ -36,7 +36,7 @@ _PARTING: Final = "\x1f"
 def check_tracks(
     rows: pl.DataFrame, mapping: Mapping[str, str], provenance: str, licence: str
 ) -> tuple[pl.DataFrame, list[Refused]]:
-    """Returns tracks and refused rows.
+    """Return tracks and refused rows.
 
     Args:
         rows: Columns of the file and `LINE`.
@@ -84,7 +84,7 @@ def _text(rows: pl.DataFrame, mapping: Mapping[str, str], name: str, default: st
 
 
 def _names(rows: pl.DataFrame, column: str) -> pl.Expr:
-    """Returns names joined by a separator no name holds: lists, their text form, or `;`."""
+    """Return names joined by a separator no name holds: lists, their text form, or `;`."""
     if isinstance(rows.schema[column], pl.List):
         cells = pl.col(column).cast(pl.List(pl.String)).list.eval(pl.element().fill_null(""))
         return cells.list.eval(pl.element().str.strip_chars()).list.join(_PARTING).fill_null("")
@@ -101,7 +101,7 @@ def _names(rows: pl.DataFrame, column: str) -> pl.Expr:
 
 
 def _literal(text: str) -> str:
-    """Returns the strings of a list written in Python or JSON, joined; other text as it is."""
+    """Return the strings of a list written in Python or JSON, joined; other text as it is."""
     if not (text.startswith("[") and text.endswith("]")) or len(text) > 10 * MAX_TEXT:
         return text
     try:
@@ -117,14 +117,14 @@ def _literal(text: str) -> str:
 
 
 def _url(rows: pl.DataFrame, mapping: Mapping[str, str], name: str) -> pl.Expr:
-    """Returns https addresses; anything else is left empty, for pages would follow it."""
+    """Return https addresses; anything else is left empty, for pages would follow it."""
     text = _text(rows, mapping, name, "")
     fits = text.str.contains(r"^https://[^\s\x00]+$") & (text.str.len_chars() <= 2048)
     return pl.when(fits).then(text).otherwise(pl.lit("")).alias(name)
 
 
 def _release_date(rows: pl.DataFrame, mapping: Mapping[str, str]) -> pl.Expr:
-    """Returns YYYY, YYYY-MM or YYYY-MM-DD; anything else is left empty."""
+    """Return YYYY, YYYY-MM or YYYY-MM-DD; anything else is left empty."""
     text = _text(rows, mapping, "release_date", "")
     date = text.str.extract(
         r"^([12]\d{3}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?)(?:\.0|[T ].*)?$"
@@ -205,7 +205,7 @@ def _without_nul(data: Any) -> pl.LazyFrame:
 def _failures(
     frame: pl.DataFrame, rows: pl.DataFrame, mapping: Mapping[str, str]
 ) -> dict[int, list[str]]:
-    """Returns line to reasons, for rows that break the schema."""
+    """Return line to reasons, for rows that break the schema."""
     import pandera.errors
 
     try:

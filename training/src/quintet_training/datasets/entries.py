@@ -40,7 +40,7 @@ class Entry:
     added_at: str | None = None
 
     def describe(self) -> str:
-        """Returns the entry in one line, for the quarantine."""
+        """Return the entry in one line, for the quarantine."""
         named = (self.playlist_id, str(self.position), self.track_id, self.isrc)
         return " | ".join(part for part in (*named, self.artist, self.title) if part)
 
@@ -62,7 +62,7 @@ class EntryInvalid(ValueError):
 
 
 def make_entry(line: int, values: Mapping[str, Any], raw: object = "") -> Item:
-    """Returns an entry of cleaned values, or the row refused.
+    """Return an entry of cleaned values, or the row refused.
 
     Args:
         line: Line, row or item, from 1.
@@ -91,7 +91,7 @@ _TEXTS: Final = ("playlist_id", "playlist", "track_id", "isrc", "artist", "title
 
 
 def track_id_of(text: str) -> str:
-    """Returns the id in a track's address, or the text itself."""
+    """Return the id in a track's address, or the text itself."""
     found = _TRACK_ADDRESS.match(text)
     return found.group(1) if found else text
 

@@ -24,7 +24,7 @@ _TEXTS: Final = ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
 
 
 def refuse_bomb(path: Path, columns: Sequence[str]) -> None:
-    """Returns where the columns named have room when they are expanded.
+    """Return where the columns named have room when they are expanded.
 
     Raises:
         ArrowException: The file is damaged.
@@ -56,7 +56,7 @@ def _check_stated(path: Path, stated: Any) -> None:
 
 
 def _expanded(column: Any) -> int:
-    """Returns the bytes of the texts of a column where each stands in full."""
+    """Return the bytes of the texts of a column where each stands in full."""
     return sum(_text_bytes(leaf) for leaf in _leaves(column))
 
 

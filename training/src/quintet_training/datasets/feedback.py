@@ -57,7 +57,7 @@ class PositionBias:
     acts: int
 
     def propensity(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Returns the propensity of positions from 1, each in (0, 1]."""
+        """Return the propensity of positions from 1, each in (0, 1]."""
         return np.asarray(positions.astype(np.float64) ** -self.exponent)
 
 
@@ -133,7 +133,7 @@ _EVENT_SCHEMA: Final = {
 
 
 def read_signals(settings: TrainingSettings) -> Signals:
-    """Returns all feedback as training signals, corrected for position by inverse propensity.
+    """Return all feedback as training signals, corrected for position by inverse propensity.
 
     Raises:
         StoreUnavailable: The database cannot be used.
@@ -153,7 +153,7 @@ def read_signals(settings: TrainingSettings) -> Signals:
 def signals_of(
     shown: pl.DataFrame, events: pl.DataFrame, sets: Mapping[str, Sequence[str]]
 ) -> Signals:
-    """Joins what was shown and what was done.
+    """Join what was shown and what was done.
 
     Args:
         shown: Impressions, with the columns of `quintet_store.feedback.IMPRESSION_COLUMNS`.
@@ -204,7 +204,7 @@ def _unpacked(packed: bytes | None) -> list[float]:
 
 
 def _labels(events: pl.DataFrame) -> pl.DataFrame:
-    """Returns one row for each track acted on in a list: label, acts, listener, position.
+    """Return one row for each track acted on in a list: label, acts, listener, position.
 
     The last of like and dislike decides between them; otherwise the strongest act counts, and a
     skip only where nothing else was done.
@@ -259,7 +259,7 @@ class _Act:
 
 
 def feedback_playlists(settings: TrainingSettings) -> list[dict[str, Any]]:
-    """Returns playlists made of feedback, as events that `quintet playlists import` reads.
+    """Return playlists made of feedback, as events that `quintet playlists import` reads.
 
     What was liked, saved or added of one list, together with the track seeds that the listener
     began from, is a playlist; what one listener liked, saved or added over all lists is another.
@@ -294,7 +294,7 @@ def _is_start(seed: Mapping[str, Any]) -> bool:
 
 
 def _positives(events: pl.DataFrame) -> list[_Act]:
-    """Returns the first positive act on each track of each list, in the order received."""
+    """Return the first positive act on each track of each list, in the order received."""
     ordered = events.sort("received_at", "client", "event_id")
     disliked: dict[tuple[str, str, str], str] = {}
     for row in ordered.filter(pl.col("kind") == "dislike").iter_rows(named=True):
@@ -349,7 +349,7 @@ _EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def _free(taken: set[int], received_at: str) -> int:
-    """Returns the second an event was received, since 2020, or the next that is not taken.
+    """Return the second an event was received, since 2020, or the next that is not taken.
 
     Beyond any place in a list, within 32 bits until 2088, and the same in every export.
     """
@@ -379,7 +379,7 @@ class ExportReport:
 
 
 def export_feedback(settings: TrainingSettings, path: Path) -> ExportReport:
-    """Writes playlists made of feedback as JSON lines, whole or not at all.
+    """Write playlists made of feedback as JSON lines, whole or not at all.
 
     Raises:
         DatasetInvalid: The file cannot be written.
@@ -396,7 +396,7 @@ def export_feedback(settings: TrainingSettings, path: Path) -> ExportReport:
 
 
 def feedback_info(settings: TrainingSettings) -> store.FeedbackCounts:
-    """Returns how much feedback there is.
+    """Return how much feedback there is.
 
     Raises:
         StoreUnavailable: The database cannot be used.
@@ -406,7 +406,7 @@ def feedback_info(settings: TrainingSettings) -> store.FeedbackCounts:
 
 
 def prune_feedback(settings: TrainingSettings, days: int | None = None) -> store.Pruned:
-    """Deletes feedback older than some days, those of the settings where None.
+    """Delete feedback older than some days, those of the settings where None.
 
     Raises:
         StoreUnavailable: The database cannot be used.
@@ -420,7 +420,7 @@ def prune_feedback(settings: TrainingSettings, days: int | None = None) -> store
 
 
 def delete_listener(settings: TrainingSettings, listener: str) -> store.Deleted:
-    """Deletes a listener's events, unlinks their lists, and deletes playlists made of both.
+    """Delete a listener's events, unlinks their lists, and deletes playlists made of both.
 
     Raises:
         DatasetInvalid: No listener can have this id, or QUINTET_LISTENER_KEY is too short.

@@ -58,7 +58,7 @@ class Names:
         self.find = lru_cache(maxsize=_MEMORY)(self._find)
 
     def load(self, connection: Connection) -> None:
-        """Reads the tracks' names, once."""
+        """Read the tracks' names, once."""
         if self._tracks is not None:
             return
         self._tracks = {}
@@ -71,7 +71,7 @@ class Names:
             self._blocks.setdefault(artist[:_BLOCK], []).append(artist)
 
     def _find(self, artist: str, title: str) -> tuple[str, Match]:
-        """Returns the track id ("" for none) of a credit and a title, and how it was found."""
+        """Return the track id ("" for none) of a credit and a title, and how it was found."""
         tracks = self._tracks or {}
         wanted = normalise_title(title)
         spellings = _spellings(artist)
@@ -84,7 +84,7 @@ class Names:
         return "", Match.NONE
 
     def _nearly(self, tracks: Mapping[str, dict[str, str]], artist: str, title: str) -> str | None:
-        """Returns the best near match by artists that share the first letters of this one."""
+        """Return the best near match by artists that share the first letters of this one."""
         if artist in tracks:
             artists = [artist]
         else:
@@ -104,7 +104,7 @@ class Names:
 def match_entries(
     connection: Connection, names: Names, entries: Sequence[Entry]
 ) -> list[tuple[str, Match]]:
-    """Returns, for each entry, the track id ("" for none) and how it was found."""
+    """Match entries to the catalogue: each one's track id, "" for none, and how it was found."""
     known = store.known_track_ids(connection, (e.track_id for e in entries if e.track_id))
     left = [entry for entry in entries if entry.track_id not in known]
     by_isrc = store.tracks_by_isrc(connection, (e.isrc for e in left if e.isrc))
@@ -126,13 +126,13 @@ def _match(
 
 
 def _spellings(artist: str) -> list[str]:
-    """Returns the whole credit, and its first artist where it lists several, normalised."""
+    """Return the whole credit, and its first artist where it lists several, normalised."""
     parts = [artist, _GUESTS.split(artist, maxsplit=1)[0]]
     return list(dict.fromkeys(form for part in parts if (form := normalise(part))))
 
 
 @lru_cache(maxsize=_MEMORY)
 def _marks(title: str) -> frozenset[str]:
-    """Returns the numbers and version words of a normalised title, with how often each occurs."""
+    """Return the numbers and version words of a normalised title, with how often each occurs."""
     words = [word for word in title.split() if word in _VERSION_WORDS or _NUMBER.search(word)]
     return frozenset(f"{word}*{count}" for word, count in Counter(words).items())

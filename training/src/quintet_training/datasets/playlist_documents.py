@@ -24,7 +24,7 @@ _MAX_LINE: Final = 65_536
 
 @contextmanager
 def _document(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a file and turns what its parser refuses into one line."""
+    """Open a file and turns what its parser refuses into one line."""
     try:
         with path.open("rb") as stream:
             yield stream
@@ -39,7 +39,7 @@ def _document(path: Path) -> Iterator[IO[bytes]]:
 
 
 def read_mpd(path: Path, meter: Meter) -> Iterator[Item]:
-    """Reads a slice of the Million Playlist Dataset, one playlist in memory at a time.
+    """Read a slice of the Million Playlist Dataset, one playlist in memory at a time.
 
     Raises:
         DatasetInvalid: It is not well-formed JSON.
@@ -74,7 +74,7 @@ def _mpd_track(number: int, playlist: Mapping[str, Any], place: int, track: obje
 
 
 def read_jspf(path: Path, meter: Meter) -> Iterator[Item]:
-    """Reads a JSPF playlist track by track.
+    """Read a JSPF playlist track by track.
 
     Raises:
         DatasetInvalid: It is not well-formed JSON.
@@ -111,7 +111,7 @@ def _strings(value: object) -> list[str]:
 
 
 def _addresses(addresses: list[str]) -> dict[str, str]:
-    """Returns track id and ISRC where an address holds them; a bare word counts as an id."""
+    """Return track id and ISRC where an address holds them; a bare word counts as an id."""
     found: dict[str, str] = {}
     for address in (text.strip() for text in addresses):
         if address.lower().startswith(("isrc:", "urn:isrc:")):
@@ -122,7 +122,7 @@ def _addresses(addresses: list[str]) -> dict[str, str]:
 
 
 def read_xspf(path: Path, meter: Meter) -> Iterator[Item]:
-    """Reads an XSPF playlist track by track; DTDs and entities are refused.
+    """Read an XSPF playlist track by track; DTDs and entities are refused.
 
     Raises:
         DatasetInvalid: It is not well-formed XML, or has a DTD or entities.
@@ -162,7 +162,7 @@ def _xspf_track(element: Element, stem: str, name: str, place: int) -> Item:
 
 
 def read_m3u(path: Path, meter: Meter) -> Iterator[Item]:
-    """Reads an M3U or M3U8 playlist: EXTINF, EXTART and PLAYLIST tags, else file names.
+    """Read an M3U or M3U8 playlist: EXTINF, EXTART and PLAYLIST tags, else file names.
 
     UTF-8 where it is valid, else Windows-1252, line by line.
     """

@@ -21,7 +21,7 @@ _MAX_TIME: Final = 2**40
 
 
 def _objects(path: Path, meter: Meter) -> Iterator[tuple[int, dict[str, Any]] | Refused]:
-    """Yields objects of JSON lines with their line numbers; blank lines do not count."""
+    """Yield objects of JSON lines with their line numbers; blank lines do not count."""
     size = max(path.stat().st_size, 1)
     number = 0
     try:
@@ -50,7 +50,7 @@ def _object(number: int, raw: bytes) -> tuple[int, dict[str, Any]] | Refused:
 
 
 def read_listenbrainz(path: Path, meter: Meter) -> Iterator[Item]:
-    """Reads listens; those of a listener within `GAP_SECONDS` of the one before form a session.
+    """Read listens; those of a listener within `GAP_SECONDS` of the one before form a session.
 
     Listens may be in ascending or descending order of time; a session's positions are seconds
     from its first listen in the file, so they order its tracks by time either way.
@@ -96,7 +96,7 @@ def _listen_track(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_feedback(path: Path, meter: Meter) -> Iterator[Item]:
-    """Reads feedback: what was liked, saved or added of one recommendation forms a group.
+    """Read feedback: what was liked, saved or added of one recommendation forms a group.
 
     Other kinds are no positives: they are counted in `meter.passed_over` and not stored.
     """

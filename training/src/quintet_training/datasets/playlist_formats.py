@@ -51,7 +51,7 @@ _SUFFIXES: Final = {
 
 
 def check_file(path: Path) -> bytes:
-    """Returns the first bytes of a file that can be read.
+    """Return the first bytes of a file that can be read.
 
     Raises:
         DatasetInvalid: It is missing, empty or an archive.
@@ -71,7 +71,7 @@ def check_file(path: Path) -> bytes:
 
 
 def detect(path: Path) -> Format:
-    """Returns the format of a file.
+    """Return the format of a file.
 
     Raises:
         DatasetInvalid: It is missing, empty, an archive, or of no format known.

@@ -41,7 +41,7 @@ def near_duplicates(
 
 
 def split_groups(groups: NDArray[np.int64], share: float, random: np.random.Generator) -> Mask:
-    """Draws whole groups until no further one fits into the share.
+    """Sample whole groups until no further one fits into the share.
 
     Groups are visited in random order and each is taken if it still fits, so one group larger
     than the share is left out rather than ending the draw.
@@ -65,7 +65,7 @@ def split_groups(groups: NDArray[np.int64], share: float, random: np.random.Gene
 
 
 def _membership(playlists: Sequence[Rows], sizes: NDArray[np.int64], track_count: int) -> Any:
-    """Returns the playlists as a sparse matrix of ones, (p, tracks) float32."""
+    """Return the playlists as a sparse matrix of ones, (p, tracks) float32."""
     starts = np.concatenate(([0], np.cumsum(sizes)))
     rows = np.concatenate(playlists)
     values = np.ones(len(rows), dtype=np.float32)
@@ -73,7 +73,7 @@ def _membership(playlists: Sequence[Rows], sizes: NDArray[np.int64], track_count
 
 
 def _alike(members: Any, sizes: NDArray[np.int64], threshold: float) -> Iterator[tuple[Rows, Rows]]:
-    """Gives pairs of playlists above the threshold, one block of rows after another."""
+    """Give pairs of playlists above the threshold, one block of rows after another."""
     transposed = members.T.tocsr()
     work = np.cumsum(members @ np.diff(transposed.indptr).astype(np.float64))
     start = 0
@@ -89,7 +89,7 @@ def _alike(members: Any, sizes: NDArray[np.int64], threshold: float) -> Iterator
 
 
 def _merge(labels: NDArray[np.int64], first: Rows, second: Rows) -> NDArray[np.int64]:
-    """Joins the groups of each pair; labels stay below the number of playlists."""
+    """Join the groups of each pair; labels stay below the number of playlists."""
     if not len(first):
         return labels
     ends = (labels[first], labels[second])

@@ -21,7 +21,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def columns_of(table: TableFile) -> dict[str, str]:
-    """Returns field to column, for the columns recognised."""
+    """Return field to column, for the columns recognised."""
     free = {plain_name(column): column for column in reversed(table.columns)}
     found = {}
     for field, names in _NAMES.items():
@@ -32,7 +32,7 @@ def columns_of(table: TableFile) -> dict[str, str]:
 
 
 def read_table(path: Path, meter: Meter) -> Iterator[Item]:
-    """Reads rows (playlist_id, position, track_id); without positions, the order of rows.
+    """Read rows (playlist_id, position, track_id); without positions, the order of rows.
 
     Raises:
         DatasetInvalid: The file cannot be read or lacks columns.
@@ -47,7 +47,7 @@ def read_table(path: Path, meter: Meter) -> Iterator[Item]:
 
 
 def read_exportify(path: Path, meter: Meter) -> Iterator[Item]:
-    """Reads one playlist, named by its file, in the order of rows.
+    """Read one playlist, named by its file, in the order of rows.
 
     Raises:
         DatasetInvalid: The file cannot be read or lacks columns.

@@ -63,7 +63,7 @@ def import_playlists(
     progress: Progress | None = None,
     names: Names | None = None,
 ) -> PlaylistReport:
-    """Imports a file of playlists in one transaction: a failure at any point changes nothing.
+    """Import a file of playlists in one transaction: a failure at any point changes nothing.
 
     Importing again changes nothing unless the catalogue has changed since, for then rows that
     were unmatched may match.
@@ -210,12 +210,12 @@ class PlaylistInfo:
     sources: Sequence[store.PlaylistSource]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the facts as JSON types."""
+        """Return the facts as JSON types."""
         return asdict(self)
 
 
 def playlists_info(settings: TrainingSettings) -> PlaylistInfo:
-    """Returns what playlists there are.
+    """Return what playlists there are.
 
     Raises:
         StoreUnavailable: The database cannot be used.
@@ -232,7 +232,7 @@ def playlists_info(settings: TrainingSettings) -> PlaylistInfo:
 
 
 def read_playlists(settings: TrainingSettings) -> pl.DataFrame:
-    """Returns playlists for training: (playlist_id String, position Int32, track_id String).
+    """Return playlists for training: (playlist_id String, position Int32, track_id String).
 
     Sorted by playlist and position. Positions count from 0 without gaps; a track that a
     playlist holds more than once keeps its first place. Every track is in the catalogue.

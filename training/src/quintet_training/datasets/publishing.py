@@ -37,7 +37,7 @@ _artist_id = lru_cache(maxsize=1 << 17)(identity.artist_id)
 
 
 def publish_catalogue(settings: TrainingSettings, progress: Progress | None = None) -> str:
-    """Publishes the database's tracks as a snapshot and returns its version.
+    """Publish the database's tracks as a snapshot and returns its version.
 
     Where the snapshot in use holds just this state, nothing is written.
 
@@ -85,7 +85,7 @@ def _up_to_date(root: Path, sources: Sequence[Any]) -> str | None:
 
 
 def _collect(connection: Connection, total: int, tell: Progress) -> tuple[pa.Table, Raw]:
-    """Returns the snapshot's table and its features, built batch by batch."""
+    """Return the snapshot's table and its features, built batch by batch."""
     parts: list[pa.RecordBatch] = []
     features = np.empty((total, len(ATTRIBUTES)), dtype=np.float64)
     recordings: dict[bytes, int] = {}
@@ -125,7 +125,7 @@ def _batch(
 
 
 def _number(numbers: dict[bytes, int], key: str) -> int:
-    """Returns the number of a key, in order of first sight; 128 bits stand for the key itself."""
+    """Return the number of a key, in order of first sight; 128 bits stand for the key itself."""
     digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
     return numbers.setdefault(digest, len(numbers))
 
@@ -138,7 +138,7 @@ class _Genres:
         self._next = next(self._pairs, None)
 
     def of(self, track_ids: Sequence[str]) -> list[list[str]]:
-        """Returns the genres of tracks, which must come after those asked for before."""
+        """Return the genres of tracks, which must come after those asked for before."""
         found: list[list[str]] = []
         for track_id in track_ids:
             genres: list[str] = []
@@ -150,7 +150,7 @@ class _Genres:
 
 
 def _forget_old(root: Path, current: str) -> None:
-    """Removes snapshots but the newest `KEPT` and the one in use."""
+    """Remove snapshots but the newest `KEPT` and the one in use."""
     folders = sorted(
         (path for path in root.glob("cat-*") if path.is_dir()),
         key=lambda path: (path.name == current, path.stat().st_mtime),

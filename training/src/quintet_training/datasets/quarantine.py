@@ -29,7 +29,7 @@ class Quarantine:
         self.count = 0
 
     def add(self, rows: Iterable[Refused]) -> None:
-        """Writes rows."""
+        """Write rows."""
         for row in rows:
             self.count += 1
             # Lone surrogates, which JSON can spell, have no UTF-8 form.
@@ -38,7 +38,7 @@ class Quarantine:
             self._open().writerow((row.line, reason, text.rstrip("\r\n")))
 
     def keep(self) -> Path | None:
-        """Moves the file into place and returns its path; None where no row was refused."""
+        """Move the file into place and returns its path; None where no row was refused."""
         if self._stream is None:
             return None
         self._stream.seek(0)
@@ -50,7 +50,7 @@ class Quarantine:
         return self._target
 
     def discard(self) -> None:
-        """Removes what was not kept."""
+        """Remove what was not kept."""
         if self._stream is not None:
             self._stream.close()
 
@@ -68,7 +68,7 @@ class Quarantine:
 
 @contextmanager
 def quarantine(target: Path) -> Iterator[Quarantine]:
-    """Gives a quarantine whose partial file is removed at the end unless kept."""
+    """Give a quarantine whose partial file is removed at the end unless kept."""
     kept = Quarantine(target)
     try:
         yield kept

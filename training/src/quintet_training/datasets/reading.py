@@ -58,7 +58,7 @@ class TableFile:
     open: Callable[[Sequence[str]], Iterator[Batch]] = field(repr=False)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
-        """Yields the columns named, and `LINE`, in batches of at most `BATCH_ROWS` rows.
+        """Yield the columns named, and `LINE`, in batches of at most `BATCH_ROWS` rows.
 
         Raises:
             DatasetInvalid: The file turns out to be unreadable.
@@ -67,7 +67,7 @@ class TableFile:
 
 
 def open_table(path: Path, encoding: str = "utf-8") -> TableFile:
-    """Opens a CSV or Parquet file by its content.
+    """Open a CSV or Parquet file by its content.
 
     Raises:
         DatasetInvalid: It is missing, empty, neither CSV nor Parquet, or not in this encoding.

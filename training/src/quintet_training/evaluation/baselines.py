@@ -42,7 +42,7 @@ _THREADS: Final = 2
 
 
 def best(scores: Values, ties: Values, seeds: Rows, limit: int, least: float = -np.inf) -> Rows:
-    """Returns the rows of the highest scores, best first, without the seeds.
+    """Return the rows of the highest scores, best first, without the seeds.
 
     Args:
         scores: Score of each row, float64 (n,), finite.
@@ -83,7 +83,7 @@ class Playlists:
 
     @classmethod
     def of(cls, playlists: Sequence[Rows], track_count: int) -> Self:
-        """Builds the matrices; empty playlists are kept and match nothing."""
+        """Build the matrices; empty playlists are kept and match nothing."""
         starts = np.concatenate(([0], np.cumsum([len(rows) for rows in playlists], dtype=np.int64)))
         rows = np.concatenate([np.zeros(0, np.int64), *playlists])
         shape = (len(playlists), track_count)
@@ -92,20 +92,20 @@ class Playlists:
         return cls(members, members.T.tocsr(), np.diff(starts).astype(np.float64), counts)
 
     def by_playlist(self, seeds: Rows) -> Values:
-        """Scores rows by the cosine of the seeds to each playlist, summed over its tracks."""
+        """Score rows by the cosine of the seeds to each playlist, summed over its tracks."""
         overlap = np.asarray(self.holders[seeds].sum(axis=0)).ravel()
         norms = np.sqrt(np.maximum(self.lengths, 1.0) * len(seeds))
         return np.asarray(self.holders @ (overlap / norms))
 
     def by_item(self, seeds: Rows) -> Values:
-        """Scores rows by their cosine to each seed over playlists, summed over the seeds."""
+        """Score rows by their cosine to each seed over playlists, summed over the seeds."""
         norms = np.sqrt(np.maximum(self.counts, 1.0))
         together = self.holders[seeds].T @ (1.0 / norms[seeds])
         return np.asarray((self.holders @ together) / norms)
 
 
 def cosine_to_mean(unit: Values, seeds: Rows) -> Values:
-    """Returns each row's cosine to the mean of the seeds' directions, float64 (n,), -1..1.
+    """Return each row's cosine to the mean of the seeds' directions, float64 (n,), -1..1.
 
     Args:
         unit: Rows of unit length, float64 (n, d).
@@ -117,7 +117,7 @@ def cosine_to_mean(unit: Values, seeds: Rows) -> Values:
 
 
 def same_artist(catalogue: Catalogue, seeds: Rows) -> Values:
-    """Returns 1 for rows whose first artist is that of a seed, else 0, float64 (n,)."""
+    """Return 1 for rows whose first artist is that of a seed, else 0, float64 (n,)."""
     artists = catalogue.first_artist[seeds]
     found = np.isin(catalogue.first_artist, artists[artists >= 0])
     return np.asarray(found, dtype=np.float64)
@@ -126,7 +126,7 @@ def same_artist(catalogue: Catalogue, seeds: Rows) -> Values:
 def hand_made_scores(
     catalogue: Catalogue, playlists: Playlists, unit: Values, seeds: Rows
 ) -> Values:
-    """Returns 2 · playlist-kNN scaled to a maximum of 1, + same artist, + 0.3 · cosine."""
+    """Return 2 · playlist-kNN scaled to a maximum of 1, + same artist, + 0.3 · cosine."""
     neighbours = playlists.by_playlist(seeds)
     greatest = float(neighbours.max(initial=0.0))
     scaled = neighbours / greatest if greatest > 0 else neighbours
@@ -140,7 +140,7 @@ def hand_made_scores(
 def baselines(
     catalogue: Catalogue, train: Sequence[Rows], seed: int, limit: int = 500
 ) -> dict[str, Recommender]:
-    """Builds every baseline on the playlists that a model may learn from.
+    """Build every baseline on the playlists that a model may learn from.
 
     Args:
         catalogue: What is recommended from.
@@ -175,7 +175,7 @@ def baselines(
 
 
 def _unit(vectors: Values) -> Values:
-    """Returns rows scaled to unit length, float64; float32 could not tell raw cosines apart."""
+    """Return rows scaled to unit length, float64; float32 could not tell raw cosines apart."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(norms > 0, norms, 1.0))
 
@@ -190,7 +190,7 @@ def _random_scores(track_count: int, seed: int, seeds: Rows) -> Values:
 
 
 def _als(playlists: Playlists, seed: int) -> Callable[[Rows], Values]:
-    """Fits implicit's ALS; a query is folded in as a new playlist of the seeds."""
+    """Fit implicit's ALS; a query is folded in as a new playlist of the seeds."""
     # Imported late: it takes a second.
     from implicit.cpu.als import AlternatingLeastSquares
 

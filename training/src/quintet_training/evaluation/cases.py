@@ -29,7 +29,7 @@ def draw_cases(
     min_length: int,
     random: np.random.Generator,
 ) -> dict[int, list[Case]]:
-    """Draws seeds from each held-out playlist; fewer seeds are the first of more.
+    """Sample seeds from each held-out playlist; fewer seeds are the first of more.
 
     Args:
         playlists: Distinct rows of each playlist.
@@ -54,14 +54,14 @@ def draw_cases(
 
 
 def draw_cold_tracks(track_count: int, share: float, random: np.random.Generator) -> Mask:
-    """Returns which tracks are to be unknown to all training playlists, bool (n,)."""
+    """Return which tracks are to be unknown to all training playlists, bool (n,)."""
     cold = np.zeros(track_count, dtype=np.bool_)
     cold[random.permutation(track_count)[: round(share * track_count)]] = True
     return cold
 
 
 def without(playlists: Sequence[Rows], cold: Mask) -> list[Rows]:
-    """Returns playlists without their cold tracks; with fewer than two left, not at all."""
+    """Return playlists without their cold tracks; with fewer than two left, not at all."""
     kept = [rows[~cold[rows]] for rows in playlists]
     return [rows for rows in kept if len(rows) > 1]
 
@@ -73,7 +73,7 @@ def cold_cases(
     seeds: int,
     random: np.random.Generator,
 ) -> list[Case]:
-    """Asks with warm seeds for the cold tracks of a playlist.
+    """Ask with warm seeds for the cold tracks of a playlist.
 
     Returns:
         One case for each held-out playlist with at least so many warm tracks and a cold one.

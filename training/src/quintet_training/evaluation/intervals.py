@@ -32,7 +32,7 @@ class Interval:
 
 
 def intervals(values: Values, seed: int, resamples: int = RESAMPLES) -> list[Interval]:
-    """Returns the mean of each column with its interval.
+    """Return the mean of each column with its interval.
 
     Args:
         values: float64 (playlists, m); NaN where a playlist has no value, and is left out.
@@ -52,7 +52,7 @@ def intervals(values: Values, seed: int, resamples: int = RESAMPLES) -> list[Int
 
 
 def ratios(above: Values, below: Values, seed: int, resamples: int = RESAMPLES) -> list[Interval]:
-    """Returns the ratio of two methods' means, column by column, with its interval.
+    """Return the ratio of two methods' means, column by column, with its interval.
 
     Args:
         above: float64 (playlists, m).
@@ -75,7 +75,7 @@ def _interval(mean: float, drawn: Values, playlists: int) -> Interval:
 
 
 def _quotients(above: Values, below: Values, seed: int, resamples: int) -> Values:
-    """Returns Σ above / Σ below over the drawn playlists, float64 (resamples, m)."""
+    """Return Σ above / Σ below over the drawn playlists, float64 (resamples, m)."""
     blocks = [
         _divide(counts @ above, counts @ below)
         for counts in _draws(len(above), np.random.default_rng(seed), resamples)
@@ -84,7 +84,7 @@ def _quotients(above: Values, below: Values, seed: int, resamples: int) -> Value
 
 
 def _draws(playlists: int, random: np.random.Generator, resamples: int) -> Iterator[Values]:
-    """Gives how often each playlist is drawn, float64 (b, playlists), block by block."""
+    """Give how often each playlist is drawn, float64 (b, playlists), block by block."""
     even = np.full(playlists, 1.0 / max(1, playlists))
     block = max(1, _BLOCK_CELLS // max(1, playlists))
     for start in range(0, resamples, block):

@@ -38,7 +38,7 @@ def measure(
     yardstick: Yardstick,
     tell: Callable[[int], None] = lambda _: None,
 ) -> Measured:
-    """Asks one method all cases.
+    """Ask one method all cases.
 
     Args:
         recommender: The method.
@@ -91,7 +91,7 @@ def section(
 def differences(
     measured: Mapping[str, Measured], model: str, seed: int
 ) -> dict[str, dict[str, Interval]]:
-    """Returns baseline to metric to the model minus the baseline, playlist by playlist."""
+    """Return baseline to metric to the model minus the baseline, playlist by playlist."""
     return {
         method: dict(
             zip(METRICS, intervals(measured[model].scores - one.scores, seed), strict=True)
@@ -102,7 +102,7 @@ def differences(
 
 
 def quotients(above: Measured, below: Measured, seed: int) -> dict[str, Interval]:
-    """Returns metric to the ratio of two methods' means, for metrics where more is better."""
+    """Return metric to the ratio of two methods' means, for metrics where more is better."""
     names = ("r_precision", "r_precision_artists", "ndcg", "recall", "mrr")
     columns = [METRICS.index(name) for name in names]
     found = ratios(above.scores[:, columns], below.scores[:, columns], seed)
@@ -112,7 +112,7 @@ def quotients(above: Measured, below: Measured, seed: int) -> dict[str, Interval
 def deciles(
     cases: Sequence[Case], measured: Mapping[str, Measured], popularity: Values
 ) -> tuple[Decile, ...]:
-    """Splits the hidden tracks of all cases into tenths by popularity, and recall with them.
+    """Split the hidden tracks of all cases into tenths by popularity, and recall with them.
 
     Equal popularities stay together, so tenths differ in size and some may be missing.
 

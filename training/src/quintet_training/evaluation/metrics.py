@@ -48,7 +48,7 @@ _CALIBRATION_SMOOTHING: Final = 0.01
 
 
 def r_precision(hits: Mask, relevant: int) -> float:
-    """Returns the share of the held-out tracks among as many first places, 0..1.
+    """Return the share of the held-out tracks among as many first places, 0..1.
 
     Args:
         hits: Which places of the list hold a held-out track, bool (k,).
@@ -60,7 +60,7 @@ def r_precision(hits: Mask, relevant: int) -> float:
 def r_precision_artists(
     ranked: Rows, truth: Rows, first_artist: NDArray[np.int32], hits: Mask
 ) -> float:
-    """Returns R-precision with the challenge's credit for artists, 0..1.25.
+    """Return R-precision with the challenge's credit for artists, 0..1.25.
 
     Args:
         ranked: The list, best first, int64 (k,).
@@ -75,31 +75,31 @@ def r_precision_artists(
 
 
 def ndcg(hits: Mask, relevant: int, limit: int) -> float:
-    """Returns the normalised discounted cumulative gain of the first `limit` places, 0..1."""
+    """Return the normalised discounted cumulative gain of the first `limit` places, 0..1."""
     discount = 1.0 / np.log2(np.arange(2, limit + 2))
     gains = discount[np.flatnonzero(hits[:limit])]
     return float(gains.sum() / discount[: min(relevant, limit)].sum())
 
 
 def clicks(hits: Mask, limit: int) -> float:
-    """Returns how often to ask for ten more until a hit is seen; `limit / 10 + 1` for never."""
+    """Return how often to ask for ten more until a hit is seen; `limit / 10 + 1` for never."""
     first = np.flatnonzero(hits[:limit])
     return float(first[0] // _TRACKS_A_CLICK if len(first) else limit // _TRACKS_A_CLICK + 1)
 
 
 def recall(hits: Mask, relevant: int) -> float:
-    """Returns the share of the held-out tracks that the list holds, 0..1."""
+    """Return the share of the held-out tracks that the list holds, 0..1."""
     return float(hits.sum() / relevant)
 
 
 def reciprocal_rank(hits: Mask) -> float:
-    """Returns one over the rank of the first hit, 0 where there is none."""
+    """Return one over the rank of the first hit, 0 where there is none."""
     first = np.flatnonzero(hits)
     return float(1.0 / (first[0] + 1)) if len(first) else 0.0
 
 
 def self_information(train: Sequence[Rows], track_count: int) -> Values:
-    """Returns -log2 of each track's share of the training playlists, bits, float64 (n,), ≥ 0.
+    """Return -log2 of each track's share of the training playlists, bits, float64 (n,), ≥ 0.
 
     One playlist that holds everything is added, so that a track in none has a finite value.
     """
@@ -108,7 +108,7 @@ def self_information(train: Sequence[Rows], track_count: int) -> Values:
 
 
 def calibration(wanted: Values, given: Values) -> float:
-    """Returns KL(wanted ‖ given) in nats, the given distribution smoothed with the wanted one.
+    """Return KL(wanted ‖ given) in nats, the given distribution smoothed with the wanted one.
 
     Args:
         wanted: Weight of each genre in the playlist, float64 (g,), ≥ 0.
@@ -129,7 +129,7 @@ def calibration(wanted: Values, given: Values) -> float:
 
 
 def coverage(lists: Sequence[Rows], track_count: int) -> float:
-    """Returns the share of the catalogue that at least one list holds, 0..1."""
+    """Return the share of the catalogue that at least one list holds, 0..1."""
     seen = np.zeros(track_count, dtype=np.bool_)
     for rows in lists:
         seen[rows] = True
@@ -154,12 +154,12 @@ class Yardstick:
 
     @classmethod
     def of(cls, catalogue: Catalogue, train: Sequence[Rows], limit: int) -> Self:
-        """Builds it from a catalogue and the playlists that methods may learn from."""
+        """Build it from a catalogue and the playlists that methods may learn from."""
         information = self_information(train, len(catalogue))
         return cls(catalogue.first_artist, information, _genre_weights(catalogue), limit)
 
     def score(self, ranked: Rows, seeds: Rows, truth: Rows) -> Values:
-        """Measures one list.
+        """Measure one list.
 
         Args:
             ranked: The list, best first, int64 (k,), k ≤ limit, distinct.
@@ -188,7 +188,7 @@ class Yardstick:
         )
 
     def _artist_diversity(self, ranked: Rows) -> float:
-        """Returns distinct artists over tracks, 0..1; an unknown artist is one of its own."""
+        """Return distinct artists over tracks, 0..1; an unknown artist is one of its own."""
         if not len(ranked):
             return float("nan")
         artists = self.first_artist[ranked]

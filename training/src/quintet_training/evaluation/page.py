@@ -20,7 +20,7 @@ from quintet_training.evaluation.wording import (
 
 
 def page(report: Report) -> str:
-    """Returns a page that loads nothing, runs nothing and stands alone."""
+    """Return a page that loads nothing, runs nothing and stands alone."""
     # Imported late: no other command writes pages.
     import jinja2
 

@@ -38,7 +38,7 @@ class Plot:
 
 
 def plots(report: Report) -> list[Plot]:
-    """Draws the report; the same report gives the same text."""
+    """Sample the report; the same report gives the same text."""
     found = [
         _bars(report, "ndcg"),
         _bars(report, "r_precision"),
@@ -139,7 +139,7 @@ def _lines(axes: "Axes", places: Sequence[int], series: Mapping[str, Sequence[fl
 
 @contextmanager
 def _figure(rows: int) -> Iterator[tuple["Axes", Callable[[], str]]]:
-    """Gives axes to draw on and a function that returns the drawing."""
+    """Give axes to draw on and a function that returns the drawing."""
     # Imported late: a second that only a page needs. A `Figure` alone touches no display.
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -82,15 +82,15 @@ class EvaluationOptions:
             raise ValueError(f"{self} cannot be evaluated with")
 
     def random(self, purpose: int) -> np.random.Generator:
-        """Returns the generator for one purpose, so that no part changes what another draws."""
+        """Return the generator for one purpose, so that no part changes what another draws."""
         return np.random.default_rng([self.seed, purpose])
 
     def hold_out(self, groups: NDArray[np.int64]) -> Mask:
-        """Returns which playlists are held out, those of one group together, bool (p,)."""
+        """Return which playlists are held out, those of one group together, bool (p,)."""
         return split_groups(groups, self.held_out, self.random(0))
 
     def cases(self, playlists: Sequence[Rows], held_out: Mask) -> dict[int, list[Case]]:
-        """Returns what held-out playlists are asked, by the number of seeds."""
+        """Return what held-out playlists are asked, by the number of seeds."""
         asked = np.flatnonzero(held_out)
         return draw_cases(playlists, asked, self.seed_counts, self.min_length, self.random(1))
 
@@ -128,7 +128,7 @@ class _Evaluation:
         train: Sequence[Rows],
         span: tuple[float, float],
     ) -> dict[str, Measured]:
-        """Asks every method the same cases, telling progress from `span[0]` to `span[1]`."""
+        """Ask every method the same cases, telling progress from `span[0]` to `span[1]`."""
         yardstick = Yardstick.of(self.catalogue, train, self.options.limit)
         start, step = span[0], (span[1] - span[0]) / len(methods)
         measured = {}
@@ -153,7 +153,7 @@ def run(
     tell: Tell = lambda _share, _text: None,
     bootstrap: Recommender | None = None,
 ) -> Report:
-    """Evaluates a trainer; the same arguments give the same report.
+    """Evaluate a trainer; the same arguments give the same report.
 
     Args:
         catalogue: What is recommended from.
@@ -199,7 +199,7 @@ def _main_parts(
     train: Train,
     bootstrap: Recommender | None,
 ) -> dict[str, Any]:
-    """Returns the report's parts about tracks of every kind."""
+    """Return the report's parts about tracks of every kind."""
     options, known = this.options, this.train
     this.tell(0.01, f"training on {len(known)} playlists")
     methods = {MODEL: train(known, "main")}
@@ -223,7 +223,7 @@ def _main_parts(
 def _comparisons(
     this: _Evaluation, cases: Sequence[Case], measured: Mapping[str, Measured]
 ) -> dict[str, Any]:
-    """Returns the parts that compare the model with the baselines on the primary cases."""
+    """Return the parts that compare the model with the baselines on the primary cases."""
     seed = this.options.seed
     return {
         "primary": _naming(this.options.primary)[0],
@@ -259,7 +259,7 @@ def _only_audio_part(
 
 
 def _cold_part(this: _Evaluation, train: Train) -> dict[str, Any]:
-    """Returns the parts about tracks that no training playlist holds; none without such."""
+    """Return the parts about tracks that no training playlist holds; none without such."""
     options, random = this.options, this.options.random(2)
     cold = draw_cold_tracks(len(this.catalogue), options.cold_share, random)
     cases = cold_cases(this.playlists, this.asked, cold, options.primary, random)

@@ -1,17 +1,17 @@
-"""What an evaluation found: as numbers for a registry, as JSON, as a table and as a page."""
+"""The outcome of an evaluation, as numbers for a registry and as JSON.
+
+`tables` prints it in a terminal and `page` writes it as HTML; this module knows neither.
+"""
 
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from quintet_training.evaluation.baselines import HAND_MADE, STANDARDISED_COSINE
 from quintet_training.evaluation.intervals import Interval
 from quintet_training.evaluation.metrics import LOWER_IS_BETTER
-
-if TYPE_CHECKING:
-    from rich.console import Group
 
 MODEL: Final = "model"
 WITHOUT_PLAYLISTS: Final = "model_without_playlists"
@@ -104,18 +104,18 @@ class Report:
         return (*self.by_seeds, *(one for one in others if one is not None))
 
     def apart(self, baseline: str, metric: str) -> bool:
-        """Returns whether the model's interval lies wholly on the better side of a baseline's."""
+        """Check whether the model's interval lies wholly on the better side of a baseline's."""
         ours, theirs = self.main.methods[MODEL][metric], self.main.methods[baseline][metric]
         if metric in LOWER_IS_BETTER:
             return ours.upper < theirs.lower
         return ours.lower > theirs.upper
 
     def label(self, metric: str) -> str:
-        """Returns the public name of a metric, such as `ndcg_500`."""
+        """Return the public name of a metric, such as `ndcg_500`."""
         return f"{metric}_{self.options['limit']}" if metric in _CUT else metric
 
     def metrics(self) -> dict[str, float]:
-        """Returns flat names to finite numbers, as a registry takes them.
+        """Return flat names to finite numbers, as a registry takes them.
 
         `ndcg_500.five_seeds` is the model's mean, `….lower` and `….upper` its interval;
         `hand_made.ndcg_500.five_seeds` is a baseline's mean; `difference.…` and `ratio.…`
@@ -141,25 +141,13 @@ class Report:
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def to_json(self) -> str:
-        """Returns everything as JSON; what could not be measured is null."""
+        """Return everything as JSON; what could not be measured is null."""
         apart = {
             baseline: {metric: self.apart(baseline, metric) for metric in values}
             for baseline, values in self.differences.items()
         }
         content = _finite({**asdict(self), "apart": apart})
         return json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
-
-    def table(self) -> "Group":
-        """Returns what a terminal shows, for rich's console."""
-        from quintet_training.evaluation.tables import tables
-
-        return tables(self)
-
-    def to_html(self) -> str:
-        """Returns one page with tables and plots that loads nothing from anywhere."""
-        from quintet_training.evaluation.page import page
-
-        return page(self)
 
     def _add_method(
         self,
@@ -187,7 +175,7 @@ def _with_bounds(name: str, value: Interval) -> dict[str, float]:
 
 
 def _finite(value: Any) -> Any:
-    """Replaces numbers that JSON cannot write."""
+    """Replace numbers that JSON cannot write."""
     if isinstance(value, Mapping):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):

@@ -24,7 +24,7 @@ _DIFFERENCES: Final = ("r_precision", "ndcg", "clicks", "recall")
 
 
 def tables(report: Report) -> Group:
-    """Returns the report for rich's console, 80 columns wide or more."""
+    """Return the report for rich's console, 80 columns wide or more."""
     parts: list[RenderableType] = [*summary(report), "", _accuracy(report, report.main)]
     parts += [_accuracy(report, one) for one in report.sections if one.name != report.primary]
     parts += [_beyond(report, report.main), _differences(report), _deciles(report)]

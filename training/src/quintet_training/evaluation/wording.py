@@ -46,38 +46,38 @@ UNKNOWN: Final = "n/a"
 
 
 def metric_name(report: Report, metric: str) -> str:
-    """Returns the heading of a metric."""
+    """Return the heading of a metric."""
     return _METRICS[metric].format(limit=report.options["limit"])
 
 
 def method_name(method: str) -> str:
-    """Returns how a method is called in prose."""
+    """Return how a method is called in prose."""
     return _METHODS.get(method, method.replace("_", " "))
 
 
 def short_name(report: Report, name: str) -> str:
-    """Returns a metric's or a method's name where columns are narrow."""
+    """Return a metric's or a method's name where columns are narrow."""
     if name in _SHORT:
         return _SHORT[name]
     return metric_name(report, name) if name in _METRICS else method_name(name)
 
 
 def number(value: float) -> str:
-    """Returns a measured number with as many digits as a reader needs."""
+    """Return a measured number with as many digits as a reader needs."""
     if math.isnan(value):
         return UNKNOWN
     return f"{value:.{_digits(value)}f}"
 
 
 def bounds(interval: Interval) -> str:
-    """Returns an interval's ends, or nothing where there is none."""
+    """Return an interval's ends, or nothing where there is none."""
     if math.isnan(interval.lower):
         return ""
     return f"{number(interval.lower)} to {number(interval.upper)}"
 
 
 def narrow_bounds(interval: Interval) -> str:
-    """Returns an interval's ends as short as they can be, such as `.084-.133`."""
+    """Return an interval's ends as short as they can be, such as `.084-.133`."""
     if math.isnan(interval.lower):
         return ""
     ends = (number(interval.lower), number(interval.upper))
@@ -85,26 +85,26 @@ def narrow_bounds(interval: Interval) -> str:
 
 
 def signed(value: float) -> str:
-    """Returns a difference with its sign."""
+    """Return a difference with its sign."""
     return UNKNOWN if math.isnan(value) else f"{value:+.{_digits(value)}f}"
 
 
 def signed_bounds(interval: Interval) -> str:
-    """Returns the ends of a difference's interval with their signs."""
+    """Return the ends of a difference's interval with their signs."""
     if math.isnan(interval.lower):
         return ""
     return f"{signed(interval.lower)} to {signed(interval.upper)}"
 
 
 def ratio(interval: Interval) -> str:
-    """Returns a ratio with its interval."""
+    """Return a ratio with its interval."""
     if math.isnan(interval.mean):
         return UNKNOWN
     return f"{interval.mean:.2f} times ({interval.lower:.2f} to {interval.upper:.2f})"
 
 
 def summary(report: Report) -> list[str]:
-    """Returns the sentences that a report starts with."""
+    """Return the sentences that a report starts with."""
     counts, options = report.counts, report.options
     lines = [
         f"{counts['playlists']:,} playlists over {counts['tracks']:,} tracks; "
@@ -136,7 +136,7 @@ def summary(report: Report) -> list[str]:
 
 
 def _apart(report: Report) -> str:
-    """Returns which single-channel baselines the model is clearly better than."""
+    """Return which single-channel baselines the model is clearly better than."""
     metrics = ("r_precision", "ndcg")
     single = [name for name in SINGLE_CHANNEL if name in report.differences]
     near = [name for name in single if not all(report.apart(name, one) for one in metrics)]
@@ -149,7 +149,7 @@ def _apart(report: Report) -> str:
 
 
 def _digits(value: float) -> int:
-    """Returns how many decimals leave three or four digits."""
+    """Return how many decimals leave three or four digits."""
     if abs(value) >= 10:
         return 1
     return 2 if abs(value) >= 1 else 3

@@ -83,7 +83,7 @@ class _Difference:
 def check_report(
     report: Mapping[str, Any], champion: Champion | None, thresholds: Thresholds
 ) -> Iterator[Check]:
-    """Yields what an evaluation shows.
+    """Yield what an evaluation shows.
 
     Args:
         report: The candidate's, as `Report.to_json` writes it.
@@ -151,7 +151,7 @@ def _difference(report: Mapping[str, Any], champion: Champion) -> _Difference | 
 
 
 def _same_questions(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Returns whether both were asked about the same playlists with the same seeds.
+    """Check whether both were asked about the same playlists with the same seeds.
 
     Options hold the seed of every draw; with as many tracks, playlists and groups it draws the
     same, so equal playlists with equally many hidden tracks are equal questions.

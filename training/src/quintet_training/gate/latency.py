@@ -16,7 +16,7 @@ _WARM_UP: Final = 5
 
 
 def check_latency(folder: Path, most_ms: float) -> Check:
-    """Checks the 95th percentile of a bundle's answers to the 100 fixed requests.
+    """Check the 95th percentile of a bundle's answers to the 100 fixed requests.
 
     Raises:
         PublicationInvalid: The bundle is damaged.
@@ -32,7 +32,7 @@ def check_latency(folder: Path, most_ms: float) -> Check:
 
 
 def latencies(engine: Engine) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Returns the milliseconds of processor time of each fixed request, float64 (requests,).
+    """Return the milliseconds of processor time of each fixed request, float64 (requests,).
 
     Processor time, over all threads: on an idle machine an answer takes no longer, and what other
     programs take from a busy one is no property of the model.

@@ -1,5 +1,6 @@
 """Trains boosters: from the catalogue alone, and from playlists."""
 
+from quintet_training.ranking.backend import TrainerBackend
 from quintet_training.ranking.bootstrap import (
     BootstrapParameters,
     RankingRows,
@@ -14,7 +15,6 @@ from quintet_training.ranking.trainer import (
     TrainingParameters,
     train_model,
 )
-from quintet_training.ranking.workshop import Workshop
 
 __all__ = [
     "MOST_PLAYLISTS",
@@ -22,8 +22,8 @@ __all__ = [
     "RankingRows",
     "TooFewPlaylists",
     "Trained",
+    "TrainerBackend",
     "TrainingParameters",
-    "Workshop",
     "bootstrap_rows",
     "fit_learned",
     "train_booster",

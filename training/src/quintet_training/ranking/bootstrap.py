@@ -54,7 +54,7 @@ class BootstrapParameters:
     learning_rate: float = 0.1
 
     def facts(self) -> dict[str, Any]:
-        """Returns the parameters by name."""
+        """Return the parameters by name."""
         return asdict(self)
 
 
@@ -72,7 +72,7 @@ def bootstrap_rows(
     parameters: BootstrapParameters,
     progress: Callable[[float], None] | None = None,
 ) -> RankingRows:
-    """Asks for sampled groups of the catalogue and labels what retrieval finds."""
+    """Ask for sampled groups of the catalogue and labels what retrieval finds."""
     random = np.random.default_rng(parameters.seed)
     groups = _sample_groups(engine.catalogue, parameters.groups, random)
     blocks: list[tuple[NDArray[np.float32], NDArray[np.int32]]] = []
@@ -95,7 +95,7 @@ def bootstrap_rows(
 
 
 def train_booster(rows: RankingRows, parameters: BootstrapParameters) -> str:
-    """Trains by LambdaRank on one thread and returns the booster as text, always the same."""
+    """Train by LambdaRank on one thread and returns the booster as text, always the same."""
     data = lightgbm.Dataset(
         rows.features,
         label=rows.labels,
@@ -125,7 +125,7 @@ def train_booster(rows: RankingRows, parameters: BootstrapParameters) -> str:
 def _sample_groups(
     catalogue: Catalogue, most: int, random: np.random.Generator
 ) -> list[tuple[str, Rows]]:
-    """Draws groups of each kind; genres, which are few and large, are drawn again and again."""
+    """Sample groups of each kind; genres, which are few and large, are drawn again and again."""
     chosen: list[tuple[str, Rows]] = []
     kinds: tuple[tuple[str, Groups, bool], ...] = (
         ("artist", catalogue.artist_tracks, False),
@@ -144,7 +144,7 @@ def _sample_groups(
 def _ask(
     engine: Engine, kind: str, members: Rows, budget: int, random: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]] | None:
-    """Returns features and labels of one group; None where retrieval found none or only these."""
+    """Return features and labels of one group; None where retrieval found none or only these."""
     catalogue = engine.catalogue
     _, first = np.unique(catalogue.recording[members], return_index=True)
     distinct = members[np.sort(first)]

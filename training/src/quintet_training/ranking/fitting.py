@@ -47,7 +47,7 @@ class BoosterParameters:
     truncation: int = 100
 
     def facts(self) -> dict[str, Any]:
-        """Returns the parameters by name."""
+        """Return the parameters by name."""
         return asdict(self)
 
 
@@ -83,7 +83,7 @@ class Fitter:
         validation: TrainingRows | None = None,
         tell: Callable[[float], None] | None = None,
     ) -> Fit:
-        """Fits on rows, and stops early by validation NDCG where there is a validation part."""
+        """Fit on rows, and stops early by validation NDCG where there is a validation part."""
         data = self._dataset(rows)
         held = None if validation is None else self._dataset(validation, data)
         return self._train(parameters, data, held, tell)
@@ -96,7 +96,7 @@ class Fitter:
         trials: int,
         tell: Callable[[float], None],
     ) -> BoosterParameters:
-        """Returns the best of `trials` parameters by validation NDCG, `start` among them.
+        """Return the best of `trials` parameters by validation NDCG, `start` among them.
 
         Optuna's tree-structured Parzen estimator, seeded; the budget is a number of trials, not
         of seconds, so that the same data give the same parameters on every machine.
@@ -150,7 +150,7 @@ class Fitter:
         return Fit(str(booster.model_to_string(num_iteration=rounds)), rounds, score)
 
     def settings(self, parameters: BoosterParameters) -> dict[str, Any]:
-        """Returns LightGBM's settings."""
+        """Return LightGBM's settings."""
         return {
             "objective": "lambdarank",
             "metric": "ndcg",
@@ -196,13 +196,13 @@ def _suggest(trial: optuna.trial.BaseTrial, start: BoosterParameters) -> Booster
 
 
 def new_study(seed: int) -> optuna.Study:
-    """Returns a study that maximises, seeded and silent."""
+    """Return a study that maximises, seeded and silent."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
 
 
 def importances(text: str) -> dict[str, float]:
-    """Returns the total gain of each feature of a booster, the greatest first."""
+    """Return the total gain of each feature of a booster, the greatest first."""
     booster = lightgbm.Booster(model_str=text)
     gains = booster.feature_importance("gain")
     order = np.argsort(-gains, kind="stable")

@@ -25,7 +25,7 @@ def fit_learned(
     seed: int,
     tokens: Tokens | None = None,
 ) -> CollaborativeModel:
-    """Returns what playlists teach about a catalogue, fitted on all of them.
+    """Return what playlists teach about a catalogue, fitted on all of them.
 
     Args:
         catalogue: The catalogue.
@@ -67,7 +67,7 @@ class FoldEngines:
     index: FaissIndex
 
     def __call__(self, fold: int) -> Engine:
-        """Returns the engine that has seen all playlists but those of a fold."""
+        """Return the engine that has seen all playlists but those of a fold."""
         pairs = zip(self.playlists, self.folds, strict=True)
         others = [rows for rows, own in pairs if own != fold]
         learned = fit_learned(self.catalogue, others, self.weights, self.seed, self.tokens)

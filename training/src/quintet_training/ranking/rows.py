@@ -50,7 +50,7 @@ class TrainingRows:
     sizes: NDArray[np.int32]
 
     def sample(self, most: int) -> Self:
-        """Returns every k-th query, k chosen so that about `most` rows are left."""
+        """Return every k-th query, k chosen so that about `most` rows are left."""
         step = max(1, round(len(self.relevant) / most))
         ends = np.cumsum(self.sizes)
         kept = np.arange(0, len(self.sizes), step)
@@ -68,7 +68,7 @@ def draw_queries(
     most: int,
     seed: int,
 ) -> pl.DataFrame:
-    """Draws seeds from each playlist of at least `least` tracks, `samplings` times.
+    """Sample seeds from each playlist of at least `least` tracks, `samplings` times.
 
     A playlist of the validation part is drawn from once, with five seeds as the product is
     measured. At most `most` queries are drawn, playlists chosen at random where there are more.
@@ -125,7 +125,7 @@ class RowMaker:
     threads: int
 
     def write(self, queries: pl.DataFrame, path: Path, tell: Callable[[float], None]) -> None:
-        """Writes the rows of all queries into a Parquet file, one engine in memory at a time."""
+        """Write the rows of all queries into a Parquet file, one engine in memory at a time."""
         schema = pa.schema(
             [("query", pa.uint32()), ("relevant", pa.int8())]
             + [(name, pa.float32()) for name in TRAINED.names]
@@ -148,7 +148,7 @@ class RowMaker:
     def _rows_of(
         self, engine: Engine, query: dict[str, Any]
     ) -> tuple[int, NDArray[np.int8], Matrix] | None:
-        """Returns the query's number, labels and features; None where retrieval found none."""
+        """Return the query's number, labels and features; None where retrieval found none."""
         names = engine.catalogue.track_ids(np.array(query["seeds"]))
         context = engine.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in names)))
         candidates = engine.candidates(context, engine.recipe.quotas(0, 1))
@@ -178,7 +178,7 @@ def _table(blocks: Sequence[tuple[int, NDArray[np.int8], Matrix]], schema: pa.Sc
 
 
 def read_rows(path: Path, queries: pl.DataFrame) -> TrainingRows:
-    """Reads the rows of some queries, in the order they were written."""
+    """Read the rows of some queries, in the order they were written."""
     frame = (
         pl.scan_parquet(path)
         .join(queries.lazy().select("query"), on="query", how="semi", maintain_order="left")

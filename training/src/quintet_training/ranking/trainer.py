@@ -15,11 +15,11 @@ from quintet_engine.recipes import TRAINED
 from threadpoolctl import threadpool_limits
 
 from quintet_training.datasets.playlist_groups import near_duplicates, split_groups
+from quintet_training.ranking.backend import BuiltRows, LocalBackend, RowOptions, TrainerBackend
 from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter, importances
 from quintet_training.ranking.folds import FoldEngines, fit_learned
 from quintet_training.ranking.rows import draw_queries
 from quintet_training.ranking.tuning import tune_taste
-from quintet_training.ranking.workshop import Made, Making, Workshop, WorkshopHere
 from quintet_training.settings import TrainingRefused
 
 Tell = Callable[[float, str], None]
@@ -67,7 +67,7 @@ class TrainingParameters:
     booster: BoosterParameters = field(default_factory=BoosterParameters)
 
     def facts(self) -> dict[str, Any]:
-        """Returns the parameters by name; threads are not among them."""
+        """Return the parameters by name; threads are not among them."""
         facts = asdict(self)
         del facts["threads"]
         return facts
@@ -99,23 +99,23 @@ def train_model(
     playlists: Sequence[Rows],
     parameters: TrainingParameters,
     tell: Tell | None = None,
-    workshop: Workshop | None = None,
+    backend: TrainerBackend | None = None,
 ) -> Trained:
-    """Trains on playlists, each its distinct catalogue rows.
+    """Train on playlists, each its distinct catalogue rows.
 
     Args:
         catalogue: The catalogue.
         playlists: The rows of each.
         parameters: What decides the model.
         tell: Told the share done and what is being done.
-        workshop: Makes rows and fits the booster; this machine where None.
+        backend: Makes rows and fits the booster; this machine where None.
 
     Raises:
         TooFewPlaylists: Fewer than `LEAST_PLAYLISTS` are long enough.
     """
     tell = tell or (lambda share, text: None)
     kept = _enough(playlists, parameters)
-    run = _Run(catalogue, kept, parameters, tell, workshop or WorkshopHere())
+    run = _Run(catalogue, kept, parameters, tell, backend or LocalBackend())
     # Sums in linear algebra come out the same however many cores there are, and the threads that
     # make rows do not multiply.
     with threadpool_limits(1, user_api="blas"):
@@ -145,7 +145,7 @@ class _Run:
     playlists: list[Rows]
     parameters: TrainingParameters
     tell: Tell
-    workshop: Workshop
+    backend: TrainerBackend
 
     def train(self) -> Trained:
         self.tell(0.0, "reading the catalogue")
@@ -170,21 +170,21 @@ class _Run:
         engines = FoldEngines(
             self.catalogue, self.playlists, folds, weights, parameters.seed, tokens, index
         )
-        made = self.workshop.rows(
+        rows = self.backend.rows(
             engines,
             self._queries(folds, validation),
-            Making(parameters.negatives, parameters.seed, parameters.threads),
+            RowOptions(parameters.negatives, parameters.seed, parameters.threads),
             lambda s: self.tell(0.2 + 0.5 * s, "asking playlists"),
         )
-        fit, booster = self._booster(made)
+        fit, booster = self._booster(rows)
         self.tell(0.95, "fitting all playlists")
         learned = fit_learned(self.catalogue, self.playlists, weights, self.parameters.seed, tokens)
         metrics = {
             "validation_ndcg_500": fit.ndcg,
             "training_playlists": len(self.playlists),
-            "training_groups": made.groups,
-            "training_rows": made.count,
-            "validation_groups": len(made.held.sizes),
+            "training_groups": rows.groups,
+            "training_rows": rows.count,
+            "validation_groups": len(rows.held.sizes),
             "trees": fit.rounds,
         }
         chosen = {"taste_weights": dict(weights), "booster": booster.facts()}
@@ -207,15 +207,15 @@ class _Run:
             seed=parameters.seed,
         )
 
-    def _booster(self, made: Made) -> tuple[Fit, BoosterParameters]:
-        """Returns the booster of the best parameters, stopped by the held part, and these."""
+    def _booster(self, rows: BuiltRows) -> tuple[Fit, BoosterParameters]:
+        """Return the booster of the best parameters, stopped by the held part, and these."""
         parameters = self.parameters
         fitter = Fitter(TRAINED.names, TRAINED.monotone, parameters.seed, parameters.threads)
         best = fitter.search(
             parameters.booster,
-            made.sample,
-            made.held,
+            rows.sample,
+            rows.held,
             parameters.booster_trials,
             lambda s: self.tell(0.7 + 0.15 * s, "choosing the booster's parameters"),
         )
-        return made.fit(fitter, best, lambda s: self.tell(0.85 + 0.1 * s, "boosting")), best
+        return rows.fit(fitter, best, lambda s: self.tell(0.85 + 0.1 * s, "boosting")), best

@@ -28,7 +28,7 @@ def tune_taste(
     trials: int,
     seed: int,
 ) -> Mapping[str, float]:
-    """Returns token weights: the best of `trials` by recall of a fold's playlists.
+    """Return token weights: the best of `trials` by recall of a fold's playlists.
 
     The space is fitted on the other folds; five tracks of each playlist of the fold are asked
     with, and recall of the others among the nearest 100, 500 and 1,000 is averaged. Each weight
@@ -55,7 +55,7 @@ def tune_taste(
 
 
 def _cases(playlists: Sequence[Rows], able: Rows, seed: int) -> list[tuple[Rows, Rows]]:
-    """Returns seeds and the rest of up to `_MOST_CASES` playlists."""
+    """Return seeds and the rest of up to `_MOST_CASES` playlists."""
     random = np.random.default_rng((seed, 6))
     cases: list[tuple[Rows, Rows]] = []
     for number in random.permutation(able).tolist():

@@ -97,7 +97,7 @@ def _answers(
 def _answer(
     engine: Engine, line: bytes, number: int, limit: int, max_per_artist: int
 ) -> dict[str, Any]:
-    """Returns the answer to one line, whatever the line holds."""
+    """Return the answer to one line, whatever the line holds."""
     try:
         asked = json.loads(line)
         seeds = asked["seed_tracks"]

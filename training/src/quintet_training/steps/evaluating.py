@@ -34,7 +34,7 @@ def evaluate(
     options: EvaluationOptions | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Report:
-    """Trains on a part of the imported playlists and measures on the rest; publishes nothing.
+    """Train on a part of the imported playlists and measures on the rest; publishes nothing.
 
     Every list is made as `batch-recommend` makes it: by the engine that serves, without an artist
     cap. The model without playlists is measured too, on the same questions.
@@ -77,7 +77,7 @@ def evaluate(
 
 
 def recommender(engine: Engine, *, limit: int = MAX_LIMIT, max_per_artist: int = 0) -> Recommender:
-    """Returns an engine as a function from seed rows to at most `limit` rows, best first."""
+    """Return an engine as a function from seed rows to at most `limit` rows, best first."""
     catalogue = engine.catalogue
     row_of = catalogue.snapshot.row_of
 
@@ -100,14 +100,17 @@ def write_report(
     html_path: Path | None,
     metrics_path: Path | None = None,
 ) -> None:
-    """Writes a report where asked to, each file whole or not at all.
+    """Write a report where asked to, each file whole or not at all.
 
     Raises:
         OSError: A file cannot be written.
     """
+    # Imported here: matplotlib and jinja2 take a second, and no other step writes pages.
+    from quintet_training.evaluation.page import page
+
     files = (
         (json_path, report.to_json),
-        (html_path, report.to_html),
+        (html_path, lambda: page(report)),
         (metrics_path, lambda: json.dumps(report.metrics(), indent=1, sort_keys=True)),
     )
     for path, make in files:

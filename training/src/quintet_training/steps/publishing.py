@@ -49,7 +49,7 @@ def publish_model(
     progress: Progress | None = None,
     parameters: BootstrapParameters | None = None,
 ) -> str:
-    """Publishes a model for the catalogue in use and returns its version.
+    """Publish a model for the catalogue in use and returns its version.
 
     A model in use that was trained for this very catalogue stays. One that was trained for
     another is carried over: its booster stays, and all that is computed from tracks is computed
@@ -81,7 +81,7 @@ def point_at(models: Path, version: str) -> bool:
 
 
 def is_whole(folder: Path) -> bool:
-    """Returns whether a bundle is there and every file is as its manifest says."""
+    """Check whether a bundle is there and every file is as its manifest says."""
     try:
         read_manifest(folder, verify=True)
     except PublicationInvalid:
@@ -90,7 +90,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def _trained(models: Path) -> Mapping[str, Any] | None:
-    """Returns the manifest of the model in use where that is a trained one."""
+    """Return the manifest of the model in use where that is a trained one."""
     version = current_version(models)
     if version is None:
         return None
@@ -133,7 +133,7 @@ def _carry(
 
 
 def _playlists_of(folder: Path, catalogue: Catalogue) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Returns a bundle's playlists as rows of another catalogue; lost tracks are left out."""
+    """Return a bundle's playlists as rows of another catalogue; lost tracks are left out."""
     old = Snapshot.load(folder / CATALOGUE, verify=False)
     holders = space.load_holders(folder / CollaborativeModel.PLAYLISTS).tocsc()
     ids = old.tracks.column("track_id").to_pylist()
@@ -155,7 +155,7 @@ def publish_bundle(
     *,
     serve: bool = True,
 ) -> None:
-    """Writes a bundle, trained where something was learned, and by default serves it."""
+    """Write a bundle, trained where something was learned, and by default serves it."""
     kind = BOOTSTRAP.kind if learned is None else TRAINED.kind
     with staged(models) as folder:
         build_bundle(
@@ -203,7 +203,7 @@ def _publish_bootstrap(
 def bootstrap_engine(
     catalogue: Catalogue, parameters: BootstrapParameters, tell: Progress
 ) -> Engine:
-    """Returns the engine of the bootstrap model of a catalogue; publishes nothing."""
+    """Return the engine of the bootstrap model of a catalogue; publishes nothing."""
     index, _, text = _bootstrap(catalogue, parameters, tell)
     versions = Versions(BOOTSTRAP.kind, "", catalogue.snapshot.version)
     return Engine(catalogue, index, Ranker.from_text(text), versions)

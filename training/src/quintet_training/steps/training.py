@@ -19,7 +19,7 @@ from quintet_modelkit.publication import current_folder
 from quintet_modelkit.snapshot import Snapshot
 
 from quintet_training import datasets
-from quintet_training.ranking import TrainingParameters, Workshop, train_model
+from quintet_training.ranking import TrainerBackend, TrainingParameters, train_model
 from quintet_training.settings import TrainingSettings
 from quintet_training.steps.publishing import CATALOGUE, MODELS, is_whole, point_at, publish_bundle
 
@@ -62,7 +62,7 @@ class Playlists:
 
 
 def load_playlists(settings: TrainingSettings, catalogue: Catalogue) -> Playlists:
-    """Reads the database's playlists as rows of a catalogue.
+    """Read the database's playlists as rows of a catalogue.
 
     Raises:
         StoreUnavailable: The database cannot be used.
@@ -100,7 +100,7 @@ def train(
     serve: bool = True,
     cluster: str | None = None,
 ) -> TrainReport:
-    """Trains on the playlists of the database and, by default, serves the model from then on.
+    """Train on the playlists of the database and, by default, serves the model from then on.
 
     The version names everything that decides the model: training again on the same data with the
     same parameters changes nothing.
@@ -139,8 +139,8 @@ def train(
     version = model_version(TRAINED.kind, inputs)
     if point_at(models, version) if serve else is_whole(models / version):
         return TrainReport(version, True, time.monotonic() - started, {}, {})
-    with _workshop(settings, snapshot_folder, cluster) as workshop:
-        trained = train_model(catalogue, playlists.rows, parameters, tell, workshop)
+    with _backend(settings, snapshot_folder, cluster) as backend:
+        trained = train_model(catalogue, playlists.rows, parameters, tell, backend)
     tell(0.98, "publishing")
     facts = {
         "parameters": parameters.facts(),
@@ -168,17 +168,17 @@ def train(
 
 
 @contextlib.contextmanager
-def _workshop(
+def _backend(
     settings: TrainingSettings, snapshot: Path, cluster: str | None
-) -> Iterator[Workshop | None]:
+) -> Iterator[TrainerBackend | None]:
     if cluster is None:
         yield None
         return
     # Dask is installed by those who use it.
-    from quintet_training.ranking.dask_workshop import dask_workshop
+    from quintet_training.ranking.dask_backend import dask_backend
 
     with (
         tempfile.TemporaryDirectory(prefix="rows-", dir=settings.home) as folder,
-        dask_workshop(cluster, snapshot, Path(folder)) as workshop,
+        dask_backend(cluster, snapshot, Path(folder)) as backend,
     ):
-        yield workshop
+        yield backend

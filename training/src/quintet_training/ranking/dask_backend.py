@@ -27,10 +27,10 @@ from quintet_engine.index import FaissIndex
 from quintet_modelkit.snapshot import Snapshot
 from threadpoolctl import threadpool_limits
 
+from quintet_training.ranking.backend import RowOptions, Tell
 from quintet_training.ranking.fitting import CUT, SEARCH_ROWS, BoosterParameters, Fit, Fitter
 from quintet_training.ranking.folds import FoldEngines
 from quintet_training.ranking.rows import RowMaker, TrainingRows, read_rows
-from quintet_training.ranking.workshop import Making, Tell
 from quintet_training.settings import TrainingRefused
 
 LOCAL_WORKERS: Final = 2
@@ -51,7 +51,7 @@ class Shared:
         folds: int64 (playlists,), the fold of each.
         weights: What each kind of token weighs in the taste space.
         seed: For clusters and indices.
-        making: How rows are made.
+        options: How rows are made.
         folder: Where rows go, on a disk that all share.
     """
 
@@ -60,19 +60,19 @@ class Shared:
     folds: NDArray[np.int64]
     weights: Mapping[str, float]
     seed: int
-    making: Making
+    options: RowOptions
     folder: Path
 
 
 def write_part(shared: Shared, number: int, queries: pl.DataFrame) -> int:
-    """Writes the rows of some queries, those of validation apart; returns how many queries."""
+    """Write the rows of some queries, those of validation apart; returns how many queries."""
     catalogue, tokens, index = _loaded(shared.snapshot, shared.seed)
     engines = FoldEngines(
         *(catalogue, shared.playlists, shared.folds, shared.weights, shared.seed, tokens, index)
     )
-    making = shared.making
+    options = shared.options
     # Fitting what a fold has learned takes longer than its rows; both files want the same.
-    maker = RowMaker(cache(engines), making.negatives, making.seed, making.threads)
+    maker = RowMaker(cache(engines), options.negatives, options.seed, options.threads)
     with threadpool_limits(1, user_api="blas"):
         for kind, held in ((TRAINING, False), (VALIDATION, True)):
             asked = queries.filter(pl.col("validation") == held)
@@ -81,7 +81,7 @@ def write_part(shared: Shared, number: int, queries: pl.DataFrame) -> int:
 
 
 def path_of(folder: Path, kind: str, number: int) -> Path:
-    """Returns the file of a part's rows of training or of validation."""
+    """Return the file of a part's rows of training or of validation."""
     return folder / f"{kind}-{number:05d}.parquet"
 
 
@@ -101,7 +101,7 @@ def parted(queries: pl.DataFrame, workers: int) -> list[pl.DataFrame]:
 
 
 @dataclass(frozen=True)
-class DaskWorkshop:
+class DaskBackend:
     """Makes rows and fits boosters on a cluster.
 
     Attributes:
@@ -115,9 +115,9 @@ class DaskWorkshop:
     folder: Path
 
     def rows(
-        self, engines: FoldEngines, queries: pl.DataFrame, making: Making, tell: Tell
-    ) -> "MadeByDask":
-        """Makes the rows of all queries, a part a worker at a time."""
+        self, engines: FoldEngines, queries: pl.DataFrame, options: RowOptions, tell: Tell
+    ) -> "DaskRows":
+        """Make the rows of all queries, a part a worker at a time."""
         from distributed import as_completed
 
         shared = Shared(
@@ -126,7 +126,7 @@ class DaskWorkshop:
             engines.folds,
             engines.weights,
             engines.seed,
-            replace(making, threads=1),  # a worker has as many threads as it was given
+            replace(options, threads=1),  # a worker has as many threads as it was given
             self.folder.resolve(),
         )
         workers = len(self.client.scheduler_info(n_workers=-1)["workers"])
@@ -140,15 +140,15 @@ class DaskWorkshop:
         for future in as_completed(futures):
             done += future.result()
             tell(done / len(queries))
-        return MadeByDask.of(self, queries)
+        return DaskRows.of(self, queries)
 
 
 @dataclass(frozen=True)
-class MadeByDask:
+class DaskRows:
     """Rows in partitions on a shared disk.
 
     Attributes:
-        workshop: Whose cluster fits.
+        backend: Whose cluster fits.
         files: The partitions of training.
         held: The rows of the validation queries.
         sample: Rows of every k-th training query.
@@ -156,7 +156,7 @@ class MadeByDask:
         count: How many rows they have.
     """
 
-    workshop: DaskWorkshop
+    backend: DaskBackend
     files: tuple[Path, ...]
     held: TrainingRows
     sample: TrainingRows
@@ -164,16 +164,16 @@ class MadeByDask:
     count: int
 
     @classmethod
-    def of(cls, workshop: DaskWorkshop, queries: pl.DataFrame) -> "MadeByDask":
-        """Reads what the search for parameters and early stopping need; the rest stays there."""
-        folder = workshop.folder
+    def of(cls, backend: DaskBackend, queries: pl.DataFrame) -> "DaskRows":
+        """Read what the search for parameters and early stopping need; the rest stays there."""
+        folder = backend.folder
         written = sorted(folder.glob(f"{TRAINING}-*.parquet"))
         files = [path for path in written if pq.ParquetFile(path).metadata.num_rows]
         lengths = pl.scan_parquet(files).select(pl.col("query").rle()).collect().unnest("query")
         step = max(1, round(int(lengths["len"].sum()) / SEARCH_ROWS))
         numbers = lengths["value"].gather_every(step).implode()
         return cls(
-            workshop,
+            backend,
             tuple(files),
             read_rows(folder / f"{VALIDATION}-*.parquet", queries),
             read_rows(
@@ -184,7 +184,7 @@ class MadeByDask:
         )
 
     def fit(self, fitter: Fitter, parameters: BoosterParameters, tell: Tell) -> Fit:
-        """Fits by `DaskLGBMRanker` on all partitions, then cuts where it should have stopped."""
+        """Fit by `DaskLGBMRanker` on all partitions, then cuts where it should have stopped."""
         from dask import dataframe
         from lightgbm.dask import DaskLGBMRanker
 
@@ -193,7 +193,7 @@ class MadeByDask:
             raise TrainingRefused("Dask has put several files into one partition")
         settings = fitter.settings(parameters)
         ranker = DaskLGBMRanker(
-            client=self.workshop.client,
+            client=self.backend.client,
             objective="lambdarank",
             n_estimators=parameters.rounds,
             random_state=fitter.seed,
@@ -207,12 +207,12 @@ class MadeByDask:
 
 
 def _sizes(numbers: Any) -> Any:
-    """Returns how many rows each query of a partition has, in the order of rows."""
+    """Return how many rows each query of a partition has, in the order of rows."""
     return numbers.groupby(numbers, sort=False).size()
 
 
 def stopped(booster: Any, held: TrainingRows, patience: int) -> Fit:
-    """Returns a booster cut where early stopping by NDCG@500 would have ended it.
+    """Return a booster cut where early stopping by NDCG@500 would have ended it.
 
     Args:
         booster: LightGBM's.
@@ -234,7 +234,7 @@ def stopped(booster: Any, held: TrainingRows, patience: int) -> Fit:
 
 
 def ndcg(scores: NDArray[np.float64], rows: TrainingRows) -> float:
-    """Returns the mean NDCG@500 over queries, gains 0 and 1, as LightGBM measures it."""
+    """Return the mean NDCG@500 over queries, gains 0 and 1, as LightGBM measures it."""
     discount = 1.0 / np.log2(np.arange(2, CUT + 2))
     total, end = 0.0, 0
     for size in rows.sizes.tolist():
@@ -246,14 +246,14 @@ def ndcg(scores: NDArray[np.float64], rows: TrainingRows) -> float:
 
 
 def scored(text: str, rows: TrainingRows) -> float:
-    """Returns the mean NDCG@500 of a booster in LightGBM's text form."""
+    """Return the mean NDCG@500 of a booster in LightGBM's text form."""
     booster = lightgbm.Booster(model_str=text)
     return ndcg(np.asarray(booster.predict(rows.features, raw_score=True)), rows)
 
 
 @contextmanager
-def dask_workshop(address: str, snapshot: Path, folder: Path) -> Iterator[DaskWorkshop]:
-    """Gives a workshop on a cluster.
+def dask_backend(address: str, snapshot: Path, folder: Path) -> Iterator[DaskBackend]:
+    """Give a backend on a cluster.
 
     Args:
         address: Of its scheduler; empty for a cluster of `LOCAL_WORKERS` processes, started here.
@@ -276,7 +276,7 @@ def dask_workshop(address: str, snapshot: Path, folder: Path) -> Iterator[DaskWo
     try:
         with Client(cluster, timeout=_CONNECT_SECONDS) as client:
             client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
-            yield DaskWorkshop(client, snapshot, folder)
+            yield DaskBackend(client, snapshot, folder)
     except KilledWorker as fault:
         raise TrainingRefused("the cluster lost its workers; their logs say why") from fault
     except (OSError, TimeoutError) as fault:

@@ -16,7 +16,7 @@ Tell = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Making:
+class RowOptions:
     """How rows of queries are made; the same rows wherever.
 
     Attributes:
@@ -30,7 +30,7 @@ class Making:
     threads: int
 
 
-class Made(Protocol):
+class BuiltRows(Protocol):
     """Rows that are made, wherever they are."""
 
     @property
@@ -54,20 +54,22 @@ class Made(Protocol):
         ...
 
     def fit(self, fitter: Fitter, parameters: BoosterParameters, tell: Tell) -> Fit:
-        """Fits on all training rows, stopped early by the validation rows."""
+        """Fit on all training rows, stopped early by the validation rows."""
         ...
 
 
-class Workshop(Protocol):
-    """Makes rows of queries."""
+class TrainerBackend(Protocol):
+    """Make rows of queries."""
 
-    def rows(self, engines: FoldEngines, queries: pl.DataFrame, making: Making, tell: Tell) -> Made:
-        """Makes the rows of all queries, each by the engine of its fold."""
+    def rows(
+        self, engines: FoldEngines, queries: pl.DataFrame, options: RowOptions, tell: Tell
+    ) -> BuiltRows:
+        """Make the rows of all queries, each by the engine of its fold."""
         ...
 
 
 @dataclass(frozen=True)
-class MadeHere:
+class LocalRows:
     """Rows in the memory of this process."""
 
     rows: TrainingRows
@@ -89,22 +91,22 @@ class MadeHere:
         return len(self.rows.relevant)
 
     def fit(self, fitter: Fitter, parameters: BoosterParameters, tell: Tell) -> Fit:
-        """Fits on all training rows, stopped early by the validation rows."""
+        """Fit on all training rows, stopped early by the validation rows."""
         return fitter.fit(parameters, self.rows, self.held, tell)
 
 
-class WorkshopHere:
+class LocalBackend:
     """Makes rows on this machine, by way of a Parquet file."""
 
     def rows(
-        self, engines: FoldEngines, queries: pl.DataFrame, making: Making, tell: Tell
-    ) -> MadeHere:
-        """Makes the rows of all queries, one fold after the other."""
-        maker = RowMaker(engines, making.negatives, making.seed, making.threads)
+        self, engines: FoldEngines, queries: pl.DataFrame, options: RowOptions, tell: Tell
+    ) -> LocalRows:
+        """Make the rows of all queries, one fold after the other."""
+        maker = RowMaker(engines, options.negatives, options.seed, options.threads)
         held = queries["validation"]
         with tempfile.TemporaryDirectory(prefix="quintet-rows-") as folder:
             path = Path(folder) / "rows.parquet"
             maker.write(queries, path, tell)
-            return MadeHere(
+            return LocalRows(
                 read_rows(path, queries.filter(~held)), read_rows(path, queries.filter(held))
             )
