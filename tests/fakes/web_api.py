@@ -8,6 +8,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
+from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes.web_api import install
 from quintet_servicekit.errors import NotFound, Reason
 
@@ -48,6 +49,10 @@ class Catalogue:
             for i in request.track_ids
         ]
         return search_pb2.BatchGetTracksResponse(results=results)
+
+    async def tracks_by_id(self, ids):
+        found = await self.tracks(search_pb2.BatchGetTracksRequest(track_ids=ids))
+        return {each.track_id: each.track for each in found.results if each.HasField("track")}
 
     async def artists(self, request):
         return search_pb2.BatchGetArtistsResponse(results=[
@@ -107,6 +112,25 @@ class Catalogue:
         )  # fmt: skip
 
 
+class NoRecorder:
+    """Stores nothing."""
+
+    degraded = ()
+
+    def new_id(self):
+        return "r1"
+
+    def record_list(self, *_recorded):
+        pass
+
+
+class NoExperiments:
+    """None is running."""
+
+    def enrol(self, _request, _listener):
+        pass
+
+
 def make_app(catalogue, tmp_path, **rules):
     app = FastAPI(redirect_slashes=False)
     trust_proxy = rules.pop("trust_proxy", False)
@@ -119,7 +143,8 @@ def make_app(catalogue, tmp_path, **rules):
     async def ours():
         return {"ours": True}
 
-    install(app, catalogue, Gatekeeper(access), render, trust_proxy=trust_proxy)
+    recommender = Recommender(catalogue, NoRecorder(), NoExperiments())  # type: ignore[arg-type]
+    install(app, catalogue, recommender, Gatekeeper(access), render, trust_proxy=trust_proxy)
     return app
 
 

@@ -156,9 +156,7 @@ def _body(handle: Callable[[Any], object], sound: bytes) -> Target:
 
 
 def _recommended(body: Any) -> None:
-    asked = RecommendationsBody.model_validate(body)
-    asked.profile_request()
-    asked.ranker_request(None)
+    RecommendationsBody.model_validate(body).ranker_request()
 
 
 FILES: Mapping[str, tuple[str, bytes]] = {

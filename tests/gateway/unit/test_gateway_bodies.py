@@ -28,7 +28,7 @@ def refusal_of(body: dict) -> tuple[str, str]:
 @pytest.mark.parametrize("example", list(BODY_EXAMPLES.values()), ids=list(BODY_EXAMPLES))
 def test_documented_bodies_are_accepted(example):
     body = RecommendationsBody.model_validate(example["value"])
-    assert len(body.ranker_request(None).seeds) == len(example["value"]["seeds"])
+    assert len(body.ranker_request().seeds) == len(example["value"]["seeds"])
 
 
 def one(**more: object) -> dict:
@@ -104,13 +104,13 @@ def test_every_range_within_bounds_reaches_the_ranker(name, first, second):
     body = RecommendationsBody.model_validate(
         one(filters={f"min_{name}": bounds[0], f"max_{name}": bounds[1]})
     )
-    (sent,) = body.ranker_request(None).filters.ranges
+    (sent,) = body.ranker_request().filters.ranges
     assert (sent.attribute, sent.min, sent.max) == (NUMBER_OF[name], *bounds)
 
 
 def test_one_bound_leaves_the_other_open():
     body = RecommendationsBody.model_validate(one(filters={"max_key": 5}))
-    (sent,) = body.ranker_request(None).filters.ranges
+    (sent,) = body.ranker_request().filters.ranges
     assert sent.max == 5
     assert not sent.HasField("min")
 
@@ -155,4 +155,4 @@ def test_a_text_is_taken_where_it_can_be_written(text):
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         assert refusal_of(body)[0] == "REQUEST_MALFORMED"
     else:
-        RecommendationsBody.model_validate(body).ranker_request(None).SerializeToString()
+        RecommendationsBody.model_validate(body).ranker_request().SerializeToString()

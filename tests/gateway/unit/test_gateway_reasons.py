@@ -1,15 +1,17 @@
 """Reasons as JSON: the same from columns as from messages, which older rankers send."""
 
+from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
-from quintet_gateway.schemas.recommendation_request import Seed
-from quintet_gateway.schemas.recommendation_response import ids_to_look_up, recommendations_json
+from quintet_gateway.recommender import ids_to_describe
+from quintet_gateway.schemas.recommendation_response import recommendations_json
 
 from tests.fakes.reasons import columns_of
 
 UNKNOWN = 99
 ATTRIBUTES = (4, UNKNOWN, 12)
-SEEDS = [Seed(track_id="s1"), Seed(genre="rock")]
+SEEDS = [profile_pb2.Seed(track_id="s1"), profile_pb2.Seed(genre="rock")]
+REQUEST = ranker_pb2.RecommendTracksRequest(seeds=SEEDS)
 TRACKS = {
     name: search_pb2.Track(id=name, title=f"Song {name}") for name in ("s1", "t1", "t2", "t3")
 }
@@ -72,8 +74,8 @@ def test_an_attribute_of_a_newer_ranker_is_left_out():
 
 
 def test_the_closest_seeds_are_looked_up_either_way():
-    assert ids_to_look_up(in_columns(), SEEDS) == ids_to_look_up(in_messages(), SEEDS)
-    assert "s1" in ids_to_look_up(in_columns(), [])
+    assert ids_to_describe(REQUEST, in_columns()) == ids_to_describe(REQUEST, in_messages())
+    assert "s1" in ids_to_describe(ranker_pb2.RecommendTracksRequest(), in_columns())
 
 
 def test_a_list_without_reasons_says_so():

@@ -22,6 +22,7 @@ from quintet_gateway.app.errors import Renderers, install_errors, render, render
 from quintet_gateway.app.middleware import Guard, RequestContext
 from quintet_gateway.experiments import ExperimentConfig, Experiments
 from quintet_gateway.feedback import Database, Recorder, RecorderConfig
+from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes import (
     catalogue_map,
     experiment,
@@ -69,7 +70,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
     )
     gatekeeper = Gatekeeper(rules)
     names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
-    behind = services or UpstreamClients(
+    upstream = services or UpstreamClients(
         settings.addresses(),
         settings.budget_seconds,
         gatekeeper.service_metadata,
@@ -78,7 +79,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
         settings.transport("gateway"),
     )
     database = Database(settings.database())
-    experiments = Experiments(_experiment_config(settings, database, names), behind)
+    experiments = Experiments(_experiment_config(settings, database, names), upstream)
     recorder_config = RecorderConfig(
         database,
         Spool(settings.home / "spool", settings.spool_bytes),
@@ -102,7 +103,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
         await experiments.close()
         await recorder.close()
         await running.close()
-        await behind.close()
+        await upstream.close()
 
     app = FastAPI(
         title="Quintet",
@@ -114,7 +115,6 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
         # A slash at the end is taken away before; a redirect would lose a POST's body.
         redirect_slashes=False,
     )
-    app.state.services = behind
     app.state.recorder = recorder
     app.state.experiments = experiments
     app.state.operations = running
@@ -135,12 +135,11 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
         app.include_router(resource.router)
     web_api.install(
         app,
-        behind,
+        upstream,
+        Recommender(upstream, recorder, experiments),
         gatekeeper,
         render,
         trust_proxy=settings.trust_proxy,
-        recorder=recorder,
-        experiments=experiments,
     )
     app.add_middleware(Admission, most=settings.max_in_flight, render=renderers.render)
     app.add_middleware(RequestContext, budget=settings.budget_seconds)

@@ -6,7 +6,7 @@ import json
 from quintet.ranker.v1 import ranker_pb2
 from quintet_store.experiments import INTERLEAVE, SPLIT, Experiment
 
-from quintet_gateway.feedback import stored_seeds
+from quintet_gateway.seeds import stored_seeds
 
 
 def assignment_unit(listener: str, request: ranker_pb2.RecommendTracksRequest) -> str:

@@ -23,7 +23,8 @@ from quintet_store.experiments import SHADOW, Experiment, Standing
 from quintet_store.feedback import stamp
 
 from quintet_gateway.experiments.assignment import assigned_variant, assignment_unit, bucket_of
-from quintet_gateway.feedback import Database, ServedList, stored_seeds
+from quintet_gateway.feedback import Database, ServedList
+from quintet_gateway.seeds import stored_seeds
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")

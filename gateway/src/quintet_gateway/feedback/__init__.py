@@ -1,7 +1,7 @@
 """Feedback: what was shown is kept off the request's path, what listeners did before the answer."""
 
 from quintet_gateway.feedback.events import Event, check_events, check_listener
-from quintet_gateway.feedback.impressions import ServedList, stored_seeds
+from quintet_gateway.feedback.impressions import ServedList
 from quintet_gateway.feedback.recorder import Recorder, RecorderConfig
 from quintet_gateway.feedback.store import (
     Cursor,
@@ -27,5 +27,4 @@ __all__ = [
     "check_events",
     "check_listener",
     "export_record",
-    "stored_seeds",
 ]

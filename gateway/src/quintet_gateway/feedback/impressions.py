@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from prometheus_client import Counter as Total
 from prometheus_client import Gauge
-from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_store.experiments import CHALLENGER, CHAMPION, INTERLEAVE
 from quintet_store.feedback import stamp
+
+from quintet_gateway.seeds import stored_seeds
 
 RECORDED: Final = Total("quintet_impressions_total", "Tracks shown and recorded")
 DROPPED: Final = Total(
@@ -214,14 +215,3 @@ def _features(response: ranker_pb2.RecommendTracksResponse) -> tuple[list[str], 
         struct.pack(f"<{len(names)}f", *(values.get(name, math.nan) for name in names))
         for values in told
     ]
-
-
-def stored_seeds(request: ranker_pb2.RecommendTracksRequest) -> list[dict[str, Any]]:
-    """Returns the seeds of a request as they are stored."""
-    wanted = [_seed(seed) for seed in request.seeds]
-    return wanted + [_seed(seed) | {"negative": True} for seed in request.negative_seeds]
-
-
-def _seed(seed: profile_pb2.Seed) -> dict[str, Any]:
-    kind = seed.WhichOneof("kind") or "track_id"
-    return {kind: getattr(seed, kind), "weight": seed.weight if seed.HasField("weight") else 1.0}

@@ -99,13 +99,13 @@ class Recorder:
 
     Args:
         config: How feedback is kept.
-        on_shown: Told of each list that is given out; returns at once.
+        on_recorded: Told of each list that is given out; returns at once.
     """
 
     def __init__(
-        self, config: RecorderConfig, on_shown: Callable[[ServedList], None] = lambda _shown: None
+        self, config: RecorderConfig, on_recorded: Callable[[ServedList], None] = lambda _list: None
     ) -> None:
-        self._on_shown = on_shown
+        self._on_recorded = on_recorded
         self._budget = config.budget
         self._names = config.pseudonyms
         self._waiting = ImpressionQueue(config.max_waiting)
@@ -172,7 +172,7 @@ class Recorder:
         """Returns a fresh recommendation id, known as ours from now on and after a restart."""
         return self._names.new_recommendation_id()
 
-    def show(
+    def record_list(
         self,
         recommendation_id: str,
         listener: str,
@@ -193,7 +193,7 @@ class Recorder:
         shown = ServedList(recommendation_id, who, datetime.now(UTC), surface, request, response)
         if self._waiting.put(shown):
             self._has_shown.set()
-        self._on_shown(shown)
+        self._on_recorded(shown)
 
     async def record(self, job: EventBatch) -> RecordOutcome:
         """Stores the events of one request; on the disk when it returns.

@@ -26,11 +26,11 @@ _ETAG: Final = {"ETag": {"schema": {"type": "string"}, "description": "The map's
     },
 )
 async def get_map(
-    services: UpstreamDep,
+    upstream: UpstreamDep,
     if_none_match: Annotated[str, Header(description="The ETag of what the caller has")] = "",
 ) -> Response:
     """Every track as a point of a plane, alike tracks close together."""
-    found = await services.map()
+    found = await upstream.map()
     etag = f'"{found.version}"'
     # A cache may always keep it, but asks each time: the catalogue may have changed.
     headers = {"ETag": etag, "Cache-Control": "no-cache"}

@@ -1,51 +1,126 @@
-"""What every route of ours takes and gives.
+"""Dependencies and JSON answers that the routes share.
 
-Dependencies of routes are coroutines, also where they wait for nothing: FastAPI runs any other on a
-thread, and the way there and back costs a hundred times what they do.
+Dependencies are coroutines, also those that wait for nothing: FastAPI runs any other function in a
+thread pool, which costs a hundred times the work that they do.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Protocol
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Protocol
 
 import orjson
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Header, Request, Response
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_contract.patterns import LISTENER_PATTERN
 
 from quintet_gateway.domain import CatalogueMap
-from quintet_gateway.routes.web_api import Upstream
+from quintet_gateway.experiments import Experiments
+from quintet_gateway.feedback import Recorder, check_listener
+from quintet_gateway.recommender import RecommendationServices, Recommender
+
+RECOMMENDATION_ID: Final = "Quintet-Recommendation-Id"
+LISTENER: Final = "Quintet-Listener"
+LISTENER_DESCRIPTION: Final = (
+    "The listener's id at the caller, such as a pseudonym; stored only as a keyed hash."
+)
 
 
-class UpstreamServices(Upstream, Protocol):
-    """The services behind; each call ends within the request's budget."""
+class Upstream(RecommendationServices, Protocol):
+    """Search, profile service and ranker; each call ends within the request's budget."""
 
-    async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
-        """Returns the known ones of any number of tracks, by id."""
+    async def search_tracks(
+        self, request: search_pb2.SearchTracksRequest
+    ) -> search_pb2.SearchTracksResponse:
+        """Searches tracks."""
 
-    async def build_profile(
-        self, request: profile_pb2.BuildProfileRequest
-    ) -> profile_pb2.BuildProfileResponse:
-        """Averages seeds."""
+    async def search_artists(
+        self, request: search_pb2.SearchArtistsRequest
+    ) -> search_pb2.SearchArtistsResponse:
+        """Searches artists."""
+
+    async def tracks(
+        self, request: search_pb2.BatchGetTracksRequest
+    ) -> search_pb2.BatchGetTracksResponse:
+        """Looks up to 500 tracks up, in the order asked."""
+
+    async def artists(
+        self, request: search_pb2.BatchGetArtistsRequest
+    ) -> search_pb2.BatchGetArtistsResponse:
+        """Looks artists up, in the order asked."""
+
+    async def genres(self, request: search_pb2.ListGenresRequest) -> search_pb2.ListGenresResponse:
+        """Lists genres by name."""
+
+    async def audio_features(
+        self, request: profile_pb2.BatchGetAudioFeaturesRequest
+    ) -> profile_pb2.BatchGetAudioFeaturesResponse:
+        """Looks audio features up, in the order asked."""
 
     async def model(self) -> ranker_pb2.GetModelResponse:
-        """Returns what the ranker serves."""
+        """Reads which model the ranker serves."""
 
     async def map(self) -> CatalogueMap:
-        """Returns the catalogue's map."""
+        """Reads the catalogue's map."""
 
     async def states(self) -> dict[str, str]:
-        """Returns each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""
+        """Reads each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""
 
 
-async def _services(request: Request) -> UpstreamServices:
-    services: UpstreamServices = request.app.state.services
-    return services
+async def _upstream(request: Request) -> Upstream:
+    upstream: Upstream = request.app.state.upstream
+    return upstream
 
 
-UpstreamDep = Annotated[UpstreamServices, Depends(_services)]
+async def _recommender(request: Request) -> Recommender:
+    recommender: Recommender = request.app.state.recommender
+    return recommender
 
 
-def json_response(content: Any, status: int = 200) -> Response:
-    """Returns a JSON answer; a NaN, which JSON does not have, becomes null."""
-    return Response(orjson.dumps(content), status, media_type="application/json")
+async def _recorder(request: Request) -> Recorder:
+    recorder: Recorder = request.app.state.recorder
+    return recorder
+
+
+async def _experiments(request: Request) -> Experiments:
+    experiments: Experiments = request.app.state.experiments
+    return experiments
+
+
+async def _listener(
+    name: Annotated[
+        str | None,
+        Header(
+            alias=LISTENER,
+            description=LISTENER_DESCRIPTION,
+            json_schema_extra={"pattern": LISTENER_PATTERN},
+        ),
+    ] = None,
+) -> str:
+    return checked_listener(name)
+
+
+UpstreamDep = Annotated[Upstream, Depends(_upstream)]
+RecommenderDep = Annotated[Recommender, Depends(_recommender)]
+RecorderDep = Annotated[Recorder, Depends(_recorder)]
+ExperimentsDep = Annotated[Experiments, Depends(_experiments)]
+ListenerHeader = Annotated[str, Depends(_listener)]
+
+
+def checked_listener(header: str | None) -> str:
+    """Read the `Quintet-Listener` header; empty if the request has none.
+
+    Raises:
+        InvalidInput: It is not a listener's id.
+    """
+    if header is not None:
+        check_listener(header, LISTENER)
+    return header or ""
+
+
+def json_response(
+    content: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Write a JSON answer; a NaN, which JSON does not have, becomes null."""
+    # FastAPI would validate and copy the answer first, which costs more than writing it.
+    return Response(orjson.dumps(content), status, headers, "application/json")

@@ -3,8 +3,7 @@
 from fastapi import APIRouter, Response
 from quintet_store.experiments import facts_of
 
-from quintet_gateway.routes.dependencies import json_response
-from quintet_gateway.routes.recommendations import ExperimentsDep
+from quintet_gateway.routes.dependencies import ExperimentsDep, json_response
 from quintet_gateway.schemas.catalogue import ResponseModel
 from quintet_gateway.schemas.errors import errors
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import WithJsonSchema
 from quintet_contract.patterns import LISTENER_PATTERN
@@ -19,7 +19,7 @@ from quintet_gateway.feedback import (
     check_listener,
     export_record,
 )
-from quintet_gateway.routes.dependencies import json_response
+from quintet_gateway.routes.dependencies import RecorderDep, json_response
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.feedback import (
     BODY_EXAMPLES,
@@ -33,12 +33,6 @@ router = APIRouter(prefix="/api/v1", tags=["Feedback"])
 _PAGE: int = 1000
 
 
-async def _recorder(request: Request) -> Recorder:
-    recorder: Recorder = request.app.state.recorder
-    return recorder
-
-
-RecorderDep = Annotated[Recorder, Depends(_recorder)]
 Listener = Annotated[
     str,
     Path(

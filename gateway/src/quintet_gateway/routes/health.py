@@ -59,9 +59,9 @@ async def get_health() -> Response:
         },
     },
 )
-async def get_readiness(services: UpstreamDep) -> Response:
+async def get_readiness(upstream: UpstreamDep) -> Response:
     """Asks search, profile and ranker; 200 only when all three are SERVING."""
-    states = await services.states()
+    states = await upstream.states()
     missing = [name for name, state in states.items() if state != "SERVING"]
     response = json_response(
         {"ready": not missing, "services": states, "not_ready": missing}, 503 if missing else 200

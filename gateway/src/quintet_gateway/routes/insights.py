@@ -6,11 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field
 
-from quintet_gateway.routes.dependencies import json_response
-from quintet_gateway.routes.feedback import RecorderDep
+from quintet_gateway.routes.dependencies import RecorderDep, json_response
 from quintet_gateway.schemas.catalogue import ResponseModel
 from quintet_gateway.schemas.errors import errors
-from quintet_gateway.schemas.recommendation_request import bounds, within
+from quintet_gateway.validation import bounds, within
 
 router = APIRouter(prefix="/api/v1", tags=["Operation"])
 _MOST_HOURS = 24 * 31

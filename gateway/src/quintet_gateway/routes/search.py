@@ -19,7 +19,7 @@ from quintet_gateway.schemas.catalogue import (
 )
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.links import OF_SEARCH
-from quintet_gateway.schemas.recommendation_request import bounds, within
+from quintet_gateway.validation import bounds, within
 
 router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
 
@@ -49,7 +49,7 @@ PageToken = Annotated[str, Query(max_length=512, description="next_page_token of
     },
 )
 async def search_tracks(
-    services: UpstreamDep,
+    upstream: UpstreamDep,
     q: Text = "",
     limit: Limit = DEFAULT_PAGE,
     page_token: PageToken = "",
@@ -61,25 +61,25 @@ async def search_tracks(
     request = search_pb2.SearchTracksRequest(
         query=q, page_size=limit, page_token=page_token, source=SOURCES[source]
     )
-    return json_response(search_json(await services.search_tracks(request)))
+    return json_response(search_json(await upstream.search_tracks(request)))
 
 
 @router.get(
     "/artists", responses={200: {"model": ArtistsResponse}, **errors(400, 401, 429, 503, 504)}
 )
 async def search_artists(
-    services: UpstreamDep, q: Text = "", limit: Limit = DEFAULT_PAGE, page_token: PageToken = ""
+    upstream: UpstreamDep, q: Text = "", limit: Limit = DEFAULT_PAGE, page_token: PageToken = ""
 ) -> Response:
     """Artists by name, best match first."""
     request = search_pb2.SearchArtistsRequest(query=q, page_size=limit, page_token=page_token)
-    return json_response(artists_json(await services.search_artists(request)))
+    return json_response(artists_json(await upstream.search_artists(request)))
 
 
 @router.get(
     "/genres", responses={200: {"model": GenresResponse}, **errors(400, 401, 429, 503, 504)}
 )
 async def list_genres(
-    services: UpstreamDep,
+    upstream: UpstreamDep,
     limit: Annotated[
         int,
         Query(description="How many."),
@@ -90,4 +90,4 @@ async def list_genres(
 ) -> Response:
     """Genres of the catalogue by name."""
     request = search_pb2.ListGenresRequest(page_size=limit, page_token=page_token)
-    return json_response(genres_json(await services.genres(request)))
+    return json_response(genres_json(await upstream.genres(request)))

@@ -23,16 +23,16 @@ router = APIRouter(prefix="/api/v1", tags=["Catalogue"])
 )
 async def get_track(
     id: Annotated[str, Path(max_length=MAX_NAME, examples=["6rqhFgbbKwnb9MLmUQDhG6"])],
-    services: UpstreamDep,
+    upstream: UpstreamDep,
 ) -> Response:
     """A track of the catalogue by id."""
-    track = (await services.tracks_by_id([id])).get(id)
+    track = (await upstream.tracks_by_id([id])).get(id)
     if track is None:
         raise NotFound(Reason.ID_UNKNOWN, f"The catalogue does not have track {id!r}.", field="id")
     return json_response(track_json(track))
 
 
 @router.get("/model", responses={200: {"model": ModelResponse}, **errors(401, 429, 503, 504)})
-async def get_model(services: UpstreamDep) -> Response:
+async def get_model(upstream: UpstreamDep) -> Response:
     """What the ranker serves now, and the last version it refused."""
-    return json_response(model_json(await services.model()))
+    return json_response(model_json(await upstream.model()))

@@ -10,8 +10,8 @@ from quintet_contract.patterns import EVENT_PATTERN, LISTENER_PATTERN
 from quintet_servicekit.degradation import Part
 
 from quintet_gateway.feedback import Event
-from quintet_gateway.schemas.bodies import Body, Integer, refuse
 from quintet_gateway.schemas.catalogue import ResponseModel
+from quintet_gateway.validation import Integer, StrictBody, rule_error
 
 
 def _described(description: str, example: str | int, **rules: Any) -> Any:
@@ -23,11 +23,11 @@ def _is_time(text: str) -> str:
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        raise refuse("EVENT_RANGE", "must be a time, such as 2030-01-31T12:00:00Z") from None
+        raise rule_error("EVENT_RANGE", "must be a time, such as 2030-01-31T12:00:00Z") from None
     return text
 
 
-class EventBody(Body):
+class EventBody(StrictBody):
     """One thing that a listener did with one track of one recommendation."""
 
     event_id: Annotated[
@@ -83,7 +83,7 @@ class EventBody(Body):
         )
 
 
-class EventsBody(Body):
+class EventsBody(StrictBody):
     """Several events."""
 
     events: list[EventBody]

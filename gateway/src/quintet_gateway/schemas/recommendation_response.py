@@ -1,6 +1,6 @@
 """The answer to a request for recommendations."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, cycle, pairwise
 from typing import Any
 
@@ -8,8 +8,9 @@ from pydantic import Field
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_contract.seeds import SeedKind
 from quintet_servicekit.degradation import Part
-from quintet_servicekit.messages import NAME_OF
+from quintet_servicekit.messages import NAME_OF, seed_of
 
 from quintet_gateway.schemas.catalogue import (
     ResponseModel,
@@ -18,7 +19,7 @@ from quintet_gateway.schemas.catalogue import (
     track_json,
     versions_json,
 )
-from quintet_gateway.schemas.recommendation_request import Seed
+from quintet_gateway.seeds import FIELDS
 
 
 class ClosestSeed(ResponseModel):
@@ -129,16 +130,6 @@ def known_or_bare(tracks: Tracks, track_id: str) -> search_pb2.Track:
     return tracks.get(track_id) or search_pb2.Track(id=track_id)
 
 
-def ids_to_look_up(ranking: ranker_pb2.RecommendTracksResponse, seeds: Sequence[Seed]) -> list[str]:
-    """Returns every track id that the answer describes."""
-    chosen = [seed.track_id for seed in seeds if seed.track_id is not None]
-    closest = [
-        *ranking.reason_columns.closest_seed_ids,
-        *(track.reasons.closest_seed_id for track in ranking.tracks),
-    ]
-    return [*chosen, *filter(None, closest), *(track.track_id for track in ranking.tracks)]
-
-
 def ranked_json(
     track: ranker_pb2.RankedTrack, reasons: dict[str, Any] | None, tracks: Tracks
 ) -> dict[str, Any]:
@@ -153,13 +144,12 @@ def ranked_json(
     }
 
 
-def seed_json(seed: Seed, tracks: Tracks) -> dict[str, Any]:
-    """Returns a seed as used."""
-    if seed.track_id is not None:
-        return {"track": track_json(known_or_bare(tracks, seed.track_id)), "weight": seed.weight}
-    if seed.artist_id is not None:
-        return {"artist_id": seed.artist_id, "weight": seed.weight}
-    return {"genre": seed.genre, "weight": seed.weight}
+def seed_json(message: profile_pb2.Seed, tracks: Tracks) -> dict[str, Any]:
+    """Write a seed as used: a track in full, or the artist or genre named."""
+    seed = seed_of(message)
+    if seed.kind is SeedKind.TRACK:
+        return {"track": track_json(known_or_bare(tracks, seed.name)), "weight": seed.weight}
+    return {FIELDS[seed.kind]: seed.name, "weight": seed.weight}
 
 
 def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, float]]:
@@ -174,7 +164,7 @@ def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, flo
 def recommendations_json(
     ranking: ranker_pb2.RecommendTracksResponse,
     tracks: Tracks,
-    seeds: Sequence[Seed],
+    seeds: Iterable[profile_pb2.Seed],
     profile: profile_pb2.Profile | None,
 ) -> dict[str, Any]:
     """Returns the answer as JSON, but for its ids and what was degraded here."""

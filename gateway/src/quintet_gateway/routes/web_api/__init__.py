@@ -1,50 +1,54 @@
 """Spotify's Web API, as far as Quintet answers it: one call plugs it into an application."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
 from quintet_servicekit.errors import AppError
 
 from quintet_gateway.access import Gatekeeper
-from quintet_gateway.experiments import Experiments
-from quintet_gateway.feedback import Recorder
+from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes import token
-from quintet_gateway.routes.web_api.endpoints import Upstream, WebApi, router
+from quintet_gateway.routes.dependencies import RECOMMENDATION_ID, Upstream
+from quintet_gateway.routes.web_api import catalogue, recommendations, search
 from quintet_gateway.routes.web_api.middleware import Edge, is_guarded
+from quintet_gateway.routes.web_api.responses import WebApiRoute, failure
 
-__all__ = ["Upstream", "install"]
+__all__ = ["install"]
+_RESOURCES: Final = (catalogue, search, recommendations)
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 def install(
     app: FastAPI,
     upstream: Upstream,
+    recommender: Recommender,
     gatekeeper: Gatekeeper,
     render: Callable[[AppError], Response],
     *,
     trust_proxy: bool = False,
-    recorder: Recorder | None = None,
-    experiments: Experiments | None = None,
 ) -> None:
     """Adds `/v1`, `/api/token`, the gatekeeper before all that is guarded, and CORS.
 
     Args:
         app: The application.
-        upstream: The services behind.
+        upstream: Search, profile service and ranker.
+        recommender: Composes them into lists.
         gatekeeper: Decides who may call.
-        render: Renders a refusal outside /v1 in the application's own shape.
-        trust_proxy: Whether X-Forwarded-* headers come from a proxy of ours.
-        recorder: Keeps the lists that are given out.
-        experiments: Takes requests into the experiment that runs.
+        render: Renders an error outside /v1 in the application's own shape.
+        trust_proxy: Whether X-Forwarded-* headers come from a trusted proxy.
     """
-    app.state.web_api = WebApi(upstream, recorder, experiments)
+    app.state.upstream = upstream
+    app.state.recommender = recommender
     app.state.gatekeeper = gatekeeper
-    app.include_router(router)
+    for resource in _RESOURCES:
+        app.include_router(resource.router)
+    app.include_router(_unknown())
     app.include_router(token.router)
     _describe_security(app, needed=not gatekeeper.is_open)
     app.add_middleware(Edge, gatekeeper=gatekeeper, render=render, trust_proxy=trust_proxy)
-    # Outermost: a preflight carries no token, and a refusal must be readable by a page too.
+    # Outermost: a preflight carries no token, and a page must be able to read an error too.
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -55,10 +59,26 @@ def install(
             "X-Request-Id",
             "Quintet-Degraded",
             "Quintet-Model-Version",
-            "Quintet-Recommendation-Id",
+            RECOMMENDATION_ID,
         ],
         max_age=86_400,
     )
+
+
+def _unknown() -> APIRouter:
+    """Answer every other path and method under `/v1` in Spotify's shape."""
+    router = APIRouter(prefix="/v1")
+    endpoints = [route for resource in _RESOURCES for route in resource.router.routes]
+    known = [route for route in endpoints if isinstance(route, WebApiRoute)]
+
+    @router.api_route("", methods=list(_METHODS), include_in_schema=False)
+    @router.api_route("/{rest:path}", methods=list(_METHODS), include_in_schema=False)
+    async def no_such_route(rest: str = "") -> Response:
+        if any(route.path_regex.match(f"/v1/{rest}") for route in known):
+            return failure(405, "Method not allowed", {"Allow": "GET, HEAD, OPTIONS"})
+        return failure(404, "Service not found")
+
+    return router
 
 
 def _describe_security(app: FastAPI, *, needed: bool) -> None:

@@ -12,13 +12,22 @@ Facts that a catalogue does not have are said so:
 from typing import Final, Literal
 from urllib.parse import quote
 
+from fastapi import Request
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_contract.seeds import SeedKind
+from quintet_servicekit.messages import seed_of
 
+from quintet_gateway.routes.web_api.parameters import market, single
 from quintet_gateway.schemas import web_api as shape
 
 _SITE: Final = "https://open.spotify.com"
+_SEED_TYPES: Final[dict[SeedKind, Literal["ARTIST", "TRACK", "GENRE"]]] = {
+    SeedKind.ARTIST: "ARTIST",
+    SeedKind.GENRE: "GENRE",
+    SeedKind.TRACK: "TRACK",
+}
 _PRECISIONS: Final[dict[int, Literal["year", "month", "day"]]] = {4: "year", 7: "month", 10: "day"}
 
 
@@ -97,7 +106,8 @@ class ObjectWriter:
 
     def seed(self, pool: ranker_pb2.SeedPool) -> shape.RecommendationSeed:
         """Returns a seed with its pools; a genre has no address."""
-        kind, name = seed_name(pool.seed)
+        seed = seed_of(pool.seed)
+        kind, name = _SEED_TYPES[seed.kind], seed.name
         return {
             "afterFilteringSize": pool.after_filtering,
             "afterRelinkingSize": pool.after_relinking,
@@ -147,10 +157,15 @@ class ObjectWriter:
         return f"{self._base}/{kind}/{quote(object_id, safe='')}"
 
 
-def seed_name(seed: profile_pb2.Seed) -> tuple[Literal["ARTIST", "TRACK", "GENRE"], str]:
-    """Returns what kind of seed it is and its id, or its name where it is a genre."""
-    if seed.HasField("artist_id"):
-        return "ARTIST", seed.artist_id
-    if seed.HasField("genre"):
-        return "GENRE", seed.genre
-    return "TRACK", seed.track_id
+def base_of(request: Request) -> str:
+    """Return the address at which the caller reaches `/v1`, for links that it can follow."""
+    return f"{request.scope['quintet.base']}/v1"
+
+
+def writer_of(request: Request) -> ObjectWriter:
+    """Make the writer for a request, by its address and its market.
+
+    Raises:
+        InvalidInput: A parameter is given twice, or the market is not a country code.
+    """
+    return ObjectWriter(base_of(request), market(single(request.query_params)))

@@ -44,6 +44,14 @@ def json_response(content: Any, headers: Mapping[str, str] | None = None) -> Res
     return Response(body, media_type="application/json; charset=utf-8", headers=headers)
 
 
+def described(model: Any, *parameters: dict[str, Any]) -> dict[str, Any]:
+    """Document a route: its answer, its errors, and the parameters that it reads by itself."""
+    return {
+        "responses": {**ERRORS, 200: {"model": model}},
+        "openapi_extra": {"parameters": list(parameters)} if parameters else None,
+    }
+
+
 def failure(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """Returns an error in Spotify's shape."""
     body = orjson.dumps({"error": {"status": status, "message": message}})

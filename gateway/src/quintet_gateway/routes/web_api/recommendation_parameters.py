@@ -15,6 +15,7 @@ from quintet_contract.limits import (
 from quintet_contract.patterns import LISTENER_PATTERN
 from quintet_servicekit.errors import InvalidInput, Reason
 
+from quintet_gateway.routes.dependencies import LISTENER, LISTENER_DESCRIPTION
 from quintet_gateway.routes.web_api.parameters import (
     MARKET,
     RANGES_ASKED,
@@ -27,6 +28,10 @@ from quintet_gateway.routes.web_api.parameters import (
     number,
     parameter,
 )
+from quintet_gateway.seeds import seeds_of_parameters, track_seeds
+
+# More names than seeds are read, so that the error counts the seeds of all kinds together.
+_MAX_NAMES: Final = 100
 
 
 def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
@@ -36,11 +41,12 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
         InvalidInput: A parameter breaks its rule; the message names both.
     """
     request = ranker_pb2.RecommendTracksRequest(
-        seeds=_seeds(query),
-        negative_seeds=[
-            profile_pb2.Seed(track_id=name)
-            for name in ids(query, "negative_seed_tracks", MAX_SEEDS)
-        ],
+        seeds=seeds_of_parameters(
+            artists=ids(query, "seed_artists", _MAX_NAMES),
+            tracks=ids(query, "seed_tracks", _MAX_NAMES),
+            genres=names(query, "seed_genres", _MAX_NAMES),
+        ),
+        negative_seeds=track_seeds(ids(query, "negative_seed_tracks", MAX_SEEDS)),
         limit=integer(query, "limit", WEB_API_DEFAULT_LIMIT, 1, WEB_API_MAX_LIMIT),
         max_per_artist=integer(query, "max_per_artist", DEFAULT_MAX_PER_ARTIST, 0, 500),
         diversity=number(query, "diversity", 0, 1) or 0.0,
@@ -56,24 +62,6 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
 def may_fill_up(query: Query) -> bool:
     """Returns whether a short list may go beyond the default cap of tracks an artist."""
     return "max_per_artist" not in query
-
-
-def _seeds(query: Query) -> list[profile_pb2.Seed]:
-    artists, tracks = (ids(query, f"seed_{kind}", 100) for kind in ("artists", "tracks"))
-    genres = names(query, "seed_genres", 100)
-    seeds = [
-        *(profile_pb2.Seed(artist_id=name) for name in artists),
-        *(profile_pb2.Seed(genre=name) for name in genres),
-        *(profile_pb2.Seed(track_id=name) for name in tracks),
-    ]
-    if not 1 <= len(seeds) <= MAX_SEEDS:
-        raise InvalidInput(
-            Reason.SEED_COUNT,
-            "invalid request: seed_artists, seed_genres and seed_tracks take 1 to 5 seeds in "
-            f"all; got {len(seeds)}",
-            field="seeds",
-        )
-    return seeds
 
 
 def _add_attribute(
@@ -165,10 +153,10 @@ def _documented() -> list[dict[str, Any]]:
         ),
         parameter("reasons", extension + "says why each track is there.", type="boolean"),
         {
-            "name": "Quintet-Listener",
+            "name": LISTENER,
             "in": "header",
             "required": False,
-            "description": extension + "who asks, by an id that tells nothing; kept as a hash.",
+            "description": extension + LISTENER_DESCRIPTION,
             "schema": {"type": "string", "pattern": LISTENER_PATTERN},
         },
     ]

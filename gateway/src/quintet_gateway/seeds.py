@@ -1,0 +1,141 @@
+"""Seeds on the gateway's side: read from bodies and query parameters, written to protobuf and JSON.
+
+A client names seeds in three ways: the body of `/api/v1/recommendations` (ids, or objects with a
+weight), the parameters of `/v1/recommendations` (`seed_artists`, `seed_genres`, `seed_tracks`) and
+the body of `/recommend_ranked` (track ids). All become `quintet.profile.v1.Seed`.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+from quintet.profile.v1 import profile_pb2
+from quintet.ranker.v1 import ranker_pb2
+from quintet_contract.limits import MAX_NAME, MAX_SEEDS, MAX_WEIGHT
+from quintet_contract.seeds import Seed, SeedKind
+from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_servicekit.messages import seed_message, seed_of
+
+from quintet_gateway.validation import STRICT, rule_error
+
+FIELDS: Final[Mapping[SeedKind, str]] = {
+    SeedKind.TRACK: "track_id",
+    SeedKind.ARTIST: "artist_id",
+    SeedKind.GENRE: "genre",
+}
+"""The field that names a seed of each kind, in bodies, answers and stored impressions."""
+
+
+def _check_name(value: str) -> str:
+    if not 1 <= len(value) <= MAX_NAME:
+        raise rule_error("SEED_COUNT", f"must be 1 to {MAX_NAME} characters; got {len(value)}")
+    return value
+
+
+Name = Annotated[
+    str,
+    AfterValidator(_check_name),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME}),
+]
+"""A track id, an artist id or a genre."""
+
+
+def _check_weight(value: float) -> float:
+    if not (math.isfinite(value) and 0 < value <= MAX_WEIGHT):
+        raise rule_error("WEIGHT_RANGE", f"must be above 0 and up to {MAX_WEIGHT:g}; got {value:g}")
+    return value
+
+
+class SeedBody(BaseModel):
+    """What to start from: exactly one of track_id, artist_id and genre."""
+
+    model_config = STRICT
+    track_id: Name | None = None
+    artist_id: Name | None = None
+    genre: Name | None = None
+    weight: Annotated[float, AfterValidator(_check_weight)] = 1.0
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> "SeedBody":
+        if sum(each is not None for each in (self.track_id, self.artist_id, self.genre)) != 1:
+            raise rule_error("SEED_COUNT", "must have exactly one of track_id, artist_id and genre")
+        return self
+
+    def message(self) -> profile_pb2.Seed:
+        """Write the seed for profile service and ranker."""
+        names = {kind: getattr(self, field) for kind, field in FIELDS.items()}
+        kind = next(kind for kind, name in names.items() if name is not None)
+        return seed_message(Seed(kind, names[kind], self.weight))
+
+
+SeedOrId = Annotated[
+    SeedBody,
+    BeforeValidator(lambda value: {"track_id": value} if isinstance(value, str) else value),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "description": "A track id"},
+                {
+                    "type": "object",
+                    "description": "Exactly one of track_id, artist_id and genre",
+                    "properties": {
+                        "track_id": {"type": "string"},
+                        "artist_id": {"type": "string"},
+                        "genre": {"type": "string"},
+                        "weight": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_WEIGHT},
+                    },
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+"""A seed in a body: an object, or a track id alone."""
+
+
+def seeds_of_parameters(
+    artists: Iterable[str], genres: Iterable[str], tracks: Iterable[str]
+) -> list[profile_pb2.Seed]:
+    """Read the seeds of `/v1/recommendations`, which has one parameter for each kind.
+
+    Raises:
+        InvalidInput: There are none or more than `MAX_SEEDS` of all kinds together.
+    """
+    seeds = [
+        *(profile_pb2.Seed(artist_id=name) for name in artists),
+        *(profile_pb2.Seed(genre=name) for name in genres),
+        *track_seeds(tracks),
+    ]
+    if not 1 <= len(seeds) <= MAX_SEEDS:
+        raise InvalidInput(
+            Reason.SEED_COUNT,
+            "invalid request: seed_artists, seed_genres and seed_tracks take 1 to "
+            f"{MAX_SEEDS} seeds in all; got {len(seeds)}",
+            field="seeds",
+        )
+    return seeds
+
+
+def track_seeds(track_ids: Iterable[str]) -> list[profile_pb2.Seed]:
+    """Write track ids as seeds of equal weight."""
+    return [profile_pb2.Seed(track_id=name) for name in track_ids]
+
+
+def stored_seeds(request: ranker_pb2.RecommendTracksRequest) -> list[dict[str, Any]]:
+    """Write the seeds of a request as JSON, as impressions store and experiments hash them."""
+    return [_stored(seed) for seed in request.seeds] + [
+        _stored(seed) | {"negative": True} for seed in request.negative_seeds
+    ]
+
+
+def _stored(message: profile_pb2.Seed) -> dict[str, Any]:
+    seed = seed_of(message)
+    return {FIELDS[seed.kind]: seed.name, "weight": seed.weight}
