@@ -39,7 +39,7 @@ def test_every_package_is_listed_with_its_layer_and_folder():
 
 
 def test_the_steps_of_a_request_are_numbered_without_gaps():
-    numbers = [int(step.id) for step in STEPS]
+    numbers = [int(str(step.id)) for step in STEPS]
     assert sorted(set(numbers)) == list(range(1, max(numbers) + 1))
 
 

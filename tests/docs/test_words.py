@@ -64,14 +64,20 @@ WORDS = {
     r"kin(ship)?\b|kindred\b": "co-occurrence, shared artist or album",
     r"companions?\b": "co-occurrence",
     r"takeaways?\b": "export",
-    r"listeners?'?s? seats?\b": "seeds",
     r"(behind the gateway|what is behind|who is behind|what stands behind)\b": (
         "upstream services, backends"
     ),
     r"looks? between\b": "polling interval",
     r"(what|that) was shown\b": "impressions; the list that was recommended",
     r"(stands|stand|kept|keep|keeps|held) apart\b": "separate; held out",
-    r"on paper\b": "not tested, estimated",
+    r"(on|is|are) paper\b": "not tested, estimated",
+    r"(given|give|gives|giving) out\b": "returned, issued",
+    r"anew\b": "again, rebuilt, new",
+    r"(goes|go|going|went) on (serving|without|as|living)\b": "continues",
+    r"(proves|prove|proved|proving) (it|them|(the|a) (bundle|model))\b": "verify, check",
+    r"(between|two) looks\b": "polling interval",
+    r"(drawn (at random|with|once)|every draw|each draw)\b": "sampled",
+    r"seats?\b": "seed, slot",
     r"refused (rows?|versions?|bundles?|models?|events?|seeds?)\b": "rejected",
     r"(rows?|versions?|bundles?|models?|events?) (that )?(is|are|was|were) refused\b": "rejected",
     r"lets? go of\b": "release",
@@ -93,6 +99,13 @@ NAMES = {
     r"(registering|backing|diagnosing|gating|drifting|experimenting)": (
         "models, backup, doctor, gate, drift, experiments"
     ),
+}
+# Names of modules and folders, besides those.
+MODULES = {
+    r"following|challenging|placing|drafting|answering": (
+        "registry_follower, challenger, index_placement, interleaving, recommender"
+    ),
+    r"telling|words|atlas|making": "text, translations, map, rows",
 }
 # Words that are the field's in one place: (what was found, the file).
 ALLOWED: set[tuple[str, str]] = set()
@@ -147,7 +160,12 @@ def expression(words, before, after):
 
 PROSE = expression(WORDS, r"\b", "")
 NAME = expression(NAMES, r"(?<![A-Za-z])", r"(?![A-Za-z])")
-BETTER = {PROSE: list(WORDS.values()), NAME: list(NAMES.values())}
+MODULE = expression({**NAMES, **MODULES}, r"\A", r"\Z")
+BETTER = {
+    PROSE: list(WORDS.values()),
+    NAME: list(NAMES.values()),
+    MODULE: [*NAMES.values(), *MODULES.values()],
+}
 
 
 @cache
@@ -226,17 +244,24 @@ def prose_of(path, source):
 def offences_of(path) -> Iterator[Offence]:
     source = (ROOT / path).read_text(encoding="utf-8")
     text = prose_of(path, source)
-    for match in PROSE.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        found = " ".join(match[0].split())
-        if (found.lower(), path) not in ALLOWED:
-            yield Offence(path, line, found, BETTER[PROSE][(match.lastindex or 1) - 1])
-    named = [(0, part) for part in Path(path).with_suffix("").parts]
-    if path.endswith(".py"):
-        named += names_of_python(source)
-    for line, name in dict.fromkeys(named):
-        if (match := NAME.search(in_words(name))) and (name.lower(), path) not in ALLOWED:
-            yield Offence(path, line, name, BETTER[NAME][(match.lastindex or 1) - 1])
+    found = [
+        (text.count("\n", 0, match.start()) + 1, " ".join(match[0].split()), better(PROSE, match))
+        for match in PROSE.finditer(text)
+    ]
+    for part in Path(path).with_suffix("").parts:
+        if match := MODULE.search(part):
+            found.append((1, part, better(MODULE, match)))
+    for line, name in dict.fromkeys(names_of_python(source) if path.endswith(".py") else ()):
+        if match := NAME.search(in_words(name)):
+            found.append((line, name, better(NAME, match)))
+    for line, word, instead in sorted(found):
+        if (word.lower(), path) not in ALLOWED:
+            yield Offence(path, line, word, instead)
+
+
+def better(pattern, match):
+    """The better term: each word of a pattern is one group."""
+    return BETTER[pattern][(match.lastindex or 1) - 1]
 
 
 def offences(paths):
