@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from quintet_client.errors import AnswerInvalid, ApiError, CredentialsRefused, QuintetError, kind_of
 
 AnswerT = TypeVar("AnswerT", covariant=True)
+OtherT = TypeVar("OtherT")
 _OK: Final = frozenset({200})
 
 
@@ -57,12 +58,16 @@ class Call(Generic[AnswerT]):
         """Returns the call for the page that a token names."""
         return replace(self, params={**self.params, "page_token": page_token})
 
+    def reading(self, read: Callable[[Reply], OtherT]) -> "Call[OtherT]":
+        """Read the same answer in another way, such as with one of its headers."""
+        return Call(**{**vars(self), "read": read})
+
     def as_json(self) -> "Call[Any]":
-        """Make the call answer with the parsed JSON as the gateway sent it, without a model.
+        """Answer with the parsed JSON as the gateway sent it, without a model.
 
         For programs that pass the answer on, such as a command with `--json`.
         """
-        return Call(**{**vars(self), "read": lambda reply: json.loads(reply.content)})
+        return self.reading(lambda reply: json.loads(reply.content))
 
     def answer(self, reply: Reply, request_id: str) -> AnswerT:
         """Returns the typed answer.

@@ -109,6 +109,11 @@ class Quintet:
         answer: AnswerT = Retrying(**attempts.strategy)(self._once, call, attempts)
         return answer
 
+    @property
+    def base_url(self) -> str:
+        """The gateway's address."""
+        return self._session.settings.base_url
+
     def with_options(self, **options: Unpack[CallOptions]) -> Self:
         """Returns this client with other options: same connections, credentials and budget."""
         other = object.__new__(type(self))

@@ -18,7 +18,7 @@ from quintet_command.cli.output import print_recommendations
 from quintet_command.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from quintet_command.cli.gateway import Gateway
+    from quintet_client import Quintet
 
 READY_SECONDS: Final = 60.0
 DEMO_SONGS: Final = (
@@ -32,7 +32,9 @@ DEMO_SONGS: Final = (
 
 def demo() -> None:
     """Show five real seeds and what is recommended for them, through the real services."""
-    from quintet_command.cli.gateway import Gateway
+    from quintet_client import calls
+
+    from quintet_command.cli.gateway import ask, first_track, open_gateway
     from quintet_command.cli.prepare import ensure_prepared
     from quintet_command.settings import load_settings
 
@@ -48,10 +50,10 @@ def demo() -> None:
     changes["QUINTET_MLFLOW_URI"] = ""
     log = settings.home / "logs" / "demo.log"
     with _running(changes, log) as process:
-        gateway = Gateway(f"http://127.0.0.1:{ports[0]}", timeout=10.0)
+        gateway = open_gateway(f"http://127.0.0.1:{ports[0]}", timeout=10.0)
         _await_ready(gateway, process, log)
-        tracks = [gateway.first_track(text) for text in DEMO_SONGS]
-        answer = gateway.recommend({"seeds": [track["id"] for track in tracks], "limit": 10})
+        seeds = [first_track(gateway, text).id for text in DEMO_SONGS]
+        answer = ask(gateway, calls.recommend(seeds, limit=10))
     print_recommendations(answer, Console())
 
 
@@ -78,10 +80,12 @@ def _running(changes: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _await_ready(gateway: "Gateway", process: subprocess.Popen[bytes], log: Path) -> None:
+def _await_ready(gateway: "Quintet", process: subprocess.Popen[bytes], log: Path) -> None:
+    from quintet_command.cli.gateway import not_ready
+
     deadline = time.monotonic() + READY_SECONDS
     with progress_bar(Console(stderr=True)) as show:
-        while missing := gateway.not_ready():
+        while missing := not_ready(gateway):
             show(1 - len(missing) / 4, f"Starting {', '.join(missing)}")
             if process.poll() is not None or time.monotonic() > deadline:
                 raise CommandFailed(

@@ -1,34 +1,36 @@
 """Tables and JSON that several commands print from the gateway's responses."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from quintet_client.models import Recommendations, Track
+
 Json = Annotated[bool, typer.Option("--json", help="Print the gateway's response as JSON.")]
 
 
-def print_json(answer: dict[str, Any]) -> None:
+def print_json(answer: Any) -> None:
     """Print a response as indented JSON, in colour on a terminal."""
     Console().print_json(json.dumps(answer, ensure_ascii=False))
 
 
-def artist_names(track: dict[str, Any]) -> str:
+def artist_names(track: "Track") -> str:
     """Join the names of a track's artists for one table cell."""
-    return ", ".join(artist["name"] for artist in track["artists"])
+    return ", ".join(artist.name for artist in track.artists)
 
 
-def print_recommendations(answer: dict[str, Any], console: Console) -> None:
+def print_recommendations(answer: "Recommendations", console: Console) -> None:
     """Print seeds and recommended tracks as tables, with the versions that produced them."""
     seeds = Table(title="Seeds", title_justify="left", box=None, pad_edge=False)
     for title in ("track", "artist", "genres"):
         seeds.add_column(title)
-    for seed in answer["seeds"]:
-        track = seed.get("track") or {}
-        if track:
-            seeds.add_row(track["title"], artist_names(track), ", ".join(track["genres"]))
+    for seed in answer.seeds:
+        if seed.track is not None:
+            seeds.add_row(seed.track.title, artist_names(seed.track), ", ".join(seed.track.genres))
     table = Table(title="Recommended", title_justify="left", box=None, pad_edge=False)
     table.add_column("#", justify="right")
     # Widths that leave room for the reasons on a terminal of 100 columns.
@@ -36,17 +38,16 @@ def print_recommendations(answer: dict[str, Any], console: Console) -> None:
     table.add_column("artist", max_width=22, no_wrap=True, overflow="ellipsis")
     table.add_column("score", justify="right")
     table.add_column("why", overflow="fold")
-    for item in answer["tracks"]:
-        track = item["track"]
-        why = (item.get("reasons") or {}).get("sentence", "")
-        score = f"{item['score']:.3f}"
-        table.add_row(str(item["rank"]), track["title"], artist_names(track), score, why)
+    for item in answer.tracks:
+        why = item.reasons.sentence if item.reasons else ""
+        cells = (item.track.title, artist_names(item.track), f"{item.score:.3f}", why)
+        table.add_row(str(item.rank), *cells)
     console.print(seeds, "", table, "", sep="\n")
-    versions, pool = answer["versions"], answer["pool"]
+    versions, pool = answer.versions, answer.pool
     console.print(
-        f"model {versions['model']}, index {versions['index']}, catalogue {versions['catalogue']}; "
-        f"{pool['initial']} tracks, {pool['after_filtering']} after filters, "
-        f"{pool['candidates']} candidates",
+        f"model {versions.model}, index {versions.index}, catalogue {versions.catalogue}; "
+        f"{pool.initial} tracks, {pool.after_filtering} after filters, "
+        f"{pool.candidates} candidates",
         highlight=False,
         style="dim",
     )

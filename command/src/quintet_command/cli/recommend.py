@@ -10,7 +10,7 @@ from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.output import Json, print_json, print_recommendations
 
 if TYPE_CHECKING:
-    from quintet_command.cli.gateway import Gateway
+    from quintet_client import Quintet
 
 Pairs = Annotated[list[str] | None, typer.Option(metavar="ATTRIBUTE=VALUE")]
 
@@ -32,32 +32,36 @@ def recommend(
 ) -> None:
     """Recommend tracks for one to five seeds, through the running gateway."""
     # Imported here: `--help` should not wait for the HTTP client.
-    from quintet_command.cli.gateway import connect
+    from quintet_client import calls
+
+    from quintet_command.cli.gateway import ask, connect
 
     gateway = connect()
     bounds = {f"min_{k}": v for k, v in _numbers("--min", minimum).items()}
     bounds |= {f"max_{k}": v for k, v in _numbers("--max", maximum).items()}
-    body = {
-        "seeds": [_resolve(gateway, seed) for seed in seeds],
-        "negative_seeds": [_resolve(gateway, seed) for seed in negative or ()],
-        "weights": _numbers("--weight", weight),
-        "targets": _numbers("--target", target),
-        "filters": {**bounds, "genres": genre or [], "excluded_track_ids": exclude or []},
-        "limit": limit,
-        "max_per_artist": max_per_artist,
-        "diversity": diversity,
-        "flow": flow,
-    }
-    answer = gateway.recommend(body)
+    call = calls.recommend(
+        [_resolve(gateway, seed) for seed in seeds],
+        negative_seeds=[_resolve(gateway, seed) for seed in negative or ()],
+        weights=_numbers("--weight", weight),
+        targets=_numbers("--target", target),
+        # A mapping, so that the gateway checks the names and lists the attributes there are.
+        filters={**bounds, "genres": genre or [], "excluded_track_ids": exclude or []},
+        limit=limit,
+        max_per_artist=max_per_artist,
+        diversity=diversity,
+        flow=flow,
+    )
     if as_json:
-        print_json(answer)
+        print_json(ask(gateway, call.as_json()))
     else:
-        print_recommendations(answer, Console())
+        print_recommendations(ask(gateway, call), Console())
 
 
-def _resolve(gateway: "Gateway", text: str) -> str:
+def _resolve(gateway: "Quintet", text: str) -> str:
     """Turn a seed into a track id: an id as it is, a name by its best match."""
-    return text if fits(SPOTIFY_TRACK_PATTERN, text) else str(gateway.first_track(text)["id"])
+    from quintet_command.cli.gateway import first_track
+
+    return text if fits(SPOTIFY_TRACK_PATTERN, text) else first_track(gateway, text).id
 
 
 def _numbers(option: str, pairs: list[str] | None) -> dict[str, float]:

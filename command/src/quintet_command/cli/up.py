@@ -23,7 +23,7 @@ def up(
 ) -> None:
     """Run services, page and registry of models in the foreground; Ctrl-C drains all."""
     # Imported here, as in all these modules: `--help` should not wait for libraries it never uses.
-    from quintet_command.cli.gateway import Gateway
+    from quintet_command.cli.gateway import not_ready, open_gateway
     from quintet_command.cli.prepare import ensure_prepared
     from quintet_command.programs import programs_of, registry_of
     from quintet_command.settings import load_settings
@@ -40,7 +40,7 @@ def up(
     except PortInUse as fault:
         raise CommandFailed(str(fault)) from fault
     ensure_prepared(settings)
-    gateway = Gateway(settings.gateway_url, timeout=2.0, authorities=settings.gateway_ca)
+    gateway = open_gateway(settings.gateway_url, timeout=2.0, ca_file=settings.gateway_ca)
     has_page = any(program.name == "ui" for program in programs)
     environment = _environment(settings)
     if own_registry:
@@ -48,7 +48,7 @@ def up(
         (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
 
     def announce() -> bool:
-        if not gateway.is_ready():
+        if not_ready(gateway):
             return False
         _print_addresses(settings, has_page=has_page, has_registry=own_registry)
         return True

@@ -50,11 +50,6 @@ def between_services() -> ssl.SSLContext | None:
     return context
 
 
-def of_gateway(settings: CommandSettings) -> ssl.SSLContext:
-    """Return whom we believe to be the gateway."""
-    return ssl.create_default_context(cafile=settings.gateway_ca or None)
-
-
 def _folder() -> Path | None:
     if os.environ.get("QUINTET_TLS", "").lower() not in ("on", "mutual"):
         return None

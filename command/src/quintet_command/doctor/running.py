@@ -4,16 +4,30 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import httpx
 from quintet_access.identity import IdentityInvalid
+from quintet_client import (
+    AnswerInvalid,
+    ApiError,
+    CertificateUntrusted,
+    ConnectionFailed,
+    Quintet,
+    QuintetError,
+    Retries,
+    calls,
+)
+from quintet_client.errors import PermissionDenied, Unauthenticated
+from quintet_client.models import Model, Readiness
+from quintet_client.protocol import Reply
 from quintet_modelkit.publication import current_version
 
-from quintet_command.doctor.encryption import between_services, of_gateway
+from quintet_command.doctor.encryption import between_services
 from quintet_command.doctor.findings import Finding, look, well, wrong
 from quintet_command.settings import CommandSettings
 
@@ -35,7 +49,7 @@ class _Gateway:
     absent: bool = False
     fault: str = ""
     remedy: str = ""
-    model: Mapping[str, Any] = field(default_factory=dict)
+    model: Model | None = None
     catalogue: str = ""
     refused: str = ""
     skew: float = 0.0
@@ -68,63 +82,66 @@ def registry(settings: CommandSettings) -> Finding:
 
 
 def _ask(settings: CommandSettings) -> _Gateway:
-    token = settings.token.get_secret_value()
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     found = _Gateway()
-    with httpx.Client(
-        base_url=settings.gateway_url,
+    client = Quintet(
+        settings.gateway_url,
         timeout=_SECONDS,
-        headers=headers,
-        verify=of_gateway(settings),
-        trust_env=False,
-    ) as client:
+        token=settings.token.get_secret_value(),
+        ca_file=settings.gateway_ca,
+        # One look: a gateway that answers only the second time is worth a finding.
+        retries=Retries(attempts=1),
+    )
+    with client:
         try:
-            answer = client.get("/readyz")
-            states = answer.json()["services"]
-            found.states = {str(name): str(state) for name, state in states.items()}
-        except httpx.ConnectError as fault:
-            if "CERTIFICATE_VERIFY_FAILED" in str(fault):
-                found.fault = f"the certificate of {settings.gateway_url} is not believed"
-                found.remedy = "set QUINTET_GATEWAY_CA to its authority; see certificates above"
-                return found
-            found.absent = True
-            found.fault = f"nothing answers at {settings.gateway_url}"
-            found.remedy = f"{_START}, or correct QUINTET_GATEWAY_URL or QUINTET_GATEWAY_PORT"
+            found.states, found.skew = client.call(_READINESS)
+        except QuintetError as fault:
+            _note_fault(fault, settings, found)
             return found
-        except httpx.HTTPError as fault:
-            found.fault = f"{settings.gateway_url} does not answer ({type(fault).__name__})"
-            found.remedy = "see its lines in the log; stop and start it"
-            return found
-        except (ValueError, KeyError, TypeError, AttributeError):
-            found.fault = f"what answers at {settings.gateway_url} is not the gateway"
-            found.remedy = "choose another port with QUINTET_GATEWAY_PORT, or QUINTET_GATEWAY_URL"
-            return found
-        found.skew = _skew(answer)
         if found.states.get("ranker") == "SERVING":
             _ask_versions(client, found)
     return found
 
 
-def _ask_versions(client: httpx.Client, found: _Gateway) -> None:
-    try:
-        model = client.get("/api/v1/model")
-        searched = client.get("/api/v1/search", params={"q": "a", "limit": "1"})
-        if model.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            found.refused = "the gateway tells them to callers with a token only"
-        elif model.is_success:
-            found.model = model.json()
-        if searched.is_success:
-            found.catalogue = str(searched.json().get("catalogue", ""))
-    except (httpx.HTTPError, ValueError):
-        found.model = {}
+def _note_fault(fault: QuintetError, settings: CommandSettings, found: _Gateway) -> None:
+    address = settings.gateway_url
+    if isinstance(fault, CertificateUntrusted):
+        found.fault = f"the certificate of {address} is not believed"
+        found.remedy = "set QUINTET_GATEWAY_CA to its authority; see certificates above"
+    elif isinstance(fault, ConnectionFailed):
+        found.absent = True
+        found.fault = f"nothing answers at {address}"
+        found.remedy = f"{_START}, or correct QUINTET_GATEWAY_URL or QUINTET_GATEWAY_PORT"
+    elif isinstance(fault, ApiError | AnswerInvalid):
+        found.fault = f"what answers at {address} is not the gateway"
+        found.remedy = "choose another port with QUINTET_GATEWAY_PORT, or QUINTET_GATEWAY_URL"
+    else:
+        found.fault = f"{address} does not answer ({type(fault).__name__})"
+        found.remedy = "see its lines in the log; stop and start it"
 
 
-def _skew(answer: httpx.Response) -> float:
-    """Return how many seconds the gateway's clock is ahead of ours."""
+def _ask_versions(client: Quintet, found: _Gateway) -> None:
     try:
-        return parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
+        found.model = client.model()
+    except (Unauthenticated, PermissionDenied):
+        found.refused = "the gateway tells them to callers with a token only"
+    except QuintetError:
+        return  # reported as not known
+    with suppress(QuintetError):
+        # Versions that search does not give are not compared.
+        found.catalogue = client.search("a", limit=1).catalogue
+
+
+def _states_and_skew(reply: Reply) -> tuple[Mapping[str, str], float]:
+    """Read each service's state, and how many seconds the gateway's clock is ahead of ours."""
+    states = Readiness.model_validate_json(reply.content).services
+    try:
+        skew = parsedate_to_datetime(reply.headers["date"]).timestamp() - time.time()
     except (KeyError, ValueError):
-        return 0.0
+        skew = 0.0
+    return states, skew
+
+
+_READINESS: Final = calls.readiness().reading(_states_and_skew)
 
 
 def _gateway(settings: CommandSettings, found: _Gateway) -> Finding:
@@ -211,19 +228,19 @@ def _versions(settings: CommandSettings, found: _Gateway) -> Finding:
         return look("versions", "the gateway is not there to tell them", _START)
     if found.refused:
         return look("versions", found.refused, "set QUINTET_TOKEN; docs/api.md says how")
-    if not found.model:
+    if found.model is None:
         return look("versions", "the gateway does not tell them now", "see ranker and search above")
-    if found.model.get("refused_version"):
-        said = f"{found.model['refused_version']} was refused: {found.model['refused_reason']}"
+    if found.model.refused_version:
+        said = f"{found.model.refused_version} was refused: {found.model.refused_reason}"
         return wrong("versions", said, "publish a model that is whole; the one before goes on")
-    served = found.model["versions"]
+    served = found.model.versions
     pairs = (
-        ("ranker's model", served["model"], current_version(settings.home / "models")),
-        ("ranker's catalogue", served["catalogue"], current_version(settings.catalogue)),
+        ("ranker's model", served.model, current_version(settings.home / "models")),
+        ("ranker's catalogue", served.catalogue, current_version(settings.catalogue)),
         ("search's catalogue", found.catalogue, current_version(settings.catalogue)),
     )
     for what, is_served, published in pairs:
         if published and is_served and is_served != published:
             said = f"{what} is {is_served}, published is {published}"
             return wrong("versions", said, "wait some seconds; then look at the service's log")
-    return well("versions", f"all serve {served['model']} and {served['catalogue']}")
+    return well("versions", f"all serve {served.model} and {served.catalogue}")
