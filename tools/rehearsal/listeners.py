@@ -2,12 +2,13 @@
 
 import random
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Final
 
-import httpx
+from quintet_client import Event, Quintet, QuintetError, Retries
+from quintet_client.models import Recommendations
+from quintet_client.request_models import EventKind
 
 from tools.rehearsal.processes import RehearsalFailed
 
@@ -17,51 +18,63 @@ PROBES = 40
 PROBE_LENGTH = 20
 SEEDS = 5
 _LOOKED_AT = 50
+_APPROVALS: Final[tuple[EventKind, ...]] = ("like", "save", "playlist_add")
 
 
 class Gateway:
-    """The gateway as a listener's app sees it."""
+    """The gateway as a listener's app sees it; each call is tried once, so that failures count."""
 
     def __init__(self, address: str) -> None:
-        self._client = httpx.Client(base_url=address, timeout=20, trust_env=False)
+        self._client = Quintet(address, timeout=20, retries=Retries(attempts=1))
 
     def model(self) -> str:
-        """Returns the version that the ranker serves; empty while it does not answer."""
+        """Look up the version that the ranker serves; empty while it does not answer."""
         try:
-            answer = self._client.get("/api/v1/model")
-            return str(answer.json()["versions"]["model"]) if answer.is_success else ""
-        except (httpx.HTTPError, ValueError, KeyError):
+            return self._client.model().versions.model
+        except QuintetError:
             return ""
 
     def not_ready(self) -> list[str]:
-        """Returns what is not serving yet."""
+        """List the services that are not SERVING yet."""
         try:
-            return list(self._client.get("/readyz").json()["not_ready"])
-        except (httpx.HTTPError, ValueError, KeyError):
+            return list(self._client.readiness().not_ready)
+        except QuintetError:
             return ["gateway"]
 
-    def recommend(self, seeds: Sequence[str], **more: Any) -> dict[str, Any]:
-        """Returns a list.
+    def recommend(
+        self,
+        seeds: Sequence[str],
+        limit: int,
+        *,
+        max_per_artist: int | None = None,
+        listener: str | None = None,
+    ) -> Recommendations:
+        """Ask for a list.
 
         Raises:
             RehearsalFailed: There is none.
         """
-        body = {"seeds": list(seeds), "reasons": False, **more}
-        return self._posted("/api/v1/recommendations", body)
-
-    def tell(self, events: Sequence[dict[str, Any]]) -> int:
-        """Sends events and returns how many were new."""
-        return int(self._posted("/api/v1/feedback", {"events": list(events)})["accepted"])
-
-    def _posted(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
-            answer = self._client.post(path, json=body)
-            answer.raise_for_status()
-        except httpx.HTTPStatusError as fault:
-            raise RehearsalFailed(f"{path}: {fault.response.text[:300]}") from fault
-        except httpx.HTTPError as fault:
-            raise RehearsalFailed(f"{path}: {fault!r}") from fault
-        return dict(answer.json())
+            return self._client.recommend(
+                seeds,
+                limit=limit,
+                max_per_artist=max_per_artist,
+                listener=listener,
+                reasons=False,
+            )
+        except QuintetError as fault:
+            raise RehearsalFailed(f"recommendations: {fault}") from fault
+
+    def send(self, events: Sequence[Event]) -> int:
+        """Send feedback and count the events that were new.
+
+        Raises:
+            RehearsalFailed: It was not stored.
+        """
+        try:
+            return self._client.feedback(events).accepted
+        except QuintetError as fault:
+            raise RehearsalFailed(f"feedback: {fault}") from fault
 
 
 def listen(gateway: Gateway, taste: Sequence[str], seed: int) -> tuple[int, int]:
@@ -72,22 +85,19 @@ def listen(gateway: Gateway, taste: Sequence[str], seed: int) -> tuple[int, int]
         for _ in range(SESSIONS):
             seeds = draw.sample(taste, SEEDS)
             answer = gateway.recommend(
-                seeds, limit=_LOOKED_AT, max_per_artist=6, listener=f"listener-{number}"
+                seeds, _LOOKED_AT, max_per_artist=6, listener=f"listener-{number}"
             )
             events = [
-                {
-                    "event_id": str(uuid.uuid4()),
-                    "recommendation_id": answer["recommendation_id"],
-                    "track_id": track["track"]["id"],
-                    "kind": draw.choice(("like", "save", "playlist_add"))
-                    if track["track"]["id"] in liked
-                    else "skip",
-                    "position": track["rank"],
-                }
-                for track in answer["tracks"]
+                Event(
+                    recommendation_id=answer.recommendation_id,
+                    track_id=item.track.id,
+                    kind=draw.choice(_APPROVALS) if item.track.id in liked else "skip",
+                    position=item.rank,
+                )
+                for item in answer.tracks
             ]
-            gateway.tell(events)
-            counts.update(event["kind"] != "skip" for event in events)
+            gateway.send(events)
+            counts.update(event.kind != "skip" for event in events)
     return counts[True], counts[False]
 
 
@@ -96,9 +106,9 @@ def liked_share(gateway: Gateway, taste: Sequence[str], seed: int) -> float:
     draw, liked = random.Random(seed), set(taste)
     shares = []
     for _ in range(PROBES):
-        answer = gateway.recommend(draw.sample(taste, SEEDS), limit=PROBE_LENGTH)
-        found = [track["track"]["id"] for track in answer["tracks"]]
-        shares.append(sum(track in liked for track in found) / len(found))
+        answer = gateway.recommend(draw.sample(taste, SEEDS), PROBE_LENGTH)
+        found = [item.track.id for item in answer.tracks]
+        shares.append(sum(track_id in liked for track_id in found) / len(found))
     return sum(shares) / len(shares)
 
 
@@ -125,7 +135,7 @@ class Traffic:
         # A pause, so that training keeps most of the processor.
         while not self._stop.wait(0.1):
             try:
-                answer = self._gateway.recommend(self._draw.sample(self._tracks, SEEDS), limit=10)
-                self.answers[answer["versions"]["model"]] += 1
+                answer = self._gateway.recommend(self._draw.sample(self._tracks, SEEDS), 10)
+                self.answers[answer.versions.model] += 1
             except RehearsalFailed as fault:
                 self.failures.append(str(fault))
