@@ -232,7 +232,7 @@ model-card: install ## Train on EVAL_DATA, promote, and write docs/model-card.md
 
 airflow-install: $(AIRFLOW_VENV)/.installed ## Make .airflow-venv, the environment of the DAGs
 
-# Airflow needs older libraries than the gateway: an environment and a lock of its own.
+# Airflow needs older libraries than the gateway, so it has a separate environment and lock.
 $(AIRFLOW_VENV)/.installed: dags/uv.lock dags/pyproject.toml | $(STAMP)
 	@cd dags && UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(AIRFLOW_VENV) \
 	  $(CURDIR)/$(UV) sync --locked --all-extras --python $(CURDIR)/$(BIN)/python

@@ -1,20 +1,19 @@
 """# ranker_retrain
 
-Makes a new model of all playlists and all feedback:
+Trains a new model on all playlists and all feedback:
 
-1. **export_feedback** writes what was liked, saved and added as playlists,
-2. **import_feedback** brings in what of it is new; skipped where there is none,
+1. **export_feedback** writes tracks that were liked, saved or added as playlists,
+2. **import_feedback** imports the new ones; skipped if there are none,
 3. **train** trains without serving,
-4. **evaluate** measures the same recipe on playlists held out, against every baseline,
-5. **register** puts the model in the registry as challenger, with its report,
-6. **gate** holds it against the champion, the baselines and the limits of docs/models.md.
+4. **evaluate** measures the same recipe on held-out playlists, against every baseline,
+5. **register** adds the model to the registry as challenger, with its report,
+6. **gate** checks it against the champion, the baselines and the limits of docs/models.md.
 
-A model that passes is an event of the asset `quintet://gated`, and `promote` follows. One that is
-stopped fails the run; the reasons are in the log of `gate`, and nothing else changes.
+A model that passes is an event of the asset `quintet://gated`, which starts `promote`. A model that
+is stopped fails the run; the reasons are in the log of `gate`, and nothing else changes.
 
-Runs every night, and when a catalogue was published or drift was found. Each task may be repeated:
-files of a run have a folder of their own in `QUINTET_HOME/runs`, playlists and models that are
-there already stay as they are.
+Runs every night, and after a new catalogue or drift. Each task may be repeated: each run has a
+separate folder in `QUINTET_HOME/runs`, and existing playlists and models stay unchanged.
 """
 
 import json

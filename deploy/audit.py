@@ -2,7 +2,7 @@
 
 Exit codes: 0 none is known; 1 some are; 2 a lock could not be read; 3 not audited, as the database
 could not be reached or does not know what everyone knows. pip-audit's own answer is not enough: its
-codes do not tell a vulnerability from a lost connection, and silence looks like health.
+codes do not separate a vulnerability from a lost connection, and no output looks like success.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""The health check of every image: exit code 0 where the image's one service is well.
+"""The health check of every image: exit code 0 if the image's service works.
 
-A gRPC service is well when it reports SERVING: its catalogue or model is loaded. An HTTP service is
-well when it answers; what it depends on has health checks of its own.
+A gRPC service works if it reports SERVING: its catalogue or model is loaded. An HTTP service works
+if it answers; the services that it depends on have separate health checks.
 """
 
 import os

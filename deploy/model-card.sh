@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains on a folder with tracks.parquet and playlists.parquet, in a home and a registry of its own,
+# Trains on a folder with tracks.parquet and playlists.parquet, in a separate home and registry,
 # promotes it where the gate lets it through, and writes its card. Usage: model-card.sh DATA HOME CARD
 set -euo pipefail
 data=$1 card=$3

@@ -116,7 +116,7 @@ def check_contracts() -> None:
 
 def check_packages(version: str) -> None:
     """Builds both packages and refuses another version than the one to release."""
-    # Without a tag there is nothing for git to tell.
+    # Without a tag, git has no version to report.
     tagged = f"v{version}" in tags("--points-at", "HEAD")
     environment = {} if tagged else {"SETUPTOOLS_SCM_PRETEND_VERSION": version}
     run("make", "--no-print-directory", "packages", **environment)

@@ -1,8 +1,8 @@
 #!/bin/sh
-# What an installation needs before its services start; each part is made once and then left alone.
+# Creates what an installation needs before its services start; each part once.
 #   setup.sh secrets   random passwords and keys, so that no default password exists
 #   setup.sh home      a catalogue and a model to serve, and clients for the page and the command
-# Every folder of /run/quintet-secrets is a volume of its own: a service sees its own secrets only.
+# Every folder of /run/quintet-secrets is a separate volume, so a service sees only its secrets.
 set -eu
 umask 077
 secrets=/run/quintet-secrets
@@ -57,7 +57,7 @@ secrets)
     ;;
 home)
     quintet prepare
-    # The page shows figures to whoever is in charge, so it may do more than read.
+    # The page shows figures to the operator, so its client needs more scopes than `read`.
     make_client page "$secrets/page/client.env" QUINTET_UI_CLIENT_ read feedback admin
     make_client command "$secrets/command/client.env" CLIENT_ read feedback
     ;;

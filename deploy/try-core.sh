@@ -1,11 +1,11 @@
 #!/bin/sh
-# Brings the profile core up with Compose, runs the main job through it, kills a ranker with SIGKILL,
-# sees it come back, and takes all down. Works in a project of its own; nothing of yours is touched.
+# Starts the profile core with Compose, recommends through it, kills a ranker with SIGKILL, waits
+# until it is back, and removes everything. Uses a separate project; yours is not changed.
 set -eu
 cd "$(dirname "$0")/.."
 export COMPOSE_PROJECT_NAME="${COMPOSE_PROJECT_NAME:-quintet-try}" COMPOSE_PROFILES=core
 export QUINTET_GATEWAY_PORT="${QUINTET_GATEWAY_PORT:-18000}" QUINTET_UI_PORT="${QUINTET_UI_PORT:-18501}"
-# A registry of yours where one is set; else rankers serve what `setup` published.
+# Your registry if one is set; otherwise rankers serve what `setup` published.
 export QUINTET_MLFLOW_URI="${QUINTET_MLFLOW_URI-}"
 compose() { docker compose --env-file /dev/null "$@"; }
 seconds() { echo "$(($(date +%s) - started)) s"; }

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Brings core and mlops up with Compose and uses them as one: a model goes to the registry and every
 # ranker takes it from there; a run of catalogue_refresh is asked for over Airflow's REST API. Then
-# stops each service and takes all down. Works in a project of its own; nothing of yours is touched.
+# stops each service and removes everything. Uses a separate project; yours is not changed.
 #   OBSERVE="prometheus grafana"   also these
-#   CELERY=1                       with tasks on a worker of its own (deploy/celery.yml)
+#   CELERY=1                       with tasks on a separate worker (deploy/celery.yml)
 #   BUILD=0                        with the images that are there
 set -eu
 cd "$(dirname "$0")/.."
@@ -48,7 +48,7 @@ echo "the stack is healthy after $(seconds)"
 compose ps --all --format 'table {{.Service}}\t{{.Status}}'
 
 quintet models register
-# The bundle of `setup` has no evaluation of its own for the gate to judge.
+# The bundle of `setup` has no evaluation that the gate could judge.
 quintet models promote 1 --without-gate
 started=$(date +%s)
 python_in ranker <<'PYTHON'

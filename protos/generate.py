@@ -11,7 +11,7 @@ GEN = ROOT / "gen"
 
 
 def main() -> int:
-    """Writes gen/quintet anew and returns protoc's exit code."""
+    """Regenerates gen/quintet and returns protoc's exit code."""
     shutil.rmtree(GEN / "quintet", ignore_errors=True)
     GEN.mkdir(exist_ok=True)
     sources = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "quintet").rglob("*.proto"))

@@ -1,4 +1,4 @@
-"""DAGs run for real, by `dag.test()`, with the product's commands on a home of their own."""
+"""DAGs run for real, by `dag.test()`, with the product's commands in a separate home."""
 
 import csv
 import json

@@ -1,5 +1,5 @@
 #!/opt/airflow/.venv/bin/python
-"""The image's `airflow`: the same command, but one that stops when it is told to, with exit code 0.
+"""The image's `airflow`: the same command, but it stops on SIGTERM, with exit code 0.
 
 Airflow itself hears no SIGTERM while it is imported (seconds), `standalone` never does, to take the
 interpreter apart at the end costs the API server five seconds of a processor, and a triggerer may
@@ -34,7 +34,7 @@ def _look_often() -> None:
 
 
 def _run() -> int:
-    """Runs the command; returns its exit code, which is 0 where it was told to stop."""
+    """Runs the command; returns its exit code, which is 0 after a stop signal."""
     try:
         if "triggerer" in sys.argv[1:2]:
             _look_often()
@@ -63,6 +63,6 @@ def _leave(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    # Until a component sets handlers of its own, and again once it has taken them down.
+    # Applies until a component installs its handlers, and after it has removed them.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _leave(_run())

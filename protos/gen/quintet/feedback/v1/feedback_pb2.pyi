@@ -99,8 +99,8 @@ class RecordEventsResponse(_message.Message):
     """How many had been stored before, or came twice in one request."""
     @_builtins.property
     def degraded(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """"database" while that is away: the events wait on the disk and are stored once it is back, and
-        only those that wait there already are counted as duplicates.
+        """Contains "database" while the database is down: events wait on the disk and are stored when it
+        is back, and only events that already wait there count as duplicates.
         """
 
     def __init__(
@@ -255,8 +255,8 @@ class Event(_message.Message):
     dwell_ms: _builtins.int
     """How long the track was heard, in milliseconds, from 0 to 86,400,000."""
     listener: _builtins.str
-    """Who it was, by an id that tells nothing: 1 to 128 letters, digits and ._:@-; that of the
-    recommendation where empty. It is stored as a keyed hash.
+    """The listener's id, without personal data: 1 to 128 letters, digits and ._:@-; if empty, the
+    listener of the recommendation. It is stored as a keyed hash.
     """
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
@@ -300,7 +300,7 @@ class ListenerRecord(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def list(self) -> Global___ShownList:
-        """A list that was shown."""
+        """A recommended list."""
 
     @_builtins.property
     def track(self) -> Global___ShownTrack:

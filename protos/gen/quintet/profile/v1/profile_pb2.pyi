@@ -458,7 +458,7 @@ class AttributeStatistic(_message.Message):
     attribute: Global___Attribute.ValueType
     """The attribute described."""
     mean: _builtins.float
-    """The weighted mean over the seeds, or the target where one was given; for key the circular mean."""
+    """The weighted mean over the seeds, or the target if the request has one; for key the circular mean."""
     spread: _builtins.float
     """The standard deviation over the seeds; for key the circular one, in semitones."""
     def __init__(

@@ -329,7 +329,7 @@ class GetModelResponse(_message.Message):
     track_count: _builtins.int
     """How many tracks can be recommended."""
     refused_version: _builtins.str
-    """The last version that was refused; empty when none was."""
+    """The last version that the ranker rejected; empty if there was none."""
     refused_reason: _builtins.str
     """Why it was refused."""
     challenger_version: _builtins.str
@@ -448,7 +448,7 @@ class Trial(_message.Message):
     CHALLENGER_VERSION_FIELD_NUMBER: _builtins.int
     DRAFT_KEY_FIELD_NUMBER: _builtins.int
     experiment_id: _builtins.str
-    """The experiment, for whoever records the list; the ranker does not read it."""
+    """The experiment, for the process that records the list; the ranker does not read it."""
     variant: Global___Variant.ValueType
     """Who answers."""
     challenger_version: _builtins.str
