@@ -10,14 +10,19 @@ from typer.main import get_command
 
 _HEAD: Final = """# The `quintet` command
 
-Made from the command's own help while this site is built. Each exits with 0 where it did what it
-says, with 2 and one line on stderr where it could not; `gate`, `drift` and `doctor` also say no
-with 1. Settings come from [variables](settings.md).
+This page is the help of every `quintet` command, generated when this site is built. Settings come
+from [environment variables](settings.md).
+
+| exit code | meaning |
+| --- | --- |
+| 0 | the command succeeded |
+| 1 | the answer is no: only `gate`, `drift` and `doctor` |
+| 2 | the command failed; one line on stderr gives the reason |
 """
 
 
 def page() -> str:
-    """Returns the help of every command as Markdown, groups last."""
+    """Write the help of every command as Markdown, groups last."""
     parts = [_HEAD, _help(app, "quintet", without=frozenset(GROUPS))]
     parts += [_help(group(name), f"quintet {name}") for name in GROUPS]
     return "\n\n".join(parts)

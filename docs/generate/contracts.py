@@ -27,13 +27,13 @@ _VALUES: Final = EnumDescriptorProto.DESCRIPTOR.fields_by_name["value"].number
 
 _HEAD: Final = """# gRPC reference
 
-Made from the `.proto` files while this site is built. [How to call them](../grpc.md), and
-[what each error means](../errors.md).
+This page lists every gRPC service, method and message. It is generated from the `.proto` files.
+See [how to call them](../grpc.md) and [what each error means](../errors.md).
 """
 
 
 def described(protos: Path) -> list[FileDescriptorProto]:
-    """Returns the contracts with their comments.
+    """Read the contracts with their comments.
 
     Args:
         protos: The folder that holds `quintet/`.
@@ -54,7 +54,7 @@ def described(protos: Path) -> list[FileDescriptorProto]:
 
 
 def page(protos: Path) -> str:
-    """Returns the reference as Markdown: a section a package, services before messages."""
+    """Write the reference as Markdown: one section per package, services before messages."""
     return "\n".join(
         [_HEAD, *(line for file in described(protos) for line in _Package(file).lines())]
     )
@@ -80,7 +80,7 @@ class _Package:
             yield from self._enum(enum, (_ENUMS, place), self._file.package)
 
     def _comment(self, path: tuple[int, ...]) -> str:
-        """Returns a comment as one line that may stand in a table."""
+        """Join a comment to one line, so that it fits a table cell."""
         return " ".join(self._comments.get(path, "").split()).replace("|", "\\|")
 
     def _service(self, service: ServiceDescriptorProto, path: tuple[int, ...]) -> Iterator[str]:
@@ -136,7 +136,7 @@ def _link(name: str) -> str:
 
 
 def _type(field: FieldDescriptorProto, message: DescriptorProto) -> str:
-    """Returns a field's type as a reader writes it: `repeated`, `optional`, `map`, or its name."""
+    """Write the type of a field as in a proto file: `repeated`, `optional`, `map`, or its name."""
     for nested in message.nested_type:
         if nested.options.map_entry and field.type_name.endswith(f".{message.name}.{nested.name}"):
             key, value = nested.field

@@ -41,7 +41,7 @@ def generated() -> dict[str, str]:
 
 
 def _as_seen_from_the_site(text: str, name: str) -> str:
-    """Turns links of a document of the root to those of the site."""
+    """Rewrite links of a document of the root for the site."""
     if name == "LICENSE":
         return f"# Licence\n\nQuintet is licensed under Apache-2.0.\n\n```text\n{text}```\n"
     text = text.replace("](docs/", "](")
@@ -51,7 +51,7 @@ def _as_seen_from_the_site(text: str, name: str) -> str:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Lets pages that the navigation does not name stand last among the explanations."""
+    """List pages that the navigation does not name after the explanations."""
     named = str(config.nav)
     own = sorted(path.name for path in Path(config.docs_dir).glob("*.md"))
     explanations = next(each["Explanation"] for each in config.nav or [] if "Explanation" in each)
@@ -60,7 +60,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages; called by MkDocs once it has listed the files of `docs`."""
+    """Add the pages; MkDocs calls this after it has listed the files of `docs`."""
     for path, text in generated().items():
         files.append(File.generated(config, path, content=text))
     return files

@@ -13,27 +13,27 @@ Json = dict[str, Any]
 
 _HEAD: Final = """# HTTP reference
 
-Made from the gateway's OpenAPI document while this site is built:
-[openapi.json](openapi.json), which a running gateway serves at `/openapi.json` and shows at
-`/docs`. Every route may also answer with an [error](../errors.md). [The HTTP API](../api.md) and
-[the Web API](../web-api.md) say what is behind it.
+This page lists every HTTP route with its parameters and bodies. It is generated from the gateway's
+OpenAPI document, [openapi.json](openapi.json), which a running gateway serves at `/openapi.json` and
+shows at `/docs`. Every route can also answer with an [error](../errors.md). For explanations, read
+[the HTTP API](../api.md) and [the Web API](../web-api.md).
 """
 
 
 @cache
 def document() -> Json:
-    """Returns the OpenAPI document of a gateway with every default."""
+    """Build the OpenAPI document of a gateway with default settings."""
     found: Json = build(Settings(home=Path("/nonexistent"))).openapi()
     return found
 
 
 def document_as_json() -> str:
-    """Returns the document as the site offers it."""
+    """Write the document for download from the site."""
     return json.dumps(document(), ensure_ascii=False, indent=1)
 
 
 def page() -> str:
-    """Returns the reference as Markdown: a section a route, then every body's shape."""
+    """Write the reference as Markdown: one section per route, then the shape of every body."""
     lines = [_HEAD]
     for path, methods in document()["paths"].items():
         for method, operation in methods.items():

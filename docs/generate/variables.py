@@ -1,4 +1,4 @@
-"""The reference of settings, from .env.template, which tests hold against the code."""
+"""The reference of settings, from .env.template, which tests compare with the code."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,12 @@ _SECTION: Final = re.compile(r"^# --- (?P<title>.+?) -+$")
 
 _HEAD: Final = """# Settings
 
-Made from `.env.template` while this site is built; tests hold that file against the settings of
-every process. Each is an environment variable. Without Docker, export it before `make up`; Compose
-reads `.env`. A value that does not fit stops the process with exit code 2 and one line that names
-the variable.
+This page lists every setting with its meaning and default. It is generated from `.env.template`,
+which tests compare with the settings of every process.
+
+Each setting is an environment variable. Without Docker, export it before `make up`; Compose reads
+`.env`. If a value is not allowed, the process stops with exit code 2 and one line that names the
+variable.
 """
 
 
@@ -36,7 +38,7 @@ def sections(template: Path) -> Iterator[tuple[str, list[tuple[list[str], dict[s
 
 
 def page(template: Path) -> str:
-    """Returns the settings as Markdown, a table a section."""
+    """Write the settings as Markdown, one table per section."""
     lines = [_HEAD]
     for title, entries in sections(template):
         lines.append(f"## {title}\n\n| variable | default | meaning |\n| --- | --- | --- |")
