@@ -14,9 +14,9 @@ Json = dict[str, Any]
 _HEAD: Final = """# HTTP reference
 
 This page lists every HTTP route with its parameters and bodies. It is generated from the gateway's
-OpenAPI document, [openapi.json](openapi.json), which a running gateway serves at `/openapi.json` and
-shows at `/docs`. Every route can also answer with an [error](../errors.md). For explanations, read
-[the HTTP API](../api.md) and [the Web API](../web-api.md).
+OpenAPI document, [openapi.json](openapi.json), which a running gateway serves at `/openapi.json`
+and shows at `/docs`. Every route can also answer with an [error](../errors.md).
+[The HTTP API](../api.md) and [the Web API](../web-api.md) explain the routes.
 """
 
 
