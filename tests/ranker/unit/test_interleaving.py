@@ -85,10 +85,10 @@ def test_the_same_key_drafts_alike():
 
 @given(pairs, st.integers(1, 3), st.text(max_size=5))
 def test_artist_cap_and_recordings_hold_for_the_whole_list(pair, most, key):
-    marks = {f"t{n}": TrackIdentity(n // 2, (f"artist {n % 5}",)) for n in range(30)}
-    names = drafted(pair, team_draft(*pair, limit=25, key=key, marks=marks, most=most))
-    assert len({marks[name].recording for name in names}) == len(names)
-    artists = [marks[name].artists[0] for name in names]
+    identities = {f"t{n}": TrackIdentity(n // 2, (f"artist {n % 5}",)) for n in range(30)}
+    names = drafted(pair, team_draft(*pair, limit=25, key=key, identities=identities, most=most))
+    assert len({identities[name].recording for name in names}) == len(names)
+    artists = [identities[name].artists[0] for name in names]
     assert all(artists.count(artist) <= most for artist in artists)
 
 

@@ -429,7 +429,7 @@ def test_a_file_too_large_for_the_disk_is_refused_while_the_old_model_serves(
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     process = start(home, registry, preexec_fn=small_disk)
-    line = line_with(process, "promotion refused")
+    line = line_with(process, "promotion rejected")
     assert line["version"] == bundle.name
     assert "File too large" in line["reason"]
     assert "Traceback" not in end(process)

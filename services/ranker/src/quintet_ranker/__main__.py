@@ -1,4 +1,4 @@
-"""Starts the ranker service."""
+"""Start the ranker service."""
 
 import sys
 from typing import Final
@@ -9,17 +9,17 @@ from threadpoolctl import threadpool_limits
 
 from quintet_ranker.settings import RankerSettings
 
-# How long a thread that computes in Python may keep others waiting. A request asks for its turn
-# hundreds of times, so beside a model that is being loaded Python's own 5 ms would add up.
+# Seconds that a thread may hold the interpreter lock while others wait. A request acquires the lock
+# hundreds of times; with Python's default of 5 ms, loading a model beside it would add seconds.
 _SWITCH_SECONDS: Final = 0.0005
 
 
 def main() -> int:
-    """Serves until SIGTERM or SIGINT; returns 2 where a setting is wrong, with one line why."""
+    """Serve until SIGTERM or SIGINT; exit code 2 and one line of text if a setting is wrong."""
     with without_pandas():
         from quintet_ranker.app import build
-    # Requests are ranked side by side, each on one thread, as in training. Threads of BLAS would
-    # come on top, and they wait for work by spinning.
+    # Each request is ranked on one thread, and several requests at once. Threads of BLAS would be
+    # added to these, and they use a core even while they wait.
     sys.setswitchinterval(_SWITCH_SECONDS)
     with threadpool_limits(1, user_api="blas"):
         return launch("ranker", RankerSettings, build)

@@ -1,4 +1,4 @@
-"""Wires the ranker: the only place that knows every class."""
+"""Build the ranker service from its settings; the only module that imports every class."""
 
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_servicekit.server import Service
@@ -14,17 +14,18 @@ NAME = ranker_pb2.DESCRIPTOR.services_by_name["RankerService"].full_name
 
 
 def build(settings: RankerSettings, models: ModelFollower | None = None) -> Service:
-    """Builds the service; nothing is loaded or bound yet.
+    """Build the service; nothing is loaded, and no port is bound yet.
 
     Args:
         settings: As read from the environment.
-        models: Where models come from; `QUINTET_HOME/models` and the registry where None.
+        models: The models to serve; those of `QUINTET_HOME/models` and the registry if None.
 
     Raises:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
     """
     source = models or follow_models(settings)
     threads = BoundedThreadPool(settings.threads, "ranker", settings.room)
+    # One thread: shadow requests may take only time that listeners do not need.
     shadows = BoundedThreadPool(1, "shadow")
     recommender = Recommender(source, threads.run, shadows.run, settings.challenger_patience)
     servicer = RankerServicer(source, recommender)

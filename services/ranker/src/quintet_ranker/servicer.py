@@ -1,4 +1,4 @@
-"""protobuf to domain and back; no decisions."""
+"""Convert gRPC requests of the ranker to domain objects, and answers back; no decisions."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -32,6 +32,7 @@ from quintet_ranker.domain import (
     is_version,
 )
 
+# A number of a newer caller that is not listed here means the champion: see `trial_of`.
 _VARIANTS: Final = {
     ranker_pb2.VARIANT_CHAMPION: Variant.CHAMPION,
     ranker_pb2.VARIANT_CHALLENGER: Variant.CHALLENGER,
@@ -47,7 +48,12 @@ _ORIGINS: Final = {
 
 
 class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
-    """Answers RecommendTracks, GetModel and HoldChallenger."""
+    """The methods of RankerService.
+
+    Args:
+        source: The models served.
+        recommender: Chooses which models answer a request.
+    """
 
     def __init__(self, source: ModelSource, recommender: Recommender) -> None:
         self._source = source
@@ -56,10 +62,10 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
     async def RecommendTracks(
         self, request: ranker_pb2.RecommendTracksRequest, _context: Any
     ) -> ranker_pb2.RecommendTracksResponse:
-        """Recommends tracks for seeds."""
+        """Recommend tracks for seeds."""
         answer = await self._recommender.answer(query_of(request), trial_of(request))
         response = response_of(answer, request.seeds, in_columns=request.reason_columns)
-        if self._source.registry_away:
+        if self._source.registry_unavailable:
             response.degraded.append(Part.REGISTRY)
         for part in response.degraded:
             DEGRADED.labels(part).inc()
@@ -71,7 +77,7 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
     async def GetModel(
         self, _request: ranker_pb2.GetModelRequest, _context: Any
     ) -> ranker_pb2.GetModelResponse:
-        """Reports the model served and the version rejected last; changes nothing."""
+        """Report the model served and the version rejected last; changes nothing."""
         facts = self._source.value.facts
         response = ranker_pb2.GetModelResponse(
             versions=ranker_pb2.Versions(
@@ -98,7 +104,7 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
     async def HoldChallenger(
         self, request: ranker_pb2.HoldChallengerRequest, _context: Any
     ) -> ranker_pb2.HoldChallengerResponse:
-        """Starts loading a challenger, or keeps it for some minutes more; never waits for it."""
+        """Start loading a challenger, or keep it for some minutes more; does not wait for it."""
         version = request.challenger_version
         if not is_version(version):
             raise InvalidInput(
@@ -107,16 +113,17 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
                 f"letter or a digit, such as a version that GetModel names; got {version!r}",
                 field="challenger_version",
             )
+        # No await between the two calls: the reason is that of this version.
         held = self._source.hold_challenger(version) is not None
         reason = "" if held else self._source.challenger_refused_reason
         return ranker_pb2.HoldChallengerResponse(held=held, refused_reason=reason)
 
 
 def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
-    """Reads a request.
+    """Read a request as a query; fields that are not set get the engine's defaults.
 
     Raises:
-        InvalidInput: An attribute is not known or named twice.
+        InvalidInput: An attribute is unknown or occurs twice.
     """
     weights = [(item.attribute, item.weight) for item in request.weights]
     targets = [(item.attribute, item.value) for item in request.targets]
@@ -139,7 +146,7 @@ def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
 
 
 def trial_of(request: ranker_pb2.RecommendTracksRequest) -> Trial | None:
-    """Reads the part of a request in an experiment; a variant not known is the champion's."""
+    """Read which variant of an experiment a request belongs to; None outside of experiments."""
     if not request.HasField("trial"):
         return None
     trial = request.trial
@@ -150,12 +157,12 @@ def trial_of(request: ranker_pb2.RecommendTracksRequest) -> Trial | None:
 def response_of(
     answer: RecommendationAnswer, seeds: Sequence[profile_pb2.Seed], *, in_columns: bool = False
 ) -> ranker_pb2.RecommendTracksResponse:
-    """Writes an answer.
+    """Write an answer as a message.
 
     Args:
-        answer: What is answered.
-        seeds: The request's, in order.
-        in_columns: Write reasons as columns, where every track has some.
+        answer: The ranked list and the models that made it.
+        seeds: The seeds of the request, in order.
+        in_columns: Write reasons as columns, if every track has reasons.
     """
     ranking, pool = answer.ranking, answer.ranking.pool
     origins = answer.origins or (PickOrigin.NOBODY,) * len(ranking.tracks)
@@ -240,10 +247,10 @@ def _filters(filters: ranker_pb2.Filters) -> Filters:
 def _add_track(
     response: ranker_pb2.RecommendTracksResponse, track: RankedTrack, origin: PickOrigin
 ) -> None:
-    """Adds a track as the last of a response.
+    """Append a track to a response.
 
-    Messages are filled where they stand: one that is handed to the message around it is copied,
-    and once more with that one, which takes twice as long as all the rest.
+    `add` and field assignments fill a message in place. A separate message would be copied into the
+    list, and again with the response, which takes twice as long as everything else here.
     """
     response.tracks.add(
         track_id=track.track_id,
@@ -257,7 +264,7 @@ def _add_track(
 
 
 def _fill_reasons(written: ranker_pb2.Reasons, reasons: Reasons) -> None:
-    # Present also where every field is empty.
+    # Marks the message as present even if every field is empty.
     written.SetInParent()
     written.sentence = reasons.sentence
     written.closest_seed_id = reasons.closest_seed
@@ -285,7 +292,7 @@ def _fill_columns(written: ranker_pb2.ReasonColumns, reasons: Sequence[Reasons])
     written.features.extend([item.feature for item in contributions])
     written.contributions.extend([item.contribution for item in contributions])
     written.contribution_values.extend([item.value for item in contributions])
-    # Every track is compared by the same attributes: the first says which.
+    # Every track is compared by the same attributes, so the first track's are written once.
     compared = reasons[0].comparisons if reasons else ()
     comparisons = [item for one in reasons for item in one.comparisons]
     written.attributes.extend([NUMBER_OF[item.attribute] for item in compared])

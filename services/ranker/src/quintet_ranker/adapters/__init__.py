@@ -1,4 +1,4 @@
-"""The domain's ports filled with real things: the engine, bundles on disk, the registry."""
+"""Implementations of the domain's ports: engine, bundles on disk, model registry, vector stores."""
 
 from quintet_ranker.adapters.engine_model import EngineModel as EngineModel
 from quintet_ranker.adapters.registry_follower import ModelFollower as ModelFollower

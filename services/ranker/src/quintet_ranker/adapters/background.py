@@ -1,4 +1,4 @@
-"""Work that a process which stops does not wait for."""
+"""Run blocking work that must not delay the end of the process, such as a download."""
 
 import asyncio
 import contextlib
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 class StillBusy(Exception):
-    """The work before has outlived its deadline and not ended yet."""
+    """Earlier work exceeded its deadline and is still running."""
 
 
 class BackgroundWorker:
-    """Runs one piece of blocking work at a time, each on a daemon thread of its own.
+    """Run one piece of blocking work at a time, each on a separate daemon thread.
 
-    The pool of `asyncio.to_thread` is joined when a process ends, so a download in it would hold
-    up SIGTERM for as long as it takes.
+    Python joins the threads of `asyncio.to_thread` when the process ends, so a download there would
+    delay the reaction to SIGTERM until it is finished.
     """
 
     def __init__(self, name: str) -> None:
@@ -25,11 +25,11 @@ class BackgroundWorker:
         self._busy = False
 
     async def run(self, work: Callable[[], T], seconds: float) -> T:
-        """Returns what the work returns, within a deadline.
+        """Run work and wait for its result, for a number of seconds at most.
 
         Raises:
-            TimeoutError: It takes longer; it goes on, and whatever it gives is dropped.
-            StillBusy: The work before did so and has not ended.
+            TimeoutError: The work takes longer. It continues, and its result is dropped.
+            StillBusy: Earlier work exceeded its deadline and is still running.
         """
         if self._busy:
             raise StillBusy(f"{self._name} is still busy")
@@ -51,9 +51,9 @@ class BackgroundWorker:
                 result = work()
             except BaseException as caught:
                 fault = caught
-            # Before anybody is told: whoever is may come with the next piece at once.
+            # Before the waiting caller is woken: it may start the next piece of work at once.
             self._busy = False
-            # The loop may have ended meanwhile; then nobody waits.
+            # RuntimeError: the event loop is closed, so no caller waits any more.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, result, fault)
 

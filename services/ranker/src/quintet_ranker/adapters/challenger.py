@@ -1,4 +1,4 @@
-"""Holds a challenger beside the champion, for as long as an experiment asks for it."""
+"""Keep a challenger in memory beside the champion while an experiment asks for it."""
 
 import asyncio
 import threading
@@ -18,6 +18,7 @@ from quintet_modelkit.registry import (
     forget_old,
 )
 from quintet_servicekit.metrics import REFUSED, VERSION
+from quintet_servicekit.retry import RetryPolicy
 
 from quintet_ranker.adapters.background import BackgroundWorker, StillBusy
 from quintet_ranker.domain import RankingModel, is_version
@@ -26,21 +27,21 @@ from quintet_ranker.settings import RankerSettings
 _log = structlog.get_logger(__name__)
 KIND: Final = "challenger"
 _MAX_RETRY_SECONDS: Final = 600.0
-# A champion that was loaded is served at once, or never where its time had run out.
+# A loaded champion is served within this time, or not at all if its deadline had passed.
 _ARRIVAL_SECONDS: Final = 10.0
 
 
 class ChallengerFollower:
-    """Holds at most one challenger; each request that asks for it keeps it for some minutes more.
+    """Hold at most one challenger; each request that asks for it extends the time by some minutes.
 
-    With the champion that makes two engines in memory, also while a champion is being replaced:
-    `load` lets the challenger go before another champion comes in, and both come one by one.
+    An engine takes gigabytes, so there are never more than two in memory. The challenger is dropped
+    before another champion is loaded, and engines are loaded one at a time.
 
     Args:
         root: The folder of bundles.
-        settings: How often to look, how long to wait and to keep.
-        registry: Where it is fetched from; None to take what is on disk.
-        load: Reads a bundle, proves it and warms it up; raises where it is not fit to serve.
+        settings: Polling intervals, deadlines, and how long a challenger is kept.
+        registry: Where bundles are downloaded from; None to use the disk only.
+        load: Loads, checks and warms up a bundle; raises if it cannot be served.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class ChallengerFollower:
         self._registry = registry
         self._load = load
         self._background = BackgroundWorker(KIND)
-        # One engine comes in at a time; the slot's own lock is held for no longer than a moment.
+        # `_loading` is held for seconds while an engine is loaded; `_slot` only for an assignment.
         self._loading = threading.Lock()
         self._slot = threading.Lock()
         self._champion: Callable[[], str] = str
@@ -65,18 +66,19 @@ class ChallengerFollower:
         self._wanted = ""
         self._wanted_until = 0.0
         self._reason = ""
-        self._delay = 0.0
+        self._refusals = 0
+        self._retry = RetryPolicy(settings.registry_seconds, _MAX_RETRY_SECONDS)
         self._retry_at = 0.0
 
     @property
     def version(self) -> str:
-        """The challenger held; empty where none is."""
+        """The version of the challenger in memory; empty if there is none."""
         held = self._held
         return "" if held is None else held[0]
 
     @property
     def refused_reason(self) -> str:
-        """Why the one asked for last is not held; empty where it is or is on its way."""
+        """Why the challenger asked for last is not in memory; empty if it is, or is loading."""
         return self._reason
 
     def hold(self, version: str) -> RankingModel | None:
@@ -85,22 +87,22 @@ class ChallengerFollower:
             return None
         if version != self._wanted:
             self._wanted, self._reason = version, ""
-            self._delay = self._retry_at = 0.0
+            self._refusals, self._retry_at = 0, 0.0
         self._wanted_until = time.monotonic() + self._settings.challenger_seconds
         held = self._held
         return held[1] if held is not None and held[0] == version else None
 
     def load_champion(self, folder: Path) -> RankingModel:
-        """Returns a bundle as champion: the challenger held where it is that, else a new one."""
+        """Load a bundle as champion; a challenger that is promoted is not loaded again."""
         with self._loading:
-            # Nothing here may go on naming a challenger while another engine comes in.
+            # No variable may refer to the challenger any longer while another engine is loaded.
             model = self._drop(but=folder.name) or self._load(folder)
             self._arriving = folder.name
             self._arriving_until = time.monotonic() + _ARRIVAL_SECONDS
             return model
 
     async def run(self, champion: Callable[[], str]) -> None:
-        """Fetches what is wanted and lets go what no longer is, until cancelled.
+        """Load the challenger that is wanted, and drop the one that is not, until cancelled.
 
         Args:
             champion: Returns the version of the champion served.
@@ -111,7 +113,7 @@ class ChallengerFollower:
             await asyncio.sleep(min(self._settings.follow_seconds, self._settings.registry_seconds))
 
     async def follow(self, champion: str) -> None:
-        """Looks once at what is wanted."""
+        """Compare once what is wanted with what is in memory, and load or drop."""
         wanted = self._wanted if time.monotonic() < self._wanted_until else ""
         if self.version and (self.version != wanted or wanted == champion):
             self._drop()
@@ -125,10 +127,10 @@ class ChallengerFollower:
         except Exception as fault:
             self._refuse(wanted, fault)
             return
-        self._reason, self._delay = "", 0.0
+        self._reason, self._refusals = "", 0
 
     def _bring(self, version: str) -> None:
-        """Takes a bundle from disk, else from the registry; on the background thread."""
+        """Load a bundle from disk, or download it first; runs on the background thread."""
         folder = self._root / version
         if (folder / MANIFEST).exists():
             try:
@@ -137,9 +139,11 @@ class ChallengerFollower:
             except Exception as fault:
                 if self._registry is None or isinstance(fault, StillBusy):
                     raise
-                _log.warning("challenger on disk is not fit", version=version, error=str(fault))
+                _log.warning("challenger on disk cannot be used", version=version, error=str(fault))
         if self._registry is None:
-            raise FileNotFoundError(f"{version} is not on this machine, and no registry is set")
+            raise FileNotFoundError(
+                f"{version} is not on this machine, and no registry is set (QUINTET_MLFLOW_URI)"
+            )
         catalogues = self._root.parent / "catalogue"
         folder = self._registry.pull(self._record(version), self._root, [catalogues])
         forget_old(self._root, self._settings.kept_models)
@@ -156,16 +160,18 @@ class ChallengerFollower:
         _log.info("challenger held", version=version)
 
     def _wait_for_champion(self) -> None:
-        """Refuses, for now, where a champion is loaded and the one before it is served still.
+        """Postpone loading while a loaded champion has not replaced the one before it.
+
+        Three engines would be in memory otherwise.
 
         Raises:
-            StillBusy: That is so.
+            StillBusy: A champion is being replaced; the next poll tries again.
         """
         if time.monotonic() < self._arriving_until and self._champion() != self._arriving:
-            raise StillBusy(f"champion {self._arriving} is coming in")
+            raise StillBusy(f"champion {self._arriving} is about to be served")
 
     def _record(self, version: str) -> ModelRecord:
-        """Returns the version in the registry: the challenger's, else, once it has moved, any."""
+        """Find a version in the registry, by the challenger's alias or, if it moved, by name."""
         assert self._registry is not None
         record = self._registry.named(CHALLENGER)
         if record is not None and record.bundle == version:
@@ -173,26 +179,27 @@ class ChallengerFollower:
         for record in self._registry.versions():
             if record.bundle == version:
                 return record
-        raise RegistryInvalid(f"no registered model is called {version}")
+        raise RegistryInvalid(
+            f"no model in the registry has the version {version}; `quintet models` lists them"
+        )
 
     def _drop(self, but: str = "") -> RankingModel | None:
-        """Lets the challenger go; returns it where it is a version that is still wanted."""
+        """Drop the challenger from memory; the result is the engine if its version is `but`."""
         with self._slot:
             held, self._held = self._held, None
             if held is None:
                 return None
             VERSION.remove(KIND, held[0])
-            _log.info("challenger let go", version=held[0])
+            _log.info("challenger dropped", version=held[0])
             return held[1] if held[0] == but else None
 
     def _refuse(self, version: str, fault: Exception) -> None:
-        # A registry that is away comes back soon; a bundle that is not fit stays so for longer.
-        away = isinstance(fault, RegistryUnavailable | TimeoutError | StillBusy)
-        shortest = self._settings.registry_seconds
-        self._delay = shortest if away else min(2 * self._delay or shortest, _MAX_RETRY_SECONDS)
-        self._retry_at = time.monotonic() + self._delay
+        # An unavailable registry returns soon; a damaged bundle stays damaged for longer.
+        transient = isinstance(fault, RegistryUnavailable | TimeoutError | StillBusy)
+        self._refusals = 1 if transient else self._refusals + 1
+        self._retry_at = time.monotonic() + self._retry.pause(self._refusals)
         busy = isinstance(fault, StillBusy)
         self._reason = "" if busy else f"{type(fault).__name__}: {fault}"
-        if not away:
+        if not transient:
             REFUSED.labels(KIND).inc()
-        _log.warning("no challenger", version=version, reason=str(fault))
+        _log.warning("challenger not loaded", version=version, reason=str(fault))

@@ -1,4 +1,4 @@
-"""Bundles on disk as models that can be asked."""
+"""Load bundles from disk as models that answer queries."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ from quintet_ranker.domain import ModelFacts, TrackIdentity
 
 
 class EngineModel:
-    """A bundle's engine and the facts of its manifest."""
+    """A loaded bundle: its engine, and the facts of its manifest."""
 
     def __init__(self, engine: Engine, facts: ModelFacts) -> None:
         self._engine = engine
@@ -41,13 +41,13 @@ class EngineModel:
         *,
         accelerate: bool = True,
     ) -> "EngineModel":
-        """Loads and proves a bundle; see `Engine.load` for what it raises.
+        """Load and check a bundle; see `Engine.load` for its errors.
 
         Args:
             folder: The bundle.
-            place: Decides where neighbours are found, once the bundle is proved.
-            accelerate: Rank by compiled code. The first model of a process is served before it
-                is compiled, since that takes seconds; later ones only after.
+            place: Replaces the engine's indices, for example by a vector database.
+            accelerate: Rank by compiled code. Compiling takes seconds, so the first model of a
+                process is served before it is compiled, and later ones after.
         """
         engine = Engine.load(folder)
         if place is not None:
@@ -62,7 +62,7 @@ class EngineModel:
 
     @classmethod
     def salvage(cls, folder: Path) -> "EngineModel":
-        """Loads what is whole of a damaged bundle; see `Engine.salvage` for what it raises."""
+        """Load the intact parts of a damaged bundle; see `Engine.salvage` for its errors."""
         return cls._of(Engine.salvage(folder), folder)
 
     @classmethod
@@ -82,20 +82,22 @@ class EngineModel:
                 {name: float(value) for name, value in manifest.get("metrics", {}).items()},
             )
         except (KeyError, TypeError, ValueError) as fault:
-            raise PublicationInvalid(f"{folder.name}: manifest is not readable") from fault
+            raise PublicationInvalid(
+                f"{folder.name}: a field of the manifest is missing or has the wrong type"
+            ) from fault
         model = cls(engine, facts)
         model._warm_up()
         engine.stage = stage
         return model
 
     def _warm_up(self) -> None:
-        """Answers a whole request, so that no listener waits for pages and code to load."""
+        """Answer one request, so that no listener waits until files and code are in memory."""
         rows = np.arange(len(self._engine.catalogue))
         for name in self._engine.catalogue.track_ids(rows[len(rows) // 2 :][:1]):
             self._engine.recommend(Query((Seed(SeedKind.TRACK, name),)))
 
     def recommend(self, query: Query) -> Ranking:
-        """Answers a query; blocks for milliseconds."""
+        """Answer a query; blocks the thread for milliseconds."""
         try:
             with noted() as parts:
                 ranking = self._engine.recommend(query)
@@ -106,7 +108,7 @@ class EngineModel:
         return replace(ranking, degraded=(*ranking.degraded, *parts)) if parts else ranking
 
     def _measure(self, query: Query, ranking: Ranking) -> None:
-        """Counts how good a list looks from outside."""
+        """Record the quality of a list in metrics: length, popularity, distinct artists."""
         SEEDS.labels("known").inc(len(query.seeds))
         CANDIDATES.observe(ranking.pool.candidates)
         LIST_FILL.observe(len(ranking.tracks) / query.limit)
@@ -117,8 +119,8 @@ class EngineModel:
         LIST_POPULARITY.observe(float(catalogue.columns[rows, COLUMN["popularity"]].mean()))
         LIST_ARTISTS.observe(len(set(catalogue.first_artist[rows].tolist())) / len(rows))
 
-    def marks(self, track_ids: Sequence[str]) -> dict[str, TrackIdentity]:
-        """Returns the marks of those tracks that the catalogue has."""
+    def identities(self, track_ids: Sequence[str]) -> dict[str, TrackIdentity]:
+        """Look up recording and artists of the tracks that the catalogue has."""
         catalogue = self._engine.catalogue
         rows = {name: catalogue.snapshot.row_of.get(name) for name in track_ids}
         artists = catalogue.snapshot.tracks.column("artist_ids")
@@ -133,5 +135,5 @@ class EngineModel:
 
 def _compile(engine: Engine) -> None:
     engine.accelerate()
-    # The compiler makes as many objects as all other libraries together.
+    # The compiler creates as many objects as all other libraries together.
     garbage_collection.settle()

@@ -1,13 +1,13 @@
-"""Vectors kept elsewhere, with the index of this process behind them.
+"""Search vectors in an external database, and fall back to the index of this process.
 
-A bundle brings its own FAISS indices and is proved with them. Where vectors are kept elsewhere as
-well, searches go there, and whatever goes wrong there, this process answers: a listener waits for
-one search that runs out of time, then nobody waits until a thread has reached the other side
-again. Answers made meanwhile say so in `degraded`.
+A bundle contains FAISS indices and is checked with them. If an external database is configured,
+searches go there. When it fails, this process answers: one request waits until its search times
+out, and no other waits until a thread has reached the database again. Answers of that time contain
+`index` in `degraded`.
 
-Each index is a collection of its own, found by an alias that names its version, so rankers that
-serve different models never meet each other's rows. Whoever finds the alias missing fills a new
-collection and lets the alias mean it once it is whole.
+Each index is a separate collection. An alias that contains the version points to it, so rankers
+that serve different models never read each other's rows. A ranker that finds no alias fills a new
+collection and sets the alias once the collection is complete.
 """
 
 import contextlib
@@ -27,34 +27,35 @@ from quintet_servicekit.degradation import Part
 
 _log = logging.getLogger(__name__)
 DEGRADED: Final = Part.INDEX
-"""What an answer does without where vectors kept elsewhere were not asked."""
+"""What `degraded` contains if the local index answered instead of the external one."""
+# The names of our collections and aliases begin so; a database may be shared with other programs.
 _PREFIX: Final = "quintet"
 _local: ContextVar[list[str] | None] = ContextVar("local", default=None)
 
 
 class VectorsUnavailable(Exception):
-    """Whoever keeps the vectors does not answer, or not in time, or refuses."""
+    """The external database did not answer in time, or answered with an error."""
 
 
 class NamedCollections(VectorCollections, Protocol):
-    """Collections that outlive the process, so it can ask what is there."""
+    """Collections that outlive the process, so that their names can be listed."""
 
     def names(self, prefix: str) -> list[str]:
-        """Returns the collections whose names begin so, in alphabetical order."""
+        """List the collections whose names begin with a prefix, in alphabetical order."""
         ...
 
     def meaning(self, alias: str) -> str | None:
-        """Returns the collection that an alias means; None where there is no such alias."""
+        """Look up the collection of an alias; None if there is no such alias."""
         ...
 
     def forget(self, name: str) -> None:
-        """Forgets a collection and the aliases that mean it."""
+        """Delete a collection and the aliases that point to it."""
         ...
 
 
 @contextlib.contextmanager
 def noted() -> Iterator[list[str]]:
-    """Gives a list that names what answers made in the context had to do without."""
+    """Collect the parts that answers within the context lack, as a list of their names."""
     parts: list[str] = []
     token = _local.set(parts)
     try:
@@ -66,22 +67,23 @@ def noted() -> Iterator[list[str]]:
 def published(
     collections: NamedCollections, kind: str, version: str, vectors: Encoded, kept: int
 ) -> VectorIndex:
-    """Returns the index of a version; builds it first where nobody has.
+    """Open the index of a version, and build it first if no ranker has.
 
     Args:
-        collections: Where.
-        kind: What the vectors are, such as "audio".
-        version: Of the vectors: the same version, the same rows.
-        vectors: float32 (n, d), unit.
-        kept: How many versions of a kind stay, this one among them.
+        collections: The external database.
+        kind: The kind of vectors, such as "audio".
+        version: The version of the vectors; the same version has the same rows.
+        vectors: float32 (n, d), of unit length.
+        kept: How many versions of a kind stay, this one included.
 
     Raises:
-        VectorsUnavailable: Nobody answers.
+        VectorsUnavailable: The database did not answer in time, or answered with an error.
     """
     family = f"{_PREFIX}_{kind}_"
     alias = family + version.replace("-", "_")
     if collections.meaning(alias) is None:
-        # Named by time, so that two who build at once do not meet, and the oldest goes first.
+        # Named by time in ns: two rankers that build at once use different names, and the oldest
+        # collection comes first in alphabetical order.
         name = f"{family}at_{time.time_ns()}"
         collections.build(name, vectors)
         collections.swap(alias, name)
@@ -91,20 +93,21 @@ def published(
 
 
 def _forget(collections: NamedCollections, name: str) -> None:
-    # A ranker that still asks for it answers by itself, and builds it again.
+    # A ranker that still uses the collection answers by its local index, and builds it again.
     try:
         collections.forget(name)
     except VectorsUnavailable as fault:
-        _log.warning("an old collection stays: %s", fault)
+        _log.warning("old collection not deleted: %s", fault)
 
 
 class ExternalIndex:
-    """A `VectorIndex` that asks elsewhere while that answers, and the local index otherwise.
+    """A `VectorIndex` in an external database, or the local index while that is unavailable.
 
     Args:
         local: The index of this process.
-        connect: Returns the index elsewhere; blocks; raises `VectorsUnavailable`.
-        retry_seconds: Between tries.
+        connect: Opens the external index; blocks; raises `VectorsUnavailable`.
+        retry_seconds: Seconds between attempts to reach it. Constant, because a search costs
+            nothing while the database is unavailable.
     """
 
     def __init__(
@@ -119,11 +122,11 @@ class ExternalIndex:
 
     @property
     def reached(self) -> bool:
-        """Whether searches go elsewhere now."""
+        """Whether searches use the external index now."""
         return self._remote is not None
 
     def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
-        """Returns the rows nearest to each query; see `VectorIndex.search`."""
+        """Find the rows nearest to each query; see `VectorIndex.search`."""
         remote = self._remote
         if remote is not None:
             try:
@@ -138,18 +141,18 @@ class ExternalIndex:
     def _lose(self, remote: VectorIndex, fault: VectorsUnavailable) -> None:
         with self._changing:
             if self._remote is not remote:
-                return  # another request lost it before
+                return  # another request noticed the failure first
             self._remote = None
-        _log.warning("neighbours are found here: %s", fault)
+        _log.warning("external index unavailable, the local index answers: %s", fault)
         self._reach()
 
     def _reach(self) -> None:
-        # Not held by its thread: the thread ends with the model that the index belongs to.
+        # The thread has only a weak reference, so it ends when the model is dropped.
         arguments = (weakref.ref(self), self._connect, self._retry_seconds)
         threading.Thread(target=_reach, args=arguments, name="vectors", daemon=True).start()
 
     def found(self, remote: VectorIndex) -> None:
-        """Lets searches go elsewhere from now on."""
+        """Use the external index from now on."""
         self._remote = remote
 
 
@@ -158,18 +161,18 @@ def _reach(
     connect: Callable[[], VectorIndex],
     seconds: float,
 ) -> None:
-    told = ""
+    logged = ""
     while (waiting := index()) is not None:
         del waiting
         try:
             remote = connect()
         except VectorsUnavailable as fault:
-            if str(fault) != told:
-                _log.warning("vectors cannot be reached: %s", fault)
-            told = str(fault)
+            if str(fault) != logged:
+                _log.warning("external index cannot be reached: %s", fault)
+            logged = str(fault)
             time.sleep(seconds)
             continue
         if (held := index()) is not None:
             held.found(remote)
-            _log.info("neighbours are found elsewhere")
+            _log.info("external index answers")
         return

@@ -1,4 +1,4 @@
-"""Where a model's neighbours are found, as the settings say."""
+"""Choose the vector index of a model by the settings: FAISS in this process, or Milvus."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,11 +15,11 @@ from quintet_ranker.settings import RankerSettings
 
 
 def model_loader(settings: RankerSettings) -> Callable[[Path], EngineModel]:
-    """Returns what loads bundles, with neighbours found where the settings say."""
+    """Build the function that loads a bundle, with the vector index of the settings."""
     load = partial(EngineModel.load, accelerate=settings.accelerate)
     if settings.vector_index == "faiss":
         return load
-    # Only those who chose it have it installed.
+    # pymilvus is an extra, so it is imported only if the settings ask for it.
     from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
 
     collections = MilvusCollections(
@@ -34,16 +34,16 @@ def model_loader(settings: RankerSettings) -> Callable[[Path], EngineModel]:
 
 
 def _place(collections: NamedCollections, settings: RankerSettings, engine: Engine) -> None:
-    """Lets audio and, in a trained model, taste be searched in collections."""
+    """Search the audio vectors, and those of a trained model, in collections outside."""
 
-    def elsewhere(local: VectorIndex, kind: str, version: str) -> ExternalIndex:
+    def external(local: VectorIndex, kind: str, version: str) -> ExternalIndex:
         assert isinstance(local, FaissIndex), "a bundle brings its own indices"
         connect = partial(
             published, collections, kind, version, local.vectors, settings.kept_models
         )
         return ExternalIndex(local, connect, settings.milvus_retry_seconds)
 
-    engine.index = elsewhere(engine.index, "audio", engine.versions.index)
+    engine.index = external(engine.index, "audio", engine.versions.index)
     if engine.collaborative is not None:
-        taste = elsewhere(engine.collaborative.index, "taste", engine.versions.model)
+        taste = external(engine.collaborative.index, "taste", engine.versions.model)
         engine.collaborative = replace(engine.collaborative, index=taste)

@@ -1,10 +1,10 @@
-"""Follows what is published on disk and what the registry promotes.
+"""Serve the newest model, published on this machine or promoted in the registry.
 
-Two things can change what is served: a promotion in the registry, and a model published on this
-machine, as by an import of tracks. The later one counts. So a promotion is applied once: its
-bundle is fetched and proved, `models/current` is pointed at it, and `models/champion` says which
-promotion that was. `current` therefore names what was proved, which is what a start without the
-registry serves. Several rankers may share the folder.
+Two events change the model: a promotion in the registry, and a model published on this machine, for
+example by an import of tracks. The later event decides. So each promotion is applied once: its
+bundle is downloaded and checked, `models/current` is set to it, and `models/champion` stores which
+promotion that was. `current` therefore names a bundle that was checked; a start without registry
+serves it. Several rankers may share the folder.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from quintet_modelkit.registry import (
 from quintet_servicekit.follower import Follower
 from quintet_servicekit.logs import note_served
 from quintet_servicekit.metrics import MODEL_TIME, REFUSED, REGISTRY_UP, note_version
+from quintet_servicekit.retry import RetryPolicy
 
 from quintet_ranker.adapters.background import BackgroundWorker, StillBusy
 from quintet_ranker.adapters.challenger import ChallengerFollower
@@ -44,8 +45,11 @@ from quintet_ranker.settings import RankerSettings
 
 _log = structlog.get_logger(__name__)
 KIND: Final = "model"
+# The file in the folder of models that stores the promotion applied last.
 _APPLIED: Final = "champion"
+# Seconds. Repairing a registry or a disk takes minutes; polling more often would not help.
 _MAX_RETRY_SECONDS: Final = 600.0
+# Seconds between attempts while nothing is served yet.
 _START_SECONDS: Final = 0.5
 _SALVAGED: Final = " (damaged)"
 _Load = Callable[[Path], RankingModel]
@@ -53,32 +57,32 @@ _Load = Callable[[Path], RankingModel]
 
 @dataclass(frozen=True)
 class Refusal:
-    """The promotion refused last, and when it is tried again.
+    """The promotion rejected last, and when it is tried again.
 
     Attributes:
-        token: The promotion; empty where none is refused.
-        version: Its bundle.
-        reason: Why.
-        delay: Seconds waited before the next try; twice as long each time.
-        retry_at: When that is, in monotonic seconds.
+        token: The promotion; empty if none was rejected.
+        version: The version of its bundle.
+        reason: Why it was rejected.
+        count: How often in a row it was rejected.
+        retry_at: The time of the next attempt on the clock of `time.monotonic`, in seconds.
     """
 
     token: str = ""
     version: str = ""
     reason: str = ""
-    delay: float = 0.0
+    count: int = 0
     retry_at: float = 0.0
 
 
 class ModelFollower:
-    """Gives the model served now; what is worse than the one served never replaces it.
+    """Hold the model served now; a bundle that fails its checks never replaces it.
 
     Args:
         root: The folder of bundles.
-        settings: How often to look, how long to wait, how many to keep.
-        registry: Whose champion to follow; None to serve what is on disk.
-        load: Reads a bundle, proves it and warms it up; raises where it is not fit to serve.
-        salvage: Reads what is whole of a damaged bundle; raises where that is too little.
+        settings: Polling intervals, deadlines, and how many bundles stay on disk.
+        registry: The registry whose champion is served; None to serve what is on disk.
+        load: Loads, checks and warms up a bundle; raises if it cannot be served.
+        salvage: Loads the intact parts of a damaged bundle; raises if they are not enough.
     """
 
     def __init__(
@@ -97,39 +101,40 @@ class ModelFollower:
         self._salvage = salvage
         self._background = BackgroundWorker("registry")
         self._refusal = Refusal()
+        self._retry = RetryPolicy(settings.registry_seconds, _MAX_RETRY_SECONDS)
         self._up: bool | None = None
         self._follower = Follower[RankingModel](
             KIND,
             lambda: current_version(root),
             lambda version: self._load(root / version),
             settings.follow_seconds,
-            _tell_facts,
+            _record_facts,
             lambda version: look_of(root / version),
         )
 
     @property
     def value(self) -> RankingModel:
-        """The model served; raises `NotReady` before the first."""
+        """The model served; raises `NotReady` before the first is loaded."""
         return self._follower.value
 
     @property
-    def registry_away(self) -> bool:
-        """Whether there is a registry to follow and it did not answer when asked last."""
+    def registry_unavailable(self) -> bool:
+        """Whether the registry did not answer the last poll; False without a registry."""
         return self._up is False
 
     @property
     def load_time(self) -> datetime | None:
-        """When it began to serve."""
+        """When this process began to serve the model."""
         return self._follower.load_time
 
     @property
     def refused_version(self) -> str:
-        """The bundle refused last; empty when none was, or since a later success."""
+        """The version rejected last; empty if none was, or after a later success."""
         return self._refusal.version or self._follower.refused_version
 
     @property
     def refused_reason(self) -> str:
-        """Why it was refused."""
+        """Why that version was rejected."""
         return self._refusal.reason or self._follower.refused_reason
 
     def hold_challenger(self, version: str) -> RankingModel | None:
@@ -138,16 +143,16 @@ class ModelFollower:
 
     @property
     def challenger_version(self) -> str:
-        """The challenger held; empty where none is."""
+        """The version of the challenger in memory; empty if there is none."""
         return self._challenger.version
 
     @property
     def challenger_refused_reason(self) -> str:
-        """Why the challenger asked for last is not held."""
+        """Why the challenger asked for last is not in memory; empty if it is, or is loading."""
         return self._challenger.refused_reason
 
     async def prepare(self) -> None:
-        """Returns once a model is served: from disk, else the registry's, else an earlier one."""
+        """Wait until a model is served: the one on disk, the registry's, or an earlier bundle."""
         while not await self._follower.refresh():
             await self.poll()
             if self._serving or await self._fall_back():
@@ -155,7 +160,7 @@ class ModelFollower:
             await asyncio.sleep(min(self._settings.registry_seconds, _START_SECONDS))
 
     async def run(self) -> None:
-        """Follows disk and registry until cancelled."""
+        """Follow disk and registry until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follower.run())
             group.create_task(self._challenger.run(lambda: self._follower.version))
@@ -163,12 +168,12 @@ class ModelFollower:
                 group.create_task(self._poll_forever())
 
     async def poll(self) -> None:
-        """Looks at the registry once and takes up a promotion that is new."""
+        """Ask the registry once for its champion, and load it if the promotion is new."""
         registry, settings = self._registry, self._settings
         if registry is None:
             return
         try:
-            # Up to two requests, each to connect and to answer.
+            # Up to two requests, each with a timeout to connect and one to answer, and a margin.
             limit = 4.0 * settings.registry_timeout + 10.0
             champion = await self._background.run(lambda: registry.named(CHAMPION), limit)
             self._note_up(None)
@@ -178,7 +183,7 @@ class ModelFollower:
         except (RegistryUnavailable, TimeoutError, StillBusy) as fault:
             self._note_up(fault)
         except RegistryInvalid as fault:
-            # The alias names something that no ranker can serve.
+            # The alias points to a model that no ranker can serve.
             self._refuse(str(fault), CHAMPION, fault)
 
     async def _take(self, registry: Registry, champion: ModelRecord) -> None:
@@ -196,10 +201,10 @@ class ModelFollower:
             self._follower.serve(champion.bundle, model)
 
     def _bring(self, registry: Registry, champion: ModelRecord) -> RankingModel | None:
-        """Fetches and proves a bundle and makes it the one in use; on the background thread.
+        """Download and check a bundle and set it as the one in use; on the background thread.
 
         Returns:
-            The model; None where it is the one served.
+            The model; None if it is already served.
         """
         catalogues = self._root.parent / "catalogue"
         folder = registry.pull(champion, self._root, [catalogues])
@@ -210,7 +215,7 @@ class ModelFollower:
         return model
 
     def _wants(self, champion: ModelRecord) -> bool:
-        """Returns whether a promotion is new, or its model was lost."""
+        """Decide whether to load a promotion: it is new, or its model is no longer served."""
         if champion.token == self._refusal.token:
             return time.monotonic() >= self._refusal.retry_at
         self._refusal = Refusal()
@@ -226,14 +231,13 @@ class ModelFollower:
             return ""
 
     def _refuse(self, token: str, version: str, fault: Exception) -> None:
-        # A full disk may be cleared and a file replaced, so it is tried again, later each time.
-        again = token == self._refusal.token
-        shortest = self._settings.registry_seconds
-        delay = min(2 * self._refusal.delay, _MAX_RETRY_SECONDS) if again else shortest
+        # A full disk may be cleared and a file replaced, so it is tried again.
+        count = self._refusal.count + 1 if token == self._refusal.token else 1
+        delay = self._retry.pause(count)
         reason = f"{type(fault).__name__}: {fault}"
-        self._refusal = Refusal(token, version, reason, delay, time.monotonic() + delay)
+        self._refusal = Refusal(token, version, reason, count, time.monotonic() + delay)
         REFUSED.labels(KIND).inc()
-        _log.error("promotion refused", version=version, reason=reason, retry_seconds=delay)
+        _log.error("promotion rejected", version=version, reason=reason, retry_seconds=delay)
 
     def _note_up(self, fault: Exception | None) -> None:
         up = fault is None
@@ -242,7 +246,9 @@ class ModelFollower:
             if fault is None:
                 _log.info("registry answers")
             else:
-                _log.warning("registry away; serving goes on", error=str(fault) or "no answer")
+                _log.warning(
+                    "registry unavailable; the present model stays", error=str(fault) or "no answer"
+                )
         self._up = up
 
     @property
@@ -255,15 +261,15 @@ class ModelFollower:
             await asyncio.sleep(self._settings.registry_seconds)
 
     async def _fall_back(self) -> bool:
-        """Serves an earlier bundle where the one in use is damaged, the latest first.
+        """Serve an earlier bundle if the one in use is damaged, the latest first.
 
-        Where none is whole, what is left of the one in use.
+        If none is intact, serve the intact parts of the one in use.
         """
         for folder in await asyncio.to_thread(_bundles, self._root):
             try:
                 model = await asyncio.to_thread(self._load, folder)
             except Exception as fault:
-                _log.warning("no fit model", version=folder.name, error=str(fault))
+                _log.warning("model cannot be used", version=folder.name, error=str(fault))
                 continue
             self._follower.serve(folder.name, model)
             _log.warning("serving an earlier model", version=folder.name)
@@ -279,14 +285,14 @@ class ModelFollower:
         except Exception as fault:
             _log.error("nothing to serve", version=version, error=str(fault))
             return False
-        # Under another name, so that the whole bundle is tried again and again, and fetched anew.
+        # Under another version, so that the complete bundle stays wanted and is downloaded again.
         self._follower.serve(f"{version}{_SALVAGED}", model)
-        _log.warning("serving what is left of a model", version=version)
+        _log.warning("serving the intact parts of a model", version=version)
         return True
 
 
-def _tell_facts(model: RankingModel) -> None:
-    """Tells logs and metrics what is served from now on."""
+def _record_facts(model: RankingModel) -> None:
+    """Add the model served from now on to logs and metrics."""
     facts = model.facts
     note_version("catalogue", facts.catalogue_version)
     note_served(catalogue=facts.catalogue_version)
@@ -295,7 +301,7 @@ def _tell_facts(model: RankingModel) -> None:
 
 
 def _bundles(root: Path) -> list[Path]:
-    """Returns bundles other than the one in use, the latest first."""
+    """List the bundles other than the one in use, the latest first."""
     current = current_version(root)
     found = [
         path.parent
@@ -306,10 +312,14 @@ def _bundles(root: Path) -> list[Path]:
 
 
 def follow_models(settings: RankerSettings) -> ModelFollower:
-    """Returns a follower of QUINTET_HOME/models and, where one is set, of the registry."""
+    """Build the follower of QUINTET_HOME/models and, if its address is set, of the registry."""
     registry = None
     if settings.registry_uri:
         registry = Registry(
-            settings.registry_uri, settings.registry_name, settings.registry_timeout, retries=0
+            settings.registry_uri,
+            settings.registry_name,
+            settings.registry_timeout,
+            # The follower polls again anyway.
+            retries=0,
         )
     return ModelFollower(settings.home / "models", settings, registry, model_loader(settings))

@@ -1,4 +1,4 @@
-"""What the ranker promises, in plain Python: models are asked, lists drafted, errors named."""
+"""The rules of the ranker in plain Python: which model answers, and how two lists are merged."""
 
 from quintet_ranker.domain.interleaving import PickOrigin, interleaved, team_draft
 from quintet_ranker.domain.models import (

@@ -1,4 +1,4 @@
-"""Two lists as one: team-draft interleaving, in which neither model is favoured.
+"""Merge the lists of two models by team-draft interleaving, which favours neither of them.
 
 Source: F. Radlinski, M. Kurup, T. Joachims, "How does clickthrough data reflect retrieval
 quality?", CIKM 2008.
@@ -16,11 +16,12 @@ from quintet_engine.query import RankedTrack, Ranking
 
 from quintet_ranker.domain.models import TrackIdentity
 
+# Joins the versions of two models; no version contains it.
 _BOTH: Final = "+"
 
 
 class PickOrigin(StrEnum):
-    """Whose pick a track is; nobody's once one model has no more to offer."""
+    """The model that picked a track; NOBODY once one of the models has no track left."""
 
     NOBODY = ""
     CHAMPION = "champion"
@@ -29,7 +30,13 @@ class PickOrigin(StrEnum):
 
 @dataclass(frozen=True)
 class Pick:
-    """A track of the drafted list: whose list it is taken from, its place there, whose pick."""
+    """A track of the merged list.
+
+    Attributes:
+        taken_from: The model whose list contains it.
+        place: Its position in that list, from 0.
+        origin: The model that gets the credit for a click on it.
+    """
 
     taken_from: PickOrigin
     place: int
@@ -37,28 +44,28 @@ class Pick:
 
 
 class _Roster:
-    """What the list being drafted still admits: one release a recording, so many an artist."""
+    """The rules for the merged list: one release per recording, and a limit per artist."""
 
-    def __init__(self, marks: Mapping[str, TrackIdentity], most: int) -> None:
-        self._marks = marks
+    def __init__(self, identities: Mapping[str, TrackIdentity], most: int) -> None:
+        self._identities = identities
         self._most = most
         self._taken: set[str] = set()
         self._recordings: set[int] = set()
         self._artists: Counter[str] = Counter()
 
     def admits(self, track: str) -> bool:
-        marks = self._marks.get(track)
-        if track in self._taken or (marks is not None and marks.recording in self._recordings):
+        known = self._identities.get(track)
+        if track in self._taken or (known is not None and known.recording in self._recordings):
             return False
-        if marks is None or not self._most:
+        if known is None or not self._most:
             return True
-        return all(self._artists[artist] < self._most for artist in marks.artists)
+        return all(self._artists[artist] < self._most for artist in known.artists)
 
     def take(self, track: str) -> None:
         self._taken.add(track)
-        if (marks := self._marks.get(track)) is not None:
-            self._recordings.add(marks.recording)
-            self._artists.update(marks.artists)
+        if (known := self._identities.get(track)) is not None:
+            self._recordings.add(known.recording)
+            self._artists.update(known.artists)
 
 
 def team_draft(
@@ -67,30 +74,30 @@ def team_draft(
     *,
     limit: int,
     key: str,
-    marks: Mapping[str, TrackIdentity] | None = None,
+    identities: Mapping[str, TrackIdentity] | None = None,
     most: int = 0,
 ) -> list[Pick]:
-    """Drafts one list of two.
+    """Merge two ranked lists by team draft.
 
-    The model with fewer picks picks next, a fair coin decides where both have as many, and each
-    picks its best track that the list still admits. So no model ever has two picks more than the
-    other, and either is as likely to have the better place. Where one has nothing left to pick,
-    the other's tracks fill the list and are nobody's.
+    The model with fewer picks picks next; if both have as many, a fair coin decides. Each picks
+    its best track that the rules still admit. So no model is ever two picks ahead, and both have
+    the same chance of the better position. Once one model has no track left, the other's tracks
+    fill the list without credit.
 
     Args:
         champion: Track ids, best first, all different.
-        challenger: The same of the other model.
-        limit: How many tracks at most.
-        key: Decides the coins: the same key, the same coins.
-        marks: Recording and artists of tracks, for the two rules below; of those known.
-        most: Tracks that share any artist; 0 for no cap.
+        challenger: The same for the other model.
+        limit: The length of the merged list at most.
+        key: The random seed of the coins: the same key gives the same list.
+        identities: Recording and artists of the tracks that are known.
+        most: The limit of tracks per artist; 0 for none.
     """
-    # Seeded by text, so that the coins are the same in every process.
+    # `random` hashes a text with SHA-512, so a key gives the same coins in every process.
     coins = random.Random(key)
     lists = {PickOrigin.CHAMPION: champion, PickOrigin.CHALLENGER: challenger}
     sizes = dict.fromkeys(lists, 0)
     places = dict.fromkeys(lists, 0)
-    roster = _Roster(marks or {}, most)
+    roster = _Roster(identities or {}, most)
     picks: list[Pick] = []
     while len(picks) < limit:
         for side, names in lists.items():
@@ -112,19 +119,19 @@ def _next(
 ) -> PickOrigin:
     if len(able) == 1:
         return able[0]
-    behind = sizes[PickOrigin.CHALLENGER] - sizes[PickOrigin.CHAMPION]
-    if behind:
-        return PickOrigin.CHAMPION if behind > 0 else PickOrigin.CHALLENGER
+    lead = sizes[PickOrigin.CHALLENGER] - sizes[PickOrigin.CHAMPION]
+    if lead:
+        return PickOrigin.CHAMPION if lead > 0 else PickOrigin.CHALLENGER
     return PickOrigin.CHAMPION if coins.random() < 0.5 else PickOrigin.CHALLENGER
 
 
 def interleaved(
     champion: Ranking, challenger: Ranking, picks: Sequence[Pick]
 ) -> tuple[Ranking, tuple[PickOrigin, ...]]:
-    """Returns the list that was drafted of two, and whose pick each track is.
+    """Build the merged ranking from the picks, and the origin of each track.
 
-    Features are those of both models, NaN where the one that ranked a track has no such value;
-    pools are the champion's.
+    The features are those of both models, NaN if the model that ranked a track lacks one. The pool
+    sizes are the champion's.
     """
     rankings = {PickOrigin.CHAMPION: champion, PickOrigin.CHALLENGER: challenger}
     names = tuple(dict.fromkeys([*champion.feature_names, *challenger.feature_names]))

@@ -1,4 +1,4 @@
-"""What answers: a model, and where models come from; in plain Python."""
+"""The ports of the ranker: a loaded model, and the source of models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ def is_version(text: str) -> bool:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model says of itself.
+    """The description of a model, from its bundle.
 
     Attributes:
         model_version: The booster's version.
@@ -24,11 +24,11 @@ class ModelFacts:
         catalogue_version: The snapshot's version.
         kind: "bootstrap" or "trained".
         feature_names: The booster's features, in order.
-        feature_hash: SHA-256 over them.
+        feature_hash: SHA-256 over the feature names, in hexadecimal.
         track_count: How many tracks can be recommended.
-        create_time: When it was made.
-        channels: The retrieval channels.
-        metrics: Recorded when it was trained.
+        create_time: When it was built.
+        channels: The retrieval channels that it has data for.
+        metrics: Evaluation metrics recorded at training, by name.
     """
 
     model_version: str
@@ -45,31 +45,36 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class TrackIdentity:
-    """What keeps two tracks out of one list: the recording both are of, the artists' ids."""
+    """What decides whether two tracks may be in one list.
+
+    Attributes:
+        recording: The number of the recording; releases of one recording share it.
+        artists: The ids of the artists.
+    """
 
     recording: int
     artists: tuple[str, ...]
 
 
 class RankingModel(Protocol):
-    """A loaded model; safe to ask from several threads."""
+    """A loaded model; several threads may call it at once."""
 
     @property
     def facts(self) -> ModelFacts:
-        """What it says of itself."""
+        """The description of the model."""
         ...
 
     def recommend(self, query: Query) -> Ranking:
-        """Answers a query; blocks."""
+        """Answer a query; blocks the thread."""
         ...
 
-    def marks(self, track_ids: Sequence[str]) -> dict[str, TrackIdentity]:
-        """Returns the marks of those tracks that it knows."""
+    def identities(self, track_ids: Sequence[str]) -> dict[str, TrackIdentity]:
+        """Look up recording and artists of the tracks that the model's catalogue has."""
         ...
 
 
 class ModelSource(Protocol):
-    """Gives the model served now and remembers the last one refused."""
+    """The model served now, the challenger, and the version rejected last."""
 
     @property
     def value(self) -> RankingModel:
@@ -77,23 +82,23 @@ class ModelSource(Protocol):
         ...
 
     @property
-    def registry_away(self) -> bool:
-        """Whether promotions cannot be heard of now."""
+    def registry_unavailable(self) -> bool:
+        """Whether the registry did not answer last, so that promotions may be missed."""
         ...
 
     @property
     def load_time(self) -> datetime | None:
-        """When it began to serve."""
+        """When this process began to serve the model."""
         ...
 
     @property
     def refused_version(self) -> str:
-        """The version refused last; empty when none was, or since a later success."""
+        """The version rejected last; empty if none was, or after a later success."""
         ...
 
     @property
     def refused_reason(self) -> str:
-        """Why it was refused."""
+        """Why that version was rejected."""
         ...
 
     def hold_challenger(self, version: str) -> RankingModel | None:
@@ -102,10 +107,10 @@ class ModelSource(Protocol):
 
     @property
     def challenger_version(self) -> str:
-        """The challenger held; empty where none is."""
+        """The version of the challenger in memory; empty if there is none."""
         ...
 
     @property
     def challenger_refused_reason(self) -> str:
-        """Why the challenger asked for last is not held; empty where it is or is on its way."""
+        """Why the challenger asked for last is not in memory; empty if it is, or is loading."""
         ...

@@ -1,4 +1,8 @@
-"""Who answers a request: the champion, the challenger, or both; never nobody for want of one."""
+"""Choose which model answers a request: champion, challenger, or both interleaved.
+
+The champion answers whenever the challenger is missing, fails or is slow, so an experiment never
+costs a listener the list.
+"""
 
 import asyncio
 import logging
@@ -21,11 +25,10 @@ from quintet_ranker.domain.interleaving import PickOrigin, interleaved, team_dra
 from quintet_ranker.domain.models import ModelSource, RankingModel
 
 _log = logging.getLogger(__name__)
-"""What an answer does without where the challenger should have had a part in it."""
 
 
 class Variant(StrEnum):
-    """Who answers a request of an experiment."""
+    """Which model answers a request of an experiment."""
 
     CHAMPION = "champion"
     CHALLENGER = "challenger"
@@ -35,12 +38,12 @@ class Variant(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """The part of a request in an experiment.
+    """The assignment of a request within an experiment.
 
     Attributes:
-        variant: Who answers.
-        challenger: The version of the challenger meant.
-        key: Decides the coins of a draft.
+        variant: Which model answers.
+        challenger: The challenger's version.
+        key: The random seed of interleaving.
     """
 
     variant: Variant
@@ -50,13 +53,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class RecommendationAnswer:
-    """What is answered.
+    """A ranked list and how it was made.
 
     Attributes:
         ranking: The list.
-        variant: Who made it; None outside of experiments.
-        seconds: How long ranking took, the slower model's where both were asked.
-        origins: Whose pick each track is; empty where the list is not interleaved.
+        variant: Which model made it; None outside of experiments.
+        seconds: The ranking time; the slower model's if both ranked.
+        origins: The model that picked each track; empty if the list is not interleaved.
     """
 
     ranking: Ranking
@@ -65,19 +68,20 @@ class RecommendationAnswer:
     origins: tuple[PickOrigin, ...] = ()
 
 
+# A ranking and the seconds it took.
 Timed = tuple[Ranking, float]
 Run = Callable[[Callable[[], Timed]], Awaitable[Timed]]
-"""Runs blocking work off the event loop."""
+"""Runs blocking work on a thread."""
 
 
 class Recommender:
-    """Answers queries by the models served now; a swap meanwhile disturbs none.
+    """Answer queries with the models served now; a model swap does not affect open queries.
 
     Args:
-        source: Gives the models.
-        run: Runs what listeners wait for.
-        run_shadow: Runs what nobody waits for; one at a time.
-        patience: Seconds that a challenger may take longer than the champion, or alone.
+        source: The models.
+        run: Runs the work that listeners wait for.
+        run_shadow: Runs shadow work, for which no listener waits; one piece at a time.
+        patience: Seconds that a challenger may take alone, or after the champion has answered.
     """
 
     def __init__(
@@ -90,13 +94,13 @@ class Recommender:
         self._shadowing = False
 
     async def answer(self, query: Query, trial: Trial | None = None) -> RecommendationAnswer:
-        """Answers a query, by the champion alone wherever the challenger cannot.
+        """Answer a query; by the champion alone if the challenger cannot.
 
         Raises:
-            InvalidInput: The query breaks a rule; the field and the range are named.
-            NotFound: The catalogue lacks a seed; the seeds are named.
-            NotReady: No model is loaded; or, for a shadow, no challenger.
-            ResourceExhausted: Another shadow is being answered.
+            InvalidInput: The query breaks a rule; the message contains field and range.
+            NotFound: The catalogue lacks seeds; the message contains them.
+            NotReady: No model is loaded; or, for a shadow request, no challenger.
+            ResourceExhausted: Another shadow request is being answered.
         """
         champion = self._source.value
         if trial is None or trial.variant is Variant.CHAMPION:
@@ -131,15 +135,16 @@ class Recommender:
         if second is None:
             return _without(first)
         lists = [[track.track_id for track in found[0].tracks] for found in (first, second)]
-        # What only the challenger knows has its marks, in numbers that are no champion's.
-        theirs = challenger.marks(lists[1])
-        marks = {name: replace(one, recording=-1 - one.recording) for name, one in theirs.items()}
-        marks |= champion.marks([*lists[0], *lists[1]])
+        # The models may have different catalogues, whose recording numbers do not match. Tracks
+        # that only the challenger has get negative numbers, which no champion uses.
+        theirs = challenger.identities(lists[1])
+        known = {name: replace(one, recording=-1 - one.recording) for name, one in theirs.items()}
+        known |= champion.identities([*lists[0], *lists[1]])
         picks = team_draft(
-            *lists, limit=query.limit, key=key, marks=marks, most=query.max_per_artist
+            *lists, limit=query.limit, key=key, identities=known, most=query.max_per_artist
         )
         if len(picks) < len(first[0].tracks):
-            # The artist cap may shut so much out that the champion's own list is longer.
+            # The limit per artist may exclude so much that the champion's list alone is longer.
             return _without(first)
         ranking, origins = interleaved(first[0], second[0], picks)
         return RecommendationAnswer(ranking, Variant.INTERLEAVE, max(first[1], second[1]), origins)
@@ -152,19 +157,23 @@ class Recommender:
             asked.cancel()
 
     async def _in_time(self, asked: "asyncio.Task[Timed]") -> Timed | None:
-        """Returns what a challenger answers; None where it fails or takes too long."""
+        """Wait for a challenger's ranking; None if it fails or takes too long."""
         try:
             async with asyncio.timeout(self._patience):
                 return await asked
-        except Exception as fault:  # whatever is wrong with it, the champion answers
-            _log.warning("challenger could not answer: %s", fault or type(fault).__name__)
+        except Exception as fault:
+            # Whatever is wrong with a challenger, the champion answers.
+            _log.warning("challenger did not answer: %s", fault or type(fault).__name__)
             return None
 
     async def _shadow(self, challenger: RankingModel | None, query: Query) -> RecommendationAnswer:
         if challenger is None:
-            raise NotReady(Reason.NOT_READY, "The challenger is not held; try again soon.")
+            raise NotReady(
+                Reason.NOT_READY,
+                "The challenger is not in memory; call HoldChallenger and try again.",
+            )
         if self._shadowing:
-            raise overloaded("Another shadow request is being answered.")
+            raise overloaded("Another shadow request is being answered; try again in a second.")
         self._shadowing = True
         try:
             ranking, seconds = await _ask(self._run_shadow, challenger, query)
@@ -174,7 +183,7 @@ class Recommender:
 
 
 def _without(found: Timed) -> RecommendationAnswer:
-    """Returns the champion's answer to what the challenger should have had a part in."""
+    """Mark the champion's list as degraded: the challenger should have taken part."""
     ranking = replace(found[0], degraded=(*found[0].degraded, Part.CHALLENGER))
     return RecommendationAnswer(ranking, Variant.CHAMPION, found[1])
 
