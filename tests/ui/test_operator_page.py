@@ -101,7 +101,7 @@ def test_a_service_that_is_away_is_named_and_the_rest_is_shown(open_operator_pag
     try:
         app = open_operator_page()
         states = {metric.label: metric.value for metric in app.metric}
-        assert states["Profile"] == "away"
+        assert states["Profile"] == "unreachable"
         assert states["Search"] == "serving"
         assert facts(app, 0)["Tracks"]
     finally:
@@ -143,7 +143,7 @@ def test_what_drifted_is_shown_where_the_command_left_a_report(open_operator_pag
     assert EN("operator.drift") in [header.value for header in app.header]
     moved = next(t.value for t in app.table if EN("operator.psi") in t.value.columns)
     assert moved[EN("operator.psi")].tolist() == ["0.020", "0.310"]
-    assert [warning.value for warning in app.warning] == ["Moved too far: Mix of genres"]
+    assert [warning.value for warning in app.warning] == ["Drifted: Mix of genres"]
     # Airflow is not configured here, and nothing is said of it.
     assert EN("operator.dags") not in [header.value for header in app.header]
 

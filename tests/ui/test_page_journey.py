@@ -22,7 +22,7 @@ SAID = {
         "list": "Your list",
         "preset": "Hidden gems",
         "download": "Download {}",
-        "away": "away or still starting",
+        "away": "unavailable or still starting",
         "empty": "Pick at least one",
     },
     "ko-KR": {
@@ -35,7 +35,7 @@ SAID = {
         "list": "추천 목록",
         "preset": "숨은 명곡",
         "download": "{} 내려받기",
-        "away": "멈췄거나 아직 시작하는 중",
+        "away": "사용할 수 없거나 아직 시작하는 중",
         "empty": "먼저 한 곡 이상",
     },
 }
@@ -218,7 +218,7 @@ def test_a_ranker_that_hangs_does_not_hold_the_page_up(visit, installation, song
     ranker.send_signal(signal.SIGSTOP)
     try:
         preset(tab, SAID["en-US"])
-        expect(tab.get_by_text("Listening through the catalogue")).to_be_visible()
+        expect(tab.get_by_text("Finding songs")).to_be_visible()
         tab.get_by_role("combobox").fill("nirvana")
         expect(tab.locator(".option .byline", has_text="Nirvana").first).to_be_visible(timeout=2500)
         expect(tab.get_by_text("too long to answer")).to_be_visible()
@@ -240,6 +240,6 @@ def test_what_a_listener_does_is_kept_as_feedback_until_it_is_forgotten(visit, i
     card.get_by_role("button", name="Save").click()
     expect(card.get_by_role("button", name="Save")).to_have_attribute("aria-pressed", "true")
     assert sorted(installation.feedback_on(track)) == sorted([*before, "save"])
-    tab.get_by_role("button", name="Forget what I did").click()
+    tab.get_by_role("button", name="Delete my history").click()
     expect(tab.get_by_text("is deleted")).to_be_visible()
     assert installation.feedback_on(track) == before
