@@ -1,4 +1,4 @@
-"""Goes through all artists of a name and all genres, page by page; tells errors apart.
+"""Goes through all artists of a name and all genres, page by page; distinguishes errors.
 
 QUINTET_URL=http://127.0.0.1:8000 python whole_catalogue.py
 """

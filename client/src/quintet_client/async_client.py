@@ -60,7 +60,7 @@ class AsyncQuintet:
 
     Args:
         base_url: The gateway's address.
-        transport: How to get there; the network where None.
+        transport: An httpx transport, such as a mock; the network if None.
         options: As in `quintet_client.ClientSettings`.
     """
 
@@ -96,7 +96,7 @@ class AsyncQuintet:
     delete_listener = _answering(calls.delete_listener)
 
     async def feedback(self, events: Iterable[Event]) -> Recorded:
-        """Hands over what listeners did; they are on the gateway's disk when it returns.
+        """Send feedback events; they are on the gateway's disk when it returns.
 
         Any number of events, in requests of 500. Where one fails, those before it are stored: send
         the same events again, each counts once by its `event_id`.
@@ -119,7 +119,7 @@ class AsyncQuintet:
         return self._session.settings.base_url
 
     def with_options(self, **options: Unpack[CallOptions]) -> Self:
-        """Returns this client with other options: same connections, credentials and budget."""
+        """Copy this client with other options; connections, credentials and budget are shared."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__, _session=self._session.with_options(options))
         return other
@@ -160,7 +160,7 @@ class AsyncQuintet:
         credentials = self._session.credentials
         if (token := credentials.current()) is not None:
             return token
-        # One at a time: checking a secret costs the gateway much.
+        # One task at a time: a secret is hashed slowly on purpose, which loads the gateway.
         async with self._fetching:
             if (token := credentials.current()) is not None:
                 return token

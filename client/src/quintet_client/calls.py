@@ -50,7 +50,7 @@ def genres(*, limit: int | None = None, page_token: str = "") -> Call[models.Gen
 
 
 def track(track_id: str) -> Call[models.Track]:
-    """Returns a track of the catalogue by id."""
+    """Looks up a track of the catalogue by id."""
     return _get(f"/api/v1/tracks/{_quoted(track_id)}", models.Track)
 
 
@@ -83,14 +83,14 @@ def recommend(
     reasons: bool | None = None,
     listener: str | None = None,
 ) -> Call[models.Recommendations]:
-    """Returns a ranked and explained list; what is None is the gateway's default.
+    """Recommends a ranked and explained list; None means the gateway's default.
 
-    Each call makes a new list with an id of its own, so it is repeated only where it was refused
-    before anything was done.
+    Each call makes a new list with a new id, so it is repeated only if the gateway rejected it
+    before it did anything.
 
     Args:
         seeds: One to five; a text is a track's id.
-        negative_seeds: What to move away from.
+        negative_seeds: Seeds to move away from, up to five.
         weights: How much an attribute counts, 0 to 10, such as `{"energy": 2.0}`.
         targets: Where an attribute should lie, such as `{"valence": 0.8}`.
         filters: Hard conditions on every track. A mapping is sent as it is: the gateway checks
@@ -100,7 +100,7 @@ def recommend(
         diversity: 0 for the best match, 1 for the most different.
         flow: Whether neighbours in the list should go together.
         reasons: Whether each track says why.
-        listener: For whom, by an id that tells nothing.
+        listener: The listener's id; choose one that identifies no person.
     """
     given: dict[str, Any] = {
         "weights": None if weights is None else dict(weights),
@@ -124,7 +124,7 @@ def recommend(
 
 
 def feedback(events: Iterable[Event]) -> Iterator[Call[models.Recorded]]:
-    """Gives the calls that hand events over, up to 500 in each."""
+    """Builds the calls that send events, up to 500 in each."""
     waiting = iter(events)
     while batch := list(islice(waiting, MOST_EVENTS)):
         body = {"events": [_given(event) for event in batch]}
@@ -132,7 +132,7 @@ def feedback(events: Iterable[Event]) -> Iterator[Call[models.Recorded]]:
 
 
 def total(parts: Iterable[models.Recorded]) -> models.Recorded:
-    """Returns the sum of what became of batches."""
+    """Adds up the results of batches."""
     known = list(parts)
     return models.Recorded(
         accepted=sum(part.accepted for part in known),
@@ -142,40 +142,40 @@ def total(parts: Iterable[models.Recorded]) -> models.Recorded:
 
 
 def delete_listener(listener: str) -> Call[models.Deleted]:
-    """Deletes a listener's events and unlinks their recommendations; needs the scope admin."""
+    """Deletes a listener's events and unlinks their lists; requires the scope admin."""
     path = f"/api/v1/listeners/{_quoted(listener)}"
     return Call("DELETE", path, _reads(models.Deleted))
 
 
 def export_listener(listener: str) -> Call[tuple[Mapping[str, Any], ...]]:
-    """Returns all that is stored of a listener, a record each; needs the scope admin."""
+    """Exports all stored data of a listener, one record per item; requires the scope admin."""
     path = f"/api/v1/listeners/{_quoted(listener)}/export"
     return Call("GET", path, lambda reply: tuple(map(json.loads, reply.content.splitlines())))
 
 
 def model() -> Call[models.Model]:
-    """Returns what the ranker serves, and the last version it refused."""
+    """Describes the model that the ranker serves, and the version it rejected last."""
     return _get("/api/v1/model", models.Model)
 
 
 def insights(*, hours: int | None = None) -> Call[models.Insights]:
-    """Returns what the lists of some hours, 1 to 744, had in common; 24 where None."""
+    """Summarises the lists of the last hours, 1 to 744; 24 if None."""
     return _get("/api/v1/insights", models.Insights, _params(hours=hours))
 
 
 def experiment() -> Call[models.Experiment | None]:
-    """Returns the experiment that runs, else the one that ended last, else None."""
+    """Describes the running experiment, else the one that ended last, else None."""
     read = _reads(models.ExperimentAnswer)
     return Call("GET", "/api/v1/experiment", lambda reply: read(reply).experiment)
 
 
 def operations() -> Call[models.Operations]:
-    """Returns what `quintet drift` found last, and the last runs of Airflow's DAGs."""
+    """Reports the last result of `quintet drift`, and the last runs of Airflow's DAGs."""
     return _get("/api/v1/operations", models.Operations)
 
 
 def readiness() -> Call[models.Readiness]:
-    """Returns which services are SERVING; one that is not is an answer, not an error."""
+    """Reports the state of each service; a service that is not SERVING is no error."""
     read = _reads(models.Readiness)
     return Call("GET", "/readyz", read, accepts=frozenset({200, 503}), authorised=False)
 
@@ -186,14 +186,14 @@ def metrics() -> Call[str]:
 
 
 def catalogue_map(etag: str = "") -> Call[models.CatalogueMap | None]:
-    """Returns every track as a point of a plane; None where `etag` is still the newest."""
+    """Downloads every track as a point of a plane; None if `etag` is still the newest."""
     headers = {"If-None-Match": etag} if etag else {}
     accepts = frozenset({200, 304})
     return Call("GET", "/api/v1/map", _map_or_none, headers=headers, accepts=accepts)
 
 
 def token(client_id: str, secret: str) -> Call[models.AccessToken]:
-    """Returns an access token for a client's credentials (RFC 6749, section 4.4)."""
+    """Fetches an access token for a client's credentials (RFC 6749, section 4.4)."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
     read = _reads(models.AccessToken)
     return Call("POST", "/api/token", read, form=form, authorised=False)
@@ -218,7 +218,7 @@ def _params(**values: str | int | None) -> dict[str, str]:
 
 
 def _given(part: BaseModel) -> dict[str, Any]:
-    """Returns a part of a request as JSON, without what is left to the gateway."""
+    """Converts a part of a request to JSON, without fields that are None."""
     return part.model_dump(mode="json", exclude_none=True)
 
 

@@ -1,11 +1,11 @@
-"""Everything that a call can raise.
+"""The exceptions of calls: one tree for HTTP and gRPC.
 
 QuintetError
 ├── ConnectionFailed    no gateway answers at the address
 │   └── CertificateUntrusted    its certificate is not signed by a trusted authority
-├── AnswerLost          the connection broke while the answer was awaited
+├── AnswerLost          the connection broke before the answer was complete
 ├── TimedOut            the time allowed to the call ran out
-├── AnswerInvalid       what answered does not speak Quintet's API
+├── AnswerInvalid       the answer is not one of Quintet's API
 └── ApiError            the gateway or a service answered with an error, by status:
     ├── InvalidArgument     (400) SeedCount, LimitRange, …: what was asked breaks a rule
     ├── Unauthenticated     (401) TokenInvalid, CredentialsRefused
@@ -68,9 +68,9 @@ class ApiError(QuintetError):
     Attributes:
         code: The HTTP status.
         reason: The stable reason, such as "SEED_UNKNOWN".
-        field: The field at fault, such as "seeds[1]"; empty where none is.
+        field: The invalid field, such as "seeds[1]"; empty if no field is.
         metadata: Further facts.
-        retry_after: Seconds after which to come again; None where none were named.
+        retry_after: Seconds to wait before another try; None if the gateway named none.
     """
 
     code_of_class: ClassVar[int] = 0
@@ -137,7 +137,7 @@ class Internal(ApiError):
 
 
 class Unavailable(ApiError):
-    """The gateway or a service behind it cannot answer now."""
+    """The gateway or an upstream service cannot answer now."""
 
     code_of_class = 503
 
@@ -251,7 +251,7 @@ class ListenerInvalid(InvalidArgument):
 
 
 class RecommendationUnknown(NotFound):
-    """A recommendation's id was never given out, or is older than the retention."""
+    """A recommendation's id was never issued, or is older than the retention."""
 
     reason_of_class = "RECOMMENDATION_UNKNOWN"
 
@@ -295,7 +295,7 @@ class TokenInvalid(Unauthenticated):
 
 
 class CredentialsRefused(Unauthenticated):
-    """No token is given out for this client id and secret."""
+    """Client id and secret are not valid, so no token is issued."""
 
 
 class ScopeMissing(PermissionDenied):
@@ -311,7 +311,7 @@ class RateLimited(ResourceExhausted):
 
 
 class Overloaded(ResourceExhausted):
-    """The gateway or a service has as much to do as it takes."""
+    """The gateway or a service is at its limit of parallel requests."""
 
     reason_of_class = "OVERLOADED"
 
@@ -323,13 +323,13 @@ class NotReady(Unavailable):
 
 
 class UpstreamUnavailable(Unavailable):
-    """A service behind the gateway is away."""
+    """An upstream service of the gateway is unavailable."""
 
     reason_of_class = "UPSTREAM_UNAVAILABLE"
 
 
 class StoreUnavailable(Unavailable):
-    """The gateway's database is away."""
+    """The gateway's database is unavailable."""
 
     reason_of_class = "STORE_UNAVAILABLE"
 
@@ -367,7 +367,7 @@ _GENERAL: Final = (
 
 @cache
 def kinds() -> Mapping[str, type[ApiError]]:
-    """Returns the class of each reason."""
+    """Map each reason to its class."""
 
     def below(kind: type[ApiError]) -> Iterator[type[ApiError]]:
         for each in kind.__subclasses__():
@@ -378,7 +378,7 @@ def kinds() -> Mapping[str, type[ApiError]]:
 
 
 def kind_of(code: int, reason: str) -> type[ApiError]:
-    """Returns the class of an error.
+    """Choose the class of an error.
 
     Args:
         code: The HTTP status.

@@ -1,4 +1,4 @@
-"""What is answered: frozen, typed, and open to fields that a newer gateway adds."""
+"""Typed answers: frozen, and open to fields that a newer gateway adds."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class Page(Answer, Generic[ItemT]):
     @property
     @abstractmethod
     def items(self) -> Sequence[ItemT]:
-        """What this page holds."""
+        """The items of this page."""
 
 
 class ArtistName(Answer):
@@ -41,18 +41,18 @@ class Track(Answer):
     title: str
     artists: tuple[ArtistName, ...]
     album: str
-    album_id: str
-    release_date: str
-    duration_ms: int
-    popularity: int
+    album_id: str  # links tracks of one album; albums have no route
+    release_date: str  # YYYY, YYYY-MM or YYYY-MM-DD
+    duration_ms: int  # milliseconds
+    popularity: int  # 0 to 100
     explicit: bool
     genres: tuple[str, ...]
-    isrc: str
+    isrc: str  # ISO 3901, identifies the recording
     cover_url: str
-    preview_url: str
-    external_url: str
-    provenance: str
-    licence: str
+    preview_url: str  # an audio clip, mostly 30 s
+    external_url: str  # where it can be heard
+    provenance: str  # the data set it comes from
+    licence: str  # the licence of that data set
 
 
 class AudioFeatures(Answer):
@@ -92,10 +92,10 @@ class ManyAudioFeatures(Answer):
 
 
 class Match(Answer):
-    """A track found; `recommendable` where the catalogue has it, so that it can be a seed."""
+    """A matching track; `recommendable` if the catalogue has it, so that it can be a seed."""
 
     track: Track
-    score: float
+    score: float  # comparable within one answer only
     recommendable: bool
     source: Literal["catalogue", "spotify"]
 
@@ -105,9 +105,9 @@ class SearchPage(Page[Match]):
 
     tracks: tuple[Match, ...]
     total: int
-    catalogue: str
+    catalogue: str  # the version that answered, cat-…
     source: Literal["catalogue", "spotify", "both"]
-    degraded: tuple[str, ...]
+    degraded: tuple[str, ...]  # what was unavailable, such as spotify
 
     @property
     def items(self) -> Sequence[Match]:
@@ -120,7 +120,7 @@ class Artist(Answer):
     id: str
     name: str
     genres: tuple[str, ...]
-    popularity: int
+    popularity: int  # 0 to 100
     track_count: int
 
 
@@ -161,18 +161,18 @@ class Versions(Answer):
 
 
 class Model(Answer):
-    """What the ranker serves, and the last version it refused."""
+    """The model that the ranker serves, and the version it rejected last."""
 
     versions: Versions
-    kind: str
+    kind: str  # bootstrap, or trained on playlists
     feature_names: tuple[str, ...]
-    feature_hash: str
+    feature_hash: str  # changes with names or order of features
     track_count: int
-    create_time: datetime
-    load_time: datetime
-    channels: tuple[str, ...]
-    metrics: Mapping[str, float]
-    refused_version: str
+    create_time: datetime  # when it was trained
+    load_time: datetime  # when the ranker began to serve it
+    channels: tuple[str, ...]  # ways to retrieve candidates
+    metrics: Mapping[str, float]  # from training, by name
+    refused_version: str  # empty if none was rejected
     refused_reason: str
 
 
@@ -181,7 +181,7 @@ class ClosestSeed(Answer):
 
     id: str
     title: str
-    similarity: float
+    similarity: float  # cosine, -1 to 1
 
 
 class Contribution(Answer):
@@ -196,9 +196,9 @@ class Comparison(Answer):
     """One attribute of a track against the seeds."""
 
     attribute: str
-    value: float
-    seeds_mean: float
-    similarity_share: float
+    value: float  # in the attribute's unit
+    seeds_mean: float  # likewise, weighted by the seeds
+    similarity_share: float  # signed share of the cosine
 
 
 class Reasons(Answer):
@@ -213,10 +213,10 @@ class Reasons(Answer):
 class RankedTrack(Answer):
     """One recommended track; `reasons` is None where the request left them out."""
 
-    rank: int
-    score: float
-    similarity: float
-    channels: tuple[str, ...]
+    rank: int  # from 1
+    score: float  # higher is better; comparable within one list only
+    similarity: float  # cosine to the profile, -1 to 1
+    channels: tuple[str, ...]  # which channels retrieved it
     track: Track
     reasons: Reasons | None
 
@@ -234,11 +234,11 @@ class Statistic(Answer):
     """An attribute over the seeds, in raw units."""
 
     mean: float
-    spread: float
+    spread: float  # standard deviation
 
 
 class Pool(Answer):
-    """How many tracks stood at each stage."""
+    """How many tracks were left after each stage."""
 
     initial: int
     after_filtering: int
@@ -249,29 +249,29 @@ class Pool(Answer):
 class Recommendations(Answer):
     """The ranked list, with everything needed to explain and reproduce it."""
 
-    recommendation_id: str
+    recommendation_id: str  # feedback names it
     request_id: str
     tracks: tuple[RankedTrack, ...]
     seeds: tuple[SeedUsed, ...]
     profile: Mapping[str, Statistic]
     versions: Versions
     pool: Pool
-    degraded: tuple[str, ...]
+    degraded: tuple[str, ...]  # parts that were unavailable
 
 
 class Recorded(Answer):
-    """What became of events; they are on the gateway's disk.
+    """How many events were new; all are on the gateway's disk.
 
-    `degraded` names what they wait for: the database, where it was away.
+    `degraded` contains "database" if they wait on disk because it is unavailable.
     """
 
     accepted: int
-    duplicates: int
+    duplicates: int  # events that were stored before
     degraded: tuple[str, ...] = ()
 
 
 class Deleted(Answer):
-    """What was deleted of a listener."""
+    """How much of a listener's data was deleted."""
 
     deleted_events: int
     unlinked_recommendations: int
@@ -282,7 +282,7 @@ class ArtistPlaces(Answer):
     """An artist's share of all places in lists."""
 
     name: str
-    share: float
+    share: float  # 0 to 1
 
 
 class ModelReceived(Answer):
@@ -290,18 +290,18 @@ class ModelReceived(Answer):
 
     model: str
     lists: int
-    approved: int
-    low: float
+    approved: int  # lists with a like, a save or a playlist_add
+    low: float  # 95 % interval of the share
     high: float
 
 
 class Insights(Answer):
-    """What the lists of a while had in common."""
+    """A summary of the lists of some hours."""
 
     since: datetime
     lists: int
-    impressions: int
-    tracks_shown: int
+    impressions: int  # tracks on all lists, repeated ones included
+    tracks_shown: int  # distinct tracks
     artists: tuple[ArtistPlaces, ...]
     events: Mapping[str, int]
     models: tuple[ModelReceived, ...]
@@ -310,17 +310,17 @@ class Insights(Answer):
 class ExperimentRule(Answer):
     """When trials decide."""
 
-    alpha: float
+    alpha: float  # error rate of the sequential test
     min_effect: float
     most_trials: int
-    unit: str
+    unit: str  # "listener" or "list": what one trial is
 
 
 class Preference(Answer):
     """The share that the challenger would win of equal traffic; a half is no preference."""
 
     seen: float
-    low: float
+    low: float  # 95 % interval
     high: float
 
 
@@ -332,22 +332,22 @@ class Latency(Answer):
 
 
 class Shadow(Answer):
-    """How the challenger's lists compare that nobody was shown."""
+    """How the challenger's lists compare that were not shown to listeners."""
 
     requests: int
-    rank_correlation: float | None
-    overlap: float | None
+    rank_correlation: float | None  # -1 to 1
+    overlap: float | None  # share of tracks in both lists, 0 to 1
     champion_ms: Latency | None
     challenger_ms: Latency | None
 
 
 class Experiment(Answer):
-    """An experiment and what its trials say."""
+    """An experiment and the results of its trials."""
 
     experiment_id: str
     running: bool
     mode: str
-    percent: float
+    percent: float  # of requests that take part
     champion: str
     challenger: str
     challenger_held: bool
@@ -358,11 +358,11 @@ class Experiment(Answer):
     rule: ExperimentRule
     lists: Mapping[str, int]
     other_lists: int
-    wins: int
+    wins: int  # of the challenger
     losses: int
     ties: int
     verdict: str
-    p_value: float
+    p_value: float  # valid at any time (sequential test)
     preference: Preference
     shadow: Shadow
 
@@ -374,20 +374,20 @@ class ExperimentAnswer(Answer):
 
 
 class Moved(Answer):
-    """How far one quantity has moved; `ks` is None where it has no order."""
+    """How far one quantity has moved; `ks` is None for quantities without an order."""
 
-    psi: float
-    ks: float | None
+    psi: float  # population stability index, 0 for no change
+    ks: float | None  # Kolmogorov-Smirnov distance, 0 to 1
 
 
 class Drift(Answer):
-    """What `quintet drift` found last."""
+    """The last result of `quintet drift`."""
 
     time: datetime
     model: str
-    baseline: int
-    recent: int
-    enough: bool
+    baseline: int  # tracks of the reference lists
+    recent: int  # tracks recommended lately
+    enough: bool  # whether recent suffices to judge
     drifted: tuple[str, ...]
     quantities: Mapping[str, Moved]
     features: Mapping[str, Moved]
@@ -411,7 +411,7 @@ class DagRuns(Answer):
 
 
 class Operations(Answer):
-    """What is known of drift and of DAGs."""
+    """The last drift report and the last runs of DAGs."""
 
     drift: Drift | None
     airflow: Literal["on", "off", "away", "refused"]
@@ -431,7 +431,7 @@ class AccessToken(Answer):
 
     access_token: str
     token_type: Literal["Bearer"]
-    expires_in: int
+    expires_in: int  # seconds
 
 
 class CatalogueMap(Answer):

@@ -55,7 +55,7 @@ class Call(Generic[AnswerT]):
     authorised: bool = True
 
     def after(self, page_token: str) -> Self:
-        """Returns the call for the page that a token names."""
+        """Ask for the page that a token names."""
         return replace(self, params={**self.params, "page_token": page_token})
 
     def reading(self, read: Callable[[Reply], OtherT]) -> "Call[OtherT]":
@@ -70,7 +70,7 @@ class Call(Generic[AnswerT]):
         return self.reading(lambda reply: json.loads(reply.content))
 
     def answer(self, reply: Reply, request_id: str) -> AnswerT:
-        """Returns the typed answer.
+        """Read the typed answer from a reply.
 
         Raises:
             QuintetError: The reply is an error, or not what the API says.
@@ -87,7 +87,7 @@ class Call(Generic[AnswerT]):
 
 
 def error_of(reply: Reply, request_id: str) -> QuintetError:
-    """Returns the error that a reply carries; by its status alone where its body is another's."""
+    """Build the error of a reply; by its status alone if a proxy wrote the body."""
     retry_after = _seconds(reply.headers.get("retry-after"))
     request_id = reply.headers.get("x-request-id", request_id)
     try:
@@ -115,7 +115,7 @@ def error_of(reply: Reply, request_id: str) -> QuintetError:
 
 
 def _seconds(text: str | None) -> float | None:
-    """Returns what a Retry-After header asks for; None where it is a date or nonsense."""
+    """Read the seconds of a Retry-After header; None for dates and malformed values."""
     try:
         return None if text is None else max(0.0, float(text))
     except ValueError:

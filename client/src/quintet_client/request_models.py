@@ -1,4 +1,4 @@
-"""What is asked: seeds, filters, and events of listeners."""
+"""The parts of requests: seeds, filters and feedback events."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ Source = Literal["catalogue", "spotify", "both"]
 
 
 class _Asked(BaseModel):
-    """A part of a request; a name that the API does not have is refused here already.
+    """A part of a request; unknown field names are rejected before anything is sent.
 
     Ranges are the gateway's to check: it names the field and the range, and they may change there.
     """
@@ -20,7 +20,7 @@ class _Asked(BaseModel):
 
 
 class Seed(_Asked):
-    """What to start from: a track, an artist or a genre, and how much it counts."""
+    """A seed of a list: exactly one of track, artist and genre, and its weight."""
 
     track_id: str | None = None
     artist_id: str | None = None
@@ -29,7 +29,7 @@ class Seed(_Asked):
 
     @staticmethod
     def of(seed: "Seed | str") -> "Seed":
-        """Returns a seed; a text is a track's id."""
+        """Convert a track's id to a seed; a seed stays as it is."""
         return Seed(track_id=seed) if isinstance(seed, str) else seed
 
 

@@ -1,4 +1,4 @@
-"""When a call is tried again: what may be repeated, how often, and how long is waited."""
+"""When a call is tried again: which errors, how often, and after which wait."""
 
 import threading
 from collections.abc import Callable
@@ -21,9 +21,9 @@ from quintet_client.errors import (
 )
 
 _REFUSED: Final = (ConnectionFailed, ResourceExhausted, Unavailable)
-"""Nothing was done: any call may come again."""
+"""The gateway did nothing: any call can be repeated."""
 _UNKNOWN: Final = (AnswerLost, DeadlineExceeded)
-"""It may have been carried out: only what is idempotent may come again."""
+"""The call may have been executed: only idempotent ones can be repeated."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Retries:
 
 
 class Budget:
-    """Keeps retries from adding to the load of a gateway that is in trouble.
+    """Limits retries while most calls fail, so that they do not add to an overload.
 
     A failure takes one token, a success gives a tenth back; below half of them nothing is tried
     again. As in gRPC's retry throttling (gRFC A6).
@@ -82,7 +82,7 @@ def strategy(
     *,
     idempotent: bool,
 ) -> Strategy:
-    """Returns how one call is tried again.
+    """Build the retry strategy of one call for tenacity.
 
     Args:
         retries: The rule.
@@ -107,7 +107,7 @@ def strategy(
 
 
 class _Wait:
-    """Waits what Retry-After asks at least, else at random up to a bound that doubles."""
+    """Waits Retry-After, if there is one, plus a random time up to a bound that doubles."""
 
     def __init__(self, retries: Retries) -> None:
         self._jitter = wait_random_exponential(retries.first_wait, retries.most_wait)

@@ -47,8 +47,8 @@ class RpcSettings:
         ranker: Likewise.
         feedback: The gateway's gRPC address.
         timeout: Seconds that a call may take, with all of its tries.
-        attempts: Tries of a call whose service is away; 1 for no second one.
-        token: An access token, or what returns one; asked before each call.
+        attempts: Tries of a call whose service is unavailable; 1 for no retry.
+        token: An access token, or a function that returns one, called before each call.
         credentials: TLS, from `grpc.ssl_channel_credentials`; none where None.
     """
 
@@ -62,13 +62,13 @@ class RpcSettings:
     credentials: grpc.ChannelCredentials | None = None
 
     def metadata(self, request_id: str) -> tuple[tuple[str, str], ...]:
-        """Returns what goes with a call."""
+        """Build the metadata of a call: request id and token."""
         token = self.token if isinstance(self.token, str) else self.token()
         bearer = (("authorization", f"Bearer {token}"),) if token else ()
         return (("x-request-id", request_id), *bearer)
 
     def options(self) -> list[tuple[str, Any]]:
-        """Returns the options of a channel; retries are gRPC's own, with its throttling."""
+        """Build the options of a channel; gRPC itself retries, with its throttling."""
         config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
         if self.attempts > 1:
             config["retryThrottling"] = {"maxTokens": 10, "tokenRatio": 0.1}
@@ -168,7 +168,7 @@ DELETE_LISTENER: Final = _rpc(
 
 
 def error_of(fault: grpc.RpcError, address: str, request_id: str) -> QuintetError:
-    """Returns the error that a failed call carries; by its code where it carries none."""
+    """Build the error of a failed call; by its status code if it has no details."""
     code: grpc.StatusCode = fault.code()
     # The synchronous reader is right for a raised error, that of grpc.aio too.
     status = rpc_status.from_call(fault)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What both clients know and decide, without any input or output."""
+"""State and decisions that both clients share, without input or output."""
 
 import ssl
 import threading
@@ -27,11 +27,11 @@ from quintet_client.retries import Budget, Retries, Strategy, strategy
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""A larger answer is refused."""
+"""A larger answer is rejected."""
 _KEPT_CONNECTIONS: Final = 20
 """Idle connections that are kept open; opening one costs a round trip, or three with TLS."""
 _RENEW_SECONDS: Final = 60.0
-"""A token is renewed so long before it runs out."""
+"""A token is renewed so many seconds before it expires."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ClientSettings:
         base_url: The gateway's address.
         timeout: Seconds that a call may take, with all of its tries and waits.
         retries: When a call is tried again.
-        token: An access token, or what returns one; asked before each request.
+        token: An access token, or a function that returns one, called before each request.
         client_id: A client's id, for which tokens are fetched and renewed.
         client_secret: Its secret.
         trust_env: Whether HTTP_PROXY and similar variables apply; a gateway is mostly nearby.
@@ -92,7 +92,7 @@ class TransportOptions(TypedDict):
 
 
 class Options(TypedDict, total=False):
-    """What both clients take by name; see `ClientSettings`."""
+    """Keyword arguments of both clients; see `ClientSettings`."""
 
     timeout: float
     retries: Retries
@@ -106,7 +106,7 @@ class Options(TypedDict, total=False):
 
 
 class CallOptions(TypedDict, total=False):
-    """What may differ from call to call; see `ClientSettings`."""
+    """Options that can differ from call to call; see `ClientSettings`."""
 
     timeout: float
     retries: Retries
@@ -122,7 +122,7 @@ class Credentials:
         self._until = 0.0
 
     def current(self) -> str | None:
-        """Returns the token to send, empty for none; None where one must be fetched first."""
+        """The token to send, empty for none; None if one must be fetched first."""
         given = self._settings.token
         if given is not None:
             return given if isinstance(given, str) else given()
@@ -132,7 +132,7 @@ class Credentials:
             return self._held if time.monotonic() < self._until else None
 
     def fetch(self) -> Call[AccessToken]:
-        """Returns the call that fetches a token."""
+        """Build the call that fetches a token."""
         return token(self._settings.client_id, self._settings.client_secret)
 
     def keep(self, fetched: AccessToken) -> str:
@@ -161,11 +161,11 @@ class Session:
         self.budget = Budget()
 
     def attempt(self, call: Call[Any], seconds: float | None = None) -> "Attempts":
-        """Returns the attempts of a call, whose time begins now."""
+        """Begin a call: its deadline starts now."""
         return Attempts(call, self, seconds or self.settings.timeout)
 
     def with_options(self, options: "CallOptions") -> "Session":
-        """Returns a session with other options and the same credentials and budget."""
+        """Copy the session with other options; credentials and budget are shared."""
         other = copy(self)
         other.settings = replace(self.settings, **options)
         return other
@@ -198,7 +198,7 @@ class Attempts:
         )
 
     def left(self) -> float:
-        """Returns the seconds left.
+        """Compute the seconds left until the deadline.
 
         Raises:
             TimedOut: There are none.
@@ -209,7 +209,7 @@ class Attempts:
         return left
 
     def request(self, http: httpx.Client | httpx.AsyncClient, bearer: str) -> httpx.Request:
-        """Returns the request of one try."""
+        """Build the request of one try."""
         call, left = self._call, self.left()
         headers = {
             "X-Request-Id": self.request_id,
@@ -229,7 +229,7 @@ class Attempts:
         )
 
     def answer(self, response: httpx.Response, content: bytes) -> Any:
-        """Returns the typed answer.
+        """Read the typed answer of a response.
 
         Raises:
             QuintetError: It is an error, or not what the API says.
@@ -252,7 +252,7 @@ class Attempts:
             raise AnswerInvalid(f"The answer has more than {MOST_BYTES} bytes", self.request_id)
 
     def fault(self, fault: httpx.HTTPError | httpx.InvalidURL) -> QuintetError:
-        """Returns a fault of the transport as one of ours."""
+        """Convert an error of httpx to one of this package."""
         if "CERTIFICATE_VERIFY_FAILED" in str(fault):
             return CertificateUntrusted(
                 f"The certificate of {self._session.settings.base_url} is not signed by a trusted "

@@ -1,4 +1,4 @@
-"""Turns the builder of a call into a method of a client, signature and text included."""
+"""Builders of calls as methods of a client, with their signatures and docstrings."""
 
 import inspect
 from collections.abc import Callable
@@ -8,12 +8,12 @@ MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 
 
 def as_method(build: Callable[..., Any], method: MethodT, doing: str = "") -> MethodT:
-    """Returns a method named, documented and signed like a builder.
+    """Give a method the name, docstring and signature of a builder.
 
     Args:
         build: A function of `quintet_client.calls`.
         method: What calls it; its first parameter is the client.
-        doing: What stands before the builder's text.
+        doing: Text to put before the builder's docstring.
     """
     shown = inspect.signature(build)
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)

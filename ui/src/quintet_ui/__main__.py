@@ -26,13 +26,13 @@ _DARK: Final = {
 
 
 def main() -> None:
-    """Serves until SIGINT or SIGTERM; exit code 2 where a setting is wrong."""
+    """Serve until SIGINT or SIGTERM; exit code 2 if a setting is invalid."""
     try:
         settings = load_settings()
     except SettingsInvalid as fault:
         sys.stderr.write(f"{fault}\n")
         raise SystemExit(2) from fault
-    # Imported here: a wrong setting must be told at once.
+    # Imported here: an invalid setting must be reported at once, not after Streamlit's import.
     import streamlit as st
     from starlette.middleware import Middleware
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def options_of(settings: Settings) -> dict[str, Any]:
-    """Returns Streamlit's options: nothing is sent anywhere, errors show no internals."""
+    """Build Streamlit's options: no usage statistics, and errors without internals."""
     themes = {
         f"theme_{kind}_{name}": value
         for kind, colours in (("light", _LIGHT), ("dark", _DARK))

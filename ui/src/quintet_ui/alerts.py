@@ -1,4 +1,4 @@
-"""How a failure is said to a listener: what does not work, what still does, what happens next."""
+"""Alerts for listeners: what fails, what still works, and what happens next."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from quintet_ui.translations import Translations
 
 
 def show_fault(fault: GatewayFault, texts: Translations, *, retries: bool = False) -> None:
-    """Shows a failure calmly; one that passes as a warning, any other as an error."""
+    """Show a failure: as a warning if it can end by itself, else as an error."""
     text = texts(f"fault.{fault.fault.value}")
     if fault.fault in PASSING:
         again = f" {texts('fault.again')}" if retries else ""
@@ -19,7 +19,7 @@ def show_fault(fault: GatewayFault, texts: Translations, *, retries: bool = Fals
 
 
 def show_degraded(parts: Sequence[str], texts: Translations) -> None:
-    """Says what a list had to do without."""
+    """Show which parts were unavailable for a list."""
     told = [texts.get(f"degraded.{part}") for part in parts]
     known = [text for text in told if text]
     if parts:

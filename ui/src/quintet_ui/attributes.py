@@ -14,7 +14,7 @@ class Scale:
         high: The right end; a limit at an end is no limit.
         step: Between two stops.
         factor: From the slider's unit to the attribute's own, such as minutes to milliseconds.
-        worded: Whether stops have names of their own in the translations.
+        worded: Whether each stop has a name in the translations.
     """
 
     low: float
@@ -24,12 +24,12 @@ class Scale:
     worded: bool = False
 
     def stops(self) -> list[float]:
-        """Returns every stop from low to high."""
+        """List every stop from low to high."""
         count = round((self.high - self.low) / self.step)
         return [round(self.low + place * self.step, 4) for place in range(count + 1)]
 
     def nearest(self, value: float) -> float:
-        """Returns the stop nearest to a value in the attribute's own unit."""
+        """Find the stop nearest to a value, which is in the attribute's unit."""
         return min(self.stops(), key=lambda stop: abs(stop - value / self.factor))
 
 
@@ -68,7 +68,7 @@ RADAR: Final = (
 
 
 def share(name: str, value: float) -> float:
-    """Returns where a value in the attribute's own unit lies on its scale, from 0 to 1."""
+    """Convert a value in the attribute's unit to its position on the scale, 0 to 1."""
     scale = SCALES[name]
     place = (value / scale.factor - scale.low) / (scale.high - scale.low)
     return min(1.0, max(0.0, place))

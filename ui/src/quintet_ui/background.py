@@ -1,4 +1,4 @@
-"""Calls that may take long, made beside the page so that it goes on; bounded in number."""
+"""Slow calls in background threads, so that the page stays responsive; bounded in number."""
 
 import threading
 from collections.abc import Callable
@@ -20,10 +20,10 @@ class Background:
         self._places = threading.BoundedSemaphore(most)
 
     def start(self, work: Callable[[], T]) -> "Future[T]":
-        """Starts a piece of work.
+        """Start a call.
 
         Raises:
-            GatewayFault: Too many are under way.
+            GatewayFault: Too many calls are queued or running.
         """
         if not self._places.acquire(blocking=False):
             raise GatewayFault(Fault.LIMITED)
@@ -32,5 +32,5 @@ class Background:
         return future
 
     def close(self) -> None:
-        """Lets go of what has not begun; what has ends by its own deadline."""
+        """Cancel queued work; running calls end by their deadlines."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What a card, a seed and a line of the search show of a track; pure data for the components."""
+"""The data that cards, seeds and search results show of a track, for the browser components."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -15,24 +15,24 @@ Features = Mapping[str, Mapping[str, float]]
 
 
 def byline(track: Track) -> str:
-    """Returns a track's artists in one line."""
+    """Join the names of a track's artists in one line."""
     return ", ".join(artist.name for artist in track.artists)
 
 
 def details(track: Track) -> str:
-    """Returns album, year and length in one line, as far as they are known."""
+    """Join album, year and length in one line, leaving out what is unknown."""
     parts = [track.album, track.release_date[:4], duration(track.duration_ms)]
     return " · ".join(part for part in parts if part)
 
 
 def duration(milliseconds: float) -> str:
-    """Returns a length as minutes and seconds; empty where unknown."""
+    """Format a length as minutes and seconds; empty if unknown."""
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     return f"{minutes}:{seconds:02d}" if milliseconds > 0 else ""
 
 
 def features_of(ranked: RankedTrack) -> dict[str, float]:
-    """Returns a recommended track's raw attributes; empty where it came without reasons."""
+    """Read a recommended track's attributes from its reasons; empty if it has none."""
     reasons = ranked.reasons
     return {} if reasons is None else {item.attribute: item.value for item in reasons.comparisons}
 
@@ -45,7 +45,7 @@ def search_data(
     features: Features,
     texts: Translations,
 ) -> dict[str, Any]:
-    """Returns what the search box shows."""
+    """Build the data of the search box."""
     return {
         "language": texts.language,
         "labels": texts.group("search"),
@@ -62,7 +62,7 @@ def search_data(
 def seeds_data(
     preferences: Preferences, tracks: Mapping[str, Track], features: Features, texts: Translations
 ) -> dict[str, Any]:
-    """Returns what the seeds show; a track not known now shows its id."""
+    """Build the data of the seeds; a track whose facts are unknown shows its id."""
     return {
         "labels": texts.group("seeds"),
         "count": MAX_SEEDS,
@@ -90,7 +90,7 @@ def cards_data(
     *,
     stale: bool,
 ) -> dict[str, Any]:
-    """Returns what the list shows."""
+    """Build the data of the ranked list."""
     seeds = seed_tracks(answer)
     return {
         "labels": texts.group("cards"),
@@ -115,7 +115,7 @@ def cards_data(
 
 
 def visible(answer: Recommendations, preferences: Preferences) -> list[RankedTrack]:
-    """Returns the list without what was refused since it came."""
+    """Leave out tracks that were skipped, disliked or muted after the list arrived."""
     gone = {*preferences.skipped, *preferences.disliked}
     muted = set(preferences.muted)
     return [
@@ -127,12 +127,12 @@ def visible(answer: Recommendations, preferences: Preferences) -> list[RankedTra
 
 
 def seed_tracks(answer: Recommendations) -> list[Track]:
-    """Returns the seeds that are tracks, in full."""
+    """Select the seeds that are tracks."""
     return [seed.track for seed in answer.seeds if seed.track is not None]
 
 
 def bare(track_id: str) -> Track:
-    """Returns a track of which only the id is known."""
+    """Build a track of which only the id is known; its title is the id."""
     return Track(
         id=track_id, title=track_id, artists=(), album="", album_id="", release_date="",
         duration_ms=0, popularity=0, explicit=False, genres=(), isrc="", cover_url="",

@@ -1,4 +1,4 @@
-"""Covers drawn from audio features, for tracks without a picture: same sound, same cover."""
+"""Covers drawn from audio features, for tracks without a picture: equal sound, equal cover."""
 
 import base64
 import colorsys
@@ -22,13 +22,13 @@ _NAMES: Final = tuple(_TYPICAL)
 
 
 def cover_of(features: Mapping[str, float] | None) -> str:
-    """Returns a cover as a `data:` address.
+    """Draw a cover as a `data:` address.
 
     Hue follows valence (blue to warm), saturation and the number of spikes follow energy, their
     depth what is not acoustic, the rings danceability, the turn the key, the stripes tempo.
 
     Args:
-        features: Raw audio features; a plain cover where there are none.
+        features: Raw audio features; None or empty gives a plain cover.
     """
     if not features:
         return _address(_frame("#8a84a3", "#b7b2c9", ""))

@@ -1,4 +1,4 @@
-"""What a listener takes along: files, a playlist at Spotify, the link that brings them back."""
+"""Exports of a list: files, a playlist at Spotify, and the link that restores the session."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from quintet_ui.translations import Translations
 
 
 def exports(tracks: Sequence[RankedTrack], texts: Translations) -> None:
-    """Offers the list as files, and at Spotify where that is configured."""
+    """Offer the list as files, and as a Spotify playlist if that is configured."""
     st.header(texts("export.heading"))
     kept = [ranked for ranked in tracks if ranked.track.id in st.session_state.saved]
     only = bool(kept) and st.toggle(texts("export.only_saved", count=len(kept)))
@@ -37,7 +37,7 @@ def exports(tracks: Sequence[RankedTrack], texts: Translations) -> None:
 
 
 def _to_spotify(tracks: Sequence[RankedTrack], texts: Translations) -> None:
-    """Offers the list as a playlist at Spotify, where that is configured."""
+    """Offer the list as a Spotify playlist, if that is configured."""
     told = session.settings()
     ids = tuple(r.track.id for r in tracks if spotify.can_export(r.track.id))
     if not told.exports_to_spotify or not ids:
@@ -58,7 +58,7 @@ def _to_spotify(tracks: Sequence[RankedTrack], texts: Translations) -> None:
 
 
 def welcome_back() -> None:
-    """Makes the playlist of a listener whom Spotify sent back, and says how it went; once."""
+    """Create the playlist after Spotify sent the listener back, once, and show the result."""
     pending, code = st.session_state.pop("returned", (None, ""))
     texts = session.texts()
     if pending is None or not code:
@@ -78,7 +78,7 @@ def welcome_back() -> None:
 
 
 def link(texts: Translations) -> None:
-    """Shows the link that restores this session."""
+    """Show the link that restores this session."""
     st.header(texts("link.heading"))
     st.caption(texts("link.help"))
     query = urlencode(session.link_query(), doseq=True)

@@ -1,4 +1,4 @@
-"""What can go wrong between page and gateway, as far as a listener can tell."""
+"""Failures of calls to the gateway, by what a listener can do about them."""
 
 from enum import StrEnum
 from typing import Final
@@ -7,7 +7,7 @@ from quintet_client import ApiError, QuintetError, TimedOut
 
 
 class Fault(StrEnum):
-    """Kinds of failure; each has a text of its own in every language."""
+    """Kinds of failure; every language has a text for each."""
 
     OFFLINE = "offline"
     SLOW = "slow"

@@ -1,4 +1,4 @@
-"""What a booster's features are called on the page.
+"""Display names of the booster's features.
 
 A model has more features than a listener has words for: many of them measure the same thing in
 several ways. So a name comes from the feature's own entry, from its attribute, or from its family.
@@ -33,7 +33,7 @@ _FAMILIES: Final = tuple(
 
 
 def feature_name(feature: str, texts: Translations) -> str:
-    """Returns what a feature is called; one that no family knows, by its own name."""
+    """Translate the name of a feature; unknown features keep their technical name."""
     own = texts.get(f"feature.{feature}")
     if own is not None:
         return own

@@ -1,4 +1,4 @@
-"""What every answer of the page's server tells the browser: what may load, and who may frame it."""
+"""Security headers of the page's server: what may load, and who may frame it."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ _INLINE: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    # Spotify's answer comes back by a link that holds a code; nobody else is told of it.
+    # Spotify returns a code in the address; without this, it would leak as the referrer.
     (b"referrer-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -19,12 +19,12 @@ _HEADERS: Final = (
 
 
 def content_policy(index: str) -> str:
-    """Returns the content policy of the page.
+    """Build the content security policy of the page.
 
-    Nothing loads from elsewhere but pictures of covers, nothing is sent elsewhere, and no script
-    runs that is not a file of this server or stands in its index as Streamlit delivers it.
-    Streamlit loads components as blobs and writes its styles inline. Plotly makes functions from
-    text to draw the map by WebGL, and without them says that the browser has none.
+    Only cover pictures load from other servers, and nothing is sent to them. Scripts run only if
+    they are files of this server or are in the index that Streamlit serves. Streamlit loads
+    components as blobs and writes its styles inline. Plotly compiles functions from text to draw
+    the map with WebGL; without that it reports that the browser has no WebGL.
 
     Args:
         index: The HTML that Streamlit answers every address with.
@@ -49,7 +49,7 @@ def content_policy(index: str) -> str:
 
 
 def index_of_streamlit() -> str:
-    """Returns the HTML that Streamlit answers with."""
+    """Read the HTML that Streamlit serves."""
     from streamlit import file_util
 
     return (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")

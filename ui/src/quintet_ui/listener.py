@@ -45,11 +45,11 @@ def listener_page() -> None:
 
 @st.fragment
 def _search() -> None:
-    """Shows the search; a letter typed runs this alone."""
+    """Show the search; typing reruns only this fragment."""
     texts = session.texts()
     query: str = st.session_state.get("query", "")
     now = session.preferences()
-    # Suggestions that nobody can pick only push the list down.
+    # With five seeds nothing can be picked: suggestions would only push the list down.
     tracks, fault = _found(query) if query or now.free_places else ([], None)
     status = texts("search.full") if not now.free_places else ""
     if fault is None and not status and query:
@@ -70,7 +70,7 @@ def _search() -> None:
 
 
 def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
-    """Returns tracks for a text; what was found for it before, where that worked."""
+    """Search for a text; an earlier result of the same text is reused."""
     known = st.session_state.get("found")
     if known is not None and known[0] == query:
         fresh = known[2] is None or time.monotonic() - known[3] < _AGAIN_SECONDS

@@ -1,4 +1,4 @@
-"""The map of the catalogue: every song a point, seeds and list lit; a click takes a seed."""
+"""The map of the catalogue: a point per song, seeds and list highlighted; a click picks."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from quintet_ui.preferences import with_seed
 from quintet_ui.translations import Translations
 
 MOST_GENRES: Final = 7
-"""Genres with a colour of their own; the rest share one."""
+"""Genres with a separate colour; all others share one."""
 FRESH_SECONDS: Final = 30.0
 _MAP_PATIENCE: Final = 4
 _COLOURS: Final = (
@@ -68,7 +68,7 @@ class TrackMap:
 
 
 def read_map(version: str, content: bytes) -> TrackMap:
-    """Returns the map of an Arrow IPC file (docs/api.md)."""
+    """Read the map from an Arrow IPC file (docs/api.md)."""
     table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
     ids, titles, artists, genres = (
         np.asarray(table.column(name).to_pylist(), dtype=object)
@@ -95,7 +95,7 @@ def read_map(version: str, content: bytes) -> TrackMap:
 def map_figure(
     track_map: TrackMap, seeds: Sequence[str], listed: Sequence[str], texts: Translations
 ) -> go.Figure:
-    """Returns the map with seeds and list lit; the layers' points come first, in order."""
+    """Plot the map with seeds and list highlighted; the genres' traces come first, in order."""
     figure = go.Figure()
     for number, layer in enumerate(track_map.layers):
         figure.add_scattergl(
@@ -142,14 +142,14 @@ def _lit(
 
 
 class MapCache:
-    """The newest map, for all sessions; asked for again when it is half a minute old."""
+    """The newest map, for all sessions; checked for changes when it is half a minute old."""
 
     def __init__(self) -> None:
         self._track_map: TrackMap | None = None
         self._asked = 0.0
 
     def newest(self, fetch: Callable[[str], CatalogueMap | None]) -> TrackMap:
-        """Returns the map.
+        """Get the newest map, downloading it at most every half minute.
 
         Args:
             fetch: Downloads the map, unless its version is still the one given.
@@ -182,7 +182,7 @@ def _cache() -> MapCache:
 
 @st.fragment
 def map_section() -> None:
-    """Shows the map where the listener asked for it."""
+    """Show the map if the listener switched it on."""
     texts = session.texts()
     st.header(texts("map.heading"))
     if not st.toggle(texts("map.show"), key="map_shown", help=texts("map.help")):
@@ -209,7 +209,7 @@ def map_section() -> None:
 
 
 def _pointed() -> None:
-    """Gives the song of the clicked point a seed."""
+    """Add the song of the clicked point as a seed."""
     points = st.session_state.map.selection.points
     try:
         track_map = session.ask(lambda to: _cache().newest(_download(to)))
@@ -226,7 +226,7 @@ def _pointed() -> None:
 
 
 def pointed_track(track_map: TrackMap, points: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the track id of the first selected point that is a song; empty without one."""
+    """Find the track of the first selected point of a genre's trace; empty if there is none."""
     for point in points:
         layer, row = int(point.get("curve_number", -1)), int(point.get("point_index", -1))
         if 0 <= layer < len(track_map.layers) and 0 <= row < len(track_map.layers[layer].ids):

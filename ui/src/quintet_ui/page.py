@@ -1,4 +1,4 @@
-"""What Streamlit runs for each visit: the language, the two pages, the page asked for."""
+"""The script that Streamlit runs for each visit: language, navigation, and the chosen page."""
 
 from typing import Final
 
@@ -9,16 +9,16 @@ from quintet_ui.listener import listener_page
 from quintet_ui.operator import operator_page, traffic
 from quintet_ui.translations import LANGUAGES, NAMES
 
-# Streamlit writes white on every primary button, which nobody can read on the light one at night.
+# Streamlit's text on primary buttons is white: unreadable on the light colour of the dark theme.
 _DARK_BUTTONS: Final = (
     '<style>[data-testid="stBaseButton-primary"]:enabled * {color: #131120;}</style>'
 )
 
 
 def main() -> None:
-    """Shows the page that was asked for."""
+    """Show the chosen page."""
     session.begin()
-    # Whoever opens the second page wants to see the hour before.
+    # Started at once: the operator's page shows the hour before it was opened.
     traffic()
     texts = session.texts()
     st.set_page_config(page_title=texts("page.name"), page_icon="🎵", layout="wide")

@@ -1,4 +1,4 @@
-"""The list as files: M3U8, CSV and JSPF."""
+"""The list as playlist files: M3U8, CSV and JSPF."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ COLUMNS: Final = (
 
 
 def m3u8_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
-    """Returns an extended M3U playlist in UTF-8; a track without an address keeps its Spotify URI.
+    """Write an extended M3U playlist in UTF-8; tracks without an address get a URI of their id.
 
     Source of the format: RFC 8216, section 4, and the de-facto `#EXTINF`, `#EXTALB`, `#PLAYLIST`.
     """
@@ -33,7 +33,7 @@ def m3u8_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
 
 
 def csv_of(tracks: Sequence[RankedTrack]) -> bytes:
-    """Returns a table in UTF-8 with a mark that makes spreadsheets read it as such."""
+    """Write a table in UTF-8 with a byte-order mark, so that spreadsheets read it as UTF-8."""
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(COLUMNS)
@@ -52,7 +52,7 @@ def csv_of(tracks: Sequence[RankedTrack]) -> bytes:
 
 
 def jspf_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
-    """Returns a JSPF playlist (https://www.xspf.org/jspf), with ISRCs as identifiers."""
+    """Write a JSPF playlist (https://www.xspf.org/jspf), with ISRCs as identifiers."""
     entries = []
     for ranked in tracks:
         track = ranked.track
@@ -83,7 +83,7 @@ def _line(text: str) -> str:
 
 
 def _cell(value: object) -> object:
-    """Returns a cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    """Escape a cell so that no spreadsheet runs it as a formula; numbers stay numbers."""
     if isinstance(value, str) and value[:1] in {"=", "+", "@", "\t", "\r"}:
         return f"'{value}"
     if isinstance(value, str) and value.startswith("-") and not _is_number(value):

@@ -1,4 +1,4 @@
-"""What a listener asks for: seeds, tuning and what they said of the list; no Streamlit here.
+"""A listener's preferences: seeds, tuning, and likes and dislikes; no Streamlit here.
 
 Preferences go into a link and come back from one, so everything read is checked again.
 """
@@ -43,7 +43,7 @@ class SeedTrack:
 
 @dataclass(frozen=True)
 class Preferences:
-    """Everything that decides a list.
+    """All inputs of a list.
 
     Attributes:
         seeds: Up to five, in the listener's order.
@@ -78,12 +78,12 @@ class Preferences:
         return MAX_SEEDS - len(self.seeds)
 
     def holds(self, track_id: str) -> bool:
-        """Returns whether a track is a seed."""
+        """Whether a track is a seed."""
         return any(seed.track_id == track_id for seed in self.seeds)
 
 
 def with_seed(preferences: Preferences, track_id: str) -> Preferences:
-    """Adds a track as a seed; no change where five are there, or it is, or its id is bad."""
+    """Add a track as a seed; ignored if there are five, if it is one, or if its id is malformed."""
     if not preferences.free_places or preferences.holds(track_id) or not _ID.match(track_id):
         return preferences
     return replace(preferences, seeds=(*preferences.seeds, SeedTrack(track_id)))
@@ -105,13 +105,13 @@ def with_seeds(preferences: Preferences, seeds: object) -> Preferences:
 
 
 def with_like(preferences: Preferences, track_id: str, closest: str) -> Preferences:
-    """Returns the preferences drawn toward a liked track.
+    """Move the preferences toward a liked track.
 
-    It takes a free place; where all are taken, the seed it is closest to weighs more. A second
-    like takes the first back.
+    It becomes a seed; with five seeds, the seed closest to it weighs more instead. A second like
+    undoes the first.
 
     Args:
-        preferences: As it is.
+        preferences: The current ones.
         track_id: The track liked.
         closest: The seed nearest to it; empty where unknown.
     """
@@ -125,7 +125,7 @@ def with_like(preferences: Preferences, track_id: str, closest: str) -> Preferen
 
 
 def with_dislike(preferences: Preferences, track_id: str) -> Preferences:
-    """Returns the preferences moved away from a track, which is not shown again."""
+    """Move the preferences away from a track, which is not shown again."""
     return replace(
         preferences,
         disliked=_kept(preferences.disliked, track_id),
@@ -134,17 +134,17 @@ def with_dislike(preferences: Preferences, track_id: str) -> Preferences:
 
 
 def with_skip(preferences: Preferences, track_id: str) -> Preferences:
-    """Returns the preferences without a track."""
+    """Skip a track: it is not shown again."""
     return replace(preferences, skipped=_kept(preferences.skipped, track_id))
 
 
 def with_mute(preferences: Preferences, artist_id: str) -> Preferences:
-    """Returns the preferences without an artist."""
+    """Mute an artist: none of its tracks is shown again."""
     return replace(preferences, muted=_kept(preferences.muted, artist_id))
 
 
 def without_refusals(preferences: Preferences) -> Preferences:
-    """Returns the preferences with everything shown again that was refused."""
+    """Show all disliked, skipped and muted items again."""
     return replace(preferences, disliked=(), skipped=(), muted=())
 
 
@@ -183,8 +183,9 @@ def recommendation_call(
 
 
 def query_of(preferences: Preferences) -> dict[str, list[str]]:
-    """Returns preferences as the query of a link; what is as it was at first is left out."""
+    """Encode preferences as the query of a link; defaults are left out."""
     pairs = {
+        # Called "seat" since the first version: old links still work.
         "seat": [f"{'-' if s.against else ''}{s.weight:g}~{s.track_id}" for s in preferences.seeds],
         "aim": _written(preferences.targets),
         "min": _written(preferences.minimum),
@@ -199,7 +200,7 @@ def query_of(preferences: Preferences) -> dict[str, list[str]]:
 
 
 def preferences_of(query: Mapping[str, Sequence[str]]) -> Preferences:
-    """Returns the preferences of a link; whatever cannot be read is passed over."""
+    """Decode the preferences of a link; malformed parts are left out."""
     seeds = []
     for text in query.get("seat", ()):
         weight, _, name = text.rpartition("~")

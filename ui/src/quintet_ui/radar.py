@@ -1,4 +1,4 @@
-"""The radar: how the list and a chosen track lie to the profile of the seeds."""
+"""The radar: attributes of list and chosen track against the profile of the seeds."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -16,7 +16,7 @@ _DASHES: Final = ("solid", "dash", "dot")
 
 
 def profile_of(answer: Recommendations) -> dict[str, float]:
-    """Returns the seeds' mean attributes; of the comparisons where there is no profile."""
+    """Read the seeds' mean attributes; from the comparisons if there is no profile."""
     means = {name: statistic.mean for name, statistic in answer.profile.items()}
     if not means and answer.tracks:
         reasons = answer.tracks[0].reasons
@@ -26,13 +26,13 @@ def profile_of(answer: Recommendations) -> dict[str, float]:
 
 
 def mean_of(tracks: Sequence[RankedTrack]) -> dict[str, float]:
-    """Returns the mean attributes of a list."""
+    """Average the attributes of a list."""
     rows = [row for row in map(features_of, tracks) if row]
     return {name: fmean(row[name] for row in rows) for name in RADAR} if rows else {}
 
 
 def radar_figure(shapes: Mapping[str, Mapping[str, float]], texts: Translations) -> go.Figure:
-    """Returns the radar of named shapes, each raw attributes by name."""
+    """Plot named shapes, each with raw attributes by name."""
     names = [texts(f"attribute.{name}") for name in RADAR]
     figure = go.Figure()
     for place, (title, values) in enumerate(shapes.items()):
@@ -63,7 +63,7 @@ def radar_figure(shapes: Mapping[str, Mapping[str, float]], texts: Translations)
 def radar_rows(
     shapes: Mapping[str, Mapping[str, float]], texts: Translations
 ) -> list[dict[str, str]]:
-    """Returns the radar as the rows of a table, for whoever does not see it."""
+    """Write the radar as the rows of a table, for people who cannot see it."""
     return [
         {
             texts("radar.attribute"): texts(f"attribute.{name}"),
@@ -74,5 +74,5 @@ def radar_rows(
 
 
 def shown(name: str, value: float) -> str:
-    """Returns a value in the attribute's own unit as a person reads it."""
+    """Format a value in the attribute's unit."""
     return f"{value:.0f}" if SCALES[name].step >= 1 else f"{value:.2f}"

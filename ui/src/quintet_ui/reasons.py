@@ -1,4 +1,4 @@
-"""Why a track is in the list, in the listener's language, from the numbers the gateway gives."""
+"""Why a track is recommended, in the listener's language, from the gateway's numbers."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from quintet_ui.feature_names import feature_name
 from quintet_ui.translations import Translations
 
 CLOSE: Final = 0.5
-"""From this cosine on a track is called close to a seed; below, the seed is only the nearest."""
+"""At or above this cosine a track is close to a seed; below, the seed is only the nearest one."""
 MOST_BARS: Final = 5
 _SAME_TEMPO: Final = 0.08
 _PLAYLISTS: Final = r"in (?:a playlist|(?P<count>\d+) playlists) with"
@@ -33,7 +33,7 @@ _STEPS: Final = {
 
 
 def sentence_of(ranked: RankedTrack, seeds: Sequence[Track], texts: Translations) -> str:
-    """Returns one sentence; the ranker's own where it speaks the listener's language.
+    """Write one sentence; in English it is the ranker's own.
 
     Args:
         ranked: A recommended track.
@@ -56,7 +56,7 @@ def sentence_of(ranked: RankedTrack, seeds: Sequence[Track], texts: Translations
 
 
 def bars_of(ranked: RankedTrack, texts: Translations) -> list[dict[str, object]]:
-    """Returns what moved a track's score, strongest first, each as a share of the strongest."""
+    """List the contributions to a track's score, strongest first, as shares of the strongest."""
     reasons = ranked.reasons
     if reasons is None:
         return []
@@ -75,7 +75,7 @@ def bars_of(ranked: RankedTrack, texts: Translations) -> list[dict[str, object]]
 def _similarity_bars(
     comparisons: Sequence[Comparison], texts: Translations
 ) -> list[dict[str, object]]:
-    """Returns the attributes that bring a track nearest, where no booster ranked."""
+    """List the attributes that make a track similar, for lists ranked without a booster."""
     ordered = sorted(comparisons, key=lambda item: -abs(item.similarity_share))[:MOST_BARS]
     most = max((abs(item.similarity_share) for item in ordered), default=0.0) or 1.0
     return [
@@ -95,7 +95,7 @@ def _bar(name: str, value: float, most: float) -> dict[str, object]:
 
 
 def _compared(comparisons: Sequence[Comparison], texts: Translations) -> list[str]:
-    """Returns what is alike, first, and then the strongest difference."""
+    """List similar attributes first, then the strongest difference."""
     same: list[str] = []
     different: list[tuple[float, str]] = []
     for item in comparisons:
@@ -113,7 +113,7 @@ def _compared(comparisons: Sequence[Comparison], texts: Translations) -> list[st
 
 
 def _related(track: Track, seeds: Sequence[Track], sentence: str, texts: Translations) -> list[str]:
-    """Returns at most one fact that ties a track to the seeds.
+    """Find at most one fact that links a track to the seeds.
 
     Album and artist come first, then what playlists say, then genre, as in the ranker's sentence.
     """
@@ -131,7 +131,7 @@ def _related(track: Track, seeds: Sequence[Track], sentence: str, texts: Transla
 
 
 def _told_by_playlists(sentence: str, texts: Translations) -> str:
-    """Returns what playlists say; only the ranker's sentence carries it, always as its end."""
+    """Translate the playlist clause; only the ranker's sentence has it, always at its end."""
     for pattern, key in _TOLD:
         match = pattern.search(sentence)
         if match is not None:

@@ -1,4 +1,4 @@
-"""The list and what stands beside it: asked for once, then refined in place."""
+"""The list with radar and export: requested once, then refined in place."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,21 +29,21 @@ from quintet_ui.radar import mean_of, profile_of, radar_figure, radar_rows
 from quintet_ui.translations import Translations
 
 GLANCE_SECONDS: Final = 0.5
-"""How long the page stands still for a list; nearly every one comes within this time."""
+"""Seconds that the page waits for a list before it shows progress; most lists take less."""
 _READY, _WAITING, _FAILING, _REFUSED = "ready", "waiting", "failing", "refused"
 RETRY_SECONDS: Final = 2.0
 _PAUSES: Final = {_READY: None, _WAITING: 0.5, _FAILING: RETRY_SECONDS, _REFUSED: None}
-"""Seconds until the page looks again by itself, by the list's state."""
+"""Seconds until the page polls again, by the list's state; None for not at all."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A list that did not come.
+    """A request for a list that failed.
 
     Attributes:
-        preferences: What it was asked for.
-        fault: Why it did not come.
-        again: When to ask again, on the clock of `time.monotonic`.
+        preferences: The preferences of the request.
+        fault: Why it failed.
+        again: When to try again, on the clock of `time.monotonic`.
     """
 
     preferences: Preferences
@@ -52,7 +52,7 @@ class Failure:
 
 
 def results() -> None:
-    """Shows the list where one was asked for; looks again by itself while it is on its way."""
+    """Show the list if one was requested; poll until it arrives."""
     if not st.session_state.asked:
         return
     st.fragment(_results, run_every=_PAUSES[st.session_state.get("list_state", _READY)])()
@@ -62,7 +62,7 @@ def _results() -> None:
     texts = session.texts()
     before = st.session_state.get("list_state", _READY)
     st.header(texts("cards.heading"))
-    # What is said here comes and goes; the list below must not move, or its sound would stop.
+    # Alerts come and go in this container: if the list moved, its audio would stop.
     alerts = st.container()
     with alerts:
         answer, fault = _answer(texts)
@@ -85,7 +85,7 @@ def _results() -> None:
 
 
 def _say(answer: Recommendations | None, fault: GatewayFault | None, texts: Translations) -> None:
-    """Says what failed, what the list does without, or why it is empty."""
+    """Show failures, degraded parts, or why the list is empty."""
     if fault is not None:
         show_fault(fault, texts, retries=st.session_state.list_state == _FAILING)
         if answer is None:
@@ -98,7 +98,7 @@ def _say(answer: Recommendations | None, fault: GatewayFault | None, texts: Tran
 
 
 def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault | None]:
-    """Returns the list for the current preferences, else the previous one and the fault."""
+    """Get the list for the current preferences, else the previous list and the failure."""
     now = session.preferences()
     known: tuple[Preferences, Recommendations] | None = st.session_state.get("answer")
     if known is not None and known[0] == now:
@@ -117,7 +117,7 @@ def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault |
         return old, fault
     if answer is None:
         if failure is not None:
-            # Trying again: what failed last time is still what there is to say.
+            # While it is tried again, the last failure stays visible.
             return old, failure.fault
         st.session_state.list_state = _WAITING
         st.info(texts("cards.loading"), icon=":material/hourglass_top:")
@@ -131,7 +131,7 @@ def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault |
 
 
 def _failure(now: Preferences) -> Failure | None:
-    """Returns how the present preferences failed the last time; None where it did not."""
+    """Look up the last failure of the current preferences; None if there is none."""
     failure: Failure | None = st.session_state.get("failure")
     return failure if failure is not None and failure.preferences == now else None
 
@@ -141,7 +141,7 @@ def _try_again() -> None:
 
 
 def _awaited(now: Preferences) -> Recommendations | None:
-    """Returns the list for preferences, asked for beside the page; None while it is on its way.
+    """Request the list in the background; None until it arrives.
 
     Raises:
         GatewayFault: It does not come.
@@ -180,14 +180,14 @@ def _cards(answer: Recommendations, texts: Translations, *, stale: bool) -> None
 
 
 def _chosen(answer: Recommendations) -> str:
-    """Returns the track that the radar shows: the one chosen, else the first."""
+    """Choose the track that the radar shows: the selected one, else the first."""
     ids = [ranked.track.id for ranked in answer.tracks]
     chosen: str = st.session_state.chosen
     return chosen if chosen in ids else next(iter(ids), "")
 
 
 def _acted() -> None:
-    """Takes over what the listener did to a card."""
+    """Apply the listener's action on a card."""
     act = triggered("cards", "acted")
     answer = st.session_state.get("answer")
     if not isinstance(act, dict) or answer is None:

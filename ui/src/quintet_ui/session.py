@@ -1,4 +1,4 @@
-"""What one listener's session remembers, and how it asks the gateway."""
+"""The state of a listener's session, and its calls to the gateway."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ _LANGUAGE: Final = "lang"
 
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
-    """Returns the settings of this process."""
+    """Read the settings of this process once."""
     return load_settings()
 
 
@@ -60,7 +60,7 @@ def gateway() -> Quintet:
 
 
 def begin() -> None:
-    """Reads the link that this session was opened with; once."""
+    """Read the link that opened this session, once."""
     if "preferences" in st.session_state:
         return
     query = {name: st.query_params.get_all(name) for name in st.query_params}
@@ -77,7 +77,7 @@ def begin() -> None:
 
 
 def _back_from_spotify(query: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Returns the query that a listener left with, where Spotify sends them back."""
+    """Restore the query that a listener left with, if Spotify sends them back."""
     state = next(iter(query.get("state", ())), "")
     if not state:
         return query
@@ -88,18 +88,18 @@ def _back_from_spotify(query: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def preferences() -> Preferences:
-    """Returns what the listener asks for now."""
+    """The listener's current preferences."""
     current: Preferences = st.session_state.preferences
     return current
 
 
 def set_preferences(changed: Preferences) -> None:
-    """Takes a changed preferences over."""
+    """Replace the preferences."""
     st.session_state.preferences = changed
 
 
 def texts() -> Translations:
-    """Returns the texts in the listener's language."""
+    """The texts in the listener's language."""
     return translations_for(st.session_state.language)
 
 
@@ -110,21 +110,21 @@ def link_query() -> dict[str, list[str]]:
 
 
 def write_link() -> None:
-    """Puts the link into the browser's address, where it is not there already."""
+    """Write the link to the browser's address bar if it differs."""
     query = link_query()
     if {name: st.query_params.get_all(name) for name in st.query_params} != query:
         st.query_params.from_dict(query)
 
 
 def ask(call: Callable[[Quintet], T], part: str = "") -> T:
-    """Calls the gateway, unless it, or the part of the page that asks, had no luck a moment ago.
+    """Call the gateway, unless it, or this part of the page, failed a moment ago.
 
     Args:
-        call: What to ask.
-        part: A part of the page that others need not wait for; empty for one that always asks.
+        call: The call to make.
+        part: A part of the page that works without the answer; empty for one that always calls.
 
     Raises:
-        GatewayFault: As the call, or as the one a moment ago.
+        GatewayFault: The call fails, or a recent one failed.
     """
     held: dict[str, tuple[float, Fault]] = st.session_state.setdefault("held", {})
     for name in {_ALL, part}:
@@ -140,23 +140,23 @@ def ask(call: Callable[[Quintet], T], part: str = "") -> T:
 
 
 def note(failure: GatewayFault, part: str = "") -> None:
-    """Notes a failure, so that nothing waits for the same soon after."""
+    """Remember a failure, so that the next calls do not wait for the same."""
     held: dict[str, tuple[float, Fault]] = st.session_state.setdefault("held", {})
     if failure.fault in PASSING and part:
         held[part] = (time.monotonic() + PART_SECONDS, failure.fault)
     if not failure.reason and failure.fault in {Fault.OFFLINE, Fault.SLOW}:
-        # Not even an error came: it is the gateway itself.
+        # No answer at all: the gateway itself is down, not one of its upstream services.
         held[_ALL] = (time.monotonic() + HOLD_SECONDS, failure.fault)
 
 
 @st.cache_resource(show_spinner=False, on_release=Background.close)
 def background() -> Background:
-    """Returns the threads that all sessions share."""
+    """Start the threads that all sessions share."""
     return Background()
 
 
 def remember(tracks: Sequence[Track]) -> None:
-    """Keeps tracks by id; the oldest give way."""
+    """Keep tracks by id; the oldest leave first."""
     known: dict[str, Track] = st.session_state.tracks
     for track in tracks:
         known.pop(track.id, None)
@@ -166,7 +166,7 @@ def remember(tracks: Sequence[Track]) -> None:
 
 
 def tracks_of(ids: Sequence[str]) -> dict[str, Track]:
-    """Returns tracks by id; those neither known here nor told by the gateway are left out."""
+    """Look up tracks by id; tracks that neither session nor gateway has are left out."""
     known: dict[str, Track] = st.session_state.tracks
     for track_id in ids:
         if track_id not in known:
@@ -178,7 +178,7 @@ def tracks_of(ids: Sequence[str]) -> dict[str, Track]:
 
 
 def features_of(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
-    """Returns audio features by id as far as they can be had; covers do without the rest."""
+    """Look up audio features by id; covers do without those that are missing."""
     known: dict[str, dict[str, float]] = st.session_state.features
     missing = [name for name in dict.fromkeys(ids) if name not in known][:100]
     if missing:
@@ -216,14 +216,14 @@ def tell(
     try:
         ask(lambda to: to.with_options(timeout=_FEEDBACK_SECONDS).feedback(events), "feedback")
     except GatewayFault:
-        # Said once: the list is refined all the same.
+        # Shown once per session: the list is refined all the same.
         if not st.session_state.get("told_not_kept"):
             st.session_state.told_not_kept = True
             st.toast(texts()("feedback.lost"), icon=":material/info:")
 
 
 def forget() -> None:
-    """Has what is stored of this listener deleted, and goes on under a new id."""
+    """Delete the stored data of this listener, and continue under a new id."""
     listener: str = st.session_state.listener
     try:
         ask(lambda to: to.delete_listener(listener))

@@ -1,6 +1,6 @@
 """The list as a Spotify playlist of the listener's own (OAuth 2.0, authorization code).
 
-Shown only where it is configured. The listener is sent to Spotify with a state that only this
+Shown only if it is configured. The listener is sent to Spotify with a state that only this
 process knows; Spotify sends them back with a code, which brings a token, which makes one private
 playlist and is then forgotten: it is never kept, shown or logged.
 """
@@ -30,7 +30,7 @@ _SECONDS: Final = 5.0
 _BATCH: Final = 100
 _MASKED: Final = re.compile(r"2\|([0-9a-f]{8})\|((?:[0-9a-f]{2})+)\|\d+\Z")
 
-# spotipy writes whole requests, their tokens included, where somebody asks for debugging.
+# At level DEBUG, spotipy logs whole requests with their tokens.
 logging.getLogger("spotipy").setLevel(logging.WARNING)
 
 
@@ -40,14 +40,14 @@ class ExportFailed(Exception):
 
 @dataclass(frozen=True)
 class PendingExport:
-    """What a listener left with, to be found again when Spotify sends them back.
+    """An export that waits for the listener to return from Spotify.
 
     Attributes:
         query: The link that restores their session.
         tracks: The list, as Spotify track ids.
         recommendation_id: The recommendation the list came from.
-        browser: What only their browser knows; another browser's return is refused.
-        moment: When they left, on the clock of `time.monotonic`.
+        browser: The secret of the browser; a return from another browser is rejected.
+        moment: When the listener left, on the clock of `time.monotonic`.
     """
 
     query: Mapping[str, Sequence[str]]
@@ -58,14 +58,14 @@ class PendingExport:
 
 
 class PendingExports:
-    """Who is at Spotify now, by state; bounded in number and time."""
+    """Exports that wait for Spotify, by state; bounded in number and time."""
 
     def __init__(self) -> None:
         self._by_state: OrderedDict[str, PendingExport] = OrderedDict()
         self._lock = threading.Lock()
 
     def keep(self, state: str, pending: PendingExport) -> None:
-        """Keeps what one left with, in place of what they left with before."""
+        """Keep a pending export; it replaces an earlier one of the same state."""
         with self._lock:
             self._by_state.pop(state, None)
             self._by_state[state] = pending
@@ -73,7 +73,7 @@ class PendingExports:
                 self._by_state.popitem(last=False)
 
     def take(self, state: str, browser: str) -> PendingExport | None:
-        """Returns what one left with, once; None where it is too late or another browser."""
+        """Take a pending export, once; None if it expired or the browser differs."""
         with self._lock:
             pending = self._by_state.pop(state, None)
         if pending is None or time.monotonic() - pending.moment > STATE_SECONDS:
@@ -83,22 +83,22 @@ class PendingExports:
 
 @st.cache_resource(show_spinner=False)
 def pending_exports() -> PendingExports:
-    """Returns the pending exports of this process."""
+    """The pending exports of this process."""
     return PendingExports()
 
 
 def new_state() -> str:
-    """Returns a state that nobody can guess."""
+    """Generate a state that cannot be guessed (RFC 6749, section 10.12)."""
     return secrets.token_urlsafe(32)
 
 
 def browser_secret() -> str:
-    """Returns what tells this browser from another: the secret in Streamlit's own cookie."""
+    """Read the secret in Streamlit's cookie, which identifies this browser."""
     return unmasked(st.context.cookies.get("_streamlit_xsrf") or "")
 
 
 def unmasked(cookie: str) -> str:
-    """Returns the secret of an XSRF cookie, which each answer masks anew.
+    """Read the secret of an XSRF cookie, which each response masks differently.
 
     Source of the form, `2|mask|masked secret|time`: `tornado.web.RequestHandler.xsrf_token`.
     A cookie of any other form is its own secret.
@@ -111,20 +111,20 @@ def unmasked(cookie: str) -> str:
 
 
 def can_export(track_id: str) -> bool:
-    """Returns whether Spotify knows a track by this id."""
+    """Whether an id has the form of Spotify's track ids."""
     return fits(SPOTIFY_TRACK_PATTERN, track_id)
 
 
 def sign_in_address(settings: Settings, state: str) -> str:
-    """Returns where a listener allows one playlist to be made."""
+    """Build the address where a listener permits one playlist."""
     return str(_oauth(settings).get_authorize_url(state=state))
 
 
 def export(settings: Settings, code: str, title: str, tracks: Sequence[str]) -> str:
-    """Makes a private playlist and returns its address.
+    """Create a private playlist and return its address.
 
     Raises:
-        ExportFailed: Spotify refused, or did not answer in time.
+        ExportFailed: Spotify denied it, or did not answer in time.
     """
     try:
         token = _oauth(settings).get_access_token(code, as_dict=False, check_cache=False)

@@ -1,4 +1,4 @@
-"""Rates and latencies of the last hour, from the gateway's counters looked at again and again."""
+"""Request rates and latencies of the last hour, from samples of the gateway's counters."""
 
 import math
 import threading
@@ -15,14 +15,14 @@ HOUR_SECONDS: Final = 3600.0
 SAMPLE_SECONDS: Final = 30.0
 _MOST_SAMPLES: Final = int(HOUR_SECONDS / SAMPLE_SECONDS) + 8
 _WATCHED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Routes by which others look at the gateway; nobody waits for them."""
+"""Routes that probes and Prometheus call: no listener waits for them."""
 
 Buckets = Mapping[float, float]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The gateway's counters at one moment.
+    """The gateway's counters at one time.
 
     Attributes:
         moment: Unix time.
@@ -39,14 +39,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class RouteTraffic:
-    """What happened on one route.
+    """Requests, errors and latencies of one route.
 
     Attributes:
         route: Its path; empty for all together.
         requests: How many answers.
         failures: How many of them were 5xx.
-        median: Seconds, NaN where there was none.
-        p95: Seconds, NaN where there was none.
+        median: Seconds; NaN without requests.
+        p95: Seconds; NaN without requests.
     """
 
     route: str
@@ -57,7 +57,7 @@ class RouteTraffic:
 
 
 def parse_sample(text: str, moment: float) -> Sample:
-    """Returns the counters of a text in Prometheus' format."""
+    """Read the counters of a text in Prometheus' format."""
     start = 0.0
     requests: dict[tuple[str, str], float] = {}
     buckets: dict[str, dict[float, float]] = {}
@@ -79,7 +79,7 @@ def parse_sample(text: str, moment: float) -> Sample:
 
 
 def between(old: Sample | None, new: Sample) -> list[RouteTraffic]:
-    """Returns what happened between two samples, the busiest route first, all together at the end.
+    """Subtract two samples: a row per route, the busiest first, and a total at the end.
 
     Args:
         old: The earlier one; None for since the gateway started. One from before a restart of
@@ -106,7 +106,7 @@ def between(old: Sample | None, new: Sample) -> list[RouteTraffic]:
 
 
 def quantile(share: float, buckets: Buckets) -> float:
-    """Returns a quantile of a histogram, linear within a bucket; NaN where it is empty.
+    """Estimate a quantile of a histogram, linear within a bucket; NaN if it is empty.
 
     Source of the formula: `histogram_quantile` of Prometheus.
     """
@@ -127,7 +127,7 @@ def quantile(share: float, buckets: Buckets) -> float:
 
 
 class TrafficRecorder:
-    """Looks at the gateway's counters every half minute and keeps an hour of them.
+    """Samples the gateway's counters every half minute and keeps an hour of samples.
 
     Args:
         read: Returns the gateway's metrics as text.
@@ -140,16 +140,16 @@ class TrafficRecorder:
         self._stopped = threading.Event()
 
     def start(self) -> "TrafficRecorder":
-        """Starts to look, in a thread that ends with the process."""
+        """Start to sample, in a thread that ends with the process."""
         threading.Thread(target=self._run, name="traffic", daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Stops to look."""
+        """Stop sampling."""
         self._stopped.set()
 
     def look(self) -> Sample:
-        """Takes a sample now; kept unless the last one is younger than half the usual distance.
+        """Take a sample now; it is kept unless the last one is younger than half an interval.
 
         Raises:
             QuintetError: The gateway did not answer.
@@ -162,13 +162,13 @@ class TrafficRecorder:
         return sample
 
     def last_hour(self, now: Sample) -> Sample | None:
-        """Returns the sample an hour before, or the oldest since; None where all counts are new."""
+        """Find the oldest sample within an hour; None if the gateway started within it."""
         if now.start > now.moment - HOUR_SECONDS:
             return None
         return next(iter(self._within_hour(now.moment)), None)
 
     def series(self, now: Sample) -> list[Sample]:
-        """Returns the samples of the last hour, the newest last."""
+        """List the samples of the last hour, the newest last."""
         return [*self._within_hour(now.moment), now]
 
     def _within_hour(self, moment: float) -> Sequence[Sample]:
@@ -180,7 +180,7 @@ class TrafficRecorder:
             try:
                 self.look()
             except (QuintetError, ValueError):
-                # Away, or not metrics: the next look may find them.
+                # Unreachable, or not metrics: the next sample may succeed.
                 continue
 
 

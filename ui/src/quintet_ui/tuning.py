@@ -12,7 +12,7 @@ from quintet_ui.session import forget, preferences, set_preferences
 from quintet_ui.translations import Translations
 
 ANY: Final = ""
-"""The first stop of a slider for a value to aim at: none."""
+"""The first stop of a target's slider: no target."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
 
 
 def tuning_panel(texts: Translations) -> None:
-    """Shows the panel; every change goes into the preferences at once."""
+    """Show the panel; every change updates the preferences at once."""
     st.header(texts("tuning.heading"))
     st.pills(
         texts("tuning.presets"),
@@ -58,7 +58,7 @@ def tuning_panel(texts: Translations) -> None:
     with st.expander(texts("tuning.aims"), expanded=True):
         for name in MAIN:
             _aim(name, texts)
-    # Twenty sliders that nobody looks at would cost each visit a second.
+    # Twenty hidden sliders would cost each visit a second, so closed panels draw none.
     with st.expander(texts("tuning.limits"), key="limits_open", on_change="rerun") as limits:
         for name in MAIN if limits.open else ():
             _limits(name, texts)
@@ -72,7 +72,7 @@ def tuning_panel(texts: Translations) -> None:
 
 
 def said(name: str, stop: float | str, texts: Translations) -> str:
-    """Returns a stop of an attribute's slider as the listener reads it."""
+    """Format a stop of an attribute's slider for the listener."""
     if isinstance(stop, str):
         return texts("tuning.any")
     scale = SCALES[name]
@@ -108,7 +108,7 @@ def _limits(name: str, texts: Translations) -> None:
     st.select_slider(
         texts("tuning.between", name=texts(f"attribute.{name}")),
         scale.stops(),
-        # Tells that this slider has two ends; where they are stands in the session.
+        # A pair of values gives the slider two handles; their positions come from the session.
         value=(scale.low, scale.high),
         format_func=lambda stop: said(name, stop, texts),
         key=key,
@@ -167,7 +167,7 @@ def _limited(name: str) -> None:
 def _bounded(
     bounds: Mapping[str, float], name: str, stop: float, end: float, scale: Scale
 ) -> dict[str, float]:
-    """Returns bounds with one changed; a bound at the slider's end is none."""
+    """Change one bound; a bound at the slider's end is removed."""
     others = {key: value for key, value in bounds.items() if key != name}
     return others if stop == end else {**others, name: stop * scale.factor}
 

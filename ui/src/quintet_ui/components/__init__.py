@@ -1,4 +1,4 @@
-"""The parts of the page that run in the browser; each is a script, a style and its triggers."""
+"""The components of the page that run in the browser: each has a script, a style and triggers."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -11,28 +11,28 @@ Handler = Callable[[], None]
 
 
 def search_box(data: Mapping[str, Any], *, key: str, typed: Handler, picked: Handler) -> None:
-    """Shows the search; `typed` and `picked` find what was typed or picked in the state."""
+    """Show the search box; `typed` and `picked` are called after the state holds the new value."""
     _component("search", '<div class="search quintet"></div>')(
         key=key, data=dict(data), on_typed_change=typed, on_picked_change=picked
     )
 
 
 def seed_row(data: Mapping[str, Any], *, key: str, changed: Handler) -> None:
-    """Shows the seeds; `changed` finds all seeds as they now are in the state."""
+    """Show the seeds; `changed` is called after the state holds the new order and weights."""
     _component("seeds", '<ol class="seeds quintet"></ol>')(
         key=key, data=dict(data), on_changed_change=changed
     )
 
 
 def card_list(data: Mapping[str, Any], *, key: str, acted: Handler) -> None:
-    """Shows the ranked list; `acted` finds what the listener did to which track in the state."""
+    """Show the ranked list; `acted` is called after the state holds the action and its track."""
     _component("cards", '<ol class="cards quintet"></ol>')(
         key=key, data=dict(data), on_acted_change=acted
     )
 
 
 def triggered(key: str, name: str) -> Any:
-    """Returns what a component sent with a trigger; None where it sent nothing in this run."""
+    """Read the value that a component sent in this run; None if it sent nothing."""
     return getattr(st.session_state.get(key), name, None)
 
 

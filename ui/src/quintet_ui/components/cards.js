@@ -27,7 +27,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 function arrange(root, items) {
   const wanted = new Set(items);
   [...root.children].forEach((child) => { if (!wanted.has(child)) child.remove(); });
-  // A node that is where it belongs is not touched: moving it would stop its sound.
+  // A node in its right place is not touched: moving it would stop its audio.
   items.forEach((item, place) => { if (root.children[place] !== item) root.insertBefore(item, root.children[place] ?? null); });
 }
 

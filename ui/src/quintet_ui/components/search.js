@@ -64,7 +64,7 @@ function pressed(view, event) {
   else if (event.key === "Escape" && view.input.value) { view.input.value = ""; typed(view); }
   else return;
   event.preventDefault();
-  // Streamlit listens for keys of its own.
+  // Streamlit has keyboard shortcuts too.
   event.stopPropagation();
 }
 

@@ -11,7 +11,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   root.setAttribute("aria-label", labels.heading);
   root.replaceChildren(...items);
-  // A control that was used keeps the focus where it still is.
+  // The list is redrawn: a control that was used gets the focus back.
   const again = focused && root.querySelector(`[data-control="${CSS.escape(focused)}"]`);
   if (again) again.focus();
 }

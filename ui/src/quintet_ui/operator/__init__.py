@@ -1,7 +1,7 @@
-"""The page for the operator: what serves, how well, and what happened in the last hour.
+"""The operator's page: what is served, its quality, and the traffic of the last hour.
 
 A section is one function that takes the texts and shows something; `SECTIONS` names them in
-order. One that fails says so for itself, and one whose route the gateway lacks is not there.
+order. A failing section shows its own error; one whose route the gateway lacks is left out.
 """
 
 import math
@@ -29,7 +29,7 @@ _MOST_ROUTES: Final = 12
 
 
 def operator_page() -> None:
-    """Shows the page; each section by itself, again every ten seconds."""
+    """Show the page; each section is refreshed separately, every ten seconds."""
     texts = session.texts()
     st.title(texts("operator.title"))
     st.write(texts("operator.lead"))
@@ -48,7 +48,7 @@ def _guarded(section: Section) -> None:
 
 @st.cache_resource(show_spinner=False, on_release=TrafficRecorder.stop)
 def traffic() -> TrafficRecorder:
-    """Returns the recorder that all sessions share; it looks on from its first use."""
+    """Start the recorder that all sessions share; it samples until the process ends."""
     return TrafficRecorder(lambda: session.gateway().metrics()).start()
 
 
@@ -62,7 +62,7 @@ def health(texts: Translations) -> None:
 
 
 def versions(texts: Translations) -> None:
-    """Shows what serves, since when, and what was refused."""
+    """Show the served versions, since when, and the version rejected last."""
     st.header(texts("operator.versions"))
     model = session.ask(Quintet.model)
     kind = texts.get(f"operator.kind.{model.kind}") or model.kind
@@ -97,7 +97,7 @@ def quality(texts: Translations) -> None:
 
 
 def last_hour(texts: Translations) -> None:
-    """Shows how many asked, how many failed and how long it took."""
+    """Show request counts, the share of errors and latencies of the last hour."""
     st.header(texts("operator.hour"))
     recorder = traffic()
     now = session.ask(lambda _gateway: recorder.look())
@@ -134,7 +134,7 @@ def experiment(texts: Translations) -> None:
 
 
 def experiment_rows(facts: Experiment, texts: Translations) -> dict[str, str]:
-    """Returns an experiment's facts by what they are called."""
+    """Describe an experiment as rows of a table: translated name, value."""
     seen, shadow = facts.preference, facts.shadow
     verdict = texts.get(f"operator.said.{facts.verdict}") or facts.verdict
     rows = {
@@ -161,7 +161,7 @@ def experiment_rows(facts: Experiment, texts: Translations) -> dict[str, str]:
 
 
 def given(texts: Translations) -> None:
-    """Shows how much of the catalogue the lists of a day reach, and whose songs they hold."""
+    """Show how much of the catalogue was recommended in 24 hours, and which artists most."""
     found = session.ask(lambda to: to.insights(hours=24))
     if not found.lists:
         return
@@ -185,7 +185,7 @@ def given(texts: Translations) -> None:
 
 
 def received(texts: Translations) -> None:
-    """Shows how the lists of each model were received in a day, with 95 % intervals."""
+    """Show the share of approved lists per model in 24 hours, with 95 % intervals."""
     found = session.ask(lambda to: to.insights(hours=24))
     if not found.models:
         return
@@ -209,7 +209,7 @@ def received(texts: Translations) -> None:
 
 
 def links(texts: Translations) -> None:
-    """Links to the tools where their addresses are configured."""
+    """Link to MLflow and Airflow if their addresses are configured."""
     told = session.settings()
     addresses = {"mlflow": told.mlflow_url, "airflow": told.airflow_url}
     configured = {name: address for name, address in addresses.items() if address}
@@ -252,7 +252,7 @@ def _route_rows(routes: Sequence[RouteTraffic], texts: Translations) -> list[dic
 
 
 def _course(series: Sequence[Sample], texts: Translations) -> go.Figure:
-    """Returns requests and latency over the last hour."""
+    """Plot requests and 95th percentiles of the last hour, a bar per sample interval."""
     steps = [between(old, new)[-1] for old, new in pairwise(series)]
     moments = [datetime.fromtimestamp(each.moment).astimezone() for each in series[1:]]
     figure = go.Figure()

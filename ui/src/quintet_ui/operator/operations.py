@@ -13,7 +13,7 @@ from quintet_ui.translations import Translations
 
 
 def drift(texts: Translations) -> None:
-    """Shows how far what listeners got has moved from what the model was made for."""
+    """Show how far recommendations have drifted from those for the training playlists."""
     facts = session.ask(Quintet.operations).drift
     if facts is None:
         return
@@ -37,7 +37,7 @@ def drift(texts: Translations) -> None:
 
 
 def drift_rows(facts: Drift, texts: Translations) -> list[dict[str, str]]:
-    """Returns the judged quantities, then the features that moved most."""
+    """List the judged quantities, then the features that drifted most."""
     named = [(_quantity(name, texts), each) for name, each in facts.quantities.items()]
     return [
         {
@@ -54,7 +54,7 @@ def _quantity(name: str, texts: Translations) -> str:
 
 
 def dag_runs(texts: Translations) -> None:
-    """Shows the last runs of each DAG, with links, and says where Airflow gives none."""
+    """Show the last runs of each DAG with links, or why Airflow returns none."""
     found = session.ask(Quintet.operations)
     rows = run_rows(found.dags, texts, session.settings().airflow_url)
     trouble = texts.get(f"operator.airflow.{found.airflow}")
@@ -69,7 +69,7 @@ def dag_runs(texts: Translations) -> None:
 def run_rows(
     dags: Sequence[DagRuns], texts: Translations, airflow: str = ""
 ) -> list[dict[str, str]]:
-    """Returns runs, the newest of each DAG first.
+    """List the runs of all DAGs, the newest of each DAG first.
 
     Args:
         dags: As the gateway answers.

@@ -1,4 +1,4 @@
-"""Facts as text."""
+"""Numbers and times as text, alike in all sections and languages."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -8,12 +8,12 @@ NOTHING: Final = "\u2013"
 
 
 def percent(share: float) -> str:
-    """Returns a share, 0..1, as a percentage."""
+    """Format a share, 0 to 1, as a percentage."""
     return f"{100 * share:.1f} %"
 
 
 def number(value: float) -> str:
-    """Returns a number with four digits, or with all before its point."""
+    """Format a number with four significant digits; from 1,000 on without decimals."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 

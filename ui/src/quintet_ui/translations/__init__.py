@@ -8,7 +8,7 @@ from typing import Any, Final
 
 LANGUAGES: Final = ("en", "ko")
 NAMES: Final = {"en": "English", "ko": "한국어"}
-"""Each language by its own name: whoever looks for it can read it."""
+"""Each language's name in that language, so that its speakers can read it."""
 
 
 class Translations:
@@ -24,20 +24,20 @@ class Translations:
         self._texts = texts
 
     def __call__(self, key: str, **facts: object) -> str:
-        """Returns a text, filled in."""
+        """Look up a text and fill in its placeholders."""
         return self._texts[key].format(**facts) if facts else self._texts[key]
 
     def get(self, key: str) -> str | None:
-        """Returns a text where there is one."""
+        """Look up a text; None if the key does not exist."""
         return self._texts.get(key)
 
     @property
     def keys(self) -> frozenset[str]:
-        """Returns the keys of all texts."""
+        """The keys of all texts."""
         return frozenset(self._texts)
 
     def group(self, prefix: str) -> dict[str, str]:
-        """Returns all texts under a prefix by the rest of their keys."""
+        """Select all texts under a prefix, by the rest of their keys."""
         start = f"{prefix}."
         return {
             key.removeprefix(start): text
@@ -48,14 +48,14 @@ class Translations:
 
 @cache
 def translations_for(language: str) -> Translations:
-    """Returns the texts of a language; English for one that is not here."""
+    """Load the texts of a language; English for an unknown one."""
     code = language if language in LANGUAGES else "en"
     text = (files(__package__) / f"{code}.toml").read_text(encoding="utf-8")
     return Translations(code, dict(_flat(tomllib.loads(text))))
 
 
 def language_of(locale: str | None) -> str:
-    """Returns the language for a browser's locale, such as ko-KR; English for any other."""
+    """Choose the language for a browser's locale, such as ko-KR; English for unknown ones."""
     code = (locale or "").lower().replace("_", "-").partition("-")[0]
     return code if code in LANGUAGES else "en"
 
