@@ -22,7 +22,6 @@ from tests.root import ROOT
 PENDING: tuple[str, ...] = (
     "client/",
     "command/",
-    "gateway/",
     "libs/",
     "services/",
     "tools/",

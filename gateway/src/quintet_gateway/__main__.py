@@ -1,4 +1,4 @@
-"""Starts the gateway: settings, build, serve."""
+"""Start the gateway: read settings, build the application, serve HTTP and gRPC."""
 
 import asyncio
 import signal
@@ -25,7 +25,11 @@ from quintet_gateway.settings import Settings
 
 
 def main() -> int:
-    """Serves until SIGTERM or SIGINT; returns 2 where a setting is wrong, with one line why."""
+    """Serve until SIGTERM or SIGINT.
+
+    Returns:
+        0, or 2 with one line on standard error if a setting is wrong or a port is in use.
+    """
     try:
         settings = Settings()
         require_auth_when_exposed(Auth(settings.auth), settings.host)
@@ -69,7 +73,8 @@ async def _serve(
         await rpc.start()
     except PortUnavailable as fault:
         return _refuse(str(fault))
-    # uvicorn drains on these and then raises them again for whoever was there before.
+    # uvicorn drains on these and then raises them again for the previous handler, whose default
+    # would end the process before it has closed its database and channels.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     config = uvicorn.Config(
@@ -83,6 +88,7 @@ async def _serve(
         timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=settings.grace,
     )
+    # Tasks that run as long as uvicorn serves.
     beside = [asyncio.create_task(settle_once_ready(rpc))]
     if https is not None:
         beside.append(asyncio.create_task(https.follow()))
@@ -93,7 +99,11 @@ async def _serve(
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Returns a listening socket; of the first address that a name has."""
+    """Open a listening socket at the first address that the host name resolves to.
+
+    Raises:
+        OSError: The address does not exist here, or the port is in use.
+    """
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -101,6 +111,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # The kernel cuts this down to net.core.somaxconn, 4096 by default on Linux.
         listener.listen(2048)
     except OSError:
         listener.close()

@@ -1,4 +1,4 @@
-"""Who may call: tokens for clients, tokens checked, and how often one may come."""
+"""Authentication and rate limits: issue tokens to clients, verify them, count calls."""
 
 import asyncio
 import math
@@ -33,7 +33,7 @@ from quintet_servicekit.errors import (
 )
 
 _log = structlog.get_logger(__name__)
-# Each check costs 64 MiB and a core's attention for some 50 ms.
+# Argon2 takes 64 MiB and some 50 ms of a core for each check of a secret.
 _PARALLEL_CHECKS: Final = 2
 _WAITING_CHECKS: Final = 32
 ANYONE: Final = Caller("anyone", frozenset(Scope))
@@ -41,13 +41,13 @@ ANYONE: Final = Caller("anyone", frozenset(Scope))
 
 @dataclass(frozen=True)
 class AccessRules:
-    """How callers are let in.
+    """How callers are authenticated and limited.
 
     Attributes:
-        auth: Whether they need a token.
+        auth: Whether callers need a token.
         folder: The access folder.
-        rate_limit: How often one client may call, such as "1200/minute"; empty for no limit.
-        token_rate_limit: How often one address may ask for a token; empty for no limit.
+        rate_limit: Calls allowed to one client, such as "1200/minute"; empty for no limit.
+        token_rate_limit: Token requests allowed to one address; empty for no limit.
         rate_limit_storage: Where counts are kept: `async+memory://` or `async+redis://host:port`.
     """
 
@@ -59,7 +59,7 @@ class AccessRules:
 
 
 class Gatekeeper:
-    """Lets callers in, or raises what keeps them out."""
+    """Decide who may call; every denial is an exception with its reason."""
 
     def __init__(self, rules: AccessRules) -> None:
         self._open = rules.auth is Auth.OFF
@@ -72,7 +72,8 @@ class Gatekeeper:
             self._issuer = TokenIssuer(keys.signing_key)
         self._service_token = ServiceToken(self._issuer, "gateway")
         self._limiter = _Limiter(rules.rate_limit_storage)
-        # Open means loopback alone: whoever measures their own machine is not slowed down.
+        # Without authentication the gateway listens on loopback only, where a limit would slow down
+        # benchmarks and protect no one.
         self._limit = _limit(rules.rate_limit) if not self._open else None
         self._token_limit = _limit(rules.token_rate_limit) if not self._open else None
         self._checks = asyncio.Semaphore(_PARALLEL_CHECKS)
@@ -80,24 +81,24 @@ class Gatekeeper:
 
     @property
     def is_open(self) -> bool:
-        """Whether everybody may call."""
+        """Whether authentication is off."""
         return self._open
 
     def service_metadata(self) -> tuple[tuple[str, str], ...]:
-        """Returns the metadata by which the services behind know the gateway."""
+        """Make the gRPC metadata that authenticates the gateway to upstream services."""
         return () if self._open else self._service_token.metadata()
 
     async def admit(self, authorization: str | None, needed: Scope = Scope.READ) -> Caller:
-        """Returns who calls.
+        """Identify a caller and count its call.
 
         Args:
             authorization: The Authorization header.
-            needed: What the token must allow.
+            needed: The scope that the token must have.
 
         Raises:
-            Unauthenticated: There is no token, or not a valid one.
-            PermissionDenied: The token does not allow what is needed.
-            ResourceExhausted: The client comes too often.
+            Unauthenticated: There is no token, or it is not valid.
+            PermissionDenied: The token does not have the scope.
+            ResourceExhausted: The client is over its rate limit; `retry_after` says for how long.
         """
         if self._open:
             return ANYONE
@@ -121,10 +122,11 @@ class Gatekeeper:
         return caller
 
     async def issue(self, client_id: str, secret: str, address: str) -> str | None:
-        """Returns a token for a client's credentials, or None where they are wrong.
+        """Exchange a client's credentials for a token; None if they are wrong.
 
         Raises:
-            ResourceExhausted: The address asks too often, or too many ask at once.
+            ResourceExhausted: The address is over its limit, or too many secrets are being
+                checked.
         """
         if self._open:
             return self._issuer.issue(client_id or "anyone", 0, [scope.value for scope in Scope])
@@ -144,7 +146,7 @@ class Gatekeeper:
 
 
 class _Limiter:
-    """Counts calls; when the counts cannot be reached, callers are let in rather than shut out."""
+    """Count calls in a moving window; if the storage is down, callers are admitted."""
 
     def __init__(self, storage: str) -> None:
         made = storage_from_string(storage)
@@ -156,7 +158,7 @@ class _Limiter:
         """Counts one call.
 
         Raises:
-            ResourceExhausted: It is one too many.
+            ResourceExhausted: The call is over the limit.
         """
         if limit is None:
             return
@@ -164,7 +166,7 @@ class _Limiter:
             if await self._limiter.hit(limit, kind, name):
                 return
             window = await self._limiter.get_window_stats(limit, kind, name)
-        except Exception as fault:  # whatever the storage's own library raises
+        except Exception as fault:  # every storage raises its client library's errors
             _log.error("rate limits cannot be counted", error=type(fault).__name__)
             return
         seconds = max(1, math.ceil(window.reset_time - time.time()))

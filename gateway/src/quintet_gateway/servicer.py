@@ -1,4 +1,4 @@
-"""The feedback service: protobuf to the recorder and back; no decisions."""
+"""The feedback service over gRPC: convert protobuf for the recorder and back."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ _MAX_PAGE: Final = 1000
 
 
 class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
-    """Answers RecordEvents, ExportListener and DeleteListener."""
+    """Serve RecordEvents, ExportListener and DeleteListener."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -35,7 +35,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
     async def RecordEvents(
         self, request: feedback_pb2.RecordEventsRequest, _context: Any
     ) -> feedback_pb2.RecordEventsResponse:
-        """Records events."""
+        """Record events."""
         events = [event_of(event, number) for number, event in enumerate(request.events)]
         job = EventBatch(events, (CALLER.get() or ANYONE).name)
         check_events(events, job.place, "occur_time")
@@ -49,7 +49,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
     async def ExportListener(
         self, request: feedback_pb2.ExportListenerRequest, _context: Any
     ) -> feedback_pb2.ExportListenerResponse:
-        """Returns a page of what is stored of a listener."""
+        """Export one page of a listener's records."""
         check_listener(request.listener, "listener")
         if request.page_size < 0:
             raise InvalidInput(
@@ -67,7 +67,7 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
     async def DeleteListener(
         self, request: feedback_pb2.DeleteListenerRequest, _context: Any
     ) -> feedback_pb2.DeleteListenerResponse:
-        """Deletes what is stored of a listener."""
+        """Delete a listener's events and playlists, and unlink the lists recommended to them."""
         check_listener(request.listener, "listener")
         deleted = await self._recorder.delete(request.listener)
         return feedback_pb2.DeleteListenerResponse(
@@ -78,10 +78,10 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
 
 
 def event_of(event: feedback_pb2.Event, number: int) -> Event:
-    """Reads the event of that number; an unknown kind becomes empty, which the rules refuse.
+    """Read an event; an unknown kind becomes empty, which `check_events` rejects.
 
     Raises:
-        InvalidInput: Its time is outside the calendar.
+        InvalidInput: Its time is outside the years 1 to 9999.
     """
     try:
         moment = event.occur_time.ToDatetime(UTC) if event.HasField("occur_time") else None
@@ -101,7 +101,7 @@ def event_of(event: feedback_pb2.Event, number: int) -> Event:
 
 
 def record_of(record: Mapping[str, Any]) -> feedback_pb2.ListenerRecord:
-    """Writes a record of an export."""
+    """Write a record of an export."""
     if record["record"] == "recommendation":
         shown = feedback_pb2.ShownList(
             recommendation_id=record["recommendation_id"],
@@ -137,19 +137,20 @@ def record_of(record: Mapping[str, Any]) -> feedback_pb2.ListenerRecord:
 
 
 def token_of(cursor: Cursor) -> str:
-    """Returns a place in an export as a page token."""
+    """Write a cursor of an export as a page token."""
     return base64.urlsafe_b64encode(json.dumps([cursor.stage, *cursor.key]).encode()).decode()
 
 
+# The types of a cursor's key at each stage: lists, impressions, events (`quintet_store.feedback`).
 _KEYS: Final[tuple[tuple[type, ...], ...]] = ((str,), (str, int), (str, str))
 _MAX_INT: Final = 2**31 - 1
 
 
 def cursor_of(token: str) -> Cursor:
-    """Reads a page token; empty for the first page.
+    """Read a page token; an empty one is the first page.
 
     Raises:
-        InvalidInput: It is none of ours.
+        InvalidInput: The token was not issued by `token_of`.
     """
     if not token:
         return Cursor()
@@ -157,9 +158,9 @@ def cursor_of(token: str) -> Cursor:
         stage, *key = json.loads(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
         kinds = _KEYS["012".index(str(stage))]
     except (ValueError, TypeError, IndexError, RecursionError) as fault:
-        raise _not_ours() from fault
+        raise _token_invalid() from fault
     if key and not (len(key) == len(kinds) and all(map(_is_part, key, kinds))):
-        raise _not_ours()
+        raise _token_invalid()
     return Cursor(int(stage), tuple(key))
 
 
@@ -169,7 +170,9 @@ def _is_part(part: object, kind: type) -> bool:
     return part.isprintable() if isinstance(part, str) else 0 <= int(str(part)) <= _MAX_INT
 
 
-def _not_ours() -> InvalidInput:
+def _token_invalid() -> InvalidInput:
     return InvalidInput(
-        Reason.PAGE_TOKEN_INVALID, "page_token is not one of this export", field="page_token"
+        Reason.PAGE_TOKEN_INVALID,
+        "page_token must be a next_page_token of this export, or empty for the first page",
+        field="page_token",
     )

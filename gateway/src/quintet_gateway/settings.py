@@ -58,9 +58,9 @@ class Settings(ProcessSettings):
     budget_seconds: float = Field(default=2.0, gt=0.05, le=60)
     """Seconds from a request's arrival within which it is answered."""
     remembered_names: int = Field(default=10_000, ge=0, le=10_000_000)
-    """Tracks whose names are remembered for when search is away."""
+    """Tracks whose names are kept for the time that search is down."""
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024, le=64 * 1024 * 1024)
-    """Larger request bodies are refused with 413."""
+    """Bytes of the largest request body; larger ones get 413."""
     max_connections: int = Field(default=1000, ge=1, le=100_000)
     """More open requests than these are refused with 503."""
     max_in_flight: int = Field(default=64, ge=1, le=100_000)
@@ -71,7 +71,7 @@ class Settings(ProcessSettings):
     """Seconds that a client may take to send a request, or to go on reading an answer."""
     idle_seconds: int = Field(default=75, ge=1, le=3600)
     """Seconds that a connection is kept for its next request. Longer than clients and proxies keep
-    theirs: whoever closes first must not be the one that a request may already be on its way to."""
+    theirs: if the gateway closed first, a request could already be on its way to it."""
     https_folder: str = ""
     """Folder with tls.crt and tls.key for HTTPS; plain HTTP where empty."""
     trust_proxy: bool = False
@@ -97,13 +97,13 @@ class Settings(ProcessSettings):
     max_waiting_impressions: int = Field(default=50_000, ge=500, le=10_000_000)
     """Tracks shown that may wait to be recorded; more are dropped and counted."""
     spool_bytes: int = Field(default=64 * 1024 * 1024, ge=4096, le=64 * 1024**3)
-    """Events that wait on the disk while the database is away; more are refused with 503."""
+    """Bytes of events kept on the disk while the database is down; more get 503."""
     store_patience_seconds: float = Field(default=0.5, ge=0.01, le=30)
     """Seconds that events wait for the database before they go to the spool."""
     experiment_seconds: float = Field(default=2.0, ge=0.05, le=60)
-    """Seconds between looks at which experiment runs."""
+    """Polling interval, in seconds, of which experiment runs."""
     experiment_check_seconds: float = Field(default=60.0, ge=0.05, le=86_400)
-    """Seconds between looks at what its trials say."""
+    """Polling interval, in seconds, of the experiment's evidence."""
     max_waiting_shadows: int = Field(default=100, ge=1, le=10_000)
     """Requests that may wait for the challenger's shadow answer; more are dropped and counted."""
     airflow_url: str = Field(

@@ -1,4 +1,4 @@
-"""What stands behind the gateway: services, Airflow, and what the command leaves on the disk."""
+"""Clients of the upstream services and of Airflow, and a reader of the drift report."""
 
 from quintet_gateway.adapters.operations import Operations
 from quintet_gateway.adapters.upstream import DEADLINE, UpstreamClients

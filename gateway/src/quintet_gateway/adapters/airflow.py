@@ -1,4 +1,4 @@
-"""Airflow's last runs, by its REST API v2: asked seldom, and never waited for long."""
+"""Airflow's last runs, by its REST API v2: cached, and bounded in time and bytes."""
 
 import asyncio
 import math
@@ -20,10 +20,10 @@ DAGS: Final = ("catalogue_refresh", "ranker_retrain", "promote", "drift_watch", 
 RUNS: Final = 5
 _SECONDS: Final = 2.0
 _KEPT_SECONDS: Final = 15.0
-# What was found is told for so long while a slow look goes on.
+# An older answer is still shown for so long while Airflow answers slowly.
 _STALE_SECONDS: Final = 60.0
 _MOST_BYTES: Final = 1024 * 1024
-# Of a request's budget, so that the rest of the answer is still in time.
+# Share of a request's budget, so that time is left to write the answer.
 _SHARE: Final = 0.75
 
 Found = tuple[AirflowState, Sequence[DagRuns]]
@@ -32,7 +32,7 @@ _REFUSALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class _Run(BaseModel):
-    """A run, as far as it is read."""
+    """The fields of a DAG run that are read."""
 
     dag_run_id: str
     state: str = Field(pattern=r"^[a-z_]{1,32}$")
@@ -49,20 +49,20 @@ class _Token(BaseModel):
 
 
 class _LoginRejected(Exception):
-    """Airflow does not let us in."""
+    """Airflow rejected the gateway's user and password, or its token."""
 
 
 class Airflow:
-    """Asks Airflow for the last runs of our DAGs.
+    """Read the last runs of Quintet's DAGs.
 
-    One look serves everybody who asks within fifteen seconds, also where it found nobody, so that
-    an Airflow that is away is neither waited for again and again nor asked more than that.
+    One answer is cached for fifteen seconds, a failure too, so that an Airflow that is down is not
+    waited for by every request.
 
     Args:
-        url: Where it is, such as http://airflow-api:8080.
-        user: Who asks for a token; empty for none, as where everybody is an administrator.
-        password: Their password.
-        budget: Seconds within which a request of ours is answered.
+        url: Base address, such as http://airflow-api:8080.
+        user: User for a token; empty if Airflow gives every caller an administrator's token.
+        password: The user's password.
+        budget: Seconds within which the gateway answers a request.
     """
 
     def __init__(
@@ -81,25 +81,25 @@ class Airflow:
         self._http = httpx.AsyncClient(
             timeout=_SECONDS,
             limits=httpx.Limits(max_connections=len(DAGS), max_keepalive_connections=1),
-            # Airflow is near; a proxy for the internet must not stand between.
+            # Airflow is in the same network: a proxy for the internet cannot reach it.
             trust_env=False,
         )
 
     async def last_runs(self) -> Found:
-        """Returns whether Airflow answers, and the DAGs that it knows with their last runs."""
+        """Read whether Airflow answers, and the DAGs that it has with their last runs."""
         fresh = time.monotonic() < self._until
         CACHE.labels("airflow", "hit" if fresh else "miss").inc()
         if not fresh:
             if self._look is None or self._look.done():
                 self._look = asyncio.create_task(self._refresh())
-            # Whoever leaves does not take the look away from the others.
+            # `wait` does not cancel the task: other requests wait for the same answer.
             done, _ = await asyncio.wait((self._look,), timeout=self._patience)
             if not done and time.monotonic() > self._until + _STALE_SECONDS:
                 return AWAY
         return self._found
 
     async def close(self) -> None:
-        """Ends a look and closes the connections."""
+        """End a running request and close the connections."""
         if self._look is not None:
             self._look.cancel()
             await asyncio.gather(self._look, return_exceptions=True)
@@ -112,7 +112,7 @@ class Airflow:
         except _LoginRejected:
             self._found = ("refused", ())
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValidationError) as fault:
-            _log.info("airflow is away", error=type(fault).__name__)
+            _log.info("airflow unavailable", error=type(fault).__name__)
             self._found = AWAY
         self._until = time.monotonic() + _KEPT_SECONDS
 
@@ -136,7 +136,7 @@ class Airflow:
         return [each for each in found if each is not None]
 
     async def _runs_of(self, dag_id: str) -> DagRuns | None:
-        """Returns a DAG's last runs; None where Airflow does not have the DAG."""
+        """Read a DAG's last runs; None if Airflow does not have the DAG."""
         headers = {}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
@@ -164,7 +164,7 @@ class Airflow:
         )
 
     async def _renew(self) -> None:
-        """Gets a token; without a user, the one that Airflow gives to everybody where it does."""
+        """Get a token; without a user, the one that an Airflow without login gives everyone."""
         url = f"{self._url}/auth/token"
         if self._login["username"]:
             request = self._http.build_request("POST", url, json=self._login)
@@ -179,11 +179,14 @@ class Airflow:
             raise httpx.ProtocolError(f"answered {status}")
 
     async def _send(self, request: httpx.Request) -> tuple[int, bytes]:
-        """Returns an answer's status and its bytes, which are bounded.
+        """Send a request and read a bounded answer.
+
+        Returns:
+            The status and the body, at most `_MOST_BYTES`.
 
         Raises:
-            _LoginRejected: We are not let in.
-            httpx.HTTPError: There is no answer that can be used.
+            _LoginRejected: Airflow answered 401 or 403.
+            httpx.HTTPError: There is no answer, or it is too large.
         """
         response = await self._http.send(request, stream=True)
         try:

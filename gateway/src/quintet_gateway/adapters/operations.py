@@ -1,4 +1,4 @@
-"""What is known of how things are run: the report that `quintet drift` left, and Airflow's runs."""
+"""State of operation: the report that `quintet drift` wrote, and Airflow's last runs."""
 
 import asyncio
 from pathlib import Path
@@ -18,11 +18,11 @@ _MOST_BYTES: Final = 256 * 1024
 
 
 class Operations:
-    """Reads both, each within its bounds.
+    """Read the drift report and Airflow's runs, each bounded in time and size.
 
     Args:
-        home: Folder of all state.
-        airflow: Asks Airflow; None where it is not configured.
+        home: QUINTET_HOME.
+        airflow: Client of Airflow; None if it is not configured.
     """
 
     def __init__(self, home: Path, airflow: "Airflow | None") -> None:
@@ -30,7 +30,7 @@ class Operations:
         self._airflow = airflow
 
     async def overview(self) -> OperationsResponse:
-        """Returns all that is known; what cannot be known now is empty, never an error."""
+        """Collect the state of operation; a part that cannot be read is empty, never an error."""
         drift = await asyncio.to_thread(read_report, self._report)
         if self._airflow is None:
             return OperationsResponse(drift=drift, airflow="off", dags=[])
@@ -44,9 +44,9 @@ class Operations:
 
 
 def read_report(path: Path) -> DriftFacts | None:
-    """Returns a report; None where there is none, or nothing that could be one."""
+    """Read a drift report; None, with a warning in the log, if the file is missing or broken."""
     try:
-        # Opening a pipe would wait for whoever writes.
+        # Opening a pipe would block until a process writes to it.
         if not path.is_file():
             return None
         with path.open("rb") as stream:

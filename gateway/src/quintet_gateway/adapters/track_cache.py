@@ -1,4 +1,4 @@
-"""Tracks as search told them last, for when it is away."""
+"""Tracks that search returned before, so that lists keep their names while it is down."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ from quintet.search.v1 import search_pb2
 
 
 class TrackCache:
-    """Remembers the tracks looked up last.
+    """Keep the tracks looked up last.
 
     Args:
-        most: How many; the one looked up longest ago goes first.
+        most: Tracks to keep; the least recently looked up is dropped first.
     """
 
     def __init__(self, most: int) -> None:
@@ -18,7 +18,7 @@ class TrackCache:
         self._tracks: OrderedDict[str, search_pb2.Track] = OrderedDict()
 
     def remember(self, answer: search_pb2.BatchGetTracksResponse) -> None:
-        """Keeps the tracks of an answer."""
+        """Add the tracks of a lookup."""
         for result in answer.results:
             if result.HasField("track"):
                 self._tracks[result.track_id] = result.track
@@ -27,5 +27,5 @@ class TrackCache:
             self._tracks.popitem(last=False)
 
     def recall(self, ids: Iterable[str]) -> dict[str, search_pb2.Track]:
-        """Returns those of the tracks that are remembered, by id."""
+        """Find the tracks that are kept, by id."""
         return {name: self._tracks[name] for name in ids if name in self._tracks}

@@ -1,4 +1,4 @@
-"""The services behind, as clients: every call within the request's budget."""
+"""gRPC clients of search, profile service and ranker, bounded by the request's budget."""
 
 import asyncio
 import time
@@ -37,8 +37,7 @@ M = TypeVar("M")
 DEADLINE: Final[ContextVar[float]] = ContextVar("deadline")
 """When the request must be answered, on the clock of `time.monotonic`."""
 
-"""The most ids of one BatchGetTracks."""
-# A profile that hangs must leave the ranker time to make its own.
+# Of the time left: a profile service that hangs must leave the ranker time to average itself.
 _PROFILE_SHARE: Final = 0.25
 _READY_SECONDS: Final = 1.0
 
@@ -49,10 +48,10 @@ class UpstreamClients:
     Args:
         addresses: `host:port` of each by name, or several separated by commas.
         budget: Seconds allowed for a call outside a request.
-        metadata: Gives metadata to add to each call, such as an access token.
-        names: Tracks whose names are remembered for when search is away.
+        metadata: Makes the metadata of each call, such as an access token.
+        names: Tracks whose names are kept for the time that search is down.
         rules: How much is done for a call that fails or is slow.
-        tls: How the gateway proves itself and whom it believes; plain text where None.
+        tls: The gateway's certificate and the authorities it trusts; plain text if None.
     """
 
     def __init__(
@@ -77,33 +76,33 @@ class UpstreamClients:
     async def search_tracks(
         self, request: search_pb2.SearchTracksRequest
     ) -> search_pb2.SearchTracksResponse:
-        """Searches tracks."""
+        """Search tracks."""
         return await self._call(self._search.SearchTracks, request)
 
     async def search_artists(
         self, request: search_pb2.SearchArtistsRequest
     ) -> search_pb2.SearchArtistsResponse:
-        """Searches artists."""
+        """Search artists."""
         return await self._call(self._search.SearchArtists, request)
 
     async def tracks(
         self, request: search_pb2.BatchGetTracksRequest
     ) -> search_pb2.BatchGetTracksResponse:
-        """Looks up to 500 tracks up."""
+        """Look up to 500 tracks up."""
         answer = await self._call(self._search.BatchGetTracks, request)
         self._names.remember(answer)
         return answer
 
     def recall(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
-        """Returns tracks that were looked up before, by id; for when search is away."""
+        """Find tracks that were looked up before, by id, while search is down."""
         return self._names.recall(ids)
 
     async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
-        """Returns the known ones of any number of tracks, by id."""
+        """Look any number of tracks up, by id; ids that the catalogue lacks are left out."""
         distinct = list(dict.fromkeys(ids))
         parts = [distinct[at : at + MAX_TRACK_IDS] for at in range(0, len(distinct), MAX_TRACK_IDS)]
         calls = [self.tracks(search_pb2.BatchGetTracksRequest(track_ids=ids)) for ids in parts]
-        # Most lists are one call, which then is no task of its own.
+        # Most lists need one call, which is awaited without the cost of a task.
         answers = [await calls[0]] if len(calls) == 1 else await asyncio.gather(*calls)
         return {
             result.track_id: result.track
@@ -115,29 +114,29 @@ class UpstreamClients:
     async def artists(
         self, request: search_pb2.BatchGetArtistsRequest
     ) -> search_pb2.BatchGetArtistsResponse:
-        """Looks artists up."""
+        """Look artists up."""
         return await self._call(self._search.BatchGetArtists, request)
 
     async def genres(self, request: search_pb2.ListGenresRequest) -> search_pb2.ListGenresResponse:
-        """Lists genres."""
+        """List genres."""
         return await self._call(self._search.ListGenres, request)
 
     async def audio_features(
         self, request: profile_pb2.BatchGetAudioFeaturesRequest
     ) -> profile_pb2.BatchGetAudioFeaturesResponse:
-        """Looks audio features up."""
+        """Look audio features up."""
         return await self._call(self._profile.BatchGetAudioFeatures, request)
 
     async def build_profile(
         self, request: profile_pb2.BuildProfileRequest
     ) -> profile_pb2.BuildProfileResponse:
-        """Averages seeds, within a share of the time left."""
+        """Average seeds, within a share of the time left."""
         return await self._call(self._profile.BuildProfile, request, _PROFILE_SHARE)
 
     async def recommend(
         self, request: ranker_pb2.RecommendTracksRequest
     ) -> ranker_pb2.RecommendTracksResponse:
-        """Recommends tracks."""
+        """Recommend tracks."""
         answer = await self._call(self._ranker.RecommendTracks, request)
         versions = answer.versions
         told = {"model": versions.model_version, "catalogue": versions.catalogue_version}
@@ -146,7 +145,7 @@ class UpstreamClients:
         return answer
 
     async def model(self) -> ranker_pb2.GetModelResponse:
-        """Returns what the ranker serves."""
+        """Read which model the ranker serves."""
         return await self._call(self._ranker.GetModel, ranker_pb2.GetModelRequest())
 
     async def hold_challenger(self, version: str) -> ranker_pb2.HoldChallengerResponse:
@@ -155,9 +154,9 @@ class UpstreamClients:
         return await self._call(self._ranker.HoldChallenger, request)
 
     async def map(self) -> CatalogueMap:
-        """Returns the catalogue's map; kept from the last time where search still serves it."""
+        """Read the catalogue's map; the last one is reused if search still serves its version."""
         try:
-            # One reads it for all who wait, none longer than their own budget.
+            # One request reads it for all that wait; each waits within its own budget.
             async with asyncio.timeout(self._seconds_left()), self._map_lock:
                 self._map = await self._read_map(self._map)
         except TimeoutError as fault:
@@ -186,18 +185,18 @@ class UpstreamClients:
         return await self._call(self._search.GetMap, request)
 
     async def states(self) -> dict[str, str]:
-        """Returns each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""
+        """Read each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""
         names = list(self._addresses)
         return dict(zip(names, await asyncio.gather(*map(self._state, names)), strict=True))
 
     async def close(self) -> None:
-        """Closes the channels."""
+        """Close the channels."""
         for backends in self._backends.values():
             await backends.close()
 
     async def _state(self, name: str) -> str:
-        """Returns the state of the address that is best off."""
-        states = await asyncio.gather(*map(_health, self._behind(name).channels))
+        """Read a service's state: that of its healthiest address, since one suffices to serve."""
+        states = await asyncio.gather(*map(_health, self._backends_of(name).channels))
         return min(states, key=_STATES.index)
 
     @cached_property
@@ -213,11 +212,11 @@ class UpstreamClients:
         return ranker_pb2_grpc.RankerServiceStub(self._channel("ranker"))
 
     def _channel(self, name: str) -> grpc.aio.Channel:
-        """Returns what stubs of a service take for their channel."""
-        return cast(grpc.aio.Channel, self._behind(name))
+        """Present a service's addresses to its stub as one channel."""
+        return cast(grpc.aio.Channel, self._backends_of(name))
 
-    def _behind(self, name: str) -> Backends:
-        """Returns the addresses of a service; opened at first use, where a loop is running."""
+    def _backends_of(self, name: str) -> Backends:
+        """Open the channels of a service at first use, since channels need a running loop."""
         if name not in self._backends:
             self._backends[name] = Backends(
                 name,
@@ -234,10 +233,10 @@ class UpstreamClients:
     async def _call(
         self, method: Callable[..., Awaitable[M]], request: object, share: float = 1.0
     ) -> M:
-        """Calls within what is left of the budget.
+        """Call an upstream service within the time left of the budget.
 
         Raises:
-            AppError: The service said so, is away, or took too long.
+            AppError: The service returned an error, is unreachable, or took too long.
         """
         seconds = (self._seconds_left() - RESERVE_SECONDS) * share
         if seconds <= 0:
@@ -259,10 +258,10 @@ class UpstreamClients:
 
 
 def _for_the_caller(error: AppError) -> AppError:
-    """Returns an error of a service as the gateway's caller may see it."""
+    """Hide from the caller that a service denied the gateway itself."""
     if isinstance(error, Unauthenticated | PermissionDenied):
-        # That is between our own processes; the caller's token was good.
-        _log.error("a service refuses the gateway's token", reason=error.reason.value)
+        # The caller's token was valid: the keys of gateway and service differ.
+        _log.error("a service rejects the gateway's token", reason=error.reason.value)
         return NotReady(
             Reason.UPSTREAM_UNAVAILABLE,
             UPSTREAM_UNREACHABLE,
@@ -271,7 +270,7 @@ def _for_the_caller(error: AppError) -> AppError:
 
 
 _STATES: Final = ("SERVING", "NOT_SERVING", "SERVICE_UNKNOWN", "UNKNOWN", "UNREACHABLE")
-"""States of a service, the best first."""
+"""States of a service, the healthiest first."""
 
 
 async def _health(channel: grpc.aio.Channel) -> str:

@@ -1,4 +1,4 @@
-"""Wires the gateway: the only place that knows every class."""
+"""Build the gateway: the only module that imports every class."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -50,11 +50,11 @@ Web API.
 
 
 def build(settings: Settings, services: UpstreamClients | None = None) -> FastAPI:
-    """Builds the application; nothing is connected yet.
+    """Build the application; nothing is connected before its lifespan starts.
 
     Args:
         settings: As read from the environment.
-        services: The services behind; those of the settings where None.
+        services: Clients of the upstream services; those of the settings if None.
 
     Raises:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
@@ -89,7 +89,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
         settings.budget_seconds,
         settings.store_patience_seconds,
     )
-    recorder = Recorder(recorder_config, experiments.watch)
+    recorder = Recorder(recorder_config, experiments.shadow)
     rpc = _rpc_service(settings, recorder)
     running = _operations(settings)
 
@@ -98,7 +98,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
         await recorder.start()
         await experiments.start()
         yield
-        # Whoever still writes is let go before what is written is drained.
+        # gRPC stops first: it accepts events, which the recorder then writes to the end.
         await rpc.stop()
         await experiments.close()
         await recorder.close()
@@ -112,7 +112,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        # A slash at the end is taken away before; a redirect would lose a POST's body.
+        # Edge removes a slash at the end; a redirect would lose a POST's body.
         redirect_slashes=False,
     )
     app.state.recorder = recorder
@@ -121,7 +121,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
     app.state.rpc = rpc
     renderers = Renderers({"/v1": _render_web_api})
     install_errors(app, renderers)
-    # Each added middleware stands outside those before it.
+    # Middleware added later wraps what was added before.
     app.add_middleware(
         Guard,
         max_body_bytes=settings.max_body_bytes,
@@ -130,7 +130,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
     )
     catalogue = (search, tracks, catalogue_map)
     operation = (health, insights, experiment, operations)
-    # Routes are tried in this order: what is asked most comes first.
+    # Routes are tried in this order: the most frequent requests come first.
     for resource in (recommendations, *catalogue, feedback, *operation, legacy):
         app.include_router(resource.router)
     web_api.install(
@@ -163,7 +163,7 @@ def _experiment_config(
 def _operations(settings: Settings) -> Operations:
     if not settings.airflow_url:
         return Operations(settings.home, None)
-    # A gateway without it does not wait for an HTTP client.
+    # Imported here: a gateway without Airflow starts sooner without an HTTP client.
     from quintet_gateway.adapters.airflow import Airflow
 
     airflow = Airflow(
@@ -176,7 +176,7 @@ def _operations(settings: Settings) -> Operations:
 
 
 def _rpc_service(settings: Settings, recorder: Recorder) -> Service:
-    """Returns the gRPC side, which whoever runs the application starts."""
+    """Build the gRPC server for feedback; `__main__` starts it beside HTTP."""
     servicer = FeedbackServicer(recorder)
     return Service(
         name=NAME,

@@ -1,4 +1,4 @@
-"""Sheds load before it costs anything: as many requests at once as the services keep up with."""
+"""Load shedding: admit as many requests at once as the upstream services keep up with."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,25 +8,26 @@ from quintet_servicekit.errors import AppError, overloaded
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-SHED: Final = Counter("quintet_http_shed_total", "Requests refused before they were looked at")
-LIMIT: Final = Gauge("quintet_http_limit", "Requests answered at once before others are refused")
+SHED: Final = Counter("quintet_http_shed_total", "Requests rejected with 429 before they were read")
+LIMIT: Final = Gauge("quintet_http_limit", "Requests that are answered at the same time at most")
 OVERLOADED: Final = "overloaded"
-"""The key of a request's state that says a service had no room for it."""
+"""Key of a request's state; true if an upstream service was overloaded or late."""
+# Even overloaded services get some requests, by whose answers the limit recovers.
 _LEAST: Final = 4.0
 _BACK_OFF: Final = 0.9
 _ALWAYS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class Admission:
-    """Admits requests up to a limit that follows what the services bear.
+    """Admit requests up to a limit that follows the load that the services bear.
 
     Additive increase, multiplicative decrease (Chiu & Jain, 1989), as TCP shares a line: each
-    answer raises the limit by a share of one, each refusal for want of room lowers it by a tenth.
-    What comes beyond it is refused at once with 429, before a body is read, so that work goes to
+    answer raises the limit by 1/limit, each answer of an overloaded service lowers it by a tenth.
+    A request beyond the limit gets 429 at once, before its body is read, so that work goes to
     requests that will be answered in time. Health and metrics are always answered.
 
     Args:
-        app: What comes next.
+        app: The wrapped application.
         most: The limit at first and at most.
         render: Renders an error in the shape of its path.
     """

@@ -14,22 +14,22 @@ from quintet_gateway.app.errors import render_overloaded, render_unreadable
 from quintet_gateway.app.middleware import secured
 
 _log = structlog.get_logger(__name__)
-# Tokens, cookies of a shared host name and an address: generous, and far from a memory's worth.
+# Room for a token, cookies of a shared host name and a long query string.
 MAX_HEAD_BYTES: Final = 65_536
-_LOOK_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 1.0
 
 
 def bounded_protocol(client_seconds: float) -> type[asyncio.Protocol]:
-    """Returns the protocol of connections.
+    """Make uvicorn's protocol class for connections.
 
     Args:
-        client_seconds: How long a client may take to send a request or to go on reading.
+        client_seconds: Seconds that a client may take to send a request, or to read on.
     """
     return cast("type[asyncio.Protocol]", partial(_BoundedProtocol, client_seconds))
 
 
 class _BoundedProtocol(HttpToolsProtocol):
-    """Lets no client hold a connection by sending or reading slowly, or grow a head for ever."""
+    """Close connections of clients that send or read too slowly, or send too large a head."""
 
     def __init__(self, client_seconds: float, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -82,7 +82,7 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
-            # An answer to what came before is on its way; two would run into each other.
+            # An earlier answer is being sent; a second one would be written into it.
             self.transport.close()
             return
         answer = render_unreadable(msg)
@@ -115,13 +115,13 @@ async def _overloaded(scope: Any, receive: Any, send: Any) -> None:
 
 
 class HttpsContext:
-    """What TLS connections are made with; each new one gets the certificate of now.
+    """The TLS context of connections; each new one gets the current certificate.
 
     Args:
-        identities: Where the certificate is.
+        identities: Folder of certificate and key.
 
     Raises:
-        IdentityInvalid: There is no usable one.
+        IdentityInvalid: There is no usable certificate.
     """
 
     def __init__(self, identities: IdentityFolder) -> None:
@@ -133,9 +133,9 @@ class HttpsContext:
         self._load()
 
     async def follow(self) -> None:
-        """Takes a changed certificate up until cancelled."""
+        """Load a changed certificate, until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             identity = self._identities.current()
             if identity is not self._identity:
                 self._take_up(identity)
@@ -144,7 +144,7 @@ class HttpsContext:
         try:
             self._load()
         except (OSError, ssl.SSLError):
-            return  # replaced again between two looks; the next one sees it whole
+            return  # files are being replaced; the next poll finds them whole
         self._identity = identity
         _log.info("certificate taken up", expires=identity.expires.isoformat())
 

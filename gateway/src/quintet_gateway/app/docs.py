@@ -1,4 +1,4 @@
-"""The OpenAPI page: its scripts come from here, and nothing else may run in it."""
+"""The OpenAPI page, whose scripts are served by the gateway, so that it works offline."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ _INLINE: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def install_docs(app: FastAPI) -> None:
-    """Adds `/docs` to an application."""
+    """Add `/docs` to an application."""
     page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="Quintet API",
@@ -34,7 +34,7 @@ def install_docs(app: FastAPI) -> None:
 
 
 def content_policy(page: bytes) -> str:
-    """Returns the policy of a page: its own scripts by their hash, styles, and calls to here."""
+    """Build a page's Content-Security-Policy: its inline scripts by hash, and this origin."""
     scripts = [hashlib.sha256(script).digest() for script in _INLINE.findall(page)]
     hashes = " ".join(f"'sha256-{base64.b64encode(script).decode()}'" for script in scripts)
     return "; ".join(

@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: AIP-193 JSON, or the shape that a path prefix has of its own."""
+"""Render errors as HTTP answers: AIP-193 JSON, or the shape of a path prefix such as `/v1`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -29,7 +29,7 @@ from quintet_gateway.schemas.errors import status_of
 _log = structlog.get_logger(__name__)
 
 _RETRY: Final = (429, 503, 504)
-# The rule that a field of a request breaks where its type alone is wrong or it is missing.
+# The reason reported if a field is missing or has the wrong type, by the field's first part.
 _FIELD_REASONS: Final[Mapping[str, Reason]] = {
     "seeds": Reason.SEED_COUNT,
     "negative_seeds": Reason.SEED_COUNT,
@@ -49,14 +49,14 @@ Renderer = Callable[[AppError, int, Mapping[str, str]], Response]
 
 
 def headers_of(error: AppError, code: int) -> dict[str, str]:
-    """Returns the headers that go with an error."""
+    """Add the headers by which a client learns how to authenticate, or when to retry."""
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="quintet"'}
     return {"Retry-After": error.metadata.get("retry_after", "1")} if code in _RETRY else {}
 
 
 def render(error: AppError, code: int | None = None, headers: Mapping[str, str] = {}) -> Response:
-    """Returns an error as AIP-193 JSON."""
+    """Render an error as AIP-193 JSON."""
     usual, name = status_of(error)
     code = code or usual
     metadata = dict(error.metadata) | ({"field": error.field} if error.field else {})
@@ -68,19 +68,19 @@ def render(error: AppError, code: int | None = None, headers: Mapping[str, str] 
 
 
 def render_internal() -> Response:
-    """Returns the answer for a fault of ours, which tells nothing of it."""
+    """Render an internal fault: the request id only, whose cause is in the log."""
     request_id = REQUEST_ID.get()
     message = f"Internal error; quote request id {request_id}."
     return _json(500, "INTERNAL", message, Reason.INTERNAL, {"request_id": request_id}, {}, {})
 
 
 def render_unreadable(message: str) -> Response:
-    """Returns the answer to what is not HTTP, or not within its limits."""
+    """Render the error for bytes that are not HTTP, or a head beyond its limits."""
     return _json(400, "INVALID_ARGUMENT", message, Reason.REQUEST_MALFORMED, {}, {}, {})
 
 
 def render_overloaded() -> Response:
-    """Returns the answer where more requests are open than QUINTET_GATEWAY_MAX_CONNECTIONS."""
+    """Render the error for a request beyond QUINTET_GATEWAY_MAX_CONNECTIONS."""
     metadata = {"retry_after": "1"}
     message = "Too many requests are open; try again soon."
     headers = {"Retry-After": "1"}
@@ -114,7 +114,7 @@ class Renderers:
     def render(
         self, path: str, error: AppError, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """Returns an error in the shape of its path."""
+        """Render an error in the shape of its path."""
         code, _ = status_of(error)
         for prefix, renderer in self._by_prefix.items():
             if path == prefix or path.startswith(prefix + "/"):
@@ -123,7 +123,7 @@ class Renderers:
 
 
 def install_errors(app: FastAPI, renderers: Renderers) -> None:
-    """Adds the handlers of every kind of exception to an application."""
+    """Add a handler for every kind of exception, so that all errors have one shape."""
 
     async def of_app(request: Request, error: AppError) -> Response:
         _mark(request, error)
@@ -139,7 +139,7 @@ def install_errors(app: FastAPI, renderers: Renderers) -> None:
     async def of_service(request: Request, fault: grpc.aio.AioRpcError) -> Response:
         error = error_of(fault)
         if error is None:
-            _log.error("fault behind the gateway", code=fault.code().name, exc_info=fault)
+            _log.error("fault of an upstream service", code=fault.code().name, exc_info=fault)
             return render_internal()
         _mark(request, error)
         return renderers.render(request.url.path, error)
@@ -154,14 +154,14 @@ def install_errors(app: FastAPI, renderers: Renderers) -> None:
 
 
 def _mark(request: Request, error: AppError) -> None:
-    """Notes where a service had no room, or no time, for a request: fewer are admitted then."""
+    """Note that a service was overloaded or late, so that `Admission` admits fewer requests."""
     late = isinstance(error, DeadlineExceeded)
     if late or (isinstance(error, ResourceExhausted) and error.reason is Reason.OVERLOADED):
         request.scope.setdefault("state", {})[OVERLOADED] = True
 
 
 def _route_error(request: Request, fault: HTTPException) -> AppError:
-    """Returns what the framework itself refuses as an error of our tree."""
+    """Convert an error of the framework, such as an unknown route, into an `AppError`."""
     path = request.url.path
     if fault.status_code == HTTPStatus.NOT_FOUND:
         return NotFound(Reason.ROUTE_UNKNOWN, f"There is nothing at {path}; /docs lists all.")
@@ -178,7 +178,7 @@ def _route_error(request: Request, fault: HTTPException) -> AppError:
 
 
 def field_error(faults: Sequence[Any]) -> InvalidInput:
-    """Returns the first broken rule of a request, its field named."""
+    """Convert pydantic's errors into one `AppError`: the first broken rule, with its field."""
     first = faults[0]
     kind, context = str(first["type"]), first.get("ctx") or {}
     if kind == "json_invalid":
@@ -196,7 +196,7 @@ def field_error(faults: Sequence[Any]) -> InvalidInput:
     if kind == "extra_forbidden":
         message = f"{field} is not a known field"
         return InvalidInput(Reason.REQUEST_MALFORMED, message, field=field)
-    return InvalidInput(_reason_of(path, kind), f"{field} {_said(kind, first)}", field=field)
+    return InvalidInput(_reason_of(path, kind), f"{field} {_rule_of(kind, first)}", field=field)
 
 
 def _reason_of(path: Sequence[Any], kind: str) -> Reason:
@@ -207,8 +207,8 @@ def _reason_of(path: Sequence[Any], kind: str) -> Reason:
     return Reason.REQUEST_MALFORMED
 
 
-def _said(kind: str, fault: Any) -> str:
-    """Returns what a field must be, after its name."""
+def _rule_of(kind: str, fault: Any) -> str:
+    """Word a rule of pydantic to follow the field's name."""
     message = str(fault["msg"])
     if kind == "missing":
         return "is required"

@@ -1,4 +1,4 @@
-"""What every request passes: id, budget, log line, metrics, size of the body, faults."""
+"""Middleware of every request: id, deadline, log line, metrics, bound of the body, faults."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ SECONDS: Final = Histogram(
 IN_FLIGHT: Final = Gauge("quintet_http_in_flight", "Requests being answered")
 _UNMATCHED: Final = "unmatched"
 _LISTENERS: Final = "/api/v1/listeners/"
-# No page of another may frame an answer, no browser guess its type or run anything in it.
+# For browsers: no foreign page may frame an answer, and none of it is run or guessed as HTML.
 _CONTENT_POLICY: Final = b"content-security-policy"
 _SECURED: Final = (
     (_CONTENT_POLICY, b"default-src 'none'; frame-ancestors 'none'"),
@@ -45,21 +45,21 @@ _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def secured(https: bool) -> tuple[tuple[bytes, bytes], ...]:
-    """Returns the headers that every answer has for browsers' sake."""
+    """Choose the security headers that every answer carries."""
     return _SECURED_HTTPS if https else _SECURED
 
 
 def _secure(headers: list[tuple[bytes, bytes]], https: bool) -> None:
-    """Adds them; a page that brings a content policy of its own keeps that."""
+    """Add the security headers; a page such as /docs keeps its own content policy."""
     own = any(name == _CONTENT_POLICY for name, _ in headers)
     headers.extend(secured(https)[1:] if own else secured(https))
 
 
 class RequestContext:
-    """Outermost: gives each request an id and a deadline, and writes one line about it.
+    """Outermost: give each request an id and a deadline, and write its log line and metrics.
 
     Args:
-        app: What comes next.
+        app: The wrapped application.
         budget: Seconds within which a request is answered.
     """
 
@@ -74,16 +74,16 @@ class RequestContext:
         headers = Headers(scope=scope)
         request_id = accepted_request_id(headers.get("x-request-id"))
         started = time.perf_counter()
-        # Shared by every copy of the scope, so that what is found further in is known here.
+        # Every copy of the scope shares this dict, so that inner layers can report through it.
         facts = scope.setdefault("state", {})
         facts.update(route=_UNMATCHED, status=500)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 facts["status"] = message["status"]
-                told = message["headers"] = list(message.get("headers", ()))
-                told.append((b"x-request-id", request_id.encode()))
-                _secure(told, scope.get("scheme") == "https")
+                head = message["headers"] = list(message.get("headers", ()))
+                head.append((b"x-request-id", request_id.encode()))
+                _secure(head, scope.get("scheme") == "https")
             await send(message)
 
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
@@ -99,7 +99,7 @@ class RequestContext:
 
 
 def _trace(here: Span, method: str, facts: dict[str, Any], request_id: str) -> None:
-    """Names the span by its route: a path may hold whom it is about, and never ends."""
+    """Name the span by its route: paths may contain a listener's id, and are too many as names."""
     here.rename(f"{method} {facts['route']}")
     here.note(
         {
@@ -127,15 +127,15 @@ def _account(scope: Scope, method: str, facts: dict[str, Any], seconds: float) -
 
 
 def _without_listener(path: str) -> str:
-    """Returns a path as it may be logged: whom it is about must not outlive their deletion."""
+    """Cut a listener's id off a path: the log must not outlive the listener's deletion."""
     return f"{_LISTENERS}…" if path.startswith(_LISTENERS) else path
 
 
 class Guard:
-    """Innermost: refuses bodies that are too large, and keeps faults inside.
+    """Innermost: bound the body, and answer faults without their details.
 
     Args:
-        app: What comes next.
+        app: The wrapped application.
         max_body_bytes: The largest body accepted.
         render: Renders an error in the shape of its path.
         render_internal: Renders a fault.
@@ -185,7 +185,7 @@ class Guard:
                 scope["state"]["route"] = template
 
     def _counted(self, receive: Receive) -> Receive:
-        """Returns a `receive` that stops a body without a stated length once it is too large."""
+        """Stop a chunked body, which states no length, once it is too large."""
         total = 0
 
         async def counted() -> Message:

@@ -1,4 +1,4 @@
-"""Who answers whom in an experiment: by a hash, so that every process decides alike."""
+"""Assignment of requests to an experiment's models by a hash, equal in every process."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from quintet_gateway.seeds import stored_seeds
 
 
 def assignment_unit(listener: str, request: ranker_pb2.RecommendTracksRequest) -> str:
-    """Returns whom an assignment is for: the listener, or the seeds where nobody was named."""
+    """Choose the unit of assignment: the listener, or the seeds if the request names none."""
     return listener or json.dumps(stored_seeds(request), sort_keys=True)
 
 
 def bucket_of(salt: str, unit: str) -> float:
-    """Returns a unit's place, from 0 to below 100: always the same, evenly spread over units."""
+    """Hash a unit to a number from 0 to below 100, evenly over units, the same in every process."""
     digest = hashlib.sha256(f"{salt}\0{unit}".encode()).digest()
     # 53 bits, which a float holds exactly.
     return 100.0 * (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
@@ -24,9 +24,9 @@ def bucket_of(salt: str, unit: str) -> float:
 def assigned_variant(
     experiment: Experiment, unit: str, *, flow: bool = False
 ) -> ranker_pb2.Variant.ValueType:
-    """Returns who answers a unit's requests; unspecified where they take no part.
+    """Assign a unit's requests to a model; unspecified outside of the experiment's percentage.
 
-    A list that is ordered to flow is not interleaved: two orders would flow no more.
+    A list that is ordered to flow is not interleaved: a mixture of two orders would not flow.
     """
     taken = bucket_of(experiment.salt, unit) < experiment.plan.percent
     if experiment.plan.mode == SPLIT:

@@ -1,4 +1,4 @@
-"""Keeps up with the experiment that runs: shadows of what was shown, and its safe end."""
+"""The running experiment: assign requests, record shadow comparisons, and stop on a verdict."""
 
 import asyncio
 import json
@@ -29,9 +29,11 @@ from quintet_gateway.seeds import stored_seeds
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 SHADOWS: Final = Counter(
-    "quintet_shadow_requests_total", "Requests that the challenger answered too", ["outcome"]
+    "quintet_shadow_requests_total",
+    "Requests sent to the challenger in shadow mode, by outcome",
+    ["outcome"],
 )
-# Without a look at the database for so long, what it last said is not acted on any more.
+# An experiment that could not be read for so long is treated as ended.
 _TRUSTED_SECONDS: Final = 30.0
 _HOLD_SECONDS: Final = 20.0
 _SHADOWS_AT_ONCE: Final = 50
@@ -44,7 +46,7 @@ _ENDED_BY: Final = {
 
 
 class Ranker(Protocol):
-    """What experiments ask of the ranker; each call ends within a budget."""
+    """The ranker's methods that experiments call; each call ends within a budget."""
 
     async def recommend(
         self, request: ranker_pb2.RecommendTracksRequest
@@ -57,13 +59,13 @@ class Ranker(Protocol):
 
 @dataclass(frozen=True)
 class ExperimentConfig:
-    """How experiments are kept up with.
+    """Where experiments are stored, and how often they are read.
 
     Attributes:
-        database: Where they are; whoever opened it closes it.
-        pseudonyms: The installation's names.
-        poll_seconds: Between looks at which one runs.
-        check_seconds: Between looks at what its trials say.
+        database: The database; its owner closes it.
+        pseudonyms: The installation's key for hashing listeners' ids.
+        poll_seconds: Polling interval of which experiment runs.
+        check_seconds: Polling interval of its evidence.
         max_waiting: Shadow requests that may wait; more are dropped and counted.
         budget: Seconds within which a call is answered.
     """
@@ -78,7 +80,7 @@ class ExperimentConfig:
 
 @dataclass(frozen=True)
 class Overview:
-    """The experiment that runs, or ended last, and whether the ranker holds its challenger."""
+    """The running experiment, or the last one, and whether the ranker holds its challenger."""
 
     standing: Standing
     challenger_held: bool
@@ -86,11 +88,11 @@ class Overview:
 
 
 class Experiments:
-    """Takes requests into the experiment that runs; no request ever waits for the database.
+    """Assign requests to the running experiment; no request waits for the database.
 
-    Which one runs is looked up every few seconds, so that all processes agree soon after a
-    command. Where its trials say that listeners prefer the champion, or that nothing is to be
-    found, it is ended from here; the challenger is promoted by the command alone, which knows the
+    The running experiment is polled every few seconds, so that all processes agree soon after a
+    command. If its evidence says that listeners prefer the champion, or that there is no
+    difference, the gateway ends it. Only the command promotes a challenger, since it needs the
     registry.
     """
 
@@ -106,10 +108,10 @@ class Experiments:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begins to look; the database may come later."""
+        """Start polling; the database may be down."""
         self._threads = BoundedThreadPool(1, "experiments")
         loops: Sequence[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = (
-            (self.look, self._config.poll_seconds),
+            (self.refresh, self._config.poll_seconds),
             (self._hold, min(_HOLD_SECONDS, self._config.poll_seconds)),
             (self.check, self._config.check_seconds),
             (self._shadow_some, 0.0),
@@ -117,7 +119,7 @@ class Experiments:
         self._tasks = [asyncio.create_task(_forever(work, seconds)) for work, seconds in loops]
 
     async def close(self) -> None:
-        """Ends what runs; shadows that wait are dropped."""
+        """Stop polling; queued shadow requests are dropped."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -127,16 +129,16 @@ class Experiments:
 
     @property
     def running(self) -> Experiment | None:
-        """The experiment that runs, as of the last look."""
+        """The running experiment, as of the last poll."""
         trusted = time.monotonic() - self._seen_at < _TRUSTED_SECONDS
         return self._running if trusted else None
 
     def enrol(self, request: ranker_pb2.RecommendTracksRequest, listener: str) -> None:
-        """Writes into a request the part that it takes in the experiment that runs.
+        """Write a request's part in the running experiment into it.
 
         Args:
             request: What the ranker will be asked.
-            listener: Who asks, as the client knows them; empty where nobody was named.
+            listener: The listener's id at the client; empty if the request named none.
         """
         experiment = self.running
         if experiment is None:
@@ -148,12 +150,12 @@ class Experiments:
         request.trial.experiment_id = experiment.experiment_id
         request.trial.variant = variant
         request.trial.challenger_version = experiment.plan.challenger
-        # The same listener with the same seeds gets the same coins: a list that is asked for
-        # again does not change.
+        # The random seed of interleaving: the same listener with the same seeds gets the same list
+        # again.
         request.trial.draft_key = f"{experiment.salt} {who} {json.dumps(stored_seeds(request))}"
 
-    def watch(self, shown: ServedList) -> None:
-        """Takes a list that was given out to be ranked by the challenger too; returns at once."""
+    def shadow(self, shown: ServedList) -> None:
+        """Queue an answered list, for the challenger to rank the same request; returns at once."""
         experiment = self.running
         if experiment is None or experiment.plan.mode != SHADOW:
             return
@@ -166,11 +168,11 @@ class Experiments:
             SHADOWS.labels("dropped").inc()
 
     async def overview(self) -> Overview | None:
-        """Returns all that is known of the experiment that runs, or ended last.
+        """Read the running experiment, or the last one, with its evidence; None without any.
 
         Raises:
-            NotReady: The database is away.
-            DeadlineExceeded: Not within the budget.
+            NotReady: The database is down.
+            DeadlineExceeded: The budget ran out.
         """
         try:
             async with asyncio.timeout(self._config.budget):
@@ -189,13 +191,13 @@ class Experiments:
         held = self._held == found.experiment.plan.challenger
         return Overview(found, held, self._refused if found.experiment.is_running else "")
 
-    async def look(self) -> None:
-        """Looks once at which experiment runs."""
+    async def refresh(self) -> None:
+        """Read which experiment runs."""
         self._running = await self._run(partial(self._read, store.running))
         self._seen_at = time.monotonic()
 
     async def check(self) -> None:
-        """Ends the experiment where its trials say that it should not go on."""
+        """End the experiment if its evidence says that it should not continue."""
         found = await self._run(self._standing)
         if found is None or not found.experiment.is_running:
             return
@@ -205,7 +207,7 @@ class Experiments:
         name = found.experiment.experiment_id
         await self._run(partial(self._end, name, found.evidence.verdict.value, reason))
         _log.warning("experiment ended", experiment=name, reason=reason)
-        await self.look()
+        await self.refresh()
 
     def _read(self, what: Callable[[Any], T]) -> T:
         with self._database.reading() as connection:
@@ -234,7 +236,7 @@ class Experiments:
             raise
 
     async def _hold(self) -> None:
-        """Has the ranker keep the challenger, also while nobody asks for a recommendation."""
+        """Renew the ranker's hold on the challenger, also while there are no requests."""
         experiment = self.running
         if experiment is None:
             self._held = self._refused = ""
@@ -288,9 +290,9 @@ async def _forever(work: Callable[[], Coroutine[Any, Any, None]], seconds: float
         try:
             await work()
         except (StoreUnavailable, AppError) as fault:
-            _log.warning("experiments not kept up with", error=str(fault))
+            _log.warning("experiments could not be updated", error=str(fault))
             await asyncio.sleep(_RETRY_SECONDS)
-        except Exception as fault:  # nothing of an experiment may end what listeners are given
-            _log.error("experiments not kept up with", exc_info=fault)
+        except Exception as fault:  # a fault of an experiment must not stop recommendations
+            _log.error("experiments could not be updated", exc_info=fault)
             await asyncio.sleep(_RETRY_SECONDS)
         await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Feedback: what was shown is kept off the request's path, what listeners did before the answer."""
+"""Feedback: impressions are stored after the answer, events before it."""
 
 from quintet_gateway.feedback.events import Event, check_events, check_listener
 from quintet_gateway.feedback.impressions import ServedList

@@ -1,4 +1,4 @@
-"""An event and the rules it keeps, whatever carried it here."""
+"""Events of listeners and their checks, the same for HTTP and gRPC."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that a listener did with one track of one recommendation.
+    """One action of a listener on one track of one recommendation.
 
     Attributes:
-        event_id: Made by the client, unique among its events.
+        event_id: Chosen by the client, unique among its events.
         recommendation_id: The recommendation that the track came from.
         track_id: A track of the catalogue.
         kind: One of `EVENT_KINDS`.
         position: The track's place in the list, from 1.
-        dwell_ms: How long it was heard.
-        listener: Who, as the client knows them; that of the recommendation where empty.
-        occurred_at: When; when it was received where None.
+        dwell_ms: Milliseconds that the track was heard.
+        listener: The listener's id at the client; if empty, the recommendation's listener.
+        occurred_at: Time of the action; the time of receipt if None.
     """
 
     event_id: str
@@ -54,12 +54,12 @@ class Event:
 def check_events(
     events: Sequence[Event], place: Callable[[int], str], time_field: str = "occurred_at"
 ) -> None:
-    """Checks events against every rule that needs no database.
+    """Check events against every rule that needs no database.
 
     Args:
-        events: As they came.
-        place: Returns what stands before a field of the event of that number in an error.
-        time_field: What `occurred_at` is called where the events came from.
+        events: The events of one request.
+        place: Makes the path of an event by its number, such as `events[3].`, for errors.
+        time_field: Name of `occurred_at` in the caller's API.
 
     Raises:
         InvalidInput: A rule is broken; field and rule are named.
@@ -80,17 +80,17 @@ def check_events(
 
 
 def check_listener(listener: str, field: str) -> None:
-    """Checks that a text can be a listener's id.
+    """Check that a text can be a listener's id.
 
     Raises:
-        InvalidInput: It cannot.
+        InvalidInput: It has another form; the message says which is allowed.
     """
     if not fits(LISTENER_PATTERN, listener):
         raise InvalidInput(Reason.LISTENER_INVALID, f"{field} must be {LISTENER_RULE}", field=field)
 
 
 def _broken(event: Event, time_field: str) -> tuple[str, str]:
-    """Returns the first field that breaks its rule and the rule; empty where none does."""
+    """Find the first field that breaks its rule, and the rule; two empty texts if none does."""
     for field, text in (
         ("event_id", event.event_id),
         ("recommendation_id", event.recommendation_id),

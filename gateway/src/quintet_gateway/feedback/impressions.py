@@ -1,4 +1,4 @@
-"""Lists as they were shown: from the ranker's answer to rows of the database."""
+"""Impressions: recommended lists, queued in memory and turned into rows of the database."""
 
 import hashlib
 import json
@@ -39,12 +39,12 @@ _ORIGINS: Final = {
 
 @dataclass(frozen=True)
 class ServedList:
-    """One list as it was given out; what the ranker said is kept as it came.
+    """One list as it was answered; the ranker's messages are kept unchanged.
 
     Attributes:
         recommendation_id: Its id.
-        listener: Who saw it, as a keyed hash; empty where nobody was named.
-        shown_at: When.
+        listener: The listener as a keyed hash; empty if the request named none.
+        shown_at: Time of the answer.
         surface: The path that answered.
         request: What the ranker was asked.
         response: What it answered.
@@ -59,12 +59,12 @@ class ServedList:
 
     @property
     def size(self) -> int:
-        """How much of the queue it takes: its tracks, and at least 1."""
+        """Share of the queue that it takes: its number of tracks, at least 1."""
         return max(1, len(self.response.tracks))
 
 
 class ImpressionQueue:
-    """Lists that wait to be recorded: bounded in tracks, shared by the loop and the writer.
+    """Lists that wait for the database: bounded in tracks, shared by event loop and writer thread.
 
     Args:
         most: Tracks that may wait; a list beyond is dropped and counted.
@@ -81,7 +81,7 @@ class ImpressionQueue:
         return len(self._lists)
 
     def put(self, shown: ServedList) -> bool:
-        """Adds a list and returns whether there was room."""
+        """Add a list, if there is room for its tracks."""
         with self._lock:
             if self._size + shown.size > self._most:
                 DROPPED.labels("overflow").inc(shown.size)
@@ -91,7 +91,7 @@ class ImpressionQueue:
             return True
 
     def take(self, most: int) -> list[ServedList]:
-        """Removes and returns the oldest lists, up to about `most` tracks."""
+        """Remove the oldest lists, up to about `most` tracks."""
         taken: list[ServedList] = []
         size = 0
         with self._lock:
@@ -102,24 +102,24 @@ class ImpressionQueue:
         return taken
 
     def requeue(self, taken: Sequence[ServedList]) -> None:
-        """Puts lists that could not be recorded back where they were."""
+        """Put lists that could not be stored back at the head of the queue."""
         with self._lock:
             self._lists.extendleft(reversed(taken))
             for shown in taken:
                 self._count(shown, 1)
 
     def has(self, ids: set[str]) -> bool:
-        """Returns whether a list of one of these ids waits."""
+        """Check whether a list with one of these ids waits."""
         with self._lock:
             return not ids.isdisjoint(self._ids)
 
     def listeners(self) -> dict[str, str]:
-        """Returns recommendation id to listener of the lists that wait."""
+        """Map the recommendation ids that wait to their listeners."""
         with self._lock:
             return {shown.recommendation_id: shown.listener for shown in self._lists}
 
     def drop(self, cause: str) -> int:
-        """Drops what waits, counts it, and returns how many tracks it was."""
+        """Drop all lists, and count their tracks by cause."""
         size = sum(shown.size for shown in self.take(self._most))
         DROPPED.labels(cause).inc(size)
         return size
@@ -142,7 +142,7 @@ class ImpressionRows:
 
 
 def impression_rows(taken: Sequence[ServedList]) -> ImpressionRows:
-    """Returns lists as rows; an id that comes twice keeps its first list."""
+    """Turn lists into rows; of two lists with one id the first counts."""
     sets: dict[str, list[str]] = {}
     lists: dict[str, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
@@ -188,9 +188,9 @@ def impression_rows(taken: Sequence[ServedList]) -> ImpressionRows:
 def experiment_arm(
     request: ranker_pb2.RecommendTracksRequest, response: ranker_pb2.RecommendTracksResponse
 ) -> str:
-    """Returns who made a list of an experiment; empty outside of one.
+    """Name the arm of an experiment that a list counts for; empty outside of an experiment.
 
-    `fallback` where another answered than should have: such a list tells nothing of either.
+    `fallback` if another model answered than was asked: such a list is no evidence for either.
     """
     if not request.HasField("trial"):
         return ""
@@ -199,10 +199,10 @@ def experiment_arm(
 
 
 def _features(response: ranker_pb2.RecommendTracksResponse) -> tuple[list[str], list[bytes]]:
-    """Returns feature names and each track's values, packed as little-endian float32.
+    """Read feature names and each track's values, packed as little-endian float32.
 
-    A ranker that tells no feature values still tells some in its reasons: those are kept then,
-    under the names that any track has, NaN where a track has none.
+    An older ranker sends feature values in its reasons only. Those are stored then, under the
+    names of all tracks together, with NaN for those that a track does not have.
     """
     if response.feature_names:
         return list(response.feature_names), [track.features for track in response.tracks]

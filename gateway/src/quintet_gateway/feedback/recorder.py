@@ -1,7 +1,7 @@
-"""The recorder: impressions off the request's path, events on the disk before they are answered.
+"""The recorder: stores impressions after the answer, and events on a disk before it.
 
-Events go to the database, or, while that is away, locked or slow, to the spool beside it: from
-there they follow once it is back, in the order in which they came.
+Events go to the database or, while that is down, locked or slow, to the spool in QUINTET_HOME. From
+there they are replayed in their order of arrival once the database answers again.
 """
 
 import asyncio
@@ -49,11 +49,11 @@ EVENT_KINDS: Final = Counter(
 )
 _MAX_JOBS: Final = 256
 _JOBS_AT_ONCE: Final = 64
-# Lists that come within this time are written together.
+# Lists that arrive within this time are written in one transaction.
 _GATHER_SECONDS: Final = 0.25
 _RETRY_SECONDS: Final = 1.0
 _REPLAY_SECONDS: Final = 0.5
-# What gateways that are gone left in a shared folder is looked for this often.
+# How often spool files of stopped gateways in a shared folder are searched for.
 _ADOPT_SECONDS: Final = 5.0
 _PRUNE_SECONDS: Final = 3600.0
 _DRAIN_SECONDS: Final = 3.0
@@ -61,14 +61,14 @@ _DRAIN_SECONDS: Final = 3.0
 
 @dataclass(frozen=True)
 class RecorderConfig:
-    """How feedback is kept.
+    """Where and how feedback is stored.
 
     Attributes:
-        database: Where.
-        spool: Where events wait while the database is away.
-        pseudonyms: The installation's names.
-        retention: How long.
-        max_waiting: Tracks shown that may wait to be recorded.
+        database: The database.
+        spool: Files in which events wait while the database is down.
+        pseudonyms: The installation's key for hashing listeners' ids.
+        retention: Age at which events and impressions are deleted.
+        max_waiting: Tracks of impressions that may wait for the database.
         budget: Seconds within which a call is answered.
         patience: Seconds that events wait for the database before they go to the spool.
     """
@@ -84,22 +84,22 @@ class RecorderConfig:
 
 @dataclass(frozen=True)
 class _Pending:
-    """Events that wait for their turn, and where their outcome goes."""
+    """Events that wait for the writer thread, and the future of their outcome."""
 
     job: EventBatch
     outcome: "asyncio.Future[RecordOutcome]"
 
 
 class Recorder:
-    """Keeps feedback; every method of it answers within the budget or says why not.
+    """Store feedback; every method returns within the budget or raises the reason.
 
     Events wait in a bounded queue and are written by one thread, those of several requests in one
-    transaction; what does not fit is refused, never lost. Lists shown wait in a queue of their
-    own, and what does not fit there is counted.
+    transaction; events beyond the queue are rejected, never lost. Impressions wait in a separate
+    queue, and those beyond it are dropped and counted.
 
     Args:
-        config: How feedback is kept.
-        on_recorded: Told of each list that is given out; returns at once.
+        config: Where and how feedback is stored.
+        on_recorded: Called with each list that is answered; must return at once.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Recorder:
             config.database, config.spool, config.pseudonyms, self._waiting, config.retention
         )
         self._patience = config.patience
-        # Until what is spooled is stored, nothing may overtake it.
+        # True until the spool is empty, so that newer events do not overtake older ones.
         self._spooling = False
         self._jobs: asyncio.Queue[_Pending] = asyncio.Queue(_MAX_JOBS)
         self._has_shown = asyncio.Event()
@@ -124,7 +124,7 @@ class Recorder:
         self._spooler: BoundedThreadPool | None = None
 
     async def start(self) -> None:
-        """Begins to write; the database may come later."""
+        """Start the threads and tasks that write; the database may be down."""
         # One thread writes, so that one transaction never waits for another of this process.
         self._writer, self._reader = (
             BoundedThreadPool(1, "feedback-writer"),
@@ -145,11 +145,11 @@ class Recorder:
 
     @property
     def degraded(self) -> tuple[Part, ...]:
-        """What recommendations are given without: the database, where it is known to be away."""
-        return (Part.DATABASE,) if self._spooling or self._database.away else ()
+        """The parts that lists are answered without: the database, if it is known to be down."""
+        return (Part.DATABASE,) if self._spooling or self._database.failing else ()
 
     async def close(self) -> None:
-        """Writes what waits, as far as a few seconds allow, and counts what it could not."""
+        """Write what waits for at most `_DRAIN_SECONDS`, and count what could not be written."""
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await self._jobs.join()
@@ -169,7 +169,7 @@ class Recorder:
         self._storage.close()
 
     def new_id(self) -> str:
-        """Returns a fresh recommendation id, known as ours from now on and after a restart."""
+        """Make a recommendation id that this installation still recognises after a restart."""
         return self._names.new_recommendation_id()
 
     def record_list(
@@ -180,14 +180,14 @@ class Recorder:
         request: ranker_pb2.RecommendTracksRequest,
         response: ranker_pb2.RecommendTracksResponse,
     ) -> None:
-        """Takes a list that is being given out to be recorded; returns at once.
+        """Queue a list that is being answered; it is stored later.
 
         Args:
             recommendation_id: Its id.
-            listener: Who asked, as the client knows them; empty where nobody was named.
+            listener: The listener's id at the client; empty if the request named none.
             surface: The path that answers.
             request: What the ranker was asked.
-            response: What it answered; not to be changed after this.
+            response: Its answer; must not be changed afterwards.
         """
         who = self._names.listener(listener)
         shown = ServedList(recommendation_id, who, datetime.now(UTC), surface, request, response)
@@ -196,13 +196,13 @@ class Recorder:
         self._on_recorded(shown)
 
     async def record(self, job: EventBatch) -> RecordOutcome:
-        """Stores the events of one request; on the disk when it returns.
+        """Store the events of one request; they are on a disk when this returns.
 
         Raises:
-            NotFound: A recommendation or track is not known; nothing was stored.
-            NotReady: The database is away and the spool is full; nothing was stored.
-            ResourceExhausted: Too many wait.
-            DeadlineExceeded: Not within the budget; it may be stored yet.
+            NotFound: A recommendation or track is unknown; nothing was stored.
+            NotReady: The database is down and the spool is full; nothing was stored.
+            ResourceExhausted: Too many requests wait.
+            DeadlineExceeded: The budget ran out; the events may still be stored.
         """
         outcome: asyncio.Future[RecordOutcome] = asyncio.get_running_loop().create_future()
         try:
@@ -225,41 +225,41 @@ class Recorder:
         return recorded
 
     async def delete(self, listener: str) -> Deleted:
-        """Deletes what is stored of a listener.
+        """Delete a listener's events and playlists, and unlink the lists recommended to them.
 
         Raises:
-            NotReady: The database is away.
-            DeadlineExceeded: Not within the budget; it may be deleted yet.
+            NotReady: The database is down.
+            DeadlineExceeded: The budget ran out; the deletion may still happen.
         """
         return await self._in_time(self._write(partial(self._storage.delete, listener)))
 
     async def export(self, listener: str, cursor: Cursor, size: int) -> Page:
-        """Returns a page of what is stored of a listener, lists that wait included.
+        """Export one page of a listener's records, queued impressions included.
 
         Raises:
-            NotReady: The database is away.
-            DeadlineExceeded: Not within the budget.
+            NotReady: The database is down.
+            DeadlineExceeded: The budget ran out.
         """
-        # Also where nothing waits any more: what is being written now is behind the same thread.
+        # Also if the queue is empty: a batch may be in the writer thread, which this waits for.
         await self._in_time(self._write(self._storage.flush))
         read = partial(self._storage.export, listener, cursor, size)
         return await self._in_time(self._run(self._reader, read))
 
     async def insights(self, since: datetime) -> Insights:
-        """Returns what the lists since a time had in common.
+        """Summarise the lists recommended since a time.
 
         Raises:
-            NotReady: The database is away.
-            DeadlineExceeded: Not within the budget.
+            NotReady: The database is down.
+            DeadlineExceeded: The budget ran out.
         """
         read = partial(self._storage.insights, since)
         return await self._in_time(self._run(self._reader, read))
 
     async def prune(self) -> Pruned:
-        """Deletes what is older than the retention.
+        """Delete feedback that is older than the retention.
 
         Raises:
-            NotReady: The database is away.
+            NotReady: The database is down.
         """
         return await self._run(self._reader, self._storage.prune)
 
@@ -277,17 +277,17 @@ class Recorder:
         return await self._run(self._writer, work)
 
     async def _run(self, threads: BoundedThreadPool | None, work: Callable[[], T]) -> T:
-        """Runs blocking work.
+        """Run blocking work in a thread.
 
         Raises:
-            NotReady: The database is away, or the process is stopping.
+            NotReady: The database is down, or the process is stopping.
         """
         if threads is None:
             raise NotReady(Reason.STORE_UNAVAILABLE, "Feedback is not kept now; try again soon.")
         try:
             return await threads.run(partial(self._storage.run, work))
         except StoreUnavailable as fault:
-            _log.warning("feedback database away", error=str(fault))
+            _log.warning("feedback database unavailable", error=str(fault))
             raise NotReady(
                 Reason.STORE_UNAVAILABLE, "Feedback cannot be stored or read now; try again soon."
             ) from fault
@@ -298,7 +298,7 @@ class Recorder:
             while len(taken) < _JOBS_AT_ONCE and not self._jobs.empty():
                 taken.append(self._jobs.get_nowait())
             try:
-                # Whoever gave up waiting has been told so, and sends again.
+                # A request that ran out of time got its error, and its client sends again.
                 await self._answer([pending for pending in taken if not pending.outcome.done()])
             finally:
                 for _ in taken:
@@ -327,7 +327,7 @@ class Recorder:
                 pending.outcome.set_exception(result)
 
     async def _stored(self, jobs: list[EventBatch]) -> list[RecordOutcome | AppError]:
-        """Stores events in the database, else in the spool.
+        """Store events in the database, or else in the spool.
 
         Raises:
             NotReady: Neither can take them.
@@ -340,7 +340,8 @@ class Recorder:
             except NotReady:
                 pass
             except TimeoutError:
-                # It may end yet; that the same events then come again from the spool does no harm.
+                # The write may still succeed; the replay of the same events then changes nothing,
+                # since (client, event id) is the primary key.
                 writing.add_done_callback(_note_late)
             self._spooling = True
         return await self._spooled(jobs)
@@ -354,14 +355,14 @@ class Recorder:
             _log.error("feedback refused", error=str(fault))
             raise NotReady(
                 Reason.STORE_UNAVAILABLE,
-                "Feedback cannot be stored now: the database is away and the spool is full.",
+                "Feedback cannot be stored now: the database is down and the spool is full.",
                 metadata={"spool": "full"},
             ) from fault
 
     async def _empty_spool(self) -> None:
-        """Tries the database while events wait for it, and lets it be used again once they do not.
+        """Replay the spool while it holds events, and use the database again once it is empty.
 
-        What is spooled while the last of it is written goes before the next events, in `record`.
+        Events spooled during the last replay are replayed by the next `FeedbackStore.record`.
         """
         while True:
             if self._spooling:
@@ -380,7 +381,7 @@ class Recorder:
             await self._adopt()
 
     async def _adopt(self) -> None:
-        """Takes over what was left in the spool; it is stored before anything that comes."""
+        """Adopt spool files of stopped gateways; their events are stored before newer ones."""
         assert self._spooler is not None
         try:
             await self._spooler.run(self._storage.adopt)

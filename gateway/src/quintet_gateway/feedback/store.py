@@ -1,4 +1,4 @@
-"""Feedback in the database. Everything here blocks: it runs on the recorder's threads."""
+"""Feedback in the database and the spool. All of it blocks, and runs in the recorder's threads."""
 
 import struct
 import threading
@@ -40,18 +40,18 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 # One transaction holds about so many tracks, so that events never wait long for their turn.
 _TRACKS_AT_ONCE: Final = 5_000
-# After a failure, callers are told so at once for this long; nobody waits for a dead database.
+# For so long after a failure, calls fail at once instead of waiting for the database again.
 _RETRY_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
 class RecordOutcome:
-    """What became of events.
+    """Outcome of storing events.
 
     Attributes:
-        accepted: How many are new.
-        duplicates: How many were there before.
-        degraded: What they were stored without, such as the database.
+        accepted: Number of new events.
+        duplicates: Number of events stored before.
+        degraded: The parts that they were stored without, such as the database.
     """
 
     accepted: int
@@ -68,16 +68,16 @@ class EventBatch:
     single: bool = False
 
     def place(self, number: int) -> str:
-        """Returns what stands before a field of an event in an error."""
+        """Make the path of an event by its number, for errors."""
         return "" if self.single else f"events[{number}]."
 
 
-class _StillAway(StoreUnavailable):
-    """The database was away a moment ago and has not been tried since."""
+class _RecentlyFailed(StoreUnavailable):
+    """The database failed less than `_RETRY_SECONDS` ago and was not tried again."""
 
 
 class Database:
-    """The database, opened at first use and again after it was away."""
+    """The database, opened at first use and again after a failure."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -88,22 +88,22 @@ class Database:
         self._retry_at = 0.0
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """Gives a connection in one transaction; raises StoreUnavailable where there is none."""
+        """Open a connection in one transaction; raises StoreUnavailable if the database is down."""
         return writing(self.opened())
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """Gives a connection that sees one state; raises StoreUnavailable where there is none."""
+        """Open a connection that sees one state; raises StoreUnavailable without a database."""
         return reading(self.opened())
 
     @property
-    def away(self) -> bool:
-        """Whether it could not be used when it was tried last."""
+    def failing(self) -> bool:
+        """Whether the last attempt to use it failed."""
         return self._engine is None and self._failure is not None
 
     def failed(self, fault: StoreUnavailable) -> None:
-        """Notes that the database is away, so that it is opened and migrated anew."""
-        if isinstance(fault, _StillAway):
-            return  # or whoever calls often enough would put the next try off for ever
+        """Close the database after a failure, so that it is opened and migrated again."""
+        if isinstance(fault, _RecentlyFailed):
+            return  # or frequent calls would postpone the next attempt for ever
         with self._lock:
             self._close()
             self._failure, self._retry_at = fault, time.monotonic() + _RETRY_SECONDS
@@ -121,12 +121,12 @@ class Database:
         self._idle = self._engine = None
 
     def opened(self) -> Engine:
-        """Returns the engine; raises StoreUnavailable where the database is away."""
+        """Open the engine if needed; raises StoreUnavailable if the database is down."""
         # Held while opening too: two threads that both migrate would only lock each other out.
         with self._lock:
             if self._engine is None:
                 if self._failure is not None and time.monotonic() < self._retry_at:
-                    raise _StillAway(str(self._failure))
+                    raise _RecentlyFailed(str(self._failure))
                 self._engine = open_engine(self._url, serving=True)
                 if self._engine.dialect.name == "sqlite":
                     # The last connection to be closed writes the log back into the file, which
@@ -137,14 +137,14 @@ class Database:
 
 
 class FeedbackStore:
-    """Reads and writes feedback.
+    """Read and write feedback.
 
     Args:
         database: The database.
-        spool: Where events wait while it is away.
-        pseudonyms: The installation's names.
-        waiting: Lists shown that are not in the database yet.
-        retention: How long what is stored is kept.
+        spool: Files in which events wait while it is down.
+        pseudonyms: The installation's key for hashing listeners' ids.
+        waiting: Impressions that are not in the database yet.
+        retention: Age at which events and impressions are deleted.
     """
 
     def __init__(
@@ -162,12 +162,12 @@ class FeedbackStore:
         self._retention = retention
 
     def close(self) -> None:
-        """Closes the database, and lets go of what is spooled."""
+        """Close the database, and release the lock of the spool."""
         self._database.close()
         self._spool.close()
 
     def run(self, work: Callable[[], T]) -> T:
-        """Does a piece of work, and notes where the database is away."""
+        """Run a piece of work; a failure of the database is noted, so that it is opened again."""
         try:
             return work()
         except StoreUnavailable as fault:
@@ -175,10 +175,10 @@ class FeedbackStore:
             raise
 
     def flush(self) -> None:
-        """Writes the lists that wait; what cannot be written waits on.
+        """Write the queued lists; those that cannot be written stay queued.
 
         Raises:
-            StoreUnavailable: The database is away.
+            StoreUnavailable: The database is down.
         """
         for _ in range(len(self._waiting)):
             taken = self._waiting.take(_TRACKS_AT_ONCE)
@@ -202,19 +202,19 @@ class FeedbackStore:
             RECORDED.inc(size)
 
     def record(self, jobs: Sequence[EventBatch]) -> list[RecordOutcome | AppError]:
-        """Stores the events of several requests in one transaction, on the disk at its end.
+        """Store the events of several requests in one transaction, on the disk at its end.
 
-        Returns what became of each request; one that is refused stores nothing and leaves the
-        others be.
+        Returns:
+            The outcome of each request; one with an error stores nothing.
 
         Raises:
-            StoreUnavailable: The database is away; nothing was stored.
+            StoreUnavailable: The database is down; nothing was stored.
         """
-        # Of two events with one id the first counts, so what came before these goes before them.
+        # Of two events with one id the first counts, so spooled events are written first.
         self.replay()
         ids = {event.recommendation_id for job in jobs for event in job.events}
         if self._waiting.has(ids):
-            # What was shown is in the database before what was done with it.
+            # An event refers to its list, so the list is written first.
             self.flush()
         with self._database.writing() as connection:
             facts = self._facts(connection, jobs, ids)
@@ -225,7 +225,7 @@ class FeedbackStore:
         known = known_track_ids(connection, tracks)
         pairs: set[tuple[str, str]] = set()
         if known != tracks:
-            # Shown is known, also where this database holds another catalogue than the ranker's.
+            # A track that was recommended counts as known, even if the catalogue has changed since.
             pairs = feedback.shown_tracks(connection, ids)
         return _Facts(feedback.listeners_of(connection, ids), known, pairs, datetime.now(UTC))
 
@@ -236,13 +236,13 @@ class FeedbackStore:
             error = self._refusal(event, job.place(number), facts)
             if error is not None:
                 return error
-        # In one order, so that two gateways never wait for each other's rows crosswise.
+        # Sorted, so that two gateways that write the same events cannot deadlock.
         rows = sorted(self._rows(job, facts), key=itemgetter("event_id"))
         added = feedback.add_events(connection, rows)
         return RecordOutcome(added, len(job.events) - added)
 
     def _rows(self, job: EventBatch, facts: "_Facts") -> list[dict[str, Any]]:
-        """Returns the rows of a request; of two events with one id the first counts."""
+        """Turn a request's events into rows; of two events with one id the first counts."""
         first = {event.event_id: event for event in job.events[::-1]}
         return [self._row(event, job.client, facts) for event in first.values()]
 
@@ -263,9 +263,9 @@ class FeedbackStore:
         return None
 
     def _is_ours(self, recommendation_id: str, now: datetime) -> bool:
-        """Returns whether this installation gave an id out within its retention.
+        """Check whether this installation issued a recommendation id within its retention.
 
-        So an event is taken also where the list it is about could not be recorded.
+        So an event is accepted even if its list could not be stored.
         """
         issued = self._names.issue_time(recommendation_id)
         return issued is not None and issued >= (now - self._retention).timestamp()
@@ -286,19 +286,19 @@ class FeedbackStore:
         }
 
     def adopt(self) -> None:
-        """Takes over what gateways that are gone left in the spool."""
+        """Adopt the spool files of stopped gateways."""
         if self._spool.adopt():
             _log.warning("spooled events taken over", events=self._spool.events)
         self._note_spool()
 
     def spool(self, jobs: Sequence[EventBatch]) -> list[RecordOutcome | AppError]:
-        """Keeps the events of several requests on the disk until the database is back.
+        """Keep the events of several requests on the disk until the database answers again.
 
-        Whether a track is in the catalogue only the database knows; that a recommendation was
-        given out here its id proves.
+        Tracks are not checked, since the catalogue is in the database; a recommendation id proves
+        by itself that it was issued here.
 
         Returns:
-            What became of each request; one that is refused keeps nothing.
+            The outcome of each request; one with an error keeps nothing.
 
         Raises:
             SpoolFull: There is no room; nothing was kept.
@@ -320,14 +320,14 @@ class FeedbackStore:
                     Reason.STORE_UNAVAILABLE,
                     "Feedback on this recommendation cannot be stored now; try again soon.",
                 )
-        # Whom a list was for the database may know once it is back.
+        # None asks the replay to take the listener from the list in the database.
         return [{**row, "listener": row["listener"] or None} for row in self._rows(job, facts)]
 
     def replay(self) -> None:
-        """Writes what is spooled into the database.
+        """Write the spooled events into the database.
 
         Raises:
-            StoreUnavailable: The database is away; what was not written waits on.
+            StoreUnavailable: The database is down; what was not written stays in the spool.
         """
         if self._spool.empty:
             return
@@ -355,10 +355,10 @@ class FeedbackStore:
         SPOOL_BYTES.set(self._spool.size)
 
     def delete(self, listener_id: str) -> Deleted:
-        """Deletes what is stored of a listener, what waits included.
+        """Delete a listener's feedback, queued and spooled feedback included.
 
         Raises:
-            StoreUnavailable: The database is away; nothing was deleted.
+            StoreUnavailable: The database is down; nothing was deleted.
         """
         name = self._names.listener(listener_id)
         self.replay()
@@ -372,28 +372,28 @@ class FeedbackStore:
             return feedback.delete_listener(connection, name)
 
     def export(self, listener_id: str, cursor: Cursor, size: int) -> Page:
-        """Returns a page of what is stored of a listener.
+        """Export one page of a listener's records.
 
         Raises:
-            StoreUnavailable: The database is away.
+            StoreUnavailable: The database is down.
         """
         with self._database.reading() as connection:
             return feedback.export_page(connection, self._names.listener(listener_id), cursor, size)
 
     def insights(self, since: datetime) -> Insights:
-        """Returns what the lists since a time had in common.
+        """Summarise the lists recommended since a time.
 
         Raises:
-            StoreUnavailable: The database is away.
+            StoreUnavailable: The database is down.
         """
         with self._database.reading() as connection:
             return insights_since(connection, since)
 
     def prune(self) -> Pruned:
-        """Deletes what is older than the retention, a little at a time so that others get in.
+        """Delete feedback older than the retention, in small transactions that let others write.
 
         Raises:
-            StoreUnavailable: The database is away.
+            StoreUnavailable: The database is down.
         """
         cutoff = datetime.now(UTC) - self._retention
         return feedback.prune_before(self._database.opened(), cutoff)
@@ -401,12 +401,12 @@ class FeedbackStore:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What the database knows of the events at hand.
+    """Facts of the database about the events of a transaction.
 
     Attributes:
-        listeners: Recommendation id to listener, of those recorded.
+        listeners: Recommendation id to listener, of the lists stored.
         tracks: Track ids of the catalogue.
-        shown: (recommendation id, track id) of lists recorded.
+        shown: (recommendation id, track id) of the lists stored.
         now: When the events are received.
     """
 
@@ -421,7 +421,7 @@ def _spooled(added: int, job: EventBatch) -> RecordOutcome:
 
 
 def export_record(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a record of an export in JSON types; the listener's hash is left out."""
+    """Convert a record of an export to JSON types, without the listener's hash."""
     values = {name: value for name, value in row.items() if name != "listener"}
     if kind == "impression":
         packed: bytes = values["features"]

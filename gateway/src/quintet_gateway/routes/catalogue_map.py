@@ -1,4 +1,4 @@
-"""The map of the catalogue, as one file that a page draws."""
+"""`GET /api/v1/map`: the map of the catalogue as one Arrow file, for pages to draw."""
 
 from typing import Annotated, Final
 
@@ -21,18 +21,18 @@ _ETAG: Final = {"ETag": {"schema": {"type": "string"}, "description": "The map's
             "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
             "headers": _ETAG,
         },
-        304: {"description": "What If-None-Match names is still the newest", "headers": _ETAG},
+        304: {"description": "The version in If-None-Match is still the newest", "headers": _ETAG},
         **errors(400, 401, 429, 503, 504),
     },
 )
 async def get_map(
     upstream: UpstreamDep,
-    if_none_match: Annotated[str, Header(description="The ETag of what the caller has")] = "",
+    if_none_match: Annotated[str, Header(description="ETag of the map that the caller has")] = "",
 ) -> Response:
-    """Every track as a point of a plane, alike tracks close together."""
+    """Every track as a point of a plane, with similar tracks close together."""
     found = await upstream.map()
     etag = f'"{found.version}"'
-    # A cache may always keep it, but asks each time: the catalogue may have changed.
+    # no-cache: a cache may keep the file but must revalidate it, as the catalogue may have changed.
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     if etag in known or "*" in known:

@@ -1,4 +1,4 @@
-"""The experiment that runs, for whoever is in charge."""
+"""`GET /api/v1/experiment`: the running experiment; requires the admin scope."""
 
 from fastapi import APIRouter, Response
 from quintet_store.experiments import facts_of
@@ -11,7 +11,7 @@ router = APIRouter(prefix="/api/v1", tags=["Operation"])
 
 
 class ExperimentRule(ResponseModel):
-    """When trials decide."""
+    """The rule by which trials decide: level, smallest effect, most trials."""
 
     alpha: float
     min_effect: float
@@ -20,7 +20,7 @@ class ExperimentRule(ResponseModel):
 
 
 class Preference(ResponseModel):
-    """The share that the challenger would win of equal traffic; a half is no preference."""
+    """Share of trials that the challenger wins, with its interval; 0.5 is no preference."""
 
     seen: float
     low: float
@@ -28,14 +28,14 @@ class Preference(ResponseModel):
 
 
 class Latency(ResponseModel):
-    """Milliseconds of ranking."""
+    """Time to rank one request, in milliseconds."""
 
     median: float
     p95: float
 
 
 class ShadowResponse(ResponseModel):
-    """How the challenger's lists compare that nobody was shown."""
+    """Comparison of the challenger's shadow lists, which listeners do not see."""
 
     requests: int
     rank_correlation: float | None
@@ -45,7 +45,7 @@ class ShadowResponse(ResponseModel):
 
 
 class ExperimentFacts(ResponseModel):
-    """An experiment and what its trials say."""
+    """An experiment with the evidence of its trials."""
 
     experiment_id: str
     running: bool
@@ -71,7 +71,7 @@ class ExperimentFacts(ResponseModel):
 
 
 class ExperimentResponse(ResponseModel):
-    """The experiment that runs, else the one that ended last, else null."""
+    """The running experiment, else the last one, else null."""
 
     experiment: ExperimentFacts | None
 
@@ -81,7 +81,7 @@ class ExperimentResponse(ResponseModel):
     responses={200: {"model": ExperimentResponse}, **errors(401, 403, 429, 503, 504)},
 )
 async def get_experiment(experiments: ExperimentsDep) -> Response:
-    """Wins, losses, the sequential test's verdict, and what shadow requests say."""
+    """Wins, losses, the verdict of the sequential test, and the comparison of shadow requests."""
     found = await experiments.overview()
     if found is None:
         return json_response({"experiment": None})

@@ -1,4 +1,4 @@
-"""What listeners did, what is stored of them, and its end."""
+"""Feedback of listeners: record events, export and delete a listener's records."""
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict
@@ -36,7 +36,7 @@ _PAGE: int = 1000
 Listener = Annotated[
     str,
     Path(
-        description="The listener's id, as events and recommendations named it",
+        description="The listener's id, as in events and requests for recommendations",
         examples=["listener-7"],
         json_schema_extra={"pattern": LISTENER_PATTERN},
     ),
@@ -55,7 +55,7 @@ async def record_feedback(
     recorder: RecorderDep,
     body: Annotated[Any, WithJsonSchema(body_schema()), Body(openapi_examples=BODY_EXAMPLES)],
 ) -> Response:
-    """One event, or up to 500; the answer comes once they are on the disk."""
+    """One event, or up to 500; they are on a disk once this answers."""
     events, single = read_events(body)
     caller = request.scope["quintet.caller"]
     job = EventBatch(events, caller.name, single)
@@ -69,7 +69,7 @@ async def record_feedback(
     responses={200: {"model": DeletedResponse}, **errors(400, 401, 403, 429, 503, 504)},
 )
 async def delete_listener(id: Listener, recorder: RecorderDep) -> Response:
-    """Deletes a listener's events and unlinks the recommendations they got."""
+    """Delete a listener's events and playlists, and unlink the lists recommended to them."""
     check_listener(id, "id")
     deleted = await recorder.delete(id)
     return json_response(
@@ -86,16 +86,16 @@ async def delete_listener(id: Listener, recorder: RecorderDep) -> Response:
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "JSON lines: recommendations, tracks shown in them, events",
+            "description": "JSON lines: recommendations, the tracks recommended in them, events",
             "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
         },
         **errors(400, 401, 403, 429, 503, 504),
     },
 )
 async def export_listener(id: Listener, recorder: RecorderDep) -> Response:
-    """All that is stored of a listener, as JSON lines; none where nothing is."""
+    """All records of a listener as JSON lines; empty for an unknown listener."""
     check_listener(id, "id")
-    # The first page before the answer begins, so that what fails is told as an error.
+    # The first page is read before the answer begins, so that a failure can be a 503 or 504.
     first = await recorder.export(id, Cursor(), _PAGE)
     return StreamingResponse(
         _lines(recorder, id, first),

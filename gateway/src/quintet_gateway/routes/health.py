@@ -1,4 +1,4 @@
-"""Whether the gateway lives, whether all behind it is ready, and its metrics."""
+"""Liveness of the gateway, readiness of its upstream services, and metrics."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -11,13 +11,13 @@ router = APIRouter(tags=["Operation"])
 
 
 class HealthResponse(BaseModel):
-    """The gateway lives."""
+    """The gateway process answers."""
 
     status: str = "ok"
 
 
 class ReadyResponse(BaseModel):
-    """Whether all services are SERVING; which are not, and how they are."""
+    """State of each service, and the names of those that are not SERVING."""
 
     ready: bool
     services: dict[str, str]
@@ -29,7 +29,7 @@ _READY = {"search": "SERVING", "profile": "SERVING", "ranker": "SERVING"}
 
 @router.get("/healthz", responses={200: {"model": HealthResponse}})
 async def get_health() -> Response:
-    """Answers as long as the process lives."""
+    """Answers 200 as long as the process runs, without a call to a service."""
     return json_response({"status": "ok"})
 
 

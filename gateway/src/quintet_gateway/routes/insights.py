@@ -1,4 +1,4 @@
-"""What the lists of a while had in common, for whoever is in charge."""
+"""`GET /api/v1/insights`: coverage, artists and approval of the lists of the last hours."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -16,14 +16,14 @@ _MOST_HOURS = 24 * 31
 
 
 class ArtistPlaces(ResponseModel):
-    """An artist's share of all places in lists."""
+    """An artist's share of all positions in lists."""
 
     name: str
     share: float
 
 
 class ModelReceived(ResponseModel):
-    """How the lists of one model were received."""
+    """Approval of one model's lists."""
 
     model: str
     lists: int
@@ -33,7 +33,7 @@ class ModelReceived(ResponseModel):
 
 
 class InsightsResponse(ResponseModel):
-    """What the lists of a while had in common."""
+    """Summary of the lists of the last hours."""
 
     since: str
     lists: int
@@ -52,12 +52,12 @@ async def get_insights(
     recorder: RecorderDep,
     hours: Annotated[
         int,
-        Query(description="Of how many hours until now."),
+        Query(description="Number of hours until now."),
         AfterValidator(within("LIMIT_RANGE", 1, _MOST_HOURS)),
         bounds(1, _MOST_HOURS),
     ] = 24,
 ) -> Response:
-    """Coverage, the most recommended artists, and how each model's lists were received."""
+    """Coverage, the most recommended artists, and the approval of each model's lists."""
     since = datetime.now(UTC) - timedelta(hours=hours)
     found = await recorder.insights(since)
     return json_response(

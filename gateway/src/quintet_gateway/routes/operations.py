@@ -1,4 +1,4 @@
-"""How things are run, for whoever is in charge."""
+"""`GET /api/v1/operations`: drift of the catalogue's use, and runs of the DAGs."""
 
 from typing import Annotated, Protocol
 
@@ -12,10 +12,10 @@ router = APIRouter(prefix="/api/v1", tags=["Operation"])
 
 
 class OperationsSource(Protocol):
-    """What is known of how things are run."""
+    """Source of the state of operation."""
 
     async def overview(self) -> OperationsResponse:
-        """Returns all that is known."""
+        """Collects the state of operation."""
 
 
 async def _operations(request: Request) -> OperationsSource:
@@ -28,6 +28,6 @@ async def _operations(request: Request) -> OperationsSource:
     responses={200: {"model": OperationsResponse}, **errors(401, 403, 429)},
 )
 async def get_operations(operations: Annotated[OperationsSource, Depends(_operations)]) -> Response:
-    """The last look for drift, and the last runs of each DAG with links to Airflow."""
+    """The last drift report, and the last runs of each DAG with links to Airflow."""
     found = await operations.overview()
     return json_response(found.model_dump(mode="json"))

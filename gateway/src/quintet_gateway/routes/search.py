@@ -1,4 +1,4 @@
-"""Searches of tracks and artists, and the list of genres."""
+"""Search of tracks and artists, and the list of genres."""
 
 from typing import Annotated, Literal
 
@@ -27,18 +27,22 @@ Text = Annotated[
     str,
     Query(
         max_length=MAX_QUERY,
-        description="As the listener types: prefixes and typos count. May hold artist:, album:, "
-        "track:, genre: and year:. Empty lists the most popular tracks.",
+        description="Text as a listener types it: prefixes and small typos match. May contain "
+        "artist:, album:, track:, genre: and year:. An empty text lists the most popular "
+        "tracks.",
         examples=["hotel california"],
     ),
 ]
 Limit = Annotated[
     int,
-    Query(description="How many."),
+    Query(description="Items per page."),
     AfterValidator(within("LIMIT_RANGE", 1, MAX_PAGE)),
     bounds(1, MAX_PAGE),
 ]
-PageToken = Annotated[str, Query(max_length=512, description="next_page_token of the page before.")]
+PageToken = Annotated[
+    str,
+    Query(max_length=512, description="next_page_token of the previous page; empty for the first."),
+]
 
 
 @router.get(
@@ -54,7 +58,8 @@ async def search_tracks(
     limit: Limit = DEFAULT_PAGE,
     page_token: PageToken = "",
     source: Annotated[
-        Literal["catalogue", "spotify", "both"], Query(description="Where to search.")
+        Literal["catalogue", "spotify", "both"],
+        Query(description="Search the catalogue, Spotify (if configured), or both."),
     ] = "catalogue",
 ) -> Response:
     """Tracks by title, artist and album, best match first."""
@@ -82,7 +87,7 @@ async def list_genres(
     upstream: UpstreamDep,
     limit: Annotated[
         int,
-        Query(description="How many."),
+        Query(description="Items per page."),
         AfterValidator(within("LIMIT_RANGE", 1, 1000)),
         bounds(1, 1000),
     ] = 1000,

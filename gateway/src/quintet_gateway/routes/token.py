@@ -38,7 +38,7 @@ _BODY: Final = {
 
 
 class _TokenDenied(Exception):
-    """The request for a token is refused."""
+    """The request for a token is denied, with an error code of RFC 6749."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
@@ -56,7 +56,7 @@ class _TokenDenied(Exception):
     openapi_extra=_BODY,
 )
 async def issue_token(request: Request) -> Response:
-    """An access token of one hour for a client's id and secret, by Basic header or form."""
+    """An access token of one hour for a client's id and secret, in a Basic header or form."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     address = request.client.host if request.client else "unknown"
     try:
@@ -76,7 +76,7 @@ async def issue_token(request: Request) -> Response:
 
 
 async def _credentials(request: Request) -> tuple[str, str]:
-    """Returns client id and secret of a request for a token.
+    """Read client id and secret of a request for a token.
 
     Raises:
         _TokenDenied: The grant or the credentials are missing or malformed.

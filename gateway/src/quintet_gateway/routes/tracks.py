@@ -1,4 +1,4 @@
-"""One track, and the model that ranks them."""
+"""One track of the catalogue, and the model that ranks."""
 
 from typing import Annotated
 
@@ -28,11 +28,15 @@ async def get_track(
     """A track of the catalogue by id."""
     track = (await upstream.tracks_by_id([id])).get(id)
     if track is None:
-        raise NotFound(Reason.ID_UNKNOWN, f"The catalogue does not have track {id!r}.", field="id")
+        raise NotFound(
+            Reason.ID_UNKNOWN,
+            f"The catalogue does not have track {id!r}; /api/v1/search finds ids.",
+            field="id",
+        )
     return json_response(track_json(track))
 
 
 @router.get("/model", responses={200: {"model": ModelResponse}, **errors(401, 429, 503, 504)})
 async def get_model(upstream: UpstreamDep) -> Response:
-    """What the ranker serves now, and the last version it refused."""
+    """The model that the ranker serves, and the last version that it rejected."""
     return json_response(model_json(await upstream.model()))

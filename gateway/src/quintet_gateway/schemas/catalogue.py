@@ -18,7 +18,7 @@ _SOURCE_NAMES: Final = {number: name for name, number in SOURCES.items()}
 
 
 class ResponseModel(BaseModel):
-    """An answer; every field named here is always present."""
+    """Base of answers; every field is always present."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,7 +52,7 @@ class Track(ResponseModel):
 
 
 class Match(ResponseModel):
-    """A track found; `recommendable` where the catalogue has it, so that it can be a seed."""
+    """A track found; `recommendable` if it is in the catalogue, so that it can be a seed."""
 
     track: Track
     score: float
@@ -104,7 +104,7 @@ class GenresResponse(ResponseModel):
 
 
 class Versions(ResponseModel):
-    """Everything that decides an answer."""
+    """The versions that together determine a list."""
 
     model: str
     index: str
@@ -112,7 +112,7 @@ class Versions(ResponseModel):
 
 
 class ModelResponse(ResponseModel):
-    """What the ranker serves, and the last version it refused."""
+    """The model that the ranker serves, and the last version that it rejected."""
 
     versions: Versions
     kind: str
@@ -139,7 +139,7 @@ class LegacyTrack(ResponseModel):
 
 
 def track_json(track: search_pb2.Track) -> dict[str, Any]:
-    """Returns a track as JSON; one of which only the id is known is empty otherwise."""
+    """Write a track as JSON; fields without a value are empty."""
     spotify = fits(SPOTIFY_TRACK_PATTERN, track.id)
     return {
         "id": track.id,
@@ -162,7 +162,7 @@ def track_json(track: search_pb2.Track) -> dict[str, Any]:
 
 
 def search_json(answer: search_pb2.SearchTracksResponse) -> dict[str, Any]:
-    """Returns a page of matches as JSON."""
+    """Write a page of matches as JSON."""
     return {
         "tracks": [
             {
@@ -182,7 +182,7 @@ def search_json(answer: search_pb2.SearchTracksResponse) -> dict[str, Any]:
 
 
 def artists_json(answer: search_pb2.SearchArtistsResponse) -> dict[str, Any]:
-    """Returns a page of artists as JSON."""
+    """Write a page of artists as JSON."""
     return {
         "artists": [
             {
@@ -200,7 +200,7 @@ def artists_json(answer: search_pb2.SearchArtistsResponse) -> dict[str, Any]:
 
 
 def genres_json(answer: search_pb2.ListGenresResponse) -> dict[str, Any]:
-    """Returns a page of genres as JSON."""
+    """Write a page of genres as JSON."""
     return {
         "genres": [{"name": g.name, "track_count": g.track_count} for g in answer.genres],
         "next_page_token": answer.next_page_token,
@@ -208,7 +208,7 @@ def genres_json(answer: search_pb2.ListGenresResponse) -> dict[str, Any]:
 
 
 def versions_json(versions: ranker_pb2.Versions) -> dict[str, str]:
-    """Returns versions as JSON."""
+    """Write versions as JSON."""
     return {
         "model": versions.model_version,
         "index": versions.index_version,
@@ -217,7 +217,7 @@ def versions_json(versions: ranker_pb2.Versions) -> dict[str, str]:
 
 
 def model_json(answer: ranker_pb2.GetModelResponse) -> dict[str, Any]:
-    """Returns what the ranker serves as JSON; times in UTC, RFC 3339."""
+    """Write the served model as JSON; times in UTC, RFC 3339."""
     return {
         "versions": versions_json(answer.versions),
         "kind": answer.kind,
@@ -234,7 +234,7 @@ def model_json(answer: ranker_pb2.GetModelResponse) -> dict[str, Any]:
 
 
 def legacy_json(track: search_pb2.Track, recommendable: bool) -> dict[str, Any]:
-    """Returns a track in the shape of the original system."""
+    """Write a track in the shape of the original system."""
     return {
         "track_id": track.id,
         "track_name": track.title,

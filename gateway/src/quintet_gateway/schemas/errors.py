@@ -1,4 +1,4 @@
-"""The one shape of errors outside /v1 (AIP-193), and how it is documented."""
+"""Errors outside `/v1` in the shape of AIP-193, and their documentation in OpenAPI."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -27,7 +27,7 @@ STATUSES: Final[Mapping[type[AppError], tuple[int, str]]] = {
     NotReady: (503, "UNAVAILABLE"),
     DeadlineExceeded: (504, "DEADLINE_EXCEEDED"),
 }
-# HTTP has a status of its own for these.
+# HTTP has more specific status codes for these than the status of their class.
 _BY_REASON: Final[Mapping[Reason, int]] = {
     Reason.METHOD_UNSUPPORTED: 405,
     Reason.REQUEST_TOO_LARGE: 413,
@@ -35,13 +35,13 @@ _BY_REASON: Final[Mapping[Reason, int]] = {
 
 
 def status_of(error: AppError) -> tuple[int, str]:
-    """Returns the HTTP status and the canonical status name of an error."""
+    """Map an error to its HTTP status and the canonical name of its gRPC status."""
     code, name = STATUSES[next(kind for kind in type(error).__mro__ if kind in STATUSES)]
     return _BY_REASON.get(error.reason, code), name
 
 
 class ErrorDetail(BaseModel):
-    """Why, for programs."""
+    """The reason of an error, for programs; `reason` is stable."""
 
     model_config = ConfigDict(extra="forbid")
     reason: str
@@ -50,7 +50,7 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """What went wrong."""
+    """An error for people, with its details for programs."""
 
     model_config = ConfigDict(extra="forbid")
     code: int
@@ -67,7 +67,7 @@ class ErrorResponse(BaseModel):
 
 
 def example(code: int, status: str, reason: str, message: str, field: str = "") -> dict[str, Any]:
-    """Returns an error as it is sent, for documentation."""
+    """Build an example of an error for the OpenAPI page."""
     metadata = {"request_id": "3f0c2a9d5b7e4c1f8a6d0e9b2c4f7a10"} | (
         {"field": field} if field else {}
     )
@@ -91,7 +91,7 @@ _EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
         example(403, "PERMISSION_DENIED", "SCOPE_MISSING", "Insufficient client scope"),
     ),
     404: (
-        "The catalogue does not have it",
+        "The id is not in the catalogue",
         example(
             404,
             "NOT_FOUND",
@@ -110,15 +110,15 @@ _EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
         ),
     ),
     429: (
-        "Too many requests; Retry-After says when to come again",
+        "Too many requests; retry after the seconds in Retry-After",
         example(429, "RESOURCE_EXHAUSTED", "RATE_LIMITED", "API rate limit exceeded"),
     ),
     500: (
-        "A fault of ours; the log holds its cause under the request id",
+        "An internal fault; the log has its cause under the request id",
         example(500, "INTERNAL", "INTERNAL", "Internal error; quote request id 3f0c2a9d5b7e."),
     ),
     503: (
-        "A service is away or not ready; Retry-After says when to come again",
+        "A service is unavailable or not ready; retry after the seconds in Retry-After",
         example(
             503,
             "UNAVAILABLE",
@@ -127,7 +127,7 @@ _EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
         ),
     ),
     504: (
-        "The time allowed ran out",
+        "The request's time budget ran out",
         example(
             504,
             "DEADLINE_EXCEEDED",
@@ -139,7 +139,7 @@ _EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
 
 
 def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """Returns the documentation of a route's errors, each with an example."""
+    """Document a route's errors for OpenAPI, each with an example."""
     return {
         code: {
             "model": ErrorResponse,

@@ -1,4 +1,4 @@
-"""The body of `POST /api/v1/feedback`: one event, or several."""
+"""The body of `POST /api/v1/feedback` (one event or several), and the answers."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
@@ -15,7 +15,7 @@ from quintet_gateway.validation import Integer, StrictBody, rule_error
 
 
 def _described(description: str, example: str | int, **rules: Any) -> Any:
-    """Returns what tells the OpenAPI page of a rule that `check_events` checks."""
+    """Document in OpenAPI a rule that `check_events` checks with its own reason."""
     return Field(json_schema_extra={"description": description, "examples": [example], **rules})
 
 
@@ -28,7 +28,7 @@ def _is_time(text: str) -> str:
 
 
 class EventBody(StrictBody):
-    """One thing that a listener did with one track of one recommendation."""
+    """One action of a listener on one track of one recommendation."""
 
     event_id: Annotated[
         str,
@@ -48,16 +48,19 @@ class EventBody(StrictBody):
     ]
     kind: Literal["play", "skip", "like", "dislike", "save", "playlist_add"]
     position: Annotated[
-        Integer | None, _described("Its place in the list", 3, minimum=1, maximum=MAX_POSITION)
+        Integer | None,
+        _described("Position in the list, from 1", 3, minimum=1, maximum=MAX_POSITION),
     ] = None
     dwell_ms: Annotated[
         Integer | None,
-        _described("How long it was heard", 184_000, minimum=0, maximum=MAX_DWELL_MS),
+        _described(
+            "Milliseconds that the track was heard", 184_000, minimum=0, maximum=MAX_DWELL_MS
+        ),
     ] = None
     listener: Annotated[
         str | None,
         _described(
-            "Who, by an id that tells nothing; that of the recommendation where absent",
+            "The listener's id at the caller; if absent, the recommendation's listener",
             "listener-7",
             pattern=LISTENER_PATTERN,
         ),
@@ -65,11 +68,15 @@ class EventBody(StrictBody):
     occurred_at: Annotated[
         str | None,
         AfterValidator(lambda text: None if text is None else _is_time(text)),
-        _described("When; with an offset", "2030-01-31T12:00:00Z", format="date-time"),
+        _described(
+            "Time of the action, with an offset; if absent, the time of receipt",
+            "2030-01-31T12:00:00Z",
+            format="date-time",
+        ),
     ] = None
 
     def event(self) -> Event:
-        """Returns the event."""
+        """Convert the body to an event; its rules are checked later."""
         moment = None if self.occurred_at is None else datetime.fromisoformat(self.occurred_at)
         return Event(
             self.event_id,
@@ -90,7 +97,7 @@ class EventsBody(StrictBody):
 
 
 def read_events(body: Any) -> tuple[list[Event], bool]:
-    """Returns the events of a body, and whether it was a single one.
+    """Read the events of a body, and whether it was a single one.
 
     Raises:
         RequestValidationError: It is no object, or a field is missing, unknown or of a wrong type.
@@ -99,7 +106,7 @@ def read_events(body: Any) -> tuple[list[Event], bool]:
     try:
         if single:
             return [EventBody.model_validate(body).event()], True
-        # Counted first: half a million events need not be read to be refused.
+        # Counted first, so that half a million events are rejected without being validated.
         if isinstance(body["events"], list) and len(body["events"]) > MAX_EVENTS:
             return [_ANY] * len(body["events"]), False
         return [each.event() for each in EventsBody.model_validate(body).events], False
@@ -118,7 +125,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def body_schema() -> dict[str, Any]:
-    """Returns the JSON schema of the body."""
+    """Build the JSON schema of the body: one event, or a list of events."""
     event = _schema(EventBody)
     many = _schema(EventsBody)
     many["properties"]["events"] = {
@@ -162,18 +169,18 @@ BODY_EXAMPLES: Final[dict[str, Any]] = {
 
 
 class RecordedResponse(ResponseModel):
-    """What became of the events; they are on the disk."""
+    """Outcome of storing events; they are on a disk."""
 
     accepted: int = Field(description="New and stored now")
     duplicates: int = Field(description="Stored before, or twice in this request")
     degraded: list[Part] = Field(
-        description="`database` while that is away: the events wait on the disk and follow, and "
-        "only those that wait there already are counted as duplicates"
+        description="`database` while the database is down: the events wait on the disk and are "
+        "stored later, and only duplicates among those that wait are counted"
     )
 
 
 class DeletedResponse(ResponseModel):
-    """What was deleted; all 0 for a listener not known."""
+    """Numbers of deleted records; all 0 for an unknown listener."""
 
     deleted_events: int
     unlinked_recommendations: int

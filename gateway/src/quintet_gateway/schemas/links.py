@@ -1,4 +1,4 @@
-"""Where one answer leads: links of OpenAPI, by which clients and tests go from call to call."""
+"""OpenAPI links from an answer to the next call, which clients and tests can follow."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -34,7 +34,7 @@ OF_SEARCH: Final[Mapping[str, Any]] = {
 OF_RECOMMENDATIONS: Final[Mapping[str, Any]] = {
     "feedback": _link(
         _FEEDBACK,
-        "What a listener does with the first track",
+        "A listener's action on the first track",
         requestBody={
             "event_id": "e-1",
             "recommendation_id": "$response.body#/recommendation_id",
@@ -50,14 +50,14 @@ OF_RECOMMENDATIONS: Final[Mapping[str, Any]] = {
     ),
     "again": _link(
         _RECOMMEND,
-        "From the first track on",
+        "Recommendations from the first track",
         requestBody={"seeds": ["$response.body#/tracks/0/track/id"], "limit": 5},
     ),
 }
 OF_TRACK: Final[Mapping[str, Any]] = {
     "recommend": _link(
         _RECOMMEND,
-        "What goes with it",
+        "Recommendations from this track",
         requestBody={"seeds": ["$response.body#/id"], "limit": 5},
     ),
 }

@@ -1,4 +1,4 @@
-"""How things are run: the last look for drift and the last runs of each DAG."""
+"""State of operation: the last drift report and the last runs of each DAG."""
 
 from datetime import UTC
 from typing import Annotated, Literal
@@ -13,26 +13,26 @@ Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezon
 
 
 class _Report(BaseModel):
-    """A part of a file that another version may have written: more fields do not harm."""
+    """A part of a file that another version may have written; unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class Moved(_Report):
-    """How far one quantity has moved."""
+    """Drift of one quantity."""
 
     psi: Finite = Field(description="Population stability index; 0 for no change")
     ks: Finite | None = Field(description="Kolmogorov-Smirnov distance; null without an order")
 
 
 class DriftFacts(_Report):
-    """What `quintet drift` found last."""
+    """The last report of `quintet drift`."""
 
     time: Moment
     model: str
     baseline: int = Field(description="Tracks in the lists that training playlists get")
-    recent: int = Field(description="Tracks that listeners were shown lately")
-    enough: bool = Field(description="Whether these are enough to say anything")
+    recent: int = Field(description="Tracks in lists recommended lately")
+    enough: bool = Field(description="Whether there are enough tracks to decide on drift")
     drifted: list[str]
     quantities: dict[str, Moved]
     features: dict[str, Moved] = Field(description="The features that moved most")
@@ -56,11 +56,11 @@ class DagRuns(ResponseModel):
 
 
 class OperationsResponse(ResponseModel):
-    """What is known of drift and of DAGs."""
+    """State of drift and of DAGs."""
 
-    drift: DriftFacts | None = Field(description="null where `quintet drift` left no report")
+    drift: DriftFacts | None = Field(description="null if `quintet drift` has written no report")
     airflow: AirflowState = Field(
-        description="off: QUINTET_AIRFLOW_URL is empty; away: it does not answer; "
-        "refused: it does not take the gateway's user and password"
+        description="off: QUINTET_AIRFLOW_URL is empty; away: Airflow does not answer; "
+        "refused: Airflow rejects the gateway's user and password"
     )
     dags: list[DagRuns]

@@ -104,11 +104,11 @@ class Filters(BaseModel):
         return self
 
     def range_of(self, name: str) -> tuple[float | None, float | None]:
-        """Returns the bounds asked for an attribute."""
+        """Read the bounds of an attribute; None on an open side."""
         return getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
 
     def message(self) -> ranker_pb2.Filters:
-        """Returns the filters as the ranker takes them."""
+        """Write the filters for the ranker."""
         filters = ranker_pb2.Filters(
             genres=self.genres,
             explicit=self.explicit,
@@ -138,7 +138,7 @@ def _listener(name: str) -> str:
 
 
 class RecommendationsBody(StrictBody):
-    """One to five seeds, and how to go on from them."""
+    """One to five seeds, with options for the list."""
 
     seeds: Annotated[list[SeedOrId], AfterValidator(counted("SEED_COUNT", 1, MAX_SEEDS))]
     negative_seeds: Annotated[
@@ -158,7 +158,8 @@ class RecommendationsBody(StrictBody):
         str | None,
         AfterValidator(lambda name: None if name is None else _listener(name)),
         Field(
-            description="Who asks, by an id that tells nothing; kept as a keyed hash.",
+            description="The listener's id at the caller, such as a pseudonym; stored only as a "
+            "keyed hash. It takes precedence over the header Quintet-Listener.",
             json_schema_extra={"pattern": LISTENER_PATTERN},
         ),
     ] = None

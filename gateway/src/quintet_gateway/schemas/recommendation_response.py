@@ -1,4 +1,4 @@
-"""The answer to a request for recommendations."""
+"""The answers with a recommended list, under `/api/v1` and in the original system's shape."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, cycle, pairwise
@@ -64,7 +64,7 @@ class RankedTrack(ResponseModel):
     similarity: float
     channels: list[str]
     track: Track
-    reasons: Reasons | None = Field(description="null where the request left reasons out")
+    reasons: Reasons | None = Field(description="null if the request has `reasons: false`")
 
 
 class SeedUsed(ResponseModel):
@@ -84,7 +84,7 @@ class Statistic(ResponseModel):
 
 
 class Pool(ResponseModel):
-    """How many tracks stood at each stage."""
+    """Number of tracks left after each stage."""
 
     initial: int
     after_filtering: int
@@ -99,7 +99,9 @@ class RecommendationsResponse(ResponseModel):
     request_id: str
     tracks: list[RankedTrack]
     seeds: list[SeedUsed]
-    profile: dict[str, Statistic] = Field(description="empty where the profile service was away")
+    profile: dict[str, Statistic] = Field(
+        description="empty if the profile service was unavailable"
+    )
     versions: Versions
     pool: Pool
     degraded: list[Part]
@@ -126,14 +128,14 @@ Tracks = Mapping[str, search_pb2.Track]
 
 
 def known_or_bare(tracks: Tracks, track_id: str) -> search_pb2.Track:
-    """Returns a track, or one of which only the id is known."""
+    """Find a track; if search did not return it, a track with only its id."""
     return tracks.get(track_id) or search_pb2.Track(id=track_id)
 
 
 def ranked_json(
     track: ranker_pb2.RankedTrack, reasons: dict[str, Any] | None, tracks: Tracks
 ) -> dict[str, Any]:
-    """Returns one recommended track as JSON, with its reasons as JSON."""
+    """Write one recommended track as JSON."""
     return {
         "rank": track.rank,
         "score": track.score,
@@ -153,7 +155,7 @@ def seed_json(message: profile_pb2.Seed, tracks: Tracks) -> dict[str, Any]:
 
 
 def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, float]]:
-    """Returns the statistics of a profile by attribute."""
+    """Write the statistics of a profile by attribute."""
     return {
         attribute: {"mean": item.mean, "spread": item.spread}
         for item in (profile.statistics if profile is not None else ())
@@ -167,7 +169,7 @@ def recommendations_json(
     seeds: Iterable[profile_pb2.Seed],
     profile: profile_pb2.Profile | None,
 ) -> dict[str, Any]:
-    """Returns the answer as JSON, but for its ids and what was degraded here."""
+    """Write the answer as JSON, without its ids and `degraded`, which the route adds."""
     pool = ranking.pool
     return {
         "tracks": [
@@ -187,7 +189,7 @@ def recommendations_json(
 
 
 def legacy_ranked_json(track: ranker_pb2.RankedTrack, tracks: Tracks) -> dict[str, Any]:
-    """Returns one recommended track in the shape of the original system."""
+    """Write one recommended track in the shape of the original system."""
     found = known_or_bare(tracks, track.track_id)
     return {
         "track_id": found.id,
@@ -202,7 +204,7 @@ def legacy_ranked_json(track: ranker_pb2.RankedTrack, tracks: Tracks) -> dict[st
 def _reasons(
     ranking: ranker_pb2.RecommendTracksResponse, tracks: Tracks
 ) -> Iterator[dict[str, Any] | None]:
-    """Gives the reasons of each track as JSON; in columns or, by an older ranker, in the tracks."""
+    """Write the reasons of each track as JSON; an older ranker sends them in the tracks."""
     if ranking.HasField("reason_columns"):
         yield from _reasons_of_columns(ranking.reason_columns, tracks)
         return
@@ -230,7 +232,7 @@ def _reasons_of(reasons: ranker_pb2.Reasons, tracks: Tracks) -> dict[str, Any]:
 def _reasons_of_columns(
     columns: ranker_pb2.ReasonColumns, tracks: Tracks
 ) -> Iterator[dict[str, Any]]:
-    # A slice is a list, which is read in a fraction of the time that the message's own takes.
+    # A slice copies a repeated field into a list, which Python reads many times faster.
     contributions = _contributions(
         columns.features[:], columns.contributions[:], columns.contribution_values[:]
     )
@@ -288,7 +290,7 @@ def _comparisons(
     seeds_means: Iterable[float],
     shares: Iterable[float],
 ) -> list[dict[str, Any]]:
-    """Returns comparisons as JSON, but for attributes that are not known here."""
+    """Write comparisons as JSON, without attributes of a newer ranker."""
     numbers = zip(values, seeds_means, shares, strict=True)
     return [
         {"attribute": name, "value": value, "seeds_mean": mean, "similarity_share": share}

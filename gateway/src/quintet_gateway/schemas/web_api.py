@@ -1,4 +1,4 @@
-"""The objects of Spotify's Web API, field by field, as its public OpenAPI description has them."""
+"""The objects of Spotify's Web API, with the fields of its public OpenAPI description."""
 
 from typing import Literal, NotRequired
 

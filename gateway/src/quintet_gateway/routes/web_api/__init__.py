@@ -1,4 +1,4 @@
-"""Spotify's Web API, as far as Quintet answers it: one call plugs it into an application."""
+"""The part of Spotify's Web API that Quintet serves, added to an application by one call."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -29,7 +29,7 @@ def install(
     *,
     trust_proxy: bool = False,
 ) -> None:
-    """Adds `/v1`, `/api/token`, the gatekeeper before all that is guarded, and CORS.
+    """Add `/v1`, `/api/token`, authentication of all guarded paths, and CORS.
 
     Args:
         app: The application.
@@ -82,7 +82,7 @@ def _unknown() -> APIRouter:
 
 
 def _describe_security(app: FastAPI, *, needed: bool) -> None:
-    """Adds to the OpenAPI document where tokens come from, and which paths need one."""
+    """Document in OpenAPI where tokens are issued, and which paths need one."""
     describe = app.openapi
 
     def described() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What every request passes before its route: address, slash, HEAD, and the gatekeeper."""
+"""Middleware before the routes: the caller's address, final slash, HEAD, and access."""
 
 import re
 from collections.abc import Callable
@@ -10,29 +10,31 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet_gateway.access import Gatekeeper
-from quintet_gateway.access import Scope as Right
+from quintet_gateway.access import Scope as AccessScope
 from quintet_gateway.routes.web_api.responses import failure_of
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?\Z")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}\Z")
 _GUARDED: Final = ("/v1", "/api/v1", "/search", "/recommend_ranked", "/metrics")
 
-_RIGHTS: Final = {
-    "/api/v1/feedback": Right.FEEDBACK,
-    "/api/v1/listeners": Right.ADMIN,
-    "/api/v1/experiment": Right.ADMIN,
-    "/metrics": Right.ADMIN,
+_SCOPES: Final = {
+    "/api/v1/feedback": AccessScope.FEEDBACK,
+    "/api/v1/listeners": AccessScope.ADMIN,
+    "/api/v1/experiment": AccessScope.ADMIN,
+    "/metrics": AccessScope.ADMIN,
 }
 
 
 def is_guarded(path: str) -> bool:
-    """Returns whether a path needs a token."""
+    """Check whether a path needs a token."""
     return any(_is_below(path, start) for start in _GUARDED)
 
 
-def right_for(path: str) -> Right:
-    """Returns what a token must allow for a guarded path."""
-    return next((right for start, right in _RIGHTS.items() if _is_below(path, start)), Right.READ)
+def scope_for(path: str) -> AccessScope:
+    """Choose the scope that a token needs for a guarded path."""
+    return next(
+        (scope for start, scope in _SCOPES.items() if _is_below(path, start)), AccessScope.READ
+    )
 
 
 def _is_below(path: str, start: str) -> bool:
@@ -40,17 +42,17 @@ def _is_below(path: str, start: str) -> bool:
 
 
 class Edge:
-    """Prepares a request for its route.
+    """Prepare a request for its route, and authenticate its caller.
 
-    - A slash at the end of a path is not counted.
+    - A slash at the end of a path is ignored.
     - HEAD is answered as GET without the body.
-    - `scope["quintet.base"]` is the address the caller used, for links that can be followed.
-    - `scope["quintet.caller"]` is who calls; where nobody may, the answer says why.
+    - `scope["quintet.base"]` is the address that the caller used, for links that it can follow.
+    - `scope["quintet.caller"]` is the caller; otherwise the answer is 401, 403 or 429.
 
     Args:
-        app: What comes next.
+        app: The wrapped application.
         gatekeeper: Decides who may call.
-        render: Renders a refusal outside /v1.
+        render: Renders an error outside /v1.
         trust_proxy: Whether X-Forwarded-Proto, -Host and -Prefix are believed.
     """
 
@@ -78,7 +80,7 @@ class Edge:
             try:
                 authorization = Headers(scope=scope).get("authorization")
                 scope["quintet.caller"] = await self._gatekeeper.admit(
-                    authorization, right_for(path)
+                    authorization, scope_for(path)
                 )
             except AppError as error:
                 under_v1 = path == "/v1" or path.startswith("/v1/")
@@ -118,7 +120,7 @@ def _first(value: str | None) -> str:
 
 
 def _without_body(send: Send) -> Send:
-    """Returns a `send` that leaves the body out and its length in."""
+    """Drop the body of an answer to HEAD, and keep its Content-Length."""
 
     async def bare(message: Message) -> None:
         if message["type"] == "http.response.body":

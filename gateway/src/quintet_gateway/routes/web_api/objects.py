@@ -1,11 +1,11 @@
-"""Catalogue messages to Web API objects.
+"""Write messages of the services as objects of Spotify's Web API.
 
-Facts that a catalogue does not have are said so:
+Fields that the catalogue has no value for:
 
 - `release_date` "0000" with precision "year" where unknown, as Spotify itself writes it;
 - `track_number`, `disc_number` and `total_tracks` 0, as Spotify writes them for local files;
 - a track without an album stands as its own single;
-- artists and albums may have ids of ours, which open.spotify.com does not know, so their
+- artists and albums may have local ids, which open.spotify.com does not have, so their
   external address is Spotify's search for the name.
 """
 
@@ -32,7 +32,7 @@ _PRECISIONS: Final[dict[int, Literal["year", "month", "day"]]] = {4: "year", 7: 
 
 
 class ObjectWriter:
-    """Writes objects whose `href` lies under one base address.
+    """Write objects with their `href` under one base address.
 
     Args:
         base: The address the caller used, such as `http://127.0.0.1:8000/v1`.
@@ -45,7 +45,7 @@ class ObjectWriter:
         self._market = market
 
     def track(self, track: search_pb2.Track) -> shape.SpotifyTrack:
-        """Returns a track in full."""
+        """Write a track in full."""
         answer: shape.SpotifyTrack = {
             "album": self._album(track),
             "artists": [self._artist_name(artist) for artist in track.artists],
@@ -71,7 +71,7 @@ class ObjectWriter:
         return answer
 
     def artist(self, artist: search_pb2.Artist) -> shape.SpotifyArtist:
-        """Returns an artist in full."""
+        """Write an artist in full."""
         name = search_pb2.ArtistReference(id=artist.id, name=artist.name)
         return {
             **self._artist_name(name),
@@ -82,7 +82,7 @@ class ObjectWriter:
         }
 
     def audio_features(self, track_id: str, raw: profile_pb2.AudioFeatures) -> shape.AudioFeatures:
-        """Returns the audio features of a track."""
+        """Write the audio features of a track."""
         return {
             "acousticness": raw.acousticness,
             "analysis_url": self._href("audio-analysis", track_id),
@@ -105,7 +105,7 @@ class ObjectWriter:
         }
 
     def seed(self, pool: ranker_pb2.SeedPool) -> shape.RecommendationSeed:
-        """Returns a seed with its pools; a genre has no address."""
+        """Write a seed with the sizes of its pools; a genre has no address."""
         seed = seed_of(pool.seed)
         kind, name = _SEED_TYPES[seed.kind], seed.name
         return {
@@ -158,7 +158,7 @@ class ObjectWriter:
 
 
 def base_of(request: Request) -> str:
-    """Return the address at which the caller reaches `/v1`, for links that it can follow."""
+    """Build the address at which the caller reaches `/v1`, for links that it can follow."""
     return f"{request.scope['quintet.base']}/v1"
 
 

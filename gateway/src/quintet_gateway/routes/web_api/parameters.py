@@ -1,4 +1,4 @@
-"""Query parameters: their rules, and what Spotify says where one is broken."""
+"""Query parameters under `/v1`: their rules, and Spotify's messages if one is broken."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ Query = Mapping[str, str]
 
 
 def single(query: QueryParams) -> Query:
-    """Returns the parameters, each with its one value.
+    """Read the parameters, each with its one value.
 
     Raises:
         InvalidInput: One is given twice, as clients do that write a list without commas.
@@ -44,10 +44,10 @@ def single(query: QueryParams) -> Query:
 
 
 def integer(query: Query, name: str, default: int, low: int, high: int) -> int:
-    """Returns a whole number in a closed range.
+    """Read a whole number in a closed range.
 
     Raises:
-        InvalidInput: It is something else.
+        InvalidInput: It is not such a number; the message names the range.
     """
     text = query.get(name)
     if text is None:
@@ -60,10 +60,10 @@ def integer(query: Query, name: str, default: int, low: int, high: int) -> int:
 
 
 def number(query: Query, name: str, low: float, high: float) -> float | None:
-    """Returns a finite number in a closed range, or None where it is not given.
+    """Read a finite number in a closed range; None if the parameter is absent.
 
     Raises:
-        InvalidInput: It is something else.
+        InvalidInput: It is not such a number; the message names the range.
     """
     text = query.get(name)
     if text is None:
@@ -76,7 +76,7 @@ def number(query: Query, name: str, low: float, high: float) -> float | None:
 
 
 def flag(query: Query, name: str) -> bool:
-    """Returns whether a switch is on.
+    """Read a switch, off if the parameter is absent.
 
     Raises:
         InvalidInput: It is neither true nor false.
@@ -90,7 +90,7 @@ def flag(query: Query, name: str) -> bool:
 
 
 def names(query: Query, name: str, at_most: int) -> list[str]:
-    """Returns the parts of a comma-separated list; none where it is not given or empty.
+    """Read a comma-separated list; no parts if the parameter is absent or empty.
 
     Raises:
         InvalidInput: A part is empty or far too long, or there are too many.
@@ -107,7 +107,7 @@ def names(query: Query, name: str, at_most: int) -> list[str]:
 
 
 def ids(query: Query, name: str, at_most: int) -> list[str]:
-    """Returns the ids of a comma-separated list, as they are written.
+    """Read a comma-separated list of ids.
 
     Raises:
         InvalidInput: One is empty, far too long or has characters that no id has, or there are
@@ -120,7 +120,7 @@ def ids(query: Query, name: str, at_most: int) -> list[str]:
 
 
 def required_ids(query: Query, at_most: int) -> list[str]:
-    """Returns `ids`, at least one.
+    """Read the parameter `ids`, which must have at least one.
 
     Raises:
         InvalidInput: There is none, one is malformed, or there are too many.
@@ -132,7 +132,7 @@ def required_ids(query: Query, at_most: int) -> list[str]:
 
 
 def market(query: Query) -> bool:
-    """Returns whether a market is named; the catalogue is the same in all of them.
+    """Read whether a market is named; the catalogue is the same in all markets.
 
     Raises:
         InvalidInput: It is not an ISO 3166-1 alpha-2 code.
@@ -146,7 +146,7 @@ def market(query: Query) -> bool:
 
 
 def search_text(query: Query) -> str:
-    """Returns `q`, decoded once more where a client encoded it twice.
+    """Read `q`, and decode it once more if the client encoded it twice, as some do.
 
     Raises:
         InvalidInput: It is missing or too long.
@@ -168,7 +168,7 @@ def search_text(query: Query) -> str:
 
 
 def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
-    """Returns the OpenAPI description of one optional query parameter."""
+    """Describe a query parameter for OpenAPI, since the routes read parameters by themselves."""
     required = schema.pop("required", False)
     return {
         "name": name,
@@ -180,7 +180,7 @@ def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
 
 
 def ids_pattern(at_most: int) -> str:
-    """Returns the pattern of a list of ids; an id of the catalogue may be more than Spotify's."""
+    """Build the pattern of a list of ids; local ids may be longer than Spotify's 22 characters."""
     one = rf"[0-9A-Za-z_.:-]{{1,{MAX_TRACK_ID}}}"
     return f"^{one}(,{one}){{0,{at_most - 1}}}$"
 
@@ -194,6 +194,6 @@ MARKET: Final = parameter(
 
 
 def ids_parameter(at_most: int) -> dict[str, Any]:
-    """Returns the OpenAPI description of `ids`."""
+    """Describe the parameter `ids` for OpenAPI."""
     text = f"Up to {at_most} ids, separated by commas."
     return parameter("ids", text, type="string", pattern=ids_pattern(at_most), required=True)

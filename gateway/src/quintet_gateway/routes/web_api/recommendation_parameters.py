@@ -35,7 +35,7 @@ _MAX_NAMES: Final = 100
 
 
 def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
-    """Returns the ranker's request.
+    """Read the ranker's request from the query.
 
     Raises:
         InvalidInput: A parameter breaks its rule; the message names both.
@@ -60,7 +60,7 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
 
 
 def may_fill_up(query: Query) -> bool:
-    """Returns whether a short list may go beyond the default cap of tracks an artist."""
+    """Decide whether a short list may exceed the cap of tracks per artist: only the default cap."""
     return "max_per_artist" not in query
 
 

@@ -1,4 +1,4 @@
-"""Answers and errors under /v1, in Spotify's shape."""
+"""Answers and errors under `/v1`, in the shape of Spotify's Web API."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
@@ -29,9 +29,9 @@ _DESCRIPTIONS: Final = {
     401: "No valid access token",
     403: "The token does not allow this",
     404: "Unknown id",
-    429: "Too many requests; Retry-After says when to come again",
-    503: "Not ready, or a service behind is away",
-    504: "The time allowed ran out",
+    429: "Too many requests; retry after the seconds in Retry-After",
+    503: "Not ready, or an upstream service is unavailable",
+    504: "The request's time budget ran out",
 }
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": shape.Error, "description": text} for status, text in _DESCRIPTIONS.items()
@@ -39,7 +39,7 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def json_response(content: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """Returns a JSON answer; objects are written by hand and need no second validation."""
+    """Write a JSON answer in Spotify's content type."""
     body = orjson.dumps(content)
     return Response(body, media_type="application/json; charset=utf-8", headers=headers)
 
@@ -53,13 +53,13 @@ def described(model: Any, *parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def failure(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Returns an error in Spotify's shape."""
+    """Write an error in Spotify's shape."""
     body = orjson.dumps({"error": {"status": status, "message": message}})
     return Response(body, status, headers=headers, media_type="application/json; charset=utf-8")
 
 
 def failure_of(error: AppError) -> Response:
-    """Returns the answer for an error of our tree."""
+    """Write an `AppError` in Spotify's shape, with its headers."""
     status, _ = status_of(error)
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
@@ -72,7 +72,7 @@ def failure_of(error: AppError) -> Response:
 
 
 class WebApiRoute(APIRoute):
-    """A route whose every failure leaves in Spotify's shape."""
+    """A route that answers every failure in Spotify's shape."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -90,18 +90,18 @@ class WebApiRoute(APIRoute):
                     "The answer took longer than the time allowed; allow more time or try again.",
                 )
             except grpc.aio.AioRpcError as fault:
-                return _failure_behind(fault)
+                return _upstream_failure(fault)
 
         return guarded
 
 
-def _failure_behind(fault: grpc.aio.AioRpcError) -> Response:
+def _upstream_failure(fault: grpc.aio.AioRpcError) -> Response:
     error = error_of(fault)
     if isinstance(error, Unauthenticated | PermissionDenied):
-        # That is between our own processes; the caller's token was good.
-        _log.error("a service refuses the gateway's token", code=fault.code().name)
+        # The caller's token was valid: the keys of gateway and service differ.
+        _log.error("a service rejects the gateway's token", code=fault.code().name)
         return failure(503, "A service that this one calls is unavailable; try again in a second.")
     if error is not None:
         return failure_of(error)
-    _log.error("fault behind the gateway", code=fault.code().name, exc_info=fault)
+    _log.error("fault of an upstream service", code=fault.code().name, exc_info=fault)
     return failure(500, f"Internal error; quote request id {REQUEST_ID.get() or 'none'}.")

@@ -83,7 +83,7 @@ def _kinds(query: Mapping[str, str]) -> list[str]:
 async def _page(
     upstream: Upstream, writer: ObjectWriter, kind: str, text: str, limit: int, offset: int
 ) -> tuple[list[Any], int]:
-    """Returns the items of one page and how many there are in all, up to `SEARCH_DEPTH`."""
+    """Search one page of a type; the second value is the number of all matches."""
     if kind == "track":
         tracks = await upstream.search_tracks(
             search_pb2.SearchTracksRequest(
@@ -105,7 +105,7 @@ async def _page(
 def _paging(
     address: str, fixed: Mapping[str, str], items: list[Any], limit: int, offset: int, total: int
 ) -> dict[str, Any]:
-    """Returns a paging object whose addresses can be followed as they are."""
+    """Build a paging object with the addresses of the next and previous page."""
 
     def at(place: int) -> str:
         return address + urlencode({**fixed, "offset": place, "limit": limit})
