@@ -387,5 +387,6 @@ def kind_of(code: int, reason: str) -> type[ApiError]:
     """
     general = next((kind for kind in _GENERAL if kind.code_of_class == code), ApiError)
     known = kinds().get(reason, ApiError)
+    # A reason with another status than documented is treated by its status alone.
     fits = known.code_of_class == code or issubclass(known, general)
     return known if fits else general

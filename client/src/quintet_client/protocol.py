@@ -92,6 +92,7 @@ def error_of(reply: Reply, request_id: str) -> QuintetError:
     request_id = reply.headers.get("x-request-id", request_id)
     try:
         document = json.loads(reply.content)
+        # The token route answers in the form of OAuth (RFC 6749, section 5.2).
         if "error_description" in document:
             message = str(document["error_description"])
             return CredentialsRefused(message, request_id, code=reply.status)
@@ -101,6 +102,7 @@ def error_of(reply: Reply, request_id: str) -> QuintetError:
         metadata = {str(k): str(v) for k, v in dict(detail.get("metadata", {})).items()}
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         reason, metadata, message = "", {}, f"The gateway answered {reply.status}"
+    # A redirect or an unexpected 2xx: some other server.
     if reply.status < 400:
         return AnswerInvalid(f"The gateway answered {reply.status}", request_id)
     kind: type[ApiError] = kind_of(reply.status, reason)

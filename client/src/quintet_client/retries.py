@@ -62,6 +62,7 @@ class Budget:
     def allows_another(self) -> bool:
         """Counts a failure; returns whether there is enough left to try again."""
         with self._lock:
+            # Not below 0: after an outage, few successes must suffice to retry again.
             self._tokens = max(0.0, self._tokens - 1)
             return self._tokens > self._most / 2
 
@@ -115,4 +116,5 @@ class _Wait:
     def __call__(self, state: RetryCallState) -> float:
         fault: Any = state.outcome.exception() if state.outcome else None
         asked = getattr(fault, "retry_after", None) if isinstance(fault, QuintetError) else None
+        # Jitter on top of Retry-After, so that clients do not return at the same moment.
         return float(asked or 0.0) + float(self._jitter(state))

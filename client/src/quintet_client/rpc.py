@@ -84,6 +84,7 @@ class RpcSettings:
         return [
             ("grpc.service_config", json.dumps(config)),
             ("grpc.max_receive_message_length", _MOST_BYTES),
+            # gRPC waits up to two minutes by default: too long after a restart.
             ("grpc.max_reconnect_backoff_ms", 1000),
         ]
 

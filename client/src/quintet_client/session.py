@@ -139,6 +139,7 @@ class Credentials:
         """Keeps a fetched token until shortly before it runs out."""
         with self._lock:
             self._held = fetched.access_token
+            # Short-lived tokens are renewed at half of their life.
             lives = max(fetched.expires_in - _RENEW_SECONDS, fetched.expires_in / 2)
             self._until = time.monotonic() + lives
         return fetched.access_token
@@ -185,6 +186,7 @@ class Attempts:
         self._session = session
         self._seconds = seconds
         self._until = time.monotonic() + seconds
+        # All tries share one id, so that logs show them as one call.
         self.request_id = uuid4().hex
 
     @property
@@ -216,6 +218,7 @@ class Attempts:
             "User-Agent": f"quintet-client/{version('quintet-client')}",
             **call.headers,
         }
+        # A token must not leave with calls that do not need it.
         if bearer and call.authorised:
             headers["Authorization"] = f"Bearer {bearer}"
         return http.build_request(
@@ -246,6 +249,7 @@ class Attempts:
             AnswerInvalid: It is too large.
             TimedOut: The time ran out.
         """
+        # httpx limits each read, not their sum.
         self.left()
         content += piece
         if len(content) > MOST_BYTES:
@@ -259,11 +263,13 @@ class Attempts:
                 "authority; name its authority's file with ca_file",
                 self.request_id,
             )
+        # Nothing was sent yet, so any call can be repeated.
         if isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
             where = self._session.settings.base_url
             return ConnectionFailed(f"No gateway answers at {where}", self.request_id)
         if isinstance(fault, httpx.TimeoutException):
             return TimedOut(self._too_long(), self.request_id)
+        # Sent, but no complete answer: it may have been executed.
         if isinstance(fault, httpx.NetworkError | httpx.RemoteProtocolError):
             return AnswerLost("The connection broke before the answer was whole", self.request_id)
         return QuintetError(f"The request cannot be sent: {fault}", self.request_id)

@@ -44,6 +44,7 @@ def _iterating(
         call = build(*args, **kwargs)
         page = self.call(call)
         yield from page.items
+        # An empty token marks the last page (AIP-158).
         while page.next_page_token:
             page = self.call(call.after(page.next_page_token))
             yield from page.items

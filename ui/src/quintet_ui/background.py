@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 from quintet_ui.faults import Fault, GatewayFault
 
 T = TypeVar("T")
-_WORKERS: Final = 8
-_MOST: Final = 64
+_WORKERS: Final = 8  # calls that run at once, of all sessions
+_MOST: Final = 64  # running and queued calls
 
 
 class Background:

@@ -9,6 +9,7 @@ from typing import Final
 
 _SIZE: Final = 96
 _CENTRE: Final = _SIZE / 2
+# Stands in for attributes that a track lacks.
 _TYPICAL: Final = {
     "energy": 0.5,
     "valence": 0.5,
@@ -38,6 +39,7 @@ def cover_of(features: Mapping[str, float] | None) -> str:
 @lru_cache(maxsize=4096)
 def _drawn(values: tuple[float, ...]) -> str:
     energy, valence, dance, acoustic, instrumental, tempo, key = values
+    # Hue 0.68 is blue; 1.10, which is 0.10, is orange.
     hue = (0.68 + 0.42 * valence) % 1.0
     back = _colour(hue, 0.35 + 0.5 * energy, 0.30 + 0.2 * valence)
     front = _colour((hue + 0.08 + 0.1 * instrumental) % 1.0, 0.45 + 0.4 * energy, 0.72)
@@ -49,6 +51,7 @@ def _drawn(values: tuple[float, ...]) -> str:
         f'<path d="M0 {y:.1f}H96" stroke="#fff" stroke-opacity=".12"/>'
         for y in _lines(round(min(24.0, max(4.0, tempo / 10))))
     )
+    # A key is a twelfth of the circle: 30 degrees.
     star = _star(round(3 + 9 * energy), 0.15 + 0.45 * (1 - acoustic), key * 30)
     heart = f'<circle cx="48" cy="48" r="{4 + 8 * instrumental:.1f}" fill="{back}"/>'
     shape = f'{stripes}{rings}<path d="{star}" fill="{front}"/>{heart}'

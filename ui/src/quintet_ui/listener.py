@@ -19,8 +19,8 @@ from quintet_ui.results import results
 from quintet_ui.translations import Translations
 from quintet_ui.tuning import tuning_panel
 
-FOUND: Final = 8
-_AGAIN_SECONDS: Final = 2.0
+FOUND: Final = 8  # as many results as fit without scrolling
+_AGAIN_SECONDS: Final = 2.0  # before a failed search is tried again
 
 
 def listener_page() -> None:
@@ -65,6 +65,7 @@ def _search() -> None:
     )
     if fault is not None:
         show_fault(fault, texts)
+    # The fragment alone was rerun: the seeds outside of it must show the new one.
     if st.session_state.pop("seed_added", False):
         st.rerun()
 
@@ -91,6 +92,7 @@ def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
 
 def _typed() -> None:
     text = triggered("search", "typed")
+    # The gateway rejects queries of more than 256 characters.
     st.session_state.query = str(text or "")[:200]
 
 

@@ -21,7 +21,7 @@ from quintet_ui.translations import Translations
 
 MOST_GENRES: Final = 7
 """Genres with a separate colour; all others share one."""
-FRESH_SECONDS: Final = 30.0
+FRESH_SECONDS: Final = 30.0  # a catalogue changes a few times a day at most
 _MAP_PATIENCE: Final = 4
 _COLOURS: Final = (
     "#6f55f0", "#c2571a", "#0f8a7e", "#b5336f", "#3a78c9", "#8a7a12", "#7b4fa3", "#8d8a99",
@@ -75,6 +75,7 @@ def read_map(version: str, content: bytes) -> TrackMap:
         for name in ("track_id", "title", "artist", "genre")
     )
     x, y = (table.column(name).to_numpy() for name in ("x", "y"))
+    # The most frequent genres get a colour each; ties keep their alphabetical order.
     found, counts = np.unique(genres[genres != ""], return_counts=True)
     biggest = list(found[np.argsort(-counts, kind="stable")][:MOST_GENRES])
     layers = []
@@ -113,12 +114,13 @@ def map_figure(
     ):
         figure.add_scattergl(**_lit(track_map, title, names, marker))
     figure.update_layout(
-        dragmode="pan",
+        dragmode="pan",  # a drag moves the map, instead of zooming to a rectangle
         height=560,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         legend={"orientation": "h", "y": -0.02, "itemsizing": "constant"},
         xaxis={"visible": False},
         yaxis={"visible": False, "scaleanchor": "x"},
+        # Plotly keeps zoom and position of the same version when the figure is drawn again.
         uirevision=track_map.version,
         clickmode="event+select",
     )

@@ -24,6 +24,7 @@ def m3u8_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
     lines = ["#EXTM3U", f"#PLAYLIST:{_line(title)}"]
     for ranked in tracks:
         track = ranked.track
+        # -1 means unknown, by convention of players; RFC 8216 has no such value.
         seconds = round(track.duration_ms / 1000) or -1
         lines.append(f"#EXTINF:{seconds},{_line(byline(track))} - {_line(track.title)}")
         if track.album:
@@ -84,6 +85,7 @@ def _line(text: str) -> str:
 
 def _cell(value: object) -> object:
     """Escape a cell so that no spreadsheet runs it as a formula; numbers stay numbers."""
+    # These characters begin a formula; a quote makes it text (OWASP, CSV injection).
     if isinstance(value, str) and value[:1] in {"=", "+", "@", "\t", "\r"}:
         return f"'{value}"
     if isinstance(value, str) and value.startswith("-") and not _is_number(value):

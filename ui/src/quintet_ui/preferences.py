@@ -20,9 +20,12 @@ MAX_AGAINST: Final = MAX_SEEDS
 MAX_KEPT: Final = 100
 """The most tracks or artists of one kind that the preferences, and so a link, remembers."""
 LIMIT: Final = 50
+SEEDS_PARAMETER: Final = "seat"
+"""The query parameter of seeds in links; not renamed, so that old links still work."""
 LEAST_WEIGHT: Final = 0.25
 MOST_WEIGHT: Final = 3.0
-LIKE_WEIGHT: Final = 0.5
+LIKE_WEIGHT: Final = 0.5  # added to the closest seed for a like
+# As the gateway accepts ids; anything else in a link is ignored.
 _ID: Final = re.compile(r"[\w.:-]{1,256}\Z")
 
 
@@ -185,8 +188,9 @@ def recommendation_call(
 def query_of(preferences: Preferences) -> dict[str, list[str]]:
     """Encode preferences as the query of a link; defaults are left out."""
     pairs = {
-        # Called "seat" since the first version: old links still work.
-        "seat": [f"{'-' if s.against else ''}{s.weight:g}~{s.track_id}" for s in preferences.seeds],
+        SEEDS_PARAMETER: [
+            f"{'-' if s.against else ''}{s.weight:g}~{s.track_id}" for s in preferences.seeds
+        ],
         "aim": _written(preferences.targets),
         "min": _written(preferences.minimum),
         "max": _written(preferences.maximum),
@@ -202,13 +206,14 @@ def query_of(preferences: Preferences) -> dict[str, list[str]]:
 def preferences_of(query: Mapping[str, Sequence[str]]) -> Preferences:
     """Decode the preferences of a link; malformed parts are left out."""
     seeds = []
-    for text in query.get("seat", ()):
+    for text in query.get(SEEDS_PARAMETER, ()):
         weight, _, name = text.rpartition("~")
         number = _number(weight, 1.0)
         if _ID.match(name):
             share = _clamped(abs(number), LEAST_WEIGHT, MOST_WEIGHT, 1.0)
             seeds.append(SeedTrack(name, share, weight.startswith("-")))
     minimum, maximum = _read(query.get("min", ())), _read(query.get("max", ()))
+    # A lower limit above the upper one would leave no track: both are dropped.
     crossed = {name for name in minimum if minimum[name] > maximum.get(name, math.inf)}
     return Preferences(
         seeds=_distinct_seeds(seeds),

@@ -38,6 +38,7 @@ def radar_figure(shapes: Mapping[str, Mapping[str, float]], texts: Translations)
     for place, (title, values) in enumerate(shapes.items()):
         radii = [share(name, values[name]) for name in RADAR]
         told = [shown(name, values[name]) for name in RADAR]
+        # The first point comes again at the end, which closes the shape.
         figure.add_scatterpolar(
             r=[*radii, radii[0]],
             theta=[*names, names[0]],

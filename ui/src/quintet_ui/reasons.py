@@ -11,9 +11,10 @@ from quintet_ui.translations import Translations
 
 CLOSE: Final = 0.5
 """At or above this cosine a track is close to a seed; below, the seed is only the nearest one."""
-MOST_BARS: Final = 5
-_SAME_TEMPO: Final = 0.08
+MOST_BARS: Final = 5  # as many as fit on a card
+_SAME_TEMPO: Final = 0.08  # share of the tempo
 _PLAYLISTS: Final = r"in (?:a playlist|(?P<count>\d+) playlists) with"
+# The ranker writes these clauses in English; both languages read them from its sentence.
 _TOLD: Final = (
     (re.compile(rf"[:,] {_PLAYLISTS} '(?P<seed>.+)'\.\Z"), "why.playlists"),
     (re.compile(rf"[:,] (?P<name>[^,:]+) is {_PLAYLISTS} (?P<other>.+)\.\Z"), "why.artists"),
@@ -68,6 +69,7 @@ def bars_of(ranked: RankedTrack, texts: Translations) -> list[dict[str, object]]
         name = feature_name(item.feature, texts)
         shares[name] = shares.get(name, 0.0) + (item.contribution or 0.0)
     strongest = sorted(shares.items(), key=lambda share: -abs(share[1]))[:MOST_BARS]
+    # 1 avoids a division by zero if all contributions are 0.
     most = max((abs(share) for _, share in strongest), default=0.0) or 1.0
     return [_bar(name, share, most) for name, share in strongest if share]
 

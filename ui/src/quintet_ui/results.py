@@ -30,6 +30,7 @@ from quintet_ui.translations import Translations
 
 GLANCE_SECONDS: Final = 0.5
 """Seconds that the page waits for a list before it shows progress; most lists take less."""
+# States of the list: shown, requested, failed but tried again, failed for good.
 _READY, _WAITING, _FAILING, _REFUSED = "ready", "waiting", "failing", "refused"
 RETRY_SECONDS: Final = 2.0
 _PAUSES: Final = {_READY: None, _WAITING: 0.5, _FAILING: RETRY_SECONDS, _REFUSED: None}
@@ -67,7 +68,7 @@ def _results() -> None:
     with alerts:
         answer, fault = _answer(texts)
     if st.session_state.list_state != before:
-        # Whether to look again by itself is decided for the whole page.
+        # The polling interval belongs to the fragment, which only a full rerun creates again.
         st.rerun()
     with alerts:
         _say(answer, fault, texts)
@@ -149,6 +150,7 @@ def _awaited(now: Preferences) -> Recommendations | None:
     pending: tuple[Preferences, Future[Recommendations]] | None = st.session_state.get("pending")
     if pending is None or pending[0] != now:
         if pending is not None:
+            # Only queued calls can be cancelled; a running one ends by its deadline.
             pending[1].cancel()
         call, gateway = recommendation_call(now, st.session_state.listener), session.gateway()
         pending = (now, session.background().start(lambda: gateway.call(call)))
@@ -157,7 +159,7 @@ def _awaited(now: Preferences) -> Recommendations | None:
         return pending[1].result(timeout=GLANCE_SECONDS)
     except TimeoutError:
         return None
-    except CancelledError as fault:
+    except CancelledError as fault:  # the process is shutting down
         raise GatewayFault(Fault.UNREADY) from fault
     except QuintetError as error:
         failure = gateway_fault(error)
@@ -239,6 +241,7 @@ def _chose(ranked: RankedTrack, _act: dict[str, object]) -> None:
 
 def _played(ranked: RankedTrack, act: dict[str, object]) -> None:
     dwell = act.get("dwell")
+    # Milliseconds from the browser, so checked: more than an hour is no preview.
     if isinstance(dwell, int) and 0 <= dwell < 3_600_000:
         session.tell("play", ranked.track.id, position=ranked.rank, dwell_ms=dwell)
 

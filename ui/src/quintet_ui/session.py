@@ -23,14 +23,16 @@ HOLD_SECONDS: Final = 2.0
 """After a gateway that does not answer at all, nothing else waits for it for this long."""
 PART_SECONDS: Final = 3.0
 """After a failure, a part of the page that can do without does so for this long."""
+# Bounds the memory of a session: forty lists of 50 tracks.
 MOST_TRACKS: Final = 2000
 _COVER_SECONDS: Final = 0.7
 """Covers are only decoration: no listener waits longer for them."""
-_FEEDBACK_SECONDS: Final = 1.0
-_CONNECT_SECONDS: Final = 1.0
+_FEEDBACK_SECONDS: Final = 1.0  # a click waits for it
+_CONNECT_SECONDS: Final = 1.0  # the gateway is nearby
 _CONNECTIONS: Final = 32
 """Calls at once, of all sessions of this process together."""
 _ALL: Final = "gateway"
+# Query parameters of links, besides those of the preferences.
 _GO: Final = "go"
 _LANGUAGE: Final = "lang"
 
@@ -69,6 +71,7 @@ def begin() -> None:
     st.session_state.asked = bool(query.get(_GO)) and preferences().is_complete
     wanted = next(iter(query.get(_LANGUAGE, ())), "")
     st.session_state.language = wanted if wanted in LANGUAGES else language_of(st.context.locale)
+    # Random and new for each session: it identifies no person.
     st.session_state.listener = uuid4().hex
     st.session_state.tracks = {}
     st.session_state.features = {}
@@ -180,6 +183,7 @@ def tracks_of(ids: Sequence[str]) -> dict[str, Track]:
 def features_of(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
     """Look up audio features by id; covers do without those that are missing."""
     known: dict[str, dict[str, float]] = st.session_state.features
+    # 100 ids are the most of one request.
     missing = [name for name in dict.fromkeys(ids) if name not in known][:100]
     if missing:
         try:

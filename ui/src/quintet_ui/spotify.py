@@ -24,10 +24,10 @@ from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
 from quintet_ui.settings import Settings
 
 SCOPE: Final = "playlist-modify-private"
-STATE_SECONDS: Final = 900.0
+STATE_SECONDS: Final = 900.0  # time to sign in at Spotify
 _MOST_STATES: Final = 1000
-_SECONDS: Final = 5.0
-_BATCH: Final = 100
+_SECONDS: Final = 5.0  # for each request to Spotify
+_BATCH: Final = 100  # the most tracks that Spotify adds at once
 _MASKED: Final = re.compile(r"2\|([0-9a-f]{8})\|((?:[0-9a-f]{2})+)\|\d+\Z")
 
 # At level DEBUG, spotipy logs whole requests with their tokens.
@@ -78,6 +78,7 @@ class PendingExports:
             pending = self._by_state.pop(state, None)
         if pending is None or time.monotonic() - pending.moment > STATE_SECONDS:
             return None
+        # In constant time, so that the secret cannot be guessed byte by byte.
         return pending if hmac.compare_digest(pending.browser, browser) else None
 
 

@@ -13,6 +13,7 @@ from quintet_client import QuintetError
 
 HOUR_SECONDS: Final = 3600.0
 SAMPLE_SECONDS: Final = 30.0
+# Some more than an hour, for samples that visits of the page add.
 _MOST_SAMPLES: Final = int(HOUR_SECONDS / SAMPLE_SECONDS) + 8
 _WATCHED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Routes that probes and Prometheus call: no listener waits for them."""
@@ -101,6 +102,7 @@ def between(old: Sample | None, new: Sample) -> list[RouteTraffic]:
     }
     routes = sorted({route for route, _ in requests})
     rows = [_traffic(route, [route], requests, buckets) for route in routes]
+    # Counters of routes without requests in between differ by 0.
     rows = sorted((row for row in rows if row.requests), key=lambda row: -row.requests)
     return [*rows, _traffic("", routes, requests, buckets)]
 
@@ -119,6 +121,7 @@ def quantile(share: float, buckets: Buckets) -> float:
         count = buckets[bound]
         if count >= share * total:
             if math.isinf(bound):
+                # The last bucket has no upper bound: its lower one is the best estimate.
                 return low
             within = count - below
             return low + (bound - low) * ((share * total - below) / within if within else 1.0)

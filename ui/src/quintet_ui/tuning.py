@@ -127,6 +127,7 @@ def _refusals(texts: Translations) -> None:
 
 def _preset_chosen() -> None:
     preset = PRESETS.get(st.session_state.preset or "", Preset())
+    # A preset replaces all targets and limits, so that presets do not add up.
     set_preferences(_tuned(preferences(), preset))
 
 

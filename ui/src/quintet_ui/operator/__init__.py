@@ -24,7 +24,7 @@ from quintet_ui.traffic import RouteTraffic, Sample, TrafficRecorder, between
 from quintet_ui.translations import Translations
 
 Section = Callable[[Translations], None]
-REFRESH_SECONDS: Final = 10.0
+REFRESH_SECONDS: Final = 10.0  # each section asks the gateway so often
 _MOST_ROUTES: Final = 12
 
 
@@ -55,6 +55,7 @@ def traffic() -> TrafficRecorder:
 def health(texts: Translations) -> None:
     """Shows each service's state."""
     st.header(texts("operator.health"))
+    # The gateway answered, so it serves; it does not list itself.
     states = {"gateway": "SERVING", **session.ask(Quintet.readiness).services}
     for column, (name, state) in zip(st.columns(len(states)), states.items(), strict=True):
         told = texts.get(f"state.{state}") or texts("state.UNREACHABLE")
@@ -113,6 +114,7 @@ def last_hour(texts: Translations) -> None:
     if routes:
         st.table(_route_rows(routes[:_MOST_ROUTES], texts))
     series = recorder.series(now)
+    # A course needs two intervals at least.
     if len(series) > 2:
         st.plotly_chart(_course(series, texts), config={"displayModeBar": False}, key="course")
 

@@ -56,6 +56,7 @@ def translations_for(language: str) -> Translations:
 
 def language_of(locale: str | None) -> str:
     """Choose the language for a browser's locale, such as ko-KR; English for unknown ones."""
+    # "ko-KR" and "ko_KR" both mean Korean.
     code = (locale or "").lower().replace("_", "-").partition("-")[0]
     return code if code in LANGUAGES else "en"
 
