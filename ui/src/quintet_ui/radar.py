@@ -55,7 +55,7 @@ def radar_figure(shapes: Mapping[str, Mapping[str, float]], texts: Translations)
             "radialaxis": {"range": [0, 1], "showticklabels": False},
         },
         legend={"orientation": "h", "y": -0.12},
-        margin={"l": 50, "r": 50, "t": 30, "b": 30},
+        margin={"l": 64, "r": 64, "t": 30, "b": 30},
         height=380,
     )
     return figure
