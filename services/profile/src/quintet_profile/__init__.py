@@ -1,1 +1,1 @@
-"""Seeds to averaged feature profile."""
+"""Average the audio features of seeds to a profile."""

@@ -1,4 +1,4 @@
-"""The domain's port filled from a published snapshot."""
+"""Read audio features from a published snapshot, by track, artist or genre."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from quintet_profile.domain import FeatureCatalogue
 
 @dataclass(frozen=True)
 class _Groups:
-    """Rows by name, as compressed sparse rows: rows of name i are rows[starts[i]:starts[i + 1]]."""
+    """Rows by name, as compressed sparse rows: name i has rows[starts[i]:starts[i + 1]]."""
 
     index: Mapping[str, int]
     starts: NDArray[np.int64]
@@ -26,7 +26,7 @@ class _Groups:
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> "_Groups":
-        """Groups the rows of a list<string> column by their strings."""
+        """Group the rows of a list<string> column by their strings."""
         lists = column.combine_chunks()
         parents = lists.value_parent_indices().to_numpy(zero_copy_only=False)
         encoded = lists.flatten().dictionary_encode()
@@ -46,7 +46,7 @@ class _Groups:
 
 
 class SnapshotFeatures:
-    """A snapshot with its tracks grouped by artist and by genre."""
+    """The features of a snapshot, with its tracks grouped by artist and by genre."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -54,6 +54,7 @@ class SnapshotFeatures:
             SeedKind.ARTIST: _Groups.of(snapshot.tracks.column("artist_ids")),
             SeedKind.GENRE: _Groups.of(snapshot.tracks.column("genres")),
         }
+        # The columns of texts are no longer needed; only features and ids are read from here on.
         snapshot.release()
 
     @property
@@ -63,11 +64,11 @@ class SnapshotFeatures:
 
     @property
     def standardiser(self) -> Standardiser:
-        """Fitted on this catalogue."""
+        """The standardiser that was fitted on this catalogue."""
         return self._snapshot.standardiser
 
     def rows(self, seed: Seed) -> Raw | None:
-        """Returns raw attributes (k, 14) of the tracks a seed stands for; None where unknown."""
+        """Raw attributes (k, 14) of the tracks that a seed stands for; None if it is unknown."""
         if seed.kind is SeedKind.TRACK:
             row = self._snapshot.row_of.get(seed.name)
             return None if row is None else np.asarray(self._snapshot.features[row : row + 1])
@@ -75,13 +76,13 @@ class SnapshotFeatures:
         return None if rows is None else np.asarray(self._snapshot.features[rows])
 
     def track(self, track_id: str) -> Raw | None:
-        """Returns raw attributes (14,) of a track; None where unknown."""
+        """Raw attributes (14,) of a track; None if it is unknown."""
         row = self._snapshot.row_of.get(track_id)
         return None if row is None else np.asarray(self._snapshot.features[row])
 
 
 def follow_catalogue(root: Path, interval: float) -> Follower[FeatureCatalogue]:
-    """Returns a follower of the snapshots published under a root."""
+    """Build the follower of the snapshots published in a folder."""
     return Follower[FeatureCatalogue](
         "catalogue",
         lambda: current_version(root),

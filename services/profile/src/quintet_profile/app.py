@@ -1,4 +1,4 @@
-"""Wires the profile service: the only place that knows every class."""
+"""Build the profile service from its settings; the only module that imports every class."""
 
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet_servicekit.follower import Follower
@@ -16,11 +16,11 @@ NAME = profile_pb2.DESCRIPTOR.services_by_name["ProfileService"].full_name
 def build(
     settings: ProfileSettings, catalogues: Follower[FeatureCatalogue] | None = None
 ) -> Service:
-    """Builds the service; nothing is loaded or bound yet.
+    """Build the service; nothing is loaded, and no port is bound yet.
 
     Args:
         settings: As read from the environment.
-        catalogues: Where catalogues come from; `QUINTET_HOME/catalogue` where None.
+        catalogues: The catalogues to serve; those of `QUINTET_HOME/catalogue` if None.
 
     Raises:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.

@@ -1,4 +1,4 @@
-"""Seeds to profile, in plain Python and NumPy."""
+"""Build the profile of seeds, in plain Python and NumPy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from quintet_servicekit.errors import InvalidInput, NotFound, Reason
 
 
 class FeatureCatalogue(Protocol):
-    """The audio features of one catalogue version; safe to read from several tasks."""
+    """The audio features of one version of the catalogue; never changes."""
 
     @property
     def version(self) -> str:
@@ -27,21 +27,21 @@ class FeatureCatalogue(Protocol):
 
     @property
     def standardiser(self) -> Standardiser:
-        """Fitted on this catalogue."""
+        """The standardiser that was fitted on this catalogue."""
         ...
 
     def rows(self, seed: Seed) -> Raw | None:
-        """Returns raw attributes (k, 14) of the tracks a seed stands for; None where unknown."""
+        """Raw attributes (k, 14) of the tracks that a seed stands for; None if it is unknown."""
         ...
 
     def track(self, track_id: str) -> Raw | None:
-        """Returns raw attributes (14,) of a track; None where unknown."""
+        """Raw attributes (14,) of a track; None if it is unknown."""
         ...
 
 
 @dataclass(frozen=True)
 class ProfileQuery:
-    """What a profile is asked for; see `features.average_profile`."""
+    """Seeds, weights and targets of a profile; see `features.average_profile`."""
 
     seeds: tuple[Seed, ...]
     negative_seeds: tuple[Seed, ...]
@@ -50,11 +50,11 @@ class ProfileQuery:
 
 
 def build_profile(catalogue: FeatureCatalogue, query: ProfileQuery) -> AudioProfile:
-    """Returns the averaged profile of the seeds.
+    """Average the features of the seeds to a profile.
 
     Raises:
-        InvalidInput: The query breaks a rule; field and range are named.
-        NotFound: The catalogue lacks a seed; all that it lacks are named.
+        InvalidInput: The query breaks a rule; the message contains field and range.
+        NotFound: The catalogue lacks seeds; the message contains all of them.
     """
     try:
         check_seeds(query.seeds, query.negative_seeds)
@@ -80,10 +80,10 @@ def build_profile(catalogue: FeatureCatalogue, query: ProfileQuery) -> AudioProf
 
 
 def check_ids(track_ids: Sequence[str]) -> None:
-    """Checks how many ids are asked for at once.
+    """Check the number of ids in one request.
 
     Raises:
-        InvalidInput: None or more than `MAX_FEATURE_IDS`.
+        InvalidInput: There are none, or more than `MAX_FEATURE_IDS`.
     """
     if not 1 <= len(track_ids) <= MAX_FEATURE_IDS:
         raise InvalidInput(

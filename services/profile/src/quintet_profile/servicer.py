@@ -1,4 +1,4 @@
-"""protobuf to domain and back; no decisions."""
+"""Convert gRPC requests of the profile service to domain objects, and answers back."""
 
 from typing import Any, Protocol
 
@@ -14,16 +14,16 @@ from quintet_profile.domain import FeatureCatalogue, ProfileQuery, build_profile
 
 
 class CatalogueSource(Protocol):
-    """Gives the catalogue served now."""
+    """The catalogue served now."""
 
     @property
     def value(self) -> FeatureCatalogue:
-        """The catalogue; raises `NotReady` before the first."""
+        """The catalogue; raises `NotReady` before the first is loaded."""
         ...
 
 
 class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
-    """Answers BuildProfile and BatchGetAudioFeatures, in well under a millisecond each."""
+    """The methods of ProfileService; each takes less than a millisecond, so none needs a thread."""
 
     def __init__(self, source: CatalogueSource) -> None:
         self._source = source
@@ -31,14 +31,14 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
     async def BuildProfile(
         self, request: profile_pb2.BuildProfileRequest, _context: Any
     ) -> profile_pb2.BuildProfileResponse:
-        """Builds the profile of the seeds."""
+        """Build the profile of the seeds."""
         catalogue = self._source.value
         query = query_of(request)
         try:
             with stage("average"):
                 profile = build_profile(catalogue, query)
         except NotFound as fault:
-            # Known ones are counted by the ranker, which is then not asked.
+            # The ranker counts known seeds; after this error it is not called.
             SEEDS.labels("unknown").inc(len(fault.metadata["seeds"].split(",")))
             raise
         return profile_pb2.BuildProfileResponse(profile=message_of(profile, catalogue.version))
@@ -46,7 +46,7 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
     async def BatchGetAudioFeatures(
         self, request: profile_pb2.BatchGetAudioFeaturesRequest, _context: Any
     ) -> profile_pb2.BatchGetAudioFeaturesResponse:
-        """Returns raw audio features in the order asked."""
+        """Look up raw audio features, in the order of the ids."""
         catalogue = self._source.value
         check_ids(request.track_ids)
         results = []
@@ -58,10 +58,10 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
 
 
 def query_of(request: profile_pb2.BuildProfileRequest) -> ProfileQuery:
-    """Reads a request.
+    """Read a request as a query.
 
     Raises:
-        InvalidInput: An attribute is not one of the fourteen or is named twice.
+        InvalidInput: An attribute is unknown or occurs twice.
     """
     weights = [(item.attribute, item.weight) for item in request.weights]
     targets = [(item.attribute, item.value) for item in request.targets]
@@ -74,7 +74,7 @@ def query_of(request: profile_pb2.BuildProfileRequest) -> ProfileQuery:
 
 
 def message_of(profile: AudioProfile, catalogue_version: str) -> profile_pb2.Profile:
-    """Writes a profile."""
+    """Write a profile as a message."""
     statistics = [
         profile_pb2.AttributeStatistic(
             attribute=number,
@@ -94,7 +94,7 @@ def message_of(profile: AudioProfile, catalogue_version: str) -> profile_pb2.Pro
 
 
 def features_of(raw: Raw) -> profile_pb2.AudioFeatures:
-    """Writes raw attributes (14,) as audio features; popularity is not one of them."""
+    """Write raw attributes (14,) as audio features; popularity is not one of them."""
     values: dict[str, Any] = {
         name: int(raw[COLUMN[name]]) if name in WHOLE else float(raw[COLUMN[name]])
         for name in AUDIO_FEATURES

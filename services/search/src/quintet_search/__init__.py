@@ -1,1 +1,1 @@
-"""Catalogue search and Spotify proxy."""
+"""Search in the catalogue, and in Spotify if credentials are set."""

@@ -1,4 +1,4 @@
-"""Starts the search service."""
+"""Start the search service."""
 
 import sys
 
@@ -9,7 +9,7 @@ from quintet_search.settings import SearchSettings
 
 
 def main() -> int:
-    """Serves until SIGTERM or SIGINT; returns 2 where a setting is wrong, with one line why."""
+    """Serve until SIGTERM or SIGINT; exit code 2 and one line of text if a setting is wrong."""
     with without_pandas():
         from quintet_search.app import build
     return launch("search", SearchSettings, build)

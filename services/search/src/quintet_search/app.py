@@ -1,4 +1,4 @@
-"""Wires search: the only place that knows every class."""
+"""Build the search service from its settings; the only module that imports every class."""
 
 from typing import TYPE_CHECKING
 
@@ -25,11 +25,11 @@ _log = structlog.get_logger(__name__)
 def build(
     settings: SearchSettings, catalogues: Follower[SearchableCatalogue] | None = None
 ) -> Service:
-    """Builds the service; nothing is loaded, bound or called yet.
+    """Build the service; nothing is loaded, and no port is bound yet.
 
     Args:
         settings: As read from the environment.
-        catalogues: Where catalogues come from; `QUINTET_HOME/catalogue` where None.
+        catalogues: The catalogues to serve; those of `QUINTET_HOME/catalogue` if None.
 
     Raises:
         ExposedWithoutAuth: QUINTET_AUTH is off and the host is not a loopback address.
@@ -41,7 +41,7 @@ def build(
         lambda: source.value,
         threads.run,
         spotify,
-        lambda why: _log.warning("spotify gave no answer", why=why),
+        lambda why: _log.warning("no answer from spotify", why=why),
     )
     servicer = SearchServicer(search, settings.spotify_seconds)
 
@@ -64,11 +64,11 @@ def build(
 
 
 def _spotify(settings: SearchSettings) -> "Spotify | None":
-    """Returns the proxy where both credentials are set."""
+    """Build the client of Spotify if both credentials are set."""
     secret = settings.client_secret.get_secret_value()
     if not settings.client_id or not secret:
         return None
-    # A start without it does not wait for spotipy, which brings Redis and OpenTelemetry along.
+    # spotipy imports Redis and OpenTelemetry; a start without credentials does not wait for them.
     from quintet_search.adapters.spotify import Spotify
 
     return Spotify(

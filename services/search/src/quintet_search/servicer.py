@@ -1,4 +1,4 @@
-"""protobuf to domain and back; no decisions."""
+"""Convert gRPC requests of search to domain objects, and answers back; no decisions."""
 
 from typing import Any, Final
 
@@ -22,16 +22,16 @@ _NUMBERS: Final = {
     SearchSource.SPOTIFY: search_pb2.SOURCE_SPOTIFY,
     SearchSource.BOTH: search_pb2.SOURCE_BOTH,
 }
-# What the catalogue needs to answer in Spotify's place.
+# Seconds kept for the catalogue, which answers if Spotify does not.
 _FALLBACK_SECONDS: Final = 0.1 + RESERVE_SECONDS
 
 
 class SearchServicer(search_pb2_grpc.SearchServiceServicer):
-    """Answers the methods of SearchService.
+    """The methods of SearchService.
 
     Args:
-        search: The rules.
-        remote_seconds: The most that Spotify may take of a call.
+        search: The rules of each method.
+        remote_seconds: Seconds of a call that Spotify may take at most.
     """
 
     def __init__(self, search: CatalogueSearch, remote_seconds: float) -> None:
@@ -41,7 +41,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def SearchTracks(
         self, request: search_pb2.SearchTracksRequest, context: Any
     ) -> search_pb2.SearchTracksResponse:
-        """Searches tracks."""
+        """Search tracks."""
         left = context.time_remaining()
         seconds = self._remote_seconds
         if left is not None:
@@ -65,7 +65,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def BatchGetTracks(
         self, request: search_pb2.BatchGetTracksRequest, _context: Any
     ) -> search_pb2.BatchGetTracksResponse:
-        """Looks tracks up."""
+        """Look up tracks by id."""
         ids = list(request.track_ids)
         tracks = await self._search.tracks(ids)
         response = search_pb2.BatchGetTracksResponse()
@@ -78,7 +78,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def SearchArtists(
         self, request: search_pb2.SearchArtistsRequest, _context: Any
     ) -> search_pb2.SearchArtistsResponse:
-        """Searches artists."""
+        """Search artists."""
         page = PageRequest(request.page_size, request.page_token, request.skip)
         found = await self._search.search_artists(request.query, page)
         return search_pb2.SearchArtistsResponse(
@@ -90,7 +90,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def BatchGetArtists(
         self, request: search_pb2.BatchGetArtistsRequest, _context: Any
     ) -> search_pb2.BatchGetArtistsResponse:
-        """Looks artists up."""
+        """Look up artists by id."""
         ids = list(request.artist_ids)
         artists = await self._search.artists(ids)
         return search_pb2.BatchGetArtistsResponse(
@@ -105,7 +105,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def ListGenres(
         self, request: search_pb2.ListGenresRequest, _context: Any
     ) -> search_pb2.ListGenresResponse:
-        """Lists genres."""
+        """List genres."""
         found = self._search.genres(PageRequest(request.page_size, request.page_token))
         return search_pb2.ListGenresResponse(
             genres=[
@@ -118,7 +118,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def GetMap(
         self, request: search_pb2.GetMapRequest, _context: Any
     ) -> search_pb2.GetMapResponse:
-        """Returns a part of the map."""
+        """Read a part of the map."""
         part = await self._search.map_part(request.known_version, request.offset)
         return search_pb2.GetMapResponse(
             version=part.version, total_size=part.total_size, content=part.content
@@ -144,7 +144,7 @@ def _add_match(response: search_pb2.SearchTracksResponse, match: TrackMatch) -> 
 
 
 def _fill_track(written: search_pb2.Track, track: TrackRecord) -> None:
-    """Writes a track where it stands: a message handed to the one around it would be copied."""
+    """Fill a track in place; assigning a separate message would copy it."""
     written.id = track.id
     written.title = track.title
     for artist in track.artists:

@@ -1,4 +1,4 @@
-"""One version of the catalogue, ready to search: snapshot, index, artists and genres."""
+"""Load one version of the catalogue for searching: snapshot, index, artists and genres."""
 
 import contextlib
 import os
@@ -41,9 +41,11 @@ from quintet_search.domain.records import (
 )
 
 FORMAT: Final = 2
-"""Raise when documents or their order change: older indexes are then built again."""
+"""Increase it when documents or their order change, so that older indexes are built again."""
 KEPT: Final = 2
+# Rows converted at once while an index is built.
 _BATCH: Final = 8192
+# Staging folders that are older were left by a process that died.
 _STALE_SECONDS: Final = 3600.0
 
 _log = structlog.get_logger(__name__)
@@ -61,14 +63,14 @@ class ArtistTable:
     """All artists of a snapshot, most popular first.
 
     Attributes:
-        ids: Their ids.
-        names: Their names, as their most popular track writes them.
-        popularity: Highest of their tracks, int64 (a,).
-        counts: Their tracks, int64 (a,).
-        genres: All genres by name.
-        genre_starts: Where an artist's genres begin in `genre_codes`, int64 (a + 1,).
+        ids: The artists' ids.
+        names: Their names, as written on their most popular track.
+        popularity: The highest popularity of their tracks, 0 to 100, int64 (a,).
+        counts: The number of their tracks, int64 (a,).
+        genres: All names of genres.
+        genre_starts: Where each artist's genres begin in `genre_codes`, int64 (a + 1,).
         genre_codes: Indices into `genres`, each artist's most frequent first, int64.
-        row_of: Id to row.
+        row_of: The row of each id.
     """
 
     ids: Sequence[str]
@@ -81,7 +83,7 @@ class ArtistTable:
     row_of: dict[str, int]
 
     def artist(self, row: int) -> ArtistRecord:
-        """Returns the artist of a row."""
+        """Build the record of the artist in a row."""
         codes = self.genre_codes[self.genre_starts[row] : self.genre_starts[row + 1]]
         return ArtistRecord(
             self.ids[row],
@@ -94,7 +96,7 @@ class ArtistTable:
 
 @dataclass(frozen=True)
 class IndexedCatalogue:
-    """The catalogue of one snapshot, through tantivy."""
+    """The catalogue of one snapshot, searched by tantivy."""
 
     snapshot: Snapshot
     track_index: TextIndex
@@ -105,7 +107,7 @@ class IndexedCatalogue:
 
     @classmethod
     def load(cls, home: Path, version: str) -> Self:
-        """Loads a published catalogue and opens its index, which is built where it is missing.
+        """Load a published catalogue and open its index; build the index if it is missing.
 
         Raises:
             PublicationInvalid: The snapshot is missing or altered.
@@ -132,27 +134,27 @@ class IndexedCatalogue:
 
     @property
     def map_version(self) -> str:
-        """The map's version: that of the catalogue and of the file's own form."""
+        """The version of the map: that of the catalogue and of the file format."""
         return f"{self.version}.{FORMAT}"
 
     def map_part(self, offset: int, size: int) -> tuple[bytes, int]:
-        """Returns up to `size` bytes of the map's file from `offset` on, and its whole size."""
+        """Read up to `size` bytes of the map's file from `offset` on, and its size in bytes."""
         with self.map_file.open("rb") as file:
             whole_size = file.seek(0, os.SEEK_END)
             file.seek(offset)
             return file.read(size), whole_size
 
     def has(self, track_id: str) -> bool:
-        """Returns whether a track is in the catalogue."""
+        """Check whether the catalogue contains a track."""
         return track_id in self.snapshot.row_of
 
     def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Matches[TrackRecord]:
-        """Returns matches from offset on, best first."""
+        """Find matches from an offset on, best first."""
         with stage("search"):
             hits, total = self.track_index.find(query, offset, size)
         with stage("look up"):
             tracks = self._tracks([row for row, _ in hits])
-        # Popularity orders what the text leaves equal, so it is the fraction of the score.
+        # Popularity orders matches whose text scores are equal, so it is the fraction of the score.
         scored = [
             (track, score + track.popularity / 10_000)
             for track, (_, score) in zip(tracks, hits, strict=True)
@@ -160,13 +162,13 @@ class IndexedCatalogue:
         return Matches(scored, total)
 
     def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Matches[ArtistRecord]:
-        """Returns matches from offset on, best first."""
+        """Find matches from an offset on, best first."""
         with stage("search"):
             hits, total = self.artist_index.find(query, offset, size)
         return Matches([(self.artist_table.artist(row), score) for row, score in hits], total)
 
     def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
-        """Returns tracks in the order asked, None for each unknown."""
+        """Look up tracks, in the order of the ids; None for an unknown id."""
         rows = [self.snapshot.row_of.get(track_id) for track_id in ids]
         known = dict.fromkeys(row for row in rows if row is not None)
         with stage("look up"):
@@ -174,26 +176,26 @@ class IndexedCatalogue:
         return [None if row is None else found[row] for row in rows]
 
     def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
-        """Returns artists in the order asked, None for each unknown."""
+        """Look up artists, in the order of the ids; None for an unknown id."""
         rows = [self.artist_table.row_of.get(artist_id) for artist_id in ids]
         return [None if row is None else self.artist_table.artist(row) for row in rows]
 
     def genres(self) -> Sequence[GenreRecord]:
-        """Returns all genres by name."""
+        """List all genres in alphabetical order."""
         return self.genre_list
 
     def _tracks(self, rows: Sequence[int]) -> list[TrackRecord]:
         if not rows:
             return []
         taken = self.snapshot.tracks.take(pa.array(rows, pa.int64()))
-        # By column: dictionaries of rows would be made only to be read once.
+        # By column, which avoids a dictionary per row.
         texts = zip(*(taken.column(name).to_pylist() for name in _TEXTS), strict=True)
         numbers = self.snapshot.features[np.ix_(rows, _NUMBERS)].tolist()
         return [_track(*each) for each in zip(texts, numbers, strict=True)]
 
 
 def follow_catalogue(home: Path, interval: float) -> Follower[SearchableCatalogue]:
-    """Returns a follower of the catalogue published under a home."""
+    """Build the follower of the catalogue published in QUINTET_HOME."""
     return Follower[SearchableCatalogue](
         "catalogue",
         lambda: current_version(home / "catalogue"),
@@ -203,20 +205,20 @@ def follow_catalogue(home: Path, interval: float) -> Follower[SearchableCatalogu
 
 
 def popularity_order(snapshot: Snapshot) -> Rows:
-    """Returns rows by popularity, highest first, then by track id, int64 (n,)."""
+    """Order rows by popularity, highest first, then by track id, int64 (n,)."""
     popularity = snapshot.features[:, COLUMN["popularity"]]
     return np.argsort(-popularity, kind="stable").astype(np.int64)
 
 
 def genre_list(snapshot: Snapshot) -> list[GenreRecord]:
-    """Returns the genres by name, each with its number of tracks."""
+    """Count the tracks of each genre, in alphabetical order."""
     counted = _flat(snapshot, "genres")[1].value_counts().to_pylist()
     genres = [GenreRecord(item["values"], item["counts"]) for item in counted if item["values"]]
     return sorted(genres, key=lambda genre: genre.name)
 
 
 def artist_table(snapshot: Snapshot, order: Rows) -> ArtistTable:
-    """Puts artists together from their tracks."""
+    """Aggregate the tracks of each artist."""
     rows, ids = _flat(snapshot, "artist_ids")
     _, names = _flat(snapshot, "artists")
     encoded = ids.dictionary_encode()
@@ -225,7 +227,8 @@ def artist_table(snapshot: Snapshot, order: Rows) -> ArtistTable:
     tracks = np.bincount(codes, minlength=count)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    # The occurrence on each artist's most popular track gives the name and the popularity.
+    # Name and popularity come from the artist's most popular track. Descending ranks are assigned
+    # in order, so the last assignment, of the best rank, stays.
     first = np.full(count, -1, dtype=np.int64)
     by_rank = np.argsort(-rank[rows], kind="stable")
     first[codes[by_rank]] = by_rank
@@ -251,7 +254,7 @@ def artist_table(snapshot: Snapshot, order: Rows) -> ArtistTable:
 def _artist_genres(
     snapshot: Snapshot, rows: Rows, artists: Rows, count: int
 ) -> tuple[list[str], Rows, Rows]:
-    """Returns genre names, and each artist's genre codes with where they start."""
+    """Collect genre names, the start of each artist's genre codes, and the codes."""
     genre_rows, texts = _flat(snapshot, "genres")
     encoded = texts.dictionary_encode()
     names: list[str] = encoded.dictionary.to_pylist()
@@ -261,7 +264,7 @@ def _artist_genres(
     starts = np.searchsorted(genre_rows, np.arange(len(snapshot) + 1))
     per_track = np.diff(starts)[rows]
     owners = np.repeat(artists, per_track)
-    # Position of each (artist, genre) pair inside the flat list of genres.
+    # The position of each (artist, genre) pair within the flat list of genres.
     within = np.arange(len(owners)) - np.repeat(np.cumsum(per_track) - per_track, per_track)
     pairs = owners * len(names) + codes[np.repeat(starts[rows], per_track) + within]
     unique, counts = np.unique(pairs, return_counts=True)
@@ -273,7 +276,7 @@ def _artist_genres(
 
 
 def _flat(snapshot: Snapshot, column: str) -> tuple[Rows, Any]:
-    """Returns a list column's values in one array, and the row of each, int64."""
+    """Flatten a list column; the result is the row of each value, int64, and the values."""
     lists = snapshot.tracks.column(column).combine_chunks()
     if isinstance(lists, pa.ChunkedArray):  # older pyarrow keeps the chunks
         lists = pa.concat_arrays(lists.chunks)
@@ -282,7 +285,7 @@ def _flat(snapshot: Snapshot, column: str) -> tuple[Rows, Any]:
 
 
 def _track(texts: tuple[Any, ...], numbers: list[float]) -> TrackRecord:
-    """Returns a track of its values in `_TEXTS` and `_NUMBERS`."""
+    """Build a track from its values in the order of `_TEXTS` and `_NUMBERS`."""
     track_id, title, artist_ids, artists, genres, *others = texts
     album, album_id, release_date, explicit, isrc, provenance, licence, cover, preview = others
     duration_ms, popularity = numbers
@@ -306,7 +309,7 @@ def _track(texts: tuple[Any, ...], numbers: list[float]) -> TrackRecord:
 
 
 def _index_folder(root: Path, snapshot: Snapshot, order: Rows, table: ArtistTable) -> Path:
-    """Returns the folder of a snapshot's index, built where it is missing or damaged."""
+    """Find the index folder of a snapshot; build it if it is missing or damaged."""
     folder = root / snapshot.version
     if folder.exists():
         try:
@@ -316,6 +319,7 @@ def _index_folder(root: Path, snapshot: Snapshot, order: Rows, table: ArtistTabl
             _remove(folder)
     if not folder.exists():
         _build(root, snapshot, order, table)
+    # The time of the last use orders the indexes for `_prune`. A read-only disk is no error.
     with contextlib.suppress(OSError):
         os.utime(folder)
         _prune(root, folder)
@@ -391,7 +395,7 @@ def _artist_documents(table: ArtistTable) -> Iterator[dict[str, object]]:
 
 
 def _remove(folder: Path) -> None:
-    """Takes a folder away at once, then frees it: nobody ever sees half of it."""
+    """Rename a folder and delete it, so that no process sees a part of it."""
     aside = folder.with_name(f".staging-removed-{os.getpid()}-{folder.name}")
     with contextlib.suppress(FileNotFoundError):
         folder.rename(aside)
@@ -399,7 +403,7 @@ def _remove(folder: Path) -> None:
 
 
 def _prune(root: Path, current: Path) -> None:
-    """Keeps the index in use and the newest other; removes what dead processes left."""
+    """Keep the index in use and the newest other; delete what ended processes left."""
     folders = [path for path in root.iterdir() if path.is_dir()]
     published = [path for path in folders if not path.name.startswith(".") and path != current]
     published.sort(key=lambda path: path.stat().st_mtime, reverse=True)

@@ -1,7 +1,7 @@
-"""The map of the catalogue: every track as a point of a plane, alike tracks close together.
+"""The map of the catalogue: every track is a point, and similar tracks are close together.
 
-The plane is spanned by the two principal components of the encoded features: deterministic, fast
-and linear, so that a direction on the map means the same everywhere.
+The axes are the first two principal components of the encoded features. They are deterministic,
+fast and linear, so a direction has the same meaning everywhere on the map.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ Points = NDArray[np.float32]
 
 
 def write_map(folder: Path, snapshot: Snapshot) -> None:
-    """Writes the map of a snapshot as an Arrow IPC file."""
+    """Write the map of a snapshot as an Arrow IPC file."""
     points = plane(snapshot.standardiser.transform(np.asarray(snapshot.features)))
     tracks = snapshot.tracks
     columns = [
@@ -45,14 +45,14 @@ def write_map(folder: Path, snapshot: Snapshot) -> None:
 
 
 def plane(encoded: NDArray[np.float32]) -> Points:
-    """Returns places on the plane of the two first principal components.
+    """Project features onto their first two principal components.
 
     Args:
         encoded: float32 (n, d), encoded features.
 
     Returns:
-        float32 (n, 2), centred, each column of unit variance (0 where there is none). The sign of
-        a component is that of its largest loading, so that equal catalogues give equal maps.
+        float32 (n, 2), centred, each column of unit variance, or 0 if nothing varies. The sign of a
+        component is set by its largest loading, so that equal catalogues give equal maps.
     """
     if not len(encoded):
         return np.zeros((0, 2), dtype=np.float32)
@@ -61,7 +61,7 @@ def plane(encoded: NDArray[np.float32]) -> Points:
     axes = vectors[:, ::-1][:, :2]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), range(2)])
     scale = np.sqrt(np.maximum(values[::-1][:2], 0.0))
-    # A direction along which nothing varies is rounding, not a place.
+    # Below this, the variance is rounding error; dividing by it would scatter the points.
     scale = np.where(scale > 1e-9, scale, np.inf)
     return np.asarray(centred @ axes / scale, dtype=np.float32)
 
@@ -72,5 +72,5 @@ def _one(column: Any) -> Any:
 
 
 def _firsts(column: Any) -> Any:
-    """Returns the first text of each list; an empty text for an empty list."""
+    """Take the first text of each list; an empty text for an empty list."""
     return pa.array([texts[0] if texts else "" for texts in column.to_pylist()], pa.string())

@@ -1,19 +1,19 @@
-"""Spotify's search through spotipy: its own threads, its own clock, secrets in memory only.
+"""Search in Spotify with spotipy, on separate threads and within the deadline of the call.
 
-spotipy blocks, and left to itself it sleeps as long as Retry-After says, in the middle of a call.
-So it is given a session that never retries, and the waiting is done here, on the event loop,
-within the time that the call has left.
+spotipy blocks the thread and sleeps for the seconds of Retry-After within a call. So it gets a
+session that never retries, and pauses happen here, on the event loop, within the time left. Secrets
+stay in memory.
 """
 
 import asyncio
 import logging
-import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import requests
 import spotipy
+from quintet_servicekit.retry import RetryPolicy
 from quintet_servicekit.tracing import stage
 from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.exceptions import SpotifyException, SpotifyOauthError
@@ -21,17 +21,18 @@ from spotipy.oauth2 import SpotifyClientCredentials
 
 from quintet_search.domain.records import ArtistReference, Matches, RemoteUnavailable, TrackRecord
 
-TRIES: Final = 4
-BACKOFF_SECONDS: Final = 0.1
+RETRY: Final = RetryPolicy(0.1, 60.0, attempts=4, jitter=(0.8, 1.2))
+"""Before the deadline of the call; a longer Retry-After of Spotify has priority."""
+# Spotify returns no matches beyond this offset.
 LAST_OFFSET: Final = 1000
 _TOO_MANY, _UNAUTHORISED = 429, 401
 
 
 class _Refused(Exception):
-    """One try failed.
+    """One attempt failed.
 
     Attributes:
-        wait: Seconds until the next may succeed; None where none will.
+        wait: Seconds until the next attempt may succeed; None if none will.
     """
 
     def __init__(self, why: str, wait: float | None) -> None:
@@ -40,7 +41,7 @@ class _Refused(Exception):
 
 
 class _Credentials(SpotifyClientCredentials):  # type: ignore[misc]  # spotipy has no types
-    """Client credentials for one token address; one thread at a time asks for a token."""
+    """Client credentials for one token address; one thread at a time requests a token."""
 
     def __init__(self, client_id: str, client_secret: str, url: str, timeout: float) -> None:
         super().__init__(
@@ -53,26 +54,26 @@ class _Credentials(SpotifyClientCredentials):  # type: ignore[misc]  # spotipy h
         self._lock = threading.Lock()
 
     def get_access_token(self, as_dict: bool = False, check_cache: bool = True) -> Any:
-        """Returns the token kept, or a new one."""
+        """Get the cached token, or a new one."""
         with self._lock:
             return super().get_access_token(as_dict=as_dict, check_cache=check_cache)
 
     def forget(self) -> None:
-        """Makes the next call ask for a new token."""
+        """Drop the cached token, so that the next call requests a new one."""
         self.cache_handler.save_token_to_cache(None)
 
 
 class Spotify:
-    """Searches Spotify; every call ends within the time it is given.
+    """Search in Spotify; every call ends within its deadline.
 
     Args:
         client_id: The app's id.
         client_secret: Its secret.
         api_url: Spotify's Web API, such as https://api.spotify.com/v1/.
-        token_url: Where tokens come from.
-        timeout: Seconds that one try may wait.
-        threads: Tries at once; more are refused at once rather than queued.
-        page_size: Matches asked for at once, 1 to 50.
+        token_url: The address that issues tokens.
+        timeout: Seconds that one attempt may take.
+        threads: Attempts at once; further ones fail at once instead of waiting.
+        page_size: Matches per request, 1 to 50.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Spotify:
         threads: int,
         page_size: int,
     ) -> None:
-        # At level DEBUG spotipy logs its headers, the secret among them.
+        # At level DEBUG, spotipy logs its headers, which contain the secret.
         for name in ("spotipy.client", "spotipy.oauth2"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._session = requests.Session()
@@ -106,7 +107,7 @@ class Spotify:
     async def search(
         self, text: str, offset: int, size: int, seconds: float
     ) -> Matches[TrackRecord]:
-        """Returns matches from offset on, within `seconds`.
+        """Find matches from an offset on, within `seconds`.
 
         Raises:
             RemoteUnavailable: There was no answer in time.
@@ -120,7 +121,7 @@ class Spotify:
             raise RemoteUnavailable(f"no answer within {seconds:.2f} s") from fault
 
     async def close(self) -> None:
-        """Drops what waits and frees connections; a hanging try ends by its own timeout."""
+        """Drop queued attempts and close connections; a hanging attempt ends by its timeout."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
         self._session.close()
 
@@ -134,32 +135,33 @@ class Spotify:
             tracks += part
             if len(part) < asked:
                 break
-        # Spotify gives no scores, only an order.
+        # Spotify returns an order without scores, so the reciprocal position is the score.
         scored = [(track, 1.0 / (offset + place + 1)) for place, track in enumerate(tracks[:size])]
         return Matches(scored, total)
 
     async def _patiently(self, text: str, offset: int, size: int, end: float) -> Any:
-        """Tries until there is an answer, there is no hope or the caller's time is up."""
-        for attempt in range(TRIES):
+        """Repeat an attempt until it succeeds, cannot succeed, or the deadline is too near."""
+        attempt = 1
+        while True:
             try:
                 return await self._try(text, offset, size, attempt)
             except _Refused as refused:
-                if refused.wait is None or attempt == TRIES - 1:
+                if refused.wait is None or RETRY.is_last(attempt):
                     raise RemoteUnavailable(str(refused)) from None
                 if asyncio.get_running_loop().time() + refused.wait >= end:
-                    why = f"{refused}; the call's time ends before the next try"
+                    why = f"{refused}; the deadline is before the next attempt"
                     raise RemoteUnavailable(why) from None
                 await asyncio.sleep(refused.wait)
-        raise RemoteUnavailable("no try was left")
+            attempt += 1
 
     async def _try(self, text: str, offset: int, size: int, attempt: int) -> Any:
         if not self._free:
-            raise RemoteUnavailable("all threads for Spotify are taken")
+            raise RemoteUnavailable("all threads for Spotify are busy")
         self._free -= 1
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._pool, self._call, text, offset, size, attempt)
-        # A call whose time is up leaves its thread behind, so the thread itself gives the place
-        # back; a cancelled future would do so too early.
+        # After a timeout the thread still runs. So the slot is free when the thread ends, and not
+        # already when the waiting future is cancelled.
         inner = asyncio.ensure_future(_outcome(future))
         inner.add_done_callback(self._release)
         answer = await asyncio.shield(inner)
@@ -171,16 +173,16 @@ class Spotify:
         self._free += 1
 
     def _call(self, text: str, offset: int, size: int, attempt: int) -> Any:
-        """Makes one call; runs in a thread."""
-        backoff = BACKOFF_SECONDS * 2**attempt * random.uniform(0.8, 1.2)
+        """Send one request; runs on a thread. `attempt` is counted from 1."""
+        backoff = RETRY.pause(attempt)
         try:
             return self._client.search(text, limit=size, offset=offset, type="track")
         except SpotifyException as fault:
             raise self._refusal(fault, backoff) from None
         except SpotifyOauthError:
-            raise _Refused("the credentials were refused", None) from None
+            raise _Refused("Spotify rejected the credentials", None) from None
         except requests.HTTPError:
-            raise _Refused("no token could be had", backoff) from None
+            raise _Refused("no token could be obtained", backoff) from None
         except requests.Timeout:
             raise _Refused("no answer in time", backoff) from None
         except requests.RequestException as fault:
@@ -198,7 +200,7 @@ class Spotify:
 
 
 async def _outcome(future: "asyncio.Future[Any]") -> Any:
-    """Returns a future's result or its exception, so that none is left unread."""
+    """Wait for a future and turn its exception into a result, so that none stays unread."""
     try:
         return await future
     except Exception as fault:
@@ -206,7 +208,7 @@ async def _outcome(future: "asyncio.Future[Any]") -> Any:
 
 
 def _retry_after(headers: Any) -> float:
-    """Returns Retry-After in seconds; 0 where it is missing or no number."""
+    """Read Retry-After in seconds; 0 if it is missing or not a number."""
     try:
         return max(0.0, float((headers or {}).get("Retry-After", 0)))
     except ValueError:
@@ -214,10 +216,10 @@ def _retry_after(headers: Any) -> float:
 
 
 def _read(answer: Any) -> tuple[list[TrackRecord], int]:
-    """Reads one answer of /v1/search.
+    """Read one answer of Spotify's /v1/search.
 
     Raises:
-        RemoteUnavailable: It has another shape than Spotify promises.
+        RemoteUnavailable: A field is missing or has the wrong type.
     """
     try:
         page = answer["tracks"]

@@ -1,13 +1,13 @@
-"""From text to the words that are indexed and searched.
+"""Convert text to the terms that are indexed and searched.
 
-Both sides go through `words`, so accents, case and punctuation never matter. The index holds more
-than the words themselves:
+Documents and queries both use `words`, so accents, case and punctuation do not matter. The index
+contains more terms than the words:
 
-- A run of a script that writes without spaces (Han, kana, Hangul, Thai and neighbours) is held
-  with all its endings, so that any part of it is found as the beginning of an ending. Hangul is
-  taken apart into letters first: a syllable that is still being typed begins the finished one.
+- A run of a script without spaces (Han, kana, Hangul, Thai and others) is indexed with all its
+  suffixes, so that any part of it matches as the prefix of a suffix. Hangul syllables are
+  decomposed into letters first: an unfinished syllable is then a prefix of the finished one.
 - The first one, two and three characters of each word are terms, for the first keystrokes.
-- A word with marks inside, such as AC/DC or Jay-Z, is also held joined: acdc, jayz.
+- A word with punctuation inside, such as AC/DC or Jay-Z, is also indexed joined: acdc, jayz.
 """
 
 import re
@@ -19,11 +19,12 @@ from typing import Final
 from quintet_modelkit.identity import normalise, normalise_title
 
 MAX_RUN: Final = 16
-"""Characters of an unspaced run that one ending holds."""
+"""Characters of one suffix; it bounds the terms of a long run without spaces."""
 SHORT: Final = 3
-"""Beginnings of up to so many characters are terms of their own: thousands of words share them."""
+"""Prefixes up to this length are separate terms: thousands of words share each of them, and a
+prefix query would visit all of these words."""
 
-# Stands before a beginning; no word holds it, so the two are never confused.
+# Precedes a prefix term; no word contains it, so a prefix is never mistaken for a word.
 _BEGINS: Final = "\x01"
 
 _APOSTROPHES: Final = dict.fromkeys(map(ord, "'\u2018\u2019\u02bc\u2032\uff07`\u00b4"))
@@ -36,9 +37,9 @@ _MARKS: Final = re.compile(r"[\W_]+")
 
 
 def words(text: str) -> list[str]:
-    """Returns the words of a text in order; unspaced runs are words of their own.
+    """Split a text into words, in order; a run of a script without spaces is one word.
 
-    A text of nothing but signs ("!!!", "÷") is one word, so that it can be found at all.
+    A text of punctuation only ("!!!", "÷") is one word, so that such titles can be found.
     """
     plain = normalise(text.translate(_APOSTROPHES))
     if not plain:
@@ -50,36 +51,36 @@ def words(text: str) -> list[str]:
 
 
 def is_unspaced(word: str) -> bool:
-    """Returns whether a word is a run of a script without spaces."""
+    """Check whether a word is a run of a script without spaces."""
     return not word.isascii() and _UNSPACED.match(word) is not None
 
 
 @lru_cache(maxsize=65_536)
 def whole(text: str) -> str:
-    """Returns a text's words as one term."""
+    """Join the words of a text to one term, for matches of a complete title or name."""
     return " ".join(words(text))
 
 
 @lru_cache(maxsize=65_536)
 def indexed(text: str) -> str:
-    """Returns what the index holds for a text: space-separated terms."""
+    """List the index terms of a text, separated by spaces."""
     terms = list(_terms(text))
     return " ".join(dict.fromkeys([*terms, *beginnings(terms)]))
 
 
 def wholes(title: str) -> list[str]:
-    """Returns the whole terms of a title: as written, and without release notes."""
+    """List the terms of a complete title: as written, and without notes such as "Remastered"."""
     forms = (whole(title), whole(normalise_title(title.translate(_APOSTROPHES))))
     return [form for form in dict.fromkeys(forms) if form]
 
 
 def beginning(text: str) -> str | None:
-    """Returns the term that all words beginning with a short text share; None for a longer one."""
+    """Build the prefix term of a short text; None if the text is longer than `SHORT`."""
     return _BEGINS + text if len(text) <= SHORT else None
 
 
 def beginnings(terms: Iterable[str]) -> list[str]:
-    """Returns the terms for the short beginnings of some terms."""
+    """List the prefix terms of some terms."""
     found = (_BEGINS + term[:size] for term in terms for size in range(1, SHORT + 1))
     return list(dict.fromkeys(found))
 
@@ -103,5 +104,5 @@ def _terms(text: str) -> Iterator[str]:
 
 
 def run_of(word: str) -> str:
-    """Returns the part of an unspaced word that an ending in the index can match."""
+    """Cut a word of a script without spaces to the part that a suffix in the index can match."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFC", word)[:MAX_RUN])

@@ -1,15 +1,15 @@
-"""Full text on tantivy: what a document holds, how it is asked, in which order it answers.
+"""Full-text index on tantivy: fields of a document, queries, and the order of matches.
 
-Documents are added in order of popularity, by one thread into one segment, and every score is a
-sum of constants. So equal scores come back in order of popularity, then of id, and the same query
-over the same catalogue always gives the same list. The constants make tiers:
+Documents are added in order of popularity, by one thread into one segment, and every score is a sum
+of constants. So equal scores are ordered by popularity, then by id, and the same query on the same
+catalogue always gives the same list. The constants form tiers:
 
     8  the query is a whole title, or the whole name of an artist
     4  a title or an artist's name begins with the query
-    2  all words stand in the title, or all in the artists' names
-    1  the last word is a whole word, not only the beginning of one
+    2  all words are in the title, or all in the artists' names
+    1  the last word is a complete word, not only a prefix of one
 
-Where fewer than `FEW` documents match so, those with one typo a word follow; where there are none
+If fewer than `FEW` documents match, those with one typo per word follow. If there are none of these
 either, two typos are allowed in long words.
 """
 
@@ -27,8 +27,10 @@ from quintet_search.domain.query import FieldFilter, ParsedQuery
 
 FEW: Final = 10
 MAX_WORDS: Final = 24
-"""Words of a query that count; a text of 256 characters hardly has more."""
-_HEAP_BYTES: Final = 1_000_000_000  # reserved, not touched: keeps millions of rows in one segment
+"""Further words of a query are ignored; a text of 256 characters hardly has more."""
+# Address space that tantivy reserves; with less, it would split millions of rows into segments.
+_HEAP_BYTES: Final = 1_000_000_000
+# The length of a word, in characters, from which one typo and two typos are allowed.
 _ONE_TYPO, _TWO_TYPOS = 4, 8
 
 
@@ -37,8 +39,8 @@ class Layout:
     """The fields of one kind of document.
 
     Attributes:
-        parts: Fields one of which should hold all words.
-        filters: Query filter to field.
+        parts: Fields that score higher if one of them contains all words.
+        filters: The field of each query filter.
     """
 
     parts: tuple[str, ...]
@@ -54,7 +56,7 @@ _RAW: Final = ("genre", "isrc")
 
 
 def schema_of(layout: Layout) -> tantivy.Schema:
-    """Returns the schema: `text`, `whole`, the layout's own fields, `year` and `row`."""
+    """Build the schema: `text`, `whole`, the fields of the layout, `year` and `row`."""
     builder = tantivy.SchemaBuilder()
     named = dict.fromkeys(("text", *layout.parts, *layout.filters.values()))
     for name in named:
@@ -67,7 +69,7 @@ def schema_of(layout: Layout) -> tantivy.Schema:
 
 
 def write_index(folder: Path, layout: Layout, documents: Iterable[Mapping[str, object]]) -> None:
-    """Writes an index into an empty folder, documents in the order given."""
+    """Write an index into a new folder, with documents in the given order."""
     folder.mkdir()
     index = tantivy.Index(schema_of(layout), path=str(folder), reuse=False)
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
@@ -80,10 +82,10 @@ def write_index(folder: Path, layout: Layout, documents: Iterable[Mapping[str, o
 
 
 class TextIndex:
-    """An index opened for searching; safe from several threads.
+    """An index opened for searching; several threads may search at once.
 
     Args:
-        folder: As `write_index` left it.
+        folder: A folder written by `write_index`.
         layout: The layout it was written with.
 
     Raises:
@@ -99,13 +101,13 @@ class TextIndex:
 
     @property
     def size(self) -> int:
-        """How many documents there are."""
+        """The number of documents."""
         return int(self._searcher.num_docs)
 
     def find(
         self, query: ParsedQuery, offset: int, size: int
     ) -> tuple[list[tuple[int, float]], int]:
-        """Returns rows with their scores from offset on, and how many match in all."""
+        """Find rows and their scores from an offset on, and the number of all matches."""
         wanted, texts = self._conditions(query), words(query.text)[:MAX_WORDS]
         if query.text and not texts:
             return [], 0
@@ -121,7 +123,7 @@ class TextIndex:
         more, total = self._hits(self._fuzzy(wanted, text, filtered, 1), 0, reach)
         if not total:
             more, total = self._hits(self._fuzzy(wanted, text, filtered, 2), 0, reach)
-        # Below every exact match, in the order of their own scores.
+        # Matches with typos follow all exact ones, in the order of their scores.
         hits = [(row, 1.0 + score) for row, score in hits]
         hits += [(row, score / 100.0) for row, score in more if row not in known]
         return hits[offset : offset + size], total
@@ -134,7 +136,7 @@ class TextIndex:
         return pairs, int(result.count)  # type: ignore[attr-defined]  # the stub lacks it
 
     def _conditions(self, query: ParsedQuery) -> list["_Word"]:
-        """Returns every word that must be found, each in its field."""
+        """List the words that must match, each with its field."""
         conditions: list[_Word] = []
         for part in query.filters:
             field = self._layout.filters.get(part.field)
@@ -148,7 +150,7 @@ class TextIndex:
         return conditions
 
     def _filters(self, query: ParsedQuery) -> list[Query]:
-        """Returns the conditions that know no typos."""
+        """Build the conditions that allow no typos: genre, ISRC and years."""
         found: list[Query] = []
         for part in query.filters:
             field = self._layout.filters.get(part.field)
@@ -193,7 +195,7 @@ class TextIndex:
         return Query.boolean_query(clauses)
 
     def _tolerant(self, word: "_Word", most: int) -> Query:
-        """Returns a query worth 3 for the word itself, 2 with one typo, 1 with two."""
+        """Build a query that scores 3 for the word itself, 2 with one typo, 1 with two."""
         plain = _constant(self._plain(word, word.field), 3.0)
         most = min(most, typos_of(word.text)) if word.tolerant else 0
         if not most:
@@ -223,7 +225,14 @@ class TextIndex:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """One word that must be found: where, whether it may be unfinished or hold typos."""
+    """A word that must match.
+
+    Attributes:
+        field: The field to search.
+        text: The word.
+        begins: Whether a prefix is enough, because the word may be unfinished.
+        tolerant: Whether typos are allowed.
+    """
 
     field: str
     text: str
@@ -240,12 +249,12 @@ def _in_field(field: str, part: FieldFilter) -> list[_Word]:
 
 
 def typos_of(text: str) -> int:
-    """Returns how many typos a word may hold: 1 from four letters on, 2 from eight on."""
+    """Choose the typos allowed in a word: 1 from four letters on, 2 from eight on."""
     return 2 if len(text) >= _TWO_TYPOS else 1 if len(text) >= _ONE_TYPO else 0
 
 
 def isrc_of(value: str) -> str:
-    """Returns an ISRC as it is indexed: capitals and digits alone."""
+    """Normalise an ISRC to capitals and digits, as it is indexed."""
     return "".join(char for char in value.upper() if char.isalnum())
 
 

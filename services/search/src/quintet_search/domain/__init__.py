@@ -1,1 +1,1 @@
-"""What search promises: records, the query's syntax, pages and the order of sources."""
+"""The rules of search in plain Python: records, query syntax, pages, and order of sources."""

@@ -1,4 +1,4 @@
-"""Pages: where one begins, how long it is, and the token that asks for the next."""
+"""Pages of results: offset, size, and the token that requests the next page."""
 
 import base64
 import binascii
@@ -9,12 +9,13 @@ from typing import Final
 from quintet_contract.limits import MAX_MATCHES
 from quintet_servicekit.errors import InvalidInput, Reason
 
+# 96 bits: a token of another list is never accepted by chance.
 _DIGEST_BYTES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What a caller asks of paging, unchecked."""
+    """The paging fields of a request, unchecked."""
 
     page_size: int = 0
     page_token: str = ""
@@ -26,9 +27,9 @@ class PageWindow:
     """A checked page.
 
     Attributes:
-        offset: Matches before it.
-        size: Its greatest length.
-        scope: What its tokens are bound to.
+        offset: Matches before the page.
+        size: The length at most.
+        scope: What its tokens are valid for: method, query, source, catalogue version.
     """
 
     offset: int
@@ -36,7 +37,7 @@ class PageWindow:
     scope: tuple[str, ...]
 
     def token(self, total: int) -> str:
-        """Returns the next page's token; empty where this page reaches `total`."""
+        """Build the token of the next page; empty if this page reaches `total`."""
         end = self.offset + self.size
         return make_token(end, self.scope) if end < total else ""
 
@@ -44,16 +45,16 @@ class PageWindow:
 def window(
     request: PageRequest, *, default: int, maximum: int, scope: tuple[str, ...]
 ) -> PageWindow:
-    """Checks a request for a page.
+    """Check the paging fields of a request.
 
     Args:
-        request: As sent.
-        default: The size where 0 is asked for.
-        maximum: Larger sizes become this.
+        request: The fields as sent.
+        default: The size if the request contains 0.
+        maximum: Larger sizes are reduced to this.
         scope: Everything that decides the list: method, query, source, catalogue version.
 
     Raises:
-        InvalidInput: A size or skip outside its range, or a token of another list.
+        InvalidInput: A size or skip is outside its range, or the token is of another list.
     """
     if request.page_size < 0:
         raise InvalidInput(
@@ -70,7 +71,7 @@ def window(
     if request.page_token and request.skip:
         raise InvalidInput(
             Reason.PAGE_TOKEN_INVALID,
-            "page_token and skip exclude each other; send one of them",
+            "page_token and skip cannot be combined; send one of them",
             field="page_token",
         )
     size = min(request.page_size or default, maximum)
@@ -79,16 +80,16 @@ def window(
 
 
 def make_token(offset: int, scope: tuple[str, ...]) -> str:
-    """Returns an opaque token for an offset into one list; the same in every process."""
+    """Encode an offset into one list as a token that every process reads alike."""
     content = offset.to_bytes(4, "big") + _digest(offset, scope)
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def read_token(token: str, scope: tuple[str, ...]) -> int:
-    """Returns the offset a token stands for.
+    """Decode the offset of a token.
 
     Raises:
-        InvalidInput: It was not made for this list.
+        InvalidInput: The token belongs to another list.
     """
     try:
         content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
@@ -98,12 +99,13 @@ def read_token(token: str, scope: tuple[str, ...]) -> int:
     if len(content) != 4 + _DIGEST_BYTES or content[4:] != _digest(offset, scope):
         raise InvalidInput(
             Reason.PAGE_TOKEN_INVALID,
-            "page_token was not made for this query and catalogue; begin with the first page",
+            "page_token belongs to another query or catalogue; send no token for the first page",
             field="page_token",
         )
     return offset
 
 
 def _digest(offset: int, scope: tuple[str, ...]) -> bytes:
+    # U+001F cannot be typed, so two scopes never join to the same text.
     text = "\x1f".join((str(offset), *scope))
     return hashlib.sha256(text.encode()).digest()[:_DIGEST_BYTES]

@@ -1,4 +1,4 @@
-"""The query's syntax: free text and field filters; no text is ever an error."""
+"""Parse search queries: free text and field filters. No text is an error."""
 
 import re
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Final
 _FILTER: Final = re.compile(
     r'(?:(?<=\s)|^)(artist|album|track|genre|year|isrc):(?:"([^"]*)"?|(\S*))', re.IGNORECASE
 )
+# 1980, 1980-1989, or 1980- while the second year is being typed.
 _YEARS: Final = re.compile(r"(\d{4})(?:-(\d{4})?)?\Z", re.ASCII)
 _YEAR_BEGUN: Final = re.compile(r"\d{0,3}\Z", re.ASCII)
 
@@ -17,8 +18,8 @@ class FieldFilter:
 
     Attributes:
         field: artist, album, track, genre or isrc.
-        value: The text looked for, never blank.
-        quoted: Whether it stood in quotes, so that its last word is whole.
+        value: The text to search for, never blank.
+        quoted: Whether it was in quotes, so that its last word is complete.
     """
 
     field: str
@@ -28,11 +29,11 @@ class FieldFilter:
 
 @dataclass(frozen=True, slots=True)
 class ParsedQuery:
-    """A query taken apart.
+    """A parsed query.
 
     Attributes:
-        text: What is left for free text.
-        filters: All of them must hold.
+        text: The free text without filters.
+        filters: Conditions that must all hold.
         years: First and last year, or None.
     """
 
@@ -42,15 +43,15 @@ class ParsedQuery:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is asked for."""
+        """Whether the query contains neither text nor filters."""
         return not self.text and not self.filters and self.years is None
 
 
 def parse(query: str) -> ParsedQuery:
-    """Takes a query apart; what is not a well-formed filter is free text.
+    """Parse a query; text that is not a well-formed filter is free text.
 
-    A filter without a value, and a year with fewer than four digits, are still being typed and
-    do not count.
+    A filter without a value, or a year with fewer than four digits, is ignored: the listener is
+    still typing it.
     """
     filters: list[FieldFilter] = []
     years: tuple[int, int] | None = None

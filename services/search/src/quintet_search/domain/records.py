@@ -1,4 +1,4 @@
-"""Records and ports of search, in plain Python."""
+"""Records of search, and the ports to the catalogue and to Spotify."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class SearchSource(Enum):
-    """Where tracks are searched or were found."""
+    """The source that is searched, or that a track comes from."""
 
     CATALOGUE = "catalogue"
     SPOTIFY = "spotify"
@@ -19,7 +19,7 @@ class SearchSource(Enum):
 
 
 class ArtistReference(NamedTuple):
-    """Names an artist of a track."""
+    """Id and name of an artist of a track."""
 
     id: str
     name: str
@@ -28,7 +28,8 @@ class ArtistReference(NamedTuple):
 class TrackRecord(NamedTuple):
     """A track; unknown texts are empty.
 
-    A tuple, as a list has hundreds of them and a frozen dataclass takes six times as long to make.
+    A named tuple, because a list has hundreds of tracks and a frozen dataclass takes six times as
+    long to create.
 
     Attributes:
         release_date: YYYY, YYYY-MM or YYYY-MM-DD.
@@ -55,11 +56,11 @@ class TrackRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ArtistRecord:
-    """An artist, put together from the catalogue's tracks.
+    """An artist, aggregated from the tracks of the catalogue.
 
     Attributes:
-        genres: Of the artist's tracks, most frequent first.
-        popularity: The highest of the artist's tracks, from 0 to 100.
+        genres: The genres of the artist's tracks, most frequent first.
+        popularity: The highest popularity of these tracks, from 0 to 100.
         track_count: How many tracks the catalogue has.
     """
 
@@ -80,11 +81,11 @@ class GenreRecord:
 
 @dataclass(frozen=True, slots=True)
 class Matches(Generic[T]):
-    """Part of a list of matches.
+    """A part of all matches of a query.
 
     Attributes:
-        items: The matches asked for, each with its score, best first.
-        total: How many there are in all.
+        items: The requested matches with their scores, best first.
+        total: The number of all matches.
     """
 
     items: Sequence[tuple[T, float]]
@@ -93,7 +94,7 @@ class Matches(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class TrackMatch:
-    """A track found, and where."""
+    """A track that matches a query, and the source that it comes from."""
 
     track: TrackRecord
     score: float
@@ -103,11 +104,11 @@ class TrackMatch:
 
 @dataclass(frozen=True, slots=True)
 class TrackResults:
-    """One page of tracks, and how it came about.
+    """One page of tracks, and the source that answered.
 
     Attributes:
-        source: Where the matches came from in the end.
-        degraded: What was left out or replaced to answer at all.
+        source: The source that the matches come from.
+        degraded: The parts that this answer lacks, such as "spotify".
     """
 
     matches: Sequence[TrackMatch]
@@ -129,7 +130,7 @@ class ResultPage(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class MapPart:
-    """A part of the map; empty where the caller has the version that is served."""
+    """A part of the map; empty if the caller already has the version served."""
 
     version: str
     total_size: int
@@ -137,7 +138,7 @@ class MapPart:
 
 
 class SearchableCatalogue(Protocol):
-    """One version of the catalogue, searchable; every method but `has` blocks."""
+    """One version of the catalogue; every method except `has` blocks the thread."""
 
     @property
     def version(self) -> str:
@@ -145,27 +146,27 @@ class SearchableCatalogue(Protocol):
         ...
 
     def has(self, track_id: str) -> bool:
-        """Returns whether a track is in the catalogue."""
+        """Check whether the catalogue contains a track."""
         ...
 
     def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Matches[TrackRecord]:
-        """Returns matches from offset on."""
+        """Find matches, beginning at an offset."""
         ...
 
     def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Matches[ArtistRecord]:
-        """Returns matches from offset on."""
+        """Find matches, beginning at an offset."""
         ...
 
     def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
-        """Returns tracks in the order asked, None for each unknown."""
+        """Look up tracks, in the order of the ids; None for an unknown id."""
         ...
 
     def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
-        """Returns artists in the order asked, None for each unknown."""
+        """Look up artists, in the order of the ids; None for an unknown id."""
         ...
 
     def genres(self) -> Sequence[GenreRecord]:
-        """Returns all genres by name."""
+        """List all genres in alphabetical order."""
         ...
 
     @property
@@ -174,23 +175,23 @@ class SearchableCatalogue(Protocol):
         ...
 
     def map_part(self, offset: int, size: int) -> tuple[bytes, int]:
-        """Returns up to `size` bytes of the map from `offset` on, and its whole size."""
+        """Read up to `size` bytes of the map from `offset` on, and its total size in bytes."""
         ...
 
 
 class RemoteUnavailable(Exception):
-    """The remote search gave no answer in the time allowed; the text says why, for the log."""
+    """The external search did not answer in time; the text is the reason, for the log."""
 
 
 class RemoteSearch(Protocol):
-    """A search elsewhere."""
+    """An external search, such as Spotify."""
 
     async def search(
         self, text: str, offset: int, size: int, seconds: float
     ) -> Matches[TrackRecord]:
-        """Returns matches from offset on, within `seconds`.
+        """Find matches from an offset on, within `seconds`.
 
         Raises:
-            RemoteUnavailable: There was no answer.
+            RemoteUnavailable: There was no answer in time.
         """
         ...

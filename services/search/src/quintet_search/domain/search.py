@@ -1,4 +1,4 @@
-"""The rules of each method: ranges, pages, and which source answers in the end."""
+"""The rules of each search method: allowed ranges, pages, and which source answers."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
@@ -33,28 +33,28 @@ from quintet_search.domain.records import (
 )
 
 MAP_PART: Final = 2 * 1024 * 1024
-"""Bytes of the map in one answer; half of what gRPC takes by default."""
+"""Bytes of the map per answer: half of gRPC's default limit for a message."""
 _EMPTY: Final[Matches[TrackRecord]] = Matches((), 0)
 
 T = TypeVar("T")
 
 
 class Run(Protocol):
-    """Runs blocking work off the event loop."""
+    """Run blocking work on a thread."""
 
     def __call__(self, work: Callable[[], T]) -> Awaitable[T]:
-        """Returns what the work returns."""
+        """Wait for the result of the work."""
         ...
 
 
 class CatalogueSearch:
-    """Answers every method from the catalogue served now, and Spotify where it is set up.
+    """Answer searches from the catalogue served now, and from Spotify if it is configured.
 
     Args:
-        catalogue: Returns the catalogue served now; raises `NotReady` before the first.
-        run: Runs blocking work off the event loop.
+        catalogue: Gives the catalogue served now; raises `NotReady` before the first.
+        run: Runs blocking work on a thread.
         remote: Spotify, or None without credentials.
-        report: Hears why the remote gave no answer.
+        report: Called with the reason if Spotify does not answer.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class CatalogueSearch:
     async def search_tracks(
         self, query: str, source: SearchSource, page: PageRequest, seconds: float
     ) -> TrackResults:
-        """Returns one page of matches; `seconds` is the time the remote may take.
+        """Find one page of tracks; Spotify may take `seconds` of the call.
 
         Raises:
-            InvalidInput: The query, the page or the source is outside what is allowed.
+            InvalidInput: The query, the page or the source is not allowed.
             NotReady: No catalogue is loaded.
         """
         catalogue = self._catalogue()
@@ -89,7 +89,7 @@ class CatalogueSearch:
             )
         scope = ("tracks", text, source.value, catalogue.version)
         part = window(page, default=DEFAULT_PAGE, maximum=MAX_PAGE, scope=scope)
-        # Spotify has no list of everything, so an empty query is the catalogue's to answer.
+        # An empty query lists the most popular tracks; Spotify has no such list.
         if source is SearchSource.CATALOGUE or self._remote is None or not text:
             return await self._local(catalogue, text, part)
         if source is SearchSource.SPOTIFY:
@@ -97,10 +97,10 @@ class CatalogueSearch:
         return await self._both(catalogue, self._remote, text, part, seconds)
 
     async def search_artists(self, query: str, page: PageRequest) -> ResultPage[ArtistRecord]:
-        """Returns one page of artists.
+        """Find one page of artists.
 
         Raises:
-            InvalidInput: The query or the page is outside what is allowed.
+            InvalidInput: The query or the page is not allowed.
             NotReady: No catalogue is loaded.
         """
         catalogue = self._catalogue()
@@ -113,7 +113,7 @@ class CatalogueSearch:
         return ResultPage([artist for artist, _ in found.items], part.token(total), total)
 
     async def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
-        """Returns tracks in the order asked, None for each unknown.
+        """Look up tracks, in the order of the ids; None for an unknown id.
 
         Raises:
             InvalidInput: There are none or more than 500 ids.
@@ -124,7 +124,7 @@ class CatalogueSearch:
         return await self._run(lambda: catalogue.tracks(wanted))
 
     async def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
-        """Returns artists in the order asked, None for each unknown.
+        """Look up artists, in the order of the ids; None for an unknown id.
 
         Raises:
             InvalidInput: There are none or more than 50 ids.
@@ -135,10 +135,10 @@ class CatalogueSearch:
         return await self._run(lambda: catalogue.artists(wanted))
 
     def genres(self, page: PageRequest) -> ResultPage[GenreRecord]:
-        """Returns one page of genres by name.
+        """List one page of genres in alphabetical order.
 
         Raises:
-            InvalidInput: The page is outside what is allowed.
+            InvalidInput: The page is not allowed.
             NotReady: No catalogue is loaded.
         """
         catalogue = self._catalogue()
@@ -149,10 +149,10 @@ class CatalogueSearch:
         return ResultPage(items, part.token(len(genres)), len(genres))
 
     async def map_part(self, known_version: str, offset: int) -> MapPart:
-        """Returns the part of the map that begins at a byte.
+        """Read the part of the map that begins at a byte.
 
         Raises:
-            InvalidInput: The map does not reach that far.
+            InvalidInput: The offset is outside the map.
             NotReady: No catalogue is loaded.
         """
         catalogue = self._catalogue()
@@ -174,7 +174,7 @@ class CatalogueSearch:
     async def _ask(
         self, remote: RemoteSearch, text: str, offset: int, size: int, seconds: float
     ) -> Matches[TrackRecord] | None:
-        """Returns what the remote has, or None where it gave no answer."""
+        """Search in Spotify; None if it does not answer."""
         try:
             return await remote.search(text, offset, size, seconds)
         except RemoteUnavailable as fault:
@@ -230,15 +230,15 @@ class CatalogueSearch:
         part: PageWindow,
         seconds: float,
     ) -> TrackResults:
-        """Pages through the catalogue's matches, then through Spotify's.
+        """Return the catalogue's matches first, then Spotify's.
 
-        A position counts Spotify's tracks that the catalogue has too, although they are left
-        out: so each page is one look at either side, and a page may be shorter than asked.
+        Tracks of Spotify that the catalogue also has are left out, but their positions count. So
+        each page needs one request to either side, and a page may be shorter than requested.
         """
         found = await self._find(catalogue, text, part)
         here = min(found.total, MAX_MATCHES)
         missing = _size(part) - len(found.items)
-        # At least one is asked for, since the total is part of the answer.
+        # At least one match is requested, because the total is part of the answer.
         beyond = await self._ask(remote, text, max(0, part.offset - here), max(1, missing), seconds)
         degraded = (Part.SPOTIFY,) if beyond is None else ()
         matches = [
@@ -274,13 +274,13 @@ def _counted(field: str, ids: Sequence[str], maximum: int) -> Sequence[str]:
 
 
 def _size(part: PageWindow) -> int:
-    """Returns how many matches a page may hold: none lies beyond the last that is counted."""
+    """Limit a page to the matches that are counted, so that none is beyond the total."""
     return max(0, min(part.size, MAX_MATCHES - part.offset))
 
 
 def _offset_refused(offset: int) -> InvalidInput:
     return InvalidInput(
         Reason.PAGE_TOKEN_INVALID,
-        f"offset must lie within the map; got {offset}",
+        f"offset must be from 0 to the size of the map; got {offset}",
         field="offset",
     )
