@@ -13,8 +13,8 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.limits import EVENT_KINDS
 from quintet_gateway.feedback import Event, check_events
+from quintet_gateway.feedback.export import export_record
 from quintet_gateway.feedback.impressions import ImpressionQueue, ServedList, impression_rows
-from quintet_gateway.feedback.store import export_record
 from quintet_gateway.servicer import cursor_of, token_of
 from quintet_servicekit.errors import InvalidInput
 from quintet_store.feedback import Cursor, stamp

@@ -1,17 +1,17 @@
 """Feedback: impressions are stored after the answer, events before it."""
 
-from quintet_gateway.feedback.events import Event, check_events, check_listener
+from quintet_gateway.feedback.database import Database
+from quintet_gateway.feedback.events import (
+    Event,
+    EventBatch,
+    RecordOutcome,
+    check_events,
+    check_listener,
+)
+from quintet_gateway.feedback.export import export_record
 from quintet_gateway.feedback.impressions import ServedList
 from quintet_gateway.feedback.recorder import Recorder, RecorderConfig
-from quintet_gateway.feedback.store import (
-    Cursor,
-    Database,
-    Deleted,
-    EventBatch,
-    Page,
-    RecordOutcome,
-    export_record,
-)
+from quintet_gateway.feedback.store import Cursor, Deleted, Page
 
 __all__ = [
     "Cursor",

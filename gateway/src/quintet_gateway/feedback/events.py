@@ -19,6 +19,7 @@ from quintet_contract.patterns import (
     LISTENER_RULE,
     fits,
 )
+from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 
 # Clocks of phones are wrong by hours, not by days.
@@ -49,6 +50,34 @@ class Event:
     dwell_ms: int | None = None
     listener: str = ""
     occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RecordOutcome:
+    """Outcome of storing events.
+
+    Attributes:
+        accepted: Number of new events.
+        duplicates: Number of events stored before.
+        degraded: The parts that they were stored without, such as the database.
+    """
+
+    accepted: int
+    duplicates: int
+    degraded: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True)
+class EventBatch:
+    """Events of one request, and the client that sent it."""
+
+    events: Sequence[Event]
+    client: str
+    single: bool = False
+
+    def place(self, number: int) -> str:
+        """Make the path of an event by its number, for errors."""
+        return "" if self.single else f"events[{number}]."
 
 
 def check_events(

@@ -29,17 +29,10 @@ from quintet_store import StoreUnavailable
 from quintet_store.insights import Insights
 from quintet_store.spool import Spool, SpoolFull
 
+from quintet_gateway.feedback.database import Database
+from quintet_gateway.feedback.events import EventBatch, RecordOutcome
 from quintet_gateway.feedback.impressions import ImpressionQueue, ServedList
-from quintet_gateway.feedback.store import (
-    Cursor,
-    Database,
-    Deleted,
-    EventBatch,
-    FeedbackStore,
-    Page,
-    Pruned,
-    RecordOutcome,
-)
+from quintet_gateway.feedback.store import Cursor, Deleted, FeedbackStore, Page, Pruned
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")

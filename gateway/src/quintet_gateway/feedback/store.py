@@ -1,10 +1,6 @@
 """Feedback in the database and the spool. All of it blocks, and runs in the recorder's threads."""
 
-import struct
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -15,7 +11,7 @@ from quintet_access.pseudonyms import Pseudonyms
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import AppError, NotFound, NotReady, Reason
 from quintet_servicekit.metrics import REPLAYED, SPOOL, SPOOL_BYTES
-from quintet_store import StoreUnavailable, feedback, open_engine, reading, writing
+from quintet_store import StoreUnavailable, feedback
 from quintet_store.feedback import Cursor as Cursor
 from quintet_store.feedback import Deleted as Deleted
 from quintet_store.feedback import Page as Page
@@ -24,10 +20,10 @@ from quintet_store.feedback import stamp
 from quintet_store.insights import Insights, insights_since
 from quintet_store.playlists import known_track_ids
 from quintet_store.spool import Row, Spool
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection
 
-from quintet_gateway.feedback.events import Event
+from quintet_gateway.feedback.database import Database
+from quintet_gateway.feedback.events import Event, EventBatch, RecordOutcome
 from quintet_gateway.feedback.impressions import (
     DROPPED,
     RECORDED,
@@ -40,100 +36,6 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 # One transaction holds about so many tracks, so that events never wait long for their turn.
 _TRACKS_AT_ONCE: Final = 5_000
-# For so long after a failure, calls fail at once instead of waiting for the database again.
-_RETRY_SECONDS: Final = 0.5
-
-
-@dataclass(frozen=True)
-class RecordOutcome:
-    """Outcome of storing events.
-
-    Attributes:
-        accepted: Number of new events.
-        duplicates: Number of events stored before.
-        degraded: The parts that they were stored without, such as the database.
-    """
-
-    accepted: int
-    duplicates: int
-    degraded: tuple[Part, ...] = ()
-
-
-@dataclass(frozen=True)
-class EventBatch:
-    """Events of one request, and the client that sent it."""
-
-    events: Sequence[Event]
-    client: str
-    single: bool = False
-
-    def place(self, number: int) -> str:
-        """Make the path of an event by its number, for errors."""
-        return "" if self.single else f"events[{number}]."
-
-
-class _RecentlyFailed(StoreUnavailable):
-    """The database failed less than `_RETRY_SECONDS` ago and was not tried again."""
-
-
-class Database:
-    """The database, opened at first use and again after a failure."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._lock = threading.Lock()
-        self._engine: Engine | None = None
-        self._idle: Connection | None = None
-        self._failure: StoreUnavailable | None = None
-        self._retry_at = 0.0
-
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Open a connection in one transaction; raises StoreUnavailable if the database is down."""
-        return writing(self.opened())
-
-    def reading(self) -> AbstractContextManager[Connection]:
-        """Open a connection that sees one state; raises StoreUnavailable without a database."""
-        return reading(self.opened())
-
-    @property
-    def failing(self) -> bool:
-        """Whether the last attempt to use it failed."""
-        return self._engine is None and self._failure is not None
-
-    def failed(self, fault: StoreUnavailable) -> None:
-        """Close the database after a failure, so that it is opened and migrated again."""
-        if isinstance(fault, _RecentlyFailed):
-            return  # or frequent calls would postpone the next attempt for ever
-        with self._lock:
-            self._close()
-            self._failure, self._retry_at = fault, time.monotonic() + _RETRY_SECONDS
-
-    def close(self) -> None:
-        """Closes what is open."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._idle is not None:
-            self._idle.close()
-        if self._engine is not None:
-            self._engine.dispose()
-        self._idle = self._engine = None
-
-    def opened(self) -> Engine:
-        """Open the engine if needed; raises StoreUnavailable if the database is down."""
-        # Held while opening too: two threads that both migrate would only lock each other out.
-        with self._lock:
-            if self._engine is None:
-                if self._failure is not None and time.monotonic() < self._retry_at:
-                    raise _RecentlyFailed(str(self._failure))
-                self._engine = open_engine(self._url, serving=True)
-                if self._engine.dialect.name == "sqlite":
-                    # The last connection to be closed writes the log back into the file, which
-                    # costs two more syncs; while this one is open, no other is the last.
-                    with suppress(SQLAlchemyError):
-                        self._idle = self._engine.connect()
-            return self._engine
 
 
 class FeedbackStore:
@@ -418,13 +320,3 @@ class _Facts:
 
 def _spooled(added: int, job: EventBatch) -> RecordOutcome:
     return RecordOutcome(added, len(job.events) - added, (Part.DATABASE,))
-
-
-def export_record(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a record of an export to JSON types, without the listener's hash."""
-    values = {name: value for name, value in row.items() if name != "listener"}
-    if kind == "impression":
-        packed: bytes = values["features"]
-        values["features"] = list(struct.unpack(f"<{len(packed) // 4}f", packed))
-        values["channels"] = [name for name in values["channels"].split(",") if name]
-    return {"record": kind, **values}
