@@ -65,7 +65,7 @@ class Installation:
 
 @contextlib.contextmanager
 def installed(**settings: str) -> Iterator[Installation]:
-    """Starts everything on free ports in a folder of its own, and stops and removes it.
+    """Start everything on free ports in a separate folder, and stop and remove it.
 
     Args:
         settings: Variables of all processes.
@@ -124,7 +124,7 @@ def _await_ready(running: Installation) -> None:
             options = {"verify": running.trusted, "trust_env": False, "timeout": 5}
             if httpx.get(f"{running.base}/readyz", **options).is_success:  # type: ignore[arg-type]
                 return
-        time.sleep(0.2)  # between looks at another process
+        time.sleep(0.2)  # polling interval for another process
     raise RuntimeError(f"not ready within {_READY_SECONDS:.0f} s")
 
 

@@ -3,8 +3,8 @@
 Three measures on one made catalogue. Calls made in Python for each request, and for a model that
 is swapped in, are counted by the interpreter's profiler, which gives the same numbers on every
 machine; more than a tenth above a recorded number fails. And the time of a recommendation over
-that of its own index search and booster, which run on the same machine in the same moment, may
-not pass a generous bound.
+the time of its index search and booster, which run on the same machine in the same moment, may not
+exceed a generous bound.
 
 `--record` writes what is counted as the new record, for a change that is worth its calls.
 """

@@ -2,8 +2,8 @@
 
 Catalogues and playlists are made from the real ones by resampling: each copy of the catalogue has
 other ids, artists and albums and its audio moved a little; a playlist goes to one copy, a fifth of
-its tracks staying in the first, as hits do. Each size runs in a process of its own, so that the
-peak of memory is its own.
+its tracks staying in the first, as hits do. Each size runs in a separate process, so that the
+peak of memory belongs to it.
 """
 
 import argparse

@@ -197,7 +197,7 @@ def _mend(stack: Stack, name: str, kept: dict[str, bytes]) -> Step:
 
 
 def _spool_full(stack: Stack, isolated: bool) -> Iterator[Fault]:
-    """A small disk of its own under the spool, and a database that is away."""
+    """A small separate disk under the spool, and a database that is down."""
     spool = stack.home / "spool"
     ballast = spool / "ballast"
 
@@ -300,5 +300,5 @@ def _clock(stack: Stack) -> Iterator[Fault]:
 
 
 def can_isolate() -> bool:
-    """Returns whether this process may have a network and mounts of its own."""
+    """Return whether this process may create a separate network and mounts."""
     return os.geteuid() == 0 and shutil.which("unshare") is not None

@@ -153,7 +153,7 @@ def main() -> int:
         )  # fmt: skip
     if isolated:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True, timeout=10)
-    # Whoever ends it must not leave the processes of the stack behind.
+    # A stop by a signal must not leave processes of the stack running.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     started = time.monotonic()
     only = [part for part in options.only.split(",") if part]

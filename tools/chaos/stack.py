@@ -306,7 +306,7 @@ class Stack:
 
 @contextlib.contextmanager
 def made() -> Iterator[Stack]:
-    """Gives a stack in a folder of its own, and ends all of it."""
+    """Yield a stack in a separate folder, and end all of it."""
     folder = Path(tempfile.mkdtemp(prefix="quintet-chaos-"))
     # PostgreSQL runs as another user.
     folder.chmod(0o755)

@@ -1,6 +1,6 @@
 """atheris, guided by coverage, on the protobuf entries: `python -m tools.fuzz.guided -runs=N`.
 
-It is a process of its own, for libFuzzer ends the one that it runs in.
+It is a separate process, because libFuzzer ends the process it runs in.
 """
 
 import sys
@@ -14,7 +14,7 @@ _ENTRIES = list(rpc_targets().values())
 
 
 def once(data: bytes) -> None:
-    """The first byte chooses the entry, the rest is what comes in."""
+    """The first byte chooses the entry, the rest is the input."""
     if not data:
         return
     try:

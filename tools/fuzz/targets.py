@@ -36,7 +36,7 @@ from quintet_training.datasets.entries import Meter
 from quintet_training.datasets.playlist_formats import READERS, Format, check_file
 from quintet_training.datasets.reading import open_table
 
-# What a caller is told; everything else is a fault of ours.
+# Errors that a caller may get; everything else is a fault of ours.
 REFUSALS = (
     AppError,
     QueryInvalid,

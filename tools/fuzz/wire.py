@@ -126,7 +126,7 @@ class Wire:
         return context.wrap_socket(raw, server_hostname="localhost")
 
     def _exchange(self, secure: ssl.SSLSocket, request: bytes, seconds: float = 10.0) -> str:
-        """Returns the status of the answer; "closed" or "silent" where there is none."""
+        """Returns the status of the answer; "closed" or "silent" without an answer."""
         try:
             secure.sendall(request)
             secure.settimeout(seconds)

@@ -28,7 +28,7 @@ Tell = Callable[[float, str], None]
 
 
 class Rehearsal:
-    """One run of the whole loop in a folder of its own."""
+    """One run of the whole loop in a separate folder."""
 
     def __init__(self, folder: Path, airflow: Path, processes: Processes) -> None:
         self.home = folder / "home"

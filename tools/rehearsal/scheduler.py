@@ -15,7 +15,7 @@ USER = "rehearsal"
 
 
 class Airflow:
-    """An Airflow of its own: database, secrets and ports of one rehearsal.
+    """A separate Airflow: database, secrets and ports of one rehearsal.
 
     Args:
         binary: The `airflow` command.
@@ -104,7 +104,7 @@ class Airflow:
         return [str(run["dag_run_id"]) for run in runs]
 
     def follow(
-        self, dag: str, run: str, seconds: float, tell: Callable[[int, int, str], None]
+        self, dag: str, run: str, seconds: float, report: Callable[[int, int, str], None]
     ) -> list[str]:
         """Waits until a run has succeeded; returns its tasks as `name state seconds`.
 
@@ -112,7 +112,7 @@ class Airflow:
             dag: The DAG.
             run: The run.
             seconds: How long it may take.
-            tell: Told tasks done, all tasks, and what runs.
+            report: Receives the number of finished tasks, of all tasks, and the running ones.
 
         Raises:
             RehearsalFailed: It failed, or took longer.
@@ -124,7 +124,7 @@ class Airflow:
             states = {task["task_id"]: task["state"] for task in tasks}
             running = [name for name, state in states.items() if state in ("queued", "running")]
             done = sum(state in ("success", "skipped") for state in states.values())
-            tell(done, len(states), f"{dag}: {', '.join(running) or 'waiting'}")
+            report(done, len(states), f"{dag}: {', '.join(running) or 'waiting'}")
             state = self._called("GET", path)["state"]
             if state == "success":
                 tasks.sort(key=lambda task: task["start_date"] or "")

@@ -1,7 +1,7 @@
 """The floor: what a request costs where index and booster are called directly, no server.
 
-A process of its own with one thread, asked by lines on stdin, so that it can be measured between
-windows of load: the same machine at the same moment.
+A separate process with one thread reads requests as lines on stdin, so that it can be measured
+between windows of load: the same machine at the same moment.
 
     A       one search of the audio index for 500, one LightGBM predict of 500 rows, one thread
     B       the same as the engine calls them: its candidates, its booster

@@ -47,7 +47,7 @@ def goals_of(sizes: Mapping[int, Mapping[str, Any]]) -> list[Goal]:
     Args:
         sizes: What was measured of the judged model, by catalogue size.
     """
-    # A run of other sizes alone still tells its own ratios; the named sizes are not judged then.
+    # A run of other sizes still reports its ratios; the named sizes are then not judged.
     judged, grown = sizes.get(JUDGED, {}), sizes.get(GROWN, {})
     here = judged or next(iter(sizes.values()), {})
     floor = here.get("floor", {}).get("A")

@@ -64,7 +64,7 @@ def measure_product(world: World, kind: str, plan: Plan, logs: Path, tell: Tell)
         floor.measure()
         tell("start")
         for number in range(plan.starts):
-            # The files' pages are dropped where this machine lets us, and mapped anew.
+            # Drops the files' pages from the cache if this machine allows it, and maps them again.
             found["cold_disk"] = drop_page_cache() if not number else found["cold_disk"]
             last = number == plan.starts - 1
             with ExitStack() as one:
@@ -333,7 +333,7 @@ def _await_version(target: Running, version: str, deadline: float) -> None:
 
 
 def _stages(target: Running) -> dict[str, tuple[float, float]]:
-    """Returns seconds and calls of each stage so far, as the ranker's metrics tell."""
+    """Returns seconds and calls of each stage so far, from the ranker's metrics."""
     from prometheus_client.parser import text_string_to_metric_families
 
     url = f"http://127.0.0.1:{target.ports['ranker_metrics']}/metrics"

@@ -3,7 +3,7 @@
 Rows are those of a real catalogue, resampled: each copy has other ids, artists, albums and
 recordings and its audio moved a little, so that groups stay as large as real ones. Playlists go to
 one copy each, a fifth of their tracks staying in the first, as hits do. A booster of either kind is
-trained once; for each size all that is computed from tracks and playlists is computed anew.
+trained once; for each size everything else is computed again from tracks and playlists.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 SEED = 11
-# Raised when the way catalogues are made changes; then all are made anew.
+# Increase this after a change of how catalogues are generated; then all are generated again.
 _RECIPE = 1
 JITTER = ("danceability", "energy", "valence", "acousticness", "loudness", "tempo")
 # Fewer queries than a training of the product, so that a first run ends in time; the trees are as
@@ -33,7 +33,7 @@ JITTER = ("danceability", "energy", "valence", "acousticness", "loudness", "temp
 TRAINING = {"threads": 2, "most_queries": 150, "space_trials": 0, "booster_trials": 0, "folds": 2}
 TREES = 300
 MOST_PLAYLISTS = 4_000
-"""What playlists teach is fitted on so many at most; bounds the time of a first run."""
+"""Maximum number of playlists that a model learns from; bounds the time of a first run."""
 ROOT = Path(__file__).parents[3]
 
 
@@ -114,7 +114,7 @@ def _embedded() -> pl.DataFrame:
 def build(
     home: Path, data: Path, sizes: Sequence[int], tell: Callable[[str], None]
 ) -> dict[int, World]:
-    """Makes what is missing, each size in a process of its own, and returns all worlds."""
+    """Build missing worlds, each size in a separate process, and return all worlds."""
     import subprocess
 
     source = Source.read(data)
@@ -142,7 +142,7 @@ def build(
 
 
 def code_digest() -> str:
-    """Names the code that decides what is in a bundle; another makes models anew."""
+    """Name the code that decides a bundle's content; after a change, models are built again."""
     from quintet_engine.recipes import BOOTSTRAP, TRAINED
 
     engine = ROOT / "libs/engine/src/quintet_engine"
@@ -225,7 +225,7 @@ class Maker:
 
         text = self._booster()
         learned = fit_learned(catalogue, members, WEIGHTS, SEED)
-        self.say("what playlists teach")
+        self.say("learning from playlists")
         return self._publish(folder, catalogue, index, "trained", text=text, learned=learned)
 
     def _booster(self) -> str:

@@ -129,8 +129,8 @@ class ClientFolder:
     def authenticate(self, client_id: str, secret: str) -> Client | None:
         """Returns the active client of these credentials, or None.
 
-        Takes about as long for an unknown client as for a wrong secret, so that time tells
-        nobody which ids exist. Costs some 50 ms and 64 MiB: run it in a thread, few at a time.
+        Takes about as long for an unknown client as for a wrong secret, so that the time does
+        not reveal which ids exist. Costs some 50 ms and 64 MiB: run it in a thread, few at a time.
         """
         client = self._active(client_id)
         usable = len(secret) <= MAX_SECRET_LENGTH

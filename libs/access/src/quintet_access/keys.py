@@ -47,7 +47,7 @@ class KeyFolder:
         self._public_cache: tuple[Any, Mapping[str, tuple[Ed25519PublicKey, float]]] | None = None
 
     def ensure(self) -> None:
-        """Makes a first key where there is none."""
+        """Create the first key if there is none yet."""
         with locked(self._folder):
             if self._signing.read() is None:
                 self._rotate()

@@ -1,4 +1,4 @@
-"""Names that tell nothing: listeners as keyed hashes, recommendations as ids that prove themselves.
+"""Names without personal data: keyed hashes of listeners, signed ids of recommendations.
 
 Both are HMAC-SHA256 (RFC 2104) under one key of the installation. Without the key nobody can try
 listener ids out against a stolen database.
@@ -70,7 +70,7 @@ class Pseudonyms:
         return (body + self._tag(body)).hex()
 
     def issue_time(self, recommendation_id: str) -> float | None:
-        """Returns when an id was given out, in seconds since 1970; None where it is not ours."""
+        """Return when an id was issued, in seconds since 1970; None if it is not one of ours."""
         try:
             raw = bytes.fromhex(recommendation_id)
         except ValueError:

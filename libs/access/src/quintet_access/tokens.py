@@ -57,7 +57,7 @@ class TokenIssuer:
 
     @classmethod
     def ephemeral(cls) -> "TokenIssuer":
-        """Returns an issuer with a key of its own that nobody trusts, for when all may call."""
+        """Return an issuer with a new key that no service trusts, for QUINTET_AUTH=off."""
         key = new_key()
         return cls(lambda: key)
 

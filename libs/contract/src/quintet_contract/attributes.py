@@ -42,7 +42,7 @@ TABLE: Final = (
     # Spotify writes -1 where no key was detected.
     Attribute("key", -1.0, 11.0, "semitone", "pitch class, 0 is C; -1 is unknown", whole=True),
     Attribute("liveness", 0.0, 1.0, "1", "probability that an audience was present"),
-    # Above 0 for clipped masters; digital silence of 16 bits lies at -96.
+    # Above 0 for clipped masters; digital silence of 16 bits is -96.
     Attribute("loudness", -100.0, 20.0, "dB", "overall loudness"),
     Attribute("mode", 0.0, 1.0, "1", "1 is major, 0 is minor", whole=True),
     Attribute("popularity", 0.0, 100.0, "%", "how much the track is played now"),

@@ -112,7 +112,7 @@ def check_weights(weights: Mapping[str, float]) -> None:
 
 
 def check_targets(targets: Mapping[str, float]) -> None:
-    """Check that each target has an attribute's name and lies in that attribute's range.
+    """Check that each target has an attribute's name and is in that attribute's range.
 
     Raises:
         QueryInvalid: A rule is broken; the message names the field and the allowed range.

@@ -7,8 +7,8 @@
     forest/          its trees laid out as arrays, where they can be
     catalogue/       the snapshot it was made for (hard links where the disk allows)
 
-Whatever else a model needs lies beside these and is covered by the same checksums. Nothing is
-ever unpickled.
+All other files of a model are in the same folder, under the same checksums. Nothing is ever
+unpickled.
 """
 
 import hashlib

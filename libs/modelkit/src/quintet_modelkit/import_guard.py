@@ -13,11 +13,11 @@ _PANDAS: Final = "pandas"
 
 @contextmanager
 def without_pandas() -> Iterator[None]:
-    """Lets PyArrow, and everything that is imported meanwhile, find no pandas.
+    """Hide pandas from PyArrow, and from every import inside the context.
 
-    PyArrow and LightGBM import it where it is installed, only to see whether they were given one
-    of its tables: most of a second, and 50 MB. PyArrow asks once and keeps the answer; whoever
-    imports pandas afterwards gets it.
+    PyArrow and LightGBM import pandas if it is installed, only to check whether an argument is one
+    of its tables: most of a second, and 50 MB. PyArrow checks once and caches the result; later
+    imports of pandas work.
     """
     absent = _Absent()
     sys.meta_path.insert(0, absent)

@@ -95,7 +95,7 @@ def set_current(root: Path, version: str) -> None:
 
 
 def current_version(root: Path) -> str | None:
-    """Returns the version in use, or None where nothing was published."""
+    """Returns the version in use, or None before the first publication."""
     try:
         version = (root / CURRENT).read_text(encoding="utf-8").strip()
     except FileNotFoundError:

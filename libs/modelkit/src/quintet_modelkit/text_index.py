@@ -16,11 +16,11 @@ class TextIndex(Mapping[str, int]):
 
     A dictionary of a million ids takes 240 MB, and filling it holds the interpreter; here a text
     is found by comparisons with the array itself, which is usually mapped from disk. Every 64th
-    text is kept apart: between those the search is compiled and touches no page of the file, and
-    six comparisons are left.
+    text is also in memory: the search among those is compiled and touches no page of the file, and
+    six comparisons with the file remain.
 
     Args:
-        texts: Distinct, none null, such as ids; cheapest where they are sorted.
+        texts: Distinct, none null, such as ids; at the lowest cost if they are sorted.
     """
 
     def __init__(self, texts: pa.Array | pa.ChunkedArray) -> None:

@@ -46,7 +46,7 @@ class ServiceSettings(ProcessSettings):
     port: int = Field(default=0, ge=0, le=65535)
     metrics_port: int = Field(default=0, ge=0, le=65535)
     follow_seconds: float = Field(default=2.0, gt=0, le=3600)
-    """Seconds between looks for another published version."""
+    """Polling interval for a new published version, in seconds."""
     max_concurrent_rpcs: int = Field(default=256, ge=1, le=10_000)
     default_timeout: float = Field(default=10.0, gt=0, le=600)
     """Seconds allowed for a call that came without a deadline."""

@@ -31,7 +31,7 @@ class SettingsInvalid(ValueError):
 
 
 class SecretUnreadable(ValueError):
-    """NAME_FILE cannot be used; the message is one line and tells nothing of what a file holds."""
+    """NAME_FILE cannot be used; the message is one line without any content of the file."""
 
     def __init__(self, setting: str, said: str) -> None:
         super().__init__(f"{setting}: {said}")

@@ -166,7 +166,7 @@ def migration_scripts() -> "ScriptDirectory":
 
 
 def _revision(connection: Connection) -> str:
-    """Returns how far the schema has come; empty where nothing was made yet."""
+    """Return the schema's revision; empty before the first migration."""
     if not inspect(connection).has_table("alembic_version"):
         return ""
     found = connection.execute(text("SELECT version_num FROM alembic_version"))
@@ -201,7 +201,7 @@ class Revision:
     """How far a database's schema has come.
 
     Attributes:
-        current: Its revision; empty where nothing was made yet.
+        current: Its revision; empty before the first migration.
         known: The revisions that this program knows, the newest first.
     """
 

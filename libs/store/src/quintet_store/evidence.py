@@ -49,7 +49,7 @@ class Rule:
     """When trials decide.
 
     Attributes:
-        alpha: The greatest probability of finding a preference where there is none, 0..1.
+        alpha: The largest probability of finding a preference that does not exist, 0..1.
         min_effect: The smallest preference that matters: how far from a half, 0.005..0.2.
         most_trials: When to give up, 1 or more.
         null: The challenger's share of trials if there were no preference, 0..1, both excluded.

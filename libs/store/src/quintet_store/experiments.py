@@ -173,9 +173,9 @@ def end(connection: Connection, experiment_id: str, verdict: str, reason: str) -
 
 
 def change_percent(connection: Connection, percent: float) -> Experiment:
-    """Goes on with another percentage: a new experiment, since its trials are other trials.
+    """Continue with another percentage: a new experiment, because its trials differ.
 
-    Whoever met the challenger meets it still where the percentage grows.
+    If the percentage grows, listeners who had the challenger keep it.
 
     Raises:
         ExperimentRefused: None runs, or the percentage is out of range.

@@ -62,7 +62,7 @@ def stamp(moment: datetime) -> str:
 
 
 def listener_group(listener: str) -> str:
-    """Returns what a listener's playlist made of feedback is called; tells the hash to nobody."""
+    """Return the id of a listener's playlist from feedback, which does not reveal the hash."""
     return f"listener-{hashlib.sha256(listener.encode()).hexdigest()[:16]}"
 
 
@@ -308,7 +308,7 @@ class FeedbackCounts:
         recommendations: Lists recorded.
         impressions: Tracks shown in them.
         listeners: Different listeners with a list or an event.
-        oldest: When the oldest list was shown or event received; empty where there is none.
+        oldest: Time of the oldest list or event; empty without any.
     """
 
     events: Mapping[str, int]

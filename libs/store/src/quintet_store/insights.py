@@ -93,7 +93,7 @@ def insights_since(connection: Connection, since: datetime, most_artists: int = 
 
 
 def wilson(successes: int, count: int) -> tuple[float, float]:
-    """Returns the 95 % interval of a share; 0 to 1 where nothing was counted.
+    """Return the 95 % interval of a share; 0 to 1 for a count of 0.
 
     Source of the formula: E. B. Wilson, "Probable inference, the law of succession, and
     statistical inference", JASA 22 (1927), 209-212.

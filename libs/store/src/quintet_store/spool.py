@@ -1,12 +1,12 @@
-"""Events that wait on the disk while the database is away.
+"""Events that wait on the disk while the database is down.
 
-    spool/<when>-<hex>.events   one line a request: CRC-32, a space, its rows as JSON
+    spool/<time>-<hex>.events   one line per request: CRC-32, a space, its rows as JSON
     spool/forgotten             listeners deleted meanwhile, and until when
 
-A file belongs to the process that holds its lock; the kernel lets go of a dead one's, and whoever
-looks next takes the file over. A line counts once it is synced, so a torn last line was never
-promised to anybody. Replaying is repeated after a crash in its middle: that each event is stored
-once is the database's doing, whose primary key it is.
+A file belongs to the process that holds its lock. The kernel releases the lock of a dead process,
+and the next process that checks takes over the file. A line counts after it is synced, so an
+incomplete last line was never confirmed to a client. A replay that crashed is repeated; the
+database's primary key stores each event once.
 """
 
 import contextlib
@@ -140,7 +140,7 @@ class Spool:
         forget(self._folder, listener, until)
 
     def close(self) -> None:
-        """Lets the files go; what waits in them is for whoever comes next."""
+        """Release the files; the next process replays the events in them."""
         with self._lock:
             for segment in self._segments:
                 os.close(segment.handle)
@@ -176,7 +176,7 @@ class Spool:
             self._open = self._open and bool(self._segments)
             self._keys -= segment.keys
             if segment.damaged:
-                # What cannot be read is kept for whoever wants to look.
+                # Unreadable lines are kept for the operator.
                 with contextlib.suppress(OSError):
                     segment.path.rename(segment.path.with_suffix(_DAMAGED))
             _remove(segment)
@@ -324,7 +324,7 @@ def _take(path: Path) -> _Segment | None:
     with path.open("rb") as stream:
         for line in stream:
             if not line.endswith(b"\n"):
-                break  # torn: nobody was told that it is stored
+                break  # incomplete: no client got a confirmation
             segment.size += len(line)
             segment.keys.update(_key(row) for row in _rows(line) or ())
     return segment

@@ -118,9 +118,9 @@ class FeatureSet(Base):
 
 
 class Recommendation(Base):
-    """One list as it was given out.
+    """One recommended list.
 
-    `listener` is a keyed hash, empty where none was named or its listener was deleted; `shown_at`
+    `listener` is a keyed hash, empty without a listener or after its deletion; `shown_at`
     is ISO 8601 in UTC with milliseconds, so that text sorts as time does; `surface` is the path
     that answered; `seeds` are objects with track_id, artist_id or genre, a weight, and
     `"negative": true` for those moved away from. `experiment_id` is empty outside of experiments;
@@ -146,8 +146,8 @@ class Impression(Base):
     """A track as it was shown: its place from 1, its score, the channels that found it.
 
     `channels` are separated by commas; `features` are little-endian float32 in the order of the
-    recommendation's feature set, NaN where a value was not told, empty where none was. `origin` is
-    the model that drafted it, champion or challenger; empty outside of interleaved lists.
+    recommendation's feature set, NaN for a missing value, empty without any. `origin` is
+    the model that picked it, champion or challenger; empty outside of interleaved lists.
     """
 
     __tablename__ = "impressions"

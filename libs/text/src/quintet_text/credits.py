@@ -25,7 +25,7 @@ def split_credit(credit: str) -> list[str]:
 def credit_prefixes(credit: str) -> list[str]:
     """List who a credit may name first, from the whole credit to its shortest beginning.
 
-    A comma or "&" may part two artists or stand inside one name; only a catalogue can tell. A
+    A comma or "&" may separate two artists or be part of one name; only a catalogue can decide. A
     caller takes the first prefix that names an artist it has.
 
     Returns:

@@ -13,7 +13,7 @@ _BRACKETS: Final = {"[": "]", "(": ")", "{": "}"}
 
 
 def is_empty_list(text: str) -> bool:
-    """Tell whether text stands for no value, such as `[]`, `set()` or `NaN`."""
+    """Return whether text means "no value", such as `[]`, `set()` or `NaN`."""
     return text.strip().casefold() in _EMPTY
 
 

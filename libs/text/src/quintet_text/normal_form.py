@@ -59,7 +59,7 @@ _EXCLAMATION: Final = re.compile(r"(?<=[^\W\d_])!(?=[^\W\d_])")
 _CONNECTORS: Final = (" y ", " und ", " et ")
 _CONNECTOR: Final = re.compile(r"(?<=\S) (?:y|und|et) (?=\S)")
 _HAN: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-# Scripts in which a combining mark spells no sound of its own: accents of Latin, Greek and
+# Scripts in which a combining mark is not a separate sound: accents of Latin, Greek and
 # Cyrillic letters, points of Hebrew, vowel signs and hamza of Arabic and Syriac.
 _MARKS_DROPPED: Final = ((0x0000, 0x0530), (0x0590, 0x0780), (0x08A0, 0x0900), (0x1E00, 0x2000))
 _NUKTA: Final = 7

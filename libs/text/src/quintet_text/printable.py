@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-# Control characters, and format characters that reorder or hide what stands beside them.
+# Control characters, and format characters that reorder or hide the text beside them.
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )

@@ -1,4 +1,4 @@
-"""What tells two works with similar titles apart: numbers, parts, keys, versions."""
+"""Marks that distinguish two works with similar titles: numbers, parts, keys, versions."""
 
 import re
 from collections import Counter
@@ -102,7 +102,7 @@ _NUMBER: Final = re.compile(r"\d+")
 
 @lru_cache(maxsize=100_000)
 def marks_of(title: str) -> Counter[str]:
-    """Count the words of a title that tell one work from another of nearly the same title.
+    """Count the words of a title that distinguish works of nearly the same title.
 
     Numbers in digits, Roman numerals and words become the same digits, so that "Pt. II" and
     "Part 2" agree and "Part II" and "Part III" do not. Keys ("C minor", "c-Moll") and version
@@ -145,7 +145,7 @@ def spelled_title(title: str) -> str:
 
 
 def _is_range(words: list[str]) -> bool:
-    """Tell whether words end in "part 1", so that a further numeral ends its range."""
+    """Return whether words end in "part 1", so that a further numeral ends its range."""
     return len(words) > 1 and words[-2] in _COUNTED and words[-1].isdigit()
 
 

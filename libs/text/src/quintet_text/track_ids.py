@@ -42,12 +42,12 @@ def id_of(kind: str, text: str) -> str:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether text is a Spotify URI or web address of any kind."""
+    """Return whether text is a Spotify URI or web address of any kind."""
     return _ADDRESS.fullmatch(text) is not None
 
 
 def is_valid_id(text: str) -> bool:
-    """Tell whether an id can be named everywhere: in URLs, lists separated by commas and files.
+    """Return whether an id can be named everywhere: in URLs, lists separated by commas and files.
 
     The rule is `ID_RULE`.
     """

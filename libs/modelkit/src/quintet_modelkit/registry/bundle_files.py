@@ -153,7 +153,7 @@ def settle(folder: Path, root: Path, version: str) -> Path:
     with _locked(root):
         target = root / version
         if target.exists():
-            # Whoever has files of the old folder open or mapped keeps them.
+            # A process that has files of the old folder open or mapped keeps them.
             aside = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
             target.rename(aside / version)
             shutil.rmtree(aside, ignore_errors=True)

@@ -113,7 +113,7 @@ def _fetch(store: Any, name: str, target: Path) -> None:
 
     By the call that every artifact store of MLflow implements, and not by `download_artifacts`:
     that lists a folder for each file, turns every fault into text, and runs in threads for which
-    a process that is told to stop would wait.
+    the end of a process would wait.
     """
     import requests
     from mlflow.exceptions import MlflowException
@@ -129,5 +129,5 @@ def _fetch(store: Any, name: str, target: Path) -> None:
     except (OSError, MlflowException):
         raise  # a disk's, or one that `translated` knows
     except Exception as fault:
-        # The client library of a store, such as that of S3, has faults of its own.
+        # The client library of a store, such as S3's, raises its particular exceptions.
         raise RegistryUnavailable(f"{name} cannot be fetched: {type(fault).__name__}") from fault

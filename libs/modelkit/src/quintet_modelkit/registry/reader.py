@@ -124,7 +124,7 @@ class Reader:
 
         Raises:
             RegistryInvalid: A file is missing or altered.
-            RegistryUnavailable: The registry is away, or an answer was cut short.
+            RegistryUnavailable: The registry is unreachable, or an answer was truncated.
             OSError: The disk is full or not writable.
         """
         record = self.version(version) if isinstance(version, str) else version

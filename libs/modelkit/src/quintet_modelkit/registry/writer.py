@@ -1,4 +1,4 @@
-"""The registry as it is written: bundles registered, the champion named and taken back."""
+"""Writing to the registry: register bundles, set and roll back the champion."""
 
 import contextlib
 import json
@@ -84,7 +84,7 @@ class Registry(Reader):
                 if known is None:
                     self._upload(bundle_folder, run, f"{BUNDLE}/")
             except BaseException:
-                # The registry may be what is away; the fault that led here is the one to tell.
+                # The registry itself may be down; the first fault is the one to report.
                 with contextlib.suppress(Exception):
                     self._client.set_terminated(run, "FAILED" if known is None else "FINISHED")
                 raise
@@ -160,7 +160,7 @@ class Registry(Reader):
             What was removed, the oldest first.
 
         Raises:
-            RegistryUnavailable: The registry is away.
+            RegistryUnavailable: The registry is unreachable.
         """
         champion = self.aliases().get(CHAMPION)
         before = [version for version in self._history() if version != champion][-1:]

@@ -116,7 +116,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back."""
+    """Revert the migration."""
     op.drop_table("track_genres")
     with op.batch_alter_table("playlist_tracks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_playlist_tracks_track_id"))

@@ -74,6 +74,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back."""
+    """Revert the migration."""
     for name in ("feedback_events", "impressions", "recommendations", "feature_sets"):
         op.drop_table(name)

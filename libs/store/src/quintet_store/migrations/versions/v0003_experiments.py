@@ -59,7 +59,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back."""
+    """Revert the migration."""
     op.drop_index(op.f("ix_recommendations_experiment_id"), "recommendations")
     op.drop_column("impressions", "origin")
     op.drop_column("recommendations", "arm")
