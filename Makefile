@@ -14,7 +14,7 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check fmt protos protos-check smoke clean
+.PHONY: help install demo up test settings check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install demo-retrain docs docs-serve
 .PHONY: deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
@@ -85,7 +85,11 @@ flame: install ## Flame charts of gateway and ranker at half of saturation, into
 	@$(UV) sync --quiet $(TOOLS)
 	@BENCH_HOME=$(BENCH_HOME) $(BIN)/python -m tools.bench.serving --data $(EVAL_DATA) --flame docs/flame $(BENCH)
 
-check: install protos-check ## Lint, types, architecture, protos, documents
+settings: install ## Write .env.template and the lists of settings from the settings classes
+	@$(BIN)/python docs/generate/variables.py
+
+check: install protos-check ## Lint, types, architecture, protos, settings, documents
+	@$(BIN)/python docs/generate/variables.py --check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

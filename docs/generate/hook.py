@@ -32,7 +32,7 @@ def generated() -> dict[str, str]:
         "reference/http.md": routes.page(),
         "reference/openapi.json": routes.document_as_json(),
         "reference/command.md": commands.page(),
-        "reference/settings.md": variables.page(ROOT / ".env.template"),
+        "reference/settings.md": variables.page(),
     }
     for path, name in OF_THE_ROOT.items():
         if (ROOT / name).exists():

@@ -11,6 +11,7 @@ from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
+from quintet_settings import variables_of
 from quintet_ui.settings import Settings as UiSettings
 
 from tests.root import ROOT
@@ -19,24 +20,14 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8
 SERVICES = COMPOSE["services"]
 TOOLS = ROOT / "build" / "deploy-tools" / "bin"
 # What the images set, or Compose itself: never from outside.
-FIXED = {
+SET_INSIDE = {
     "QUINTET_HOME",
     "QUINTET_HOST",
     "QUINTET_AUTH",
     "QUINTET_TOKEN",
     "QUINTET_UI_CLIENT_ID",
     "QUINTET_UI_CLIENT_SECRET",
-    "SPOTIPY_REDIRECT_URI",
 }
-
-
-def names_of(settings):
-    for name, field in settings.model_fields.items():
-        alias = field.validation_alias
-        if alias is None:
-            yield f"{settings.model_config['env_prefix']}{name.upper()}"
-        else:
-            yield alias if isinstance(alias, str) else str(alias.choices[0])
 
 
 def tool(name):
@@ -122,8 +113,8 @@ def test_compose_services_that_run_have_a_health_check():
 )
 def test_compose_passes_each_setting_on_to_its_service(service, settings):
     passed = set(SERVICES[service]["environment"])
-    ports = {name for name in names_of(settings) if name.endswith("_PORT")}
-    wanted = set(names_of(settings)) - FIXED - ports
+    names = {variable.name for variable in variables_of(settings)}
+    wanted = {name for name in names - SET_INSIDE if not name.endswith("_PORT")}
     assert wanted - passed == set()
 
 

@@ -1,9 +1,10 @@
 """.env.template names every setting of every process, with its meaning and its default."""
 
 import re
+import subprocess
+import sys
 
 import pytest
-from pydantic import AliasChoices, SecretStr
 from pydantic_settings import BaseSettings
 from quintet_command.doctor.known import SECRETS
 from quintet_command.settings import CommandSettings
@@ -11,7 +12,7 @@ from quintet_gateway.settings import Settings as GatewaySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
-from quintet_settings import secret_names
+from quintet_settings import secret_names, variables_of
 from quintet_ui.settings import Settings as UiSettings
 
 from tests.root import ROOT
@@ -29,19 +30,8 @@ PROCESSES: dict[str, type[BaseSettings]] = {
 }
 
 
-def variables(settings: type[BaseSettings]) -> dict[str, object]:
-    """Every environment variable of a process, with its default as text."""
-    found: dict[str, object] = {}
-    for name, field in settings.model_fields.items():
-        alias = field.validation_alias
-        if isinstance(alias, AliasChoices):
-            names = [str(choice) for choice in alias.choices]
-        else:
-            prefix = settings.model_config.get("env_prefix", "")
-            names = [alias if isinstance(alias, str) else f"{prefix}{name.upper()}"]
-        for each in names:
-            found[each] = field.default
-    return found
+def names_of(settings: type[BaseSettings]) -> set[str]:
+    return {variable.name for variable in variables_of(settings)}
 
 
 def lines_of(text: str) -> dict[str, str]:
@@ -49,26 +39,25 @@ def lines_of(text: str) -> dict[str, str]:
     return {match[1]: match[2] for match in matches if match}
 
 
-def written(default: object) -> str:
-    if isinstance(default, SecretStr):
-        return default.get_secret_value()
-    return str(default).lower() if isinstance(default, bool) else str(default)
+def test_every_file_that_lists_settings_is_what_make_settings_writes():
+    command = [sys.executable, "docs/generate/variables.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_every_setting_of_a_process_is_in_the_template(process):
-    assert set(variables(PROCESSES[process])) <= set(lines_of(TEMPLATE))
+def test_every_setting_of_a_process_is_in_the_template_with_its_default(process):
+    shown = lines_of(TEMPLATE)
+    for variable in variables_of(PROCESSES[process]):
+        assert shown[variable.name] == variable.default
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_defaults_in_the_template_are_the_defaults_of_a_setting(process):
-    told = lines_of(TEMPLATE)
-    wrong = {
-        name: (told[name], written(default))
-        for name, default in variables(PROCESSES[process]).items()
-        if told[name] != written(default)
-    }
-    assert wrong == {}
+def test_the_template_shows_the_allowed_values_of_every_setting(process):
+    joined = " ".join(TEMPLATE.replace("\n# ", " ").split())
+    for variable in variables_of(PROCESSES[process]):
+        if variable.meaning and variable.allowed:
+            assert f"({variable.allowed}) {variable.name}=" in joined
 
 
 def named_in(paths):
@@ -89,7 +78,7 @@ def python_sources():
 
 
 def test_no_setting_in_the_template_is_unknown():
-    known = {name for settings in PROCESSES.values() for name in variables(settings)}
+    known = set().union(*(names_of(settings) for settings in PROCESSES.values()))
     told = {name for name in lines_of(TEMPLATE) if name.startswith("QUINTET_")}
     # Beside the settings' own: options of commands, what DAGs read, and Compose's tag.
     assert told - known - named_in(python_sources()) == {"QUINTET_TAG"}
@@ -135,11 +124,11 @@ def test_every_secret_that_may_come_from_a_file_is_told_to_doctor_and_reader():
     table = page.split("## Secrets from files")[1].split("```")[0]
     assert set(re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE)) == secrets
     head = TEMPLATE.split("\n# ---")[0]
-    assert {name for name in secrets if name.removeprefix("QUINTET_") not in head} == set()
+    assert {name for name in secrets if name not in head} == set()
 
 
 def test_every_setting_named_like_a_secret_may_come_from_a_file():
     secret = re.compile(r"SECRET|PASSWORD|TOKEN$|_KEY$|DATABASE_URL|BACKEND_URL")
-    named = {n for each in PROCESSES.values() for n in variables(each) if secret.search(n)}
+    named = {n for each in PROCESSES.values() for n in names_of(each) if secret.search(n)}
     assert named - SECRETS == set()
     assert len(named) > 5

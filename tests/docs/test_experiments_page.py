@@ -12,7 +12,7 @@ from quintet_store.experiments import MODES, Plan
 from tests.root import ROOT
 
 PAGE = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
-ROWS = dict(re.findall(r"^\| `(QUINTET_[A-Z_]+)` \| `?([^|`]+)`? \|", PAGE, re.MULTILINE))
+ROWS = dict(re.findall(r"^\| `--([a-z-]+)` \| `?([^|`]+)`? \|", PAGE, re.MULTILINE))
 
 
 def test_every_command_is_shown():
@@ -26,23 +26,21 @@ def test_every_mode_and_verdict_is_explained():
     assert [mode.value for mode in Mode] == list(MODES)
 
 
-def test_every_setting_is_named_with_its_default():
+def test_every_option_of_a_plan_is_named_with_its_default():
     plan = Plan("interleave", 100.0, "", "")
-    defaults = {
-        f"QUINTET_EXPERIMENT_{name.upper()}": getattr(plan, name)
-        for name in ("alpha", "min_effect", "most_trials", "unit")
-    }
-    for prefix, settings, words in (
-        ("GATEWAY", GatewaySettings, ("experiment", "shadow")),
-        ("RANKER", RankerSettings, ("challenger",)),
-    ):
-        defaults |= {
-            f"QUINTET_{prefix}_{name.upper()}": field.default
-            for name, field in settings.model_fields.items()
-            if any(word in name for word in words)
-        }
+    options = ("alpha", "min_effect", "most_trials", "unit")
+    defaults = {name.replace("_", "-"): getattr(plan, name) for name in options}
     assert set(ROWS) == set(defaults)
     for name, value in defaults.items():
         assert ROWS[name].strip() == (value if isinstance(value, str) else f"{value:g}")
     assert "{:g} to {:g}".format(*EFFECTS) in PAGE
     assert plan.unit in {unit.value for unit in Unit}
+
+
+def test_the_limits_without_a_setting_are_those_of_gateway_and_ranker(tmp_path):
+    gateway, ranker = GatewaySettings(home=tmp_path), RankerSettings(home=tmp_path)
+    assert f"reads the running experiment every {gateway.experiment_seconds:g} seconds" in PAGE
+    assert f"evaluates its trials every {gateway.experiment_check_seconds:g} seconds" in PAGE
+    assert f"Up to {gateway.max_waiting_shadows} requests wait for a shadow answer" in PAGE
+    assert f"stays loaded for {ranker.challenger_seconds:g} seconds" in PAGE
+    assert f"wait for it for {ranker.challenger_patience:g} seconds" in PAGE

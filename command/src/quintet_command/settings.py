@@ -9,29 +9,7 @@ from quintet_command.connection import ConnectionSettings
 
 
 class CommandSettings(ConnectionSettings, TrainingSettings):
-    """An installation: its ports, its registry of models, limits of gate and housekeeping.
-
-    Attributes:
-        gateway_grpc_port: Port of the gateway's feedback service by gRPC; 0 for any free one.
-        search_port: Port of search.
-        profile_port: Port of profile.
-        ranker_port: Port of the ranker.
-        ui_port: Port of the page.
-        mlflow_uri: Address of the registry of models; that of `quintet up` if empty.
-        mlflow_model: Name of the model in the registry.
-        mlflow_port: Port of the registry that `quintet up` starts, on this machine only.
-        mlflow_backend_url: Its database (SQLite or PostgreSQL); a file in `home` by default.
-        mlflow_artifacts: Its files: a folder, or `s3://bucket/folder`; in `home` by default.
-        mlflow_download_seconds: Time limit for fetching one bundle, in seconds.
-        gate_tolerance: NDCG that a model may lose to the champion and still be promoted.
-        gate_latency_ms: Limit of the 95th percentile of processor time of an answer, in ms.
-        gate_coverage: Least share of the hand-made baseline's coverage.
-        gate_calibration: Most nats above the hand-made baseline's calibration.
-        gate_cold: Least ratio of its recall on cold tracks to that of audio cosine.
-        housekeeping_days: Days that files of retrainings and rejected rows are kept.
-        housekeeping_versions: Models and catalogues kept on disk besides those in use.
-        housekeeping_registered: Models kept in the registry besides those with an alias.
-    """
+    """An installation: its ports, its registry of models, limits of gate and housekeeping."""
 
     gateway_grpc_port: int = Field(default=50050, ge=0, le=65535)
     search_port: int = Field(default=50051, ge=1, le=65535)
@@ -40,18 +18,76 @@ class CommandSettings(ConnectionSettings, TrainingSettings):
     ui_port: int = Field(default=8501, ge=1, le=65535)
     mlflow_uri: str = Field(default="", pattern=HTTP_ADDRESS)
     mlflow_model: str = Field(default="quintet-ranker", min_length=1)
-    mlflow_port: int = Field(default=5000, ge=1, le=65535)
-    mlflow_backend_url: SecretStr = SecretStr("")
-    mlflow_artifacts: str = ""
-    mlflow_download_seconds: float = Field(default=900.0, gt=0, le=86_400)
-    gate_tolerance: float = Field(default=0.03, ge=0, le=1)
-    gate_latency_ms: float = Field(default=400, gt=0)
-    gate_coverage: float = Field(default=0.5, ge=0, le=1)
-    gate_calibration: float = Field(default=0.25, ge=0)
-    gate_cold: float = Field(default=0.9, ge=0)
-    housekeeping_days: int = Field(default=30, ge=1, le=36_500)
-    housekeeping_versions: int = Field(default=5, ge=1, le=1_000)
-    housekeeping_registered: int = Field(default=20, ge=1, le=1_000)
+    mlflow_port: int = Field(
+        default=5000,
+        ge=1,
+        le=65535,
+        description="Port of the registry that `quintet up` starts, on this machine only.",
+    )
+    mlflow_backend_url: SecretStr = Field(
+        default=SecretStr(""),
+        description=(
+            "Database of that registry, SQLite or PostgreSQL; a file in QUINTET_HOME if empty."
+        ),
+    )
+    mlflow_artifacts: str = Field(
+        default="",
+        description=(
+            "Files of the registry: a folder or s3://BUCKET/FOLDER; in QUINTET_HOME if empty. "
+            "Compose uses it too."
+        ),
+    )
+    mlflow_download_seconds: float = Field(
+        default=900.0,
+        gt=0,
+        le=86_400,
+        description="Seconds allowed for the `quintet` command to download one model.",
+    )
+    gate_tolerance: float = Field(
+        default=0.03, ge=0, le=1, description="Largest loss of NDCG against the champion."
+    )
+    gate_latency_ms: float = Field(
+        default=400,
+        gt=0,
+        description=("Largest 95th percentile of processor time for one list, in milliseconds."),
+    )
+    gate_coverage: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description=("Least coverage of the catalogue, as a share of the hand-made baseline's."),
+    )
+    gate_calibration: float = Field(
+        default=0.25,
+        ge=0,
+        description="Largest calibration error above the hand-made baseline's, in nats.",
+    )
+    gate_cold: float = Field(
+        default=0.9,
+        ge=0,
+        description="Least recall on cold tracks, as a ratio to that of audio cosine.",
+    )
+    housekeeping_days: int = Field(
+        default=30,
+        ge=1,
+        le=36_500,
+        description="Days that files of retrainings and rejected rows are kept.",
+    )
+    housekeeping_versions: int = Field(
+        default=5,
+        ge=1,
+        le=1_000,
+        description="Models and catalogues that stay on disk besides those in use.",
+    )
+    housekeeping_registered: int = Field(
+        default=20,
+        ge=1,
+        le=1_000,
+        description=(
+            "Models that stay in the registry besides those with an alias and the target of a "
+            "rollback."
+        ),
+    )
 
     @model_validator(mode="after")
     def _check_backend(self) -> "CommandSettings":

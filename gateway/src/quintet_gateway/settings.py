@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Annotated, Final
 
 from limits import parse
 from pydantic import Field, SecretStr, field_validator
@@ -12,7 +12,7 @@ from quintet_servicekit.backends import DEFAULT_RETRY, CallPolicy, addresses_of
 from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.server import Endpoint
 from quintet_servicekit.settings import ProcessSettings
-from quintet_settings import Confidential
+from quintet_settings import FIXED, Confidential
 
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
 
@@ -22,98 +22,210 @@ class Settings(ProcessSettings):
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_GATEWAY_")
 
-    port: int = Field(default=8000, ge=0, le=65535)
-    grpc_port: int = Field(default=50050, ge=0, le=65535)
-    """Where feedback is taken by gRPC; 0 lets the system choose."""
-    metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Where Prometheus reads metrics without a token; 0 is off."""
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        description="HTTP port; with Compose, the port on 127.0.0.1 of this machine.",
+    )
+    grpc_port: int = Field(
+        default=50050,
+        ge=0,
+        le=65535,
+        description="gRPC port for feedback; 0 lets the system choose. Not published by Compose.",
+    )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description=(
+            "Port of Prometheus metrics without a token; 0 is off, then /metrics on the HTTP "
+            "port requires the admin scope. 9100 in containers."
+        ),
+    )
     search_port: int = Field(default=50051, ge=1, le=65535, validation_alias="QUINTET_SEARCH_PORT")
     profile_port: int = Field(
         default=50052, ge=1, le=65535, validation_alias="QUINTET_PROFILE_PORT"
     )
     ranker_port: int = Field(default=50053, ge=1, le=65535, validation_alias="QUINTET_RANKER_PORT")
-    search_address: str = ""
-    """`host:port` of search, or several separated by commas; this machine and QUINTET_SEARCH_PORT
-    where empty."""
-    profile_address: str = ""
-    """The same of profile, and QUINTET_PROFILE_PORT."""
-    ranker_address: str = ""
-    """The same of ranker, and QUINTET_RANKER_PORT."""
-    breaker_failures: int = Field(default=3, ge=1, le=1000)
-    """Failures in a row after which an address of a service is left out."""
-    breaker_seconds: float = Field(default=0.5, gt=0, le=60)
-    """Seconds until it is tried again; twice as long each time that it still fails."""
-    breaker_most_seconds: float = Field(default=1.0, gt=0, le=600)
-    """The longest that it is left out without a try."""
-    tries: int = Field(default=3, ge=1, le=10)
-    """How often a call that meets a service away is made in all."""
-    retry_share: float = Field(default=0.1, ge=0, le=1)
-    """Retries allowed for each call."""
-    hedge_share: float = Field(default=0.1, ge=0, le=1)
-    """Slow calls that may be sent to a second address, for each call; 0 for none."""
-    hedge_seconds: float = Field(default=0.05, gt=0, le=10)
-    """A call is slow after the 95th percentile of the last ones, but not before this."""
-    burst: float = Field(default=50, ge=0, le=10_000)
-    """Retries, and second calls, that may come at once before the shares count."""
-    budget_seconds: float = Field(default=2.0, gt=0.05, le=60)
-    """Seconds from a request's arrival within which it is answered."""
-    remembered_names: int = Field(default=10_000, ge=0, le=10_000_000)
-    """Tracks whose names are kept for the time that search is down."""
-    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, le=64 * 1024 * 1024)
-    """Bytes of the largest request body; larger ones get 413."""
-    max_connections: int = Field(default=1000, ge=1, le=100_000)
-    """More open requests than these are refused with 503."""
-    max_in_flight: int = Field(default=64, ge=1, le=100_000)
-    """Requests answered at once at most; fewer while services are overloaded, others get 429."""
-    grace: int = Field(default=5, ge=0, le=600)
-    """Seconds allowed for open requests when stopping."""
-    client_seconds: float = Field(default=10.0, ge=0.1, le=600)
-    """Seconds that a client may take to send a request, or to go on reading an answer."""
-    idle_seconds: int = Field(default=75, ge=1, le=3600)
-    """Seconds that a connection is kept for its next request. Longer than clients and proxies keep
-    theirs: if the gateway closed first, a request could already be on its way to it."""
-    https_folder: str = ""
-    """Folder with tls.crt and tls.key for HTTPS; plain HTTP where empty."""
-    trust_proxy: bool = False
-    """Whether X-Forwarded-* headers come from a proxy of ours."""
-    rate_limit: str = "1200/minute"
-    """How often one client may call where QUINTET_AUTH is on; empty for no limit."""
-    token_rate_limit: str = "60/minute"
-    """How often one address may ask for a token; empty for no limit."""
+    search_address: str = Field(
+        default="",
+        description=(
+            "host:port of search, several separated by commas and used round robin; this machine "
+            "and QUINTET_SEARCH_PORT if empty."
+        ),
+    )
+    profile_address: str = Field(
+        default="",
+        description=(
+            "host:port of profile, several separated by commas; this machine and "
+            "QUINTET_PROFILE_PORT if empty."
+        ),
+    )
+    ranker_address: str = Field(
+        default="",
+        description=(
+            "host:port of ranker, several separated by commas; this machine and "
+            "QUINTET_RANKER_PORT if empty."
+        ),
+    )
+    # Failures in a row after which an address of a service gets no more calls. docs/resilience.md
+    # has the measurements behind this and the numbers below.
+    breaker_failures: Annotated[int, FIXED] = Field(default=3, ge=1, le=1000)
+    # Seconds until such an address is tried again; doubled each time it fails again.
+    breaker_seconds: Annotated[float, FIXED] = Field(default=0.5, gt=0, le=60)
+    # Longest time without a try, in seconds: a restarted service is used within a second.
+    breaker_most_seconds: Annotated[float, FIXED] = Field(default=1.0, gt=0, le=600)
+    tries: int = Field(
+        default=3,
+        ge=1,
+        le=10,
+        description="Attempts of one call, the first included, if a service is unavailable.",
+    )
+    # Retries allowed per call, on average, so that retries add a tenth to the load of a failing
+    # service.
+    retry_share: Annotated[float, FIXED] = Field(default=0.1, ge=0, le=1)
+    hedge_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Slow calls that may be sent to a second address, per call; 0 is off.",
+    )
+    # Least seconds after which a call counts as slow; else the 95th percentile of recent calls.
+    hedge_seconds: Annotated[float, FIXED] = Field(default=0.05, gt=0, le=10)
+    # Retries, and second calls, allowed at once before the shares count.
+    burst: Annotated[float, FIXED] = Field(default=50, ge=0, le=10_000)
+    budget_seconds: float = Field(
+        default=2.0,
+        gt=0.05,
+        le=60,
+        description="Seconds from the arrival of a request to its answer.",
+    )
+    # Tracks whose names are cached for lists made while search is unavailable; about 10 MB.
+    remembered_names: Annotated[int, FIXED] = Field(default=10_000, ge=0, le=10_000_000)
+    max_body_bytes: int = Field(
+        default=1024 * 1024,
+        ge=1024,
+        le=64 * 1024 * 1024,
+        description="Bytes of a request body; larger ones get 413.",
+    )
+    max_connections: int = Field(
+        default=1000, ge=1, le=100_000, description="Open requests; more get 503."
+    )
+    max_in_flight: int = Field(
+        default=64,
+        ge=1,
+        le=100_000,
+        description="Requests answered at once; fewer while services are overloaded. More get 429.",
+    )
+    grace: int = Field(
+        default=5, ge=0, le=600, description="Seconds allowed for open requests when stopping."
+    )
+    client_seconds: float = Field(
+        default=10.0,
+        ge=0.1,
+        le=600,
+        description=(
+            "Seconds that a client may take to send a request, or between two reads of an answer."
+        ),
+    )
+    idle_seconds: int = Field(
+        default=75,
+        ge=1,
+        le=3600,
+        description=(
+            "Seconds that an idle connection stays open; longer than clients and proxies keep "
+            "theirs."
+        ),
+    )
+    https_folder: str = Field(
+        default="",
+        description=(
+            "Folder with tls.crt and tls.key for HTTPS, such as QUINTET_TLS_FOLDER; plain HTTP "
+            "if empty."
+        ),
+    )
+    trust_proxy: bool = Field(
+        default=False,
+        description=(
+            "Whether to believe X-Forwarded-* headers; true only behind a proxy that sets them."
+        ),
+    )
+    rate_limit: str = Field(
+        default="1200/minute",
+        description="Calls allowed for each client while QUINTET_AUTH is on; no limit if empty.",
+    )
+    token_rate_limit: str = Field(
+        default="60/minute",
+        description="Token requests allowed for each address; no limit if empty.",
+    )
     rate_limit_storage: Confidential = Field(
         default="async+memory://",
         pattern=r"^async\+(memory|rediss?|redis\+(sentinel|cluster|unix))://",
+        description=(
+            "Where calls are counted; async+redis://HOST:PORT if several gateways share the count."
+        ),
     )
-    """Where calls are counted; `async+redis://host:port` where several gateways share."""
 
-    database_url: Confidential = Field(default="", validation_alias="QUINTET_DATABASE_URL")
-    """Where feedback is kept; `quintet.db` in QUINTET_HOME where empty."""
-    listener_key: SecretStr = Field(default=SecretStr(""), validation_alias="QUINTET_LISTENER_KEY")
-    """What listeners' names are hashed with; a file in QUINTET_HOME, made once, where empty."""
+    database_url: Confidential = Field(
+        default="",
+        validation_alias="QUINTET_DATABASE_URL",
+        description="Database: SQLite in QUINTET_HOME if empty, or postgresql://USER@HOST/NAME.",
+    )
+    listener_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="QUINTET_LISTENER_KEY",
+        description=(
+            "Key of the hashes of listeners' ids, at least 32 characters; a file in "
+            "QUINTET_HOME, made once, if empty. The same for gateways that share a database."
+        ),
+    )
     feedback_retention_days: int = Field(
-        default=400, ge=1, le=36_500, validation_alias="QUINTET_FEEDBACK_RETENTION_DAYS"
+        default=400,
+        ge=1,
+        le=36_500,
+        validation_alias="QUINTET_FEEDBACK_RETENTION_DAYS",
+        description="Days after which events and impressions are deleted.",
     )
-    """Days after which events and impressions are deleted."""
-    max_waiting_impressions: int = Field(default=50_000, ge=500, le=10_000_000)
-    """Tracks shown that may wait to be recorded; more are dropped and counted."""
-    spool_bytes: int = Field(default=64 * 1024 * 1024, ge=4096, le=64 * 1024**3)
-    """Bytes of events kept on the disk while the database is down; more get 503."""
-    store_patience_seconds: float = Field(default=0.5, ge=0.01, le=30)
-    """Seconds that events wait for the database before they go to the spool."""
-    experiment_seconds: float = Field(default=2.0, ge=0.05, le=60)
-    """Polling interval, in seconds, of which experiment runs."""
-    experiment_check_seconds: float = Field(default=60.0, ge=0.05, le=86_400)
-    """Polling interval, in seconds, of the experiment's evidence."""
-    max_waiting_shadows: int = Field(default=100, ge=1, le=10_000)
-    """Requests that may wait for the challenger's shadow answer; more are dropped and counted."""
+    max_waiting_impressions: int = Field(
+        default=50_000,
+        ge=500,
+        le=10_000_000,
+        description="Impressions that may wait for the database; more are dropped and counted.",
+    )
+    spool_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=4096,
+        le=64 * 1024**3,
+        description=(
+            "Bytes of events that wait in QUINTET_HOME/spool while the database is unavailable; "
+            "more get 503."
+        ),
+    )
+    # Seconds that events wait for the database before they go to the spool: a quarter of a
+    # request's budget.
+    store_patience_seconds: Annotated[float, FIXED] = Field(default=0.5, ge=0.01, le=30)
+    # Seconds between checks for the running experiment: one row is read.
+    experiment_seconds: Annotated[float, FIXED] = Field(default=2.0, ge=0.05, le=60)
+    # Seconds between evaluations of the experiment's trials; a decision needs hundreds of them.
+    experiment_check_seconds: Annotated[float, FIXED] = Field(default=60.0, ge=0.05, le=86_400)
+    # Requests that may wait for the challenger's shadow answer; more are dropped and counted.
+    max_waiting_shadows: Annotated[int, FIXED] = Field(default=100, ge=1, le=10_000)
     airflow_url: str = Field(
-        default="", pattern=r"^(https?://[^\s?#]+)?$", validation_alias="QUINTET_AIRFLOW_URL"
+        default="",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        validation_alias="QUINTET_AIRFLOW_URL",
+        description="Address of Airflow, whose last runs the page shows; none are read if empty.",
     )
-    """Where Airflow's last runs are asked for; nowhere where empty."""
-    airflow_user: str = Field(default="", validation_alias="QUINTET_AIRFLOW_USER")
-    """Who asks Airflow for a token; nobody where empty."""
+    airflow_user: str = Field(
+        default="",
+        validation_alias="QUINTET_AIRFLOW_USER",
+        description="Airflow account that reads the runs.",
+    )
     airflow_password: SecretStr = Field(
-        default=SecretStr(""), validation_alias="QUINTET_AIRFLOW_PASSWORD"
+        default=SecretStr(""),
+        validation_alias="QUINTET_AIRFLOW_PASSWORD",
+        description="Password of that account.",
     )
 
     @field_validator("search_address", "profile_address", "ranker_address")

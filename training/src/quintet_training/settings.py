@@ -12,17 +12,7 @@ class TrainingRefused(ValueError):
 
 
 class TrainingSettings(EnvironmentSettings):
-    """State and thresholds of the offline pipeline; every field has a default.
-
-    Attributes:
-        home: Folder of all state.
-        database_url: SQLAlchemy URL (SQLite or PostgreSQL); `quintet.db` in `home` by default.
-        listener_key: Key for the HMAC of listeners' names; the file in `home` if empty.
-        feedback_retention_days: Days after which events and impressions are deleted.
-        drift_days: Impressions of this many last days are compared with the model in use.
-        drift_psi: Population stability index from which a quantity has drifted.
-        drift_least: Minimum number of impressions for a statement about drift.
-    """
+    """State and thresholds of the offline pipeline; every field has a default."""
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_", extra="ignore")
 
@@ -30,9 +20,20 @@ class TrainingSettings(EnvironmentSettings):
     database_url: Confidential = ""
     listener_key: SecretStr = SecretStr("")
     feedback_retention_days: int = Field(default=400, ge=1, le=36_500)
-    drift_days: int = Field(default=7, ge=1, le=36_500)
-    drift_psi: float = Field(default=0.25, gt=0)
-    drift_least: int = Field(default=1_000, ge=100)
+    drift_days: int = Field(
+        default=7,
+        ge=1,
+        le=36_500,
+        description="Days of served lists that are compared with the model in use.",
+    )
+    drift_psi: float = Field(
+        default=0.25,
+        gt=0,
+        description="Population stability index at which a quantity counts as drifted.",
+    )
+    drift_least: int = Field(
+        default=1_000, ge=100, description="Impressions needed before drift is reported."
+    )
 
     @model_validator(mode="after")
     def _default_database(self) -> "TrainingSettings":

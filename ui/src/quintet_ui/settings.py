@@ -27,27 +27,61 @@ class Settings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="QUINTET_UI_", extra="ignore")
 
     host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
-    port: int = Field(default=8501, ge=1, le=65535)
+    port: int = Field(
+        default=8501,
+        ge=1,
+        le=65535,
+        description="HTTP port; with Compose, the port on 127.0.0.1 of this machine.",
+    )
     gateway_port: int = Field(default=8000, ge=1, le=65535, validation_alias="QUINTET_GATEWAY_PORT")
     gateway_url: str = Field(
-        default="", pattern=HTTP_ADDRESS, validation_alias="QUINTET_GATEWAY_URL"
+        default="",
+        pattern=HTTP_ADDRESS,
+        validation_alias="QUINTET_GATEWAY_URL",
+        description=(
+            "Address of the gateway for the page and the `quintet` command; QUINTET_HOST and "
+            "QUINTET_GATEWAY_PORT if empty."
+        ),
     )
-    """Address of the gateway; this machine and QUINTET_GATEWAY_PORT where empty."""
     gateway_https_folder: str = Field(default="", validation_alias="QUINTET_GATEWAY_HTTPS_FOLDER")
     """Where the gateway has its certificate; then its address is https."""
-    gateway_ca: str = Field(default="", validation_alias="QUINTET_GATEWAY_CA")
-    """File with the authorities trusted for the gateway; the system's where empty."""
-    gateway_seconds: float = Field(default=2.5, gt=0.1, le=60)
-    """Seconds after which an answer is no longer waited for."""
-    token: SecretStr = Field(default=SecretStr(""), validation_alias="QUINTET_TOKEN")
-    """Access token for the gateway, where it asks for one."""
-    client_id: str = ""
-    """Client that asks the gateway for tokens; made with `quintet clients create`."""
-    client_secret: SecretStr = SecretStr("")
-    airflow_url: str = Field(default="", pattern=HTTP_ADDRESS)
-    """Address of Airflow for links; none where empty."""
-    mlflow_url: str = Field(default="", pattern=HTTP_ADDRESS)
-    """Address of MLflow for links; none where empty."""
+    gateway_ca: str = Field(
+        default="",
+        validation_alias="QUINTET_GATEWAY_CA",
+        description=(
+            "File with the certificate authorities trusted for the gateway, for the page and the "
+            "`quintet` command; the system's if empty."
+        ),
+    )
+    gateway_seconds: float = Field(
+        default=2.5,
+        gt=0.1,
+        le=60,
+        description="Seconds after which the page gives up waiting for the gateway.",
+    )
+    token: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="QUINTET_TOKEN",
+        description="Access token for the gateway, for the page and the `quintet` command.",
+    )
+    client_id: str = Field(
+        default="",
+        description=(
+            "Client that requests tokens from the gateway (`quintet clients create NAME`). In "
+            "containers setup makes one."
+        ),
+    )
+    client_secret: SecretStr = Field(default=SecretStr(""), description="Secret of that client.")
+    airflow_url: str = Field(
+        default="",
+        pattern=HTTP_ADDRESS,
+        description="Address of Airflow for links; no link if empty.",
+    )
+    mlflow_url: str = Field(
+        default="",
+        pattern=HTTP_ADDRESS,
+        description="Address of MLflow for links; no link if empty.",
+    )
     spotify_client_id: str = Field(default="", validation_alias="SPOTIPY_CLIENT_ID")
     spotify_client_secret: SecretStr = Field(
         default=SecretStr(""), validation_alias="SPOTIPY_CLIENT_SECRET"
@@ -55,13 +89,22 @@ class Settings(EnvironmentSettings):
     spotify_redirect_uri: str = Field(
         default="",
         validation_alias=AliasChoices("QUINTET_UI_SPOTIFY_REDIRECT_URI", "SPOTIPY_REDIRECT_URI"),
+        description=(
+            "Address of this page as registered with Spotify; no export to Spotify if empty. "
+            "SPOTIPY_REDIRECT_URI does the same."
+        ),
     )
-    """This page's address as registered with Spotify; without it there is no export to Spotify."""
 
     spotify_accounts_url: str = Field(
-        default="https://accounts.spotify.com", pattern="^https?://.+[^/]$"
+        default="https://accounts.spotify.com",
+        pattern="^https?://.+[^/]$",
+        description="Address of Spotify's accounts; another one for tests and proxies.",
     )
-    spotify_api_url: str = Field(default="https://api.spotify.com/v1/", pattern="^https?://.+/$")
+    spotify_api_url: str = Field(
+        default="https://api.spotify.com/v1/",
+        pattern="^https?://.+/$",
+        description="Address of Spotify's Web API; another one for tests and proxies.",
+    )
 
     @field_validator("gateway_ca")
     @classmethod

@@ -79,25 +79,19 @@ def start(
     alpha: Annotated[
         float,
         typer.Option(
-            envvar="QUINTET_EXPERIMENT_ALPHA",
             help="Greatest probability of finding a preference where there is none.",
         ),
     ] = _DEFAULT.alpha,
     min_effect: Annotated[
         float,
         typer.Option(
-            envvar="QUINTET_EXPERIMENT_MIN_EFFECT",
             help="Smallest preference that matters: how far from a half.",
         ),
     ] = _DEFAULT.min_effect,
-    most_trials: Annotated[
-        int, typer.Option(envvar="QUINTET_EXPERIMENT_MOST_TRIALS", help="When to give up.")
-    ] = _DEFAULT.most_trials,
+    most_trials: Annotated[int, typer.Option(help="When to give up.")] = _DEFAULT.most_trials,
     unit: Annotated[
         Unit,
-        typer.Option(
-            envvar="QUINTET_EXPERIMENT_UNIT", help="What counts once: a listener, or each list."
-        ),
+        typer.Option(help="What counts once: a listener, or each list."),
     ] = Unit.LISTENER,
 ) -> None:
     """Start comparing; gateways follow within seconds."""

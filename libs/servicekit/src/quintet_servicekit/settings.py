@@ -1,11 +1,11 @@
 """Settings that every process has, read from the environment."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
-from quintet_settings import EnvironmentSettings
+from quintet_settings import FIXED, EnvironmentSettings
 
 from quintet_servicekit.server import Endpoint
 from quintet_servicekit.tls import Tls, tls_of
@@ -20,16 +20,52 @@ class ProcessSettings(EnvironmentSettings):
 
     model_config = SettingsConfigDict(populate_by_name=True, hide_input_in_errors=True)
 
-    home: Path = Field(default=Path(".quintet"), validation_alias="QUINTET_HOME")
-    host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
-    auth: Literal["off", "on"] = Field(default="off", validation_alias="QUINTET_AUTH")
-    tls: Literal["off", "on", "mutual"] = Field(default="off", validation_alias="QUINTET_TLS")
-    """Whether services speak TLS to each other; mutual where callers prove themselves too."""
-    tls_folder: str = Field(default="", validation_alias="QUINTET_TLS_FOLDER")
-    """What `quintet certificates create` made, or a folder with tls.crt, tls.key and ca.crt."""
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    log_form: str = Field(default="auto", pattern="^(auto|json|console)$")
-    """How lines are written; auto is console where standard error is a terminal, else json."""
+    home: Path = Field(
+        default=Path(".quintet"),
+        validation_alias="QUINTET_HOME",
+        description="Folder of all state. In containers /var/lib/quintet, on the volume home.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        validation_alias="QUINTET_HOST",
+        description=(
+            "Address to listen on. In containers 0.0.0.0, reached only through ports that "
+            "Compose publishes."
+        ),
+    )
+    auth: Literal["off", "on"] = Field(
+        default="off",
+        validation_alias="QUINTET_AUTH",
+        description=(
+            "on: every call needs an access token (`quintet clients create NAME`). Always on in "
+            "containers."
+        ),
+    )
+    tls: Literal["off", "on", "mutual"] = Field(
+        default="off",
+        validation_alias="QUINTET_TLS",
+        description="TLS between the services; mutual: callers show a certificate too.",
+    )
+    tls_folder: str = Field(
+        default="",
+        validation_alias="QUINTET_TLS_FOLDER",
+        description=(
+            "Folder that `quintet certificates create FOLDER` wrote, or one with tls.crt, "
+            "tls.key and ca.crt."
+        ),
+    )
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="Least severe level that is logged.",
+    )
+    log_form: str = Field(
+        default="auto",
+        pattern="^(auto|json|console)$",
+        description=(
+            "Form of log lines; auto is console if standard error is a terminal, else json."
+        ),
+    )
 
     def transport(self, name: str) -> Tls | None:
         """Read the TLS settings for a process of that name; None if TLS is off.
@@ -43,15 +79,21 @@ class ProcessSettings(EnvironmentSettings):
 class ServiceSettings(ProcessSettings):
     """Settings of a gRPC service; a subclass sets the default of `port`."""
 
-    port: int = Field(default=0, ge=0, le=65535)
-    metrics_port: int = Field(default=0, ge=0, le=65535)
-    follow_seconds: float = Field(default=2.0, gt=0, le=3600)
-    """Polling interval for a new published version, in seconds."""
-    max_concurrent_rpcs: int = Field(default=256, ge=1, le=10_000)
-    default_timeout: float = Field(default=10.0, gt=0, le=600)
-    """Seconds allowed for a call that came without a deadline."""
-    grace: float = Field(default=5.0, ge=0, le=600)
-    """Seconds allowed for open calls when stopping."""
+    port: int = Field(default=0, ge=0, le=65535, description="gRPC port.")
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port of Prometheus metrics; 0 is off. 9100 in containers.",
+    )
+    # Seconds between checks for a newly published version: one read of a small file each.
+    follow_seconds: Annotated[float, FIXED] = Field(default=2.0, gt=0, le=3600)
+    # Calls at once; more are rejected. The queue of each service fills long before.
+    max_concurrent_rpcs: Annotated[int, FIXED] = Field(default=256, ge=1, le=10_000)
+    # Seconds allowed for a call without a deadline; every client of ours sets one.
+    default_timeout: Annotated[float, FIXED] = Field(default=10.0, gt=0, le=600)
+    # Seconds allowed for open calls when stopping: half of what Docker and Compose wait.
+    grace: Annotated[float, FIXED] = Field(default=5.0, ge=0, le=600)
 
     def endpoint(self) -> Endpoint:
         """Build the address and the limits of the server from the settings.

@@ -2,6 +2,7 @@
 
 from quintet_settings.reading import (
     FILE_SUFFIX,
+    FIXED,
     HTTP_ADDRESS,
     Confidential,
     EnvironmentSettings,
@@ -12,16 +13,20 @@ from quintet_settings.reading import (
     load,
     secret_names,
 )
+from quintet_settings.variables import Variable, variables_of
 
 __all__ = [
     "FILE_SUFFIX",
+    "FIXED",
     "HTTP_ADDRESS",
     "Confidential",
     "EnvironmentSettings",
     "SecretUnreadable",
     "SettingsInvalid",
+    "Variable",
     "first_fault",
     "from_file",
     "load",
     "secret_names",
+    "variables_of",
 ]

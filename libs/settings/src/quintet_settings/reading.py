@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
 HTTP_ADDRESS: Final = r"^(https?://\S+)?$"
 """What an address by HTTP looks like, or none."""
@@ -21,6 +21,11 @@ _MOST_BYTES: Final = 64 * 1024
 _CONFIDENTIAL: Final = "confidential"
 Confidential = Annotated[str, _CONFIDENTIAL]
 """Text that may hold a secret, such as an address with a password in it."""
+FIXED: Final = "fixed"
+"""Marks a field that no operator needs to change: `Annotated[float, FIXED]`.
+
+The environment does not set it; a test may, as an argument.
+"""
 
 
 SettingsT = TypeVar("SettingsT", bound="EnvironmentSettings")
@@ -56,9 +61,20 @@ class EnvironmentSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Adds the files; a file goes before an empty variable."""
-        files = _SecretFiles(settings_cls)
-        return init_settings, files, env_settings, dotenv_settings, file_secret_settings
+        """Add the files of secrets, and leave fields out that the environment must not set."""
+        # A file goes before an empty variable.
+        files, environment = _SecretFiles(settings_cls), _Environment(settings_cls)
+        return init_settings, files, environment, dotenv_settings, file_secret_settings
+
+
+class _Environment(EnvSettingsSource):
+    """Read the environment but for `FIXED` fields."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Give a field's text, its key and whether it is JSON; no text for a `FIXED` field."""
+        if is_fixed(field):
+            return None, field_name, False
+        return super().get_field_value(field, field_name)
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
@@ -151,6 +167,11 @@ def _content(setting: str, path: str) -> str:
     if not text or "\0" in text:
         raise SecretUnreadable(setting, "must name a file that holds the secret and nothing else")
     return text
+
+
+def is_fixed(field: FieldInfo) -> bool:
+    """Decide whether the environment leaves a field alone; see `FIXED`."""
+    return FIXED in field.metadata
 
 
 def _is_secret(field: FieldInfo) -> bool:

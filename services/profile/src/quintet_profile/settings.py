@@ -10,4 +10,4 @@ class ProfileSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_PROFILE_")
 
-    port: int = Field(default=50052, ge=0, le=65535)
+    port: int = Field(default=50052, ge=0, le=65535, description="gRPC port.")
