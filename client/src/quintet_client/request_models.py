@@ -70,10 +70,6 @@ class Filters(_Asked):
     excluded_artist_ids: tuple[str, ...] = ()
 
 
-def _new_event_id() -> str:
-    return uuid4().hex
-
-
 class Event(_Asked):
     """One thing that a listener did with one track of one recommendation.
 
@@ -90,4 +86,4 @@ class Event(_Asked):
     occurred_at: Annotated[
         AwareDatetime | None, PlainSerializer(lambda at: at and datetime.isoformat(at))
     ] = None
-    event_id: str = Field(default_factory=_new_event_id)
+    event_id: str = Field(default_factory=lambda: uuid4().hex)

@@ -47,9 +47,11 @@ def _drawn(values: tuple[float, ...]) -> str:
         f'<circle cx="48" cy="48" r="{radius}" fill="none" stroke="{front}" stroke-opacity=".35"/>'
         for radius in range(44, 44 - 4 * round(1 + 5 * dance), -4)
     )
+    # A stripe per ten beats a minute, evenly over the height.
+    count = round(min(24.0, max(4.0, tempo / 10)))
     stripes = "".join(
         f'<path d="M0 {y:.1f}H96" stroke="#fff" stroke-opacity=".12"/>'
-        for y in _lines(round(min(24.0, max(4.0, tempo / 10))))
+        for y in (_SIZE * (place + 0.5) / count for place in range(count))
     )
     # A key is a twelfth of the circle: 30 degrees.
     star = _star(round(3 + 9 * energy), 0.15 + 0.45 * (1 - acoustic), key * 30)
@@ -76,10 +78,6 @@ def _star(spikes: int, depth: float, turn: float) -> str:
             f"{_CENTRE + radius * math.sin(angle):.1f} {_CENTRE - radius * math.cos(angle):.1f}"
         )
     return f"M{'L'.join(points)}Z"
-
-
-def _lines(count: int) -> list[float]:
-    return [_SIZE * (place + 0.5) / count for place in range(count)]
 
 
 def _colour(hue: float, saturation: float, lightness: float) -> str:
