@@ -69,6 +69,7 @@ async def _serve(
     settings: Settings, app: FastAPI, listener: socket.socket, https: HttpsContext | None
 ) -> int:
     rpc: Service = app.state.rpc
+    # gRPC first: a port in use must end the process before HTTP reports that it is ready.
     try:
         await rpc.start()
     except PortUnavailable as fault:
@@ -81,8 +82,10 @@ async def _serve(
         app,
         http=bounded_protocol(settings.client_seconds),
         ssl_context_factory=None if https is None else lambda _config, _default: https.context,
+        # Our middleware writes one structured line per request instead.
         log_config=None,
         access_log=False,
+        # The name and version of the server help only those who look for its weaknesses.
         server_header=False,
         limit_concurrency=settings.max_connections,
         timeout_keep_alive=settings.idle_seconds,
@@ -109,6 +112,7 @@ def _bind(host: str, port: int) -> socket.socket:
     )[0]
     listener = socket.socket(family, kind, protocol)
     try:
+        # A restart may bind at once, while connections of the last process are in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         # The kernel cuts this down to net.core.somaxconn, 4096 by default on Linux.

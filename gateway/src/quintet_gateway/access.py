@@ -35,7 +35,9 @@ from quintet_servicekit.errors import (
 _log = structlog.get_logger(__name__)
 # Argon2 takes 64 MiB and some 50 ms of a core for each check of a secret.
 _PARALLEL_CHECKS: Final = 2
+# Beyond these, callers get 429 at once: each would wait most of a second for its turn.
 _WAITING_CHECKS: Final = 32
+# The caller of every request while authentication is off.
 ANYONE: Final = Caller("anyone", frozenset(Scope))
 
 
@@ -65,6 +67,7 @@ class Gatekeeper:
         self._open = rules.auth is Auth.OFF
         self._clients = ClientFolder(rules.folder)
         self._verifier = TokenVerifier(rules.folder)
+        # With authentication off, clients that insist on a token get one that nothing checks.
         self._issuer = TokenIssuer.ephemeral()
         if not self._open:
             keys = KeyFolder(rules.folder)
@@ -131,11 +134,13 @@ class Gatekeeper:
         if self._open:
             return self._issuer.issue(client_id or "anyone", 0, [scope.value for scope in Scope])
         await self._limiter.count(self._token_limit, "token", address)
+        # Counted before the secret is checked, which is the expensive part.
         if self._waiting >= _WAITING_CHECKS:
             raise overloaded("Too many ask for a token at once")
         self._waiting += 1
         try:
             async with self._checks:
+                # In a thread: Argon2 would block the event loop for all requests.
                 client = await asyncio.to_thread(self._clients.authenticate, client_id, secret)
         finally:
             self._waiting -= 1
@@ -169,6 +174,7 @@ class _Limiter:
         except Exception as fault:  # every storage raises its client library's errors
             _log.error("rate limits cannot be counted", error=type(fault).__name__)
             return
+        # Retry-After takes whole seconds; 0 would invite a retry within the same window.
         seconds = max(1, math.ceil(window.reset_time - time.time()))
         raise ResourceExhausted(
             Reason.RATE_LIMITED,

@@ -23,6 +23,7 @@ from quintet_gateway.feedback import (
 )
 
 NAME: Final = feedback_pb2.DESCRIPTOR.services_by_name["FeedbackService"].full_name
+# A message of 1,000 records stays below gRPC's default limit of 4 MiB.
 _MAX_PAGE: Final = 1000
 
 
@@ -143,6 +144,7 @@ def token_of(cursor: Cursor) -> str:
 
 # The types of a cursor's key at each stage: lists, impressions, events (`quintet_store.feedback`).
 _KEYS: Final[tuple[tuple[type, ...], ...]] = ((str,), (str, int), (str, str))
+# Positions are 32-bit integers in the database.
 _MAX_INT: Final = 2**31 - 1
 
 

@@ -18,10 +18,12 @@ from quintet_gateway.schemas.operations import AirflowState, DagRun, DagRuns, Mo
 _log = structlog.get_logger(__name__)
 DAGS: Final = ("catalogue_refresh", "ranker_retrain", "promote", "drift_watch", "housekeeping")
 RUNS: Final = 5
+# The operator's page should not wait longer for an Airflow that hangs.
 _SECONDS: Final = 2.0
 _KEPT_SECONDS: Final = 15.0
 # An older answer is still shown for so long while Airflow answers slowly.
 _STALE_SECONDS: Final = 60.0
+# Far above the size of five runs: a longer answer is not Airflow's.
 _MOST_BYTES: Final = 1024 * 1024
 # Share of a request's budget, so that time is left to write the answer.
 _SHARE: Final = 0.75
@@ -131,6 +133,7 @@ class Airflow:
         try:
             found = await asyncio.gather(*asked)
         finally:
+            # `gather` leaves the other requests running if one fails.
             for task in asked:
                 task.cancel()
         return [each for each in found if each is not None]
@@ -143,6 +146,7 @@ class Airflow:
         request = self._http.build_request(
             "GET",
             f"{self._url}/api/v2/dags/{dag_id}/dagRuns",
+            # Newest first; runs that wait have no start date to order by.
             params={"limit": RUNS, "order_by": "-run_after"},
             headers=headers,
         )

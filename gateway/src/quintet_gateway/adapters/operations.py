@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 REPORT: Final = "drift.json"
+# Far above the size of a report: the bound keeps a wrong file out of memory.
 _MOST_BYTES: Final = 256 * 1024
 
 

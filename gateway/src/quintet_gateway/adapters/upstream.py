@@ -39,6 +39,7 @@ DEADLINE: Final[ContextVar[float]] = ContextVar("deadline")
 
 # Of the time left: a profile service that hangs must leave the ranker time to average itself.
 _PROFILE_SHARE: Final = 0.25
+# Kubernetes gives a probe one second by default.
 _READY_SECONDS: Final = 1.0
 
 
@@ -99,6 +100,7 @@ class UpstreamClients:
 
     async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
         """Look any number of tracks up, by id; ids that the catalogue lacks are left out."""
+        # A seed can also be the closest seed of many tracks: each id is sent once.
         distinct = list(dict.fromkeys(ids))
         parts = [distinct[at : at + MAX_TRACK_IDS] for at in range(0, len(distinct), MAX_TRACK_IDS)]
         calls = [self.tracks(search_pb2.BatchGetTracksRequest(track_ids=ids)) for ids in parts]
@@ -173,6 +175,7 @@ class UpstreamClients:
         content = bytearray(first.content)
         while len(content) < first.total_size:
             part = await self._map_part("", len(content))
+            # The catalogue was swapped between two parts: parts of two versions do not fit.
             if part.version != first.version or not part.content:
                 raise NotReady(
                     Reason.UPSTREAM_UNAVAILABLE, "The catalogue is changing; try again soon."
@@ -238,6 +241,7 @@ class UpstreamClients:
         Raises:
             AppError: The service returned an error, is unreachable, or took too long.
         """
+        # The reserve is kept for writing the answer or the error.
         seconds = (self._seconds_left() - RESERVE_SECONDS) * share
         if seconds <= 0:
             raise DeadlineExceeded(

@@ -78,6 +78,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
         settings.backend_rules(),
         settings.transport("gateway"),
     )
+    # One connection pool for feedback and experiments.
     database = Database(settings.database())
     experiments = Experiments(_experiment_config(settings, database, names), upstream)
     recorder_config = RecorderConfig(
@@ -110,6 +111,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
         version=version("quintet-gateway"),
         description=_DESCRIPTION,
         lifespan=lifespan,
+        # `install_docs` serves the page without scripts from other servers.
         docs_url=None,
         redoc_url=None,
         # Edge removes a slash at the end; a redirect would lose a POST's body.

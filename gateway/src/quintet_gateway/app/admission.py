@@ -14,6 +14,7 @@ OVERLOADED: Final = "overloaded"
 """Key of a request's state; true if an upstream service was overloaded or late."""
 # Even overloaded services get some requests, by whose answers the limit recovers.
 _LEAST: Final = 4.0
+# Gentle, since every overloaded request lowers the limit, not every round trip as in TCP.
 _BACK_OFF: Final = 0.9
 _ALWAYS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -55,6 +56,7 @@ class Admission:
             await self._app(scope, receive, send)
         finally:
             self._open -= 1
+            # `app.errors` sets the mark, deeper in the stack.
             self._learn(bool(scope.get("state", {}).get(OVERLOADED)))
 
     def _learn(self, overloaded: bool) -> None:

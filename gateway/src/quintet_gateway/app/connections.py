@@ -105,6 +105,7 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
+            # abort, not close: close would wait for a client that does not read.
             self.transport.abort()
 
 
@@ -128,7 +129,9 @@ class HttpsContext:
         self._identities = identities
         self._identity = identities.current()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # RFC 8996 deprecates TLS 1.0 and 1.1.
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # uvicorn speaks no HTTP/2; without ALPN some clients would try it.
         self.context.set_alpn_protocols(["http/1.1"])
         self._load()
 

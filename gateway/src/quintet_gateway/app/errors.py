@@ -28,6 +28,7 @@ from quintet_gateway.schemas.errors import status_of
 
 _log = structlog.get_logger(__name__)
 
+# A later attempt of the same request can succeed after these.
 _RETRY: Final = (429, 503, 504)
 # The reason reported if a field is missing or has the wrong type, by the field's first part.
 _FIELD_REASONS: Final[Mapping[str, Reason]] = {
@@ -189,6 +190,7 @@ def field_error(faults: Sequence[Any]) -> InvalidInput:
         )
     # The first part says where the field stands: body, query or path.
     path = list(first["loc"][1:])
+    # A rule of ours, raised by `validation.rule_error`: its message is complete.
     if kind in Reason.__members__:
         field = _path_of([*path, *([context["field"]] if context.get("field") else [])])
         return InvalidInput(Reason(kind), f"{field} {first['msg']}", field=field)
@@ -223,6 +225,7 @@ def _rule_of(kind: str, fault: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    # Enough to recognise the value; a body of 1 MiB must not come back in its error.
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quintet_gateway.adapters import DEADLINE
 
 _log = structlog.get_logger(__name__)
+# Seconds, around and beyond the default budget of 2 s.
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 REQUESTS: Final = Counter(
     "quintet_http_requests_total", "Requests answered", ["method", "route", "status"]
@@ -25,6 +26,7 @@ SECONDS: Final = Histogram(
     "quintet_http_seconds", "Seconds from request to answer", ["route"], buckets=_BUCKETS
 )
 IN_FLIGHT: Final = Gauge("quintet_http_in_flight", "Requests being answered")
+# The route label of unknown paths, so that scanners cannot create a metric per path.
 _UNMATCHED: Final = "unmatched"
 _LISTENERS: Final = "/api/v1/listeners/"
 # For browsers: no foreign page may frame an answer, and none of it is run or guessed as HTML.
@@ -41,6 +43,7 @@ _SECURED_HTTPS: Final = (
     *_SECURED,
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
 )
+# Other methods share one label, since a client can invent any number.
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -176,6 +179,7 @@ class Guard:
             await self._app(scope, receive, watched)
         except Exception as fault:
             _log.error("unexpected fault", path=_without_listener(scope["path"]), exc_info=fault)
+            # The head is sent: only a broken connection can still show the client a failure.
             if begun:
                 raise
             await self._render_internal()(scope, receive, send)

@@ -35,7 +35,9 @@ SHADOWS: Final = Counter(
 )
 # An experiment that could not be read for so long is treated as ended.
 _TRUSTED_SECONDS: Final = 30.0
+# Well within the minutes that the ranker keeps an unused challenger.
 _HOLD_SECONDS: Final = 20.0
+# Shadow comparisons in one transaction.
 _SHADOWS_AT_ONCE: Final = 50
 _RETRY_SECONDS: Final = 1.0
 _ENDED_BY: Final = {
@@ -164,6 +166,7 @@ class Experiments:
             return
         try:
             self._queue.put_nowait(shown)
+        # Dropped, not waited for: a shadow request must not slow down a listener's.
         except asyncio.QueueFull:
             SHADOWS.labels("dropped").inc()
 

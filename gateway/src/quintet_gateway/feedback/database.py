@@ -45,6 +45,7 @@ class Database:
         """Close the database after a failure, so that it is opened and migrated again."""
         if isinstance(fault, _RecentlyFailed):
             return  # or frequent calls would postpone the next attempt for ever
+        # The engine is dropped as well: a server that came back may have another schema version.
         with self._lock:
             self._close()
             self._failure, self._retry_at = fault, time.monotonic() + _RETRY_SECONDS

@@ -24,6 +24,7 @@ from quintet_servicekit.errors import InvalidInput, Reason
 
 # Clocks of phones are wrong by hours, not by days.
 _MAX_AHEAD: Final = timedelta(days=1)
+# No catalogue or client is older; a zeroed clock shows 1970.
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 

@@ -25,6 +25,7 @@ DROPPED: Final = Total(
 )
 QUEUED: Final = Gauge("quintet_impressions_queued", "Tracks shown that wait to be recorded")
 
+# The arm of a list that another model answered than the experiment asked for.
 FALLBACK: Final = "fallback"
 _ARMS: Final = {
     ranker_pb2.VARIANT_CHAMPION: CHAMPION,
@@ -83,6 +84,7 @@ class ImpressionQueue:
     def put(self, shown: ServedList) -> bool:
         """Add a list, if there is room for its tracks."""
         with self._lock:
+            # Bounded by tracks, not lists: memory grows with the feature values of tracks.
             if self._size + shown.size > self._most:
                 DROPPED.labels("overflow").inc(shown.size)
                 return False
@@ -150,6 +152,7 @@ def impression_rows(taken: Sequence[ServedList]) -> ImpressionRows:
         if one.recommendation_id in lists:
             continue
         names, values = _features(one.response)
+        # Names are stored once per set, by their digest, not with each list.
         digest = hashlib.sha256(json.dumps(names).encode()).hexdigest() if names else ""
         if names:
             sets[digest] = names

@@ -40,15 +40,20 @@ EVENTS: Final = Counter("quintet_feedback_events_total", "Events answered", ["ou
 EVENT_KINDS: Final = Counter(
     "quintet_feedback_kinds_total", "Events accepted, or known already, by what was done", ["kind"]
 )
+# Requests with events that may wait for the writer; more get 429.
 _MAX_JOBS: Final = 256
+# Requests in one transaction: their events share one sync of the disk.
 _JOBS_AT_ONCE: Final = 64
 # Lists that arrive within this time are written in one transaction.
 _GATHER_SECONDS: Final = 0.25
+# Pause after a failed write of impressions, which the database may need to come back.
 _RETRY_SECONDS: Final = 1.0
 _REPLAY_SECONDS: Final = 0.5
 # How often spool files of stopped gateways in a shared folder are searched for.
 _ADOPT_SECONDS: Final = 5.0
+# Retention is in days, so once per hour is often enough and each deletion stays small.
 _PRUNE_SECONDS: Final = 3600.0
+# Below the ten seconds that Docker gives a container to stop.
 _DRAIN_SECONDS: Final = 3.0
 
 
@@ -209,6 +214,7 @@ class Recorder:
             ours = isinstance(error, NotReady | DeadlineExceeded)
             EVENTS.labels("refused" if ours else "invalid").inc(len(job.events))
             raise
+        # Kinds are counted only now: a rejected event must not show up as a like.
         for event in job.events:
             EVENT_KINDS.labels(event.kind).inc()
         EVENTS.labels("accepted").inc(recorded.accepted)
@@ -385,6 +391,7 @@ class Recorder:
     async def _write_shown(self) -> None:
         while True:
             await self._has_shown.wait()
+            # Lists of the next moment join the same transaction.
             await asyncio.sleep(_GATHER_SECONDS)
             self._has_shown.clear()
             try:

@@ -82,6 +82,7 @@ class FeedbackStore:
         Raises:
             StoreUnavailable: The database is down.
         """
+        # At most the lists that wait now: under load newer ones would keep this from returning.
         for _ in range(len(self._waiting)):
             taken = self._waiting.take(_TRACKS_AT_ONCE)
             if not taken:
@@ -145,6 +146,7 @@ class FeedbackStore:
 
     def _rows(self, job: EventBatch, facts: "_Facts") -> list[dict[str, Any]]:
         """Turn a request's events into rows; of two events with one id the first counts."""
+        # Reversed, because the last value of a repeated key stays in a dict.
         first = {event.event_id: event for event in job.events[::-1]}
         return [self._row(event, job.client, facts) for event in first.values()]
 

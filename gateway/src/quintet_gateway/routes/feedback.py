@@ -30,6 +30,7 @@ from quintet_gateway.schemas.feedback import (
 )
 
 router = APIRouter(prefix="/api/v1", tags=["Feedback"])
+# Records of one read; no transaction stays open between two pages.
 _PAGE: int = 1000
 
 

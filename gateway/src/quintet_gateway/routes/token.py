@@ -14,8 +14,10 @@ from quintet_gateway.access import TOKEN_SECONDS, Gatekeeper
 from quintet_gateway.schemas import web_api as shape
 
 router = APIRouter(tags=["Spotify Web API"])
+# Three short fields; a larger form is no credentials.
 _MAX_BODY: Final = 8192
 _FORM: Final = "application/x-www-form-urlencoded"
+# Spotify's grants; those other than client_credentials need a user, whom Quintet does not have.
 _GRANTS: Final = ("client_credentials", "authorization_code", "refresh_token")
 _BODY: Final = {
     "requestBody": {
@@ -122,6 +124,7 @@ def _basic(header: str) -> tuple[str, str]:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, ValueError) as fault:
         raise _TokenDenied("invalid_client", "The Basic authorization is malformed") from fault
+    # A secret may contain colons, a client id may not (RFC 7617, section 2).
     client_id, colon, secret = text.partition(":")
     if not colon:
         raise _TokenDenied("invalid_client", "The Basic authorization is malformed")

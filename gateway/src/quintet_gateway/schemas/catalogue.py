@@ -155,6 +155,7 @@ def track_json(track: search_pb2.Track) -> dict[str, Any]:
         "isrc": track.isrc,
         "cover_url": track.cover_url,
         "preview_url": track.preview_url,
+        # Only Spotify ids have a page there; local ids would lead to an error.
         "external_url": f"https://open.spotify.com/track/{track.id}" if spotify else "",
         "provenance": track.provenance,
         "licence": track.licence,

@@ -13,10 +13,12 @@ from quintet_gateway.access import Gatekeeper
 from quintet_gateway.access import Scope as AccessScope
 from quintet_gateway.routes.web_api.responses import failure_of
 
+# Forwarded and Host headers are the client's: only what can be a host, and a path, goes into links.
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?\Z")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}\Z")
 _GUARDED: Final = ("/v1", "/api/v1", "/search", "/recommend_ranked", "/metrics")
 
+# Paths that need another scope than reading.
 _SCOPES: Final = {
     "/api/v1/feedback": AccessScope.FEEDBACK,
     "/api/v1/listeners": AccessScope.ADMIN,

@@ -15,6 +15,7 @@ RANGES_ASKED: Final[Mapping[str, tuple[float, float]]] = {**RANGES, "key": (0.0,
 """The fourteen attributes and the closed range of a parameter's value."""
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,9}\Z")
+# Spotify's decimal numbers; neither nan nor inf, and no underscores, which float() accepts.
 _NUMBER: Final = re.compile(
     r"[+-]?([0-9]{1,12}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?\Z"
 )

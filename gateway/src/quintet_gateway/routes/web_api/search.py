@@ -59,6 +59,7 @@ async def search(request: Request, upstream: UpstreamDep) -> Response:
     pages = await asyncio.gather(
         *(_page(upstream, writer, kind, text, limit, offset) for kind in kinds)
     )
+    # The addresses of other pages must keep the market, which changes the objects.
     kept = {name: query[name] for name in ("market",) if name in query}
     answers: dict[str, Any] = {}
     for kind, (items, total) in zip(kinds, pages, strict=True):
