@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 from quintet_command.cli import GROUPS, app, group
+from quintet_command.cli.progress import EXPECTED
 
 # Command → the module that does its work, once the command line is parsed.
 WORK = {
@@ -54,3 +55,8 @@ def test_a_command_is_parsed_in_the_module_of_its_name(command):
 @pytest.mark.parametrize("module", sorted(set(WORK.values())))
 def test_the_module_of_work_exists(module):
     assert find_spec(module)
+
+
+@pytest.mark.parametrize(("module", "name"), EXPECTED)
+def test_an_exception_that_becomes_one_line_exists(module, name):
+    assert issubclass(getattr(import_module(module), name), Exception)

@@ -47,7 +47,7 @@ def one_line_failures() -> Iterator[None]:
         raise CommandFailed(str(fault)) from fault
 
 
-_EXPECTED: Final = (
+EXPECTED: Final = (
     ("quintet_settings", "SettingsInvalid"),
     ("quintet_store", "StoreUnavailable"),
     ("quintet_store.backup", "DumpInvalid"),
@@ -56,7 +56,7 @@ _EXPECTED: Final = (
     ("quintet_training.settings", "TrainingRefused"),
     ("quintet_training.gate.checks", "ReportInvalid"),
     ("quintet_command.backup", "BackupInvalid"),
-    ("quintet_command.models", "RegistryFault"),
+    ("quintet_modelkit.registry.errors", "RegistryError"),
 )
 """Module and class of every exception whose message is written for the user."""
 
@@ -67,5 +67,5 @@ def _expected() -> tuple[type[Exception], ...]:
     Importing the rest would cost seconds, and they need the extra `operator`.
     """
     return tuple(
-        getattr(sys.modules[module], name) for module, name in _EXPECTED if module in sys.modules
+        getattr(sys.modules[module], name) for module, name in EXPECTED if module in sys.modules
     )
