@@ -1,4 +1,4 @@
-"""The profile service's settings, read from the environment."""
+"""Settings of the profile service, read from the environment."""
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class FeedbackServiceStub:
-    """Records feedback, and gives listeners what is stored of them or deletes it.
+    """Records feedback, and exports or deletes the data of a listener.
     """
 
     def __init__(self, channel):
@@ -53,13 +53,13 @@ class FeedbackServiceStub:
 
 
 class FeedbackServiceServicer:
-    """Records feedback, and gives listeners what is stored of them or deletes it.
+    """Records feedback, and exports or deletes the data of a listener.
     """
 
     def RecordEvents(self, request, context):
-        """Records one to 500 events, all or none; an OK is given once they are on the disk.
-        An event whose id this client has sent before is counted as a duplicate and changes nothing.
-        Needs the scope "feedback" where QUINTET_AUTH is on.
+        """Records one to 500 events, all or none; returns OK once they are on the disk.
+        An event whose id this client has sent before counts as a duplicate and changes nothing.
+        Requires the scope "feedback" if QUINTET_AUTH is on.
         Errors: INVALID_ARGUMENT (EVENT_COUNT, EVENT_RANGE, LISTENER_INVALID), NOT_FOUND
         (RECOMMENDATION_UNKNOWN, TRACK_UNKNOWN), UNAVAILABLE (STORE_UNAVAILABLE).
         """
@@ -68,8 +68,8 @@ class FeedbackServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportListener(self, request, context):
-        """Returns all that is stored of a listener, a page at a time; nothing for one not known.
-        Needs the scope "admin" where QUINTET_AUTH is on.
+        """Returns all stored data of a listener, page by page; nothing for an unknown listener.
+        Requires the scope "admin" if QUINTET_AUTH is on.
         Errors: INVALID_ARGUMENT (LISTENER_INVALID, PAGE_SIZE_RANGE, PAGE_TOKEN_INVALID), UNAVAILABLE
         (STORE_UNAVAILABLE).
         """
@@ -78,8 +78,8 @@ class FeedbackServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteListener(self, request, context):
-        """Deletes a listener's events and takes their recommendations' link to them away.
-        Needs the scope "admin" where QUINTET_AUTH is on.
+        """Deletes a listener's events, and removes the listener from the recommendations.
+        Requires the scope "admin" if QUINTET_AUTH is on.
         Errors: INVALID_ARGUMENT (LISTENER_INVALID), UNAVAILABLE (STORE_UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -113,7 +113,7 @@ def add_FeedbackServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FeedbackService:
-    """Records feedback, and gives listeners what is stored of them or deletes it.
+    """Records feedback, and exports or deletes the data of a listener.
     """
 
     @staticmethod

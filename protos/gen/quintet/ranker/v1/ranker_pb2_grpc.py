@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RankerServiceStub:
-    """Retrieves candidates by FAISS and other channels and ranks them by LightGBM.
+    """Retrieves candidates by FAISS and other channels, and ranks them by LightGBM.
     """
 
     def __init__(self, channel):
@@ -53,7 +53,7 @@ class RankerServiceStub:
 
 
 class RankerServiceServicer:
-    """Retrieves candidates by FAISS and other channels and ranks them by LightGBM.
+    """Retrieves candidates by FAISS and other channels, and ranks them by LightGBM.
     """
 
     def RecommendTracks(self, request, context):
@@ -110,7 +110,7 @@ def add_RankerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RankerService:
-    """Retrieves candidates by FAISS and other channels and ranks them by LightGBM.
+    """Retrieves candidates by FAISS and other channels, and ranks them by LightGBM.
     """
 
     @staticmethod

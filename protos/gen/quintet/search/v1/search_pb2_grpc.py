@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SearchServiceStub:
-    """Searches the catalogue, and Spotify where credentials allow, and looks tracks and artists up.
+    """Searches the catalogue, and Spotify if credentials are set, and looks up tracks and artists.
     """
 
     def __init__(self, channel):
@@ -68,11 +68,11 @@ class SearchServiceStub:
 
 
 class SearchServiceServicer:
-    """Searches the catalogue, and Spotify where credentials allow, and looks tracks and artists up.
+    """Searches the catalogue, and Spotify if credentials are set, and looks up tracks and artists.
     """
 
     def SearchTracks(self, request, context):
-        """Searches titles, artists and albums as the listener types, best match first.
+        """Searches titles, artists and albums, best match first; the last word may be unfinished.
         Errors: INVALID_ARGUMENT (QUERY_LENGTH, PAGE_SIZE_RANGE, PAGE_TOKEN_INVALID, SOURCE_UNAVAILABLE),
         UNAVAILABLE (NOT_READY).
         """
@@ -90,7 +90,7 @@ class SearchServiceServicer:
 
     def SearchArtists(self, request, context):
         """Searches artists by name, best match first.
-        Errors: as SearchTracks.
+        Errors: those of SearchTracks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,7 +113,7 @@ class SearchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetMap(self, request, context):
-        """Returns a part of the map: every track as a point of a plane, alike tracks close together.
+        """Returns a part of the map, on which every track is a point and similar tracks are close together.
         Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -162,7 +162,7 @@ def add_SearchServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SearchService:
-    """Searches the catalogue, and Spotify where credentials allow, and looks tracks and artists up.
+    """Searches the catalogue, and Spotify if credentials are set, and looks up tracks and artists.
     """
 
     @staticmethod

@@ -1,12 +1,11 @@
-"""`VectorCollections` in Milvus: one collection a name, found again by its alias.
+"""`VectorCollections` in Milvus: one collection per index, addressed by an alias.
 
-Up to `flat_limit` vectors a collection is searched exactly, above by inverted lists, as FAISS is
-on one machine (`quintet_engine.index`). A search probes as many lists as recall takes, which is
-measured where an index is opened: probing all of them is exact, so the server itself says what a
-shorter look misses.
+A collection of up to `flat_limit` vectors is searched exactly, a larger one by inverted lists, like
+FAISS on one machine (`quintet_engine.index`). The number of probed lists is chosen when an index is
+opened: probing all lists is exact, so the server itself measures the recall of fewer lists.
 
-Filters are bitmaps of rows, and Milvus knows no bitmaps. Where few rows are left it is given
-their numbers, otherwise it is asked for more than is wanted and the rest is dropped here.
+Filters are bitmaps of rows, which Milvus does not support. If few rows are allowed, their numbers
+are sent; otherwise more hits than needed are requested and the others are dropped here.
 """
 
 import logging
@@ -28,17 +27,18 @@ from quintet_modelkit.features import Encoded
 from quintet_ranker.adapters.external_index import VectorsUnavailable
 
 MOST_HITS: Final = 16_384
-"""Milvus returns no more at once; neither is it given more numbers at once."""
+"""Milvus's limit of hits per search; also the limit of row numbers per filter here."""
 _KEY: Final = "id"
 _VECTOR: Final = "vector"
+# Vectors per insert: 20,000 of 64 floats are a message of 5 MB.
 _BATCH: Final = 20_000
 _FEW_ROWS: Final = 4_096
-"""Up to so many allowed rows are named one by one."""
+"""Up to this number, allowed rows are sent as a list of numbers."""
 _ASKED_MORE: Final = 1.5
-"""By this much more is asked for than a filter leaves of an average neighbourhood."""
+"""Safety factor for the hits requested under a filter that is applied here."""
 _MOST_LISTS: Final = 65_536
 _SAMPLES: Final = 50
-# Other queries than those sampled are to reach the goal as well.
+# Above the goal, because queries that were not sampled must reach it too.
 _SAMPLED_GOAL: Final = (1 + RECALL_GOAL) / 2
 _RECALL_AT: Final = 100
 _Answers = list[tuple[Rows, NDArray[np.float32]]]
@@ -46,14 +46,14 @@ _Answers = list[tuple[Rows, NDArray[np.float32]]]
 
 @dataclass(frozen=True)
 class MilvusOptions:
-    """Where Milvus is and how long it may take.
+    """Address and time limits of Milvus.
 
     Attributes:
         uri: `http(s)://host:port`, or the path of a file for Milvus Lite.
         token: `user:password` or an API key; empty for none.
-        search_seconds: For one search, all its questions together.
-        change_seconds: For one step of building.
-        flat_limit: Up to so many vectors a collection is searched exactly.
+        search_seconds: Time for one search, all of its requests together.
+        change_seconds: Time for one step of building.
+        flat_limit: Up to this number of vectors, a collection is searched exactly.
     """
 
     uri: str
@@ -64,17 +64,17 @@ class MilvusOptions:
 
 
 class MilvusCollections:
-    """`VectorCollections` of a Milvus server; it is first reached for when something is asked."""
+    """`VectorCollections` of a Milvus server; the first request opens the connection."""
 
     def __init__(self, options: MilvusOptions) -> None:
         self._options = options
         self._client: MilvusClient | None = None
         self._connecting = threading.Lock()
-        # Its client writes a traceback for each call that fails; ours are told in one line.
+        # pymilvus logs a traceback for each failed call; this module reports failures in one line.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
     def build(self, name: str, vectors: Encoded) -> None:
-        """Makes a new collection; see `VectorCollections.build`."""
+        """Create a collection; see `VectorCollections.build`."""
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field(_KEY, DataType.INT64, is_primary=True)
         schema.add_field(_VECTOR, DataType.FLOAT_VECTOR, dim=int(vectors.shape[1]))
@@ -85,81 +85,81 @@ class MilvusCollections:
         self._settle(name)
 
     def add(self, name: str, first: int, vectors: Encoded) -> None:
-        """Adds vectors; doing it again changes nothing."""
+        """Add vectors; repeating it changes nothing."""
         self._write("upsert", name, first, vectors)
         self._settle(name)
 
     def delete(self, name: str, rows: Rows) -> None:
-        """Lets searches no longer find some rows."""
+        """Delete rows, so that searches no longer find them."""
         for start in range(0, len(rows), MOST_HITS):
             self._change("delete", name, ids=rows[start : start + MOST_HITS].tolist())
         self._settle(name)
 
     def swap(self, alias: str, name: str) -> None:
-        """Lets an alias mean a collection."""
+        """Point an alias to a collection."""
         known = self.meaning(alias) is not None
         self._change("alter_alias" if known else "create_alias", name, alias)
 
     def drop(self, name: str) -> None:
-        """Forgets a collection that no alias means."""
+        """Delete a collection, unless an alias points to it."""
         if not self._change("list_aliases", name)["aliases"]:
             self._change("drop_collection", name)
 
     def forget(self, name: str) -> None:
-        """Forgets a collection and the aliases that mean it."""
+        """Delete a collection and the aliases that point to it."""
         for alias in self._change("list_aliases", name)["aliases"]:
             self._change("drop_alias", alias)
         self._change("drop_collection", name)
 
     def index(self, alias: str) -> "MilvusIndex":
-        """Returns what searches the collection that the alias means; measures its recall.
+        """Open the index of an alias, and choose the probed lists by measured recall.
 
         Raises:
-            KeyError: Nothing is called so.
+            KeyError: There is no such alias.
         """
         if self.meaning(alias) is None:
             raise KeyError(alias)
         facts = self._change("describe_index", alias, _VECTOR)
-        # Milvus Lite does not tell how many; both probe all where asked for more than there are.
+        # Milvus Lite omits the number of lists; both servers accept more than there are.
         exact = facts["index_type"] == "FLAT"
         lists = 0 if exact else int(facts.get("nlist", _MOST_LISTS))
         index = MilvusIndex(self, alias, lists, lists)
         return index.tuned() if lists else index
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Close the connection."""
         with self._connecting:
             if self._client is not None:
                 self._client.close()
             self._client = None
 
     def names(self, prefix: str) -> list[str]:
-        """Returns the collections whose names begin so, in alphabetical order."""
+        """List the collections whose names begin with a prefix, in alphabetical order."""
         found = self._call("list_collections", self._options.change_seconds)
         return sorted(name for name in found if name.startswith(prefix))
 
     def meaning(self, alias: str) -> str | None:
-        """Returns the collection that an alias means; None where there is no such alias."""
+        """Look up the collection of an alias; None if there is no such alias."""
         if not self._change("has_collection", alias):
             return None
         return str(self._change("describe_alias", alias)["collection_name"])
 
     def count(self, name: str) -> int:
-        """Returns how many rows there are by now."""
+        """Count the rows, including those written just before."""
         found = self._change(
             "query", name, filter="", output_fields=["count(*)"], consistency_level="Strong"
         )
         return int(found[0]["count(*)"])
 
     def sample(self, name: str, most: int) -> Encoded:
-        """Returns up to so many vectors of a collection, float32 (k, d)."""
+        """Read up to `most` vectors of a collection, float32 (k, d)."""
         found = self._change("query", name, filter="", limit=most, output_fields=[_VECTOR])
         return np.array([each[_VECTOR] for each in found], dtype=np.float32)
 
     def ask(
         self, alias: str, queries: Encoded, most: int, nprobe: int, where: str, seconds: float
     ) -> _Answers:
-        """Asks one question and returns rows and cosines for each query, best first."""
+        """Send one search; the result is rows and cosines for each query, best first."""
         parameters = {"nprobe": nprobe} if nprobe else {}
         found = self._call(
             "search",
@@ -179,7 +179,7 @@ class MilvusCollections:
 
     @property
     def search_seconds(self) -> float:
-        """Seconds that a search may take."""
+        """Seconds that one search may take."""
         return self._options.search_seconds
 
     def _write(self, verb: str, name: str, first: int, vectors: Encoded) -> None:
@@ -201,7 +201,7 @@ class MilvusCollections:
         return index
 
     def _settle(self, name: str) -> None:
-        """Waits until what was changed can be seen: counting waits for it."""
+        """Wait until changes are visible: a count with strong consistency waits for them."""
         self.count(name)
 
     def _change(self, verb: str, *arguments: Any, **named: Any) -> Any:
@@ -211,13 +211,13 @@ class MilvusCollections:
         try:
             return getattr(self._connected(), verb)(*arguments, timeout=seconds, **named)
         except (MilvusException, grpc.RpcError, OSError) as fault:
-            told = getattr(fault, "message", "") or type(fault).__name__
-            raise VectorsUnavailable(f"Milvus, {verb}: {told}") from fault
+            reason = getattr(fault, "message", "") or type(fault).__name__
+            raise VectorsUnavailable(f"Milvus, {verb}: {reason}") from fault
 
     def _connected(self) -> MilvusClient:
         with self._connecting:
             if self._client is None:
-                # Also the time that mending a broken connection may take within a call.
+                # This limits reconnecting within a call, too.
                 seconds = self._options.search_seconds
                 self._client = MilvusClient(
                     uri=self._options.uri, token=self._options.token, timeout=seconds
@@ -227,13 +227,13 @@ class MilvusCollections:
 
 @dataclass(frozen=True)
 class MilvusIndex:
-    """Searches what an alias means, within the seconds that a search may take.
+    """Search the collection of an alias, within the time allowed for a search.
 
     Attributes:
-        collections: Whom to ask.
-        alias: What to ask.
-        lists: How many inverted lists there are; 0 where a search is exact.
-        nprobe: How many of them a search looks at.
+        collections: The Milvus server.
+        alias: The alias of the collection.
+        lists: The number of inverted lists; 0 if searches are exact.
+        nprobe: The number of lists that a search probes.
     """
 
     collections: MilvusCollections
@@ -242,7 +242,7 @@ class MilvusIndex:
     nprobe: int
 
     def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
-        """Returns the rows nearest to each query; see `VectorIndex.search`.
+        """Find the rows nearest to each query; see `VectorIndex.search`.
 
         Raises:
             VectorsUnavailable: Milvus does not answer in time.
@@ -260,7 +260,7 @@ class MilvusIndex:
         return self._all(queries, most, allowed, until)
 
     def tuned(self) -> "MilvusIndex":
-        """Returns an index that probes the fewest lists, by powers of two, that find enough."""
+        """Choose the smallest power of two of probed lists that reaches the recall goal."""
         queries = self.collections.sample(self.alias, _SAMPLES)
         exact = self._sampled(queries, self.lists)
         nprobe = 4
@@ -278,7 +278,7 @@ class MilvusIndex:
         return [rows for rows, _ in found]
 
     def _near(self, queries: Encoded, most: int, allowed: Mask | None, until: float) -> list[Hits]:
-        """Asks for as many, in as many lists, as a filter will leave enough of."""
+        """Request more hits from more lists, so that enough are left after the filter."""
         asked, nprobe = most, self.nprobe
         if allowed is not None:
             kept = int(np.count_nonzero(allowed))
@@ -291,7 +291,7 @@ class MilvusIndex:
         return [Hits.ranked(rows, scores, most) for rows, scores in answers]
 
     def _all(self, queries: Encoded, most: int, allowed: Mask | None, until: float) -> list[Hits]:
-        """Looks at every allowed row, so many numbers at a time."""
+        """Search among the allowed rows by their numbers, in batches."""
         if allowed is None:
             parts = self._everything(queries, until)
         else:
@@ -310,7 +310,7 @@ class MilvusIndex:
         ]
 
     def _everything(self, queries: Encoded, until: float) -> list[_Answers]:
-        """Asks for range after range of numbers until all rows were in one of them."""
+        """Search range after range of row numbers until all rows were searched."""
         parts: list[_Answers] = []
         left, first = self.collections.count(self.alias), 0
         while left > 0:
@@ -323,5 +323,5 @@ class MilvusIndex:
     def _ask(self, queries: Encoded, most: int, nprobe: int, where: str, until: float) -> _Answers:
         seconds = until - time.monotonic()
         if seconds <= 0:
-            raise VectorsUnavailable("Milvus, search: out of time")
+            raise VectorsUnavailable("Milvus, search: the time for one search is used up")
         return self.collections.ask(self.alias, queries, most, nprobe, where, seconds)
