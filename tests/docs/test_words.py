@@ -22,7 +22,6 @@ from tests.root import ROOT
 PENDING: tuple[str, ...] = (
     "command/",
     "libs/engine/",
-    "services/ranker/",
     "training/",
     ".env.template",
 )
