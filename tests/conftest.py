@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from quintet_command.settings import CommandSettings
+from quintet_command.supervisor import free_ports
 
 from tests.known_secrets import known
-from tests.ports import free_port
 
 pytest_plugins = ["tests.secrets_in_logs"]
 
@@ -85,7 +85,7 @@ def postgresql() -> Iterator[Server]:
         account = ["runuser", "-u", "postgres", "--"]
         shutil.chown(folder, "postgres")
         shutil.chown(secret, "postgres")
-    data, port = folder / "data", free_port()
+    data, port = folder / "data", free_ports(1)[0]
     options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c max_connections=60"
 
     def run(*command: str) -> None:

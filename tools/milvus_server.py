@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from quintet_command.supervisor import free_ports
 from quintet_ranker.adapters.external_index import VectorsUnavailable
 from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
-
-from tests.ports import free_port
 
 SERVER = "milvus==2.3.5"
 """It needs no Docker."""
@@ -24,7 +23,7 @@ def milvus_serving(
     folder: Path, ready_seconds: float = READY_SECONDS
 ) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Gives the address and the process of a server that answers; stopped at the end."""
-    port = free_port()
+    port = free_ports(1)[0]
     uv = str(Path(sys.executable).with_name("uv"))
     command = [uv, "tool", "run", "--quiet", "--from", SERVER, "milvus-server"]
     with (folder / "log").open("wb") as log:

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from scipy import stats
 
-from tools.installation import Installation, installed
+from tools.installation import SERVICES, Installation, installed
 
 SAMPLE_SECONDS = 10.0
 # The first part fills caches and pools and is not measured.
@@ -173,7 +173,7 @@ async def soak(running: Installation, minutes: float, rate: float) -> dict[str, 
         capacity = await measure(client)
         rate = rate or capacity / 2
         client.load = Load()
-        series = {name: Series() for name in running.processes}
+        series = {name: Series() for name in SERVICES}
         watching = asyncio.create_task(watch(running, series))
         await offer(client, rate, minutes * 60)
         watching.cancel()
@@ -194,7 +194,7 @@ async def soak(running: Installation, minutes: float, rate: float) -> dict[str, 
         "bounds": {"mib_an_hour": MOST_MIB_AN_HOUR, "descriptors": MOST_MORE_DESCRIPTORS},
         "processes": verdicts,
         "series": {name: asdict(seen) for name, seen in series.items()},
-        "passed": held and not running.dead() and not faults,
+        "passed": held and not running.processes.ended() and not faults,
     }
 
 
@@ -238,7 +238,7 @@ async def offer(client: Client, rate: float, seconds: float) -> None:
 
 
 async def watch(running: Installation, series: dict[str, Series]) -> None:
-    processes = {name: psutil.Process(each.pid) for name, each in running.processes.items()}
+    processes = {name: psutil.Process(running.processes[name].pid) for name in SERVICES}
     started = time.monotonic()
     while True:
         for name, process in processes.items():

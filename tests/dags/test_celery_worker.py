@@ -1,21 +1,19 @@
 """Airflow's tasks on a worker of their own: CeleryExecutor, Redis, PostgreSQL, all of them real."""
 
-import contextlib
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
+from quintet_command.supervisor import free_ports
 
 from tests.known_secrets import known
-from tests.ports import free_port
 from tests.root import ROOT
+from tools.processes import Processes
 
 COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
 RUN_SECONDS = 400.0
@@ -30,55 +28,21 @@ pytestmark = [
 ]
 
 
-class Processes:
-    """What runs, each with its lines in a file; all end with the test."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str, command: list[str], environment: dict[str, str]) -> None:
-        with (self.folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
-        self._running[name] = process
-
-    def check(self) -> None:
-        for name, each in self._running.items():
-            assert each.poll() is None, f"{name} ended by itself: {self.text(name)[-1500:]}"
-
-    def stop(self) -> None:
-        for each in self._running.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(each.pid, signal.SIGTERM)
-        for each in self._running.values():
-            try:
-                each.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(each.pid, signal.SIGKILL)
-                each.wait(10)
-
-    def text(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text(errors="replace")
-
-
 @pytest.fixture
 def processes(tmp_path) -> Iterator[Processes]:
     if not COMMAND.exists():
         pytest.skip("Airflow has an environment of its own: make airflow-install")
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server (Debian: apt-get install redis-server)")
-    found = Processes(tmp_path)
-    yield found
-    found.stop()
+    with Processes(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
 def environment(tmp_path, postgresql, processes) -> dict[str, str]:
     """Settings as deploy/celery.yml makes them, on servers of this test."""
     database = postgresql.new_database()
-    redis, api = free_port(), free_port()
+    redis, api = free_ports(2)
     processes.start(
         "redis",
         ["redis-server", "--port", str(redis), "--bind", "127.0.0.1", "--save", ""],

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from quintet_command.supervisor import free_ports
 
-from tests.ports import free_port
 from tests.root import ROOT
 
 AIRFLOW = ROOT / ".airflow-venv" / "bin"
@@ -31,7 +31,7 @@ def test_dags_load_and_run(airflow, tmp_path):
         "QUINTET_HOME": str(tmp_path / "home"),
         "QUINTET_COMMAND": str(Path(sys.executable).with_name("quintet")),
         # Nobody answers there; the registry's client is not to wait for long.
-        "QUINTET_MLFLOW_URI": f"http://127.0.0.1:{free_port()}",
+        "QUINTET_MLFLOW_URI": f"http://127.0.0.1:{free_ports(1)[0]}",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     }
     for command in (

@@ -1,19 +1,15 @@
 """The installation that the documents' commands are run against."""
 
-import contextlib
 import json
-import os
 import shutil
 import signal
-import subprocess
-import time
 
-import httpx
 import polars as pl
 import pytest
+from quintet_command.supervisor import free_ports
 
-from tests.ports import free_ports
 from tests.root import ROOT
+from tools.processes import Processes, environment_without
 
 READY_SECONDS = 90.0
 # What the documents write, and the setting for another.
@@ -33,7 +29,7 @@ def running_installation(tmp_path_factory, embedded_home):
     shutil.copytree(embedded_home, home)
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     foreign = ("SPOTIPY_", "QUINTET_", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+    environment = environment_without(*foreign)
     environment |= {setting: str(ports[port]) for port, setting in PORTS.items()}
     environment |= {
         "QUINTET_HOME": str(home),
@@ -42,23 +38,13 @@ def running_installation(tmp_path_factory, embedded_home):
     }
     environment["PATH"] = f"{ROOT / '.venv' / 'bin'}:{environment['PATH']}"
     command = [str(ROOT / ".venv" / "bin" / "quintet"), "up", "--without-ui", "--without-registry"]
-    log = home / "up.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    processes = Processes(home, environment)
+    processes.start("up", command)
     try:
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            with contextlib.suppress(httpx.HTTPError):
-                address = f"http://127.0.0.1:{ports['8000']}/readyz"
-                if httpx.get(address, timeout=2, trust_env=False).is_success:
-                    break
-            assert process.poll() is None, log.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-            time.sleep(0.1)  # between looks at another process's state
+        processes.await_answer(f"http://127.0.0.1:{ports['8000']}/readyz", READY_SECONDS)
         yield home, environment, ports
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+        processes.stop(60, signal.SIGINT)  # as Ctrl-C in a terminal does
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_command.supervisor import free_ports
 from quintet_gateway.adapters import UpstreamClients
 from quintet_servicekit.backends import Backends, CallPolicy, addresses_of
 from quintet_servicekit.breaker import BreakerRules
@@ -22,7 +23,6 @@ from quintet_servicekit.channel import open_channel
 from quintet_servicekit.errors import DeadlineExceeded, NotReady, Reason
 from quintet_servicekit.server import Endpoint, Service
 
-from tests.ports import free_port
 from tests.root import ROOT
 
 NAME = "quintet.profile.v1.ProfileService"
@@ -33,7 +33,7 @@ class Replica(profile_pb2_grpc.ProfileServiceServicer):
     """A server that counts its calls and does as it is told."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.calls = 0
         self.answer: Callable[[], Awaitable[None]] = self.at_once
         self._service: Service | None = None

@@ -3,18 +3,16 @@
 import contextlib
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from quintet_command.supervisor import free_ports
 
-from tests.ports import free_ports
+from tools.processes import Processes, environment_without
 
 READY_SECONDS = 60.0
 SERVICES = ("search", "profile", "ranker", "gateway")
@@ -26,8 +24,7 @@ class Installation:
 
     environment: dict
     ports: dict
-    logs: Path
-    processes: dict = field(default_factory=dict)
+    processes: Processes
 
     @property
     def gateway(self):
@@ -45,39 +42,14 @@ class Installation:
         return f"http://127.0.0.1:{self.ports['ui']}"
 
     def start(self, name):
-        with (self.logs / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", f"quintet_{name}"],
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        command = [sys.executable, "-m", f"quintet_{name}"]
+        self.processes.start(name, command)
 
     def kill(self, name):
-        self.processes[name].kill()
-        self.processes[name].wait()
-
-    def stop(self):
-        for process in self.processes.values():
-            process.send_signal(signal.SIGTERM)
-        for process in self.processes.values():
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self.processes.programs[name].kill()
 
     def await_answer(self, url):
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            for name, process in self.processes.items():
-                log = (self.logs / f"{name}.log").read_text(encoding="utf-8")
-                assert process.poll() is None, f"{name} ended: {log[-2000:]}"
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(url, timeout=2.0, trust_env=False).is_success:
-                    return
-            time.sleep(0.1)  # between looks at another process's state
-        raise AssertionError(f"{url} not ready within {READY_SECONDS} s; see {self.logs}")
+        self.processes.await_answer(url, READY_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -88,20 +60,16 @@ def installation(tmp_path_factory, embedded_home):
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     settings = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     settings["QUINTET_GATEWAY_GRPC_PORT"] = "0"
-    own = {name: value for name, value in os.environ.items() if not name.startswith("SPOTIPY_")}
+    own = environment_without("SPOTIPY_")
     environment = {**own, **settings, "QUINTET_HOME": str(home), "QUINTET_HOST": "127.0.0.1"}
     environment.pop("QUINTET_GATEWAY_URL", None)
     shutil.copytree(embedded_home, home)
-    logs = home / "logs"
-    logs.mkdir(exist_ok=True)
-    running = Installation(environment, ports, logs)
-    try:
+    with Processes(home / "logs", environment) as processes:
+        running = Installation(environment, ports, processes)
         for name in SERVICES:
             running.start(name)
         running.await_answer(f"{running.gateway}/readyz")
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="session")

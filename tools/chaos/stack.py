@@ -3,13 +3,12 @@
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import httpx
 import psycopg
 from quintet_command.programs import registry_of
 from quintet_command.settings import CommandSettings
+from quintet_command.supervisor import free_ports
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_servicekit.probe import is_serving
 from quintet_store import open_engine, writing
@@ -25,66 +25,12 @@ from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
 from tests.fakes.catalogue import publish_catalogue, track_id
-from tests.ports import free_port
+from tools.processes import Program, environment_without
 
 START_SECONDS = 240.0
 SERVICES = ("search", "profile", "ranker")
 TRACKS = 2_000
 DIGITS = 5
-
-
-def children_of(pid: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = path.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == pid:
-                found.append(int(path.parent.name))
-    return [each for child in found for each in (child, *children_of(child))]
-
-
-@dataclass
-class Program:
-    """A process that is started again and again with the same command."""
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                env={**_clean(), **self.environment},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def signal(self, number: int) -> None:
-        """Sends a signal to it and all that it has started."""
-        assert self.process is not None
-        for pid in (self.process.pid, *children_of(self.process.pid)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    def end(self) -> None:
-        """Asks it to stop, and waits until it has."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=30)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.signal(signal.SIGKILL)
-            self.process.wait(timeout=30)
-            self.process = None
-
-
-def _clean() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("QUINTET_")}
 
 
 class PostgreSQL(Program):
@@ -107,7 +53,7 @@ class PostgreSQL(Program):
             [*account, *initdb, "-E", "UTF8", "--locale", "C.UTF-8", "-N"],
             check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=120,
         )  # fmt: skip
-        port = free_port()
+        port = free_ports(1)[0]
         server = [str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
         command = [*account, *server, "-h", "127.0.0.1", "-k", str(folder)]
         made = cls("postgresql", command, {}, folder.parent / "postgresql.log")
@@ -190,7 +136,11 @@ class Stack:
         program = self.programs[name]
         if name.startswith("gateway"):
             program.environment = self._gateway_environment(int(name[-1]))
-        program.environment = {**program.environment, **self.extra.get(name, {})}
+        program.environment = {
+            **environment_without("QUINTET_"),
+            **program.environment,
+            **self.extra.get(name, {}),
+        }
         program.start()
         if wait:
             self.wait(name)
@@ -247,7 +197,7 @@ class Stack:
         self.start_one("postgresql")
 
     def _add_mlflow(self) -> None:
-        self.ports["mlflow"] = port = free_port()
+        self.ports["mlflow"] = port = free_ports(1)[0]
         served = registry_of(CommandSettings(home=self.home, mlflow_port=port))
         (self.home / "mlflow").mkdir(parents=True, exist_ok=True)
         self.programs["mlflow"] = Program(
@@ -256,7 +206,7 @@ class Stack:
 
     def _add_service(self, service: str, number: int) -> None:
         name, upper = f"{service}-{number}", f"QUINTET_{service.upper()}"
-        self.ports[name] = port = free_port()
+        self.ports[name] = port = free_ports(1)[0]
         environment = {
             "QUINTET_HOME": str(self.home),
             f"{upper}_PORT": str(port),
@@ -274,7 +224,7 @@ class Stack:
     def _add_proxy(self) -> None:
         names = [f"{service}-{number}" for service in SERVICES for number in (1, 2)]
         for name in names:
-            self.ports[f"proxy-{name}"] = free_port()
+            self.ports[f"proxy-{name}"] = free_ports(1)[0]
         pairs = [f"{self.ports[f'proxy-{name}']}:{self.ports[name]}" for name in names]
         self.delay.write_text("0", encoding="utf-8")
         command = [sys.executable, "-m", "tools.chaos.proxy", str(self.delay), *pairs]
@@ -283,7 +233,7 @@ class Stack:
 
     def _add_gateway(self, number: int) -> None:
         name = f"gateway-{number}"
-        self.ports[name] = free_port()
+        self.ports[name] = free_ports(1)[0]
         command = [sys.executable, "-m", "quintet_gateway"]
         self.programs[name] = Program(name, command, {}, self.root / f"{name}.log")
 

@@ -31,7 +31,7 @@ from tools.fuzz.targets import (
     text_targets,
 )
 from tools.fuzz.wire import Wire
-from tools.installation import Installation, installed
+from tools.installation import SERVICES, Installation, installed
 
 MEBI = 1024 * 1024
 # Python and its libraries keep some of what they once needed.
@@ -156,7 +156,7 @@ def by_atheris(process: "subprocess.Popen[str]", runs: int) -> dict[str, Any]:
 
 def over_sockets(running: Installation, count: int, chance: random.Random) -> dict[str, Any]:
     wire = Wire(running, chance)
-    processes = {name: psutil.Process(each.pid) for name, each in running.processes.items()}
+    processes = {name: psutil.Process(running.processes[name].pid) for name in SERVICES}
     # Compiled code takes the ranker over some seconds after it began to serve.
     settled = time.monotonic() + WARM_SECONDS
     while time.monotonic() < settled:
@@ -165,7 +165,7 @@ def over_sockets(running: Installation, count: int, chance: random.Random) -> di
     open_before = {name: each.num_fds() for name, each in processes.items()}
     send(wire, count)
     left = wire.dawdlers(_DAWDLERS, _DAWDLE_SECONDS)
-    dead = running.dead()
+    dead = running.processes.ended()
     grown = {
         name: round(each.memory_full_info().uss / MEBI - before[name], 1)
         for name, each in processes.items()

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from quintet_command.supervisor import free_ports
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tools.processes import Processes, ProcessFailed
+from tools.rehearsal.failure import RehearsalFailed
 from tools.rehearsal.listeners import PROBE_LENGTH, PROBES, Gateway, Traffic, liked_share, listen
 from tools.rehearsal.music import Music, compose, write_playlists
-from tools.rehearsal.processes import Processes, RehearsalFailed, free_ports
 from tools.rehearsal.scheduler import Airflow
 
 ROOT = Path(__file__).parents[2]
@@ -209,7 +211,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="quintet-rehearsal-"))
     try:
         rehearse(folder, chosen.airflow.absolute())
-    except RehearsalFailed as fault:
+    except (ProcessFailed, RehearsalFailed) as fault:
         _console.print(f"[bold red]✗[/] {fault}\n  files: {folder}")
         return 1
     except KeyboardInterrupt:

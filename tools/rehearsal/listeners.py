@@ -10,7 +10,7 @@ from quintet_client import Event, Quintet, QuintetError, Retries
 from quintet_client.models import Recommendations
 from quintet_client.request_models import EventKind
 
-from tools.rehearsal.processes import RehearsalFailed
+from tools.rehearsal.failure import RehearsalFailed
 
 LISTENERS = 12
 SESSIONS = 3

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from tools.rehearsal.processes import Processes, RehearsalFailed
+from tools.processes import Processes
+from tools.rehearsal.failure import RehearsalFailed
 
 USER = "rehearsal"
 

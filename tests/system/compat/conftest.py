@@ -1,11 +1,8 @@
 """One whole installation for all tests here: real processes over the embedded catalogue."""
 
 import contextlib
-import os
 import shutil
-import subprocess
 import sys
-import time
 from dataclasses import dataclass
 
 import grpc
@@ -13,10 +10,11 @@ import httpx
 import pytest
 from quintet_access import certificates
 from quintet_access.clients import ClientFolder
+from quintet_command.supervisor import free_ports
 from quintet_servicekit.tls import tls_of
 
 from tests.known_secrets import known
-from tests.ports import free_ports
+from tools.processes import Processes
 
 READY_SECONDS = 60.0
 SERVICES = ("search", "profile", "ranker", "gateway")
@@ -52,43 +50,14 @@ class Stack:
 
 
 @contextlib.contextmanager
-def running(home, environment, log_folder):
-    processes = []
-    log_folder.mkdir(parents=True, exist_ok=True)
-    try:
+def running(home, environment, logs, base):
+    """Runs all services on a home until they are ready; gives their processes."""
+    with Processes(logs) as processes:
         for name in SERVICES:
-            with (log_folder / f"{name}.log").open("wb") as log:
-                processes.append(
-                    subprocess.Popen(
-                        [sys.executable, "-m", f"quintet_{name}"],
-                        env={**os.environ, "QUINTET_HOME": str(home), **environment},
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                    )
-                )
+            command = [sys.executable, "-m", f"quintet_{name}"]
+            processes.start(name, command, {"QUINTET_HOME": str(home), **environment})
+        processes.await_answer(f"{base}/readyz", READY_SECONDS)
         yield processes
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def await_ready(base, processes, log_folder):
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        for name, process in zip(SERVICES, processes, strict=True):
-            log = (log_folder / f"{name}.log").read_text(encoding="utf-8")
-            assert process.poll() is None, f"{name} ended: {log[-2000:]}"
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{base}/readyz", timeout=2.0, trust_env=False).is_success:
-                return
-        time.sleep(0.1)  # between looks at another process's state
-    raise AssertionError(f"not ready within {READY_SECONDS} s; see {log_folder}")
 
 
 @pytest.fixture
@@ -103,8 +72,7 @@ def launched():
         environment |= {"QUINTET_GATEWAY_GRPC_PORT": "0", "QUINTET_GATEWAY_BUDGET_SECONDS": "20"}
         base = f"http://127.0.0.1:{ports['gateway']}"
         logs = home.with_name(f"logs-{ports['gateway']}")
-        with running(home, {**environment, **changes}, logs) as processes:
-            await_ready(base, processes, logs)
+        with running(home, {**environment, **changes}, logs, base) as processes:
             yield base, processes
 
     return launch
@@ -130,8 +98,7 @@ def stack(tmp_path_factory, embedded_home):
         "QUINTET_GATEWAY_BUDGET_SECONDS": "20",
     }
     base = f"http://127.0.0.1:{ports['gateway']}"
-    with running(home, environment, home / "logs") as processes:
-        await_ready(base, processes, home / "logs")
+    with running(home, environment, home / "logs", base):
         yield Stack(base, client.client_id, known(secret), str(home), ports)
 
 

@@ -94,10 +94,8 @@ class Listener(threading.Thread):
 
 
 def destroy(home, url, processes):
-    for process in processes:
-        process.kill()
-    for process in processes:
-        process.wait(timeout=20)
+    for program in processes.programs.values():
+        program.kill()
     shutil.rmtree(home)
     if url:
         server, _, name = url.rpartition("/")

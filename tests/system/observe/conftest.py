@@ -1,12 +1,8 @@
 """One whole installation as `quintet up` runs it, seen from outside: logs, metrics, spans."""
 
-import contextlib
 import json
-import os
 import queue
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,8 +15,9 @@ import grpc
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from quintet_command.supervisor import free_ports
 
-from tests.ports import free_ports
+from tools.processes import Processes
 
 SERVICES = ("gateway", "search", "profile", "ranker")
 READY_SECONDS = 180.0
@@ -133,37 +130,15 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         "OTEL_BSP_SCHEDULE_DELAY": "100",
     }
     base = f"http://127.0.0.1:{served['gateway']}"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "quintet_command", "up", "--without-ui", "--without-registry"],
-            env={**os.environ, **environment},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    command = [sys.executable, "-m", "quintet_command", "up", "--without-ui", "--without-registry"]
     try:
-        await_ready(process, base, log)
-        places = {name: f"http://127.0.0.1:{port}/metrics" for name, port in metrics.items()}
-        yield Installation(home, base, places, environment, collector, log)
+        with Processes(folder) as processes:
+            processes.start("up", command, environment)
+            processes.await_answer(f"{base}/readyz", READY_SECONDS)
+            places = {name: f"http://127.0.0.1:{port}/metrics" for name, port in metrics.items()}
+            yield Installation(home, base, places, environment, collector, log)
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
         collector.stop()
-
-
-def await_ready(process: subprocess.Popen[bytes], base: str, log: Path) -> None:
-    end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end:
-        assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{base}/readyz", timeout=2.0, trust_env=False).is_success:
-                return
-        time.sleep(0.1)  # between looks at another process's state
-    raise AssertionError(f"not ready: {log.read_text(encoding='utf-8')[-2000:]}")
 
 
 @pytest.fixture(scope="session")

@@ -2,29 +2,26 @@
 
 import contextlib
 import json
-import os
 import shutil
 import socket
-import subprocess
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from quintet_command.programs import registry_of
 from quintet_command.settings import CommandSettings
+from quintet_command.supervisor import free_ports
 from quintet_modelkit.publication import write_manifest
 from quintet_modelkit.registry import Registry
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
 from tests.fakes.catalogue import publish_catalogue
-from tests.ports import free_port
+from tools.processes import Processes
 
 START_SECONDS = 120.0
 
@@ -46,32 +43,17 @@ class Server:
 @contextlib.contextmanager
 def serving(home: Path, **settings: Any) -> Iterator[Server]:
     """Runs the registry that `quintet up` runs, by its own command and environment."""
-    port = free_port()
+    port = free_ports(1)[0]
     program = registry_of(CommandSettings(home=home, mlflow_port=port, **settings))
     (home / "mlflow").mkdir(parents=True)
-    with (home / "mlflow.log").open("wb") as log:
-        process = subprocess.Popen(
-            program.command,
-            env={**os.environ, **program.environment},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    server = Server(port, home)
+    server, processes = Server(port, home), Processes(home)
+    processes.start("mlflow", program.command, program.environment)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        with httpx.Client(trust_env=False) as client:
-            while True:
-                with contextlib.suppress(httpx.HTTPError):
-                    if client.get(f"{server.uri}/health", timeout=5).is_success:
-                        break
-                assert process.poll() is None, (home / "mlflow.log").read_text()[-2000:]
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+        processes.await_answer(f"{server.uri}/health", START_SECONDS)
         yield server
     finally:
-        process.terminate()
         # Engines kill what takes longer, and call anything but 0 a failure.
-        assert process.wait(timeout=10) == 0
+        assert processes.stop(10) == {"mlflow": 0}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,19 +1,16 @@
 """Processes under measurement: started, watched by /proc, stopped by pid."""
 
 import os
-import signal
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from tests.ports import free_ports
+from quintet_command.supervisor import free_ports
+
+from tools.processes import Processes, children_of
 
 ROOT = Path(__file__).parents[3]
 SERVICES = ("search", "profile", "ranker", "gateway")
@@ -51,20 +48,13 @@ class Running:
     def cpu_seconds(self) -> dict[str, float]:
         """Returns the CPU seconds that each process and its children have used."""
         return {
-            name: sum(_cpu_of(pid) for pid in (first, *_children(first)))
+            name: sum(_cpu_of(pid) for pid in (first, *children_of(first)))
             for name, first in self.pids.items()
         }
 
     def memory(self) -> dict[str, Memory]:
         """Returns the memory of each process, its children added."""
-        return {name: _memory_of((first, *_children(first))) for name, first in self.pids.items()}
-
-
-def _children(pid: int) -> list[int]:
-    found = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [int(text) for text in path.read_text(encoding="ascii").split()]
-    return found + [deeper for child in found for deeper in _children(child)]
+        return {name: _memory_of((first, *children_of(first))) for name, first in self.pids.items()}
 
 
 def _cpu_of(pid: int) -> float:
@@ -116,63 +106,15 @@ def running(
     """Starts programs all at once, waits until they are ready, and stops them by pid.
 
     Raises:
-        RuntimeError: One ended, or they did not become ready in time.
+        ProcessFailed: One ended, or they did not become ready in time.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    started: dict[str, subprocess.Popen[bytes]] = {}
-    with log.open("wb") as lines:
-        began = time.monotonic()
-        try:
-            for name, command in commands.items():
-                started[name] = _start(command, lines, environment)
-            _await(url + ready_path, started, log, began + seconds)
-            pids = {name: process.pid for name, process in started.items()}
-            yield Running(url, ready_path, pids, time.monotonic() - began, {})
-        finally:
-            _stop(list(started.values()))
-
-
-def _start(
-    command: Sequence[str], lines: IO[bytes], environment: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        list(command),
-        stdout=lines,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **environment},
-        cwd=ROOT,
-        start_new_session=True,
-    )
-
-
-def _await(
-    url: str, started: Mapping[str, subprocess.Popen[bytes]], log: Path, deadline: float
-) -> None:
-    while not _answers(url):
-        ended = [name for name, process in started.items() if process.poll() is not None]
-        if ended or time.monotonic() > deadline:
-            raise RuntimeError(f"{', '.join(ended) or 'services'} not ready; see {log}")
-        time.sleep(0.02)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1.0) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-    for process in processes:
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    began = time.monotonic()
+    with Processes(log.with_suffix("")) as started:
+        for name, command in commands.items():
+            started.start(name, command, environment, ROOT)
+        started.await_answer(url + ready_path, seconds, poll_seconds=0.02)
+        pids = {name: started[name].pid for name in commands}
+        yield Running(url, ready_path, pids, time.monotonic() - began, {})
 
 
 def drop_page_cache() -> bool:

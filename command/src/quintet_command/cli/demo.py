@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -37,10 +36,11 @@ def demo() -> None:
     from quintet_command.cli.gateway import ask, first_track, open_gateway
     from quintet_command.cli.prepare import ensure_prepared
     from quintet_command.settings import load_settings
+    from quintet_command.supervisor import free_ports
 
     settings = load_settings()
     ensure_prepared(settings)
-    ports = _free_ports(4)
+    ports = free_ports(4)
     names = ("gateway", "search", "profile", "ranker")
     changes = {f"QUINTET_{n.upper()}_PORT": str(p) for n, p in zip(names, ports, strict=True)}
     changes["QUINTET_GATEWAY_GRPC_PORT"] = "0"
@@ -94,12 +94,3 @@ def _await_ready(gateway: "Quintet", process: subprocess.Popen[bytes], log: Path
                 )
             time.sleep(0.1)
         show(1.0, "Search, profile, ranker and gateway are serving")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Reserve distinct free ports: all sockets are open at once, so no port comes twice."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
