@@ -103,7 +103,7 @@ def test_no_rows_are_no_scores() -> None:
         ({"categories": [1]}, "categorical"),
         ({"leaves": 100, "min_data_in_leaf": 1}, "leaves"),
         ({"linear_tree": True}, "linear"),
-        ({"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}, "added up"),
+        ({"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}, "averaged"),
         ({"zero_as_missing": True}, "zeros"),
     ],
 )

@@ -16,7 +16,7 @@ def test_a_change_leaves_the_index_that_searches_hold_as_it_was():
     collections.swap("live", "first")
     held = collections._built["first"]
     collections.add("first", 2_000, more)
-    with pytest.raises(ValueError, match="next row of first is 2050"):
+    with pytest.raises(ValueError, match="first must be 2050"):
         collections.add("first", 2_000, more)
     collections.delete("first", np.array([2_001, 3]))
     assert len(held.vectors) == held.index.ntotal == 2_000

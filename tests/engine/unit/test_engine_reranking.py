@@ -12,7 +12,7 @@ def test_of_a_recording_the_best_release_stays_and_ties_go_to_the_earlier_row():
     rows = np.array([4, 7, 8, 9])
     scores = np.array([1.0, 3.0, 3.0, 2.0])
     recording = np.array([0, 0, 0, 0, 5, 0, 0, 6, 6, 5], dtype=np.int32)
-    assert rows[reranking.collapse(rows, scores, recording)].tolist() == [7, 9]
+    assert rows[reranking.deduplicate(rows, scores, recording)].tolist() == [7, 9]
 
 
 @QUICK

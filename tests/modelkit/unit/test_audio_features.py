@@ -117,7 +117,7 @@ def test_an_altered_standardiser_is_refused():
 def test_fitting_refuses_what_is_not_finite(bad):
     broken = RAW.copy()
     broken[3, 2] = bad
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="finite number"):
         Standardiser.fit(broken)
 
 

@@ -142,7 +142,7 @@ def test_rollbacks_go_back_one_champion_after_the_other(settings, workshop):
     for number in numbers:
         promote(settings, number)
     assert [rollback(settings).after.version for _ in range(2)] == numbers[1::-1]
-    with pytest.raises(RegistryInvalid, match="no earlier champion"):
+    with pytest.raises(RegistryInvalid, match="no previous champion"):
         rollback(settings)
     assert registry_of(settings).aliases()[CHAMPION] == numbers[0]
 
@@ -158,7 +158,7 @@ def test_a_version_that_holds_no_bundle_is_not_promoted(settings, workshop):
     registry = registry_of(settings)
     known = registry.version(register_model(settings, workshop.bundle(8).name))
     made = registry._client.create_model_version(registry.name, known.source, known.run_id)
-    with pytest.raises(RegistryInvalid, match="holds no bundle"):
+    with pytest.raises(RegistryInvalid, match="has no Quintet bundle"):
         registry.promote(made.version)
     assert [record.version for record in registry.versions()] == ["1"]
 
@@ -319,7 +319,7 @@ def test_a_fetch_that_takes_too_long_ends(registry, workshop, enrol, wire, tmp_p
     ("arguments", "text"),
     [
         (("promote", "7"), "no registered model is called '7'"),
-        (("rollback",), "no earlier champion"),
+        (("rollback",), "no previous champion"),
         (("card",), "no registered model is called 'champion'"),
         (("register", "nobody"), "nobody"),
         (("register", "--metrics", "missing.json"), "missing.json"),

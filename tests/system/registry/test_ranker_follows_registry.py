@@ -270,7 +270,7 @@ async def test_a_listing_that_was_altered_with_its_file_is_refused(
     registry.promote(number)
     async with following(home, registry) as stub:
         model = await until(stub, lambda model: model.refused_version)
-    assert "not the one registered" in model.refused_reason
+    assert "was altered after it was registered" in model.refused_reason
 
 
 @pytest.mark.parametrize(

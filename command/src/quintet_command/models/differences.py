@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quintet_engine.engine import Engine
 from quintet_modelkit.publication import PublicationInvalid
-from quintet_modelkit.registry import Comparison, ModelRecord, Registry, compare
+from quintet_modelkit.registry import ModelComparison, ModelRecord, Registry, compare
 from quintet_training.agreement import Agreement, agreement_of, gain_shares
 
 
@@ -25,7 +25,7 @@ class Difference:
 
     left: ModelRecord
     right: ModelRecord
-    facts: Comparison
+    facts: ModelComparison
     importances: dict[str, tuple[float, float]]
     agreement: Agreement | None
     why_not: str = ""

@@ -1,1 +1,1 @@
-"""Retrieval and ranking, arrays in and arrays out; shared by the ranker and by training."""
+"""Retrieval and ranking: arrays in, arrays out; used by the ranker and by training."""

@@ -1,4 +1,4 @@
-"""The LightGBM booster: read from text, one thread, contributions on demand."""
+"""The LightGBM booster: read from text, one thread, TreeSHAP contributions on demand."""
 
 import json
 import logging
@@ -13,38 +13,40 @@ from quintet_engine.forest import Forest, ForestUnsupported
 
 _log = logging.getLogger(__name__)
 SHARE_TOLERANCE: Final = 1e-5
-"""How far a share may lie from LightGBM's, in units of the greatest share."""
-SHARED: Final = 64
-"""Of how many rows shares are compared."""
+"""How far a contribution may be from LightGBM's, relative to the greatest one."""
+COMPARED_ROWS: Final = 64
+"""How many rows' contributions are compared; LightGBM takes milliseconds for each row."""
 
 
 class BoosterFailed(Exception):
-    """A booster cannot score what it is given."""
+    """A booster cannot score the rows it was given."""
 
 
 class Ranker:
-    """A trained booster and the names of its features; safe to ask from several threads.
+    """A trained booster and the names of its features; safe to call from several threads.
 
-    LightGBM answers until `accelerate` has proved that the compiled forest answers the same.
+    LightGBM scores until `accelerate` has proved that the compiled forest gives the same scores.
 
     Args:
         booster: The LightGBM booster.
-        laid_out: The same trees; laid out when they are needed where None.
+        forest: The same trees as arrays, if they were read from files; otherwise they are parsed
+            from
+            the booster on demand.
 
     Attributes:
         booster: The LightGBM booster.
         names: Its feature names, in the order of the matrix columns.
     """
 
-    def __init__(self, booster: Any, laid_out: Forest | None = None) -> None:
+    def __init__(self, booster: Any, forest: Forest | None = None) -> None:
         self.booster = booster
         self.names: tuple[str, ...] = tuple(booster.feature_name())
-        self._laid_out = laid_out
-        self._forest: Forest | None = None
+        self._parsed = forest
+        self._compiled: Forest | None = None
 
     @classmethod
-    def from_text(cls, text: str, laid_out: Forest | None = None) -> Self:
-        """Reads a booster from LightGBM's text form.
+    def from_text(cls, text: str, forest: Forest | None = None) -> Self:
+        """Read a booster from LightGBM's text format.
 
         Raises:
             ValueError: The text is not a booster.
@@ -52,70 +54,73 @@ class Ranker:
         # LightGBM ends the process at a damaged text instead of raising an error.
         check_booster_text(text)
         try:
-            return cls(lightgbm.Booster(model_str=text), laid_out)
+            return cls(lightgbm.Booster(model_str=text), forest)
         except lightgbm.basic.LightGBMError as fault:
-            raise ValueError("the booster is not readable") from fault
+            raise ValueError("the booster's text is not a LightGBM model") from fault
 
     def forest(self) -> Forest:
-        """Returns its trees laid out.
+        """Provide the trees as arrays.
 
         Raises:
-            ForestUnsupported: They cannot be.
+            ForestUnsupported: Only LightGBM can evaluate them.
         """
         try:
-            return self._laid_out or Forest.of(self.booster)
+            return self._parsed or Forest.of(self.booster)
         except json.JSONDecodeError as fault:
             # LightGBM describes a booster in JSON, and writes infinite numbers as no JSON has them.
-            raise ForestUnsupported("LightGBM's description of it is not JSON") from fault
+            raise ForestUnsupported(
+                "LightGBM describes it with infinite numbers, which is not JSON"
+            ) from fault
 
     @property
     def accelerated(self) -> bool:
-        """Whether the compiled forest answers."""
-        return self._forest is not None
+        """Whether the compiled forest scores."""
+        return self._compiled is not None
 
     def accelerate(self, sample: NDArray[np.float32]) -> bool:
-        """Lets the compiled forest answer from now on, where it agrees with LightGBM on a sample.
+        """Switch to the compiled forest, if it agrees with LightGBM on a sample.
 
-        Scores must be equal to the last bit, shares to `SHARE_TOLERANCE`; those of `SHARED` rows,
-        since LightGBM takes milliseconds for each. The first call in a process compiles, which
-        takes seconds; LightGBM answers meanwhile.
+        Scores must be equal to the last bit, contributions within `SHARE_TOLERANCE`. The first call
+        in a process compiles, which takes seconds; LightGBM scores meanwhile.
 
         Args:
             sample: float32 (k, features), real rows, k ≥ 1.
 
         Returns:
-            Whether it answers.
+            Whether it switched.
         """
         try:
             forest = self.forest()
         except ForestUnsupported as fault:
-            _log.info("LightGBM itself ranks: %s", fault)
+            _log.info("LightGBM ranks; the compiled forest cannot: %s", fault)
             return False
-        told = sample[:SHARED]
-        shares, ours = self._booster_shares(told), forest.contributions(told)
+        compared = sample[:COMPARED_ROWS]
+        shares, ours = self._booster_shares(compared), forest.contributions(compared)
         same = np.array_equal(forest.scores(sample), self._booster_scores(sample))
         close = np.abs(ours - shares).max() <= SHARE_TOLERANCE * max(np.abs(shares).max(), 1.0)
         if not (same and close):
-            _log.warning("LightGBM itself ranks: the compiled forest answers otherwise")
+            _log.warning(
+                "LightGBM ranks; the compiled forest gives other scores on %d rows", len(sample)
+            )
             return False
-        self._forest = forest
+        self._compiled = forest
         return True
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns a score for each row of (k, features); higher is better.
+        """Score each row of (k, features), float64 (k,); higher is better.
 
         Raises:
-            BoosterFailed: There is no score, or it is no number.
+            BoosterFailed: LightGBM failed, or a score is not finite.
         """
-        forest = self._forest
+        forest = self._compiled
         scores = self._booster_scores(matrix) if forest is None else forest.scores(matrix)
         if not np.isfinite(scores).all():
-            raise BoosterFailed("a score is not a number")
+            raise BoosterFailed("the booster gave a score that is not finite")
         return scores
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns TreeSHAP shares, (k, features + 1); the last column is the expected score."""
-        forest = self._forest
+        """Compute TreeSHAP contributions, (k, features + 1); the last column is the mean score."""
+        forest = self._compiled
         return self._booster_shares(matrix) if forest is None else forest.contributions(matrix)
 
     def _booster_scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:

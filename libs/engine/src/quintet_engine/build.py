@@ -23,11 +23,12 @@ from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import RECIPES
 
 _log = logging.getLogger(__name__)
+# Tracks of the golden request, evenly spread over the catalogue.
 _GOLDEN_SEEDS: Final = 5
 
 
 def libraries() -> dict[str, str]:
-    """Returns the versions of what computes: Python, NumPy, FAISS, LightGBM."""
+    """Record the versions of what computes: Python, NumPy, FAISS, LightGBM."""
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -48,17 +49,17 @@ def build_bundle(
     facts: Mapping[str, Any],
     collaborative: CollaborativeModel | None = None,
 ) -> Engine:
-    """Writes a whole bundle into an empty folder and returns its engine.
+    """Write a complete bundle into an empty folder and return its engine.
 
     Args:
         folder: Usually from `publication.staged`.
         snapshot_folder: The snapshot, which becomes part of the bundle.
         catalogue: The view of that snapshot.
         index: The audio index over it.
-        booster_text: The booster in LightGBM's text form.
+        booster_text: The booster in LightGBM's text format.
         version: The model version.
         kind: "bootstrap" or "trained".
-        facts: For the manifest: parameters, seed, metrics.
+        facts: Further fields of the manifest: parameters, seed, metrics.
         collaborative: What was learned from playlists; for a trained model.
     """
     index.save(folder / INDEX_FILE)
@@ -83,7 +84,7 @@ def build_bundle(
         "index": index.facts,
         "libraries": libraries(),
         **({} if collaborative is None else {"taste_index": collaborative.save(folder / FOLDER)}),
-        **_laid_out(folder, ranker),
+        **_saved_forest(folder, ranker),
         **facts,
     }
     golden = {"seeds": seeds, "tracks": engine.golden_answer(seeds)}
@@ -91,11 +92,11 @@ def build_bundle(
     return engine
 
 
-def _laid_out(folder: Path, ranker: Ranker) -> dict[str, Any]:
-    """Writes the booster's trees laid out; the facts to load them with, where they can be."""
+def _saved_forest(folder: Path, ranker: Ranker) -> dict[str, Any]:
+    """Save the booster's trees as arrays and describe them for the manifest, if supported."""
     try:
         forest = ranker.forest()
     except ForestUnsupported as fault:
-        _log.info("LightGBM itself will rank: %s", fault)
+        _log.info("LightGBM will rank; the compiled forest cannot: %s", fault)
         return {}
     return {"forest": forest_files.save_forest(folder / forest_files.FOLDER, forest)}

@@ -16,13 +16,13 @@ from quintet_modelkit.text_index import TextIndex
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Weights = NDArray[np.float32]
-# Before this, a release date is a placeholder; recorded music is younger.
+# The oldest recording of a voice is from 1860: an earlier release date is a placeholder.
 _FIRST_YEAR = 1860
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Members of each of g groups, in compressed sparse rows.
+    """The members of each of g groups, as compressed sparse rows.
 
     Attributes:
         starts: int64 (g + 1,); group i holds `members[starts[i]:starts[i + 1]]`.
@@ -33,17 +33,17 @@ class Groups:
     members: NDArray[np.int32]
 
     def of(self, group: int) -> Rows:
-        """Returns the members of one group, int64."""
+        """Select the members of one group, int64."""
         return self.members[self.starts[group] : self.starts[group + 1]].astype(np.int64)
 
     def of_all(self, groups: Rows) -> Rows:
-        """Returns the distinct members of several groups, ascending."""
+        """Select the distinct members of several groups, ascending, int64."""
         return np.unique(self._gather(groups)[0]).astype(np.int64)
 
     def members_of(self, groups: Rows) -> tuple[Rows, NDArray[np.int64]]:
-        """Returns the members of groups one group after another, int64, and each group's size.
+        """Select the members of groups, one group after another, int64, with their counts.
 
-        A group beyond the last has none.
+        A group number beyond the last has no members.
         """
         known = groups < len(self.starts) - 1
         members, _, sizes = self._gather(groups[known])
@@ -52,55 +52,56 @@ class Groups:
         return members.astype(np.int64), counts
 
     def sizes(self) -> NDArray[np.int64]:
-        """Returns the number of members of each group, int64 (g,)."""
+        """Count the members of each group, int64 (g,)."""
         return np.diff(self.starts)
 
     def greatest(self, groups: Rows, weight: Weights) -> Weights:
-        """Returns the greatest weight among each group's members, float32 (k,); 0 where empty."""
+        """Find the greatest weight among each group's members, float32 (k,); 0 if empty."""
         return self._reduce(groups, weight, np.maximum)
 
     def total(self, groups: Rows, weight: Weights) -> Weights:
-        """Returns the sum of the weights of each group's members, float32 (k,); 0 where empty."""
+        """Sum the weights of each group's members, float32 (k,); 0 if empty."""
         return self._reduce(groups, weight, np.add)
 
     def inverse(self, count: int) -> "Groups":
-        """Returns the groups that each of `count` members is in, members ascending."""
+        """List, for each of `count` members, the groups it belongs to, in ascending order."""
         owners = np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), self.sizes())
         order = np.argsort(self.members, kind="stable")
         starts = np.concatenate(([0], np.cumsum(np.bincount(self.members, minlength=count))))
         return Groups(starts.astype(np.int64), owners[order])
 
     def _gather(self, groups: Rows) -> tuple[NDArray[np.int32], Rows, Rows]:
-        """Returns the members of groups one after another, each start, each size."""
+        """Select the members of groups one after another, with each group's start and size."""
         places, starts, sizes = entries_of(self.starts, groups)
         return self.members[places], starts, sizes
 
-    def _reduce(self, groups: Rows, weight: Weights, how: np.ufunc) -> Weights:
+    def _reduce(self, groups: Rows, weight: Weights, reduction: np.ufunc) -> Weights:
         members, starts, sizes = self._gather(groups)
         result = np.zeros(len(groups), dtype=np.float32)
         filled = sizes > 0
         if filled.any():
-            result[filled] = how.reduceat(weight[members], starts[filled])
+            # `reduceat` gives an empty group the next element, so it only sees filled ones.
+            result[filled] = reduction.reduceat(weight[members], starts[filled])
         return result
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A snapshot as arrays; every array is row-aligned with it.
+    """A snapshot as arrays, each aligned with its n rows.
 
     Attributes:
-        snapshot: What this was made from.
+        snapshot: The snapshot itself.
         encoded: float32 (n, 14), standardised features.
         unit: float32 (n, 14), the same with rows of unit length.
-        columns: float64 (n, 14) in column order, raw attributes for filters and targets.
-        artist_names: Artist id to artist number.
+        columns: float64 (n, 14) in column order (Fortran), raw attributes for filters and targets.
+        artist_names: Artist id → artist number.
         track_artists: Artist numbers of each row.
-        first_artist: int32 (n,), -1 where a row has no artist.
-        album: int32 (n,), album numbers, -1 where unknown.
+        first_artist: int32 (n,), -1 for a row without artists.
+        album: int32 (n,), album numbers, -1 if unknown.
         album_tracks: Rows of each album.
-        genre_names: Genre to genre number.
+        genre_names: Genre → genre number.
         track_genres: Genre numbers of each row.
-        year: float32 (n,), NaN where unknown.
+        year: float32 (n,), NaN if unknown.
         explicit: bool (n,).
         recording: int32 (n,), the same for releases of one recording.
     """
@@ -122,7 +123,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Self:
-        """Builds the view; the cost is one pass over the snapshot's columns."""
+        """Build the view: one pass over the snapshot's columns."""
         tracks = snapshot.tracks
         encoded = snapshot.standardiser.transform(np.asarray(snapshot.features))
         artist_names, track_artists = _lists(tracks.column("artist_ids"))
@@ -171,7 +172,7 @@ class Catalogue:
 
     @cached_property
     def recordings(self) -> Groups:
-        """Rows of each recording, ascending; recordings are numbered as in `recording`."""
+        """Rows of each recording, ascending; numbered as `recording`."""
         return by_number(self.recording)
 
     @cached_property
@@ -183,9 +184,9 @@ class Catalogue:
     def deviations(self) -> Raw:
         """Standard deviation of each attribute, float64 (14,), all positive.
 
-        Values are clipped to the 1st and 99th percentile first: one ten-hour track must not
-        make every difference in duration look small. For key it is 3 semitones, half the
-        greatest distance on the circle.
+        Values are clipped to the 1st and 99th percentile first: one ten-hour track must not make
+        every difference in duration look small. For key it is 3 semitones, half the greatest
+        distance on the circle.
         """
         # Column by column: all at once would take twice the memory of the columns.
         spread = np.array([_clipped(column).std() for column in self.columns.T])
@@ -194,10 +195,10 @@ class Catalogue:
         return spread
 
     def distances(self, attribute: str, value: float, rows: Rows | slice) -> Raw:
-        """Returns how far rows lie from a value, in standard deviations, float64 (k,), ≥ 0.
+        """Measure how far rows are from a value, in standard deviations, float64 (k,), ≥ 0.
 
-        Key is measured around the circle of twelve semitones; an unknown key is as far from
-        every known one as a tritone.
+        Key is measured around the circle of twelve semitones; an unknown key is as far from every
+        known one as a tritone, the greatest distance.
         """
         column = COLUMN[attribute]
         values = self.columns[rows, column]
@@ -208,15 +209,15 @@ class Catalogue:
         return np.asarray(gaps / self.deviations[column])
 
     def track_ids(self, rows: Rows) -> list[str]:
-        """Returns the track ids of rows."""
+        """Look up the track ids of rows."""
         return self._text("track_id", rows)
 
     def titles(self, rows: Rows) -> list[str]:
-        """Returns the titles of rows."""
+        """Look up the titles of rows."""
         return self._text("title", rows)
 
     def artist_title(self, row: int, artist: int) -> str:
-        """Returns the name of one of a row's artists, by artist number."""
+        """Look up the name of one of a row's artists, by artist number."""
         place = list(self.track_artists.of(row)).index(artist)
         return str(self.snapshot.tracks.column("artists")[row].as_py()[place])
 
@@ -225,14 +226,15 @@ class Catalogue:
 
 
 def entries_of(starts: NDArray[np.integer], rows: Rows) -> tuple[Rows, Rows, Rows]:
-    """Returns where the entries of some of n compressed sparse rows stand, row after row.
+    """Find the entries of some rows of a sparse matrix of n compressed rows.
 
     Args:
         starts: (n + 1,), as in `Groups`.
         rows: int64 (k,).
 
     Returns:
-        The places of all entries, where each row's begin among them (k,), and how many it has (k,).
+        The places of all entries, row after row; where each row's entries begin among them (k,);
+        how many entries each row has (k,).
     """
     sizes = starts[rows + 1] - starts[rows]
     begins = np.cumsum(sizes) - sizes
@@ -246,7 +248,7 @@ def _clipped(values: Raw) -> Raw:
 
 
 def _numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], int]:
-    """Returns a number for each distinct text, -1 for the empty one, and how many there are."""
+    """Number the distinct texts of a column, -1 for the empty one, and count them."""
     encoded = column.combine_chunks().dictionary_encode()
     numbers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
     empty = pa.compute.index(encoded.dictionary, "").as_py()
@@ -256,11 +258,11 @@ def _numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], int]:
 
 
 def by_number(numbers: NDArray[np.integer], count: int | None = None) -> Groups:
-    """Returns the rows of each number from 0, ascending; -1 stands for none.
+    """Group rows by their number, from 0, ascending; -1 stands for no group.
 
     Args:
-        numbers: (n,), one a row.
-        count: How many numbers there are; up to the greatest where None.
+        numbers: (n,), one per row.
+        count: How many groups there are; up to the greatest number if None.
     """
     if count is None:
         count = int(numbers.max(initial=-1)) + 1
@@ -271,7 +273,7 @@ def by_number(numbers: NDArray[np.integer], count: int | None = None) -> Groups:
 
 
 def _lists(column: pa.ChunkedArray) -> tuple[Mapping[str, int], Groups]:
-    """Numbers the members of a column of lists by first appearance."""
+    """Number the members of a column of lists by first appearance."""
     lists: Any = column.combine_chunks()
     starts = lists.offsets.to_numpy().astype(np.int64)
     encoded = lists.flatten().dictionary_encode()
@@ -280,6 +282,7 @@ def _lists(column: pa.ChunkedArray) -> tuple[Mapping[str, int], Groups]:
 
 
 def _years(column: pa.ChunkedArray) -> Weights:
+    """Parse the year of release dates (YYYY, YYYY-MM, YYYY-MM-DD), NaN if unknown, float32 (n,)."""
     heads = pa.compute.utf8_slice_codeunits(column, 0, 4)
     digits = pa.compute.match_substring_regex(heads, "^[0-9]{4}$")
     years = pa.compute.cast(pa.compute.if_else(digits, heads, "0"), pa.int32()).to_numpy()

@@ -14,12 +14,12 @@ from quintet_engine.vectors import Hits
 
 @dataclass(frozen=True)
 class _Alias:
-    """Searches what an alias means when the search begins."""
+    """An index that resolves its alias when a search begins."""
 
-    meant: Callable[[], FaissIndex]
+    resolve: Callable[[], FaissIndex]
 
     def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
-        return self.meant().search(queries, most, allowed)
+        return self.resolve().search(queries, most, allowed)
 
 
 @dataclass
@@ -27,7 +27,7 @@ class FaissCollections:
     """`VectorCollections` of FAISS indices.
 
     Attributes:
-        seed: For the clusters of large collections.
+        seed: Of the clusters of large collections.
         flat_limit: Up to so many vectors a collection is searched exactly.
     """
 
@@ -35,15 +35,15 @@ class FaissCollections:
     flat_limit: int = FLAT_LIMIT
     _built: Final[dict[str, FaissIndex]] = field(default_factory=dict)
     _aliases: Final[dict[str, str]] = field(default_factory=dict)
-    # Of those who change something; a search takes an index as it is and never waits.
+    # Held by writers only. An index never changes, so a search uses the one it got and never waits.
     _changing: Final[threading.Lock] = field(default_factory=threading.Lock)
 
     def build(self, name: str, vectors: Encoded) -> None:
-        """Makes a new collection; see `VectorCollections.build`."""
+        """Create a collection; see `VectorCollections.build`."""
         self._built[name] = FaissIndex.build(vectors, seed=self.seed, flat_limit=self.flat_limit)
 
     def add(self, name: str, first: int, vectors: Encoded) -> None:
-        """Adds vectors.
+        """Add vectors.
 
         Raises:
             ValueError: `first` is not the next row.
@@ -51,27 +51,37 @@ class FaissCollections:
         with self._changing:
             before = self._built[name]
             if first != len(before.vectors):
-                raise ValueError(f"the next row of {name} is {len(before.vectors)}, not {first}")
+                raise ValueError(
+                    f"first must be {len(before.vectors)}, the next row of {name}; got {first}"
+                )
             self._built[name] = before.added(vectors)
 
     def delete(self, name: str, rows: Rows) -> None:
-        """Lets searches no longer find some rows."""
+        """Remove rows from all searches that begin later."""
         with self._changing:
             self._built[name] = self._built[name].without(rows)
 
     def swap(self, alias: str, name: str) -> None:
-        """Lets an alias mean a collection."""
+        """Point an alias at a collection.
+
+        Raises:
+            KeyError: There is no such collection.
+        """
         with self._changing:
-            self._built[name]  # an alias never means nothing
+            self._built[name]  # raises KeyError: an alias always has a collection
             self._aliases[alias] = name
 
     def drop(self, name: str) -> None:
-        """Forgets a collection that no alias means."""
+        """Delete a collection that no alias points at."""
         with self._changing:
             if name not in self._aliases.values():
                 self._built.pop(name, None)
 
     def index(self, alias: str) -> _Alias:
-        """Returns what searches the collection the alias means."""
-        self._aliases[alias]
+        """Provide an index that searches the collection that the alias points at.
+
+        Raises:
+            KeyError: There is no such alias.
+        """
+        self._aliases[alias]  # raises KeyError now, not at the first search
         return _Alias(lambda: self._built[self._aliases[alias]])

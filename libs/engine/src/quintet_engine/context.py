@@ -1,4 +1,4 @@
-"""A query prepared for channels and features: seeds resolved, profile made, filters a mask."""
+"""A query prepared for channels and features: seeds resolved, profile made, filters as a mask."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ _NONE: Rows = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class SeedView:
-    """One seed as the engine sees it.
+    """One seed resolved in the catalogue.
 
     Attributes:
-        seed: As asked.
-        rows: The rows it stands for: one for a track, all for an artist or a genre.
-        artists: Artist numbers it is known by; none for a genre.
-        albums: Album numbers; none but for a track.
+        seed: As in the query.
+        rows: The rows it stands for: one for a track, all of an artist or a genre.
+        artists: Artist numbers of a track or an artist; none for a genre.
+        albums: Album numbers; none for an artist or a genre.
         genres: Genre numbers.
     """
 
@@ -50,7 +50,7 @@ class Context:
     """A query prepared once and read by every channel and feature builder.
 
     Attributes:
-        query: As asked.
+        query: The query.
         catalogue: The catalogue searched.
         index: The audio index over it.
         seeds: The seeds, s of them.
@@ -58,7 +58,7 @@ class Context:
         shares: float32 (s,), the seeds' weights, summing to one.
         profile: The audio profile.
         vector: float32 (14,), unit, to search by.
-        seed_vectors: float32 (s, 14), unit, attribute weights applied, one a seed.
+        seed_vectors: float32 (s, 14), unit, attribute weights applied, one per seed.
         negative_vectors: float32 (k, 14), likewise.
         seed_raw: float64 (s, 14), raw attributes of each seed (means for artists and genres).
         seeds_mean: float64 (14,), their weighted mean, circular for key, targets not applied.
@@ -66,7 +66,8 @@ class Context:
         artist_weight: float32 (artists,), the share of seeds by each artist.
         album_weight: float32 (albums,), the share of seeds from each album.
         genre_weight: float32 (genres,), the share of seeds of each genre.
-        affinity: The seeds against what playlists taught; None for a model without playlists.
+        affinity: The seeds compared with the collaborative model; None for a model without
+            playlists.
         negative_affinity: The negative seeds likewise; None without any.
     """
 
@@ -97,7 +98,7 @@ class Context:
     @property
     def trained_affinity(self) -> Affinity:
         """The affinity, for channels and features that only a trained model has."""
-        assert self.affinity is not None, "this needs a trained model"
+        assert self.affinity is not None, "only recipes of trained models may use this"
         return self.affinity
 
     @property
@@ -107,7 +108,7 @@ class Context:
         return np.concatenate([_NONE, *rows])
 
     def nearest(self, most: int) -> Hits:
-        """Returns the allowed rows nearest to the profile."""
+        """Search the allowed rows nearest to the profile."""
         return self.index.search(self.vector[None, :], most, self.allowed)[0]
 
 
@@ -117,16 +118,16 @@ def prepare(
     index: VectorIndex,
     model: CollaborativeModel | None = None,
 ) -> Context:
-    """Resolves a checked query against a catalogue.
+    """Resolve a checked query in a catalogue.
 
     Args:
-        query: As asked.
+        query: The query.
         catalogue: The catalogue searched.
         index: The audio index over it.
         model: What was learned from playlists, for a trained model.
 
     Raises:
-        SeedUnknown: The catalogue lacks seeds; all of them are named.
+        SeedUnknown: Seeds are not in the catalogue; all of them are named.
     """
     seeds = resolve(query.seeds, catalogue)
     negatives = resolve(query.negative_seeds, catalogue)
@@ -148,10 +149,12 @@ def prepare(
         _vectors(negatives, catalogue, profile.weights),
         raw_means(groups),
         raw_mean(groups, shares),
-        allowed_rows(query.filters, catalogue) & ~_own_rows(seeds, negatives, catalogue),
-        _spread([view.artists for view in seeds], shares, len(catalogue.artist_names)),
-        _spread([view.albums for view in seeds], shares, len(catalogue.album_tracks.starts)),
-        _spread([view.genres for view in seeds], shares, len(catalogue.genre_names)),
+        allowed_rows(query.filters, catalogue) & ~_excluded_rows(seeds, negatives, catalogue),
+        _shares_by_number([view.artists for view in seeds], shares, len(catalogue.artist_names)),
+        _shares_by_number(
+            [view.albums for view in seeds], shares, len(catalogue.album_tracks.starts)
+        ),
+        _shares_by_number([view.genres for view in seeds], shares, len(catalogue.genre_names)),
         _affinity(model, catalogue, seeds),
         _affinity(model, catalogue, negatives),
     )
@@ -168,10 +171,10 @@ def _affinity(
 
 
 def resolve(seeds: Sequence[Seed], catalogue: Catalogue) -> tuple[SeedView, ...]:
-    """Finds seeds in a catalogue.
+    """Look seeds up in a catalogue.
 
     Raises:
-        SeedUnknown: Some are not there.
+        SeedUnknown: Seeds are not in the catalogue; all of them are named.
     """
     views = [_resolve(seed, catalogue) for seed in seeds]
     unknown = [seed for seed, view in zip(seeds, views, strict=True) if view is None]
@@ -207,16 +210,15 @@ def _profile(
     seeds: Sequence[SeedView],
     negatives: Sequence[SeedView],
 ) -> AudioProfile:
-    """Take the query's profile if it fits this catalogue, else average the same tracks here.
-
-    So the list stays the same if the profile service is down.
-    """
-    standardiser, given = catalogue.snapshot.standardiser, query.profile
-    if given is not None and given.standardiser_version == standardiser.version:
-        arrays = (given.mean, given.spread, given.weights)
+    """Use the profile that came with the query if it fits this catalogue, or average one."""
+    standardiser, received = catalogue.snapshot.standardiser, query.profile
+    # Another standardiser's profile has another scale: after a catalogue swap the profile service
+    # may be one version behind.
+    if received is not None and received.standardiser_version == standardiser.version:
+        arrays = (received.mean, received.spread, received.weights)
         width = (catalogue.unit.shape[1],)
         if all(array.shape == width and np.isfinite(array).all() for array in arrays):
-            return given
+            return received
     return average_profile(
         standardiser,
         _averaged_features(seeds, catalogue),
@@ -233,26 +235,28 @@ def _averaged_features(views: Sequence[SeedView], catalogue: Catalogue) -> list[
 
 
 def _vectors(views: Sequence[SeedView], catalogue: Catalogue, weights: Encoded) -> Encoded:
+    """Encode each seed as a unit vector, attribute weights applied, float32 (s, 14)."""
     means = [catalogue.encoded[view.rows].mean(axis=0) for view in views]
     stacked = np.stack(means) * weights if means else np.empty((0, len(weights)))
     norms = np.linalg.norm(stacked, axis=1, keepdims=True)
     return np.asarray(stacked / np.where(norms > 0, norms, 1.0), dtype=np.float32)
 
 
-def _spread(groups: Sequence[Rows], shares: NDArray[np.float64], count: int) -> Weights:
+def _shares_by_number(groups: Sequence[Rows], shares: NDArray[np.float64], count: int) -> Weights:
+    """Sum the seeds' shares by artist, album or genre number, float32 (count,)."""
     weight = np.zeros(count, dtype=np.float32)
     for numbers, share in zip(groups, shares, strict=True):
         weight[numbers] += np.float32(share)
     return weight
 
 
-def _own_rows(
+def _excluded_rows(
     seeds: Sequence[SeedView], negatives: Sequence[SeedView], catalogue: Catalogue
 ) -> Mask:
-    """Marks what is never returned: seed tracks and all that negative seeds stand for.
+    """Mark rows that are never returned: seed tracks, and everything that negative seeds stand for.
 
-    Every release of a marked recording is marked. The tracks of an artist or genre seed stay,
-    since they are what the listener asked for.
+    Every release of a marked recording is marked. The tracks of an artist or genre seed stay, since
+    the listener asked for them.
     """
     tracks = [view.rows for view in seeds if view.seed.kind is SeedKind.TRACK]
     rows = np.concatenate([_NONE, *tracks, *(view.rows for view in negatives)])
@@ -264,7 +268,7 @@ def _own_rows(
 
 
 def allowed_rows(filters: Filters, catalogue: Catalogue) -> Mask:
-    """Returns which rows meet every filter, bool (n,)."""
+    """Mark the rows that meet every filter, bool (n,)."""
     allowed = np.ones(len(catalogue), dtype=np.bool_)
     for name, (low, high) in filters.ranges.items():
         values = catalogue.columns[:, COLUMN[name]]
@@ -280,6 +284,7 @@ def allowed_rows(filters: Filters, catalogue: Catalogue) -> Mask:
         chosen = np.zeros(len(catalogue), dtype=np.bool_)
         chosen[catalogue.genre_tracks.of_all(known)] = True
         allowed &= chosen
+    # Unknown ids exclude nothing: a client may send the whole history of a listener.
     excluded = [catalogue.snapshot.row_of.get(name) for name in filters.excluded_tracks]
     allowed[[row for row in excluded if row is not None]] = False
     artists = [catalogue.artist_names.get(name) for name in filters.excluded_artists]

@@ -47,32 +47,34 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 Scores = NDArray[np.float64]
 Stage = Callable[[str], AbstractContextManager[None]]
-"""Told when a stage of an answer begins and ends."""
+"""Makes a context manager around a named stage, for tracing and timing."""
 TARGET_STRENGTH: Final = 3.0
-"""What one standard deviation away from the targets costs, in standard deviations of score."""
+"""The cost of one standard deviation from the targets, in standard deviations of score."""
 NEGATIVE_STRENGTH: Final = 1.0
-"""What a cosine of 1 to a negative seed costs, in standard deviations of score."""
+"""The cost of a cosine of 1 to a negative seed, in standard deviations of score."""
 WEIGHT_STRENGTH: Final = 0.5
-"""What one standard deviation of weighed cosine is worth to a trained model, where the query has
-attribute weights."""
+"""The gain of one standard deviation of weighted cosine, in standard deviations of score, for a
+trained model and a query with attribute weights."""
 POPULARITY_STRENGTH: Final = 0.006
-"""What a point of popularity away from the seeds costs in cosine, where scores are equal."""
+"""The cost of one point of popularity from the seeds, in cosine, among equal scores."""
 GOLDEN_TOLERANCE: Final = 1e-3
-"""How far a golden score may lie from the recorded one: other processors sum in other orders."""
+"""How far a golden score may be from the recorded one: other processors sum in other orders."""
+# Neighbours of each seed that its pool sizes are counted over, at least.
 _SEED_POOL: Final = 200
 _GOLDEN_LIMIT: Final = 20
-# Rows by which compiled code proves that it ranks as LightGBM does.
+# Rows on which compiled code must give LightGBM's scores before it is used.
 _SAMPLE: Final = 256
 INDEX_FILE: Final = "index.faiss"
 BOOSTER_FILE: Final = "booster.txt"
 _COLLABORATIVE: Final = f"{collaborative_model.FOLDER}/"
 _FOREST: Final = f"{forest_files.FOLDER}/"
-_REPLACED: Final = (INDEX_FILE, BOOSTER_FILE, _COLLABORATIVE, _FOREST)
+# Parts that `Engine.salvage` can do without.
+_REPLACEABLE: Final = (INDEX_FILE, BOOSTER_FILE, _COLLABORATIVE, _FOREST)
 
 
 @dataclass(frozen=True)
 class Versions:
-    """The versions an engine reports."""
+    """The versions that an engine reports with every list."""
 
     model: str
     index: str
@@ -81,7 +83,15 @@ class Versions:
 
 @dataclass(frozen=True)
 class _Scored:
-    """Candidates with what they were ranked by."""
+    """Candidates, the features and scores they were ranked by, and their order.
+
+    Attributes:
+        candidates: From the channels.
+        matrix: float32 (c, features).
+        scores: float64 (c,), higher is better.
+        order: int64, places of the candidates, best first, one per recording.
+        without: Parts that the scores were computed without.
+    """
 
     candidates: Candidates
     matrix: NDArray[np.float32]
@@ -94,17 +104,17 @@ class Engine:
     """Retrieves and ranks over one catalogue; safe to call from several threads at once.
 
     Args:
-        catalogue: What is recommended from.
+        catalogue: The catalogue to recommend from.
         index: The audio index over it.
-        ranker: The booster; cosine order and a degraded answer where None.
-        versions: Reported with every answer.
+        ranker: The booster; if None, lists are in the order of cosine and marked as degraded.
+        versions: Reported with every list.
         recipe: The channels and features.
         collaborative: What was learned from playlists; for a trained model.
-        without: Parts that could not be loaded, which every answer names.
+        without: Parts that could not be loaded, which every list names.
 
     Attributes:
-        stage: Watches prepare, retrieve, features, score, choose, explain and pools of each
-            answer; nobody does by default.
+        stage: Wraps prepare, retrieve, features, score, choose, explain and pools of each request;
+            it does nothing by default.
     """
 
     def __init__(
@@ -128,11 +138,12 @@ class Engine:
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> Self:
-        """Loads a bundle and proves that it answers as it did when it was made.
+        """Load a bundle and prove that it answers its golden request as recorded.
 
         Raises:
             PublicationInvalid: A file is missing or altered, the booster was made for other
-                features, or the golden request comes out otherwise.
+                features, or
+                the golden request has another result.
         """
         bundle = Bundle.load(folder, verify=verify)
         manifest = bundle.manifest
@@ -151,42 +162,48 @@ class Engine:
 
     @classmethod
     def salvage(cls, folder: Path) -> Self:
-        """Loads what is whole of a bundle that is not; its catalogue must be.
+        """Load the undamaged parts of a damaged bundle; its catalogue must be undamaged.
 
-        Without its booster lists are in the order of cosine; without what playlists taught, of
-        which the booster's features are made, candidates come by audio and catalogue alone and
-        are in that order too; without its index the catalogue is searched row by row. Without the
-        booster's trees laid out nothing is missing: they are laid out anew.
+        - Without its booster, lists are in the order of cosine.
+        - Without the collaborative model, whose outputs are the booster's features, candidates come
+        by
+          audio and catalogue only, and are in the order of cosine too.
+        - Without its index, the catalogue is searched row by row.
+        - Without the saved forest nothing is missing: it is parsed from the booster again.
 
         Raises:
-            PublicationInvalid: The manifest, the catalogue or a part that nothing replaces is
-                damaged, or nothing is and the answers are wrong all the same.
+            PublicationInvalid: The manifest, the catalogue or another irreplaceable part is
+                damaged; or
+                nothing is damaged, and the results are wrong all the same.
         """
         damaged = damaged_files(folder)
-        if lost := [name for name in damaged if not name.startswith(_REPLACED)]:
+        if lost := [name for name in damaged if not name.startswith(_REPLACEABLE)]:
             raise PublicationInvalid(f"{folder.name}: {lost[0]} {damaged[lost[0]]}")
         bundle = Bundle.load(folder, verify=False)
         manifest = bundle.manifest
         recipe = _recipe_of(folder.name, manifest)
         catalogue = Catalogue.of(bundle.snapshot)
-        tried = _Tried(damaged)
-        index = tried.load(INDEX, INDEX_FILE, lambda: _index_of(folder, manifest, catalogue))
-        laid_out = not any(name.startswith(_FOREST) for name in damaged)
-        trees = manifest.get("forest") if laid_out else None
-        ranker = tried.load(BOOSTER, BOOSTER_FILE, lambda: _ranker_of(folder, recipe, trees))
-        collaborative = tried.load(
+        parts = _PartLoader(damaged)
+        index = parts.load(INDEX, INDEX_FILE, lambda: _index_of(folder, manifest, catalogue))
+        forest_is_whole = not any(name.startswith(_FOREST) for name in damaged)
+        forest_facts = manifest.get("forest") if forest_is_whole else None
+        ranker = parts.load(BOOSTER, BOOSTER_FILE, lambda: _ranker_of(folder, recipe, forest_facts))
+        collaborative = parts.load(
             TASTE, _COLLABORATIVE, lambda: _collaborative_of(folder, manifest, catalogue)
         )
-        if TASTE in tried.without:
+        if TASTE in parts.without:
             ranker, recipe = None, BOOTSTRAP
-        if laid_out and not tried.without:
-            raise PublicationInvalid(f"{folder.name}: whole, and not fit to serve")
+        if forest_is_whole and not parts.without:
+            raise PublicationInvalid(
+                f"{folder.name}: every file is as published, but the bundle cannot serve; "
+                "publish the model again"
+            )
         exact = index or FaissIndex.exact(catalogue.unit)
         versions = _versions_of(manifest)
-        return cls(catalogue, exact, ranker, versions, recipe, collaborative, tried.without)
+        return cls(catalogue, exact, ranker, versions, recipe, collaborative, parts.without)
 
     def check_golden(self, golden: dict[str, Any]) -> None:
-        """Answers the golden request and compares.
+        """Answer the golden request and compare the scores with the recorded ones.
 
         Raises:
             PublicationInvalid: A score differs by more than `GOLDEN_TOLERANCE`.
@@ -200,17 +217,18 @@ class Engine:
             ) from fault
         if got.shape != want.shape or not np.allclose(got, want, rtol=0, atol=GOLDEN_TOLERANCE):
             raise PublicationInvalid(
-                f"{self.versions.model}: the golden request comes out otherwise than recorded"
+                f"{self.versions.model}: the golden request has other scores than recorded "
+                f"(tolerance {GOLDEN_TOLERANCE:g})"
             )
 
     def golden_answer(self, seeds: Sequence[str]) -> list[tuple[str, float]]:
-        """Returns the ids and scores of the golden request, which starts from these tracks."""
+        """Recommend for the golden request, which starts from these tracks: ids and scores."""
         tracks = tuple(Seed(SeedKind.TRACK, name) for name in seeds)
         ranking = self.recommend(Query(tracks, limit=_GOLDEN_LIMIT, reasons=False))
         return [(track.track_id, track.score) for track in ranking.tracks]
 
     def accelerate(self) -> bool:
-        """Lets compiled code rank from now on, where it answers as LightGBM does.
+        """Switch to compiled code for ranking, if it gives LightGBM's scores.
 
         The first call in a process takes seconds; queries are answered meanwhile.
 
@@ -219,6 +237,7 @@ class Engine:
         """
         if self.ranker is None or not len(self.catalogue):
             return False
+        # Real candidates of a real query: the comparison needs rows that occur in serving.
         seeds = self.catalogue.track_ids(np.arange(min(len(self.catalogue), 2)))
         if self.collaborative is not None:
             products.accelerate()
@@ -228,19 +247,19 @@ class Engine:
         return bool(len(sample)) and self.ranker.accelerate(sample)
 
     def recommend(self, query: Query, *, max_seeds: int = MAX_SEEDS) -> Ranking:
-        """Answers a query; the same query always gets the same list.
+        """Recommend tracks; the same query always gets the same list.
 
-        Fewer tracks than asked come back only when no allowed track is left that duplicates
-        and the artist cap admit.
+        Fewer tracks than asked for come back only if no other allowed track passes deduplication
+        and the artist cap.
 
         Raises:
             QueryInvalid: A rule is broken.
-            SeedUnknown: The catalogue lacks a seed.
+            SeedUnknown: Seeds are not in the catalogue.
         """
         check(query, max_seeds)
         context = self.prepare(query)
         available = len(context.allowed) - context.barred
-        growth = 1
+        growth = 1  # of the candidate budget, for queries whose candidates are mostly duplicates
         while True:
             scored = self._score(context, growth)
             with self.stage("choose"):
@@ -265,25 +284,26 @@ class Engine:
         )
 
     def prepare(self, query: Query) -> Context:
-        """Resolves a query.
+        """Resolve a query's seeds and filters.
 
         Raises:
-            SeedUnknown: The catalogue lacks a seed.
+            SeedUnknown: Seeds are not in the catalogue.
         """
         with self.stage("prepare"):
             return prepare(query, self.catalogue, self.index, self.collaborative)
 
     def candidates(self, context: Context, quotas: Sequence[int]) -> Candidates:
-        """Runs the channels for a prepared query, each up to its quota of rows."""
+        """Run the channels for a prepared query, each up to its quota of rows."""
         with self.stage("retrieve"):
             return gather(context, self.recipe.channels, quotas)
 
     def features(self, context: Context, candidates: Candidates) -> NDArray[np.float32]:
-        """Returns the feature matrix, float32 (candidates, features of the recipe)."""
+        """Compute the feature matrix, float32 (candidates, features of the recipe)."""
         with self.stage("features"):
             return feature_matrix.build(context, candidates, self.recipe.builders)
 
     def _score(self, context: Context, growth: int) -> _Scored:
+        """Retrieve and score candidates, with the channels' quotas multiplied by `growth`."""
         quotas = self.recipe.quotas(context.query.limit, growth)
         candidates = self.candidates(context, quotas)
         matrix = self.features(context, candidates)
@@ -294,11 +314,11 @@ class Engine:
             relevance, without = self._relevance(matrix)
             scores = _adjusted(context, candidates, relevance)
         closeness = self._closeness(matrix)
-        order = reranking.collapse(candidates.rows, scores, self.catalogue.recording, closeness)
+        order = reranking.deduplicate(candidates.rows, scores, self.catalogue.recording, closeness)
         return _Scored(candidates, matrix, scores, order, without)
 
     def _relevance(self, matrix: NDArray[np.float32]) -> tuple[Scores, tuple[str, ...]]:
-        """Returns scores, and what they were made without: cosines where the booster fails."""
+        """Score rows, and name the parts missing: cosines replace a booster that fails."""
         without = self.without
         if self.ranker is not None:
             try:
@@ -309,17 +329,17 @@ class Engine:
         return matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64), without
 
     def _closeness(self, matrix: NDArray[np.float32]) -> Scores:
-        """Returns what decides among equal scores: sound, and popularity like the seeds'.
+        """Compute what decides among equal scores: cosine, and popularity like the seeds'.
 
-        A booster made from a catalogue of unrelated tracks scores all alike, and then this is the
-        whole order.
+        A booster made from a catalogue of unrelated tracks gives all of them the same score: then
+        this is the whole order.
         """
         names = self.recipe.names
         cosine, gap = (matrix[:, names.index(n)] for n in ("profile_cosine", "popularity_gap"))
         return np.asarray(cosine - POPULARITY_STRENGTH * gap, dtype=np.float64)
 
     def _choose(self, context: Context, scored: _Scored) -> Rows:
-        """Returns places among the candidates, in the order to return them."""
+        """Select places among the candidates, in the order of the list."""
         query, order = context.query, scored.order
         rows = scored.candidates.rows
         picked = reranking.choose(
@@ -336,6 +356,7 @@ class Engine:
         return np.asarray(chosen, dtype=np.int64)
 
     def _tracks(self, context: Context, scored: _Scored, chosen: Rows) -> tuple[RankedTrack, ...]:
+        """Describe the chosen candidates: id, score, similarity, channels, reasons, features."""
         if not len(chosen):
             return ()
         rows, matrix = scored.candidates.rows[chosen], scored.matrix[chosen]
@@ -351,11 +372,12 @@ class Engine:
             self._reasons(context, scored, rows, matrix),
             packed,
         )
-        return tuple(RankedTrack(*one) for one in zip(*columns, strict=True))
+        return tuple(RankedTrack(*fields) for fields in zip(*columns, strict=True))
 
     def _reasons(
         self, context: Context, scored: _Scored, rows: Rows, matrix: NDArray[np.float32]
     ) -> Sequence[Reasons | None]:
+        """Explain the chosen candidates, if the query asks for it."""
         if not context.query.reasons:
             return [None] * len(rows)
         shares = None
@@ -364,7 +386,7 @@ class Engine:
         return reasons.explain(context, rows, shares, matrix, self.recipe.names)
 
     def _seed_pools(self, context: Context) -> tuple[SeedPool, ...]:
-        """Counts, for each seed, the tracks near it: in all, allowed, and without duplicates."""
+        """Count, for each seed, the tracks near it: in all, allowed, and deduplicated."""
         most = min(len(self.catalogue), max(_SEED_POOL, context.query.limit))
         near = self.index.search(context.seed_vectors, most)
         return tuple(
@@ -381,18 +403,20 @@ class Engine:
 
 
 def _recipe_of(name: str, manifest: Mapping[str, Any]) -> Recipe:
-    """Returns the recipe a bundle was made by.
+    """Find the recipe that a bundle was made by.
 
     Raises:
         PublicationInvalid: This program has none of that kind, or one with other features.
     """
     recipe = RECIPES.get(str(manifest["kind"]))
     if recipe is None:
-        raise PublicationInvalid(f"{name}: this program knows no model of kind {manifest['kind']}")
+        raise PublicationInvalid(
+            f"{name}: is of kind {manifest['kind']}; this program serves {', '.join(RECIPES)}"
+        )
     if manifest["feature_hash"] != recipe.feature_hash:
         raise PublicationInvalid(
             f"{name}: made for features {manifest['feature_hash'][:12]}, "
-            f"this program has {recipe.feature_hash[:12]}"
+            f"this program has {recipe.feature_hash[:12]}; train the model again"
         )
     return recipe
 
@@ -409,21 +433,26 @@ def _index_of(folder: Path, manifest: Mapping[str, Any], catalogue: Catalogue) -
     return FaissIndex.load(folder / INDEX_FILE, catalogue.unit, manifest["index"])
 
 
-def _ranker_of(folder: Path, recipe: Recipe, trees: Mapping[str, Any] | None) -> Ranker:
-    """Reads the booster, and its trees laid out where there are facts to load them with."""
-    laid_out = forest_files.load_forest(folder / forest_files.FOLDER, trees) if trees else None
+def _ranker_of(folder: Path, recipe: Recipe, forest_facts: Mapping[str, Any] | None) -> Ranker:
+    """Read the booster, and its forest if there are facts to load it with."""
+    forest = None
+    if forest_facts:
+        forest = forest_files.load_forest(folder / forest_files.FOLDER, forest_facts)
     text = (folder / BOOSTER_FILE).read_text(encoding="utf-8")
-    ranker = Ranker.from_text(text, laid_out)
+    ranker = Ranker.from_text(text, forest)
     if ranker.names != recipe.names:
-        raise ValueError("the booster has other features")
+        raise ValueError(
+            f"the booster has {len(ranker.names)} features, the recipe {recipe.kind} has "
+            f"{len(recipe.names)}, or they differ in name or order"
+        )
     return ranker
 
 
-class _Tried:
-    """Loads parts one by one and notes which could not be.
+class _PartLoader:
+    """Loads parts of a bundle one by one, and collects those that could not be loaded.
 
     Args:
-        damaged: Files that are not as they were published.
+        damaged: Files that differ from the manifest, and how.
     """
 
     def __init__(self, damaged: Mapping[str, str]) -> None:
@@ -431,7 +460,13 @@ class _Tried:
         self.without: list[str] = []
 
     def load(self, part: str, files: str, load: Callable[[], T]) -> T | None:
-        """Returns a part; None where one of its files, named by their start, is damaged."""
+        """Load a part; None if it cannot be loaded, or one of its files is damaged.
+
+        Args:
+            part: Its name in `Ranking.degraded`.
+            files: The start of its files' names.
+            load: Loads it.
+        """
         if not any(name.startswith(files) for name in self._damaged):
             try:
                 return load()
@@ -444,6 +479,7 @@ class _Tried:
 def _collaborative_of(
     folder: Path, manifest: Mapping[str, Any], catalogue: Catalogue
 ) -> CollaborativeModel | None:
+    """Load the collaborative model, if the bundle has one."""
     facts = manifest.get("taste_index")
     if facts is None:
         return None
@@ -451,35 +487,38 @@ def _collaborative_of(
 
 
 def _adjusted(context: Context, candidates: Candidates, relevance: Scores) -> Scores:
-    """Blends in what the booster never saw in training: targets, weights and negative seeds.
+    """Blend in what the booster never saw in training: targets, weights and negative seeds.
 
-    Without any, the score is the booster's. Otherwise relevance is put in units of its own
-    standard deviation over the candidates, `TARGET_STRENGTH` times the mean distance to the
-    targets and `NEGATIVE_STRENGTH` times the cosine to the nearest negative seed are taken off,
-    and, for a booster that hardly listens to audio, `WEIGHT_STRENGTH` times the weighed cosine to
-    the profile, in its own standard deviations, is added.
+    A query without any keeps the booster's scores. Otherwise relevance is expressed in its standard
+    deviations over the candidates. `TARGET_STRENGTH` times the mean distance to the targets and
+    `NEGATIVE_STRENGTH` times the cosine to the nearest negative seed are subtracted. For a trained
+    booster, which depends little on audio, `WEIGHT_STRENGTH` times the standardised weighted cosine
+    to the profile is added.
     """
-    weighed = bool(context.query.weights) and context.affinity is not None
-    if not context.query.targets and not context.negatives and not weighed:
+    weighted = bool(context.query.weights) and context.affinity is not None
+    if not context.query.targets and not context.negatives and not weighted:
         return relevance
-    scores = _standard(relevance)
+    scores = _standardised(relevance)
     if context.query.targets:
         scores = scores - TARGET_STRENGTH * target_distance(context, candidates.rows)
     if context.negatives:
-        scores = scores - NEGATIVE_STRENGTH * np.maximum(_nearness(context, candidates), 0.0)
-    if weighed:
+        scores = scores - NEGATIVE_STRENGTH * np.maximum(
+            _negative_cosines(context, candidates), 0.0
+        )
+    if weighted:
         units = weighted_units(context, candidates.rows)
-        scores = scores + WEIGHT_STRENGTH * _standard(units @ context.vector)
+        scores = scores + WEIGHT_STRENGTH * _standardised(units @ context.vector)
     return np.asarray(scores, dtype=np.float64)
 
 
-def _standard(values: NDArray[Any]) -> Scores:
+def _standardised(values: NDArray[Any]) -> Scores:
+    """Standardise values; constant ones become 0."""
     spread = float(values.std())
     return np.asarray((values - values.mean()) / (spread if spread > 1e-9 else 1.0), np.float64)
 
 
-def _nearness(context: Context, candidates: Candidates) -> Scores:
-    """Returns the greatest cosine of candidates to a negative seed, by sound or by taste."""
+def _negative_cosines(context: Context, candidates: Candidates) -> Scores:
+    """Find candidates' greatest cosine to a negative seed, by audio or by taste, (c,)."""
     units = weighted_units(context, candidates.rows)
     nearest = (units @ context.negative_vectors.T).max(axis=1)
     if context.negative_affinity is not None:

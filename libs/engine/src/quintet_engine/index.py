@@ -1,4 +1,4 @@
-"""The `VectorIndex` of one machine: FAISS inner product over unit rows, filtered by a bitmap."""
+"""`VectorIndex` in one process: FAISS inner product over unit rows, filtered by a bitmap."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,15 +18,17 @@ Vectors = NDArray[Any]
 faiss: Any = _faiss
 
 FLAT_LIMIT: Final = 50_000
-"""Up to this many rows the index is exact (Flat); above, inverted lists are probed."""
+"""Up to this many rows the index is exact (Flat); above, it has inverted lists (IVF)."""
 RECALL_GOAL: Final = 0.99
+"""The share of the true neighbours that a search of inverted lists must find."""
 DEPTH: Final = 100
-"""How many neighbours `RECALL_GOAL` is for, where nothing else is said."""
+"""How many neighbours `RECALL_GOAL` is measured over, by default."""
+# Rows whose neighbours the recall is measured by.
 _SAMPLES: Final = 200
-# Of k-means: points it learns from, and how often it looks at them.
+# Of k-means: how many points per cluster it learns from, and its iterations.
 _POINTS_A_LIST: Final = 64
 _ROUNDS: Final = 10
-# From so many coordinates on lists hold them in half precision: half the memory to read through.
+# From so many coordinates on, lists store half precision: a search reads half the memory.
 _WIDE: Final = 32
 # Below this many allowed rows, or this share of all, scanning them beats probing lists for them.
 _SCAN_ROWS: Final = 4_096
@@ -37,14 +39,15 @@ _SCAN_SHARE: Final = 0.05
 class FaissIndex:
     """An index of unit vectors, Flat or IVF, with the vectors themselves for exact scans.
 
-    It never changes: `added` and `without` make another, so searches meanwhile are not disturbed.
+    It never changes: `added` and `without` return another index, so running searches are
+    undisturbed.
 
     Attributes:
-        index: The FAISS index, metric inner product, ids are rows.
+        index: The FAISS index, metric inner product; ids are rows.
         vectors: float32 or float16 (n, d), unit rows.
-        nprobe: Lists probed a query; 0 for a Flat index.
+        nprobe: Lists probed per query; 0 for a Flat index.
         recall: Measured over sampled rows, among `depth` neighbours; 1 for a Flat index.
-        alive: bool (n,), rows that are not deleted; None where none ever was.
+        alive: bool (n,), rows that are not deleted; None if none ever was.
     """
 
     index: Any
@@ -57,7 +60,7 @@ class FaissIndex:
     def build(
         cls, vectors: Vectors, *, seed: int, flat_limit: int = FLAT_LIMIT, depth: int = DEPTH
     ) -> Self:
-        """Builds an exact index, or inverted lists whose nprobe reaches `RECALL_GOAL`.
+        """Build an exact index, or inverted lists whose nprobe reaches `RECALL_GOAL`.
 
         Args:
             vectors: float32 or float16 (n, d), unit rows.
@@ -69,12 +72,13 @@ class FaissIndex:
         count, dimensions = vectors.shape
         if count <= flat_limit:
             return cls.exact(vectors)
+        # FAISS's guideline is 4√n to 16√n lists; it warns below 39 points per list.
         lists = min(int(4 * np.sqrt(count)), count // 40)
         wide = np.ascontiguousarray(vectors, np.float32)
         stored = "SQfp16" if dimensions >= _WIDE else "Flat"
         index = faiss.index_factory(dimensions, f"IVF{lists},{stored}", faiss.METRIC_INNER_PRODUCT)
         index.cp.seed = seed
-        # Finer centroids do not pay, since probes are tuned afterwards; this is ten times as fast.
+        # Better centroids gain nothing, since nprobe is tuned afterwards; this is ten times faster.
         index.cp.max_points_per_centroid = _POINTS_A_LIST
         index.cp.niter = _ROUNDS
         index.train(wide)
@@ -84,43 +88,46 @@ class FaissIndex:
 
     @classmethod
     def exact(cls, vectors: Vectors) -> Self:
-        """Returns an index that compares every row, made at once whatever their number."""
+        """Make an index that compares every row, without training, whatever their number."""
         flat = faiss.IndexFlatIP(vectors.shape[1])
         flat.add(np.ascontiguousarray(vectors, np.float32))
         return cls(flat, vectors)
 
     @classmethod
     def load(cls, path: Path, vectors: Vectors, facts: Mapping[str, Any]) -> Self:
-        """Maps an index written by `save`: its lists are read where and when they are probed.
+        """Map an index written by `save`: its lists are read from disk when they are probed.
 
         Args:
             path: The file.
-            vectors: What it was built of.
-            facts: As `facts` gave them.
+            vectors: The vectors it was built from.
+            facts: The `facts` of the saved index.
 
         Raises:
-            ValueError: The file is not an index of these vectors, or a fact is no number.
+            ValueError: The file is not an index of these vectors, or a fact is not a number.
         """
         try:
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as fault:
             raise ValueError(f"{path.name} is not a FAISS index") from fault
         if index.ntotal != len(vectors) or index.d != vectors.shape[1]:
-            raise ValueError(f"{path.name} holds {index.ntotal} vectors, not {len(vectors)}")
+            raise ValueError(
+                f"{path.name} has {index.ntotal} vectors of {index.d} dimensions; the catalogue "
+                f"has {len(vectors)} of {vectors.shape[1]}"
+            )
         return cls(index, vectors, int(facts["nprobe"]), float(facts["recall"]))
 
     @property
     def facts(self) -> dict[str, float]:
-        """What `load` needs besides the file."""
+        """The facts that `load` needs besides the file."""
         return {"nprobe": self.nprobe, "recall": self.recall}
 
     def save(self, path: Path) -> None:
-        """Writes the index to a file."""
+        """Write the index to a file."""
         faiss.write_index(self.index, str(path))
 
     def added(self, vectors: Encoded) -> Self:
-        """Returns an index with more vectors, float32 (k, d), unit; they become the last rows."""
-        # A clone of a mapped index would be of the same pages, which nothing can be added to.
+        """Add vectors, float32 (k, d), unit, as the last rows of another index."""
+        # Serialised, because FAISS's clone of a mapped index shares its read-only pages.
         index = faiss.deserialize_index(faiss.serialize_index(self.index))
         index.add(np.ascontiguousarray(vectors))
         alive = self.alive
@@ -130,21 +137,21 @@ class FaissIndex:
         return replace(self, index=index, vectors=joined, alive=alive)
 
     def without(self, rows: Rows) -> Self:
-        """Returns an index that no longer finds some rows; the numbers of the others stay."""
+        """Delete rows in another index; the numbers of the remaining rows stay."""
         alive = np.ones(len(self.vectors), np.bool_) if self.alive is None else self.alive.copy()
         alive[rows] = False
         return replace(self, alive=alive)
 
     def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
-        """Returns the rows nearest to each query, best first.
+        """Find the rows nearest to each query, best first.
 
-        Never fewer than `most` while as many rows are allowed: where probing lists finds too
-        few, the allowed rows are scanned.
+        Never fewer than `most` while as many rows are allowed: if probing lists finds too few, the
+        allowed rows are scanned.
 
         Args:
             queries: float32 (q, d).
-            most: How many rows a query, ≥ 0.
-            allowed: bool (n,), rows that may be returned; all where None.
+            most: How many rows per query, ≥ 0.
+            allowed: bool (n,), rows that may be returned; all if None.
         """
         if self.alive is not None:
             allowed = self.alive if allowed is None else allowed & self.alive
@@ -157,28 +164,30 @@ class FaissIndex:
         scores, rows = self._probe(queries, most, allowed, count)
         results = []
         for place, query in enumerate(queries):
-            found = rows[place] >= 0  # FAISS pads with -1 what the lists probed did not hold
-            if found.sum() < most:
+            is_hit = rows[place] >= 0  # FAISS pads with -1 if the probed lists have too few
+            if is_hit.sum() < most:
                 pool = np.arange(len(self.vectors)) if allowed is None else np.flatnonzero(allowed)
                 results += self.scan(query[None, :], most, pool)
             else:
-                results.append(Hits.ranked(rows[place][found], scores[place][found], most))
+                results.append(Hits.ranked(rows[place][is_hit], scores[place][is_hit], most))
         return results
 
     def scan(self, queries: Encoded, most: int, rows: Rows) -> list[Hits]:
-        """Returns the exact nearest among some rows for each query."""
+        """Find the exact nearest of some rows for each query."""
         vectors = self.vectors[rows].astype(np.float32, copy=False)
         return [Hits.ranked(rows, vectors @ query, most) for query in queries]
 
     def _probe(
         self, queries: Encoded, most: int, allowed: Mask | None, count: int
     ) -> tuple[Any, Any]:
-        # The setting belongs to the calling thread, so it is made on each call.
+        # OpenMP keeps this per thread, so each call sets it. One thread: requests run in parallel.
+        """Search the FAISS index; scores and rows, each (q, most)."""
         faiss.omp_set_num_threads(1)
         bits = None if allowed is None else np.packbits(allowed, bitorder="little")
         selector = None if bits is None else faiss.IDSelectorBitmap(bits)
         if self.nprobe:
-            # Where a tenth is allowed, the nearest of them lie in ten times as many lists.
+            # If a tenth of the rows is allowed, the nearest of them are spread over ten times as
+            # many lists.
             nprobe = min(self.index.nlist, round(self.nprobe * len(self.vectors) / count))
             parameters = faiss.SearchParametersIVF(sel=selector, nprobe=nprobe)
         else:
@@ -188,7 +197,7 @@ class FaissIndex:
 
 
 def _tune(index: Any, vectors: Encoded, lists: int, seed: int, depth: int) -> tuple[int, float]:
-    """Returns the smallest power-of-two nprobe whose recall reaches the goal, and that recall."""
+    """Find the smallest power-of-two nprobe whose recall reaches the goal, and that recall."""
     sample = np.random.default_rng(seed).choice(len(vectors), _SAMPLES, replace=False)
     queries = vectors[np.sort(sample)]
     truth = faiss.knn(queries, vectors, depth, metric=faiss.METRIC_INNER_PRODUCT)[1]
@@ -196,8 +205,8 @@ def _tune(index: Any, vectors: Encoded, lists: int, seed: int, depth: int) -> tu
     while True:
         nprobe = min(nprobe, lists)
         parameters = faiss.SearchParametersIVF(nprobe=nprobe)
-        found = index.search(queries, depth, params=parameters)[1]
-        shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
+        neighbours = index.search(queries, depth, params=parameters)[1]
+        shared = [len(np.intersect1d(a, b)) for a, b in zip(neighbours, truth, strict=True)]
         recall = float(np.mean(shared)) / depth
         if recall >= RECALL_GOAL or nprobe == lists:
             return nprobe, recall

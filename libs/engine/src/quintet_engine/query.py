@@ -1,4 +1,4 @@
-"""What is asked of the engine and what it answers, in plain Python; no FAISS, no LightGBM."""
+"""The engine's request and response in plain Python; no FAISS, no LightGBM."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from quintet_modelkit.features import AudioProfile
 BOOSTER: Final = "booster"
 TASTE: Final = "taste"
 INDEX: Final = "index"
-"""The parts that a list may be made without, as `Ranking.degraded` names them."""
+"""Parts that a list can be made without; `Ranking.degraded` names those that were missing."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Filters:
     """Hard conditions on every returned track.
 
     Attributes:
-        ranges: Attribute to closed range (minimum or None, maximum or None).
-        genres: Only tracks with at least one of these; all where empty.
-        explicit: Only tracks with this flag; both where None.
+        ranges: Attribute → closed range (minimum or None, maximum or None).
+        genres: Only tracks with at least one of these; all if empty.
+        explicit: Only tracks with this flag; both if None.
         excluded_tracks: Track ids never returned.
         excluded_artists: Artist ids never returned.
     """
@@ -55,17 +55,17 @@ class Query:
     Attributes:
         seeds: What to start from.
         negative_seeds: What to move away from; never returned either.
-        profile: The seeds' profile where another process made it; computed where None or made
-            by another standardiser.
+        profile: The seeds' profile from another process; computed if None, or if it was made by
+            another standardiser.
         weights: Attribute to weight, 0..10.
-        targets: Attribute to preferred value, all equally weighed.
+        targets: Attribute to preferred value, all with the same weight.
         filters: Hard conditions.
         limit: How many tracks, 1..500.
-        max_per_artist: Tracks of one artist, 1..500; 0 for no cap.
-        diversity: How far relevance yields to variety (MMR), 0..1.
+        max_per_artist: Most tracks of one artist, 1..500; 0 for no cap.
+        diversity: How much relevance to trade for variety (MMR), 0..1.
         flow: Whether to order the list by tempo and key between neighbours.
         reasons: Whether to explain each track.
-        features: Whether to tell what each track was ranked by.
+        features: Whether to return the feature values that each track was ranked by.
     """
 
     seeds: tuple[Seed, ...]
@@ -83,7 +83,7 @@ class Query:
 
 
 class AudioComparison(NamedTuple):
-    """One attribute of a track against the seeds: raw value, raw mean, signed cosine term."""
+    """One attribute of a track against the seeds: value, mean, signed term of the cosine."""
 
     attribute: str
     value: float
@@ -92,7 +92,7 @@ class AudioComparison(NamedTuple):
 
 
 class FeatureContribution(NamedTuple):
-    """One booster feature's signed share of the score (TreeSHAP) and its value."""
+    """One feature's signed contribution to the score (TreeSHAP), and its value."""
 
     feature: str
     contribution: float
@@ -108,7 +108,7 @@ class Reasons:
         closest_seed: Track id of the nearest seed track; empty without track seeds.
         closest_similarity: Cosine to it, -1..1.
         contributions: Strongest first.
-        comparisons: One an attribute.
+        comparisons: One per attribute.
     """
 
     sentence: str
@@ -120,7 +120,7 @@ class Reasons:
 
 @dataclass(frozen=True)
 class RankedTrack:
-    """One recommended track: id, score, cosine to the profile, channels that found it, why.
+    """One recommended track: id, score, cosine to the profile, channels that found it, reasons.
 
     `features` are the values it was ranked by, little-endian float32 in the order of the ranking's
     `feature_names`; empty unless the query asked for them.
@@ -136,7 +136,7 @@ class RankedTrack:
 
 @dataclass(frozen=True)
 class Pool:
-    """Tracks at each stage: in the index, after filters, candidates, after collapsing."""
+    """How many tracks remain: in the index, after filters, as candidates, after deduplication."""
 
     initial: int
     after_filtering: int
@@ -146,7 +146,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class SeedPool:
-    """The pool one seed could draw from."""
+    """How many tracks near one seed remain at each stage."""
 
     seed: Seed
     initial: int
@@ -156,7 +156,7 @@ class SeedPool:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The engine's answer.
+    """The engine's response.
 
     Attributes:
         tracks: Best first, at most `limit`.
@@ -165,8 +165,8 @@ class Ranking:
         model_version: The booster's version.
         index_version: The retrieval index's version.
         catalogue_version: The snapshot's version.
-        degraded: Parts left out or replaced, such as "booster"; empty when all worked.
-        feature_names: What the tracks' features are; empty unless the query asked for them.
+        degraded: Parts left out or replaced, such as "booster"; empty if all worked.
+        feature_names: The names of the tracks' features; empty unless the query asked for them.
     """
 
     tracks: tuple[RankedTrack, ...]
@@ -180,7 +180,7 @@ class Ranking:
 
 
 def check(query: Query, max_seeds: int = MAX_SEEDS) -> None:
-    """Checks a query against every rule that needs no catalogue.
+    """Check a query against every rule that needs no catalogue.
 
     Raises:
         QueryInvalid: A rule is broken; field and allowed range are named.

@@ -1,4 +1,4 @@
-"""Why a track is in the list: numbers first, then one sentence that says only what they show."""
+"""Explains a track: numbers first, then one sentence that says only what the numbers show."""
 
 import math
 from collections.abc import Sequence
@@ -11,21 +11,23 @@ from quintet_contract.attributes import ATTRIBUTES
 from quintet_modelkit.features import COLUMN, DIMENSIONS, Raw, dimensions_of
 
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.collaborative.reasons import clauses
+from quintet_engine.collaborative.reasons import playlist_phrases
 from quintet_engine.context import Context, SeedView
 from quintet_engine.features.content import weighted_units
 from quintet_engine.features.music import tempo_distance, wheel_distance, wheel_places
 from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, Seed, SeedKind
 
 MOST_CONTRIBUTIONS: Final = 6
+"""How many feature contributions a track has at most, the strongest."""
 CLOSE_COSINE: Final = 0.5
-"""From this cosine on a track is called close to a seed; below, the seed is only the nearest."""
+"""From this cosine on, a track is called close to a seed; below, the seed is only the nearest."""
 SAME_TEMPO: Final = 0.08
 """Tempi within 8 % are the same range."""
 ALIKE: Final = 0.25
 """Differences up to this many standard deviations are called similar."""
 DIFFERENT: Final = 0.75
 """Differences from this many standard deviations on are worth naming."""
+# Attribute → the phrase for more of it, for less of it, and for the same; "" is never said.
 _WORDS: Final = {
     "energy": ("more energetic", "calmer", "similar energy"),
     "acousticness": ("more acoustic", "less acoustic", "equally acoustic"),
@@ -36,8 +38,9 @@ _WORDS: Final = {
     "liveness": ("more of a live sound", "less of a live sound", ""),
 }
 _COMPARED: Final = [COLUMN[name] for name in _WORDS]
+# `SAME_TEMPO` in octaves, as `tempo_distance` measures.
 _SAME_OCTAVES: Final = -math.log2(1 - SAME_TEMPO)
-# Adds the encoded coordinates of each attribute up: (14 coordinates, 14 attributes).
+# Sums the encoded coordinates of each attribute (key has two): (14 coordinates, 14 attributes).
 _DIMENSIONS_OF: Final = np.array(
     [[float(d in dimensions_of(name)) for name in ATTRIBUTES] for d in range(DIMENSIONS)],
     dtype=np.float32,
@@ -45,27 +48,30 @@ _DIMENSIONS_OF: Final = np.array(
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What can be said of a track against a reference, in words."""
+class SoundComparison:
+    """Phrases that compare a track with a reference: in common, and different."""
 
     same: tuple[str, ...]
     different: tuple[str, ...]
 
 
-def compare(gaps: Sequence[float], *, ratio: float, octaves: float, steps: float) -> Comparison:
-    """Says in words how a track differs from a reference.
+def compare(
+    gaps: Sequence[float], *, ratio: float, octaves: float, steps: float
+) -> SoundComparison:
+    """Describe in words how a track differs from a reference.
 
-    Tempo: within 8 %, or within 8 % of half or double. Key: the same or a neighbour on the
-    circle of fifths, minor at its relative major. The rest by standard deviations of the
-    catalogue: `ALIKE` and `DIFFERENT`. The strongest difference comes first.
+    Tempo: within 8 %, or within 8 % of half or double. Key: the same or a neighbour on the circle
+    of fifths, minor at its relative major. The rest by standard deviations of the catalogue:
+    `ALIKE` and `DIFFERENT`. The strongest difference comes first.
 
     Args:
         gaps: Track minus reference in standard deviations, one for each attribute of `_WORDS`.
-        ratio: Of their tempi; NaN where one is unknown.
+        ratio: Of their tempi; NaN if one is unknown.
         octaves: `tempo_distance` of the two; NaN likewise.
-        steps: `wheel_distance` of the two; NaN where a key is unknown.
+        steps: `wheel_distance` of the two; NaN if a key is unknown.
     """
     same: list[str] = []
+    # NaN compares as false, so an unknown tempo or key is not mentioned.
     if octaves <= _SAME_OCTAVES:
         if ratio < 0.75 or ratio > 1.5:
             same.append("double the tempo" if ratio > 1 else "half the tempo")
@@ -80,7 +86,7 @@ def compare(gaps: Sequence[float], *, ratio: float, octaves: float, steps: float
             different.append((-size, more if gap > 0 else less))
         elif size <= ALIKE and alike:
             same.append(alike)
-    return Comparison(tuple(same), tuple(text for _, text in sorted(different)))
+    return SoundComparison(tuple(same), tuple(text for _, text in sorted(different)))
 
 
 def explain(
@@ -90,12 +96,12 @@ def explain(
     matrix: NDArray[np.float32],
     names: tuple[str, ...],
 ) -> list[Reasons]:
-    """Explains rows.
+    """Explain rows.
 
     Args:
         context: The prepared query.
         rows: int64 (k,), the tracks returned.
-        contributions: float64 (k, features + 1), or None where no booster ranked.
+        contributions: float64 (k, features + 1), or None if no booster ranked.
         matrix: float32 (k, features), the values the booster saw.
         names: The features' names.
     """
@@ -121,7 +127,7 @@ def explain(
 
 
 class _Writer:
-    """Writes the sentences of one answer; everything numeric is computed once for all rows."""
+    """Writes the sentences of one list; everything numeric is computed once for all rows."""
 
     def __init__(self, context: Context, rows: Rows, raw: Raw) -> None:
         catalogue, affinity, tempo = context.catalogue, context.affinity, COLUMN["tempo"]
@@ -143,31 +149,35 @@ class _Writer:
         self._seed_album = ((album >= 0) & (context.album_weight[album] > 0)).tolist()
         artists = catalogue.track_artists.greatest(rows, context.artist_weight)
         self._seed_artist = (artists > 0).tolist()
-        self._told = clauses(affinity, rows) if affinity is not None else []
+        self._playlist_phrases = playlist_phrases(affinity, rows) if affinity is not None else []
 
     def closest(self, place: int) -> tuple[Seed, float]:
-        """Returns the nearest seed worth naming, and the cosine to it."""
+        """Find the nearest seed worth naming, and the cosine to it."""
         return self._context.seeds[self._nearest[place]].seed, self._cosines[place]
 
     def sentences(self) -> list[str]:
-        """Writes one for each row, such as: Close to 'Hotel California': same tempo range."""
+        """Write one sentence per row, such as: Close to 'Hotel California': same tempo range."""
         return [
             self._sentence(place, compare(gaps, ratio=ratio, octaves=octaves, steps=steps))
             for place, (gaps, ratio, octaves, steps) in enumerate(self._compared)
         ]
 
-    def _sentence(self, place: int, said: Comparison) -> str:
-        facts = self._relation(place, self._rows[place])
-        clauses = [*said.same[: 1 if said.different else 2], *said.different[: 1 if facts else 2]]
-        clauses += facts
+    def _sentence(self, place: int, comparison: SoundComparison) -> str:
+        """Join the phrases of one row: at most three, of which at most two differences."""
+        relations = self._relation(place, self._rows[place])
+        phrases = [
+            *comparison.same[: 1 if comparison.different else 2],
+            *comparison.different[: 1 if relations else 2],
+            *relations,
+        ]
         near = "Close" if self._cosines[place] >= CLOSE_COSINE else "Nearest"
         head = f"{near} to {self._names[self._nearest[place]]}"
-        return f"{head}: {', '.join(clauses)}." if clauses else f"{head} in overall sound."
+        return f"{head}: {', '.join(phrases)}." if phrases else f"{head} in overall sound."
 
     def _relation(self, place: int, row: int) -> list[str]:
-        """Names at most one fact that ties a track to the seeds.
+        """Name at most one relation between a track and the seeds.
 
-        Album and artist come first, then what playlists say, then genre.
+        Album and artist come first, then playlists, then genre.
         """
         context, catalogue = self._context, self._context.catalogue
         if self._seed_album[place]:
@@ -176,8 +186,8 @@ class _Writer:
             artists = catalogue.track_artists.of(row)
             first = int(artists[np.argmax(context.artist_weight[artists] > 0)])
             return [f"also by {catalogue.artist_title(row, first)}"]
-        if self._told and self._told[place]:
-            return [self._told[place]]
+        if self._playlist_phrases and self._playlist_phrases[place]:
+            return [self._playlist_phrases[place]]
         genres = catalogue.track_genres.of(row)
         weights = context.genre_weight[genres]
         if len(genres) and weights.max() > 0:
@@ -186,9 +196,9 @@ class _Writer:
 
 
 def _closest(context: Context, rows: Rows) -> tuple[Rows, list[float]]:
-    """Returns the place of the nearest seed worth naming for each row, and the cosine to it.
+    """Find the place of the nearest seed worth naming for each row, and the cosine to it.
 
-    A seed track is named where there is one; an artist's or genre's mean only otherwise.
+    Seed tracks are named if there are any; an artist's or genre's mean only otherwise.
     """
     tracks = [view.seed.kind is SeedKind.TRACK for view in context.seeds]
     nameable = np.flatnonzero(tracks) if any(tracks) else np.arange(len(tracks))
@@ -200,12 +210,12 @@ def _closest(context: Context, rows: Rows) -> tuple[Rows, list[float]]:
 def _strongest(
     contributions: NDArray[np.float64] | None, values: NDArray[np.float32], names: tuple[str, ...]
 ) -> list[tuple[FeatureContribution, ...]]:
-    """Returns the strongest contributions of each row; nothing where no booster ranked."""
+    """Select the strongest contributions of each row; an empty list if no booster ranked."""
     if contributions is None:
         return []
     shares = contributions[:, :-1]
     sizes, most = -np.abs(shares), min(MOST_CONTRIBUTIONS, shares.shape[1])
-    # The greatest few first, so that only they are sorted.
+    # Partition first: sorting only the few greatest takes a fraction of the time.
     first = np.argpartition(sizes, most - 1, axis=1)[:, :most]
     by_size = np.argsort(np.take_along_axis(sizes, first, axis=1), axis=1, kind="stable")
     order = np.take_along_axis(first, by_size, axis=1)
@@ -222,6 +232,7 @@ def _strongest(
 
 
 def _name(catalogue: Catalogue, view: SeedView) -> str:
+    """Name a seed in a sentence."""
     if view.seed.kind is SeedKind.TRACK:
         return f"'{catalogue.titles(view.rows)[0]}'"
     if view.seed.kind is SeedKind.ARTIST:

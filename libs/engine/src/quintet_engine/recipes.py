@@ -1,7 +1,7 @@
-"""Recipes: which channels find candidates and which features describe them, by kind of model.
+"""Recipes: which channels find candidates and which features describe them, per kind of model.
 
-A bundle names its kind, and the engine follows the recipe of that kind, so that a model trained
-on playlists and one made from the catalogue alone are served by the same program.
+A bundle names its kind, and the engine uses the recipe of that kind, so that one program serves a
+model trained on playlists and one made from the catalogue alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from quintet_engine.features.collaborative import TRAINED_BUILDERS
 from quintet_engine.features.content import BUILDERS
 from quintet_engine.features.matrix import Builder
 
+# Candidates of a query for few tracks: enough for the booster to choose from.
 _LEAST_BUDGET: Final = 200
 
 
@@ -28,8 +29,8 @@ class Recipe:
     Attributes:
         kind: As in a bundle's manifest.
         channels: The retrieval channels.
-        builders: The feature builders.
-        budget: What quotas are shares of; 0 where it follows the limit of the query.
+        builders: The groups of features.
+        budget: Rows that a quota of 1 stands for; 0 if it depends on the limit of the query.
     """
 
     kind: str
@@ -44,25 +45,27 @@ class Recipe:
 
     @cached_property
     def monotone(self) -> tuple[int, ...]:
-        """The sign of each feature's constraint."""
+        """Each feature's monotone constraint: 1, -1 or 0."""
         return tuple(sign for builder in self.builders for sign in builder.monotone)
 
     @cached_property
     def feature_hash(self) -> str:
-        """SHA-256 over the names."""
+        """SHA-256 over the names; a bundle made for other features is rejected."""
         return feature_hash(self.names)
 
     def quotas(self, limit: int, growth: int) -> Sequence[int]:
-        """Returns how many rows each channel may find.
+        """Compute how many rows each channel may find.
 
         With a fixed budget only the audio channel grows, since it alone can reach every allowed
-        track and the others' places are features that must mean what they meant in training.
+        track. Places in the other channels are features, which must mean what they meant in
+        training.
 
         Args:
             limit: Tracks asked for.
-            growth: 1 at first; greater where too few were found.
+            growth: 1 at first; greater if too few were found.
         """
         if not self.budget:
+            # Twice the limit: duplicates and the artist cap take some away.
             total = max(2 * limit, _LEAST_BUDGET) * growth
             return [max(1, int(channel.quota * total)) for channel in self.channels]
         return [

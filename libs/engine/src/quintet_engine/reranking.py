@@ -1,4 +1,4 @@
-"""After ranking: duplicates collapsed, artists capped, variety, and an order that flows."""
+"""Steps after scoring: deduplicate, cap artists, diversify, and order for flow."""
 
 from typing import Final
 
@@ -10,16 +10,21 @@ from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.features.music import tempo_distance, wheel_distance, wheel_places
 
 Scores = NDArray[np.float64]
-# A neighbour step of 8 % in tempo is heard as much as one step on the circle of fifths.
+# A step of 8 % in tempo counts as much as one step on the circle of fifths: disc jockeys mix
+# within either.
 _TEMPO_STEP: Final = float(np.log2(1.08))
 
 
-def collapse(
+def deduplicate(
     rows: Rows, scores: Scores, recording: NDArray[np.int32], closeness: Scores | None = None
 ) -> Rows:
-    """Returns places, best first, of the best release of each recording.
+    """Keep the best release of each recording; returns places, best first.
 
-    Among equal scores the closer comes first, then the lower row.
+    Args:
+        rows: int64 (c,), candidates.
+        scores: float64 (c,).
+        recording: int32 (n,), recording numbers of the catalogue's rows.
+        closeness: float64 (c,), decides among equal scores, the greater first; then the lower row.
     """
     keys = (rows, -scores) if closeness is None else (rows, -closeness, -scores)
     order = np.lexsort(keys)
@@ -55,14 +60,14 @@ def choose(
     max_per_artist: int,
     diversity: float,
 ) -> Rows:
-    """Picks up to `limit` places of candidates, best first.
+    """Pick up to `limit` candidates; returns places, best first.
 
     Maximal marginal relevance (Carbonell & Goldstein, 1998): each pick maximises
     (1 - diversity) · relevance - diversity · greatest cosine to a track already picked, with
     relevance scaled to 0..1 over the candidates. With diversity 0 that is the order of scores.
 
     Args:
-        rows: int64 (c,), one release a recording, best first.
+        rows: int64 (c,), one release per recording, best first.
         scores: float64 (c,), descending.
         catalogue: For artists and vectors.
         limit: How many.
@@ -75,12 +80,13 @@ def choose(
     units = catalogue.unit[rows]
     span = float(np.ptp(scores)) if len(scores) else 0.0
     relevance = (scores - scores.min()) / span if span > 0 else np.ones(len(scores))
+    # The least cosine there is, so that the first pick goes by relevance alone.
     nearest = np.full(len(rows), -1.0)
     free = np.ones(len(rows), dtype=np.bool_)
     picked: list[int] = []
     while len(picked) < limit and free.any():
         worth = np.where(free, (1 - diversity) * relevance - diversity * nearest, -np.inf)
-        place = int(np.argmax(worth))  # the first of equals, which is the better ranked
+        place = int(np.argmax(worth))  # the first among equals, which has the better rank
         free[place] = False
         if cap.admits(int(rows[place])):
             cap.take(int(rows[place]))
@@ -90,6 +96,7 @@ def choose(
 
 
 def _in_order(rows: Rows, cap: _ArtistCap, limit: int) -> Rows:
+    """Pick in the order of scores, which is MMR without diversity, at a fraction of its cost."""
     picked: list[int] = []
     for place, row in enumerate(rows.tolist()):
         if len(picked) == limit:
@@ -101,24 +108,29 @@ def _in_order(rows: Rows, cap: _ArtistCap, limit: int) -> Rows:
 
 
 def step_costs(raw: Raw, units: Encoded) -> Raw:
-    """Returns how hard each pair of tracks is to play one after the other, float64 (k, k).
+    """Rate how hard each pair of tracks is to play one after the other, float64 (k, k).
 
     Steps of 8 % in tempo (half and double count as the same) plus steps on the circle of fifths
-    (minor at its relative major, unknown half-way), plus the cosine distance as a tie-breaker.
+    (minor at its relative major), plus the cosine distance as a tie-breaker.
+
+    Args:
+        raw: float64 (k, 14), raw attributes.
+        units: float32 (k, 14), unit vectors.
     """
     tempo = raw[:, COLUMN["tempo"]]
     beats = tempo_distance(tempo[:, None], tempo[None, :]) / _TEMPO_STEP
     place = wheel_places(raw)
     key = wheel_distance(place[:, None], place[None, :])
+    # An unknown tempo or key costs 3 steps, half the greatest distance in key.
     beats = np.where(np.isnan(beats), 3.0, beats)
     return np.asarray(beats + np.where(np.isnan(key), 3.0, key) + 0.1 * (1 - units @ units.T))
 
 
 def flow(rows: Rows, catalogue: Catalogue) -> Rows:
-    """Returns an order of rows in which neighbours fit, the first track staying first.
+    """Order rows so that neighbours fit, the first track staying first; returns places.
 
-    The nearest unplayed track comes next; where that comes out rougher than the order given,
-    the order given stays.
+    The nearest unplayed track comes next (greedy). If that is rougher in total than the original
+    order, the original order stays.
     """
     count = len(rows)
     if count < 3:

@@ -1,10 +1,10 @@
-"""Retrieval by vector, as the engine asks for it: whoever keeps the vectors, and wherever.
+"""Retrieval by vector, as the engine needs it; where the vectors are stored is open.
 
-`VectorIndex` is all that channels know. `VectorCollections` is what fills one: built aside, then
-swapped in under an alias, so that no search ever meets half a collection. FAISS fills both on one
-machine (`index`, `collections`); the ranker has an adapter for Milvus.
+`VectorIndex` is all that channels use. `VectorCollections` fills one: a collection is built in the
+background and then swapped in under an alias, so that no search sees half a collection. FAISS
+implements both in one process (`index`, `collections`); the ranker has an adapter for Milvus.
 
-A row is a vector's number in the order of adding; one that was deleted is never used again.
+A row is a vector's number in the order of adding; the number of a deleted row is never used again.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,11 @@ from quintet_engine.catalogue import Mask, Rows
 
 
 def leading(scores: NDArray[np.float32], most: int) -> Rows:
-    """Returns the places of the `most` greatest scores, fewer than there are, ascending.
+    """Find the places of the `most` greatest scores, ascending, with all that equal the last.
 
-    Those equal to the last of them are among them.
+    Args:
+        scores: (n,).
+        most: 1 ≤ most < n.
     """
     cut = np.partition(scores, len(scores) - most)[len(scores) - most]
     return np.flatnonzero(scores >= cut)
@@ -28,14 +30,14 @@ def leading(scores: NDArray[np.float32], most: int) -> Rows:
 
 @dataclass(frozen=True)
 class Hits:
-    """Rows found, best first, and their cosine; ties in the order of rows."""
+    """Rows found, best first, and their cosines; ties in the order of rows."""
 
     rows: Rows
     scores: NDArray[np.float32]
 
     @classmethod
     def ranked(cls, rows: Rows, scores: NDArray[np.float32], most: int) -> Self:
-        """Returns the best `most` rows, best first, ties by row."""
+        """Keep the best `most` rows, best first, ties by row."""
         if len(rows) > most:
             kept = leading(scores, most)
             rows, scores = rows[kept], scores[kept]
@@ -44,48 +46,48 @@ class Hits:
 
 
 class VectorIndex(Protocol):
-    """Nearest neighbours by cosine; safe to ask from several threads at once."""
+    """Nearest neighbours by cosine; safe to call from several threads."""
 
     def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
-        """Returns the rows nearest to each query, best first.
+        """Find the rows nearest to each query, best first.
 
         Never fewer than `most` while as many rows are allowed.
 
         Args:
             queries: float32 (q, d), unit.
-            most: How many rows a query, ≥ 0.
-            allowed: bool (n,), rows that may be returned; all where None.
+            most: How many rows per query, ≥ 0.
+            allowed: bool (n,), rows that may be returned; all if None.
         """
         ...
 
 
 class VectorCollections(Protocol):
-    """Collections of unit vectors by name, and aliases that searches go through."""
+    """Collections of unit vectors by name, and aliases that searches use."""
 
     def build(self, name: str, vectors: Encoded) -> None:
-        """Makes a new collection of float32 (n, d), ready to be searched once this returns."""
+        """Create a collection of float32 (n, d); it can be searched once this returns."""
         ...
 
     def add(self, name: str, first: int, vectors: Encoded) -> None:
-        """Adds vectors, float32 (k, d), as the rows `first`, `first` + 1, …, all of them new."""
+        """Add vectors, float32 (k, d), as the rows `first`, `first` + 1, …, all of them new."""
         ...
 
     def delete(self, name: str, rows: Rows) -> None:
-        """Lets searches that begin later no longer find some rows."""
+        """Remove rows from all searches that begin later."""
         ...
 
     def swap(self, alias: str, name: str) -> None:
-        """Lets an alias, new or not, mean a collection from now on, between two searches."""
+        """Point an alias, new or not, at a collection, between two searches."""
         ...
 
     def drop(self, name: str) -> None:
-        """Forgets a collection that no alias means."""
+        """Delete a collection that no alias points at."""
         ...
 
     def index(self, alias: str) -> VectorIndex:
-        """Returns what searches whichever collection the alias means at that moment.
+        """Provide an index that searches the collection an alias points at when a search begins.
 
         Raises:
-            KeyError: Nothing is called so.
+            KeyError: There is no such alias.
         """
         ...

@@ -1,1 +1,1 @@
-"""What training writes and serving reads: features, snapshots, bundles."""
+"""What training writes and services read: features, seeds, snapshots, bundles, registry."""

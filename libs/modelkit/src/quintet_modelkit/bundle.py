@@ -4,11 +4,11 @@
     golden.json      one request and the answer it must get
     index.faiss      the audio index
     booster.txt      the booster
-    forest/          its trees laid out as arrays, where they can be
-    catalogue/       the snapshot it was made for (hard links where the disk allows)
+    forest/          the booster's trees as arrays, unless only LightGBM can evaluate them
+    collaborative/   what a trained model learned from playlists
+    catalogue/       the snapshot that the model was made for (hard links if the disk allows them)
 
-All other files of a model are in the same folder, under the same checksums. Nothing is ever
-unpickled.
+The manifest's checksums cover every file. Nothing is ever unpickled, so a bundle cannot run code.
 """
 
 import hashlib
@@ -37,11 +37,14 @@ REQUIRED: Final = (
     "channels",
     "index",
 )
-"""What a bundle's manifest always says."""
+"""The fields that every bundle's manifest must have."""
 
 
 def model_version(kind: str, inputs: Mapping[str, Any]) -> str:
-    """Returns `<kind>-` and 12 digits of the SHA-256 over everything that decides a model."""
+    """Name a model by its content: `<kind>-` and 12 digits of a SHA-256 over all its inputs.
+
+    The same data, parameters and seed give the same name on every machine.
+    """
     text = json.dumps({"kind": kind, **inputs}, sort_keys=True)
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
@@ -52,7 +55,13 @@ def write_bundle(
     content: Mapping[str, Any],
     golden: Mapping[str, Any],
 ) -> None:
-    """Completes a staged folder: adds the snapshot, the golden request and the manifest.
+    """Complete a staged folder: add the snapshot, the golden request and the manifest.
+
+    Args:
+        folder: Holds the index and the booster already.
+        snapshot_folder: A published snapshot; its files are linked, not copied, if possible.
+        content: The manifest's fields, with all of `REQUIRED`.
+        golden: One request and its answer, as `Engine.check_golden` reads them.
 
     Raises:
         ValueError: The content lacks one of `REQUIRED`.
@@ -66,13 +75,14 @@ def write_bundle(
         _link(source, target / source.name)
     text = json.dumps(golden, indent=2, ensure_ascii=False)
     (folder / GOLDEN).write_text(text, encoding="utf-8")
+    # Last: it has the checksums of all the other files.
     write_manifest(folder, content)
 
 
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another disk, or one without hard links
+    except OSError:  # another file system, or one without hard links
         shutil.copy2(source, target)
 
 
@@ -81,9 +91,9 @@ class Bundle:
     """A loaded bundle, its files checked against the manifest.
 
     Attributes:
-        folder: Where it lies.
-        manifest: As read.
-        snapshot: The catalogue it was made for.
+        folder: The folder it was loaded from.
+        manifest: Versions, features, parameters, checksums.
+        snapshot: The catalogue that the model was made for.
         golden: One request and its answer.
     """
 
@@ -94,7 +104,11 @@ class Bundle:
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> Self:
-        """Reads a bundle.
+        """Read a bundle.
+
+        Args:
+            folder: The bundle's folder.
+            verify: Whether to compare every file with its checksum, which reads the whole bundle.
 
         Raises:
             PublicationInvalid: A file is missing, altered, or does not fit the others.
@@ -103,10 +117,13 @@ class Bundle:
         missing = [name for name in REQUIRED if name not in manifest]
         if missing:
             raise PublicationInvalid(f"{folder.name}: the manifest lacks {', '.join(missing)}")
-        # The bundle's own manifest covers these files.
+        # The bundle's manifest covers the snapshot's files as well: they are checked already.
         snapshot = Snapshot.load(folder / CATALOGUE, verify=False)
         if snapshot.version != manifest["catalogue_version"]:
-            raise PublicationInvalid(f"{folder.name}: holds another catalogue than it says")
+            raise PublicationInvalid(
+                f"{folder.name}: contains catalogue {snapshot.version}, but its manifest names "
+                f"{manifest['catalogue_version']}"
+            )
         try:
             golden: dict[str, Any] = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))
         except (OSError, ValueError) as fault:

@@ -6,12 +6,12 @@ The encoded space has `DIMENSIONS` = 14 coordinates, one float32 each:
   time_signature`: z-scores, (x - mean) / standard deviation of the catalogue.
 - `loudness tempo duration_ms`: robust scores, (x - median) / (IQR / 1.349), duration on a
   logarithmic scale. The interquartile range ignores the hour-long mixes and silent tracks that
-  would stretch a standard deviation; 1.349 makes it equal to one for a normal distribution.
+  would stretch a standard deviation; 1.349 is the IQR of a standard normal distribution.
 - `key`: two coordinates, the cosine and sine of the key's angle on the circle of fifths,
-  2π · (7 · key mod 12) / 12, so that C and G lie side by side and B and C are no further apart
-  than their harmony is. Both together have unit variance; an unknown key (-1) is the origin.
+  2π · (7 · key mod 12) / 12, so that C and G are neighbours, and B and C are no nearer than their
+  harmonies are. Both together have unit variance; an unknown key (-1) is the origin.
 
-All scores are clipped to ±`CLIP`, so that no single coordinate can own a distance.
+All scores are clipped to ±`CLIP`, so that no single coordinate can dominate a distance.
 """
 
 import hashlib
@@ -26,8 +26,10 @@ from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES
 
 COLUMN: Final[Mapping[str, int]] = {name: index for index, name in enumerate(ATTRIBUTES)}
+"""Attribute → column of raw attributes, (n, 14)."""
 
 ROBUST: Final = ("loudness", "tempo", "duration_ms")
+"""The attributes scaled by median and interquartile range."""
 LINEAR: Final = (
     "danceability",
     "energy",
@@ -47,10 +49,11 @@ LINEAR: Final = (
 ENCODED: Final = (*LINEAR, "key_cos", "key_sin")
 DIMENSIONS: Final = len(ENCODED)
 CLIP: Final = 5.0
+"""The greatest score of a linear attribute, in standard deviations."""
 NEGATIVE_SHARE: Final = 0.5
 # 2,000 tracks give the mean of a genre of a million to three digits, at a thousandth of the cost.
 MAX_AVERAGED_TRACKS: Final = 2_000
-"""How far negative seeds push the mean away (Rocchio's gamma, with the seeds' share at 1)."""
+"""How far negative seeds push the mean: Rocchio's gamma, with the seeds' weight at 1."""
 
 Raw = NDArray[np.float64]
 Encoded = NDArray[np.float32]
@@ -58,7 +61,7 @@ F = TypeVar("F", np.float32, np.float64)
 
 
 def dimensions_of(attribute: str) -> tuple[int, ...]:
-    """Returns the encoded coordinates of an attribute; none for popularity."""
+    """Find the encoded coordinates of an attribute; none for popularity, which is not encoded."""
     if attribute == "popularity":
         return ()
     if attribute == "key":
@@ -67,12 +70,12 @@ def dimensions_of(attribute: str) -> tuple[int, ...]:
 
 
 def feature_hash(names: Sequence[str]) -> str:
-    """Returns the SHA-256, in hexadecimal, of feature names joined by newlines."""
+    """Identify a list of features: the SHA-256, in hexadecimal, of the names joined by newlines."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def key_angle(key: Raw) -> Raw:
-    """Returns the angle in radians of pitch classes 0..11 on the circle of fifths."""
+    """Convert pitch classes 0..11 to radians on the circle of fifths."""
     return np.asarray(2.0 * np.pi * np.mod(7.0 * key, 12.0) / 12.0)
 
 
@@ -92,7 +95,7 @@ class Standardiser:
 
     @classmethod
     def fit(cls, raw: Raw) -> Self:
-        """Fits on raw attributes of shape (n, 14), n ≥ 1, without NaN.
+        """Fit on raw attributes of shape (n, 14), n ≥ 1, without NaN.
 
         Raises:
             ValueError: There is no row, or a value is not finite.
@@ -100,17 +103,18 @@ class Standardiser:
         if raw.ndim != 2 or raw.shape[1] != len(ATTRIBUTES) or not len(raw):
             raise ValueError(f"expected shape (n, {len(ATTRIBUTES)}), n >= 1; got {raw.shape}")
         if not np.isfinite(raw).all():
-            raise ValueError("features hold a value that is not finite")
+            raise ValueError("every feature must be a finite number; the catalogue has NaN or ∞")
         linear = _linear(raw)
         robust = np.array([name in ROBUST for name in LINEAR])
         low, middle, high = np.percentile(linear, (25, 50, 75), axis=0)
         centre = np.where(robust, middle, linear.mean(axis=0))
         scale = np.where(robust, (high - low) / 1.349, linear.std(axis=0))
+        # An attribute that never varies keeps its scale: its scores are all 0.
         scale = np.where(scale > 1e-9, scale, 1.0)
         return cls(centre, scale, _version(centre, scale))
 
     def transform(self, raw: Raw) -> Encoded:
-        """Returns encoded features, shape (n, 14) float32, of raw attributes (n, 14)."""
+        """Encode raw attributes (n, 14) as float32 (n, 14)."""
         scores = (_linear(raw) - self.centre) / self.scale
         key = raw[:, COLUMN["key"]]
         known = (key >= 0).astype(np.float64)
@@ -120,7 +124,7 @@ class Standardiser:
         return np.ascontiguousarray(encoded, dtype=np.float32)
 
     def to_json(self) -> str:
-        """Returns the standardiser as JSON, floats exact."""
+        """Serialise as JSON; floats are exact, so the version still matches after reading."""
         return json.dumps(
             {
                 "version": self.version,
@@ -134,37 +138,44 @@ class Standardiser:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote.
+        """Read what `to_json` wrote.
 
         Raises:
-            ValueError: It was made for other features or its version does not match its content.
+            ValueError: It was made for other features, or its version does not match its content.
         """
         data: dict[str, Any] = json.loads(text)
         if tuple(data["encoded"]) != ENCODED:
-            raise ValueError(f"standardiser is for {data['encoded']}, not {list(ENCODED)}")
+            raise ValueError(
+                f"the standardiser encodes {data['encoded']}; this program needs {list(ENCODED)}"
+            )
         centre, scale = np.array(data["centre"]), np.array(data["scale"])
         version = _version(centre, scale)
         if version != data["version"]:
-            raise ValueError(f"standardiser {data['version']} does not match its content")
+            raise ValueError(
+                f"standardiser {data['version']} does not match its content ({version}): "
+                "the file was altered"
+            )
         return cls(centre, scale, version)
 
 
 def _version(centre: Raw, scale: Raw) -> str:
+    # Little-endian on every machine, so that the version is the same everywhere.
     content = centre.astype("<f8").tobytes() + scale.astype("<f8").tobytes()
     names = ",".join(ENCODED).encode()
     return "std-" + hashlib.sha256(names + content).hexdigest()[:12]
 
 
 def _linear(raw: Raw) -> Raw:
-    """Returns the `LINEAR` columns of raw attributes, duration on a logarithmic scale."""
+    """Select the `LINEAR` columns of raw attributes, duration on a logarithmic scale."""
     columns = raw[:, [COLUMN[name] for name in LINEAR]].astype(np.float64)
     duration = LINEAR.index("duration_ms")
+    # At least 1 ms, so that an unknown duration (0) has a logarithm.
     columns[:, duration] = np.log(np.maximum(columns[:, duration], 1.0))
     return columns
 
 
 def normalise_rows(vectors: Encoded) -> Encoded:
-    """Returns rows scaled to unit length, so that inner product is cosine; zero rows stay zero."""
+    """Scale rows to unit length, so that inner products are cosines; zero rows stay zero."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(norms > 0, norms, 1.0), dtype=np.float32)
 
@@ -206,14 +217,14 @@ class AudioProfile:
     standardiser_version: str
 
     def query(self) -> Encoded:
-        """Returns the unit vector to search an index of unit rows with, shape (14,).
+        """Make the unit vector to search an index of unit rows with, shape (14,).
 
-        Inner product with it orders rows by Σ wᵢ·mᵢ·xᵢ / ‖x‖: cosine with the coordinates
-        weighed, whatever the length of the mean.
+        Inner product with it orders rows by Σ wᵢ·mᵢ·xᵢ / ‖x‖: cosine with weighted coordinates,
+        whatever the length of the mean.
         """
-        weighed = self.mean * self.weights
-        length = float(np.linalg.norm(weighed))
-        return np.asarray(weighed / length if length > 0 else weighed, dtype=np.float32)
+        weighted = self.mean * self.weights
+        length = float(np.linalg.norm(weighted))
+        return np.asarray(weighted / length if length > 0 else weighted, dtype=np.float32)
 
 
 def average_profile(
@@ -225,15 +236,15 @@ def average_profile(
     weights: Mapping[str, float] | None = None,
     targets: Mapping[str, float] | None = None,
 ) -> AudioProfile:
-    """Averages seeds into a profile.
+    """Average seeds into a profile.
 
     Args:
         standardiser: Encodes the seeds.
-        groups: One raw array (k, 14) a seed: one row for a track, those of
-            `tracks_to_average` for an artist or a genre, whose mean then stands for the seed.
-        shares: One positive weight a seed; equal where absent.
-        negatives: Like groups, for seeds to move away from (Rocchio, `NEGATIVE_SHARE`).
-        weights: Attribute to weight, each 0..10; 1 where not named.
+        groups: One raw array (k, 14) per seed: one row for a track, all tracks of an artist or a
+            genre, whose mean then stands for the seed.
+        shares: One positive weight per seed; equal if absent.
+        negatives: Like `groups`, for seeds to move away from (Rocchio, `NEGATIVE_SHARE`).
+        weights: Attribute to weight, each 0..10; 1 for those not named.
         targets: Attribute to the raw value that replaces the seeds' mean.
 
     Raises:
@@ -247,8 +258,8 @@ def average_profile(
     mean = share @ encoded
     spread = np.sqrt(share @ (encoded - mean) ** 2)
     if negatives:
-        away = _encoded_means(standardiser, negatives)
-        mean = mean - NEGATIVE_SHARE * away.mean(axis=0)
+        negative = _encoded_means(standardiser, negatives)
+        mean = mean - NEGATIVE_SHARE * negative.mean(axis=0)
     raw_mean, raw_spread = _raw_statistics(groups, share)
     coordinate_weights = np.ones(DIMENSIONS)
     for name, weight in (weights or {}).items():
@@ -256,7 +267,7 @@ def average_profile(
     for name, value in (targets or {}).items():
         raw_mean[COLUMN[name]] = value
         coordinates = list(dimensions_of(name))
-        if coordinates:
+        if coordinates:  # the target of one attribute, encoded as a track's value would be
             mean[coordinates] = standardiser.transform(raw_mean[None, :])[0, coordinates]
     return AudioProfile(
         np.asarray(mean, dtype=np.float32),
@@ -269,47 +280,52 @@ def average_profile(
 
 
 def _encoded_means(standardiser: Standardiser, groups: Sequence[Raw]) -> Encoded:
-    """Returns the mean of each group in the encoded space, float32 (g, 14)."""
+    """Average each group in the encoded space, float32 (g, 14)."""
     encoded = standardiser.transform(np.concatenate(groups))
-    if _are_single(groups):
+    if _are_single(groups):  # five track seeds, the usual query: nothing to average
         return encoded
     ends = np.cumsum([len(group) for group in groups])
     return _means(np.split(encoded, ends[:-1]))
 
 
 def _are_single(groups: Sequence[NDArray[F]]) -> bool:
-    """Returns whether each group is one row, as all seeds that are tracks are."""
+    """Check whether each group is one row, as all seeds that are tracks are."""
     return all(len(group) == 1 for group in groups)
 
 
 def _means(groups: Sequence[NDArray[F]]) -> NDArray[F]:
-    """Returns the mean row of each group, (g, d); that of one row is itself."""
+    """Average the rows of each group, (g, d)."""
     if _are_single(groups):
         return np.concatenate(groups)
     return np.stack([group.mean(axis=0) for group in groups])
 
 
 def raw_means(groups: Sequence[Raw]) -> Raw:
-    """Returns the mean raw attributes of each group of rows (k, 14), circular for key, (g, 14)."""
+    """Average the raw attributes of each group of rows (k, 14), key on its circle, (g, 14)."""
     means = _means(groups)
     means[:, COLUMN["key"]] = [_mean_key(x, y) for x, y in _resultants(groups)]
     return means
 
 
 def raw_mean(groups: Sequence[Raw], shares: Raw) -> Raw:
-    """Returns the weighed mean of groups' raw attributes, circular for key, float64 (14,)."""
+    """Average groups' raw attributes by weight, circular for key, float64 (14,).
+
+    Args:
+        groups: One array (k, 14) per seed.
+        shares: float64, one weight per seed, summing to one.
+    """
     return _raw_statistics(groups, shares)[0]
 
 
 def _mean_key(x: float, y: float) -> float:
-    """Returns where a mean vector on the chromatic circle points, in semitones; -1 if nowhere."""
+    """Convert a mean vector on the chromatic circle to semitones, 0..12; -1 if it is 0."""
     if math.hypot(x, y) <= 1e-9:
         return -1.0
     return (math.atan2(y, x) % (2 * math.pi)) * 6 / math.pi
 
 
 def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:
-    """Returns weighted mean and standard deviation of raw attributes, key on its circle."""
+    """Compute weighted mean and standard deviation of raw attributes, key on its circle."""
     stacked = _means(groups)
     mean = share @ stacked
     spread = np.sqrt(share @ (stacked - mean) ** 2)
@@ -319,12 +335,13 @@ def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:
     known = length > 1e-9
     mean[column] = _mean_key(x, y)
     # Circular standard deviation, sqrt(-2 ln R), in semitones (Mardia & Jupp, 2000).
+    # Without a direction it is 6, the greatest distance on the circle.
     spread[column] = math.sqrt(-2 * math.log(min(1.0, length))) * 6 / math.pi if known else 6.0
     return mean, spread
 
 
 def _resultants(groups: Sequence[Raw]) -> Raw:
-    """Returns each group's mean unit vector of known keys on the chromatic circle, (g, 2)."""
+    """Average each group's known keys as unit vectors on the chromatic circle, (g, 2)."""
     column = COLUMN["key"]
     if _are_single(groups):
         keys = np.concatenate(groups)[:, column]

@@ -1,7 +1,7 @@
-"""Normal forms of names and the stable ids derived from them.
+"""Normal forms of names, and stable ids made from them.
 
-Catalogues often carry artists and albums by name only; an id that is a hash of the normalised
-name is the same on every machine and after every import.
+Catalogues often have artists and albums by name only. An id that is a hash of the normalised name
+is the same on every machine and after every import.
 """
 
 import hashlib
@@ -32,10 +32,10 @@ _ASCII_SIGNS: Final = {
 
 
 def normalise(text: str) -> str:
-    """Returns text in lower case without accents or punctuation, single-spaced.
+    """Reduce text to a comparable form: lower case, no accents, no punctuation, single spaces.
 
     Hangul and other scripts keep their letters: only combining marks that follow Latin, Greek or
-    Cyrillic letters are dropped.
+    Cyrillic letters are removed.
     """
     if text.isascii():
         return " ".join(text.lower().translate(_ASCII_SIGNS).split())
@@ -46,28 +46,29 @@ def normalise(text: str) -> str:
     for char in decomposed:
         if unicodedata.combining(char) and kept and _drops_marks(kept[-1]):
             continue
-        # Punctuation and symbols part words; marks of scripts that need them stay.
+        # Punctuation and symbols separate words; marks of other scripts are part of the letter.
         kept.append(" " if unicodedata.category(char)[0] in "PSC" else char)
     plain = unicodedata.normalize("NFC", "".join(kept))
     return _SPACES.sub(" ", plain).strip()
 
 
 def _drops_marks(base: str) -> bool:
-    """Returns whether accents on this letter are decoration, as in Latin, Greek and Cyrillic."""
+    """Decide whether accents on a letter are decoration: up to Cyrillic (U+052F) they are."""
     return ord(base) < 0x0530
 
 
 def normalise_title(title: str) -> str:
-    """Returns a title's normal form with remaster notes and guest credits removed.
+    """Reduce a title to its normal form without remaster notes and guest credits.
 
-    Two tracks of one artist with the same form are releases of one recording. A title that
-    holds nothing else keeps its whole text.
+    Two tracks of one artist with the same form are releases of one recording. A title that consists
+    of such a note keeps its whole text.
     """
     return normalise(_RELEASE_NOTES.sub("", title)) or normalise(title) or title.strip()
 
 
 def stable_id(kind: str, *parts: str) -> str:
-    """Returns 22 base-62 characters (131 bits of SHA-256) for a kind and its parts."""
+    """Make an id of 22 base-62 characters (131 bits of SHA-256) from a kind and its parts."""
+    # A separator, so that ("ab", "c") and ("a", "bc") have different ids.
     digest = hashlib.sha256("\x1f".join((kind, *parts)).encode()).digest()
     number = int.from_bytes(digest, "big")
     letters = []
@@ -78,17 +79,17 @@ def stable_id(kind: str, *parts: str) -> str:
 
 
 def artist_id(name: str) -> str:
-    """Returns the stable id of an artist known by name only."""
+    """Make the stable id of an artist known by name only."""
     return stable_id("artist", normalise(name) or name)
 
 
 def album_id(first_artist: str, album: str) -> str:
-    """Returns the stable id of an album known by artist and name only; empty without a name."""
+    """Make the stable id of an album known by artist and name only; empty without a name."""
     if not album:
         return ""
     return stable_id("album", normalise(first_artist) or first_artist, normalise(album) or album)
 
 
 def recording_key(first_artist: str, title: str) -> str:
-    """Returns the key shared by all releases of one recording."""
+    """Make the key that all releases of one recording share."""
     return f"{normalise(first_artist) or first_artist}\x1f{normalise_title(title)}"

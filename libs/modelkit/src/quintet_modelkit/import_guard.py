@@ -1,4 +1,4 @@
-"""Serving without pandas, also where other programs of the same environment need it."""
+"""Keeps pandas out of a service, also if other programs of the same environment need it."""
 
 import sys
 from collections.abc import Iterator
@@ -13,15 +13,16 @@ _PANDAS: Final = "pandas"
 
 @contextmanager
 def without_pandas() -> Iterator[None]:
-    """Hide pandas from PyArrow, and from every import inside the context.
+    """Make PyArrow, and everything imported meanwhile, find no pandas.
 
-    PyArrow and LightGBM import pandas if it is installed, only to check whether an argument is one
-    of its tables: most of a second, and 50 MB. PyArrow checks once and caches the result; later
-    imports of pandas work.
+    PyArrow and LightGBM import pandas if it is installed, only to recognise its tables: most of a
+    second, and 50 MB. PyArrow looks once and keeps the answer. After this block, pandas can be
+    imported as usual.
     """
     absent = _Absent()
     sys.meta_path.insert(0, absent)
     try:
+        # This conversion makes PyArrow look for pandas, and remember that there is none.
         pa.array([""]).to_numpy(zero_copy_only=False)
         yield
     finally:
@@ -29,9 +30,9 @@ def without_pandas() -> Iterator[None]:
 
 
 class _Absent(MetaPathFinder):
-    """Says that pandas is not installed."""
+    """An import hook that reports pandas as not installed."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:
-        """Refuses pandas and leaves everything else to others."""
+        """Reject pandas, and leave every other module to the usual finders."""
         if name == _PANDAS:
-            raise ModuleNotFoundError(f"{name} is kept out", name=name)
+            raise ModuleNotFoundError(f"{name} is not imported by a service", name=name)

@@ -1,6 +1,6 @@
 """Folders that appear whole or not at all, and the pointer to the one in use.
 
-A root holds one folder a version and a file `current` naming the version in use:
+A root contains one folder per version and a file `current`, which names the version in use:
 
     root/<version>/manifest.json …
     root/current
@@ -22,6 +22,7 @@ from quintet_files import write_atomically
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
 FORMAT: Final = 1
+"""The layout of manifests; a program reads only its own."""
 _CHUNK: Final = 1 << 20
 
 
@@ -30,12 +31,12 @@ class PublicationInvalid(Exception):
 
 
 def is_version(name: str) -> bool:
-    """Returns whether a name can be that of a published folder; never one outside its root."""
+    """Check that a name can be a published folder's; such a name never leaves its root."""
     return fits(VERSION_PATTERN, name)
 
 
 def sha256_of(path: Path) -> str:
-    """Returns the SHA-256 of a file in hexadecimal, read in pieces."""
+    """Hash a file, in pieces of 1 MiB, as hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
@@ -45,10 +46,10 @@ def sha256_of(path: Path) -> str:
 
 @contextlib.contextmanager
 def staged(root: Path) -> Iterator[Path]:
-    """Gives an empty folder beside the versions; it is removed unless `publish` moved it."""
+    """Provide an empty folder beside the versions, removed at the end unless `publish` moved it."""
     root.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=root))
-    # Services read as another user than the one that publishes.
+    # mkdtemp lets only the owner in; services often run as another user.
     folder.chmod(0o755)
     try:
         yield folder
@@ -57,7 +58,7 @@ def staged(root: Path) -> Iterator[Path]:
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
-    """Writes the manifest: the content given, the format and a checksum for each file."""
+    """Write the manifest: the given content, the format and a checksum for each file."""
     files = {
         str(path.relative_to(folder)): {"sha256": sha256_of(path), "bytes": path.stat().st_size}
         for path in sorted(folder.rglob("*"))
@@ -69,12 +70,24 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
 
 
 def publish(folder: Path, root: Path, version: str, *, make_current: bool = True) -> Path:
-    """Moves a staged folder to its version and points `current` at it; both steps are atomic.
+    """Move a staged folder to its version and point `current` at it; both steps are atomic.
 
-    A version that is there already is kept as it is: versions name content.
+    A version that exists already is left as it is, because a version names its content.
+
+    Args:
+        folder: From `staged`, complete with its manifest.
+        root: The folder of versions.
+        version: Letters, digits, `.`, `_` and `-`, at most 128.
+        make_current: Whether services shall use it.
+
+    Raises:
+        PublicationInvalid: The version is not a valid name.
     """
     if not is_version(version):
-        raise PublicationInvalid(f"{version!r} is not a version name")
+        raise PublicationInvalid(
+            f"{version!r} is not a version: letters, digits, '.', '_' and '-', at most 128, "
+            "beginning with a letter or a digit"
+        )
     target = root / version
     try:
         folder.rename(target)
@@ -88,14 +101,18 @@ def publish(folder: Path, root: Path, version: str, *, make_current: bool = True
 
 
 def set_current(root: Path, version: str) -> None:
-    """Points `current` at a version that exists."""
+    """Point `current` at a version that exists.
+
+    Raises:
+        PublicationInvalid: There is no such version.
+    """
     if not is_version(version) or not (root / version).is_dir():
         raise PublicationInvalid(f"{version!r} is not a version in {root}")
     write_atomically(root / CURRENT, version + "\n")
 
 
 def current_version(root: Path) -> str | None:
-    """Returns the version in use, or None before the first publication."""
+    """Read the version in use; None if nothing was published."""
     try:
         version = (root / CURRENT).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
@@ -104,30 +121,32 @@ def current_version(root: Path) -> str | None:
 
 
 def current_folder(root: Path) -> Path:
-    """Returns the folder of the version in use.
+    """Find the folder of the version in use.
 
     Raises:
-        PublicationInvalid: Nothing was published, or its folder is gone.
+        PublicationInvalid: Nothing was published, or its folder is missing.
     """
     version = current_version(root)
     if version is None:
         raise PublicationInvalid(f"nothing is published in {root}")
     if not (root / version).is_dir():
-        raise PublicationInvalid(f"{version} is in use but missing from {root}")
+        raise PublicationInvalid(f"{root / CURRENT} names {version}, which is missing from {root}")
     return root / version
 
 
 def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
-    """Returns a folder's manifest, by default after checking every file against it.
+    """Read a folder's manifest, by default after checking every file against it.
 
     Raises:
-        PublicationInvalid: The manifest is missing, unreadable or of another format, names a
-            path outside the folder, or a file is missing or altered.
+        PublicationInvalid: The manifest is missing, unreadable or of another format, names a path
+            outside the folder, or a file is missing or altered.
     """
     try:
         document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if document["format"] != FORMAT:
-            raise PublicationInvalid(f"{folder.name}: format {document['format']} is not {FORMAT}")
+            raise PublicationInvalid(
+                f"{folder.name}: has format {document['format']}; this program reads {FORMAT}"
+            )
         files: dict[str, dict[str, Any]] = document["files"]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise PublicationInvalid(f"{folder.name}: manifest is missing or unreadable") from fault
@@ -139,31 +158,42 @@ def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
 
 
 def damaged_files(folder: Path) -> dict[str, str]:
-    """Returns the files of a folder that are not as its manifest says, and what ails each.
+    """List the files of a folder that differ from its manifest, and what is wrong with each.
 
     Raises:
         PublicationInvalid: The manifest is missing, unreadable or of another format.
     """
     files: dict[str, dict[str, Any]] = read_manifest(folder, verify=False)["files"]
     root = folder.resolve()
-    found = {name: _damage(root, name, facts) for name, facts in files.items()}
-    return {name: damage for name, damage in found.items() if damage}
+    damages = {name: _damage(root, name, facts) for name, facts in files.items()}
+    return {name: damage for name, damage in damages.items() if damage}
 
 
-def look_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Returns name, time and size of each file of a folder: other ones where it was mended."""
-    found = []
+def fingerprint_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Identify the state of a folder: name, modification time and size of each file.
+
+    A repaired folder has another fingerprint, although its version is the same.
+    """
+    files = []
     for path in sorted(folder.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError):  # removed since it was listed
             facts = path.stat()
-            found.append((str(path.relative_to(folder)), facts.st_mtime_ns, facts.st_size))
-    return tuple(found)
+            files.append((str(path.relative_to(folder)), facts.st_mtime_ns, facts.st_size))
+    return tuple(files)
 
 
 def _damage(root: Path, name: str, facts: Mapping[str, Any]) -> str:
+    """Describe what is wrong with a file; empty if nothing is.
+
+    Args:
+        root: The folder, resolved.
+        name: The file's path in the manifest.
+        facts: Its size and checksum in the manifest.
+    """
+    # A manifest may come from elsewhere: ".." and links must not lead out of the folder.
     path = (root / name).resolve()
     if not path.is_relative_to(root):
-        return "lies outside the folder"
+        return "is outside the folder"
     if not path.is_file() or path.stat().st_size != facts["bytes"]:
         return "is missing or has another size"
     return "" if sha256_of(path) == facts["sha256"] else "does not match its checksum"

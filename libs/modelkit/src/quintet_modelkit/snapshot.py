@@ -1,6 +1,6 @@
-"""The catalogue as serving reads it: one immutable folder, memory-mapped.
+"""The catalogue as services read it: one immutable folder, memory-mapped.
 
-    tracks.arrow       one row a track (`SCHEMA`), Arrow IPC, uncompressed, mapped
+    tracks.arrow       one row per track (`SCHEMA`), Arrow IPC, uncompressed, mapped
     features.npy       float64 (n, 14), columns as `features.ATTRIBUTES`, mapped
     standardiser.json  fitted on features.npy
     manifest.json      version, counts, sources and licences, SHA-256 of each file
@@ -39,11 +39,11 @@ SCHEMA: Final = pa.schema(
         ("licence", pa.string()),
         ("cover_url", pa.string()),
         ("preview_url", pa.string()),
-        # Rows of one recording (same normalised title and first artist) share a number.
+        # The same number for all releases of one recording: `identity.recording_key`.
         ("recording", pa.int32()),
     ]
 )
-"""Strings are never null: unknown is the empty string; lists may be empty."""
+"""Strings are never null: an unknown one is empty. Lists may be empty."""
 
 TRACKS, FEATURES, STANDARDISER = "tracks.arrow", "features.npy", "standardiser.json"
 
@@ -51,7 +51,7 @@ TRACKS, FEATURES, STANDARDISER = "tracks.arrow", "features.npy", "standardiser.j
 def write_snapshot(
     folder: Path, tracks: pa.Table, features: Raw, sources: Sequence[Mapping[str, Any]] = ()
 ) -> str:
-    """Writes a snapshot into an empty folder and returns its version, `cat-` and 12 digits.
+    """Write a snapshot into an empty folder and return its version, `cat-` and 12 digits.
 
     Args:
         folder: An empty folder, usually from `publication.staged`.
@@ -63,9 +63,13 @@ def write_snapshot(
         ValueError: Tracks and features do not fit the above.
     """
     if tracks.schema != SCHEMA or len(tracks) != len(features) or not len(tracks):
-        raise ValueError("tracks must follow SCHEMA and be as many as features, at least one")
+        raise ValueError(
+            f"tracks must have the columns of SCHEMA and one row per row of features, at least "
+            f"one; got {len(tracks)} tracks and {len(features)} rows of features"
+        )
     standardiser = Standardiser.fit(features)
     with pa.OSFile(str(folder / TRACKS), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+        # One chunk: a row number is then an offset into the file, without a search for its chunk.
         writer.write_table(tracks.combine_chunks(), max_chunksize=len(tracks))
     np.save(folder / FEATURES, np.ascontiguousarray(features, dtype=np.float64))
     (folder / STANDARDISER).write_text(standardiser.to_json(), encoding="utf-8")
@@ -88,6 +92,7 @@ def write_snapshot(
 
 
 def _mapped(path: Path) -> mmap.mmap:
+    """Map a file's pages; they are shared by all processes that read it."""
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
 
@@ -98,11 +103,11 @@ class Snapshot:
 
     Attributes:
         version: The catalogue version.
-        tracks: One row a track, `SCHEMA`, mapped from disk.
+        tracks: One row per track, `SCHEMA`, mapped from disk.
         features: float64 (n, 14), mapped, read-only.
         standardiser: Fitted on these features.
-        manifest: The manifest as read.
-        row_of: Track id to row.
+        manifest: Counts, sources, checksums.
+        row_of: Track id → row.
     """
 
     version: str
@@ -115,7 +120,11 @@ class Snapshot:
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> Self:
-        """Maps a snapshot from its folder.
+        """Map a snapshot from its folder.
+
+        Args:
+            folder: The snapshot's folder.
+            verify: Whether to compare every file with its checksum, which reads all of them.
 
         Raises:
             PublicationInvalid: A file is missing, altered or of another format.
@@ -131,7 +140,11 @@ class Snapshot:
         return cls(version, tracks, features, standardiser, manifest, row_of, maps)
 
     def release(self) -> None:
-        """Gives pages back that were read to build something; they are read again when needed."""
+        """Return pages to the system that were read once; they are read again on demand.
+
+        A service reads the whole file once at its start; without this, those pages would count as
+        its memory from then on.
+        """
         for pages in self._maps:
             pages.madvise(mmap.MADV_DONTNEED)
         pa.default_memory_pool().release_unused()

@@ -1,4 +1,4 @@
-"""Numbers of texts, looked up where the texts already are."""
+"""Looks up the row of a text, without a dictionary in memory."""
 
 import bisect
 from collections.abc import Iterator, Mapping
@@ -8,19 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+# Every 64th text is in memory: six comparisons with the file remain, since 2⁶ = 64.
 _BETWEEN: Final = 64
 
 
 class TextIndex(Mapping[str, int]):
-    """The number of each of some distinct texts: its place in an Arrow array.
+    """Text → its place in an Arrow array of distinct texts.
 
-    A dictionary of a million ids takes 240 MB, and filling it holds the interpreter; here a text
-    is found by comparisons with the array itself, which is usually mapped from disk. Every 64th
-    text is also in memory: the search among those is compiled and touches no page of the file, and
-    six comparisons with the file remain.
+    A dictionary of a million ids takes 240 MB, and filling it blocks other Python threads. Here a
+    text is searched by comparisons with the array itself, which is usually mapped from disk. Every
+    64th text is copied to memory: the search among those is compiled and reads no page of the file.
 
     Args:
-        texts: Distinct, none null, such as ids; at the lowest cost if they are sorted.
+        texts: Distinct, none null, such as ids. Sorted ones need no table of their order.
     """
 
     def __init__(self, texts: pa.Array | pa.ChunkedArray) -> None:
@@ -33,7 +33,7 @@ class TextIndex(Mapping[str, int]):
         starts = np.zeros(1, np.int32)
         if count:
             starts = np.frombuffer(offsets, np.int32, count + 1, 4 * texts.offset)
-        # Through a view, a single number costs a third of what it costs through NumPy.
+        # Reading one number through a memoryview takes a third of the time of NumPy's indexing.
         self._offsets = starts.data
         self._data = memoryview(b"" if data is None else data)
         ascending = pa.compute.all(pa.compute.less(texts[:-1], texts[1:])).as_py()
@@ -46,7 +46,8 @@ class TextIndex(Mapping[str, int]):
     def __getitem__(self, name: str) -> int:
         if not isinstance(name, str):
             raise KeyError(name)
-        # Bytes of UTF-8 are ordered as the characters they stand for.
+        # UTF-8 sorts by bytes as it does by code points. Lone surrogates, which JSON can contain,
+        # are encoded as well: they are not found, but they must not raise.
         key = name.encode("utf-8", "surrogatepass")
         low = max(0, bisect.bisect_right(self._posts, key) - 1) * _BETWEEN
         high = min(low + _BETWEEN, len(self))
@@ -62,8 +63,10 @@ class TextIndex(Mapping[str, int]):
         return len(self._texts)
 
     def _row(self, place: int) -> int:
+        """Convert a place in sorted order to a place in the array."""
         return place if self._order is None else self._order[place]
 
     def _bytes(self, place: int) -> bytes:
+        """Read the UTF-8 of the text at a place in sorted order."""
         row = self._row(place)
         return self._data[self._offsets[row] : self._offsets[row + 1]].tobytes()

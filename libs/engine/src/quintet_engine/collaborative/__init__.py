@@ -1,1 +1,1 @@
-"""What playlists teach: tokens of tracks, the space of playlists, the taste space over both."""
+"""The collaborative model, learned from playlists: tokens, playlist space, taste space."""

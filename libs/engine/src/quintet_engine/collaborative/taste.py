@@ -1,9 +1,9 @@
-"""The taste space: tracks that the same listeners put together lie near each other.
+"""The taste space: tracks that the same listeners put on playlists are near each other.
 
 The leading eigenvectors of the playlists' joint kernel (kernel principal components, Schölkopf,
-Smola & Müller, 1998) give each token a vector, and a track is the sum of its tokens' vectors. So
-a track that no playlist holds has a place as well: by its artist, its words, its year and its
-sound. A ridge regression from audio and year alone gives a second, purely audible, place.
+Smola & Müller, 1998) give each token a vector, and a track is the sum of its tokens' vectors. So a
+track that no playlist holds has a place as well: by its artist, words, year and sound. A ridge
+regression from audio and year alone predicts a second, purely audible, place.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ from quintet_engine.collaborative.space import ALL_KINDS, TRACK, token_rows
 from quintet_engine.collaborative.tokens import SHAPED, Tokens
 
 DIMENSIONS: Final = 64
+"""Coordinates of the taste space, fewer if there are fewer playlists."""
 INPUTS: Final = 2 * len(SHAPED) + 5
 """The attributes and the key, squares of the attributes, the year, its square, and 1."""
 WEIGHTS: Final[Mapping[str, float]] = {
@@ -32,6 +33,8 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "year": 0.15,
     "audio": 0.35,
 }
+"""The weight of each kind of token in the kernel and in a track's sum."""
+# λ of the regression. Inputs have a variance near 1, so it counts like 50 tracks of place 0.
 _RIDGE: Final = 50.0
 # Directions are scaled by their eigenvalue to minus this: between raw counts (1) and none (0).
 _POWER: Final = 0.5
@@ -39,13 +42,13 @@ _POWER: Final = 0.5
 
 @dataclass(frozen=True)
 class Taste:
-    """Two places of each track in the taste space: one kept, one foretold when it is asked for.
+    """Two places of each track in the taste space: one stored, one predicted on demand.
 
     Attributes:
-        places: float16 (n, d), unit rows, by all tokens; half the memory, and a cosine of two
-            rows is known to three digits.
-        regression: float32 (`INPUTS`, d), foretells a place, not of unit length, from audio and
-            year alone.
+        places: float16 (n, d), unit rows, by all tokens. Half precision takes half the memory, and
+            gives the cosine of two rows to three digits.
+        regression: float32 (`INPUTS`, d), predicts a place, not of unit length, from audio and
+        year.
     """
 
     places: NDArray[np.float16]
@@ -60,7 +63,15 @@ class Taste:
         weights: Mapping[str, float] = WEIGHTS,
         dimensions: int = DIMENSIONS,
     ) -> Self:
-        """Fits the space on playlists, sparse (p, n), p ≥ 1; the same each time."""
+        """Fit the space on playlists; the same result each time.
+
+        Args:
+            tokens: The catalogue's.
+            year: float32 (n,), NaN if unknown.
+            members: sparse (p, n), which playlist holds which track, p ≥ 1.
+            weights: By kind of token.
+            dimensions: Coordinates at most.
+        """
         rows = {kind: token_rows(members, tokens, kind) for kind in ALL_KINDS}
         kernel = sum(weights[kind] * (x @ x.T).toarray() for kind, x in rows.items())
         basis = _leading(np.asarray(kernel, np.float64), dimensions)
@@ -71,70 +82,74 @@ class Taste:
                 places += weights[kind] * vectors
                 continue
             matrix = tokens.kinds[kind]
+            # The mean over a track's tokens: many words must not outweigh one artist.
             total = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1.0)
             places += weights[kind] * (matrix @ vectors) / total[:, None]
-        held = np.asarray(members.sum(axis=0)).ravel() > 0
-        known = _inputs(tokens.shaped[held], year[held])
-        regression = _regression(known, places[held])
-        # The last input is 1, so its row takes the centre of what playlists hold away.
-        regression[-1] -= known.mean(axis=0) @ regression
-        centred = (places - places[held].mean(axis=0)).astype(np.float32)
+        listed = np.asarray(members.sum(axis=0)).ravel() > 0
+        inputs = _inputs(tokens.shaped[listed], year[listed])
+        regression = _regression(inputs, places[listed])
+        # The last input is 1, so changing its row moves the centre of listed tracks to 0.
+        regression[-1] -= inputs.mean(axis=0) @ regression
+        centred = (places - places[listed].mean(axis=0)).astype(np.float32)
         return cls(normalise_rows(centred).astype(np.float16), regression.astype(np.float32))
 
     def of(self, rows: Rows) -> Encoded:
-        """Returns the places of rows, float32 (k, d)."""
+        """Look up the places of rows, float32 (k, d)."""
         return self.places[rows].astype(np.float32)
 
     def audible(self, shaped: Encoded, year: Weights) -> Encoded:
-        """Returns the audible places of tracks, unit rows, float32 (k, d).
+        """Predict the places of tracks from audio and year, unit rows, float32 (k, d).
 
         Args:
             shaped: float32 (k, 13), their `Tokens.shaped`.
-            year: float32 (k,), NaN where unknown.
+            year: float32 (k,), NaN if unknown.
         """
         return normalise_rows((_inputs(shaped, year) @ self.regression).astype(np.float32))
 
     def audible_cosines(self, shaped: Encoded, year: Weights, directions: Encoded) -> Weights:
-        """Returns the cosine of tracks' audible places to unit vectors (m, d), float32 (m, k).
+        """Compute the cosine of tracks' predicted places to unit vectors (m, d), float32 (m, k).
 
-        The places themselves, d coordinates each, are never made: their products and their
-        lengths are products of the few inputs.
+        The places themselves, d coordinates each, are never computed: their products and lengths
+        are products of the few inputs.
         """
         inputs = _inputs(shaped, year).astype(np.float32).T
+        # ‖Rᵀx‖ = ‖U x‖ for the QR decomposition of Rᵀ = QU, and U has `INPUTS` columns, not d.
         squares = np.square(self._triangle @ inputs).sum(axis=0)
         lengths = np.sqrt(np.maximum(squares, np.float32(1e-12)))
         return np.asarray((directions @ self.regression.T) @ inputs / lengths, dtype=np.float32)
 
     @cached_property
     def _triangle(self) -> Encoded:
-        """U of which a place's length is |U · inputs|, float32 (`INPUTS`, `INPUTS`)."""
+        """The triangular U: a predicted place's length is ‖U · inputs‖, (`INPUTS`, `INPUTS`)."""
         wide = self.regression.astype(np.float64)
         return np.asarray(np.linalg.qr(wide.T, mode="r"), dtype=np.float32)
 
 
 def _leading(kernel: NDArray[np.float64], dimensions: int) -> NDArray[np.float32]:
-    """Returns the leading eigenvectors (p, d), scaled, each with its largest entry positive."""
+    """Compute the leading eigenvectors (p, d), scaled, each with its largest entry positive."""
     size = len(kernel)
     first = max(0, size - dimensions)
     values, vectors = eigh(kernel, subset_by_index=(first, size - 1))
     values, vectors = values[::-1], vectors[:, ::-1]
+    # An eigenvector's sign is arbitrary; fixing it makes fits reproducible.
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
     scaled = vectors * np.sign(largest) * np.maximum(values, 1e-6) ** -_POWER
     return np.asarray(scaled, dtype=np.float32)
 
 
 def _inputs(shaped: Encoded, year: Weights) -> NDArray[np.float64]:
-    """Returns what a place is foretold from, float64 (k, `INPUTS`): the last is 1."""
+    """Compute what a place is predicted from, float64 (k, `INPUTS`): the last is 1."""
     linear, width = len(SHAPED), shaped.shape[1]
     inputs = np.ones((len(shaped), INPUTS))
     inputs[:, :width] = shaped
     inputs[:, width : width + linear] = shaped[:, :linear] ** 2
+    # Centred and scaled like the other inputs; an unknown year counts as 2000.
     inputs[:, -3] = np.nan_to_num((year - 2000) / 15)
     inputs[:, -2] = inputs[:, -3] ** 2
     return inputs
 
 
-def _regression(known: NDArray[np.float64], places: Encoded) -> NDArray[np.float64]:
-    """Returns the ridge regression of places on inputs, float64 (`INPUTS`, d)."""
-    normal = known.T @ known + _RIDGE * np.eye(known.shape[1])
-    return np.asarray(np.linalg.solve(normal, known.T @ places))
+def _regression(inputs: NDArray[np.float64], places: Encoded) -> NDArray[np.float64]:
+    """Solve the ridge regression of places on inputs, float64 (`INPUTS`, d)."""
+    normal = inputs.T @ inputs + _RIDGE * np.eye(inputs.shape[1])
+    return np.asarray(np.linalg.solve(normal, inputs.T @ places))

@@ -1,7 +1,7 @@
 """Tokens of tracks: artist, album title, words, year and kind of sound, as sparse matrices.
 
-Playlists are compared, and tracks that no playlist holds are placed, by what tracks have in
-common. A token is one such thing. Nothing here reads a playlist or a genre.
+Playlists are compared by their tokens, and tracks that no playlist holds get a place by them. A
+token is one thing that tracks have in common. Nothing here reads a playlist or a genre.
 """
 
 import re
@@ -40,24 +40,29 @@ SHAPED: Final = (
     "mode",
 )
 """The attributes of `Tokens.shaped`, in order; two coordinates of the key follow."""
-# Added before a logarithm is taken, so that near-zero values do not become outliers.
+# Attributes with a long tail get a logarithm; this is added first, so that near-zero values do not
+# become outliers.
 _LOGGED: Final = {
     "instrumentalness": 1e-3,
     "speechiness": 0.02,
     "acousticness": 1e-2,
     "liveness": 1e-2,
 }
+# Standard deviations beyond which a score says nothing more.
 _CLIP: Final = 4.0
+# Kinds of sound: so many clusters, or fewer for a small catalogue; each track is in three of them.
 _SOUNDS: Final = 200
-_TRACKS_A_SOUND: Final = 20
+_TRACKS_PER_SOUND: Final = 20
 _NEAREST_SOUNDS: Final = 3
+# Year tokens from 1949, which older tracks share, to 2032.
 _FIRST_YEAR: Final = 1949
 _YEARS: Final = 84
 # A year token reaches three years to either side: charts and playlists do not end on New Year.
 _YEAR_REACH: Final = ((0, 1.0), (-1, 0.7), (1, 0.7), (-2, 0.4), (2, 0.4), (-3, 0.2), (3, 0.2))
+# Words of fewer tracks are noise; words of more than this share of all tracks say nothing.
 _LEAST_WORD_TRACKS: Final = 4
 _MOST_WORD_SHARE: Final = 0.2
-# An artist's mean is drawn to the catalogue's by as much as two tracks would.
+# An artist's mean is shrunk towards the catalogue's as if two average tracks were added.
 _PRIOR_TRACKS: Final = 2.0
 _WORD: Final = re.compile(r"\W+")
 
@@ -68,12 +73,12 @@ class Tokens:
 
     Attributes:
         shaped: float32 (n, 13), z-scores of `SHAPED` (skewed ones on a logarithm) and the key.
-        sound: float32 (n, 13), `shaped` whitened by its scatter within artists, so that what
-            varies within one artist counts little (linear discriminant analysis).
+        sound: float32 (n, 13), `shaped` whitened by its scatter within artists, so that what varies
+            within one artist counts little (as in linear discriminant analysis).
         sound_units: `sound` with rows of unit length.
-        artist: int32 (n,), the first artist, a where unknown.
+        artist: int32 (n,), the first artist, a if unknown.
         artist_sound: float32 (a + 1, 13), unit, each artist's mean of `shaped`, shrunk.
-        album: int32 (n,), the album title, b where unknown.
+        album: int32 (n,), the album title, b if unknown.
         kinds: For each of `KINDS` a sparse float32 (n, tokens of that kind).
         words: sparse float32 (n, words), tf-idf, unit rows.
         facts: float32 (n, 5), columns as `FACTS`.
@@ -91,7 +96,7 @@ class Tokens:
 
     @classmethod
     def of(cls, catalogue: Catalogue, seed: int) -> Self:
-        """Makes the tokens of a catalogue; the same each time for a seed."""
+        """Compute the tokens of a catalogue; the same each time for a random seed."""
         shaped = shape_audio(catalogue)
         count = len(catalogue.artist_names)
         artist = np.where(catalogue.first_artist >= 0, catalogue.first_artist, count)
@@ -120,21 +125,21 @@ class Tokens:
         )
 
     def save(self, folder: Path) -> None:
-        """Writes the tokens into a folder."""
+        """Write the tokens into a folder."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         matrices = {f"kind.{name}": matrix for name, matrix in self.kinds.items()}
         save_arrays(folder, {**arrays, **matrices, "words": self.words})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Maps what `save` wrote.
+        """Map tokens that `save` wrote.
 
         Raises:
             OSError, ValueError: A file is missing or damaged.
         """
         kept = [name for name in _ARRAYS if name != _UNITS or (folder / f"{name}.npy").exists()]
         arrays = {name: load_array(folder, name) for name in kept}
-        if _UNITS not in arrays:  # published before it was kept
+        if _UNITS not in arrays:  # a bundle published before they were saved
             arrays[_UNITS] = normalise_rows(arrays["sound"])
         kinds = {name: load_matrix(folder, f"kind.{name}") for name in KINDS}
         return cls(**arrays, kinds=kinds, words=load_matrix(folder, "words"))
@@ -158,12 +163,12 @@ class Tokens:
 
     @property
     def unknown_album(self) -> int:
-        """The number that stands for no album title."""
+        """The album number that stands for no title."""
         return int(self.kinds["album"].shape[1])
 
     @property
     def unknown_artist(self) -> int:
-        """The number that stands for no artist."""
+        """The artist number that stands for no artist."""
         return len(self.artist_sound) - 1
 
 
@@ -176,16 +181,17 @@ FACTS: Final = (
     "album_tracks",
     "album_artists",
 )
-"""Tracks of the first artist; place among them by popularity; their greatest popularity; tracks
-with the same album title, and different artists among them."""
+"""How many tracks the first artist has; this track's rank among them by popularity; their greatest
+popularity; how many tracks have the same album title, and how many artists those have."""
 
 
 def shape_audio(catalogue: Catalogue) -> Encoded:
-    """Returns clipped z-scores of `SHAPED` and two coordinates of the key, float32 (n, 13)."""
+    """Compute clipped z-scores of `SHAPED` and two coordinates of the key, float32 (n, 13)."""
     columns = np.stack([catalogue.columns[:, COLUMN[name]] for name in SHAPED], axis=1)
     for name, floor in _LOGGED.items():
         place = SHAPED.index(name)
         columns[:, place] = np.log10(np.maximum(columns[:, place], 0) + floor)
+    # Durations below a second and loudness below -30 dB are silence or errors.
     duration, loudness = SHAPED.index("duration_ms"), SHAPED.index("loudness")
     columns[:, duration] = np.log(np.maximum(columns[:, duration], 1_000))
     columns[:, loudness] = np.maximum(columns[:, loudness], -30)
@@ -198,44 +204,50 @@ def shape_audio(catalogue: Catalogue) -> Encoded:
 
 
 def _whitened(shaped: Encoded, artist: NDArray[Any]) -> Encoded:
-    """Returns `shaped` in units of its spread within artists, artists weighing the same."""
+    """Express `shaped` in units of its spread within artists, every artist weighing the same."""
     count = int(artist.max()) + 1
     sizes = np.bincount(artist, minlength=count).astype(np.float64)
     centres = _sums(shaped, artist, count) / np.maximum(sizes, 1)[:, None]
     inside = sizes[artist] > 1
+    # Each track's artist's number of tracks: dividing by it makes artists weigh the same.
     own = sizes[artist][inside]
-    if len(own) < 500:  # too few to estimate 91 covariances from
+    if len(own) < 500:  # too few to estimate 13 · 14 / 2 = 91 covariances from
         return np.asarray(shaped - shaped.mean(axis=0), dtype=np.float32)
     gaps = (shaped - centres[artist])[inside] / np.sqrt(own - 1)[:, None]
     scatter = gaps.T @ gaps / (1.0 / own).sum() + 0.05 * np.eye(shaped.shape[1])
+    # Plus 5 % of the identity: a direction that never varies must not become infinitely important.
     values, vectors = np.linalg.eigh(scatter)
     whitening = vectors / np.sqrt(values)
     return np.asarray((shaped - shaped.mean(axis=0)) @ whitening, dtype=np.float32)
 
 
 def _sums(values: NDArray[Any], group: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """Sum the rows of each group, column by column, float64 (count, d)."""
     return np.stack(
         [np.bincount(group, weights=column, minlength=count) for column in values.T], axis=1
     )
 
 
 def _artist_sound(shaped: Encoded, artist: NDArray[Any], count: int) -> Encoded:
+    """Average `shaped` per artist, shrunk by `_PRIOR_TRACKS`, as unit rows."""
     sizes = np.bincount(artist, minlength=count + 1)[:, None]
     sums = _sums(shaped, artist, count + 1) + _PRIOR_TRACKS * shaped.mean(axis=0)
     return normalise_rows((sums / (sizes + _PRIOR_TRACKS)).astype(np.float32))
 
 
 def _one_hot(numbers: Numbers, count: int) -> sp.csr_matrix:
+    """Turn one token per track into a sparse matrix; a track without one gets an empty row."""
     rows = np.flatnonzero(numbers < count)
     ones = np.ones(len(rows), np.float32)
     return sp.csr_matrix((ones, (rows, numbers[rows])), shape=(len(numbers), count))
 
 
 def _artists(catalogue: Catalogue) -> sp.csr_matrix:
+    """Turn all artists of each track, guests included, into a sparse matrix of ones."""
     groups = catalogue.track_artists
     shape = (len(catalogue), len(catalogue.artist_names))
     ones = np.ones(len(groups.members), np.float32)
-    # A copy: adding duplicates up sorts in place, and the first artist must stay the first.
+    # Copied: `sum_duplicates` sorts in place, and the catalogue's first artist must stay first.
     matrix = sp.csr_matrix((ones, groups.members, groups.starts), shape=shape, copy=True)
     matrix.sum_duplicates()
     matrix.data[:] = 1.0
@@ -243,23 +255,26 @@ def _artists(catalogue: Catalogue) -> sp.csr_matrix:
 
 
 def _album_titles(albums: list[str]) -> tuple[Numbers, int]:
-    """Numbers album titles, the same for a compilation whoever plays on it."""
+    """Number album titles; a compilation has one number, with any artists."""
     numbers: dict[str, int] = {}
     plain = cache(normalise)
-    found = [numbers.setdefault(plain(a), len(numbers)) if a else -1 for a in albums]
+    known = [numbers.setdefault(plain(a), len(numbers)) if a else -1 for a in albums]
     count = len(numbers)
-    return np.array([count if number < 0 else number for number in found], np.int32), count
+    return np.array([count if number < 0 else number for number in known], np.int32), count
 
 
 def _words(titles: list[str], albums: list[str]) -> sp.csr_matrix:
-    """Returns which words stand in title and album; rare and very common words are left out."""
+    """Record the words in title and album; rare and very common words are left out.
+
+    Each word is a token of the track, and one of its title ("t:") or its album ("a:").
+    """
     of_album, of_title = cache(_words_of), _words_of
     numbers: dict[str, int] = {}
     members: list[int] = []
     starts = [0]
     for title, album in zip(titles, albums, strict=True):
-        heard, sleeve = of_title(title), of_album(album)
-        names = {f"t:{w}" for w in heard} | {f"a:{w}" for w in sleeve} | heard | sleeve
+        in_title, in_album = of_title(title), of_album(album)
+        names = {f"t:{w}" for w in in_title} | {f"a:{w}" for w in in_album} | in_title | in_album
         members.extend(numbers.setdefault(name, len(numbers)) for name in sorted(names))
         starts.append(len(members))
     ones = np.ones(len(members), np.float32)
@@ -270,7 +285,7 @@ def _words(titles: list[str], albums: list[str]) -> sp.csr_matrix:
 
 
 def _words_of(text: str) -> frozenset[str]:
-    """Returns the words of a text, and the script it is written in where that is not Latin."""
+    """Split a text into words, and add its script as a word if it is not Latin."""
     words = {word for word in _WORD.split(normalise(text)) if word}
     for char in "" if text.isascii() else text:
         name = unicodedata.name(char, "LATIN").partition(" ")[0]
@@ -281,12 +296,14 @@ def _words_of(text: str) -> frozenset[str]:
 
 
 def _tf_idf(words: sp.csr_matrix) -> sp.csr_matrix:
+    """Weight words by the logarithm of their rarity (inverse document frequency), unit rows."""
     used = np.asarray(words.sum(axis=0)).ravel()
     weight = np.log(words.shape[0] / (1.0 + used)).astype(np.float32)
     return unit_rows(words.multiply(weight[None, :]).tocsr())
 
 
 def _years(year: Weights) -> sp.csr_matrix:
+    """Turn release years into tokens, each spread over the years around it."""
     known = np.isfinite(year)
     base = np.where(known, np.clip(year, _FIRST_YEAR, None) - _FIRST_YEAR, 0).astype(np.int64)
     rows, columns, values = [], [], []
@@ -301,16 +318,18 @@ def _years(year: Weights) -> sp.csr_matrix:
 
 
 def _sounds(shaped: Encoded, seed: int) -> sp.csr_matrix:
-    """Returns each track's share in its three nearest k-means clusters of sound."""
-    faiss.omp_set_num_threads(1)  # the order of sums, and so the clusters, must not vary
+    """Compute each track's share in its three nearest k-means clusters of sound."""
+    # One thread: with more, sums are added in varying order, and clusters are not reproducible.
+    faiss.omp_set_num_threads(1)
     vectors = np.ascontiguousarray(shaped)
-    count = int(np.clip(len(vectors) // _TRACKS_A_SOUND, 1, _SOUNDS))
+    count = int(np.clip(len(vectors) // _TRACKS_PER_SOUND, 1, _SOUNDS))
     means = faiss.Kmeans(
         vectors.shape[1], count, niter=15, seed=seed, min_points_per_centroid=1, verbose=False
     )
     means.train(vectors)
     nearest = min(_NEAREST_SOUNDS, count)
     distances, clusters = means.index.search(vectors, nearest)
+    # FAISS returns squared distances: this is a Gaussian of unit variance around each cluster.
     shares = np.exp(-(distances - distances[:, :1]) / 2.0)
     shares /= shares.sum(axis=1, keepdims=True)
     starts = np.arange(0, nearest * len(vectors) + 1, nearest)
@@ -321,6 +340,7 @@ def _sounds(shaped: Encoded, seed: int) -> sp.csr_matrix:
 def _facts(
     catalogue: Catalogue, artist: NDArray[Any], count: int, album: Numbers, album_count: int
 ) -> Weights:
+    """Compute `FACTS` of each track, float32 (n, 5)."""
     popularity = catalogue.popularity
     sizes = np.bincount(artist, minlength=count + 1)
     greatest = np.zeros(count + 1)
@@ -332,7 +352,7 @@ def _facts(
     albums = np.bincount(album, minlength=album_count + 1)
     pairs = np.unique(album.astype(np.int64) * (count + 1) + artist)
     artists = np.bincount((pairs // (count + 1)).astype(np.int64), minlength=album_count + 1)
-    # No album and no artist is nobody's: a thousand untitled tracks are not one album.
+    # Tracks without an album title are not one album, nor those without an artist one artist.
     sizes[count], albums[album_count], artists[album_count] = 1, 1, 1
     columns = (sizes[artist], rank, greatest[artist], albums[album], artists[album])
     return np.stack(columns, axis=1).astype(np.float32)

@@ -141,7 +141,7 @@ def _release(context: Context, candidates: Candidates) -> ReleaseFeatures:
     typical = float(shares @ context.seed_raw[:, COLUMN["popularity"]])
     agreement = context.seed_vectors @ context.seed_vectors.T
     return {
-        "year_gap": np.abs(catalogue.year[rows] - _known_mean(seed_years)),  # NaN where unknown
+        "year_gap": np.abs(catalogue.year[rows] - _known_mean(seed_years)),  # NaN if unknown
         "explicit_gap": np.abs(catalogue.explicit[rows] - explicit),
         "popularity": popularity,  # 0..100
         "popularity_gap": np.abs(popularity - typical),
@@ -151,7 +151,7 @@ def _release(context: Context, candidates: Candidates) -> ReleaseFeatures:
 
 
 def _known_mean(values: NDArray[np.floating]) -> float:
-    """Average what is not NaN; NaN where nothing is known."""
+    """Average what is not NaN; NaN if no value is known."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
 
@@ -162,7 +162,7 @@ _CLOSENESS: Final = tuple(f"{name}_closeness" for name in _RANKED_CHANNELS)
 
 
 def _closeness(_context: Context, candidates: Candidates) -> dict[str, Column]:
-    """Compute 1 / (1 + place) of each candidate in each channel; 0 where it was not found."""
+    """Compute 1 / (1 + place) of each candidate in each channel; 0 if it was not found."""
     columns = candidates.closeness[:, [candidates.names.index(name) for name in _RANKED_CHANNELS]]
     return dict(zip(_CLOSENESS, columns.T, strict=True))
 

@@ -1,7 +1,7 @@
-"""A forest as plain files beside the booster's text, so that nobody lays it out anew.
+"""A forest as plain files beside the booster's text.
 
-Laying some hundred trees out takes a second of Python, in which a process that serves keeps
-others waiting; reading them takes milliseconds.
+Parsing some hundred trees takes a second of Python, during which a serving process delays its
+requests; reading the files takes milliseconds.
 """
 
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ from quintet_engine.forest.layout import Paths, Tests
 
 FOLDER: Final = "forest"
 LAYOUT: Final = 1
-"""Raised when the arrays come to mean something else; those of another layout are not read."""
+"""Incremented when the meaning of the arrays changes; files of another layout are not read."""
 T = TypeVar("T", Tests, Paths)
 
 
 def save_forest(folder: Path, forest: Forest) -> dict[str, Any]:
-    """Writes a forest into a folder and returns the facts to load it with."""
+    """Write a forest into a folder and return the facts to load it with."""
     save_arrays(folder / "tests", forest.tests._asdict())
     save_arrays(folder / "paths", forest.paths._asdict())
     return {"layout": LAYOUT, "width": forest.width, "expected": forest.expected}
 
 
 def load_forest(folder: Path, facts: Mapping[str, Any]) -> Forest | None:
-    """Reads what `save_forest` wrote; None where it was laid out for another program.
+    """Read a forest written by `save_forest`; None if its layout is another program version's.
 
     Args:
-        folder: Where, its files as they were written: compiled loops do not check bounds.
+        folder: Its files must be verified: compiled loops do not check bounds.
         facts: What `save_forest` returned.
 
     Raises:
@@ -43,17 +43,17 @@ def load_forest(folder: Path, facts: Mapping[str, Any]) -> Forest | None:
     tests, paths = _load(folder / "tests", Tests), _load(folder / "paths", Paths)
     forest = Forest(int(facts["width"]), tests, paths, float(facts["expected"]))
     if not _fits(forest):
-        raise ValueError("the forest's files do not fit each other")
+        raise ValueError("the forest's arrays do not fit each other")
     return forest
 
 
 def _load(folder: Path, kind: type[T]) -> T:
-    # Copies, as small as they are: loops are compiled for arrays that may be written.
+    # Copied, since they are small: the loops are compiled for writable arrays.
     return kind(*(np.array(load_array(folder, name)) for name in kind._fields))
 
 
 def _fits(forest: Forest) -> bool:
-    """Returns whether every number points at something that is there."""
+    """Check that every index is within the array that it refers to."""
     tests, paths = forest.tests, forest.paths
     count = len(tests.feature)
     return (
@@ -77,9 +77,11 @@ def _fits(forest: Forest) -> bool:
 
 
 def _reaches(starts: NDArray[np.int64], end: int, parts: int | None = None) -> bool:
+    """Check that starts ascend from 0 to `end`, and that there are `parts` of them."""
     known = parts is None or len(starts) == parts + 1
     return bool(known and starts[0] == 0 and starts[-1] == end and (np.diff(starts) >= 0).all())
 
 
 def _below(numbers: NDArray[np.int32], limit: int) -> bool:
+    """Check that all numbers are at least 0 and below a limit."""
     return bool(((numbers >= 0) & (numbers < limit)).all())

@@ -1,4 +1,4 @@
-"""Scores rows, and explains the scores, by the arrays of a forest."""
+"""Scores rows, and explains the scores, with the arrays of a forest."""
 
 import sys
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from quintet_engine.forest.layout import Paths, Tests
 from quintet_engine.forest.parsing import parse
 
+# Imported by the first call only: numba loads slowly, and only a process that ranks needs it.
 _KERNELS: Final = "quintet_engine.forest.kernels"
 
 
@@ -18,10 +19,10 @@ class Forest:
     """All trees of a booster as flat arrays.
 
     Attributes:
-        width: Features a row has.
-        tests: To score by.
-        paths: To explain by.
-        expected: What the trees score on average over the rows they were trained on.
+        width: Features per row.
+        tests: The trees, for scores.
+        paths: The same trees, for contributions.
+        expected: The mean score over the training rows.
     """
 
     width: int
@@ -31,7 +32,7 @@ class Forest:
 
     @classmethod
     def of(cls, booster: Any) -> Self:
-        """Lays a LightGBM booster out.
+        """Convert a LightGBM booster.
 
         Raises:
             ForestUnsupported: It has categorical splits, linear leaves, averaged trees, more than
@@ -42,7 +43,7 @@ class Forest:
         return cls(len(model["feature_names"]), tests, paths, expected)
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns a score for each row of (k, width), float64 (k,)."""
+        """Score each row of (k, width), float64 (k,)."""
         from quintet_engine.forest import kernels
 
         result = np.zeros(len(matrix))
@@ -50,7 +51,7 @@ class Forest:
         return result
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns Shapley shares, float64 (k, width + 1); the last column is `expected`."""
+        """Compute Shapley contributions, float64 (k, width + 1); the last column is `expected`."""
         from quintet_engine.forest import kernels
 
         shares = np.zeros((self.width + 1, len(matrix)))
@@ -64,10 +65,12 @@ class Forest:
 
 
 def compiled() -> bool:
-    """Returns whether this process has the compiled loops, so that their next call is fast."""
-    kernels = sys.modules.get(_KERNELS)
-    return kernels is not None and bool(kernels.explain.signatures)
+    """Check whether this process has compiled the loops, so that their next call is fast."""
+    # While another thread imports the module, it is listed but has no functions yet.
+    explain = getattr(sys.modules.get(_KERNELS), "explain", None)
+    return explain is not None and bool(explain.signatures)
 
 
 def _columns(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Transpose rows into contiguous columns: the loops run over the rows of one feature."""
     return np.ascontiguousarray(matrix.T, dtype=np.float32)

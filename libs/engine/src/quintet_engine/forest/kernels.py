@@ -1,7 +1,7 @@
 """The inner loops of `forest`, compiled by numba; importing this loads the compiler.
 
-The first call of each costs about a second. Nothing compiled is kept on disk: what a process runs
-was made by that process.
+The first call of each costs about a second. Compiled code is never cached on disk: a process only
+runs what it compiled itself.
 """
 
 from collections.abc import Callable
@@ -15,21 +15,22 @@ from quintet_engine.forest.layout import Paths, Tests
 
 F = TypeVar("F", bound=Callable[..., Any])
 ROWS: Final = 64
-"""Rows explained together: one word holds how a test comes out for each."""
+"""Rows explained together: the results of a test for all of them are the bits of one word."""
 POINTS: Final = 8
-"""The most points of the quadrature, enough for `forest.MOST_FEATURES`."""
-# Rows scored together: their features stay in the processor's cache.
+"""The most points of the quadrature: half of `layout.MOST_FEATURES`."""
+# Rows scored together: their columns stay in the processor's cache.
 _BLOCK: Final = 1024
-# Finds the place of the only bit set in a word (Leiserson, Prokop & Randall, 1998).
+# A de Bruijn sequence finds the index of the only bit set in a word (Leiserson, Prokop & Randall,
+# "Using de Bruijn sequences to index a 1 in a computer word", 1998).
 _BRUIJN: Final = 0x03F79D71B4CB0A89
 _PLACES: Final = np.zeros(64, dtype=np.int64)
 _PLACES[[(((1 << bit) * _BRUIJN) & (2**64 - 1)) >> 58 for bit in range(64)]] = np.arange(64)
-# As many rows as a vector of the processor may hold.
+# float32 values in one vector register of AVX-512.
 _LANES: Final = 16
 
 
 def _quadratures() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Returns points, one minus them, and weights over 0..1; row n is that of n points."""
+    """Tabulate Gauss-Legendre on 0..1: points, one minus them, weights; row n has n points."""
     tables = np.zeros((3, POINTS + 1, POINTS))
     for count in range(1, POINTS + 1):
         x, weight = np.polynomial.legendre.leggauss(count)
@@ -42,7 +43,7 @@ _POINT, _REST, _WEIGHT = _quadratures()
 
 
 def _compiled(function: F) -> F:
-    # Sums may be reordered, but NaN stays NaN: it is a value that features have.
+    # Sums may be reordered, but "nnan" is left out: features may be NaN, which is "missing".
     options = {"reassoc", "contract", "arcp"}
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy", fastmath=options)(function)
     return cast(F, dispatcher)
@@ -50,7 +51,7 @@ def _compiled(function: F) -> F:
 
 @_compiled
 def score(columns: NDArray[np.float32], tests: Tests, result: NDArray[np.float64]) -> None:
-    """Adds the leaves of rows up.
+    """Add the leaf values of rows.
 
     Args:
         columns: float32 (width, k), C order.
@@ -75,6 +76,7 @@ def score(columns: NDArray[np.float32], tests: Tests, result: NDArray[np.float64
                         left[row] &= everything if column[row] <= limit else kept
             first = tests.leaf_starts[tree]
             for row in range(size):
+                # The lowest bit is the leftmost leaf that no failed test excluded: the exit leaf.
                 bits = np.uint64(left[row])
                 lowest = bits & (~bits + np.uint64(1))
                 place = (lowest * np.uint64(_BRUIJN)) >> np.uint64(58)
@@ -85,7 +87,7 @@ def score(columns: NDArray[np.float32], tests: Tests, result: NDArray[np.float64
 def explain(
     columns: NDArray[np.float32], tests: Tests, paths: Paths, result: NDArray[np.float64]
 ) -> None:
-    """Adds the shares of up to `ROWS` rows up.
+    """Add the contributions of up to `ROWS` rows.
 
     Args:
         columns: float32 (width, k), C order.
@@ -94,7 +96,7 @@ def explain(
         result: float64 (width, k), added to.
     """
     count = columns.shape[1]
-    # Whole vectors of the processor: the rows beyond the last are computed and never read.
+    # Padded to whole vector registers: rows beyond the last are computed and never read.
     padded = (count + _LANES - 1) // _LANES * _LANES
     failing = _failing(columns, tests)
     most = np.int64(0)
@@ -118,12 +120,13 @@ def explain(
 
 @_compiled
 def _failing(columns: NDArray[np.float32], tests: Tests) -> NDArray[np.uint64]:
-    """Returns for each test which rows go right by it, one bit a row."""
+    """Compute, for each test, which rows go right, one bit per row."""
     result = np.zeros(len(tests.feature), np.uint64)
     for test in range(len(tests.feature)):
         column, limit = columns[tests.feature[test]], tests.threshold[test]
         bits = np.uint64(0)
         for row in range(len(column)):
+            # Both comparisons are false for NaN, so each decides one way for missing values.
             above, below = column[row] > limit, column[row] <= limit
             right = above if tests.unknown_left[test] else not below
             bits |= np.uint64(right) << np.uint64(row)
@@ -135,7 +138,7 @@ def _failing(columns: NDArray[np.float32], tests: Tests) -> NDArray[np.uint64]:
 def _passed(
     paths: Paths, place: int, failing: NDArray[np.uint64], passes: NDArray[np.bool_]
 ) -> None:
-    """Writes for each row whether it goes this way by what is asked at a place of a path."""
+    """Write, for each row, whether it follows the path at one place."""
     bits = ~np.uint64(0)
     for each in range(paths.condition_starts[place], paths.condition_starts[place + 1]):
         right = failing[paths.condition[each]]
@@ -152,12 +155,12 @@ def _share(
     product: NDArray[np.float32],
     shares: NDArray[np.float32],
 ) -> None:
-    """Writes the Shapley share of each place on one path, for all rows at once.
+    """Write the Shapley value of each place on one path, for all rows at once.
 
     Args:
         value: Of the leaf.
         fractions: float32 (d,), of the places.
-        passes: bool (≥ d, k), by which places a row goes this way.
+        passes: bool (≥ d, k), at which places a row follows the path.
         product: float32 (k,), overwritten.
         shares: float32 (≥ d, k), overwritten.
     """
@@ -173,7 +176,8 @@ def _share(
             through = passes[place]
             for row in range(count):
                 product[row] *= passed if through[row] else failed
-        # A place that a row fails takes its own factor away, and what is left knows no fraction.
+        # Dividing by a place's factor leaves the product of the others. At a place where the row
+        # leaves the path the quotient does not depend on the fraction.
         failed = np.float32(-1.0) / rest
         for place in range(size):
             fraction = fractions[place]

@@ -6,26 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_LEAVES: Final = 64
-"""A tree's leaves are the bits of one word."""
+"""A set of a tree's leaves is one word of as many bits."""
 MOST_FEATURES: Final = 16
-"""Different features on one path, for which the quadrature is exact."""
+"""Different features on one path, up to which the quadrature is exact."""
 
 
 class ForestUnsupported(ValueError):
-    """A booster has something that only LightGBM itself can evaluate."""
+    """A booster has something that only LightGBM can evaluate."""
 
 
 class Tests(NamedTuple):
     """All trees as lists of tests; m tests, l leaves, t trees.
 
     Attributes:
-        feature: int32 (m,), tests of a tree one after another.
-        threshold: float32 (m,), rounded down: a float32 passes exactly where LightGBM says so.
-        unknown_left: bool (m,), where a missing value goes.
-        kept: uint32 or uint64 (m,), the leaves that stay where the test fails.
-        starts: int64 (t + 1,), where a tree's tests start.
-        leaf_starts: int64 (t + 1,), where its leaves start.
-        value: float64 (l,), leaves from left to right.
+        feature: int32 (m,), the tests of a tree one after another.
+        threshold: float32 (m,), rounded down, so that a float32 passes exactly if LightGBM passes
+            it. unknown_left: bool (m,), whether a missing value goes left. kept: uint32 or uint64
+            (m,), the leaves that remain reachable if the test fails, as bits. starts: int64 (t +
+            1,), where a tree's tests start. leaf_starts: int64 (t + 1,), where its leaves start.
+            value: float64 (l,), the leaves' values, from left to right.
     """
 
     feature: NDArray[np.int32]
@@ -38,16 +37,16 @@ class Tests(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """The way to each leaf, feature by feature; p paths, s places on them.
+    """The path to each leaf, feature by feature; p paths, s places on them.
 
     Attributes:
         value: float32 (p,), of the leaf.
         starts: int64 (p + 1,), where a path's places start.
         feature: int32 (s,), different ones within a path.
-        fraction: float32 (s,), the share of training rows that go this way by that feature.
+        fraction: float32 (s,), the share of training rows that follow the path at this feature.
         condition_starts: int64 (s + 1,), where a place's conditions start.
         condition: int32, tests.
-        right: bool, how they must come out.
+        right: bool, whether the path goes right at the test.
     """
 
     value: NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Reads LightGBM's description of a booster into the arrays of a forest."""
+"""Converts LightGBM's description of a booster into the arrays of a forest."""
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain
@@ -15,9 +15,9 @@ from quintet_engine.forest.layout import (
     Tests,
 )
 
-# What LightGBM takes for 0 (kZeroThreshold).
+# LightGBM treats values up to this as 0 (kZeroThreshold).
 _ZERO: Final = np.float32(1e-35)
-# How its description writes a threshold of infinity, at least.
+# LightGBM describes an infinite threshold as 1e300.
 _BEYOND: Final = 1e300
 
 
@@ -32,18 +32,19 @@ def parse(model: dict[str, Any]) -> tuple[Tests, Paths, float]:
             `MOST_LEAVES` leaves in a tree or `MOST_FEATURES` features on a path.
     """
     if model.get("average_output") or model["num_tree_per_iteration"] != 1:
-        raise ForestUnsupported("its trees are not simply added up")
+        raise ForestUnsupported("its trees are averaged, or it has several outputs")
     trees = [_Tree(tree["tree_structure"]) for tree in model["tree_info"]]
     return _tests(trees), _paths(trees), float(sum(tree.expected for tree in trees))
 
 
 class _Tree:
-    """One tree read from LightGBM's description of it.
+    """One tree, read from LightGBM's description of it.
 
     Attributes:
         tests: (feature, threshold, whether a missing value goes left, leaves on the left as bits).
-        values: Leaves from left to right.
-        ways: For each leaf, for each feature on the way: its share of rows, and (test, right).
+        values: The leaves' values, from left to right.
+        ways: For each leaf, for each feature on its path: the share of rows, and (test, right)
+            pairs.
         expected: The mean over training rows.
     """
 
@@ -51,14 +52,14 @@ class _Tree:
         self.tests: list[tuple[int, float, bool, int]] = []
         self.values: list[float] = []
         self.ways: list[dict[int, tuple[float, list[tuple[int, bool]]]]] = []
-        self._weighed = 0.0
+        self._weighted_sum = 0.0
         self._walk(root, [])
         if len(self.values) > MOST_LEAVES:
             raise ForestUnsupported(f"a tree has {len(self.values)} leaves")
-        self.expected = self._weighed / max(_rows_of(root), 1.0)
+        self.expected = self._weighted_sum / max(_rows_of(root), 1.0)
 
     def _walk(self, node: dict[str, Any], way: list[tuple[int, bool, float]]) -> int:
-        """Adds a node and all below it; returns its leaves as bits."""
+        """Add a node and all nodes below it; returns its leaves as bits."""
         if "leaf_value" in node:
             return self._leaf(node, way)
         number = len(self.tests)
@@ -72,6 +73,7 @@ class _Tree:
         return left | right
 
     def _leaf(self, node: dict[str, Any], way: Sequence[tuple[int, bool, float]]) -> int:
+        """Add a leaf and the conditions that lead to it, grouped by feature."""
         if "leaf_const" in node or "leaf_coeff" in node:
             raise ForestUnsupported("its leaves are linear models")
         by_feature: dict[int, tuple[float, list[tuple[int, bool]]]] = {}
@@ -83,29 +85,32 @@ class _Tree:
             raise ForestUnsupported(f"a path has {len(by_feature)} features")
         self.ways.append(by_feature)
         self.values.append(float(node["leaf_value"]))
-        self._weighed += self.values[-1] * _rows_of(node)
+        self._weighted_sum += self.values[-1] * _rows_of(node)
         return 1 << (len(self.values) - 1)
 
 
 def _rows_of(node: dict[str, Any]) -> float:
-    """Returns how many training rows passed a node; a tree of one leaf does not say."""
+    """Count the training rows that passed a node; a tree of one leaf has no such field."""
     return float(node.get("internal_count", node.get("leaf_count", 1)))
 
 
 def _test_of(node: dict[str, Any]) -> tuple[int, float, bool]:
+    """Read a node's test: feature, threshold, whether a missing value goes left."""
     if node["decision_type"] != "<=":
         raise ForestUnsupported("it has categorical splits")
     threshold, missing = float(node["threshold"]), node["missing_type"]
     if missing == "Zero":
-        raise ForestUnsupported("it takes zeros for missing")
-    # Where training saw nothing missing, LightGBM takes NaN for 0.
+        raise ForestUnsupported("it treats zeros as missing")
+    # If training had no missing values for a feature, LightGBM treats NaN as 0.
     left = bool(node["default_left"]) if missing == "NaN" else threshold >= 0.0
     return int(node["split_feature"]), threshold, left
 
 
 def _tests(trees: Sequence[_Tree]) -> Tests:
+    """Join the trees' tests and leaves into flat arrays."""
     tests = [test for tree in trees for test in tree.tests]
     leaves = max((len(tree.values) for tree in trees), default=1)
+    # Half the word, half the time: twice as many rows fit a vector register.
     bits, word = (32, np.uint32) if leaves <= 32 else (64, np.uint64)
     return Tests(
         np.array([feature for feature, _, _, _ in tests], np.int32),
@@ -119,6 +124,7 @@ def _tests(trees: Sequence[_Tree]) -> Tests:
 
 
 def _paths(trees: Sequence[_Tree]) -> Paths:
+    """Join the trees' paths into flat arrays, tests renumbered over the whole forest."""
     ways = [way for tree in trees for way in tree.ways]
     places = [place for way in ways for place in way.items()]
     firsts = accumulate((len(tree.tests) for tree in trees), initial=0)
@@ -141,14 +147,15 @@ def _paths(trees: Sequence[_Tree]) -> Paths:
 
 
 def _starts(sizes: Iterable[int]) -> NDArray[np.int64]:
+    """Compute where each part starts if parts of these sizes follow each other."""
     return np.fromiter(accumulate(sizes, initial=0), np.int64)
 
 
 def _rounded_down(thresholds: Sequence[float]) -> NDArray[np.float32]:
-    """Returns the greatest float32 not above each threshold: x ≤ t for the same float32 x.
+    """Round each threshold down to a float32, so that x ≤ t holds for the same float32 x.
 
-    LightGBM takes what is as small as `_ZERO` for 0, so a threshold within that range is moved to
-    the end of it.
+    LightGBM treats values as small as `_ZERO` as 0, so a threshold within that range is moved to
+    its end.
     """
     wide = np.array(thresholds, np.float64)
     with np.errstate(over="ignore"):  # a threshold beyond every float32 becomes the greatest

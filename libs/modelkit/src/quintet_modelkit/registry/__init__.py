@@ -1,7 +1,7 @@
-"""The registry of models: versions, aliases and bundles, kept by an MLflow server.
+"""The model registry: versions, aliases and bundles, stored by an MLflow server.
 
-The only door to MLflow. Needs the extra `registry`; MLflow itself is imported by the first call,
-since that takes two seconds and most commands never make one.
+The only package that uses MLflow. It needs the extra `registry`. MLflow itself is imported by the
+first call: importing it takes two seconds, and most commands never call the registry.
 """
 
 from quintet_modelkit.registry.bundle_files import forget_old as forget_old
@@ -11,7 +11,7 @@ from quintet_modelkit.registry.errors import RegistryUnavailable as RegistryUnav
 from quintet_modelkit.registry.records import CHALLENGER as CHALLENGER
 from quintet_modelkit.registry.records import CHAMPION as CHAMPION
 from quintet_modelkit.registry.records import DATA as DATA
-from quintet_modelkit.registry.records import Comparison as Comparison
+from quintet_modelkit.registry.records import ModelComparison as ModelComparison
 from quintet_modelkit.registry.records import ModelRecord as ModelRecord
 from quintet_modelkit.registry.records import Move as Move
 from quintet_modelkit.registry.records import compare as compare

@@ -1,4 +1,4 @@
-"""Bundle folders as trees of files: their listing, their digest, and how a new one comes in."""
+"""The files of a bundle: their listing, their digest, and the folders they are downloaded to."""
 
 import fcntl
 import hashlib
@@ -21,13 +21,14 @@ from quintet_modelkit.publication import (
 
 MAX_FILES: Final = 10_000
 _PREFIX: Final = ".pull-"
+# Empty files, one per version that came from a registry; their time is when it was last needed.
 _MARKS: Final = ".pulled"
 Listing = Mapping[str, tuple[str, int]]
 """Path below the bundle, with slashes → SHA-256 and size in bytes."""
 
 
 def listing_of(folder: Path) -> dict[str, tuple[str, int]]:
-    """Returns every file below a folder, manifests included."""
+    """List every file below a folder, manifests included, with checksum and size."""
     return {
         path.relative_to(folder).as_posix(): (sha256_of(path), path.stat().st_size)
         for path in sorted(folder.rglob("*"))
@@ -36,21 +37,21 @@ def listing_of(folder: Path) -> dict[str, tuple[str, int]]:
 
 
 def text_of(listing: Listing) -> str:
-    """Returns a listing as JSON, always the same for the same files."""
+    """Serialise a listing as JSON, always the same text for the same files."""
     files = {name: {"sha256": sha, "bytes": size} for name, (sha, size) in listing.items()}
     return json.dumps(files, indent=1, sort_keys=True)
 
 
 def digest_of(text: str) -> str:
-    """Returns the SHA-256 of a listing's text."""
+    """Hash a listing's text: SHA-256 in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_listing(text: str) -> dict[str, tuple[str, int]]:
-    """Reads a listing.
+    """Parse a listing.
 
     Raises:
-        ValueError: It is not one, or names a path outside the folder.
+        ValueError: It is not a listing, or it names a path outside the folder.
     """
     try:
         listing = {
@@ -69,7 +70,7 @@ def read_listing(text: str) -> dict[str, tuple[str, int]]:
 
 
 def is_whole(folder: Path, digest: str) -> bool:
-    """Returns whether a folder holds exactly the files that a digest was made over."""
+    """Check that a folder has exactly the files that a digest was computed from."""
     if not folder.is_dir():
         return False
     try:
@@ -80,7 +81,7 @@ def is_whole(folder: Path, digest: str) -> bool:
 
 
 class Twins:
-    """Finds files that other published folders hold already, to be linked and not fetched.
+    """Finds files that other published folders have already, to link instead of downloading them.
 
     Args:
         roots: Folders of published versions; all manifests in them and one level below count.
@@ -99,13 +100,13 @@ class Twins:
                 key = (str(facts["sha256"]), int(facts["bytes"]))
                 self._known.setdefault(key, []).append(folder / name)
         except (PublicationInvalid, AttributeError, KeyError, TypeError, ValueError):
-            return  # a damaged neighbour has nothing to lend
+            return  # a damaged folder's files cannot be trusted
 
     def link(self, sha256: str, size: int, target: Path) -> bool:
-        """Links a file with this content to a target; returns whether there was one."""
+        """Link a file with this content to a target; False if there is none."""
         for path in self._known.get((sha256, size), ()):
             try:
-                # What a manifest says of a file is not what the file is.
+                # The file may have changed since its manifest was written.
                 if path.stat().st_size == size and sha256_of(path) == sha256:
                     os.link(path, target)
                     return True
@@ -116,9 +117,9 @@ class Twins:
 
 @contextmanager
 def incoming(root: Path) -> Iterator[Path]:
-    """Gives a locked, empty folder beside the versions and removes what dead processes left.
+    """Provide a locked, empty folder beside the versions, and remove those of dead processes.
 
-    The lock ends with its process, whatever ends that, so a folder that can be locked is nobody's.
+    The lock ends with its process, however that ends, so a folder that can be locked is abandoned.
     """
     root.mkdir(parents=True, exist_ok=True)
     for left in root.glob(f"{_PREFIX}*"):
@@ -135,6 +136,7 @@ def incoming(root: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(folder: Path) -> None:
+    """Remove a download folder whose process has ended."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:
@@ -143,17 +145,17 @@ def _remove_abandoned(folder: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
     except BlockingIOError:
-        pass  # somebody is filling it
+        pass  # another process is downloading into it
     finally:
         os.close(handle)
 
 
 def settle(folder: Path, root: Path, version: str) -> Path:
-    """Moves an incoming folder to its version, in place of one that is damaged or differs."""
+    """Move an incoming folder to its version, replacing one that is damaged or differs."""
     with _locked(root):
         target = root / version
         if target.exists():
-            # A process that has files of the old folder open or mapped keeps them.
+            # Moved, then deleted: processes that have its files open or mapped keep them.
             aside = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
             target.rename(aside / version)
             shutil.rmtree(aside, ignore_errors=True)
@@ -162,6 +164,7 @@ def settle(folder: Path, root: Path, version: str) -> Path:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
+    """Let one process at a time change the folder of versions."""
     handle = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -171,21 +174,21 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def mark_pulled(root: Path, version: str) -> None:
-    """Notes that a version came from the registry, so that it may go when it grows old."""
+    """Record that a version came from the registry, so that `forget_old` may remove it."""
     (root / _MARKS).mkdir(exist_ok=True)
     (root / _MARKS / version).touch()
 
 
 def touch_pulled(root: Path, version: str) -> None:
-    """Notes that a version is wanted again; one that was made here is never marked."""
+    """Record that a version is needed again; one trained on this machine is never marked."""
     if (root / _MARKS / version).exists():
         (root / _MARKS / version).touch()
 
 
 def forget_old(root: Path, keep: int) -> list[str]:
-    """Removes versions that came from the registry, but for the `keep` wanted last.
+    """Remove versions that came from the registry, except the `keep` that were needed last.
 
-    The version in use stays, and so does what was made on this machine.
+    The version in use stays, and so does every version that was trained on this machine.
 
     Args:
         root: The folder of versions.

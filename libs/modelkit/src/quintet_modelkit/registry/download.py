@@ -1,4 +1,4 @@
-"""Fetches a registered bundle file by file, checking each."""
+"""Downloads a registered bundle file by file, checking each."""
 
 import errno
 import os
@@ -14,16 +14,16 @@ from quintet_modelkit.registry import bundle_files
 from quintet_modelkit.registry.errors import RegistryInvalid, RegistryUnavailable
 from quintet_modelkit.registry.records import ModelRecord
 
-# Room that a download leaves on the disk, for the database and the logs beside it.
+# Bytes that a download leaves free on the disk, for the database and the logs beside it.
 _RESERVE: Final = 16 << 20
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a registered bundle lies.
+    """Where a registered bundle is stored.
 
     Attributes:
-        run: Artifact address of its run, which holds the listing.
+        run: Artifact address of its run, which has the listing.
         bundle: Artifact address of the bundle.
         server: Address of the MLflow server.
         listing: The listing's name.
@@ -36,14 +36,22 @@ class Origin:
 
 
 def bring(record: ModelRecord, origin: Origin, root: Path, neighbours: list[Path]) -> Path:
-    """Fetches a bundle into `root` and returns its folder.
+    """Download a bundle into `root` and return its folder.
+
+    Args:
+        record: The version to download.
+        origin: Where it is stored.
+        root: The folder of versions.
+        neighbours: Folders of versions whose files may be linked instead of downloaded.
 
     Raises:
         RegistryInvalid: The listing or a file is missing or altered.
         OSError: The disk is full or not writable.
     """
     if not is_version(record.bundle):
-        raise RegistryInvalid(f"version {record.version}: {record.bundle!r} names no bundle")
+        raise RegistryInvalid(
+            f"version {record.version}: {record.bundle!r} cannot be the name of a bundle"
+        )
     listing = _listing(record, origin)
     twins = bundle_files.Twins(neighbours)
     store = _store(origin.bundle, origin.server)
@@ -65,7 +73,7 @@ def bring(record: ModelRecord, origin: Origin, root: Path, neighbours: list[Path
 
 
 def read_text(address: str, name: str, server: str) -> str:
-    """Returns the text of one artefact."""
+    """Download one artefact and return its text."""
     with tempfile.TemporaryDirectory(prefix="quintet-") as scratch:
         path = Path(scratch) / "artefact"
         _fetch(_store(address, server), name, path)
@@ -73,14 +81,16 @@ def read_text(address: str, name: str, server: str) -> str:
 
 
 def remove(address: str, server: str) -> None:
-    """Deletes all artefacts of a run."""
+    """Delete all artefacts of a run."""
     _store(address, server).delete_artifacts()
 
 
 def _listing(record: ModelRecord, origin: Origin) -> dict[str, tuple[str, int]]:
     text = read_text(origin.run, origin.listing, origin.server)
     if bundle_files.digest_of(text) != record.digest:
-        raise RegistryInvalid(f"{record.bundle}: its listing of files is not the one registered")
+        raise RegistryInvalid(
+            f"{record.bundle}: its listing of files was altered after it was registered"
+        )
     try:
         return bundle_files.read_listing(text)
     except ValueError as fault:
@@ -109,11 +119,11 @@ def _store(address: str, server: str) -> Any:
 
 
 def _fetch(store: Any, name: str, target: Path) -> None:
-    """Fetches one file.
+    """Download one file.
 
-    By the call that every artifact store of MLflow implements, and not by `download_artifacts`:
-    that lists a folder for each file, turns every fault into text, and runs in threads for which
-    the end of a process would wait.
+    It calls the method that every artifact store of MLflow implements, not `download_artifacts`,
+    which lists a folder for each file, turns every error into text, and runs in threads that a
+    process waits for when it stops.
     """
     import requests
     from mlflow.exceptions import MlflowException
@@ -127,7 +137,7 @@ def _fetch(store: Any, name: str, target: Path) -> None:
             raise RegistryInvalid(f"the registry does not hold {name}") from fault
         raise
     except (OSError, MlflowException):
-        raise  # a disk's, or one that `translated` knows
+        raise  # of the disk, or one that `translated` turns into a RegistryError
     except Exception as fault:
-        # The client library of a store, such as S3's, raises its particular exceptions.
+        # The client library of a store, such as boto3 for S3, raises exceptions of any type.
         raise RegistryUnavailable(f"{name} cannot be fetched: {type(fault).__name__}") from fault

@@ -1,4 +1,4 @@
-"""The registry as it is read: aliases, versions, artefacts, bundles."""
+"""Reads the registry: aliases, versions, artefacts, bundles."""
 
 import json
 import os
@@ -19,20 +19,21 @@ NAME: Final = "quintet-ranker"
 LISTING: Final = "bundle-files.json"
 FEATURES: Final = "features.json"
 _PAGE: Final = 100
+# An upper bound for one listing: ten requests.
 _MAX_VERSIONS: Final = 1000
 
 
 class Reader:
     """Reads one registered model; one thread at a time.
 
-    Each request has a timeout and few retries, and every fault is a `RegistryError`.
+    Each request has a timeout and few retries, and every failure is a `RegistryError`.
 
     Args:
         uri: Address of the MLflow server, `http://` or `https://`. User and password come from
             MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
-        name: Of the registered model and of the experiment that holds its runs.
-        timeout: Whole seconds to connect and between two pieces of an answer.
-        retries: Further tries of one request, each later than the one before.
+        name: Of the registered model, and of the experiment with its runs.
+        timeout: Whole seconds to connect, and between two pieces of an answer.
+        retries: Further attempts of one request, each later than the one before.
     """
 
     def __init__(self, uri: str, name: str = NAME, timeout: int = 20, retries: int = 2) -> None:
@@ -43,7 +44,7 @@ class Reader:
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(retries),
             "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
             "MLFLOW_DISABLE_TELEMETRY": "true",
-            # Commands print what they did themselves; a service's output is its log.
+            # MLflow prints addresses to standard output, which is a command's result or a log.
             "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         }
         self._made: MlflowClient | None = None
@@ -51,7 +52,7 @@ class Reader:
     @property
     def _client(self) -> "MlflowClient":
         if self._made is None:
-            # MLflow reads these from the environment alone; what a person set there stays.
+            # MLflow reads these from the environment only; an operator's values stay.
             for name, value in self._limits.items():
                 os.environ.setdefault(name, value)
             from mlflow import MlflowClient
@@ -60,34 +61,34 @@ class Reader:
         return self._made
 
     def aliases(self) -> dict[str, str]:
-        """Returns alias → version; empty before the first model is registered."""
+        """Map each alias to its version; empty before the first model is registered."""
         with translated(self.uri):
             model = self._model()
             return {} if model is None else {k: str(v) for k, v in model.aliases.items()}
 
     def named(self, alias: str) -> ModelRecord | None:
-        """Returns the version that has an alias, without metrics: one or two small requests."""
+        """Find the version with an alias, without metrics: one or two small requests."""
         version = self.aliases().get(alias)
         return None if version is None else self.version(version)
 
     def version(self, version: str) -> ModelRecord:
-        """Returns a version without metrics and parameters.
+        """Read a version without metrics and parameters.
 
         Raises:
-            RegistryInvalid: There is no such version, or it holds no bundle.
+            RegistryInvalid: There is no such version, or it has no bundle.
         """
         with translated(self.uri):
             return _record(self._client.get_model_version(self.name, version))
 
     def facts(self, version: str) -> ModelRecord:
-        """Returns a version with its metrics and parameters."""
+        """Read a version with its metrics and parameters."""
         record = self.version(version)
         with translated(self.uri):
             data = self._client.get_run(record.run_id).data
         return replace(record, metrics=dict(data.metrics), parameters=dict(data.params))
 
     def versions(self) -> list[ModelRecord]:
-        """Returns all versions with metrics and parameters, the newest first."""
+        """List all versions with metrics and parameters, the newest first."""
         with translated(self.uri):
             records = self._records()
             runs = self._runs()
@@ -99,32 +100,36 @@ class Reader:
         ]
 
     def read(self, record: ModelRecord, artefact: str) -> str:
-        """Returns the text of an artefact, such as `data.json`.
+        """Read the text of an artefact, such as `data.json`.
 
         Raises:
-            RegistryInvalid: It is not there.
+            RegistryInvalid: There is no such artefact.
         """
         with translated(self.uri):
             run = self._client.get_run(record.run_id)
             return download.read_text(run.info.artifact_uri, artefact, self.uri)
 
     def features(self, record: ModelRecord) -> tuple[str, ...]:
-        """Returns a model's feature names, in order."""
+        """Read a model's feature names, in order.
+
+        Raises:
+            RegistryInvalid: They are missing or unreadable.
+        """
         try:
             return tuple(json.loads(self.read(record, FEATURES))["names"])
         except (ValueError, KeyError, TypeError) as fault:
             raise RegistryInvalid(f"version {record.version}: unreadable {FEATURES}") from fault
 
     def pull(self, version: str | ModelRecord, root: Path, reuse: Sequence[Path] = ()) -> Path:
-        """Brings a version's bundle into a folder of versions, whole or not at all.
+        """Download a version's bundle into a folder of versions, whole or not at all.
 
         Every file is checked against the checksum it was registered with. Files that a bundle in
-        `root`, or a version in one of `reuse`, holds already are linked and not fetched. Never
-        changes which version is in use.
+        `root`, or a version in one of `reuse`, has already are linked instead of downloaded. It
+        never changes which version is in use.
 
         Raises:
             RegistryInvalid: A file is missing or altered.
-            RegistryUnavailable: The registry is unreachable, or an answer was truncated.
+            RegistryUnavailable: The registry is unreachable, or an answer was cut short.
             OSError: The disk is full or not writable.
         """
         record = self.version(version) if isinstance(version, str) else version
@@ -168,7 +173,7 @@ class Reader:
                 page_token=token,
             )
             for item in page:
-                # One that somebody registered by hand holds no bundle.
+                # A version that was registered by hand has no digest and no bundle.
                 if "digest" in item.tags:
                     given = tuple(sorted(aliases.get(str(item.version), ())))
                     found.append(replace(_record(item), aliases=given))
@@ -214,4 +219,6 @@ def _record(item: Any) -> ModelRecord:
             tags=tags,
         )
     except (KeyError, ValueError) as fault:
-        raise RegistryInvalid(f"version {item.version} holds no bundle of Quintet") from fault
+        raise RegistryInvalid(
+            f"version {item.version} has no Quintet bundle: `quintet` did not register it"
+        ) from fault

@@ -1,4 +1,4 @@
-"""What the registry knows of a model, and how two models differ; plain data."""
+"""What the registry stores about a model, and how two models differ; plain data."""
 
 import math
 import re
@@ -10,13 +10,14 @@ from typing import Any, Final
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
 DATA: Final = "data.json"
-"""The artefact that says what a model learned from: origins, licences, counts, checksums."""
+"""The artefact that lists the training data: origins, licences, counts, checksums."""
+# MLflow allows these characters in the names of metrics.
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_./ -]")
 
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """One version of the model.
+    """One registered version of the model.
 
     Attributes:
         version: Its number in the registry, "1", "2" …
@@ -26,13 +27,13 @@ class ModelRecord:
         catalogue: The catalogue version it was made for.
         feature_hash: SHA-256 over the feature names.
         create_time: When it was registered.
-        promote_time: When it last became champion; None where it never did.
+        promote_time: When it last became champion; None if it never did.
         aliases: Such as `champion`.
-        metrics: As logged, by the names of `metric_name`.
-        parameters: As logged.
+        metrics: By the names of `metric_name`.
+        parameters: Training parameters.
         tags: All tags of the version.
-        run_id: The MLflow run that holds its files.
-        source: Where the bundle lies.
+        run_id: The MLflow run with its files.
+        source: Address of the bundle's files.
     """
 
     version: str
@@ -52,7 +53,7 @@ class ModelRecord:
 
     @property
     def token(self) -> str:
-        """Names this promotion: another where a version became champion once more."""
+        """Identify this promotion; a version that becomes champion again gets another token."""
         moment = "" if self.promote_time is None else self.promote_time.isoformat()
         return f"{self.version} {self.digest} {moment}".strip()
 
@@ -63,7 +64,7 @@ class Move:
 
     Attributes:
         before: The version that was champion; None for the first.
-        after: The version that is.
+        after: The version that is champion now.
     """
 
     before: str | None
@@ -71,14 +72,14 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """How two models differ.
 
     Attributes:
-        metrics: Each metric of either, by name, as (left, right); None where one lacks it.
-        parameters: Parameters that differ, as (left, right); None where one lacks it.
-        features_added: Features of the right alone, in its order.
-        features_removed: Features of the left alone, in its order.
+        metrics: Each metric of either, by name, as (left, right); None if one lacks it.
+        parameters: Parameters that differ, as (left, right); None if one lacks it.
+        features_added: Features that only the right model has, in its order.
+        features_removed: Features that only the left model has, in its order.
     """
 
     metrics: Mapping[str, tuple[float | None, float | None]]
@@ -92,13 +93,13 @@ def compare(
     right: ModelRecord,
     left_features: Sequence[str],
     right_features: Sequence[str],
-) -> Comparison:
-    """Returns how two models differ in metrics, parameters and features."""
+) -> ModelComparison:
+    """Compare the metrics, parameters and features of two models."""
     parameters = {
         name: (left.parameters.get(name), right.parameters.get(name))
         for name in sorted({*left.parameters, *right.parameters})
     }
-    return Comparison(
+    return ModelComparison(
         {
             name: (left.metrics.get(name), right.metrics.get(name))
             for name in sorted({*left.metrics, *right.metrics})
@@ -110,12 +111,15 @@ def compare(
 
 
 def metric_name(name: str) -> str:
-    """Returns a metric's name as the registry takes it: `ndcg@10` becomes `ndcg_at_10`."""
+    """Convert a metric's name to one that MLflow accepts: `ndcg@10` becomes `ndcg_at_10`."""
     return _NOT_IN_NAMES.sub("_", name.replace("@", "_at_"))
 
 
 def loggable(metrics: Mapping[str, float]) -> tuple[dict[str, float], list[str]]:
-    """Returns metrics by their registry names, and the names of those that are no number.
+    """Rename metrics for MLflow, and separate those that are not finite, which it rejects.
+
+    Returns:
+        The finite metrics by their MLflow names, and the names of the others.
 
     Raises:
         ValueError: Two metrics get the same name.
@@ -125,7 +129,7 @@ def loggable(metrics: Mapping[str, float]) -> tuple[dict[str, float], list[str]]
     for name, value in metrics.items():
         key = metric_name(name)
         if key in named or key in undefined:
-            raise ValueError(f"two metrics would be called {key}")
+            raise ValueError(f"two metrics would have the same name in MLflow: {key}")
         if math.isfinite(value):
             named[key] = float(value)
         else:
@@ -134,7 +138,7 @@ def loggable(metrics: Mapping[str, float]) -> tuple[dict[str, float], list[str]]
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Returns nested parameters as one level, `outer.inner`, each as text."""
+    """Flatten nested parameters to one level, `outer.inner`, each as text."""
     level: dict[str, str] = {}
     for name, value in facts.items():
         if isinstance(value, Mapping):

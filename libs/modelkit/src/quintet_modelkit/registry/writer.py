@@ -1,4 +1,4 @@
-"""Writing to the registry: register bundles, set and roll back the champion."""
+"""Writes the registry: registers bundles, promotes the champion and rolls it back."""
 
 import contextlib
 import json
@@ -28,6 +28,7 @@ from quintet_modelkit.registry.records import (
 BUNDLE: Final = "bundle"
 _HISTORY: Final = "champion_history"
 _HISTORY_LENGTH: Final = 200
+# MLflow's limits: the length of a parameter's value, and the entries of one request.
 _MAX_PARAMETER: Final = 5000
 _BATCH: Final = 100
 
@@ -44,14 +45,15 @@ class Registry(Reader):
         artefacts: Mapping[str, Path],
         run_name: str,
     ) -> str:
-        """Uploads a bundle with everything known of it and returns its version.
+        """Upload a bundle with its metrics, parameters and artefacts, and return its version.
 
         The version appears once all is uploaded. A bundle that is registered already keeps its
         version; metrics and artefacts are added to it.
 
         Args:
             bundle_folder: A published bundle.
-            metrics: By name; `@` becomes `_at_`. What is not finite is named in a tag instead.
+            metrics: By name; `@` becomes `_at_`. Those that are not finite are named in a tag
+                instead.
             parameters: Nested or flat.
             tags: Further tags of the version.
             artefacts: Files or folders by the name they get, such as `report.html`.
@@ -59,8 +61,8 @@ class Registry(Reader):
 
         Raises:
             PublicationInvalid: The bundle is damaged.
-            RegistryInvalid: The server refuses a name or a value.
-            RegistryUnavailable: It cannot be reached; nothing is registered.
+            RegistryInvalid: The server rejects a name or a value.
+            RegistryUnavailable: It is unreachable; nothing is registered.
         """
         manifest = read_manifest(bundle_folder)
         listing = bundle_files.text_of(bundle_files.listing_of(bundle_folder))
@@ -84,7 +86,7 @@ class Registry(Reader):
                 if known is None:
                     self._upload(bundle_folder, run, f"{BUNDLE}/")
             except BaseException:
-                # The registry itself may be down; the first fault is the one to report.
+                # The registry may be unreachable: the error that led here is the one to report.
                 with contextlib.suppress(Exception):
                     self._client.set_terminated(run, "FAILED" if known is None else "FINISHED")
                 raise
@@ -94,22 +96,22 @@ class Registry(Reader):
             return self._new_version(run, facts)
 
     def set_alias(self, alias: str, version: str) -> None:
-        """Points an alias at a version; the champion's history is kept by `promote`."""
+        """Point an alias at a version; for the champion use `promote`, which keeps the history."""
         with translated(self.uri):
             self._client.set_registered_model_alias(self.name, alias, version)
 
     def remove_alias(self, alias: str) -> None:
-        """Removes an alias; one that is not there is no fault."""
+        """Remove an alias; without effect if there is none."""
         with translated(self.uri):
             self._client.delete_registered_model_alias(self.name, alias)
 
     def promote(self, version: str) -> Move:
-        """Makes a version champion; rankers that follow the registry take it up.
+        """Make a version champion; rankers that follow the registry load it.
 
-        A challenger that becomes champion is challenger no more.
+        A challenger that becomes champion is no challenger any more.
 
         Raises:
-            RegistryInvalid: There is no such version, or it holds no bundle.
+            RegistryInvalid: There is no such version, or it has no bundle.
         """
         record = self.version(version)
         aliases = self.aliases()
@@ -117,7 +119,7 @@ class Registry(Reader):
         history = [v for v in self._history() if v != before] + ([before] if before else [])
         if aliases.get(CHALLENGER) == version:
             self.remove_alias(CHALLENGER)
-        # Tagged first: a ranker that sees the alias must see when it was given, too.
+        # Tags first: a ranker that sees the new alias reads the time of its promotion as well.
         tags = {"promote_time": datetime.now(UTC).isoformat(), "previous_champion": before or ""}
         with translated(self.uri):
             for key, value in tags.items():
@@ -127,7 +129,7 @@ class Registry(Reader):
         return Move(before, self.version(record.version))
 
     def rollback(self) -> Move:
-        """Makes the champion before this one champion again.
+        """Make the previous champion champion again.
 
         Raises:
             RegistryInvalid: There is none.
@@ -137,7 +139,7 @@ class Registry(Reader):
         kept = {record.version for record in self._all()}
         before = [version for version in history if version != now and version in kept]
         if now is None or not before:
-            raise RegistryInvalid("there is no earlier champion to go back to")
+            raise RegistryInvalid("there is no previous champion to roll back to")
         moment = datetime.now(UTC).isoformat()
         with translated(self.uri):
             self._client.set_model_version_tag(self.name, now, "rollback_time", moment)
@@ -147,17 +149,17 @@ class Registry(Reader):
         return Move(now, self.version(before[-1]))
 
     def forget(self, keep: int, *, dry_run: bool = False) -> list[ModelRecord]:
-        """Removes old versions with their files.
+        """Remove old versions with their files.
 
-        Kept are the newest ones, each that has an alias, and the champion before this one, which
-        `rollback` goes to.
+        The newest ones stay, each that has an alias, and the previous champion, which `rollback`
+        needs.
 
         Args:
             keep: How many of those without an alias stay.
-            dry_run: Whether to say only what would be removed.
+            dry_run: Whether only to list what would be removed.
 
         Returns:
-            What was removed, the oldest first.
+            The versions removed, the oldest first.
 
         Raises:
             RegistryUnavailable: The registry is unreachable.
@@ -169,7 +171,7 @@ class Registry(Reader):
         for record in () if dry_run else old:
             with translated(self.uri):
                 run = self._client.get_run(record.run_id)
-                # The version first: what is left of a removal that breaks off is never served.
+                # The version first: if a removal stops half-way, nothing serves its remains.
                 self._client.delete_model_version(self.name, record.version)
                 download.remove(run.info.artifact_uri, self.uri)
                 self._client.delete_run(record.run_id)
@@ -196,7 +198,7 @@ class Registry(Reader):
 
         now = int(time.time() * 1000)
         numbers = [Metric(name, value, now, 0) for name, value in metrics.items()]
-        # Parameters never change in MLflow; those of a known run are there already.
+        # MLflow's parameters are immutable; a known run has them already.
         texts = [Param(k, v[:_MAX_PARAMETER]) for k, v in parameters.items() if known is None]
         for start in range(0, max(len(numbers), len(texts)), _BATCH):
             end = start + _BATCH
@@ -228,7 +230,7 @@ class Registry(Reader):
         return known.version
 
     def _history(self) -> list[str]:
-        """Returns the champions in order, each once, at the place it was last promoted."""
+        """List the champions, each once, in the order of their last promotion."""
         with translated(self.uri):
             model = self._model()
         text = "" if model is None else str(model.tags.get(_HISTORY, ""))
@@ -254,7 +256,7 @@ def _described(
     listing: str,
     artefacts: Mapping[str, Path],
 ) -> Path:
-    """Gathers what is logged beside the bundle: listing, features, data, and what was given."""
+    """Gather the artefacts logged beside the bundle: listing, features, data and the caller's."""
     features = {"names": manifest["feature_names"], "hash": manifest["feature_hash"]}
     (folder / LISTING).write_text(listing, encoding="utf-8")
     (folder / FEATURES).write_text(json.dumps(features, indent=2), encoding="utf-8")
@@ -273,7 +275,7 @@ def _described(
 
 
 def _data_of(bundle: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a model was made from: origins, licences, counts and checksums."""
+    """Collect a model's training data for its record: origins, licences, counts and checksums."""
     data: dict[str, Any] = {"training": manifest["data"]} if "data" in manifest else {}
     try:
         catalogue = read_manifest(bundle / CATALOGUE, verify=False)

@@ -20,7 +20,7 @@ from quintet_files import write_atomically
 from quintet_modelkit.publication import (
     MANIFEST,
     current_version,
-    look_of,
+    fingerprint_of,
     set_current,
 )
 from quintet_modelkit.registry import (
@@ -109,7 +109,7 @@ class ModelFollower:
             lambda version: self._load(root / version),
             settings.follow_seconds,
             _record_facts,
-            lambda version: look_of(root / version),
+            lambda version: fingerprint_of(root / version),
         )
 
     @property
