@@ -1,6 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from quintet_store.agreement import overlap, rank_correlation
+from quintet_store.list_similarity import overlap, rank_correlation
 from quintet_training.agreement import fixed_requests
 
 names = st.lists(st.text("abcdef", min_size=1, max_size=2), unique=True, min_size=3, max_size=30)

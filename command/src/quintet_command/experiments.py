@@ -5,9 +5,9 @@ from typing import Final
 
 from quintet_store import experiments as store
 from quintet_store import open_engine, reading, writing
-from quintet_store.evidence import Verdict
 from quintet_store.experiments import SHADOW, Experiment, Plan, Standing
 from quintet_store.experiments import ExperimentRefused as ExperimentRefused
+from quintet_store.sequential_test import Verdict
 
 from quintet_command import models
 from quintet_command.settings import CommandSettings

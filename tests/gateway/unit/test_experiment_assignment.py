@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_gateway.experiments import assigned_variant, assignment_unit, bucket_of
-from quintet_store.agreement import overlap, rank_correlation
 from quintet_store.experiments import Experiment, ExperimentRefused, Plan
+from quintet_store.list_similarity import overlap, rank_correlation
 
 UNITS = [f"listener-{n}" for n in range(20_000)]
 CHAMPION, CHALLENGER = ranker_pb2.VARIANT_CHAMPION, ranker_pb2.VARIANT_CHALLENGER

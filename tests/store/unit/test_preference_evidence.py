@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quintet_store.evidence import Rule, Verdict, log_evidence, weigh
+from quintet_store.sequential_test import Rule, Verdict, log_evidence, weigh
 from scipy.special import betaln
 
 RUNS, TRIALS = 2000, 1000

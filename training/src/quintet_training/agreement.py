@@ -10,7 +10,7 @@ import lightgbm
 import numpy as np
 from quintet_engine.engine import BOOSTER_FILE, Engine
 from quintet_engine.query import Query, Seed, SeedKind
-from quintet_store.agreement import overlap, rank_correlation
+from quintet_store.list_similarity import overlap, rank_correlation
 
 REQUESTS: Final = 100
 SEEDS: Final = 5

@@ -17,10 +17,10 @@ from quintet_servicekit.errors import AppError, DeadlineExceeded, NotReady, Reas
 from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_store import StoreUnavailable
 from quintet_store import experiments as store
-from quintet_store.agreement import overlap, rank_correlation
-from quintet_store.evidence import Verdict
 from quintet_store.experiments import SHADOW, Experiment, Standing
 from quintet_store.feedback import stamp
+from quintet_store.list_similarity import overlap, rank_correlation
+from quintet_store.sequential_test import Verdict
 
 from quintet_gateway.experiments.assignment import assigned_variant, assignment_unit, bucket_of
 from quintet_gateway.feedback import Database, ServedList

@@ -111,7 +111,7 @@ def renew(folder: Path, names: Sequence[str], hosts: Sequence[str], days: int) -
 
 
 def issued(folder: Path) -> list[Issued]:
-    """Returns the certificates in a folder, the authority first."""
+    """List the certificates in a folder, the authority first."""
     files = [folder / _FOLDER / AUTHORITY, *sorted(folder.glob(f"*/{CERTIFICATE}"))]
     return [_facts(path) for path in files if path.is_file()]
 

@@ -71,7 +71,7 @@ class ClientFolder:
         self._file = WatchedFile(folder / "clients.json")
 
     def all(self) -> list[Client]:
-        """Returns all clients, oldest first, revoked ones included."""
+        """List all clients, oldest first, revoked ones included."""
         document = self._file.read() or {"clients": []}
         try:
             return [Client(**{**c, "scopes": tuple(c["scopes"])}) for c in document["clients"]]
@@ -127,7 +127,7 @@ class ClientFolder:
         return self._change(who, renewed), secret
 
     def authenticate(self, client_id: str, secret: str) -> Client | None:
-        """Returns the active client of these credentials, or None.
+        """Authenticate a client by its credentials; None if they are wrong or revoked.
 
         Takes about as long for an unknown client as for a wrong secret, so that the time does
         not reveal which ids exist. Costs some 50 ms and 64 MiB: run it in a thread, few at a time.
@@ -168,12 +168,12 @@ class ClientFolder:
 
 @cache
 def _decoy() -> str:
-    """Returns the hash of a secret nobody knows, to spend the time on that a client would take."""
+    """Hash a random secret, so that checking an unknown client takes as long as a known one."""
     return _HASHER.hash(secrets.token_urlsafe(32))
 
 
 def _new_secret() -> str:
-    """Returns 32 hexadecimal digits, 128 random bits."""
+    """Make an id of 128 random bits, as 32 hexadecimal digits."""
     return secrets.token_hex(16)
 
 

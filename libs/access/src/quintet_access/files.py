@@ -60,7 +60,7 @@ class WatchedFile:
         self._content: Any = None
 
     def read(self) -> Any:
-        """Returns the content, or None where there is no file.
+        """Read the file again if it changed; None if there is no file.
 
         Raises:
             AccessFileInvalid: It is not readable or not JSON.

@@ -65,7 +65,7 @@ class IdentityFolder:
         self._identity: Identity | None = None
 
     def current(self) -> Identity:
-        """Returns the identity in the folder; looking costs three `stat`s.
+        """Read the identity again if one of its three files changed, at the cost of three `stat`s.
 
         Raises:
             IdentityInvalid: There has never been a usable one.
@@ -124,12 +124,12 @@ class IdentityFolder:
 
 
 def days_left(identity: Identity) -> float:
-    """Returns the days until a certificate ends; negative where it has."""
+    """Count the days until a certificate expires; negative after that."""
     return (identity.expires - datetime.now(UTC)).total_seconds() / 86_400
 
 
 def is_signed_by(chain: bytes, authorities: bytes) -> bool:
-    """Returns whether a certificate leads to one of the authorities.
+    """Decide whether one of the authorities signed a certificate.
 
     Args:
         chain: As PEM: the certificate, then those between it and the authority.

@@ -28,7 +28,7 @@ class SigningKey:
 
 
 def new_key() -> SigningKey:
-    """Returns a fresh key under a fresh name."""
+    """Generate a key with a random name."""
     return SigningKey(secrets.token_hex(8), Ed25519PrivateKey.generate())
 
 
@@ -58,7 +58,7 @@ class KeyFolder:
             return self._rotate()
 
     def signing_key(self) -> SigningKey:
-        """Returns the key that signs now.
+        """Give the key that signs new tokens.
 
         Raises:
             AccessFileInvalid: There is none, or its file is damaged.
@@ -78,7 +78,7 @@ class KeyFolder:
         return self._signing_cache[1]
 
     def public_key(self, kid: str) -> Ed25519PublicKey | None:
-        """Returns the key of that name, or None where it is unknown or has run out."""
+        """Look up a key to verify with; None if it is unknown or expired."""
         document = self._public.read()
         if document is None:
             return None

@@ -37,7 +37,7 @@ class Pseudonyms:
 
     @classmethod
     def of(cls, folder: Path, key: str = "") -> Self:
-        """Returns the names of an installation.
+        """Open the pseudonyms of an installation.
 
         Args:
             folder: The access folder; `listeners.json`, for its owner's eyes only, is made at the
@@ -61,11 +61,11 @@ class Pseudonyms:
             raise AccessFileInvalid(f"{path} holds no key") from fault
 
     def listener(self, listener_id: str) -> str:
-        """Returns what a listener is stored as: 64 hexadecimal digits, empty for an empty id."""
+        """Hash a listener's id for storage: 64 hexadecimal digits; empty for an empty id."""
         return self._digest(_LISTENER, listener_id.encode()).hex() if listener_id else ""
 
     def new_recommendation_id(self) -> str:
-        """Returns a fresh id of 40 hexadecimal digits: time, random bits, proof of being ours."""
+        """Make a recommendation id of 40 hexadecimal digits: time, random bits and their HMAC."""
         body = int(time.time()).to_bytes(_TIME_BYTES, "big") + secrets.token_bytes(_RANDOM_BYTES)
         return (body + self._tag(body)).hex()
 

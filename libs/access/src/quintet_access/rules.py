@@ -33,7 +33,7 @@ def require_auth_when_exposed(auth: Auth, host: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether only this machine reaches an address; a name other than localhost is not."""
+    """Decide whether only this machine reaches a host; of names, only localhost counts."""
     if host.lower() == "localhost":
         return True
     try:

@@ -35,5 +35,5 @@ SCOPES: Final[Mapping[str, Scope]] = MappingProxyType(
 
 
 def scope_of(method: str) -> Scope:
-    """Returns what a call needs; a method that nobody thought of is for administrators."""
+    """Look up the scope that a call requires; a method not listed requires admin."""
     return SCOPES.get(method, Scope.ADMIN)

@@ -62,7 +62,7 @@ class TokenIssuer:
         return cls(lambda: key)
 
     def issue(self, client_id: str, generation: int, scopes: Sequence[str]) -> str:
-        """Returns a token of one hour for a client."""
+        """Sign a token for a client; it is valid for one hour."""
         signing = self._signing_key()
         now = int(time.time())
         claims = {
@@ -91,7 +91,7 @@ class ServiceToken:
         self._renew_time = 0.0
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Returns the gRPC metadata to add to a call."""
+        """Authorise a gRPC call: give the metadata to add to it."""
         # A key rotated meanwhile checks for longer than this token is used.
         if time.time() >= self._renew_time:
             self._token = self._issuer.issue(self._name, 0, [Scope.READ.value])
@@ -112,7 +112,7 @@ class TokenVerifier:
         self._clients = WatchedFile(folder / "public" / "clients.json")
 
     def verify(self, token: str) -> Caller:
-        """Returns who a token speaks for.
+        """Verify a token and give the client and the scopes in it.
 
         Raises:
             TokenExpired: Its hour is over.
@@ -156,6 +156,6 @@ class TokenVerifier:
 
 
 def bearer_token(header: str | None) -> str | None:
-    """Returns the token of an Authorization header, or None where there is no bearer token."""
+    """Read the bearer token of an Authorization header; None if there is none."""
     scheme, _, token = (header or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None

@@ -81,7 +81,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
     """What the files hold that NAME_FILE of the environment names."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Returns the secret, what the model calls it, and that it is plain text."""
+        """Read the file of one field: its secret or None, the field's key, and False: no JSON."""
         key = field.validation_alias if isinstance(field.validation_alias, str) else field_name
         if not _is_secret(field):
             return None, key, False
@@ -92,7 +92,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
             raise _fault(self.settings_cls.__name__, fault) from None
 
     def __call__(self) -> dict[str, Any]:
-        """Returns the secrets found, by what the model calls them."""
+        """Read the files of all secret fields, by the fields' keys."""
         fields = self.settings_cls.model_fields.items()
         found = (self.get_field_value(field, name) for name, field in fields)
         return {key: value for value, key, _ in found if value is not None}
@@ -112,7 +112,7 @@ def load(settings: type[SettingsT]) -> SettingsT:
 
 
 def from_file(name: str, environment: Mapping[str, str]) -> str | None:
-    """Returns the secret in the file that NAME_FILE names; None where that is not set.
+    """Read the secret in the file that NAME_FILE names; None if NAME_FILE is not set.
 
     Raises:
         SecretUnreadable: There is no such file, it holds no secret, or NAME is set too.
@@ -128,7 +128,7 @@ def from_file(name: str, environment: Mapping[str, str]) -> str | None:
 
 
 def secret_names(settings: type[BaseSettings]) -> set[str]:
-    """Returns the variables of those settings that may come from a file."""
+    """List the variables of a settings class that may come from a file."""
     return {
         _variable(settings, name, field)
         for name, field in settings.model_fields.items()
@@ -137,7 +137,7 @@ def secret_names(settings: type[BaseSettings]) -> set[str]:
 
 
 def first_fault(fault: ValidationError, prefix: str) -> str:
-    """Returns one line on the first wrong setting; never its value, which may be a secret.
+    """Describe the first wrong setting in one line, without its value, which may be a secret.
 
     Args:
         fault: What reading the settings raised.

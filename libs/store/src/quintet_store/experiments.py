@@ -11,9 +11,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
 from quintet_store.bulk import Rows
-from quintet_store.evidence import EFFECTS, Evidence, Rule, weigh
 from quintet_store.feedback import stamp
 from quintet_store.insights import APPROVAL
+from quintet_store.sequential_test import EFFECTS, Evidence, Rule, weigh
 from quintet_store.tables import (
     Experiment as _Experiment,
 )

@@ -1,4 +1,4 @@
-"""How far two ranked lists agree: for comparing models offline and in shadow."""
+"""Similarity of two ranked lists, to compare models offline and in shadow."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,13 +7,13 @@ _LEAST_COMMON: Final = 3
 
 
 def overlap(left: Sequence[str], right: Sequence[str]) -> float:
-    """Returns the share of tracks that two lists hold in common, of the longer; 1 for none."""
+    """Measure the tracks in both lists as a share of the longer list, 0 to 1; 1 for empty lists."""
     longer = max(len(left), len(right))
     return len(set(left) & set(right)) / longer if longer else 1.0
 
 
 def rank_correlation(left: Sequence[str], right: Sequence[str]) -> float | None:
-    """Returns Spearman's correlation over the tracks of both lists; None for fewer than three.
+    """Measure Spearman's correlation over the tracks in both lists; None for fewer than three.
 
     1 - 6 Σ d² / (n (n² - 1)), d the difference of a track's places among these n.
     """
