@@ -1,7 +1,7 @@
 """Programs as real processes, for tools and tests: started, awaited, signalled and stopped by id.
 
-Each program leads a session of its own and writes into a log of its own. Stopping it therefore also
-ends what it has started, and a failure shows its last lines.
+Each program leads a separate session and writes a separate log. So stopping it also stops its child
+processes, and a failure shows its last lines.
 """
 
 import contextlib
@@ -228,7 +228,7 @@ class Processes:
                         return
                 if time.monotonic() > deadline:
                     raise ProcessFailed(f"{url} not ready within {seconds:.0f} s; see {self.logs}")
-                time.sleep(poll_seconds)  # between looks at another process's state
+                time.sleep(poll_seconds)  # polling interval
 
     def stop(self, seconds: float = GRACE_SECONDS, number: int = signal.SIGTERM) -> dict[str, int]:
         """Ask all to end, the last started first, and return their exit codes by name."""

@@ -160,7 +160,7 @@ def main() -> int:
         report = asyncio.run(soak(running, options.minutes, options.rate))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    tell(report)
+    on_progress(report)
     return 0 if report["passed"] else 1
 
 
@@ -246,7 +246,7 @@ async def watch(running: Installation, series: dict[str, Series]) -> None:
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def tell(report: dict[str, Any]) -> None:
+def on_progress(report: dict[str, Any]) -> None:
     sys.stdout.write(
         f"{report['minutes']:g} minutes at {report['rate']}/s (capacity {report['capacity']}/s): "
         f"{report['sent']} sent, {report['codes']}, median {report['median_ms']} ms, "

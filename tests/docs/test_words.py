@@ -1,7 +1,7 @@
 """Keeps our former private words out of code, documents, command help and settings.
 
 `python -m tests.docs.test_words [PATH ...]` lists every line to change below the paths (all of the
-repository without one), with the better term beside each, also in folders that are not enforced.
+repository without one), with the better term beside each.
 """
 
 import io
@@ -17,14 +17,6 @@ from pathlib import Path
 import pytest
 
 from tests.root import ROOT
-
-# Folders and files that still have old words. Take an entry out when it is clean.
-PENDING: tuple[str, ...] = (
-    "command/",
-    "libs/engine/",
-    "training/",
-    ".env.template",
-)
 
 # Prose: comments, docstrings, string literals and documents. A space matches any white space.
 WORDS = {
@@ -262,9 +254,7 @@ def offences(paths):
 
 @pytest.mark.parametrize("room", sorted({path.split("/")[0] for path in files()}))
 def test_no_private_word_comes_back(room):
-    checked = [
-        path for path in files() if path.split("/")[0] == room and not path.startswith(PENDING)
-    ]
+    checked = [path for path in files() if path.split("/")[0] == room]
     found = offences(checked)
     assert not found, "\n".join(["the field's words:", *map(str, found)])
 

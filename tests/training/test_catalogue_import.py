@@ -325,10 +325,10 @@ from quintet_training import datasets
 from quintet_training.datasets import reading
 from quintet_command.settings import load_settings
 reading.BATCH_ROWS = 100
-def tell(share, text):
+def on_progress(share, text):
     if share > 0.5:
         os.kill(os.getpid(), signal.SIGKILL)
-datasets.import_catalogue(load_settings(), datasets.preview(Path(sys.argv[1])), tell)
+datasets.import_catalogue(load_settings(), datasets.preview(Path(sys.argv[1])), on_progress)
 """
 
 

@@ -74,10 +74,10 @@ def report(world, oracle, told):
     catalogue, playlists, names = world
     bootstrap = baselines(catalogue, [], seed=1, limit=50)["random"]
 
-    def tell(share, text):
+    def on_progress(share, text):
         told.append((share, text))
 
-    return run(catalogue, playlists, names, oracle.train, OPTIONS, tell, bootstrap)
+    return run(catalogue, playlists, names, oracle.train, OPTIONS, on_progress, bootstrap)
 
 
 def test_an_oracle_is_perfect_with_five_seeds_and_its_whole_interval_is(report):

@@ -315,10 +315,10 @@ import os, signal, sys
 from pathlib import Path
 from quintet_training import datasets
 from quintet_command.settings import load_settings
-def tell(share, text):
+def on_progress(share, text):
     if share > 0.3:
         os.kill(os.getpid(), signal.SIGKILL)
-datasets.import_playlists(load_settings(), Path(sys.argv[1]), progress=tell)
+datasets.import_playlists(load_settings(), Path(sys.argv[1]), progress=on_progress)
 """
 
 

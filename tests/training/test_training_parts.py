@@ -25,7 +25,7 @@ def queries(folds: int, each: int) -> pl.DataFrame:
 @pytest.mark.parametrize("workers", [1, 2, 5, 12])
 def test_every_query_is_in_one_part_of_one_fold_and_no_worker_is_without(workers):
     asked = queries(folds=5, each=40)
-    parts = dask_backend.parted(asked, workers)
+    parts = dask_backend.split_by_worker(asked, workers)
     assert len(parts) >= workers
     assert all(part["fold"].n_unique() == 1 for part in parts)
     assert sorted(pl.concat(parts)["query"]) == asked["query"].to_list()

@@ -35,7 +35,7 @@ def measure(tracks: int, playlists: int, data: Path, threads: int, trials: int) 
     steps: dict[str, float] = {}
     current, since = "", time.monotonic()
 
-    def tell(_share: float, text: str) -> None:
+    def on_progress(_share: float, text: str) -> None:
         nonlocal current, since
         if text != current:
             now = time.monotonic()
@@ -43,7 +43,7 @@ def measure(tracks: int, playlists: int, data: Path, threads: int, trials: int) 
             current, since = text, now
 
     started, cpu = time.monotonic(), time.process_time()
-    trained = train_model(catalogue, members, parameters, tell)
+    trained = train_model(catalogue, members, parameters, on_progress)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "tracks": len(catalogue),

@@ -26,7 +26,7 @@ MARGIN = 0.10
 SEED = 3
 BUDGET = ("--trials", "0", "--threads", "2")
 _console = Console(highlight=False, soft_wrap=True)
-Tell = Callable[[float, str], None]
+OnProgress = Callable[[float, str], None]
 
 
 class Rehearsal:
@@ -48,69 +48,75 @@ class Rehearsal:
         tasks = {**self._environment, "QUINTET_COMMAND": self._quintet}
         self.airflow = Airflow(airflow, ROOT / "dags", folder / "airflow", ports[6], tasks)
 
-    def start(self, tell: Tell) -> None:
+    def start(self, on_progress: OnProgress) -> None:
         """Starts product and Airflow, and waits for both."""
-        tell(0.0, "starting services and registry")
+        on_progress(0.0, "starting services and registry")
         up = [self._quintet, "up", "--without-ui"]
         self._processes.start("quintet-up", up, self._environment)
-        tell(0.1, "making Airflow's database")
+        on_progress(0.1, "making Airflow's database")
         self.airflow.start(self._processes)
-        self._wait(self.gateway.not_ready, 300, lambda left: tell(0.4, f"waiting for {left}"))
-        self._wait(self.airflow.not_ready, 300, lambda left: tell(0.7, f"waiting for {left}"))
+        self._wait(
+            self.gateway.not_ready, 300, lambda left: on_progress(0.4, f"waiting for {left}")
+        )
+        self._wait(
+            self.airflow.not_ready, 300, lambda left: on_progress(0.7, f"waiting for {left}")
+        )
         self.airflow.log_in()
         wanted = {"ranker_retrain", "promote"}
         self._wait(
-            lambda: sorted(wanted - self.airflow.dags()), 300, lambda left: tell(0.9, f"{left}")
+            lambda: sorted(wanted - self.airflow.dags()),
+            300,
+            lambda left: on_progress(0.9, f"{left}"),
         )
-        tell(1.0, "all are up")
+        on_progress(1.0, "all are up")
 
-    def first_model(self, tell: Tell) -> tuple[Music, str]:
+    def first_model(self, on_progress: OnProgress) -> tuple[Music, str]:
         """Trains, measures, registers and promotes a model that never met the listeners."""
         music = compose(self.home, SEED)
         playlists, report = self._folder / "playlists.csv", self._folder / "report.json"
         metrics = self._folder / "metrics.json"
         write_playlists(music, playlists)
-        tell(0.0, f"importing {len(music.playlists)} playlists")
+        on_progress(0.0, f"importing {len(music.playlists)} playlists")
         self.quintet("playlists", "import", str(playlists), "--licence", "made up")
-        tell(0.1, "training")
+        on_progress(0.1, "training")
         lines = self.quintet("train", "--no-serve", "--no-register", "--json", *BUDGET).splitlines()
         model = str(json.loads(lines[-1])["version"])
-        tell(0.4, "evaluating")
+        on_progress(0.4, "evaluating")
         self.quintet("evaluate", *BUDGET, "--json", str(report), "--metrics", str(metrics))
-        tell(0.9, "registering")
+        on_progress(0.9, "registering")
         given = ("--metrics", str(metrics), "--artefact", str(report))
         self.quintet("models", "register", model, *given)
         # The first of all is what later ones are held against.
         self.quintet("models", "promote", model, "--without-gate")
-        self.wait_for(model, tell)
+        self.wait_for(model, on_progress)
         return music, model
 
-    def wait_for(self, model: str, tell: Tell) -> None:
+    def wait_for(self, model: str, on_progress: OnProgress) -> None:
         """Waits until the running ranker serves a model."""
         self._wait(
             lambda: [] if self.gateway.model() == model else [model],
             180,
-            lambda left: tell(0.95, f"waiting for the ranker to serve {left}"),
+            lambda left: on_progress(0.95, f"waiting for the ranker to serve {left}"),
         )
 
-    def retrain(self, tell: Tell) -> tuple[list[str], str]:
+    def retrain(self, on_progress: OnProgress) -> tuple[list[str], str]:
         """Lets Airflow retrain and promote; returns the tasks and the new champion."""
         for dag in ("promote", "ranker_retrain"):
             self.airflow.unpause(dag)
         run = self.airflow.trigger("ranker_retrain", {"trials": 0, "threads": 2})
         tasks = self.airflow.follow(
-            "ranker_retrain", run, 1500, lambda n, of, text: tell(0.8 * n / max(1, of), text)
+            "ranker_retrain", run, 1500, lambda n, of, text: on_progress(0.8 * n / max(1, of), text)
         )
         self._wait(
             lambda: [] if self.airflow.runs("promote") else ["the event of the gate"],
             180,
-            lambda left: tell(0.8, f"waiting for {left}"),
+            lambda left: on_progress(0.8, f"waiting for {left}"),
         )
         tasks += self.airflow.follow(
             "promote",
             self.airflow.runs("promote")[0],
             300,
-            lambda n, of, text: tell(0.8 + 0.2 * n / max(1, of), text),
+            lambda n, of, text: on_progress(0.8 + 0.2 * n / max(1, of), text),
         )
         listed = json.loads(self.quintet("models", "list", "--json"))
         champion = next(model for model in listed if "champion" in model["aliases"])
@@ -123,11 +129,11 @@ class Rehearsal:
         )
 
     def _wait(
-        self, left: Callable[[], list[str]], seconds: float, tell: Callable[[str], None]
+        self, left: Callable[[], list[str]], seconds: float, on_progress: Callable[[str], None]
     ) -> None:
         deadline = time.monotonic() + seconds
         while missing := left():
-            tell(", ".join(missing))
+            on_progress(", ".join(missing))
             self._processes.check()
             if time.monotonic() > deadline:
                 raise RehearsalFailed(f"still waiting for {', '.join(missing)}")
@@ -135,7 +141,7 @@ class Rehearsal:
 
 
 @contextmanager
-def stage(name: str) -> Iterator[Tell]:
+def stage(name: str) -> Iterator[OnProgress]:
     """Shows a bar while a stage runs, and one line when it is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     started = time.monotonic()
@@ -153,10 +159,10 @@ def rehearse(folder: Path, airflow: Path) -> None:
     """
     with Processes(folder / "logs") as processes:
         show = Rehearsal(folder, airflow, processes)
-        with stage("Services, registry and Airflow start") as tell:
-            show.start(tell)
-        with stage("A first model learns from playlists") as tell:
-            music, first = show.first_model(tell)
+        with stage("Services, registry and Airflow start") as on_progress:
+            show.start(on_progress)
+        with stage("A first model learns from playlists") as on_progress:
+            music, first = show.first_model(on_progress)
         _console.print(
             f"  {first} serves. Listeners like {len(music.taste)} tracks of 40 artists that no "
             f"playlist holds.\n  Stated beforehand: after one retraining at least "
@@ -164,16 +170,16 @@ def rehearse(folder: Path, airflow: Path) -> None:
             f"{PROBES} requests; no request fails."
         )
         before = liked_share(show.gateway, music.taste, SEED)
-        with stage("Listeners listen") as tell:
-            tell(0.0, "asking, liking, skipping")
+        with stage("Listeners listen") as on_progress:
+            on_progress(0.0, "asking, liking, skipping")
             liked, skipped = listen(show.gateway, music.taste, SEED + 1)
         _console.print(f"  {liked} tracks liked, saved or added, {skipped} skipped")
         everything = [track for playlist in music.playlists for track in playlist]
         with Traffic(show.address, everything, SEED) as traffic:
-            with stage("Airflow retrains, gates and promotes") as tell:
-                tasks, champion = show.retrain(tell)
-            with stage("The ranker takes it up") as tell:
-                show.wait_for(champion, tell)
+            with stage("Airflow retrains, gates and promotes") as on_progress:
+                tasks, champion = show.retrain(on_progress)
+            with stage("The ranker takes it up") as on_progress:
+                show.wait_for(champion, on_progress)
                 after = liked_share(show.gateway, music.taste, SEED)
         for line in tasks:
             _console.print(f"  {line}")

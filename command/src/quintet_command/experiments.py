@@ -36,11 +36,11 @@ class Outcome:
 
 
 def models_for(settings: CommandSettings, champion: str, challenger: str) -> tuple[str, str]:
-    """Return the bundles to compare; the registry's where one is not named.
+    """Return the bundles to compare; by default the registry's.
 
     Raises:
         ExperimentRefused: The registry has no such alias.
-        RegistryError: The registry is away.
+        RegistryError: The registry is down.
     """
     if champion and challenger:
         return champion, challenger
@@ -75,7 +75,7 @@ def start(settings: CommandSettings, plan: Plan) -> Experiment:
 
 
 def change_percent(settings: CommandSettings, percent: float) -> Experiment:
-    """Goes on with another percentage; its trials are counted anew.
+    """Continue with another percentage; its count of trials starts again.
 
     Raises:
         ExperimentRefused: None runs, or the percentage is out of range.
@@ -137,7 +137,7 @@ def apply_rule(settings: CommandSettings) -> Outcome:
     Doing so again changes nothing more. A shadow experiment ends by hand alone.
 
     Raises:
-        RegistryError: The registry is away, so that nothing could be promoted; nothing was ended.
+        RegistryError: The registry is down, so nothing was promoted and nothing ended.
         StoreUnavailable: The database cannot be used.
     """
     found = status(settings)
@@ -157,7 +157,7 @@ def apply_rule(settings: CommandSettings) -> Outcome:
 
 
 def _unless_champion_changed(settings: CommandSettings, found: Standing) -> Outcome:
-    """End an experiment whose champion is champion no more: its lists tell nothing of the new."""
+    """End an experiment of a former champion: its lists are no evidence about the new one."""
     try:
         record = models.registry_of(settings).named(models.CHAMPION)
     except models.RegistryUnavailable:

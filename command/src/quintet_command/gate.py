@@ -28,7 +28,7 @@ class Verdict:
     Attributes:
         model: The candidate's number in the registry; its bundle's name where it has none.
         bundle: Its bundle.
-        against: The champion's number; empty where there is none.
+        against: The champion's number; empty without a champion.
         checks: One by one.
     """
 
@@ -59,7 +59,7 @@ def judge(
         against: The model to compare with, by number, alias or bundle; `none` for nobody.
 
     Raises:
-        RegistryError: A model or report is not there, or the registry is away.
+        RegistryError: A model or report is not there, or the registry is down.
         ReportInvalid: A report is not one, or not of this candidate.
         PublicationInvalid: A bundle is missing or damaged.
         OSError: The report cannot be read.
@@ -107,7 +107,7 @@ def _report_of(
 
 
 def _champion(settings: CommandSettings, name: str) -> Champion | None:
-    """Return whom to compare with; None where nobody is champion yet, or nobody is wanted."""
+    """Return whom to compare with; None without a champion, or if none is wanted."""
     if name == NOBODY:
         return None
     registry = models.registry_of(settings)

@@ -38,7 +38,7 @@ def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
     Kept are what is in use, what an alias of the registry names, the newest
     `housekeeping_versions` of each kind, and whatever is younger than an hour; in the registry the
     newest `housekeeping_registered` without an alias, and what a rollback goes to. Feedback has a
-    retention of its own (`quintet feedback prune`).
+    separate retention (`quintet feedback prune`).
 
     Args:
         settings: Where the state is, and how much of it is kept.
@@ -50,7 +50,7 @@ def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
     catalogues = _old(home / "catalogue", _current(home / "catalogue"), kept, now)
     gone = {folder.name for folder in catalogues}
     published = {folder.name for folder in _versions(home / "catalogue")} - gone
-    # An index belongs to a catalogue, and is made anew from it.
+    # An index belongs to a catalogue, and is rebuilt from it.
     indices = [
         folder
         for folder in _versions(home / "search")
@@ -73,7 +73,7 @@ def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
 
 
 def _forgotten(settings: CommandSettings, dry_run: bool) -> tuple[str, ...]:
-    """Return the versions that were removed from the registry; none where it is away.
+    """Return the versions that were removed from the registry; none if it is down.
 
     Raises:
         RegistryInvalid: The registry refuses.
@@ -96,7 +96,7 @@ def _models_in_use(settings: CommandSettings) -> set[str]:
     try:
         named = [r.bundle for r in models.registered(settings) if r.aliases]
     except models.RegistryUnavailable:
-        # Nothing is lost: whoever needs a registered bundle again fetches it.
+        # Nothing is lost: a registered bundle can be downloaded again.
         named = []
     return used.union(named)
 
@@ -140,7 +140,7 @@ def _remove(path: Path) -> None:
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    # Renamed first: whoever lists versions meanwhile sees it whole or not at all.
+    # Renamed first, so that a process that lists versions sees it complete or not at all.
     hidden = path.with_name(f".removed-{path.name}")
     path.replace(hidden)
     shutil.rmtree(hidden, ignore_errors=True)

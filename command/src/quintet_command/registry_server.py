@@ -1,7 +1,7 @@
 """The registry of models as one process: MLflow's server, without what starts it.
 
 `mlflow server` is a program that imports MLflow to start another that imports MLflow: twice the
-memory, twice the time, and a server that stays when its parent is killed. What lies between is to
+memory, twice the time, and a server that stays when its parent is killed. The layer between is to
 prepare the database and to pass on addresses, by names that hold for the version in
 `pyproject.toml`.
 
@@ -22,7 +22,7 @@ _ROOT: Final = "mlflow-artifacts:/"
 """Files go through the server, so that no client needs keys to where they lie."""
 
 _STOP_SECONDS: Final = 5
-"""What requests that run have to end in, once the server is told to stop."""
+"""Seconds for open requests after a stop signal."""
 
 
 def _leave(*_: object) -> NoReturn:

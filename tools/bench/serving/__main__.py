@@ -103,11 +103,11 @@ class Bench:
                 self.rivals(worlds.get(JUDGED), scale)
 
     def one(self, world: World, size: int, kind: str, scale: float) -> None:
-        def tell(text: str) -> None:
+        def on_progress(text: str) -> None:
             self.say(f"{size:,} {kind}: {text}")
 
         plan = plan_of(size, kind == self.judged, self.asked.quick, scale)
-        measured = measure_product(world, kind, plan, self.logs, tell)
+        measured = measure_product(world, kind, plan, self.logs, on_progress)
         self.found["sizes"].setdefault(str(size), {})[kind] = measured
 
     def rivals(self, world: World | None, scale: float) -> None:

@@ -25,7 +25,7 @@ USERS = 8
 IN_TIME = 2.0
 """Seconds within which an answer counts under overload: the gateway's budget."""
 COLD = 20
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class Plan:
     swaps: int = 0
 
 
-def measure_product(world: World, kind: str, plan: Plan, logs: Path, tell: Tell) -> dict[str, Any]:
+def measure_product(
+    world: World, kind: str, plan: Plan, logs: Path, on_progress: OnProgress
+) -> dict[str, Any]:
     """Measures the real services with one model of a world."""
     from quintet_modelkit.publication import set_current
 
@@ -62,7 +64,7 @@ def measure_product(world: World, kind: str, plan: Plan, logs: Path, tell: Tell)
     with ExitStack() as stack:
         floor = stack.enter_context(Floor(world.bundle(kind)))
         floor.measure()
-        tell("start")
+        on_progress("start")
         for number in range(plan.starts):
             # Drops the files' pages from the cache if this machine allows it, and maps them again.
             found["cold_disk"] = drop_page_cache() if not number else found["cold_disk"]
@@ -76,26 +78,31 @@ def measure_product(world: World, kind: str, plan: Plan, logs: Path, tell: Tell)
                     stack.push(one.pop_all())
         found["start_s"] = statistics.median(starts)
         found["starts_s"] = starts
-        _measure_warm(found, target, load, floor, plan, tell)
+        _measure_warm(found, target, load, floor, plan, on_progress)
         if plan.swaps:
-            tell("swap")
+            on_progress("swap")
             found["swap"] = _swap(world, kind, target, load, found["half_rate"], plan.swaps)
     return found
 
 
 def _measure_warm(
-    found: dict[str, Any], target: Running, load: Load, floor: Floor, plan: Plan, tell: Tell
+    found: dict[str, Any],
+    target: Running,
+    load: Load,
+    floor: Floor,
+    plan: Plan,
+    on_progress: OnProgress,
 ) -> None:
-    tell("warm up")
+    on_progress("warm up")
     wait_idle(target, 30)  # the ranker compiles its trees in the background
     load.closed(target, USERS, 4)
-    tell("saturation")
+    on_progress("saturation")
     peaks = [load.closed(target, USERS, 3) for _ in range(3)]
     found["saturation_rps"] = statistics.median(len(s.good) / s.seconds for s in peaks)
     found["cpu_ms"] = cpu_per_request(peaks)
     found["generator_cpu_share"] = _generator_share(peaks)
     rate = found["half_rate"] = found["saturation_rps"] / 2
-    tell(f"half of saturation, {rate:.0f} a second")
+    on_progress(f"half of saturation, {rate:.0f} a second")
     shots = []
     before = _stages(target)
     for _ in range(plan.windows):
@@ -117,13 +124,13 @@ def _measure_warm(
             **shot.percentiles(),
         }
     if plan.overload:
-        tell("three times saturation")
+        on_progress("three times saturation")
         wait_idle(target)
         found["overload"] = _overload(target, load, found["saturation_rps"], plan.overload)
         wait_idle(target)
 
 
-def flame(world: World, kind: str, logs: Path, folder: Path, tell: Tell) -> None:
+def flame(world: World, kind: str, logs: Path, folder: Path, on_progress: OnProgress) -> None:
     """Records where gateway and ranker spend their time at half of saturation, as SVG."""
     import subprocess
     import sys
@@ -140,7 +147,7 @@ def flame(world: World, kind: str, logs: Path, folder: Path, tell: Tell) -> None
         wait_idle(target, 30)  # the ranker compiles its trees in the background
         peak = load.closed(target, USERS, 4)
         rate = len(peak.good) / peak.seconds / 2
-        tell(f"recording at {rate:.0f} a second")
+        on_progress(f"recording at {rate:.0f} a second")
         recorders = [
             subprocess.Popen(
                 [

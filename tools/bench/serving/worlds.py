@@ -112,7 +112,7 @@ def _embedded() -> pl.DataFrame:
 
 
 def build(
-    home: Path, data: Path, sizes: Sequence[int], tell: Callable[[str], None]
+    home: Path, data: Path, sizes: Sequence[int], on_progress: Callable[[str], None]
 ) -> dict[int, World]:
     """Build missing worlds, each size in a separate process, and return all worlds."""
     import subprocess
@@ -126,7 +126,7 @@ def build(
     for size in sizes:
         ready = root / str(size) / f"ready-{code_digest()}.json"
         if not ready.is_file():
-            tell(f"making {size:,} tracks")
+            on_progress(f"making {size:,} tracks")
             subprocess.run(
                 [
                     *(sys.executable, "-m", "tools.bench.serving.worlds", "--root", str(root)),

@@ -170,7 +170,7 @@ def psi(before: Numbers, after: Numbers) -> float:
     change and above 0.25 for a change that matters. Values that are equal stay in one bin.
 
     Args:
-        before: float64 (n,), at least one; NaN is a bin of its own.
+        before: float64 (n,), at least one; NaN is a separate bin.
         after: float64 (m,), at least one.
     """
     known = before[np.isfinite(before)]

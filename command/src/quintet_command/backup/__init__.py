@@ -25,7 +25,7 @@ from quintet_command.settings import CommandSettings
 
 _STAGING: Final = ".restore-"
 _ASIDE: Final = ".before-restore-"
-# What a file system keeps in a volume of its own.
+# Entries that a file system creates in each volume.
 _NOT_OURS: Final = ("lost+found",)
 
 
@@ -65,7 +65,7 @@ def create(settings: CommandSettings, target: Path, *, registry: bool = True) ->
     """
     if not settings.home.is_dir():
         raise BackupInvalid(f"there is no state in {settings.home}")
-    # A file of its own is made of links; in a folder they would be the very files of the home.
+    # An archive copies linked files; in a folder the links would be the files of the home.
     place = contents.linked if target.name.endswith(SUFFIX) else contents.copied
     with staged(target) as folder:
         made = contents.gather(settings, folder, place, registry=registry)

@@ -1,4 +1,4 @@
-"""What is backed up: every part of QUINTET_HOME that cannot be made anew, and the database."""
+"""What is backed up: every part of QUINTET_HOME that cannot be rebuilt, and the database."""
 
 import os
 import re

@@ -49,8 +49,8 @@ def import_files(
             _console.print(_mapping_table(plan))
         if dry_run:
             return
-        with progress_bar(_errors) as tell:
-            reports = [datasets.import_catalogue(settings, plan, tell) for plan in plans]
+        with progress_bar(_errors) as on_progress:
+            reports = [datasets.import_catalogue(settings, plan, on_progress) for plan in plans]
         # Printed before publishing: the rows are in, whatever comes next.
         _console.print(_summary_table(reports))
         _publish(settings)
@@ -58,10 +58,10 @@ def import_files(
 
 def _publish(settings: CommandSettings) -> None:
     """Publish snapshot and model: the one place where an import reaches serving."""
-    with progress_bar(_errors) as tell:
-        version = datasets.publish_catalogue(settings, tell)
-    with progress_bar(_errors) as tell:
-        model = publish_model(settings.home, tell)
+    with progress_bar(_errors) as on_progress:
+        version = datasets.publish_catalogue(settings, on_progress)
+    with progress_bar(_errors) as on_progress:
+        model = publish_model(settings.home, on_progress)
     _console.print(f"catalogue {version}, model {model}", highlight=False)
 
 
@@ -122,7 +122,7 @@ def _summary_table(reports: Sequence[datasets.ImportReport]) -> Table:
     for report in reports:
         counts = report.counts
         notes = ["imported before, nothing changed"] if report.unchanged else []
-        notes += [f"refused rows: {report.quarantine}"] if report.quarantine else []
+        notes += [f"rejected rows: {report.quarantine}"] if report.quarantine else []
         numbers = (
             counts.rows_read,
             counts.rows_stored,

@@ -41,7 +41,7 @@ def create(folder: Folder, name: Names = None, host: Hosts = None, days: Days = 
     except _UNUSABLE as fault:
         raise CommandFailed(str(fault)) from fault
     _show(made)
-    _say(f"Keep {folder}/authority/ca.key away from services: whoever has it can be any of them.")
+    _say(f"Keep {folder}/authority/ca.key away from services: its holder can pose as any of them.")
     _say(f"Set QUINTET_TLS=mutual and QUINTET_TLS_FOLDER={folder} for every service.")
 
 

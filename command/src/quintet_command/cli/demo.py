@@ -67,7 +67,7 @@ def _running(changes: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen
             stdout=stream,
             stderr=subprocess.STDOUT,
             env={**os.environ, **changes},
-            # A group of its own, so that SIGKILL below reaches the services too.
+            # A new process group, so that SIGKILL below reaches the services too.
             start_new_session=True,
         )
     try:

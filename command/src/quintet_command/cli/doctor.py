@@ -22,7 +22,7 @@ def doctor(
 ) -> None:
     """Find out what is wrong with this installation; say what to do about it.
 
-    Changes nothing and ends within ten seconds. Exit code 0 where nothing is wrong, 1 where
+    Changes nothing and ends within ten seconds. Exit code 0 if nothing is wrong, 1 if
     something is.
     """
     found = _look()

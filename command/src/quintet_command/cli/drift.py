@@ -19,7 +19,7 @@ def drift(
     """Compare recent lists with those of the training playlists; like grep, 0 means found.
 
     Exit code 0 where scores, genres or features have drifted, 1 where they have not or too little
-    was shown to say, 2 where it cannot be told. The last report stays in `drift.json` in
+    was shown to say, 2 if it cannot be decided. The last report stays in `drift.json` in
     QUINTET_HOME, where the gateway reads it for the page.
     """
     with one_line_failures():

@@ -79,7 +79,7 @@ def start(
     alpha: Annotated[
         float,
         typer.Option(
-            help="Greatest probability of finding a preference where there is none.",
+            help="Largest probability of finding a preference that does not exist.",
         ),
     ] = _DEFAULT.alpha,
     min_effect: Annotated[
@@ -107,7 +107,7 @@ def start(
 def percent(
     percent: Annotated[float, typer.Argument(metavar="PERCENT", help="Above 0, up to 100.")],
 ) -> None:
-    """Go on with another percentage; trials are counted anew."""
+    """Continue with another percentage; the count of trials starts again."""
     with _refusals():
         _tell(experiments.change_percent(load_settings(), percent))
 

@@ -1,4 +1,4 @@
-"""`quintet models`: the registry's models, compared, promoted, taken back, described."""
+"""`quintet models`: list, compare, promote, roll back and describe the registry's models."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quintet_command.models.differences import Difference
 
 models_app = typer.Typer(
-    help="The registry's models: list, compare, promote, take back.", no_args_is_help=True
+    help="The registry's models: list, compare, promote, roll back.", no_args_is_help=True
 )
 _console: Final = Console()
 _SHOWN: Final = 12

@@ -37,9 +37,11 @@ def import_files(
         for path in files:
             check_file(path) if format_ is not datasets.Format.AUTO else detect(path)
         names = Names()
-        with progress_bar(_errors) as tell:
+        with progress_bar(_errors) as on_progress:
             reports = [
-                datasets.import_playlists(settings, path, format_, source, licence, tell, names)
+                datasets.import_playlists(
+                    settings, path, format_, source, licence, on_progress, names
+                )
                 for path in files
             ]
     _console.print(_summary_table(reports))
@@ -90,5 +92,5 @@ def _notes(report: datasets.PlaylistReport) -> list[str]:
     if report.passed_over:
         notes.append(f"{report.passed_over:,} plays, skips and dislikes passed over")
     if report.quarantine:
-        notes.append(f"refused rows: {report.quarantine}")
+        notes.append(f"rejected rows: {report.quarantine}")
     return notes

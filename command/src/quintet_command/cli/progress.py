@@ -13,7 +13,7 @@ from quintet_command.cli.failure import CommandFailed
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Callable[[float, str], None]]:
-    """Give a function that is told the share done, 0..1, and what is being done."""
+    """Yield a function that receives the completed share, 0..1, and the current step."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

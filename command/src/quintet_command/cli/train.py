@@ -57,8 +57,8 @@ def train(
 
         settings = load_settings()
         chosen = parameters(seed, threads, trials)
-        with progress_bar(_errors) as tell:
-            report = train_step(settings, chosen, tell, serve=serve, cluster=_cluster(on))
+        with progress_bar(_errors) as on_progress:
+            report = train_step(settings, chosen, on_progress, serve=serve, cluster=_cluster(on))
         # Printed before it is registered: the model is there, whatever comes next.
         if as_json:
             typer.echo(json.dumps(asdict(report)))
@@ -90,8 +90,8 @@ def register_evaluated(
 
     from quintet_command import models
 
-    with progress_bar(_errors) as tell:
-        found = evaluate_step(settings, chosen, None, tell)
+    with progress_bar(_errors) as on_progress:
+        found = evaluate_step(settings, chosen, None, on_progress)
     data = read_manifest(settings.home / MODELS / version, verify=False)["data"]
     with tempfile.TemporaryDirectory(prefix="quintet-report-") as folder:
         files = {name: Path(folder) / name for name in ("report.json", "report.html", "data.json")}

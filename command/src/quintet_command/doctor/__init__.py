@@ -28,7 +28,7 @@ class _Named:
     check: _Check
 
 
-# In the order in which they are told: each may be the reason for those after it.
+# In the order of the report: each may be the cause of later ones.
 _CHECKS: Final = (
     _Named("python", machine.python),
     _Named("settings", machine.settings),
@@ -76,7 +76,7 @@ def _begin(each: _Named, settings: CommandSettings) -> "queue.SimpleQueue[Sequen
         except Exception as fault:  # whatever it is, the other checks go on
             # Its text may hold what is not to be shown.
             said = f"could not be looked at ({type(fault).__name__})"
-            found = wrong(each.name, said, "tell us: this is a fault of the doctor")
+            found = wrong(each.name, said, "report it: this is a fault of the doctor")
         answer.put((found,) if isinstance(found, Finding) else found)
 
     # A check that hangs must not keep the command from ending.

@@ -26,7 +26,7 @@ _NAME: Final = "certificates"
 
 
 def certificates(settings: CommandSettings) -> list[Finding]:
-    """Judges every certificate that is set; says nothing where none is."""
+    """Check every configured certificate; return nothing without one."""
     found = list(_judged(settings))
     if not found:
         return []

@@ -1,4 +1,4 @@
-"""The machine and what it was told: Python, settings, disk, clock, secrets."""
+"""Checks of the machine: Python, settings, disk, clock, secrets."""
 
 import difflib
 import os

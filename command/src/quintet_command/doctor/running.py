@@ -67,11 +67,11 @@ def running(settings: CommandSettings) -> list[Finding]:
 
 
 def registry(settings: CommandSettings) -> Finding:
-    """Whether the registry of models answers, where one is set."""
+    """Whether the model registry answers, if one is set."""
     if not settings.mlflow_uri:
-        return well("registry", "none is set; `quintet up` runs one of its own")
+        return well("registry", "none is set; `quintet up` starts one")
     shown = httpx.URL(settings.mlflow_uri).copy_with(username=None, password=None)
-    remedy = "start it or correct QUINTET_MLFLOW_URI; rankers go on serving meanwhile"
+    remedy = "start it or correct QUINTET_MLFLOW_URI; rankers still serve their model"
     try:
         answer = httpx.get(f"{settings.mlflow_uri.rstrip('/')}/health", timeout=_SECONDS)
     except httpx.HTTPError as fault:
@@ -123,7 +123,7 @@ def _ask_versions(client: Quintet, found: _Gateway) -> None:
     try:
         found.model = client.model()
     except (Unauthenticated, PermissionDenied):
-        found.refused = "the gateway tells them to callers with a token only"
+        found.refused = "the gateway reports them only to callers with a token"
     except QuintetError:
         return  # reported as not known
     with suppress(QuintetError):
@@ -225,11 +225,13 @@ def _health(address: str) -> str:
 def _versions(settings: CommandSettings, found: _Gateway) -> Finding:
     """Whether what is served is what is published, and all serve the same."""
     if found.states is None:
-        return look("versions", "the gateway is not there to tell them", _START)
+        return look("versions", "the gateway cannot be reached to report them", _START)
     if found.refused:
         return look("versions", found.refused, "set QUINTET_TOKEN; docs/api.md says how")
     if found.model is None:
-        return look("versions", "the gateway does not tell them now", "see ranker and search above")
+        return look(
+            "versions", "the gateway does not report them now", "see ranker and search above"
+        )
     if found.model.refused_version:
         said = f"{found.model.refused_version} was refused: {found.model.refused_reason}"
         return wrong("versions", said, "publish a model that is whole; the one before goes on")

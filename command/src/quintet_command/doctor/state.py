@@ -1,4 +1,4 @@
-"""What lies on the disk and in the database: all that serving needs."""
+"""Checks of disk and database: the files and tables that serving needs."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The life of a model in the registry: registered, compared, promoted, taken back, described."""
+"""Operations on registered models: register, compare, promote, roll back, describe."""
 
 import json
 import threading
@@ -59,7 +59,7 @@ def register_model(
 
     Raises:
         PublicationInvalid: The bundle is missing or damaged.
-        RegistryError: The registry is away or refuses it.
+        RegistryError: The registry is down or rejects it.
     """
     models = settings.home / MODELS
     folder = current_folder(models) if version is None else models / version
@@ -94,7 +94,7 @@ def promote(settings: CommandSettings, name: str) -> Move:
         name: Its number, an alias, or its bundle's name.
 
     Raises:
-        RegistryError: There is no such model, or the registry is away.
+        RegistryError: There is no such model, or the registry is down.
     """
     registry = registry_of(settings)
     return registry.promote(found(registry, name).version)
@@ -104,7 +104,7 @@ def rollback(settings: CommandSettings) -> Move:
     """Make the champion before this one champion again.
 
     Raises:
-        RegistryError: There is none, or the registry is away.
+        RegistryError: There is none, or the registry is down.
     """
     return registry_of(settings).rollback()
 
@@ -118,7 +118,7 @@ def compare_models(settings: CommandSettings, left: str, right: str) -> "Differe
         right: The other.
 
     Raises:
-        RegistryError: One is not there or damaged, or the registry is away.
+        RegistryError: One is not there or damaged, or the registry is down.
     """
     # Imported here: the engine's libraries are for this alone.
     from quintet_command.models.differences import difference
@@ -132,7 +132,7 @@ def pulled(settings: CommandSettings, registry: Registry, record: ModelRecord) -
     """Return a model's bundle on this machine, fetched where it is not there yet.
 
     Raises:
-        RegistryError: It is damaged, the registry is away, or it takes longer than
+        RegistryError: It is damaged, the registry is down, or it takes longer than
             `mlflow_download_seconds`.
         OSError: The disk is full.
     """
@@ -181,7 +181,7 @@ def write_card(settings: CommandSettings, path: Path, name: str = CHAMPION) -> M
     """Write a model's card as Markdown and returns whose it is.
 
     Raises:
-        RegistryError: There is no such model, or the registry is away.
+        RegistryError: There is no such model, or the registry is down.
         OSError: The file cannot be written.
     """
     registry = registry_of(settings)

@@ -46,7 +46,7 @@ def difference(
         bring: Returns a model's bundle on this machine.
 
     Raises:
-        RegistryError: The registry is away or a bundle is damaged.
+        RegistryError: The registry is down or a bundle is damaged.
     """
     facts = compare(left, right, registry.features(left), registry.features(right))
     # One after the other, so that the second can link what the first brought.

@@ -72,7 +72,7 @@ class ImportReport:
         path: The file.
         counts: Rows read = stored + quarantined + duplicate.
         unchanged: The very same import was done before, so nothing was written.
-        quarantine: File of refused rows, if any.
+        quarantine: File of rejected rows, if any.
     """
 
     path: Path
@@ -101,9 +101,9 @@ def import_catalogue(
         DatasetInvalid: The file cannot be read.
         StoreUnavailable: The database refused.
     """
-    tell = progress or (lambda share, text: None)
+    on_progress = progress or (lambda share, text: None)
     path = plan.table.path
-    tell(0.0, f"reading {path.name}")
+    on_progress(0.0, f"reading {path.name}")
     sha256 = sha256_of(path)
     facts = _facts(plan, sha256)
     engine = open_engine(settings.database_url)
@@ -111,13 +111,13 @@ def import_catalogue(
     try:
         with writing(engine) as connection, quarantine(target) as refused:
             if (known := store.find_import(connection, facts["fingerprint"])) is not None:
-                tell(1.0, f"{path.name} is imported already")
+                on_progress(1.0, f"{path.name} is imported already")
                 return ImportReport(path, known, True, target if target.exists() else None)
-            counts = _run(connection, plan, facts, refused, tell)
+            counts = _run(connection, plan, facts, refused, on_progress)
             kept = refused.keep()
     finally:
         engine.dispose()
-    tell(1.0, f"{path.name} is imported")
+    on_progress(1.0, f"{path.name} is imported")
     return ImportReport(path, counts, False, kept)
 
 
@@ -142,7 +142,7 @@ def _run(
     plan: Plan,
     facts: Mapping[str, str],
     refused: Quarantine,
-    tell: Progress,
+    on_progress: Progress,
 ) -> store.Counts:
     import_id = store.begin_import(connection, facts)
     # A source or licence that was asked for goes before the file's own.
@@ -159,7 +159,7 @@ def _run(
         refused.add(bad)
         read += len(batch.rows) + len(batch.refused)
         _store(connection, tracks, import_id, facts["imported_at"])
-        tell(batch.share * 0.99, f"importing {plan.table.path.name}")
+        on_progress(batch.share * 0.99, f"importing {plan.table.path.name}")
     stored = store.count_imported(connection, import_id)
     counts = store.Counts(read, stored, refused.count, read - stored - refused.count)
     store.end_import(connection, import_id, counts)

@@ -36,7 +36,7 @@ _PARTING: Final = "\x1f"
 def check_tracks(
     rows: pl.DataFrame, mapping: Mapping[str, str], provenance: str, licence: str
 ) -> tuple[pl.DataFrame, list[Refused]]:
-    """Return tracks and refused rows.
+    """Return tracks and rejected rows.
 
     Args:
         rows: Columns of the file and `LINE`.
@@ -90,14 +90,14 @@ def _names(rows: pl.DataFrame, column: str) -> pl.Expr:
         return cells.list.eval(pl.element().str.strip_chars()).list.join(_PARTING).fill_null("")
     text = pl.col(column).cast(pl.String).str.strip_chars().fill_null("")
     is_list = text.str.starts_with("[") & text.str.ends_with("]")
-    parted = text
+    split = text
     if holds_many(column):
         # A name that is all separators becomes empty, and is refused as such.
-        parted = text.str.replace_all(r"\s*;\s*", _PARTING).str.strip_chars(_PARTING)
+        split = text.str.replace_all(r"\s*;\s*", _PARTING).str.strip_chars(_PARTING)
     listed = text.map_elements(_literal, return_dtype=pl.String, skip_nulls=False)
     if not rows.select(is_list.any()).item():
-        return parted
-    return pl.when(is_list).then(listed).otherwise(parted)
+        return split
+    return pl.when(is_list).then(listed).otherwise(split)
 
 
 def _literal(text: str) -> str:

@@ -69,7 +69,7 @@ def plain_name(column: str) -> str:
 
 
 def holds_many(column: str) -> bool:
-    """Check whether cells of a column may list several names, parted by semicolons."""
+    """Check whether cells of a column may list several names, separated by semicolons."""
     return plain_name(column) not in _SINGULAR
 
 

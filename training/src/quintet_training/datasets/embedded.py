@@ -46,9 +46,9 @@ def prepare_embedded(settings: TrainingSettings, progress: Progress | None = Non
             empty = not store.count_tracks(connection)
     finally:
         engine.dispose()
-    tell = progress or (lambda share, text: None)
+    on_progress = progress or (lambda share, text: None)
     if empty:
         plan = preview(embedded_path(), Options(source=SOURCE, licence=LICENCE))
-        import_catalogue(settings, plan, lambda share, text: tell(0.7 * share, text))
+        import_catalogue(settings, plan, lambda share, text: on_progress(0.7 * share, text))
     start = 0.7 if empty else 0.0
-    return publish_catalogue(settings, lambda s, text: tell(start + (1 - start) * s, text))
+    return publish_catalogue(settings, lambda s, text: on_progress(start + (1 - start) * s, text))

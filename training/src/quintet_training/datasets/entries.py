@@ -1,4 +1,4 @@
-"""One place of a track in a playlist, as files tell it, whatever their format."""
+"""One position of a track in a playlist, as read from a file of any format."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +23,7 @@ class Entry:
 
     Attributes:
         line: Line, row or item of the file, from 1.
-        playlist_id: As the file tells it, or made of its name.
+        playlist_id: From the file's content, or from its name.
         playlist: The playlist's name.
         position: Orders the playlist's tracks; may be negative or have gaps.
         added_at: ISO 8601, as the file has it.

@@ -100,12 +100,12 @@ def estimate_position_bias(shown: pl.DataFrame) -> PositionBias:
 
 @dataclass(frozen=True)
 class Signals:
-    """What listeners taught.
+    """Training signals from feedback.
 
     Attributes:
         frame: A row for each track shown, and for each track acted on without being known as
             shown: recommendation_id, listener (keyed hash), track_id, position (Int32; null where
-            not known), label (Float32 from -1 to 1; 0 where nothing was done), acts (how many
+            not known), label (Float32 from -1 to 1; 0 without any event), acts (how many
             events), propensity (Float32; 1 where the position is not known), weight (Float32:
             inverse propensity up to `MAX_WEIGHT` where something was done, else 1), score,
             channels, shown_at, model_version, index_version, catalogue_version, feature_hash and
@@ -153,7 +153,7 @@ def read_signals(settings: TrainingSettings) -> Signals:
 def signals_of(
     shown: pl.DataFrame, events: pl.DataFrame, sets: Mapping[str, Sequence[str]]
 ) -> Signals:
-    """Join what was shown and what was done.
+    """Join impressions and events.
 
     Args:
         shown: Impressions, with the columns of `quintet_store.feedback.IMPRESSION_COLUMNS`.
@@ -248,7 +248,7 @@ def _reading(settings: TrainingSettings, read: Callable[[Connection], Any]) -> A
 
 @dataclass(frozen=True)
 class _Act:
-    """A like, save or playlist_add that no later dislike took back."""
+    """A like, save or playlist_add without a later dislike."""
 
     recommendation_id: str
     listener: str

@@ -203,7 +203,7 @@ def _m3u_tags(line: str) -> dict[str, str]:
     if found is None:
         return {}
     attributes = {key.lower(): value for key, value in _ATTRIBUTE.findall(found.group(1))}
-    artist, dash, title = _parted(found.group(2))
+    artist, dash, title = _split_dash(found.group(2))
     tags = {"title": attributes.get("title", title if dash else found.group(2).strip())}
     if given := attributes.get("artist", artist if dash else ""):
         tags["artist"] = given
@@ -212,14 +212,14 @@ def _m3u_tags(line: str) -> dict[str, str]:
     return tags
 
 
-def _parted(text: str) -> tuple[str, bool, str]:
+def _split_dash(text: str) -> tuple[str, bool, str]:
     parts = _DASH.split(text.strip(), maxsplit=1)
     return (parts[0], True, parts[1]) if len(parts) == 2 else ("", False, text.strip())
 
 
 def _from_file_name(line: str) -> dict[str, str]:
     stem = re.split(r"[/\\]", line)[-1].rpartition(".")[0]
-    artist, dash, title = _parted(re.sub(r"^\d+[\s.-]+", "", stem))
+    artist, dash, title = _split_dash(re.sub(r"^\d+[\s.-]+", "", stem))
     return {"artist": artist, "title": title} if dash else {}
 
 

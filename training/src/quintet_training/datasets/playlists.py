@@ -41,7 +41,7 @@ class PlaylistReport:
         matched: Rows by how their track was found; `unmatched` ones are quarantined.
         passed_over: Feedback that is no positive: neither read rows nor stored.
         unchanged: The very same import was done before, so nothing was written.
-        quarantine: File of refused rows, if any.
+        quarantine: File of rejected rows, if any.
     """
 
     path: Path
@@ -81,10 +81,10 @@ def import_playlists(
         DatasetInvalid: The file cannot be read.
         StoreUnavailable: The database refused.
     """
-    tell = progress or (lambda share, text: None)
+    on_progress = progress or (lambda share, text: None)
     check_file(path)
     known = detect(path) if format is Format.AUTO else format
-    tell(0.0, f"reading {path.name}")
+    on_progress(0.0, f"reading {path.name}")
     facts = {
         "kind": "playlists",
         "file_name": path.name,
@@ -100,15 +100,15 @@ def import_playlists(
             facts["fingerprint"] = _fingerprint(facts, known, state)
             target = settings.quarantine / f"{path.stem}-{facts['fingerprint'][:12]}.csv"
             if (done := imports.find_import(connection, facts["fingerprint"])) is not None:
-                tell(1.0, f"{path.name} is imported already")
+                on_progress(1.0, f"{path.name} is imported already")
                 kept = target if target.exists() else None
                 return PlaylistReport(path, known, done, 0, {}, 0, True, kept)
             with quarantine(target) as refused:
                 run = _Run(connection, names or Names(), facts, refused)
-                report = run.read(path, known, tell)
+                report = run.read(path, known, on_progress)
     finally:
         engine.dispose()
-    tell(1.0, f"{path.name} is imported")
+    on_progress(1.0, f"{path.name} is imported")
     return report
 
 
@@ -126,7 +126,7 @@ class _Run:
     facts: Mapping[str, str]
     refused: Quarantine
 
-    def read(self, path: Path, known: Format, tell: Progress) -> PlaylistReport:
+    def read(self, path: Path, known: Format, on_progress: Progress) -> PlaylistReport:
         import_id = imports.begin_import(self.connection, self.facts)
         meter, matched, read = Meter(), Counter[Match](), 0
         for items in _batches(READERS[known](path, meter)):
@@ -136,7 +136,7 @@ class _Run:
             found = match_entries(self.connection, self.names, entries)
             matched.update(how for _, how in found)
             self._keep(entries, found, import_id)
-            tell(meter.share * 0.99, f"importing {path.name}")
+            on_progress(meter.share * 0.99, f"importing {path.name}")
         playlists, stored = store.count_rows(self.connection, import_id)
         refused = self.refused.count
         counts = imports.Counts(read, stored, refused, read - stored - refused)

@@ -45,7 +45,7 @@ def publish_catalogue(settings: TrainingSettings, progress: Progress | None = No
         DatasetInvalid: The database holds no track.
         StoreUnavailable: The database cannot be used.
     """
-    tell = progress or (lambda share, text: None)
+    on_progress = progress or (lambda share, text: None)
     engine = open_engine(settings.database_url)
     try:
         with reading(engine) as connection:
@@ -54,10 +54,10 @@ def publish_catalogue(settings: TrainingSettings, progress: Progress | None = No
                 raise DatasetInvalid("the catalogue is empty; fill it with quintet catalog import")
             sources = [asdict(source) for source in store.sources(connection)]
             if (version := _up_to_date(settings.catalogue, sources)) is not None:
-                tell(1.0, "the snapshot is up to date")
+                on_progress(1.0, "the snapshot is up to date")
                 return version
-            tell(0.0, "publishing the catalogue")
-            tracks, features = _collect(connection, total, tell)
+            on_progress(0.0, "publishing the catalogue")
+            tracks, features = _collect(connection, total, on_progress)
     finally:
         engine.dispose()
     with staged(settings.catalogue) as folder:
@@ -68,7 +68,7 @@ def publish_catalogue(settings: TrainingSettings, progress: Progress | None = No
             (folder / "manifest.json").replace(target / "manifest.json")
         publish(folder, settings.catalogue, version)
     _forget_old(settings.catalogue, version)
-    tell(1.0, "published")
+    on_progress(1.0, "published")
     return version
 
 
@@ -84,7 +84,7 @@ def _up_to_date(root: Path, sources: Sequence[Any]) -> str | None:
     return version if version is not None and _is_same(root / version, sources) else None
 
 
-def _collect(connection: Connection, total: int, tell: Progress) -> tuple[pa.Table, Raw]:
+def _collect(connection: Connection, total: int, on_progress: Progress) -> tuple[pa.Table, Raw]:
     """Return the snapshot's table and its features, built batch by batch."""
     parts: list[pa.RecordBatch] = []
     features = np.empty((total, len(ATTRIBUTES)), dtype=np.float64)
@@ -96,7 +96,7 @@ def _collect(connection: Connection, total: int, tell: Progress) -> tuple[pa.Tab
         features[done : done + len(rows)] = np.array([row[wide:] for row in rows])
         parts.append(_batch([row[:wide] for row in rows], genres, recordings))
         done += len(rows)
-        tell(0.9 * done / total, "publishing the catalogue")
+        on_progress(0.9 * done / total, "publishing the catalogue")
     return pa.Table.from_batches(parts, SCHEMA), features
 
 

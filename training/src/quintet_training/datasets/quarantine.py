@@ -16,7 +16,7 @@ _MAX_TEXT: Final = 10_000
 
 
 class Quarantine:
-    """Collects refused rows; the file appears, whole, only when there is one and `keep` is called.
+    """Collect rejected rows; the file appears only if `keep` is called and there are any.
 
     Args:
         target: The file to write: CSV with the columns line, reason and row.
@@ -38,7 +38,7 @@ class Quarantine:
             self._open().writerow((row.line, reason, text.rstrip("\r\n")))
 
     def keep(self) -> Path | None:
-        """Move the file into place and returns its path; None where no row was refused."""
+        """Move the file into place and returns its path; None without a rejected row."""
         if self._stream is None:
             return None
         self._stream.seek(0)

@@ -144,7 +144,7 @@ def baselines(
 
     Args:
         catalogue: What is recommended from.
-        train: Distinct rows of each training playlist; where there is none, the methods that
+        train: Distinct rows of each training playlist; without any, the methods that
             need playlists are absent.
         seed: Of what is random: ties, the random baseline and where ALS starts.
         limit: Length of the lists.
@@ -175,7 +175,7 @@ def baselines(
 
 
 def _unit(vectors: Values) -> Values:
-    """Return rows scaled to unit length, float64; float32 could not tell raw cosines apart."""
+    """Return rows scaled to unit length, float64; float32 could not separate raw cosines."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(norms > 0, norms, 1.0))
 

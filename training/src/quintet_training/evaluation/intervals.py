@@ -1,4 +1,4 @@
-"""How sure a mean over playlists is: percentile bootstrap, playlists drawn with replacement."""
+"""How sure a mean over playlists is: percentile bootstrap, playlists sampled with replacement."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

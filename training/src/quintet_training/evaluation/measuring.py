@@ -36,7 +36,7 @@ def measure(
     recommender: Recommender,
     cases: Sequence[Case],
     yardstick: Yardstick,
-    tell: Callable[[int], None] = lambda _: None,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> Measured:
     """Ask one method all cases.
 
@@ -44,7 +44,7 @@ def measure(
         recommender: The method.
         cases: At least one.
         yardstick: What to measure with.
-        tell: Told how many cases are done.
+        on_progress: Receives the number of finished cases.
 
     Raises:
         RecommendationInvalid: An answer breaks the rules of `Recommender`.
@@ -55,7 +55,7 @@ def measure(
         ranked = np.asarray(recommender(case.seeds), dtype=np.int64)
         _check(ranked, case.seeds, track_count, yardstick.limit)
         lists.append(ranked)
-        tell(done)
+        on_progress(done)
     answered = list(zip(lists, cases, strict=True))
     scores = [yardstick.score(ranked, case.seeds, case.truth) for ranked, case in answered]
     found = [np.isin(case.truth, ranked).astype(np.float64) for ranked, case in answered]

@@ -93,7 +93,7 @@ def recall(hits: Mask, relevant: int) -> float:
 
 
 def reciprocal_rank(hits: Mask) -> float:
-    """Return one over the rank of the first hit, 0 where there is none."""
+    """Return one over the rank of the first hit, 0 without a hit."""
     first = np.flatnonzero(hits)
     return float(1.0 / (first[0] + 1)) if len(first) else 0.0
 
@@ -188,7 +188,7 @@ class Yardstick:
         )
 
     def _artist_diversity(self, ranked: Rows) -> float:
-        """Return distinct artists over tracks, 0..1; an unknown artist is one of its own."""
+        """Return distinct artists over tracks, 0..1; each unknown artist counts as one."""
         if not len(ranked):
             return float("nan")
         artists = self.first_artist[ranked]

@@ -36,7 +36,7 @@ from quintet_training.evaluation.report import MODEL, WITHOUT_PLAYLISTS, Report,
 
 Train = Callable[[Sequence[Rows], str], Recommender]
 """Trains on playlists for a purpose, `main` or `cold`, and gives the trained recommender."""
-Tell = Callable[[float, str], None]
+OnProgress = Callable[[float, str], None]
 """Told the share done, 0..1, and what is being done."""
 
 _NAMES: Final = {
@@ -109,7 +109,7 @@ class _Evaluation:
     playlist_ids: Sequence[str]
     held_out: Mask
     options: EvaluationOptions
-    tell: Tell
+    on_progress: OnProgress
 
     @property
     def asked(self) -> Rows:
@@ -136,7 +136,7 @@ class _Evaluation:
             at = start + number * step
 
             def told(done: int, at: float = at, name: str = name) -> None:
-                self.tell(at + step * done / len(cases), f"asking {name}")
+                self.on_progress(at + step * done / len(cases), f"asking {name}")
 
             # One question is too small to share out: a second BLAS thread costs more than it does.
             with threadpool_limits(1, "blas"):
@@ -150,7 +150,7 @@ def run(
     playlist_ids: Sequence[str],
     train: Train,
     options: EvaluationOptions,
-    tell: Tell = lambda _share, _text: None,
+    on_progress: OnProgress = lambda _share, _text: None,
     bootstrap: Recommender | None = None,
 ) -> Report:
     """Evaluate a trainer; the same arguments give the same report.
@@ -162,17 +162,17 @@ def run(
         train: Called with the training playlists and `main`, then with those playlists without
             cold tracks and `cold`; the first recommender is let go before.
         options: How to evaluate.
-        tell: Told of progress.
+        on_progress: Receives the progress.
         bootstrap: The model without any playlist, to compare with audio cosine.
 
     Raises:
         EvaluationImpossible: Too few playlists, or too short ones.
         RecommendationInvalid: A recommender broke its rules.
     """
-    tell(0.0, "looking for near-duplicate playlists")
+    on_progress(0.0, "looking for near-duplicate playlists")
     groups = near_duplicates(playlists, len(catalogue))
     held_out = options.hold_out(groups)
-    this = _Evaluation(catalogue, playlists, playlist_ids, held_out, options, tell)
+    this = _Evaluation(catalogue, playlists, playlist_ids, held_out, options, on_progress)
     cases = options.cases(playlists, held_out)
     if not cases[options.primary] or not any(len(rows) for rows in this.train):
         raise EvaluationImpossible(
@@ -189,7 +189,7 @@ def run(
     }
     found = _main_parts(this, cases, train, bootstrap)
     found |= _cold_part(this, train)
-    tell(1.0, "evaluated")
+    on_progress(1.0, "evaluated")
     return Report(options=asdict(options), counts=counts, **found)
 
 
@@ -201,9 +201,9 @@ def _main_parts(
 ) -> dict[str, Any]:
     """Return the report's parts about tracks of every kind."""
     options, known = this.options, this.train
-    this.tell(0.01, f"training on {len(known)} playlists")
+    this.on_progress(0.01, f"training on {len(known)} playlists")
     methods = {MODEL: train(known, "main")}
-    this.tell(_TRAINED, "fitting the baselines")
+    this.on_progress(_TRAINED, "fitting the baselines")
     methods |= baselines(this.catalogue, known, options.seed, options.limit)
     asked = [count for count in options.seed_counts if cases[count]]
     step = (_MEASURED - _TRAINED) / len(asked)
@@ -266,9 +266,9 @@ def _cold_part(this: _Evaluation, train: Train) -> dict[str, Any]:
     known = without(this.train, cold)
     if not cases or not known:
         return {}
-    this.tell(_MEASURED, f"training on {len(known)} playlists without cold tracks")
+    this.on_progress(_MEASURED, f"training on {len(known)} playlists without cold tracks")
     methods = {MODEL: train(known, "cold")}
-    this.tell(_TRAINED_COLD, "fitting the baselines without cold tracks")
+    this.on_progress(_TRAINED_COLD, "fitting the baselines without cold tracks")
     methods |= baselines(this.catalogue, known, options.seed, options.limit)
     measured = this.ask(methods, cases, known, (_TRAINED_COLD, 1.0))
     part: Section = section("cold", "Cold tracks alone", cases, measured, options.seed)

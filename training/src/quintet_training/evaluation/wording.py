@@ -70,7 +70,7 @@ def number(value: float) -> str:
 
 
 def bounds(interval: Interval) -> str:
-    """Return an interval's ends, or nothing where there is none."""
+    """Return an interval's ends, or nothing without an interval."""
     if math.isnan(interval.lower):
         return ""
     return f"{number(interval.lower)} to {number(interval.upper)}"

@@ -143,7 +143,7 @@ def _difference(report: Mapping[str, Any], champion: Champion) -> _Difference | 
             return _paired(report, champion.report)
         theirs = _main(champion.report)["methods"][MODEL][JUDGED_BY]
         return _apart(ours, theirs, _UNPAIRED)
-    # The bootstrap model has no evaluation of its own; each one measures it with.
+    # The bootstrap model has no separate evaluation; each evaluation also measures it.
     bare = (report.get("only_audio") or {}).get("methods", {}).get(WITHOUT_PLAYLISTS)
     if champion.kind == "bootstrap" and bare is not None:
         return _apart(ours, bare[JUDGED_BY], _SAME_QUESTIONS)
@@ -153,7 +153,7 @@ def _difference(report: Mapping[str, Any], champion: Champion) -> _Difference | 
 def _same_questions(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     """Check whether both were asked about the same playlists with the same seeds.
 
-    Options hold the seed of every draw; with as many tracks, playlists and groups it draws the
+    Options contain the random seed; with as many tracks, playlists and groups it draws the
     same, so equal playlists with equally many hidden tracks are equal questions.
     """
     asked = [

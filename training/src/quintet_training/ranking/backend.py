@@ -12,7 +12,7 @@ from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter
 from quintet_training.ranking.folds import FoldEngines
 from quintet_training.ranking.rows import RowMaker, TrainingRows, read_rows
 
-Tell = Callable[[float], None]
+OnProgress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class BuiltRows(Protocol):
         """How many rows they have."""
         ...
 
-    def fit(self, fitter: Fitter, parameters: BoosterParameters, tell: Tell) -> Fit:
+    def fit(self, fitter: Fitter, parameters: BoosterParameters, on_progress: OnProgress) -> Fit:
         """Fit on all training rows, stopped early by the validation rows."""
         ...
 
@@ -62,7 +62,11 @@ class TrainerBackend(Protocol):
     """Make rows of queries."""
 
     def rows(
-        self, engines: FoldEngines, queries: pl.DataFrame, options: RowOptions, tell: Tell
+        self,
+        engines: FoldEngines,
+        queries: pl.DataFrame,
+        options: RowOptions,
+        on_progress: OnProgress,
     ) -> BuiltRows:
         """Make the rows of all queries, each by the engine of its fold."""
         ...
@@ -90,23 +94,27 @@ class LocalRows:
         """How many rows they have."""
         return len(self.rows.relevant)
 
-    def fit(self, fitter: Fitter, parameters: BoosterParameters, tell: Tell) -> Fit:
+    def fit(self, fitter: Fitter, parameters: BoosterParameters, on_progress: OnProgress) -> Fit:
         """Fit on all training rows, stopped early by the validation rows."""
-        return fitter.fit(parameters, self.rows, self.held, tell)
+        return fitter.fit(parameters, self.rows, self.held, on_progress)
 
 
 class LocalBackend:
     """Makes rows on this machine, by way of a Parquet file."""
 
     def rows(
-        self, engines: FoldEngines, queries: pl.DataFrame, options: RowOptions, tell: Tell
+        self,
+        engines: FoldEngines,
+        queries: pl.DataFrame,
+        options: RowOptions,
+        on_progress: OnProgress,
     ) -> LocalRows:
         """Make the rows of all queries, one fold after the other."""
         maker = RowMaker(engines, options.negatives, options.seed, options.threads)
         held = queries["validation"]
         with tempfile.TemporaryDirectory(prefix="quintet-rows-") as folder:
             path = Path(folder) / "rows.parquet"
-            maker.write(queries, path, tell)
+            maker.write(queries, path, on_progress)
             return LocalRows(
                 read_rows(path, queries.filter(~held)), read_rows(path, queries.filter(held))
             )

@@ -8,8 +8,8 @@ serving, and the candidates of the same group are the relevant ones; the rest ar
 What made the group would give the answer away: in an artist's group "by the same artist" is the
 label itself. So in each group the features and channels that state its own relation, or one that
 implies it, are hidden (missing values), and the booster has to recognise the group by everything
-else. A genre's group teaches what an artist is worth, an artist's group what a genre and the
-audio are worth. Popularity is never a label, and the booster may not split on anything made of
+else. From a genre's group it learns the value of an artist, from an artist's group that of genre
+and audio. Popularity is never a label, and the booster may not split on anything made of
 it: no listener asked for what is merely popular.
 """
 
@@ -83,7 +83,7 @@ def bootstrap_rows(
         if progress is not None:
             progress((done + 1) / len(groups))
     if not blocks:
-        # A catalogue of unrelated tracks teaches nothing; a constant booster keeps its order.
+        # Unrelated tracks have nothing to learn from; a constant booster keeps their order.
         width = len(BOOTSTRAP.names)
         nothing = np.zeros((2, width), dtype=np.float32)
         return RankingRows(nothing, np.zeros(2, dtype=np.int32), np.array([2], dtype=np.int32))

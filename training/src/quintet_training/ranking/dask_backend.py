@@ -2,7 +2,7 @@
 
 Queries are dealt out by fold. A worker loads the catalogue from a folder that all share, fits the
 engine of its fold and writes the rows of its queries as one Parquet file, so that the rows of a
-query are never parted and are those that one machine makes. Dask then reads a partition a file,
+query are never split and are those that one machine makes. Dask then reads one partition per file,
 and LightGBM's own Dask part fits one booster over all of them.
 
 LightGBM cannot stop early there: it fits all rounds, and the validation rows, which stay here, say
@@ -27,7 +27,7 @@ from quintet_engine.index import FaissIndex
 from quintet_modelkit.snapshot import Snapshot
 from threadpoolctl import threadpool_limits
 
-from quintet_training.ranking.backend import RowOptions, Tell
+from quintet_training.ranking.backend import OnProgress, RowOptions
 from quintet_training.ranking.fitting import CUT, SEARCH_ROWS, BoosterParameters, Fit, Fitter
 from quintet_training.ranking.folds import FoldEngines
 from quintet_training.ranking.rows import RowMaker, TrainingRows, read_rows
@@ -93,7 +93,7 @@ def _loaded(snapshot: Path, seed: int) -> tuple[Catalogue, Tokens, FaissIndex]:
     return catalogue, Tokens.of(catalogue, seed), index
 
 
-def parted(queries: pl.DataFrame, workers: int) -> list[pl.DataFrame]:
+def split_by_worker(queries: pl.DataFrame, workers: int) -> list[pl.DataFrame]:
     """Deals queries out: each part of one fold, and where there are queries, a part a worker."""
     folds = queries.partition_by("fold", maintain_order=True)
     pieces = -(-workers // len(folds))
@@ -115,7 +115,11 @@ class DaskBackend:
     folder: Path
 
     def rows(
-        self, engines: FoldEngines, queries: pl.DataFrame, options: RowOptions, tell: Tell
+        self,
+        engines: FoldEngines,
+        queries: pl.DataFrame,
+        options: RowOptions,
+        on_progress: OnProgress,
     ) -> "DaskRows":
         """Make the rows of all queries, a part a worker at a time."""
         from distributed import as_completed
@@ -130,7 +134,7 @@ class DaskBackend:
             self.folder.resolve(),
         )
         workers = len(self.client.scheduler_info(n_workers=-1)["workers"])
-        parts = parted(queries, workers)
+        parts = split_by_worker(queries, workers)
         sent = self.client.scatter(shared, broadcast=True)
         futures = [
             self.client.submit(write_part, sent, number, part, pure=False)
@@ -139,7 +143,7 @@ class DaskBackend:
         done = 0
         for future in as_completed(futures):
             done += future.result()
-            tell(done / len(queries))
+            on_progress(done / len(queries))
         return DaskRows.of(self, queries)
 
 
@@ -183,7 +187,7 @@ class DaskRows:
             int(lengths["len"].sum()),
         )
 
-    def fit(self, fitter: Fitter, parameters: BoosterParameters, tell: Tell) -> Fit:
+    def fit(self, fitter: Fitter, parameters: BoosterParameters, on_progress: OnProgress) -> Fit:
         """Fit by `DaskLGBMRanker` on all partitions, then cuts where it should have stopped."""
         from dask import dataframe
         from lightgbm.dask import DaskLGBMRanker
@@ -202,7 +206,7 @@ class DaskRows:
         )
         sizes = frame["query"].map_partitions(_sizes, meta=("query", "int64"))
         ranker.fit(frame[list(fitter.names)], frame["relevant"], group=sizes)
-        tell(1.0)
+        on_progress(1.0)
         return stopped(ranker.booster_, self.held, parameters.patience)
 
 

@@ -81,12 +81,12 @@ class Fitter:
         parameters: BoosterParameters,
         rows: TrainingRows,
         validation: TrainingRows | None = None,
-        tell: Callable[[float], None] | None = None,
+        on_progress: Callable[[float], None] | None = None,
     ) -> Fit:
         """Fit on rows, and stops early by validation NDCG where there is a validation part."""
         data = self._dataset(rows)
         held = None if validation is None else self._dataset(validation, data)
-        return self._train(parameters, data, held, tell)
+        return self._train(parameters, data, held, on_progress)
 
     def search(
         self,
@@ -94,7 +94,7 @@ class Fitter:
         rows: TrainingRows,
         validation: TrainingRows,
         trials: int,
-        tell: Callable[[float], None],
+        on_progress: Callable[[float], None],
     ) -> BoosterParameters:
         """Return the best of `trials` parameters by validation NDCG, `start` among them.
 
@@ -109,7 +109,7 @@ class Fitter:
         def objective(trial: optuna.Trial) -> float:
             parameters = replace(_suggest(trial, start), rounds=SEARCH_ROUNDS)
             score = self._train(parameters, data, held).ndcg
-            tell((trial.number + 1) / trials)
+            on_progress((trial.number + 1) / trials)
             return score
 
         study = new_study(self.seed)
@@ -129,11 +129,11 @@ class Fitter:
         parameters: BoosterParameters,
         data: Any,
         held: Any,
-        tell: Callable[[float], None] | None = None,
+        on_progress: Callable[[float], None] | None = None,
     ) -> Fit:
         callbacks: list[Any] = []
-        if tell is not None:
-            callbacks.append(lambda e: tell((e.iteration + 1) / parameters.rounds))
+        if on_progress is not None:
+            callbacks.append(lambda e: on_progress((e.iteration + 1) / parameters.rounds))
         if held is not None:
             callbacks.append(lightgbm.early_stopping(parameters.patience, verbose=False))
         booster = lightgbm.train(

@@ -25,7 +25,7 @@ def fit_learned(
     seed: int,
     tokens: Tokens | None = None,
 ) -> CollaborativeModel:
-    """Return what playlists teach about a catalogue, fitted on all of them.
+    """Fit the collaborative model of a catalogue on all playlists.
 
     Args:
         catalogue: The catalogue.

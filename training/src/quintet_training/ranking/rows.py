@@ -114,7 +114,7 @@ class RowMaker:
 
     Attributes:
         engine: Gives the engine of a fold, fitted on the playlists of the other folds.
-        negatives: Negatives kept of a training query, drawn at random; all of a validation one.
+        negatives: Negatives kept of a training query, sampled at random; all of a validation one.
         seed: For the draw.
         threads: Queries answered at a time.
     """
@@ -124,7 +124,9 @@ class RowMaker:
     seed: int
     threads: int
 
-    def write(self, queries: pl.DataFrame, path: Path, tell: Callable[[float], None]) -> None:
+    def write(
+        self, queries: pl.DataFrame, path: Path, on_progress: Callable[[float], None]
+    ) -> None:
         """Write the rows of all queries into a Parquet file, one engine in memory at a time."""
         schema = pa.schema(
             [("query", pa.uint32()), ("relevant", pa.int8())]
@@ -143,7 +145,7 @@ class RowMaker:
                     if blocks:
                         writer.write_table(_table(blocks, schema))
                     done += len(part)
-                    tell(done / len(queries))
+                    on_progress(done / len(queries))
 
     def _rows_of(
         self, engine: Engine, query: dict[str, Any]

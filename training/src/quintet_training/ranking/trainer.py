@@ -22,7 +22,7 @@ from quintet_training.ranking.rows import draw_queries
 from quintet_training.ranking.tuning import tune_taste
 from quintet_training.settings import TrainingRefused
 
-Tell = Callable[[float, str], None]
+OnProgress = Callable[[float, str], None]
 LEAST_PLAYLISTS: Final = 20
 """Fewer playlists of at least `least_tracks` do not make a model."""
 MOST_PLAYLISTS: Final = 8_000
@@ -41,7 +41,7 @@ class TrainingParameters:
     """What decides a trained model besides catalogue and playlists.
 
     Attributes:
-        seed: For every draw.
+        seed: The random seed.
         threads: Of LightGBM and of row making; one gives the same booster byte for byte.
         folds: Of cross-fitting.
         validation: Share of playlists that stop the booster early and choose parameters, 0..0.5.
@@ -79,7 +79,7 @@ class Trained:
 
     Attributes:
         booster: In LightGBM's text form.
-        learned: What playlists taught.
+        learned: The collaborative model.
         index: The audio index.
         chosen: The parameters that the searches chose.
         metrics: Numbers about the training.
@@ -98,7 +98,7 @@ def train_model(
     catalogue: Catalogue,
     playlists: Sequence[Rows],
     parameters: TrainingParameters,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
     backend: TrainerBackend | None = None,
 ) -> Trained:
     """Train on playlists, each its distinct catalogue rows.
@@ -107,15 +107,15 @@ def train_model(
         catalogue: The catalogue.
         playlists: The rows of each.
         parameters: What decides the model.
-        tell: Told the share done and what is being done.
+        on_progress: Receives the completed share and the current step.
         backend: Makes rows and fits the booster; this machine where None.
 
     Raises:
         TooFewPlaylists: Fewer than `LEAST_PLAYLISTS` are long enough.
     """
-    tell = tell or (lambda share, text: None)
+    on_progress = on_progress or (lambda share, text: None)
     kept = _enough(playlists, parameters)
-    run = _Run(catalogue, kept, parameters, tell, backend or LocalBackend())
+    run = _Run(catalogue, kept, parameters, on_progress, backend or LocalBackend())
     # Sums in linear algebra come out the same however many cores there are, and the threads that
     # make rows do not multiply.
     with threadpool_limits(1, user_api="blas"):
@@ -144,20 +144,20 @@ class _Run:
     catalogue: Catalogue
     playlists: list[Rows]
     parameters: TrainingParameters
-    tell: Tell
+    on_progress: OnProgress
     backend: TrainerBackend
 
     def train(self) -> Trained:
-        self.tell(0.0, "reading the catalogue")
+        self.on_progress(0.0, "reading the catalogue")
         tokens = Tokens.of(self.catalogue, self.parameters.seed)
         index = FaissIndex.build(self.catalogue.unit, seed=self.parameters.seed)
-        self.tell(0.05, "grouping playlists")
+        self.on_progress(0.05, "grouping playlists")
         groups = near_duplicates(self.playlists, len(self.catalogue))
         folds = self._folds(groups)
         share = min(self.parameters.validation, MOST_VALIDATION / len(self.playlists))
         random = np.random.default_rng((self.parameters.seed, 4))
         validation = split_groups(groups, share, random)
-        self.tell(0.07, "choosing the weights of tokens")
+        self.on_progress(0.07, "choosing the weights of tokens")
         weights = tune_taste(
             self.catalogue,
             tokens,
@@ -174,10 +174,10 @@ class _Run:
             engines,
             self._queries(folds, validation),
             RowOptions(parameters.negatives, parameters.seed, parameters.threads),
-            lambda s: self.tell(0.2 + 0.5 * s, "asking playlists"),
+            lambda s: self.on_progress(0.2 + 0.5 * s, "asking playlists"),
         )
         fit, booster = self._booster(rows)
-        self.tell(0.95, "fitting all playlists")
+        self.on_progress(0.95, "fitting all playlists")
         learned = fit_learned(self.catalogue, self.playlists, weights, self.parameters.seed, tokens)
         metrics = {
             "validation_ndcg_500": fit.ndcg,
@@ -216,6 +216,6 @@ class _Run:
             rows.sample,
             rows.held,
             parameters.booster_trials,
-            lambda s: self.tell(0.7 + 0.15 * s, "choosing the booster's parameters"),
+            lambda s: self.on_progress(0.7 + 0.15 * s, "choosing the booster's parameters"),
         )
-        return rows.fit(fitter, best, lambda s: self.tell(0.85 + 0.1 * s, "boosting")), best
+        return rows.fit(fitter, best, lambda s: self.on_progress(0.85 + 0.1 * s, "boosting")), best

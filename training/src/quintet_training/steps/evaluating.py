@@ -44,16 +44,16 @@ def evaluate(
         TrainingRefused: There are too few playlists to train or to measure on.
         StoreUnavailable: The database cannot be used.
     """
-    tell = progress or (lambda share, text: None)
+    on_progress = progress or (lambda share, text: None)
     parameters = parameters or TrainingParameters()
-    tell(0.0, "reading catalogue and playlists")
+    on_progress(0.0, "reading catalogue and playlists")
     catalogue = Catalogue.of(Snapshot.load(current_folder(settings.home / CATALOGUE)))
     playlists = load_playlists(settings, catalogue)
 
     def train(known: Sequence[Rows], purpose: str) -> Recommender:
         start, width = (0.01, 0.44) if purpose == "main" else (0.55, 0.4)
         trained = train_model(
-            catalogue, known, parameters, lambda s, text: tell(start + width * s, text)
+            catalogue, known, parameters, lambda s, text: on_progress(start + width * s, text)
         )
         ranker = Ranker.from_text(trained.booster)
         versions = Versions(purpose, "", catalogue.snapshot.version)
@@ -69,7 +69,7 @@ def evaluate(
             playlists.ids,
             train,
             options or EvaluationOptions(),
-            tell,
+            on_progress,
             recommender(bare),
         )
     except EvaluationImpossible as fault:

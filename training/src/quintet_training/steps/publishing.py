@@ -53,23 +53,25 @@ def publish_model(
 
     A model in use that was trained for this very catalogue stays. One that was trained for
     another is carried over: its booster stays, and all that is computed from tracks is computed
-    anew. Without a trained model the bootstrap model is built; where it exists already it is only
+    again. Without a trained model the bootstrap model is built; where it exists already it is only
     pointed at, which takes milliseconds.
 
     Raises:
         PublicationInvalid: No catalogue was published in `home`, or it is damaged.
     """
-    tell = progress or (lambda share, text: None)
+    on_progress = progress or (lambda share, text: None)
     snapshot_folder = current_folder(home / CATALOGUE)
     models = home / MODELS
     trained = _trained(models)
     if trained is not None:
         if trained["catalogue_version"] == snapshot_folder.name:
             return str(trained["model_version"])
-        carried = _carry(models, trained, snapshot_folder, tell)
+        carried = _carry(models, trained, snapshot_folder, on_progress)
         if carried is not None:
             return carried
-    return _publish_bootstrap(models, snapshot_folder, parameters or BootstrapParameters(), tell)
+    return _publish_bootstrap(
+        models, snapshot_folder, parameters or BootstrapParameters(), on_progress
+    )
 
 
 def point_at(models: Path, version: str) -> bool:
@@ -103,7 +105,7 @@ def _trained(models: Path) -> Mapping[str, Any] | None:
 
 
 def _carry(
-    models: Path, manifest: Mapping[str, Any], snapshot_folder: Path, tell: Progress
+    models: Path, manifest: Mapping[str, Any], snapshot_folder: Path, on_progress: Progress
 ) -> str | None:
     """Carries a trained model to another catalogue; None where too little of it is there."""
     folder = models / str(manifest["model_version"])
@@ -117,7 +119,7 @@ def _carry(
     version = model_version(TRAINED.kind, inputs)
     if point_at(models, version):
         return version
-    tell(0.0, "carrying the trained model over")
+    on_progress(0.0, "carrying the trained model over")
     catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
     playlists = _playlists_of(folder, catalogue)
     if not playlists:
@@ -128,7 +130,7 @@ def _carry(
     facts = {name: manifest[name] for name in _CARRIED if name in manifest}
     facts.setdefault("trained_as", manifest["model_version"])
     publish_bundle(models, snapshot_folder, catalogue, index, text, version, facts, learned)
-    tell(1.0, "published")
+    on_progress(1.0, "published")
     return version
 
 
@@ -173,7 +175,7 @@ def publish_bundle(
 
 
 def _publish_bootstrap(
-    models: Path, snapshot_folder: Path, parameters: BootstrapParameters, tell: Progress
+    models: Path, snapshot_folder: Path, parameters: BootstrapParameters, on_progress: Progress
 ) -> str:
     inputs = {
         "recipe": _RECIPE,
@@ -184,37 +186,37 @@ def _publish_bootstrap(
     }
     version = model_version(BOOTSTRAP.kind, inputs)
     if point_at(models, version):
-        tell(1.0, "model is up to date")
+        on_progress(1.0, "model is up to date")
         return version
-    tell(0.0, "reading the catalogue")
+    on_progress(0.0, "reading the catalogue")
     catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
-    index, rows, text = _bootstrap(catalogue, parameters, tell)
-    tell(0.9, "publishing")
+    index, rows, text = _bootstrap(catalogue, parameters, on_progress)
+    on_progress(0.9, "publishing")
     facts = {
         "parameters": parameters.facts(),
         "seed": parameters.seed,
         "metrics": {"training_groups": len(rows.sizes), "training_rows": len(rows.labels)},
     }
     publish_bundle(models, snapshot_folder, catalogue, index, text, version, facts)
-    tell(1.0, "published")
+    on_progress(1.0, "published")
     return version
 
 
 def bootstrap_engine(
-    catalogue: Catalogue, parameters: BootstrapParameters, tell: Progress
+    catalogue: Catalogue, parameters: BootstrapParameters, on_progress: Progress
 ) -> Engine:
     """Return the engine of the bootstrap model of a catalogue; publishes nothing."""
-    index, _, text = _bootstrap(catalogue, parameters, tell)
+    index, _, text = _bootstrap(catalogue, parameters, on_progress)
     versions = Versions(BOOTSTRAP.kind, "", catalogue.snapshot.version)
     return Engine(catalogue, index, Ranker.from_text(text), versions)
 
 
 def _bootstrap(
-    catalogue: Catalogue, parameters: BootstrapParameters, tell: Progress
+    catalogue: Catalogue, parameters: BootstrapParameters, on_progress: Progress
 ) -> tuple[FaissIndex, RankingRows, str]:
-    tell(0.1, "building the index")
+    on_progress(0.1, "building the index")
     index = FaissIndex.build(catalogue.unit, seed=parameters.seed)
     bare = Engine(catalogue, index, None, Versions("", "", catalogue.snapshot.version))
-    rows = bootstrap_rows(bare, parameters, lambda s: tell(0.2 + 0.5 * s, "sampling groups"))
-    tell(0.7, "training the booster")
+    rows = bootstrap_rows(bare, parameters, lambda s: on_progress(0.2 + 0.5 * s, "sampling groups"))
+    on_progress(0.7, "training the booster")
     return index, rows, train_booster(rows, parameters)

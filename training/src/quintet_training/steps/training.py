@@ -119,12 +119,12 @@ def train(
         TrainingRefused: There is no such cluster.
         StoreUnavailable: The database cannot be used.
     """
-    tell = progress or (lambda share, text: None)
+    on_progress = progress or (lambda share, text: None)
     parameters = parameters or TrainingParameters()
     started = time.monotonic()
     snapshot_folder = current_folder(settings.home / CATALOGUE)
     models = settings.home / MODELS
-    tell(0.0, "reading catalogue and playlists")
+    on_progress(0.0, "reading catalogue and playlists")
     catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
     playlists = load_playlists(settings, catalogue)
     inputs = {
@@ -140,8 +140,8 @@ def train(
     if point_at(models, version) if serve else is_whole(models / version):
         return TrainReport(version, True, time.monotonic() - started, {}, {})
     with _backend(settings, snapshot_folder, cluster) as backend:
-        trained = train_model(catalogue, playlists.rows, parameters, tell, backend)
-    tell(0.98, "publishing")
+        trained = train_model(catalogue, playlists.rows, parameters, on_progress, backend)
+    on_progress(0.98, "publishing")
     facts = {
         "parameters": parameters.facts(),
         "threads": parameters.threads,
@@ -162,7 +162,7 @@ def train(
         trained.learned,
         serve=serve,
     )
-    tell(1.0, "published")
+    on_progress(1.0, "published")
     seconds = time.monotonic() - started
     return TrainReport(version, False, seconds, trained.metrics, trained.importances)
 
