@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quintet_gateway.app import build
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 
 Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ and shows at `/docs`. Every route can also answer with an [error](../errors.md).
 @cache
 def document() -> Json:
     """Build the OpenAPI document of a gateway with default settings."""
-    found: Json = build(Settings(home=Path("/nonexistent"))).openapi()
+    found: Json = build(GatewaySettings(home=Path("/nonexistent"))).openapi()
     return found
 
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 import yaml
-from quintet_gateway.settings import Settings as GatewaySettings
+from quintet_gateway.settings import GatewaySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings

@@ -8,7 +8,7 @@ import pytest
 from pydantic_settings import BaseSettings
 from quintet_command.doctor.known import SECRETS
 from quintet_command.settings import CommandSettings
-from quintet_gateway.settings import Settings as GatewaySettings
+from quintet_gateway.settings import GatewaySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings

@@ -1,7 +1,7 @@
 import re
 
 from quintet_gateway.app import build
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 
 from tests.root import ROOT
 
@@ -9,7 +9,7 @@ PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 
 def test_the_page_lists_the_routes_there_are(tmp_path):
-    paths = build(Settings(home=tmp_path)).openapi()["paths"]
+    paths = build(GatewaySettings(home=tmp_path)).openapi()["paths"]
     routes = {
         f"{method.upper()} {path}"
         for path, methods in paths.items()

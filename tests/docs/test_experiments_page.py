@@ -4,7 +4,7 @@ import re
 
 from quintet_command.cli import group
 from quintet_command.cli.experiment import Mode, Unit
-from quintet_gateway.settings import Settings as GatewaySettings
+from quintet_gateway.settings import GatewaySettings
 from quintet_ranker.settings import RankerSettings
 from quintet_store.experiments import MODES, Plan
 from quintet_store.sequential_test import EFFECTS, Verdict

@@ -7,7 +7,7 @@ from quintet_command.cli import group
 from quintet_contract.limits import EVENT_KINDS, MAX_DWELL_MS, MAX_EVENTS, MAX_POSITION
 from quintet_gateway.feedback import check_events
 from quintet_gateway.schemas.feedback import EventBody, RecordedResponse, read_events
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 from quintet_training.datasets.feedback import MAX_WEIGHT, PRIOR_EXPONENT
 
 from tests.root import ROOT
@@ -35,7 +35,7 @@ def test_the_table_has_every_field_and_the_limits_there_are():
 
 
 def test_the_page_names_defaults_and_commands_as_they_are(tmp_path):
-    settings = Settings(home=tmp_path)
+    settings = GatewaySettings(home=tmp_path)
     assert f"`QUINTET_FEEDBACK_RETENTION_DAYS` ({settings.feedback_retention_days})" in PAGE
     assert f"127.0.0.1:{settings.grpc_port}" in PAGE
     assert f"no weight is above {MAX_WEIGHT:g}." in PAGE

@@ -2,7 +2,7 @@
 
 import re
 
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.settings import ServiceSettings
 from quintet_settings import variables_of
@@ -21,12 +21,12 @@ def test_every_setting_named_is_one():
     named = set(re.findall(r"QUINTET_GATEWAY_([A-Z_]+[A-Z])", PAGE))
     assert named
     assert named <= {
-        variable.name.removeprefix("QUINTET_GATEWAY_") for variable in variables_of(Settings)
+        variable.name.removeprefix("QUINTET_GATEWAY_") for variable in variables_of(GatewaySettings)
     }
 
 
 def test_the_defaults_told_are_those_there_are(tmp_path):
-    settings = Settings(home=tmp_path)
+    settings = GatewaySettings(home=tmp_path)
     assert f"open after {settings.breaker_failures} failures" in PAGE
     assert f"after {settings.breaker_seconds} s, {settings.breaker_most_seconds:g} s" in PAGE
     assert f"up to {settings.tries} tries" in PAGE

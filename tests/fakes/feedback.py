@@ -25,7 +25,7 @@ from quintet_access.pseudonyms import Pseudonyms
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_gateway.app import build
 from quintet_gateway.schemas.errors import ErrorResponse
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 from quintet_store import open_engine, reading, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
 from quintet_store.tables import (
@@ -127,7 +127,7 @@ async def running(home: Path, url: str, **settings: Any) -> AsyncIterator[Runnin
     upstream = Upstream()
     # A database that is slow because the machine is busy is no reason to spool here.
     patient = {"store_patience_seconds": 10, "budget_seconds": 20, **settings}
-    made = Settings(home=home, database_url=url, grpc_port=0, **patient)
+    made = GatewaySettings(home=home, database_url=url, grpc_port=0, **patient)
     app = build(made, upstream)  # type: ignore[arg-type]
     async with app.router.lifespan_context(app):
         await app.state.rpc.start()

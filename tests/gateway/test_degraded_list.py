@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from quintet_gateway.app import build as build_gateway
-from quintet_gateway.settings import Settings as GatewaySettings
+from quintet_gateway.settings import GatewaySettings
 from quintet_modelkit.features import MAX_AVERAGED_TRACKS
 from quintet_modelkit.publication import set_current
 from quintet_profile.app import build as build_profile

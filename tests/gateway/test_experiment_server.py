@@ -21,7 +21,7 @@ from quintet_command.settings import CommandSettings
 from quintet_gateway.app import build as build_gateway
 from quintet_gateway.experiments import bucket_of
 from quintet_gateway.routes.experiment import ExperimentResponse
-from quintet_gateway.settings import Settings as GatewaySettings
+from quintet_gateway.settings import GatewaySettings
 from quintet_modelkit.publication import set_current
 from quintet_profile.app import build as build_profile
 from quintet_profile.settings import ProfileSettings

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 
 SECONDS = 1.0
 
@@ -133,7 +133,8 @@ def test_an_idle_connection_is_kept_for_a_next_request_and_then_let_go(gateway):
 
 def test_proxies_give_an_idle_connection_up_before_the_gateway_does(monkeypatch):
     monkeypatch.delenv("QUINTET_GATEWAY_IDLE_SECONDS", raising=False)
-    assert Settings().idle_seconds > 60  # what nginx and the load balancers of clouds keep it
+    # What nginx and the load balancers of clouds keep it.
+    assert GatewaySettings().idle_seconds > 60
 
 
 def test_blank_lines_do_not_keep_a_connection(gateway):

@@ -34,7 +34,7 @@ from quintet_gateway.schemas.recommendation_response import (
     LegacyRankedResponse,
     RecommendationsResponse,
 )
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 from quintet_servicekit.errors import AppError, InvalidInput, NotFound, Reason
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.server import Endpoint, Service
@@ -204,7 +204,7 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
         await service.start()
         await asyncio.wait_for(service.ready.wait(), 5)
     addresses: dict[str, Any] = {f"{n}_address": f"127.0.0.1:{s.port}" for n, s in services.items()}
-    app = build(Settings(home=home, **{**addresses, "budget_seconds": 10, **settings}))
+    app = build(GatewaySettings(home=home, **{**addresses, "budget_seconds": 10, **settings}))
     transport = httpx.ASGITransport(app)
     try:
         async with (

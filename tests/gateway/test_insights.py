@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_gateway.app import build
 from quintet_gateway.routes.insights import InsightsResponse
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 from quintet_store import open_engine, reading, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
 from quintet_store.feedback import add_events, add_shown, stamp
@@ -109,7 +109,7 @@ def test_a_known_interval_is_as_in_the_literature():
 
 
 async def asked(url, tmp_path, query=""):
-    app = build(Settings(home=tmp_path / "home", database_url=url, grpc_port=0))
+    app = build(GatewaySettings(home=tmp_path / "home", database_url=url, grpc_port=0))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://q") as client,

@@ -6,14 +6,14 @@ from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.tokens import Scope, TokenIssuer
 from quintet_gateway.app import build
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 
 
 @pytest.mark.parametrize(
     ("scopes", "status"), [((), 401), ((Scope.READ, Scope.FEEDBACK), 403), ((Scope.ADMIN,), 200)]
 )
 async def test_metrics_are_for_whoever_may_administrate(tmp_path, scopes, status):
-    app = build(Settings(home=tmp_path, grpc_port=0, auth="on"))
+    app = build(GatewaySettings(home=tmp_path, grpc_port=0, auth="on"))
     headers = {}
     if scopes:
         client, _ = ClientFolder(tmp_path / "access").create("someone", scopes)

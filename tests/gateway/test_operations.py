@@ -20,7 +20,7 @@ from quintet_gateway.adapters.airflow import DAGS, Airflow
 from quintet_gateway.adapters.operations import read_report
 from quintet_gateway.app import build
 from quintet_gateway.schemas.operations import OperationsResponse
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 from quintet_training.drift import DriftReport, Shift, keep
 
 from tests.root import ROOT
@@ -111,7 +111,7 @@ def run(name, state="success", end="2026-01-31T12:01:00Z"):
 
 
 async def asked(home, headers=None, **settings):
-    app = build(Settings(home=home, grpc_port=0, **settings))
+    app = build(GatewaySettings(home=home, grpc_port=0, **settings))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://q") as client,
@@ -228,7 +228,7 @@ async def test_an_answer_that_is_too_large_is_not_read(tmp_path, airflow):
 
 @pytest.fixture
 async def asker(airflow):
-    one = Airflow(airflow.url, "quintet", Settings(**LOGIN).airflow_password)
+    one = Airflow(airflow.url, "quintet", GatewaySettings(**LOGIN).airflow_password)
     yield one
     await one.close()
 
@@ -250,7 +250,7 @@ async def test_a_token_that_has_ended_is_renewed(airflow, asker, monkeypatch):
 
 async def test_what_was_found_is_told_while_a_slow_look_goes_on(airflow, monkeypatch):
     monkeypatch.setattr(asking, "_KEPT_SECONDS", 0.0)
-    asker = Airflow(airflow.url, "quintet", Settings(**LOGIN).airflow_password)
+    asker = Airflow(airflow.url, "quintet", GatewaySettings(**LOGIN).airflow_password)
     assert (await asker.last_runs())[0] == "on"
     asker._patience = 0.05
     airflow.gate.clear()
@@ -270,8 +270,8 @@ def test_the_dags_that_are_asked_for_are_those_there_are():
 @pytest.mark.parametrize("url", ["airflow:8080", "file:///etc/passwd", "http://a b"])
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(ValidationError, match="QUINTET_AIRFLOW_URL"):
-        Settings.model_validate({"QUINTET_AIRFLOW_URL": url})
+        GatewaySettings.model_validate({"QUINTET_AIRFLOW_URL": url})
 
 
 def test_the_password_is_not_shown():
-    assert "open-sesame" not in repr(Settings(**LOGIN))
+    assert "open-sesame" not in repr(GatewaySettings(**LOGIN))

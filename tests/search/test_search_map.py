@@ -74,7 +74,7 @@ async def web(home, tmp_path):
     await service.start()
     await asyncio.wait_for(service.ready.wait(), 20)
     app = quintet_gateway.app.build(
-        quintet_gateway.settings.Settings(
+        quintet_gateway.settings.GatewaySettings(
             home=tmp_path / "gateway", search_address=f"127.0.0.1:{service.port}"
         )
     )

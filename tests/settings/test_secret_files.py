@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from quintet_command.settings import CommandSettings
 from quintet_command.settings import load_settings as load_training
-from quintet_gateway.settings import Settings as GatewaySettings
+from quintet_gateway.settings import GatewaySettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
 from quintet_settings import SettingsInvalid, first_fault, secret_names

@@ -25,7 +25,7 @@ from quintet_gateway.app.errors import field_error, render
 from quintet_gateway.feedback.events import check_events
 from quintet_gateway.schemas.feedback import read_events
 from quintet_gateway.schemas.recommendation_request import RankedTracksBody, RecommendationsBody
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 from quintet_profile import servicer as profile_servicer
 from quintet_ranker import servicer as ranker_servicer
 from quintet_search.domain.paging import PageRequest, window
@@ -130,7 +130,7 @@ def text_targets(folder: Path) -> dict[str, Target]:
         "body ranked": _body(RankedTracksBody.model_validate, b'{"track_ids":["a"]}'),
         "body event": _body(read_events, event),
         "setting": Target(
-            lambda data: Settings(rate_limit=_text(data), airflow_url=_text(data)),
+            lambda data: GatewaySettings(rate_limit=_text(data), airflow_url=_text(data)),
             [b"10/minute"],
             0.01,
         ),

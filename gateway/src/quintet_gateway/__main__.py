@@ -21,7 +21,7 @@ from quintet_settings import first_fault
 
 from quintet_gateway.app import build
 from quintet_gateway.app.connections import HttpsContext, bounded_protocol
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 
 
 def main() -> int:
@@ -31,7 +31,7 @@ def main() -> int:
         0, or 2 with one line on standard error if a setting is wrong or a port is in use.
     """
     try:
-        settings = Settings()
+        settings = GatewaySettings()
         require_auth_when_exposed(Auth(settings.auth), settings.host)
         configure_logs("gateway", settings.log_level, settings.log_form)
         note_build("gateway")
@@ -58,7 +58,7 @@ def main() -> int:
         stop_tracing()
 
 
-def _https(settings: Settings) -> HttpsContext | None:
+def _https(settings: GatewaySettings) -> HttpsContext | None:
     if not settings.https_folder:
         return None
     folder = Path(settings.https_folder)
@@ -66,7 +66,7 @@ def _https(settings: Settings) -> HttpsContext | None:
 
 
 async def _serve(
-    settings: Settings, app: FastAPI, listener: socket.socket, https: HttpsContext | None
+    settings: GatewaySettings, app: FastAPI, listener: socket.socket, https: HttpsContext | None
 ) -> int:
     rpc: Service = app.state.rpc
     # gRPC first: a port in use must end the process before HTTP reports that it is ready.

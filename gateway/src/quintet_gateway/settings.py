@@ -17,7 +17,7 @@ from quintet_settings import FIXED, Confidential
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
 
 
-class Settings(ProcessSettings):
+class GatewaySettings(ProcessSettings):
     """Settings with prefix `QUINTET_GATEWAY_`; host, home, auth and ports are shared."""
 
     model_config = SettingsConfigDict(env_prefix="QUINTET_GATEWAY_")

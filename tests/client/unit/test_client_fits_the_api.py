@@ -13,7 +13,7 @@ from quintet_client import AsyncQuintet, Event, Filters, Quintet, calls, errors,
 from quintet_client.request_models import Seed
 from quintet_gateway.app import build
 from quintet_gateway.schemas.recommendation_request import RecommendationsBody
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 from quintet_servicekit.errors import Reason
 
 from tests.root import ROOT
@@ -38,7 +38,7 @@ NO_JSON = {("get", "/api/v1/listeners/{id}/export"), ("get", "/api/v1/map")}
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory) -> dict[str, Any]:
-    return build(Settings(home=tmp_path_factory.mktemp("home"))).openapi()
+    return build(GatewaySettings(home=tmp_path_factory.mktemp("home"))).openapi()
 
 
 class Shapes:

@@ -27,7 +27,7 @@ from quintet_contract.patterns import (
 from quintet_contract.seeds import Seed, SeedKind
 from quintet_gateway.app import build
 from quintet_gateway.schemas.recommendation_request import Filters
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 from quintet_modelkit.features import COLUMN
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.messages import NAME_OF, NUMBER_OF, by_attribute, seed_message, seed_of
@@ -70,7 +70,7 @@ def test_comments_of_the_protos_name_the_ranges_of_the_contract():
 
 @pytest.fixture(scope="module")
 def document():
-    return build(Settings(home=Path("/nonexistent"))).openapi()
+    return build(GatewaySettings(home=Path("/nonexistent"))).openapi()
 
 
 def test_filters_of_the_openapi_document_have_the_ranges_of_the_contract(document):

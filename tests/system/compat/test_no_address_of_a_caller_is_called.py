@@ -11,7 +11,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_command.settings import CommandSettings
-from quintet_gateway.settings import Settings as GatewaySettings
+from quintet_gateway.settings import GatewaySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings

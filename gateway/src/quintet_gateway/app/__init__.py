@@ -38,7 +38,7 @@ from quintet_gateway.routes import (
 )
 from quintet_gateway.routes.web_api.responses import failure
 from quintet_gateway.servicer import NAME, FeedbackServicer
-from quintet_gateway.settings import Settings
+from quintet_gateway.settings import GatewaySettings
 
 _DESCRIPTION: Final = """
 Five songs in, a ranked and explained list out.
@@ -49,7 +49,7 @@ Web API.
 """
 
 
-def build(settings: Settings, services: UpstreamClients | None = None) -> FastAPI:
+def build(settings: GatewaySettings, services: UpstreamClients | None = None) -> FastAPI:
     """Build the application; nothing is connected before its lifespan starts.
 
     Args:
@@ -150,7 +150,7 @@ def build(settings: Settings, services: UpstreamClients | None = None) -> FastAP
 
 
 def _experiment_config(
-    settings: Settings, database: Database, names: Pseudonyms
+    settings: GatewaySettings, database: Database, names: Pseudonyms
 ) -> ExperimentConfig:
     return ExperimentConfig(
         database,
@@ -162,7 +162,7 @@ def _experiment_config(
     )
 
 
-def _operations(settings: Settings) -> Operations:
+def _operations(settings: GatewaySettings) -> Operations:
     if not settings.airflow_url:
         return Operations(settings.home, None)
     # Imported here: a gateway without Airflow starts sooner without an HTTP client.
@@ -177,7 +177,7 @@ def _operations(settings: Settings) -> Operations:
     return Operations(settings.home, airflow)
 
 
-def _rpc_service(settings: Settings, recorder: Recorder) -> Service:
+def _rpc_service(settings: GatewaySettings, recorder: Recorder) -> Service:
     """Build the gRPC server for feedback; `__main__` starts it beside HTTP."""
     servicer = FeedbackServicer(recorder)
     return Service(
