@@ -110,3 +110,14 @@ def test_nobody_on_the_port_is_offline():
     with serving(replying(200, "{}")) as url:
         pass
     assert fault_of(url).fault is Fault.OFFLINE
+
+
+def test_wrong_credentials_are_denied_although_the_status_is_400():
+    body = json.dumps({"error": "invalid_client", "error_description": "Invalid client"})
+    with (
+        serving(replying(400, body)) as url,
+        Quintet(url, client_id="page", client_secret="wrong") as client,
+        pytest.raises(QuintetError) as caught,
+    ):
+        client.search("x", limit=1)
+    assert gateway_fault(caught.value).fault is Fault.DENIED

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 from quintet_client import ApiError, QuintetError, TimedOut
+from quintet_client.errors import CredentialsRefused
 
 
 class Fault(StrEnum):
@@ -54,6 +55,9 @@ class GatewayFault(Exception):
 
 def gateway_fault(error: QuintetError) -> GatewayFault:
     """Classify an error of the client by what a listener can do about it."""
+    if isinstance(error, CredentialsRefused):
+        # The token route answers 400 for a wrong secret (RFC 6749, section 5.2).
+        return GatewayFault(Fault.DENIED, error.reason, error.message)
     if isinstance(error, ApiError):
         by_status = _BY_STATUS.get(error.code, Fault.REFUSED)
         return GatewayFault(_BY_REASON.get(error.reason, by_status), error.reason, error.message)
