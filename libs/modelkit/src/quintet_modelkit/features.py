@@ -192,6 +192,8 @@ def tracks_to_average(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     Returns:
         int64 (at most `MAX_AVERAGED_TRACKS`,), ascending, at even steps through the catalogue.
     """
+    if len(rows) == 1:
+        return rows  # a track seed, the usual case, on every request
     step = max(1, -(-len(rows) // MAX_AVERAGED_TRACKS))
     return np.sort(rows)[::step]
 
