@@ -30,8 +30,7 @@ class Ranker:
     Args:
         booster: The LightGBM booster.
         forest: The same trees as arrays, if they were read from files; otherwise they are parsed
-            from
-            the booster on demand.
+            from the booster on demand.
 
     Attributes:
         booster: The LightGBM booster.

@@ -33,11 +33,11 @@ def parse(model: dict[str, Any]) -> tuple[Tests, Paths, float]:
     """
     if model.get("average_output") or model["num_tree_per_iteration"] != 1:
         raise ForestUnsupported("its trees are averaged, or it has several outputs")
-    trees = [_Tree(tree["tree_structure"]) for tree in model["tree_info"]]
+    trees = [_ParsedTree(tree["tree_structure"]) for tree in model["tree_info"]]
     return _tests(trees), _paths(trees), float(sum(tree.expected for tree in trees))
 
 
-class _Tree:
+class _ParsedTree:
     """One tree, read from LightGBM's description of it.
 
     Attributes:
@@ -106,7 +106,7 @@ def _test_of(node: dict[str, Any]) -> tuple[int, float, bool]:
     return int(node["split_feature"]), threshold, left
 
 
-def _tests(trees: Sequence[_Tree]) -> Tests:
+def _tests(trees: Sequence[_ParsedTree]) -> Tests:
     """Join the trees' tests and leaves into flat arrays."""
     tests = [test for tree in trees for test in tree.tests]
     leaves = max((len(tree.values) for tree in trees), default=1)
@@ -123,7 +123,7 @@ def _tests(trees: Sequence[_Tree]) -> Tests:
     )
 
 
-def _paths(trees: Sequence[_Tree]) -> Paths:
+def _paths(trees: Sequence[_ParsedTree]) -> Paths:
     """Join the trees' paths into flat arrays, tests renumbered over the whole forest."""
     ways = [way for tree in trees for way in tree.ways]
     places = [place for way in ways for place in way.items()]
