@@ -49,6 +49,7 @@ _CATEGORIES: Final = (b"cat_boundaries", b"cat_threshold")
 _WHOLE: Final = frozenset(
     (b"split_feature", b"decision_type", b"left_child", b"right_child", b"num_leaves", b"num_cat")
 )
+_WHOLES: Final = re.compile(rb"-?[0-9]{1,10}(?: -?[0-9]{1,10})*")
 _NUMBERS: Final = re.compile(rb"[-+0-9.eEinfa ]*")
 # Of these LightGBM needs no parameters of training to predict; an empty one crashes it.
 _OBJECTIVE: Final = re.compile(
@@ -239,7 +240,7 @@ class _Tree:
         if line is None and not needed:
             return np.empty(0)
         cells = (line or b"").split(b" ")
-        if len(cells) != count or (name in _WHOLE and not all(map(_is_whole, cells))):
+        if len(cells) != count or (name in _WHOLE and not _WHOLES.fullmatch(line or b"")):
             raise self._fault(f"{name.decode()} must hold {count} numbers")
         try:
             # float() also reads "1_000", which LightGBM reads as 1.
