@@ -103,7 +103,7 @@ CONDITIONAL = re.compile(
     ).replace(" ", r"\s+"),
     re.IGNORECASE,
 )
-AT_MOST = {".py": 35, ".md": 5}
+AT_MOST = {".py": 13, ".md": 5}
 
 SUFFIXES = {
     ".md",
