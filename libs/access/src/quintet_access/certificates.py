@@ -1,4 +1,4 @@
-"""An authority of an installation's own, and a certificate that it signs for each process.
+"""Create a certificate authority for one installation, and a certificate for each process.
 
 A folder holds
 
@@ -31,6 +31,7 @@ from quintet_access.files import locked, write_bytes
 from quintet_access.identity import AUTHORITY, CERTIFICATE, KEY
 
 PROCESSES: Final = ("gateway", "search", "profile", "ranker")
+# Ten years: replacing the authority means new certificates for all processes at once.
 AUTHORITY_DAYS: Final = 3650
 _FOLDER: Final = "authority"
 _AUTHORITY_KEY: Final = "ca.key"
@@ -38,6 +39,7 @@ _NEAR: Final = ("localhost", "127.0.0.1", "::1")
 # Clocks of machines differ: a certificate is valid from a little before it was made.
 _SLACK: Final = timedelta(minutes=5)
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+# RFC 1123 host names, at most 253 characters, with a leading wildcard label.
 _HOST: Final = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 
 
@@ -61,7 +63,7 @@ class Issued:
 
 
 def create(folder: Path, names: Sequence[str], hosts: Sequence[str], days: int) -> list[Issued]:
-    """Makes an authority and a certificate for each name.
+    """Create an authority and a certificate for each name.
 
     Args:
         folder: Where; made where missing, and without an authority in it.
@@ -87,7 +89,7 @@ def create(folder: Path, names: Sequence[str], hosts: Sequence[str], days: int) 
 
 
 def renew(folder: Path, names: Sequence[str], hosts: Sequence[str], days: int) -> list[Issued]:
-    """Makes new certificates under the authority in a folder; running processes take them up.
+    """Create new certificates under an existing authority; running processes load them.
 
     Args:
         folder: As `create` made it.
@@ -171,6 +173,7 @@ def _issue(
     days: int,
 ) -> Issued:
     key = ec.generate_private_key(ec.SECP256R1())
+    # Both: each process serves others and calls others.
     usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     alternatives = [
         x509.IPAddress(ipaddress.ip_address(host)) if _is_address(host) else x509.DNSName(host)
@@ -189,7 +192,7 @@ def _issue(
     )
     home = folder / name
     write_bytes(home / AUTHORITY, _pem(authority), PUBLIC_MODE)
-    # Key and certificate do not fit for a moment; who reads keeps the old pair until they do.
+    # For a moment key and certificate do not match; readers keep the old pair until they do.
     write_bytes(home / KEY, _pem_of(key), PRIVATE_MODE)
     write_bytes(home / CERTIFICATE, _pem(certificate), PUBLIC_MODE)
     return _facts(home / CERTIFICATE)

@@ -20,6 +20,7 @@ from quintet_access.tokens import Scope
 MAX_NAME_LENGTH: Final = 100
 MAX_SECRET_LENGTH: Final = 256
 DEFAULT_SCOPES: Final = (Scope.READ, Scope.FEEDBACK)
+# argon2id with the parameters of RFC 9106 for low memory: 64 MiB, 3 passes, 4 lanes.
 _HASHER: Final = PasswordHasher()
 
 
@@ -55,7 +56,7 @@ class Client:
 
     @property
     def is_active(self) -> bool:
-        """Whether it may call."""
+        """Whether the client may call: true until it is revoked."""
         return not self.revoke_time
 
 
@@ -79,7 +80,7 @@ class ClientFolder:
             raise AccessFileInvalid(f"{self._file.path} is not a list of clients") from fault
 
     def create(self, name: str, scopes: Sequence[Scope] = DEFAULT_SCOPES) -> tuple[Client, str]:
-        """Adds a client and returns it with its secret, which is kept nowhere.
+        """Add a client, and give it with its secret, of which only the hash is stored.
 
         Raises:
             ClientNameInvalid: The name is empty, too long, not printable or taken.
@@ -105,7 +106,7 @@ class ClientFolder:
         return client, secret
 
     def revoke(self, who: str) -> Client:
-        """Ends a client's right to call, at once; its tokens are refused too.
+        """End a client's access at once; its tokens are rejected too.
 
         Raises:
             ClientUnknown: No active client has this id or name.
@@ -113,7 +114,7 @@ class ClientFolder:
         return self._change(who, lambda client: replace(client, revoke_time=_now()))
 
     def rotate(self, who: str) -> tuple[Client, str]:
-        """Gives a client another secret; the old one and its tokens are refused from now on.
+        """Replace a client's secret; the old one and its tokens are rejected from now on.
 
         Raises:
             ClientUnknown: No active client has this id or name.
@@ -144,6 +145,7 @@ class ClientFolder:
         offered = client_id.encode()
         found = None
         for client in self.all():
+            # Compared in constant time and without a `break`: the time reveals no part of an id.
             if hmac.compare_digest(client.client_id.encode(), offered) and client.is_active:
                 found = client
         return found

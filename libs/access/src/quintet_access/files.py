@@ -17,7 +17,7 @@ class AccessFileInvalid(Exception):
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Makes the folder, readable by its owner, and holds it for one writer at a time."""
+    """Create the folder, writable by its owner, and lock it for one writer at a time."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o711)
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, PRIVATE_MODE)
@@ -27,16 +27,17 @@ def locked(folder: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        # Closing releases the lock, as the kernel does for a process that is killed.
         os.close(handle)
 
 
 def write_json(path: Path, content: Any, mode: int) -> None:
-    """Replaces a JSON file in one step."""
+    """Replace a JSON file in one step."""
     write_bytes(path, json.dumps(content, indent=1, sort_keys=True).encode(), mode)
 
 
 def write_bytes(path: Path, content: bytes, mode: int) -> None:
-    """Replaces a file in one step; a reader sees the old content or the new, never a part.
+    """Replace a file in one step; a reader sees the old content or the new, never a part.
 
     Raises:
         AccessFileInvalid: It cannot be written.
@@ -67,6 +68,7 @@ class WatchedFile:
         """
         try:
             facts = self.path.stat()
+            # The inode changes with every atomic replacement, also within one tick of the clock.
             stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
             if stamp != self._stamp:
                 self._content = json.loads(self.path.read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ CERTIFICATE: Final = "tls.crt"
 KEY: Final = "tls.key"
 AUTHORITY: Final = "ca.crt"
 """The names that Kubernetes and cert-manager give these files."""
+# Bytes of a PEM file; a chain needs some 10 kB, and a larger file would be read at every change.
 _MOST_BYTES: Final = 1024 * 1024
 
 Stamp = tuple[tuple[int, int, int], ...]
@@ -29,7 +30,7 @@ class IdentityInvalid(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """What a process shows and whom it believes, as PEM.
+    """Hold a process's certificate and the authorities it trusts, as PEM.
 
     Attributes:
         chain: Its certificate, then those between it and the authority.
@@ -144,6 +145,7 @@ def is_signed_by(chain: bytes, authorities: bytes) -> bool:
         above = next((each for each in between if _signed(below, each)), None)
         if above is None:
             return False
+        # Each intermediate counts once, so that a circle of them ends.
         between.remove(above)
         below = above
     return True

@@ -53,7 +53,7 @@ class KeyFolder:
                 self._rotate()
 
     def rotate(self) -> str:
-        """Signs with a new key from now on and returns its kid; the old one checks for an hour."""
+        """Sign with a new key from now on, and give its kid; the old one verifies for an hour."""
         with locked(self._folder):
             return self._rotate()
 
@@ -108,7 +108,7 @@ class KeyFolder:
             if entry.get("retire_time", now) >= now
         ]
         entry = {**OKPAlgorithm.to_jwk(fresh.key.public_key(), as_dict=True), "kid": fresh.kid}
-        # The public half first: no token is out before others can check it.
+        # The public half first: no token exists before others can verify it.
         write_json(self._public.path, {"keys": [*kept, entry]}, PUBLIC_MODE)
         private = {**OKPAlgorithm.to_jwk(fresh.key, as_dict=True), "kid": fresh.kid}
         write_json(self._signing.path, private, PRIVATE_MODE)

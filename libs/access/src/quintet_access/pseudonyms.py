@@ -18,13 +18,15 @@ from quintet_access.files import AccessFileInvalid, WatchedFile, locked, write_j
 KEY_BYTES: Final = 32
 _TIME_BYTES: Final = 4
 _RANDOM_BYTES: Final = 8
+# 64 bits: forging an id takes 2^63 tries on average, each a request.
 _TAG_BYTES: Final = 8
+# A prefix per purpose: no hash of a listener is ever the tag of a recommendation.
 _LISTENER: Final = b"listener\0"
 _RECOMMENDATION: Final = b"recommendation\0"
 
 
 class Pseudonyms:
-    """Makes and knows the names of one installation.
+    """Compute the pseudonyms of one installation.
 
     Args:
         key: At least 32 bytes that nobody else knows; another key makes other names.

@@ -1,4 +1,4 @@
-"""The rule that decides whether everybody may call."""
+"""Prevent a process without authentication from listening beyond this machine."""
 
 import ipaddress
 from enum import StrEnum
@@ -6,14 +6,14 @@ from typing import Final
 
 
 class Auth(StrEnum):
-    """Whether callers need a token."""
+    """Choose whether callers need a token."""
 
     OFF = "off"
     ON = "on"
 
 
 class ExposedWithoutAuth(Exception):
-    """A process would listen beyond loopback without asking anyone for a token."""
+    """Report a process that would listen beyond loopback without authentication."""
 
 
 _REMEDY: Final = (
@@ -22,7 +22,7 @@ _REMEDY: Final = (
 
 
 def require_auth_when_exposed(auth: Auth, host: str) -> None:
-    """Refuses to go on where anyone on the network could call without a token.
+    """Reject settings with which anyone on the network could call without a token.
 
     Raises:
         ExposedWithoutAuth: Authentication is off and the host is not a loopback address; the

@@ -1,4 +1,4 @@
-"""What a token must allow for each call by gRPC, of every service; said here and nowhere else."""
+"""Define the scope that each gRPC method of every service requires; the only such list."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -15,14 +15,14 @@ from quintet_access.files import WatchedFile
 from quintet_access.keys import TOKEN_SECONDS, KeyFolder, SigningKey, new_key
 
 ISSUER: Final = "quintet"
-# EdDSA and nothing else: a header that says "none" or HS256 is never believed.
+# EdDSA alone: a header that says "none" or HS256 is rejected (RFC 8725, section 3.1).
 _ALGORITHM: Final = "EdDSA"
 _MAX_TOKEN_LENGTH: Final = 4096
 _SERVICE_PREFIX: Final = "service:"
 
 
 class Scope(StrEnum):
-    """What a token allows."""
+    """Name what a token allows."""
 
     READ = "read"
     FEEDBACK = "feedback"
@@ -119,6 +119,7 @@ class TokenVerifier:
             TokenRefused: It is malformed, forged, of another algorithm or key, or its client was
                 revoked or got another secret since.
         """
+        # Before decoding: parsing a token costs time in proportion to its length.
         if len(token) > _MAX_TOKEN_LENGTH:
             raise TokenRefused("Invalid access token")
         try:
@@ -150,6 +151,7 @@ class TokenVerifier:
         if name.startswith(_SERVICE_PREFIX):
             return Caller(name, granted)
         current = (self._clients.read() or {}).get(name)
+        # The generation ends the tokens of an older secret without a list of revoked tokens.
         if current is None or current != claims.get("gen"):
             raise TokenRefused("Invalid access token")
         return Caller(name, granted)

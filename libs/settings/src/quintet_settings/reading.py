@@ -15,8 +15,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
 HTTP_ADDRESS: Final = r"^(https?://\S+)?$"
-"""What an address by HTTP looks like, or none."""
+"""Pattern of an HTTP address; an empty text means no address."""
 FILE_SUFFIX: Final = "_FILE"
+# Bytes of a secret's file; keys and passwords need some hundred.
 _MOST_BYTES: Final = 64 * 1024
 _CONFIDENTIAL: Final = "confidential"
 Confidential = Annotated[str, _CONFIDENTIAL]
@@ -78,7 +79,7 @@ class _Environment(EnvSettingsSource):
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
-    """What the files hold that NAME_FILE of the environment names."""
+    """Read secrets from the files that NAME_FILE variables name."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Read the file of one field: its secret or None, the field's key, and False: no JSON."""

@@ -1,7 +1,7 @@
-"""The whole database in a folder, and back: SQLite by its online backup, PostgreSQL by its tools.
+"""Dump the whole database into a folder and load it again.
 
-Where `pg_dump` is not installed, or older than the server, tables are copied by COPY instead.
-Either way one state of the database is read while others go on writing.
+SQLite is copied by its online backup, PostgreSQL by `pg_dump`; without a `pg_dump` that is as new
+as the server, by COPY table by table. Each reads one state while other processes keep writing.
 """
 
 import os
@@ -33,16 +33,17 @@ FILE: Final = "quintet.db"
 DUMP: Final = "postgresql.dump"
 COPIES: Final = "tables"
 _TOOL_SECONDS: Final = 3_600
+# Bytes per COPY message: large enough that the number of messages does not matter.
 _CHUNK: Final = 1 << 20
 
 
 class DumpInvalid(Exception):
-    """A dump is of another schema or kind of database; the message is one line."""
+    """Report a dump of another schema or kind of database, in one line."""
 
 
 @dataclass(frozen=True)
 class Dump:
-    """What a dump holds.
+    """Describe a dump, for the manifest of a backup.
 
     Attributes:
         kind: "sqlite", "postgresql" (by pg_dump), "copies" (PostgreSQL by COPY) or "none".
@@ -55,12 +56,12 @@ class Dump:
     rows: Mapping[str, int]
 
     def facts(self) -> dict[str, Any]:
-        """Returns it in JSON types."""
+        """Convert the description to JSON types, for the manifest."""
         return {**asdict(self), "rows": dict(self.rows)}
 
 
 def dump(url: str, folder: Path) -> Dump:
-    """Writes one state of a database into an empty folder.
+    """Write one state of a database into an empty folder.
 
     Raises:
         StoreUnavailable: The database cannot be read.
@@ -71,7 +72,7 @@ def dump(url: str, folder: Path) -> Dump:
         if not source.is_file():
             return Dump("none", "", {})
         copy_sqlite(source, folder / FILE)
-        return _told_of_file(folder / FILE)
+        return _describe_file(folder / FILE)
     engine = open_engine(url)
     tool = _tool("pg_dump", parsed)
     try:
@@ -95,10 +96,10 @@ def dump(url: str, folder: Path) -> Dump:
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """Copies a SQLite file that others may be writing to, as one state, and checks the copy.
+    """Copy one state of a SQLite file that others may be writing to, and check the copy.
 
     Raises:
-        StoreUnavailable: It is damaged or locked for long.
+        StoreUnavailable: The file is damaged, or locked for more than 30 s.
     """
     try:
         with (
@@ -116,10 +117,10 @@ def copy_sqlite(source: Path, target: Path) -> None:
 
 
 def check(made: Dump, url: str) -> None:
-    """Checks that a dump can be loaded into a database of this version.
+    """Check that a dump fits the configured database and the schemas of this version.
 
     Raises:
-        DumpInvalid: It cannot.
+        DumpInvalid: It is of the other database, or of a schema that cannot be migrated here.
     """
     if made.kind == "none":
         return
@@ -141,10 +142,10 @@ def check(made: Dump, url: str) -> None:
 
 
 def holds_anything(url: str) -> bool:
-    """Returns whether a database has rows already; one that does not exist has none.
+    """Decide whether a restore would overwrite rows; a missing database has none.
 
     Raises:
-        StoreUnavailable: It cannot be asked.
+        StoreUnavailable: The database cannot be reached.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -165,12 +166,12 @@ def holds_anything(url: str) -> bool:
 
 
 def load(made: Dump, folder: Path, url: str) -> None:
-    """Replaces a PostgreSQL database by a dump, in one transaction; makes it where it is missing.
+    """Replace the content of a PostgreSQL database by a dump, in one transaction.
 
-    A SQLite dump is a file to put in place, which is for the caller.
+    Creates a missing database. A SQLite dump is a file, which the caller puts in place.
 
     Raises:
-        StoreUnavailable: The database refused; it is as it was.
+        StoreUnavailable: The database rejected the dump and is unchanged.
     """
     parsed = parse_url(url)
     _make_missing(parsed)
@@ -186,8 +187,8 @@ def load(made: Dump, folder: Path, url: str) -> None:
     _run(tool, parsed, *options, str(folder / DUMP))
 
 
-def _told_of_file(path: Path) -> Dump:
-    """Returns what a SQLite file holds, without changing it."""
+def _describe_file(path: Path) -> Dump:
+    """Count the rows of a SQLite file and read its schema, without migrating it."""
     with closing(sqlite3.connect(path)) as copy:
         listed = copy.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
         names = {name for (name,) in listed}
@@ -251,7 +252,7 @@ def _copy_in(driver: Any, table: Table, source: Path) -> None:
             copy.write(piece)
     column = table.autoincrement_column
     if column is not None:
-        # The next number must not be one that is there already.
+        # COPY sets ids without the sequence: without this the next insert would reuse one.
         key = sql.Identifier(column.name)
         query = (
             "SELECT setval(pg_get_serial_sequence(%s, %s), max({0})) FROM {1} "
@@ -261,7 +262,7 @@ def _copy_in(driver: Any, table: Table, source: Path) -> None:
 
 
 def _tool(name: str, url: URL) -> str | None:
-    """Returns one of PostgreSQL's programs that can talk to the server; None where none can."""
+    """Find a PostgreSQL program at least as new as the server; None if there is none."""
     found = [Path(p) for p in (shutil.which(name),) if p]
     found += sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     try:
@@ -269,6 +270,7 @@ def _tool(name: str, url: URL) -> str | None:
             server = connection.info.server_version // 10_000
     except psycopg.Error as fault:
         raise StoreUnavailable(_told(url, fault)) from fault
+    # pg_dump rejects a server newer than itself, so an older program is no help.
     for path in found:
         told = subprocess.run(
             [str(path), "--version"], capture_output=True, text=True, timeout=30, check=False
@@ -280,7 +282,7 @@ def _tool(name: str, url: URL) -> str | None:
 
 
 def _run(tool: str, url: URL, *options: str) -> None:
-    # A command line is for every user of the machine to read; the environment is not.
+    # `ps` shows a command line to every user of the machine, but not the environment.
     environment = {**os.environ, "PGCONNECT_TIMEOUT": "5"}
     if url.password:
         environment["PGPASSWORD"] = str(url.password)
@@ -310,6 +312,7 @@ def _conninfo(url: URL, database: str | None = None) -> str:
 
 
 def _make_missing(url: URL) -> None:
+    # CREATE DATABASE has no IF NOT EXISTS, so that the connection is tried first.
     try:
         psycopg.connect(_conninfo(url), connect_timeout=5).close()
     except psycopg.OperationalError as fault:
@@ -326,6 +329,7 @@ def _make_missing(url: URL) -> None:
 
 
 def _is_missing(url: URL, fault: Exception) -> bool:
+    # psycopg gives no SQLSTATE (3D000) for a connection that failed; only the text says it.
     return f'database "{url.database}" does not exist' in str(fault)
 
 

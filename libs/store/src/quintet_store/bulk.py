@@ -1,4 +1,4 @@
-"""Writing many rows at once, the way each database does it fastest."""
+"""Write many rows at once, in the fastest way of each database."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +13,14 @@ Rows = Sequence[Mapping[str, Any]]
 def write_rows(
     connection: Connection, table: Table, rows: Rows, on_conflict: Callable[[Any], Any]
 ) -> None:
-    """Inserts rows, each with every column that has no default.
+    """Insert rows, each with every column that has no default.
 
     SQLite runs one prepared statement over the rows. PostgreSQL copies them to a temporary table
     and inserts from there, which is some ten times as fast as a statement a row.
 
     Args:
         connection: In a transaction.
-        table: Where to.
+        table: The table to insert into.
         rows: Column to value, the same columns in each.
         on_conflict: Given the dialect's INSERT, returns it with its ON CONFLICT clause.
     """
@@ -39,7 +39,7 @@ def write_rows(
 
 
 def _stage(connection: Connection, table: Table, names: Sequence[str]) -> Table:
-    """Returns a temporary table with these columns; it goes with the transaction."""
+    """Create a temporary table with some columns of a table, dropped with the transaction."""
     stage = Table(
         f"stage_{table.name}",
         MetaData(),

@@ -25,7 +25,7 @@ _KEPT_WHERE_NEW_IS_EMPTY: Final = (
 
 @dataclass(frozen=True)
 class Counts:
-    """What an import did; read = stored + quarantined + duplicate."""
+    """Count the rows of an import; read = stored + quarantined + duplicate."""
 
     rows_read: int
     rows_stored: int
@@ -44,7 +44,7 @@ class Source:
 
 
 def find_import(connection: Connection, fingerprint: str) -> Counts | None:
-    """Returns what an import of this fingerprint did, or None where there was none."""
+    """Look up an earlier import by its fingerprint; None if there was none."""
     columns = [_IMPORTS.c[name] for name in Counts.__dataclass_fields__]
     row = connection.execute(
         select(*columns).where(_IMPORTS.c.fingerprint == fingerprint)
@@ -53,7 +53,7 @@ def find_import(connection: Connection, fingerprint: str) -> Counts | None:
 
 
 def begin_import(connection: Connection, facts: Mapping[str, str]) -> int:
-    """Writes an import's row, which also takes SQLite's write lock, and returns its id.
+    """Write an import's row, which also takes SQLite's write lock, and give its id.
 
     Args:
         connection: In the transaction that the whole import runs in.
@@ -65,12 +65,12 @@ def begin_import(connection: Connection, facts: Mapping[str, str]) -> int:
 
 
 def end_import(connection: Connection, import_id: int, counts: Counts) -> None:
-    """Writes what the import did."""
+    """Write the row counts of a finished import."""
     connection.execute(update(_IMPORTS).where(_IMPORTS.c.id == import_id).values(asdict(counts)))
 
 
 def upsert_tracks(connection: Connection, rows: Rows) -> None:
-    """Writes tracks, ids unique within the batch.
+    """Insert or update tracks, ids unique within the batch.
 
     A track met before in the same import keeps its first row and the highest popularity; one of
     an earlier import is replaced, except that empty text never replaces known text.
@@ -79,6 +79,8 @@ def upsert_tracks(connection: Connection, rows: Rows) -> None:
 
 
 def _merge(statement: Any) -> Any:
+    # Within one import the first row wins, so that the order of a file decides; popularity is the
+    # highest, because a dump lists a track once per album with different values.
     new = statement.excluded
     same = _TRACKS.c.import_id == new.import_id
     changes: dict[str, ColumnElement[Any]] = {
@@ -94,23 +96,23 @@ def _merge(statement: Any) -> Any:
 
 
 def add_genres(connection: Connection, rows: Rows) -> None:
-    """Adds genres (track_id, genre) to those the tracks have."""
+    """Add genres (track_id, genre) to the genres that tracks already have."""
     write_rows(connection, _GENRES, rows, lambda statement: statement.on_conflict_do_nothing())
 
 
 def count_imported(connection: Connection, import_id: int) -> int:
-    """Returns how many tracks an import wrote."""
+    """Count the tracks whose latest values an import wrote."""
     query = select(func.count()).select_from(_TRACKS).where(_TRACKS.c.import_id == import_id)
     return int(connection.execute(query).scalar_one())
 
 
 def count_tracks(connection: Connection) -> int:
-    """Returns how many tracks there are."""
+    """Count all tracks of the catalogue."""
     return int(connection.execute(select(func.count()).select_from(_TRACKS)).scalar_one())
 
 
 def genre_counts(connection: Connection) -> list[tuple[str, int]]:
-    """Returns genres with how many tracks each has, most first."""
+    """Count the tracks of each genre, the largest genre first."""
     number = func.count().label("number")
     query = (
         select(_GENRES.c.genre, number)
@@ -121,7 +123,7 @@ def genre_counts(connection: Connection) -> list[tuple[str, int]]:
 
 
 def sources(connection: Connection) -> list[Source]:
-    """Returns the origins of tracks with their licences, by name."""
+    """List the origins of tracks with their licences, by name."""
     query = (
         select(
             _TRACKS.c.provenance,
@@ -151,7 +153,7 @@ TRACK_TEXT: Final = (
 
 
 def stream_tracks(connection: Connection, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """Yields tracks by id in batches of at most `size`.
+    """Read all tracks by id, in batches of at most `size`.
 
     Each row holds `TRACK_TEXT`, artists as JSON text, and then `ATTRIBUTES`.
     """
@@ -163,7 +165,7 @@ def stream_tracks(connection: Connection, size: int) -> Iterator[list[tuple[Any,
 
 
 def stream_genres(connection: Connection, size: int) -> Iterator[list[tuple[str, str]]]:
-    """Yields (track_id, genre) by id and genre in batches of at most `size`."""
+    """Read all (track_id, genre) by id and genre, in batches of at most `size`."""
     query = select(_GENRES.c.track_id, _GENRES.c.genre)
     yield from _stream(connection, query, _GENRES.c.track_id, size, _GENRES.c.genre)
 
@@ -171,7 +173,7 @@ def stream_genres(connection: Connection, size: int) -> Iterator[list[tuple[str,
 def _stream(
     connection: Connection, query: Any, key: Any, size: int, *then: Any
 ) -> Iterator[list[tuple[Any, ...]]]:
-    # One order on every database and locale: by code point.
+    # PostgreSQL sorts by its locale, SQLite by code point; artefacts built from either must agree.
     if connection.dialect.name == "postgresql":
         order = [collate(column, "C") for column in (key, *then)]
     else:
@@ -182,7 +184,7 @@ def _stream(
 
 
 def count_artists(connection: Connection) -> int:
-    """Returns how many different artist names the tracks have."""
+    """Count the different artist names of all tracks."""
     if connection.dialect.name == "postgresql":
         names = func.json_array_elements_text(_TRACKS.c.artists).table_valued("value")
     else:

@@ -1,4 +1,4 @@
-"""Opening a database by URL and bringing its schema up to date."""
+"""Open a database by URL and bring its schema up to date."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ SERVING_BUSY_SECONDS: Final = 1.5
 """A process that answers requests waits no longer than this for another writer."""
 _SERVING_STATEMENT_SECONDS: Final = 10
 _MIGRATING: Final = threading.Lock()
-_MIGRATION_LOCK: Final = 0x7175696E746574  # "quintet", so that it is nobody else's
+_MIGRATION_LOCK: Final = 0x7175696E746574  # "quintet" in ASCII: unlikely to collide with others
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -37,7 +37,7 @@ class StoreUnavailable(Exception):
 
 
 def open_engine(url: str, *, serving: bool = False) -> Engine:
-    """Returns an engine for a SQLite or PostgreSQL URL, connection tried, schema up to date.
+    """Open a SQLite or PostgreSQL database: try the connection and migrate the schema.
 
     `postgresql://` means psycopg. A SQLite file is created with its folder; it runs in WAL mode
     with foreign keys on, and waits `BUSY_SECONDS` for another writer.
@@ -61,10 +61,10 @@ def open_engine(url: str, *, serving: bool = False) -> Engine:
 
 
 def parse_url(url: str) -> URL:
-    """Returns a database's URL, its driver named.
+    """Parse a database URL and name its driver.
 
     Raises:
-        StoreUnavailable: It is malformed, or of another database than SQLite or PostgreSQL.
+        StoreUnavailable: The URL is malformed, or of a database other than SQLite or PostgreSQL.
     """
     try:
         parsed = make_url(url)
@@ -97,8 +97,8 @@ def _sqlite(url: URL, serving: bool) -> Engine:
     def configure(connection: Any, record: Any) -> None:  # noqa: ARG001 (signature of the event)
         # Transactions are begun below: the driver itself would leave DDL outside of them.
         connection.isolation_level = None
-        # The mode belongs to the file. Changing it does not wait for others, and who is in the way
-        # is about to change it as well.
+        # The mode is stored in the file. Changing it fails at once, without the usual wait, while
+        # another process holds the file; that process then changes the mode itself.
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -121,6 +121,8 @@ def _postgresql(url: URL, serving: bool) -> Engine:
             connect_args={"connect_timeout": 5},
             poolclass=NullPool,
         )
+    # PostgreSQL counts in milliseconds. Without its own limits a request would outlive its
+    # deadline in the server, and hold locks there.
     limits = {
         "synchronous_commit": "on",
         "lock_timeout": int(SERVING_BUSY_SECONDS * 1000),
@@ -154,19 +156,20 @@ def _config() -> "Config":
     from alembic.config import Config
 
     config = Config()
+    # Alembic interpolates by %, which may be part of a path.
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
 
 
 def migration_scripts() -> "ScriptDirectory":
-    """Returns all migrations, from the first schema to the newest."""
+    """Load all migrations, from the first schema to the newest."""
     from alembic.script import ScriptDirectory
 
     return ScriptDirectory.from_config(_config())
 
 
 def _revision(connection: Connection) -> str:
-    """Return the schema's revision; empty before the first migration."""
+    """Read the schema's revision; empty before the first migration."""
     if not inspect(connection).has_table("alembic_version"):
         return ""
     found = connection.execute(text("SELECT version_num FROM alembic_version"))
@@ -174,7 +177,7 @@ def _revision(connection: Connection) -> str:
 
 
 def upgrade(engine: Engine) -> None:
-    """Brings the schema to the newest version, in one transaction; a current one is left alone."""
+    """Migrate the schema to the newest version, in one transaction; a current one is unchanged."""
     with engine.connect() as connection:
         if _revision(connection) == HEAD:
             return
@@ -198,7 +201,7 @@ _CHECKED_BYTES: Final = 256 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Revision:
-    """How far a database's schema has come.
+    """Compare a database's schema with those that this program knows.
 
     Attributes:
         current: Its revision; empty before the first migration.
@@ -210,10 +213,10 @@ class Revision:
 
 
 def revision_of(url: str) -> Revision:
-    """Looks at a database without making, changing or migrating anything.
+    """Read a database's schema version without creating, changing or migrating anything.
 
     Raises:
-        StoreUnavailable: It cannot be reached, or a SQLite file is damaged.
+        StoreUnavailable: The database cannot be reached, or a SQLite file is damaged.
     """
     parsed = parse_url(url)
     known = tuple(each.revision for each in migration_scripts().walk_revisions())
@@ -233,14 +236,14 @@ def revision_of(url: str) -> Revision:
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """Returns what a database refuses with: psycopg's own errors too, once anybody uses it."""
+    """List the exceptions of a failing database; psycopg's own only if it is loaded."""
     psycopg = sys.modules.get("psycopg")
     return (SQLAlchemyError,) if psycopg is None else (SQLAlchemyError, psycopg.Error)
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Gives a connection in one transaction, committed at the end, rolled back on any error.
+    """Open a transaction for writing, committed at the end and rolled back on any error.
 
     On SQLite it holds the write lock from the start, so that reading before writing is safe.
 
@@ -259,14 +262,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Gives a connection that sees one state of the database throughout.
+    """Open a transaction for reading that sees one state of the database throughout.
 
     Raises:
-        StoreUnavailable: The database refused.
+        StoreUnavailable: The database failed.
     """
     try:
         with engine.connect() as connection:
             if connection.dialect.name == "postgresql":
+                # PostgreSQL's default lets each statement see a newer state; SQLite never does.
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection

@@ -1,4 +1,4 @@
-"""Experiments: which one runs, what its lists and their feedback say, and its end."""
+"""Run an experiment on listeners: start it, count its lists and feedback, end it."""
 
 import math
 import secrets
@@ -43,12 +43,12 @@ _MOST_SHADOWS: Final = 10_000
 
 
 class ExperimentRefused(Exception):
-    """An experiment cannot be started, changed or ended so; the message is one line."""
+    """Report why an experiment cannot be started, changed or ended, in one line."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How two models are compared.
+    """Define how two models are compared.
 
     Attributes:
         mode: interleave, split or shadow.
@@ -71,10 +71,10 @@ class Plan:
     unit: str = "listener"
 
     def check(self) -> None:
-        """Checks every rule.
+        """Check the range of every field.
 
         Raises:
-            ExperimentRefused: One is broken; the field and its range are named.
+            ExperimentRefused: A field is out of range; the message names both.
         """
         low, high = EFFECTS
         split = self.mode == SPLIT
@@ -100,7 +100,9 @@ class Plan:
 
     @property
     def rule(self) -> Rule:
-        """When its trials decide."""
+        """The rule by which its trials decide."""
+        # Without a preference a split gives the challenger its share of the traffic; interleaving
+        # gives each model half of the trials.
         null = self.percent / 100 if self.mode == SPLIT else 0.5
         return Rule(self.alpha, self.min_effect, self.most_trials, null)
 
@@ -134,10 +136,10 @@ class Experiment:
 
 
 def begin(connection: Connection, plan: Plan, salt: str = "") -> Experiment:
-    """Starts an experiment.
+    """Start an experiment.
 
     Raises:
-        ExperimentRefused: The plan breaks a rule, or another one runs.
+        ExperimentRefused: The plan breaks a rule, or another experiment runs.
     """
     plan.check()
     other = running(connection)
@@ -163,7 +165,7 @@ def begin(connection: Connection, plan: Plan, salt: str = "") -> Experiment:
 
 
 def end(connection: Connection, experiment_id: str, verdict: str, reason: str) -> bool:
-    """Ends an experiment and returns whether it ran until now."""
+    """End an experiment; false if it had ended before."""
     ended = connection.execute(
         update(_EXPERIMENTS)
         .where(_EXPERIMENTS.c.experiment_id == experiment_id, _EXPERIMENTS.c.ended_at == "")
@@ -190,12 +192,12 @@ def change_percent(connection: Connection, percent: float) -> Experiment:
 
 
 def running(connection: Connection) -> Experiment | None:
-    """Returns the experiment that runs."""
+    """Look up the running experiment; None if none runs."""
     return _first(connection, select(_EXPERIMENTS).where(_EXPERIMENTS.c.ended_at == ""))
 
 
 def latest(connection: Connection) -> Experiment | None:
-    """Returns the experiment that runs, else the one that ended last."""
+    """Look up the running experiment, else the one that started last."""
     newest = select(_EXPERIMENTS).order_by(_EXPERIMENTS.c.started_at.desc())
     return running(connection) or _first(connection, newest.limit(1))
 
@@ -212,7 +214,7 @@ def _first(connection: Connection, query: Select[Any]) -> Experiment | None:
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of the lists of an experiment.
+    """Count the lists of an experiment and their trials.
 
     Attributes:
         lists: Lists by arm: champion, challenger, interleave.
@@ -230,7 +232,7 @@ class Tally:
 
 
 def tally(connection: Connection, experiment: Experiment) -> Tally:
-    """Counts the lists of an experiment and who won them.
+    """Count the lists of an experiment and the trials that each model won.
 
     An approval is a track liked, saved or put on a playlist. An interleaved list is won by the
     model that drafted more of the tracks approved; a listener's trial is the first of their lists
@@ -255,7 +257,7 @@ def tally(connection: Connection, experiment: Experiment) -> Tally:
 
 
 def versions_of(plan: Plan) -> dict[str, str]:
-    """Returns the model version that lists of each arm bear."""
+    """Name the model version recorded with the lists of each arm."""
     both = f"{plan.champion}{BOTH}{plan.challenger}"
     return {CHAMPION: plan.champion, CHALLENGER: plan.challenger, INTERLEAVE: both}
 
@@ -264,7 +266,7 @@ _Credits = dict[str, set[str]]
 
 
 def _score(arm: str, credits: _Credits) -> int:
-    """Returns 1 where the challenger won, -1 where the champion did, 0 for a tie."""
+    """Score a trial: 1 if the challenger won, -1 if the champion did, 0 for a tie."""
     if arm != INTERLEAVE:
         return 1 if arm == CHALLENGER else -1
     gain = len(credits.get(CHALLENGER, ())) - len(credits.get(CHAMPION, ()))
@@ -272,10 +274,11 @@ def _score(arm: str, credits: _Credits) -> int:
 
 
 def _trials(connection: Connection, experiment: Experiment) -> list[tuple[str, _Credits]]:
-    """Returns arm and approved tracks by origin of each list that counts, the oldest first."""
+    """List arm and approved tracks by origin of each list that counts, the oldest first."""
     found: dict[str, tuple[str, str, _Credits]] = {}
     versions = versions_of(experiment.plan)
     for row in connection.execute(_approvals(experiment.experiment_id)):
+        # A model that replaced one of the two during the experiment tells nothing about them.
         if versions.get(str(row.arm)) != str(row.model_version):
             continue
         unit = str(row.listener) or f"seeds {row.seeds}"
@@ -285,6 +288,7 @@ def _trials(connection: Connection, experiment: Experiment) -> list[tuple[str, _
     counted: set[str] = set()
     for unit, arm, credits in found.values():
         if experiment.plan.unit == "listener":
+            # Lists of one listener are not independent: counting each would overstate certainty.
             if unit in counted:
                 continue
             if _score(arm, credits):
@@ -294,7 +298,7 @@ def _trials(connection: Connection, experiment: Experiment) -> list[tuple[str, _
 
 
 def _approvals(experiment_id: str) -> Select[Any]:
-    """Selects the tracks approved of an experiment's lists, with who drafted them."""
+    """Select the approved tracks of an experiment's lists, with the model that picked each."""
     on_list = _EVENTS.c.recommendation_id == _LISTS.c.recommendation_id
     on_track = and_(
         _SHOWN.c.recommendation_id == _LISTS.c.recommendation_id,
@@ -318,7 +322,7 @@ def _approvals(experiment_id: str) -> Select[Any]:
 
 @dataclass(frozen=True)
 class Shadows:
-    """How the challenger's lists compare that nobody was shown; of the last 10,000 requests.
+    """Summarise the challenger's lists that were computed but not shown; the last 10,000.
 
     Attributes:
         requests: How many.
@@ -336,13 +340,13 @@ class Shadows:
 
 
 def add_shadows(connection: Connection, rows: Rows) -> None:
-    """Adds comparisons, each with every column but its number."""
+    """Store shadow comparisons, each with every column but its id."""
     if rows:
         connection.execute(insert(_SHADOWS), [dict(row) for row in rows])
 
 
 def shadows_of(connection: Connection, experiment_id: str) -> Shadows:
-    """Returns how the lists of an experiment's shadow requests compare."""
+    """Summarise the shadow comparisons of an experiment."""
     columns = ("correlation", "overlap", "champion_ms", "challenger_ms")
     rows = connection.execute(
         select(*(_SHADOWS.c[name] for name in columns))
@@ -363,13 +367,14 @@ def shadows_of(connection: Connection, experiment_id: str) -> Shadows:
 
 
 def _median_and_tail(values: Sequence[float]) -> tuple[float, float]:
+    # Twentieths: index 9 is the median, 18 the 95th percentile.
     cuts = quantiles(values, n=20, method="inclusive") if len(values) > 1 else [values[0]] * 19
     return cuts[9], cuts[18]
 
 
 @dataclass(frozen=True)
 class Standing:
-    """An experiment and all that is known of it.
+    """Collect all results of an experiment.
 
     Attributes:
         experiment: The experiment.
@@ -385,12 +390,12 @@ class Standing:
 
     @property
     def verdict(self) -> str:
-        """What it ended with, else what its trials say."""
+        """The verdict that ended the experiment, else the one its trials give now."""
         return self.experiment.verdict or self.evidence.verdict.value
 
 
 def standing(connection: Connection, experiment: Experiment) -> Standing:
-    """Returns all that is known of an experiment."""
+    """Compute all results of an experiment."""
     counted = tally(connection, experiment)
     evidence = weigh(counted.wins, counted.losses, experiment.plan.rule)
     shadows = shadows_of(connection, experiment.experiment_id)
@@ -398,7 +403,7 @@ def standing(connection: Connection, experiment: Experiment) -> Standing:
 
 
 def facts_of(found: Standing) -> dict[str, Any]:
-    """Returns all that is known of an experiment in JSON types."""
+    """Convert all results of an experiment to JSON types, for the API and the command."""
     experiment, plan, evidence = found.experiment, found.experiment.plan, found.evidence
     shadows = found.shadows
     return {

@@ -1,6 +1,6 @@
-"""Queries over lists as shown and what listeners did with them. Values are bound parameters only.
+"""Store and read recommended lists and the feedback on them, by bound parameters only.
 
-Listeners are keyed hashes throughout; the empty hash names nobody.
+Listeners are keyed hashes throughout; the empty hash stands for an unnamed listener.
 """
 
 import hashlib
@@ -53,11 +53,11 @@ _SHADOWS: Final = table_of(ShadowComparison)
 # SQLite allows 32,766 parameters in a statement, older builds 999.
 _PARAMETERS: Final = 900
 GROUP_PREFIX: Final = "feedback:"
-"""What playlists made of feedback are called, before the id of their group."""
+"""Prefix of the ids of playlists built from feedback, before the id of their group."""
 
 
 def stamp(moment: datetime) -> str:
-    """Returns a time as it is stored: ISO 8601 in UTC with milliseconds; sorts as time does."""
+    """Format a time for storage: ISO 8601 in UTC with milliseconds, so that text sorts by time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
@@ -67,7 +67,7 @@ def listener_group(listener: str) -> str:
 
 
 def listeners_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Returns recommendation id to listener for those ids that were recorded."""
+    """Look up the listeners of recorded recommendations, by recommendation id."""
     return {
         str(row[0]): str(row[1])
         for part in _parts(ids)
@@ -80,7 +80,7 @@ def listeners_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
 
 
 def shown_tracks(connection: Connection, ids: Iterable[str]) -> set[tuple[str, str]]:
-    """Returns the (recommendation id, track id) pairs that were shown under these ids."""
+    """Look up the (recommendation id, track id) pairs shown in recommendations."""
     return {
         (str(row[0]), str(row[1]))
         for part in _parts(ids)
@@ -93,7 +93,7 @@ def shown_tracks(connection: Connection, ids: Iterable[str]) -> set[tuple[str, s
 
 
 def add_shown(connection: Connection, sets: Rows, lists: Rows, shown: Rows) -> None:
-    """Adds feature sets, recommendations and their impressions; what exists stays as it is."""
+    """Store feature sets, recommendations and impressions; existing rows stay unchanged."""
     # Not through a temporary table as imports do it: this runs several times a second, for ever,
     # and each such table would leave its traces in PostgreSQL's catalogue.
     for table, rows in ((_SETS, sets), (_LISTS, lists)):
@@ -105,9 +105,10 @@ def add_shown(connection: Connection, sets: Rows, lists: Rows, shown: Rows) -> N
 
 
 def _add_impressions(connection: Connection, shown: Rows) -> None:
-    """Adds rows whose values drivers take as they are, fifty a list, the same columns in each.
+    """Insert impressions, some fifty per list, each with the same columns.
 
-    The statement is SQLAlchemy's, but not each row's parameters: those take it a third of the time.
+    SQLAlchemy compiles the statement, but the driver takes the rows: converting the parameters of
+    each row in SQLAlchemy took a third of the time.
     """
     statement, names = _impression_statement(connection.dialect, tuple(shown[0]))
     values = itemgetter(*names) if names else dict
@@ -116,9 +117,9 @@ def _add_impressions(connection: Connection, shown: Rows) -> None:
 
 @lru_cache(maxsize=4)
 def _impression_statement(dialect: Dialect, columns: tuple[str, ...]) -> tuple[str, Sequence[str]]:
-    """Returns the statement, and its parameters in order where they have places and no names.
+    """Compile the INSERT, with the order of its parameters if the driver takes them by position.
 
-    Columns that are not among those told get their defaults.
+    Columns that are not named get their defaults.
     """
     insert = _insert_into(dialect, _SHOWN).on_conflict_do_nothing()
     compiled = insert.compile(dialect=dialect, column_keys=columns)
@@ -130,7 +131,7 @@ def _insert_into(dialect: Dialect, table: Table) -> Any:
 
 
 def add_events(connection: Connection, rows: Rows) -> int:
-    """Adds events, each with every column, and returns how many were not there before."""
+    """Store events, each with every column, and count those that are new."""
     if not rows:
         return 0
     insert = _insert_into(connection.dialect, _EVENTS).on_conflict_do_nothing()
@@ -140,7 +141,7 @@ def add_events(connection: Connection, rows: Rows) -> int:
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in a listener's export: which table, and the key of the last row given."""
+    """Mark a place in a listener's export: the table, and the key of the last row returned."""
 
     stage: int = 0
     key: tuple[str | int, ...] = ()
@@ -160,7 +161,7 @@ class Page:
 
 
 def _of_listener(stage: int, listener: str) -> tuple[str, Select[Any], list[Any]]:
-    """Returns a stage's kind, its rows of a listener, and the columns that order them."""
+    """Select one kind of a listener's rows, with the columns that order them."""
     if stage == 0:
         query = select(_LISTS).where(_LISTS.c.listener == listener)
         return "recommendation", query, [_LISTS.c.recommendation_id]
@@ -176,11 +177,12 @@ _STAGES: Final = 3
 
 
 def export_page(connection: Connection, listener: str, cursor: Cursor, size: int) -> Page:
-    """Returns up to `size` records of all that is stored of a listener, from a place on."""
+    """Read up to `size` of a listener's records, from a place on."""
     records: list[tuple[str, Mapping[str, Any]]] = []
     for stage in range(cursor.stage, _STAGES):
         kind, query, key = _of_listener(stage, listener)
         if stage == cursor.stage and cursor.key:
+            # By key, not by OFFSET: rows added or deleted between two pages shift no row.
             query = query.where(tuple_(*key) > tuple_(*cursor.key))
         room = size - len(records)
         rows = connection.execute(query.order_by(*key).limit(room)).mappings().all()
@@ -193,7 +195,7 @@ def export_page(connection: Connection, listener: str, cursor: Cursor, size: int
 
 @dataclass(frozen=True)
 class Deleted:
-    """What a deletion took away: events, the link of recommendations, playlists made of both."""
+    """Count what a deletion removed: events, listeners of recommendations, derived playlists."""
 
     events: int
     recommendations: int
@@ -201,7 +203,7 @@ class Deleted:
 
 
 def delete_listener(connection: Connection, listener: str) -> Deleted:
-    """Deletes a listener's events, unlinks their recommendations, deletes derived playlists."""
+    """Delete a listener's events and derived playlists, and unlink their recommendations."""
     columns = ((_LISTS, _LISTS.c.recommendation_id), (_EVENTS, _EVENTS.c.recommendation_id))
     groups = {
         str(row[0])
@@ -217,7 +219,7 @@ def delete_listener(connection: Connection, listener: str) -> Deleted:
 
 
 def _delete_groups(connection: Connection, groups: set[str]) -> int:
-    """Deletes the playlists made of groups of feedback, whatever import made them."""
+    """Delete the playlists built from groups of feedback, by any import."""
     # An import puts its source before an id that another source has taken.
     query = select(_PLAYLISTS.c.playlist_id).where(
         _PLAYLISTS.c.playlist_id.contains(GROUP_PREFIX, autoescape=True)
@@ -235,14 +237,14 @@ def _delete_playlists(connection: Connection, ids: Sequence[str]) -> int:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What retention took away."""
+    """Count what retention deleted."""
 
     events: int = 0
     recommendations: int = 0
     playlists: int = 0
 
     def plus(self, other: "Pruned") -> "Pruned":
-        """Returns the sum of two."""
+        """Add two counts."""
         return Pruned(
             self.events + other.events,
             self.recommendations + other.recommendations,
@@ -251,9 +253,9 @@ class Pruned:
 
 
 def prune(connection: Connection, cutoff: str, most: int) -> Pruned:
-    """Deletes up to `most` events received and recommendations shown before a time.
+    """Delete up to `most` events received and recommendations shown before a time.
 
-    Playlists made of feedback go with the import that made them, once that is older.
+    Playlists built from feedback are deleted with their import, once that is older.
     """
     old = select(_LISTS.c.recommendation_id).where(_LISTS.c.shown_at < cutoff)
     old = old.order_by(_LISTS.c.shown_at, _LISTS.c.recommendation_id).limit(most)
@@ -270,10 +272,10 @@ def prune(connection: Connection, cutoff: str, most: int) -> Pruned:
 
 
 def prune_before(engine: Engine, cutoff: datetime, most: int = 500) -> Pruned:
-    """Deletes all feedback older than a time, a little at a time so that other writers get in.
+    """Delete all feedback older than a time, in small transactions that let other writers in.
 
     Raises:
-        StoreUnavailable: The database refused; what was deleted until then stays deleted.
+        StoreUnavailable: The database failed; rows deleted until then stay deleted.
     """
     total = Pruned()
     while True:
@@ -301,7 +303,7 @@ def _prune_playlists(connection: Connection, cutoff: str) -> int:
 
 @dataclass(frozen=True)
 class FeedbackCounts:
-    """How much feedback there is.
+    """Count the stored feedback.
 
     Attributes:
         events: By kind.
@@ -319,7 +321,7 @@ class FeedbackCounts:
 
 
 def feedback_counts(connection: Connection) -> FeedbackCounts:
-    """Returns how much feedback there is."""
+    """Count the stored feedback, its listeners and its age."""
     kinds = select(_EVENTS.c.kind, func.count()).group_by(_EVENTS.c.kind).order_by(_EVENTS.c.kind)
     both = select(_LISTS.c.listener).union(select(_EVENTS.c.listener)).subquery()
     people = select(func.count(distinct(both.c.listener))).where(both.c.listener != "")
@@ -341,7 +343,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def feature_sets(connection: Connection) -> dict[str, list[str]]:
-    """Returns the names of each feature set by its hash."""
+    """Read the feature names of each feature set, by its hash."""
     query = select(_SETS.c.feature_hash, _SETS.c.names)
     return {str(row[0]): list(row[1]) for row in connection.execute(query)}
 
@@ -364,13 +366,13 @@ EVENT_COLUMNS: Final = tuple(column.name for column in _EVENTS.columns)
 
 
 def stream_impressions(connection: Connection, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """Yields tracks as shown, with the facts of their lists, as `IMPRESSION_COLUMNS`."""
+    """Read all impressions with the facts of their lists, as `IMPRESSION_COLUMNS`."""
     columns = [(_LISTS if name in _LISTS.c else _SHOWN).c[name] for name in IMPRESSION_COLUMNS]
     yield from _stream(connection, select(*columns).select_from(_SHOWN.join(_LISTS)), size)
 
 
 def stream_events(connection: Connection, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """Yields events, as `EVENT_COLUMNS`."""
+    """Read all events, as `EVENT_COLUMNS`."""
     yield from _stream(connection, select(*_EVENTS.columns), size)
 
 
@@ -381,7 +383,7 @@ def _with_events() -> Select[Any]:
 def stream_seeds(
     connection: Connection, size: int
 ) -> Iterator[list[tuple[str, str, Sequence[Mapping[str, Any]]]]]:
-    """Yields (recommendation id, when it was shown, its seeds) of lists with an event."""
+    """Read (recommendation id, time shown, seeds) of the lists with an event."""
     query = select(_LISTS.c.recommendation_id, _LISTS.c.shown_at, _LISTS.c.seeds).where(
         _LISTS.c.recommendation_id.in_(_with_events())
     )
@@ -390,7 +392,7 @@ def stream_seeds(
 
 
 def stream_positions(connection: Connection, size: int) -> Iterator[list[tuple[str, str, int]]]:
-    """Yields (recommendation id, track id, position) of lists with an event."""
+    """Read (recommendation id, track id, position) of the lists with an event."""
     query = select(_SHOWN.c.recommendation_id, _SHOWN.c.track_id, _SHOWN.c.position).where(
         _SHOWN.c.recommendation_id.in_(_with_events())
     )
@@ -401,6 +403,7 @@ def stream_positions(connection: Connection, size: int) -> Iterator[list[tuple[s
 def _stream(
     connection: Connection, query: Select[Any], size: int
 ) -> Iterator[list[tuple[Any, ...]]]:
+    # A server-side cursor: without `yield_per` the driver would hold the whole table in memory.
     result = connection.execute(query.execution_options(yield_per=size))
     for part in result.partitions(size):
         yield [tuple(row) for row in part]

@@ -1,4 +1,4 @@
-"""What the lists of a while had in common: how much of the catalogue, whose songs, how received."""
+"""Summarise the lists of a period: catalogue coverage, artists' shares and approval by model."""
 
 import math
 from collections import Counter
@@ -17,7 +17,8 @@ _SHOWN: Final = table_of(Impression)
 _EVENTS: Final = table_of(FeedbackEvent)
 _TRACKS: Final = table_of(Track)
 APPROVAL: Final = ("like", "save", "playlist_add")
-"""What a listener does with a track that they want."""
+"""Kinds of events that approve a track."""
+# Artists are in JSON, so that SQL cannot group by them: the most shown tracks stand for all.
 _MOST_TRACKS: Final = 5000
 _Z: Final = 1.959964
 """The 97.5th percentile of the normal distribution: intervals hold 95 %."""
@@ -33,7 +34,7 @@ class ArtistShare:
 
 @dataclass(frozen=True)
 class ModelOutcome:
-    """How the lists of one model were received.
+    """Count the approval of one model's lists.
 
     Attributes:
         model: The model's version.
@@ -52,7 +53,7 @@ class ModelOutcome:
 
 @dataclass(frozen=True)
 class Insights:
-    """What the lists of a while had in common.
+    """Summarise the lists of a period.
 
     Attributes:
         lists: How many were given.
@@ -72,7 +73,7 @@ class Insights:
 
 
 def insights_since(connection: Connection, since: datetime, most_artists: int = 10) -> Insights:
-    """Returns what the lists shown, and the feedback received, since a time had in common."""
+    """Summarise the lists shown and the feedback received since a time."""
     start = stamp(since)
     different = func.count(distinct(_SHOWN.c.track_id))
     impressions, tracks = connection.execute(_recent([func.count(), different], start)).one()
@@ -93,7 +94,7 @@ def insights_since(connection: Connection, since: datetime, most_artists: int = 
 
 
 def wilson(successes: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share; 0 to 1 for a count of 0.
+    """Compute the 95 % interval of a share; 0 to 1 for a count of 0.
 
     Source of the formula: E. B. Wilson, "Probable inference, the law of succession, and
     statistical inference", JASA 22 (1927), 209-212.

@@ -28,7 +28,7 @@ class PlaylistSource:
 
 
 def known_track_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
-    """Returns those ids that tracks have."""
+    """Filter ids to those of tracks in the catalogue."""
     return {
         str(row[0])
         for part in _parts(ids)
@@ -39,7 +39,7 @@ def known_track_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
 
 
 def tracks_by_isrc(connection: Connection, codes: Iterable[str]) -> dict[str, str]:
-    """Returns ISRC to track id; of several the most popular, then the first id."""
+    """Map ISRC to track id; of several tracks the most popular, then the first id."""
     found: dict[str, str] = {}
     for part in _parts(codes):
         query = (
@@ -53,7 +53,7 @@ def tracks_by_isrc(connection: Connection, codes: Iterable[str]) -> dict[str, st
 
 
 def stream_names(connection: Connection, size: int) -> Iterator[tuple[str, str, str]]:
-    """Yields (track id, title, artists as JSON text), most popular first, then by id."""
+    """Read (track id, title, artists as JSON text), most popular first, then by id."""
     query = select(_TRACKS.c.track_id, _TRACKS.c.title, cast(_TRACKS.c.artists, Text)).order_by(
         _TRACKS.c.popularity.desc(), _TRACKS.c.track_id
     )
@@ -63,7 +63,7 @@ def stream_names(connection: Connection, size: int) -> Iterator[tuple[str, str, 
 
 
 def provenance_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Returns playlist id to provenance for those ids that exist."""
+    """Map the ids of existing playlists to their provenance."""
     return {
         str(row[0]): str(row[1])
         for part in _parts(ids)
@@ -76,13 +76,13 @@ def provenance_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
 
 
 def add_playlists(connection: Connection, playlists: Rows, rows: Rows) -> None:
-    """Adds playlists and their rows; an id or a position that exists stays as it is."""
+    """Store playlists and their rows; an existing id or position stays unchanged."""
     for table, values in ((_PLAYLISTS, playlists), (_ENTRIES, rows)):
         write_rows(connection, table, values, lambda statement: statement.on_conflict_do_nothing())
 
 
 def count_rows(connection: Connection, import_id: int) -> tuple[int, int]:
-    """Returns how many playlists and how many rows an import added."""
+    """Count the playlists and the rows that an import added."""
     counts = [
         connection.execute(
             select(func.count()).select_from(table).where(table.c.import_id == import_id)
@@ -93,13 +93,13 @@ def count_rows(connection: Connection, import_id: int) -> tuple[int, int]:
 
 
 def catalogue_state(connection: Connection) -> str:
-    """Returns a text that changes when tracks are imported: their number and the newest time."""
+    """Name the state of the catalogue by a text that changes with every import of tracks."""
     query = select(func.count(), func.max(_TRACKS.c.imported_at)).select_from(_TRACKS)
     return "/".join(str(value) for value in connection.execute(query).one())
 
 
 def playlist_sources(connection: Connection) -> list[PlaylistSource]:
-    """Returns the origins of playlists, by name."""
+    """List the origins of playlists, by name."""
     joined = _PLAYLISTS.outerjoin(_ENTRIES)
     query = (
         select(
@@ -116,13 +116,13 @@ def playlist_sources(connection: Connection) -> list[PlaylistSource]:
 
 
 def count_playlist_tracks(connection: Connection) -> int:
-    """Returns how many different tracks playlists hold."""
+    """Count the different tracks in all playlists."""
     query = select(func.count(func.distinct(_ENTRIES.c.track_id)))
     return int(connection.execute(query).scalar_one())
 
 
 def stream_rows(connection: Connection, size: int) -> Iterator[list[tuple[str, int, str]]]:
-    """Yields (playlist id, position, track id) in batches, in no set order."""
+    """Read (playlist id, position, track id) in batches, in no set order."""
     query = select(_ENTRIES.c.playlist_id, _ENTRIES.c.position, _ENTRIES.c.track_id)
     result = connection.execute(query.execution_options(yield_per=size))
     for part in result.partitions(size):

@@ -1,4 +1,4 @@
-"""Whether listeners prefer one of two models: a test that may be looked at as often as one likes.
+"""Decide whether listeners prefer one of two models, by a test that may be read at any time.
 
 Each trial is won by the challenger or by the champion. If listeners had no preference, the
 challenger would win a known share of them, the *null*: half of interleaved lists, or its share of
@@ -25,13 +25,14 @@ from typing import Final
 
 # The mixture expects effects of about twice the smallest that matters: such are found soonest.
 _EXPECTED: Final = 2.0
+# Sixty halvings reach the spacing of floats between 0 and 1 (2 ** -53).
 _HALVINGS: Final = 60
 EFFECTS: Final = (0.005, 0.2)
 """The smallest and the largest minimum effect that can be asked for."""
 
 
 class Verdict(StrEnum):
-    """What trials say.
+    """Name the result of the trials so far.
 
     `UNDECIDED` goes on; `CHALLENGER` and `CHAMPION` are preferred; `EQUAL`: no difference that
     matters; `INCONCLUSIVE`: nothing found within the most trials allowed.
@@ -46,7 +47,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """When trials decide.
+    """Define when trials decide.
 
     Attributes:
         alpha: The largest probability of finding a preference that does not exist, 0..1.
@@ -63,7 +64,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What trials say of the preference: the share that the challenger would win of equal traffic.
+    """Measure the preference: the share that the challenger would win of equal traffic.
 
     Attributes:
         wins: Trials won by the challenger.
@@ -85,7 +86,7 @@ class Evidence:
 
 
 def weigh(wins: int, losses: int, rule: Rule) -> Evidence:
-    """Returns what trials say by a rule."""
+    """Apply a rule to the trials so far."""
     low, high = (_even(share, rule.null) for share in _interval(wins, losses, rule))
     seen = _even(wins / (wins + losses), rule.null) if wins + losses else 0.5
     against = log_evidence(wins, losses, rule.null, rule)
@@ -94,7 +95,9 @@ def weigh(wins: int, losses: int, rule: Rule) -> Evidence:
 
 
 def log_evidence(wins: int, losses: int, share: float, rule: Rule) -> float:
-    """Returns ln E_n(p), the evidence against a share p between 0 and 1."""
+    """Compute ln E_n(p), the evidence against a share p between 0 and 1."""
+    # A beta distribution of this concentration has the standard deviation of the expected effect
+    # around a null of a half: Var = p (1 - p) / (a + b + 1).
     concentration = 1.0 / (4.0 * (_EXPECTED * rule.min_effect) ** 2) - 1.0
     a, b = concentration * rule.null, concentration * (1.0 - rule.null)
     mixture = _log_beta(a + wins, b + losses) - _log_beta(a, b)
@@ -112,7 +115,7 @@ def _verdict(trials: int, low: float, high: float, rule: Rule) -> Verdict:
 
 
 def _interval(wins: int, losses: int, rule: Rule) -> tuple[float, float]:
-    """Returns the shares between which none is ruled out: ln E is convex, least at the share seen.
+    """Find the interval of shares not ruled out: ln E is convex, least at the share seen.
 
     There a mixture of likelihoods is below the greatest of them, so the share seen is inside.
     """
@@ -141,7 +144,7 @@ def _border(outside: float, inside: float, ruled_out: Callable[[float], bool]) -
 
 
 def _even(share: float, null: float) -> float:
-    """Returns which share of equal traffic has the odds, relative to the null, of this share."""
+    """Convert a share of unequal traffic to equal traffic: the same odds relative to the null."""
     for_challenger, for_champion = share * (1.0 - null), (1.0 - share) * null
     return for_challenger / (for_challenger + for_champion)
 

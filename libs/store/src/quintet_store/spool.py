@@ -1,7 +1,7 @@
-"""Events that wait on the disk while the database is down.
+"""Keep events on the disk while the database is down.
 
     spool/<time>-<hex>.events   one line per request: CRC-32, a space, its rows as JSON
-    spool/forgotten             listeners deleted meanwhile, and until when
+    spool/forgotten             hashes of listeners deleted meanwhile, and the times
 
 A file belongs to the process that holds its lock. The kernel releases the lock of a dead process,
 and the next process that checks takes over the file. A line counts after it is synced, so an
@@ -31,7 +31,7 @@ _ROWS_AT_ONCE: Final = 1_000
 
 
 class SpoolFull(Exception):
-    """There is no room for more, by the limit or on the disk; nothing was added."""
+    """Report that the spool or the disk is full; nothing was added."""
 
 
 @dataclass
@@ -79,22 +79,22 @@ class Spool:
 
     @property
     def events(self) -> int:
-        """How many events wait."""
+        """Number of events that wait."""
         return len(self._keys)
 
     @property
     def size(self) -> int:
-        """How large they are, in bytes."""
+        """Size of the waiting events, in bytes."""
         return sum(segment.size for segment in tuple(self._segments))
 
     def append(self, requests: Sequence[Sequence[Row]]) -> list[int]:
-        """Adds the rows of several requests, each whole or not at all; on the disk at its end.
+        """Store the rows of several requests, each whole or not at all, and sync the disk.
 
         Returns:
-            How many rows of each request are new here; the others waited already.
+            Number of new rows of each request; the others waited already.
 
         Raises:
-            SpoolFull: There is no room; nothing was added.
+            SpoolFull: The limit is reached or the disk is full; nothing was added.
         """
         with self._lock:
             added: set[Key] = set()
@@ -104,22 +104,22 @@ class Spool:
             return [len(rows) for rows in fresh]
 
     def adopt(self) -> int:
-        """Takes over what processes that are gone left, and returns how many files it was."""
+        """Take over the files of processes that ended, and count them."""
         with self._lock:
             mine = {segment.path for segment in self._segments}
             found = [path for path in _files(self._folder) if path not in mine]
             adopted = [segment for path in found if (segment := _take(path)) is not None]
-            # What they took is older than what is taken from now on.
+            # Adopted events are older than those that this process will add: they go first.
             self._segments[:0] = adopted
             self._keys.update(*(segment.keys for segment in adopted))
             return len(adopted)
 
     def replay(self, store: Callable[[Sequence[Row]], object]) -> int:
-        """Gives all rows away, the oldest first, and returns how many they were.
+        """Write all rows to the database, the oldest first, and count them.
 
         Args:
-            store: Writes rows to the database; what it has stored before must not harm. Where it
-                raises, what it was given waits on.
+            store: Writes rows to the database. It may get a row twice. If it raises, its rows
+                stay in the spool.
         """
         total = 0
         while self._segments:
@@ -136,7 +136,7 @@ class Spool:
         return total
 
     def forget(self, listener: str, until: str) -> None:
-        """See `forget`: of this folder."""
+        """Drop a listener's waiting events; see the function `forget`."""
         forget(self._folder, listener, until)
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class Spool:
     def _finish(self, segment: _Segment) -> None:
         with self._lock:
             if segment.done < segment.size:
-                return  # it has grown meanwhile
+                return  # `append` wrote more lines meanwhile; the next round stores them
             self._segments.remove(segment)
             self._open = self._open and bool(self._segments)
             self._keys -= segment.keys
@@ -185,12 +185,12 @@ class Spool:
 
 
 def damaged_files(folder: Path) -> int:
-    """Returns how many files of a spool had lines that could not be read."""
+    """Count the files of a spool with unreadable lines, kept for the operator."""
     return sum(1 for _ in folder.glob(f"*{_DAMAGED}"))
 
 
 def forget(folder: Path, listener: str, until: str) -> None:
-    """Keeps events of a listener that wait anywhere in a spool from ever being stored.
+    """Prevent a listener's waiting events, of any process, from ever being stored.
 
     Args:
         folder: The spool.
@@ -230,7 +230,7 @@ def _key(row: Row) -> Key:
 
 
 def _fresh(rows: Sequence[Row], held: set[Key], added: set[Key]) -> list[Row]:
-    """Returns the rows whose key is neither held nor added yet, and adds it."""
+    """Filter rows to those whose key is neither held nor added yet, and add their keys."""
     fresh = []
     for row in rows:
         if (key := _key(row)) not in held and key not in added:
@@ -245,7 +245,7 @@ def _line(rows: Sequence[Row]) -> bytes:
 
 
 def _rows(line: bytes) -> list[Row] | None:
-    """Returns the rows of a line; None where it is damaged."""
+    """Decode the rows of a line; None if it is damaged."""
     checksum, _, body = line.rstrip(b"\n").partition(b" ")
     if b"%08x" % zlib.crc32(body) != checksum:
         return None
@@ -254,7 +254,7 @@ def _rows(line: bytes) -> list[Row] | None:
 
 
 def _batches(segment: _Segment) -> Iterator[tuple[int, list[Row], bool]]:
-    """Yields where a batch of lines ends, their rows, and whether all could be read."""
+    """Read batches of lines: the end in bytes, the rows, and whether all were readable."""
     batch: list[Row] = []
     whole, end, size = True, segment.done, segment.size
     with segment.path.open("rb") as stream:
@@ -273,12 +273,12 @@ def _batches(segment: _Segment) -> Iterator[tuple[int, list[Row], bool]]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Returns the files of a spool; their names begin with when they were made."""
+    """List the files of a spool, oldest first: their names begin with their time in ns."""
     return sorted(folder.glob(f"*{_SUFFIX}"))
 
 
 def _create(folder: Path) -> _Segment:
-    """Makes a file; nobody sees it before it is locked."""
+    """Create a file under a hidden name, so that no process adopts it before it is locked."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = f"{time.time_ns():020d}-{uuid4().hex[:12]}"
     hidden, path = folder / f".{name}", folder / f"{name}{_SUFFIX}"
@@ -307,7 +307,7 @@ def _append(segment: _Segment, lines: bytes) -> None:
 
 
 def _take(path: Path) -> _Segment | None:
-    """Takes a file over; None where somebody holds it, or it is gone."""
+    """Take over a file; None if another process holds it, or it no longer exists."""
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:

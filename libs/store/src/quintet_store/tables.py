@@ -1,4 +1,4 @@
-"""The tables, typed. Unknown text is the empty string, never null."""
+"""Define the tables, typed. Unknown text is the empty string, never null."""
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -164,7 +164,7 @@ class Impression(Base):
 
 
 class FeedbackEvent(Base):
-    """What a listener did with a track; `event_id` is unique among those of one client.
+    """One action of a listener on a track; `event_id` is unique per client.
 
     `recommendation_id` has no foreign key: an event counts also where its impression was lost.
     Times are as in `Recommendation`; `listener` is that of the event, else of its recommendation.
@@ -231,7 +231,7 @@ class ShadowComparison(Base):
 
 
 def table_of(entity: type[Base]) -> Table:
-    """Returns the table of a mapped class, for Core statements."""
+    """Give the table of a mapped class, for Core statements."""
     table = entity.__table__
     assert isinstance(table, Table)
     return table
