@@ -30,25 +30,22 @@ _HEADER: Final = frozenset(
         b"tree_sizes",
     )
 )
-# How many numbers each line of a tree holds: a number per split, a number per leaf, or one.
-_PER_SPLIT: Final = (
-    b"split_feature",
-    b"split_gain",
-    b"threshold",
-    b"decision_type",
-    b"left_child",
-    b"right_child",
-    b"internal_value",
-    b"internal_weight",
-    b"internal_count",
+# The lines of a tree, in the order in which LightGBM writes them: a number for each split, for
+# each leaf, and for sets of categories. What it only reports may be empty in a tree of one leaf.
+_PER_SPLIT: Final = ("split_feature", "split_gain", "threshold", "decision_type", "left_child")
+_PER_SPLIT_TOO: Final = ("right_child",)
+_PER_LEAF: Final = ("leaf_value", "leaf_weight", "leaf_count")
+_INTERNAL: Final = ("internal_value", "internal_weight", "internal_count")
+_LINES: Final = (*_PER_SPLIT, *_PER_SPLIT_TOO, *_PER_LEAF, *_INTERNAL)
+_NEEDED: Final = frozenset((*_PER_SPLIT, *_PER_SPLIT_TOO, "leaf_value")) - {"split_gain"}
+_TREE: Final = re.compile(
+    rb"Tree=\d+\nnum_leaves=(?P<num_leaves>\d{1,6})\nnum_cat=(?P<num_cat>\d{1,6})\n"
+    + b"".join(rb"%s=(?P<%s>[^\n]*)\n" % (name.encode(), name.encode()) for name in _LINES)
+    + rb"(?:cat_boundaries=(?P<cat_boundaries>[^\n]*)\ncat_threshold=(?P<cat_threshold>[^\n]*)\n)?"
+    rb"is_linear=0\nshrinkage=[-+0-9.eE]{1,40}\n+"
 )
-_PER_LEAF: Final = (b"leaf_value", b"leaf_weight", b"leaf_count")
-_SINGLE: Final = (b"num_leaves", b"num_cat", b"is_linear", b"shrinkage")
-_CATEGORIES: Final = (b"cat_boundaries", b"cat_threshold")
 # Lines that LightGBM reads as whole numbers; it takes "1.5" or "1e9" for something else.
-_WHOLE: Final = frozenset(
-    (b"split_feature", b"decision_type", b"left_child", b"right_child", b"num_leaves", b"num_cat")
-)
+_WHOLE: Final = frozenset(("split_feature", "decision_type", "left_child", "right_child"))
 _WHOLES: Final = re.compile(rb"-?[0-9]{1,10}(?: -?[0-9]{1,10})*")
 _NUMBERS: Final = re.compile(rb"[-+0-9.eEinfa ]*")
 # Of these LightGBM needs no parameters of training to predict; an empty one crashes it.
@@ -88,13 +85,19 @@ def check_booster_text(text: str) -> None:
     features, sizes = _check_header(head)
     # An offset counts from the first tree, after the blank lines of the header.
     blocks = rest.lstrip(b"\n")
-    place = 0
+    place, trees = 0, []
     for number, size in enumerate(sizes):
         block = blocks[place : place + size]
-        if len(block) != size or not block.startswith(b"Tree=%d\n" % number):
-            raise BoosterTextInvalid(f"tree {number} does not stand where tree_sizes says")
-        _Tree(number, block).check(features)
+        tree = _TREE.fullmatch(block)
+        if len(block) != size or tree is None or not block.startswith(b"Tree=%d\n" % number):
+            raise BoosterTextInvalid(
+                f"tree {number} does not stand where tree_sizes says, or its lines are not those "
+                "that LightGBM writes for trees without linear leaves"
+            )
+        trees.append(tree.groupdict())
         place += size
+    if trees:
+        _Trees(trees).check(features)
     if not blocks[place:].startswith(_END):
         raise BoosterTextInvalid("it is cut short after its trees, or has more than it says")
     _check_tail(blocks[place + len(_END) :])
@@ -145,24 +148,24 @@ def _check_tail(tail: bytes) -> None:
             raise BoosterTextInvalid("a parameter is not written as [name: value]")
 
 
-class _Tree:
-    """One tree of the text.
+class _Trees:
+    """The numbers of all trees, one after another, so that each rule is checked for all at once.
 
     Args:
-        number: Its place, from 0, for messages.
-        block: Its lines, the first of which is `Tree=number`.
+        trees: The lines of each tree, by name.
     """
 
-    def __init__(self, number: int, block: bytes) -> None:
-        self._number = number
-        lines = [line for line in block.split(b"\n")[1:] if line]
-        known = {*_PER_SPLIT, *_PER_LEAF, *_SINGLE, *_CATEGORIES}
-        self._fields = _fields(lines, known)
-        leaves = self._fields.get(b"num_leaves", b"")
-        self._leaves = _whole(leaves, f"tree {number}: num_leaves", 1, MAX_LEAVES)
+    def __init__(self, trees: list[dict[str, bytes]]) -> None:
+        self._trees = trees
+        self._leaves = self._ones("num_leaves")
+        self._sets = self._ones("num_cat")
+        if self._leaves.min() < 1 or self._leaves.max() > MAX_LEAVES:
+            raise BoosterTextInvalid(f"num_leaves must be 1 to {MAX_LEAVES}")
+        if (self._sets >= self._leaves).any():
+            raise BoosterTextInvalid("num_cat must be below num_leaves")
 
     def check(self, features: int) -> None:
-        """Check that all indices are within bounds and that its nodes form one binary tree.
+        """Check that all indices are within bounds and that the nodes form binary trees.
 
         Args:
             features: How many features the booster has.
@@ -170,91 +173,100 @@ class _Tree:
         Raises:
             BoosterTextInvalid: They do not.
         """
-        if self._fields.get(b"is_linear", b"0") != b"0":
-            raise self._fault("its leaves are linear models")
-        self._number_of(b"shrinkage")
-        for name in _PER_LEAF:
-            self._numbers(name, self._leaves)
-        if not np.isfinite(self._numbers(b"leaf_value", self._leaves, needed=True)).all():
-            raise self._fault("a leaf's value is not a finite number")
-        if self._leaves == 1:
-            return
-        values = {name: self._numbers(name, self._leaves - 1) for name in _PER_SPLIT}
-        for name in (b"split_feature", b"threshold", b"decision_type"):
-            if not len(values[name]):
-                raise self._fault(f"{name.decode()} is missing")
-        if not _within(values[b"split_feature"], 0, features - 1):
-            raise self._fault(f"split_feature must be 0 to {features - 1}")
-        self._check_children(values[b"left_child"], values[b"right_child"])
-        self._check_decisions(values[b"decision_type"], values[b"threshold"])
+        splits = self._leaves - 1
+        values = {name: self._numbers(name, splits) for name in (*_PER_SPLIT, *_PER_SPLIT_TOO)}
+        for name in _INTERNAL:
+            self._numbers(name, splits)
+        leaves = {name: self._numbers(name, self._leaves) for name in _PER_LEAF}
+        if not np.isfinite(leaves["leaf_value"]).all():
+            raise BoosterTextInvalid("a leaf_value is not a finite number")
+        # An infinite threshold is honest: everything but missing values goes left.
+        if np.isnan(values["threshold"]).any():
+            raise BoosterTextInvalid("a threshold is not a number")
+        if not _within(values["split_feature"], 0, features - 1):
+            raise BoosterTextInvalid(f"split_feature must be 0 to {features - 1}")
+        self._check_children(values["left_child"], values["right_child"])
+        self._check_decisions(values["decision_type"], values["threshold"])
 
     def _check_children(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> None:
         """Check that each node but the root, and each leaf, is the child of one earlier node."""
         splits = self._leaves - 1
-        children = np.concatenate([left, right])
-        # A leaf is written as its bitwise complement: -1 is leaf 0.
-        expected = np.concatenate([np.arange(-self._leaves, 0), np.arange(1, splits)])
-        if not np.array_equal(np.sort(children), expected):
-            raise self._fault("its nodes do not form a tree")
-        parents = np.tile(np.arange(splits), 2)
+        owner = np.repeat(np.arange(len(splits)), splits)
+        parent = np.arange(len(owner)) - np.repeat(np.cumsum(splits) - splits, splits)
+        owners, parents = np.tile(owner, 2), np.tile(parent, 2)
+        children = np.concatenate([left, right]).astype(np.int64)
         inner = children >= 0
-        if (children[inner] <= parents[inner]).any():
-            raise self._fault("its nodes form a circle")
+        # A leaf is written as its bitwise complement: -1 is leaf 0.
+        numbers = np.where(inner, children, ~children)
+        most = np.where(inner, splits[owners], self._leaves[owners])
+        if (numbers >= most).any() or (children[inner] <= parents[inner]).any():
+            raise BoosterTextInvalid("left_child and right_child do not form a tree")
+        # Nodes and leaves of all trees numbered through, so that one count finds what is missing
+        # or has two parents. A root is nobody's child.
+        first = np.cumsum(splits + self._leaves) - (splits + self._leaves)
+        places = first[owners] + np.where(inner, numbers, splits[owners] + numbers)
+        seen = np.bincount(places, minlength=int((splits + self._leaves).sum()))
+        wanted = np.ones_like(seen)
+        wanted[first] = 0
+        if not np.array_equal(seen, wanted):
+            raise BoosterTextInvalid("left_child and right_child do not form a tree")
 
     def _check_decisions(
         self, decisions: NDArray[np.float64], thresholds: NDArray[np.float64]
     ) -> None:
         # Bit 0: categorical; bit 1: where missing values go; bits 2 and 3: what counts as missing.
-        kinds = decisions.astype(np.int64)
         if not _within(decisions, 0, 4 * _MISSING_TYPES - 1):
-            raise self._fault("decision_type is unknown")
-        categorical = (kinds & _CATEGORICAL) > 0
-        # An infinite threshold is honest: everything but missing values goes left.
-        if np.isnan(thresholds).any():
-            raise self._fault("a threshold is not a number")
-        sets = _whole(
-            self._fields.get(b"num_cat", b""), f"tree {self._number}: num_cat", 0, self._leaves - 1
-        )
-        if sets:
-            self._check_categories(sets)
-        chosen = thresholds[categorical]
-        if categorical.any() and not (sets and _within(chosen, 0, sets - 1)):
-            raise self._fault("a categorical split names no set of categories")
+            raise BoosterTextInvalid(f"decision_type must be 0 to {4 * _MISSING_TYPES - 1}")
+        categorical = (decisions.astype(np.int64) & _CATEGORICAL) > 0
+        for number, tree in enumerate(self._trees):
+            if self._sets[number]:
+                _check_categories(tree, int(self._sets[number]))
+        sets = np.repeat(self._sets, self._leaves - 1)
+        if not ((thresholds >= 0) & (thresholds < sets))[categorical].all():
+            raise BoosterTextInvalid("a categorical split names no set of categories")
 
-    def _check_categories(self, sets: int) -> None:
-        boundaries = self._numbers(b"cat_boundaries", sets + 1, needed=True)
-        if boundaries[0] != 0 or (np.diff(boundaries) < 0).any():
-            raise self._fault("cat_boundaries must begin at 0 and ascend")
-        if not _within(boundaries, 0, MAX_BYTES):
-            raise self._fault("cat_boundaries is out of range")
-        words = self._numbers(b"cat_threshold", int(boundaries[-1]), needed=boundaries[-1] > 0)
-        if not _within(words, 0, 2**32 - 1):
-            raise self._fault("cat_threshold must hold 32-bit words")
+    def _ones(self, name: str) -> NDArray[np.int64]:
+        return np.array([int(tree[name]) for tree in self._trees], np.int64)
 
-    def _number_of(self, name: bytes) -> None:
-        self._numbers(name, 1)
-
-    def _numbers(self, name: bytes, count: int, *, needed: bool = False) -> NDArray[np.float64]:
-        """Read a line of numbers; empty where the line is missing and not needed."""
-        line = self._fields.get(name)
-        if line is None and not needed:
-            return np.empty(0)
-        cells = (line or b"").split(b" ")
-        if len(cells) != count or (name in _WHOLE and not _WHOLES.fullmatch(line or b"")):
-            raise self._fault(f"{name.decode()} must hold {count} numbers")
-        try:
-            # float() also reads "1_000", which LightGBM reads as 1.
-            if _NUMBERS.fullmatch(line or b"") is None:
-                raise ValueError
-            return np.fromiter(map(float, cells), np.float64, count)
-        except ValueError:
-            raise self._fault(f"{name.decode()} holds text that is no number") from None
-
-    def _fault(self, what: str) -> BoosterTextInvalid:
-        return BoosterTextInvalid(f"tree {self._number}: {what}")
+    def _numbers(self, name: str, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Read the line of this name of each tree; each must hold as many numbers as counted."""
+        lines = [tree[name] for tree in self._trees]
+        found = np.array([line.count(b" ") + bool(line) for line in lines], np.int64)
+        missing_allowed = (found == 0) if name not in _NEEDED else False
+        if not ((found == counts) | missing_allowed).all():
+            number = int(np.flatnonzero(found != counts)[0])
+            raise BoosterTextInvalid(f"tree {number}: {name} must hold {counts[number]} numbers")
+        return _read_numbers(name, b" ".join(filter(None, lines)))
 
 
-def _fields(lines: list[bytes], known: frozenset[bytes] | set[bytes]) -> Mapping[bytes, bytes]:
+def _check_categories(tree: dict[str, bytes], sets: int) -> None:
+    """Check the sets of categories of a tree: bits in words, set by set."""
+    boundaries = _read_numbers("cat_boundaries", tree["cat_boundaries"] or b"")
+    if len(boundaries) != sets + 1 or boundaries[0] != 0 or (np.diff(boundaries) < 0).any():
+        raise BoosterTextInvalid("cat_boundaries must begin at 0 and ascend, one more than num_cat")
+    words = _read_numbers("cat_threshold", tree["cat_threshold"] or b"")
+    if len(words) != boundaries[-1] or not _within(words, 0, 2**32 - 1):
+        raise BoosterTextInvalid("cat_threshold must hold as many 32-bit words as cat_boundaries")
+
+
+def _read_numbers(name: str, line: bytes) -> NDArray[np.float64]:
+    """Read numbers between single spaces.
+
+    Raises:
+        BoosterTextInvalid: One is no number, or no whole number where LightGBM reads whole ones.
+    """
+    if not line:
+        return np.empty(0)
+    # float() also reads "1_000", which LightGBM reads as 1.
+    if (_WHOLES if name in _WHOLE else _NUMBERS).fullmatch(line) is None:
+        raise BoosterTextInvalid(f"{name} holds text that is no number")
+    try:
+        return np.array(list(map(float, line.split(b" "))))
+    except ValueError:
+        raise BoosterTextInvalid(f"{name} holds text that is no number") from None
+
+
+def _fields(lines: list[bytes], known: frozenset[bytes]) -> Mapping[bytes, bytes]:
     fields: dict[bytes, bytes] = {}
     for name, value in _pairs(lines):
         if name not in known or name in fields:
