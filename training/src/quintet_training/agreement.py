@@ -27,7 +27,7 @@ class Agreement:
         overlap: Length of list → mean share of tracks that both lists hold, 0..1.
         least_overlap: The same for the request where it is smallest.
         correlation: Mean Spearman correlation of the ranks of the tracks that both lists hold,
-            -1..1; None where no request has three of these.
+            -1..1; None if no pair of lists shares three tracks.
     """
 
     requests: int
@@ -37,10 +37,11 @@ class Agreement:
 
 
 def gain_shares(folder: Path) -> dict[str, float]:
-    """Return each feature's share of a booster's whole gain, 0..1."""
+    """Compute how much each feature matters to a bundle's booster: its share of the gain, 0..1."""
     path = folder / BOOSTER_FILE
     booster = lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
     gains = booster.feature_importance("gain")
+    # A constant booster has no gain; its shares are 0.
     whole = float(gains.sum()) or 1.0
     return {
         str(name): float(gain) / whole
@@ -49,14 +50,15 @@ def gain_shares(folder: Path) -> dict[str, float]:
 
 
 def fixed_requests(left: Sequence[str], right: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the seeds of 100 requests that two catalogues can both answer.
+    """Choose the seeds of 100 requests that two catalogues can both answer.
 
     Tracks are taken in the order of a hash of their ids, so the requests are the same on every
-    machine and change little as a catalogue grows.
+    machine and change little as a catalogue grows. None without five common tracks.
     """
     common = sorted(set(left) & set(right), key=lambda name: hashlib.sha256(name.encode()).digest())
     if len(common) < SEEDS:
         return []
+    # With fewer than 500 common tracks the requests start over and overlap.
     starts = (SEEDS * request for request in range(REQUESTS))
     return [
         tuple(common[(start + step) % len(common)] for step in range(SEEDS)) for start in starts
@@ -73,6 +75,7 @@ def agreement_of(left: Engine, right: Engine) -> Agreement | None:
     overlaps: dict[int, list[float]] = {cut: [] for cut in CUTS}
     correlations: list[float] = []
     for seeds in requests:
+        # Reasons cost time and do not change the order.
         query = Query(tuple(Seed(SeedKind.TRACK, s) for s in seeds), limit=LIMIT, reasons=False)
         lists = [[t.track_id for t in engine.recommend(query).tracks] for engine in (left, right)]
         for cut in CUTS:

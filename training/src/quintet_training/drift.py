@@ -1,4 +1,4 @@
-"""Whether what listeners are shown has moved away from what the model in use was made for."""
+"""Drift: how far the lists of today differ from those of the playlists the model learned from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,9 @@ from quintet_training.settings import TrainingSettings
 LIMIT: Final = 50
 REPORT: Final = "drift.json"
 _SEEDS: Final = 5
+# Lists of the baseline: with 50 tracks each, up to 7,500 rows.
 _REQUESTS: Final = 150
+# Tenths of the baseline, as is usual for this index.
 _BINS: Final = 10
 # A share of nothing has no logarithm; half a tenth of a per mille is nothing to a PSI.
 _FLOOR: Final = 5e-5
@@ -40,7 +42,7 @@ class Shift:
     Attributes:
         name: `score`, `genres`, `features` or one feature's name.
         psi: Population stability index; 0 for no change.
-        ks: Kolmogorov-Smirnov distance, 0..1; None where it has no order.
+        ks: Kolmogorov-Smirnov distance, 0..1; None for a quantity without an order.
     """
 
     name: str
@@ -50,7 +52,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """What was found.
+    """The result of a comparison, for `quintet drift` and the page.
 
     Attributes:
         model: The model in use.
@@ -94,10 +96,12 @@ def watch(settings: TrainingSettings, now: datetime | None = None) -> DriftRepor
     folder = current_folder(settings.home / "models")
     manifest = read_manifest(folder, verify=False)
     since = (now or datetime.now(UTC)) - timedelta(days=settings.drift_days)
+    # Lists of an earlier model or of other features cannot be compared with this baseline.
     recent = _recent(settings, str(manifest["model_version"]), str(manifest["feature_hash"]), since)
     count = len(recent.tracks)
     if count < settings.drift_least:
         return DriftReport(folder.name, 0, count, enough=False)
+    # Loaded only now: it takes longest, and too few impressions end this before.
     engine = Engine.load(folder, verify=False)
     baseline = baseline_of(engine, folder)
     features = [
@@ -116,7 +120,7 @@ def watch(settings: TrainingSettings, now: datetime | None = None) -> DriftRepor
 
 
 def baseline_of(engine: Engine, folder: Path) -> _Lists:
-    """Ask a model for lists from its own training playlists and puts them one after another."""
+    """Ask a model for lists from its own training playlists, as the baseline of a comparison."""
     scores, packed, tracks = [], [], []
     for seeds in _seeds_of(engine, folder):
         query = Query(
@@ -127,17 +131,21 @@ def baseline_of(engine: Engine, folder: Path) -> _Lists:
         )
         for track in engine.recommend(query).tracks:
             scores.append(track.score)
+            # As impressions store them: little-endian float32 in the order of the feature set.
             packed.append(np.frombuffer(track.features, dtype="<f4"))
             tracks.append(track.track_id)
     return _Lists(np.array(scores), np.stack(packed).astype(np.float64), tracks)
 
 
 def _seeds_of(engine: Engine, folder: Path) -> list[tuple[str, ...]]:
+    """Choose the seeds of the baseline: five tracks of each of up to 150 training playlists."""
     if engine.collaborative is None:
         ids = list(engine.catalogue.snapshot.row_of)
         return fixed_requests(ids, ids)
     holders = space.load_holders(folder / CollaborativeModel.PLAYLISTS).tocsc()
+    # Columns of this sparse matrix are playlists.
     playlists = [p for p in np.split(holders.indices, holders.indptr[1:-1]) if len(p) >= _SEEDS]
+    # Fixed, so that two days differ by their impressions alone.
     random = np.random.default_rng(0)
     order = random.permutation(len(playlists))[:_REQUESTS]
     drawn = (random.choice(playlists[at], _SEEDS, replace=False) for at in order.tolist())
@@ -149,6 +157,8 @@ def _recent(settings: TrainingSettings, model: str, feature_hash: str, since: da
         pl.col("model_version") == model,
         pl.col("feature_hash") == feature_hash,
         pl.col("shown_at").str.to_datetime(time_zone="UTC", strict=False) >= since,
+        # The baseline has 50 tracks a list: scores fall along a list, so longer ones would look
+        # like drift.
         pl.col("position") <= LIMIT,
         pl.col("features").list.len() > 0,
     )
@@ -164,10 +174,11 @@ def _shift(name: str, before: Numbers, after: Numbers) -> Shift:
 
 
 def psi(before: Numbers, after: Numbers) -> float:
-    """Return the population stability index over the tenths of `before`.
+    """Compute the population stability index over the tenths of `before`.
 
     Σ (q - p) ln(q / p), p and q the shares of both in each bin; below 0.1 is taken for no
-    change and above 0.25 for a change that matters. Values that are equal stay in one bin.
+    change and above 0.25 for a change that matters (Siddiqi, "Credit risk scorecards", Wiley 2006).
+    Values that are equal stay in one bin.
 
     Args:
         before: float64 (n,), at least one; NaN is a separate bin.
@@ -181,6 +192,7 @@ def psi(before: Numbers, after: Numbers) -> float:
 
 def _binned(values: Numbers, edges: Numbers) -> Numbers:
     known = np.isfinite(values)
+    # The last bin is for NaN: features are NaN where the catalogue has no value.
     places = np.where(known, np.searchsorted(edges, values, side="left"), len(edges) + 1)
     return np.bincount(places, minlength=len(edges) + 2).astype(np.float64)
 
@@ -191,10 +203,11 @@ def _index(before: Numbers, after: Numbers) -> float:
 
 
 def ks(before: Numbers, after: Numbers) -> float:
-    """Return the greatest distance between two empirical distribution functions, 0..1."""
+    """Compute the Kolmogorov-Smirnov distance without NaN, 0..1; 1 if one side has only NaN."""
     low, high = (np.sort(values[np.isfinite(values)]) for values in (before, after))
     if not len(low) or not len(high):
         return float(len(low) != len(high))
+    # Both functions are steps, so their distance is greatest at a value of either side.
     points = np.concatenate([low, high])
     shares = [np.searchsorted(one, points, side="right") / len(one) for one in (low, high)]
     return float(np.abs(shares[0] - shares[1]).max())
@@ -218,7 +231,10 @@ def _genre_shift(engine: Engine, before: Sequence[str], after: Sequence[str]) ->
 
 
 def _weighed(features: Sequence[Shift], shares: Mapping[str, float]) -> Shift:
-    """Return the mean of all features' shifts, each weighed by its share of the gain."""
+    """Average the shifts of all features, each weighed by its share of the gain.
+
+    A feature that the booster hardly uses can move far without an effect on lists.
+    """
     weights = np.array([shares.get(one.name, 0.0) for one in features])
     whole = float(weights.sum()) or 1.0
     indices = np.array([one.psi for one in features])
@@ -227,7 +243,7 @@ def _weighed(features: Sequence[Shift], shares: Mapping[str, float]) -> Shift:
 
 
 def facts(report: DriftReport) -> dict[str, Any]:
-    """Return a report as plain data for JSON."""
+    """Convert a report to plain data, for JSON."""
     shifts = {"quantities": report.shifts, "features": report.features}
     return {
         "model": report.model,
@@ -243,7 +259,7 @@ def facts(report: DriftReport) -> dict[str, Any]:
 
 
 def keep(report: DriftReport, home: Path, now: datetime | None = None) -> None:
-    """Write a report with its time to `drift.json` in `home`, where the gateway reads it.
+    """Write a report with its time to `drift.json` in `home`, from which the gateway serves it.
 
     Raises:
         OSError: It cannot be written.

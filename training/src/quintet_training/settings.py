@@ -8,7 +8,7 @@ from quintet_settings import Confidential, EnvironmentSettings
 
 
 class TrainingRefused(ValueError):
-    """There is too little to train or to measure on; the message is one line."""
+    """There is too little to train or to measure on, or no cluster; the message is one line."""
 
 
 class TrainingSettings(EnvironmentSettings):
@@ -37,6 +37,7 @@ class TrainingSettings(EnvironmentSettings):
 
     @model_validator(mode="after")
     def _default_database(self) -> "TrainingSettings":
+        # Absolute: commands that change their folder still use the same file.
         if not self.database_url:
             self.database_url = f"sqlite:///{self.home.resolve() / 'quintet.db'}"
         return self

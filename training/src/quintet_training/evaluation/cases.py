@@ -1,4 +1,4 @@
-"""What is asked and what is to be found: playlists held out, seeds drawn, the rest hidden."""
+"""The questions of an evaluation: seeds from held-out playlists, and the hidden tracks to find."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,14 +36,16 @@ def draw_cases(
         held_out: Numbers of the playlists to ask about.
         seed_counts: How many seeds, each ≥ 1.
         min_length: Shorter playlists are not asked about.
-        random: Where the order of a playlist comes from.
+        random: Shuffles each playlist.
 
     Returns:
-        Seed count to its cases. A playlist is asked about with s seeds where it has at least
-        2 · s tracks, so that never less is to be found than was given.
+        Seed count to its cases. A playlist is asked about with s seeds if it has at least 2 · s
+        tracks, so that at least as many are to be found as were given.
     """
     cases: dict[int, list[Case]] = {count: [] for count in seed_counts}
     for number in held_out.tolist():
+        # One order for all counts: sections differ by the number of seeds alone. Shuffled before
+        # the length is checked, so that `min_length` does not change later playlists.
         rows = random.permutation(playlists[number])
         if len(rows) < min_length:
             continue
@@ -54,14 +56,14 @@ def draw_cases(
 
 
 def draw_cold_tracks(track_count: int, share: float, random: np.random.Generator) -> Mask:
-    """Return which tracks are to be unknown to all training playlists, bool (n,)."""
+    """Choose the tracks that the second training must not see, bool (n,): a share of all."""
     cold = np.zeros(track_count, dtype=np.bool_)
     cold[random.permutation(track_count)[: round(share * track_count)]] = True
     return cold
 
 
 def without(playlists: Sequence[Rows], cold: Mask) -> list[Rows]:
-    """Return playlists without their cold tracks; with fewer than two left, not at all."""
+    """Remove cold tracks from playlists; a playlist that keeps fewer than two is dropped."""
     kept = [rows[~cold[rows]] for rows in playlists]
     return [rows for rows in kept if len(rows) > 1]
 

@@ -1,4 +1,8 @@
-"""How sure a mean over playlists is: percentile bootstrap, playlists sampled with replacement."""
+"""Confidence intervals of means over playlists, by the percentile bootstrap.
+
+Playlists are resampled with replacement (Efron and Tibshirani, "An introduction to the bootstrap",
+Chapman and Hall 1993, chapter 13).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +23,7 @@ class Interval:
     """A mean over playlists, or a ratio of two, with its 95 % interval.
 
     Attributes:
-        mean: The value; NaN where no playlist has one.
+        mean: The value; NaN if no playlist has one.
         lower: 2.5th percentile of the resamples.
         upper: 97.5th percentile.
         playlists: How many playlists have a value.
@@ -32,7 +36,7 @@ class Interval:
 
 
 def intervals(values: Values, seed: int, resamples: int = RESAMPLES) -> list[Interval]:
-    """Return the mean of each column with its interval.
+    """Compute the mean of each column with its interval.
 
     Args:
         values: float64 (playlists, m); NaN where a playlist has no value, and is left out.
@@ -52,7 +56,7 @@ def intervals(values: Values, seed: int, resamples: int = RESAMPLES) -> list[Int
 
 
 def ratios(above: Values, below: Values, seed: int, resamples: int = RESAMPLES) -> list[Interval]:
-    """Return the ratio of two methods' means, column by column, with its interval.
+    """Compute the ratio of two methods' means, column by column, with its interval.
 
     Args:
         above: float64 (playlists, m).
@@ -75,7 +79,7 @@ def _interval(mean: float, drawn: Values, playlists: int) -> Interval:
 
 
 def _quotients(above: Values, below: Values, seed: int, resamples: int) -> Values:
-    """Return Σ above / Σ below over the drawn playlists, float64 (resamples, m)."""
+    """Compute Σ above / Σ below over the playlists of each resample, float64 (resamples, m)."""
     blocks = [
         _divide(counts @ above, counts @ below)
         for counts in _draws(len(above), np.random.default_rng(seed), resamples)
@@ -85,6 +89,8 @@ def _quotients(above: Values, below: Values, seed: int, resamples: int) -> Value
 
 def _draws(playlists: int, random: np.random.Generator, resamples: int) -> Iterator[Values]:
     """Give how often each playlist is drawn, float64 (b, playlists), block by block."""
+    # n playlists out of n with replacement: their counts are multinomial, and a sum over a resample
+    # is then a product of matrices.
     even = np.full(playlists, 1.0 / max(1, playlists))
     block = max(1, _BLOCK_CELLS // max(1, playlists))
     for start in range(0, resamples, block):
@@ -93,5 +99,6 @@ def _draws(playlists: int, random: np.random.Generator, resamples: int) -> Itera
 
 
 def _divide(above: Values, below: Values) -> Values:
+    # x / 0 is infinite and 0 / 0 is NaN; callers handle both.
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(above / below)

@@ -38,7 +38,7 @@ def measure(
     yardstick: Yardstick,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Measured:
-    """Ask one method all cases.
+    """Ask one method all cases and measure each answer.
 
     Args:
         recommender: The method.
@@ -71,6 +71,7 @@ def _check(ranked: Rows, seeds: Rows, track_count: int, limit: int) -> None:
             ((ranked < 0) | (ranked >= track_count)).any()
         ),
     }
+    # Each would raise a metric unfairly, so a method that does it is rejected, not measured.
     for fault, present in faults.items():
         if present:
             raise RecommendationInvalid(f"a list of recommendations holds {fault}")
@@ -79,7 +80,7 @@ def _check(ranked: Rows, seeds: Rows, track_count: int, limit: int) -> None:
 def section(
     name: str, title: str, cases: Sequence[Case], measured: Mapping[str, Measured], seed: int
 ) -> Section:
-    """Sums up what methods answered to the same cases."""
+    """Summarise the answers of all methods to the same cases, with intervals."""
     methods = {
         method: dict(zip(METRICS, intervals(one.scores, seed), strict=True))
         for method, one in measured.items()
@@ -91,7 +92,10 @@ def section(
 def differences(
     measured: Mapping[str, Measured], model: str, seed: int
 ) -> dict[str, dict[str, Interval]]:
-    """Return baseline to metric to the model minus the baseline, playlist by playlist."""
+    """Compare a model with every baseline: baseline to metric to the paired difference.
+
+    Pairing by playlist makes intervals narrow: playlists differ more than methods do.
+    """
     return {
         method: dict(
             zip(METRICS, intervals(measured[model].scores - one.scores, seed), strict=True)
@@ -102,7 +106,7 @@ def differences(
 
 
 def quotients(above: Measured, below: Measured, seed: int) -> dict[str, Interval]:
-    """Return metric to the ratio of two methods' means, for metrics where more is better."""
+    """Compute the ratio of two methods' means, for the metrics for which more is better."""
     names = ("r_precision", "r_precision_artists", "ndcg", "recall", "mrr")
     columns = [METRICS.index(name) for name in names]
     found = ratios(above.scores[:, columns], below.scores[:, columns], seed)
@@ -123,6 +127,7 @@ def deciles(
     """
     hidden = popularity[np.concatenate([case.truth for case in cases])]
     edges = np.quantile(hidden, np.arange(1, 10) / 10)
+    # "left" puts values equal to an edge into the lower tenth, all together.
     tenth = np.searchsorted(edges, hidden, side="left")
     found = []
     for number in np.unique(tenth).tolist():

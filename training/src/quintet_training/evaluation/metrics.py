@@ -41,6 +41,7 @@ METRICS: Final = (
 """What `Yardstick.score` measures, in its order; coverage is of a whole run (`coverage`)."""
 
 LOWER_IS_BETTER: Final = frozenset({"clicks", "calibration"})
+# Both from the challenge: see the head of this module.
 ARTIST_CREDIT: Final = 0.25
 _TRACKS_A_CLICK: Final = 10
 # Steck's smoothing: this share of the wanted distribution is mixed into the list's.
@@ -48,7 +49,7 @@ _CALIBRATION_SMOOTHING: Final = 0.01
 
 
 def r_precision(hits: Mask, relevant: int) -> float:
-    """Return the share of the held-out tracks among as many first places, 0..1.
+    """Compute R-precision: the share of the held-out tracks among as many first places, 0..1.
 
     Args:
         hits: Which places of the list hold a held-out track, bool (k,).
@@ -60,7 +61,7 @@ def r_precision(hits: Mask, relevant: int) -> float:
 def r_precision_artists(
     ranked: Rows, truth: Rows, first_artist: NDArray[np.int32], hits: Mask
 ) -> float:
-    """Return R-precision with the challenge's credit for artists, 0..1.25.
+    """Compute R-precision with the challenge's credit for artists, 0..1.25.
 
     Args:
         ranked: The list, best first, int64 (k,).
@@ -70,45 +71,52 @@ def r_precision_artists(
     """
     wanted = np.unique(first_artist[truth])
     found = first_artist[ranked[: len(truth)]]
+    # -1 is no artist: two unknown ones have nothing in common.
     shared = np.isin(wanted[wanted >= 0], found).sum()
     return r_precision(hits, len(truth)) + float(ARTIST_CREDIT * shared / len(truth))
 
 
 def ndcg(hits: Mask, relevant: int, limit: int) -> float:
-    """Return the normalised discounted cumulative gain of the first `limit` places, 0..1."""
+    """Compute the normalised discounted cumulative gain of the first `limit` places, 0..1."""
+    # Ranks begin with 1, so discounts begin with log2(2).
     discount = 1.0 / np.log2(np.arange(2, limit + 2))
     gains = discount[np.flatnonzero(hits[:limit])]
     return float(gains.sum() / discount[: min(relevant, limit)].sum())
 
 
 def clicks(hits: Mask, limit: int) -> float:
-    """Return how often to ask for ten more until a hit is seen; `limit / 10 + 1` for never."""
+    """Count how often ten more must be asked for until a hit; `limit / 10 + 1` for never."""
     first = np.flatnonzero(hits[:limit])
     return float(first[0] // _TRACKS_A_CLICK if len(first) else limit // _TRACKS_A_CLICK + 1)
 
 
 def recall(hits: Mask, relevant: int) -> float:
-    """Return the share of the held-out tracks that the list holds, 0..1."""
+    """Compute the share of the held-out tracks that are anywhere in the list, 0..1."""
     return float(hits.sum() / relevant)
 
 
 def reciprocal_rank(hits: Mask) -> float:
-    """Return one over the rank of the first hit, 0 without a hit."""
+    """Compute one over the rank of the first hit, 0..1; 0 without a hit."""
     first = np.flatnonzero(hits)
     return float(1.0 / (first[0] + 1)) if len(first) else 0.0
 
 
 def self_information(train: Sequence[Rows], track_count: int) -> Values:
-    """Return -log2 of each track's share of the training playlists, bits, float64 (n,), ≥ 0.
+    """Compute how surprising each track is: -log2 of its share of the training playlists.
+
+    In bits, float64 (n,), ≥ 0.
 
     One playlist that holds everything is added, so that a track in none has a finite value.
     """
+    # The empty array keeps `concatenate` defined without any playlist.
     held = np.bincount(np.concatenate([np.zeros(0, np.int64), *train]), minlength=track_count)
     return np.asarray(-np.log2((held + 1.0) / (len(train) + 1.0)))
 
 
 def calibration(wanted: Values, given: Values) -> float:
-    """Return KL(wanted ‖ given) in nats, the given distribution smoothed with the wanted one.
+    """Compute how far a list's mix of genres is from a playlist's: KL(wanted ‖ given), in nats.
+
+    The given distribution is smoothed with the wanted one, so that the result is finite.
 
     Args:
         wanted: Weight of each genre in the playlist, float64 (g,), ≥ 0.
@@ -123,13 +131,14 @@ def calibration(wanted: Values, given: Values) -> float:
     target = wanted / total
     mix = given / given.sum() if given.sum() > 0 else given
     smooth = (1 - _CALIBRATION_SMOOTHING) * mix + _CALIBRATION_SMOOTHING * target
+    # The limit of x · ln x at 0 is 0: genres that are not wanted add nothing.
     known = target > 0
     # Rounding can leave the same mix a hair below zero.
     return max(0.0, float(target[known] @ np.log(target[known] / smooth[known])))
 
 
 def coverage(lists: Sequence[Rows], track_count: int) -> float:
-    """Return the share of the catalogue that at least one list holds, 0..1."""
+    """Compute the share of the catalogue that is in at least one list, 0..1."""
     seen = np.zeros(track_count, dtype=np.bool_)
     for rows in lists:
         seen[rows] = True
@@ -169,6 +178,7 @@ class Yardstick:
         Returns:
             float64 (9,), in the order of `METRICS`; NaN for what cannot be known.
         """
+        # Computed once: six of the metrics read it.
         hits = np.isin(ranked, truth)
         relevant = len(truth)
         return np.array(
@@ -181,6 +191,7 @@ class Yardstick:
                 reciprocal_rank(hits),
                 float(self.information[ranked].mean()) if len(ranked) else np.nan,
                 self._artist_diversity(ranked),
+                # Seeds belong to the taste that a list should match.
                 calibration(
                     self._genres_of(np.concatenate((seeds, truth))), self._genres_of(ranked)
                 ),
@@ -188,7 +199,7 @@ class Yardstick:
         )
 
     def _artist_diversity(self, ranked: Rows) -> float:
-        """Return distinct artists over tracks, 0..1; each unknown artist counts as one."""
+        """Compute distinct artists over tracks, 0..1; each unknown artist counts as one."""
         if not len(ranked):
             return float("nan")
         artists = self.first_artist[ranked]
@@ -202,6 +213,7 @@ class Yardstick:
 def _genre_weights(catalogue: Catalogue) -> Any:
     groups = catalogue.track_genres
     sizes = groups.sizes()
+    # Steck's p(genre | item): a track counts for each of its genres in equal parts.
     weights = np.repeat(1.0 / np.maximum(sizes, 1), sizes)
     shape = (len(catalogue), max(1, len(catalogue.genre_names)))
     return scipy.sparse.csr_matrix((weights, groups.members, groups.starts), shape=shape)

@@ -1,4 +1,4 @@
-"""The report as one page: tables, and plots with their facts in words."""
+"""Writes the report as one HTML page: tables, and plots with their facts in words."""
 
 import base64
 from collections.abc import Callable
@@ -20,13 +20,17 @@ from quintet_training.evaluation.wording import (
 
 
 def page(report: Report) -> str:
-    """Return a page that loads nothing, runs nothing and stands alone."""
+    """Render the report as HTML that loads nothing and runs no script.
+
+    It must open years later, from a registry's artefacts, without a network.
+    """
     # Imported late: no other command writes pages.
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("quintet_training.evaluation"),
         autoescape=True,
+        # A name that the template misspells fails instead of printing nothing.
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -38,7 +38,7 @@ class Plot:
 
 
 def plots(report: Report) -> list[Plot]:
-    """Sample the report; the same report gives the same text."""
+    """Draw all plots of a report; the same report gives the same SVG text, byte for byte."""
     found = [
         _bars(report, "ndcg"),
         _bars(report, "r_precision"),
@@ -120,6 +120,7 @@ def _series_in_words(
 
 def _intervals(axes: "Axes", values: Mapping[str, Interval]) -> None:
     known = {name: one for name, one in values.items() if math.isfinite(one.mean)}
+    # Bars are counted from below; the first method belongs at the top.
     places = list(range(len(known)))[::-1]
     means = [one.mean for one in known.values()]
     below = [one.mean - one.lower for one in known.values()]
@@ -130,6 +131,7 @@ def _intervals(axes: "Axes", values: Mapping[str, Interval]) -> None:
 
 
 def _lines(axes: "Axes", places: Sequence[int], series: Mapping[str, Sequence[float]]) -> None:
+    # Markers too: they distinguish lines that are printed without colour. More colours than lines.
     for (name, values), colour, marker in zip(series.items(), _LINES, _MARKERS, strict=False):
         axes.plot(places, values, label=method_name(name), color=colour, marker=marker)
     axes.set_ylim(bottom=0)

@@ -37,7 +37,7 @@ from quintet_training.evaluation.report import MODEL, WITHOUT_PLAYLISTS, Report,
 Train = Callable[[Sequence[Rows], str], Recommender]
 """Trains on playlists for a purpose, `main` or `cold`, and gives the trained recommender."""
 OnProgress = Callable[[float, str], None]
-"""Told the share done, 0..1, and what is being done."""
+"""Receives the completed share, 0..1, and the current step."""
 
 _NAMES: Final = {
     1: ("one_seed", "One seed"),
@@ -45,6 +45,7 @@ _NAMES: Final = {
     10: ("ten_seeds", "Ten seeds"),
     25: ("twenty_five_seeds", "Twenty-five seeds"),
 }
+# The page asks for five seeds.
 _PRIMARY: Final = 5
 # Shares of the whole work, for the progress bar; training takes most of it.
 _TRAINED, _MEASURED, _TRAINED_COLD = 0.45, 0.55, 0.95
@@ -61,7 +62,8 @@ class EvaluationOptions:
     Attributes:
         held_out: Share of the playlists to hold out, 0..1; near-duplicates stay together.
         seed: Of every random choice.
-        seed_counts: How many seeds to ask with; five, or the first, is compared most closely.
+        seed_counts: How many seeds to ask with. Comparisons use five if it is among them, else the
+            first.
         cold_share: Share of the catalogue's tracks to remove from the training playlists of
             the second training.
         limit: Length of the lists, 1..500.
@@ -82,15 +84,15 @@ class EvaluationOptions:
             raise ValueError(f"{self} cannot be evaluated with")
 
     def random(self, purpose: int) -> np.random.Generator:
-        """Return the generator for one purpose, so that no part changes what another draws."""
+        """Make the generator of one purpose, so that no part changes what another samples."""
         return np.random.default_rng([self.seed, purpose])
 
     def hold_out(self, groups: NDArray[np.int64]) -> Mask:
-        """Return which playlists are held out, those of one group together, bool (p,)."""
+        """Choose the playlists to hold out, bool (p,); groups of near-duplicates stay together."""
         return split_groups(groups, self.held_out, self.random(0))
 
     def cases(self, playlists: Sequence[Rows], held_out: Mask) -> dict[int, list[Case]]:
-        """Return what held-out playlists are asked, by the number of seeds."""
+        """Sample the questions about held-out playlists, by the number of seeds."""
         asked = np.flatnonzero(held_out)
         return draw_cases(playlists, asked, self.seed_counts, self.min_length, self.random(1))
 
@@ -102,7 +104,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """One run: what all of its parts need."""
+    """What all parts of one run share: data, split, options and progress."""
 
     catalogue: Catalogue
     playlists: Sequence[Rows]
@@ -128,7 +130,7 @@ class _Evaluation:
         train: Sequence[Rows],
         span: tuple[float, float],
     ) -> dict[str, Measured]:
-        """Ask every method the same cases, telling progress from `span[0]` to `span[1]`."""
+        """Ask every method the same cases, while progress goes from `span[0]` to `span[1]`."""
         yardstick = Yardstick.of(self.catalogue, train, self.options.limit)
         start, step = span[0], (span[1] - span[0]) / len(methods)
         measured = {}
@@ -199,7 +201,7 @@ def _main_parts(
     train: Train,
     bootstrap: Recommender | None,
 ) -> dict[str, Any]:
-    """Return the report's parts about tracks of every kind."""
+    """Train once, then measure model and baselines at each number of seeds."""
     options, known = this.options, this.train
     this.on_progress(0.01, f"training on {len(known)} playlists")
     methods = {MODEL: train(known, "main")}
@@ -213,6 +215,7 @@ def _main_parts(
         measured = this.ask(methods, cases[count], known, span)
         sections[count] = section(*_naming(count), cases[count], measured, options.seed)
         if count == options.primary:
+            # Measured answers of one count fill memory; only the primary ones are compared.
             found = _comparisons(this, cases[count], measured)
     found["by_seeds"] = tuple(sections.values())
     if bootstrap is not None:
@@ -223,7 +226,7 @@ def _main_parts(
 def _comparisons(
     this: _Evaluation, cases: Sequence[Case], measured: Mapping[str, Measured]
 ) -> dict[str, Any]:
-    """Return the parts that compare the model with the baselines on the primary cases."""
+    """Compare the model with the baselines on the primary cases, playlist by playlist."""
     seed = this.options.seed
     return {
         "primary": _naming(this.options.primary)[0],
@@ -248,6 +251,7 @@ def _only_audio_part(
     bootstrap: Recommender,
 ) -> dict[str, Any]:
     pair = {WITHOUT_PLAYLISTS: bootstrap, STANDARDISED_COSINE: methods[STANDARDISED_COSINE]}
+    # Two fast methods: they get no share of the progress bar.
     measured = this.ask(pair, cases, this.train, (_MEASURED, _MEASURED))
     seed = this.options.seed
     compared = differences(measured, WITHOUT_PLAYLISTS, seed)[STANDARDISED_COSINE]
@@ -259,7 +263,7 @@ def _only_audio_part(
 
 
 def _cold_part(this: _Evaluation, train: Train) -> dict[str, Any]:
-    """Return the parts about tracks that no training playlist holds; none without such."""
+    """Train without some tracks and ask for them alone; no parts if no playlist has such tracks."""
     options, random = this.options, this.options.random(2)
     cold = draw_cold_tracks(len(this.catalogue), options.cold_share, random)
     cases = cold_cases(this.playlists, this.asked, cold, options.primary, random)

@@ -17,6 +17,7 @@ MODEL: Final = "model"
 WITHOUT_PLAYLISTS: Final = "model_without_playlists"
 OURS: Final = (MODEL, WITHOUT_PLAYLISTS)
 """The methods that are judged; all others are baselines."""
+# Metrics whose names carry the length of the list.
 _CUT: Final = frozenset({"ndcg", "recall"})
 
 
@@ -62,20 +63,20 @@ class Decile:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole outcome of one evaluation.
+    """The result of one evaluation.
 
     Attributes:
-        options: What it was run with.
+        options: The `EvaluationOptions`, by name.
         counts: Tracks, playlists, groups of near-duplicates, playlists for training, held out.
         by_seeds: One section for each number of seeds.
         primary: Name of the section that the comparisons are made in.
-        differences: Baseline to metric to the model's value minus the baseline's, there.
-        to_hand_made: Metric to the ratio of the model's mean to the hand-made sum's, there.
-        deciles: Recall by popularity of the hidden track, there.
-        playlists: The model's measurements playlist by playlist, there.
-        cold: Only tracks that no training playlist holds; absent where there were none.
+        differences: Baseline to metric to the model's value minus the baseline's, in that section.
+        to_hand_made: Metric to the ratio of the model's mean to the hand-made sum's, likewise.
+        deciles: Recall by popularity of the hidden track, likewise.
+        playlists: The model's measurements playlist by playlist, likewise.
+        cold: Only tracks that no training playlist holds; None without such tracks.
         cold_to_cosine: Metric to the model's mean over standardised cosine's, on cold tracks.
-        only_audio: A model without playlists against standardised cosine; absent if not given.
+        only_audio: A model without playlists against standardised cosine; None if not measured.
         only_audio_differences: Metric to the former minus the latter.
     """
 
@@ -111,11 +112,11 @@ class Report:
         return ours.lower > theirs.upper
 
     def label(self, metric: str) -> str:
-        """Return the public name of a metric, such as `ndcg_500`."""
+        """Give the public name of a metric, such as `ndcg_500`."""
         return f"{metric}_{self.options['limit']}" if metric in _CUT else metric
 
     def metrics(self) -> dict[str, float]:
-        """Return flat names to finite numbers, as a registry takes them.
+        """Flatten the report to names and finite numbers, as a registry stores metrics.
 
         `ndcg_500.five_seeds` is the model's mean, `….lower` and `….upper` its interval;
         `hand_made.ndcg_500.five_seeds` is a baseline's mean; `difference.…` and `ratio.…`
@@ -138,10 +139,11 @@ class Report:
         for metric, value in (self.only_audio_differences or {}).items():
             name = f"difference.{STANDARDISED_COSINE}.{self.label(metric)}.only_audio"
             found.update(_with_bounds(name, value))
+        # A registry rejects NaN; what could not be measured is left out.
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def to_json(self) -> str:
-        """Return everything as JSON; what could not be measured is null."""
+        """Write everything as JSON, for the gate and for `quintet models`; NaN becomes null."""
         apart = {
             baseline: {metric: self.apart(baseline, metric) for metric in values}
             for baseline, values in self.differences.items()

@@ -1,4 +1,4 @@
-"""The report in a terminal."""
+"""Prints the report in a terminal."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,11 +20,12 @@ from quintet_training.evaluation.wording import (
     summary,
 )
 
+# Four of the six compared metrics fit into 80 columns.
 _DIFFERENCES: Final = ("r_precision", "ndcg", "clicks", "recall")
 
 
 def tables(report: Report) -> Group:
-    """Return the report for rich's console, 80 columns wide or more."""
+    """Lay the report out for rich's console, 80 columns wide or more."""
     parts: list[RenderableType] = [*summary(report), "", _accuracy(report, report.main)]
     parts += [_accuracy(report, one) for one in report.sections if one.name != report.primary]
     parts += [_beyond(report, report.main), _differences(report), _deciles(report)]

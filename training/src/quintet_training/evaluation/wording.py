@@ -46,38 +46,38 @@ UNKNOWN: Final = "n/a"
 
 
 def metric_name(report: Report, metric: str) -> str:
-    """Return the heading of a metric."""
+    """Give the heading of a metric, such as `NDCG@500`."""
     return _METRICS[metric].format(limit=report.options["limit"])
 
 
 def method_name(method: str) -> str:
-    """Return how a method is called in prose."""
+    """Give the name of a method in prose."""
     return _METHODS.get(method, method.replace("_", " "))
 
 
 def short_name(report: Report, name: str) -> str:
-    """Return a metric's or a method's name where columns are narrow."""
+    """Give the name of a metric or method for narrow columns."""
     if name in _SHORT:
         return _SHORT[name]
     return metric_name(report, name) if name in _METRICS else method_name(name)
 
 
 def number(value: float) -> str:
-    """Return a measured number with as many digits as a reader needs."""
+    """Format a measured number with three or four digits; `n/a` for NaN."""
     if math.isnan(value):
         return UNKNOWN
     return f"{value:.{_digits(value)}f}"
 
 
 def bounds(interval: Interval) -> str:
-    """Return an interval's ends, or nothing without an interval."""
+    """Format the ends of an interval; empty without one."""
     if math.isnan(interval.lower):
         return ""
     return f"{number(interval.lower)} to {number(interval.upper)}"
 
 
 def narrow_bounds(interval: Interval) -> str:
-    """Return an interval's ends as short as they can be, such as `.084-.133`."""
+    """Format the ends of an interval for narrow columns, such as `.084-.133`."""
     if math.isnan(interval.lower):
         return ""
     ends = (number(interval.lower), number(interval.upper))
@@ -85,26 +85,26 @@ def narrow_bounds(interval: Interval) -> str:
 
 
 def signed(value: float) -> str:
-    """Return a difference with its sign."""
+    """Format a difference with its sign; `n/a` for NaN."""
     return UNKNOWN if math.isnan(value) else f"{value:+.{_digits(value)}f}"
 
 
 def signed_bounds(interval: Interval) -> str:
-    """Return the ends of a difference's interval with their signs."""
+    """Format the ends of a difference's interval with their signs; empty without one."""
     if math.isnan(interval.lower):
         return ""
     return f"{signed(interval.lower)} to {signed(interval.upper)}"
 
 
 def ratio(interval: Interval) -> str:
-    """Return a ratio with its interval."""
+    """Format a ratio with its interval; `n/a` for NaN."""
     if math.isnan(interval.mean):
         return UNKNOWN
     return f"{interval.mean:.2f} times ({interval.lower:.2f} to {interval.upper:.2f})"
 
 
 def summary(report: Report) -> list[str]:
-    """Return the sentences that a report starts with."""
+    """Write the sentences that a report starts with: data, main result, cold tracks."""
     counts, options = report.counts, report.options
     lines = [
         f"{counts['playlists']:,} playlists over {counts['tracks']:,} tracks; "
@@ -136,9 +136,10 @@ def summary(report: Report) -> list[str]:
 
 
 def _apart(report: Report) -> str:
-    """Return which single-channel baselines the model is clearly better than."""
+    """Write which single-channel baselines the model is clearly better than."""
     metrics = ("r_precision", "ndcg")
     single = [name for name in SINGLE_CHANNEL if name in report.differences]
+    # Stricter than paired differences: the two intervals must not overlap.
     near = [name for name in single if not all(report.apart(name, one) for one in metrics)]
     names = " and ".join(metric_name(report, one) for one in metrics)
     found = f"By {names} the model's interval lies above those of"

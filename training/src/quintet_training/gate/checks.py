@@ -14,17 +14,18 @@ JUDGED_BY: Final = "ndcg"
 """The metric that models are compared by."""
 PLAYLIST_BLIND: Final = ("random", "popularity", "raw_cosine", "standardised_cosine", "same_artist")
 """Baselines that learn nothing from playlists; a model that did is surely better."""
+# Mixes three signals without learning: what a list could be with little effort.
 _FAIR: Final = "hand_made"
 _COSINE: Final = "standardised_cosine"
 
 
 class ReportInvalid(ValueError):
-    """A report is not one, or not of the model that is judged; the message is one line."""
+    """A file is not an evaluation report, or not of this model; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check of the gate.
 
     Attributes:
         name: What, such as `ndcg against champion`.
@@ -43,7 +44,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """How much is asked.
+    """The limits of the gate; each is a QUINTET_GATE_* setting.
 
     Attributes:
         tolerance: NDCG that may be lost to the champion, and to baselines that know playlists.
@@ -60,7 +61,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Champion:
-    """The model to compare with: its number, its kind, its evaluation where it has one."""
+    """The model to compare with: its number, its kind, and its evaluation or None."""
 
     version: str
     kind: str
@@ -83,7 +84,7 @@ class _Difference:
 def check_report(
     report: Mapping[str, Any], champion: Champion | None, thresholds: Thresholds
 ) -> Iterator[Check]:
-    """Yield what an evaluation shows.
+    """Yield the checks that need only evaluations, in the order of the printed table.
 
     Args:
         report: The candidate's, as `Report.to_json` writes it.
@@ -101,6 +102,7 @@ def check_report(
         yield _coverage(main["coverage"], thresholds.coverage)
         yield _calibration(main["methods"], thresholds.calibration)
         yield _cold(report.get("cold_to_cosine"), thresholds.cold)
+    # The file may come from another release or from a person.
     except (KeyError, TypeError, StopIteration) as fault:
         raise ReportInvalid("the report lacks a part that every evaluation has") from fault
 
@@ -124,8 +126,10 @@ def _against_champion(
         wanted = "an evaluation of the champion, or --against none"
         return Check(name, found, wanted, stops=True, measured=False)
     if difference.how == _PAIRED:
+        # Non-inferiority: paired intervals are narrow enough to ask it of the lower end.
         wanted = f"at worst {-tolerance:+.3f} at the lower end"
         return Check(name, str(difference), wanted, difference.lower < -tolerance)
+    # Unpaired intervals are wide: asked of their lower end, nearly no model would pass.
     wanted = f"{-tolerance:+.3f} or more, and not surely below 0"
     stops = difference.mean < -tolerance or difference.upper < 0
     return Check(name, str(difference), wanted, stops)
@@ -170,12 +174,16 @@ def _paired(left: Mapping[str, Any], right: Mapping[str, Any]) -> _Difference:
         for report in (left, right)
     ]
     column = (scores[0] - scores[1])[:, None]
+    # The resamples are those of the evaluation itself.
     found = intervals(column, int(left["options"]["seed"]))[0]
     return _Difference(found.mean, found.lower, found.upper, _PAIRED)
 
 
 def _apart(ours: Mapping[str, Any], theirs: Mapping[str, Any], how: str) -> _Difference:
-    """Subtracts means of separate intervals; their halves add up as those of independent means."""
+    """Subtract means of separate intervals, as if they were independent.
+
+    Variances of independent means add up, so half widths add up as √(a² + b²).
+    """
     mean = float(ours["mean"]) - float(theirs["mean"])
     below = math.hypot(ours["mean"] - ours["lower"], theirs["upper"] - theirs["mean"])
     above = math.hypot(ours["upper"] - ours["mean"], theirs["mean"] - theirs["lower"])
@@ -185,6 +193,7 @@ def _apart(ours: Mapping[str, Any], theirs: Mapping[str, Any], how: str) -> _Dif
 def _against_baseline(baseline: str, value: Mapping[str, Any], tolerance: float) -> Check:
     difference = _Difference(value["mean"], value["lower"], value["upper"], _PAIRED)
     name = f"ndcg against {baseline}"
+    # A model that learned from playlists and does not beat these has learned nothing.
     if baseline in PLAYLIST_BLIND:
         return Check(name, str(difference), "surely above 0", difference.lower <= 0)
     return Check(name, str(difference), f"{-tolerance:+.3f} or more", difference.mean < -tolerance)
@@ -197,6 +206,7 @@ def _coverage(covered: Mapping[str, float], share: float) -> Check:
 
 def _calibration(methods: Mapping[str, Mapping[str, Any]], more: float) -> Check:
     pair = [methods[name]["calibration"]["mean"] for name in (MODEL, _FAIR)]
+    # A catalogue without genres has no calibration; that is no fault of the model.
     if not _all_known(pair):
         return Check("calibration", "genres are unknown", "", stops=False, measured=False)
     most = pair[1] + more
@@ -219,4 +229,5 @@ def _all_known(values: Sequence[Any]) -> bool:
 
 
 def _number(value: Any) -> float:
+    # JSON has no NaN; the report writes null.
     return float("nan") if value is None else float(value)

@@ -1,4 +1,4 @@
-"""How much time a bundle's answers take, measured here and now."""
+"""Measures the processor time of a bundle's answers, for the gate."""
 
 import time
 from pathlib import Path
@@ -12,6 +12,7 @@ from quintet_training.agreement import fixed_requests
 from quintet_training.gate.checks import Check
 
 LIMIT: Final = 50
+# The first answers also read files into memory and fill caches.
 _WARM_UP: Final = 5
 
 
@@ -32,7 +33,7 @@ def check_latency(folder: Path, most_ms: float) -> Check:
 
 
 def latencies(engine: Engine) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Return the milliseconds of processor time of each fixed request, float64 (requests,).
+    """Measure the processor time of each fixed request in milliseconds, float64 (requests,).
 
     Processor time, over all threads: on an idle machine an answer takes no longer, and what other
     programs take from a busy one is no property of the model.

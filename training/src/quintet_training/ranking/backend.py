@@ -1,4 +1,7 @@
-"""Where rows are made and the booster is fitted: on this machine, or on whatever fills the port."""
+"""The port between training and the machines that compute: they build rows and fit the booster.
+
+`LocalBackend` uses this process, `dask_backend` a cluster.
+"""
 
 import tempfile
 from collections.abc import Callable
@@ -17,11 +20,11 @@ OnProgress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class RowOptions:
-    """How rows of queries are made; the same rows wherever.
+    """How rows of queries are built; every backend builds the same rows from the same options.
 
     Attributes:
         negatives: Negatives kept of a training query.
-        seed: For their draw.
+        seed: Random seed of the choice of negatives.
         threads: Queries answered at a time, on one machine.
     """
 
@@ -31,7 +34,7 @@ class RowOptions:
 
 
 class BuiltRows(Protocol):
-    """Rows that are made, wherever they are."""
+    """Rows of all queries, in this process or on a cluster, and the fit over them."""
 
     @property
     def held(self) -> TrainingRows:
@@ -59,7 +62,7 @@ class BuiltRows(Protocol):
 
 
 class TrainerBackend(Protocol):
-    """Make rows of queries."""
+    """Build training rows where the processors are."""
 
     def rows(
         self,
@@ -100,7 +103,7 @@ class LocalRows:
 
 
 class LocalBackend:
-    """Makes rows on this machine, by way of a Parquet file."""
+    """Builds rows in this process, by way of a Parquet file."""
 
     def rows(
         self,
@@ -112,6 +115,8 @@ class LocalBackend:
         """Make the rows of all queries, one fold after the other."""
         maker = RowMaker(engines, options.negatives, options.seed, options.threads)
         held = queries["validation"]
+        # Rows go to a file as they are built: the engine of a fold takes memory, and rows of
+        # earlier folds need not be in memory beside it.
         with tempfile.TemporaryDirectory(prefix="quintet-rows-") as folder:
             path = Path(folder) / "rows.parquet"
             maker.write(queries, path, on_progress)

@@ -25,11 +25,15 @@ from quintet_engine.engine import Engine
 from quintet_engine.query import MAX_SEEDS, Query, Seed, SeedKind
 from quintet_engine.recipes import BOOTSTRAP
 
+# By kind of group, the features that state its relation. An album implies its artist, so a group of
+# either kind hides both.
 _HIDDEN: Final = {
     "artist": ("artist_share", "album_share", "artist_closeness", "album_closeness"),
     "album": ("artist_share", "album_share", "artist_closeness", "album_closeness"),
     "genre": ("genre_share", "genre_cosine", "genre_closeness"),
 }
+# Popularity and what contains it: the channel `genre` ranks by popularity. `seed_agreement` is
+# equal for all candidates of a query, so a split on it orders nothing.
 _NO_SPLIT: Final = ("popularity", "popularity_gap", "genre_closeness", "seed_agreement")
 
 
@@ -72,7 +76,16 @@ def bootstrap_rows(
     parameters: BootstrapParameters,
     progress: Callable[[float], None] | None = None,
 ) -> RankingRows:
-    """Ask for sampled groups of the catalogue and labels what retrieval finds."""
+    """Build training rows: ask for sampled groups and label the candidates that retrieval finds.
+
+    Args:
+        engine: Of the catalogue, without a booster.
+        parameters: The random seed, and bounds on groups and candidates.
+        progress: Receives the completed share, 0..1.
+
+    Returns:
+        Rows by group. A catalogue of unrelated tracks gives two rows of zeros.
+    """
     random = np.random.default_rng(parameters.seed)
     groups = _sample_groups(engine.catalogue, parameters.groups, random)
     blocks: list[tuple[NDArray[np.float32], NDArray[np.int32]]] = []
@@ -95,7 +108,7 @@ def bootstrap_rows(
 
 
 def train_booster(rows: RankingRows, parameters: BootstrapParameters) -> str:
-    """Train by LambdaRank on one thread and returns the booster as text, always the same."""
+    """Train by LambdaRank; the same rows and parameters give the same text, byte for byte."""
     data = lightgbm.Dataset(
         rows.features,
         label=rows.labels,
@@ -108,12 +121,17 @@ def train_booster(rows: RankingRows, parameters: BootstrapParameters) -> str:
         "objective": "lambdarank",
         "num_leaves": parameters.leaves,
         "learning_rate": parameters.learning_rate,
+        # 20 is LightGBM's default; a small catalogue would get trees without a split.
         "min_data_in_leaf": 20 if len(rows.labels) > 2_000 else 1,
+        # Gains are multiplied by it: with 0 a feature is never the best split.
         "feature_contri": free,
         "monotone_constraints": list(BOOTSTRAP.monotone),
+        # Relevance is binary.
         "label_gain": [0, 1],
         "lambdarank_truncation_level": 50,
         "seed": parameters.seed,
+        # Sums of histograms depend on the number of threads. LightGBM's documentation of
+        # `deterministic` asks for one fixed layout: otherwise it times both and takes the faster.
         "num_threads": 1,
         "deterministic": True,
         "force_row_wise": True,
@@ -133,6 +151,7 @@ def _sample_groups(
         ("genre", catalogue.genre_tracks, True),
     )
     for kind, groups, again in kinds:
+        # One track as a seed, another to find.
         able = np.flatnonzero(groups.sizes() >= 2)
         if len(able):
             count = most if again else min(most, len(able))
@@ -144,12 +163,17 @@ def _sample_groups(
 def _ask(
     engine: Engine, kind: str, members: Rows, budget: int, random: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]] | None:
-    """Return features and labels of one group; None where retrieval found none or only these."""
+    """Build the rows of one group: features float32 (r, f), labels int32 (r,).
+
+    None if retrieval found no track of the group, or only such.
+    """
     catalogue = engine.catalogue
+    # Two releases of one recording as seed and answer would be trivial to match.
     _, first = np.unique(catalogue.recording[members], return_index=True)
     distinct = members[np.sort(first)]
     if len(distinct) < 2:
         return None
+    # At least half of the group remains to be found.
     count = min(MAX_SEEDS, len(distinct) // 2)
     seeds = random.choice(distinct, count, replace=False)
     names = catalogue.track_ids(seeds)
@@ -158,6 +182,7 @@ def _ask(
     quotas = [max(1, int(channel.quota * budget)) for channel in engine.recipe.channels]
     candidates = engine.candidates(context, quotas)
     labels = np.isin(candidates.rows, members).astype(np.int32)
+    # LambdaRank learns from pairs of a relevant and an irrelevant row; here there is none.
     if not 0 < labels.sum() < len(labels):
         return None
     features = engine.features(context, candidates)

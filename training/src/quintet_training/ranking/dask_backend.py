@@ -36,6 +36,7 @@ from quintet_training.settings import TrainingRefused
 LOCAL_WORKERS: Final = 2
 TRAINING: Final = "training"
 VALIDATION: Final = "validation"
+# To connect to the scheduler, and again for the first worker to register.
 _CONNECT_SECONDS: Final = 20
 # Given by the cluster, or measured here.
 _NOT_SENT: Final = ("objective", "metric", "eval_at", "num_threads", "seed")
@@ -65,7 +66,13 @@ class Shared:
 
 
 def write_part(shared: Shared, number: int, queries: pl.DataFrame) -> int:
-    """Write the rows of some queries, those of validation apart; returns how many queries."""
+    """Build and write the rows of a part of the queries; runs on a worker.
+
+    Rows of training and of validation queries go to separate files.
+
+    Returns:
+        The number of queries, for the progress bar.
+    """
     catalogue, tokens, index = _loaded(shared.snapshot, shared.seed)
     engines = FoldEngines(
         *(catalogue, shared.playlists, shared.folds, shared.weights, shared.seed, tokens, index)
@@ -94,8 +101,12 @@ def _loaded(snapshot: Path, seed: int) -> tuple[Catalogue, Tokens, FaissIndex]:
 
 
 def split_by_worker(queries: pl.DataFrame, workers: int) -> list[pl.DataFrame]:
-    """Deals queries out: each part of one fold, and where there are queries, a part a worker."""
+    """Split queries into parts for workers: at least one part per worker if queries suffice.
+
+    A part holds queries of one fold, because a worker fits one engine per part.
+    """
     folds = queries.partition_by("fold", maintain_order=True)
+    # -(-a // b) rounds up.
     pieces = -(-workers // len(folds))
     return [part for fold in folds for part in fold.iter_slices(-(-len(fold) // pieces))]
 
@@ -133,10 +144,12 @@ class DaskBackend:
             replace(options, threads=1),  # a worker has as many threads as it was given
             self.folder.resolve(),
         )
+        # -1 for all of them: by default the answer lists five.
         workers = len(self.client.scheduler_info(n_workers=-1)["workers"])
         parts = split_by_worker(queries, workers)
         sent = self.client.scatter(shared, broadcast=True)
         futures = [
+            # Not pure, because it writes a file: Dask must not reuse an earlier result.
             self.client.submit(write_part, sent, number, part, pure=False)
             for number, part in enumerate(parts)
         ]
@@ -172,7 +185,9 @@ class DaskRows:
         """Read what the search for parameters and early stopping need; the rest stays there."""
         folder = backend.folder
         written = sorted(folder.glob(f"{TRAINING}-*.parquet"))
+        # A part may have found nothing; a partition without rows has no group to fit on.
         files = [path for path in written if pq.ParquetFile(path).metadata.num_rows]
+        # One run of equal query numbers is one query: its rows are adjacent.
         lengths = pl.scan_parquet(files).select(pl.col("query").rle()).collect().unnest("query")
         step = max(1, round(int(lengths["len"].sum()) / SEARCH_ROWS))
         numbers = lengths["value"].gather_every(step).implode()
@@ -192,6 +207,7 @@ class DaskRows:
         from dask import dataframe
         from lightgbm.dask import DaskLGBMRanker
 
+        # Kept in memory: group sizes and features are both computed from it.
         frame = dataframe.read_parquet([str(file) for file in self.files]).persist()
         if frame.npartitions != len(self.files):
             raise TrainingRefused("Dask has put several files into one partition")
@@ -201,6 +217,7 @@ class DaskRows:
             objective="lambdarank",
             n_estimators=parameters.rounds,
             random_state=fitter.seed,
+            # Each worker has some of the rows; histograms are summed over workers.
             tree_learner="data",
             **{name: value for name, value in settings.items() if name not in _NOT_SENT},
         )
@@ -228,6 +245,7 @@ def stopped(booster: Any, held: TrainingRows, patience: int) -> Fit:
     for tree in range(booster.num_trees()):
         if tree - rounds >= patience:
             break
+        # Raw scores are sums over trees, so each tree is evaluated once.
         scores += booster.predict(
             held.features, start_iteration=tree, num_iteration=1, raw_score=True
         )
@@ -238,19 +256,25 @@ def stopped(booster: Any, held: TrainingRows, patience: int) -> Fit:
 
 
 def ndcg(scores: NDArray[np.float64], rows: TrainingRows) -> float:
-    """Return the mean NDCG@500 over queries, gains 0 and 1, as LightGBM measures it."""
+    """Compute the mean NDCG@500 over queries as LightGBM does, to stop early without it.
+
+    Args:
+        scores: float64 (r,), of all rows.
+        rows: The rows; gains are 0 and 1.
+    """
     discount = 1.0 / np.log2(np.arange(2, CUT + 2))
     total, end = 0.0, 0
     for size in rows.sizes.tolist():
         own = slice(end, end := end + size)
         relevant = rows.relevant[own][np.argsort(-scores[own], kind="stable")] > 0
         best = discount[: min(int(relevant.sum()), CUT)].sum()
+        # Like LightGBM: a query without a relevant row counts as 1.
         total += discount[: min(size, CUT)][relevant[:CUT]].sum() / best if best else 1.0
     return total / len(rows.sizes)
 
 
 def scored(text: str, rows: TrainingRows) -> float:
-    """Return the mean NDCG@500 of a booster in LightGBM's text form."""
+    """Measure a booster in LightGBM's text form on rows, by mean NDCG@500."""
     booster = lightgbm.Booster(model_str=text)
     return ndcg(np.asarray(booster.predict(rows.features, raw_score=True)), rows)
 
@@ -275,7 +299,10 @@ def dask_backend(address: str, snapshot: Path, folder: Path) -> Iterator[DaskBac
     cluster: Any = address
     if not address:
         cluster = LocalCluster(
-            n_workers=LOCAL_WORKERS, threads_per_worker=1, dashboard_address=None
+            # Without a dashboard, which would open a port.
+            n_workers=LOCAL_WORKERS,
+            threads_per_worker=1,
+            dashboard_address=None,
         )
     try:
         with Client(cluster, timeout=_CONNECT_SECONDS) as client:

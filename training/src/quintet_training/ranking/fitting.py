@@ -1,4 +1,8 @@
-"""LambdaRank on training rows: one fit, stopped early, and the search for its parameters."""
+"""LambdaRank on training rows: one fit, stopped early, and the search for its parameters.
+
+The objective is that of Burges, "From RankNet to LambdaRank to LambdaMART: an overview", Microsoft
+Research, MSR-TR-2010-82.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -83,7 +87,7 @@ class Fitter:
         validation: TrainingRows | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> Fit:
-        """Fit on rows, and stops early by validation NDCG where there is a validation part."""
+        """Fit a booster; with validation rows it stops early, by NDCG@500."""
         data = self._dataset(rows)
         held = None if validation is None else self._dataset(validation, data)
         return self._train(parameters, data, held, on_progress)
@@ -98,7 +102,8 @@ class Fitter:
     ) -> BoosterParameters:
         """Return the best of `trials` parameters by validation NDCG, `start` among them.
 
-        Optuna's tree-structured Parzen estimator, seeded; the budget is a number of trials, not
+        Optuna's tree-structured Parzen estimator (Bergstra et al., "Algorithms for
+        hyper-parameter optimization", NIPS 2011), seeded; the budget is a number of trials, not
         of seconds, so that the same data give the same parameters on every machine.
         """
         if trials < 2:
@@ -113,6 +118,7 @@ class Fitter:
             return score
 
         study = new_study(self.seed)
+        # The first trial, so the result is never worse on the validation rows than the start.
         study.enqueue_trial(
             {
                 "leaves": start.leaves,
@@ -146,6 +152,7 @@ class Fitter:
         if held is None:
             return Fit(str(booster.model_to_string()), parameters.rounds, float("nan"))
         score = float(booster.best_score["valid_0"][f"ndcg@{CUT}"])
+        # The trees after the best one are cut off: they made validation worse.
         rounds = int(booster.best_iteration)
         return Fit(str(booster.model_to_string(num_iteration=rounds)), rounds, score)
 
@@ -161,11 +168,13 @@ class Fitter:
             "min_data_in_leaf": parameters.least_rows,
             "feature_fraction": parameters.feature_share,
             "bagging_fraction": parameters.row_share,
+            # With LightGBM's default of 0, `bagging_fraction` has no effect.
             "bagging_freq": 1,
             "lambda_l2": parameters.l2,
             "lambdarank_truncation_level": parameters.truncation,
             "monotone_constraints": list(self.monotone),
             "seed": self.seed,
+            # One fixed layout: LightGBM otherwise times two and takes the faster, and sums differ.
             "num_threads": self.threads,
             "deterministic": True,
             "force_col_wise": True,
@@ -180,6 +189,7 @@ class Fitter:
             group=rows.sizes,
             feature_name=list(self.names),
             params={"verbosity": -1, **_BINNING},
+            # Validation rows must be binned by the thresholds of the training rows.
             reference=reference,
             free_raw_data=False,
         )
@@ -188,6 +198,7 @@ class Fitter:
 def _suggest(trial: optuna.trial.BaseTrial, start: BoosterParameters) -> BoosterParameters:
     return replace(
         start,
+        # On a log scale doubling is an equally large step everywhere.
         leaves=trial.suggest_int("leaves", 12, 63, log=True),
         least_rows=trial.suggest_int("least_rows", 10, 300, log=True),
         feature_share=trial.suggest_float("feature_share", 0.2, 0.7),

@@ -1,4 +1,7 @@
-"""Engines of folds: each has learned from all playlists but those it is asked about."""
+"""Engines for cross-fitting: each has learned from all playlists except those it is asked about.
+
+Why folds and not single playlists: docs/rationale.md, "Cross-fitting uses folds".
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,12 +35,13 @@ def fit_learned(
         playlists: Distinct catalogue rows of each, at least one.
         weights: What each kind of token weighs in the taste space.
         seed: For clusters and indices.
-        tokens: Of the catalogue, where they are made already.
+        tokens: Of the catalogue; computed if None.
     """
     tokens = tokens or Tokens.of(catalogue, seed)
     members = membership(playlists, len(catalogue))
     fitted = Taste.fit(tokens, catalogue.year, members, weights)
     fitted_space = PlaylistSpace.fit(tokens, playlists, space.WEIGHTS)
+    # Tuned for the full budget of the collaborative channels, which ask for the most neighbours.
     index = FaissIndex.build(fitted.places, seed=seed, depth=BUDGET)
     sounds = FaissIndex.build(tokens.sound_units, seed=seed)
     content = ContentPool.of(tokens, catalogue.popularity)
@@ -46,7 +50,7 @@ def fit_learned(
 
 @dataclass(frozen=True)
 class FoldEngines:
-    """Gives the engine of a fold.
+    """Fits the engine of a fold when it is called.
 
     Attributes:
         catalogue: The catalogue.
@@ -72,4 +76,5 @@ class FoldEngines:
         others = [rows for rows, own in pairs if own != fold]
         learned = fit_learned(self.catalogue, others, self.weights, self.seed, self.tokens)
         versions = Versions("training", "", self.catalogue.snapshot.version)
+        # No booster: rows need candidates and features, not scores.
         return Engine(self.catalogue, self.index, None, versions, TRAINED, learned)

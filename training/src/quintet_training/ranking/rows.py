@@ -32,6 +32,7 @@ from quintet_engine.recipes import TRAINED
 Matrix = NDArray[np.float32]
 _SEED_COUNTS: Final = (5, 5, 5, 5, 5, 5, 1, 2, 3, 4, 6, 7, 8, 9, 10)
 """How many seeds are drawn, each entry equally often: mostly five, as the product is used."""
+# Queries in a Parquet row group: bounds the rows that wait in memory.
 _ROW_GROUP: Final = 64
 
 
@@ -50,7 +51,7 @@ class TrainingRows:
     sizes: NDArray[np.int32]
 
     def sample(self, most: int) -> Self:
-        """Return every k-th query, k chosen so that about `most` rows are left."""
+        """Thin to about `most` rows for the parameter search: every k-th query, all of its rows."""
         step = max(1, round(len(self.relevant) / most))
         ends = np.cumsum(self.sizes)
         kept = np.arange(0, len(self.sizes), step)
@@ -70,9 +71,10 @@ def draw_queries(
 ) -> pl.DataFrame:
     """Sample seeds from each playlist of at least `least` tracks, `samplings` times.
 
-    A playlist of the validation part is drawn from once, with five seeds as the product is
-    measured. At most `most` queries are drawn, playlists chosen at random where there are more.
+    A validation playlist makes one query, with five seeds as the product is measured. More than
+    `most` queries are cut to a random choice of playlists.
     """
+    # Each purpose has a separate stream: (seed, 1) to (seed, 6) in this package.
     random = np.random.default_rng((seed, 1))
     able = np.array([number for number, rows in enumerate(playlists) if len(rows) >= least])
     drawn = []
@@ -81,7 +83,9 @@ def draw_queries(
             rows = playlists[playlist]
             held = bool(validation[playlist])
             count = 5 if held else int(random.choice(_SEED_COUNTS))
+            # At least half of the playlist stays hidden.
             seeds = random.choice(rows, min(count, len(rows) // 2), replace=False)
+            # Early stopping should weigh each validation playlist once.
             if held and sampling:
                 continue
             drawn.append(
@@ -90,6 +94,8 @@ def draw_queries(
                     "fold": int(folds[playlist]),
                     "validation": held,
                     "seeds": seeds.tolist(),
+                    # Tracks, not recordings: docs/rationale.md, "The hidden part of a playlist
+                    # counts by track".
                     "positives": np.setdiff1d(rows, seeds).tolist(),
                 }
             )
@@ -133,6 +139,7 @@ class RowMaker:
             + [(name, pa.float32()) for name in TRAINED.names]
         )
         with (
+            # Level 1: the file is read once and deleted, so speed counts more than size.
             pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer,
             ThreadPoolExecutor(self.threads) as pool,
         ):
@@ -140,6 +147,8 @@ class RowMaker:
             for (fold,), asked in queries.group_by(["fold"], maintain_order=True):
                 make = partial(self._rows_of, self.engine(int(fold)))
                 for part in asked.iter_slices(_ROW_GROUP):
+                    # Threads suffice: most of a query runs in NumPy, FAISS and numba without the
+                    # interpreter lock. `map` keeps the order of the queries.
                     found = pool.map(make, part.iter_rows(named=True))
                     blocks = [block for block in found if block is not None]
                     if blocks:
@@ -155,15 +164,18 @@ class RowMaker:
         context = engine.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in names)))
         candidates = engine.candidates(context, engine.recipe.quotas(0, 1))
         relevant = np.isin(candidates.rows, query["positives"])
+        # Without a pair of a relevant and an irrelevant row LambdaRank has nothing to learn.
         if not 0 < relevant.sum() < len(relevant):
             return None
         features = engine.features(context, candidates)
+        # Validation keeps all candidates, because NDCG there must be that of a served list.
         if not query["validation"]:
             kept = self._kept(relevant, int(query["query"]))
             features, relevant = features[kept], relevant[kept]
         return int(query["query"]), relevant.astype(np.int8), features
 
     def _kept(self, relevant: Mask, number: int) -> Rows:
+        # Seeded by the query: threads and machines may build rows in any order.
         random = np.random.default_rng((self.seed, 2, number))
         negatives = np.flatnonzero(~relevant)
         count = min(self.negatives, len(negatives))
@@ -174,6 +186,7 @@ class RowMaker:
 def _table(blocks: Sequence[tuple[int, NDArray[np.int8], Matrix]], schema: pa.Schema) -> pa.Table:
     numbers = np.concatenate([np.full(len(labels), n, np.uint32) for n, labels, _ in blocks])
     labels = np.concatenate([labels for _, labels, _ in blocks])
+    # Columns are contiguous, so that Arrow takes them without copying each.
     features = np.asfortranarray(np.concatenate([features for _, _, features in blocks]))
     columns = [numbers, labels, *features.T]
     return pa.table([pa.array(column) for column in columns], schema=schema)
@@ -186,6 +199,7 @@ def read_rows(path: Path, queries: pl.DataFrame) -> TrainingRows:
         .join(queries.lazy().select("query"), on="query", how="semi", maintain_order="left")
         .collect()
     )
+    # Run lengths are group sizes only because the join above keeps the order of the file.
     sizes = frame.select(pl.col("query").rle().struct.field("len")).to_series()
     return TrainingRows(
         frame.drop("query", "relevant").to_numpy().astype(np.float32, copy=False),

@@ -1,4 +1,4 @@
-"""Trains a model from playlists: spaces, rows, booster; arrays in, a trained model out."""
+"""Trains a model from playlists: taste space, training rows, booster; arrays in, a model out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -69,6 +69,7 @@ class TrainingParameters:
     def facts(self) -> dict[str, Any]:
         """Return the parameters by name; threads are not among them."""
         facts = asdict(self)
+        # The number of cores must not change the version of a model.
         del facts["threads"]
         return facts
 
@@ -129,6 +130,7 @@ def _enough(playlists: Sequence[Rows], parameters: TrainingParameters) -> list[R
             f"training needs at least {LEAST_PLAYLISTS} playlists of {parameters.least_tracks} or "
             f"more tracks of the catalogue; there are {able}"
         )
+    # One track alone shows no co-occurrence.
     kept = [np.unique(rows) for rows in playlists if len(rows) > 1]
     if len(kept) > MOST_PLAYLISTS:
         random = np.random.default_rng((parameters.seed, 3))
@@ -178,6 +180,7 @@ class _Run:
         )
         fit, booster = self._booster(rows)
         self.on_progress(0.95, "fitting all playlists")
+        # Cross-fitting served the booster's rows; what is published learns from all playlists.
         learned = fit_learned(self.catalogue, self.playlists, weights, self.parameters.seed, tokens)
         metrics = {
             "validation_ndcg_500": fit.ndcg,
@@ -191,6 +194,7 @@ class _Run:
         return Trained(fit.text, learned, index, chosen, metrics, importances(fit.text))
 
     def _folds(self, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+        # Near-duplicates share a fold; otherwise a copy would reveal the hidden tracks.
         random = np.random.default_rng((self.parameters.seed, 5))
         count = int(groups.max()) + 1
         return np.asarray((random.permutation(count) % self.parameters.folds)[groups])
@@ -201,6 +205,7 @@ class _Run:
             self.playlists,
             folds,
             validation,
+            # Three times up to 1,000 playlists, twice up to 1,500, then once.
             samplings=parameters.samplings or int(np.clip(3_000 // len(self.playlists), 1, 3)),
             least=parameters.least_tracks,
             most=parameters.most_queries,
@@ -208,7 +213,7 @@ class _Run:
         )
 
     def _booster(self, rows: BuiltRows) -> tuple[Fit, BoosterParameters]:
-        """Return the booster of the best parameters, stopped by the held part, and these."""
+        """Search parameters, then fit the booster with the best; both judged on validation rows."""
         parameters = self.parameters
         fitter = Fitter(TRAINED.names, TRAINED.monotone, parameters.seed, parameters.threads)
         best = fitter.search(

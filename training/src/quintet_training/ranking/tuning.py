@@ -13,9 +13,13 @@ from quintet_engine.collaborative.tokens import Tokens
 
 from quintet_training.ranking.fitting import new_study
 
+# From the best of a list up to the candidates that the channel may return.
 _CUTS: Final = (100, 500, 1_000)
+# Playlists per trial: bounds its time.
 _MOST_CASES: Final = 120
+# Five seeds, and as many tracks or more to find.
 _LEAST_TRACKS: Final = 10
+# Weights are searched from a quarter to four times their defaults.
 _REACH: Final = 4.0
 
 
@@ -28,7 +32,7 @@ def tune_taste(
     trials: int,
     seed: int,
 ) -> Mapping[str, float]:
-    """Return token weights: the best of `trials` by recall of a fold's playlists.
+    """Choose the weights of token kinds: the best of `trials` by recall of a fold's playlists.
 
     The space is fitted on the other folds; five tracks of each playlist of the fold are asked
     with, and recall of the others among the nearest 100, 500 and 1,000 is averaged. Each weight
@@ -37,6 +41,7 @@ def tune_taste(
     cases = _cases(playlists, np.flatnonzero(folds == 0), seed)
     if trials < 2 or not cases:
         return WEIGHTS
+    # One fold, not all: a trial then fits one space instead of five.
     members = membership(playlists, len(catalogue))[np.flatnonzero(folds != 0)]
 
     def objective(trial: optuna.Trial) -> float:
@@ -49,6 +54,7 @@ def tune_taste(
         return _recall(Taste.fit(tokens, catalogue.year, members, weights), cases)
 
     study = new_study(seed)
+    # The defaults come first, so the search never does worse on these cases.
     study.enqueue_trial(dict(WEIGHTS))
     study.optimize(objective, n_trials=trials)
     return {kind: float(study.best_params[kind]) for kind in ALL_KINDS}
@@ -67,12 +73,15 @@ def _cases(playlists: Sequence[Rows], able: Rows, seed: int) -> list[tuple[Rows,
 
 
 def _recall(taste: Taste, cases: Sequence[tuple[Rows, Rows]]) -> float:
+    """Compute mean recall over cases and cuts, 0..1."""
     total = 0.0
     places = taste.places.astype(np.float32)
     for seeds, wanted in cases:
         cosines = places @ places[seeds].mean(axis=0)
+        # Seeds are nearest to themselves, and lists leave them out.
         cosines[seeds] = -np.inf
         # A wanted track's place is the number of tracks nearer than it.
+        # Only the nearest 1,000 are sorted; the others count as not found.
         most = min(max(_CUTS), len(cosines) - 1)
         cut = np.partition(cosines, len(cosines) - most)[len(cosines) - most :]
         ranks = most - np.searchsorted(np.sort(cut), cosines[wanted], side="right")

@@ -14,6 +14,7 @@ from quintet_modelkit.publication import current_folder
 from quintet_training.steps.publishing import MODELS
 
 MAX_BATCH_SEEDS: Final = 100
+"""More than the five of a request: evaluations ask with up to 25."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def batch_recommend(
     max_per_artist: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> BatchReport:
-    """Recommends for each line of a JSON-lines file, through the engine that serves.
+    """Recommend for each line of a JSON-lines file, through the engine that serves.
 
     Each line `{"id", "seed_tracks": [...]}` gives `{"id", "tracks": [...]}` at the same place.
     Seeds the catalogue lacks are listed as `unknown_seeds` and the rest are used; a line without
@@ -51,7 +52,7 @@ def batch_recommend(
         out_path: Replaced whole once all is written; a failed run leaves it as it was.
         limit: Tracks a line, 1..500.
         max_per_artist: As in a request; 0 for no cap.
-        progress: Told bytes read and bytes in all after each line.
+        progress: Receives the bytes read and the bytes in all, after each line.
 
     Raises:
         BatchInvalid: The limit is out of range or a file cannot be read or written.
@@ -66,6 +67,7 @@ def batch_recommend(
     engine = Engine.load(current_folder(home / MODELS))
     lines = failed = unknown = 0
     with (
+        # Lists are made from listeners' playlists, so only the owner may read them.
         replacing(out_path, PRIVATE_MODE) as temporary,
         temporary.open("w", encoding="utf-8") as stream,
     ):
@@ -84,6 +86,7 @@ def _answers(
     max_per_artist: int,
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[dict[str, Any]]:
+    # Bytes, not lines: counting lines would read the file twice.
     total, read = in_path.stat().st_size, 0
     with in_path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
@@ -97,7 +100,7 @@ def _answers(
 def _answer(
     engine: Engine, line: bytes, number: int, limit: int, max_per_artist: int
 ) -> dict[str, Any]:
-    """Return the answer to one line, whatever the line holds."""
+    """Answer one line; a line that cannot be answered gives an `error` instead of an exception."""
     try:
         asked = json.loads(line)
         seeds = asked["seed_tracks"]

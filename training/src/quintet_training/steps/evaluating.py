@@ -34,7 +34,7 @@ def evaluate(
     options: EvaluationOptions | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Report:
-    """Train on a part of the imported playlists and measures on the rest; publishes nothing.
+    """Train on a part of the imported playlists and measure on the rest; publish nothing.
 
     Every list is made as `batch-recommend` makes it: by the engine that serves, without an artist
     cap. The model without playlists is measured too, on the same questions.
@@ -51,6 +51,7 @@ def evaluate(
     playlists = load_playlists(settings, catalogue)
 
     def train(known: Sequence[Rows], purpose: str) -> Recommender:
+        # The parts of the progress bar that `evaluation.protocol` leaves to the two trainings.
         start, width = (0.01, 0.44) if purpose == "main" else (0.55, 0.4)
         trained = train_model(
             catalogue, known, parameters, lambda s, text: on_progress(start + width * s, text)
@@ -77,7 +78,11 @@ def evaluate(
 
 
 def recommender(engine: Engine, *, limit: int = MAX_LIMIT, max_per_artist: int = 0) -> Recommender:
-    """Return an engine as a function from seed rows to at most `limit` rows, best first."""
+    """Wrap an engine as a method that can be evaluated.
+
+    Returns:
+        A function from seed rows, int64 (s,), to at most `limit` rows, best first, int64 (k,).
+    """
     catalogue = engine.catalogue
     row_of = catalogue.snapshot.row_of
 
@@ -100,7 +105,7 @@ def write_report(
     html_path: Path | None,
     metrics_path: Path | None = None,
 ) -> None:
-    """Write a report where asked to, each file whole or not at all.
+    """Write a report to each path that is given, each file whole or not at all.
 
     Raises:
         OSError: A file cannot be written.

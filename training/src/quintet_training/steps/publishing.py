@@ -35,7 +35,7 @@ from quintet_training.ranking import (
 )
 
 Progress = Callable[[float, str], None]
-"""Told the share done, 0..1, and what is being done."""
+"""Receives the completed share, 0..1, and the current step."""
 MODELS: Final = "models"
 CATALOGUE: Final = "catalogue"
 # Part of a bootstrap's version: raised when the way it is made changes.
@@ -49,12 +49,12 @@ def publish_model(
     progress: Progress | None = None,
     parameters: BootstrapParameters | None = None,
 ) -> str:
-    """Publish a model for the catalogue in use and returns its version.
+    """Publish a model for the catalogue in use, and return its version.
 
     A model in use that was trained for this very catalogue stays. One that was trained for
     another is carried over: its booster stays, and all that is computed from tracks is computed
-    again. Without a trained model the bootstrap model is built; where it exists already it is only
-    pointed at, which takes milliseconds.
+    again. Without a trained model the bootstrap model is built. If that exists already, only the
+    pointer is set, which takes milliseconds.
 
     Raises:
         PublicationInvalid: No catalogue was published in `home`, or it is damaged.
@@ -75,7 +75,7 @@ def publish_model(
 
 
 def point_at(models: Path, version: str) -> bool:
-    """Serves a version where its folder is whole; says whether it was."""
+    """Make a published version the one that is served; return False if its folder is not whole."""
     if not is_whole(models / version):
         return False
     set_current(models, version)
@@ -92,7 +92,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def _trained(models: Path) -> Mapping[str, Any] | None:
-    """Return the manifest of the model in use where that is a trained one."""
+    """Read the manifest of the model in use; None unless a trained model that can be carried."""
     version = current_version(models)
     if version is None:
         return None
@@ -100,6 +100,7 @@ def _trained(models: Path) -> Mapping[str, Any] | None:
         manifest = read_manifest(models / version, verify=False)
     except PublicationInvalid:
         return None
+    # Its booster reads features by position: other features would be misread.
     fits = manifest.get("kind") == TRAINED.kind
     return manifest if fits and manifest.get("feature_hash") == TRAINED.feature_hash else None
 
@@ -107,7 +108,7 @@ def _trained(models: Path) -> Mapping[str, Any] | None:
 def _carry(
     models: Path, manifest: Mapping[str, Any], snapshot_folder: Path, on_progress: Progress
 ) -> str | None:
-    """Carries a trained model to another catalogue; None where too little of it is there."""
+    """Publish a trained model for another catalogue; None if no playlist has two tracks in it."""
     folder = models / str(manifest["model_version"])
     text = (folder / BOOSTER_FILE).read_text(encoding="utf-8")
     inputs = {
@@ -116,6 +117,7 @@ def _carry(
         "catalogue": snapshot_folder.name,
         "libraries": libraries(),
     }
+    # The same model on the same catalogue has one name, on every machine.
     version = model_version(TRAINED.kind, inputs)
     if point_at(models, version):
         return version
@@ -135,12 +137,16 @@ def _carry(
 
 
 def _playlists_of(folder: Path, catalogue: Catalogue) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Return a bundle's playlists as rows of another catalogue; lost tracks are left out."""
+    """Read a bundle's playlists as rows of another catalogue.
+
+    Tracks that it lacks are left out, and playlists that keep fewer than two. Each is int64 (t,).
+    """
     old = Snapshot.load(folder / CATALOGUE, verify=False)
     holders = space.load_holders(folder / CollaborativeModel.PLAYLISTS).tocsc()
     ids = old.tracks.column("track_id").to_pylist()
     row_of = catalogue.snapshot.row_of
     rows = np.array([row_of.get(name, -1) for name in ids], dtype=np.int64)
+    # Columns of this sparse matrix are playlists; `rows` maps old numbers to new.
     moved = np.split(rows[holders.indices], holders.indptr[1:-1])
     return [np.sort(kept) for kept in (each[each >= 0] for each in moved) if len(kept) > 1]
 
@@ -157,7 +163,7 @@ def publish_bundle(
     *,
     serve: bool = True,
 ) -> None:
-    """Write a bundle, trained where something was learned, and by default serves it."""
+    """Write a bundle and, by default, serve it; its kind is `trained` if `learned` is given."""
     kind = BOOTSTRAP.kind if learned is None else TRAINED.kind
     with staged(models) as folder:
         build_bundle(
@@ -205,7 +211,7 @@ def _publish_bootstrap(
 def bootstrap_engine(
     catalogue: Catalogue, parameters: BootstrapParameters, on_progress: Progress
 ) -> Engine:
-    """Return the engine of the bootstrap model of a catalogue; publishes nothing."""
+    """Build the bootstrap model of a catalogue in memory, to evaluate it; publish nothing."""
     index, _, text = _bootstrap(catalogue, parameters, on_progress)
     versions = Versions(BOOTSTRAP.kind, "", catalogue.snapshot.version)
     return Engine(catalogue, index, Ranker.from_text(text), versions)

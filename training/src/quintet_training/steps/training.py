@@ -1,4 +1,4 @@
-"""Training: the playlists of the database become a served model."""
+"""The training step: from the playlists of the database to a published model."""
 
 import contextlib
 import hashlib
@@ -69,6 +69,7 @@ def load_playlists(settings: TrainingSettings, catalogue: Catalogue) -> Playlist
     """
     frame = datasets.read_playlists(settings)
     digest = hashlib.sha256()
+    # Ids identify the data; row numbers would change with the catalogue.
     for column in ("playlist_id", "track_id"):
         digest.update("\n".join(frame[column].to_list()).encode())
     row_of = catalogue.snapshot.row_of
@@ -100,7 +101,7 @@ def train(
     serve: bool = True,
     cluster: str | None = None,
 ) -> TrainReport:
-    """Train on the playlists of the database and, by default, serves the model from then on.
+    """Train on the playlists of the database and, by default, serve the model from then on.
 
     The version names everything that decides the model: training again on the same data with the
     same parameters changes nothing.
@@ -108,7 +109,7 @@ def train(
     Args:
         settings: Where data and models are.
         parameters: What decides the model.
-        progress: Told the share done and what is being done.
+        progress: Receives the completed share, 0..1, and the current step.
         serve: Whether the model is served from then on.
         cluster: A Dask cluster that makes rows and fits the booster: its scheduler's address,
             empty for one started here; None for this process.
@@ -137,6 +138,7 @@ def train(
         **({} if cluster is None else {"trained_by": "dask"}),
     }
     version = model_version(TRAINED.kind, inputs)
+    # The version names its inputs, so a whole folder of that name is the result of this training.
     if point_at(models, version) if serve else is_whole(models / version):
         return TrainReport(version, True, time.monotonic() - started, {}, {})
     with _backend(settings, snapshot_folder, cluster) as backend:
@@ -174,10 +176,11 @@ def _backend(
     if cluster is None:
         yield None
         return
-    # Dask is installed by those who use it.
+    # An extra: Dask is not installed by default.
     from quintet_training.ranking.dask_backend import dask_backend
 
     with (
+        # In QUINTET_HOME, which client and workers share; /tmp is local to each machine.
         tempfile.TemporaryDirectory(prefix="rows-", dir=settings.home) as folder,
         dask_backend(cluster, snapshot, Path(folder)) as backend,
     ):
