@@ -4,6 +4,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,28 @@ def _binaries() -> Path | None:
             return folder
     found = shutil.which("initdb")
     return Path(found).parent if found else None
+
+
+@pytest.fixture(autouse=True)
+def denied_sockets(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[str]]:
+    """Fail a test in a folder `unit` that binds, connects or sends by a socket; yield the attempts.
+
+    They are also checked after the test, because code under test may catch the exception. asyncio's
+    event loop stays possible: it wakes itself through `socketpair`, which needs none of these.
+    """
+    denied: list[str] = []
+    if "unit" in request.path.relative_to(request.config.rootpath).parts:
+
+        def deny(_self: socket.socket, *arguments: object) -> None:
+            denied.append(f"{arguments[-1]}")
+            raise AssertionError(f"a unit test opened a socket to {arguments[-1]}")
+
+        for method in ("bind", "connect", "connect_ex", "sendto"):
+            monkeypatch.setattr(socket.socket, method, deny)
+    yield denied
+    assert not denied, f"a unit test opened sockets to {', '.join(denied)}"
 
 
 @pytest.fixture(scope="session")
