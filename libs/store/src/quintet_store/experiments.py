@@ -278,7 +278,7 @@ def _trials(connection: Connection, experiment: Experiment) -> list[tuple[str, _
     found: dict[str, tuple[str, str, _Credits]] = {}
     versions = versions_of(experiment.plan)
     for row in connection.execute(_approvals(experiment.experiment_id)):
-        # A model that replaced one of the two during the experiment tells nothing about them.
+        # A model that replaced one of the two during the experiment is no evidence about them.
         if versions.get(str(row.arm)) != str(row.model_version):
             continue
         unit = str(row.listener) or f"seeds {row.seeds}"
