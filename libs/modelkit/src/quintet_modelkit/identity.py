@@ -1,4 +1,4 @@
-"""Normal forms of names, and stable ids made from them.
+"""Stable ids made from names, and the keys that releases of one recording share.
 
 Catalogues often have artists and albums by name only. An id that is a hash of the normalised name
 is the same on every machine and after every import.
@@ -8,6 +8,8 @@ import hashlib
 import re
 import unicodedata
 from typing import Final
+
+from quintet_text.normal_form import normalise
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # What makes a second release of one recording differ in its title: remasters and guest credits.
@@ -31,8 +33,11 @@ _ASCII_SIGNS: Final = {
 }
 
 
-def normalise(text: str) -> str:
-    """Reduce text to a comparable form: lower case, no accents, no punctuation, single spaces.
+def _frozen_form(text: str) -> str:
+    """Reduce a name to the form that stable ids are made of; it must never change.
+
+    Databases, playlists, exclusions and clients hold ids that were made of it. Every comparison of
+    names takes `quintet_text.normal_form` instead, which may improve.
 
     Hangul and other scripts keep their letters: only combining marks that follow Latin, Greek or
     Cyrillic letters are removed.
@@ -80,14 +85,15 @@ def stable_id(kind: str, *parts: str) -> str:
 
 def artist_id(name: str) -> str:
     """Make the stable id of an artist known by name only."""
-    return stable_id("artist", normalise(name) or name)
+    return stable_id("artist", _frozen_form(name) or name)
 
 
 def album_id(first_artist: str, album: str) -> str:
     """Make the stable id of an album known by artist and name only; empty without a name."""
     if not album:
         return ""
-    return stable_id("album", normalise(first_artist) or first_artist, normalise(album) or album)
+    artist = _frozen_form(first_artist) or first_artist
+    return stable_id("album", artist, _frozen_form(album) or album)
 
 
 def recording_key(first_artist: str, title: str) -> str:

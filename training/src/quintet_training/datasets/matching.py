@@ -1,16 +1,18 @@
 """Finding the track that an entry means: by id, by ISRC, by name, by nearly the same name."""
 
 import json
-import re
-from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from quintet_modelkit.identity import normalise, normalise_title
+from quintet_modelkit.identity import normalise_title
 from quintet_store import playlists as store
+from quintet_text.credits import credit_prefixes
+from quintet_text.normal_form import normalise
+from quintet_text.titles import marks_of, spelled_title
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Levenshtein
 from sqlalchemy import Connection
 
 from quintet_training.datasets.entries import Entry
@@ -20,18 +22,11 @@ THRESHOLD: Final = 90.0
 _BATCH: Final = 20_000
 _BLOCK: Final = 2
 _NEAR_ARTISTS: Final = 3
+_NEAR_TITLES: Final = 5
 _MEMORY: Final = 100_000
-# What makes another recording of a song: a near match must have the same of these words.
-_VERSION_WORDS: Final = frozenset(
-    (
-        *("acoustic", "cover", "demo", "dub", "edit", "extended", "instrumental", "interlude"),
-        *("intro", "karaoke", "live", "mix", "orchestral", "outro", "radio", "remix", "reprise"),
-        *("slowed", "sped", "unplugged", "version"),
-    )
-)
-_NUMBER: Final = re.compile(r"\d+")
-_GUESTS: Final = re.compile(
-    r"\s*(?:[,;&+/]|\s(?:feat|ft|featuring|with|x|vs|and)\.?\s)\s*", re.IGNORECASE
+# Words that a title may have or lack and stay the same title.
+_ARTICLES: Final = frozenset(
+    ("a", "an", "the", "le", "la", "les", "el", "los", "las", "der", "die", "das", "o", "os", "as")
 )
 
 
@@ -63,7 +58,7 @@ class Names:
             return
         self._tracks = {}
         for track_id, title, artists in store.stream_names(connection, _BATCH):
-            form = normalise_title(title)
+            form = spelled_title(normalise_title(title))
             for artist in json.loads(artists):
                 spelling = normalise(artist) or artist
                 self._tracks.setdefault(spelling, {}).setdefault(form, track_id)
@@ -73,7 +68,7 @@ class Names:
     def _find(self, artist: str, title: str) -> tuple[str, Match]:
         """Return the track id ("" for none) of a credit and a title, and how it was found."""
         tracks = self._tracks or {}
-        wanted = normalise_title(title)
+        wanted = spelled_title(normalise_title(title))
         spellings = _spellings(artist)
         for spelling in spellings:
             if (track_id := tracks.get(spelling, {}).get(wanted)) is not None:
@@ -81,6 +76,8 @@ class Names:
         for spelling in spellings:
             if (track_id := self._nearly(tracks, spelling, wanted)) is not None:
                 return track_id, Match.FUZZY
+            if spelling in tracks:
+                break  # the artist is known: a shorter beginning of the name is another artist
         return "", Match.NONE
 
     def _nearly(self, tracks: Mapping[str, dict[str, str]], artist: str, title: str) -> str | None:
@@ -92,13 +89,52 @@ class Names:
             near = process.extract(
                 artist, block, scorer=fuzz.ratio, score_cutoff=THRESHOLD, limit=_NEAR_ARTISTS
             )
-            artists = [name for name, _, _ in near]
+            artists = [name for name, _, _ in near if is_misspelling(artist, name)]
         for name in artists:
-            titles = [known for known in tracks[name] if _marks(known) == _marks(title)]
-            best = process.extractOne(title, titles, scorer=fuzz.ratio, score_cutoff=THRESHOLD)
-            if best is not None:
-                return tracks[name][best[0]]
+            titles = [known for known in tracks[name] if marks_of(known) == marks_of(title)]
+            similar = process.extract(
+                title, titles, scorer=fuzz.ratio, score_cutoff=THRESHOLD, limit=_NEAR_TITLES
+            )
+            for known, _, _ in similar:
+                if is_misspelling(title, known):
+                    return tracks[name][known]
         return None
+
+
+def is_misspelling(one: str, other: str) -> bool:
+    """Check that two similar names differ by mistyped words, and not by another word.
+
+    A long title may share nine tenths of its letters with that of another work: "Sonata for Piano
+    in Spring" and "… in Winter". So numbers, keys and versions must agree, an article may be
+    missing, and each other word that differs may differ by one letter, or one in four.
+
+    Args:
+        one: A name in its normal form.
+        other: Another.
+    """
+    if marks_of(one) != marks_of(other):
+        return False
+    # In a fixed order: of several alignments with equally few changes, both directions take one.
+    first, second = sorted((one.split(), other.split()))
+    for part in Levenshtein.opcodes(first, second):
+        if part.tag == "equal":
+            continue
+        removed = first[part.src_start : part.src_end]
+        added = second[part.dest_start : part.dest_end]
+        if not _is_typo(removed, added):
+            return False
+    return True
+
+
+def _is_typo(removed: Sequence[str], added: Sequence[str]) -> bool:
+    if _ARTICLES.issuperset((*removed, *added)):
+        return True
+    if not removed or not added:
+        return False
+    # Compared without blanks, so that "night time" and "nighttime" are one spelling.
+    one, other = "".join(removed), "".join(added)
+    most = max(1, min(len(one), len(other)) // 4)
+    return Levenshtein.distance(one, other, score_cutoff=most) <= most
 
 
 def match_entries(
@@ -126,13 +162,6 @@ def _match(
 
 
 def _spellings(artist: str) -> list[str]:
-    """Return the whole credit, and its first artist where it lists several, normalised."""
-    parts = [artist, _GUESTS.split(artist, maxsplit=1)[0]]
-    return list(dict.fromkeys(form for part in parts if (form := normalise(part))))
-
-
-@lru_cache(maxsize=_MEMORY)
-def _marks(title: str) -> frozenset[str]:
-    """Return the numbers and version words of a normalised title, with how often each occurs."""
-    words = [word for word in title.split() if word in _VERSION_WORDS or _NUMBER.search(word)]
-    return frozenset(f"{word}*{count}" for word, count in Counter(words).items())
+    """List who a credit may name, the whole credit first, in their normal forms."""
+    prefixes = credit_prefixes(artist)
+    return list(dict.fromkeys(form for part in prefixes if (form := normalise(part))))

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, key_angle, normalise_rows
-from quintet_modelkit.identity import normalise
+from quintet_text.normal_form import normalise
 
 from quintet_engine.arrays import load_array, load_matrix, save_arrays, unit_rows
 from quintet_engine.catalogue import Catalogue, Groups, Weights, by_number
