@@ -13,7 +13,7 @@ from quintet_command import models
 from quintet_command.settings import CommandSettings
 
 PERCENT: Final = {store.INTERLEAVE: 100.0, store.SPLIT: 10.0, SHADOW: 100.0}
-"""How many requests take part where nothing else is said, by mode."""
+"""Default percentage of listeners that take part, by mode."""
 _ENDED_BY: Final = {
     Verdict.CHALLENGER: "listeners prefer the challenger",
     Verdict.CHAMPION: "listeners prefer the champion",
@@ -27,7 +27,7 @@ class Outcome:
     """What applying the rule did.
 
     Attributes:
-        standing: The experiment, as it stands now; None where there never was one.
+        standing: The state of the experiment now; None if there never was one.
         done: What was done, in words; empty for nothing.
     """
 
@@ -36,7 +36,7 @@ class Outcome:
 
 
 def models_for(settings: CommandSettings, champion: str, challenger: str) -> tuple[str, str]:
-    """Return the bundles to compare; by default the registry's.
+    """Choose the bundles to compare: those that are named, else the registry's aliases.
 
     Raises:
         ExperimentRefused: The registry has no such alias.
@@ -90,7 +90,7 @@ def change_percent(settings: CommandSettings, percent: float) -> Experiment:
 
 
 def status(settings: CommandSettings) -> Standing | None:
-    """Return the experiment that runs, else the one that ended last, with what its trials say.
+    """Read the experiment that runs, else the one that ended last, with its evidence.
 
     Raises:
         StoreUnavailable: The database cannot be used.
@@ -110,7 +110,7 @@ def stop(settings: CommandSettings, reason: str, verdict: str = "") -> Standing:
     Args:
         settings: Where the database is.
         reason: Why, in words.
-        verdict: What it ends with; what its trials say where empty.
+        verdict: The recorded result; that of its trials if empty.
 
     Raises:
         ExperimentRefused: None runs.
@@ -132,9 +132,10 @@ def stop(settings: CommandSettings, reason: str, verdict: str = "") -> Standing:
 
 
 def apply_rule(settings: CommandSettings) -> Outcome:
-    """Promote the challenger or ends the experiment, where its trials say so.
+    """Promote the challenger or end the experiment, if the evidence is sufficient.
 
-    Doing so again changes nothing more. A shadow experiment ends by hand alone.
+    Safe to repeat: a second call changes nothing. A shadow experiment has no winner, so only a
+    person ends it.
 
     Raises:
         RegistryError: The registry is down, so nothing was promoted and nothing ended.
@@ -148,9 +149,11 @@ def apply_rule(settings: CommandSettings) -> Outcome:
         return _unless_champion_changed(settings, found)
     if verdict is not Verdict.CHALLENGER:
         return Outcome(stop(settings, _ENDED_BY[verdict]), f"ended: {_ENDED_BY[verdict]}")
+    # Asked again right before the promotion: another operator may have promoted meanwhile.
     changed = _unless_champion_changed(settings, found)
     if changed.done:
         return changed
+    # Promoted first: if this fails, the experiment still runs and the next call tries again.
     move = models.promote(settings, plan.challenger)
     stopped = stop(settings, _ENDED_BY[verdict])
     return Outcome(stopped, f"promoted: model {move.after.version}, {move.after.bundle}")
@@ -161,6 +164,7 @@ def _unless_champion_changed(settings: CommandSettings, found: Standing) -> Outc
     try:
         record = models.registry_of(settings).named(models.CHAMPION)
     except models.RegistryUnavailable:
+        # Without a winner nothing depends on the registry, so its failure can wait.
         if found.evidence.verdict is Verdict.CHALLENGER:
             raise
         return Outcome(found)

@@ -1,4 +1,4 @@
-"""The gate: whether a model may be promoted, by its evaluation, its speed and the champion's."""
+"""The gate: decides by evaluation and speed whether a model may be promoted."""
 
 import json
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ class Verdict:
     """What the gate decided.
 
     Attributes:
-        model: The candidate's number in the registry; its bundle's name where it has none.
+        model: The candidate's number in the registry; its bundle's name if it has none.
         bundle: Its bundle.
         against: The champion's number; empty without a champion.
-        checks: One by one.
+        checks: The results, in the order of the checks.
     """
 
     model: str
@@ -39,7 +39,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Check whether no check stops it."""
+        """Whether the model may be promoted: no check stops it."""
         return not any(check.stops for check in self.checks)
 
 
@@ -49,13 +49,13 @@ def judge(
     report: Path | None = None,
     against: str = models.CHAMPION,
 ) -> Verdict:
-    """Decide whether a model may be promoted; changes nothing.
+    """Decide whether a model may be promoted; change nothing.
 
     Args:
         settings: Where registry and bundles are, and the thresholds.
         candidate: A bundle of this machine, or a registered model's number, alias or bundle.
-        report: Its evaluation, as `quintet evaluate --json` writes it; the one that it was
-            registered with where None.
+        report: Its evaluation, as `quintet evaluate --json` writes it; if None, the one that it
+            was registered with.
         against: The model to compare with, by number, alias or bundle; `none` for nobody.
 
     Raises:
@@ -86,7 +86,8 @@ def judge(
 def _candidate(
     settings: CommandSettings, name: str, has_report: bool
 ) -> tuple[ModelRecord | None, Path]:
-    """Return a candidate's record, None where the registry was not needed, and its bundle."""
+    """Find a candidate: its record, None if the registry was not needed, and its bundle."""
+    # With a report of its own a bundle of this machine can be judged while the registry is down.
     bundles = settings.home / MODELS
     if has_report and is_version(name) and (bundles / name).is_dir():
         return None, bundles / name
@@ -107,10 +108,11 @@ def _report_of(
 
 
 def _champion(settings: CommandSettings, name: str) -> Champion | None:
-    """Return whom to compare with; None without a champion, or if none is wanted."""
+    """Find the model to compare with; None without a champion, or if none is wanted."""
     if name == NOBODY:
         return None
     registry = models.registry_of(settings)
+    # The first model of an installation has no champion to beat.
     if name == models.CHAMPION and models.CHAMPION not in registry.aliases():
         return None
     record = models.found(registry, name)
@@ -119,8 +121,8 @@ def _champion(settings: CommandSettings, name: str) -> Champion | None:
             registry.read(record, REPORT), f"the report of model {record.version}"
         )
     except models.RegistryUnavailable:
-        raise
-    except RegistryError:  # registered without one
+        raise  # not the same as a missing report, which the checks handle
+    except RegistryError:  # registered without a report
         report = None
     return Champion(record.version, record.kind, report)
 
@@ -141,6 +143,7 @@ def _check_same_data(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> 
     Raises:
         ReportInvalid: It was.
     """
+    # A report of other data would pass a model that was never evaluated.
     counts = dict(report.get("counts", {}))
     learned = dict(manifest.get("data", {}))
     pairs = {

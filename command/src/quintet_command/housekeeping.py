@@ -22,7 +22,7 @@ _SETTLED: Final = 3_600.0
 
 @dataclass(frozen=True)
 class Swept:
-    """What was removed, by name, and the bytes that this gave back on this machine's disk."""
+    """The names of all that was removed, and the bytes that became free on this disk."""
 
     models: tuple[str, ...]
     catalogues: tuple[str, ...]
@@ -42,7 +42,7 @@ def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
 
     Args:
         settings: Where the state is, and how much of it is kept.
-        dry_run: Whether to say only what would be removed.
+        dry_run: Remove nothing; report what would be removed.
     """
     home, now = settings.home, time.time()
     kept = settings.housekeeping_versions
@@ -56,6 +56,7 @@ def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
         for folder in _versions(home / "search")
         if folder.name not in published and _age(folder, now) > _SETTLED
     ]
+    # Reports of runs and rejected rows are for people, so age decides and not use.
     days = settings.housekeeping_days * _DAY
     files = [
         path
@@ -73,7 +74,7 @@ def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
 
 
 def _forgotten(settings: CommandSettings, dry_run: bool) -> tuple[str, ...]:
-    """Return the versions that were removed from the registry; none if it is down.
+    """Remove old versions from the registry, and list them; none if it is down.
 
     Raises:
         RegistryInvalid: The registry refuses.
@@ -87,11 +88,12 @@ def _forgotten(settings: CommandSettings, dry_run: bool) -> tuple[str, ...]:
 
 
 def _models_in_use(settings: CommandSettings) -> set[str]:
-    """Return the bundles in use here and those that an alias names.
+    """Collect the bundles that must stay: the one in use here and those that an alias names.
 
     Raises:
         RegistryInvalid: The registry refuses to say.
     """
+    # A bundle that an alias names may be promoted or rolled back to within a poll.
     used = _current(settings.home / MODELS)
     try:
         named = [r.bundle for r in models.registered(settings) if r.aliases]
@@ -107,7 +109,7 @@ def _current(root: Path) -> set[str]:
 
 
 def _old(root: Path, used: set[str], kept: int, now: float) -> list[Path]:
-    """Return the versions that are neither in use nor among the newest, the oldest first."""
+    """Choose the versions to remove: neither in use nor among the newest; the oldest first."""
     free = sorted((p for p in _versions(root) if p.name not in used), key=_made)
     return [folder for folder in free[: max(0, len(free) - kept)] if _age(folder, now) > _SETTLED]
 
@@ -130,7 +132,7 @@ def _age(path: Path, now: float) -> float:
 
 def _size(path: Path) -> int:
     inside: Iterable[Path] = path.rglob("*") if path.is_dir() else (path,)
-    # What has other hard links is not given back.
+    # Removing one of several hard links frees no space.
     return sum(
         facts.st_size for each in inside if each.is_file() and (facts := each.stat()).st_nlink == 1
     )

@@ -26,6 +26,7 @@ def programs_of(settings: CommandSettings) -> list[Program]:
             ("gateway", settings.gateway_port),
         )
     ]
+    # Only looked up: importing the page would load Streamlit into the supervisor.
     page = find_spec("quintet_ui.page")
     if page is None or page.origin is None:
         return services
@@ -50,7 +51,7 @@ def registry_of(settings: CommandSettings) -> Program:
         settings.mlflow_port,
         "QUINTET_MLFLOW_PORT",
         host="127.0.0.1",
-        # In the environment, since every user of the machine can read a command line.
+        # Not as arguments: every user of the machine can read a command line.
         environment={
             "MLFLOW_BACKEND_STORE_URI": database or f"sqlite:///{folder / 'mlflow.db'}",
             "MLFLOW_ARTIFACTS_DESTINATION": settings.mlflow_artifacts or str(folder / "artifacts"),

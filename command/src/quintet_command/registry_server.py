@@ -1,9 +1,9 @@
-"""The registry of models as one process: MLflow's server, without what starts it.
+"""The registry of models in one process: MLflow's server, without its launcher.
 
-`mlflow server` is a program that imports MLflow to start another that imports MLflow: twice the
-memory, twice the time, and a server that stays when its parent is killed. The layer between is to
-prepare the database and to pass on addresses, by names that hold for the version in
-`pyproject.toml`.
+`mlflow server` imports MLflow to start a second program that imports it again: twice the memory,
+twice the time, and a server that survives when its parent is killed. This module does what the
+launcher does: it prepares the database and passes addresses on, by names that hold for the version
+in `pyproject.toml`.
 
     python -m quintet_command.registry_server HOST PORT
 
@@ -19,31 +19,32 @@ import warnings
 from typing import Final, NoReturn
 
 _ROOT: Final = "mlflow-artifacts:/"
-"""Files go through the server, so that no client needs keys to where they lie."""
+"""Files go through the server, so that no client needs the credentials of their storage."""
 
 _STOP_SECONDS: Final = 5
 """Seconds for open requests after a stop signal."""
 
 
 def _leave(*_: object) -> NoReturn:
-    """End at once: taking MLflow's modules apart costs seconds of a processor, for nothing."""
+    """End at once: a normal exit spends seconds on the modules of MLflow."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
 def main() -> int:
-    """Serves until SIGTERM or SIGINT; returns 1 where the database cannot be used."""
+    """Serve until SIGTERM or SIGINT; return 1 if the database cannot be used."""
     host, port = sys.argv[1], int(sys.argv[2])
-    # Heard while MLflow is imported; while it serves, uvicorn hears them first and drains.
+    # For the seconds in which MLflow is imported. Later uvicorn handles signals, and drains.
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     database = os.environ["MLFLOW_BACKEND_STORE_URI"]
+    # No data about this installation leaves it, and no job runner starts beside the server.
     os.environ |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    # What MLflow's own libraries deprecate is nothing that who runs this could change.
+    # Deprecations inside MLflow are nothing that an operator could change.
     warnings.simplefilter("ignore")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     import uvicorn

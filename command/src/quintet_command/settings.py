@@ -91,6 +91,7 @@ class CommandSettings(ConnectionSettings, TrainingSettings):
 
     @model_validator(mode="after")
     def _check_backend(self) -> "CommandSettings":
+        # Checked here: MLflow would fail later, in another process, with a traceback.
         backend = self.mlflow_backend_url.get_secret_value()
         if backend and not backend.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
             raise PydanticCustomError(

@@ -1,4 +1,4 @@
-"""Runs the services as processes under circus: started, prefixed, restarted, drained."""
+"""Runs the services as processes under circus: starts, restarts and drains them."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 from circus import get_arbiter
 from circus.exc import ConflictError
 
+# Between SIGTERM and SIGKILL; services drain within less.
 GRACE_SECONDS: Final = 10.0
 # What a process exits with when its settings or its port are wrong: restarting cannot help.
 MISCONFIGURED: Final = 2
@@ -28,7 +29,7 @@ class Program:
         command: The program and its arguments.
         port: The port it will bind, checked before anything starts; 0 for none.
         port_setting: The setting that holds the port.
-        host: The address it binds, where that is not the one of all.
+        host: The address it binds; empty for the address of all programs.
         environment: Variables of this program alone.
         more_ports: Further ports it will bind, each with its setting.
     """
@@ -56,6 +57,7 @@ class _PrefixedStream:
         self._rest = b""
 
     def __call__(self, data: Mapping[str, Any]) -> None:
+        # circus passes whatever the pipe had; the rest waits for its line end.
         *lines, self._rest = (self._rest + bytes(data["data"])).split(b"\n")
         for line in lines:
             self._out.write(f"{self._label}{line.decode(errors='replace')}\n")
@@ -93,6 +95,7 @@ def check_ports(programs: Sequence[Program], host: str) -> None:
 
 def _check_port(name: str, host: str, port: int, setting: str) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        # As servers bind: connections in TIME_WAIT of an earlier run are no conflict.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -109,7 +112,7 @@ def supervise(
     run_folder: Path,
     on_tick: Callable[[], bool] | None = None,
 ) -> int:
-    """Run programs until SIGINT or SIGTERM, then drains them all.
+    """Run programs until SIGINT or SIGTERM, then drain them all.
 
     A program that dies is started again; one that exits with code 2 is misconfigured, and all
     are stopped.
@@ -123,6 +126,7 @@ def supervise(
     Returns:
         0 after a drain that was asked for, 2 after a misconfigured program.
     """
+    # Commands sent to these sockets stop programs, so only the owner may reach them.
     run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     outcome = {"code": 0}
 
@@ -143,7 +147,9 @@ def supervise(
         for name in ("controller", "pubsub_endpoint")
     }
     logging.getLogger("tornado.application").addFilter(_is_not_conflict)
+    # Seconds between checks for dead processes: how long one stays down.
     arbiter = get_arbiter(watchers, check_delay=0.5, proc_name="quintet", **endpoints)
+    # Programs start at once: each waits for the others by itself.
     arbiter.warmup_delay = 0
     if on_tick is not None:
         _tick(arbiter, on_tick)
@@ -156,7 +162,7 @@ def supervise(
 
 
 def _is_not_conflict(record: logging.LogRecord) -> bool:
-    """Drops what circus logs when its periodic look meets its own stopping; both go on well."""
+    """Drop a harmless log line: circus' periodic check coincided with its own stop."""
     fault = record.exc_info[1] if record.exc_info else None
     return not isinstance(fault, ConflictError)
 
@@ -179,11 +185,13 @@ def _watcher(
         "stdout_stream": stream,
         "stderr_stream": stream,
         "hooks": {"after_reap": (after_reap, True)},
+        # Restart without limit.
         "max_retry": -1,
     }
 
 
 def _tick(arbiter: Any, on_tick: Callable[[], bool]) -> None:
+    # The loop does not exist before `start`, which does not return.
     arbiter._ensure_ioloop()
 
     def again() -> None:

@@ -1,4 +1,4 @@
-"""Everything that matters into one file, and back: made under load, checked before it is used."""
+"""Back up an installation into one file while it runs, verify the file, and restore it."""
 
 import shutil
 import tempfile
@@ -38,7 +38,7 @@ class Backup:
         quintet: The version that made it.
         database: What kind of dump it has, and its rows by table.
         files: How many files.
-        bytes: What they hold, each content once.
+        bytes: Size of all files in bytes, each content counted once.
         registry: Whether the registry of models is in it.
     """
 
@@ -55,11 +55,11 @@ def create(settings: CommandSettings, target: Path, *, registry: bool = True) ->
 
     Args:
         settings: Where the state is.
-        target: A file that ends in `.tar.zst`, or a folder; it must not be there yet.
-        registry: Whether the registry in QUINTET_HOME comes too.
+        target: A file that ends in `.tar.zst`, or a folder; it must not exist yet.
+        registry: Include the registry, if its files are in QUINTET_HOME.
 
     Raises:
-        BackupInvalid: There is something at the target, or nothing to back up.
+        BackupInvalid: The target exists, or there is nothing to back up.
         StoreUnavailable: A database cannot be read.
         OSError: The disk is full.
     """
@@ -79,7 +79,7 @@ def create(settings: CommandSettings, target: Path, *, registry: bool = True) ->
 
 
 def verify(source: Path) -> Backup:
-    """Read a whole backup and checks each file.
+    """Read a whole backup and check each file, without restoring anything.
 
     Raises:
         BackupInvalid: It is not whole, altered, hostile or of another version.
@@ -95,26 +95,28 @@ def restore(
     Args:
         settings: Where the state goes.
         source: The backup.
-        force: Whether state that is there may make way.
+        force: Replace existing state; files of the home move to a folder beside.
 
     Returns:
-        What was restored, and where the home's former state is now, None where there was none.
+        What was restored, and the folder of the home's former state, None if it had none.
 
     Raises:
-        BackupInvalid: The backup is refused, or there is state and no force.
+        BackupInvalid: The backup is not usable, or there is state and `force` is off.
         DumpInvalid: Its database is of another schema or kind.
-        StoreUnavailable: The database refused.
+        StoreUnavailable: The database rejected the dump or is down.
         OSError: The disk is full.
     """
     home, url = settings.home, settings.database_url
     if not force:
         _refuse_state(settings)
     home.mkdir(parents=True, exist_ok=True)
+    # In the home, so that its parts move into place by renaming, on one file system.
     staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
     try:
         backup = _backup(read(source, staging))
         store.check(backup.database, url)
         database = staging / contents.DATABASE
+        # The database first: it can fail, and until then no file of the home has moved.
         if backup.database.kind in ("postgresql", "copies"):
             store.load(backup.database, database, url)
         aside = _make_way(settings)
@@ -140,12 +142,13 @@ def _backup(sealed: Sealed) -> Backup:
         made_at, made_by = str(facts["made_at"]), str(facts["quintet"])
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise BackupInvalid("the backup's manifest is unreadable") from fault
+    # Derived from the files, so that a manifest cannot contradict them.
     registry = f"{contents.HOME}/{contents.REGISTRY}/mlflow.db" in sealed.files
     return Backup(made_at, made_by, dump, len(sealed.files), sealed.bytes, registry)
 
 
 def _children(home: Path) -> list[Path]:
-    """Return what is state in a home; not what a restore left, whole or half-way."""
+    """List the state in a home, without folders that restores created."""
     kept = (_STAGING, _ASIDE)
     found = home.iterdir() if home.is_dir() else ()
     return sorted(p for p in found if not p.name.startswith(kept) and p.name not in _NOT_OURS)
@@ -166,6 +169,7 @@ def _make_way(settings: CommandSettings) -> Path | None:
     parsed = parse_url(settings.database_url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         file = Path(parsed.database).resolve()
+        # SQLite keeps recent changes in -wal; a database without its own would lose or mix them.
         beside = (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm")))
         inside = {path.resolve() for path in found}
         found += [path for path in beside if path.exists() and path not in inside]
@@ -179,7 +183,7 @@ def _make_way(settings: CommandSettings) -> Path | None:
 
 
 def _open_published(home: Path) -> None:
-    """Lets other users read what services of theirs read; keys stay their owner's."""
+    """Let other users read published files, because services may run as them; keys stay private."""
     for root in (home / "catalogue", home / "models", home / "access" / "public"):
         for path in (root, *root.rglob("*")) if root.is_dir() else ():
             path.chmod(0o755 if path.is_dir() else 0o644)

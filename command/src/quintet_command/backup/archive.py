@@ -25,7 +25,9 @@ from quintet_modelkit.publication import sha256_of
 FORMAT: Final = 1
 SUFFIX: Final = ".tar.zst"
 _MANIFEST: Final = "manifest.json"
+# 64 MiB, several hundred thousand files: a hostile manifest must not fill the memory.
 _MOST_MANIFEST: Final = 64 << 20
+# Bytes read and hashed at once.
 _CHUNK: Final = 1 << 20
 # Room that a restored backup leaves on the disk, for the database and the logs beside it.
 _RESERVE: Final = 64 << 20
@@ -37,10 +39,10 @@ class BackupInvalid(Exception):
 
 @dataclass(frozen=True)
 class Sealed:
-    """What a manifest says.
+    """The content of a backup's manifest.
 
     Attributes:
-        facts: When and of what it was made.
+        facts: Time, version, database and settings.
         files: Path to (SHA-256, bytes).
     """
 
@@ -54,16 +56,16 @@ class Sealed:
 
     @property
     def bytes(self) -> int:
-        """What all files hold, each content once."""
+        """Bytes of all files, each content counted once."""
         return sum(dict(self.files.values()).values())
 
 
 @contextlib.contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside the backup to be; gone at the end.
+    """Open an empty folder beside the target, and remove it at the end.
 
     Raises:
-        BackupInvalid: There is something at the target already.
+        BackupInvalid: The target exists already.
     """
     if target.exists():
         raise BackupInvalid(f"{target} is there already; name another file, or remove it")
@@ -102,6 +104,7 @@ def _pack(folder: Path, target: Path, names: list[str]) -> None:
         # Keys and hashes are in it: only its owner may read it.
         replacing(target, PRIVATE_MODE) as packed,
         pa.CompressedOutputStream(str(packed), "zstd") as stream,
+        # A stream: zstd cannot seek back to complete a header.
         tarfile.open(fileobj=stream, mode="w|") as archive,
     ):
         for name in names:
@@ -112,7 +115,7 @@ def _pack(folder: Path, target: Path, names: list[str]) -> None:
 
 
 def read(source: Path, into: Path | None) -> Sealed:
-    """Check a backup from end to end, and unpacks it where a folder is given.
+    """Check a backup from end to end, and unpack it if a folder is given.
 
     Args:
         source: The file or folder.
@@ -130,15 +133,16 @@ def read(source: Path, into: Path | None) -> Sealed:
     except (tarfile.TarError, pa.ArrowInvalid, EOFError) as fault:
         raise BackupInvalid(f"{source} is damaged or no backup") from fault
     except OSError as fault:
-        # What Arrow says of a broken stream has no error number; a disk's fault has one.
+        # Arrow raises OSError without an error number for a broken stream; a disk fault has one.
         if fault.errno is None:
             raise BackupInvalid(f"{source} is damaged or no backup") from fault
         raise
 
 
 def _members(source: Path) -> Generator[tuple[str, int, IO[bytes]], None, None]:
-    """Give name, size and content of each file, the manifest first."""
+    """Yield name, size in bytes and content of each file, the manifest first."""
     if source.is_dir():
+        # The loop appends to its own list: the manifest names the files that follow it.
         names = [_MANIFEST]
         for name in names:
             path = source / name
@@ -154,6 +158,7 @@ def _members(source: Path) -> Generator[tuple[str, int, IO[bytes]], None, None]:
         tarfile.open(fileobj=stream, mode="r|") as archive,
     ):
         for entry in archive:
+            # Links and devices could write outside of the folder.
             content = archive.extractfile(entry) if entry.isreg() else None
             if content is None:
                 raise BackupInvalid(f"{entry.name!r} in the backup is not a plain file")
@@ -165,6 +170,7 @@ def _checked(members: Iterator[tuple[str, int, IO[bytes]]], into: Path | None) -
     if name != _MANIFEST or size > _MOST_MANIFEST or content is None:
         raise BackupInvalid("the backup does not begin with its manifest")
     sealed = _sealed(content.read())
+    # Checked before the first byte: half a restore helps nobody.
     if into is not None and shutil.disk_usage(into).free < sealed.bytes + _RESERVE:
         raise BackupInvalid(f"the disk has no room for {sealed.bytes:,} bytes")
     missing = {name: sha for sha, name in sealed.stored.items()}
@@ -200,6 +206,7 @@ def _sealed(content: bytes) -> Sealed:
 
 
 def _is_inside(name: str) -> bool:
+    """Check that a name is a plain relative path, so that nothing is written outside."""
     path = PurePosixPath(name)
     parts = path.parts
     plain = bool(parts) and not path.is_absolute() and ".." not in parts and "\\" not in name
@@ -212,7 +219,7 @@ def _digest(content: IO[bytes], target: Path | None) -> str:
         out = None
         if target is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
-            # Keys may be among them: for the owner's eyes, until somebody opens more.
+            # Keys may be among them, so only the owner may read. "x" never overwrites.
             opener = partial(os.open, mode=0o600)
             out = stack.enter_context(open(target, "xb", opener=opener))
         while piece := content.read(_CHUNK):
@@ -226,7 +233,7 @@ def _digest(content: IO[bytes], target: Path | None) -> str:
 
 
 def _spread(sealed: Sealed, folder: Path) -> None:
-    """Put content that is kept once wherever it belongs."""
+    """Copy content that the archive stores once to its other paths."""
     stored = sealed.stored
     for name, (sha256, _) in sealed.files.items():
         if stored[sha256] != name:

@@ -18,15 +18,16 @@ DATABASE: Final = "database"
 HOME: Final = "home"
 REGISTRY: Final = "mlflow"
 _CHAMPION: Final = "champion"
+# Any setting with such a part in its name is left out, also one of a later release.
 _SECRET: Final = re.compile(r"KEY|SECRET|PASSWORD|TOKEN|CREDENTIAL")
 _LOOSE: Final = ("drift.json",)
 
 Place = Callable[[Path, Path], None]
-"""Puts a file of the home at a place of the backup to be."""
+"""Puts a file of the home, the first path, at a place of the backup, the second."""
 
 
 def linked(source: Path, target: Path) -> None:
-    """Links a file that never changes; copies it where the disk has no links."""
+    """Link a file that never changes, which costs no space; copy it if the disk cannot link."""
     try:
         os.link(source, target)
     except OSError:
@@ -34,25 +35,25 @@ def linked(source: Path, target: Path) -> None:
 
 
 def copied(source: Path, target: Path) -> None:
-    """Copy a file."""
+    """Copy a file with its times."""
     shutil.copy2(source, target)
 
 
 def gather(settings: CommandSettings, folder: Path, place: Place, *, registry: bool) -> store.Dump:
-    """Fills an empty folder with everything that matters, while all of it is in use.
+    """Fill an empty folder with all state that cannot be rebuilt, while it is in use.
 
-    In this order: what waits to be stored before the database that it goes to, so that an event is
-    in one of them, or in both, where it counts once; and the registry's database before its
-    files, so that each file that it names is there.
+    The order matters. Waiting events come before the database that they go to: an event is then in
+    one of them or in both, and counts once. The registry's database comes before its files, so that
+    each file that it names exists.
 
     Args:
         settings: Where the state is.
-        folder: The backup to be.
-        place: How files that never change come there.
-        registry: Whether the registry in QUINTET_HOME comes too.
+        folder: The staged backup.
+        place: Links or copies files that never change.
+        registry: Include the registry, if its files are in QUINTET_HOME.
 
     Returns:
-        What the database holds.
+        Kind, schema and row counts of the database.
 
     Raises:
         StoreUnavailable: A database cannot be read.
@@ -73,14 +74,14 @@ def gather(settings: CommandSettings, folder: Path, place: Place, *, registry: b
 
 
 def registry_file(settings: CommandSettings) -> Path | None:
-    """Return the registry's database where it is in QUINTET_HOME, with its files."""
+    """Find the registry's database in QUINTET_HOME; None if it or its files are elsewhere."""
     path = settings.home / REGISTRY / "mlflow.db"
     elsewhere = settings.mlflow_backend_url.get_secret_value() or settings.mlflow_artifacts
     return path if path.is_file() and not elsewhere else None
 
 
 def plain_settings() -> dict[str, str]:
-    """Return the QUINTET_* variables, without secrets, passwords in addresses included."""
+    """List the QUINTET_* variables for the manifest, without secrets and passwords in addresses."""
     shown = {}
     for name, value in sorted(os.environ.items()):
         if name.startswith("QUINTET_") and not _SECRET.search(name):
@@ -94,13 +95,14 @@ def _without_password(value: str) -> str:
     try:
         return make_url(value).render_as_string(hide_password=True)
     except (ArgumentError, ValueError):
+        # Not a database address: whatever precedes the host may be a password.
         return re.sub(r"//[^/@]*@", "//***@", value)
 
 
 def _models(root: Path) -> Iterable[str]:
-    """Return the bundles that matter: the champion, and the newest besides the one in use.
+    """Choose bundles beside the one in use: the champion, and the newest other one.
 
-    That one is what a rollback goes to, in nearly all cases; the registry has the others.
+    A rollback nearly always goes to that one; the registry has the others.
     """
     champion = root / _CHAMPION
     named = champion.read_text(encoding="utf-8").split() if champion.is_file() else []
@@ -111,13 +113,13 @@ def _models(root: Path) -> Iterable[str]:
 
 
 def _published(root: Path, target: Path, versions: Iterable[str], place: Place) -> None:
-    """Bring the version in use, others named, and the pointers to them."""
+    """Copy the version in use, other named versions, and the pointers to them."""
     current = current_version(root)
     if current is None:
         return
     for version in {current, *versions}:
         _tree(root / version, target / version, place)
-    # What was read above: the pointer may have moved on since.
+    # The version that was read above: the pointer may have changed since.
     (target / CURRENT).write_text(f"{current}\n", encoding="utf-8")
     _file(root / _CHAMPION, target / _CHAMPION, copied)
 
@@ -140,6 +142,6 @@ def _file(source: Path, target: Path, place: Place) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             place(source, target)
     except FileNotFoundError:
-        # Gone meanwhile: an event that was stored, or a file that is written under another name.
+        # Removed meanwhile: an event was stored, or a file got its final name.
         if source.exists():
             raise

@@ -63,7 +63,10 @@ def group(name: str) -> typer.Typer:
 
 
 def _mount(name: str, text: str) -> None:
-    """Add a group that is imported when called, so that no other command waits for it."""
+    """Add a group that is imported when called, so that no other command waits for it.
+
+    Its arguments pass through unparsed, `--help` included; the group parses them itself.
+    """
 
     def call(context: typer.Context) -> int:
         require_operator(f"quintet {name}")
@@ -93,7 +96,9 @@ def main() -> None:
         code = failure.exit_code
     except (Abort, KeyboardInterrupt):
         sys.stderr.write("stopped\n")
+        # 128 + SIGINT, as a shell reports it.
         code = 130
     except BrokenPipeError:
+        # 128 + SIGPIPE, as a shell reports it: the reader closed the pipe, as `head` does.
         code = 141
     sys.exit(code if isinstance(code, int) else 0)

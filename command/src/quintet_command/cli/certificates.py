@@ -74,6 +74,7 @@ def _show(made: Sequence[Issued]) -> None:
     for each in made:
         left = (each.expires - datetime.now(UTC)).days
         table.add_row(each.name, f"{each.expires:%Y-%m-%d}", str(left), " ".join(each.hosts))
+    # Wide enough for every host name, in a pipe too.
     Console(width=max(_console.width, 160)).print(table)
 
 

@@ -40,6 +40,7 @@ def demo() -> None:
 
     settings = load_settings()
     ensure_prepared(settings)
+    # Free ports, so that a demo runs beside an installation.
     ports = free_ports(4)
     names = ("gateway", "search", "profile", "ranker")
     changes = {f"QUINTET_{n.upper()}_PORT": str(p) for n, p in zip(names, ports, strict=True)}
@@ -75,6 +76,7 @@ def _running(changes: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen
     finally:
         process.send_signal(signal.SIGTERM)
         try:
+            # Services drain within ten seconds.
             process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _console: Final = Console()
 _MARKS: Final = {"well": ("✓", "green"), "look": ("!", "yellow"), "wrong": ("✗", "bold red")}
+# Exit code if a check found a fault; 2 is for a command that failed.
 _WRONG: Final = 1
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from quintet_command.cli.progress import one_line_failures
 
 _console: Final = Console()
+# The exit code without drift, as grep's without a match: 2 is for failures.
 _CALM: Final = 1
 
 
@@ -18,8 +19,8 @@ def drift(
 ) -> None:
     """Compare recent lists with those of the training playlists; like grep, 0 means found.
 
-    Exit code 0 where scores, genres or features have drifted, 1 where they have not or too little
-    was shown to say, 2 if it cannot be decided. The last report stays in `drift.json` in
+    Exit code 0 if scores, genres or features have drifted, 1 if they have not or there are too few
+    lists to judge, 2 if it cannot be decided. The last report stays in `drift.json` in
     QUINTET_HOME, where the gateway reads it for the page.
     """
     with one_line_failures():

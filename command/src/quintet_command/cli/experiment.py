@@ -174,6 +174,7 @@ def _print(found: Standing) -> None:
         ("verdict", found.verdict),
     ]
     if found.tally.other:
+        # After the lists, which it explains.
         rows.insert(5, ("lists not counted", f"{found.tally.other:,}, of another model"))
     if experiment.reason:
         rows.append(("because", experiment.reason))

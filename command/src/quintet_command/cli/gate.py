@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from quintet_command.gate import Check, Verdict
 
 _console: Final = Console()
+# 2 means that the gate could not judge; scripts distinguish both.
 _STOPPED: Final = 1
 
 

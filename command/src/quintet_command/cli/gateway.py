@@ -92,6 +92,7 @@ def not_ready(gateway: "Quintet") -> list[str]:
     try:
         return list(gateway.readiness().not_ready)
     except QuintetError:
+        # Without the gateway the state of the others is unknown.
         return ["gateway", "search", "profile", "ranker"]
 
 

@@ -22,6 +22,7 @@ models_app = typer.Typer(
     help="The registry's models: list, compare, promote, roll back.", no_args_is_help=True
 )
 _console: Final = Console()
+# Rows of importances, names in a line, and characters in a cell; `--json` has everything.
 _SHOWN: Final = 12
 _NAMED: Final = 6
 _WIDE: Final = 32
@@ -144,7 +145,7 @@ def card(
 
 
 def _let_through(settings: CommandSettings, model: str) -> str:
-    """Return the version that a name stands for, where the gate lets it through."""
+    """Judge a model by the gate; return its version if it passes, else exit with code 1."""
     from quintet_command.gate import REPORT, ReportInvalid, judge
 
     version = models.found(models.registry_of(settings), model).version

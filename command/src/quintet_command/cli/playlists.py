@@ -33,7 +33,7 @@ def import_files(
     """Import playlists, matching tracks by id, ISRC or name: each file whole or not at all."""
     with one_line_failures():
         settings = load_settings()
-        # All files are looked at before the first is imported, so that a slip changes nothing.
+        # All files are checked before the first is imported, so that a mistake changes nothing.
         for path in files:
             check_file(path) if format_ is not datasets.Format.AUTO else detect(path)
         names = Names()

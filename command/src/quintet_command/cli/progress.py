@@ -20,7 +20,7 @@ def progress_bar(console: Console) -> Iterator[Callable[[float, str], None]]:
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
-    # Where nobody watches, a bar would only be noise in a log.
+    # In a log, a bar would only be noise.
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda share, text: bar.update(task, completed=share, description=text)
@@ -28,7 +28,7 @@ def progress_bar(console: Console) -> Iterator[Callable[[float, str], None]]:
 
 @contextmanager
 def one_line_failures() -> Iterator[None]:
-    """Turn what a data set, the database or the settings refuse into `CommandFailed`.
+    """Turn the expected failures of a command into `CommandFailed`; others stay tracebacks.
 
     Raises:
         CommandFailed: With the one line to print.

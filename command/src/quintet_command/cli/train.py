@@ -71,7 +71,7 @@ def train(
 
 
 def _cluster(on: str) -> str | None:
-    """Return the address that `--on` names, empty for a cluster started here; None without it."""
+    """Parse `--on`: a cluster's address, empty for a cluster started here; None without it."""
     if not on:
         return None
     kind, _, address = on.partition("=")
@@ -83,7 +83,7 @@ def _cluster(on: str) -> str | None:
 def register_evaluated(
     settings: "CommandSettings", version: str, chosen: "TrainingParameters"
 ) -> str:
-    """Evaluate the recipe of a model and registers both; returns its number."""
+    """Evaluate the recipe of a model and register model and report; return the model's number."""
     from quintet_modelkit.publication import read_manifest
     from quintet_training.steps import MODELS, write_report
     from quintet_training.steps import evaluate as evaluate_step
@@ -92,6 +92,7 @@ def register_evaluated(
 
     with progress_bar(_errors) as on_progress:
         found = evaluate_step(settings, chosen, None, on_progress)
+    # The model's card names data and licences from this file.
     data = read_manifest(settings.home / MODELS / version, verify=False)["data"]
     with tempfile.TemporaryDirectory(prefix="quintet-report-") as folder:
         files = {name: Path(folder) / name for name in ("report.json", "report.html", "data.json")}

@@ -1,4 +1,4 @@
-"""What is wrong with an installation, found out in seconds: `diagnose` runs every check.
+"""The doctor: finds out in seconds what is wrong with an installation; `diagnose` runs all checks.
 
 Nothing is changed. Checks run at the same time, each within its deadline, and one that fails or
 hangs says so instead of taking the others with it.
@@ -18,7 +18,7 @@ from quintet_command.settings import CommandSettings
 __all__ = ["SECONDS", "Finding", "State", "diagnose"]
 
 SECONDS: Final = 7.0
-"""All that a check may take."""
+"""Time allowed for each check; all run at once, so also for the whole command."""
 _Check = Callable[[CommandSettings], Finding | Sequence[Finding]]
 
 
@@ -49,7 +49,7 @@ _CHECKS: Final = (
 
 
 def diagnose(settings: CommandSettings, seconds: float = SECONDS) -> list[Finding]:
-    """Return what was found, in the order of the checks.
+    """Run all checks at once; list their findings in the order of the checks.
 
     Args:
         settings: Of the installation.
@@ -74,7 +74,7 @@ def _begin(each: _Named, settings: CommandSettings) -> "queue.SimpleQueue[Sequen
         try:
             found = each.check(settings)
         except Exception as fault:  # whatever it is, the other checks go on
-            # Its text may hold what is not to be shown.
+            # The text of an unknown exception may contain a secret.
             said = f"could not be looked at ({type(fault).__name__})"
             found = wrong(each.name, said, "report it: this is a fault of the doctor")
         answer.put((found,) if isinstance(found, Finding) else found)

@@ -1,4 +1,4 @@
-"""Certificates: whether they fit, whom they are of, how long they last, and how to ask by TLS."""
+"""Checks of certificates: authority, key, name and remaining days; and TLS to services."""
 
 import os
 import ssl
@@ -21,12 +21,13 @@ from quintet_access.identity import (
 from quintet_command.doctor.findings import Finding, look, well, wrong
 from quintet_command.settings import CommandSettings
 
+# Two weeks to renew: services take new certificates up without a restart.
 _SOON_DAYS: Final = 14.0
 _NAME: Final = "certificates"
 
 
 def certificates(settings: CommandSettings) -> list[Finding]:
-    """Check every configured certificate; return nothing without one."""
+    """Check all configured certificates: one finding, a bad one if any; none without TLS."""
     found = list(_judged(settings))
     if not found:
         return []
@@ -34,7 +35,7 @@ def certificates(settings: CommandSettings) -> list[Finding]:
 
 
 def between_services() -> ssl.SSLContext | None:
-    """Return how a service is asked by TLS, as the gateway does; None where it speaks plain text.
+    """Build the TLS context for asking services, as the gateway does; None if TLS is off.
 
     Raises:
         IdentityInvalid: There is no usable certificate.
@@ -44,6 +45,7 @@ def between_services() -> ssl.SSLContext | None:
     if folder is None:
         return None
     identities = IdentityFolder(folder, "gateway")
+    # For its checks: it raises one clear error for each way a certificate can be unusable.
     identities.current()
     context = ssl.create_default_context(cafile=identities.folder / AUTHORITY)
     context.load_cert_chain(identities.folder / CERTIFICATE, identities.folder / KEY)
@@ -51,6 +53,7 @@ def between_services() -> ssl.SSLContext | None:
 
 
 def _folder() -> Path | None:
+    # From the environment: these are settings of services, for which the command has no fields.
     if os.environ.get("QUINTET_TLS", "").lower() not in ("on", "mutual"):
         return None
     return Path(os.environ.get("QUINTET_TLS_FOLDER", ""))
@@ -91,7 +94,7 @@ def _lasting(folder: Path, identity: Identity, remedy: str) -> Finding:
 
 
 def _believed(folder: Path, authority: str) -> Finding | None:
-    """Return that QUINTET_GATEWAY_CA is not who signed the gateway's certificate."""
+    """Check that QUINTET_GATEWAY_CA signed the gateway's certificate; None if it did."""
     identity = IdentityFolder(folder, "gateway", with_authority=False).current()
     if not authority or is_signed_by(identity.chain, Path(authority).read_bytes()):
         return None

@@ -1,11 +1,11 @@
-"""What the doctor says of one thing."""
+"""The result of one check of the doctor."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a thing is."""
+    """Well; worth a look, while nothing fails; or wrong."""
 
     WELL = "well"
     LOOK = "look"
@@ -14,13 +14,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One line of the report.
 
     Attributes:
-        name: What it is, such as "database".
-        state: How it is.
-        said: What was found, one line, without secrets.
-        remedy: What to do, one line; empty where all is well.
+        name: The thing that was checked, such as "database".
+        state: The judgement.
+        said: The observation, one line, without secrets.
+        remedy: What to do, one line; empty if all is well.
     """
 
     name: str
@@ -30,15 +30,15 @@ class Finding:
 
 
 def well(name: str, said: str) -> Finding:
-    """Return that all is well."""
+    """Report that a thing is well."""
     return Finding(name, State.WELL, said)
 
 
 def look(name: str, said: str, remedy: str) -> Finding:
-    """Return that something deserves a look; nothing fails for it."""
+    """Report that a thing deserves a look; nothing fails because of it."""
     return Finding(name, State.LOOK, said, remedy)
 
 
 def wrong(name: str, said: str, remedy: str) -> Finding:
-    """Return that something is wrong."""
+    """Report that a thing is wrong; the command then exits with code 1."""
     return Finding(name, State.WRONG, said, remedy)

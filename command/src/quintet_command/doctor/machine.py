@@ -22,18 +22,21 @@ from quintet_command.settings import CommandSettings
 
 _PREFIX: Final = "QUINTET_"
 _PARTS: Final = ("search", "profile", "ranker", "gateway", "training")
+# Less free space is wrong, and less than the second is worth a look.
 _LEAST_BYTES: Final = 500_000_000
 _FEW_BYTES: Final = 2_000_000_000
-# Before this no release of Quintet was made.
+# 2025-01-01, in seconds since 1970: before every release of Quintet.
 _FIRST_DAY: Final = 1_735_689_600.0
+# Clocks of a network disk and of this machine may differ by so much.
 _AHEAD_SECONDS: Final = 60.0
+# Passwords of examples and of images' defaults.
 _WEAK: Final = frozenset(
     ("", "admin", "airflow", "changeme", "password", "postgres", "quintet", "root", "secret")
 )
 
 
 def python(_settings: CommandSettings) -> Finding:
-    """Whether the environment holds all parts, and they are of one release."""
+    """Check that all packages are installed and of one release."""
     found = {each.name: each.version for each in distributions()}
     installed = {part: found[f"quintet-{part}"] for part in _PARTS if f"quintet-{part}" in found}
     version = platform.python_version()
@@ -49,13 +52,14 @@ def python(_settings: CommandSettings) -> Finding:
 
 
 def settings(_settings: CommandSettings) -> Finding:
-    """Whether every QUINTET_* variable is a setting of ours."""
+    """Check that every QUINTET_* variable is a known setting, which finds misspelt ones."""
     given = sorted(name for name in os.environ if name.upper().startswith(_PREFIX))
     files = {f"{name}{FILE_SUFFIX}" for name in SECRETS}
     known = SETTINGS | FOR_DEVELOPERS | files
     unknown = [name for name in given if name.upper() not in known]
     if not unknown:
         return _secret_files() or well("settings", f"{len(given)} set, all known")
+    # 0.8 finds one wrong or missing letter, and rarely another setting.
     near = {name: difflib.get_close_matches(name.upper(), SETTINGS, 1, 0.8) for name in unknown}
     told = [f"{name} (perhaps {near[name][0]})" if near[name] else name for name in unknown]
     return wrong(
@@ -75,7 +79,7 @@ def _secret_files() -> Finding | None:
 
 
 def _secret(name: str) -> str:
-    """Return what was set, in the environment or a file; empty where neither can be read."""
+    """Read a secret from the environment or its file; empty if it is in neither."""
     try:
         return from_file(name, os.environ) or os.environ.get(name, "")
     except SecretUnreadable:
@@ -83,13 +87,14 @@ def _secret(name: str) -> str:
 
 
 def home(settings: CommandSettings) -> Finding:
-    """Whether QUINTET_HOME can be written."""
+    """Check that QUINTET_HOME can be written."""
     folder = settings.home.resolve()
     if not folder.exists():
         said = f"{folder} does not exist yet"
         return look("home", said, "`quintet up` makes it, or set QUINTET_HOME")
     if not folder.is_dir():
         return wrong("home", f"{folder} is not a folder", "set QUINTET_HOME to a folder")
+    # By writing: permissions alone miss read-only mounts, quotas and full disks.
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as probe:
             probe.write(b"x")
@@ -104,8 +109,9 @@ def home(settings: CommandSettings) -> Finding:
 
 
 def disk(settings: CommandSettings) -> Finding:
-    """Whether there is room."""
+    """Check that the disk of QUINTET_HOME has room."""
     folder = settings.home.resolve()
+    # A home that does not exist yet will be on the disk of its nearest parent.
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -117,12 +123,13 @@ def disk(settings: CommandSettings) -> Finding:
 
 
 def clock(settings: CommandSettings) -> Finding:
-    """Whether the clock can be right: after the first release, not before what was written."""
+    """Check that the clock can be right: after the first release and all published files."""
     now = time.time()
     shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     remedy = "set the clock, such as by `timedatectl set-ntp true`"
     if now < _FIRST_DAY:
         return wrong("clock", f"{shown} is before the first release", remedy)
+    # A clock that runs back makes tokens and retention wrong without any error.
     newest = max(_written(settings.home / name / CURRENT) for name in ("catalogue", "models"))
     if newest > now + _AHEAD_SECONDS:
         return wrong("clock", f"{shown} is {newest - now:,.0f} s before files in home", remedy)
@@ -137,7 +144,7 @@ def _written(path: Path) -> float:
 
 
 def spotify(_settings: CommandSettings) -> Finding:
-    """Whether Spotify's credentials are set; never what they are."""
+    """Check that both of Spotify's credentials are set, or neither; never show them."""
     names = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
     given = [name for name in names if _secret(name)]
     if len(given) == len(names):
@@ -149,7 +156,7 @@ def spotify(_settings: CommandSettings) -> Finding:
 
 
 def secrets(settings: CommandSettings) -> Finding:
-    """Whether secrets are what they must be where others can reach the services."""
+    """Check that secrets are strong and private, if other machines can reach the services."""
     auth = Auth.ON if os.environ.get("QUINTET_AUTH", "").lower() == "on" else Auth.OFF
     try:
         require_auth_when_exposed(auth, settings.host)
@@ -169,7 +176,7 @@ def secrets(settings: CommandSettings) -> Finding:
 
 
 def _kept(folder: Path) -> list[Path]:
-    """Return files that only their owner may read; public keys are for every service."""
+    """List files that only their owner may read; public keys are for every service."""
     if not folder.is_dir():
         return []
     public = folder / "public"
@@ -183,13 +190,14 @@ def _weak(settings: CommandSettings) -> list[str]:
             url = make_url(_secret(name))
         except ArgumentError:
             continue
-        # None is another way in, such as a password file.
+        # None: the password comes from elsewhere, such as a password file.
         if url.password is not None and str(url.password).lower() in _WEAK:
             found.append(f"the password in {name}")
     airflow = _secret("QUINTET_AIRFLOW_PASSWORD")
     if airflow and airflow.lower() in _WEAK:
         found.append("QUINTET_AIRFLOW_PASSWORD")
     key = settings.listener_key.get_secret_value()
+    # Fewer than eight different characters cannot be random.
     if key and len(set(key)) < 8:
         found.append("QUINTET_LISTENER_KEY")
     return found

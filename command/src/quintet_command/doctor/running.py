@@ -1,4 +1,4 @@
-"""What runs: the gateway, the services behind it, the versions they serve, the registry."""
+"""Checks of running processes: gateway, services, the versions they serve, and the registry."""
 
 import os
 import socket
@@ -32,18 +32,23 @@ from quintet_command.doctor.findings import Finding, look, well, wrong
 from quintet_command.settings import CommandSettings
 
 SERVICES: Final = ("search", "profile", "ranker")
+# Per request: a check makes up to three, and has seven seconds.
 _SECONDS: Final = 2.5
+# Addresses to bind, which a client cannot connect to.
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
+# HTTP dates have whole seconds, and an answer takes time; more than this is a wrong clock.
 _AHEAD_SECONDS: Final = 30.0
-# A gRPC message: not compressed, no bytes. Of a request for health it asks for the whole server.
+# A gRPC message without compression and without content (one byte, then a length of four). As a
+# request of health it asks for the whole server.
 _EMPTY: Final = b"\x00\x00\x00\x00\x00"
+# Protobuf: field 1 is the number 1, SERVING (grpc/health/v1/health.proto).
 _SERVING: Final = b"\x08\x01"
 _START: Final = "quintet up"
 
 
 @dataclass
 class _Gateway:
-    """What the gateway says."""
+    """What was observed of the gateway, for the findings about gateway, services and versions."""
 
     states: Mapping[str, str] | None = None
     absent: bool = False
@@ -56,7 +61,7 @@ class _Gateway:
 
 
 def running(settings: CommandSettings) -> list[Finding]:
-    """Looks at the gateway, each service, and whether their versions agree."""
+    """Check the gateway and each service, and that their versions agree."""
     gateway = _ask(settings)
     if gateway.absent and not any(_listens(_address(name, settings)) for name in SERVICES):
         places = ", ".join(_address(name, settings) for name in SERVICES)
@@ -67,9 +72,10 @@ def running(settings: CommandSettings) -> list[Finding]:
 
 
 def registry(settings: CommandSettings) -> Finding:
-    """Whether the model registry answers, if one is set."""
+    """Check that the model registry answers, if one is set."""
     if not settings.mlflow_uri:
         return well("registry", "none is set; `quintet up` starts one")
+    # An address may contain a password.
     shown = httpx.URL(settings.mlflow_uri).copy_with(username=None, password=None)
     remedy = "start it or correct QUINTET_MLFLOW_URI; rankers still serve their model"
     try:
@@ -158,7 +164,8 @@ def _gateway(settings: CommandSettings, found: _Gateway) -> Finding:
 
 
 def _service(name: str, settings: CommandSettings, states: Mapping[str, str] | None) -> Finding:
-    """Judges by what the gateway says of a service; its port is looked at where that is bad."""
+    """Judge a service by the state that the gateway reports; if that is bad, ask its port."""
+    # The gateway's view counts: listeners reach a service through it.
     state = (states or {}).get(name, "")
     address = _address(name, settings)
     if state == "SERVING":
@@ -186,6 +193,7 @@ def _service(name: str, settings: CommandSettings, states: Mapping[str, str] | N
 def _address(name: str, settings: CommandSettings) -> str:
     host = "127.0.0.1" if settings.host in _EVERYWHERE else settings.host
     port = getattr(settings, f"{name}_port")
+    # The gateway's own setting has priority, because that is where it sends calls.
     return os.environ.get(f"QUINTET_GATEWAY_{name.upper()}_ADDRESS") or f"{host}:{port}"
 
 
@@ -204,7 +212,7 @@ def _health(address: str) -> str:
         return "CLOSED"
     try:
         context = between_services()
-        # gRPC is HTTP/2 without asking first.
+        # gRPC speaks HTTP/2 at once, without negotiation; httpx saves loading gRPC for one request.
         with httpx.Client(
             http1=False, http2=True, timeout=1.5, verify=context or True, trust_env=False
         ) as client:
@@ -223,7 +231,7 @@ def _health(address: str) -> str:
 
 
 def _versions(settings: CommandSettings, found: _Gateway) -> Finding:
-    """Whether what is served is what is published, and all serve the same."""
+    """Check that all processes serve the published versions."""
     if found.states is None:
         return look("versions", "the gateway cannot be reached to report them", _START)
     if found.refused:

@@ -1,4 +1,4 @@
-"""Checks of disk and database: the files and tables that serving needs."""
+"""Checks of state: the published folders and the database that serving needs."""
 
 import time
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from quintet_command.doctor.findings import Finding, look, well, wrong
 from quintet_command.settings import CommandSettings
 
 _LEFT: Final = (".staging-*", ".removed-*")
-# What is younger may be being written.
+# A younger folder may belong to a process that still writes it.
 _LEFT_SECONDS: Final = 3_600.0
 _PREPARE: Final = "quintet prepare, or quintet catalog import FILE"
 
 
 def database(settings: CommandSettings) -> Finding:
-    """Whether the database answers and its schema is the newest."""
+    """Check that the database answers and its schema is the newest."""
     from quintet_store import StoreUnavailable
     from quintet_store.database import revision_of
 
@@ -33,6 +33,7 @@ def database(settings: CommandSettings) -> Finding:
         return wrong("database", str(fault), remedy)
     if not revision.current:
         return look("database", "nothing was made in it yet", "`quintet up` does")
+    # Migrations of a newer release are unknown here and cannot be undone.
     if revision.current not in revision.known:
         said = f"schema {revision.current} is of a newer release"
         return wrong("database", said, "run that release, or restore a backup of this one")
@@ -43,7 +44,7 @@ def database(settings: CommandSettings) -> Finding:
 
 
 def catalogue(settings: CommandSettings) -> Finding:
-    """Whether a catalogue is published and whole."""
+    """Check that a catalogue is published and whole, by its checksums."""
 
     def describe(manifest: dict[str, Any]) -> str:
         return f"{int(manifest['track_count']):,} tracks"
@@ -53,7 +54,7 @@ def catalogue(settings: CommandSettings) -> Finding:
 
 
 def model(settings: CommandSettings) -> Finding:
-    """Whether a model is published, whole, of our features and for the catalogue in use."""
+    """Check that a model is published, whole, of known features and for this catalogue."""
     root = settings.home / "models"
     found = _published("model", root, lambda manifest: str(manifest["kind"]), _again(root))
     if found.remedy:
@@ -73,7 +74,7 @@ def model(settings: CommandSettings) -> Finding:
 
 
 def search_index(settings: CommandSettings) -> Finding:
-    """Whether search has its index of the catalogue in use, and that is whole."""
+    """Check that search has a whole index of the catalogue in use."""
     version, root = current_version(settings.catalogue), settings.home / "search"
     if version is None:
         return look("search index", "there is no catalogue to have one of", _PREPARE)
@@ -91,7 +92,7 @@ def search_index(settings: CommandSettings) -> Finding:
 
 
 def leftovers(settings: CommandSettings) -> Finding:
-    """Whether processes that died left half-written folders."""
+    """Check for half-written folders of processes that died; they only waste space."""
     now = time.time()
     left = [
         path
@@ -124,6 +125,6 @@ def _published(
 
 
 def _again(models: Path) -> str:
-    """Return how the model in use is made again."""
+    """Give the command that builds the model in use again."""
     version = current_version(models) or ""
     return "quintet train" if version.startswith("trained-") else "quintet prepare"

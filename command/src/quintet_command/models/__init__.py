@@ -31,7 +31,7 @@ _PARAMETERS: Final = ("parameters", "chosen", "seed", "threads", "index", "chann
 
 
 def registry_of(settings: CommandSettings) -> Registry:
-    """Return the registry that the settings name; nothing is called yet."""
+    """Build the client of the registry that the settings name; send no request yet."""
     return Registry(settings.registry_uri, settings.mlflow_model)
 
 
@@ -42,13 +42,13 @@ def register_model(
     artefacts: Mapping[str, Path] | None = None,
     alias: str = CHALLENGER,
 ) -> str:
-    """Register a published bundle with what is known of it, and names it.
+    """Register a published bundle with its metrics and files, and set an alias.
 
     A bundle that is registered already keeps its number; metrics and artefacts are added.
 
     Args:
         settings: Where bundles and registry are.
-        version: The bundle, such as `trained-1f3a…`; the one in use where None.
+        version: The bundle, such as `trained-1f3a…`; the one in use if None.
         metrics: Of its evaluation; those in its manifest come with them.
         artefacts: Files or folders by name, such as `report.html` and `data.json`.
         alias: What it is called from now on; empty for nothing. The champion is never called
@@ -76,13 +76,14 @@ def register_model(
     )
     if alias == CHAMPION:
         registry.promote(number)
+    # The champion as its own challenger would start an experiment of a model against itself.
     elif alias and registry.aliases().get(CHAMPION) != number:
         registry.set_alias(alias, number)
     return number
 
 
 def registered(settings: CommandSettings) -> list[ModelRecord]:
-    """Return all registered models, the newest first."""
+    """List all registered models, the newest first."""
     return registry_of(settings).versions()
 
 
@@ -91,7 +92,7 @@ def promote(settings: CommandSettings, name: str) -> Move:
 
     Args:
         settings: Where the registry is.
-        name: Its number, an alias, or its bundle's name.
+        name: The model's number, an alias, or its bundle's name.
 
     Raises:
         RegistryError: There is no such model, or the registry is down.
@@ -110,11 +111,11 @@ def rollback(settings: CommandSettings) -> Move:
 
 
 def compare_models(settings: CommandSettings, left: str, right: str) -> "Difference":
-    """Compare two models; their bundles are fetched where they are not on this machine.
+    """Compare two models; bundles that this machine lacks are downloaded.
 
     Args:
         settings: Where registry and bundles are.
-        left: The one compared with: a number, an alias or a bundle's name.
+        left: The reference: a number, an alias or a bundle's name.
         right: The other.
 
     Raises:
@@ -129,7 +130,7 @@ def compare_models(settings: CommandSettings, left: str, right: str) -> "Differe
 
 
 def pulled(settings: CommandSettings, registry: Registry, record: ModelRecord) -> Path:
-    """Return a model's bundle on this machine, fetched where it is not there yet.
+    """Find a model's bundle on this machine, or download it first.
 
     Raises:
         RegistryError: It is damaged, the registry is down, or it takes longer than
@@ -145,8 +146,8 @@ def pulled(settings: CommandSettings, registry: Registry, record: ModelRecord) -
         except BaseException as fault:
             done.put(fault)
 
-    # A timeout of each request does not bound them all together. The thread is not waited for when
-    # the command ends; what it has fetched by then is no bundle, and is swept by the next fetch.
+    # A timeout of each request does not bound their sum. The command does not wait for this thread
+    # at its end; an incomplete download is no bundle, and the next one removes it.
     threading.Thread(target=fetch, name="fetch", daemon=True).start()
     try:
         found = done.get(timeout=limit)
@@ -178,7 +179,7 @@ def read_metrics(path: Path | None) -> dict[str, float]:
 
 
 def write_card(settings: CommandSettings, path: Path, name: str = CHAMPION) -> ModelRecord:
-    """Write a model's card as Markdown and returns whose it is.
+    """Write a model's card as Markdown; return the model that it describes.
 
     Raises:
         RegistryError: There is no such model, or the registry is down.
@@ -191,7 +192,7 @@ def write_card(settings: CommandSettings, path: Path, name: str = CHAMPION) -> M
 
 
 def found(registry: Registry, name: str) -> ModelRecord:
-    """Return the model of a number, an alias or a bundle's name.
+    """Find the model of a number, an alias or a bundle's name.
 
     Raises:
         RegistryInvalid: There is none.
@@ -200,6 +201,7 @@ def found(registry: Registry, name: str) -> ModelRecord:
     for record in records:
         if name in (record.version, record.bundle, *record.aliases):
             return record
+    # Five fit into one line of a terminal.
     known = ", ".join(f"{r.version} ({r.bundle})" for r in records[:5]) or "none"
     raise RegistryInvalid(f"no registered model is called {name!r}; registered: {known}")
 

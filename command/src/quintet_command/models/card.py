@@ -9,6 +9,7 @@ from quintet_files import write_atomically
 from quintet_modelkit.registry import DATA, ModelRecord, Registry
 
 _COMPARED: Final = ("difference", "ratio")
+# Suffixes of metrics that are the ends of another's interval.
 _BOUNDS: Final = (".lower", ".upper")
 _DECILE: Final = "decile_"
 _SLICE, _BASELINE = "slice", "baseline"
@@ -34,17 +35,18 @@ def write_card(registry: Registry, record: ModelRecord, path: Path) -> None:
     """Write the card of a model.
 
     Args:
-        registry: Where it is registered.
+        registry: The registry of the model.
         record: With metrics and parameters.
-        path: The file to write or replace; its folder is made.
+        path: The file to write or replace; its folder is created.
     """
+    # The registry keeps sources and licences beside the model, so any machine can write the card.
     data = json.loads(registry.read(record, DATA))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, card(record, registry.features(record), data, registry.name))
 
 
 def card(record: ModelRecord, features: Sequence[str], data: Mapping[str, Any], name: str) -> str:
-    """Return a card as Markdown.
+    """Render a card as Markdown.
 
     Args:
         record: With metrics and parameters.
@@ -151,11 +153,13 @@ def _group_of(name: str) -> tuple[str, str]:
         return _AGAINST, ""
     if any(part.startswith(_DECILE) for part in parts):
         return _DECILES, ""
+    # `metric.slice` or `baseline.metric.slice`; names of other origins have other lengths.
     kind = {2: _SLICE, 3: _BASELINE}.get(len(parts), _OTHER)
     return kind, "" if kind == _OTHER else parts[-1]
 
 
 def _decile(name: str) -> tuple[str, int]:
+    """Give the key that sorts `decile_10` after `decile_9`."""
     head, _, tail = name.partition(_DECILE)
     number = tail.split(".")[0]
     return head, int(number) if number.isdigit() else 0
@@ -186,6 +190,7 @@ def _made(record: ModelRecord) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
+    # A bar or a line break within a cell would end it.
     return "\n".join(
         "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
         for line in lines

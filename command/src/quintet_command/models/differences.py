@@ -15,12 +15,12 @@ class Difference:
     """How two models differ.
 
     Attributes:
-        left: The one compared with.
+        left: The reference.
         right: The other.
         facts: Metrics, parameters and features.
         importances: Feature → share of the booster's whole gain, (left, right), largest first.
-        agreement: How alike their lists are; None where they cannot be compared.
-        why_not: Then, why.
+        agreement: How alike their lists are; None if they cannot be compared.
+        why_not: The reason in that case.
     """
 
     left: ModelRecord
@@ -49,7 +49,7 @@ def difference(
         RegistryError: The registry is down or a bundle is damaged.
     """
     facts = compare(left, right, registry.features(left), registry.features(right))
-    # One after the other, so that the second can link what the first brought.
+    # One after the other, so that the second can link files of the first.
     folders = [bring(record) for record in (left, right)]
     gains = [gain_shares(folder) for folder in folders]
     names = sorted({*gains[0], *gains[1]}, key=lambda n: -max(g.get(n, 0.0) for g in gains))
