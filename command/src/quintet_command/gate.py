@@ -87,7 +87,7 @@ def _candidate(
     settings: CommandSettings, name: str, has_report: bool
 ) -> tuple[ModelRecord | None, Path]:
     """Find a candidate: its record, None if the registry was not needed, and its bundle."""
-    # With a report of its own a bundle of this machine can be judged while the registry is down.
+    # With a report a bundle of this machine can be judged while the registry is down.
     bundles = settings.home / MODELS
     if has_report and is_version(name) and (bundles / name).is_dir():
         return None, bundles / name

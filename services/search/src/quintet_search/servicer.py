@@ -126,6 +126,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
 
 
 def _source(number: int) -> SearchSource:
+    # Proto3 enums are open: a client may send any number.
     for known, source in _SOURCES.items():
         if known == number:
             return source

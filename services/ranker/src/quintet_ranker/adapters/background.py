@@ -59,5 +59,6 @@ class BackgroundWorker:
 
         self._busy = True
         threading.Thread(target=body, name=self._name, daemon=True).start()
+        # `done` is cancelled then, and `settle` drops the late result.
         async with asyncio.timeout(seconds):
             return await done

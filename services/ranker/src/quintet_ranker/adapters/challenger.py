@@ -26,6 +26,7 @@ from quintet_ranker.settings import RankerSettings
 
 _log = structlog.get_logger(__name__)
 KIND: Final = "challenger"
+# A damaged bundle is repaired by people, so further attempts may be rare.
 _MAX_RETRY_SECONDS: Final = 600.0
 # A loaded champion is served within this time, or not at all if its deadline had passed.
 _ARRIVAL_SECONDS: Final = 10.0
@@ -82,7 +83,7 @@ class ChallengerFollower:
         return self._reason
 
     def hold(self, version: str) -> RankingModel | None:
-        """Notes that a challenger is wanted, and returns it if it is in memory now."""
+        """Extend the time that a challenger is wanted; return it if it is in memory now."""
         if not is_version(version):
             return None
         if version != self._wanted:
@@ -118,6 +119,7 @@ class ChallengerFollower:
         if self.version and (self.version != wanted or wanted == champion):
             self._drop()
         if wanted == champion:
+            # Its lists would be compared with themselves.
             self._reason = f"{wanted} is the champion" if wanted else ""
             return
         if not wanted or self.version == wanted or time.monotonic() < self._retry_at:
@@ -145,6 +147,7 @@ class ChallengerFollower:
                 f"{version} is not on this machine, and no registry is set (QUINTET_MLFLOW_URI)"
             )
         catalogues = self._root.parent / "catalogue"
+        # Files that a published catalogue has already are linked, not downloaded.
         folder = self._registry.pull(self._record(version), self._root, [catalogues])
         forget_old(self._root, self._settings.kept_models)
         self._hold(version, folder)

@@ -87,12 +87,14 @@ class EngineModel:
             ) from fault
         model = cls(engine, facts)
         model._warm_up()
+        # After the warm-up, which is no request and should not appear in traces.
         engine.stage = stage
         return model
 
     def _warm_up(self) -> None:
         """Answer one request, so that no listener waits until files and code are in memory."""
         rows = np.arange(len(self._engine.catalogue))
+        # A track from the middle; no iteration if the catalogue is empty.
         for name in self._engine.catalogue.track_ids(rows[len(rows) // 2 :][:1]):
             self._engine.recommend(Query((Seed(SeedKind.TRACK, name),)))
 
@@ -111,6 +113,7 @@ class EngineModel:
         """Record the quality of a list in metrics: length, popularity, distinct artists."""
         SEEDS.labels("known").inc(len(query.seeds))
         CANDIDATES.observe(ranking.pool.candidates)
+        # Below 1 if filters or the limit per artist left too few candidates.
         LIST_FILL.observe(len(ranking.tracks) / query.limit)
         if not ranking.tracks:
             return

@@ -30,6 +30,7 @@ DEGRADED: Final = Part.INDEX
 """What `degraded` contains if the local index answered instead of the external one."""
 # The names of our collections and aliases begin so; a database may be shared with other programs.
 _PREFIX: Final = "quintet"
+# A context variable: requests on several threads must not share their marks.
 _local: ContextVar[list[str] | None] = ContextVar("local", default=None)
 
 
@@ -161,8 +162,10 @@ def _reach(
     connect: Callable[[], VectorIndex],
     seconds: float,
 ) -> None:
+    # One line per kind of failure, not one for each attempt.
     logged = ""
     while (waiting := index()) is not None:
+        # A strong reference during `connect` and the pause would keep a dropped model in memory.
         del waiting
         try:
             remote = connect()

@@ -36,7 +36,9 @@ _FEW_ROWS: Final = 4_096
 """Up to this number, allowed rows are sent as a list of numbers."""
 _ASKED_MORE: Final = 1.5
 """Safety factor for the hits requested under a filter that is applied here."""
+# Milvus's limit of `nlist`.
 _MOST_LISTS: Final = 65_536
+# Vectors of the collection that serve as queries to measure recall.
 _SAMPLES: Final = 50
 # Above the goal, because queries that were not sampled must reach it too.
 _SAMPLED_GOAL: Final = (1 + RECALL_GOAL) / 2
@@ -170,6 +172,7 @@ class MilvusCollections:
             filter=where,
             anns_field=_VECTOR,
             search_params={"metric_type": "IP", "params": parameters},
+            # The collection does not change while it is searched, so no search waits for writes.
             consistency_level="Eventually",
         )
         return [
@@ -187,6 +190,7 @@ class MilvusCollections:
             part = np.asarray(vectors[start : start + _BATCH], np.float32)
             rows = [{_KEY: n, _VECTOR: v} for n, v in enumerate(part, first + start)]
             self._change(verb, name, rows)
+        # Indices are built on sealed segments only.
         self._change("flush", name)
 
     def _index_of(self, count: int) -> Any:
@@ -194,6 +198,7 @@ class MilvusCollections:
         if count <= self._options.flat_limit:
             index.add_index(_VECTOR, index_type="FLAT", metric_type="IP")
         else:
+            # 4·√n lists, as Milvus recommends, and on average at least 40 vectors in each.
             lists = min(int(4 * np.sqrt(count)), count // 40)
             index.add_index(
                 _VECTOR, index_type="IVF_FLAT", metric_type="IP", params={"nlist": lists}
@@ -284,6 +289,7 @@ class MilvusIndex:
             kept = int(np.count_nonzero(allowed))
             more = math.ceil(_ASKED_MORE * most * len(allowed) / kept) - most
             asked = min(most + min(more, len(allowed) - kept), MOST_HITS)
+            # The filter thins every list, so the same recall needs more of them.
             nprobe = min(self.lists, round(nprobe * len(allowed) / kept))
         answers = self._ask(queries, asked, nprobe, "", until)
         if allowed is not None:

@@ -138,7 +138,7 @@ class ModelFollower:
         return self._refusal.reason or self._follower.refused_reason
 
     def hold_challenger(self, version: str) -> RankingModel | None:
-        """Keeps a challenger, or starts loading it; returns it if it is in memory now."""
+        """Extend the time that a challenger is wanted; return it if it is in memory now."""
         return self._challenger.hold(version)
 
     @property
@@ -210,6 +210,7 @@ class ModelFollower:
         folder = registry.pull(champion, self._root, [catalogues])
         forget_old(self._root, self._settings.kept_models)
         model = None if self._follower.version == champion.bundle else self._load(folder)
+        # Only after the bundle was loaded: `current` never names one that failed its checks.
         set_current(self._root, champion.bundle)
         write_atomically(self._root / _APPLIED, champion.token + "\n")
         return model
@@ -219,6 +220,7 @@ class ModelFollower:
         if champion.token == self._refusal.token:
             return time.monotonic() >= self._refusal.retry_at
         self._refusal = Refusal()
+        # The file outlives the process: a restart does not apply an old promotion again.
         if champion.token != self._applied():
             return True
         lost = self._follower.version != champion.bundle
@@ -296,6 +298,7 @@ def _record_facts(model: RankingModel) -> None:
     facts = model.facts
     note_version("catalogue", facts.catalogue_version)
     note_served(catalogue=facts.catalogue_version)
+    # One series at a time, or the age of a former model would still be reported.
     MODEL_TIME.clear()
     MODEL_TIME.labels(facts.kind).set(facts.create_time.timestamp())
 

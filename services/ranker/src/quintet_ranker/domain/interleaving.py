@@ -107,6 +107,7 @@ def team_draft(
         if not able:
             break
         side = _next(able, sizes, coins)
+        # Without competition a click is no preference.
         origin = side if len(able) == len(lists) else PickOrigin.NOBODY
         picks.append(Pick(side, places[side], origin))
         roster.take(lists[side][places[side]])
@@ -160,6 +161,7 @@ def _columns(ranking: Ranking, names: Sequence[str]) -> list[int]:
 def _widened(track: RankedTrack, columns: list[int], count: int) -> RankedTrack:
     if not track.features:
         return track
+    # Little-endian float32, as impressions store features.
     values = np.full(count, np.nan, dtype="<f4")
     values[columns] = np.frombuffer(track.features, dtype="<f4")
     return replace(track, features=values.tobytes())

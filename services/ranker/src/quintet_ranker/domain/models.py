@@ -102,7 +102,7 @@ class ModelSource(Protocol):
         ...
 
     def hold_challenger(self, version: str) -> RankingModel | None:
-        """Keeps a challenger, or starts loading it; returns it if it is in memory now."""
+        """Extend the time that a challenger is wanted; return it if it is in memory now."""
         ...
 
     @property

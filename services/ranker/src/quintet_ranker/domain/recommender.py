@@ -126,6 +126,7 @@ class Recommender:
     async def _both(
         self, champion: RankingModel, challenger: RankingModel, query: Query, key: str
     ) -> RecommendationAnswer:
+        # Both rank at once; the champion's time alone is what a listener waits at least.
         other = asyncio.create_task(_ask(self._run, challenger, query))
         try:
             first = await _ask(self._run, champion, query)
@@ -172,6 +173,7 @@ class Recommender:
                 Reason.NOT_READY,
                 "The challenger is not in memory; call HoldChallenger and try again.",
             )
+        # Shadow work must not pile up: a comparison that is skipped costs nobody anything.
         if self._shadowing:
             raise overloaded("Another shadow request is being answered; try again in a second.")
         self._shadowing = True

@@ -42,6 +42,7 @@ from quintet_search.domain.records import (
 
 FORMAT: Final = 2
 """Increase it when documents or their order change, so that older indexes are built again."""
+# Indexes on disk: the one in use, and the one before it for a rollback.
 KEPT: Final = 2
 # Rows converted at once while an index is built.
 _BATCH: Final = 8192
@@ -117,6 +118,7 @@ class IndexedCatalogue:
         table = artist_table(snapshot, order)
         folder = _index_folder(home / "search", snapshot, order, table)
         genres = genre_list(snapshot)
+        # Building and aggregating have read most of the file; serving needs a small part in memory.
         snapshot.release()
         return cls(
             snapshot,
@@ -234,6 +236,7 @@ def artist_table(snapshot: Snapshot, order: Rows) -> ArtistTable:
     first[codes[by_rank]] = by_rank
     popularity = np.rint(snapshot.features[rows[first], COLUMN["popularity"]]).astype(np.int64)
     id_texts = encoded.dictionary.to_pylist()
+    # The last key counts first: popularity, then number of tracks, then the best track.
     sequence = np.lexsort((rank[rows[first]], -tracks, -popularity))
     place = np.empty(count, dtype=np.int64)
     place[sequence] = np.arange(count)
@@ -261,14 +264,17 @@ def _artist_genres(
     if not names:
         return [], np.zeros(count + 1, dtype=np.int64), np.zeros(0, dtype=np.int64)
     codes = np.asarray(encoded.indices, dtype=np.int64)
+    # Row numbers rise, so a binary search finds where the genres of each track begin.
     starts = np.searchsorted(genre_rows, np.arange(len(snapshot) + 1))
     per_track = np.diff(starts)[rows]
     owners = np.repeat(artists, per_track)
     # The position of each (artist, genre) pair within the flat list of genres.
     within = np.arange(len(owners)) - np.repeat(np.cumsum(per_track) - per_track, per_track)
+    # Artist and genre in one integer, so that one `unique` counts all pairs.
     pairs = owners * len(names) + codes[np.repeat(starts[rows], per_track) + within]
     unique, counts = np.unique(pairs, return_counts=True)
     owner, genre = np.divmod(unique, len(names))
+    # The rank of each name: equal counts are then in alphabetical order.
     alphabetical = np.argsort(np.argsort(np.array(names)))
     sequence = np.lexsort((alphabetical[genre], -counts, owner))
     bounds = np.searchsorted(owner[sequence], np.arange(count + 1))
@@ -328,6 +334,7 @@ def _index_folder(root: Path, snapshot: Snapshot, order: Rows, table: ArtistTabl
 
 def _check(folder: Path) -> None:
     manifest = read_manifest(folder)
+    # An earlier release built it: documents or their order differ.
     if manifest.get("index_format") != FORMAT:
         raise PublicationInvalid(f"index format {manifest.get('index_format')} is not {FORMAT}")
     for name, layout in (("tracks", TRACKS), ("artists", ARTISTS)):
@@ -349,6 +356,7 @@ def _build(root: Path, snapshot: Snapshot, order: Rows, table: ArtistTable) -> N
             "artists_count": len(table.ids),
         }
         write_manifest(folder, content)
+        # No pointer: the catalogue's pointer decides which index is used.
         publish(folder, root, snapshot.version, make_current=False)
     seconds = round(time.perf_counter() - started, 2)
     _log.info("index built", version=snapshot.version, tracks=len(snapshot), seconds=seconds)
@@ -367,6 +375,7 @@ def _track_document(row: int, record: dict[str, Any]) -> dict[str, object]:
     title, album = indexed(record["title"]), indexed(record["album"])
     artists = " ".join(indexed(name) for name in record["artists"])
     names = [name for name in map(whole, record["artists"]) if name]
+    # A query for an artist's full name should find the tracks as well as a full title does.
     wholes_of = list(dict.fromkeys([*wholes(record["title"]), *names]))
     document: dict[str, object] = {
         "text": [f"{title} {artists} {album}"],
@@ -379,6 +388,7 @@ def _track_document(row: int, record: dict[str, Any]) -> dict[str, object]:
         "row": [row],
     }
     year = record["release_date"][:4]
+    # `isdigit` alone accepts digits of other scripts.
     if len(year) == 4 and year.isascii() and year.isdigit():
         document["year"] = [int(year)]
     return document

@@ -25,6 +25,7 @@ RETRY: Final = RetryPolicy(0.1, 60.0, attempts=4, jitter=(0.8, 1.2))
 """Before the deadline of the call; a longer Retry-After of Spotify has priority."""
 # Spotify returns no matches beyond this offset.
 LAST_OFFSET: Final = 1000
+# HTTP status codes.
 _TOO_MANY, _UNAUTHORISED = 429, 401
 
 
@@ -51,6 +52,7 @@ class _Credentials(SpotifyClientCredentials):  # type: ignore[misc]  # spotipy h
             cache_handler=MemoryCacheHandler(),
         )
         self.OAUTH_TOKEN_URL = url
+        # Without it, every thread would request a token when one expires.
         self._lock = threading.Lock()
 
     def get_access_token(self, as_dict: bool = False, check_cache: bool = True) -> Any:
@@ -133,6 +135,7 @@ class Spotify:
             answer = await self._patiently(text, offset + len(tracks), asked, end)
             part, total = _read(answer)
             tracks += part
+            # A short page is the last.
             if len(part) < asked:
                 break
         # Spotify returns an order without scores, so the reciprocal position is the score.
@@ -156,6 +159,7 @@ class Spotify:
 
     async def _try(self, text: str, offset: int, size: int, attempt: int) -> Any:
         if not self._free:
+            # Waiting would use up the deadline, and the catalogue can answer now.
             raise RemoteUnavailable("all threads for Spotify are busy")
         self._free -= 1
         loop = asyncio.get_running_loop()
@@ -191,9 +195,11 @@ class Spotify:
     def _refusal(self, fault: SpotifyException, backoff: float) -> _Refused:
         status = int(fault.http_status)
         why = f"HTTP {status}"
+        # Both may pass; other codes mean that the request itself is wrong.
         if status == _TOO_MANY or status >= 500:
             return _Refused(why, max(backoff, _retry_after(fault.headers)))
         if status == _UNAUTHORISED:
+            # The token was revoked before it expired: the next attempt gets a new one at once.
             self._credentials.forget()
             return _Refused(why, 0.0)
         return _Refused(why, None)

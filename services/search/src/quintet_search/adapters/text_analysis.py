@@ -28,10 +28,12 @@ prefix query would visit all of these words."""
 _BEGINS: Final = "\x01"
 
 _APOSTROPHES: Final = dict.fromkeys(map(ord, "'\u2018\u2019\u02bc\u2032\uff07`\u00b4"))
+# Thai and Lao, Burmese, Hangul, Khmer, kana and Han.
 _UNSPACED: Final = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u30ff\u3130-\u318f"
     "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]+)"
 )
+# Letters or digits, then punctuation, then more: AC/DC, Jay-Z, R.E.M.
 _JOINED: Final = re.compile(r"[^\W_]+(?:[^\w\s]+[^\W_]+)+")
 _MARKS: Final = re.compile(r"[\W_]+")
 
@@ -92,6 +94,7 @@ def _letters(run: str) -> str:
 def _terms(text: str) -> Iterator[str]:
     for word in words(text):
         if is_unspaced(word):
+            # Composed first: a suffix must begin with a syllable, not within one.
             run = unicodedata.normalize("NFC", word)
             for start in range(len(run)):
                 yield unicodedata.normalize("NFD", run[start : start + MAX_RUN])

@@ -26,6 +26,7 @@ from quintet_search.adapters.text_analysis import beginning, is_unspaced, run_of
 from quintet_search.domain.query import FieldFilter, ParsedQuery
 
 FEW: Final = 10
+"""With fewer exact matches, those with typos are added."""
 MAX_WORDS: Final = 24
 """Further words of a query are ignored; a text of 256 characters hardly has more."""
 # Address space that tantivy reserves; with less, it would split millions of rows into segments.
@@ -61,6 +62,8 @@ def schema_of(layout: Layout) -> tantivy.Schema:
     named = dict.fromkeys(("text", *layout.parts, *layout.filters.values()))
     for name in named:
         tokenizer = "raw" if name in _RAW else "whitespace"
+        # Terms come from `text_analysis`, split by spaces. "basic" stores no frequencies and
+        # positions: scores are constants.
         builder.add_text_field(name, tokenizer_name=tokenizer, index_option="basic")
     builder.add_text_field("whole", tokenizer_name="raw", index_option="basic")
     builder.add_integer_field("year", indexed=True, fast=True)
@@ -78,6 +81,7 @@ def write_index(folder: Path, layout: Layout, documents: Iterable[Mapping[str, o
     writer.commit()
     writer.wait_merging_threads()
     for lock in folder.glob("*.lock"):
+        # Leftovers of the writer; a published index is only read.
         lock.unlink()
 
 
@@ -94,6 +98,7 @@ class TextIndex:
 
     def __init__(self, folder: Path, layout: Layout) -> None:
         index = tantivy.Index.open(str(folder))
+        # The files never change, so nothing is polled.
         index.config_reader("manual")
         self._schema = index.schema
         self._searcher = index.searcher()
@@ -117,6 +122,8 @@ class TextIndex:
         if total >= FEW or not wanted:
             return hits[:size], total
         if offset:
+            # Fuzzy matches include the exact ones, which must be known from the first on to be
+            # skipped.
             hits, _ = self._hits(exact, 0, FEW)
         known = {row for row, _ in hits}
         text, reach = whole(query.text), offset + size + FEW
@@ -204,6 +211,7 @@ class TextIndex:
             _constant(self._typo(word.field, word.text, count, prefix=word.begins), 3.0 - count)
             for count in range(1, most + 1)
         ]
+        # The best alternative counts, not their sum: a longer word must not score more.
         return Query.disjunction_max_query([plain, *others])
 
     def _plain(self, word: "_Word", field: str) -> Query:
@@ -215,11 +223,13 @@ class TextIndex:
         return Query.term_query(self._schema, field, text, "basic")
 
     def _prefix(self, field: str, text: str) -> Query:
+        # One lookup instead of a visit to thousands of words.
         if (short := beginning(text)) is not None:
             return self._term(field, short)
         return Query.regex_query(self._schema, field, re.escape(text) + ".*")
 
     def _typo(self, field: str, text: str, distance: int, *, prefix: bool) -> Query:
+        # True: two swapped letters count as one typo.
         return Query.fuzzy_term_query(self._schema, field, text, distance, True, prefix)
 
 

@@ -81,6 +81,7 @@ def window(
 
 def make_token(offset: int, scope: tuple[str, ...]) -> str:
     """Encode an offset into one list as a token that every process reads alike."""
+    # The digest binds the token to its list; it is no secret, so no key is needed.
     content = offset.to_bytes(4, "big") + _digest(offset, scope)
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
@@ -92,6 +93,7 @@ def read_token(token: str, scope: tuple[str, ...]) -> int:
         InvalidInput: The token belongs to another list.
     """
     try:
+        # Padding was stripped for use in addresses, and `-len % 4` restores it.
         content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         content = b""

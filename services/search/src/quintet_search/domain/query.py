@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+# At the start or after a space; a quotation that is not closed yet reaches to the end.
 _FILTER: Final = re.compile(
     r'(?:(?<=\s)|^)(artist|album|track|genre|year|isrc):(?:"([^"]*)"?|(\S*))', re.IGNORECASE
 )
@@ -79,4 +80,5 @@ def _years(value: str) -> tuple[int, int] | None:
         return None
     first = int(found.group(1))
     last = int(found.group(2) or first)
+    # 1989-1980 means the same as 1980-1989.
     return min(first, last), max(first, last)

@@ -87,6 +87,7 @@ class CatalogueSearch:
                 "without them it must be the catalogue",
                 field="source",
             )
+        # A new catalogue has other positions, so tokens of the former one are rejected.
         scope = ("tracks", text, source.value, catalogue.version)
         part = window(page, default=DEFAULT_PAGE, maximum=MAX_PAGE, scope=scope)
         # An empty query lists the most popular tracks; Spotify has no such list.
@@ -244,11 +245,13 @@ class CatalogueSearch:
         matches = [
             TrackMatch(track, score, True, SearchSource.CATALOGUE) for track, score in found.items
         ]
+        # Scores of the two sources cannot be compared, so those of Spotify continue below.
         lowest = matches[-1].score if matches else 1.0
         for position, (track, _) in enumerate((beyond or _EMPTY).items[: max(0, missing)]):
             if not catalogue.has(track.id):
                 score = lowest / (position + 2)
                 matches.append(TrackMatch(track, score, False, SearchSource.SPOTIFY))
+        # An upper bound: tracks that both sources have are counted twice.
         total = min(here + (beyond or _EMPTY).total, MAX_MATCHES)
         source = SearchSource.CATALOGUE if beyond is None else SearchSource.BOTH
         token = part.token(total)
