@@ -43,7 +43,7 @@ DAGS_SECONDS = 200
 
 
 def ask(method: str, path: str, body: object = None, token: str = "") -> Any:
-    """Returns what Airflow answers, within 30 seconds."""
+    """Return what Airflow answers, within 30 seconds."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(API + path, method=method, data=data)
     request.add_header("Content-Type", "application/json")
@@ -54,14 +54,14 @@ def ask(method: str, path: str, body: object = None, token: str = "") -> Any:
 
 
 def signed_in() -> str:
-    """Returns an access token of the one user."""
+    """Return an access token of the one user."""
     password = json.loads(PASSWORDS.read_text(encoding="utf-8"))["admin"]
     answer = ask("POST", "/auth/token", {"username": "admin", "password": password})
     return str(answer["access_token"])
 
 
 def wait_for_dags(token: str) -> None:
-    """Waits until the DAG processor has read all five files."""
+    """Wait until the DAG processor has read all five files."""
     until = time.monotonic() + DAGS_SECONDS
     while time.monotonic() < until:
         dags = sorted(dag["dag_id"] for dag in ask("GET", "/api/v2/dags", token=token)["dags"])
@@ -83,13 +83,13 @@ def start(token: str) -> str:
 
 
 def tasks(token: str, run: str) -> dict[str, str]:
-    """Returns the state of each task of a run."""
+    """Return the state of each task of a run."""
     found = ask("GET", f"{DAG}/dagRuns/{run}/taskInstances", token=token)["task_instances"]
     return {task["task_id"]: str(task["state"]) for task in found}
 
 
 def wait_for_task(token: str, run: str) -> None:
-    """Waits until one of a run's tasks runs, and prints the run's name."""
+    """Wait until one of a run's tasks runs, and print the run's name."""
     until = time.monotonic() + RUN_SECONDS
     while time.monotonic() < until:
         running = [name for name, state in tasks(token, run).items() if state == "running"]
@@ -102,7 +102,7 @@ def wait_for_task(token: str, run: str) -> None:
 
 
 def wait(token: str, run: str) -> None:
-    """Waits until a run is over.
+    """Wait until a run is over.
 
     Raises:
         SystemExit: It did not succeed.
@@ -119,7 +119,7 @@ def wait(token: str, run: str) -> None:
 
 
 def main() -> None:
-    """Does what the first argument says."""
+    """Do what the first argument says."""
     token = signed_in()
     if sys.argv[1] == "run":
         wait_for_dags(token)

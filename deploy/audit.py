@@ -29,7 +29,7 @@ class NotAudited(Exception):
 
 
 def exported(folder: str, *scope: str) -> str:
-    """Returns a lock as requirements with hashes, all extras and groups among them.
+    """Return a lock as requirements with hashes, all extras and groups among them.
 
     Raises:
         CalledProcessError: uv could not read the lock.
@@ -45,7 +45,7 @@ def exported(folder: str, *scope: str) -> str:
 
 
 def vulnerable(requirements: str, database: str) -> list[str]:
-    """Returns a line for each package of the requirements that has known vulnerabilities.
+    """Return a line for each package of the requirements that has known vulnerabilities.
 
     Raises:
         NotAudited: The database did not answer for every one of them.
@@ -66,7 +66,7 @@ def vulnerable(requirements: str, database: str) -> list[str]:
 
 
 def judged(output: str, faults: str) -> list[str]:
-    """Returns a line for each vulnerable package that pip-audit's JSON names.
+    """Return a line for each vulnerable package that pip-audit's JSON names.
 
     Raises:
         NotAudited: There is no JSON, or a package was passed over.
@@ -86,7 +86,7 @@ def judged(output: str, faults: str) -> list[str]:
 
 
 def audit(database: str, locks: list[str]) -> list[str]:
-    """Returns what is known against the locks, after proof that the database knows anything.
+    """Return what is known against the locks, after proof that the database knows anything.
 
     Raises:
         NotAudited: It could not be reached, or does not know the probe.

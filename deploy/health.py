@@ -23,7 +23,7 @@ _RPC = {
 
 
 def is_well(service: str) -> bool:
-    """Returns whether a service of this container answers within two seconds."""
+    """Return whether a service of this container answers within two seconds."""
     if service in _RPC:
         # Only these images have gRPC.
         from quintet_servicekit.probe import is_serving_here

@@ -34,7 +34,7 @@ OPTIONS = {
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    """Returns what a docker command printed."""
+    """Return what a docker command printed."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     if check and done.returncode:
         raise SystemExit(f"error: docker {' '.join(arguments)}: {done.stderr.strip()}")
@@ -42,7 +42,7 @@ def docker(*arguments: str, check: bool = True) -> str:
 
 
 def images() -> dict[str, int]:
-    """Returns the budget of each image, in MB of 1,000,000 bytes."""
+    """Return the budget of each image, in MB of 1,000,000 bytes."""
     lines = (ROOT / "deploy" / "images.txt").read_text(encoding="utf-8").splitlines()
     rows = (line.split() for line in lines if line and not line.startswith("#"))
     return {name: int(budget) for name, _, budget in rows}
@@ -50,7 +50,7 @@ def images() -> dict[str, int]:
 
 @contextmanager
 def running(name: str) -> Iterator[str]:
-    """Starts an image the way Compose does, and removes its container at the end."""
+    """Start an image the way Compose does, and remove its container at the end."""
     options = f"{HARDENED} {OPTIONS.get(name, '')}".split()
     container = docker("run", "--detach", "--network=none", *options, f"quintet/{name}:dev")
     try:
@@ -60,7 +60,7 @@ def running(name: str) -> Iterator[str]:
 
 
 def healthy_after(container: str) -> float:
-    """Returns the seconds until a container's health check passes."""
+    """Return the seconds until a container's health check passes."""
     started = time.monotonic()
     while time.monotonic() - started < WAIT_SECONDS:
         state = json.loads(docker("inspect", "--format", "{{json .State}}", container))
@@ -73,7 +73,7 @@ def healthy_after(container: str) -> float:
 
 
 def row(name: str, budget: int) -> str:
-    """Runs one image and returns its row of the table."""
+    """Run one image and return its row of the table."""
     size = int(docker("image", "inspect", "--format", "{{.Size}}", f"quintet/{name}:dev"))
     figures = f"| {name} | {size / 1e6:.0f} | {budget} |"
     if name == "command":
@@ -88,7 +88,7 @@ def row(name: str, budget: int) -> str:
 
 
 def write(part: str, text: str) -> None:
-    """Replaces a marked part of the page."""
+    """Replace a marked part of the page."""
     page = PAGE.read_text(encoding="utf-8")
     pattern = rf"(<!-- {part} -->\n).*?(<!-- /{part} -->)"
     changed = re.sub(pattern, lambda found: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL)
@@ -97,7 +97,7 @@ def write(part: str, text: str) -> None:
 
 @contextmanager
 def prepared() -> Iterator[None]:
-    """Makes the home that search, profile and ranker serve, and removes it at the end."""
+    """Make the home that search, profile and ranker serve, and remove it at the end."""
     prepare = f"--rm --network=none {HARDENED} {OPTIONS['ranker']} quintet/command:dev"
     try:
         docker("run", *prepare.split(), "quintet", "prepare")
@@ -128,7 +128,7 @@ def measure(wanted: set[str]) -> None:
 
 
 def build(folder: Path) -> tuple[float, str]:
-    """Builds the ranker from a folder; returns the seconds and the log."""
+    """Build the ranker from a folder; return the seconds and the log."""
     command = "docker build --progress=plain --network=host --file=deploy/Dockerfile"
     command += " --build-arg=SERVICE=ranker --tag=quintet/ranker:rebuilt ."
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
@@ -140,7 +140,7 @@ def build(folder: Path) -> tuple[float, str]:
 
 
 def rebuild() -> None:
-    """Builds the ranker, changes a line of its source, builds again and writes what was reused."""
+    """Build the ranker, change a line of its source, build again and write what was reused."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tree = subprocess.run(

@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 def run(*command: str, **environment: str) -> str:
-    """Returns what a command printed.
+    """Return what a command printed.
 
     Raises:
         Refused: It failed; with its last lines.
@@ -45,12 +45,12 @@ def run(*command: str, **environment: str) -> str:
 
 
 def tags(*options: str) -> list[str]:
-    """Returns tags of versions, the newest version first."""
+    """Return tags of versions, the newest version first."""
     return run("git", "tag", "--list", _TAG, "--sort=-v:refname", *options).split()
 
 
 def parts(version: str) -> tuple[int, ...]:
-    """Returns the numbers of a version.
+    """Return the numbers of a version.
 
     Raises:
         Refused: It is not x.y.z.
@@ -68,7 +68,7 @@ def check_tree() -> None:
 
 
 def version_of(asked: str) -> str:
-    """Returns the version to release: that of the tag here, or the one asked for.
+    """Return the version to release: that of the tag here, or the one asked for.
 
     Raises:
         Refused: There is neither, they differ, or the version is not above the last one.
@@ -115,7 +115,7 @@ def check_contracts() -> None:
 
 
 def check_packages(version: str) -> None:
-    """Builds both packages and refuses another version than the one to release."""
+    """Build both packages and refuse another version than the one to release."""
     # Without a tag, git has no version to report.
     tagged = f"v{version}" in tags("--points-at", "HEAD")
     environment = {} if tagged else {"SETUPTOOLS_SCM_PRETEND_VERSION": version}
@@ -128,7 +128,7 @@ def check_packages(version: str) -> None:
 
 
 def main() -> int:
-    """Runs all checks for the version of VERSION or of the tag here."""
+    """Run all checks for the version of VERSION or of the tag here."""
     state = {"version": os.environ.get("VERSION", "").removeprefix("v")}
 
     def settle_version() -> None:

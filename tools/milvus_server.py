@@ -22,7 +22,7 @@ READY_SECONDS = 60.0
 def milvus_serving(
     folder: Path, ready_seconds: float = READY_SECONDS
 ) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Gives the address and the process of a server that answers; stopped at the end."""
+    """Give the address and the process of a server that answers; stopped at the end."""
     port = free_ports(1)[0]
     uv = str(Path(sys.executable).with_name("uv"))
     command = [uv, "tool", "run", "--quiet", "--from", SERVER, "milvus-server"]
@@ -42,7 +42,7 @@ def milvus_serving(
 
 
 def _answering(address: str, server: "subprocess.Popen[bytes]", seconds: float) -> str:
-    """Returns once it answers, with its address."""
+    """Return once it answers, with its address."""
     deadline = time.monotonic() + seconds
     while True:
         assert server.poll() is None, "the Milvus server ended by itself"

@@ -210,7 +210,7 @@ async def songs_of(running: Installation, http: httpx.AsyncClient) -> list[str]:
 
 
 async def measure(client: Client, seconds: float = 15.0) -> float:
-    """Returns requests a second of eight clients that send as soon as they are answered."""
+    """Return requests a second of eight clients that send as soon as they are answered."""
     until = time.monotonic() + seconds
 
     async def again() -> None:
@@ -222,7 +222,7 @@ async def measure(client: Client, seconds: float = 15.0) -> float:
 
 
 async def offer(client: Client, rate: float, seconds: float) -> None:
-    """Sends at a steady rate, whatever comes back: a slow answer delays no other request."""
+    """Send at a steady rate, whatever comes back: a slow answer delays no other request."""
     started = time.monotonic()
     open_calls: set[asyncio.Task[None]] = set()
     for number in range(int(rate * seconds)):

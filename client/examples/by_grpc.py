@@ -18,7 +18,7 @@ from quintet_client.rpc import RECOMMEND_TRACKS, SEARCH_TRACKS, QuintetRpc, RpcS
 
 
 def credentials_in(folder: str) -> grpc.ChannelCredentials | None:
-    """Reads a certificate; None if no folder is named."""
+    """Read a certificate; None if no folder is named."""
     if not folder:
         return None
     authority, key, chain = (Path(folder, n).read_bytes() for n in ("ca.crt", "tls.key", "tls.crt"))

@@ -17,7 +17,7 @@ _LOOK_SECONDS: Final = 0.5
 
 
 def _look_often() -> None:
-    """Makes the triggerer see within half a second that its child has ended.
+    """Make the triggerer see within half a second that its child has ended.
 
     Airflow looks whether the child has ended when one of its sockets says something. Where the last
     of them was closed a moment before the child ended, nothing ever does, and the triggerer sleeps
@@ -34,7 +34,7 @@ def _look_often() -> None:
 
 
 def _run() -> int:
-    """Runs the command; returns its exit code, which is 0 after a stop signal."""
+    """Run the command; return its exit code, which is 0 after a stop signal."""
     try:
         if "triggerer" in sys.argv[1:2]:
             _look_often()
@@ -55,7 +55,7 @@ def _run() -> int:
 
 
 def _leave(code: int) -> NoReturn:
-    """Ends this process; by now nothing but its own memory is left to give back."""
+    """End this process at once: only its memory is left to release."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

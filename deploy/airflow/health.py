@@ -22,7 +22,7 @@ WHERE job_type = %s AND hostname = %s AND state = 'running'
 
 
 def answers() -> bool:
-    """Returns whether the API server of this container answers within four seconds."""
+    """Return whether the API server of this container answers within four seconds."""
     try:
         with urllib.request.urlopen(_URL, timeout=4) as answer:
             return bool(answer.status == 200)
@@ -31,7 +31,7 @@ def answers() -> bool:
 
 
 def is_alive(job: str) -> bool:
-    """Returns whether the database holds a fresh heartbeat of a job of this host."""
+    """Return whether the database holds a fresh heartbeat of a job of this host."""
     import psycopg2
 
     url = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "", 1)

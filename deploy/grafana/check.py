@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 
 def paths(value: object, at: str = "") -> Iterator[str]:
-    """Yields the path of every key."""
+    """Yield the path of every key."""
     if isinstance(value, dict):
         for key, each in value.items():
             yield f"{at}.{key}"
@@ -28,7 +28,7 @@ def paths(value: object, at: str = "") -> Iterator[str]:
 
 
 def unknown(path: Path) -> list[str]:
-    """Returns the keys of a dashboard that Grafana does not know."""
+    """Return the keys of a dashboard that Grafana does not know."""
     given = json.loads(path.read_text(encoding="utf-8"))
     read = json.loads(JSONEncoder().encode(Dashboard.from_json(given)))
     known = set(paths(read))

@@ -26,7 +26,7 @@ for _name in ("quintet", "mlflow"):
 
 
 def generated() -> dict[str, str]:
-    """Returns the text of each page that is not written by hand, by its path in the site."""
+    """Return the text of each page that is not written by hand, by its path in the site."""
     pages = {
         "reference/grpc.md": contracts.page(ROOT / "protos"),
         "reference/http.md": routes.page(),

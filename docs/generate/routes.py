@@ -84,7 +84,7 @@ def _shape(name: str, schema: Json) -> Iterator[str]:
 
 
 def _type(schema: Json) -> str:
-    """Returns a schema in a few words, with its range and default."""
+    """Return a schema in a few words, with its range and default."""
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
         return f"[{_title(name)}](#{_anchor(name)})"

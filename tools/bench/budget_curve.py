@@ -47,7 +47,7 @@ def engine_of(catalogue: Catalogue, known: Sequence[Rows]) -> Engine:
 
 
 def asked(engine: Engine, budget: int, limit: int) -> Recommender:
-    """Returns the engine as a function from seed rows to rows, retrieving by another budget."""
+    """Return the engine as a function from seed rows to rows, retrieving by another budget."""
     recipe = replace(TRAINED, budget=budget)
     parts = (engine.catalogue, engine.index, engine.ranker, engine.versions)
     other = Engine(*parts, recipe, engine.collaborative)
@@ -57,7 +57,7 @@ def asked(engine: Engine, budget: int, limit: int) -> Recommender:
 def curve(
     engine: Engine, cases: Sequence[Case], yardstick: Yardstick, budgets: Sequence[int]
 ) -> list[str]:
-    """Returns a line for each budget."""
+    """Return a line for each budget."""
     measured = {
         str(budget): measure(asked(engine, budget, yardstick.limit), cases, yardstick)
         for budget in (BUDGET, *budgets)

@@ -92,7 +92,7 @@ class Plan:
 
 
 def plan(tracks: float, requests: float, values: dict[str, float]) -> Plan:
-    """Returns what so many tracks and requests a second need."""
+    """Return what so many tracks and requests a second need."""
     numbers = values["audio_dimensions"] + values["taste_dimensions"]
     vectors = tracks * numbers * values["bytes_a_number"]
     # The rows themselves stay with the ranker either way: features are made of them.
@@ -113,7 +113,7 @@ def plan(tracks: float, requests: float, values: dict[str, float]) -> Plan:
 
 
 def table(values: dict[str, float]) -> str:
-    """Returns the plans as Markdown."""
+    """Return the plans as Markdown."""
     lines = [
         "| tracks | requests/s | a ranker, own index | a ranker, Milvus | Milvus | rankers | "
         "gateways | Milvus nodes | USD a month |",
@@ -131,13 +131,13 @@ def table(values: dict[str, float]) -> str:
 
 
 def inputs_table(inputs: dict[str, Input]) -> str:
-    """Returns the inputs as Markdown."""
+    """Return the inputs as Markdown."""
     rows = [f"| `{name}` | {each.value:,.10g} | {each.source} |" for name, each in inputs.items()]
     return "\n".join(["| input | value | where it is from |", "| --- | ---: | --- |", *rows])
 
 
 def measured(performance: Path) -> dict[str, Input]:
-    """Returns the inputs that a run of `make bench` measured.
+    """Return the inputs that a run of `make bench` measured.
 
     Raises:
         ValueError: It measured fewer than two sizes.
@@ -172,7 +172,7 @@ def measured(performance: Path) -> dict[str, Input]:
 
 
 def read(settings: list[str], performance: Path | None) -> dict[str, Input]:
-    """Returns the inputs with what was measured and what was set on the command line.
+    """Return the inputs with what was measured and what was set on the command line.
 
     Raises:
         ValueError: A name is not known or a value is no number.
@@ -187,7 +187,7 @@ def read(settings: list[str], performance: Path | None) -> dict[str, Input]:
 
 
 def write(page: Path, part: str, text: str) -> None:
-    """Replaces a marked part of a page."""
+    """Replace a marked part of a page."""
     before, mark, rest = page.read_text(encoding="utf-8").partition(f"<!-- {part}: made by ")
     opened, _, _ = rest.partition("\n")
     _, end, after = rest.partition(f"<!-- /{part} -->")
@@ -197,7 +197,7 @@ def write(page: Path, part: str, text: str) -> None:
 
 
 def main() -> int:
-    """Prints the tables; returns 2 where an input is wrong."""
+    """Print the tables; return 2 where an input is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--performance", type=Path, metavar="BENCH.JSON")

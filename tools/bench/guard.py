@@ -47,7 +47,7 @@ what turns milliseconds into tenths of seconds.
 
 
 def made_engine(trees: int = TREES) -> Engine:
-    """Returns an engine of a trained recipe on a made catalogue; the same on every machine."""
+    """Return an engine of a trained recipe on a made catalogue; the same on every machine."""
     import lightgbm
     from quintet_training.ranking import fit_learned
 
@@ -77,7 +77,7 @@ def made_engine(trees: int = TREES) -> Engine:
 
 
 def written(engine: Engine, root: Path) -> Path:
-    """Returns the folder of an engine as it would be published."""
+    """Return the folder of an engine as it would be published."""
     snapshot, folder = root / "catalogue", root / "model"
     snapshot.mkdir()
     folder.mkdir()
@@ -144,7 +144,7 @@ def _catalogue(random: np.random.Generator) -> Catalogue:
 
 
 def count_calls(work: Callable[[], object]) -> int:
-    """Returns how many calls of Python and C functions the interpreter sees in some work."""
+    """Return how many calls of Python and C functions the interpreter sees in some work."""
     count = 0
 
     def note(_frame: FrameType, event: str, _argument: object) -> None:
@@ -161,7 +161,7 @@ def count_calls(work: Callable[[], object]) -> int:
 
 
 def calls_per_request(engine: Engine) -> int:
-    """Returns the median calls of a request, warm."""
+    """Return the median calls of a request, warm."""
     queries = queries_of(engine.catalogue)
     for query in queries:
         engine.recommend(query)
@@ -169,7 +169,7 @@ def calls_per_request(engine: Engine) -> int:
 
 
 def calls_per_load(engine: Engine) -> int:
-    """Returns the calls of loading a model and accelerating it, once all code is compiled."""
+    """Return the calls of loading a model and accelerating it, once all code is compiled."""
     with tempfile.TemporaryDirectory() as root:
         folder = written(engine, Path(root))
         Engine.load(folder).accelerate()
@@ -177,7 +177,7 @@ def calls_per_load(engine: Engine) -> int:
 
 
 def ratio_to_floor(engine: Engine, rounds: int = 5) -> float:
-    """Returns the median, over rounds, of a recommendation's time over the floor's."""
+    """Return the median, over rounds, of a recommendation's time over the floor's."""
     import lightgbm
 
     assert engine.ranker is not None

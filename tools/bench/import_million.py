@@ -19,7 +19,7 @@ from quintet_training.settings import TrainingSettings
 
 
 def write_rows(path: Path, rows: int) -> None:
-    """Writes a CSV of tracks with distinct ids, one row in fifty under an id met before."""
+    """Write a CSV of tracks with distinct ids, one row in fifty under an id met before."""
     random = np.random.default_rng(7)
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def peak_mib() -> float:
-    """Returns the largest resident set of this process so far, in MiB."""
+    """Return the largest resident set of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

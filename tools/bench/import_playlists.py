@@ -17,7 +17,7 @@ from tools.bench.import_million import peak_mib, write_rows
 
 
 def write_slice(path: Path, tracks: int, rows: int) -> None:
-    """Writes a Million Playlist Dataset slice with 100 tracks a playlist."""
+    """Write a Million Playlist Dataset slice with 100 tracks a playlist."""
     with path.open("w", encoding="utf-8") as stream:
         stream.write('{"playlists": [')
         for pid in range(rows // 100):

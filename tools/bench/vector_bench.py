@@ -31,7 +31,7 @@ READY_SECONDS: Final = 90.0
 
 
 def music(count: int, dimensions: int, seed: int = 1) -> np.ndarray:
-    """Returns unit vectors, float32 (count, dimensions), around centres."""
+    """Return unit vectors, float32 (count, dimensions), around centres."""
     random = np.random.default_rng(seed)
     centres = random.normal(size=(2_000, dimensions))
     own = random.normal(scale=0.5, size=(count, dimensions))
@@ -39,7 +39,7 @@ def music(count: int, dimensions: int, seed: int = 1) -> np.ndarray:
 
 
 def measured(index: VectorIndex, vectors: np.ndarray) -> dict[str, Any]:
-    """Returns milliseconds a search and recall against a comparison with every allowed row."""
+    """Return milliseconds a search and recall against a comparison with every allowed row."""
     random = np.random.default_rng(2)
     queries = vectors[random.choice(len(vectors), QUERIES, replace=False)]
     found: dict[str, Any] = {}

@@ -45,7 +45,7 @@ async def nothing() -> None:
 
 
 def all_faults(stack: Stack, *, isolated: bool) -> Iterator[Fault]:
-    """Yields every fault, those first that need PostgreSQL; the last ones change the stack."""
+    """Yield every fault, those first that need PostgreSQL; the last ones change the stack."""
     yield Fault("none", nothing, nothing, 4.0)
     for name in ("search-2", "profile-2", "ranker-2", "gateway-2", "postgresql", "mlflow"):
         yield _killed(stack, name)
@@ -197,7 +197,7 @@ def _mend(stack: Stack, name: str, kept: dict[str, bytes]) -> Step:
 
 
 def _spool_full(stack: Stack, isolated: bool) -> Iterator[Fault]:
-    """A small separate disk under the spool, and a database that is down."""
+    """Put a small separate disk under the spool, and stop the database."""
     spool = stack.home / "spool"
     ballast = spool / "ballast"
 

@@ -39,7 +39,7 @@ class Truth:
         }
 
     def fault(self, seeds: tuple[str, ...], answer: dict[str, Any]) -> str:
-        """Returns what is wrong with an answer; empty where it is right for what it says it is."""
+        """Return what is wrong with an answer; empty where it is right for what it says it is."""
         ids = [track["track"]["id"] for track in answer["tracks"]]
         kind = "booster" if "booster" in answer["degraded"] else "whole"
         if len(set(ids)) != len(ids) or not set(ids) <= self.known or set(ids) & set(seeds):
@@ -143,7 +143,7 @@ class Load:
     async def _send(
         self, path: str, body: dict[str, Any], event: str = ""
     ) -> tuple[Request, dict[str, Any] | None]:
-        """Sends to one gateway, and to the next where that one gives no answer at all."""
+        """Send to one gateway, and to the next where that one gives no answer at all."""
         request = Request(time.monotonic(), event)
         self.requests.append(request)
         for gateway in self._order():

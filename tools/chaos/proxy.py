@@ -29,7 +29,7 @@ class Delay:
 async def pump(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: Delay | None
 ) -> None:
-    """Copies one direction; what waits for its time is in a queue, so nothing waits twice."""
+    """Copy one direction; what waits for its time is in a queue, so nothing waits twice."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(1000)
 

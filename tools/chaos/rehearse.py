@@ -99,7 +99,7 @@ class Rehearsal:
         )
 
     def _stored(self) -> list[str]:
-        """Returns the ids of all events in all databases there were."""
+        """Return the ids of all events in all databases there were."""
         if self._stack.database_url not in self._databases:
             self._databases.append(self._stack.database_url)
         table, found = table_of(FeedbackEvent), []

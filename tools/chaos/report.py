@@ -28,7 +28,7 @@ class Row:
 
 
 def goals(rows: Sequence[Row]) -> list[tuple[str, bool, str]]:
-    """Returns each goal, whether it is reached, and what was seen."""
+    """Return each goal, whether it is reached, and what was seen."""
     tried = [row for row in rows if not row.skipped]
     replica = [row for row in tried if row.one_replica]
     sent, answered = sum(r.sent for r in replica), sum(r.answered for r in replica)
@@ -58,7 +58,7 @@ HEADER = (
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Returns the rows and goals as Markdown."""
+    """Return the rows and goals as Markdown."""
     lines = [f"| {' | '.join(HEADER)} |", f"|{' --- |' * len(HEADER)}"]
     for row in rows:
         if row.skipped:
@@ -76,7 +76,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def put_into(page: str, text: str) -> str:
-    """Returns a page with the table between its two marks.
+    """Return a page with the table between its two marks.
 
     Raises:
         ValueError: The page has not both marks.

@@ -38,7 +38,7 @@ class PostgreSQL(Program):
 
     @classmethod
     def make(cls, folder: Path) -> "PostgreSQL | None":
-        """Returns one, not started; None where PostgreSQL is not installed."""
+        """Return one, not started; None where PostgreSQL is not installed."""
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
         if not found:
             return None
@@ -115,7 +115,7 @@ class Stack:
             self.wait(name)
 
     def fill(self) -> None:
-        """Puts the catalogue into the database, so that events on its tracks are taken."""
+        """Put the catalogue into the database, so that events on its tracks are taken."""
         engine = open_engine(self.database_url)
         texts = ("title", "album", "release_date", "isrc", "cover_url", "preview_url")
         facts = ("kind", "fingerprint", "file_name", "sha256", "source", "licence", "imported_at")
@@ -146,7 +146,7 @@ class Stack:
             self.wait(name)
 
     def wait(self, name: str) -> None:
-        """Returns once a program answers."""
+        """Return once a program answers."""
         end = time.monotonic() + START_SECONDS
         while not self._answers(name):
             process = self.programs[name].process
@@ -238,7 +238,7 @@ class Stack:
         self.programs[name] = Program(name, command, {}, self.root / f"{name}.log")
 
     def _gateway_environment(self, number: int) -> dict[str, str]:
-        """The first gateway goes through the proxies, the second straight to the services."""
+        """Connect the first gateway through the proxies, the second directly to the services."""
         through = "proxy-" if number == 1 else ""
         addresses = {
             f"QUINTET_GATEWAY_{service.upper()}_ADDRESS": ",".join(

@@ -123,7 +123,7 @@ def exercise(
 
 @contextlib.contextmanager
 def guiding(runs: int, seed: int) -> Iterator["subprocess.Popen[str]"]:
-    """Runs atheris beside what else is done, with its lines in a file that nobody waits for."""
+    """Run atheris beside what else is done, with its lines in a file that nobody waits for."""
     command = [sys.executable, "-m", "tools.fuzz.guided", f"-runs={runs}", f"-seed={seed}"]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as lines:
         process = subprocess.Popen(command, stdout=lines, stderr=subprocess.STDOUT, text=True)

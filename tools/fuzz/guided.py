@@ -14,7 +14,7 @@ _ENTRIES = list(rpc_targets().values())
 
 
 def once(data: bytes) -> None:
-    """The first byte chooses the entry, the rest is the input."""
+    """Run an entry, chosen by the first byte, on the rest of the input."""
     if not data:
         return
     try:

@@ -57,7 +57,7 @@ class Target:
 
 
 def rpc_targets() -> dict[str, Target]:
-    """Returns the protobuf entries of all services, through to what their servicers check."""
+    """Return the protobuf entries of all services, through to what their servicers check."""
     seed = profile_pb2.Seed(track_id="6rqhFgbbKwnb9MLmUQDhG6", weight=2)
     recommend = ranker_pb2.RecommendTracksRequest(
         seeds=[seed, profile_pb2.Seed(genre="rock")],
@@ -103,7 +103,7 @@ def _recorded(request: feedback_pb2.RecordEventsRequest) -> None:
 
 
 def text_targets(folder: Path) -> dict[str, Target]:
-    """Returns tokens, cursors, queries, bodies and settings."""
+    """Return tokens, cursors, queries, bodies and settings."""
     client, _ = ClientFolder(folder).create("fuzz")
     issuer = TokenIssuer(KeyFolder(folder).signing_key)
     token = issuer.issue(client.client_id, client.generation, client.scopes).encode()
@@ -138,7 +138,7 @@ def text_targets(folder: Path) -> dict[str, Target]:
 
 
 def _body(handle: Callable[[Any], object], sound: bytes) -> Target:
-    """A body as the framework reads it, through to the answer that refuses it."""
+    """Read a body as the framework does, through to the answer that rejects it."""
 
     def run(data: bytes) -> None:
         try:
@@ -182,7 +182,7 @@ FILES: Mapping[str, tuple[str, bytes]] = {
 
 
 def file_targets(folder: Path) -> dict[str, Target]:
-    """Returns the readers of every format of playlists and of tables."""
+    """Return the readers of every format of playlists and of tables."""
     made = {}
     for name, (file, sound) in FILES.items():
         made[f"file {name}"] = Target(_reader(folder / file, Format(name)), [sound], 0.12)
@@ -224,7 +224,7 @@ def _text(data: bytes) -> str:
 
 
 def spoiled(sound: bytes, chance: random.Random) -> bytes:
-    """Returns a sound input made bad: bits turned, parts cut, repeated, swapped or invented."""
+    """Return a sound input made bad: bits turned, parts cut, repeated, swapped or invented."""
     data = bytearray(sound)
     for _ in range(chance.randint(1, 4)):
         place = chance.randrange(len(data) + 1)

@@ -48,7 +48,7 @@ class Wire:
             secure.close()
 
     def heads(self, count: int) -> None:
-        """Requests that are hardly HTTP."""
+        """Send requests that are hardly HTTP."""
         for _ in range(count):
             with self._https() as secure:
                 request = spoiled(self._request(), self._chance)
@@ -70,7 +70,7 @@ class Wire:
             self.codes["frames"] += 1
 
     def dawdlers(self, count: int, seconds: float) -> int:
-        """Returns how many clients that send a byte a second are still connected at the end."""
+        """Return how many clients that send a byte a second are still connected at the end."""
         slow = [self._https() for _ in range(count)]
         for each in slow:
             each.sendall(b"POST /api/v1/recommendations HTTP/1.1\r\nhost: x\r\n")
@@ -126,7 +126,7 @@ class Wire:
         return context.wrap_socket(raw, server_hostname="localhost")
 
     def _exchange(self, secure: ssl.SSLSocket, request: bytes, seconds: float = 10.0) -> str:
-        """Returns the status of the answer; "closed" or "silent" without an answer."""
+        """Return the status of the answer; "closed" or "silent" without an answer."""
         try:
             secure.sendall(request)
             secure.settimeout(seconds)

@@ -49,7 +49,7 @@ class Rehearsal:
         self.airflow = Airflow(airflow, ROOT / "dags", folder / "airflow", ports[6], tasks)
 
     def start(self, on_progress: OnProgress) -> None:
-        """Starts product and Airflow, and waits for both."""
+        """Start product and Airflow, and wait for both."""
         on_progress(0.0, "starting services and registry")
         up = [self._quintet, "up", "--without-ui"]
         self._processes.start("quintet-up", up, self._environment)
@@ -92,7 +92,7 @@ class Rehearsal:
         return music, model
 
     def wait_for(self, model: str, on_progress: OnProgress) -> None:
-        """Waits until the running ranker serves a model."""
+        """Wait until the running ranker serves a model."""
         self._wait(
             lambda: [] if self.gateway.model() == model else [model],
             180,
@@ -123,7 +123,7 @@ class Rehearsal:
         return tasks, str(champion["bundle"])
 
     def quintet(self, *arguments: str) -> str:
-        """Runs a command of the product."""
+        """Run a command of the product."""
         return self._processes.run(
             f"quintet-{arguments[0]}", [self._quintet, *arguments], self._environment, 600
         )
@@ -142,7 +142,7 @@ class Rehearsal:
 
 @contextmanager
 def stage(name: str) -> Iterator[OnProgress]:
-    """Shows a bar while a stage runs, and one line when it is done."""
+    """Show a bar while a stage runs, and one line when it is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     started = time.monotonic()
     with Progress(*columns, console=_console, transient=True) as bar:
@@ -152,7 +152,7 @@ def stage(name: str) -> Iterator[OnProgress]:
 
 
 def rehearse(folder: Path, airflow: Path) -> None:
-    """Shows the whole loop.
+    """Show the whole loop.
 
     Raises:
         RehearsalFailed: It does not do what it should.
@@ -206,7 +206,7 @@ def _judge(first: str, champion: str, before: float, after: float, traffic: Traf
 
 
 def main() -> int:
-    """Runs the rehearsal; its files stay where it fails."""
+    """Run the rehearsal; its files stay where it fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--airflow", type=Path, required=True, help="the airflow command")
     chosen = parser.parse_args()

@@ -102,7 +102,7 @@ def listen(gateway: Gateway, taste: Sequence[str], seed: int) -> tuple[int, int]
 
 
 def liked_share(gateway: Gateway, taste: Sequence[str], seed: int) -> float:
-    """Returns the mean share of liked tracks in the first twenty of the same forty requests."""
+    """Return the mean share of liked tracks in the first twenty of the same forty requests."""
     draw, liked = random.Random(seed), set(taste)
     shares = []
     for _ in range(PROBES):

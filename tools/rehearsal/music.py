@@ -32,7 +32,7 @@ class Music:
 
 
 def compose(home: Path, seed: int) -> Music:
-    """Makes playlists and a taste of the published catalogue; the same for the same seed.
+    """Make playlists and a taste of the published catalogue; the same for the same seed.
 
     A scene is a number of artists of one genre, and a playlist draws from one scene, with some
     tracks of others between them. The taste belongs to artists that are in no scene.
@@ -86,7 +86,7 @@ def _scenes(tracks: dict[str, list[str]]) -> list[list[str]]:
 
 
 def write_playlists(music: Music, path: Path) -> None:
-    """Writes playlists as a table that `quintet playlists import` reads."""
+    """Write playlists as a table that `quintet playlists import` reads."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(("playlist_id", "position", "track_id"))

@@ -58,7 +58,7 @@ class Airflow:
         passwords.chmod(0o600)
 
     def start(self, processes: Processes) -> None:
-        """Makes the database and starts all four processes."""
+        """Make the database and start all four processes."""
         run = [self._binary]
         processes.run("airflow-migrate", [*run, "db", "migrate"], self._environment, 300)
         api = ["api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
@@ -72,7 +72,7 @@ class Airflow:
             processes.start(name, [*run, *arguments], self._environment)
 
     def not_ready(self) -> list[str]:
-        """Returns what of Airflow does not answer yet."""
+        """Return what of Airflow does not answer yet."""
         try:
             parts = self._client.get("/api/v2/monitor/health").json()
         except (httpx.HTTPError, ValueError):
@@ -81,13 +81,13 @@ class Airflow:
         return [name for name in wanted if parts.get(name, {}).get("status") != "healthy"]
 
     def log_in(self) -> None:
-        """Takes a token for all later calls."""
+        """Take a token for all later calls."""
         body = {"username": USER, "password": self._password}
         token = self._called("POST", "/auth/token", json=body)["access_token"]
         self._client.headers["Authorization"] = f"Bearer {token}"
 
     def dags(self) -> set[str]:
-        """Returns the DAGs that were parsed."""
+        """Return the DAGs that were parsed."""
         return {dag["dag_id"] for dag in self._called("GET", "/api/v2/dags")["dags"]}
 
     def unpause(self, dag: str) -> None:
@@ -95,19 +95,19 @@ class Airflow:
         self._called("PATCH", f"/api/v2/dags/{dag}", json={"is_paused": False})
 
     def trigger(self, dag: str, parameters: Mapping[str, Any]) -> str:
-        """Starts a run and returns its id."""
+        """Start a run and return its id."""
         body = {"logical_date": None, "conf": dict(parameters)}
         return str(self._called("POST", f"/api/v2/dags/{dag}/dagRuns", json=body)["dag_run_id"])
 
     def runs(self, dag: str) -> list[str]:
-        """Returns the ids of a DAG's runs."""
+        """Return the ids of a DAG's runs."""
         runs = self._called("GET", f"/api/v2/dags/{dag}/dagRuns")["dag_runs"]
         return [str(run["dag_run_id"]) for run in runs]
 
     def follow(
         self, dag: str, run: str, seconds: float, report: Callable[[int, int, str], None]
     ) -> list[str]:
-        """Waits until a run has succeeded; returns its tasks as `name state seconds`.
+        """Wait until a run has succeeded; return its tasks as `name state seconds`.
 
         Args:
             dag: The DAG.

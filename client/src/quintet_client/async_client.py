@@ -104,7 +104,7 @@ class AsyncQuintet:
         return calls.total([await self.call(batch) for batch in calls.feedback(events)])
 
     async def call(self, call: Call[AnswerT]) -> AnswerT:
-        """Makes a call of `quintet_client.calls`, with retries, within the time allowed.
+        """Make a call of `quintet_client.calls`, with retries, within the time allowed.
 
         Raises:
             QuintetError: It failed; see `quintet_client.errors`.
@@ -125,7 +125,7 @@ class AsyncQuintet:
         return other
 
     async def aclose(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

@@ -24,7 +24,7 @@ def search(
     source: Source | None = None,
     page_token: str = "",
 ) -> Call[models.SearchPage]:
-    """Finds tracks as a listener types, best first; the most popular ones for an empty text.
+    """Find tracks as a listener types, best first; the most popular ones for an empty text.
 
     Args:
         text: May hold artist:, album:, track:, genre: and year:.
@@ -39,23 +39,23 @@ def search(
 def artists(
     text: str = "", *, limit: int | None = None, page_token: str = ""
 ) -> Call[models.ArtistsPage]:
-    """Finds artists by name, best first."""
+    """Find artists by name, best first."""
     params = _params(q=text, limit=limit, page_token=page_token)
     return _get("/api/v1/artists", models.ArtistsPage, params)
 
 
 def genres(*, limit: int | None = None, page_token: str = "") -> Call[models.GenresPage]:
-    """Lists the catalogue's genres by name, up to 1000 a page."""
+    """List the catalogue's genres by name, up to 1000 a page."""
     return _get("/api/v1/genres", models.GenresPage, _params(limit=limit, page_token=page_token))
 
 
 def track(track_id: str) -> Call[models.Track]:
-    """Looks up a track of the catalogue by id."""
+    """Look up a track of the catalogue by id."""
     return _get(f"/api/v1/tracks/{_quoted(track_id)}", models.Track)
 
 
 def audio_features(track_ids: Sequence[str]) -> Call[Mapping[str, models.AudioFeatures]]:
-    """Looks up the audio features of up to 100 tracks, by id; unknown ids are left out.
+    """Look up the audio features of up to 100 tracks, by id; unknown ids are left out.
 
     Args:
         track_ids: 1 to 100 ids.
@@ -124,7 +124,7 @@ def recommend(
 
 
 def feedback(events: Iterable[Event]) -> Iterator[Call[models.Recorded]]:
-    """Builds the calls that send events, up to 500 in each."""
+    """Build the calls that send events, up to 500 in each."""
     waiting = iter(events)
     while batch := list(islice(waiting, MOST_EVENTS)):
         body = {"events": [_given(event) for event in batch]}
@@ -132,7 +132,7 @@ def feedback(events: Iterable[Event]) -> Iterator[Call[models.Recorded]]:
 
 
 def total(parts: Iterable[models.Recorded]) -> models.Recorded:
-    """Adds up the results of batches."""
+    """Add up the results of batches."""
     known = list(parts)
     return models.Recorded(
         accepted=sum(part.accepted for part in known),
@@ -142,19 +142,19 @@ def total(parts: Iterable[models.Recorded]) -> models.Recorded:
 
 
 def delete_listener(listener: str) -> Call[models.Deleted]:
-    """Deletes a listener's events and unlinks their lists; requires the scope admin."""
+    """Delete a listener's events and unlink their lists; requires the scope admin."""
     path = f"/api/v1/listeners/{_quoted(listener)}"
     return Call("DELETE", path, _reads(models.Deleted))
 
 
 def export_listener(listener: str) -> Call[tuple[Mapping[str, Any], ...]]:
-    """Exports all stored data of a listener, one record per item; requires the scope admin."""
+    """Export all stored data of a listener, one record per item; requires the scope admin."""
     path = f"/api/v1/listeners/{_quoted(listener)}/export"
     return Call("GET", path, lambda reply: tuple(map(json.loads, reply.content.splitlines())))
 
 
 def model() -> Call[models.Model]:
-    """Describes the model that the ranker serves, and the version it rejected last."""
+    """Describe the model that the ranker serves, and the version it rejected last."""
     return _get("/api/v1/model", models.Model)
 
 
@@ -164,36 +164,36 @@ def insights(*, hours: int | None = None) -> Call[models.Insights]:
 
 
 def experiment() -> Call[models.Experiment | None]:
-    """Describes the running experiment, else the one that ended last, else None."""
+    """Describe the running experiment, else the one that ended last, else None."""
     read = _reads(models.ExperimentAnswer)
     return Call("GET", "/api/v1/experiment", lambda reply: read(reply).experiment)
 
 
 def operations() -> Call[models.Operations]:
-    """Reports the last result of `quintet drift`, and the last runs of Airflow's DAGs."""
+    """Report the last result of `quintet drift`, and the last runs of Airflow's DAGs."""
     return _get("/api/v1/operations", models.Operations)
 
 
 def readiness() -> Call[models.Readiness]:
-    """Reports the state of each service; a service that is not SERVING is no error."""
+    """Report the state of each service; a service that is not SERVING is no error."""
     read = _reads(models.Readiness)
     return Call("GET", "/readyz", read, accepts=frozenset({200, 503}), authorised=False)
 
 
 def metrics() -> Call[str]:
-    """Reads the gateway's metrics, in Prometheus' text format."""
+    """Read the gateway's metrics, in Prometheus' text format."""
     return Call("GET", "/metrics", lambda reply: reply.content.decode())
 
 
 def catalogue_map(etag: str = "") -> Call[models.CatalogueMap | None]:
-    """Downloads every track as a point of a plane; None if `etag` is still the newest."""
+    """Download every track as a point of a plane; None if `etag` is still the newest."""
     headers = {"If-None-Match": etag} if etag else {}
     accepts = frozenset({200, 304})
     return Call("GET", "/api/v1/map", _map_or_none, headers=headers, accepts=accepts)
 
 
 def token(client_id: str, secret: str) -> Call[models.AccessToken]:
-    """Fetches an access token for a client's credentials (RFC 6749, section 4.4)."""
+    """Fetch an access token for a client's credentials (RFC 6749, section 4.4)."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
     read = _reads(models.AccessToken)
     return Call("POST", "/api/token", read, form=form, authorised=False)
@@ -218,7 +218,7 @@ def _params(**values: str | int | None) -> dict[str, str]:
 
 
 def _given(part: BaseModel) -> dict[str, Any]:
-    """Converts a part of a request to JSON, without fields that are None."""
+    """Convert a part of a request to JSON, without fields that are None."""
     return part.model_dump(mode="json", exclude_none=True)
 
 

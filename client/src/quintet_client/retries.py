@@ -55,12 +55,12 @@ class Budget:
         self._lock = threading.Lock()
 
     def succeeded(self) -> None:
-        """Counts a success."""
+        """Count a success."""
         with self._lock:
             self._tokens = min(self._most, self._tokens + self._gain)
 
     def allows_another(self) -> bool:
-        """Counts a failure; returns whether there is enough left to try again."""
+        """Count a failure; return whether there is enough left to try again."""
         with self._lock:
             # Not below 0: after an outage, few successes must suffice to retry again.
             self._tokens = max(0.0, self._tokens - 1)

@@ -39,7 +39,7 @@ _MOST_BYTES: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RpcSettings:
-    """Where the services are and how they are called.
+    """Addresses of the services, and how they are called.
 
     Attributes:
         search: `host:port`; a name with several addresses is used round robin.
@@ -49,7 +49,7 @@ class RpcSettings:
         timeout: Seconds that a call may take, with all of its tries.
         attempts: Tries of a call whose service is unavailable; 1 for no retry.
         token: An access token, or a function that returns one, called before each call.
-        credentials: TLS, from `grpc.ssl_channel_credentials`; none where None.
+        credentials: TLS, from `grpc.ssl_channel_credentials`; plain text if None.
     """
 
     search: str = "127.0.0.1:50051"
@@ -197,7 +197,7 @@ class QuintetRpc:
     """Calls the services; safe to share between threads. A context manager.
 
     Args:
-        settings: Where they are; this machine and the default ports where None.
+        settings: Addresses and options; if None, this machine and the default ports.
     """
 
     def __init__(self, settings: RpcSettings | None = None) -> None:
@@ -207,7 +207,7 @@ class QuintetRpc:
     def call(
         self, rpc: Rpc[RequestT, AnswerT], request: RequestT, *, timeout: float | None = None
     ) -> AnswerT:
-        """Calls a method, such as `RECOMMEND_TRACKS`.
+        """Call a method, such as `RECOMMEND_TRACKS`.
 
         Raises:
             QuintetError: It failed; see `quintet_client.errors`.
@@ -227,7 +227,7 @@ class QuintetRpc:
             raise error_of(fault, address, request_id) from fault
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         for channel in self._channels.values():
             channel.close()
 
@@ -254,7 +254,7 @@ class AsyncQuintetRpc:
     """Calls the services, within one event loop. An async context manager.
 
     Args:
-        settings: Where they are; this machine and the default ports where None.
+        settings: Addresses and options; if None, this machine and the default ports.
     """
 
     def __init__(self, settings: RpcSettings | None = None) -> None:
@@ -264,7 +264,7 @@ class AsyncQuintetRpc:
     async def call(
         self, rpc: Rpc[RequestT, AnswerT], request: RequestT, *, timeout: float | None = None
     ) -> AnswerT:
-        """Calls a method, such as `RECOMMEND_TRACKS`.
+        """Call a method, such as `RECOMMEND_TRACKS`.
 
         Raises:
             QuintetError: It failed; see `quintet_client.errors`.
@@ -284,7 +284,7 @@ class AsyncQuintetRpc:
             raise error_of(fault, address, request_id) from fault
 
     async def aclose(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         for channel in self._channels.values():
             await channel.close()
 

@@ -72,7 +72,7 @@ class ClientSettings:
             raise ValueError("give a token, or client_id and client_secret, not both")
 
     def transport_options(self) -> "TransportOptions":
-        """What an httpx client needs to know of the connections."""
+        """Collect the options of both httpx clients: connections, certificates and proxies."""
         return TransportOptions(
             limits=httpx.Limits(
                 max_connections=self.max_connections,
@@ -122,7 +122,7 @@ class Credentials:
         self._until = 0.0
 
     def current(self) -> str | None:
-        """The token to send, empty for none; None if one must be fetched first."""
+        """Find the token to send: empty for none, None if one must be fetched first."""
         given = self._settings.token
         if given is not None:
             return given if isinstance(given, str) else given()
@@ -136,7 +136,7 @@ class Credentials:
         return token(self._settings.client_id, self._settings.client_secret)
 
     def keep(self, fetched: AccessToken) -> str:
-        """Keeps a fetched token until shortly before it runs out."""
+        """Keep a fetched token until shortly before it runs out."""
         with self._lock:
             self._held = fetched.access_token
             # Short-lived tokens are renewed at half of their life.
@@ -243,7 +243,7 @@ class Attempts:
         return answer
 
     def take(self, content: bytearray, piece: bytes) -> None:
-        """Adds a piece of an answer.
+        """Add a piece of an answer.
 
         Raises:
             AnswerInvalid: It is too large.

@@ -101,7 +101,7 @@ class Quintet:
         return calls.total([self.call(batch) for batch in calls.feedback(events)])
 
     def call(self, call: Call[AnswerT]) -> AnswerT:
-        """Makes a call of `quintet_client.calls`, with retries, within the time allowed.
+        """Make a call of `quintet_client.calls`, with retries, within the time allowed.
 
         Raises:
             QuintetError: It failed; see `quintet_client.errors`.
@@ -122,7 +122,7 @@ class Quintet:
         return other
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:

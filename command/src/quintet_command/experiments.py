@@ -108,7 +108,7 @@ def stop(settings: CommandSettings, reason: str, verdict: str = "") -> Standing:
     """End the experiment that runs; the champion answers alone within seconds.
 
     Args:
-        settings: Where the database is.
+        settings: The address of the database.
         reason: Why, in words.
         verdict: The recorded result; that of its trials if empty.
 

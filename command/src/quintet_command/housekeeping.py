@@ -41,7 +41,7 @@ def sweep(settings: CommandSettings, *, dry_run: bool = False) -> Swept:
     separate retention (`quintet feedback prune`).
 
     Args:
-        settings: Where the state is, and how much of it is kept.
+        settings: The home, and how much of it is kept.
         dry_run: Remove nothing; report what would be removed.
     """
     home, now = settings.home, time.time()

@@ -160,7 +160,7 @@ class _Limiter:
         self._limiter = MovingWindowRateLimiter(made)
 
     async def count(self, limit: RateLimitItem | None, kind: str, name: str) -> None:
-        """Counts one call.
+        """Count one call.
 
         Raises:
             ResourceExhausted: The call is over the limit.

@@ -33,13 +33,13 @@ class RecommendationServices(Protocol):
     async def recommend(
         self, request: ranker_pb2.RecommendTracksRequest
     ) -> ranker_pb2.RecommendTracksResponse:
-        """Retrieves and ranks tracks."""
+        """Retrieve and rank tracks."""
 
     async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
-        """Looks any number of tracks up; leaves out ids that the catalogue does not have."""
+        """Look any number of tracks up; leave out ids that the catalogue does not have."""
 
     def recall(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
-        """Returns those of the tracks that were looked up before, by id."""
+        """Find tracks that were looked up before, by id, without a call."""
 
 
 @dataclass(frozen=True)

@@ -253,11 +253,11 @@ class GatewaySettings(ProcessSettings):
         return text
 
     def database(self) -> str:
-        """Returns the URL of the database."""
+        """Choose the database: the one set, else a SQLite file in QUINTET_HOME."""
         return self.database_url or f"sqlite:///{self.home.resolve() / 'quintet.db'}"
 
     def endpoint(self) -> Endpoint:
-        """Returns where and how gRPC is served.
+        """Describe where and how gRPC is served.
 
         Raises:
             IdentityInvalid: TLS is on and there is no usable certificate.
@@ -272,7 +272,7 @@ class GatewaySettings(ProcessSettings):
         )
 
     def backend_rules(self) -> CallPolicy:
-        """Returns how much is done for a call to a service."""
+        """Build the policy of calls to services: breakers, tries and hedging."""
         return CallPolicy(
             BreakerRules(self.breaker_failures, self.breaker_seconds, self.breaker_most_seconds),
             retry=replace(DEFAULT_RETRY, attempts=self.tries),
@@ -283,7 +283,7 @@ class GatewaySettings(ProcessSettings):
         )
 
     def addresses(self) -> dict[str, str]:
-        """Returns `host:port` of each service by its name, several separated by commas."""
+        """Collect `host:port` of each service by its name, several separated by commas."""
         near = "127.0.0.1" if self.host in _EVERYWHERE else self.host
         return {
             "search": self.search_address or f"{near}:{self.search_port}",

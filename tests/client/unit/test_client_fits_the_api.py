@@ -186,4 +186,4 @@ def test_help_shows_a_methods_own_parameters_and_text():
         assert list(inspect.signature(quintet.search).parameters) == [
             *("text", "limit", "source", "page_token")
         ]
-        assert "Finds tracks" in str(quintet.search.__doc__)
+        assert "Find tracks" in str(quintet.search.__doc__)

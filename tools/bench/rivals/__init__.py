@@ -14,7 +14,7 @@ from tools.bench.serving.processes import Running, running
 def rivals_of(
     catalogue: Path, logs: Path
 ) -> dict[str, Callable[[], AbstractContextManager[Running]]]:
-    """Returns what starts each rival on a published catalogue, by name."""
+    """Return what starts each rival on a published catalogue, by name."""
     return {
         name: partial(_start, name, parts, catalogue, logs)
         for name, parts in (("naive", ("naive",)), ("original", ("popularity", "original")))

@@ -15,7 +15,7 @@ METHOD = "/rival.Popularity/Predict"
 
 
 def train(root: Path) -> lightgbm.Booster:
-    """Returns a regressor of popularity from the twelve features."""
+    """Return a regressor of popularity from the twelve features."""
     frame = read(root)
     settings = {"objective": "regression", "num_leaves": 31, "verbose": -1, "seed": 1}
     data = lightgbm.Dataset(frame[FEATURES].to_numpy(), frame["popularity"].to_numpy())

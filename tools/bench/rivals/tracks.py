@@ -14,7 +14,7 @@ FEATURES = [
 
 
 def read(root: Path) -> pd.DataFrame:
-    """Returns id, title, artist and all attributes, one row per track."""
+    """Return id, title, artist and all attributes, one row per track."""
     from quintet_contract.attributes import ATTRIBUTES
     from quintet_modelkit.publication import current_folder
 

@@ -50,7 +50,7 @@ def parse() -> argparse.Namespace:
 
 
 def plan_of(size: int, judged: bool, quick: bool, scale: float) -> Plan:
-    """Returns how much of one size and model is measured."""
+    """Return how much of one size and model is measured."""
     if not judged:
         return Plan(scale, windows=3)
     if quick:

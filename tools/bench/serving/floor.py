@@ -57,7 +57,7 @@ class Floor:
         self._process.communicate()
 
     def measure(self) -> dict[str, float]:
-        """Returns milliseconds by name, medians over some calls each, and keeps them."""
+        """Return milliseconds by name, medians over some calls each, and keep them."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("measure\n")
@@ -70,7 +70,7 @@ class Floor:
         return sample
 
     def median(self) -> dict[str, float]:
-        """Returns the median over all that was measured."""
+        """Return the median over all that was measured."""
         import statistics
 
         return {name: statistics.median(s[name] for s in self.samples) for name in self.samples[0]}
@@ -108,7 +108,7 @@ class Direct:
         ]
 
     def measure(self, rounds: int = 2) -> dict[str, float]:
-        """Returns milliseconds: medians over all queries, some rounds, one kind at a time."""
+        """Return milliseconds: medians over all queries, some rounds, one kind at a time."""
         import statistics
 
         calls: dict[str, Callable[[int], Any]] = {

@@ -42,7 +42,7 @@ class Goal:
 
 
 def goals_of(sizes: Mapping[int, Mapping[str, Any]]) -> list[Goal]:
-    """Returns every goal.
+    """Return every goal.
 
     Args:
         sizes: What was measured of the judged model, by catalogue size.

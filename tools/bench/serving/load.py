@@ -51,7 +51,7 @@ class Shot:
         return answered
 
     def within(self, seconds: float) -> float:
-        """Requests a second answered with 200 within so many seconds."""
+        """Count requests per second that were answered with 200 within so many seconds."""
         return float((self.good <= seconds).sum()) / self.seconds
 
     def percentiles(self) -> dict[str, float]:
@@ -60,7 +60,7 @@ class Shot:
 
 
 def percentiles(shots: Sequence[Shot]) -> dict[str, float]:
-    """Returns milliseconds at each of `PERCENTILES` over all requests answered, NaN for none."""
+    """Return milliseconds at each of `PERCENTILES` over all requests answered, NaN for none."""
     good = np.concatenate([shot.good for shot in shots]) * 1000
     if not len(good):
         return dict.fromkeys(PERCENTILES, float("nan"))
@@ -68,7 +68,7 @@ def percentiles(shots: Sequence[Shot]) -> dict[str, float]:
 
 
 def binary() -> str:
-    """Returns k6: of this environment (`bench` group of pyproject.toml), else of PATH.
+    """Return k6: of this environment (`bench` group of pyproject.toml), else of PATH.
 
     Raises:
         FileNotFoundError: There is none; the message says how to get it.
@@ -94,11 +94,11 @@ class Load:
         self._sent = 0
 
     def closed(self, target: Running, users: int, seconds: float) -> Shot:
-        """Sends as fast as so many users get answers."""
+        """Send as fast as so many users get answers."""
         return self._shoot(target, 0.0, users, seconds)
 
     def open(self, target: Running, rate: float, seconds: float, patience: float = 2.0) -> Shot:
-        """Sends at a fixed rate however slow answers are, up to rate x patience at once."""
+        """Send at a fixed rate however slow answers are, up to rate x patience at once."""
         users = int(min(1500, max(16, rate * patience + 8)))
         return self._shoot(target, rate, users, seconds)
 
@@ -167,7 +167,7 @@ def _children_cpu() -> float:
 
 
 def write_bodies(path: Path, track_ids: Sequence[str], seed: int, count: int = 5_000) -> None:
-    """Writes request bodies: five random seeds each, as a user would send them."""
+    """Write request bodies: five random seeds each, as a user would send them."""
     random = np.random.default_rng(seed)
     bodies = []
     for _ in range(count):
@@ -178,7 +178,7 @@ def write_bodies(path: Path, track_ids: Sequence[str], seed: int, count: int = 5
 
 
 def wait_idle(target: Running, seconds: float = 3.0) -> None:
-    """Waits until the processes use next to no CPU, up to some seconds."""
+    """Wait until the processes use next to no CPU, up to some seconds."""
     deadline = time.monotonic() + seconds
     last = sum(target.cpu_seconds().values())
     while time.monotonic() < deadline:

@@ -131,7 +131,7 @@ def _measure_warm(
 
 
 def flame(world: World, kind: str, logs: Path, folder: Path, on_progress: OnProgress) -> None:
-    """Records where gateway and ranker spend their time at half of saturation, as SVG."""
+    """Record where gateway and ranker spend their time at half of saturation, as SVG."""
     import subprocess
     import sys
 
@@ -185,7 +185,7 @@ def measure_rival(target: Running, bodies: Path, path: str, plan: Plan) -> dict[
 
 
 def median_of(shots: Sequence[Shot]) -> dict[str, float]:
-    """Returns the median over windows of each percentile, in milliseconds.
+    """Return the median over windows of each percentile, in milliseconds.
 
     A window is too short for p99.9, which is that of all windows together.
     """
@@ -195,7 +195,7 @@ def median_of(shots: Sequence[Shot]) -> dict[str, float]:
 
 
 def cpu_per_request(shots: Sequence[Shot]) -> dict[str, float]:
-    """Returns CPU milliseconds a request of each process: the median over windows."""
+    """Return CPU milliseconds a request of each process: the median over windows."""
     return {
         name: statistics.median(1000 * s.cpu[name] / max(1, len(s.took)) for s in shots)
         for name in shots[0].cpu
@@ -203,7 +203,7 @@ def cpu_per_request(shots: Sequence[Shot]) -> dict[str, float]:
 
 
 def _generator_share(shots: Sequence[Shot]) -> float:
-    """Returns the part of one core that the load generator took."""
+    """Return the part of one core that the load generator took."""
     return statistics.median(shot.own_cpu / shot.seconds for shot in shots)
 
 
@@ -214,7 +214,7 @@ def _codes(shots: Sequence[Shot]) -> dict[str, int]:
 
 
 def _cold(target: Running, bodies: Path) -> dict[str, float]:
-    """Returns milliseconds of the first request after the start, of the first few, and failures."""
+    """Return milliseconds of the first request after the start, of the first few, and failures."""
     took, failed = [], 0
     for body in json.loads(bodies.read_text(encoding="utf-8"))[:COLD]:
         request = urllib.request.Request(
@@ -248,7 +248,7 @@ def _overload(target: Running, load: Load, peak: float, windows: int) -> dict[st
 def _swap(
     world: World, kind: str, target: Running, load: Load, rate: float, swaps: int
 ) -> dict[str, Any]:
-    """Publishes the same model under other names while requests come at half of saturation."""
+    """Publish the same model under other names while requests come at half of saturation."""
     import threading
 
     models = world.home / "models"
@@ -306,7 +306,7 @@ def _judge_swap(
 
 
 def _renamed(models: Path, version: str, name: str) -> Path:
-    """Publishes a bundle again under another name; the files are shared by hard links."""
+    """Publish a bundle again under another name; the files are shared by hard links."""
     from quintet_modelkit.publication import MANIFEST, publish, staged
 
     with staged(models) as folder:
@@ -340,7 +340,7 @@ def _await_version(target: Running, version: str, deadline: float) -> None:
 
 
 def _stages(target: Running) -> dict[str, tuple[float, float]]:
-    """Returns seconds and calls of each stage so far, from the ranker's metrics."""
+    """Return seconds and calls of each stage so far, from the ranker's metrics."""
     from prometheus_client.parser import text_string_to_metric_families
 
     url = f"http://127.0.0.1:{target.ports['ranker_metrics']}/metrics"
@@ -359,7 +359,7 @@ def _stages(target: Running) -> dict[str, tuple[float, float]]:
 def _stages_between(
     before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]
 ) -> dict[str, float]:
-    """Returns the mean milliseconds of each stage meanwhile."""
+    """Return the mean milliseconds of each stage meanwhile."""
     means = {}
     for name, (seconds, calls) in after.items():
         old_seconds, old_calls = before.get(name, (0.0, 0.0))

@@ -46,14 +46,14 @@ class Running:
     ports: dict[str, int]
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Returns the CPU seconds that each process and its children have used."""
+        """Return the CPU seconds that each process and its children have used."""
         return {
             name: sum(_cpu_of(pid) for pid in (first, *children_of(first)))
             for name, first in self.pids.items()
         }
 
     def memory(self) -> dict[str, Memory]:
-        """Returns the memory of each process, its children added."""
+        """Return the memory of each process, its children added."""
         return {name: _memory_of((first, *children_of(first))) for name, first in self.pids.items()}
 
 
@@ -74,7 +74,7 @@ def _memory_of(pids: Sequence[int]) -> Memory:
 
 @contextmanager
 def product(home: Path, log: Path, changes: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """Runs gateway, search, profile and ranker as `quintet up` does, on free ports."""
+    """Run gateway, search, profile and ranker as `quintet up` does, on free ports."""
     ports = free_ports(6)
     names = ("GATEWAY", "SEARCH", "PROFILE", "RANKER", "GATEWAY_GRPC", "RANKER_METRICS")
     environment = {
@@ -103,7 +103,7 @@ def running(
     environment: Mapping[str, str],
     seconds: float = 90.0,
 ) -> Iterator[Running]:
-    """Starts programs all at once, waits until they are ready, and stops them by pid.
+    """Start programs all at once, wait until they are ready, and stop them by pid.
 
     Raises:
         ProcessFailed: One ended, or they did not become ready in time.
@@ -118,7 +118,7 @@ def running(
 
 
 def drop_page_cache() -> bool:
-    """Empties the page cache where this machine lets us; says whether it did."""
+    """Empty the page cache where this machine lets us; say whether it did."""
     try:
         os.sync()
         Path("/proc/sys/vm/drop_caches").write_text("1", encoding="ascii")

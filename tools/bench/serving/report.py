@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def machine() -> dict[str, Any]:
-    """Returns what this was measured on."""
+    """Return what this was measured on."""
     model = platform.processor() or platform.machine()
     for line in _lines("/proc/cpuinfo"):
         if line.startswith("model name"):
@@ -62,7 +62,7 @@ COLUMNS = (
 
 
 def table(found: Mapping[str, Any]) -> list[str]:
-    """Returns one line a system and size; times in milliseconds at half of saturation."""
+    """Return one line a system and size; times in milliseconds at half of saturation."""
     rows = [[name for name, _ in COLUMNS]]
     for size, kinds in found["sizes"].items():
         for kind, one in kinds.items():
@@ -93,7 +93,7 @@ def _number(value: float | None, digits: int = 1) -> str:
 
 
 def details(found: Mapping[str, Any]) -> list[str]:
-    """Returns what does not fit the table, a line each."""
+    """Return what does not fit the table, a line each."""
     lines = []
     for size, kinds in found["sizes"].items():
         for kind, one in kinds.items():
@@ -141,7 +141,7 @@ def _fact(value: Any) -> str:
 
 
 def text_of(found: Mapping[str, Any], goals: Sequence[Goal]) -> str:
-    """Returns the whole report for people."""
+    """Return the whole report for people."""
     here = found["machine"]
     head = (
         f"{here['cpu']}, {here['cores']} cores, load before {here['load_before'][0]}, "
@@ -155,7 +155,7 @@ def text_of(found: Mapping[str, Any], goals: Sequence[Goal]) -> str:
 
 
 def write_page(found: Mapping[str, Any], goals: Sequence[Goal], path: Path) -> None:
-    """Writes docs/performance.md; text after the marker is kept."""
+    """Write docs/performance.md; text after the marker is kept."""
     marker = "<!-- measured above, said below -->\n"
     said = ""
     if path.is_file():
@@ -171,7 +171,7 @@ def write_page(found: Mapping[str, Any], goals: Sequence[Goal], path: Path) -> N
 
 
 def write_json(found: Mapping[str, Any], goals: Sequence[Goal], path: Path) -> None:
-    """Writes everything measured and how each goal was judged."""
+    """Write everything measured and how each goal was judged."""
     path.parent.mkdir(parents=True, exist_ok=True)
     judged = [
         {"name": g.name, "value": g.value, "goal": g.bound, "at_least": g.at_least, "met": g.met}

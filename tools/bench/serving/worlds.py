@@ -83,7 +83,7 @@ class Source:
         return made.hexdigest()[:12]
 
     def reduced(self, count: int) -> "Source":
-        """Returns about so many tracks: those of some playlists, else any."""
+        """Return about so many tracks: those of some playlists, else any."""
         random = np.random.default_rng(SEED)
         kept: set[int] = set()
         for place in random.permutation(len(self.playlists)):
@@ -229,7 +229,7 @@ class Maker:
         return self._publish(folder, catalogue, index, "trained", text=text, learned=learned)
 
     def _booster(self) -> str:
-        """Returns the booster trained on the source; trained once for all sizes."""
+        """Return the booster trained on the source; trained once for all sizes."""
         from quintet_engine.catalogue import Catalogue
         from quintet_engine.recipes import TRAINED
         from quintet_modelkit.publication import current_folder
@@ -260,7 +260,7 @@ def _index_words(home: Path, version: str) -> None:
 
 
 def publish_catalogue(home: Path, source: Source, size: int, copies: int) -> None:
-    """Writes a snapshot of `size` rows, sorted by id, and publishes it."""
+    """Write a snapshot of `size` rows, sorted by id, and publish it."""
     from quintet_modelkit.publication import publish, staged
     from quintet_modelkit.snapshot import write_snapshot
 
@@ -355,7 +355,7 @@ def _arrow(frame: pl.DataFrame) -> Any:
 
 
 def spread(catalogue: Any, source: Source, copies: int) -> list[Rows]:
-    """Returns playlists as catalogue rows: every copy has its own, up to `MOST_PLAYLISTS`."""
+    """Return playlists as catalogue rows: every copy has its own, up to `MOST_PLAYLISTS`."""
     random = np.random.default_rng(SEED)
     ids, row_of = source.tracks["track_id"].to_list(), catalogue.snapshot.row_of
     made: list[Rows] = []

@@ -24,7 +24,7 @@ _AGAIN_SECONDS: Final = 2.0  # before a failed search is tried again
 
 
 def listener_page() -> None:
-    """Shows the page."""
+    """Show the page."""
     texts = session.texts()
     st.title(texts("page.title"))
     st.write(texts("page.lead"))

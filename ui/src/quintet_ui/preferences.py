@@ -93,7 +93,7 @@ def with_seed(preferences: Preferences, track_id: str) -> Preferences:
 
 
 def with_seeds(preferences: Preferences, seeds: object) -> Preferences:
-    """Replaces the seeds by those the browser sent; malformed ones are left out."""
+    """Replace the seeds by those the browser sent; malformed ones are left out."""
     pieces = seeds if isinstance(seeds, list) else []
     made = [
         SeedTrack(

@@ -91,7 +91,7 @@ def _back_from_spotify(query: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def preferences() -> Preferences:
-    """The listener's current preferences."""
+    """Read the listener's current preferences."""
     current: Preferences = st.session_state.preferences
     return current
 
@@ -102,12 +102,12 @@ def set_preferences(changed: Preferences) -> None:
 
 
 def texts() -> Translations:
-    """The texts in the listener's language."""
+    """Choose the texts in the listener's language."""
     return translations_for(st.session_state.language)
 
 
 def link_query() -> dict[str, list[str]]:
-    """Encodes the session as a query: preferences, language, and whether to ask at once."""
+    """Encode the session as a query: preferences, language, and whether to ask at once."""
     asked = {_GO: ["1"]} if st.session_state.asked else {}
     return {**query_of(preferences()), **asked, _LANGUAGE: [st.session_state.language]}
 

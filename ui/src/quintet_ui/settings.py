@@ -131,7 +131,7 @@ class Settings(EnvironmentSettings):
 
 
 def load_settings() -> Settings:
-    """Reads the environment.
+    """Read the environment.
 
     Raises:
         SettingsInvalid: A value is out of range; the message names the variable.

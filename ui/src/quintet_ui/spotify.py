@@ -84,7 +84,7 @@ class PendingExports:
 
 @st.cache_resource(show_spinner=False)
 def pending_exports() -> PendingExports:
-    """The pending exports of this process."""
+    """Share the pending exports of this process."""
     return PendingExports()
 
 

@@ -54,7 +54,7 @@ def create(settings: CommandSettings, target: Path, *, registry: bool = True) ->
     """Write a backup, while the product runs.
 
     Args:
-        settings: Where the state is.
+        settings: The home, the database and the registry.
         target: A file that ends in `.tar.zst`, or a folder; it must not exist yet.
         registry: Include the registry, if its files are in QUINTET_HOME.
 

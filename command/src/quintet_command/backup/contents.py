@@ -47,7 +47,7 @@ def gather(settings: CommandSettings, folder: Path, place: Place, *, registry: b
     each file that it names exists.
 
     Args:
-        settings: Where the state is.
+        settings: The home, the database and the registry.
         folder: The staged backup.
         place: Links or copies files that never change.
         registry: Include the registry, if its files are in QUINTET_HOME.

@@ -91,7 +91,7 @@ def promote(settings: CommandSettings, name: str) -> Move:
     """Make a model champion.
 
     Args:
-        settings: Where the registry is.
+        settings: The address of the registry.
         name: The model's number, an alias, or its bundle's name.
 
     Raises:

@@ -39,7 +39,7 @@ class Operations:
         return OperationsResponse(drift=drift, airflow=state, dags=list(dags))
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         if self._airflow is not None:
             await self._airflow.close()
 

@@ -151,7 +151,7 @@ class UpstreamClients:
         return await self._call(self._ranker.GetModel, ranker_pb2.GetModelRequest())
 
     async def hold_challenger(self, version: str) -> ranker_pb2.HoldChallengerResponse:
-        """Makes the ranker load a challenger and keep it for some minutes."""
+        """Make the ranker load a challenger and keep it for some minutes."""
         request = ranker_pb2.HoldChallengerRequest(challenger_version=version)
         return await self._call(self._ranker.HoldChallenger, request)
 

@@ -56,7 +56,7 @@ class Ranker(Protocol):
         """Recommends tracks."""
 
     async def hold_challenger(self, version: str) -> ranker_pb2.HoldChallengerResponse:
-        """Makes the ranker load a challenger and keep it for some minutes."""
+        """Make the ranker load a challenger and keep it for some minutes."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Database:
             self._failure, self._retry_at = fault, time.monotonic() + _RETRY_SECONDS
 
     def close(self) -> None:
-        """Closes what is open."""
+        """Close what is open."""
         with self._lock:
             self._close()
 

@@ -32,39 +32,39 @@ class Upstream(RecommendationServices, Protocol):
     async def search_tracks(
         self, request: search_pb2.SearchTracksRequest
     ) -> search_pb2.SearchTracksResponse:
-        """Searches tracks."""
+        """Search tracks."""
 
     async def search_artists(
         self, request: search_pb2.SearchArtistsRequest
     ) -> search_pb2.SearchArtistsResponse:
-        """Searches artists."""
+        """Search artists."""
 
     async def tracks(
         self, request: search_pb2.BatchGetTracksRequest
     ) -> search_pb2.BatchGetTracksResponse:
-        """Looks up to 500 tracks up, in the order asked."""
+        """Look up to 500 tracks up, in the order asked."""
 
     async def artists(
         self, request: search_pb2.BatchGetArtistsRequest
     ) -> search_pb2.BatchGetArtistsResponse:
-        """Looks artists up, in the order asked."""
+        """Look artists up, in the order asked."""
 
     async def genres(self, request: search_pb2.ListGenresRequest) -> search_pb2.ListGenresResponse:
-        """Lists genres by name."""
+        """List genres by name."""
 
     async def audio_features(
         self, request: profile_pb2.BatchGetAudioFeaturesRequest
     ) -> profile_pb2.BatchGetAudioFeaturesResponse:
-        """Looks audio features up, in the order asked."""
+        """Look audio features up, in the order asked."""
 
     async def model(self) -> ranker_pb2.GetModelResponse:
-        """Reads which model the ranker serves."""
+        """Read which model the ranker serves."""
 
     async def map(self) -> CatalogueMap:
-        """Reads the catalogue's map."""
+        """Read the catalogue's map."""
 
     async def states(self) -> dict[str, str]:
-        """Reads each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""
+        """Read each service's state by name: SERVING, NOT_SERVING or UNREACHABLE."""
 
 
 async def _upstream(request: Request) -> Upstream:

@@ -15,7 +15,7 @@ class OperationsSource(Protocol):
     """Source of the state of operation."""
 
     async def overview(self) -> OperationsResponse:
-        """Collects the state of operation."""
+        """Collect the state of operation."""
 
 
 async def _operations(request: Request) -> OperationsSource:
@@ -28,6 +28,6 @@ async def _operations(request: Request) -> OperationsSource:
     responses={200: {"model": OperationsResponse}, **errors(401, 403, 429)},
 )
 async def get_operations(operations: Annotated[OperationsSource, Depends(_operations)]) -> Response:
-    """The last drift report, and the last runs of each DAG with links to Airflow."""
+    """Report the last drift, and the last runs of each DAG with links to Airflow."""
     found = await operations.overview()
     return json_response(found.model_dump(mode="json"))

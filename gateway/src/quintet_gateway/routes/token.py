@@ -58,7 +58,7 @@ class _TokenDenied(Exception):
     openapi_extra=_BODY,
 )
 async def issue_token(request: Request) -> Response:
-    """An access token of one hour for a client's id and secret, in a Basic header or form."""
+    """Issue an access token of one hour for a client's id and secret, in a Basic header or form."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     address = request.client.host if request.client else "unknown"
     try:

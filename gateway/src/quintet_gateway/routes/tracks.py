@@ -25,7 +25,7 @@ async def get_track(
     id: Annotated[str, Path(max_length=MAX_NAME, examples=["6rqhFgbbKwnb9MLmUQDhG6"])],
     upstream: UpstreamDep,
 ) -> Response:
-    """A track of the catalogue by id."""
+    """Look up a track of the catalogue by id."""
     track = (await upstream.tracks_by_id([id])).get(id)
     if track is None:
         raise NotFound(
@@ -38,5 +38,5 @@ async def get_track(
 
 @router.get("/model", responses={200: {"model": ModelResponse}, **errors(401, 429, 503, 504)})
 async def get_model(upstream: UpstreamDep) -> Response:
-    """The model that the ranker serves, and the last version that it rejected."""
+    """Describe the model that the ranker serves, and the last version that it rejected."""
     return json_response(model_json(await upstream.model()))

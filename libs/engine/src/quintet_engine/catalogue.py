@@ -248,7 +248,7 @@ def _clipped(values: Raw) -> Raw:
 
 
 def _numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], int]:
-    """Number the distinct texts of a column, -1 for the empty one, and count them."""
+    """Assign numbers to the distinct texts of a column, -1 to the empty one, and count them."""
     encoded = column.combine_chunks().dictionary_encode()
     numbers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
     empty = pa.compute.index(encoded.dictionary, "").as_py()
@@ -273,7 +273,7 @@ def by_number(numbers: NDArray[np.integer], count: int | None = None) -> Groups:
 
 
 def _lists(column: pa.ChunkedArray) -> tuple[Mapping[str, int], Groups]:
-    """Number the members of a column of lists by first appearance."""
+    """Assign numbers to the members of a column of lists, by first appearance."""
     lists: Any = column.combine_chunks()
     starts = lists.offsets.to_numpy().astype(np.int64)
     encoded = lists.flatten().dictionary_encode()

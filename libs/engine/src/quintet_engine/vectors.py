@@ -1,4 +1,4 @@
-"""Retrieval by vector, as the engine needs it; where the vectors are stored is open.
+"""Retrieval by vector, as the engine needs it, for any storage of the vectors.
 
 `VectorIndex` is all that channels use. `VectorCollections` fills one: a collection is built in the
 background and then swapped in under an alias, so that no search sees half a collection. FAISS

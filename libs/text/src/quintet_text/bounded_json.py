@@ -123,7 +123,7 @@ class BoundedStream:
         self._begun = False
 
     def read(self, size: int = -1) -> bytes:
-        """Read up to `size` bytes that lie within the bounds; all of them where it is negative.
+        """Read up to `size` bytes that are within the bounds; all of them if it is negative.
 
         Raises:
             JsonRefused: A bound is passed.

@@ -107,7 +107,7 @@ def normalise(text: str) -> str:
     A name of signs alone ("!!!", "÷") keeps them, without spaces. The form of a form is itself.
 
     Returns:
-        The form; empty only where the text is blank or holds control characters alone.
+        The form; empty only if the text is blank or holds control characters alone.
     """
     return _read_connectors(_spelled(text)) or _signs(text)
 
@@ -197,7 +197,7 @@ _FOLDER: Final = _Folder()
 
 
 def _folded(char: str) -> str:
-    """Give what stands for a character: letters, a digit, a space, or nothing."""
+    """Fold a character: to letters, a digit, a space, or nothing."""
     if (known := _FOLDED.get(char)) is not None:
         return known
     kind = unicodedata.category(char)

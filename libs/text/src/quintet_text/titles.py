@@ -129,7 +129,7 @@ def _with_units(numbers: list[str]) -> list[str]:
 
 
 def _is_mark(words: list[str], place: int) -> bool:
-    """Return whether a single letter distinguishes: at the end, or where it is no word."""
+    """Check whether a single letter distinguishes: at the end, or if it is no word."""
     last = place == len(words) - 1 and place > 0
     # The tonic of a key is part of the key.
     before_mode = not last and any(word in _MODES for word in words[place + 1 : place + 3])

@@ -32,7 +32,7 @@ def embedded_path() -> Path:
 
 
 def prepare_embedded(settings: TrainingSettings, progress: Progress | None = None) -> str:
-    """Fills an empty catalogue with the embedded one and publishes; returns the version in use.
+    """Fill an empty catalogue with the embedded one and publish it; return the version in use.
 
     A catalogue that holds tracks is only published, and that only if it is not yet.
 

@@ -15,7 +15,7 @@ _BLOCK_WORK: Final = 8_000_000
 def near_duplicates(
     playlists: Sequence[Rows], track_count: int, threshold: float = 0.2
 ) -> NDArray[np.int64]:
-    """Groups playlists that share much of their tracks, directly or through others.
+    """Group playlists that share much of their tracks, directly or through others.
 
     Two playlists are alike where their Jaccard similarity, shared tracks over distinct tracks of
     both, is above the threshold; groups are the connected components of that relation. A copied

@@ -62,7 +62,7 @@ class BuiltRows(Protocol):
 
 
 class TrainerBackend(Protocol):
-    """Build training rows where the processors are."""
+    """Builds training rows, on this machine or on a cluster."""
 
     def rows(
         self,

@@ -53,7 +53,7 @@ def traffic() -> TrafficRecorder:
 
 
 def health(texts: Translations) -> None:
-    """Shows each service's state."""
+    """Show each service's state."""
     st.header(texts("operator.health"))
     # The gateway answered, so it serves; it does not list itself.
     states = {"gateway": "SERVING", **session.ask(Quintet.readiness).services}
@@ -89,7 +89,7 @@ def versions(texts: Translations) -> None:
 
 
 def quality(texts: Translations) -> None:
-    """Shows the metrics recorded when the served model was trained."""
+    """Show the metrics recorded when the served model was trained."""
     metrics = session.ask(Quintet.model).metrics
     if metrics:
         st.header(texts("operator.quality"))
@@ -120,7 +120,7 @@ def last_hour(texts: Translations) -> None:
 
 
 def experiment(texts: Translations) -> None:
-    """Shows champion against challenger, with the interval and the test's verdict."""
+    """Show champion against challenger, with the interval and the test's verdict."""
     facts = session.ask(Quintet.experiment)
     if facts is None:
         return

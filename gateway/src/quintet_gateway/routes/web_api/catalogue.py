@@ -63,7 +63,7 @@ async def get_artist(id: Identifier, request: Request, upstream: UpstreamDep) ->
 
 @router.get("/audio-features", **described(shape.ManyAudioFeatures, p.ids_parameter(100)))
 async def get_several_audio_features(request: Request, upstream: UpstreamDep) -> Response:
-    """The audio features of several tracks, in the order asked; null where an id is unknown."""
+    """Look up audio features of several tracks, in the order asked; null for an unknown id."""
     writer = writer_of(request)
     ids = p.required_ids(p.single(request.query_params), 100)
     asked = profile_pb2.BatchGetAudioFeaturesRequest(track_ids=ids)
@@ -77,7 +77,7 @@ async def get_several_audio_features(request: Request, upstream: UpstreamDep) ->
 
 @router.get("/audio-features/{id}", **described(shape.AudioFeatures))
 async def get_audio_features(id: Identifier, request: Request, upstream: UpstreamDep) -> Response:
-    """The audio features of one track."""
+    """Look up the audio features of one track."""
     writer = writer_of(request)
     asked = profile_pb2.BatchGetAudioFeaturesRequest(track_ids=[id])
     found = await upstream.audio_features(asked)
@@ -88,7 +88,7 @@ async def get_audio_features(id: Identifier, request: Request, upstream: Upstrea
 
 @router.get("/recommendations/available-genre-seeds", **described(shape.GenreSeeds))
 async def get_available_genre_seeds(upstream: UpstreamDep) -> Response:
-    """The genres of the catalogue; each has at least one track."""
+    """List the genres of the catalogue; each has at least one track."""
     genres: list[str] = []
     token = ""
     while True:

@@ -97,7 +97,7 @@ class Affinity:
         return product_of(self.model.space.holders, rows, self.weights)
 
     def scores_of_names(self, kind: str, numbers: NDArray[np.integer]) -> Weights:
-        """Score artists or albums in each view, float32 (k, 4); 0 where the name is unknown.
+        """Score artists or albums in each view, float32 (k, 4); 0 for an unknown name.
 
         Args:
             kind: "artist" or "album".

@@ -70,7 +70,7 @@ class CollaborativeModel:
         """Map what `save` wrote.
 
         Args:
-            folder: Where it was written.
+            folder: The folder it was written to.
             facts: What `save` returned.
             popularity: (n,), of the catalogue's tracks, 0..100.
 

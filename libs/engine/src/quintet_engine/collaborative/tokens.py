@@ -255,7 +255,7 @@ def _artists(catalogue: Catalogue) -> sp.csr_matrix:
 
 
 def _album_titles(albums: list[str]) -> tuple[Numbers, int]:
-    """Number album titles; a compilation has one number, with any artists."""
+    """Assign numbers to album titles; a compilation has one number, with any artists."""
     numbers: dict[str, int] = {}
     plain = cache(normalise)
     known = [numbers.setdefault(plain(a), len(numbers)) if a else -1 for a in albums]

@@ -5,7 +5,7 @@ from quintet_modelkit.features import COLUMN, Raw
 
 
 def wheel_place(key: Raw, mode: Raw) -> Raw:
-    """Place keys on the circle of fifths, 0..12; NaN where the key is unknown.
+    """Place keys on the circle of fifths, 0..12; NaN for an unknown key.
 
     A minor key takes the place of its relative major (A minor that of C major), as on the Camelot
     wheel that disc jockeys mix by.

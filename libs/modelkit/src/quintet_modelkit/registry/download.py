@@ -40,7 +40,7 @@ def bring(record: ModelRecord, origin: Origin, root: Path, neighbours: list[Path
 
     Args:
         record: The version to download.
-        origin: Where it is stored.
+        origin: The address of its files.
         root: The folder of versions.
         neighbours: Folders of versions whose files may be linked instead of downloaded.
 

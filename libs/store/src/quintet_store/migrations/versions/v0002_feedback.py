@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Applies the change."""
+    """Apply the change."""
     op.create_table(
         "feature_sets",
         sa.Column("feature_hash", sa.String(length=64), nullable=False),

@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Applies the change."""
+    """Apply the change."""
     op.create_table(
         "experiments",
         sa.Column("experiment_id", sa.String(length=64), nullable=False),
