@@ -35,7 +35,8 @@ def id_of(kind: str, text: str) -> str:
 
     An address of another kind stays what it is, so that it is not taken for a track.
     """
-    found = _ADDRESS.fullmatch(text)
+    # Most ids are no address; a request may hold ten thousand.
+    found = _ADDRESS.fullmatch(text) if ":" in text or "/" in text else None
     if found is None or (found["uri"] or found["web"]).lower() != kind:
         return text.strip()
     return found["uri_id"] or found["web_id"]

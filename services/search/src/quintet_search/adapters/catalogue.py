@@ -25,6 +25,7 @@ from quintet_modelkit.publication import (
 from quintet_modelkit.snapshot import Snapshot
 from quintet_servicekit.follower import Follower
 from quintet_servicekit.tracing import stage
+from quintet_text.normal_form import VERSION as NORMAL_FORM
 
 from quintet_search.adapters.map import FILE as MAP_FILE
 from quintet_search.adapters.map import write_map
@@ -40,7 +41,7 @@ from quintet_search.domain.records import (
     TrackRecord,
 )
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Increase it when documents or their order change, so that older indexes are built again."""
 # Indexes on disk: the one in use, and the one before it for a rollback.
 KEPT: Final = 2
@@ -337,6 +338,11 @@ def _check(folder: Path) -> None:
     # An earlier release built it: documents or their order differ.
     if manifest.get("index_format") != FORMAT:
         raise PublicationInvalid(f"index format {manifest.get('index_format')} is not {FORMAT}")
+    # The index holds normal forms, and each query is compared with them in today's form.
+    if manifest.get("normal_form") != NORMAL_FORM:
+        raise PublicationInvalid(
+            f"normal form {manifest.get('normal_form')} of names is not {NORMAL_FORM}"
+        )
     for name, layout in (("tracks", TRACKS), ("artists", ARTISTS)):
         if TextIndex(folder / name, layout).size != manifest[f"{name}_count"]:
             raise PublicationInvalid(f"{name} are not complete")
@@ -351,6 +357,7 @@ def _build(root: Path, snapshot: Snapshot, order: Rows, table: ArtistTable) -> N
         content = {
             "kind": "search",
             "index_format": FORMAT,
+            "normal_form": NORMAL_FORM,
             "catalogue_version": snapshot.version,
             "tracks_count": len(snapshot),
             "artists_count": len(table.ids),

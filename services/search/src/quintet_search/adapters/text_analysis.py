@@ -8,6 +8,8 @@ contains more terms than the words:
   decomposed into letters first: an unfinished syllable is then a prefix of the finished one.
 - The first one, two and three characters of each word are terms, for the first keystrokes.
 - A word with punctuation inside, such as AC/DC or Jay-Z, is also indexed joined: acdc, jayz.
+- Words and signs for "and" are indexed as "and" and as written: what a query means by "y" depends
+  on the words beside it, and it may hold only a part of the name.
 """
 
 import re
@@ -16,7 +18,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from quintet_modelkit.identity import normalise, normalise_title
+from quintet_modelkit.identity import normalise_title
+from quintet_text.normal_form import connectors, normalise
 
 MAX_RUN: Final = 16
 """Characters of one suffix; it bounds the terms of a long run without spaces."""
@@ -27,7 +30,6 @@ prefix query would visit all of these words."""
 # Precedes a prefix term; no word contains it, so a prefix is never mistaken for a word.
 _BEGINS: Final = "\x01"
 
-_APOSTROPHES: Final = dict.fromkeys(map(ord, "'\u2018\u2019\u02bc\u2032\uff07`\u00b4"))
 # Thai and Lao, Burmese, Hangul, Khmer, kana and Han.
 _UNSPACED: Final = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u30ff\u3130-\u318f"
@@ -43,10 +45,7 @@ def words(text: str) -> list[str]:
 
     A text of punctuation only ("!!!", "÷") is one word, so that such titles can be found.
     """
-    plain = normalise(text.translate(_APOSTROPHES))
-    if not plain:
-        signs = "".join(c for c in text.casefold() if unicodedata.category(c)[0] in "PS")
-        return [signs] if signs else []
+    plain = normalise(text)
     if plain.isascii():
         return plain.split()
     return [_letters(run) for word in plain.split() for run in _UNSPACED.split(word) if run]
@@ -72,7 +71,7 @@ def indexed(text: str) -> str:
 
 def wholes(title: str) -> list[str]:
     """List the terms of a complete title: as written, and without notes such as "Remastered"."""
-    forms = (whole(title), whole(normalise_title(title.translate(_APOSTROPHES))))
+    forms = (whole(title), whole(normalise_title(title)))
     return [form for form in dict.fromkeys(forms) if form]
 
 
@@ -100,7 +99,8 @@ def _terms(text: str) -> Iterator[str]:
                 yield unicodedata.normalize("NFD", run[start : start + MAX_RUN])
         else:
             yield word
-    for found in _JOINED.finditer(text.translate(_APOSTROPHES)):
+    yield from connectors(text)
+    for found in _JOINED.finditer(text):
         joined = normalise(_MARKS.sub("", found.group()))
         if joined and not _UNSPACED.search(joined):
             yield joined

@@ -1,8 +1,12 @@
 """Parse search queries: free text and field filters. No text is an error."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
+from quintet_text.track_ids import id_of, is_address
 
 # At the start or after a space; a quotation that is not closed yet reaches to the end.
 _FILTER: Final = re.compile(
@@ -72,6 +76,23 @@ def parse(query: str) -> ParsedQuery:
             filters.append(FieldFilter(name, value, quoted is not None))
     text.append(query[end:])
     return ParsedQuery(" ".join(" ".join(text).split()), tuple(filters), years)
+
+
+def named(kind: str, query: str, known: Callable[[str], bool] = lambda _id: False) -> str:
+    """Read the id that a whole query names by a link, a URI or the id itself.
+
+    Args:
+        kind: "track" or "artist".
+        query: The query, without blanks around.
+        known: Whether the catalogue has an id; an id without an address is searched as text else.
+
+    Returns:
+        The id; "" for a text to search, and for an address of another kind.
+    """
+    if is_address(query):
+        found = id_of(kind, query)
+        return found if found != query else ""
+    return query if fits(SPOTIFY_TRACK_PATTERN, query) and known(query) else ""
 
 
 def _years(value: str) -> tuple[int, int] | None:

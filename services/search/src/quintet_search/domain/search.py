@@ -14,9 +14,10 @@ from quintet_contract.limits import (
 )
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_text.track_ids import id_of, track_id_of
 
 from quintet_search.domain.paging import PageRequest, PageWindow, window
-from quintet_search.domain.query import parse
+from quintet_search.domain.query import named, parse
 from quintet_search.domain.records import (
     ArtistRecord,
     GenreRecord,
@@ -34,6 +35,8 @@ from quintet_search.domain.records import (
 
 MAP_PART: Final = 2 * 1024 * 1024
 """Bytes of the map per answer: half of gRPC's default limit for a message."""
+_NAMED_SCORE: Final = 10.0
+"""The score of a track that is named by its id or link: above that of every text match."""
 _EMPTY: Final[Matches[TrackRecord]] = Matches((), 0)
 
 T = TypeVar("T")
@@ -90,6 +93,8 @@ class CatalogueSearch:
         # A new catalogue has other positions, so tokens of the former one are rejected.
         scope = ("tracks", text, source.value, catalogue.version)
         part = window(page, default=DEFAULT_PAGE, maximum=MAX_PAGE, scope=scope)
+        if named("track", text, catalogue.has):
+            return await self._local(catalogue, text, part)
         # An empty query lists the most popular tracks; Spotify has no such list.
         if source is SearchSource.CATALOGUE or self._remote is None or not text:
             return await self._local(catalogue, text, part)
@@ -109,30 +114,33 @@ class CatalogueSearch:
         scope = ("artists", text, catalogue.version)
         part = window(page, default=DEFAULT_PAGE, maximum=MAX_PAGE, scope=scope)
         parsed, size = parse(text), _size(part)
-        found = await self._run(lambda: catalogue.search_artists(parsed, part.offset, size))
+        if artist_id := named("artist", text):
+            found = _one(await self._run(lambda: catalogue.artists([artist_id])), part)
+        else:
+            found = await self._run(lambda: catalogue.search_artists(parsed, part.offset, size))
         total = min(found.total, MAX_MATCHES)
         return ResultPage([artist for artist, _ in found.items], part.token(total), total)
 
     async def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
-        """Look up tracks, in the order of the ids; None for an unknown id.
+        """Look up tracks by id, URI or link, in that order; None for an unknown one.
 
         Raises:
             InvalidInput: There are none or more than 500 ids.
             NotReady: No catalogue is loaded.
         """
         catalogue = self._catalogue()
-        wanted = _counted("track_ids", ids, MAX_TRACK_IDS)
+        wanted = [track_id_of(name) for name in _counted("track_ids", ids, MAX_TRACK_IDS)]
         return await self._run(lambda: catalogue.tracks(wanted))
 
     async def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
-        """Look up artists, in the order of the ids; None for an unknown id.
+        """Look up artists by id, URI or link, in that order; None for an unknown one.
 
         Raises:
             InvalidInput: There are none or more than 50 ids.
             NotReady: No catalogue is loaded.
         """
         catalogue = self._catalogue()
-        wanted = _counted("artist_ids", ids, MAX_ARTIST_IDS)
+        wanted = [id_of("artist", name) for name in _counted("artist_ids", ids, MAX_ARTIST_IDS)]
         return await self._run(lambda: catalogue.artists(wanted))
 
     def genres(self, page: PageRequest) -> ResultPage[GenreRecord]:
@@ -170,6 +178,8 @@ class CatalogueSearch:
         self, catalogue: SearchableCatalogue, text: str, part: PageWindow
     ) -> Matches[TrackRecord]:
         parsed, size = parse(text), _size(part)
+        if track_id := named("track", text, catalogue.has):
+            return _one(await self._run(lambda: catalogue.tracks([track_id])), part)
         return await self._run(lambda: catalogue.search_tracks(parsed, part.offset, size))
 
     async def _ask(
@@ -266,6 +276,12 @@ def _checked(query: str) -> str:
             field="query",
         )
     return query.strip()
+
+
+def _one(found: Sequence[T | None], part: PageWindow) -> Matches[T]:
+    """Make the matches of a query that names one thing; none if the catalogue lacks it."""
+    items = [(item, _NAMED_SCORE) for item in found if item is not None]
+    return Matches(items[part.offset : part.offset + part.size], len(items))
 
 
 def _counted(field: str, ids: Sequence[str], maximum: int) -> Sequence[str]:
