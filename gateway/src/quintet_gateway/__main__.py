@@ -53,6 +53,7 @@ def main() -> int:
             "choose another port with QUINTET_GATEWAY_PORT."
         )
     try:
+        # uvloop: the same interface as asyncio's loop, with less time for each event.
         return uvloop.run(_serve(settings, app, listener, https))
     finally:
         stop_tracing()
@@ -87,6 +88,7 @@ async def _serve(
         access_log=False,
         # The name and version of the server help only those who look for its weaknesses.
         server_header=False,
+        # Beyond it uvicorn answers 503 itself, before any of our code runs.
         limit_concurrency=settings.max_connections,
         timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=settings.grace,

@@ -115,6 +115,7 @@ class Gatekeeper:
             caller = self._verifier.verify(token)
         except TokenRefused as refused:
             raise Unauthenticated(Reason.TOKEN_INVALID, str(refused)) from refused
+        # Before the count: a denied call should not use up the client's limit.
         if needed not in caller.scopes:
             raise PermissionDenied(
                 Reason.SCOPE_MISSING,

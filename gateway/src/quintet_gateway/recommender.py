@@ -121,6 +121,7 @@ class Recommender:
         )
         for part in missing:
             DEGRADED.labels(part).inc()
+        # Issued last: a request that fails leaves no recommendation behind.
         recommendation_id = self._recorder.new_id()
         self._recorder.record_list(
             recommendation_id, asked.listener, asked.surface, request, ranking

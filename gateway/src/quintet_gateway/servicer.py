@@ -169,6 +169,7 @@ def cursor_of(token: str) -> Cursor:
 def _is_part(part: object, kind: type) -> bool:
     if type(part) is not kind:
         return False
+    # PostgreSQL rejects NUL in texts and integers beyond 32 bits: both would be a 500.
     return part.isprintable() if isinstance(part, str) else 0 <= int(str(part)) <= _MAX_INT
 
 

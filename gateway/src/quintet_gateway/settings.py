@@ -284,6 +284,7 @@ class GatewaySettings(ProcessSettings):
 
     def addresses(self) -> dict[str, str]:
         """Collect `host:port` of each service by its name, several separated by commas."""
+        # A wildcard address can be bound but not called.
         near = "127.0.0.1" if self.host in _EVERYWHERE else self.host
         return {
             "search": self.search_address or f"{near}:{self.search_port}",

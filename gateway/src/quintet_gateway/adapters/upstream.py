@@ -90,6 +90,7 @@ class UpstreamClients:
         self, request: search_pb2.BatchGetTracksRequest
     ) -> search_pb2.BatchGetTracksResponse:
         """Look up to 500 tracks up."""
+        # Kept for the time that search is down.
         answer = await self._call(self._search.BatchGetTracks, request)
         self._names.remember(answer)
         return answer
@@ -133,6 +134,7 @@ class UpstreamClients:
         self, request: profile_pb2.BuildProfileRequest
     ) -> profile_pb2.BuildProfileResponse:
         """Average seeds, within a share of the time left."""
+        # Without a profile the ranker averages the seeds itself, so failing early costs little.
         return await self._call(self._profile.BuildProfile, request, _PROFILE_SHARE)
 
     async def recommend(
@@ -278,6 +280,7 @@ _STATES: Final = ("SERVING", "NOT_SERVING", "SERVICE_UNKNOWN", "UNKNOWN", "UNREA
 
 
 async def _health(channel: grpc.aio.Channel) -> str:
+    # Directly, without retries and hedging: a probe asks for the state right now.
     stub: Any = health_pb2_grpc.HealthStub(channel)
     try:
         answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_READY_SECONDS)

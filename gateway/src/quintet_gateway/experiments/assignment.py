@@ -28,6 +28,7 @@ def assigned_variant(
 
     A list that is ordered to flow is not interleaved: a mixture of two orders would not flow.
     """
+    # A larger percentage keeps every unit that took part before.
     taken = bucket_of(experiment.salt, unit) < experiment.plan.percent
     if experiment.plan.mode == SPLIT:
         return ranker_pb2.VARIANT_CHALLENGER if taken else ranker_pb2.VARIANT_CHAMPION

@@ -111,9 +111,11 @@ class Experiments:
 
     async def start(self) -> None:
         """Start polling; the database may be down."""
+        # One thread: these few queries must not take connections from feedback.
         self._threads = BoundedThreadPool(1, "experiments")
         loops: Sequence[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = (
             (self.refresh, self._config.poll_seconds),
+            # As often as the experiment is read, so that a new challenger loads at once.
             (self._hold, min(_HOLD_SECONDS, self._config.poll_seconds)),
             (self.check, self._config.check_seconds),
             (self._shadow_some, 0.0),
@@ -132,6 +134,7 @@ class Experiments:
     @property
     def running(self) -> Experiment | None:
         """The running experiment, as of the last poll."""
+        # Another operator may have ended it meanwhile.
         trusted = time.monotonic() - self._seen_at < _TRUSTED_SECONDS
         return self._running if trusted else None
 
@@ -205,6 +208,7 @@ class Experiments:
         if found is None or not found.experiment.is_running:
             return
         reason = _ENDED_BY.get(found.evidence.verdict)
+        # Listeners see nothing of shadow lists, so there is no one to protect.
         if reason is None or found.experiment.plan.mode == SHADOW:
             return
         name = found.experiment.experiment_id

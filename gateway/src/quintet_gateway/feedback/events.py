@@ -143,6 +143,7 @@ def _broken(event: Event, time_field: str) -> tuple[str, str]:
 def _broken_time(moment: datetime | None) -> str:
     if moment is None:
         return ""
+    # Without an offset the time would be that of an unknown place.
     if moment.tzinfo is None:
         return "must have an offset, such as 2030-01-31T12:00:00Z"
     try:

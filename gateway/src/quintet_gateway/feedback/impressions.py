@@ -106,6 +106,7 @@ class ImpressionQueue:
     def requeue(self, taken: Sequence[ServedList]) -> None:
         """Put lists that could not be stored back at the head of the queue."""
         with self._lock:
+            # In their order, before newer lists; they may exceed the bound until they are written.
             self._lists.extendleft(reversed(taken))
             for shown in taken:
                 self._count(shown, 1)
@@ -129,6 +130,7 @@ class ImpressionQueue:
     def _count(self, shown: ServedList, sign: int) -> None:
         self._size += sign * shown.size
         self._ids[shown.recommendation_id] += sign
+        # A counter keeps zeros, and ids never come back.
         if not self._ids[shown.recommendation_id]:
             del self._ids[shown.recommendation_id]
         QUEUED.set(self._size)

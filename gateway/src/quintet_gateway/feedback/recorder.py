@@ -212,6 +212,7 @@ class Recorder:
             recorded = await self._in_time(outcome)
         except AppError as error:
             ours = isinstance(error, NotReady | DeadlineExceeded)
+            # Two outcomes, because operators act on the gateway's own failures only.
             EVENTS.labels("refused" if ours else "invalid").inc(len(job.events))
             raise
         # Kinds are counted only now: a rejected event must not show up as a like.
@@ -294,6 +295,7 @@ class Recorder:
     async def _write_events(self) -> None:
         while True:
             taken = [await self._jobs.get()]
+            # What waits already shares a transaction; nothing waits for more to come.
             while len(taken) < _JOBS_AT_ONCE and not self._jobs.empty():
                 taken.append(self._jobs.get_nowait())
             try:
@@ -335,6 +337,7 @@ class Recorder:
             writing = asyncio.ensure_future(self._write(partial(self._storage.record, jobs)))
             try:
                 async with asyncio.timeout(self._patience):
+                    # Cancelling would not stop the thread; the callback below learns how it ended.
                     return await asyncio.shield(writing)
             except NotReady:
                 pass

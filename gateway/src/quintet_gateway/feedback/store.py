@@ -242,6 +242,7 @@ class FeedbackStore:
 
     def _write_spooled(self, rows: Sequence[Row]) -> None:
         with self._database.writing() as connection:
+            # Spooled without the database, so their lists' listeners could not be looked up then.
             nameless = {str(row["recommendation_id"]) for row in rows if row["listener"] is None}
             listeners = feedback.listeners_of(connection, nameless)
             named = {
@@ -251,6 +252,7 @@ class FeedbackStore:
                 }
                 for row in rows
             }
+            # Sorted, so that two gateways that replay cannot deadlock.
             feedback.add_events(connection, [named[key] for key in sorted(named)])
         REPLAYED.inc(len(named))
 

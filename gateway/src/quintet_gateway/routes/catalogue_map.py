@@ -34,6 +34,7 @@ async def get_map(
     etag = f'"{found.version}"'
     # no-cache: a cache may keep the file but must revalidate it, as the catalogue may have changed.
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    # If-None-Match compares weakly (RFC 9110, section 13.1.2).
     known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     if etag in known or "*" in known:
         return Response(status_code=304, headers=headers)

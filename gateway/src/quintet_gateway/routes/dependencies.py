@@ -115,6 +115,7 @@ def checked_listener(header: str | None) -> str:
     """
     if header is not None:
         check_listener(header, LISTENER)
+    # Protobuf and the database have no null for it: empty means that no one was named.
     return header or ""
 
 

@@ -60,6 +60,7 @@ async def record_feedback(
     events, single = read_events(body)
     caller = request.scope["quintet.caller"]
     job = EventBatch(events, caller.name, single)
+    # Before the queue, so that a bad event costs the database nothing.
     check_events(events, job.place)
     recorded = await recorder.record(job)
     return json_response(asdict(recorded))
@@ -101,6 +102,7 @@ async def export_listener(id: Listener, recorder: RecorderDep) -> Response:
     return StreamingResponse(
         _lines(recorder, id, first),
         media_type="application/x-ndjson",
+        # Personal data must not stay in a cache.
         headers={"Cache-Control": "no-store"},
     )
 

@@ -67,6 +67,7 @@ async def get_readiness(upstream: UpstreamDep) -> Response:
         {"ready": not missing, "services": states, "not_ready": missing}, 503 if missing else 200
     )
     if missing:
+        # Seconds: services become ready within a few.
         response.headers["Retry-After"] = "1"
     return response
 

@@ -12,6 +12,7 @@ from quintet_gateway.schemas.errors import errors
 from quintet_gateway.validation import bounds, within
 
 router = APIRouter(prefix="/api/v1", tags=["Operation"])
+# A month: longer ranges would read many impressions in one query.
 _MOST_HOURS = 24 * 31
 
 

@@ -60,6 +60,7 @@ class _TokenDenied(Exception):
 async def issue_token(request: Request) -> Response:
     """Issue an access token of one hour for a client's id and secret, in a Basic header or form."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    # Token requests are limited by address: the client is not known yet.
     address = request.client.host if request.client else "unknown"
     try:
         client_id, secret = await _credentials(request)
@@ -95,6 +96,7 @@ async def _credentials(request: Request) -> tuple[str, str]:
     if grant != "client_credentials":
         raise _TokenDenied("unauthorized_client", "Only client_credentials is served here")
     header = request.headers.get("authorization")
+    # A header has priority over the form (RFC 6749, section 2.3.1, prefers it).
     if header is not None:
         return _basic(header)
     return form.get("client_id", ""), form.get("client_secret", "")
@@ -102,6 +104,7 @@ async def _credentials(request: Request) -> tuple[str, str]:
 
 async def _form(request: Request) -> Mapping[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # Some clients send no content type; those that send another send no form.
     if kind and kind != _FORM:
         raise _TokenDenied("invalid_request", f"The body must be {_FORM}")
     body = bytearray()

@@ -26,6 +26,7 @@ async def get_track(
     upstream: UpstreamDep,
 ) -> Response:
     """Look up a track of the catalogue by id."""
+    # A lookup of unknown ids is no error for search, so the 404 is made here.
     track = (await upstream.tracks_by_id([id])).get(id)
     if track is None:
         raise NotFound(

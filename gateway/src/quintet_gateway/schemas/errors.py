@@ -36,6 +36,7 @@ _BY_REASON: Final[Mapping[Reason, int]] = {
 
 def status_of(error: AppError) -> tuple[int, str]:
     """Map an error to its HTTP status and the canonical name of its gRPC status."""
+    # The nearest class of the table: subclasses inherit the status.
     code, name = STATUSES[next(kind for kind in type(error).__mro__ if kind in STATUSES)]
     return _BY_REASON.get(error.reason, code), name
 

@@ -111,10 +111,12 @@ def read_events(body: Any) -> tuple[list[Event], bool]:
             return [_ANY] * len(body["events"]), False
         return [each.event() for each in EventsBody.model_validate(body).events], False
     except ValidationError as fault:
+        # As FastAPI reports faults of a body, so that one handler renders both.
         faults = [{**error, "loc": ("body", *error["loc"])} for error in fault.errors()]
         raise RequestValidationError(faults) from fault
 
 
+# Stands in where only the number of events matters.
 _ANY: Final = Event("any", "any", "any", "play")
 
 

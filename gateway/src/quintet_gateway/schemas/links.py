@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+# FastAPI's operation ids: function, path and method.
 _SEARCH: Final = "search_tracks_api_v1_search_get"
 _RECOMMEND: Final = "create_recommendations_api_v1_recommendations_post"
 _FEEDBACK: Final = "record_feedback_api_v1_feedback_post"

@@ -115,6 +115,7 @@ class Filters(BaseModel):
             excluded_track_ids=self.excluded_track_ids,
             excluded_artist_ids=self.excluded_artist_ids,
         )
+        # A range is sent if one end is set; the other stays open.
         for name, number in NUMBER_OF.items():
             low, high = self.range_of(name)
             if low is not None or high is not None:

@@ -237,11 +237,13 @@ def _reasons_of_columns(
         columns.features[:], columns.contributions[:], columns.contribution_values[:]
     )
     names = [NAME_OF.get(number) for number in columns.attributes]
+    # Attributes of a newer ranker are left out below, so a track has fewer comparisons.
     width = len(names) - names.count(None)
     comparisons = _comparisons(
         cycle(names), columns.values[:], columns.seeds_means[:], columns.similarity_shares[:]
     )
     seeds = zip(columns.closest_seed_ids, columns.closest_seed_similarities, strict=True)
+    # Tracks have different numbers of contributions; comparisons are as many for each.
     ends = pairwise(accumulate(columns.contribution_counts, initial=0))
     told = zip(columns.sentences, seeds, ends, strict=True)
     for place, (sentence, seed, (begin, end)) in enumerate(told):

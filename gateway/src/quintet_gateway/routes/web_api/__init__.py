@@ -51,6 +51,7 @@ def install(
     # Outermost: a preflight carries no token, and a page must be able to read an error too.
     app.add_middleware(
         CORSMiddleware,
+        # Callers authenticate by token, never by cookie, so any page may call.
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
@@ -61,6 +62,7 @@ def install(
             "Quintet-Model-Version",
             RECOMMENDATION_ID,
         ],
+        # A day in seconds, the most that Firefox keeps; Chromium keeps two hours.
         max_age=86_400,
     )
 
@@ -75,6 +77,7 @@ def _unknown() -> APIRouter:
     @router.api_route("/{rest:path}", methods=list(_METHODS), include_in_schema=False)
     async def no_such_route(rest: str = "") -> Response:
         if any(route.path_regex.match(f"/v1/{rest}") for route in known):
+            # The path exists, so 404 would mislead.
             return failure(405, "Method not allowed", {"Allow": "GET, HEAD, OPTIONS"})
         return failure(404, "Service not found")
 

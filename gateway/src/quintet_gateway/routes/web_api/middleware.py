@@ -74,6 +74,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # First: access and routes both judge by the prepared path.
         scope = self._prepared(scope)
         if scope["quintet.head"]:
             send = _without_body(send)
@@ -118,6 +119,7 @@ class Edge:
 
 
 def _first(value: str | None) -> str:
+    """Read the first of the values that a chain of proxies has appended."""
     return (value or "").partition(",")[0].strip()
 
 

@@ -28,6 +28,7 @@ _SEED_TYPES: Final[dict[SeedKind, Literal["ARTIST", "TRACK", "GENRE"]]] = {
     SeedKind.GENRE: "GENRE",
     SeedKind.TRACK: "TRACK",
 }
+# By the length of the date: YYYY, YYYY-MM, YYYY-MM-DD.
 _PRECISIONS: Final[dict[int, Literal["year", "month", "day"]]] = {4: "year", 7: "month", 10: "day"}
 
 
@@ -119,6 +120,7 @@ class ObjectWriter:
 
     def _album(self, track: search_pb2.Track) -> shape.SimplifiedAlbum:
         known = bool(track.album_id)
+        # Without an album, the track lends a single its id and title.
         album_id, name = (track.album_id, track.album) if known else (track.id, track.title)
         artists = [self._artist_name(artist) for artist in track.artists[:1]]
         precision = _PRECISIONS.get(len(track.release_date))

@@ -19,8 +19,10 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,9}\Z")
 _NUMBER: Final = re.compile(
     r"[+-]?([0-9]{1,12}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?\Z"
 )
+# `from_token` is Spotify's older way to say: the market of the token's user.
 _MARKET: Final = re.compile(r"([A-Za-z]{2}|from_token)\Z")
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+# Spotify's base62, and what ids of imported catalogues contain.
 _IDS: Final = re.compile(r"[0-9A-Za-z_.:,-]*\Z")
 
 Query = Mapping[str, str]

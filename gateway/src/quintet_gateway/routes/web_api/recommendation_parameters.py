@@ -51,6 +51,7 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
         max_per_artist=integer(query, "max_per_artist", DEFAULT_MAX_PER_ARTIST, 0, 500),
         diversity=number(query, "diversity", 0, 1) or 0.0,
         omit_reasons=not flag(query, "reasons"),
+        # Impressions store the values of features, from which models are trained.
         include_features=True,
     )
     for name, (low, high) in RANGES_ASKED.items():
@@ -79,6 +80,7 @@ def _add_attribute(
     target = number(query, f"target_{name}", low, high)
     if target is not None:
         request.targets.add(attribute=attribute, value=target)
+    # Popularity is no part of the similarity, so it has no weight.
     weight = None if name == "popularity" else number(query, f"weight_{name}", 0, MAX_WEIGHT)
     if weight is not None:
         request.weights.add(attribute=attribute, weight=weight)

@@ -82,6 +82,7 @@ class WebApiRoute(APIRoute):
                 return await handler(request)
             except AppError as error:
                 return failure_of(error)
+            # Spotify's clients show the message; FastAPI's list of faults does not fit the shape.
             except RequestValidationError:
                 return failure(400, "Invalid request")
             except TimeoutError:

@@ -70,6 +70,7 @@ async def search(request: Request, upstream: UpstreamDep) -> Response:
 
 
 def _kinds(query: Mapping[str, str]) -> list[str]:
+    # A type that is named twice is searched once.
     kinds = list(dict.fromkeys(p.names(query, "type", 20)))
     if not kinds:
         raise InvalidInput(Reason.REQUEST_MALFORMED, "Missing parameter type", field="type")
@@ -116,6 +117,7 @@ def _paging(
         "href": at(offset),
         "items": items,
         "limit": limit,
+        # Null ends the loop of clients that follow `next`.
         "next": at(following) if following < min(total, SEARCH_DEPTH) else None,
         "offset": offset,
         "previous": at(max(0, offset - limit)) if offset > 0 else None,
