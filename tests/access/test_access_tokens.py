@@ -111,7 +111,7 @@ def test_expired_token_is_told_apart(folder, monkeypatch):
     client, _ = ClientFolder(folder).create("page")
     now = time.time()
     with monkeypatch.context() as patch:
-        patch.setattr("quintet_access.tokens.time.time", lambda: now - 3601)
+        patch.setattr("quintet_access.tokens.time.time", lambda: now - 3661)
         token = token_of(folder, client)
     with pytest.raises(TokenExpired, match="expired"):
         TokenVerifier(folder).verify(token)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from quintet_access.files import AccessFileInvalid
 from quintet_access.identity import IdentityFolder, IdentityInvalid
 from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exposed
+from quintet_contract.addresses import host_port
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
 from quintet_servicekit.server import Service, settle_once_ready
@@ -49,7 +50,7 @@ def main() -> int:
         return _refuse(f"QUINTET_GATEWAY_METRICS_PORT: {fault}")
     except OSError as fault:
         return _refuse(
-            f"{settings.host}:{settings.port} cannot be bound ({fault.strerror}); "
+            f"{host_port(settings.host, settings.port)} cannot be bound ({fault.strerror}); "
             "choose another port with QUINTET_GATEWAY_PORT."
         )
     try:

@@ -91,6 +91,10 @@ class Gatekeeper:
         """Make the gRPC metadata that authenticates the gateway to upstream services."""
         return () if self._open else self._service_token.metadata()
 
+    def renew_service_token(self) -> bool:
+        """Replace the token that a service denied; False if there is none, or it is new."""
+        return not self._open and self._service_token.renew()
+
     async def admit(self, authorization: str | None, needed: Scope = Scope.READ) -> Caller:
         """Identify a caller and count its call.
 

@@ -13,7 +13,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_servicekit.degradation import Part
-from quintet_servicekit.errors import DeadlineExceeded, NotReady
+from quintet_servicekit.errors import DeadlineExceeded, NotReady, ResourceExhausted
 from quintet_servicekit.metrics import DEGRADED
 
 from quintet_gateway.experiments import Experiments
@@ -191,7 +191,8 @@ def _profile_of(request: ranker_pb2.RecommendTracksRequest) -> profile_pb2.Build
 
 
 async def _none_if_unavailable(call: Awaitable[T]) -> T | None:
+    # A service without room is as good as one that is down: the list is made without its part.
     try:
         return await call
-    except (NotReady, DeadlineExceeded):
+    except (NotReady, DeadlineExceeded, ResourceExhausted):
         return None

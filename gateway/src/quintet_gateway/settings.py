@@ -8,13 +8,15 @@ from limits import parse
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 from quintet_access.pseudonyms import KEY_BYTES
+from quintet_contract.addresses import host_port, reachable_host
 from quintet_servicekit.backends import DEFAULT_RETRY, CallPolicy, addresses_of
 from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.server import Endpoint
 from quintet_servicekit.settings import ProcessSettings
 from quintet_settings import FIXED, Confidential
 
-_EVERYWHERE: Final = ("", "0.0.0.0", "::")
+# A host name, an IPv4 address or an IPv6 address in brackets, and a port.
+_ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):\d{1,5}")
 
 
 class GatewaySettings(ProcessSettings):
@@ -231,8 +233,10 @@ class GatewaySettings(ProcessSettings):
     @field_validator("search_address", "profile_address", "ranker_address")
     @classmethod
     def _are_addresses(cls, text: str) -> str:
-        if not all(re.fullmatch(r"\S+:\d{1,5}", each) for each in addresses_of(text)):
-            raise ValueError("must be HOST:PORT, several separated by commas, or empty")
+        if not all(_ADDRESS.fullmatch(each) for each in addresses_of(text)):
+            raise ValueError(
+                "must be HOST:PORT, several separated by commas, or empty; [HOST]:PORT for IPv6"
+            )
         return text
 
     @field_validator("listener_key")
@@ -285,9 +289,9 @@ class GatewaySettings(ProcessSettings):
     def addresses(self) -> dict[str, str]:
         """Collect `host:port` of each service by its name, several separated by commas."""
         # A wildcard address can be bound but not called.
-        near = "127.0.0.1" if self.host in _EVERYWHERE else self.host
+        near = reachable_host(self.host)
         return {
-            "search": self.search_address or f"{near}:{self.search_port}",
-            "profile": self.profile_address or f"{near}:{self.profile_port}",
-            "ranker": self.ranker_address or f"{near}:{self.ranker_port}",
+            "search": self.search_address or host_port(near, self.search_port),
+            "profile": self.profile_address or host_port(near, self.profile_port),
+            "ranker": self.ranker_address or host_port(near, self.ranker_port),
         }

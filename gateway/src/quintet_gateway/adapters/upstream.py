@@ -53,6 +53,7 @@ class UpstreamClients:
         names: Tracks whose names are kept for the time that search is down.
         rules: How much is done for a call that fails or is slow.
         tls: The gateway's certificate and the authorities it trusts; plain text if None.
+        renew: Replaces an access token that a service denied; False if a new one cannot help.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class UpstreamClients:
         names: int = 10_000,
         rules: CallPolicy | None = None,
         tls: Tls | None = None,
+        renew: Callable[[], bool] = bool,
     ) -> None:
+        self._renew = renew
         self._addresses = addresses
         self._budget = budget
         self._metadata = metadata
@@ -201,7 +204,10 @@ class UpstreamClients:
 
     async def _state(self, name: str) -> str:
         """Read a service's state: that of its healthiest address, since one suffices to serve."""
-        states = await asyncio.gather(*map(_health, self._backends_of(name).channels))
+        channels = self._backends_of(name).channels
+        states = await asyncio.gather(*map(_health, channels))
+        if "UNAUTHENTICATED" in states and self._renew():
+            states = await asyncio.gather(*map(_health, channels))
         return min(states, key=_STATES.index)
 
     @cached_property
@@ -243,20 +249,33 @@ class UpstreamClients:
         Raises:
             AppError: The service returned an error, is unreachable, or took too long.
         """
-        # The reserve is kept for writing the answer or the error.
+        try:
+            try:
+                return await method(request, timeout=self._allowed(share))
+            except grpc.aio.AioRpcError as fault:
+                if fault.code() is not grpc.StatusCode.UNAUTHENTICATED or not self._renew():
+                    raise
+                # A clock was set, or the keys were replaced: a new token may be accepted.
+                return await method(request, timeout=self._allowed(share))
+        except grpc.aio.AioRpcError as fault:
+            error = error_of(fault)
+            if error is None:
+                raise
+            raise _for_the_caller(error) from fault
+
+    def _allowed(self, share: float) -> float:
+        """Compute the seconds for a call from the time left; the reserve is for the answer.
+
+        Raises:
+            DeadlineExceeded: None are left.
+        """
         seconds = (self._seconds_left() - RESERVE_SECONDS) * share
         if seconds <= 0:
             raise DeadlineExceeded(
                 Reason.DEADLINE,
                 "The answer took longer than the time allowed; allow more time or try again.",
             )
-        try:
-            return await method(request, timeout=seconds)
-        except grpc.aio.AioRpcError as fault:
-            error = error_of(fault)
-            if error is None:
-                raise
-            raise _for_the_caller(error) from fault
+        return seconds
 
     def _seconds_left(self) -> float:
         deadline = DEADLINE.get(None)
@@ -275,8 +294,15 @@ def _for_the_caller(error: AppError) -> AppError:
     return error
 
 
-_STATES: Final = ("SERVING", "NOT_SERVING", "SERVICE_UNKNOWN", "UNKNOWN", "UNREACHABLE")
-"""States of a service, the healthiest first."""
+_STATES: Final = (
+    "SERVING",
+    "NOT_SERVING",
+    "SERVICE_UNKNOWN",
+    "UNKNOWN",
+    "UNAUTHENTICATED",
+    "UNREACHABLE",
+)
+"""States of a service, the healthiest first. UNAUTHENTICATED: it denies the gateway's token."""
 
 
 async def _health(channel: grpc.aio.Channel) -> str:
@@ -284,8 +310,9 @@ async def _health(channel: grpc.aio.Channel) -> str:
     stub: Any = health_pb2_grpc.HealthStub(channel)
     try:
         answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_READY_SECONDS)
-    except grpc.aio.AioRpcError:
-        return "UNREACHABLE"
+    except grpc.aio.AioRpcError as fault:
+        denied = fault.code() is grpc.StatusCode.UNAUTHENTICATED
+        return "UNAUTHENTICATED" if denied else "UNREACHABLE"
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
 

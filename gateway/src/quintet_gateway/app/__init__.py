@@ -77,6 +77,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         settings.remembered_names,
         settings.backend_rules(),
         settings.transport("gateway"),
+        gatekeeper.renew_service_token,
     )
     # One connection pool for feedback and experiments.
     database = Database(settings.database())

@@ -15,8 +15,11 @@ from quintet_files import PRIVATE_MODE, PUBLIC_MODE
 from quintet_access.files import AccessFileInvalid, WatchedFile, locked, write_json
 
 TOKEN_SECONDS: Final = 3600
-# A rotated key is kept a little longer than its last token lives, for clocks that differ.
-CLOCK_SLACK_SECONDS: Final = 60
+CLOCK_LEEWAY_SECONDS: Final = 60
+"""How far the clocks of issuer and verifier may differ; the times in a token are read so loosely.
+
+A rotated key is kept that much longer than its last token lives.
+"""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class KeyFolder:
         now = time.time()
         fresh = new_key()
         kept = [
-            {"retire_time": now + TOKEN_SECONDS + CLOCK_SLACK_SECONDS, **entry}
+            {"retire_time": now + TOKEN_SECONDS + CLOCK_LEEWAY_SECONDS, **entry}
             for entry in (self._public.read() or {"keys": []})["keys"]
             if entry.get("retire_time", now) >= now
         ]

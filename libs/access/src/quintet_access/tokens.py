@@ -12,13 +12,15 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from quintet_access.files import WatchedFile
-from quintet_access.keys import TOKEN_SECONDS, KeyFolder, SigningKey, new_key
+from quintet_access.keys import CLOCK_LEEWAY_SECONDS, TOKEN_SECONDS, KeyFolder, SigningKey, new_key
 
 ISSUER: Final = "quintet"
 # EdDSA alone: a header that says "none" or HS256 is rejected (RFC 8725, section 3.1).
 _ALGORITHM: Final = "EdDSA"
 _MAX_TOKEN_LENGTH: Final = 4096
 _SERVICE_PREFIX: Final = "service:"
+# Seconds after which a denied token may be replaced.
+_RENEW_SECONDS: Final = 1.0
 
 
 class Scope(StrEnum):
@@ -79,24 +81,50 @@ class TokenIssuer:
 
 
 class ServiceToken:
-    """The token that one of our own processes shows to another; renewed before it runs out.
+    """The token that one of our processes shows to another; renewed before it expires.
 
-    It allows reading and no more: nothing that the gateway asks the services for changes anything.
+    It allows reading only: nothing that the gateway asks the services for changes anything.
+
+    Its age is measured by a monotonic clock, because a wall clock may be set back: by it, a token
+    could expire for everybody else before it is renewed here.
+
+    Args:
+        issuer: Signs the tokens.
+        service: The name of the process.
     """
 
     def __init__(self, issuer: TokenIssuer, service: str) -> None:
         self._issuer = issuer
         self._name = _SERVICE_PREFIX + service
         self._token = ""
-        self._renew_time = 0.0
+        self._issued_at = float("-inf")
+        # Wall clock minus monotonic clock, which changes only if the wall clock is set.
+        self._offset = 0.0
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Authorise a gRPC call: give the metadata to add to it."""
+        now = time.monotonic()
+        moved = abs(time.time() - now - self._offset) > CLOCK_LEEWAY_SECONDS / 2
         # A key rotated meanwhile checks for longer than this token is used.
-        if time.time() >= self._renew_time:
-            self._token = self._issuer.issue(self._name, 0, [Scope.READ.value])
-            self._renew_time = time.time() + TOKEN_SECONDS / 2
+        if moved or now >= self._issued_at + TOKEN_SECONDS / 2:
+            self._issue(now)
         return (("authorization", f"Bearer {self._token}"),)
+
+    def renew(self) -> bool:
+        """Replace a token that a service denied; False if it is so new that it cannot be the cause.
+
+        Many calls fail at the same time, and each new token costs a signature.
+        """
+        now = time.monotonic()
+        if now < self._issued_at + _RENEW_SECONDS:
+            return False
+        self._issue(now)
+        return True
+
+    def _issue(self, now: float) -> None:
+        self._token = self._issuer.issue(self._name, 0, [Scope.READ.value])
+        self._issued_at = now
+        self._offset = time.time() - now
 
 
 class TokenVerifier:
@@ -135,14 +163,22 @@ class TokenVerifier:
         key: Ed25519PublicKey | None = self._keys.public_key(kid) if isinstance(kid, str) else None
         if key is None:
             raise jwt.InvalidKeyError("unknown key")
-        return jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=[_ALGORITHM],
             issuer=ISSUER,
             audience=ISSUER,
-            options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+            options={
+                "require": ["exp", "iat", "sub", "aud", "iss"],
+                # `_check_times` does it.
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
         )
+        _check_times(claims)
+        return claims
 
     def _caller(self, claims: dict[str, Any]) -> Caller:
         name = str(claims["sub"])
@@ -155,6 +191,27 @@ class TokenVerifier:
         if current is None or current != claims.get("gen"):
             raise TokenRefused("Invalid access token")
         return Caller(name, granted)
+
+
+def _check_times(claims: dict[str, Any]) -> None:
+    """Check that a token is valid now, give or take `CLOCK_LEEWAY_SECONDS`.
+
+    The library checks the same by a clock that tests cannot set.
+
+    Raises:
+        PyJWTError: It is not valid yet, or no longer.
+    """
+    now = time.time()
+    try:
+        begins = max(float(claims["iat"]), float(claims.get("nbf", 0)))
+        ends = float(claims["exp"])
+    except (TypeError, ValueError) as fault:
+        raise jwt.InvalidTokenError("a time is not a number") from fault
+    # Written so that a NaN is denied.
+    if not begins <= now + CLOCK_LEEWAY_SECONDS:
+        raise jwt.ImmatureSignatureError("not valid yet")
+    if not ends > now - CLOCK_LEEWAY_SECONDS:
+        raise jwt.ExpiredSignatureError("expired")
 
 
 def bearer_token(header: str | None) -> str | None:

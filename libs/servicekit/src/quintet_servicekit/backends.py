@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import grpc
+from quintet_contract.addresses import bare_host
 
 from quintet_servicekit.breaker import Breaker, BreakerRules
 from quintet_servicekit.errors import NotReady, Reason
@@ -34,6 +35,7 @@ _SLOW_QUANTILE: Final = 0.95
 _MIN_CONCLUSIVE_SECONDS: Final = 0.1
 # A service that is slow for everyone must not raise the hedging threshold without limit.
 _MAX_HEDGE_SECONDS: Final = 0.5
+_RETRIED_CODES: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
 
 DEFAULT_RETRY: Final = RetryPolicy(0.1, 60.0, attempts=3, jitter=(0.0, 1.0))
@@ -181,20 +183,20 @@ class Backends:
             except grpc.aio.AioRpcError as fault:
                 last = self._policy.retry.is_last(attempt) or not retryable
                 # Any other code is an answer; the same request would get it again.
-                if last or fault.code() is not grpc.StatusCode.UNAVAILABLE:
+                if last or fault.code() not in _RETRIED_CODES:
                     raise
                 tried.add(number)
+                # An address without room is sent nothing more; another one may have room.
+                full = fault.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+                if full and not self._untried(tried):
+                    raise
                 if not await self._may_retry(tried, attempt, deadline):
                     raise
             attempt += 1
 
     async def _may_retry(self, tried: set[int], attempt: int, deadline: float) -> bool:
         """Wait until the next attempt; False if the deadline or the budget allows none."""
-        untried = any(
-            number not in tried and backend.breaker.admits
-            for number, backend in enumerate(self._backends)
-        )
-        pause = 0.0 if untried else self._policy.retry.pause(attempt)
+        pause = 0.0 if self._untried(tried) else self._policy.retry.pause(attempt)
         if _now() + pause >= deadline:
             return False
         if not self._retries.take():
@@ -203,6 +205,12 @@ class Backends:
         RETRIES.labels(self._name, "made").inc()
         await asyncio.sleep(pause)
         return True
+
+    def _untried(self, tried: Collection[int]) -> bool:
+        return any(
+            number not in tried and backend.breaker.admits
+            for number, backend in enumerate(self._backends)
+        )
 
     def _pick(self, tried: Collection[int]) -> int | None:
         """Choose the next address in turn, preferring those not tried yet; None if all are open."""
@@ -317,7 +325,7 @@ async def _first_answer(calls: Sequence["asyncio.Future[Any]"]) -> "asyncio.Futu
 
 def _may_be_many(address: str) -> bool:
     """Decide whether an address may stand for several machines: a name may, a number may not."""
-    host = address.rpartition(":")[0].strip("[]")
+    host = bare_host(address.rpartition(":")[0])
     try:
         ipaddress.ip_address(host)
     except ValueError:

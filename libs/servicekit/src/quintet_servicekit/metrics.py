@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from quintet_contract.addresses import host_port
 
 
 class PortUnavailable(Exception):
@@ -161,5 +162,6 @@ def start_metrics_server(host: str, port: int) -> None:
         start_http_server(port, addr=host)
     except OSError as fault:
         raise PortUnavailable(
-            f"metrics port {host}:{port} cannot be bound; choose another port, or 0 for no metrics"
+            f"metrics port {host_port(host, port)} cannot be bound; choose another port, "
+            "or 0 for no metrics"
         ) from fault

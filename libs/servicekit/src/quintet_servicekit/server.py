@@ -1,51 +1,32 @@
 """Serve one gRPC service: health, reflection, deadlines, errors, logs and metrics.
 
-A method raises `AppError`; the interceptor here converts it to a gRPC status, so that no
-servicer needs error handling.
+A method raises `AppError`; `interceptor` converts it to a gRPC status, so that no servicer needs
+error handling.
 """
 
 import asyncio
 import contextlib
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
 
 import grpc
 import structlog
-from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from grpc_status import rpc_status
+from quintet_contract.addresses import host_port
 
 from quintet_servicekit import garbage_collection
-from quintet_servicekit.calls import REQUEST_ID_KEY
+from quintet_servicekit.call_limits import Health, connection_options, most_open_calls
 from quintet_servicekit.channel import MAX_MESSAGE_BYTES
-from quintet_servicekit.errors import AppError, DeadlineExceeded, Reason
-from quintet_servicekit.logs import REQUEST_ID, accepted_request_id, call_context
-from quintet_servicekit.metrics import IN_FLIGHT, RPC_SECONDS, RPCS, PortUnavailable
-from quintet_servicekit.status import error_of, grpc_code_of, status_of
+from quintet_servicekit.interceptor import CallInterceptor
+from quintet_servicekit.metrics import PortUnavailable
 from quintet_servicekit.tls import Tls
-from quintet_servicekit.tracing import Span, span
 
 __all__ = ["Endpoint", "PortUnavailable", "Service", "run", "settle_once_ready"]
 
 _log = structlog.get_logger(__name__)
-# Health and reflection are streams or probes; they are neither measured nor logged.
-_INFRASTRUCTURE: Final = ("/grpc.health.", "/grpc.reflection.")
-# Codes that are the server's fault; a trace marks them as errors. Other codes are answers.
-_FAULTS: Final = frozenset(
-    {
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.DATA_LOSS,
-        grpc.StatusCode.UNIMPLEMENTED,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -95,7 +76,7 @@ class Service:
     port: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._health = health.aio.HealthServicer()
+        self._health = Health()
         self._tasks: list[asyncio.Task[None]] = []
         self._server: grpc.aio.Server | None = None
         self.ready = asyncio.Event()
@@ -108,12 +89,16 @@ class Service:
         """
         endpoint = self.endpoint
         server = grpc.aio.server(
-            interceptors=[_CallInterceptor(endpoint.default_timeout), *self.interceptors],
-            maximum_concurrent_rpcs=endpoint.max_concurrent_rpcs,
+            interceptors=[
+                CallInterceptor(endpoint.default_timeout, endpoint.max_concurrent_rpcs),
+                *self.interceptors,
+            ],
+            maximum_concurrent_rpcs=most_open_calls(endpoint.max_concurrent_rpcs),
             options=[
                 # By default a second process could bind the same port and take half of the calls.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                *connection_options(),
             ],
         )
         self.register(server)
@@ -127,7 +112,7 @@ class Service:
             self.port = 0
         if not self.port:
             raise PortUnavailable(
-                f"{endpoint.host}:{endpoint.port} cannot be bound; it may be in use. "
+                f"{host_port(endpoint.host, endpoint.port)} cannot be bound; it may be in use. "
                 f"Choose another port with {endpoint.port_setting}."
             )
         await server.start()
@@ -177,7 +162,7 @@ class Service:
 
 
 def _bind(server: grpc.aio.Server, endpoint: Endpoint) -> int:
-    address = f"{endpoint.host}:{endpoint.port}"
+    address = host_port(endpoint.host, endpoint.port)
     if endpoint.tls is None:
         return server.add_insecure_port(address)
     return server.add_secure_port(address, endpoint.tls.server_credentials())
@@ -218,101 +203,3 @@ async def run(service: Service) -> int:
         sys.stderr.write(f"error: {fault}\n")
         return 1
     return 0
-
-
-class _CallInterceptor(grpc.aio.ServerInterceptor):
-    """Add a request id, a deadline, error conversion, a log line and metrics to each unary call."""
-
-    def __init__(self, default_timeout: float) -> None:
-        self._default_timeout = default_timeout
-
-    async def intercept_service(
-        self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any
-    ) -> Any:
-        handler = await continuation(handler_call_details)
-        method: str = handler_call_details.method
-        if handler is None or handler.unary_unary is None or method.startswith(_INFRASTRUCTURE):
-            return handler
-
-        async def answer(request: Message, context: Any) -> Any:
-            return await self._answer(method, handler.unary_unary, request, context)
-
-        return grpc.unary_unary_rpc_method_handler(
-            answer, handler.request_deserializer, handler.response_serializer
-        )
-
-    async def _answer(self, method: str, behaviour: Any, request: Message, context: Any) -> Any:
-        metadata = dict(context.invocation_metadata() or ())
-        offered = metadata.get(REQUEST_ID_KEY)
-        request_id = accepted_request_id(str(offered) if offered else None)
-        with call_context(request_id), span(method[1:], "server", metadata) as here:
-            return await self._watched(here, method, behaviour, request, context)
-
-    async def _watched(
-        self, here: Span, method: str, behaviour: Any, request: Message, context: Any
-    ) -> Any:
-        started = time.perf_counter()
-        code = grpc.StatusCode.OK
-        IN_FLIGHT.labels(method).inc()
-        try:
-            async with asyncio.timeout(self._seconds_left(context)):
-                return await behaviour(request, context)
-        except asyncio.CancelledError:
-            code = grpc.StatusCode.CANCELLED
-            raise
-        except grpc.aio.AbortError:
-            # The call has ended already, by another interceptor or by the method itself.
-            code = context.code() or grpc.StatusCode.UNKNOWN
-            raise
-        except Exception as fault:
-            error = _as_app_error(fault)
-            code = grpc.StatusCode.INTERNAL if error is None else grpc_code_of(error)
-            await _abort(context, error, fault, REQUEST_ID.get())
-        finally:
-            IN_FLIGHT.labels(method).dec()
-            _account(here, method, code, time.perf_counter() - started)
-
-    def _seconds_left(self, context: Any) -> float:
-        remaining = context.time_remaining()
-        return self._default_timeout if remaining is None else max(0.0, float(remaining))
-
-
-def _account(here: Span, method: str, code: grpc.StatusCode, seconds: float) -> None:
-    """Record an answer in metrics, trace and log."""
-    RPCS.labels(method, code.name).inc()
-    RPC_SECONDS.labels(method).observe(seconds)
-    here.note(
-        {
-            "rpc.system": "grpc",
-            "rpc.response.status_code": code.name,
-            "quintet.request_id": REQUEST_ID.get(),
-        }
-    )
-    if code in _FAULTS:
-        here.fail(code.name)
-    _log.info("rpc", method=method, code=code.name, ms=round(seconds * 1000, 2))
-
-
-def _as_app_error(fault: Exception) -> AppError | None:
-    """Choose the error that the caller sees; None for a fault whose text must stay internal."""
-    if isinstance(fault, AppError):
-        return fault
-    if isinstance(fault, TimeoutError):
-        return DeadlineExceeded(
-            Reason.DEADLINE,
-            "The answer took longer than the time allowed; allow more time or try again.",
-        )
-    if isinstance(fault, grpc.aio.AioRpcError):
-        return error_of(fault)
-    return None
-
-
-async def _abort(context: Any, error: AppError | None, fault: Exception, request_id: str) -> None:
-    """End the call with google.rpc.Status; the text of an unknown fault is logged, never sent."""
-    if error is None:
-        _log.error("unexpected fault", exc_info=fault)
-        await context.abort(
-            grpc.StatusCode.INTERNAL, f"Internal error. Report it with request id {request_id}."
-        )
-    else:
-        await context.abort_with_status(rpc_status.to_status(status_of(error, request_id)))

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
+from quintet_contract.addresses import bare_host
 from quintet_settings import FIXED, EnvironmentSettings
 
 from quintet_servicekit.server import Endpoint
@@ -66,6 +67,11 @@ class ProcessSettings(EnvironmentSettings):
             "Form of log lines; auto is console if standard error is a terminal, else json."
         ),
     )
+
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, host: str) -> str:
+        return bare_host(host)
 
     def transport(self, name: str) -> Tls | None:
         """Read the TLS settings for a process of that name; None if TLS is off.

@@ -19,8 +19,10 @@ from quintet_servicekit.errors import (
     Unauthenticated,
 )
 
-# Health and reflection contain nothing of the catalogue, and probes have no token.
-_OPEN: Final = ("/grpc.health.", "/grpc.reflection.")
+# Probes have no token, and a state contains nothing of the catalogue.
+_OPEN: Final = "/grpc.health."
+# Reflection describes every method, and its streams stay open: it needs a token as reads do.
+_REFLECTION: Final = "/grpc.reflection."
 CALLER: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)
 """The authenticated caller of the current call; None if authentication is off."""
 
@@ -51,27 +53,22 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any
     ) -> Any:
         handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
         method: str = handler_call_details.method
-        if handler is None or method.startswith(_OPEN):
-            return handler
         metadata = dict(handler_call_details.invocation_metadata or ())
-        admitted = self._admit(metadata.get("authorization"), scope_of(method))
+        offered = metadata.get("authorization")
+        # An invalid token is denied everywhere, so that readiness finds out that tokens fail.
+        if offered is None and method.startswith(_OPEN):
+            return handler
+        admitted = self._admit(offered, _scope_of(method))
+        if isinstance(admitted, AppError):
+            return _denied(admitted, handler)
+        # Each call runs in a task, whose context ends with it.
+        CALLER.set(admitted)
+        return handler
 
-        async def answer(request: Any, context: Any) -> Any:
-            if isinstance(admitted, AppError):
-                # Raised inside the call, because the standard interceptor converts it there.
-                raise admitted
-            token = CALLER.set(admitted)
-            try:
-                return await handler.unary_unary(request, context)
-            finally:
-                CALLER.reset(token)
-
-        return grpc.unary_unary_rpc_method_handler(
-            answer, handler.request_deserializer, handler.response_serializer
-        )
-
-    def _admit(self, header: str | bytes | None, needed: Scope) -> Caller | AppError:
+    def _admit(self, header: str | bytes | None, needed: Scope | None) -> Caller | AppError:
         """Verify a call's token; the result is the caller, or the error to answer with."""
         token = bearer_token(header if isinstance(header, str) else None)
         if token is None:
@@ -87,10 +84,31 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
             return NotReady(
                 Reason.NOT_READY, "Access tokens cannot be checked now; try again in a second."
             )
-        if needed not in caller.scopes:
+        if needed is not None and needed not in caller.scopes:
             return PermissionDenied(
                 Reason.SCOPE_MISSING,
                 f"The access token does not have the scope {needed.value}.",
                 metadata={"scope": needed.value},
             )
         return caller
+
+
+def _scope_of(method: str) -> Scope | None:
+    """Choose the scope that a method needs; None if any valid token suffices."""
+    if method.startswith(_OPEN):
+        return None
+    return Scope.READ if method.startswith(_REFLECTION) else scope_of(method)
+
+
+def _denied(error: AppError, handler: Any) -> "grpc.RpcMethodHandler[Any, Any]":
+    """Answer a call with an error at once, without waiting for its message.
+
+    A call that is not authenticated must not hold a slot for as long as its caller likes.
+    """
+
+    async def deny(_requests: Any, _context: Any) -> Any:
+        # Raised inside the call, because the standard interceptor converts it there.
+        raise error
+
+    ends = (handler.request_deserializer, handler.response_serializer)
+    return grpc.stream_unary_rpc_method_handler(deny, *ends)
