@@ -70,10 +70,16 @@ def client_only(tmp_path_factory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[str]:
     """A gateway that answers a search with one track."""
-    artists = [{"id": "a", "name": "Eagles"}]
-    named = {"id": "6rqhFgbbKwnb9MLmUQDhG6", "title": "Hotel California", "album": "Greatest Hits"}
-    track: dict[str, object] = {**named, "popularity": 82, "genres": ["rock"], "artists": artists}
-    body = json.dumps({"tracks": [{"track": track, "recommendable": True}]}).encode()
+    empty = ("album_id", "release_date", "isrc", "cover_url", "preview_url", "external_url")
+    track: dict[str, object] = {
+        **dict.fromkeys((*empty, "provenance", "licence"), ""),
+        **{"id": "6rqhFgbbKwnb9MLmUQDhG6", "title": "Hotel California", "album": "Greatest Hits"},
+        **{"popularity": 82, "duration_ms": 391_376, "explicit": False, "genres": ["rock"]},
+        "artists": [{"id": "a", "name": "Eagles"}],
+    }
+    match = {"track": track, "score": 1.0, "recommendable": True, "source": "catalogue"}
+    page = {"tracks": [match], "total": 1, "next_page_token": "", "catalogue": "cat-1"}
+    body = json.dumps({**page, "source": "catalogue", "degraded": []}).encode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
