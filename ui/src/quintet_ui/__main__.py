@@ -1,12 +1,12 @@
 """`python -m quintet_ui`: serves the page with Streamlit, everything from this machine."""
 
 import sys
-from pathlib import Path
 from typing import Any, Final
+
+from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exposed
 
 from quintet_ui.settings import Settings, SettingsInvalid, load_settings
 
-_PAGE: Final = Path(__file__).parent / "page.py"
 _LIGHT: Final = {
     "primaryColor": "#5538d6",
     "backgroundColor": "#ffffff",
@@ -25,22 +25,22 @@ _DARK: Final = {
 }
 
 
-def main() -> None:
-    """Serve until SIGINT or SIGTERM; exit code 2 if a setting is invalid."""
+def main() -> int:
+    """Serve until SIGINT or SIGTERM.
+
+    Returns:
+        0, or 2 with one line on standard error if a setting is wrong or the port is in use.
+    """
     try:
         settings = load_settings()
-    except SettingsInvalid as fault:
-        sys.stderr.write(f"{fault}\n")
-        raise SystemExit(2) from fault
+        require_auth_when_exposed(Auth(settings.auth), settings.host)
+    except (SettingsInvalid, ExposedWithoutAuth) as fault:
+        sys.stderr.write(f"error: {fault}\n")
+        return 2
     # Imported here: an invalid setting must be reported at once, not after Streamlit's import.
-    import streamlit as st
-    from starlette.middleware import Middleware
+    from quintet_ui.server import serve
 
-    from quintet_ui.headers import SecureHeaders, content_policy, index_of_streamlit
-
-    secured = Middleware(SecureHeaders, policy=content_policy(index_of_streamlit()))
-    app = st.App(_PAGE, middleware=[secured])
-    app.run(config={name.replace("_", "."): value for name, value in options_of(settings).items()})
+    return serve(settings, options_of(settings))
 
 
 def options_of(settings: Settings) -> dict[str, Any]:
@@ -60,6 +60,14 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "browser_serverAddress": settings.host,
         "browser_serverPort": settings.port,
         "browser_gatherUsageStats": False,
+        # Each stated, so that no configuration file of Streamlit opens what the guard relies on.
+        "server_enableCORS": True,
+        "server_enableXsrfProtection": True,
+        "server_enableStaticServing": False,
+        "server_enableAgentApi": False,
+        "server_maxUploadSize": 1,
+        "server_maxWidgetStateSize": 1,
+        "client_allowedOrigins": [],
         "client_showErrorDetails": "none",
         "client_toolbarMode": "viewer",
         "logger_level": "warning",
@@ -72,4 +80,4 @@ def options_of(settings: Settings) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,14 +15,18 @@ _HEADERS: Final = (
     (b"referrer-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
+
+# The second one denies a WebSocket.
+_STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start"})
 
 
 def content_policy(index: str) -> str:
     """Build the content security policy of the page.
 
-    Only cover pictures load from other servers, and nothing is sent to them. Scripts run only if
-    they are files of this server or are in the index that Streamlit serves. Streamlit loads
+    Only covers and previews load from other servers, and nothing is sent to them. Scripts run only
+    if they are files of this server or are in the index that Streamlit serves. Streamlit loads
     components as blobs and writes its styles inline. Plotly compiles functions from text to draw
     the map with WebGL; without that it reports that the browser has no WebGL.
 
@@ -36,6 +40,8 @@ def content_policy(index: str) -> str:
             f"script-src 'self' blob: 'unsafe-eval' {inline}".strip(),
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob: https:",
+            # Previews play from their own servers, as covers load.
+            "media-src 'self' https:",
             "font-src 'self' data:",
             "connect-src 'self'",
             "worker-src 'self' blob:",
@@ -56,7 +62,7 @@ def index_of_streamlit() -> str:
 
 
 class SecureHeaders:
-    """Adds the headers to every answer by HTTP.
+    """Adds the headers to every answer by HTTP, also to a WebSocket's denial.
 
     Args:
         app: What answers.
@@ -72,12 +78,8 @@ class SecureHeaders:
         self._names = {name for name, _ in self._added}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
         async def send_with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in _STARTS:
                 told = [pair for pair in message["headers"] if pair[0].lower() not in self._names]
                 message = {**message, "headers": [*told, *self._added]}
             await send(message)

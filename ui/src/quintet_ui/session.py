@@ -20,7 +20,7 @@ from quintet_ui.translations import LANGUAGES, Translations, language_of, transl
 
 T = TypeVar("T")
 HOLD_SECONDS: Final = 2.0
-"""After a gateway that does not answer at all, nothing else waits for it for this long."""
+"""After a failed connection to the gateway, nothing else waits for it for this long."""
 PART_SECONDS: Final = 3.0
 """After a failure, a part of the page that can do without does so for this long."""
 # Bounds the memory of a session: forty lists of 50 tracks.
@@ -147,8 +147,9 @@ def note(failure: GatewayFault, part: str = "") -> None:
     held: dict[str, tuple[float, Fault]] = st.session_state.setdefault("held", {})
     if failure.fault in PASSING and part:
         held[part] = (time.monotonic() + PART_SECONDS, failure.fault)
-    if not failure.reason and failure.fault in {Fault.OFFLINE, Fault.SLOW}:
-        # No answer at all: the gateway itself is down, not one of its upstream services.
+    if not failure.reason and failure.fault is Fault.OFFLINE:
+        # No connection: the gateway itself is down. A late answer may be one service's fault, so
+        # it holds up only the part of the page that asked.
         held[_ALL] = (time.monotonic() + HOLD_SECONDS, failure.fault)
 
 

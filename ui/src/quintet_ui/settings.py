@@ -1,7 +1,7 @@
 """The page's settings, read from the environment."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import (
     AliasChoices,
@@ -27,6 +27,21 @@ class Settings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="QUINTET_UI_", extra="ignore")
 
     host: str = Field(default="127.0.0.1", validation_alias="QUINTET_HOST")
+    auth: Literal["off", "on"] = Field(default="off", validation_alias="QUINTET_AUTH")
+    hosts: str = Field(
+        default="",
+        pattern=r"^(\*|[\w.-]+( *, *[\w.-]+)*)?$",
+        description=(
+            "Names under which browsers reach the page, separated by commas, besides localhost and "
+            "addresses such as 192.0.2.1; * for any name."
+        ),
+    )
+    max_sessions: int = Field(
+        default=200,
+        ge=1,
+        le=100_000,
+        description="Browser tabs served at once; more get 503, unless one is idle for 15 minutes.",
+    )
     port: int = Field(
         default=8501,
         ge=1,

@@ -1,0 +1,94 @@
+"""Serves the page: Streamlit behind the guard and the security headers, with bounded messages."""
+
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import streamlit as st
+import uvicorn
+from starlette.middleware import Middleware
+from streamlit.web import bootstrap
+
+from quintet_ui.guard import Guard
+from quintet_ui.headers import SecureHeaders, content_policy, index_of_streamlit
+from quintet_ui.settings import Settings
+
+_PAGE: Final = Path(__file__).parent / "page.py"
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+"""Of one message of a browser: a click sends some kilobytes, and a long link some ten."""
+MAX_HEAD_BYTES: Final = 65_536  # as at the gateway
+_PING_SECONDS: Final = 30.0  # proxies often close a connection that is silent for a minute
+_GRACE_SECONDS: Final = 5  # sessions never end by themselves
+
+
+def serve(settings: Settings, options: dict[str, Any]) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: The page's settings.
+        options: Streamlit's options, by names such as `server_port`.
+
+    Returns:
+        0, or 2 with one line on standard error if the address cannot be bound.
+    """
+    bootstrap.load_config_options(options)
+    secured = Middleware(SecureHeaders, policy=content_policy(index_of_streamlit()))
+    guarded = Middleware(Guard, hosts=hosts_of(settings), max_sessions=settings.max_sessions)
+    app = st.App(_PAGE, middleware=[secured, guarded])
+    try:
+        listener = _bind(settings.host, settings.port)
+    except OSError as fault:
+        sys.stderr.write(
+            f"error: {settings.host}:{settings.port} cannot be bound ({fault.strerror}); "
+            "choose another port with QUINTET_UI_PORT.\n"
+        )
+        return 2
+    # uvicorn drains on these and then raises them again for the previous handler, whose default
+    # would report a failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            # In pure Python, but it bounds the head and the trailers of a request.
+            http="h11",
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_ping_interval=_PING_SECONDS,
+            ws_ping_timeout=_PING_SECONDS,
+            # A small compressed message could unpack into a big one.
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            # Only the settings decide whom the page believes: it needs no client's address.
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,
+            log_level="warning",
+            use_colors=False,
+        )
+    )
+    server.run(sockets=[listener])
+    return 0 if server.started else 2
+
+
+def hosts_of(settings: Settings) -> frozenset[str]:
+    """Collect the names under which the page is served, besides localhost and addresses."""
+    back_from_spotify = urlsplit(settings.spotify_redirect_uri).hostname or ""
+    named = (name.strip() for name in settings.hosts.split(","))
+    return frozenset(filter(None, (*named, settings.host.lower(), back_from_spotify)))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Open a listening socket at the first address that the host name resolves to.
+
+    Raises:
+        OSError: The address does not exist here, or the port is in use.
+    """
+    family, _, _, _, address = socket.getaddrinfo(
+        host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    return socket.create_server(address[:2], family=family, backlog=2048)
