@@ -5,9 +5,11 @@ import io
 import json
 import re
 import signal
+import time
 from urllib.parse import parse_qs, urlparse
 
 import pytest
+from quintet_ui.results import GLANCE_SECONDS
 
 expect = pytest.importorskip("playwright.sync_api").expect
 WANTED = ("hotel cali", "bohemian rha", "back in black", "teen spirit", "everlong")
@@ -209,18 +211,29 @@ def test_a_point_of_the_map_takes_a_seat(visit, songs, picture):
     expect(tab.locator(".seed:not(.empty)")).to_have_count(2)
 
 
+def search_seconds(tab, artist):
+    """Searches for an artist; how long it takes until a song of theirs is shown."""
+    began = time.monotonic()
+    tab.get_by_role("combobox").fill(artist)
+    found = tab.locator(".option .byline", has_text=re.compile(artist, re.IGNORECASE))
+    expect(found.first).to_be_visible()
+    return time.monotonic() - began
+
+
 def test_a_ranker_that_hangs_does_not_hold_the_page_up(visit, installation, songs):
     tab = visit("/?" + "&".join(f"seat=1~{song}" for song in songs) + "&go=1")
     expect(tab.locator(".card")).to_have_count(50)
     settled(tab)
     before = titles(tab)
+    # A busy machine is slow with a healthy ranker too.
+    usual = search_seconds(tab, "coldplay")
     ranker = installation.processes["ranker"]
     ranker.send_signal(signal.SIGSTOP)
     try:
         preset(tab, SAID["en-US"])
         expect(tab.get_by_text("Finding songs")).to_be_visible()
-        tab.get_by_role("combobox").fill("nirvana")
-        expect(tab.locator(".option .byline", has_text="Nirvana").first).to_be_visible(timeout=2500)
+        # A search waits for one glance at the pending list at most, and not for its deadline.
+        assert search_seconds(tab, "nirvana") < 3 * usual + 2 * GLANCE_SECONDS
         expect(tab.get_by_text("too long to answer")).to_be_visible()
         expect(tab.locator(".card h3")).to_have_text(before)
     finally:
