@@ -60,7 +60,7 @@ def test_equal_vectors_come_in_the_order_of_rows():
 
 def test_an_index_of_other_vectors_is_refused(tmp_path):
     FLAT.save(tmp_path / "index")
-    with pytest.raises(ValueError, match=r"has 6000 vectors .* has 10 of"):
+    with pytest.raises(ValueError, match=r"has 6000 vectors of .* instead of 10 of"):
         FaissIndex.load(tmp_path / "index", vectors(10), FLAT.facts)
     (tmp_path / "index").write_bytes(b"no index")
     with pytest.raises(ValueError, match="not a FAISS index"):

@@ -1,8 +1,9 @@
 """Back up an installation into one file while it runs, verify the file, and restore it."""
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -115,22 +116,39 @@ def restore(
     try:
         backup = _backup(read(source, staging))
         store.check(backup.database, url)
-        database = staging / contents.DATABASE
-        # The database first: it can fail, and until then no file of the home has moved.
-        if backup.database.kind in ("postgresql", "copies"):
-            store.load(backup.database, database, url)
-        aside = _make_way(settings)
-        restored = staging / contents.HOME
-        for part in sorted(restored.iterdir()) if restored.is_dir() else ():
-            part.replace(home / part.name)
-        _open_published(home)
-        if backup.database.kind == "sqlite":
-            file = Path(parse_url(url).database or "")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(database / store.FILE, file)
+        with _undone_on_error() as undo:
+            aside = _make_way(settings, undo)
+            _put_in_place(staging, home, undo)
+            # The database last: if it fails, the files go back. It is replaced whole or not at all.
+            _load_database(backup.database, staging / contents.DATABASE, url)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return backup, aside
+
+
+@contextlib.contextmanager
+def _undone_on_error() -> Iterator[contextlib.ExitStack]:
+    """Collect how each step is undone, and undo all, the last first, if the block fails."""
+    with contextlib.ExitStack() as undo:
+        yield undo
+        undo.pop_all()
+
+
+def _put_in_place(staging: Path, home: Path, undo: contextlib.ExitStack) -> None:
+    restored = staging / contents.HOME
+    for part in sorted(restored.iterdir()) if restored.is_dir() else ():
+        part.replace(home / part.name)
+        undo.callback((home / part.name).replace, part)
+    _open_published(home)
+
+
+def _load_database(dump: store.Dump, folder: Path, url: str) -> None:
+    if dump.kind in ("postgresql", "copies"):
+        store.load(dump, folder, url)
+    elif dump.kind == "sqlite":
+        file = Path(parse_url(url).database or "")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder / store.FILE, file)
 
 
 def _backup(sealed: Sealed) -> Backup:
@@ -163,8 +181,13 @@ def _refuse_state(settings: CommandSettings) -> None:
         raise BackupInvalid("the database is not empty; say --force to have it replaced")
 
 
-def _make_way(settings: CommandSettings) -> Path | None:
-    """Move the home's state, and a SQLite file elsewhere, into a folder of the home."""
+def _make_way(settings: CommandSettings, undo: contextlib.ExitStack) -> Path | None:
+    """Move the home's state, and a SQLite file elsewhere, into a folder of the home.
+
+    Args:
+        settings: Where the state is.
+        undo: Gets the moves back.
+    """
     found = _children(settings.home)
     parsed = parse_url(settings.database_url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
@@ -177,8 +200,10 @@ def _make_way(settings: CommandSettings) -> Path | None:
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     aside = Path(tempfile.mkdtemp(prefix=f"{_ASIDE}{stamp}-", dir=settings.home))
+    undo.callback(aside.rmdir)
     for path in found:
         shutil.move(path, aside / path.name)
+        undo.callback(shutil.move, aside / path.name, path)
     return aside
 
 

@@ -21,12 +21,20 @@ from typing import IO, Any, Final
 import pyarrow as pa
 from quintet_files import PRIVATE_MODE, replacing
 from quintet_modelkit.publication import sha256_of
+from quintet_text import bounded_json
+from quintet_text.bounded_json import Bounds
 
 FORMAT: Final = 1
 SUFFIX: Final = ".tar.zst"
 _MANIFEST: Final = "manifest.json"
-# 64 MiB, several hundred thousand files: a hostile manifest must not fill the memory.
-_MOST_MANIFEST: Final = 64 << 20
+# A backup of ten models and two hundred registered ones names some 15,000 files: 3 MB.
+_MOST_FILES: Final = 50_000
+_BOUNDS: Final = Bounds(depth=16, total=16 << 20, containers=2 * _MOST_FILES)
+# Real backups shrink to a half or a tenth. A small archive may hold empty files, up to the floor.
+_MOST_RATIO: Final = 200
+_RATIO_FLOOR: Final = 64 << 20
+# tarfile reads a header of extended attributes into memory, whatever size it announces.
+_MOST_HEADER: Final = 64 << 10
 # Bytes read and hashed at once.
 _CHUNK: Final = 1 << 20
 # Room that a restored backup leaves on the disk, for the database and the logs beside it.
@@ -53,6 +61,11 @@ class Sealed:
     def stored(self) -> dict[str, str]:
         """SHA-256 to the path under which its content is kept."""
         return {sha: name for name, (sha, _) in sorted(self.files.items(), reverse=True)}
+
+    @property
+    def spread(self) -> int:
+        """Size of all files when each has its own copy, in bytes."""
+        return sum(size for _, size in self.files.values())
 
     @property
     def bytes(self) -> int:
@@ -90,6 +103,11 @@ def seal(folder: Path, target: Path, facts: Mapping[str, Any]) -> Sealed:
         kept.add(sha256)
     sealed = Sealed(facts, files)
     listing = {name: {"sha256": sha, "bytes": size} for name, (sha, size) in files.items()}
+    if len(listing) > _MOST_FILES:
+        raise BackupInvalid(
+            f"{len(listing):,} files are more than a backup holds ({_MOST_FILES:,}); remove old "
+            "models by `quintet housekeeping`, or leave the registry out"
+        )
     document = {"format": FORMAT, **facts, "files": listing}
     (folder / _MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
     if target.name.endswith(SUFFIX):
@@ -129,7 +147,12 @@ def read(source: Path, into: Path | None) -> Sealed:
         raise BackupInvalid(f"there is no backup at {source}")
     try:
         with contextlib.closing(_members(source)) as members:
-            return _checked(members, into)
+            sealed = _checked(members, None, source)
+        if into is None:
+            return sealed
+        # Read twice: nothing is written before all of it is known to be sound.
+        with contextlib.closing(_members(source)) as members:
+            return _checked(members, into, source)
     except (tarfile.TarError, pa.ArrowInvalid, EOFError) as fault:
         raise BackupInvalid(f"{source} is damaged or no backup") from fault
     except OSError as fault:
@@ -151,11 +174,12 @@ def _members(source: Path) -> Generator[tuple[str, int, IO[bytes]], None, None]:
             with path.open("rb") as stream:
                 yield name, path.stat().st_size, stream
             if name == _MANIFEST:
-                names += _sealed(path.read_bytes()).stored.values()
+                with path.open("rb") as manifest:
+                    names += _sealed(manifest.read(_BOUNDS.total + 1)).stored.values()
         return
     with (
         pa.CompressedInputStream(str(source), "zstd") as stream,
-        tarfile.open(fileobj=stream, mode="r|") as archive,
+        tarfile.open(fileobj=stream, mode="r|", tarinfo=_Entry) as archive,
     ):
         for entry in archive:
             # Links and devices could write outside of the folder.
@@ -165,14 +189,27 @@ def _members(source: Path) -> Generator[tuple[str, int, IO[bytes]], None, None]:
             yield entry.name, entry.size, content
 
 
-def _checked(members: Iterator[tuple[str, int, IO[bytes]]], into: Path | None) -> Sealed:
+class _Entry(tarfile.TarInfo):
+    """A member of an archive whose extended header is small; a path needs some hundred bytes."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        # tarfile documents this method as the place where a subclass decides by an entry's type.
+        if not self.isreg() and self.size > _MOST_HEADER:
+            raise tarfile.ReadError("an entry's header is larger than any path needs")
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
+
+
+def _checked(
+    members: Iterator[tuple[str, int, IO[bytes]]], into: Path | None, source: Path
+) -> Sealed:
     name, size, content = next(members, ("", 0, None))
-    if name != _MANIFEST or size > _MOST_MANIFEST or content is None:
+    if name != _MANIFEST or size > _BOUNDS.total or content is None:
         raise BackupInvalid("the backup does not begin with its manifest")
-    sealed = _sealed(content.read())
+    sealed = _sealed(content.read(_BOUNDS.total))
+    _check_sizes(sealed, source)
     # Checked before the first byte: half a restore helps nobody.
-    if into is not None and shutil.disk_usage(into).free < sealed.bytes + _RESERVE:
-        raise BackupInvalid(f"the disk has no room for {sealed.bytes:,} bytes")
+    if into is not None and shutil.disk_usage(into).free < sealed.spread + _RESERVE:
+        raise BackupInvalid(f"the disk has no room for {sealed.spread:,} bytes")
     missing = {name: sha for sha, name in sealed.stored.items()}
     for name, size, content in members:
         if name not in missing:
@@ -188,9 +225,25 @@ def _checked(members: Iterator[tuple[str, int, IO[bytes]]], into: Path | None) -
     return sealed
 
 
+def _check_sizes(sealed: Sealed, source: Path) -> None:
+    """Check that a packed backup does not unpack to far more than a real one would.
+
+    Raises:
+        BackupInvalid: It does, or gives one content two sizes.
+    """
+    if len(set(sealed.files.values())) != len(sealed.stored):
+        raise BackupInvalid("the backup's manifest gives one checksum two sizes")
+    packed = 0 if source.is_dir() else source.stat().st_size
+    if packed and sealed.spread > max(_MOST_RATIO * packed, _RATIO_FLOOR):
+        raise BackupInvalid(
+            f"the backup of {packed:,} bytes would unpack to {sealed.spread:,}, "
+            f"more than {_MOST_RATIO} times its size"
+        )
+
+
 def _sealed(content: bytes) -> Sealed:
     try:
-        document = json.loads(content)
+        document = bounded_json.loads(content, _BOUNDS)
         number = document.pop("format")
         listing = document.pop("files")
         files = {str(n): (str(f["sha256"]), int(f["bytes"])) for n, f in listing.items()}
@@ -199,7 +252,11 @@ def _sealed(content: bytes) -> Sealed:
     if number != FORMAT:
         whose = "a newer" if isinstance(number, int) and number > FORMAT else "another"
         raise BackupInvalid(f"{whose} Quintet made this backup: format {number}, not {FORMAT}")
-    for name in files:
+    if len(files) > _MOST_FILES:
+        raise BackupInvalid(f"the backup names {len(files):,} files; at most {_MOST_FILES:,}")
+    for name, (_, size) in files.items():
+        if size < 0:
+            raise BackupInvalid(f"{name} has a negative size in the backup's manifest")
         if not _is_inside(name):
             raise BackupInvalid(f"the backup names {name!r}, which lies outside of it")
     return Sealed(document, files)

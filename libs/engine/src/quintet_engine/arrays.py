@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from quintet_modelkit.plain_arrays import map_array
 
 Array = NDArray[Any]
 # A sparse matrix in compressed rows (CSR) is these four arrays.
@@ -33,9 +34,8 @@ def load_array(folder: Path, name: str) -> Array:
         OSError: It is missing.
         ValueError: It is not a plain array.
     """
-    mapped: Array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     # A view of class ndarray: each use of a `np.memmap` costs more than the use itself.
-    return np.asarray(mapped)
+    return np.asarray(map_array(folder / f"{name}.npy"))
 
 
 def load_matrix(folder: Path, name: str) -> sp.csr_matrix:
@@ -46,7 +46,32 @@ def load_matrix(folder: Path, name: str) -> sp.csr_matrix:
         ValueError: A part is not a plain array or does not fit the others.
     """
     data, indices, indptr, shape = (load_array(folder, f"{name}.{part}") for part in _PARTS)
-    return sp.csr_matrix((data, indices, indptr), shape=tuple(shape.tolist()))
+    if {indices.dtype.kind, indptr.dtype.kind, shape.dtype.kind} != {"i"} or shape.shape != (2,):
+        raise ValueError(f"{name} is not a sparse matrix")
+    rows, columns = shape.tolist()
+    # SciPy's products and the compiled ones use these numbers as offsets, without checking them.
+    if not (
+        data.ndim == indices.ndim == indptr.ndim == 1
+        and columns >= 0
+        and len(indptr) == rows + 1
+        and len(data) == len(indices)
+        and starts_fit(indptr, len(indices))
+        and numbers_fit(indices, columns)
+    ):
+        raise ValueError(f"the parts of the sparse matrix {name} do not fit each other")
+    return sp.csr_matrix((data, indices, indptr), shape=(rows, columns))
+
+
+def starts_fit(starts: NDArray[np.integer], end: int) -> bool:
+    """Check that the starts of consecutive parts ascend from 0 to `end`."""
+    return bool(
+        len(starts) and starts[0] == 0 and starts[-1] == end and (starts[1:] >= starts[:-1]).all()
+    )
+
+
+def numbers_fit(numbers: NDArray[np.integer], limit: int) -> bool:
+    """Check that all numbers are at least 0 and below a limit."""
+    return not len(numbers) or bool(numbers.min() >= 0 and numbers.max() < limit)
 
 
 def unit_rows(matrix: sp.csr_matrix) -> sp.csr_matrix:

@@ -65,11 +65,11 @@ class Ranker:
         """
         try:
             return self._parsed or Forest.of(self.booster)
-        except json.JSONDecodeError as fault:
+        except (json.JSONDecodeError, lightgbm.basic.LightGBMError) as fault:
             # LightGBM describes a booster in JSON, and writes infinite numbers as no JSON has them.
-            raise ForestUnsupported(
-                "LightGBM describes it with infinite numbers, which is not JSON"
-            ) from fault
+            raise ForestUnsupported("LightGBM cannot describe it in JSON") from fault
+        except ZeroDivisionError as fault:
+            raise ForestUnsupported("a node has no training rows") from fault
 
     @property
     def accelerated(self) -> bool:
@@ -118,7 +118,11 @@ class Ranker:
         return scores
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Compute TreeSHAP contributions, (k, features + 1); the last column is the mean score."""
+        """Compute TreeSHAP contributions, (k, features + 1); the last column is the mean score.
+
+        Raises:
+            BoosterFailed: LightGBM failed.
+        """
         forest = self._compiled
         return self._booster_shares(matrix) if forest is None else forest.contributions(matrix)
 
@@ -129,5 +133,8 @@ class Ranker:
             raise BoosterFailed(str(fault)) from fault
 
     def _booster_shares(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        shares = self.booster.predict(matrix, pred_contrib=True, num_threads=1)
+        try:
+            shares = self.booster.predict(matrix, pred_contrib=True, num_threads=1)
+        except (lightgbm.basic.LightGBMError, ValueError) as fault:
+            raise BoosterFailed(str(fault)) from fault
         return np.asarray(shares, dtype=np.float64)

@@ -52,6 +52,8 @@ _NUMBERS: Final = re.compile(rb"[-+0-9.eEinfa ]*")
 _OBJECTIVE: Final = re.compile(
     rb"lambdarank|rank_xendcg|regression|binary sigmoid:[0-9]{1,4}(\.[0-9]{1,6})?"
 )
+# The range of a feature in training, its categories, or nothing.
+_INFO: Final = re.compile(rb"none|\[[-+0-9.eEinfa]{1,32}:[-+0-9.eEinfa]{1,32}\]|-?\d+(:-?\d+)*")
 _PARAMETER: Final = re.compile(rb"\[[a-z0-9_]+: .*\]")
 _CATEGORICAL: Final = 1
 _MISSING_TYPES: Final = 3
@@ -118,8 +120,7 @@ def _check_header(head: bytes) -> tuple[int, list[int]]:
     last = _whole(fields.get(b"max_feature_idx", b""), "max_feature_idx", -1, 2**31 - 2)
     if not features or features != last + 1:
         raise BoosterTextInvalid("max_feature_idx and feature_names disagree")
-    if len(fields.get(b"feature_infos", b"").split()) != features:
-        raise BoosterTextInvalid("feature_infos and feature_names disagree")
+    _check_infos(fields.get(b"feature_infos", b"").split(), features)
     if _OBJECTIVE.fullmatch(fields.get(b"objective", b"")) is None:
         raise BoosterTextInvalid("objective must be lambdarank, rank_xendcg, regression or binary")
     constraints = fields.get(b"monotone_constraints")
@@ -131,6 +132,13 @@ def _check_header(head: bytes) -> tuple[int, list[int]]:
     if sizes is None:
         raise BoosterTextInvalid("tree_sizes is missing")
     return features, [_whole(size, "tree_sizes", 1, MAX_BYTES) for size in sizes.split()]
+
+
+def _check_infos(infos: list[bytes], features: int) -> None:
+    if len(infos) != features:
+        raise BoosterTextInvalid("feature_infos and feature_names disagree")
+    if not all(map(_INFO.fullmatch, infos)):
+        raise BoosterTextInvalid("feature_infos must hold none, [least:greatest] or categories")
 
 
 def _check_tail(tail: bytes) -> None:

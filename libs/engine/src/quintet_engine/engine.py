@@ -14,6 +14,7 @@ from quintet_modelkit.publication import PublicationInvalid, damaged_files
 
 from quintet_engine import reasons, reranking
 from quintet_engine.booster import BoosterFailed, Ranker
+from quintet_engine.booster_text import MAX_BYTES
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.channels.channel import Candidates, gather, target_distance
 from quintet_engine.collaborative import model as collaborative_model
@@ -37,7 +38,6 @@ from quintet_engine.query import (
     Seed,
     SeedKind,
     SeedPool,
-    SeedUnknown,
     check,
 )
 from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
@@ -153,8 +153,8 @@ class Engine:
             index = _index_of(folder, manifest, catalogue)
             ranker = _ranker_of(folder, recipe, manifest.get("forest"))
             collaborative = _collaborative_of(folder, manifest, catalogue)
-        except (ValueError, OSError) as fault:
-            raise PublicationInvalid(f"{folder.name}: {fault}") from fault
+        except (ValueError, OSError, KeyError, TypeError, MemoryError) as fault:
+            raise PublicationInvalid(f"{folder.name}: {_said(fault)}") from fault
         engine = cls(catalogue, index, ranker, _versions_of(manifest), recipe, collaborative)
         bundle.snapshot.release()
         engine.check_golden(bundle.golden)
@@ -211,9 +211,10 @@ class Engine:
         try:
             got = np.array([score for _, score in self.golden_answer(golden["seeds"])])
             want = np.array([score for _, score in golden["tracks"]], dtype=np.float64)
-        except (KeyError, TypeError, ValueError, SeedUnknown) as fault:
+        # Whatever it is: a version that cannot answer must not replace one that can.
+        except Exception as fault:
             raise PublicationInvalid(
-                f"{self.versions.model}: the golden request cannot be answered: {fault}"
+                f"{self.versions.model}: the golden request cannot be answered: {_said(fault)}"
             ) from fault
         if got.shape != want.shape or not np.allclose(got, want, rtol=0, atol=GOLDEN_TOLERANCE):
             raise PublicationInvalid(
@@ -421,6 +422,12 @@ def _recipe_of(name: str, manifest: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
+def _said(fault: Exception) -> str:
+    """Describe an error in one line; a missing field of the manifest has only its name as text."""
+    text = " ".join(str(fault).split())
+    return f"it lacks {text}" if isinstance(fault, KeyError) else text
+
+
 def _versions_of(manifest: Mapping[str, Any]) -> Versions:
     return Versions(
         str(manifest["model_version"]),
@@ -438,8 +445,13 @@ def _ranker_of(folder: Path, recipe: Recipe, forest_facts: Mapping[str, Any] | N
     forest = None
     if forest_facts:
         forest = forest_files.load_forest(folder / forest_files.FOLDER, forest_facts)
-    text = (folder / BOOSTER_FILE).read_text(encoding="utf-8")
-    ranker = Ranker.from_text(text, forest)
+    path = folder / BOOSTER_FILE
+    # Before it is in memory: a file may be sparse, larger than the memory and of no bytes on disk.
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{BOOSTER_FILE} is larger than {MAX_BYTES:,} bytes")
+    ranker = Ranker.from_text(path.read_text(encoding="utf-8"), forest)
+    if forest is not None and forest.width != len(ranker.names):
+        raise ValueError(f"the forest has {forest.width} features, the booster {len(ranker.names)}")
     if ranker.names != recipe.names:
         raise ValueError(
             f"the booster has {len(ranker.names)} features, the recipe {recipe.kind} has "

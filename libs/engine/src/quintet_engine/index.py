@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded
 
 from quintet_engine.catalogue import Mask, Rows
+from quintet_engine.index_file import check_index_file
 from quintet_engine.vectors import Hits
 
 Vectors = NDArray[Any]
@@ -105,16 +106,14 @@ class FaissIndex:
         Raises:
             ValueError: The file is not an index of these vectors, or a fact is not a number.
         """
+        # FAISS trusts its files: a damaged one would end the process.
+        lists = check_index_file(path, *vectors.shape)
+        nprobe, recall = _search_facts(path.name, facts, lists)
         try:
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as fault:
+        except (RuntimeError, MemoryError) as fault:
             raise ValueError(f"{path.name} is not a FAISS index") from fault
-        if index.ntotal != len(vectors) or index.d != vectors.shape[1]:
-            raise ValueError(
-                f"{path.name} has {index.ntotal} vectors of {index.d} dimensions; the catalogue "
-                f"has {len(vectors)} of {vectors.shape[1]}"
-            )
-        return cls(index, vectors, int(facts["nprobe"]), float(facts["recall"]))
+        return cls(index, vectors, nprobe, recall)
 
     @property
     def facts(self) -> dict[str, float]:
@@ -194,6 +193,17 @@ class FaissIndex:
             parameters = faiss.SearchParameters(sel=selector)
         scores, rows = self.index.search(np.ascontiguousarray(queries), most, params=parameters)
         return scores, rows
+
+
+def _search_facts(name: str, facts: Mapping[str, Any], lists: int) -> tuple[int, float]:
+    """Read nprobe and recall from a manifest; nprobe is 0 without lists, else at least 1."""
+    try:
+        nprobe, recall = int(facts["nprobe"]), float(facts["recall"])
+    except (KeyError, TypeError, ValueError, OverflowError) as fault:
+        raise ValueError(f"the manifest lacks nprobe or recall of {name}") from fault
+    if not min(lists, 1) <= nprobe <= lists:
+        raise ValueError(f"the manifest says nprobe {nprobe} for {lists} lists of {name}")
+    return nprobe, recall
 
 
 def _tune(index: Any, vectors: Encoded, lists: int, seed: int, depth: int) -> tuple[int, float]:

@@ -20,7 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from quintet_modelkit.publication import PublicationInvalid, read_manifest, write_manifest
+from quintet_text import bounded_json
+
+from quintet_modelkit.publication import (
+    BOUNDS,
+    PublicationInvalid,
+    read_manifest,
+    read_text,
+    write_manifest,
+)
 from quintet_modelkit.snapshot import Snapshot
 
 CATALOGUE: Final = "catalogue"
@@ -125,7 +133,7 @@ class Bundle:
                 f"{manifest['catalogue_version']}"
             )
         try:
-            golden: dict[str, Any] = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))
+            golden: dict[str, Any] = bounded_json.loads(read_text(folder / GOLDEN), BOUNDS)
         except (OSError, ValueError) as fault:
             raise PublicationInvalid(f"{folder.name}: {GOLDEN} is unreadable") from fault
         return cls(folder, manifest, snapshot, golden)

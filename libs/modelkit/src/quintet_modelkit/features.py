@@ -24,6 +24,7 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES
+from quintet_text import bounded_json
 
 COLUMN: Final[Mapping[str, int]] = {name: index for index, name in enumerate(ATTRIBUTES)}
 """Attribute → column of raw attributes, (n, 14)."""
@@ -143,16 +144,26 @@ class Standardiser:
         Raises:
             ValueError: It was made for other features, or its version does not match its content.
         """
-        data: dict[str, Any] = json.loads(text)
-        if tuple(data["encoded"]) != ENCODED:
+        data: dict[str, Any] = bounded_json.loads(text)
+        try:
+            encoded, named = tuple(data["encoded"]), data["version"]
+            centre, scale = (np.array(data[name], np.float64) for name in ("centre", "scale"))
+        except (KeyError, TypeError, ValueError, OverflowError) as fault:
+            raise ValueError("the standardiser lacks a field, or a type is wrong") from fault
+        if encoded != ENCODED:
             raise ValueError(
-                f"the standardiser encodes {data['encoded']}; this program needs {list(ENCODED)}"
+                f"the standardiser encodes {encoded!s:.200}; this program needs {list(ENCODED)}"
             )
-        centre, scale = np.array(data["centre"]), np.array(data["scale"])
+        if not (
+            centre.shape == scale.shape == (len(LINEAR),)
+            and np.isfinite(centre).all()
+            and (scale > 0).all()
+        ):
+            raise ValueError("the standardiser has other numbers than one scale per attribute")
         version = _version(centre, scale)
-        if version != data["version"]:
+        if version != named:
             raise ValueError(
-                f"standardiser {data['version']} does not match its content ({version}): "
+                f"standardiser {named!s:.40} does not match its content ({version}): "
                 "the file was altered"
             )
         return cls(centre, scale, version)

@@ -18,12 +18,18 @@ from typing import Any, Final
 
 from quintet_contract.patterns import VERSION_PATTERN, fits
 from quintet_files import write_atomically
+from quintet_text import bounded_json
+from quintet_text.bounded_json import Bounds
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
 FORMAT: Final = 1
 """The layout of manifests; a program reads only its own."""
 _CHUNK: Final = 1 << 20
+# A version has at most 128 characters, a promotion's token some hundred.
+_POINTER_BYTES: Final = 4096
+BOUNDS: Final = Bounds(depth=32, total=8 * 1024**2, containers=100_000)
+"""Of manifests and other JSON in published folders; the largest known manifest has 40 kB."""
 
 
 class PublicationInvalid(Exception):
@@ -112,12 +118,37 @@ def set_current(root: Path, version: str) -> None:
 
 
 def current_version(root: Path) -> str | None:
-    """Read the version in use; None if nothing was published."""
-    try:
-        version = (root / CURRENT).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
+    """Read the version in use; None if nothing was published, or the pointer is damaged."""
+    version = read_pointer(root / CURRENT)
     return version if is_version(version) else None
+
+
+def followed_version(root: Path) -> str | None:
+    """Read the version in use; None if nothing was published.
+
+    Raises:
+        PublicationInvalid: The pointer is damaged.
+    """
+    version = current_version(root)
+    if version is None and (root / CURRENT).exists():
+        raise PublicationInvalid(f"{root / CURRENT} is damaged: it does not name a version")
+    return version
+
+
+def read_pointer(path: Path) -> str:
+    """Read the one line of a small file that names something; empty if there is no such text.
+
+    A damaged pointer, such as one that is not UTF-8, names nothing: what is in use stays in use.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_POINTER_BYTES + 1)
+        return "" if len(data) > _POINTER_BYTES else data.decode("utf-8").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
 
 
 def current_folder(root: Path) -> Path:
@@ -126,7 +157,7 @@ def current_folder(root: Path) -> Path:
     Raises:
         PublicationInvalid: Nothing was published, or its folder is missing.
     """
-    version = current_version(root)
+    version = followed_version(root)
     if version is None:
         raise PublicationInvalid(f"nothing is published in {root}")
     if not (root / version).is_dir():
@@ -142,19 +173,38 @@ def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
             outside the folder, or a file is missing or altered.
     """
     try:
-        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        document = bounded_json.loads(read_text(folder / MANIFEST), BOUNDS)
         if document["format"] != FORMAT:
             raise PublicationInvalid(
                 f"{folder.name}: has format {document['format']}; this program reads {FORMAT}"
             )
         files: dict[str, dict[str, Any]] = document["files"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+        if any(
+            type(facts["bytes"]) is not int or type(facts["sha256"]) is not str
+            for facts in files.values()
+        ):
+            raise ValueError("a file without size and checksum")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise PublicationInvalid(f"{folder.name}: manifest is missing or unreadable") from fault
     root = folder.resolve()
     for name, facts in files.items() if verify else ():
         if damage := _damage(root, name, facts):
-            raise PublicationInvalid(f"{folder.name}: {name} {damage}")
+            raise PublicationInvalid(f"{folder.name}: {name:.200} {damage}")
     return dict(document)
+
+
+def read_text(path: Path) -> str:
+    """Read a text of at most `BOUNDS.total` bytes from a published folder.
+
+    Raises:
+        OSError: The file is missing.
+        ValueError: It is larger, or not UTF-8.
+    """
+    with path.open("rb") as stream:
+        data = stream.read(BOUNDS.total + 1)
+    if len(data) > BOUNDS.total:
+        raise ValueError(f"{path.name} has more than {BOUNDS.total:,} bytes")
+    return data.decode("utf-8")
 
 
 def damaged_files(folder: Path) -> dict[str, str]:
@@ -191,9 +241,12 @@ def _damage(root: Path, name: str, facts: Mapping[str, Any]) -> str:
         facts: Its size and checksum in the manifest.
     """
     # A manifest may come from elsewhere: ".." and links must not lead out of the folder.
-    path = (root / name).resolve()
-    if not path.is_relative_to(root):
-        return "is outside the folder"
-    if not path.is_file() or path.stat().st_size != facts["bytes"]:
-        return "is missing or has another size"
-    return "" if sha256_of(path) == facts["sha256"] else "does not match its checksum"
+    try:
+        path = (root / name).resolve()
+        if not path.is_relative_to(root):
+            return "is outside the folder"
+        if not path.is_file() or path.stat().st_size != facts["bytes"]:
+            return "is missing or has another size"
+        return "" if sha256_of(path) == facts["sha256"] else "does not match its checksum"
+    except (OSError, ValueError) as fault:  # a name that is too long or holds NUL
+        return f"cannot be read: {getattr(fault, 'strerror', None) or fault}"

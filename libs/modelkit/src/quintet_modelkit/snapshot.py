@@ -20,7 +20,13 @@ import pyarrow as pa
 from quintet_contract.attributes import ATTRIBUTES
 
 from quintet_modelkit.features import Raw, Standardiser
-from quintet_modelkit.publication import read_manifest, write_manifest
+from quintet_modelkit.plain_arrays import map_array
+from quintet_modelkit.publication import (
+    PublicationInvalid,
+    read_manifest,
+    read_text,
+    write_manifest,
+)
 from quintet_modelkit.text_index import TextIndex
 
 SCHEMA: Final = pa.schema(
@@ -97,6 +103,35 @@ def _mapped(path: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
 
 
+def _tracks(pages: mmap.mmap) -> pa.Table:
+    """Read the table of tracks, and check every offset in it.
+
+    Arrow checks offsets only when asked to; a damaged one ends the process at its first use.
+
+    Raises:
+        ValueError: It is damaged, of other columns than `SCHEMA`, or has a null.
+    """
+    tracks = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(pages))).read_all()
+    if not tracks.schema.equals(SCHEMA):
+        raise ValueError(f"{TRACKS} has other columns than this program reads")
+    tracks.validate(full=True)
+    if nulls := [name for name in SCHEMA.names if tracks.column(name).null_count]:
+        raise ValueError(f"{TRACKS} has nulls in {nulls[0]}")
+    return tracks
+
+
+def _check_features(features: Raw, count: int) -> None:
+    """Check that features are finite numbers, one row per track.
+
+    Raises:
+        ValueError: They are not.
+    """
+    if features.shape != (count, len(ATTRIBUTES)) or features.dtype != np.float64 or not count:
+        raise ValueError(f"{FEATURES} does not hold {len(ATTRIBUTES)} features of {count} tracks")
+    if not np.isfinite(features).all():
+        raise ValueError(f"{FEATURES} holds numbers that are not finite")
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A loaded catalogue.
@@ -130,11 +165,17 @@ class Snapshot:
             PublicationInvalid: A file is missing, altered or of another format.
         """
         manifest = read_manifest(folder, verify=verify)
-        pages = _mapped(folder / TRACKS)
-        tracks = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(pages))).read_all()
-        features = np.load(folder / FEATURES, mmap_mode="r", allow_pickle=False)
-        standardiser = Standardiser.from_json((folder / STANDARDISER).read_text(encoding="utf-8"))
-        version = str(manifest["catalogue_version"])
+        try:
+            pages = _mapped(folder / TRACKS)
+            tracks = _tracks(pages)
+            features = map_array(folder / FEATURES)
+            standardiser = Standardiser.from_json(read_text(folder / STANDARDISER))
+            version = str(manifest["catalogue_version"])
+            _check_features(features, len(tracks))
+        # Arrow's errors are among these: ArrowInvalid is a ValueError.
+        except (ValueError, OSError, KeyError, TypeError, MemoryError) as fault:
+            text = " ".join(str(fault).split())[:300]
+            raise PublicationInvalid(f"{folder.name}: the catalogue is damaged: {text}") from fault
         row_of = TextIndex(tracks.column("track_id"))
         maps = (pages, features.base) if isinstance(features.base, mmap.mmap) else (pages,)
         return cls(version, tracks, features, standardiser, manifest, row_of, maps)

@@ -37,6 +37,7 @@ class Follower(Generic[T]):
         on_served: Called with each value that begins to serve.
         look: Returns a value that changes when the files of a version change, such as their
             times. A rejected version whose files changed is loaded again at once.
+        expected: Errors that say all about a damaged version: they are logged without traceback.
 
     Attributes:
         version: The version served; empty before the first.
@@ -53,7 +54,10 @@ class Follower(Generic[T]):
         interval: float = 5.0,
         on_served: Callable[[T], None] = lambda _value: None,
         look: Callable[[str], object] = lambda _version: None,
+        expected: tuple[type[Exception], ...] = (),
     ) -> None:
+        self._expected = expected
+        self._unreadable = ""
         self._look = look
         self._refused_look: object = None
         self._on_served = on_served
@@ -99,8 +103,11 @@ class Follower(Generic[T]):
             version = await asyncio.to_thread(self._current)
         except Exception as fault:
             # Whatever is wrong with the disk must not stop the version in memory.
-            _log.warning("published version cannot be read", kind=self._kind, error=str(fault))
+            if str(fault) != self._unreadable:  # once, not at every poll
+                self._unreadable = str(fault)
+                _log.error("published version cannot be read", kind=self._kind, error=str(fault))
             return self._value is not None
+        self._unreadable = ""
         if version is None or version == self.version:
             return self._value is not None
         look = await asyncio.to_thread(self._look, version)
@@ -134,4 +141,9 @@ class Follower(Generic[T]):
         self.refused_version = version
         self.refused_reason = f"{type(fault).__name__}: {fault}"
         REFUSED.labels(self._kind).inc()
-        _log.error("version rejected", kind=self._kind, version=version, exc_info=fault)
+        # A traceback is for faults of this program, not for those of a published file.
+        trace = None if isinstance(fault, self._expected) else fault
+        reason = " ".join(self.refused_reason.split())
+        _log.error(
+            "version rejected", kind=self._kind, version=version, reason=reason, exc_info=trace
+        )

@@ -24,12 +24,14 @@ class Bounds:
         digits: Characters of one number; a 64-bit float needs at most 25.
         total: Bytes in all.
         text: Bytes of one string.
+        containers: Arrays and objects in all: two bytes of text become some hundred of memory.
     """
 
     depth: int = 64
     digits: int = 64
     total: int = 64 * 1024**2
     text: int = 1024**2
+    containers: int = 2**62
 
 
 class JsonRefused(ValueError):
@@ -42,6 +44,7 @@ class _Scanner:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._depth = 0
+        self._containers = 0
         self._total = 0
         self._in_string = False
         self._escaped = False
@@ -93,6 +96,9 @@ class _Scanner:
             token = found.group()
             if token in b"[{":
                 self._depth += 1
+                self._containers += 1
+                if self._containers > self._bounds.containers:
+                    raise JsonRefused(f"more than {self._bounds.containers:,} arrays and objects")
                 if self._depth > self._bounds.depth:
                     raise JsonRefused(f"more than {self._bounds.depth} levels of JSON")
             elif token in b"]}":

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from quintet_contract.seeds import Seed, SeedKind
 from quintet_modelkit.features import Raw, Standardiser, tracks_to_average
-from quintet_modelkit.publication import current_version
+from quintet_modelkit.publication import PublicationInvalid, followed_version
 from quintet_modelkit.snapshot import Snapshot
 from quintet_servicekit.follower import Follower
 
@@ -85,7 +85,8 @@ def follow_catalogue(root: Path, interval: float) -> Follower[FeatureCatalogue]:
     """Build the follower of the snapshots published in a folder."""
     return Follower[FeatureCatalogue](
         "catalogue",
-        lambda: current_version(root),
+        lambda: followed_version(root),
         lambda version: SnapshotFeatures(Snapshot.load(root / version)),
         interval,
+        expected=(PublicationInvalid,),
     )

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from quintet_engine.arrays import load_array, save_arrays
+from quintet_engine.arrays import load_array, numbers_fit, save_arrays
 from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.space import PlaylistSpace
-from quintet_engine.collaborative.taste import Taste
-from quintet_engine.collaborative.tokens import Tokens
+from quintet_engine.collaborative.taste import INPUTS, Taste
+from quintet_engine.collaborative.tokens import FACTS, KINDS, SHAPED, Tokens
 from quintet_engine.index import FaissIndex
 from quintet_engine.vectors import VectorIndex
 
@@ -83,9 +83,11 @@ class CollaborativeModel:
         if "sounds" not in facts:
             raise ValueError("the bundle has no index of sounds; train the model again")
         tokens = Tokens.load(folder / "tokens")
+        space = PlaylistSpace.load(folder / "playlists")
+        _check_sizes(tokens, space, taste, len(popularity))
         return cls(
             tokens,
-            PlaylistSpace.load(folder / "playlists"),
+            space,
             taste,
             FaissIndex.load(folder / _INDEX, taste.places, facts),
             FaissIndex.load(folder / _SOUNDS, tokens.sound_units, facts["sounds"]),
@@ -93,8 +95,53 @@ class CollaborativeModel:
         )
 
 
+def _check_sizes(tokens: Tokens, space: PlaylistSpace, taste: Taste, count: int) -> None:
+    """Check that all parts are of the same tracks, playlists and tokens.
+
+    The compiled products use one part's numbers as places in another, without checking them.
+
+    Raises:
+        ValueError: A part does not fit the others.
+    """
+    playlists = len(space.lengths) if space.lengths.ndim == 1 else -1
+    artists = len(tokens.artist_sound) if tokens.artist_sound.ndim == 2 else 0
+    dimensions = taste.places.shape[-1]
+    sizes = {
+        "shaped": (tokens.shaped.shape, (count, len(SHAPED) + 2)),
+        "sound": (tokens.sound.shape, tokens.sound_units.shape),
+        "sound_units": (tokens.sound_units.shape, (count, tokens.sound_units.shape[-1])),
+        "artist": (tokens.artist.shape, (count,)),
+        "album": (tokens.album.shape, (count,)),
+        "facts": (tokens.facts.shape, (count, len(FACTS))),
+        "words": (tokens.words.shape, (count, tokens.words.shape[1])),
+        "places": (taste.places.shape, (count, dimensions)),
+        "regression": (taste.regression.shape, (INPUTS, dimensions)),
+        "holders": (space.holders.shape, (count, playlists)),
+        "counts": (space.counts.shape, (count,)),
+        "inverse": (space.inverse.shape, (playlists, playlists)),
+        "artist_entries": (space.artist_entries.shape, space.artist_playlists.shape),
+    }
+    for kind in KINDS:
+        matrix = tokens.kinds[kind]
+        sizes[f"kind.{kind}"] = (matrix.shape, (count, matrix.shape[1]))
+        sizes[f"rows.{kind}"] = (space.rows[kind].shape, (matrix.shape[1], playlists))
+    for name, (found, wanted) in sizes.items():
+        if found != wanted:
+            raise ValueError(f"the collaborative model's {name} is {found} instead of {wanted}")
+    # Numbers beyond the last artist or album stand for an unknown one.
+    if not (
+        tokens.artist.dtype.kind == tokens.album.dtype.kind == "i"
+        and numbers_fit(tokens.artist, artists)
+        and numbers_fit(tokens.album, tokens.unknown_album + 1)
+    ):
+        raise ValueError("the collaborative model names artists or albums that do not exist")
+
+
 def _content(folder: Path, tokens: Tokens, popularity: NDArray[np.floating]) -> ContentPool:
     """Load the content pool, or choose it again from the same catalogue."""
     if not folder.is_dir():  # a bundle published before the pool's rows were saved
         return ContentPool.of(tokens, popularity)
-    return ContentPool.among(load_array(folder, "rows"), tokens, popularity)
+    rows = load_array(folder, "rows")
+    if rows.dtype != np.int64 or rows.ndim != 1 or not numbers_fit(rows, len(popularity)):
+        raise ValueError("the collaborative model's content names tracks that do not exist")
+    return ContentPool.among(rows, tokens, popularity)

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from quintet_engine.arrays import load_array, save_arrays
+from quintet_engine.arrays import load_array, numbers_fit, save_arrays, starts_fit
 from quintet_engine.forest.forest import Forest
-from quintet_engine.forest.layout import Paths, Tests
+from quintet_engine.forest.layout import MOST_FEATURES, Paths, Tests
 
 FOLDER: Final = "forest"
 LAYOUT: Final = 1
@@ -53,35 +52,59 @@ def _load(folder: Path, kind: type[T]) -> T:
 
 
 def _fits(forest: Forest) -> bool:
-    """Check that every index is within the array that it refers to."""
-    tests, paths = forest.tests, forest.paths
+    """Check that every index is within the array that it refers to.
+
+    The compiled loops check none: a wrong number would read, or write, outside of the arrays.
+    """
+    return forest.width > 0 and _tests_fit(forest.tests, forest.width) and _paths_fit(forest)
+
+
+def _tests_fit(tests: Tests, width: int) -> bool:
     count = len(tests.feature)
     return (
-        count == len(tests.threshold) == len(tests.unknown_left) == len(tests.kept)
+        _have(tests, {"feature": "i4", "threshold": "f4", "unknown_left": "b1"})
+        and _have(tests, {"starts": "i8", "leaf_starts": "i8", "value": "f8"})
+        and tests.kept.dtype in (np.uint32, np.uint64)
+        and tests.kept.ndim == 1
+        and count == len(tests.threshold) == len(tests.unknown_left) == len(tests.kept)
         and len(tests.starts) == len(tests.leaf_starts)
-        and len(paths.condition) == len(paths.right)
-        and len(paths.feature) == len(paths.fraction)
-        and _reaches(tests.starts, count)
-        and _reaches(tests.leaf_starts, len(tests.value))
-        and _reaches(paths.starts, len(paths.feature), len(paths.value))
-        and _reaches(paths.condition_starts, len(paths.condition), len(paths.feature))
-        and all(
-            _below(numbers, limit)
-            for numbers, limit in (
-                (tests.feature, forest.width),
-                (paths.feature, forest.width),
-                (paths.condition, count),
-            )
-        )
+        and starts_fit(tests.starts, count)
+        and starts_fit(tests.leaf_starts, len(tests.value))
+        and numbers_fit(tests.feature, width)
+        and _leaves_fit(tests)
     )
 
 
-def _reaches(starts: NDArray[np.int64], end: int, parts: int | None = None) -> bool:
-    """Check that starts ascend from 0 to `end`, and that there are `parts` of them."""
-    known = parts is None or len(starts) == parts + 1
-    return bool(known and starts[0] == 0 and starts[-1] == end and (np.diff(starts) >= 0).all())
+def _leaves_fit(tests: Tests) -> bool:
+    """Check that no failing test removes a tree's last leaf, so that the exit leaf exists."""
+    leaves = np.diff(tests.leaf_starts)
+    if not ((leaves >= 1) & (leaves <= 8 * tests.kept.dtype.itemsize)).all():
+        return False
+    last = np.repeat(leaves - 1, np.diff(tests.starts)).astype(tests.kept.dtype)
+    return bool((tests.kept >> last & tests.kept.dtype.type(1)).all())
 
 
-def _below(numbers: NDArray[np.int32], limit: int) -> bool:
-    """Check that all numbers are at least 0 and below a limit."""
-    return bool(((numbers >= 0) & (numbers < limit)).all())
+def _paths_fit(forest: Forest) -> bool:
+    paths = forest.paths
+    return (
+        _have(paths, {"value": "f4", "starts": "i8", "feature": "i4", "fraction": "f4"})
+        and _have(paths, {"condition_starts": "i8", "condition": "i4", "right": "b1"})
+        and len(paths.condition) == len(paths.right)
+        and len(paths.feature) == len(paths.fraction)
+        and len(paths.starts) == len(paths.value) + 1
+        and len(paths.condition_starts) == len(paths.feature) + 1
+        and starts_fit(paths.starts, len(paths.feature))
+        and starts_fit(paths.condition_starts, len(paths.condition))
+        # The table of quadrature weights ends there.
+        and bool((np.diff(paths.starts) <= MOST_FEATURES).all())
+        and numbers_fit(paths.feature, forest.width)
+        and numbers_fit(paths.condition, len(forest.tests.feature))
+    )
+
+
+def _have(arrays: Tests | Paths, types: Mapping[str, str]) -> bool:
+    """Check that arrays have one dimension and the type that the loops are compiled for."""
+    return all(
+        getattr(arrays, name).ndim == 1 and getattr(arrays, name).dtype == np.dtype(kind)
+        for name, kind in types.items()
+    )

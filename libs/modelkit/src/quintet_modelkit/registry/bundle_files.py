@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from quintet_text import bounded_json
+
 from quintet_modelkit.publication import (
+    BOUNDS,
     PublicationInvalid,
     current_version,
     publish,
@@ -56,7 +59,7 @@ def read_listing(text: str) -> dict[str, tuple[str, int]]:
     try:
         listing = {
             str(name): (str(facts["sha256"]), int(facts["bytes"]))
-            for name, facts in json.loads(text).items()
+            for name, facts in bounded_json.loads(text, BOUNDS).items()
         }
     except (AttributeError, KeyError, TypeError) as fault:
         raise ValueError("not a listing of files") from fault

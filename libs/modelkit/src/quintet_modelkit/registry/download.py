@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+from quintet_modelkit import publication
 from quintet_modelkit.publication import PublicationInvalid, is_version, read_manifest, sha256_of
 from quintet_modelkit.registry import bundle_files
 from quintet_modelkit.registry.errors import RegistryInvalid, RegistryUnavailable
@@ -77,7 +78,10 @@ def read_text(address: str, name: str, server: str) -> str:
     with tempfile.TemporaryDirectory(prefix="quintet-") as scratch:
         path = Path(scratch) / "artefact"
         _fetch(_store(address, server), name, path)
-        return path.read_text(encoding="utf-8")
+        try:
+            return publication.read_text(path)
+        except ValueError as fault:
+            raise RegistryInvalid(f"the registry's {name} is unreadable: {fault}") from fault
 
 
 def remove(address: str, server: str) -> None:

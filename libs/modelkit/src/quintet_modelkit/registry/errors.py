@@ -63,6 +63,9 @@ def translated(uri: str) -> Iterator[None]:
         raise RegistryUnavailable(
             f"the registry at {shown(uri)} did not answer, or stopped in the middle"
         ) from fault
+    except RecursionError as fault:
+        # MLflow decodes answers by Python's decoder, which recurses once per level.
+        raise RegistryInvalid(f"the registry at {shown(uri)} answered no usable JSON") from fault
     except MlflowException as fault:
         if fault.error_code in _REJECTED_CODES:
             raise RegistryInvalid(_line(fault)) from fault

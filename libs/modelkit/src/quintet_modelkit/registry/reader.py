@@ -1,6 +1,5 @@
 """Reads the registry: aliases, versions, artefacts, bundles."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from quintet_text import bounded_json
+
+from quintet_modelkit.publication import BOUNDS
 from quintet_modelkit.registry import bundle_files, download
 from quintet_modelkit.registry.errors import RegistryInvalid, translated
 from quintet_modelkit.registry.records import ModelRecord
@@ -116,7 +118,7 @@ class Reader:
             RegistryInvalid: They are missing or unreadable.
         """
         try:
-            return tuple(json.loads(self.read(record, FEATURES))["names"])
+            return tuple(bounded_json.loads(self.read(record, FEATURES), BOUNDS)["names"])
         except (ValueError, KeyError, TypeError) as fault:
             raise RegistryInvalid(f"version {record.version}: unreadable {FEATURES}") from fault
 

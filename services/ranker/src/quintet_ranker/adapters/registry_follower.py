@@ -19,8 +19,11 @@ import structlog
 from quintet_files import write_atomically
 from quintet_modelkit.publication import (
     MANIFEST,
+    PublicationInvalid,
     current_version,
     fingerprint_of,
+    followed_version,
+    read_pointer,
     set_current,
 )
 from quintet_modelkit.registry import (
@@ -105,12 +108,14 @@ class ModelFollower:
         self._up: bool | None = None
         self._follower = Follower[RankingModel](
             KIND,
-            lambda: current_version(root),
+            lambda: followed_version(root),
             lambda version: self._load(root / version),
             settings.follow_seconds,
             _record_facts,
             lambda version: fingerprint_of(root / version),
+            (PublicationInvalid,),
         )
+        self._reported: set[tuple[str, str]] = set()
 
     @property
     def value(self) -> RankingModel:
@@ -227,10 +232,7 @@ class ModelFollower:
         return lost and current_version(self._root) == champion.bundle
 
     def _applied(self) -> str:
-        try:
-            return (self._root / _APPLIED).read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            return ""
+        return read_pointer(self._root / _APPLIED)
 
     def _refuse(self, token: str, version: str, fault: Exception) -> None:
         # A full disk may be cleared and a file replaced, so it is tried again.
@@ -271,7 +273,7 @@ class ModelFollower:
             try:
                 model = await asyncio.to_thread(self._load, folder)
             except Exception as fault:
-                _log.warning("model cannot be used", version=folder.name, error=str(fault))
+                self._report("model cannot be used", folder.name, fault)
                 continue
             self._follower.serve(folder.name, model)
             _log.warning("serving an earlier model", version=folder.name)
@@ -285,12 +287,19 @@ class ModelFollower:
         try:
             model = await asyncio.to_thread(self._salvage, self._root / version)
         except Exception as fault:
-            _log.error("nothing to serve", version=version, error=str(fault))
+            self._report("nothing to serve", version, fault)
             return False
         # Under another version, so that the complete bundle stays wanted and is downloaded again.
         self._follower.serve(f"{version}{_SALVAGED}", model)
         _log.warning("serving the intact parts of a model", version=version)
         return True
+
+    def _report(self, event: str, version: str, fault: Exception) -> None:
+        """Log an error in one line, and once: the same bundle is tried twice a second at start."""
+        reason = " ".join(str(fault).split())
+        if (version, reason) not in self._reported:
+            self._reported.add((version, reason))
+            _log.error(event, version=version, error=reason)
 
 
 def _record_facts(model: RankingModel) -> None:

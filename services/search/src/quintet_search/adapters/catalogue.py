@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import (
     PublicationInvalid,
-    current_version,
+    followed_version,
     publish,
     read_manifest,
     staged,
@@ -201,9 +201,10 @@ def follow_catalogue(home: Path, interval: float) -> Follower[SearchableCatalogu
     """Build the follower of the catalogue published in QUINTET_HOME."""
     return Follower[SearchableCatalogue](
         "catalogue",
-        lambda: current_version(home / "catalogue"),
+        lambda: followed_version(home / "catalogue"),
         lambda version: IndexedCatalogue.load(home, version),
         interval,
+        expected=(PublicationInvalid,),
     )
 
 

@@ -1,0 +1,219 @@
+"""Numbers in a model's files that would lead outside of an array are found before they are used."""
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from quintet_engine.arrays import load_matrix, save_arrays
+from quintet_engine.engine import Engine
+from quintet_engine.forest import layout
+from quintet_engine.forest.files import load_forest, save_forest
+from quintet_engine.forest.forest import Forest
+from quintet_engine.index import FaissIndex
+from quintet_engine.index_file import IndexFileInvalid, check_index_file
+from quintet_modelkit.publication import PublicationInvalid
+
+from tests.fakes.bundle import publish_trained, sign_again
+
+
+def unit(count: int, dimensions: int) -> np.ndarray:
+    rows = np.random.default_rng(3).normal(size=(count, dimensions)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, tuple[bytes, int, int]]:
+    """Each layout that is written, as bytes: Flat, lists of float32, lists of half precision."""
+    folder = tmp_path_factory.mktemp("indices")
+    made = {}
+    for name, count, dimensions, limit in (
+        ("flat", 40, 14, 100),
+        ("lists", 400, 14, 100),
+        ("half", 400, 40, 100),
+    ):
+        vectors = unit(count, dimensions)
+        FaissIndex.build(vectors, seed=1, flat_limit=limit, depth=5).save(folder / name)
+        made[name] = ((folder / name).read_bytes(), count, dimensions)
+    return made
+
+
+def checked(folder, data: bytes, count: int, dimensions: int) -> int:
+    path = folder / "index.faiss"
+    path.write_bytes(data)
+    return check_index_file(path, count, dimensions)
+
+
+def test_every_layout_that_is_written_passes(files, tmp_path):
+    assert [checked(tmp_path, *made) > 0 for made in files.values()] == [False, True, True]
+
+
+@pytest.mark.parametrize("name", ["flat", "lists", "half"])
+def test_an_index_cut_short_or_prolonged_anywhere_is_refused(files, tmp_path, name):
+    sound, count, dimensions = files[name]
+    # Each size near the ends of the file, where its fields are, and some between.
+    sizes = {*range(120), *range(len(sound) - 60, len(sound) + 20), *range(0, len(sound), 97)}
+    for size in sizes - {len(sound)}:
+        changed = sound[:size] + b"\0" * (size - len(sound))
+        with pytest.raises(IndexFileInvalid):
+            checked(tmp_path, changed, count, dimensions)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**31 - 1, 2**62])
+@pytest.mark.parametrize("place", [4, 8, 33, 37, 45])
+def test_a_changed_size_in_the_header_is_refused(files, tmp_path, place, number):
+    sound, count, dimensions = files["lists"]
+    changed = bytearray(sound)
+    struct.pack_into("<q", changed, place, number)
+    if place == 33 and number == 0:
+        return  # metric 0 and what stands behind it: the same bytes
+    if place == 45:
+        # `nprobe` of the file is not used: the manifest has its own.
+        assert checked(tmp_path, bytes(changed), count, dimensions)
+        return
+    with pytest.raises(IndexFileInvalid):
+        checked(tmp_path, bytes(changed), count, dimensions)
+
+
+def test_ids_of_rows_that_do_not_exist_are_refused(files, tmp_path):
+    sound, count, dimensions = files["lists"]
+    for number in (count, -1, 2**62):
+        changed = sound[:-8] + struct.pack("<q", number)
+        with pytest.raises(IndexFileInvalid, match="rows that do not exist"):
+            checked(tmp_path, changed, count, dimensions)
+    twice = sound[:-8] + sound[-16:-8]
+    with pytest.raises(IndexFileInvalid, match="twice"):
+        checked(tmp_path, twice, count, dimensions)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"nprobe": 0, "recall": 1},
+        {"nprobe": -1, "recall": 1},
+        {"nprobe": 10**9, "recall": 1},
+        {"nprobe": "x", "recall": 1},
+    ],
+)
+def test_an_nprobe_that_no_index_has_is_refused(files, tmp_path, facts):
+    sound, count, dimensions = files["lists"]
+    (tmp_path / "index.faiss").write_bytes(sound)
+    with pytest.raises(ValueError, match="nprobe"):
+        FaissIndex.load(tmp_path / "index.faiss", unit(count, dimensions), facts)
+
+
+def matrix() -> sp.csr_matrix:
+    return sp.random(8, 5, 0.5, format="csr", dtype=np.float32, random_state=1)
+
+
+@pytest.mark.parametrize(
+    ("part", "array"),
+    [
+        ("indices", np.full(20, 5, np.int32)),
+        ("indices", np.full(20, -1, np.int32)),
+        ("indices", np.full(20, 2**31 - 1, np.int32)),
+        ("indices", np.zeros(20, np.float32)),
+        ("indptr", np.array([0, 30, 2, 3, 4, 5, 6, 7, 20], np.int32)),
+        ("indptr", np.array([0, -4, 2, 3, 4, 5, 6, 7, 20], np.int32)),
+        ("indptr", np.zeros(0, np.int32)),
+        ("data", np.zeros(19, np.float32)),
+        ("shape", np.array([8, -5])),
+        ("shape", np.array([2**40, 5])),
+        ("shape", np.array([8])),
+        ("shape", np.array(8)),
+    ],
+)
+def test_a_sparse_matrix_whose_numbers_lead_outside_is_refused(tmp_path, part, array):
+    save_arrays(tmp_path, {"m": matrix()})
+    assert (load_matrix(tmp_path, "m") != matrix()).nnz == 0
+    np.save(tmp_path / f"m.{part}.npy", array)
+    with pytest.raises(ValueError, match="sparse matrix"):
+        load_matrix(tmp_path, "m")
+
+
+def forest() -> Forest:
+    """One tree: is feature 0 at most 0? Two leaves."""
+    tests = layout.Tests(
+        np.array([0], np.int32), np.array([0], np.float32), np.array([True]),
+        np.array([2**32 - 2], np.uint32), np.array([0, 1]), np.array([0, 2]), np.array([1.0, 2.0]),
+    )  # fmt: skip
+    paths = layout.Paths(
+        np.array([1, 2], np.float32), np.array([0, 1, 2]), np.array([0, 0], np.int32),
+        np.array([0.5, 0.5], np.float32), np.array([0, 1, 2]), np.array([0, 0], np.int32),
+        np.array([False, True]),
+    )  # fmt: skip
+    return Forest(3, tests, paths, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "array"),
+    [
+        ("tests", "feature", np.array([3], np.int32)),
+        ("tests", "feature", np.array([-1], np.int32)),
+        ("tests", "feature", np.array([0], np.int64)),
+        ("tests", "threshold", np.zeros((1, 1), np.float32)),
+        ("tests", "kept", np.array([0], np.uint32)),
+        ("tests", "kept", np.array([0], np.uint16)),
+        ("tests", "starts", np.array([0, 9])),
+        ("tests", "starts", np.array([0.0, 1.0])),
+        ("tests", "leaf_starts", np.array([0, 0])),
+        ("tests", "leaf_starts", np.array([0, 2**60])),
+        ("tests", "value", np.zeros(2, np.float32)),
+        ("paths", "starts", np.array([0, -1, 2])),
+        ("paths", "starts", np.array([0, 1])),
+        ("paths", "feature", np.array([0, 3], np.int32)),
+        ("paths", "condition", np.array([0, 1], np.int32)),
+        ("paths", "condition_starts", np.array([0, 1, 99])),
+    ],
+)
+def test_forest_files_that_lead_outside_are_refused(tmp_path, part, name, array):
+    facts = save_forest(tmp_path, forest())
+    assert load_forest(tmp_path, facts) is not None
+    np.save(tmp_path / part / f"{name}.npy", array)
+    with pytest.raises(ValueError, match="fit each other"):
+        load_forest(tmp_path, facts)
+
+
+def test_a_path_longer_than_the_quadrature_is_refused(tmp_path):
+    sound = forest()
+    places = 17  # one more than `MOST_FEATURES`
+    paths = sound.paths._replace(
+        value=np.zeros(1, np.float32), starts=np.array([0, places]),
+        feature=np.zeros(places, np.int32), fraction=np.ones(places, np.float32),
+        condition_starts=np.arange(places + 1), condition=np.zeros(places, np.int32),
+        right=np.zeros(places, np.bool_),
+    )  # fmt: skip
+    facts = save_forest(tmp_path, replace(sound, paths=paths))
+    with pytest.raises(ValueError, match="fit each other"):
+        load_forest(tmp_path, facts)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("booster.txt", lambda data: data.replace(b"per_iteration=1", b"per_iteration=0")),
+        ("booster.txt", lambda data: data[: len(data) // 2]),
+        ("booster.txt", lambda data: b"\xff\xfe" + data),
+        ("index.faiss", lambda data: data[:200]),
+        ("collaborative/taste.faiss", lambda data: data[:-8]),
+        ("collaborative/tokens/artist.npy", lambda data: data[:-4] + struct.pack("<i", 10**6)),
+        ("collaborative/playlists/holders.indices.npy", lambda data: data[:-4] + b"\xff" * 4),
+        ("collaborative/content/rows.npy", lambda data: data[:-8] + struct.pack("<q", 240)),
+        ("forest/tests/feature.npy", lambda data: data[:-4] + struct.pack("<i", 10**6)),
+        ("golden.json", lambda data: b"[" * 50_000),
+        ("golden.json", lambda data: b'{"seeds": ["t001"], "tracks": 5}'),
+    ],
+)  # fmt: skip
+def test_a_signed_bundle_with_a_hostile_file_is_invalid(tmp_path, name, change):
+    folder = publish_trained(tmp_path)
+    Engine.load(folder)
+    path = folder / name
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(change(data))
+    sign_again(folder, name)
+    with pytest.raises(PublicationInvalid) as caught:
+        Engine.load(folder)
+    assert "\n" not in str(caught.value)
