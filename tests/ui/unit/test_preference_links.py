@@ -4,7 +4,7 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from quintet_contract.attributes import RANGES
 from quintet_contract.limits import MAX_SEEDS
@@ -82,6 +82,7 @@ def test_the_gateway_takes_every_complete_wish(preferences):
         assert len(body.seeds) + len(body.negative_seeds) >= len(preferences.seeds)
 
 
+@settings(deadline=None)  # a busy machine is no fault of the page
 @given(
     st.dictionaries(
         st.sampled_from(["seat", "aim", "min", "max", "diversity", "liked", "away", "mute"]),

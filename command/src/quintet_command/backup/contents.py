@@ -68,7 +68,10 @@ def gather(settings: CommandSettings, folder: Path, place: Place, *, registry: b
     for root, versions in ((home / "catalogue", ()), (home / "models", _models(home / "models"))):
         _published(root, target / root.name, versions, place)
     if registry and registry_file(settings) is not None:
-        _registry(settings, target / REGISTRY, place)
+        source, copy = home / REGISTRY, target / REGISTRY
+        copy.mkdir()
+        store.copy_sqlite(source / "mlflow.db", copy / "mlflow.db")
+        _tree(source / "artifacts", copy / "artifacts", place)
     (folder / DATABASE).mkdir()
     return store.dump(settings.database_url, folder / DATABASE)
 
@@ -122,12 +125,6 @@ def _published(root: Path, target: Path, versions: Iterable[str], place: Place) 
     # The version that was read above: the pointer may have changed since.
     (target / CURRENT).write_text(f"{current}\n", encoding="utf-8")
     _file(root / _CHAMPION, target / _CHAMPION, copied)
-
-
-def _registry(settings: CommandSettings, target: Path, place: Place) -> None:
-    target.mkdir()
-    store.copy_sqlite(settings.home / REGISTRY / "mlflow.db", target / "mlflow.db")
-    _tree(settings.home / REGISTRY / "artifacts", target / "artifacts", place)
 
 
 def _tree(source: Path, target: Path, place: Place) -> None:

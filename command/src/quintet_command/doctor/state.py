@@ -56,7 +56,9 @@ def catalogue(settings: CommandSettings) -> Finding:
 def model(settings: CommandSettings) -> Finding:
     """Check that a model is published, whole, of known features and for this catalogue."""
     root = settings.home / "models"
-    found = _published("model", root, lambda manifest: str(manifest["kind"]), _again(root))
+    is_trained = (current_version(root) or "").startswith("trained-")
+    again = "quintet train" if is_trained else "quintet prepare"
+    found = _published("model", root, lambda manifest: str(manifest["kind"]), again)
     if found.remedy:
         return found
     from quintet_engine.recipes import RECIPES
@@ -122,9 +124,3 @@ def _published(
         return wrong(name, str(fault), first + again)
     except (KeyError, TypeError, ValueError):
         return wrong(name, f"{version}: manifest is not readable", f"rm -r {folder}, then {again}")
-
-
-def _again(models: Path) -> str:
-    """Give the command that builds the model in use again."""
-    version = current_version(models) or ""
-    return "quintet train" if version.startswith("trained-") else "quintet prepare"

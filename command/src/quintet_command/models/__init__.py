@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from quintet_modelkit.publication import PublicationInvalid, current_folder, read_manifest
 from quintet_modelkit.registry import (
@@ -69,7 +69,7 @@ def register_model(
     number = registry.register(
         folder,
         {**recorded, **(metrics or {})},
-        _parameters_of(manifest),
+        {name: manifest[name] for name in _PARAMETERS if name in manifest},
         {},
         artefacts or {},
         folder.name,
@@ -204,10 +204,6 @@ def found(registry: Registry, name: str) -> ModelRecord:
     # Five fit into one line of a terminal.
     known = ", ".join(f"{r.version} ({r.bundle})" for r in records[:5]) or "none"
     raise RegistryInvalid(f"no registered model is called {name!r}; registered: {known}")
-
-
-def _parameters_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: manifest[name] for name in _PARAMETERS if name in manifest}
 
 
 __all__ = [

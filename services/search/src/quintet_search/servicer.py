@@ -8,7 +8,7 @@ from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.metrics import DEGRADED
 
 from quintet_search.domain.paging import PageRequest
-from quintet_search.domain.records import ArtistRecord, SearchSource, TrackMatch, TrackRecord
+from quintet_search.domain.records import ArtistRecord, SearchSource, TrackRecord
 from quintet_search.domain.search import CatalogueSearch
 
 _SOURCES: Final = {
@@ -59,7 +59,10 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             degraded=found.degraded,
         )
         for match in found.matches:
-            _add_match(response, match)
+            written = response.matches.add(
+                score=match.score, recommendable=match.recommendable, source=_NUMBERS[match.source]
+            )
+            _fill_track(written.track, match.track)
         return response
 
     async def BatchGetTracks(
@@ -135,13 +138,6 @@ def _source(number: int) -> SearchSource:
         f"source must be 0 to {len(_SOURCES) - 1}; got {number}",
         field="source",
     )
-
-
-def _add_match(response: search_pb2.SearchTracksResponse, match: TrackMatch) -> None:
-    written = response.matches.add(
-        score=match.score, recommendable=match.recommendable, source=_NUMBERS[match.source]
-    )
-    _fill_track(written.track, match.track)
 
 
 def _fill_track(written: search_pb2.Track, track: TrackRecord) -> None:

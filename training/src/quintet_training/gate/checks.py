@@ -1,7 +1,7 @@
 """What an evaluation must show before a model may be promoted; plain data in and out."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -170,7 +170,8 @@ def _same_questions(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
 
 def _paired(left: Mapping[str, Any], right: Mapping[str, Any]) -> _Difference:
     scores = [
-        np.array([_number(one[JUDGED_BY]) for one in report["playlists"]])
+        # None, as the report writes NaN in JSON, becomes NaN again.
+        np.array([one[JUDGED_BY] for one in report["playlists"]], dtype=np.float64)
         for report in (left, right)
     ]
     column = (scores[0] - scores[1])[:, None]
@@ -207,7 +208,7 @@ def _coverage(covered: Mapping[str, float], share: float) -> Check:
 def _calibration(methods: Mapping[str, Mapping[str, Any]], more: float) -> Check:
     pair = [methods[name]["calibration"]["mean"] for name in (MODEL, _FAIR)]
     # A catalogue without genres has no calibration; that is no fault of the model.
-    if not _all_known(pair):
+    if not all(value is not None and math.isfinite(value) for value in pair):
         return Check("calibration", "genres are unknown", "", stops=False, measured=False)
     most = pair[1] + more
     return Check(
@@ -222,12 +223,3 @@ def _cold(ratios: Mapping[str, Any] | None, least: float) -> Check:
         return Check(name, "no cold track was asked for", "", stops=False, measured=False)
     wanted = f"{least:.2f} or more of {_COSINE}"
     return Check(name, f"{ratio:.2f} of {_COSINE}", wanted, bool(ratio < least))
-
-
-def _all_known(values: Sequence[Any]) -> bool:
-    return all(value is not None and math.isfinite(value) for value in values)
-
-
-def _number(value: Any) -> float:
-    # JSON has no NaN; the report writes null.
-    return float("nan") if value is None else float(value)

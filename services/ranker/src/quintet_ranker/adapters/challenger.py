@@ -154,24 +154,16 @@ class ChallengerFollower:
 
     def _hold(self, version: str, folder: Path) -> None:
         with self._loading:
-            self._wait_for_champion()
+            # A loaded champion has not replaced the one before it yet: three engines would be in
+            # memory. The next poll tries again.
+            if time.monotonic() < self._arriving_until and self._champion() != self._arriving:
+                raise StillBusy(f"champion {self._arriving} is about to be served")
             self._drop()
             model = self._load(folder)
             with self._slot:
                 self._held = (version, model)
                 VERSION.labels(KIND, version).set(1)
         _log.info("challenger held", version=version)
-
-    def _wait_for_champion(self) -> None:
-        """Postpone loading while a loaded champion has not replaced the one before it.
-
-        Three engines would be in memory otherwise.
-
-        Raises:
-            StillBusy: A champion is being replaced; the next poll tries again.
-        """
-        if time.monotonic() < self._arriving_until and self._champion() != self._arriving:
-            raise StillBusy(f"champion {self._arriving} is about to be served")
 
     def _record(self, version: str) -> ModelRecord:
         """Find a version in the registry, by the challenger's alias or, if it moved, by name."""

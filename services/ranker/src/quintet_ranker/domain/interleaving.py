@@ -136,7 +136,8 @@ def interleaved(
     """
     rankings = {PickOrigin.CHAMPION: champion, PickOrigin.CHALLENGER: challenger}
     names = tuple(dict.fromkeys([*champion.feature_names, *challenger.feature_names]))
-    columns = {side: _columns(one, names) for side, one in rankings.items()}
+    place = {name: column for column, name in enumerate(names)}
+    columns = {side: [place[n] for n in one.feature_names] for side, one in rankings.items()}
     tracks = tuple(
         _widened(rankings[pick.taken_from].tracks[pick.place], columns[pick.taken_from], len(names))
         for pick in picks
@@ -151,11 +152,6 @@ def interleaved(
         feature_names=names,
     )
     return both, tuple(pick.origin for pick in picks)
-
-
-def _columns(ranking: Ranking, names: Sequence[str]) -> list[int]:
-    place = {name: column for column, name in enumerate(names)}
-    return [place[name] for name in ranking.feature_names]
 
 
 def _widened(track: RankedTrack, columns: list[int], count: int) -> RankedTrack:

@@ -48,7 +48,8 @@ def words(text: str) -> list[str]:
     plain = normalise(text)
     if plain.isascii():
         return plain.split()
-    return [_letters(run) for word in plain.split() for run in _UNSPACED.split(word) if run]
+    runs = (run for word in plain.split() for run in _UNSPACED.split(word) if run)
+    return [unicodedata.normalize("NFD", run) if _UNSPACED.match(run) else run for run in runs]
 
 
 def is_unspaced(word: str) -> bool:
@@ -84,10 +85,6 @@ def beginnings(terms: Iterable[str]) -> list[str]:
     """List the prefix terms of some terms."""
     found = (_BEGINS + term[:size] for term in terms for size in range(1, SHORT + 1))
     return list(dict.fromkeys(found))
-
-
-def _letters(run: str) -> str:
-    return unicodedata.normalize("NFD", run) if _UNSPACED.match(run) else run
 
 
 def _terms(text: str) -> Iterator[str]:

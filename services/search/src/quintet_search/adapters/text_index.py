@@ -182,14 +182,14 @@ class TextIndex:
                 (Occur.Should, _constant(self._prefix("whole", text), 4.0)),
             ]
             free = [word for word in wanted if word.field == "text"]
-            together = [self._together(free, field) for field in self._layout.parts]
+            together = []
+            for field in self._layout.parts:
+                every = [(Occur.Must, self._plain(word, field)) for word in free]
+                together.append((Occur.Should, Query.boolean_query(every)))
             if together:
-                clauses.append((Occur.Should, _constant(_either(together), 2.0)))
+                clauses.append((Occur.Should, _constant(Query.boolean_query(together), 2.0)))
             clauses.append((Occur.Should, _constant(self._term("text", texts[-1]), 1.0)))
         return Query.boolean_query(clauses)
-
-    def _together(self, texts: Sequence["_Word"], field: str) -> Query:
-        return Query.boolean_query([(Occur.Must, self._plain(word, field)) for word in texts])
 
     def _fuzzy(
         self, wanted: Sequence["_Word"], text: str, filtered: Sequence[Query], most: int
@@ -270,7 +270,3 @@ def isrc_of(value: str) -> str:
 
 def _constant(query: Query, score: float) -> Query:
     return Query.const_score_query(query, score)
-
-
-def _either(queries: Sequence[Query]) -> Query:
-    return Query.boolean_query([(Occur.Should, query) for query in queries])
