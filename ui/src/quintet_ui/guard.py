@@ -151,7 +151,7 @@ def is_known_host(host: str, names: Collection[str]) -> bool:
     """Decide whether a Host header names this page.
 
     Addresses and localhost always do. Another website can make a browser send a request here only
-    under a name of its own that it points at this machine (DNS rebinding), never under an address.
+    under its name that it points at this machine (DNS rebinding), never under an address.
     """
     name = _host_name(host)
     if name is None:

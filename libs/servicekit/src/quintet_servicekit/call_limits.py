@@ -1,8 +1,8 @@
 """Limits on calls that hold a server's resources before or without doing work.
 
 A call occupies a server from its headers on. Callers without a token, streams that stay open, and
-callers that never send their message must not use up what requests need, so each kind has a limit
-of its own: for a connection, for all connections, and in time.
+callers that never send their message must not use up what requests need, so each kind has a
+separate limit: for a connection, for all connections, and in time.
 """
 
 import asyncio
