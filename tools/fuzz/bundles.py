@@ -1,6 +1,6 @@
 """Damaged bundles, signed as if they were published so: loaded and asked in child processes.
 
-A checksum protects from accidents, not from anyone who publishes. So each input changes one file of a
+A checksum protects from accidents, not from a publisher. So each input changes one file of a
 trained bundle, puts the new checksum into the manifest, and loads it as a ranker does. The library
 that reads the file may end the process: therefore the inputs run in a child, which writes a line
 for each; an input without a line ended it, and another child goes on after that input.
