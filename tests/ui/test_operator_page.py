@@ -47,7 +47,8 @@ def open_operator_page(monkeypatch, installation):
 
 
 def facts(app, number):
-    return dict(app.table[number].value.values.tolist())
+    rows = app.table[number].value.values.tolist()
+    return {name: value.replace("`", "") for name, value in rows}
 
 
 def test_services_versions_and_the_last_hour_are_shown(open_operator_page):
@@ -59,7 +60,7 @@ def test_services_versions_and_the_last_hour_are_shown(open_operator_page):
     assert served["Catalogue"].startswith("cat-")
     assert int(states["Requests"].replace(",", "")) >= 1
     assert states["Median"].endswith("ms")
-    assert "/api/v1/model" in app.table[len(app.table) - 1].value.iloc[:, 0].tolist()
+    assert "`/api/v1/model`" in app.table[len(app.table) - 1].value.iloc[:, 0].tolist()
     assert not app.warning
 
 
@@ -86,7 +87,7 @@ def test_what_was_recommended_and_how_it_was_received_is_shown(
     assert EN("operator.received") in headers
     tables = [table.value for table in app.table]
     received = next(table for table in tables if EN("operator.interval") in table.columns)
-    assert received.iloc[0][EN("operator.model")] == made["versions"]["model"]
+    assert received.iloc[0][EN("operator.model")] == f"`{made['versions']['model']}`"
     assert received.iloc[0][EN("operator.approved")] != "0.0 %"
     artists = next(table for table in tables if EN("operator.share") in table.columns)
     assert 1 <= len(artists) <= 10

@@ -45,7 +45,7 @@ def test_wins_losses_and_the_interval_are_told():
 def test_why_it_ended_and_its_shadow_are_told_where_there_are_any(texts):
     shadow = {**SHADOW, "requests": 12, "overlap": 0.5}
     told = rows(texts, running=False, reason="errors", shadow=shadow)
-    assert told[texts("operator.reason")] == "errors"
+    assert told[texts("operator.reason")] == "`errors`"
     assert "12" in told[texts("operator.shadow")]
     assert "50.0 %" in told[texts("operator.shadow")]
 

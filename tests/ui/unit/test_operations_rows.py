@@ -45,7 +45,7 @@ def test_quantities_come_before_the_features_that_moved_most():
     assert [list(row.values()) for row in drift(EN)] == [
         ["Scores", "0.040", "0.071"],
         ["Mix of genres", "0.314", NOTHING],
-        ["popularity", "0.120", "0.100"],
+        ["`popularity`", "0.120", "0.100"],
     ]
 
 
@@ -75,4 +75,4 @@ def test_links_go_where_browsers_reach_airflow_if_that_is_configured():
 
 def test_a_state_without_a_word_is_told_as_it_is():
     dags = [{"dag_id": "promote", "runs": [{**RUNS[0], "state": "skipped"}]}]
-    assert run_rows(read(dags), EN)[0][EN("operator.run_state")] == "skipped"
+    assert run_rows(read(dags), EN)[0][EN("operator.run_state")] == "`skipped`"

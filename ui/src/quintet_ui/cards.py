@@ -7,6 +7,7 @@ from quintet_client.models import RankedTrack, Recommendations, Track
 from quintet_contract.limits import MAX_SEEDS
 
 from quintet_ui.covers import cover_of
+from quintet_ui.plain import ordered, web_address
 from quintet_ui.preferences import LEAST_WEIGHT, MOST_WEIGHT, Preferences
 from quintet_ui.reasons import bars_of, sentence_of
 from quintet_ui.translations import Translations
@@ -100,11 +101,11 @@ def cards_data(
             {
                 **_shown(ranked.track, features_of(ranked)),
                 "rank": ranked.rank,
-                "artist": next((each.name for each in ranked.track.artists), ""),
-                "details": details(ranked.track),
-                "preview": ranked.track.preview_url,
-                "link": ranked.track.external_url,
-                "sentence": sentence_of(ranked, seeds, texts),
+                "artist": ordered(next((each.name for each in ranked.track.artists), "")),
+                "details": ordered(details(ranked.track)),
+                "preview": web_address(ranked.track.preview_url),
+                "link": web_address(ranked.track.external_url),
+                "sentence": ordered(sentence_of(ranked, seeds, texts)),
                 "bars": bars_of(ranked, texts),
                 "liked": ranked.track.id in preferences.liked,
                 "saved": ranked.track.id in saved,
@@ -145,8 +146,8 @@ def _shown(track: Track, features: Mapping[str, float] | None) -> dict[str, Any]
     return {
         "id": track.id,
         # Without search, tracks come with their id alone.
-        "title": track.title or track.id,
-        "byline": byline(track),
-        "cover": track.cover_url or drawn,
+        "title": ordered(track.title or track.id),
+        "byline": ordered(byline(track)),
+        "cover": web_address(track.cover_url) or drawn,
         "drawn": drawn,
     }

@@ -16,6 +16,7 @@ from quintet_client.models import CatalogueMap
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
 from quintet_ui.faults import GatewayFault
+from quintet_ui.plain import chart
 from quintet_ui.preferences import with_seed
 from quintet_ui.translations import Translations
 
@@ -35,7 +36,7 @@ class Layer:
     Attributes:
         genre: Its genre; empty for all others together.
         ids: Track ids.
-        names: What a point says of its song.
+        names: What a point says of its song, as Plotly's markup.
         x: float32 (n,).
         y: float32 (n,).
     """
@@ -83,7 +84,10 @@ def read_map(version: str, content: bytes) -> TrackMap:
         rows = np.flatnonzero(genres == genre if genre else ~np.isin(genres, biggest))
         if not len(rows):
             continue
-        names = [f"{titles[row]} · {artists[row]}" for row in rows]
+        names = [
+            f"{chart(titles[row])} · {chart(artists[row])}" if artists[row] else chart(titles[row])
+            for row in rows
+        ]
         layers.append(Layer(str(genre), ids[rows].tolist(), names, x[rows], y[rows]))
     place = {
         name: (number, row)
@@ -103,7 +107,7 @@ def map_figure(
             x=layer.x,
             y=layer.y,
             text=layer.names,
-            name=layer.genre or texts("map.others"),
+            name=chart(layer.genre) or texts("map.others"),
             mode="markers",
             marker={"size": 4, "opacity": 0.45, "color": _COLOURS[number % len(_COLOURS)]},
             hovertemplate="%{text}<extra></extra>",

@@ -9,6 +9,7 @@ from quintet_client.models import RankedTrack, Recommendations
 
 from quintet_ui.attributes import RADAR, SCALES, share
 from quintet_ui.cards import features_of
+from quintet_ui.plain import chart, code
 from quintet_ui.translations import Translations
 
 _COLOURS: Final = ("#6f55f0", "#c2571a", "#0f8a7e")
@@ -43,7 +44,7 @@ def radar_figure(shapes: Mapping[str, Mapping[str, float]], texts: Translations)
             r=[*radii, radii[0]],
             theta=[*names, names[0]],
             text=[*told, told[0]],
-            name=title,
+            name=chart(title),
             fill="toself" if place == 0 else "none",
             opacity=0.85,
             line={"color": _COLOURS[place], "dash": _DASHES[place], "width": 2},
@@ -68,7 +69,7 @@ def radar_rows(
     return [
         {
             texts("radar.attribute"): texts(f"attribute.{name}"),
-            **{title: shown(name, values[name]) for title, values in shapes.items()},
+            **{code(title): shown(name, values[name]) for title, values in shapes.items()},
         }
         for name in RADAR
     ]

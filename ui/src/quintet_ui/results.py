@@ -17,6 +17,7 @@ from quintet_ui.cards import cards_data, visible
 from quintet_ui.components import card_list, triggered
 from quintet_ui.export import exports, link
 from quintet_ui.faults import PASSING, Fault, GatewayFault, gateway_fault
+from quintet_ui.plain import code
 from quintet_ui.preferences import (
     Preferences,
     recommendation_call,
@@ -270,10 +271,14 @@ def _radar(answer: Recommendations, tracks: Sequence[RankedTrack], texts: Transl
     profile, mean = profile_of(answer), mean_of(tracks)
     if not profile or not mean:
         return
-    shapes = {texts("radar.profile"): profile}
     chosen = next((r for r in tracks if r.track.id == _chosen(answer)), tracks[0])
-    shapes[chosen.track.title] = mean_of([chosen])
-    shapes[texts("radar.list")] = mean
+    # In quotes, so that a song called "The list" has a name of its own beside the list.
+    title = f"“{chosen.track.title or chosen.track.id}”"
+    shapes = {
+        texts("radar.profile"): profile,
+        title: mean_of([chosen]),
+        texts("radar.list"): mean,
+    }
     st.header(texts("radar.heading"))
     st.caption(texts("radar.help"))
     st.plotly_chart(radar_figure(shapes, texts), config={"displayModeBar": False}, key="radar")
@@ -289,6 +294,6 @@ def _facts(answer: Recommendations, texts: Translations) -> None:
             initial=pool.initial,
             left=pool.after_filtering,
             candidates=pool.candidates,
-            model=answer.versions.model,
+            model=code(answer.versions.model),
         )
     )

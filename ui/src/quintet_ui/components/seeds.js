@@ -18,7 +18,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function seedItem(view, data, seed, place) {
   const { labels, seeds } = data;
-  const told = (text) => text.replace("#", seed.title);
+  // A function, because a title such as "$&" is a pattern to replace.
+  const told = (text) => text.replace("#", () => seed.title);
   const change = (facts) => send(view, seeds.map((each) => each === seed ? { ...each, ...facts } : each));
   const weight = make("output", {}, labels.times.replace("#", seed.weight));
   const item = make("li", { class: `seed${seed.against ? " against" : ""}`, draggable: "true", "data-id": seed.id },

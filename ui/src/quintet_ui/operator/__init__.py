@@ -20,6 +20,7 @@ from quintet_ui.alerts import show_fault
 from quintet_ui.faults import Fault, GatewayFault
 from quintet_ui.operator.operations import dag_runs, drift
 from quintet_ui.operator.text import NOTHING, moment, number, percent
+from quintet_ui.plain import code
 from quintet_ui.traffic import RouteTraffic, Sample, TrafficRecorder, between
 from quintet_ui.translations import Translations
 
@@ -59,20 +60,21 @@ def health(texts: Translations) -> None:
     states = {"gateway": "SERVING", **session.ask(Quintet.readiness).services}
     for column, (name, state) in zip(st.columns(len(states)), states.items(), strict=True):
         told = texts.get(f"state.{state}") or texts("state.UNREACHABLE")
-        column.metric(texts(f"operator.service.{name}"), told, border=True)
+        label = texts.get(f"operator.service.{name}") or code(name)
+        column.metric(label, told, border=True)
 
 
 def versions(texts: Translations) -> None:
     """Show the served versions, since when, and the version rejected last."""
     st.header(texts("operator.versions"))
     model = session.ask(Quintet.model)
-    kind = texts.get(f"operator.kind.{model.kind}") or model.kind
+    kind = texts.get(f"operator.kind.{model.kind}") or code(model.kind)
     rows = {
-        texts("operator.model"): f"{model.versions.model} ({kind})",
-        texts("operator.index"): model.versions.index,
-        texts("operator.catalogue"): model.versions.catalogue,
+        texts("operator.model"): f"{code(model.versions.model)} ({kind})",
+        texts("operator.index"): code(model.versions.index),
+        texts("operator.catalogue"): code(model.versions.catalogue),
         texts("operator.tracks"): f"{model.track_count:,}",
-        texts("operator.channels"): ", ".join(model.channels),
+        texts("operator.channels"): ", ".join(map(code, model.channels)),
         texts("operator.made"): moment(model.create_time),
         texts("operator.since"): moment(model.load_time),
     }
@@ -81,8 +83,8 @@ def versions(texts: Translations) -> None:
         st.warning(
             texts(
                 "operator.refused",
-                version=model.refused_version,
-                reason=model.refused_reason,
+                version=code(model.refused_version),
+                reason=code(model.refused_reason),
             ),
             icon=":material/block:",
         )
@@ -94,7 +96,7 @@ def quality(texts: Translations) -> None:
     if metrics:
         st.header(texts("operator.quality"))
         st.caption(texts("operator.quality_help"))
-        _facts({name: number(value) for name, value in sorted(metrics.items())}, texts)
+        _facts({code(name): number(value) for name, value in sorted(metrics.items())}, texts)
 
 
 def last_hour(texts: Translations) -> None:
@@ -130,7 +132,9 @@ def experiment(texts: Translations) -> None:
     _facts(experiment_rows(facts, texts), texts)
     if facts.challenger_refused:
         refused = texts(
-            "operator.refused", version=facts.challenger, reason=facts.challenger_refused
+            "operator.refused",
+            version=code(facts.challenger),
+            reason=code(facts.challenger_refused),
         )
         st.warning(refused, icon=":material/block:")
 
@@ -138,11 +142,11 @@ def experiment(texts: Translations) -> None:
 def experiment_rows(facts: Experiment, texts: Translations) -> dict[str, str]:
     """Describe an experiment as rows of a table: translated name, value."""
     seen, shadow = facts.preference, facts.shadow
-    verdict = texts.get(f"operator.said.{facts.verdict}") or facts.verdict
+    verdict = texts.get(f"operator.said.{facts.verdict}") or code(facts.verdict)
     rows = {
-        texts("operator.champion"): facts.champion,
-        texts("operator.challenger"): facts.challenger,
-        texts("operator.mode"): f"{facts.mode}, {facts.percent:g} %",
+        texts("operator.champion"): code(facts.champion),
+        texts("operator.challenger"): code(facts.challenger),
+        texts("operator.mode"): f"{code(facts.mode)}, {facts.percent:g} %",
         texts("operator.trials"): texts(
             "operator.trials_told", wins=facts.wins, losses=facts.losses, ties=facts.ties
         ),
@@ -152,7 +156,7 @@ def experiment_rows(facts: Experiment, texts: Translations) -> dict[str, str]:
         texts("operator.verdict"): f"{verdict} (p = {facts.p_value:.3g})",
     }
     if facts.reason:
-        rows[texts("operator.reason")] = facts.reason
+        rows[texts("operator.reason")] = code(facts.reason)
     if shadow.requests:
         rows[texts("operator.shadow")] = texts(
             "operator.shadow_told",
@@ -178,7 +182,7 @@ def given(texts: Translations) -> None:
     st.table(
         [
             {
-                texts("operator.artist"): each.name,
+                texts("operator.artist"): code(each.name),
                 texts("operator.share"): percent(each.share),
             }
             for each in found.artists
@@ -196,7 +200,7 @@ def received(texts: Translations) -> None:
     st.table(
         [
             {
-                texts("operator.model"): each.model,
+                texts("operator.model"): code(each.model),
                 texts("operator.lists"): f"{each.lists:,}",
                 texts("operator.approved"): percent(each.approved / each.lists),
                 texts("operator.interval"): f"{percent(each.low)} - {percent(each.high)}",
@@ -206,7 +210,10 @@ def received(texts: Translations) -> None:
     )
     kinds = {name: count for name, count in sorted(found.events.items()) if count}
     if kinds:
-        told = (f"{texts(f'operator.event.{name}')} {count:,}" for name, count in kinds.items())
+        told = (
+            f"{texts.get(f'operator.event.{name}') or code(name)} {count:,}"
+            for name, count in kinds.items()
+        )
         st.caption(" · ".join(told))
 
 
@@ -243,7 +250,7 @@ def _facts(rows: dict[str, str], texts: Translations) -> None:
 def _route_rows(routes: Sequence[RouteTraffic], texts: Translations) -> list[dict[str, str]]:
     return [
         {
-            texts("operator.route"): row.route,
+            texts("operator.route"): code(row.route),
             texts("operator.requests"): f"{row.requests:,.0f}",
             texts("operator.errors"): _share(row),
             texts("operator.median"): _milliseconds(row.median, texts),

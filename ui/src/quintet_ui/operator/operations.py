@@ -9,6 +9,7 @@ from quintet_client.models import DagRun, DagRuns, Drift
 
 from quintet_ui import session
 from quintet_ui.operator.text import NOTHING, moment
+from quintet_ui.plain import code, web_address
 from quintet_ui.translations import Translations
 
 
@@ -22,7 +23,7 @@ def drift(texts: Translations) -> None:
         texts(
             "operator.drift_help",
             since=moment(facts.time),
-            model=facts.model,
+            model=code(facts.model),
             recent=facts.recent,
             baseline=facts.baseline,
         )
@@ -45,12 +46,12 @@ def drift_rows(facts: Drift, texts: Translations) -> list[dict[str, str]]:
             texts("operator.psi"): f"{each.psi:.3f}",
             texts("operator.ks"): NOTHING if each.ks is None else f"{each.ks:.3f}",
         }
-        for name, each in (*named, *facts.features.items())
+        for name, each in (*named, *((code(name), each) for name, each in facts.features.items()))
     ]
 
 
 def _quantity(name: str, texts: Translations) -> str:
-    return texts.get(f"operator.moved.{name}") or name
+    return texts.get(f"operator.moved.{name}") or code(name)
 
 
 def dag_runs(texts: Translations) -> None:
@@ -78,8 +79,8 @@ def run_rows(
     """
     return [
         {
-            texts("operator.dag"): f"`{dag.dag_id}`",
-            texts("operator.run_state"): texts.get(f"operator.run.{run.state}") or run.state,
+            texts("operator.dag"): code(dag.dag_id),
+            texts("operator.run_state"): texts.get(f"operator.run.{run.state}") or code(run.state),
             texts("operator.begun"): moment(run.start) if run.start else NOTHING,
             texts("operator.finished"): moment(run.end) if run.end else NOTHING,
             texts("operator.run_link"): _run_link(dag.dag_id, run, texts, airflow),
@@ -90,5 +91,8 @@ def run_rows(
 
 
 def _run_link(dag_id: str, run: DagRun, texts: Translations, airflow: str) -> str:
-    here = f"{airflow.rstrip('/')}/dags/{dag_id}/runs/{quote(run.run_id, safe='')}"
-    return f"[{texts('operator.open_run')}]({here if airflow else run.link})"
+    path = f"dags/{quote(dag_id, safe='')}/runs/{quote(run.run_id, safe='')}"
+    address = f"{airflow.rstrip('/')}/{path}" if airflow else web_address(run.link)
+    # Percent-encoded, no character ends the link's Markdown.
+    quoted = quote(address, safe=":/?#[]@!$&'*+,;=%-._~")
+    return f"[{texts('operator.open_run')}]({quoted})" if address else NOTHING
