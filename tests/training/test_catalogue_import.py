@@ -322,9 +322,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from quintet_training import datasets
-from quintet_training.datasets import reading
+from quintet_training.datasets import csv_files
 from quintet_command.settings import load_settings
-reading.BATCH_ROWS = 100
+csv_files.BATCH_ROWS = 100
 def on_progress(share, text):
     if share > 0.5:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -12,7 +12,8 @@ from quintet_training import datasets
 from quintet_training.datasets import DatasetInvalid
 from quintet_training.datasets.checking import check_tracks
 from quintet_training.datasets.columns import map_columns
-from quintet_training.datasets.reading import LINE, open_table
+from quintet_training.datasets.reading import open_table
+from quintet_training.datasets.tables import LINE
 from quintet_training.settings import TrainingSettings
 
 HEADER = ["track_id", "title", "artists", *ATTRIBUTES]
@@ -97,7 +98,8 @@ def test_what_passes_the_check_is_in_range(values: list[tuple[str, float | None]
     ],
 )
 def test_musical_words_are_read_as_numbers(name: str, cell: str, value: float) -> None:
-    row = {LINE: 2, "track_id": "t", "title": "x", "artists": "y", **dict.fromkeys(ATTRIBUTES, "1")}
+    numbers = {**dict.fromkeys(ATTRIBUTES, "1"), "duration_ms": "200000"}
+    row = {LINE: 2, "track_id": "t", "title": "x", "artists": "y", **numbers}
     frame = pl.DataFrame([{**row, name: cell}])
     tracks, refused = check_tracks(frame, map_columns(frame.columns, {}), "p", "l")
     assert not refused

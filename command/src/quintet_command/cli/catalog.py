@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.import_options import fail_on_nothing, overrides
 from quintet_command.cli.progress import one_line_failures, progress_bar
 from quintet_command.settings import CommandSettings, load_settings
 
@@ -25,7 +25,7 @@ _SHOWN_GENRES: Final = 20
 
 @catalog_app.command("import")
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, one row a track.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, JSON or Parquet, one row per track.")],
     columns: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="COLUMN=FIELD", help="Read a column as a field."),
@@ -37,12 +37,14 @@ def import_files(
         str, typer.Option(help="Where the tracks come from; the file's own or its name otherwise.")
     ] = "",
     licence: Annotated[str, typer.Option("--licence", "--license", help="Their licence.")] = "",
-    encoding: Annotated[str, typer.Option(help="Encoding of CSV files.")] = "utf-8",
+    encoding: Annotated[
+        str, typer.Option(help="Encoding of CSV and JSON; what the file says, else UTF-8.")
+    ] = "",
 ) -> None:
     """Import tracks and publish the catalogue: bad rows go to a file, the rest in or nothing."""
     with one_line_failures():
         settings = load_settings()
-        options = datasets.Options(_overrides(columns or []), source, licence, encoding)
+        options = datasets.Options(overrides(columns or []), source, licence, encoding)
         # All files are opened before the first is imported, so that a slip changes nothing.
         plans = [datasets.preview(path, options) for path in files]
         for plan in plans:
@@ -53,7 +55,10 @@ def import_files(
             reports = [datasets.import_catalogue(settings, plan, on_progress) for plan in plans]
         # Printed before publishing: the rows are in, whatever comes next.
         _console.print(_summary_table(reports))
-        _publish(settings)
+        # A catalogue of nothing cannot be published, and the reason is the file's.
+        if any(not report.failure for report in reports):
+            _publish(settings)
+    fail_on_nothing(report.failure for report in reports)
 
 
 def _publish(settings: CommandSettings) -> None:
@@ -94,17 +99,6 @@ def info(
     for name, value in rows:
         table.add_row(name, escape(value))
     _console.print(table)
-
-
-def _overrides(pairs: Sequence[str]) -> dict[str, str]:
-    overrides: dict[str, str] = {}
-    for pair in pairs:
-        # Columns may hold an equals sign, fields never do.
-        column, equals, name = pair.rpartition("=")
-        if not equals:
-            raise CommandFailed(f"--map: {pair!r} is not of the form COLUMN=FIELD")
-        overrides[column] = name
-    return overrides
 
 
 def _mapping_table(plan: Plan) -> Table:

@@ -7,12 +7,14 @@ from typing import Annotated, Final
 
 import typer
 from quintet_training import datasets
+from quintet_training.datasets.entries import Reading
 from quintet_training.datasets.matching import Match, Names
 from quintet_training.datasets.playlist_formats import check_file, detect
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from quintet_command.cli.import_options import fail_on_nothing, overrides
 from quintet_command.cli.progress import one_line_failures, progress_bar
 from quintet_command.settings import load_settings
 
@@ -29,18 +31,26 @@ def import_files(
     ] = datasets.Format.AUTO,
     source: Annotated[str, typer.Option(help="Where they come from; the file's name.")] = "",
     licence: Annotated[str, typer.Option("--licence", "--license", help="Their licence.")] = "",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=FIELD", help="Read a column of a table as a field."),
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="Encoding of text; what the file says, else UTF-8.")
+    ] = "",
 ) -> None:
     """Import playlists, matching tracks by id, ISRC or name: each file whole or not at all."""
     with one_line_failures():
         settings = load_settings()
+        how = Reading(overrides(columns or []), encoding)
         # All files are checked before the first is imported, so that a mistake changes nothing.
         for path in files:
-            check_file(path) if format_ is not datasets.Format.AUTO else detect(path)
+            check_file(path) if format_ is not datasets.Format.AUTO else detect(path, how)
         names = Names()
         with progress_bar(_errors) as on_progress:
             reports = [
                 datasets.import_playlists(
-                    settings, path, format_, source, licence, on_progress, names
+                    settings, path, format_, source, licence, on_progress, names, how
                 )
                 for path in files
             ]
@@ -52,6 +62,7 @@ def import_files(
     for report in reports:
         for note in _notes(report):
             _console.print(f"{report.path.name}: {note}", markup=False, highlight=False)
+    fail_on_nothing(report.failure for report in reports)
 
 
 @playlists_app.command("info")
@@ -90,7 +101,7 @@ def _summary_table(reports: Sequence[datasets.PlaylistReport]) -> Table:
 def _notes(report: datasets.PlaylistReport) -> list[str]:
     notes = ["imported before, nothing changed"] if report.unchanged else []
     if report.passed_over:
-        notes.append(f"{report.passed_over:,} plays, skips and dislikes passed over")
+        notes.append(f"{report.passed_over:,} plays, skips, dislikes and episodes passed over")
     if report.quarantine:
         notes.append(f"rejected rows: {report.quarantine}")
     return notes

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
-from quintet_text.decoding import NotText, decode, encoding_of
+from quintet_text.decoding import HEAD, NotText, decode, encoding_of
 
 CHUNK: Final = 1 << 16
+_MAX_SHOWN: Final = 1000
+# How Python keeps a byte that is no text, with the errors "surrogateescape" (PEP 383).
+_NOT_TEXT: Final = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,13 @@ class Bounds:
 
 
 class JsonRefused(ValueError):
-    """JSON is damaged or beyond its bounds; the message says which bound, in one line."""
+    """JSON is damaged or beyond its bounds; the message says which bound, in one line.
+
+    Attributes:
+        text: The beginning of the line that was rejected; empty where no line was read.
+    """
+
+    text = ""
 
 
 class _Scanner:
@@ -49,6 +58,7 @@ class _Scanner:
         self._in_string = False
         self._escaped = False
         self._length = 0
+        self._digits = 0
 
     def feed(self, data: bytes) -> None:
         """Scan the next chunk; a chunk may end anywhere.
@@ -92,6 +102,11 @@ class _Scanner:
     def _structure(self, data: bytes, place: int) -> int:
         quote = data.find(b'"', place)
         end = len(data) if quote == -1 else quote
+        # A number that began in the chunk before goes on here.
+        start = data[place : min(end, place + self._bounds.digits + 1)]
+        head = len(start) - len(start.lstrip(_NUMBER_SIGNS))
+        if self._digits + head > self._bounds.digits:
+            raise JsonRefused(f"a number of more than {self._bounds.digits} digits")
         for found in _STRUCTURE.finditer(data, place, end):
             token = found.group()
             if token in b"[{":
@@ -106,11 +121,16 @@ class _Scanner:
             elif len(token) > self._bounds.digits:
                 raise JsonRefused(f"a number of more than {self._bounds.digits} digits")
         if quote == -1:
+            last = data[max(place, end - self._bounds.digits - 1) : end]
+            tail = len(last) - len(last.rstrip(_NUMBER_SIGNS))
+            self._digits = self._digits + tail if tail == end - place else tail
             return end
+        self._digits = 0
         self._in_string, self._length = True, 0
         return quote + 1
 
 
+_NUMBER_SIGNS: Final = b"-+0123456789.eE"
 _STRUCTURE: Final = re.compile(rb"[\[{\]}]|[-+0-9.eE]{17,}")
 
 
@@ -121,8 +141,9 @@ class BoundedStream:
     UTF-16 or UTF-32 is read as what it says.
     """
 
-    def __init__(self, stream: IO[bytes], bounds: Bounds) -> None:
+    def __init__(self, stream: IO[bytes], bounds: Bounds, encoding: str = "") -> None:
         self._stream = stream
+        self._encoding = encoding
         self._scanner = _Scanner(bounds)
         self._bounds = bounds
         self._rest = b""
@@ -152,16 +173,16 @@ class BoundedStream:
 
     def _begin(self) -> None:
         self._begun = True
-        head = self._stream.read(4)
-        name = encoding_of(head)
-        if name == "utf-8-sig":
+        head = self._stream.read(HEAD)
+        name = encoding_of(head, self._encoding)
+        if name in ("utf-8", "utf-8-sig"):
             self._rest = head.removeprefix(b"\xef\xbb\xbf")
             return
         data = head + self._stream.read(self._bounds.total + 1)
         if len(data) > self._bounds.total:
             raise JsonRefused(f"more than {self._bounds.total:,} bytes of JSON")
         try:
-            self._rest = decode(data).encode()
+            self._rest = decode(data, self._encoding).encode("utf-8", "surrogatepass")
         except NotText as fault:
             raise JsonRefused(str(fault)) from fault
 
@@ -187,30 +208,38 @@ def loads(data: bytes | str, bounds: Bounds | None = None) -> Any:
         raise JsonRefused("not well-formed JSON") from fault
 
 
-def json_lines(stream: IO[bytes], bounds: Bounds) -> Iterator[tuple[int, Any | JsonRefused]]:
+def json_lines(lines: IO[str], bounds: Bounds) -> Iterator[tuple[int, Any | JsonRefused]]:
     """Decode JSON lines one by one; a damaged line does not end the reading.
 
     Args:
-        stream: Lines that end in LF, CR LF or the end; a byte-order mark may come first.
-        bounds: `total` bounds one line here.
+        lines: From `decoding.open_text`, which knows line ends and encodings; with the errors
+            "surrogateescape", bytes that are no text damage their own line only.
+        bounds: `total` bounds one line here, in characters.
 
     Yields:
         The number of the line from 1, and its value or why it was rejected. Blank lines count
         but are not yielded.
     """
     number = 0
-    while raw := stream.readline(bounds.total + 1):
+    while raw := lines.readline(bounds.total + 1):
         number += 1
-        if len(raw) > bounds.total and not raw.endswith(b"\n"):
-            while (rest := stream.readline(CHUNK)) and not rest.endswith(b"\n"):
+        if len(raw) > bounds.total and not raw.endswith("\n"):
+            while (rest := lines.readline(CHUNK)) and not rest.endswith("\n"):
                 pass
-            yield number, JsonRefused(f"line: longer than {bounds.total:,} bytes")
-            continue
-        if number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
-        if raw.strip():
-            try:
-                value: Any | JsonRefused = loads(raw, bounds)
-            except JsonRefused as fault:
-                value = fault
-            yield number, value
+            yield number, _at(JsonRefused(f"longer than {bounds.total:,} characters"), raw)
+        elif raw.strip():
+            yield number, _line(raw, bounds)
+
+
+def _line(raw: str, bounds: Bounds) -> Any | JsonRefused:
+    try:
+        if _NOT_TEXT.search(raw):
+            raise JsonRefused("not text in the encoding of the file")
+        return loads(raw, bounds)
+    except JsonRefused as fault:
+        return _at(fault, raw)
+
+
+def _at(fault: JsonRefused, line: str) -> JsonRefused:
+    fault.text = line[:_MAX_SHOWN]
+    return fault

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-_KINDS: Final = "track|artist|album|playlist"
+_KINDS: Final = "track|artist|album|playlist|show|episode"
 _ADDRESS: Final = re.compile(
     rf"""\s*(?:
         spotify:(?:user:[^:\s]+:)?(?P<uri>{_KINDS}):(?P<uri_id>[0-9A-Za-z]+)

@@ -9,20 +9,24 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+from quintet_contract.attributes import RANGES
 from quintet_modelkit.publication import current_version, sha256_of
 from quintet_store import catalogue as store
 from quintet_store import open_engine, reading, writing
 from sqlalchemy import Connection, Engine
 
 from quintet_training.datasets.checking import check_tracks
-from quintet_training.datasets.columns import DEFAULTS, FIELDS, map_columns
+from quintet_training.datasets.columns import DEFAULTS, FIELDS, DatasetInvalid, map_columns
 from quintet_training.datasets.quarantine import Quarantine, quarantine
-from quintet_training.datasets.reading import LINE, TableFile, open_table
+from quintet_training.datasets.reading import open_table
+from quintet_training.datasets.tables import LINE, TableFile
+from quintet_training.datasets.units import Scale, names_mode, scale_of
 from quintet_training.settings import TrainingSettings
 
 Progress = Callable[[float, str], None]
 """Told the share done, 0..1, and what is being done."""
-PREVIEW_ROWS: Final = 5
+_SAMPLE_ROWS: Final = 10_000
+"""Rows that decide the unit of a column, such as seconds or milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +37,30 @@ class Options:
         columns: Column to field, over the names recognised.
         source: Provenance of every row; empty keeps the file's own, or its name.
         licence: Licence of every row; empty keeps the file's own, or `unknown`.
-        encoding: Of a CSV file.
+        encoding: Of a CSV or JSON file; empty for what the file says, else UTF-8.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     licence: str = ""
-    encoding: str = "utf-8"
+    encoding: str = ""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A file ready to import: the table, field to column, and examples of each column."""
+    """A file ready to import.
+
+    Attributes:
+        table: The file.
+        mapping: Field to column.
+        options: How the user asked to read it.
+        scales: Field to the unit of its column, where that is not the catalogue's.
+    """
 
     table: TableFile
     mapping: Mapping[str, str]
     options: Options
+    scales: Mapping[str, Scale]
 
     def examples(self) -> dict[str, str]:
         """Return field to the first cell of its column; for absent columns the default.
@@ -56,11 +68,13 @@ class Plan:
         Raises:
             DatasetInvalid: The file cannot be read.
         """
-        first = next(self.table.batches(list(self.mapping.values())), None)
+        first = next(self.table.batches(list(dict.fromkeys(self.mapping.values()))), None)
         shown = {name: f"default: {text}" for name, text in DEFAULTS.items()}
         for name, column in self.mapping.items():
             known = first is not None and len(first.rows)
             shown[name] = str(first.rows.item(0, column)) if first is not None and known else ""
+            if name in self.scales:
+                shown[name] += f" ({self.scales[name].unit})"
         return {name: shown[name] for name in FIELDS if name in shown}
 
 
@@ -80,6 +94,20 @@ class ImportReport:
     unchanged: bool
     quarantine: Path | None
 
+    @property
+    def failure(self) -> str:
+        """Say why a file gave nothing, and the way out; empty where it gave something."""
+        counts = self.counts
+        if counts.rows_stored or counts.rows_duplicate:
+            return ""
+        if not counts.rows_quarantined:
+            return f"{self.path}: no row below the header; a catalogue has one row per track"
+        shown = f" in {self.quarantine}" if self.quarantine else ""
+        return (
+            f"{self.path}: nothing stored, all {counts.rows_read:,} rows were rejected; correct "
+            f"the file, or name columns with --map COLUMN=FIELD: the reasons are{shown}"
+        )
+
 
 def preview(path: Path, options: Options | None = None) -> Plan:
     """Open a file and maps its columns, writing nothing.
@@ -89,7 +117,20 @@ def preview(path: Path, options: Options | None = None) -> Plan:
     """
     options = options or Options()
     table = open_table(path, options.encoding)
-    return Plan(table, map_columns(table.columns, options.columns), options)
+    mapping = map_columns(table.columns, options.columns)
+    first = next(table.batches(list(dict.fromkeys(mapping.values()))), None)
+    cells = {
+        name: first.rows.get_column(column).drop_nulls().head(_SAMPLE_ROWS).to_list()
+        for name, column in mapping.items()
+        if first is not None and name in RANGES
+    }
+    if mapping["mode"] == mapping["key"] and not any(names_mode(str(c)) for c in cells["key"]):
+        raise DatasetInvalid(
+            f"{path}: missing mode, and the column {mapping['key']} holds no modes such as "
+            "'C minor'; name a column with --map COLUMN=mode"
+        )
+    scales = {name: scale_of(name, mapping[name], part) for name, part in cells.items()}
+    return Plan(table, mapping, options, {name: s for name, s in scales.items() if s.unit})
 
 
 def import_catalogue(
@@ -153,8 +194,10 @@ def _run(
         and not (name == "licence" and plan.options.licence)
     }
     read = 0
-    for batch in plan.table.batches(list(mapping.values())):
-        tracks, bad = check_tracks(batch.rows, mapping, facts["source"], facts["licence"])
+    for batch in plan.table.batches(list(dict.fromkeys(mapping.values()))):
+        tracks, bad = check_tracks(
+            batch.rows, mapping, facts["source"], facts["licence"], plan.scales
+        )
         refused.add(batch.refused)
         refused.add(bad)
         read += len(batch.rows) + len(batch.refused)

@@ -1,40 +1,47 @@
 """From a file's rows to tracks: cleaned, checked against ranges, refused with reasons."""
 
-import ast
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import polars as pl
 from quintet_contract.attributes import ATTRIBUTES, RANGES, WHOLE
 from quintet_contract.limits import MAX_TEXT, MAX_TRACK_ID
+from quintet_text.credits import split_credit
+from quintet_text.lists import is_empty_list, split_list
+from quintet_text.track_ids import ID_RULE, is_address, is_valid_id, track_id_of
 
 from quintet_training.datasets.columns import holds_many
-from quintet_training.datasets.reading import LINE, Refused
+from quintet_training.datasets.tables import LINE, Refused
+from quintet_training.datasets.units import LEAST_MS, Scale, value_of
 
 _TEXT: Final = ("track_id", "title", "artists", "album", "isrc", "genres", "provenance", "licence")
 _REQUIRED_TEXT: Final = ("track_id", "title", "artists")
 _FILL: Final = {"popularity": 0.0, "time_signature": 4.0}
-_PITCHES: Final = {
-    name: str(pitch)
-    for pitch, names in enumerate(
-        ("c", "c# db", "d", "d# eb", "e", "f", "f# gb", "g", "g# ab", "a", "a# bb", "b")
-    )
-    for name in names.split()
-}
-_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
-    "key": _PITCHES,
-    "mode": {"minor": "0", "major": "1"},
-    "time_signature": {f"{beats}/4": str(beats) for beats in range(12)},
-}
-_TRUE: Final = ("true", "1", "1.0", "yes", "y", "t", "explicit")
-_FALSE: Final = ("false", "0", "0.0", "no", "n", "f", "clean", "not explicit", "")
+# Spreadsheets write truth values in their own language: German, French, Spanish, Italian, Korean.
+_TRUE: Final = (
+    *("true", "1", "1.0", "yes", "y", "t", "explicit"),
+    *("wahr", "ja", "vrai", "oui", "verdadero", "verdadeiro", "sí", "si", "vero", "참"),
+)
+_FALSE: Final = (
+    *("false", "0", "0.0", "no", "n", "f", "clean", "not explicit", ""),
+    *("falsch", "nein", "faux", "non", "falso", "거짓", "nan", "none", "null"),
+)
+# No name holds ASCII's "unit separator", so that lists travel through text checks as one text.
 _PARTING: Final = "\x1f"
+_SEPARATORS: Final[Mapping[str, str]] = {"artists": ";", "genres": ";|,"}
+"""A comma may be part of an artist's name ("Tyler, The Creator"), hardly ever of a genre's."""
+# Nearly all ids: the rest is judged by `is_valid_id`, text by text.
+_PLAIN_ID: Final = r"^[0-9A-Za-z](?:[0-9A-Za-z_.~-]*[0-9A-Za-z_~-])?$"
 
 
 def check_tracks(
-    rows: pl.DataFrame, mapping: Mapping[str, str], provenance: str, licence: str
+    rows: pl.DataFrame,
+    mapping: Mapping[str, str],
+    provenance: str,
+    licence: str,
+    scales: Mapping[str, Scale] | None = None,
 ) -> tuple[pl.DataFrame, list[Refused]]:
     """Return tracks and rejected rows.
 
@@ -43,6 +50,7 @@ def check_tracks(
         mapping: Field to column.
         provenance: Where the tracks come from, for rows that do not say.
         licence: Their licence, likewise.
+        scales: Field to the unit of its column, where that is not the catalogue's.
 
     Returns:
         A frame with `LINE`, every text field (unknown is empty), `artists` and `genres` as
@@ -55,8 +63,9 @@ def check_tracks(
         *(_url(rows, mapping, name) for name in ("cover_url", "preview_url")),
         _release_date(rows, mapping),
         *_explicit(rows, mapping),
-        *(_number(rows, mapping, name) for name in ATTRIBUTES),
+        *(_number(rows, mapping, name, (scales or {}).get(name, Scale())) for name in ATTRIBUTES),
     )
+    frame = frame.with_columns(_valid_ids(frame))
     failures = _failures(frame, rows, mapping)
     if failures:
         refused = _refused(rows, failures)
@@ -67,53 +76,62 @@ def check_tracks(
         pl.col(name).str.split(_PARTING).list.filter(pl.element() != "").alias(name)
         for name in ("artists", "genres")
     ]
-    return frame.with_columns(*listed).drop("explicit_valid"), refused
+    return frame.with_columns(*listed).drop("explicit_valid", "track_id_valid"), refused
 
 
 def _text(rows: pl.DataFrame, mapping: Mapping[str, str], name: str, default: str) -> pl.Expr:
     column = mapping.get(name)
     if column is None:
         return pl.lit(default).alias(name)
-    if name in ("artists", "genres"):
-        return _names(rows, column).alias(name)
+    if name in _SEPARATORS:
+        return _names(rows, column, name).alias(name)
     text = pl.col(column).cast(pl.String).str.strip_chars()
     if name == "track_id":
-        text = text.str.replace(r"^(?:spotify:track:|https://open\.spotify\.com/track/)", "")
+        # Few cells are addresses: only those pay for a call of Python.
+        address = text.str.contains("(?i)spotify")
+        named = text.map_elements(track_id_of, return_dtype=pl.String)
+        text = pl.when(address).then(named).otherwise(text) if _any(rows, address) else text
     text = text.fill_null("")
     return pl.when(text == "").then(pl.lit(default)).otherwise(text).alias(name)
 
 
-def _names(rows: pl.DataFrame, column: str) -> pl.Expr:
-    """Return names joined by a separator no name holds: lists, their text form, or `;`."""
+def _any(rows: pl.DataFrame, condition: pl.Expr) -> bool:
+    return bool(rows.select(condition.fill_null(value=False).any()).item())
+
+
+def _valid_ids(frame: pl.DataFrame) -> pl.Series:
+    """Tell ids that can be named everywhere, in URLs, lists and files, from others."""
+    ids = frame.get_column("track_id")
+    plain = ids.str.contains(_PLAIN_ID)
+    odd = ids.filter(~plain).unique()
+    # Empty and long ones have their own reasons.
+    bad = [text for text in odd if text and len(text) <= MAX_TRACK_ID and not _is_id(text)]
+    return (~ids.is_in(bad)).alias("track_id_valid")
+
+
+def _is_id(text: str) -> bool:
+    # What is an address still names an artist, an album or a playlist.
+    return is_valid_id(text) and not is_address(text)
+
+
+def _names(rows: pl.DataFrame, column: str, field: str) -> pl.Expr:
+    """Join names by a separator that no name holds: of lists, their text form, or separated."""
     if isinstance(rows.schema[column], pl.List):
         cells = pl.col(column).cast(pl.List(pl.String)).list.eval(pl.element().fill_null(""))
         return cells.list.eval(pl.element().str.strip_chars()).list.join(_PARTING).fill_null("")
-    text = pl.col(column).cast(pl.String).str.strip_chars().fill_null("")
-    is_list = text.str.starts_with("[") & text.str.ends_with("]")
-    split = text
-    if holds_many(column):
-        # A name that is all separators becomes empty, and is refused as such.
-        split = text.str.replace_all(r"\s*;\s*", _PARTING).str.strip_chars(_PARTING)
-    listed = text.map_elements(_literal, return_dtype=pl.String, skip_nulls=False)
-    if not rows.select(is_list.any()).item():
-        return split
-    return pl.when(is_list).then(listed).otherwise(split)
+    text = pl.col(column).cast(pl.String).fill_null("")
+    separators = _SEPARATORS[field] if field == "genres" or holds_many(column) else ""
+    # A few thousand different cells occur a million times.
+    texts = rows.select(text.alias("cell").unique()).get_column("cell").to_list()
+    joined = [_PARTING.join(_split(each, separators, field)) for each in texts]
+    return text.replace_strict(texts, joined, return_dtype=pl.String)
 
 
-def _literal(text: str) -> str:
-    """Return the strings of a list written in Python or JSON, joined; other text as it is."""
-    if not (text.startswith("[") and text.endswith("]")) or len(text) > 10 * MAX_TEXT:
-        return text
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            return text
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        return text
-    return _PARTING.join(name.strip() for name in value)
+@lru_cache(maxsize=100_000)
+def _split(cell: str, separators: str, field: str) -> list[str]:
+    if separators and "\\," in cell:
+        return split_credit(cell)  # Exportify's way to write a comma of a name
+    return split_list(cell, separators, placeholders=field == "genres")
 
 
 def _url(rows: pl.DataFrame, mapping: Mapping[str, str], name: str) -> pl.Expr:
@@ -140,28 +158,44 @@ def _explicit(rows: pl.DataFrame, mapping: Mapping[str, str]) -> list[pl.Expr]:
     ]
 
 
-def _number(rows: pl.DataFrame, mapping: Mapping[str, str], name: str) -> pl.Expr:
+def _number(rows: pl.DataFrame, mapping: Mapping[str, str], name: str, scale: Scale) -> pl.Expr:
     column = mapping.get(name)
     if column is None:
         return pl.lit(_FILL[name], dtype=pl.Float64).alias(name)
-    cell = pl.col(column)
-    if rows.schema[column] == pl.String:
-        text = cell.str.strip_chars()
-        empty = text.is_null() | (text == "")
-        words = _WORDS.get(name)
-        if words:
-            lower = text.str.to_lowercase()
-            text = lower.replace_strict(
-                list(words), list(words.values()), default=lower, return_dtype=pl.String
-            )
-        value = text.cast(pl.Float64, strict=False)
+    cells = rows.get_column(column)
+    if cells.dtype == pl.String:
+        cells = cells.str.strip_chars().fill_null("")
+        empty = (
+            cells.map_elements(is_empty_list, return_dtype=pl.Boolean) if name in _FILL else None
+        )
+        values = _parsed(cells, name, scale)
     else:
-        empty = cell.is_null()
-        value = cell.cast(pl.Float64, strict=False)
-    if name in _FILL:
-        value = pl.when(empty).then(_FILL[name]).otherwise(value)
+        empty = cells.is_null()
+        values = cells.cast(pl.Float64, strict=False) * scale.factor
+    value = pl.lit(values)
+    if empty is not None and name in _FILL:
+        value = pl.when(pl.lit(empty)).then(_FILL[name]).otherwise(value)
     # SQLite forgets the sign of a negative zero and PostgreSQL keeps it: nobody needs it.
     return pl.when(value == 0).then(0.0).otherwise(value).alias(name)
+
+
+def _parsed(cells: pl.Series, name: str, scale: Scale) -> pl.Series:
+    """Read texts as numbers: plain ones at once, each other text by the rules of `units`."""
+    values = cells.cast(pl.Float64, strict=False) * scale.factor
+    odd = (values.is_null() | _is_short(values, name)) & (cells != "")
+    if not odd.any():
+        return values
+    texts = cells.filter(odd).unique().to_list()
+    read = [value_of(text, name, scale) for text in texts]
+    # A text that names no number becomes NaN, which the checks reject.
+    found = cells.replace_strict(texts, read, default=None, return_dtype=pl.Float64)
+    return pl.select(pl.when(pl.lit(odd)).then(pl.lit(found)).otherwise(pl.lit(values))).to_series()
+
+
+def _is_short(values: pl.Series, name: str) -> pl.Series:
+    if name != "duration_ms":
+        return pl.Series([False]).new_from_index(0, len(values))
+    return (values > 0) & (values < LEAST_MS)
 
 
 @cache
@@ -188,9 +222,21 @@ def _schema() -> Any:
         checks = [pa.Check.in_range(low, high, error="range")]
         if name in WHOLE:
             checks.append(pa.Check(_whole, error="whole"))
+        if name in _LEAST:
+            checks.append(pa.Check(_in_unit, error="unit"))
         columns[name] = pa.Column(pl.Float64, checks, nullable=False)
     columns["explicit_valid"] = pa.Column(pl.Boolean, pa.Check.eq(True, error="explicit"))
+    columns["track_id_valid"] = pa.Column(pl.Boolean, pa.Check.eq(True, error="id"))
     return pa.DataFrameSchema(columns, strict=False)
+
+
+# Smallest value above zero that can be meant: below it the cell is in another unit.
+_LEAST: Final[Mapping[str, float]] = {"duration_ms": LEAST_MS, "popularity": 1.0}
+
+
+def _in_unit(data: Any) -> pl.LazyFrame:
+    value = pl.col(data.key)
+    return data.lazyframe.select((value <= 0) | (value >= _LEAST[data.key]) | ~value.is_finite())  # type: ignore[no-any-return]
 
 
 def _whole(data: Any) -> pl.LazyFrame:
@@ -217,7 +263,7 @@ def _failures(
     lines = frame.get_column(LINE)
     reasons: dict[int, list[str]] = {}
     for index, field, check in cases.iter_rows():
-        column = mapping.get(field if field != "explicit_valid" else "explicit")
+        column = mapping.get(str(field).removesuffix("_valid"))
         value = rows.item(index, column) if column is not None else None
         reason = _reason(str(field), str(check), value, frame.item(index, field))
         if reason and reason not in (kept := reasons.setdefault(lines[index], [])):
@@ -229,6 +275,14 @@ def _reason(field: str, check: str, value: object, cleaned: object) -> str:
     shown = str(value)[:40]
     if check == "explicit":
         return f"explicit: {shown!r} is neither true nor false"
+    if check == "id":
+        kind = "the address of something else than a track" if is_address(shown) else "not an id"
+        return (
+            f"track_id: {shown!r} is {kind}; ids are {ID_RULE}; read another column as the id "
+            "with --map COLUMN=track_id"
+        )
+    if check == "unit":
+        return _unit_reason(field, shown)
     if check == "nul":
         return f"{field}: holds a NUL character"
     if check == "length":
@@ -242,6 +296,15 @@ def _reason(field: str, check: str, value: object, cleaned: object) -> str:
         return f"{field}: {shown} is not a whole number"
     low, high = RANGES[field]
     return f"{field}: {shown} is outside {low:g} to {high:g}"
+
+
+def _unit_reason(field: str, shown: str) -> str:
+    if field == "duration_ms":
+        return (
+            f"duration_ms: {shown} is less than a second; write milliseconds, or 3:35, or name "
+            "the column duration_s where it holds seconds"
+        )
+    return f"popularity: {shown} is between 0 and 1; popularity runs from 0 to 100"
 
 
 def _refused(rows: pl.DataFrame, failures: Mapping[int, Sequence[str]]) -> list[Refused]:

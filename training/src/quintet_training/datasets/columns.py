@@ -1,10 +1,11 @@
 """Which column of a file is which field of a track."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from quintet_contract.attributes import ATTRIBUTES
+
+from quintet_training.datasets.column_meaning import compact, meaning_of
 
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "track_id": ("track_id", "spotify_id", "spotify_track_id", "id", "track_uri", "uri"),
@@ -13,6 +14,8 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
         "artists",
         "artist_names",
         "artist_s",
+        "artist_name_s",
+        "artistsnames",
         "track_artists",
         "artist",
         "artist_name",
@@ -29,14 +32,18 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "provenance": ("provenance", "source", "feature_source"),
     "licence": ("licence", "license"),
     "popularity": ("popularity", "track_popularity"),
-    "duration_ms": ("duration_ms", "duration", "track_duration_ms", "length_ms"),
+    "duration_ms": (
+        *("duration_ms", "track_duration_ms", "length_ms", "duration", "track_duration"),
+        *("duration_s", "duration_sec", "duration_seconds", "length", "length_s", "total_time"),
+        *("duration_min", "duration_mins", "track_length", "seconds"),
+    ),
     "tempo": ("tempo", "tempo_bpm", "bpm"),
     "key": ("key", "track_key"),
     "mode": ("mode", "track_mode"),
     "loudness": ("loudness", "loudness_db"),
     "time_signature": ("time_signature", "meter"),
 }
-"""Names of columns, as `plain_name` gives them, best first; other features have their own only."""
+"""Names of columns, best first, compared by `compact`; other features have their own name only."""
 
 FIELDS: Final = tuple(dict.fromkeys((*ALIASES, *ATTRIBUTES)))
 DEFAULTS: Final[Mapping[str, str]] = {
@@ -54,23 +61,25 @@ DEFAULTS: Final[Mapping[str, str]] = {
 }
 """What a field holds whose column, or whose cell, is missing; all other fields are required."""
 
-_PLAIN: Final = re.compile(r"[^a-z0-9]+")
 # One cell of these names one artist, whatever punctuation the name has.
-_SINGULAR: Final = frozenset(("artist", "artist_name", "track_artist", "performer"))
+_SINGULAR: Final = frozenset(("artist", "artistname", "trackartist", "performer"))
+# Meanings of a column's words (`column_meaning`) that are fields of a track, where no column has a
+# recognised name.
+_BY_MEANING: Final[Mapping[str, str]] = {
+    "track_id": "track_id",
+    "title": "title",
+    "artists": "artist",
+    "album": "album",
+}
 
 
 class DatasetInvalid(ValueError):
     """A file cannot be imported at all; the message is one line and names the remedy."""
 
 
-def plain_name(column: str) -> str:
-    """Return a column name in lower case with anything but letters and digits as `_`."""
-    return _PLAIN.sub("_", column.casefold()).strip("_")
-
-
 def holds_many(column: str) -> bool:
     """Check whether cells of a column may list several names, separated by semicolons."""
-    return plain_name(column) not in _SINGULAR
+    return compact(column) not in _SINGULAR
 
 
 def map_columns(columns: Sequence[str], overrides: Mapping[str, str]) -> dict[str, str]:
@@ -87,11 +96,16 @@ def map_columns(columns: Sequence[str], overrides: Mapping[str, str]) -> dict[st
         if field not in FIELDS:
             raise DatasetInvalid(f"--map: {field!r} is not a field; fields: {', '.join(FIELDS)}")
         mapping[field] = column
-    free = {plain_name(column): column for column in reversed(columns) if column not in overrides}
-    for field in FIELDS:
-        names = (name for name in ALIASES.get(field, (field,)) if name in free)
-        if field not in mapping and (name := next(names, None)) is not None:
-            mapping[field] = free.pop(name)
+    free = [column for column in columns if column not in overrides]
+    mapping |= named_columns(free, {f: ALIASES.get(f, (f,)) for f in FIELDS if f not in mapping})
+    for field, meaning in _BY_MEANING.items():
+        left = (column for column in free if column not in mapping.values())
+        if field not in mapping:
+            found = next((column for column in left if meaning_of(column) == meaning), None)
+            mapping |= {field: found} if found is not None else {}
+    # "8A" and "C minor" give both, so that one column can serve as key and as mode.
+    if "key" in mapping:
+        mapping.setdefault("mode", mapping["key"])
     missing = [field for field in FIELDS if field not in mapping and field not in DEFAULTS]
     if missing:
         raise DatasetInvalid(
@@ -99,3 +113,22 @@ def map_columns(columns: Sequence[str], overrides: Mapping[str, str]) -> dict[st
             "name a column with --map COLUMN=FIELD"
         )
     return mapping
+
+
+def named_columns(columns: Sequence[str], names: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Find the column of each field by its recognised names; each column serves one field.
+
+    Args:
+        columns: In the order of the file; of two columns of one name the first counts.
+        names: Field to its names, best first.
+
+    Returns:
+        Field to column, for the fields found.
+    """
+    free = {compact(column): column for column in reversed(columns)}
+    found: dict[str, str] = {}
+    for field, known in names.items():
+        name = next((form for form in map(compact, known) if form in free), None)
+        if name is not None:
+            found[field] = free.pop(name)
+    return found

@@ -1,20 +1,23 @@
 """One position of a track in a playlist, as read from a file of any format."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
+from urllib.parse import unquote_plus
 
-from quintet_training.datasets.reading import Refused
+from quintet_text.lists import split_list
+from quintet_text.track_ids import track_id_of
+
+from quintet_training.datasets.tables import Refused
 
 MAX_NAME: Final = 1000
 MAX_POSITION: Final = 2**31 - 1
 _ISRC: Final = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}")
-_TRACK_ADDRESS: Final = re.compile(
-    r"(?:spotify:track:|https?://open\.spotify\.com/(?:intl-[a-z]+/)?track/)([0-9A-Za-z]+)"
-)
+# A file on a listener's disk: spotify:local:ARTIST:ALBUM:TITLE:SECONDS, percent-encoded.
+_LOCAL: Final = re.compile(r"spotify:local:(?P<artist>[^:]*):[^:]*:(?P<title>[^:]+):\d*")
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,29 @@ class Meter:
     passed_over: int = 0
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How the user asked to read a file.
+
+    Attributes:
+        columns: Column of a table to field, over the names recognised.
+        encoding: Of text; empty for what the file says, else UTF-8.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = ""
+
+
+HOW: Final = Reading()
+"""Nothing was asked for: names and encoding are recognised."""
 Item = Entry | Refused
-Reader = Callable[[Path, Meter], Iterator[Item]]
+
+
+class Reader(Protocol):
+    """A function that reads one format, item by item."""
+
+    def __call__(self, path: Path, meter: Meter, how: Reading = HOW, /) -> Iterator[Item]:
+        """Yield each position of the file as an entry, or rejected with its reason."""
 
 
 class EntryInvalid(ValueError):
@@ -75,6 +99,9 @@ def make_entry(line: int, values: Mapping[str, Any], raw: object = "") -> Item:
         if not texts["playlist_id"]:
             raise EntryInvalid("playlist_id: empty")
         track_id = track_id_of(texts.pop("track_id"))
+        if (local := _LOCAL.fullmatch(track_id)) is not None:
+            for name in ("artist", "title"):
+                texts[name] = texts[name] or unquote_plus(local[name])
         isrc = texts.pop("isrc").upper().replace("-", "")
         isrc = isrc if _ISRC.fullmatch(isrc) else ""
         if not (track_id or isrc or (texts["artist"] and texts["title"])):
@@ -90,15 +117,16 @@ def make_entry(line: int, values: Mapping[str, Any], raw: object = "") -> Item:
 _TEXTS: Final = ("playlist_id", "playlist", "track_id", "isrc", "artist", "title", "added_at")
 
 
-def track_id_of(text: str) -> str:
-    """Return the id in a track's address, or the text itself."""
-    found = _TRACK_ADDRESS.match(text)
-    return found.group(1) if found else text
-
-
 def _clean(name: str, value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, str) and name == "artist" and value.lstrip().startswith("["):
+        value = split_list(value, "", placeholders=False)
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        # A credit of several artists; commas of their names are escaped, as in Exportify's files.
+        value = ", ".join(part.replace(",", "\\,") for part in value)
+    if isinstance(value, float) and value != value:
+        return ""  # pandas writes a missing text as NaN
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # an id read by a tool that turned gaps into NaN
     if isinstance(value, date):

@@ -1,19 +1,33 @@
-"""Telling the format of a playlist file by its name and its first bytes."""
+"""Telling the format of a playlist file by its structure."""
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from quintet_text.decoding import HEAD, NotText, encoding_of
 
 from quintet_training.datasets.columns import DatasetInvalid
-from quintet_training.datasets.entries import Reader
-from quintet_training.datasets.playlist_documents import read_jspf, read_m3u, read_mpd, read_xspf
+from quintet_training.datasets.entries import HOW, Reader, Reading
+from quintet_training.datasets.json_files import shape_of
+from quintet_training.datasets.playlist_documents import read_m3u, read_pls
 from quintet_training.datasets.playlist_events import read_feedback, read_listenbrainz
-from quintet_training.datasets.playlist_tables import columns_of, read_exportify, read_table
+from quintet_training.datasets.playlist_json import (
+    JSPF_PREFIXES,
+    read_jspf,
+    read_mpd,
+    read_spotify,
+)
+from quintet_training.datasets.playlist_tables import (
+    columns_of,
+    names_tracks,
+    read_exportify,
+    read_table,
+)
+from quintet_training.datasets.playlist_xml import read_xspf
 from quintet_training.datasets.reading import open_table
 
-_HEAD: Final = 65_536
+_ARCHIVES: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd", b"7z\xbc\xaf")
 
 
 class Format(StrEnum):
@@ -22,10 +36,12 @@ class Format(StrEnum):
     AUTO = "auto"
     TABLE = "table"
     MPD = "mpd"
+    SPOTIFY = "spotify"
     EXPORTIFY = "exportify"
     JSPF = "jspf"
     XSPF = "xspf"
     M3U = "m3u"
+    PLS = "pls"
     LISTENBRAINZ = "listenbrainz"
     FEEDBACK = "feedback"
 
@@ -33,21 +49,26 @@ class Format(StrEnum):
 READERS: Final[Mapping[Format, Reader]] = {
     Format.TABLE: read_table,
     Format.MPD: read_mpd,
+    Format.SPOTIFY: read_spotify,
     Format.EXPORTIFY: read_exportify,
     Format.JSPF: read_jspf,
     Format.XSPF: read_xspf,
     Format.M3U: read_m3u,
+    Format.PLS: read_pls,
     Format.LISTENBRAINZ: read_listenbrainz,
     Format.FEEDBACK: read_feedback,
 }
+# Only where the content of a file does not show its format: a list of paths may be any text.
 _SUFFIXES: Final = {
-    ".jspf": Format.JSPF,
     ".xspf": Format.XSPF,
+    ".wpl": Format.XSPF,
+    ".asx": Format.XSPF,
     ".m3u": Format.M3U,
     ".m3u8": Format.M3U,
-    ".parquet": Format.TABLE,
-    ".pq": Format.TABLE,
+    ".pls": Format.PLS,
+    ".jspf": Format.JSPF,
 }
+_TABLES: Final = (Format.TABLE, Format.EXPORTIFY)
 
 
 def check_file(path: Path) -> bytes:
@@ -60,60 +81,82 @@ def check_file(path: Path) -> bytes:
         raise DatasetInvalid(f"{path}: no such file")
     try:
         with path.open("rb") as stream:
-            head = stream.read(_HEAD)
+            head = stream.read(HEAD)
     except OSError as fault:
         raise DatasetInvalid(f"{path}: {fault.strerror}") from fault
-    if not head.strip():
+    if not head.strip(b" \t\r\n\xef\xbb\xbf"):
         raise DatasetInvalid(f"{path}: the file is empty")
-    if head.startswith((b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")):
-        raise DatasetInvalid(f"{path}: archives are not read; unpack it first")
+    if head.startswith(_ARCHIVES):
+        raise DatasetInvalid(f"{path}: archives are not read; unpack it and name the files in it")
     return head
 
 
-def detect(path: Path) -> Format:
+def detect(path: Path, how: Reading = HOW) -> Format:
     """Return the format of a file.
 
     Raises:
-        DatasetInvalid: It is missing, empty, an archive, or of no format known.
+        DatasetInvalid: It is missing, empty, an archive, or of no format known; or `--map` was
+            given for a file that has no columns.
     """
-    head = check_file(path)
-    if path.suffix.lower() in _SUFFIXES:
-        return _SUFFIXES[path.suffix.lower()]
-    return _by_content(head) or _by_columns(path)
+    found = _by_content(path, check_file(path), how) or _by_columns(path, how)
+    if how.columns and found not in _TABLES:
+        raise DatasetInvalid(
+            f"--map: {path.name} was read as {found.value}, which has no columns; import it apart"
+        )
+    return found
 
 
-def _by_content(head: bytes) -> Format | None:
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith(b"PAR1"):
-        return Format.TABLE
-    if start.startswith(b"#EXTM3U"):
+def _by_content(path: Path, head: bytes, how: Reading) -> Format | None:
+    suffix = _SUFFIXES.get(path.suffix.lower())
+    if head.startswith(b"PAR1") or path.suffix.lower() in (".parquet", ".pq"):
+        return Format.TABLE if not how.columns else None
+    start = _start(head, how)
+    if start.startswith("#EXTM3U"):
         return Format.M3U
-    if start.startswith(b"<"):
+    if start.lower().startswith("[playlist]"):
+        return Format.PLS
+    if start.startswith("<"):
         return Format.XSPF
-    if not start.startswith(b"{"):
-        return None
-    first = _first_line(start)
-    if "listened_at" in first:
-        return Format.LISTENBRAINZ
-    if "recommendation_id" in first:
-        return Format.FEEDBACK
-    return Format.MPD if b'"playlists"' in head else Format.JSPF
+    if start.startswith(("{", "[")) and suffix is not Format.M3U:
+        return _by_structure(path, how, suffix)
+    return suffix
 
 
-def _first_line(start: bytes) -> dict[str, Any]:
+def _start(head: bytes, how: Reading) -> str:
+    """Decode the beginning of a file as far as that goes."""
     try:
-        value = json.loads(start.split(b"\n", 1)[0])
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        name = encoding_of(head, how.encoding)
+        return head.decode(name, "ignore").lstrip("\ufeff \t\r\n")
+    except NotText:
+        return ""  # the reader gives the reason
 
 
-def _by_columns(path: Path) -> Format:
-    columns = columns_of(open_table(path))
-    if "playlist_id" in columns:
-        return Format.TABLE
-    if "track_id" in columns or {"artist", "title"} <= columns.keys():
-        return Format.EXPORTIFY
-    raise DatasetInvalid(
-        f"{path}: no format known; name one with --format ({', '.join(sorted(READERS))})"
-    )
+def _by_structure(path: Path, how: Reading, suffix: Format | None) -> Format | None:
+    shape = shape_of(path, how.encoding)
+    if shape.records("listened_at", "track_metadata") is not None:
+        return Format.LISTENBRAINZ
+    if shape.records("recommendation_id", "kind") is not None:
+        return Format.FEEDBACK
+    if shape.has("playlists.item.items"):
+        return Format.SPOTIFY
+    if shape.has("playlists.item.tracks"):
+        return Format.MPD
+    if any(shape.has(f"{prefix}.track") for prefix in JSPF_PREFIXES if prefix):
+        return Format.JSPF
+    # A record that has a key "track" is no playlist of tracks: only an array of objects is.
+    if any(path.startswith("track.item.") for path in shape.paths):
+        return Format.JSPF
+    return suffix
+
+
+def _by_columns(path: Path, how: Reading) -> Format:
+    table = open_table(path, how.encoding)
+    columns = columns_of(table, how)
+    if not names_tracks(columns):
+        raise DatasetInvalid(
+            f"{path}: no format known: of the columns {', '.join(table.columns) or 'none'} no one "
+            "is track_id or isrc, and no two are artist and title; name columns with --map "
+            f"COLUMN=FIELD, or a format with --format ({', '.join(sorted(READERS))})"
+        )
+    grouped = {"playlist_id", "playlist", "listened_at"} & columns.keys()
+    return Format.TABLE if grouped else Format.EXPORTIFY

@@ -1,74 +1,197 @@
-"""Playlists as tables: one row a track of a playlist, or one Exportify file a playlist."""
+"""Playlists and listening histories as tables: CSV or Parquet, one row per track."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from quintet_training.datasets.columns import DatasetInvalid, plain_name
-from quintet_training.datasets.entries import Item, Meter, make_entry
-from quintet_training.datasets.reading import LINE, TableFile, open_table
+from quintet_training.datasets.column_meaning import compact, fields_by_content, meaning_of
+from quintet_training.datasets.columns import DatasetInvalid, named_columns
+from quintet_training.datasets.entries import HOW, Item, Meter, Reading, make_entry
+from quintet_training.datasets.reading import open_table
+from quintet_training.datasets.sessions import Sessions, seconds_of
+from quintet_training.datasets.tables import LINE, Refused, TableFile
 
-_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "playlist_id": ("playlist_id", "pid", "playlist_uri", "session_id"),
-    "playlist": ("playlist_name", "playlist"),
+    "playlist": ("playlist_name", "playlist", "playlist_title"),
+    "owner": ("user_id", "user", "user_name", "owner", "playlist_owner"),
     "position": ("position", "pos", "track_position", "index"),
-    "track_id": ("track_id", "track_uri", "spotify_id", "spotify_track_id", "uri"),
-    "isrc": ("isrc", "track_isrc"),
-    "artist": ("artist_name_s", "artist_names", "artist_name", "artist", "artists"),
-    "title": ("track_name", "title", "track_title", "name"),
-    "added_at": ("added_at", "added"),
+    "track_id": ("track_id", "track_uri", "spotify_id", "spotify_track_id", "spotify_track_uri"),
+    "isrc": ("isrc", "track_isrc", "track_external_ids_isrc"),
+    "artist": (
+        *("artist_name_s", "artist_names", "artist_name", "artist", "artists"),
+        *("track_artist", "track_artists"),
+        *("artist_name_1", "artist_1", "master_metadata_album_artist_name", "performer"),
+    ),
+    "title": (
+        *("track_name", "title", "track_title", "track", "song_title", "song_name", "song", "name"),
+        "master_metadata_track_name",
+    ),
+    "added_at": ("added_at", "added", "date_added"),
+    "listened_at": (
+        *("listened_at", "uts", "utc_time", "end_time", "ts", "played_at", "timestamp"),
+        *("listen_date", "scrobble_time", "time_played", "date_uts"),
+    ),
+    "played_ms": ("ms_played", "played_ms"),
 }
+"""Field to the names of its column, best first, compared by `compact`."""
+_SYNONYMS: Final = {"artists": "artist", "playlist_name": "playlist", "track_uri": "track_id"}
+_SAMPLE: Final = 50
+_LEAST_PLAYED_MS: Final = 30_000
+"""Spotify counts a stream from 30 seconds on; a shorter listen is a skip."""
+_OF_TRACK: Final = ("track_id", "isrc", "artist", "title")
 
 
-def columns_of(table: TableFile) -> dict[str, str]:
-    """Return field to column, for the columns recognised."""
-    free = {plain_name(column): column for column in reversed(table.columns)}
-    found = {}
-    for field, names in _NAMES.items():
-        name = next((name for name in names if name in free), None)
-        if name is not None:
-            found[field] = free[name]
+def columns_of(table: TableFile, how: Reading = HOW) -> dict[str, str]:
+    """Map field to column: by `--map`, by recognised names, by meaning, by content.
+
+    Raises:
+        DatasetInvalid: `--map` names a column or a field that does not exist.
+    """
+    found = _mapped(table, how.columns)
+    free = [column for column in table.columns if column not in found.values()]
+    found |= named_columns(free, {f: names for f, names in NAMES.items() if f not in found})
+    for column in free:
+        meaning = meaning_of(column) if column not in found.values() else None
+        if meaning is not None and meaning in NAMES and meaning not in found:
+            found[meaning] = column
+    if "track_id" not in found:
+        # Some exporters call the column of addresses "URL", "Link" or a word that nobody knows.
+        left = [column for column in table.columns if column not in found.values()]
+        found |= fields_by_content(_sample(table, left))
+        for name in ("uri", "id"):
+            by_name = next((column for column in left if compact(column) == name), None)
+            if "track_id" not in found and by_name is not None:
+                found["track_id"] = by_name
     return found
 
 
-def read_table(path: Path, meter: Meter) -> Iterator[Item]:
-    """Read rows (playlist_id, position, track_id); without positions, the order of rows.
+def _mapped(table: TableFile, columns: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for column, name in columns.items():
+        if column not in table.columns:
+            raise DatasetInvalid(
+                f"--map: {table.path.name} has no column {column!r}; it has "
+                f"{', '.join(table.columns)}"
+            )
+        field = _SYNONYMS.get(name, name)
+        if field not in NAMES:
+            raise DatasetInvalid(f"--map: {name!r} is not a field; fields: {', '.join(NAMES)}")
+        found[field] = column
+    return found
+
+
+def _sample(table: TableFile, columns: list[str]) -> list[dict[str, Any]]:
+    if not columns:
+        return []
+    first = next(table.batches(columns), None)
+    return [] if first is None else first.rows.select(columns).head(_SAMPLE).to_dicts()
+
+
+def names_tracks(mapping: Mapping[str, str]) -> bool:
+    """Check whether columns are enough to find tracks: an id, an ISRC, or artist and title."""
+    return "track_id" in mapping or "isrc" in mapping or {"artist", "title"} <= mapping.keys()
+
+
+def read_table(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]:
+    """Read rows of playlists; without positions, the order of rows.
+
+    The playlist of a row is its playlist_id; else its owner and playlist's name, so that one file
+    may hold many playlists; else, in a listening history, the session; else the file.
 
     Raises:
         DatasetInvalid: The file cannot be read or lacks columns.
     """
-    table = open_table(path)
-    mapping = columns_of(table)
-    if "playlist_id" not in mapping:
-        raise DatasetInvalid(
-            f"{path}: missing playlist_id; the file has {', '.join(table.columns)}"
-        )
-    yield from _rows(table, mapping, meter, {})
+    table = open_table(path, how.encoding)
+    mapping = columns_of(table, how)
+    _check_columns(table, mapping)
+    if "listened_at" in mapping and not {"playlist_id", "playlist", "position"} & mapping.keys():
+        yield from _history(table, mapping, meter)
+    elif "playlist_id" in mapping:
+        yield from _rows(table, mapping, meter)
+    else:
+        yield from _rows(table, mapping, meter, prefix="table")
 
 
-def read_exportify(path: Path, meter: Meter) -> Iterator[Item]:
+def read_exportify(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]:
     """Read one playlist, named by its file, in the order of rows.
 
     Raises:
         DatasetInvalid: The file cannot be read or lacks columns.
     """
-    table = open_table(path)
-    mapping = {name: column for name, column in columns_of(table).items() if name != "position"}
-    fixed = {"playlist_id": f"exportify:{path.stem}", "playlist": path.stem}
-    yield from _rows(table, mapping, meter, fixed)
+    table = open_table(path, how.encoding)
+    columns = columns_of(table, how)
+    _check_columns(table, columns)
+    grouping = ("playlist_id", "playlist", "owner", "position", "listened_at", "played_ms")
+    mapping = {name: column for name, column in columns.items() if name not in grouping}
+    yield from _rows(table, mapping, meter, prefix="exportify")
+
+
+def _check_columns(table: TableFile, mapping: Mapping[str, str]) -> None:
+    if not names_tracks(mapping):
+        raise DatasetInvalid(
+            f"{table.path}: no column names tracks: track_id, or isrc, or artist and title; the "
+            f"file has {', '.join(table.columns) or 'no column'}; name a column with --map "
+            "COLUMN=FIELD"
+        )
 
 
 def _rows(
-    table: TableFile, mapping: Mapping[str, str], meter: Meter, fixed: Mapping[str, str]
+    table: TableFile, mapping: Mapping[str, str], meter: Meter, prefix: str = ""
 ) -> Iterator[Item]:
-    if not ("track_id" in mapping or "isrc" in mapping or {"artist", "title"} <= mapping.keys()):
-        raise DatasetInvalid(f"{table.path}: missing track_id, or ISRC, or artist and title")
-    number = 0
+    """Read rows; where there is a prefix, playlists have no id and get one from their name."""
+    stem = table.path.stem
+    numbers = itertools.count()
+    for row in _values(table, mapping, meter):
+        if isinstance(row, Refused):
+            yield row
+            continue
+        line, values = row
+        if prefix:
+            name = str(values.get("playlist") or "").strip()
+            owner = str(values.get("owner") or "").strip() if name else ""
+            parts = (prefix, stem, owner, name)
+            values |= {
+                "playlist_id": ":".join(part for part in parts if part),
+                "playlist": name or stem,
+            }
+        yield make_entry(line, {"position": next(numbers), **values})
+
+
+def _history(table: TableFile, mapping: Mapping[str, str], meter: Meter) -> Iterator[Item]:
+    sessions = Sessions("history", table.path.stem)
+    for row in _values(table, mapping, meter):
+        if isinstance(row, Refused):
+            yield row
+            continue
+        line, values = row
+        at = seconds_of(values.pop("listened_at"))
+        if at is None:
+            yield Refused(line, "listened_at: not a time", str(values))
+            continue
+        if _is_short(values.pop("played_ms", None)) or not any(
+            str(values.get(name) or "").strip() for name in _OF_TRACK
+        ):
+            # A skipped track, or an episode of a podcast in Spotify's extended history.
+            meter.passed_over += 1
+            continue
+        yield make_entry(line, values | sessions.place(str(values.get("owner") or ""), at))
+
+
+def _is_short(played_ms: object) -> bool:
+    """Return whether a listen ended before it counts; without a duration it counts."""
+    try:
+        return played_ms is not None and float(str(played_ms)) < _LEAST_PLAYED_MS
+    except ValueError:
+        return False
+
+
+def _values(
+    table: TableFile, mapping: Mapping[str, str], meter: Meter
+) -> Iterator[tuple[int, dict[str, Any]] | Refused]:
     for batch in table.batches(list(dict.fromkeys(mapping.values()))):
         meter.share = batch.share
         yield from batch.refused
         for row in batch.rows.iter_rows(named=True):
-            values: dict[str, Any] = {name: row[column] for name, column in mapping.items()}
-            values = {"position": number, **values, **fixed}
-            number += 1
-            yield make_entry(row[LINE], values)
+            yield row[LINE], {name: row[column] for name, column in mapping.items()}

@@ -17,11 +17,11 @@ from quintet_store import open_engine, reading, writing
 from quintet_store import playlists as store
 from sqlalchemy import Connection
 
-from quintet_training.datasets.entries import Entry, Item, Meter
+from quintet_training.datasets.entries import HOW, Entry, Item, Meter, Reading
 from quintet_training.datasets.matching import Match, Names, match_entries
 from quintet_training.datasets.playlist_formats import READERS, Format, check_file, detect
 from quintet_training.datasets.quarantine import Quarantine, quarantine
-from quintet_training.datasets.reading import Refused
+from quintet_training.datasets.tables import Refused
 from quintet_training.settings import TrainingSettings
 
 Progress = Callable[[float, str], None]
@@ -53,6 +53,31 @@ class PlaylistReport:
     unchanged: bool
     quarantine: Path | None
 
+    @property
+    def failure(self) -> str:
+        """Say why a file gave nothing, and the way out; empty where it gave something.
+
+        Duplicates count as something: their playlists are there.
+        """
+        counts = self.counts
+        if counts.rows_stored or counts.rows_duplicate:
+            return ""
+        if counts.rows_quarantined:
+            unmatched = self.matched.get(Match.NONE, 0)
+            most = (
+                "no track of the catalogue matches; import a catalogue with these tracks first"
+                if unmatched * 2 > counts.rows_quarantined
+                else "the rows were rejected; read the reasons"
+            )
+            return f"{self.path}: nothing stored of {counts.rows_read:,} rows: {most}" + (
+                f" ({self.quarantine})" if self.quarantine else ""
+            )
+        passed = f"; {self.passed_over:,} were passed over" if self.passed_over else ""
+        return (
+            f"{self.path}: read as {self.format.value}, and no track found in it{passed}; name "
+            "another format with --format, or its encoding with --encoding"
+        )
+
 
 def import_playlists(
     settings: TrainingSettings,
@@ -62,6 +87,7 @@ def import_playlists(
     licence: str = "",
     progress: Progress | None = None,
     names: Names | None = None,
+    how: Reading = HOW,
 ) -> PlaylistReport:
     """Import a file of playlists in one transaction: a failure at any point changes nothing.
 
@@ -76,6 +102,7 @@ def import_playlists(
         licence: Licence of every row; `unknown` where empty.
         progress: Told the share done, 0..1, and what is being done.
         names: Names of the catalogue, to share between files.
+        how: Columns and encoding that the user named.
 
     Raises:
         DatasetInvalid: The file cannot be read.
@@ -83,7 +110,7 @@ def import_playlists(
     """
     on_progress = progress or (lambda share, text: None)
     check_file(path)
-    known = detect(path) if format is Format.AUTO else format
+    known = detect(path, how) if format is Format.AUTO else format
     on_progress(0.0, f"reading {path.name}")
     facts = {
         "kind": "playlists",
@@ -97,14 +124,14 @@ def import_playlists(
     try:
         with writing(engine) as connection:
             state = store.catalogue_state(connection)
-            facts["fingerprint"] = _fingerprint(facts, known, state)
+            facts["fingerprint"] = _fingerprint(facts, known, state, how)
             target = settings.quarantine / f"{path.stem}-{facts['fingerprint'][:12]}.csv"
             if (done := imports.find_import(connection, facts["fingerprint"])) is not None:
                 on_progress(1.0, f"{path.name} is imported already")
                 kept = target if target.exists() else None
                 return PlaylistReport(path, known, done, 0, {}, 0, True, kept)
             with quarantine(target) as refused:
-                run = _Run(connection, names or Names(), facts, refused)
+                run = _Run(connection, names or Names(), facts, refused, how)
                 report = run.read(path, known, on_progress)
     finally:
         engine.dispose()
@@ -112,9 +139,11 @@ def import_playlists(
     return report
 
 
-def _fingerprint(facts: Mapping[str, str], known: Format, state: str) -> str:
+def _fingerprint(facts: Mapping[str, str], known: Format, state: str, how: Reading) -> str:
+    """Name content and reading alike: another mapping reads other rows."""
     named = [facts[name] for name in ("kind", "sha256", "source", "licence")]
-    return hashlib.sha256(json.dumps([*named, known, state]).encode()).hexdigest()
+    asked = [sorted(how.columns.items()), how.encoding] if how != HOW else []
+    return hashlib.sha256(json.dumps([*named, known, state, *asked]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -125,11 +154,12 @@ class _Run:
     names: Names
     facts: Mapping[str, str]
     refused: Quarantine
+    how: Reading
 
     def read(self, path: Path, known: Format, on_progress: Progress) -> PlaylistReport:
         import_id = imports.begin_import(self.connection, self.facts)
         meter, matched, read = Meter(), Counter[Match](), 0
-        for items in _batches(READERS[known](path, meter)):
+        for items in _batches(READERS[known](path, meter, self.how)):
             read += len(items)
             self.refused.add(item for item in items if isinstance(item, Refused))
             entries = [item for item in items if isinstance(item, Entry)]

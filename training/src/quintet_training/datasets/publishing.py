@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 from quintet_contract.attributes import ATTRIBUTES
+from quintet_files import exclusive
 from quintet_modelkit import identity
 from quintet_modelkit.features import Raw
 from quintet_modelkit.publication import (
@@ -32,6 +33,8 @@ from quintet_training.settings import TrainingSettings
 
 KEPT: Final = 3
 """Snapshots kept; bundles hold hard links to theirs, so older folders can go."""
+LOCK: Final = ".publishing.lock"
+"""File in a folder of versions that the process holds which publishes there."""
 _BATCH: Final = 20_000
 _artist_id = lru_cache(maxsize=1 << 17)(identity.artist_id)
 
@@ -46,6 +49,15 @@ def publish_catalogue(settings: TrainingSettings, progress: Progress | None = No
         StoreUnavailable: The database cannot be used.
     """
     on_progress = progress or (lambda share, text: None)
+    # Two imports at once: without the lock, the one that read the database first could publish
+    # last, and an older state would be served.
+    with exclusive(settings.catalogue / LOCK):
+        version = _publish(settings, on_progress)
+    on_progress(1.0, "published")
+    return version
+
+
+def _publish(settings: TrainingSettings, on_progress: Progress) -> str:
     engine = open_engine(settings.database_url)
     try:
         with reading(engine) as connection:
@@ -54,7 +66,6 @@ def publish_catalogue(settings: TrainingSettings, progress: Progress | None = No
                 raise DatasetInvalid("the catalogue is empty; fill it with quintet catalog import")
             sources = [asdict(source) for source in store.sources(connection)]
             if (version := _up_to_date(settings.catalogue, sources)) is not None:
-                on_progress(1.0, "the snapshot is up to date")
                 return version
             on_progress(0.0, "publishing the catalogue")
             tracks, features = _collect(connection, total, on_progress)
@@ -68,7 +79,6 @@ def publish_catalogue(settings: TrainingSettings, progress: Progress | None = No
             (folder / "manifest.json").replace(target / "manifest.json")
         publish(folder, settings.catalogue, version)
     _forget_old(settings.catalogue, version)
-    on_progress(1.0, "published")
     return version
 
 

@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 
 from quintet_files import PRIVATE_MODE, replacing
 
-from quintet_training.datasets.reading import Refused
+from quintet_training.datasets.tables import Refused
 
 _MAX_TEXT: Final = 10_000
 

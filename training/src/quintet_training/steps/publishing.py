@@ -13,6 +13,7 @@ from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.engine import BOOSTER_FILE, Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
+from quintet_files import exclusive
 from quintet_modelkit.bundle import model_version
 from quintet_modelkit.publication import (
     PublicationInvalid,
@@ -26,6 +27,7 @@ from quintet_modelkit.publication import (
 )
 from quintet_modelkit.snapshot import Snapshot
 
+from quintet_training.datasets.publishing import LOCK
 from quintet_training.ranking import (
     BootstrapParameters,
     RankingRows,
@@ -60,6 +62,13 @@ def publish_model(
         PublicationInvalid: No catalogue was published in `home`, or it is damaged.
     """
     on_progress = progress or (lambda share, text: None)
+    # The catalogue in use is read under the lock: of two imports at once, the model that is built
+    # last is then built for the later catalogue.
+    with exclusive(home / MODELS / LOCK):
+        return _publish(home, parameters or BootstrapParameters(), on_progress)
+
+
+def _publish(home: Path, parameters: BootstrapParameters, on_progress: Progress) -> str:
     snapshot_folder = current_folder(home / CATALOGUE)
     models = home / MODELS
     trained = _trained(models)
@@ -69,9 +78,7 @@ def publish_model(
         carried = _carry(models, trained, snapshot_folder, on_progress)
         if carried is not None:
             return carried
-    return _publish_bootstrap(
-        models, snapshot_folder, parameters or BootstrapParameters(), on_progress
-    )
+    return _publish_bootstrap(models, snapshot_folder, parameters, on_progress)
 
 
 def point_at(models: Path, version: str) -> bool:
