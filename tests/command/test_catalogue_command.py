@@ -7,6 +7,13 @@ from quintet_command import cli
 from quintet_training.datasets.embedded import embedded_path
 
 
+HEADER = (
+    "track_id,title,artists,duration_ms,danceability,energy,key,loudness,mode,speechiness,"
+    "acousticness,instrumentalness,liveness,valence,tempo\n"
+)
+ROW = "a/b,Song,Ann,200000,0.5,0.5,1,-7,1,0.1,0.1,0,0.1,0.5,120\n"
+
+
 @pytest.fixture
 def quintet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Runs the command as its script does; gives exit code, output and errors."""
@@ -68,7 +75,20 @@ def test_playlists_are_imported_and_told_of(quintet, tmp_path: Path) -> None:
         (("catalog", "import", "--map", "a=tune"), "a,b\n1,2\n", "'tune' is not a field"),
         (("catalog", "import", "--encoding", "klingon"), "a,b\n1,2\n", "not an encoding"),
         (("playlists", "import"), "a,b\n1,2\n", "no format known"),
-        (("playlists", "import", "--format", "table"), "a,b\n1,2\n", "missing playlist_id"),
+        (("playlists", "import", "--format", "table"), "a,b\n1,2\n", "no column names tracks"),
+        (("playlists", "import", "--map", "b"), "a,b\n1,2\n", "COLUMN=FIELD"),
+        (("playlists", "import", "--map", "z=title"), "a,b\n1,2\n", "no column 'z'"),
+        (("playlists", "import", "--encoding", "klingon"), "a,b\n1,2\n", "not an encoding"),
+        (("playlists", "import"), "track,artist\n", "read as exportify, and no track found"),
+        (("playlists", "import"), "track,artist\nx,y\n", "nothing stored of 1 rows: no track"),
+        (("playlists", "import", "--format", "m3u"), "#EXTM3U\n", "read as m3u, and no track"),
+        (("playlists", "import", "--format", "mpd"), "{}", "read as mpd, and no track found"),
+        (("playlists", "import", "--format", "jspf"), "{}", "read as jspf, and no track found"),
+        (("playlists", "import", "--format", "xspf"), "<a/>", "read as xspf, and no track found"),
+        (("playlists", "import", "--format", "pls"), "[playlist]", "read as pls, and no track"),
+        (("playlists", "import", "--format", "feedback"), "{}", "nothing stored of 1 rows"),
+        (("catalog", "import"), HEADER, "no row below the header"),
+        (("catalog", "import"), HEADER + ROW, "nothing stored, all 1 rows were rejected"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

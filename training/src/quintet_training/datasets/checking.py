@@ -100,7 +100,7 @@ def _any(rows: pl.DataFrame, condition: pl.Expr) -> bool:
 
 
 def _valid_ids(frame: pl.DataFrame) -> pl.Series:
-    """Tell ids that can be named everywhere, in URLs, lists and files, from others."""
+    """Separate ids that can be named everywhere, in URLs, lists and files, from others."""
     ids = frame.get_column("track_id")
     plain = ids.str.contains(_PLAIN_ID)
     odd = ids.filter(~plain).unique()

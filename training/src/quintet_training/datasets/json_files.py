@@ -195,7 +195,7 @@ def records_of(
 def open_json(path: Path, encoding: str = "") -> TableFile:
     """Open the records of a JSON file as a table of texts, one row per record.
 
-    Nested objects become columns of their own ("track.name"). Of several arrays the one whose
+    Nested objects become separate columns ("track.name"). Of several arrays the one whose
     objects have the most keys is the table.
 
     Raises:

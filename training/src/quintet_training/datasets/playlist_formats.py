@@ -1,4 +1,4 @@
-"""Telling the format of a playlist file by its structure."""
+"""Recognising the format of a playlist file by its structure."""
 
 from collections.abc import Mapping
 from enum import StrEnum
