@@ -6,7 +6,6 @@ import pytest
 from quintet_command import cli
 from quintet_training.datasets.embedded import embedded_path
 
-
 HEADER = (
     "track_id,title,artists,duration_ms,danceability,energy,key,loudness,mode,speechiness,"
     "acousticness,instrumentalness,liveness,valence,tempo\n"
