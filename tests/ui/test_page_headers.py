@@ -57,3 +57,20 @@ def test_the_browser_runs_no_script_and_reaches_no_address_that_the_page_does_no
     assert any("connect-src" in line for line in tab.refused)
     tab.refused.clear()
     tab.foreign.clear()
+
+
+def test_a_preview_may_load_from_another_server_by_https_alone(visit):
+    """No preview is downloaded here: the policy denies a request before it is sent."""
+    tab = visit()
+    play = """(address) => new Promise((done) => {
+        const audio = new Audio();
+        audio.onerror = () => done(true);
+        audio.src = address;
+    })"""
+    tab.evaluate(play, "https://127.0.0.1:9/preview.mp3")
+    assert tab.refused == []
+    tab.evaluate(play, "http://127.0.0.1:9/preview.mp3")
+    assert any("media-src" in line for line in tab.refused)
+    assert "https://127.0.0.1:9/preview.mp3" in tab.foreign
+    tab.refused.clear()
+    tab.foreign.clear()

@@ -138,3 +138,20 @@ def test_everything_chosen_by_name_has_a_text(texts):
 )
 def test_a_browser_is_spoken_to_in_its_language_or_english(locale, language):
     assert language_of(locale) == language
+
+
+@pytest.mark.parametrize(
+    "key", sorted(key for key, text in texts(EN).items() if "{" in (text or ""))
+)
+@pytest.mark.parametrize("count", [1, 5849])
+def test_a_count_of_one_reads_like_any_other(key, count):
+    """No sentence says "1 songs": a count stands behind its noun, and not before it."""
+    text = EN(key, **dict.fromkeys(placeholders(EN.get(key)), count))
+    assert not re.search(rf"\b{count} (song|artist|list|playlist|request|minute|track)s?\b", text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_search_reports_what_is_shown_and_not_how_much_there_is(language):
+    """Eight results are shown at most, of any number of matches."""
+    count = translations_for(language)("search.count", count=8)
+    assert not any(word in count.lower() for word in ("found", "match", "찾았"))

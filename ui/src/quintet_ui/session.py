@@ -232,8 +232,12 @@ def forget() -> None:
     listener: str = st.session_state.listener
     try:
         ask(lambda to: to.delete_listener(listener))
-    except GatewayFault:
-        st.toast(texts()("feedback.still_there"), icon=":material/error:")
+    except GatewayFault as failure:
+        # Trying again helps only if the fault passes.
+        if failure.fault in PASSING:
+            st.toast(texts()("feedback.still_there"), icon=":material/error:")
+        else:
+            st.toast(texts()(f"fault.{failure.fault.value}"), icon=":material/error:")
         return
     st.session_state.listener = uuid4().hex
     st.toast(texts()("feedback.forgotten"), icon=":material/delete:")
