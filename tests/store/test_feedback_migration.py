@@ -24,7 +24,7 @@ def test_many_who_open_a_new_database_at_once_all_find_it_migrated(database_url:
 def test_a_database_from_before_feedback_keeps_its_rows(database_url: str) -> None:
     engine = open_engine(database_url)
     with engine.begin() as connection:
-        for table in ("experiments", "shadow_comparisons"):
+        for table in ("experiments", "shadow_comparisons", "deleted_listeners"):
             connection.execute(text(f"DROP TABLE {table}"))
         for table in ("feedback_events", "impressions", "recommendations", "feature_sets"):
             connection.execute(text(f"DROP TABLE {table}"))
@@ -39,7 +39,7 @@ def test_a_database_from_before_feedback_keeps_its_rows(database_url: str) -> No
     engine.dispose()
     engine = open_engine(database_url)
     with reading(engine) as connection:
-        assert MigrationContext.configure(connection).get_current_revision() == "0003"
+        assert MigrationContext.configure(connection).get_current_revision() == "0004"
         assert feedback_counts(connection).recommendations == 0
         assert connection.execute(text("SELECT count(*) FROM imports")).scalar_one() == 1
     engine.dispose()

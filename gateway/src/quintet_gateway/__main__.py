@@ -14,6 +14,7 @@ from quintet_access.files import AccessFileInvalid
 from quintet_access.identity import IdentityFolder, IdentityInvalid
 from quintet_access.rules import Auth, ExposedWithoutAuth, require_auth_when_exposed
 from quintet_contract.addresses import host_port
+from quintet_files import keep_private
 from quintet_servicekit.logs import configure_logs
 from quintet_servicekit.metrics import PortUnavailable, note_build, start_metrics_server
 from quintet_servicekit.server import Service, settle_once_ready
@@ -31,6 +32,7 @@ def main() -> int:
     Returns:
         0, or 2 with one line on standard error if a setting is wrong or a port is in use.
     """
+    keep_private()
     try:
         settings = GatewaySettings()
         require_auth_when_exposed(Auth(settings.auth), settings.host)

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 from quintet_access.pseudonyms import KEY_BYTES
 from quintet_contract.addresses import host_port, reachable_host
+from quintet_contract.limits import MAX_FEEDBACK_BYTES
 from quintet_servicekit.backends import DEFAULT_RETRY, CallPolicy, addresses_of
 from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.server import Endpoint
@@ -188,6 +189,16 @@ class GatewaySettings(ProcessSettings):
         le=36_500,
         validation_alias="QUINTET_FEEDBACK_RETENTION_DAYS",
         description="Days after which events and impressions are deleted.",
+    )
+    feedback_max_bytes: int = Field(
+        default=MAX_FEEDBACK_BYTES,
+        ge=1024**2,
+        le=1024**4,
+        validation_alias="QUINTET_FEEDBACK_MAX_BYTES",
+        description=(
+            "Bytes that recorded lists may take in the database; the oldest are deleted first, "
+            "those with feedback last."
+        ),
     )
     max_waiting_impressions: int = Field(
         default=50_000,

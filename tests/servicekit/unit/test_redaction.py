@@ -145,3 +145,25 @@ def test_a_terminal_gets_lines_for_people_and_a_pipe_gets_json(stream, monkeypat
     written = terminal.getvalue()
     assert "to a person" in written
     assert not written.startswith("{")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/listeners/alice/export",
+        "//api//v1//listeners//alice",
+        "/API/v1/LISTENERS/alice",
+        "/api/v1/listeners%2Falice",
+        "/api/v1/%6cisteners/alice",
+        "/api/v1/%256C%2569steners%252Falice/export",
+        "/api/v1\\listeners\\alice",
+    ],
+)
+def test_the_id_of_a_listener_in_a_path_is_redacted(path):
+    for text in (path, f"GET {path} HTTP/1.1", f"cannot answer '{path}'"):
+        assert "alice" not in redacted_text(text)
+
+
+def test_the_route_of_a_listener_and_other_paths_stay_readable():
+    for text in ("/api/v1/listeners/{id}/export", "/api/v1/tracks/abc", "two listeners came"):
+        assert redacted_text(text) == text

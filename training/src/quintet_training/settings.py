@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
+from quintet_contract.limits import MAX_FEEDBACK_BYTES
 from quintet_settings import Confidential, EnvironmentSettings
 
 
@@ -20,6 +21,7 @@ class TrainingSettings(EnvironmentSettings):
     database_url: Confidential = ""
     listener_key: SecretStr = SecretStr("")
     feedback_retention_days: int = Field(default=400, ge=1, le=36_500)
+    feedback_max_bytes: int = Field(default=MAX_FEEDBACK_BYTES, ge=1024**2, le=1024**4)
     drift_days: int = Field(
         default=7,
         ge=1,

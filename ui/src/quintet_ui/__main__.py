@@ -1,5 +1,6 @@
 """`python -m quintet_ui`: serves the page with Streamlit, everything from this machine."""
 
+import os
 import sys
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ def main() -> int:
     Returns:
         0, or 2 with one line on standard error if a setting is wrong or the port is in use.
     """
+    # Files for the owner only; the page itself writes none, its libraries may.
+    os.umask(0o077)
     try:
         settings = load_settings()
         require_auth_when_exposed(Auth(settings.auth), settings.host)

@@ -1,6 +1,7 @@
 """Back up an installation into one file while it runs, verify the file, and restore it."""
 
 import contextlib
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,8 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from quintet_store import StoreUnavailable
 from quintet_store import backup as store
 from quintet_store.database import parse_url
+from quintet_store.spool import forget
 
 from quintet_command.backup import contents
 from quintet_command.backup.archive import (
@@ -24,6 +27,7 @@ from quintet_command.backup.archive import (
 )
 from quintet_command.settings import CommandSettings
 
+_log = logging.getLogger(__name__)
 _STAGING: Final = ".restore-"
 _ASIDE: Final = ".before-restore-"
 # Entries that a file system creates in each volume.
@@ -116,14 +120,34 @@ def restore(
     try:
         backup = _backup(read(source, staging))
         store.check(backup.database, url)
+        # Read before the database makes way: the backup may be older than a deletion.
+        deleted = _deletions_before(url)
         with _undone_on_error() as undo:
             aside = _make_way(settings, undo)
             _put_in_place(staging, home, undo)
             # The database last: if it fails, the files go back. It is replaced whole or not at all.
             _load_database(backup.database, staging / contents.DATABASE, url)
+        if backup.database.kind != "none":
+            _repeat_deletions(home, url, deleted)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return backup, aside
+
+
+def _deletions_before(url: str) -> dict[str, str]:
+    """Read the deletions of the database that is replaced; none if it is damaged."""
+    try:
+        return store.known_deletions(url)
+    except StoreUnavailable as fault:
+        # A damaged database is why one restores: its deletions are lost with it.
+        _log.warning("deletions of listeners since the backup are not repeated: %s", fault)
+        return {}
+
+
+def _repeat_deletions(home: Path, url: str, deleted: Mapping[str, str]) -> None:
+    """Delete again what a backup from before the deletions brought back: rows, waiting events."""
+    for listener, until in store.repeat(url, deleted).items():
+        forget(home / "spool", listener, until)
 
 
 @contextlib.contextmanager

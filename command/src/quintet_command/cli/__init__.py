@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Final
 
 import typer
+from quintet_files import keep_private
 from typer.exceptions import Abort, Exit, TyperException
 
 from quintet_command.cli import (
@@ -84,6 +85,7 @@ for _name, _text in GROUPS.items():
 
 def main() -> None:
     """Run the command line; a failure prints one line and exits with code 2, never a traceback."""
+    keep_private()
     try:
         with one_line_failures():
             code = app(standalone_mode=False)

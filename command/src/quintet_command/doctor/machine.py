@@ -108,6 +108,24 @@ def home(settings: CommandSettings) -> Finding:
     return well("home", f"{folder} can be written")
 
 
+def file_modes(settings: CommandSettings) -> Finding:
+    """Check that other users can read nothing but what is published for them."""
+    folder = settings.home.resolve()
+    shared = [folder / name for name in ("catalogue", "models", "search", "access/public")]
+    wide = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if not path.is_symlink()
+        and path.is_file()
+        and path.stat().st_mode & 0o077
+        and not any(path.is_relative_to(each) for each in shared)
+    ]
+    if not wide:
+        return well("file modes", "private files are for their owner alone")
+    said = f"{len(wide)} private files can be read by other users, such as {wide[0].name}"
+    return look("file modes", said, f"chmod -R go= {wide[0].parent}")
+
+
 def disk(settings: CommandSettings) -> Finding:
     """Check that the disk of QUINTET_HOME has room."""
     folder = settings.home.resolve()

@@ -18,6 +18,8 @@ from quintet_command.settings import CommandSettings
 _LEFT: Final = (".staging-*", ".removed-*")
 # A younger folder may belong to a process that still writes it.
 _LEFT_SECONDS: Final = 3_600.0
+# Share of the bound from which the doctor and the alert report it.
+_NEAR_BOUND: Final = 0.8
 _PREPARE: Final = "quintet prepare, or quintet catalog import FILE"
 
 
@@ -41,6 +43,22 @@ def database(settings: CommandSettings) -> Finding:
         said = f"schema {revision.current}, the newest is {revision.known[0]}"
         return wrong("database", said, "quintet catalog info brings it up to date")
     return well("database", f"answers, schema {revision.current} is the newest")
+
+
+def feedback(settings: CommandSettings) -> Finding:
+    """Check how near the recorded lists are to their bound."""
+    from quintet_store import StoreUnavailable
+    from quintet_store.feedback import stored_bytes
+
+    try:
+        used, most = stored_bytes(settings.database_url), settings.feedback_max_bytes
+    except StoreUnavailable:
+        return look("feedback", "cannot be read", "see the finding on the database")
+    said = f"{used / 1e6:,.0f} of {most / 1e6:,.0f} MB of recorded lists"
+    if used < _NEAR_BOUND * most:
+        return well("feedback", said)
+    remedy = "raise QUINTET_FEEDBACK_MAX_BYTES, or let the oldest lists be deleted"
+    return look("feedback", f"{said}: the oldest are about to be deleted", remedy)
 
 
 def catalogue(settings: CommandSettings) -> Finding:

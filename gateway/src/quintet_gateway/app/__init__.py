@@ -90,6 +90,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         settings.max_waiting_impressions,
         settings.budget_seconds,
         settings.store_patience_seconds,
+        settings.feedback_max_bytes,
     )
     recorder = Recorder(recorder_config, experiments.shadow)
     rpc = _rpc_service(settings, recorder)

@@ -1,8 +1,10 @@
 """Middleware of every request: id, deadline, log line, metrics, bound of the body, faults."""
 
 import time
+import unicodedata
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
 import structlog
 from fastapi import Response
@@ -28,7 +30,9 @@ SECONDS: Final = Histogram(
 IN_FLIGHT: Final = Gauge("quintet_http_in_flight", "Requests being answered")
 # The route label of unknown paths, so that scanners cannot create a metric per path.
 _UNMATCHED: Final = "unmatched"
-_LISTENERS: Final = "/api/v1/listeners/"
+_LISTENERS: Final = "listeners"
+# A client may encode a path several times over; no route decodes as often as this.
+_DECODINGS: Final = 4
 # For browsers: no foreign page may frame an answer, and none of it is run or guessed as HTML.
 _CONTENT_POLICY: Final = b"content-security-policy"
 _SECURED: Final = (
@@ -130,8 +134,17 @@ def _account(scope: Scope, method: str, facts: dict[str, Any], seconds: float) -
 
 
 def _without_listener(path: str) -> str:
-    """Cut a listener's id off a path: the log must not outlive the listener's deletion."""
-    return f"{_LISTENERS}…" if path.startswith(_LISTENERS) else path
+    """Cut a listener's id off a path: the log must not outlive the listener's deletion.
+
+    The path is compared in its plainest form, whatever its slashes, case and percent-encoding: a
+    path that no route takes is logged as well, and names a listener all the same.
+    """
+    plain = path
+    for _ in range(_DECODINGS if "%" in path else 0):
+        plain = unquote(plain)
+    plain = unicodedata.normalize("NFKC", plain).lower()
+    before, word, rest = plain.partition(_LISTENERS)
+    return f"{before}{word}/…" if rest.strip("/") else path
 
 
 class Guard:

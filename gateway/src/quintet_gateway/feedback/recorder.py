@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import Counter
 from quintet.ranker.v1 import ranker_pb2
 from quintet_access.pseudonyms import Pseudonyms
+from quintet_contract.limits import MAX_FEEDBACK_BYTES
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import (
     AppError,
@@ -69,6 +70,7 @@ class RecorderConfig:
         max_waiting: Tracks of impressions that may wait for the database.
         budget: Seconds within which a call is answered.
         patience: Seconds that events wait for the database before they go to the spool.
+        most_bytes: What recorded lists may take in the database.
     """
 
     database: Database
@@ -78,6 +80,7 @@ class RecorderConfig:
     max_waiting: int = 50_000
     budget: float = 2.0
     patience: float = 0.5
+    most_bytes: int = MAX_FEEDBACK_BYTES
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,12 @@ class Recorder:
         self._waiting = ImpressionQueue(config.max_waiting)
         self._database, self._spool = config.database, config.spool
         self._storage = FeedbackStore(
-            config.database, config.spool, config.pseudonyms, self._waiting, config.retention
+            config.database,
+            config.spool,
+            config.pseudonyms,
+            self._waiting,
+            config.retention,
+            config.most_bytes,
         )
         self._patience = config.patience
         # True until the spool is empty, so that newer events do not overtake older ones.
@@ -263,6 +271,18 @@ class Recorder:
         """
         return await self._run(self._reader, self._storage.prune)
 
+    async def trim(self) -> None:
+        """Keep the recorded lists within their bound.
+
+        Raises:
+            NotReady: The database is down.
+        """
+        trimmed = await self._run(self._reader, self._storage.trim)
+        if trimmed.recommendations:
+            _log.warning(
+                "oldest recorded lists deleted", lists=trimmed.recommendations, cause="size bound"
+            )
+
     async def _in_time(self, work: "asyncio.Future[T] | Coroutine[object, object, T]") -> T:
         try:
             async with asyncio.timeout(self._budget):
@@ -399,6 +419,8 @@ class Recorder:
             self._has_shown.clear()
             try:
                 await self._write(self._storage.flush)
+                if self._storage.needs_trim:
+                    await self.trim()
             except Exception as fault:
                 if not isinstance(fault, NotReady):
                     _log.error("impressions not written", exc_info=fault)
@@ -410,6 +432,7 @@ class Recorder:
             try:
                 pruned = await self.prune()
                 _log.info("retention kept", events=pruned.events, lists=pruned.recommendations)
+                await self.trim()
             except NotReady:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import structlog
+from prometheus_client import Gauge
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import AppError, NotFound, NotReady, Reason
@@ -36,6 +37,17 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 # One transaction holds about so many tracks, so that events never wait long for their turn.
 _TRACKS_AT_ONCE: Final = 5_000
+# Share of the bound that is left after trimming.
+_TRIMMED: Final = 0.9
+# Share of the bound that this process may write before the size is counted again: with trimming to
+# nine tenths, one gateway stays below the bound and ten pass it by a tenth each at most.
+_RECOUNTED: Final = 0.05
+STORED: Final = Gauge(
+    "quintet_feedback_bytes", "Size of the recorded lists in the database in bytes"
+)
+STORED_LIMIT: Final = Gauge(
+    "quintet_feedback_limit_bytes", "Bound of the recorded lists, QUINTET_FEEDBACK_MAX_BYTES"
+)
 
 
 class FeedbackStore:
@@ -47,6 +59,7 @@ class FeedbackStore:
         pseudonyms: The installation's key for hashing listeners' ids.
         waiting: Impressions that are not in the database yet.
         retention: Age at which events and impressions are deleted.
+        most_bytes: What recorded lists may take in the database.
     """
 
     def __init__(
@@ -56,7 +69,11 @@ class FeedbackStore:
         pseudonyms: Pseudonyms,
         waiting: ImpressionQueue,
         retention: timedelta,
+        most_bytes: int,
     ) -> None:
+        self._most_bytes = most_bytes
+        # Bytes written by this process since the size was counted.
+        self._since_trim = 0
         self._database = database
         self._spool = spool
         self._names = pseudonyms
@@ -93,8 +110,9 @@ class FeedbackStore:
         size = sum(shown.size for shown in taken)
         try:
             rows = impression_rows(taken)
+            sized = feedback.with_bytes(rows.lists, rows.shown)
             with self._database.writing() as connection:
-                feedback.add_shown(connection, rows.sets, rows.lists, rows.shown)
+                feedback.add_shown(connection, rows.sets, sized, rows.shown)
         except StoreUnavailable:
             self._waiting.requeue(taken)
             raise
@@ -103,6 +121,7 @@ class FeedbackStore:
             _log.error("impressions dropped", tracks=size, exc_info=fault)
         else:
             RECORDED.inc(size)
+            self._since_trim += sum(row["bytes"] for row in sized)
 
     def record(self, jobs: Sequence[EventBatch]) -> list[RecordOutcome | AppError]:
         """Store the events of several requests in one transaction, on the disk at its end.
@@ -253,8 +272,10 @@ class FeedbackStore:
                 for row in rows
             }
             # Sorted, so that two gateways that replay cannot deadlock.
-            feedback.add_events(connection, [named[key] for key in sorted(named)])
-        REPLAYED.inc(len(named))
+            # A restored backup brings spool files from before a deletion back as well.
+            kept = feedback.without_deleted(connection, [named[key] for key in sorted(named)])
+            feedback.add_events(connection, kept)
+        REPLAYED.inc(len(kept))
 
     def _note_spool(self) -> None:
         SPOOL.set(self._spool.events)
@@ -269,13 +290,14 @@ class FeedbackStore:
         name = self._names.listener(listener_id)
         self.replay()
         self.flush()
+        until = stamp(datetime.now(UTC))
         try:
             # Other gateways may hold events in the same folder.
-            self._spool.forget(name, stamp(datetime.now(UTC)))
+            self._spool.forget(name, until)
         except OSError as fault:
             raise StoreUnavailable(f"the spool cannot be written: {fault.strerror}") from fault
         with self._database.writing() as connection:
-            return feedback.delete_listener(connection, name)
+            return feedback.delete_listener(connection, name, until)
 
     def export(self, listener_id: str, cursor: Cursor, size: int) -> Page:
         """Export one page of a listener's records.
@@ -303,6 +325,32 @@ class FeedbackStore:
         """
         cutoff = datetime.now(UTC) - self._retention
         return feedback.prune_before(self._database.opened(), cutoff)
+
+    def trim(self) -> Pruned:
+        """Delete the oldest recorded lists if they take more than the bound; report the size.
+
+        Trims to `_TRIMMED` of the bound, so that it is not needed again with the next list.
+
+        Raises:
+            StoreUnavailable: The database is down.
+        """
+        engine = self._database.opened()
+        with self._database.reading() as connection:
+            size = feedback.recorded_bytes(connection)
+        trimmed = Pruned()
+        if size > self._most_bytes:
+            trimmed = feedback.trim_to(engine, int(_TRIMMED * self._most_bytes))
+            with self._database.reading() as connection:
+                size = feedback.recorded_bytes(connection)
+        STORED.set(size)
+        STORED_LIMIT.set(self._most_bytes)
+        self._since_trim = 0
+        return trimmed
+
+    @property
+    def needs_trim(self) -> bool:
+        """Whether the lists written since the last count may have passed the bound."""
+        return self._since_trim > _RECOUNTED * self._most_bytes
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ MAX_POSITION: Final = MAX_LIMIT
 """Last position that a track can have in a list, counted from 1."""
 MAX_DWELL_MS: Final = 86_400_000
 """One day in milliseconds: the longest track that is allowed."""
+MAX_FEEDBACK_BYTES: Final = 2 * 1024**3
+"""Default bound of recorded lists in the database: some 140,000 lists of 20 tracks."""
 
 # --- The catalogue -------------------------------------------------------------------------------
 MAX_TRACK_ID: Final = 128

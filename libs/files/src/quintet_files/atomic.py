@@ -13,6 +13,15 @@ PRIVATE_MODE: Final = 0o600
 """Readable by the owner only: keys, backups and other secrets."""
 
 
+def keep_private() -> None:
+    """Let only the owner read what this process creates: files 0600, folders 0700.
+
+    Called at the start of each process, so that neither its umask nor a library decides. What other
+    users may read, such as published catalogues, gets its mode explicitly.
+    """
+    os.umask(0o077)
+
+
 @contextlib.contextmanager
 def replacing(path: Path, mode: int = PUBLIC_MODE) -> Iterator[Path]:
     """Write a new version of a file, and put it in place when the block ends without an error.

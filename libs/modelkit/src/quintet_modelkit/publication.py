@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quintet_contract.patterns import VERSION_PATTERN, fits
-from quintet_files import write_atomically
+from quintet_files import PUBLIC_MODE, write_atomically
 from quintet_text import bounded_json
 from quintet_text.bounded_json import Bounds
 
@@ -54,6 +54,7 @@ def sha256_of(path: Path) -> str:
 def staged(root: Path) -> Iterator[Path]:
     """Provide an empty folder beside the versions, removed at the end unless `publish` moved it."""
     root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o755)
     folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=root))
     # mkdtemp lets only the owner in; services often run as another user.
     folder.chmod(0o755)
@@ -95,6 +96,7 @@ def publish(folder: Path, root: Path, version: str, *, make_current: bool = True
             "beginning with a letter or a digit"
         )
     target = root / version
+    _open_to_readers(folder)
     try:
         folder.rename(target)
     except OSError as fault:
@@ -104,6 +106,14 @@ def publish(folder: Path, root: Path, version: str, *, make_current: bool = True
     if make_current:
         set_current(root, version)
     return target
+
+
+def _open_to_readers(folder: Path) -> None:
+    """Let other users read a folder that is about to be published, whatever the umask."""
+    for path in (folder, *folder.rglob("*")):
+        # A linked file may belong to another user, who has decided about it.
+        with contextlib.suppress(PermissionError):
+            path.chmod(0o755 if path.is_dir() else PUBLIC_MODE)
 
 
 def set_current(root: Path, version: str) -> None:

@@ -172,8 +172,15 @@ class Snapshot:
             standardiser = Standardiser.from_json(read_text(folder / STANDARDISER))
             version = str(manifest["catalogue_version"])
             _check_features(features, len(tracks))
-        # Arrow's errors are among these: ArrowInvalid is a ValueError.
-        except (ValueError, OSError, KeyError, TypeError, MemoryError) as fault:
+        # Arrow's errors have several bases, NotImplementedError among them.
+        except (
+            pa.ArrowException,
+            ValueError,
+            OSError,
+            KeyError,
+            TypeError,
+            MemoryError,
+        ) as fault:
             text = " ".join(str(fault).split())[:300]
             raise PublicationInvalid(f"{folder.name}: the catalogue is damaged: {text}") from fault
         row_of = TextIndex(tracks.column("track_id"))

@@ -7,6 +7,7 @@ from typing import TypeVar
 import uvloop
 from pydantic import ValidationError
 from quintet_access.rules import ExposedWithoutAuth
+from quintet_files import keep_private
 from quintet_settings import first_fault
 
 from quintet_servicekit.logs import configure_logs
@@ -31,6 +32,7 @@ def launch(name: str, read: Callable[[], S], build: Callable[[S], Service]) -> i
         build: Wires the service; no port is bound before it returns.
     """
     prefix = f"QUINTET_{name.upper()}_"
+    keep_private()
     try:
         settings = read()
         service = build(settings)

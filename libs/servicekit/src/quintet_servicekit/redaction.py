@@ -15,9 +15,17 @@ _SECRET_FIELD: Final = re.compile(rf"(?:^|[_.-])(?:{_NAMES})s?$", re.IGNORECASE)
 # Deeper values are written as text, which bounds the time spent on a value that a caller chose.
 _MAX_DEPTH: Final = 6
 _TIME: Final = "timestamp"
+# "listeners" in a path: each letter plain or percent-encoded, once or several times over.
+_LISTENERS: Final = "".join(
+    rf"(?:{letter}|%(?:25)*(?:{ord(letter):02x}|{ord(letter.upper()):02x}))"
+    for letter in "listeners"
+)
+_SLASHES: Final = r"(?:[/\\]|%(?:25)*(?:2f|5c))"
 # A quick test: most values match none of it and need no replacing.
-_SUSPECT: Final = re.compile(rf"://[^\s/]*@|\bbearer\b|\bbasic\b|\beyJ|-----BEGIN|{_NAMES}", re.I)
-_MARKS: Final = (":", "=", " ", "eyJ")
+_SUSPECT: Final = re.compile(
+    rf"{_LISTENERS}{_SLASHES}|://[^\s/]*@|\bbearer\b|\bbasic\b|\beyJ|-----BEGIN|{_NAMES}", re.I
+)
+_MARKS: Final = (":", "=", " ", "eyJ", "/", "%")
 # A caller chooses some of what is logged, so each expression must run in linear time.
 _FORMS: Final = (
     # scheme://user:password@host
@@ -25,6 +33,9 @@ _FORMS: Final = (
     (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {REDACTED}"),
     # A JSON Web Token anywhere in the text: three base64url parts, the first beginning with {".
     (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"), REDACTED),
+    # The id of a listener in any path, such as an access log's of a library.
+    # A route's template, `{id}`, stays readable.
+    (re.compile(rf"({_LISTENERS}{_SLASHES}+)(?![{{…\[])[^\s\"'/\\]+", re.I), rf"\1{REDACTED}"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|\Z)", re.S), REDACTED),
     # password=…, "client_secret": "…", QUINTET_TOKEN='…'
     (

@@ -16,8 +16,9 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, create_engine, func, inspect, select, text
 from sqlalchemy.engine import URL
+from sqlalchemy.pool import NullPool
 
 from quintet_store.database import (
     StoreUnavailable,
@@ -25,9 +26,11 @@ from quintet_store.database import (
     open_engine,
     parse_url,
     reading,
+    revision_of,
     writing,
 )
-from quintet_store.tables import Base
+from quintet_store.feedback import deletions, repeat_deletions
+from quintet_store.tables import Base, DeletedListener
 
 FILE: Final = "quintet.db"
 DUMP: Final = "postgresql.dump"
@@ -163,6 +166,43 @@ def holds_anything(url: str) -> bool:
             return False
         raise StoreUnavailable(_told(parsed, fault)) from fault
     return False
+
+
+def known_deletions(url: str) -> dict[str, str]:
+    """Read the deletions that a restore must repeat, from the database that it replaces.
+
+    Returns:
+        Keyed hash of a listener to the time of the deletion; empty if there is no database yet, or
+        it is from before deletions were kept.
+
+    Raises:
+        StoreUnavailable: The database is damaged or cannot be reached.
+    """
+    if not revision_of(url).current:
+        return {}
+    engine = create_engine(parse_url(url), poolclass=NullPool)
+    try:
+        with reading(engine) as connection:
+            if not inspect(connection).has_table(DeletedListener.__tablename__):
+                return {}
+            return deletions(connection)
+    finally:
+        engine.dispose()
+
+
+def repeat(url: str, more: Mapping[str, str]) -> dict[str, str]:
+    """Apply deletions to a restored database, those that it has and more; give all of them.
+
+    Raises:
+        StoreUnavailable: The database failed.
+    """
+    engine = open_engine(url)
+    try:
+        with writing(engine) as connection:
+            repeat_deletions(connection, more)
+            return deletions(connection)
+    finally:
+        engine.dispose()
 
 
 def load(made: Dump, folder: Path, url: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sqlite3
 import sys
 import threading
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from quintet_files import PRIVATE_MODE
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration. Alembic, which takes half a second to import, is asked where there is
 something to migrate and not at every start."""
 BUSY_SECONDS: Final = 30
@@ -84,9 +86,24 @@ def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _keep_private(path: Path) -> None:
+    """Create a SQLite file that only its owner can read, or make an older one so.
+
+    SQLite gives its journals (-wal and -shm) the mode of the file.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_MODE))
+    for each in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        # Another user's file, or one on a read-only disk, stays as it is; the doctor reports it.
+        with contextlib.suppress(OSError):
+            if each.stat().st_mode & 0o077:
+                each.chmod(PRIVATE_MODE)
+
+
 def _sqlite(url: URL, serving: bool) -> Engine:
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _keep_private(Path(url.database))
     arguments = {"timeout": SERVING_BUSY_SECONDS if serving else BUSY_SECONDS}
     # In WAL mode NORMAL survives a killed process; only FULL survives a cut of power too.
     synchronous = "FULL" if serving else "NORMAL"

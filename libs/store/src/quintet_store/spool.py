@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import threading
 import time
 import zlib
@@ -22,12 +23,16 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from quintet_files import PRIVATE_MODE, write_atomically
+
 Row = Mapping[str, Any]
 Key = tuple[str, str]
 _SUFFIX: Final = ".events"
 _DAMAGED: Final = ".damaged"
 _FORGOTTEN: Final = "forgotten"
 _ROWS_AT_ONCE: Final = 1_000
+# The listener of an event in a line that may be damaged elsewhere: a keyed hash.
+_NAMED: Final = re.compile(rb'"listener":"([0-9a-f]{64})"')
 
 
 class SpoolFull(Exception):
@@ -176,9 +181,9 @@ class Spool:
             self._open = self._open and bool(self._segments)
             self._keys -= segment.keys
             if segment.damaged:
-                # Unreadable lines are kept for the operator.
+                # Unreadable lines are kept for the operator; the others are in the database.
                 with contextlib.suppress(OSError):
-                    segment.path.rename(segment.path.with_suffix(_DAMAGED))
+                    _keep_damaged(segment)
             _remove(segment)
             if not _files(self._folder):
                 (self._folder / _FORGOTTEN).unlink(missing_ok=True)
@@ -200,7 +205,11 @@ def forget(folder: Path, listener: str, until: str) -> None:
     Raises:
         OSError: It cannot be written down.
     """
-    if not listener or not _files(folder):
+    if not listener:
+        return
+    for path in folder.glob(f"*{_DAMAGED}"):
+        _forget_damaged(path, listener)
+    if not _files(folder):
         return
     handle = os.open(folder / _FORGOTTEN, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
@@ -211,9 +220,44 @@ def forget(folder: Path, listener: str, until: str) -> None:
     _sync(folder)
 
 
+def _keep_damaged(segment: _Segment) -> None:
+    """Copy a segment's unreadable lines to a file of their own."""
+    with segment.path.open("rb") as stream:
+        lines = [line for line in stream if _rows(line) is None]
+    target = segment.path.with_suffix(_DAMAGED)
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as kept:
+        kept.writelines(lines)
+        kept.flush()
+        os.fsync(kept.fileno())
+
+
+def _forget_damaged(path: Path, listener: str) -> None:
+    """Remove the damaged lines that are, or may be, of a listener.
+
+    A line stays only if each of its events names another listener: of a line too damaged to show
+    that, nobody can say whose it is.
+    """
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if _is_of_others(line, listener.encode())]
+    if len(kept) == len(lines):
+        return
+    if kept:
+        write_atomically(path, b"".join(kept), PRIVATE_MODE)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_of_others(line: bytes, listener: bytes) -> bool:
+    named = _NAMED.findall(line)
+    return listener not in named and len(named) == line.count(b'"event_id"') > 0
+
+
 def _forgotten(folder: Path) -> dict[str, str]:
     try:
-        lines = (folder / _FORGOTTEN).read_text(encoding="utf-8").splitlines()
+        # Bytes that are no text are of no listener: hashes are plain digits.
+        text = (folder / _FORGOTTEN).read_text(encoding="utf-8", errors="replace")
+        lines = text.splitlines()
     except FileNotFoundError:
         return {}
     # Of two deletions the later one, which comes last, counts.
@@ -249,7 +293,10 @@ def _rows(line: bytes) -> list[Row] | None:
     checksum, _, body = line.rstrip(b"\n").partition(b" ")
     if b"%08x" % zlib.crc32(body) != checksum:
         return None
-    rows: list[Row] = json.loads(body)
+    try:
+        rows: list[Row] = json.loads(body)
+    except (ValueError, RecursionError):
+        return None  # a checksum is no signature: somebody else may have written the line
     return rows
 
 

@@ -124,7 +124,8 @@ class Recommendation(Base):
     is ISO 8601 in UTC with milliseconds, so that text sorts as time does; `surface` is the path
     that answered; `seeds` are objects with track_id, artist_id or genre, a weight, and
     `"negative": true` for those moved away from. `experiment_id` is empty outside of experiments;
-    `arm` says which model answered in one: champion, challenger or interleave.
+    `arm` says which model answered in one: champion, challenger or interleave. `bytes` is about
+    what the list and its impressions take on the disk: `feedback.list_bytes`.
     """
 
     __tablename__ = "recommendations"
@@ -140,6 +141,7 @@ class Recommendation(Base):
     feature_hash: Mapped[str] = mapped_column(String(64))
     experiment_id: Mapped[str] = mapped_column(String(64), index=True, server_default="")
     arm: Mapped[str] = mapped_column(String(16), server_default="")
+    bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class Impression(Base):
@@ -182,6 +184,18 @@ class FeedbackEvent(Base):
     listener: Mapped[str] = mapped_column(String(64), index=True)
     occurred_at: Mapped[str] = mapped_column(String(32))
     received_at: Mapped[str] = mapped_column(String(32), index=True)
+
+
+class DeletedListener(Base):
+    """A listener who was deleted, as the keyed hash, and when; an older backup still has them.
+
+    The hash cannot be reversed without the installation's key; it is all that a deletion leaves.
+    """
+
+    __tablename__ = "deleted_listeners"
+
+    listener: Mapped[str] = mapped_column(String(64), primary_key=True)
+    deleted_at: Mapped[str] = mapped_column(String(32))
 
 
 class Experiment(Base):

@@ -406,7 +406,11 @@ def feedback_info(settings: TrainingSettings) -> store.FeedbackCounts:
 
 
 def prune_feedback(settings: TrainingSettings, days: int | None = None) -> store.Pruned:
-    """Delete feedback older than some days, those of the settings where None.
+    """Delete feedback older than some days, and what exceeds the bound of recorded lists.
+
+    Args:
+        settings: Names the database, the bound, and the days if None are given.
+        days: Age at which feedback is deleted.
 
     Raises:
         StoreUnavailable: The database cannot be used.
@@ -414,7 +418,8 @@ def prune_feedback(settings: TrainingSettings, days: int | None = None) -> store
     kept = timedelta(days=settings.feedback_retention_days if days is None else days)
     engine = open_engine(settings.database_url)
     try:
-        return store.prune_before(engine, datetime.now(UTC) - kept)
+        old = store.prune_before(engine, datetime.now(UTC) - kept)
+        return old.plus(store.trim_to(engine, settings.feedback_max_bytes))
     finally:
         engine.dispose()
 
@@ -437,9 +442,10 @@ def delete_listener(settings: TrainingSettings, listener: str) -> store.Deleted:
     engine = open_engine(settings.database_url)
     try:
         # Events that wait on the disk are the gateway's to store; these it then leaves out.
-        forget(settings.home / "spool", name, store.stamp(datetime.now(UTC)))
+        until = store.stamp(datetime.now(UTC))
+        forget(settings.home / "spool", name, until)
         with writing(engine) as connection:
-            return store.delete_listener(connection, name)
+            return store.delete_listener(connection, name, until)
     except OSError as fault:
         raise StoreUnavailable(f"the spool cannot be written: {fault.strerror}") from fault
     finally:
