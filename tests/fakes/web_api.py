@@ -132,7 +132,7 @@ class NoExperiments:
 
 
 def make_app(catalogue, tmp_path, **rules):
-    app = FastAPI(redirect_slashes=False)
+    app = FastAPI(redirect_slashes=False, openapi_url=None, docs_url=None)
     trust_proxy = rules.pop("trust_proxy", False)
     access = AccessRules(folder=tmp_path / "access", **{"auth": Auth.OFF, **rules})
 

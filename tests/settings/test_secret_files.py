@@ -56,6 +56,13 @@ def test_a_file_gives_the_secret_without_its_last_line_break(
     assert text in held_by(settings())
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_byte_order_mark_is_no_part_of_the_secret(encoding, end, file, monkeypatch):
+    monkeypatch.setenv("QUINTET_TOKEN_FILE", file((OTHERWISE + end).encode(encoding)))
+    assert OTHERWISE in held_by(CommandSettings())
+
+
 @pytest.mark.parametrize(("settings", "name"), CASES)
 def test_a_secret_given_twice_is_refused(settings, name, file, monkeypatch):
     monkeypatch.setenv(name, FIT.get(name, OTHERWISE))
@@ -74,7 +81,7 @@ def test_a_secret_given_twice_is_refused(settings, name, file, monkeypatch):
         (b"", "must name a file that holds the secret and nothing else"),
         (b"\n\n", "must name a file that holds the secret and nothing else"),
         (b"to\0ken", "must name a file that holds the secret and nothing else"),
-        (b"\xff\xfe", "must name a file of UTF-8 text"),
+        (b"\xff\x00k", "must name a file of UTF-8 text"),
         (b"x" * 70_000, "must name a file of at most 65536 bytes"),
     ],
 )

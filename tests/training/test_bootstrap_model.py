@@ -227,6 +227,40 @@ def test_a_batch_answers_every_line_in_order(home, engine, tmp_path):
     assert out[0]["tracks"] == [track.track_id for track in engine.recommend(query).tracks]
 
 
+def test_a_batch_reads_addresses_as_ids_and_a_file_of_a_windows_editor(home, engine, tmp_path):
+    ids = list(engine.catalogue.snapshot.row_of)[:2]
+    lines = [
+        json.dumps({"id": "a", "seed_tracks": ids}),
+        json.dumps(
+            {
+                "id": "b",
+                "seed_tracks": [
+                    f"spotify:track:{ids[0]}",
+                    f"https://open.spotify.com/intl-de/track/{ids[1]}?si=1",
+                ],
+            }
+        ),
+        json.dumps({"id": "c", "seed_tracks": []}),
+        '{"id": ' + "9" * 5000 + "}",
+    ]
+    (tmp_path / "in").write_bytes(("\ufeff" + "\r\n".join(lines) + "\r\n").encode())
+    report = batch_recommend(home, tmp_path / "in", tmp_path / "out", 5)
+    out = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert out[0]["tracks"] == out[1]["tracks"] != []
+    assert "unknown_seeds" not in out[1]
+    assert "seeds must be 1 to 100" in out[2]["error"]
+    assert "digits" in out[3]["error"]
+    assert (report.lines, report.failed) == (4, 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\r\n", b"\xef\xbb\xbf"])
+def test_a_batch_without_a_line_is_an_error(home, tmp_path, content):
+    (tmp_path / "in").write_bytes(content)
+    with pytest.raises(BatchInvalid, match="has no line"):
+        batch_recommend(home, tmp_path / "in", tmp_path / "out", 5)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_failed_batch_leaves_the_output_as_it_was(home, tmp_path):
     (tmp_path / "out").write_text("before")
     with pytest.raises(BatchInvalid, match="limit must be 1 to 500"):

@@ -23,6 +23,7 @@ from quintet_contract.limits import MAX_NAME, MAX_SEEDS, MAX_WEIGHT
 from quintet_contract.seeds import Seed, SeedKind
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.messages import seed_message, seed_of
+from quintet_text.track_ids import id_of, track_id_of
 
 from quintet_gateway.validation import STRICT, rule_error
 
@@ -32,6 +33,11 @@ FIELDS: Final[Mapping[SeedKind, str]] = {
     SeedKind.GENRE: "genre",
 }
 """The field that names a seed of each kind, in bodies, answers and stored impressions."""
+
+
+def _plain_id(kind: str, value: Any) -> Any:
+    """Read the id in an address; any value but text stays for the next check."""
+    return id_of(kind, value) if isinstance(value, str) else value
 
 
 def _check_name(value: str) -> str:
@@ -46,6 +52,10 @@ Name = Annotated[
     Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME}),
 ]
 """A track id, an artist id or a genre."""
+TrackName = Annotated[Name, BeforeValidator(lambda value: _plain_id("track", value))]
+"""A track id; its URI or web address counts as the id."""
+ArtistName = Annotated[Name, BeforeValidator(lambda value: _plain_id("artist", value))]
+"""An artist id; its URI or web address counts as the id."""
 
 
 def _check_weight(value: float) -> float:
@@ -58,8 +68,8 @@ class SeedBody(BaseModel):
     """What to start from: exactly one of track_id, artist_id and genre."""
 
     model_config = STRICT
-    track_id: Name | None = None
-    artist_id: Name | None = None
+    track_id: TrackName | None = None
+    artist_id: ArtistName | None = None
     genre: Name | None = None
     weight: Annotated[float, AfterValidator(_check_weight)] = 1.0
 
@@ -110,7 +120,7 @@ def seeds_of_parameters(
         InvalidInput: There are none or more than `MAX_SEEDS` of all kinds together.
     """
     seeds = [
-        *(profile_pb2.Seed(artist_id=name) for name in artists),
+        *(profile_pb2.Seed(artist_id=id_of("artist", name)) for name in artists),
         *(profile_pb2.Seed(genre=name) for name in genres),
         *track_seeds(tracks),
     ]
@@ -126,7 +136,7 @@ def seeds_of_parameters(
 
 def track_seeds(track_ids: Iterable[str]) -> list[profile_pb2.Seed]:
     """Write track ids as seeds of equal weight."""
-    return [profile_pb2.Seed(track_id=name) for name in track_ids]
+    return [profile_pb2.Seed(track_id=track_id_of(name)) for name in track_ids]
 
 
 def stored_seeds(request: ranker_pb2.RecommendTracksRequest) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from quintet.feedback.v1 import feedback_pb2, feedback_pb2_grpc
 from quintet_contract.limits import EVENT_KINDS
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.tokens import CALLER
+from quintet_text.track_ids import track_id_of
 
 from quintet_gateway.access import ANYONE
 from quintet_gateway.feedback import (
@@ -92,7 +93,7 @@ def event_of(event: feedback_pb2.Event, number: int) -> Event:
     return Event(
         event.event_id,
         event.recommendation_id,
-        event.track_id,
+        track_id_of(event.track_id),
         EVENT_KINDS[event.kind - 1] if 1 <= event.kind <= len(EVENT_KINDS) else "",
         event.position if event.HasField("position") else None,
         event.dwell_ms if event.HasField("dwell_ms") else None,

@@ -13,7 +13,18 @@ from quintet_gateway.seeds import FIELDS, SeedBody, seeds_of_parameters, stored_
 from quintet_servicekit.errors import InvalidInput
 from quintet_servicekit.messages import seed_of
 
-NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+# Blanks around an id do not count.
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
+    lambda name: name == name.strip()
+)
+ID = "4uLU6hMCjMI75M1A2tKUQC"
+ADDRESSES = [
+    ID,
+    f" {ID} ",
+    f"spotify:track:{ID}",
+    f"https://open.spotify.com/intl-de/track/{ID}?si=1",
+    f"http://open.spotify.com/track/{ID}",
+]
 KINDS = st.sampled_from(sorted(FIELDS.values()))
 
 
@@ -39,6 +50,34 @@ def test_track_ids_mean_the_same_in_all_three_ways_to_write_them(names):
         )
     ]
     assert stored == [[{"track_id": name, "weight": 1.0} for name in names]] * 3
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_of_a_track_is_its_id_wherever_an_id_is_read(address):
+    body = RecommendationsBody.model_validate(
+        {
+            "seeds": [address, {"track_id": address}],
+            "negative_seeds": [address],
+            "filters": {
+                "excluded_track_ids": [address],
+                "excluded_artist_ids": [address.replace("track", "artist")],
+            },
+        }
+    ).ranker_request()
+    assert [seed.track_id for seed in (*body.seeds, *body.negative_seeds)] == [ID] * 3
+    assert list(body.filters.excluded_track_ids) == [ID]
+    assert list(body.filters.excluded_artist_ids) == [ID]
+    ranked = RankedTracksBody.model_validate({"track_ids": [address]}).ranker_request()
+    assert [seed.track_id for seed in ranked.seeds] == [ID]
+    assert seed_of(profile_pb2.Seed(track_id=address)).name == ID
+    artist = profile_pb2.Seed(artist_id=address.replace("track", "artist"))
+    assert seed_of(artist).name == ID
+
+
+@given(NAMES)
+def test_a_genre_is_no_address(name):
+    assert seed_of(profile_pb2.Seed(genre=name)).name == name
+    assert seed_of(profile_pb2.Seed(genre=f"spotify:track:{ID}")).name == f"spotify:track:{ID}"
 
 
 def test_negative_seeds_are_stored_as_such():

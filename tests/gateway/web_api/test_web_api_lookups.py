@@ -51,6 +51,31 @@ async def test_market_exchanges_available_markets_for_is_playable(http):
     assert is_error(await http.get(f"/v1/tracks/{IDS[0]}?market=Spain"), 400)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"spotify:track:{IDS[3]}",
+        f"https://open.spotify.com/intl-de/track/{IDS[3]}?si=1",
+        f"open.spotify.com/track/{IDS[3]}",
+    ],
+)
+async def test_an_address_of_a_track_is_its_id(http, address):
+    for path in ("tracks", "audio-features"):
+        answer = await http.get(f"/v1/{path}", params={"ids": f"{address},{IDS[1]}"})
+        found = answer.json()[path.replace("-", "_")]
+        assert [item["id"] for item in found] == [IDS[3], IDS[1]]
+    for path in ("tracks", "audio-features"):
+        one = (await http.get(f"/v1/{path}/spotify%3Atrack%3A{IDS[3]}")).json()
+        assert one["id"] == IDS[3]
+    artists = await http.get("/v1/artists", params={"ids": f"spotify:artist:{ARTIST}"})
+    assert [artist["id"] for artist in artists.json()["artists"]] == [ARTIST]
+
+
+async def test_ids_of_any_script_are_looked_up(http):
+    answer = await http.get("/v1/tracks", params={"ids": "b\u00e9\u00e9-1,\uc544\uc774~2,x.y:z_"})
+    assert (answer.status_code, answer.json()) == (200, {"tracks": [None] * 3})
+
+
 async def test_batch_keeps_order_repetitions_and_nulls(http):
     asked = [IDS[3], "nothing", IDS[1], IDS[3]]
     tracks = (await http.get("/v1/tracks", params={"ids": ",".join(asked)})).json()["tracks"]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
+from quintet_text.track_ids import is_address, track_id_of
 from rich.console import Console
 
 from quintet_command.cli.failure import CommandFailed
@@ -16,7 +17,7 @@ Pairs = Annotated[list[str] | None, typer.Option(metavar="ATTRIBUTE=VALUE")]
 
 
 def recommend(
-    seeds: Annotated[list[str], typer.Argument(help="One to five track ids or song names.")],
+    seeds: Annotated[list[str], typer.Argument(help="One to five track ids, links or song names.")],
     limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 20,
     target: Pairs = None,
     minimum: Annotated[list[str] | None, typer.Option("--min", metavar="ATTRIBUTE=VALUE")] = None,
@@ -58,10 +59,12 @@ def recommend(
 
 
 def _resolve(gateway: "Quintet", text: str) -> str:
-    """Turn a seed into a track id: an id as it is, a name by its best match."""
+    """Turn a seed into a track id: an id or address as it is, a name by its best match."""
     from quintet_command.cli.gateway import first_track
 
-    return text if fits(SPOTIFY_TRACK_PATTERN, text) else first_track(gateway, text).id
+    if is_address(text) or fits(SPOTIFY_TRACK_PATTERN, text):
+        return track_id_of(text)
+    return first_track(gateway, text).id
 
 
 def _numbers(option: str, pairs: list[str] | None) -> dict[str, float]:

@@ -113,7 +113,8 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         version=version("quintet-gateway"),
         description=_DESCRIPTION,
         lifespan=lifespan,
-        # `install_docs` serves the page without scripts from other servers.
+        # `install_docs` serves document and page, without scripts from other servers.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # Edge removes a slash at the end; a redirect would lose a POST's body.

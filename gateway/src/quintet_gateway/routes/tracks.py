@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from quintet_contract.limits import MAX_NAME
 from quintet_servicekit.errors import NotFound, Reason
+from quintet_text.track_ids import track_id_of
 
 from quintet_gateway.routes.dependencies import UpstreamDep, json_response
 from quintet_gateway.schemas.catalogue import ModelResponse, Track, model_json, track_json
@@ -25,9 +26,10 @@ async def get_track(
     id: Annotated[str, Path(max_length=MAX_NAME, examples=["6rqhFgbbKwnb9MLmUQDhG6"])],
     upstream: UpstreamDep,
 ) -> Response:
-    """Look up a track of the catalogue by id."""
+    """Look up a track of the catalogue by id or URI."""
     # A lookup of unknown ids is no error for search, so the 404 is made here.
-    track = (await upstream.tracks_by_id([id])).get(id)
+    name = track_id_of(id)
+    track = (await upstream.tracks_by_id([name])).get(name)
     if track is None:
         raise NotFound(
             Reason.ID_UNKNOWN,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from quintet_contract.limits import MAX_DWELL_MS, MAX_EVENTS, MAX_NAME, MAX_POSITION
 from quintet_contract.patterns import EVENT_PATTERN, LISTENER_PATTERN
 from quintet_servicekit.degradation import Part
+from quintet_text.track_ids import track_id_of
 
 from quintet_gateway.feedback import Event
 from quintet_gateway.schemas.catalogue import ResponseModel
@@ -81,7 +82,7 @@ class EventBody(StrictBody):
         return Event(
             self.event_id,
             self.recommendation_id,
-            self.track_id,
+            track_id_of(self.track_id),
             self.kind,
             self.position,
             self.dwell_ms,

@@ -19,8 +19,9 @@ from quintet_contract.limits import (
 )
 from quintet_contract.patterns import LISTENER_PATTERN, LISTENER_RULE, fits
 from quintet_servicekit.messages import NUMBER_OF
+from quintet_text.track_ids import id_of, track_id_of
 
-from quintet_gateway.seeds import Name, SeedBody, SeedOrId
+from quintet_gateway.seeds import SeedBody, SeedOrId, TrackName
 from quintet_gateway.validation import (
     STRICT,
     Integer,
@@ -112,8 +113,8 @@ class Filters(BaseModel):
         filters = ranker_pb2.Filters(
             genres=self.genres,
             explicit=self.explicit,
-            excluded_track_ids=self.excluded_track_ids,
-            excluded_artist_ids=self.excluded_artist_ids,
+            excluded_track_ids=map(track_id_of, self.excluded_track_ids),
+            excluded_artist_ids=(id_of("artist", name) for name in self.excluded_artist_ids),
         )
         # A range is sent if one end is set; the other stays open.
         for name, number in NUMBER_OF.items():
@@ -226,7 +227,7 @@ class RankedTracksBody(StrictBody):
     """The body of the original system: track ids and how many."""
 
     track_ids: Annotated[
-        list[Name],
+        list[TrackName],
         AfterValidator(counted("SEED_COUNT", 1, MAX_SEEDS)),
         Field(json_schema_extra={"minItems": 1, "maxItems": MAX_SEEDS}),
     ]

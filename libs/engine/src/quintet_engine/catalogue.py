@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, Raw, normalise_rows
 from quintet_modelkit.snapshot import Snapshot
 from quintet_modelkit.text_index import TextIndex
+from quintet_text.normal_form import by_form, normalise
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -179,6 +180,17 @@ class Catalogue:
     def genres(self) -> tuple[str, ...]:
         """Genre names by genre number."""
         return tuple(self.genre_names)
+
+    def genre_number(self, name: str) -> int | None:
+        """Find a genre by its name, or by any spelling with the same normal form."""
+        number = self.genre_names.get(name)
+        if number is None:
+            number = self.genre_names.get(self._genre_forms.get(normalise(name), ""))
+        return number
+
+    @cached_property
+    def _genre_forms(self) -> Mapping[str, str]:
+        return by_form(self.genre_names)
 
     @cached_property
     def deviations(self) -> Raw:

@@ -198,7 +198,7 @@ def _resolve(seed: Seed, catalogue: Catalogue) -> SeedView | None:
         rows = catalogue.artist_tracks.of(artist)
         genres = catalogue.track_genres.of_all(rows)
         return SeedView(seed, rows, np.array([artist]), _NONE, genres)
-    genre = catalogue.genre_names.get(seed.name)
+    genre = catalogue.genre_number(seed.name)
     if genre is None:
         return None
     return SeedView(seed, catalogue.genre_tracks.of(genre), _NONE, _NONE, np.array([genre]))
@@ -279,7 +279,7 @@ def allowed_rows(filters: Filters, catalogue: Catalogue) -> Mask:
     if filters.explicit is not None:
         allowed &= catalogue.explicit == filters.explicit
     if filters.genres:
-        numbers = [catalogue.genre_names.get(genre) for genre in filters.genres]
+        numbers = [catalogue.genre_number(genre) for genre in filters.genres]
         known = np.array([number for number in numbers if number is not None], dtype=np.int64)
         chosen = np.zeros(len(catalogue), dtype=np.bool_)
         chosen[catalogue.genre_tracks.of_all(known)] = True

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 from quintet.profile.v1 import profile_pb2
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_contract.seeds import Seed, SeedKind
+from quintet_text.track_ids import id_of
 
 from quintet_servicekit.errors import InvalidInput, Reason
 
@@ -28,11 +29,14 @@ _KINDS: Final = {
 def seed_of(message: profile_pb2.Seed) -> Seed:
     """Read a seed, unchecked: `quintet_contract.seeds.check_seeds` rejects an empty name.
 
-    A seed without a kind becomes a track with an empty name, a seed without a weight weighs 1.
+    A seed without a kind becomes a track with an empty name, a seed without a weight weighs 1. A
+    URI or web address of a track or an artist counts as its id.
     """
     chosen = message.WhichOneof("kind")
     kind = _KINDS[chosen] if chosen else SeedKind.TRACK
     name = str(getattr(message, chosen)) if chosen else ""
+    if kind is not SeedKind.GENRE:
+        name = id_of(kind.value, name)
     return Seed(kind, name, message.weight if message.HasField("weight") else 1.0)
 
 

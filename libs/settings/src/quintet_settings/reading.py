@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
+from quintet_text.decoding import NotText, decode
 
 HTTP_ADDRESS: Final = r"^(https?://\S+)?$"
 """Pattern of an HTTP address; an empty text means no address."""
@@ -156,9 +157,10 @@ def _content(setting: str, path: str) -> str:
     try:
         with Path(path).open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
-        # Editors and `echo` end a file with a line break that is no part of the secret.
-        text = content.decode().rstrip("\r\n")
-    except UnicodeDecodeError:
+        # Neither a byte-order mark, with which editors on Windows begin a file, nor the line break
+        # at its end is part of the secret.
+        text = decode(content).rstrip("\r\n")
+    except NotText:
         raise SecretUnreadable(setting, "must name a file of UTF-8 text") from None
     except (OSError, ValueError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "it is no path"

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
@@ -110,6 +110,14 @@ def normalise(text: str) -> str:
         The form; empty only if the text is blank or holds control characters alone.
     """
     return _read_connectors(_spelled(text)) or _signs(text)
+
+
+def by_form(names: Iterable[str]) -> dict[str, str]:
+    """Index names by their normal form; of several with one form, the first in order of letters.
+
+    Names without a form are left out.
+    """
+    return {form: name for name in sorted(names, reverse=True) if (form := normalise(name))}
 
 
 def connectors(text: str) -> list[str]:

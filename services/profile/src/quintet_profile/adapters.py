@@ -12,6 +12,7 @@ from quintet_modelkit.features import Raw, Standardiser, tracks_to_average
 from quintet_modelkit.publication import PublicationInvalid, followed_version
 from quintet_modelkit.snapshot import Snapshot
 from quintet_servicekit.follower import Follower
+from quintet_text.normal_form import by_form, normalise
 
 from quintet_profile.domain import FeatureCatalogue
 
@@ -54,6 +55,7 @@ class SnapshotFeatures:
             SeedKind.ARTIST: _Groups.of(snapshot.tracks.column("artist_ids")),
             SeedKind.GENRE: _Groups.of(snapshot.tracks.column("genres")),
         }
+        self._genre_forms = by_form(self._groups[SeedKind.GENRE].index)
         # The columns of texts are no longer needed; only features and ids are read from here on.
         snapshot.release()
 
@@ -72,8 +74,15 @@ class SnapshotFeatures:
         if seed.kind is SeedKind.TRACK:
             row = self._snapshot.row_of.get(seed.name)
             return None if row is None else np.asarray(self._snapshot.features[row : row + 1])
-        rows = self._groups[seed.kind].find(seed.name)
+        name = seed.name if seed.kind is SeedKind.ARTIST else self._genre(seed.name)
+        rows = self._groups[seed.kind].find(name)
         return None if rows is None else np.asarray(self._snapshot.features[rows])
+
+    def _genre(self, name: str) -> str:
+        """Find the catalogue's spelling of a genre, as the ranker does; else the name itself."""
+        if name in self._groups[SeedKind.GENRE].index:
+            return name
+        return self._genre_forms.get(normalise(name), name)
 
     def track(self, track_id: str) -> Raw | None:
         """Raw attributes (14,) of a track; None if it is unknown."""

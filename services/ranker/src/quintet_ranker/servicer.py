@@ -21,6 +21,7 @@ from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.logs import note_answered
 from quintet_servicekit.messages import NAME_OF, NUMBER_OF, by_attribute, seed_of
 from quintet_servicekit.metrics import DEGRADED
+from quintet_text.track_ids import id_of, track_id_of
 
 from quintet_ranker.domain import (
     ModelSource,
@@ -239,8 +240,8 @@ def _filters(filters: ranker_pb2.Filters) -> Filters:
         ranges=by_attribute("filters", Reason.FILTER_RANGE, ranges),
         genres=tuple(filters.genres),
         explicit=filters.explicit if filters.HasField("explicit") else None,
-        excluded_tracks=frozenset(filters.excluded_track_ids),
-        excluded_artists=frozenset(filters.excluded_artist_ids),
+        excluded_tracks=frozenset(map(track_id_of, filters.excluded_track_ids)),
+        excluded_artists=frozenset(id_of("artist", name) for name in filters.excluded_artist_ids),
     )
 
 

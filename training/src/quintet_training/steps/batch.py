@@ -10,11 +10,16 @@ from quintet_engine.engine import Engine
 from quintet_engine.query import MAX_LIMIT, Query, QueryInvalid, Seed, SeedKind
 from quintet_files import PRIVATE_MODE, replacing
 from quintet_modelkit.publication import current_folder
+from quintet_text.bounded_json import Bounds, JsonRefused, json_lines
+from quintet_text.track_ids import track_id_of
 
 from quintet_training.steps.publishing import MODELS
 
 MAX_BATCH_SEEDS: Final = 100
 """More than the five of a request: evaluations ask with up to 25."""
+_BOUNDS: Final = Bounds(depth=8, total=1024**2)
+"""Of one line: 100 addresses of tracks take 10 kB."""
+_FORM: Final = '{"id": ..., "seed_tracks": ["...", ...]}'
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,10 @@ def batch_recommend(
     """Recommend for each line of a JSON-lines file, through the engine that serves.
 
     Each line `{"id", "seed_tracks": [...]}` gives `{"id", "tracks": [...]}` at the same place.
-    Seeds the catalogue lacks are listed as `unknown_seeds` and the rest are used; a line without
-    a usable seed, or that is not of this form, gives `"tracks": []` and an `error` that names
-    its number. No artist cap by default: batches are made for measuring.
+    A seed is a track id, or the track's URI or web address. Seeds the catalogue lacks are listed as
+    `unknown_seeds` and the rest are used; a line without a usable seed, or that is not of this
+    form, gives `"tracks": []` and an `error` that names its number. No artist cap by default:
+    batches are made for measuring.
 
     Args:
         home: QUINTET_HOME.
@@ -55,7 +61,7 @@ def batch_recommend(
         progress: Receives the bytes read and the bytes in all, after each line.
 
     Raises:
-        BatchInvalid: The limit is out of range or a file cannot be read or written.
+        BatchInvalid: The limit is out of range, a file cannot be read or written, or has no line.
         PublicationInvalid: No model is published.
     """
     if not 1 <= limit <= MAX_LIMIT:
@@ -76,6 +82,8 @@ def batch_recommend(
             failed += "error" in answer
             unknown += len(answer.get("unknown_seeds", ()))
             stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        if not lines:
+            raise BatchInvalid(f"{in_path} has no line of the form {_FORM}")
     return BatchReport(lines, failed, unknown)
 
 
@@ -87,34 +95,32 @@ def _answers(
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[dict[str, Any]]:
     # Bytes, not lines: counting lines would read the file twice.
-    total, read = in_path.stat().st_size, 0
+    total = in_path.stat().st_size
     with in_path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            read += len(line)
-            if line.strip():
-                yield _answer(engine, line, number, limit, max_per_artist)
+        for number, asked in json_lines(stream, _BOUNDS):
+            yield _answer(engine, asked, number, limit, max_per_artist)
             if progress is not None:
-                progress(read, total)
+                progress(stream.tell(), total)
 
 
 def _answer(
-    engine: Engine, line: bytes, number: int, limit: int, max_per_artist: int
+    engine: Engine, asked: Any, number: int, limit: int, max_per_artist: int
 ) -> dict[str, Any]:
     """Answer one line; a line that cannot be answered gives an `error` instead of an exception."""
     try:
-        asked = json.loads(line)
         seeds = asked["seed_tracks"]
         if not isinstance(seeds, list) or not all(isinstance(seed, str) for seed in seeds):
             raise TypeError
-    except (ValueError, KeyError, TypeError):
-        message = 'not a JSON object of the form {"id": ..., "seed_tracks": ["...", ...]}'
-        return {"id": None, "tracks": [], "line": number, "error": f"line {number}: {message}"}
+    except (KeyError, TypeError):
+        why = f" ({asked})" if isinstance(asked, JsonRefused) else ""
+        message = f"line {number}: not a JSON object of the form {_FORM}{why}"
+        return {"id": None, "tracks": [], "line": number, "error": message}
     answer: dict[str, Any] = {"id": asked.get("id"), "tracks": []}
-    known = [seed for seed in seeds if seed in engine.catalogue.snapshot.row_of]
-    if len(known) < len(seeds):
-        answer["unknown_seeds"] = [
-            seed for seed in seeds if seed not in engine.catalogue.snapshot.row_of
-        ]
+    row_of = engine.catalogue.snapshot.row_of
+    known = [name for name in map(track_id_of, seeds) if name in row_of]
+    unknown = [seed for seed in seeds if track_id_of(seed) not in row_of]
+    if unknown:
+        answer["unknown_seeds"] = unknown
     if seeds and not known:
         return {**answer, "line": number, "error": f"line {number}: no seed is in the catalogue"}
     query = Query(

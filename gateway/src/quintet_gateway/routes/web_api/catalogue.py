@@ -7,6 +7,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.search.v1 import search_pb2
 from quintet_contract.limits import MAX_TRACK_ID
 from quintet_servicekit.errors import NotFound, Reason
+from quintet_text.track_ids import id_of, track_id_of
 
 from quintet_gateway.routes.dependencies import UpstreamDep
 from quintet_gateway.routes.web_api import parameters as p
@@ -35,7 +36,7 @@ async def get_several_tracks(request: Request, upstream: UpstreamDep) -> Respons
 async def get_track(id: Identifier, request: Request, upstream: UpstreamDep) -> Response:
     """One track."""
     writer = writer_of(request)
-    found = await upstream.tracks(search_pb2.BatchGetTracksRequest(track_ids=[id]))
+    found = await upstream.tracks(search_pb2.BatchGetTracksRequest(track_ids=[track_id_of(id)]))
     if not found.results[0].HasField("track"):
         raise NotFound(Reason.ID_UNKNOWN, "Resource not found", field="id")
     return json_response(writer.track(found.results[0].track))
@@ -45,7 +46,7 @@ async def get_track(id: Identifier, request: Request, upstream: UpstreamDep) -> 
 async def get_several_artists(request: Request, upstream: UpstreamDep) -> Response:
     """Several artists by id, in the order asked; null where an id is unknown."""
     writer = writer_of(request)
-    ids = p.required_ids(p.single(request.query_params), 50)
+    ids = p.required_ids(p.single(request.query_params), 50, "artist")
     found = await upstream.artists(search_pb2.BatchGetArtistsRequest(artist_ids=ids))
     artists = [writer.artist(r.artist) if r.HasField("artist") else None for r in found.results]
     return json_response({"artists": artists})
@@ -55,7 +56,9 @@ async def get_several_artists(request: Request, upstream: UpstreamDep) -> Respon
 async def get_artist(id: Identifier, request: Request, upstream: UpstreamDep) -> Response:
     """One artist."""
     writer = writer_of(request)
-    found = await upstream.artists(search_pb2.BatchGetArtistsRequest(artist_ids=[id]))
+    found = await upstream.artists(
+        search_pb2.BatchGetArtistsRequest(artist_ids=[id_of("artist", id)])
+    )
     if not found.results[0].HasField("artist"):
         raise NotFound(Reason.ID_UNKNOWN, "Resource not found", field="id")
     return json_response(writer.artist(found.results[0].artist))
@@ -79,11 +82,11 @@ async def get_several_audio_features(request: Request, upstream: UpstreamDep) ->
 async def get_audio_features(id: Identifier, request: Request, upstream: UpstreamDep) -> Response:
     """Look up the audio features of one track."""
     writer = writer_of(request)
-    asked = profile_pb2.BatchGetAudioFeaturesRequest(track_ids=[id])
+    asked = profile_pb2.BatchGetAudioFeaturesRequest(track_ids=[track_id_of(id)])
     found = await upstream.audio_features(asked)
     if not found.results[0].HasField("features"):
         raise NotFound(Reason.ID_UNKNOWN, "analysis not found", field="id")
-    return json_response(writer.audio_features(id, found.results[0].features))
+    return json_response(writer.audio_features(asked.track_ids[0], found.results[0].features))
 
 
 @router.get("/recommendations/available-genre-seeds", **described(shape.GenreSeeds))

@@ -6,8 +6,9 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from quintet_contract.attributes import RANGES
-from quintet_contract.limits import MAX_QUERY, MAX_TRACK_ID
+from quintet_contract.limits import MAX_NAME, MAX_QUERY, MAX_TRACK_ID
 from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_text.track_ids import id_of
 from starlette.datastructures import QueryParams
 
 # Spotify's documents allow 0 to 11 here: -1, an unknown key, is no value to ask for.
@@ -23,7 +24,8 @@ _NUMBER: Final = re.compile(
 _MARKET: Final = re.compile(r"([A-Za-z]{2}|from_token)\Z")
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 # Spotify's base62, and what ids of imported catalogues contain.
-_IDS: Final = re.compile(r"[0-9A-Za-z_.:,-]*\Z")
+# Letters and digits of any script: catalogues have other ids than Spotify's.
+_ID: Final = re.compile(r"[\w.:~-]+\Z")
 
 Query = Mapping[str, str]
 
@@ -104,31 +106,31 @@ def names(query: Query, name: str, at_most: int) -> list[str]:
         raise InvalidInput(
             Reason.ID_COUNT, f"Too many ids requested: {name} takes up to {at_most}", field=name
         )
-    if any(not part or len(part) > MAX_TRACK_ID for part in parts):
+    if any(not part or len(part) > MAX_NAME for part in parts):
         raise InvalidInput(Reason.REQUEST_MALFORMED, f"invalid id in {name}", field=name)
     return parts
 
 
-def ids(query: Query, name: str, at_most: int) -> list[str]:
-    """Read a comma-separated list of ids.
+def ids(query: Query, name: str, at_most: int, kind: str = "track") -> list[str]:
+    """Read a comma-separated list of ids; a URI or web address of their kind counts as its id.
 
     Raises:
         InvalidInput: One is empty, far too long or has characters that no id has, or there are
             too many.
     """
-    found = names(query, name, at_most)
-    if not _IDS.match(query.get(name, "")):
+    found = [id_of(kind, part) for part in names(query, name, at_most)]
+    if not all(len(each) <= MAX_TRACK_ID and _ID.match(each) for each in found):
         raise InvalidInput(Reason.REQUEST_MALFORMED, f"invalid id in {name}", field=name)
     return found
 
 
-def required_ids(query: Query, at_most: int) -> list[str]:
+def required_ids(query: Query, at_most: int, kind: str = "track") -> list[str]:
     """Read the parameter `ids`, which must have at least one.
 
     Raises:
         InvalidInput: There is none, one is malformed, or there are too many.
     """
-    found = ids(query, "ids", at_most)
+    found = ids(query, "ids", at_most, kind)
     if not found:
         raise InvalidInput(Reason.ID_COUNT, "Missing required field: ids", field="ids")
     return found
@@ -184,7 +186,7 @@ def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
 
 def ids_pattern(at_most: int) -> str:
     """Build the pattern of a list of ids; local ids may be longer than Spotify's 22 characters."""
-    one = rf"[0-9A-Za-z_.:-]{{1,{MAX_TRACK_ID}}}"
+    one = rf"[0-9A-Za-z_.:~-]{{1,{MAX_TRACK_ID}}}"
     return f"^{one}(,{one}){{0,{at_most - 1}}}$"
 
 

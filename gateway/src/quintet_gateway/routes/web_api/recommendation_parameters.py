@@ -42,7 +42,7 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
     """
     request = ranker_pb2.RecommendTracksRequest(
         seeds=seeds_of_parameters(
-            artists=ids(query, "seed_artists", _MAX_NAMES),
+            artists=ids(query, "seed_artists", _MAX_NAMES, "artist"),
             tracks=ids(query, "seed_tracks", _MAX_NAMES),
             genres=names(query, "seed_genres", _MAX_NAMES),
         ),
