@@ -6,6 +6,7 @@ from typing import Final
 
 import typer
 from quintet_files import keep_private
+from quintet_text.printable import printable
 from typer.exceptions import Abort, Exit, TyperException
 
 from quintet_command.cli import (
@@ -92,7 +93,7 @@ def main() -> None:
     except Exit as leave:
         code = leave.exit_code
     except TyperException as failure:
-        message = " ".join(failure.format_message().split())
+        message = printable(" ".join(failure.format_message().split()))
         if message:  # empty where help was printed instead
             sys.stderr.write(f"error: {message}\n")
         code = failure.exit_code

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import progress_bar
+from quintet_command.cli.terminal import Console
 
 
 def batch_recommend(

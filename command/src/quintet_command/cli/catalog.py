@@ -1,6 +1,5 @@
 """`quintet catalog`: import tables of tracks, and say what the catalogue holds."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,12 +8,11 @@ import typer
 from quintet_training import datasets
 from quintet_training.datasets.catalogue import Plan
 from quintet_training.steps import publish_model
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from quintet_command.cli.import_options import fail_on_nothing, overrides
 from quintet_command.cli.progress import one_line_failures, progress_bar
+from quintet_command.cli.terminal import Console, json_text
 from quintet_command.settings import CommandSettings, load_settings
 
 catalog_app = typer.Typer(help="The catalogue: import tracks, see what it holds.")
@@ -78,7 +76,7 @@ def info(
     with one_line_failures():
         facts = datasets.catalogue_info(load_settings())
     if as_json:
-        typer.echo(json.dumps(facts.to_dict(), ensure_ascii=False, indent=2))
+        typer.echo(json_text(facts.to_dict(), indent=2))
         return
     table = Table(show_header=False)
     genres = [f"{name} {count:,}" for name, count in facts.genres.items()]
@@ -97,17 +95,17 @@ def info(
         ("snapshots kept", ", ".join(facts.snapshots) or "none"),
     )
     for name, value in rows:
-        table.add_row(name, escape(value))
+        table.add_row(name, value)
     _console.print(table)
 
 
 def _mapping_table(plan: Plan) -> Table:
-    table = Table("field", "column", "first row", title=escape(str(plan.table.path)))
+    table = Table("field", "column", "first row", title=str(plan.table.path))
     for name, example in plan.examples().items():
-        table.add_row(name, escape(plan.mapping.get(name, "-")), escape(example[:48]))
+        table.add_row(name, plan.mapping.get(name, "-"), example[:48])
     unused = [name for name in plan.table.columns if name not in plan.mapping.values()]
     if unused:
-        table.caption = escape(f"not read: {', '.join(name or '(unnamed)' for name in unused)}")
+        table.caption = f"not read: {', '.join(name or '(unnamed)' for name in unused)}"
     return table
 
 
@@ -123,7 +121,5 @@ def _summary_table(reports: Sequence[datasets.ImportReport]) -> Table:
             counts.rows_duplicate,
             counts.rows_quarantined,
         )
-        table.add_row(
-            escape(report.path.name), *(f"{n:,}" for n in numbers), escape("\n".join(notes))
-        )
+        table.add_row(report.path.name, *(f"{n:,}" for n in numbers), "\n".join(notes))
     return table

@@ -9,10 +9,10 @@ import typer
 from quintet_access import certificates
 from quintet_access.certificates import PROCESSES, CertificatesRefused, Issued
 from quintet_access.files import AccessFileInvalid
-from rich.console import Console
 from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.terminal import Console
 
 certificates_app = typer.Typer(
     name="certificates",

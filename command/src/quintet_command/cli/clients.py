@@ -14,10 +14,10 @@ from quintet_access.clients import (
 from quintet_access.files import AccessFileInvalid
 from quintet_access.keys import KeyFolder
 from quintet_access.tokens import Scope
-from rich.console import Console
 from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.terminal import Console
 from quintet_command.settings import load_settings
 
 clients_app = typer.Typer(

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.output import print_recommendations
 from quintet_command.cli.progress import progress_bar
+from quintet_command.cli.terminal import Console
 
 if TYPE_CHECKING:
     from quintet_client import Quintet

@@ -1,13 +1,13 @@
 """`quintet doctor`: what is wrong with this installation and what to do, on one screen."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.text import Text
+
+from quintet_command.cli.terminal import Console, json_text
 
 if TYPE_CHECKING:
     from quintet_command.doctor import Finding
@@ -30,7 +30,7 @@ def doctor(
     is_wrong = any(each.state == "wrong" for each in found)
     if as_json:
         checks = [asdict(each) for each in found]
-        typer.echo(json.dumps({"ok": not is_wrong, "checks": checks}, ensure_ascii=False))
+        typer.echo(json_text({"ok": not is_wrong, "checks": checks}))
     else:
         _print(found)
     if is_wrong:

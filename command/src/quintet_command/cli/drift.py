@@ -4,10 +4,10 @@ import json
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from quintet_command.cli.progress import one_line_failures
+from quintet_command.cli.terminal import Console
 
 _console: Final = Console()
 # The exit code without drift, as grep's without a match: 2 is for failures.

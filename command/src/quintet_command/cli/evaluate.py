@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from quintet_command.cli.progress import one_line_failures, progress_bar
+from quintet_command.cli.terminal import Console
 from quintet_command.cli.training_options import Seed, Threads, Trials, parameters, yield_cores
 
 

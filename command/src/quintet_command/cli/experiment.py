@@ -17,12 +17,12 @@ from quintet_store.experiments import (
     Standing,
     facts_of,
 )
-from rich.console import Console
 from rich.table import Table
 
 from quintet_command import experiments
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import one_line_failures
+from quintet_command.cli.terminal import Console
 from quintet_command.settings import load_settings
 
 experiment_app = typer.Typer(

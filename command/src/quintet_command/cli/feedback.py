@@ -8,11 +8,11 @@ from typing import Annotated, Final
 import typer
 from quintet_access.files import AccessFileInvalid
 from quintet_training.datasets import feedback as datasets
-from rich.console import Console
 from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import one_line_failures
+from quintet_command.cli.terminal import Console
 from quintet_command.settings import load_settings
 
 feedback_app = typer.Typer(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from quintet_command.cli.progress import one_line_failures
+from quintet_command.cli.terminal import Console, styled
 
 if TYPE_CHECKING:
     from quintet_command.gate import Check, Verdict
@@ -56,7 +56,7 @@ def _print(verdict: "Verdict") -> None:
     for title in ("", "check", "found", "wanted"):
         table.add_column(title, overflow="fold")
     for check in verdict.checks:
-        cells = (escape(cell) for cell in (check.name, check.found, check.wanted))
+        cells = (check.name, check.found, check.wanted)
         table.add_row(_mark(check), *cells)
     _console.print(table)
     stopped = [check.name for check in verdict.checks if check.stops]
@@ -66,7 +66,7 @@ def _print(verdict: "Verdict") -> None:
     _console.print(f"model {name}: {outcome}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _mark(check: "Check") -> str:
+def _mark(check: "Check") -> str | Text:
     if check.stops:
-        return "[red]✗[/]"
-    return "[green]✓[/]" if check.measured else "–"  # noqa: RUF001 - a dash, not a minus
+        return styled("✗", "red")
+    return styled("✓", "green") if check.measured else "–"  # noqa: RUF001 - a dash, not a minus

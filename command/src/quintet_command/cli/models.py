@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from quintet_command import models
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import one_line_failures
+from quintet_command.cli.terminal import Console
 from quintet_command.settings import CommandSettings, load_settings
 
 if TYPE_CHECKING:
@@ -260,7 +259,7 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for index, title in enumerate(titles):
         table.add_column(title, no_wrap=True, justify="left" if not index else "right")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*row)
     _console.print(table)
 
 

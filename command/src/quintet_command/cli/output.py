@@ -1,21 +1,16 @@
 """Tables and JSON that several commands print from the gateway's responses."""
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from quintet_command.cli.terminal import Console
 
 if TYPE_CHECKING:
     from quintet_client.models import Recommendations, Track
 
 Json = Annotated[bool, typer.Option("--json", help="Print the gateway's response as JSON.")]
-
-
-def print_json(answer: Any) -> None:
-    """Print a response as indented JSON, in colour on a terminal."""
-    Console().print_json(json.dumps(answer, ensure_ascii=False))
 
 
 def artist_names(track: "Track") -> str:

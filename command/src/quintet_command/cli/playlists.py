@@ -1,6 +1,5 @@
 """`quintet playlists`: import playlists and listening histories, and say what there is."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,12 +9,11 @@ from quintet_training import datasets
 from quintet_training.datasets.entries import Reading
 from quintet_training.datasets.matching import Match, Names
 from quintet_training.datasets.playlist_formats import check_file, detect
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from quintet_command.cli.import_options import fail_on_nothing, overrides
 from quintet_command.cli.progress import one_line_failures, progress_bar
+from quintet_command.cli.terminal import Console, json_text
 from quintet_command.settings import load_settings
 
 playlists_app = typer.Typer(help="Playlists and listening histories, for training.")
@@ -73,12 +71,12 @@ def info(
     with one_line_failures():
         facts = datasets.playlists_info(load_settings())
     if as_json:
-        typer.echo(json.dumps(facts.to_dict(), ensure_ascii=False, indent=2))
+        typer.echo(json_text(facts.to_dict(), indent=2))
         return
     table = Table("source", "licence", "playlists", "rows")
     for origin in facts.sources:
         numbers = (f"{origin.playlists:,}", f"{origin.rows:,}")
-        table.add_row(escape(origin.name), escape(origin.licence), *numbers)
+        table.add_row(origin.name, origin.licence, *numbers)
     table.add_row("all", "", f"{facts.playlists:,}", f"{facts.rows:,}")
     table.caption = f"{facts.tracks:,} different tracks"
     _console.print(table)
@@ -94,7 +92,7 @@ def _summary_table(reports: Sequence[datasets.PlaylistReport]) -> Table:
             counts.rows_duplicate,
             counts.rows_quarantined,
         )
-        table.add_row(escape(report.path.name), report.format, *(f"{n:,}" for n in numbers))
+        table.add_row(report.path.name, report.format, *(f"{n:,}" for n in numbers))
     return table
 
 

@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from quintet_command.cli.progress import progress_bar
+from quintet_command.cli.terminal import Console
 
 if TYPE_CHECKING:
     from quintet_command.settings import CommandSettings

@@ -5,17 +5,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from rich.console import Console
+from quintet_text.printable import printable
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.terminal import Console
 
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Callable[[float, str], None]]:
     """Yield a function that receives the completed share, 0..1, and the current step."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
@@ -23,7 +24,7 @@ def progress_bar(console: Console) -> Iterator[Callable[[float, str], None]]:
     # In a log, a bar would only be noise.
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=1.0)
-        yield lambda share, text: bar.update(task, completed=share, description=text)
+        yield lambda share, text: bar.update(task, completed=share, description=printable(text))
 
 
 @contextmanager

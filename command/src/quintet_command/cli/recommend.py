@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
 from quintet_text.track_ids import is_address, track_id_of
-from rich.console import Console
 
 from quintet_command.cli.failure import CommandFailed
-from quintet_command.cli.output import Json, print_json, print_recommendations
+from quintet_command.cli.output import Json, print_recommendations
+from quintet_command.cli.terminal import Console, print_json
 
 if TYPE_CHECKING:
     from quintet_client import Quintet

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from quintet_command.cli.output import Json, artist_names, print_json
+from quintet_command.cli.output import Json, artist_names
+from quintet_command.cli.terminal import Console, print_json
 
 if TYPE_CHECKING:
     from quintet_client.request_models import Source

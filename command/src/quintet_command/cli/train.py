@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from quintet_command.cli.progress import one_line_failures, progress_bar
+from quintet_command.cli.terminal import Console
 from quintet_command.cli.training_options import Seed, Threads, Trials, parameters, yield_cores
 
 if TYPE_CHECKING:

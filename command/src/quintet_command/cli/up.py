@@ -5,9 +5,9 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.terminal import Console, styled
 
 if TYPE_CHECKING:
     from quintet_command.settings import CommandSettings
@@ -59,11 +59,11 @@ def up(
 
 
 def _print_addresses(settings: "CommandSettings", *, has_page: bool, has_registry: bool) -> None:
-    _console.print(f"[bold green]ready[/] {settings.gateway_url}/docs", highlight=False)
+    _console.print(styled("ready", "bold green"), f"{settings.gateway_url}/docs", highlight=False)
     if has_page:
-        _console.print(f"[bold green]page[/]  http://{settings.host}:{settings.ui_port}")
+        _console.print(styled("page ", "bold green"), f"http://{settings.host}:{settings.ui_port}")
     if has_registry:
-        _console.print(f"[bold green]models[/] {settings.registry_uri}", highlight=False)
+        _console.print(styled("models", "bold green"), settings.registry_uri, highlight=False)
 
 
 def _environment(settings: "CommandSettings") -> dict[str, str]:

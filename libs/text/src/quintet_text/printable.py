@@ -23,3 +23,14 @@ def printable(text: str, most: int = 0) -> str:
     shown = _UNSAFE.sub(lambda found: " " if found.group() in "\t\n\r" else "\ufffd", text)
     shown = "".join("\ufffd" if unicodedata.category(c) == "Cs" else c for c in shown)
     return shown[: most - 1] + "…" if most and len(shown) > most else shown
+
+
+def json_escaped(text: str) -> str:
+    """Escape the characters of a JSON text that a terminal would obey; its meaning stays.
+
+    Args:
+        text: JSON; line feeds and blanks between values stay.
+    """
+    return _UNSAFE.sub(
+        lambda sign: "\n" if sign.group() == "\n" else f"\\u{ord(sign.group()):04x}", text
+    )
