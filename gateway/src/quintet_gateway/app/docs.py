@@ -34,7 +34,7 @@ def install_docs(app: FastAPI) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def get_openapi(request: Request) -> Response:
-        return JSONResponse(_behind(app.openapi(), _prefix_of(request)))
+        return JSONResponse(_with_prefix(app.openapi(), _prefix_of(request)))
 
 
 def _prefix_of(request: Request) -> str:
@@ -52,7 +52,7 @@ def _page(prefix: str) -> HTMLResponse:
     )
 
 
-def _behind(document: dict[str, Any], prefix: str) -> dict[str, Any]:
+def _with_prefix(document: dict[str, Any], prefix: str) -> dict[str, Any]:
     """Name the prefix in an OpenAPI document: in its servers, and where tokens are issued."""
     if not prefix:
         return document
