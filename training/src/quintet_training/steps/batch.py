@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from quintet_engine.engine import Engine
 from quintet_engine.query import MAX_LIMIT, Query, QueryInvalid, Seed, SeedKind
 from quintet_files import PRIVATE_MODE, replacing
 from quintet_modelkit.publication import current_folder
 from quintet_text.bounded_json import Bounds, JsonRefused, json_lines
+from quintet_text.decoding import open_text
 from quintet_text.track_ids import track_id_of
 
 from quintet_training.steps.publishing import MODELS
@@ -96,11 +97,18 @@ def _answers(
 ) -> Iterator[dict[str, Any]]:
     # Bytes, not lines: counting lines would read the file twice.
     total = in_path.stat().st_size
-    with in_path.open("rb") as stream:
+    # Bytes that are no text damage their own line only.
+    with open_text(in_path, errors="surrogateescape") as stream:
         for number, asked in json_lines(stream, _BOUNDS):
             yield _answer(engine, asked, number, limit, max_per_artist)
             if progress is not None:
-                progress(stream.tell(), total)
+                progress(_read(stream, total), total)
+
+
+def _read(stream: IO[str], total: int) -> int:
+    """Count the bytes read so far; a text in memory has been read whole."""
+    buffer = getattr(stream, "buffer", None)
+    return total if buffer is None else int(buffer.tell())
 
 
 def _answer(
