@@ -44,8 +44,9 @@ sys.addaudithook(note)
 class Page:
     """A page of its own, with a record of the addresses it connects to."""
 
-    def __init__(self, url, egress):
+    def __init__(self, url, egress, log):
         self.url = url
+        self.log = log
         self.port = int(url.rsplit(":", 1)[1])
         self.egress = egress
 
@@ -95,7 +96,7 @@ def page(tmp_path_factory):
     with Processes(folder / "logs", environment) as processes:
         processes.start("ui", [sys.executable, "-m", "quintet_ui"])
         processes.await_answer(f"{url}/_stcore/health", 60)
-        yield Page(url, folder / "egress")
+        yield Page(url, folder / "egress", folder / "logs" / "ui.log")
 
 
 @pytest.fixture(autouse=True)
@@ -251,6 +252,19 @@ def test_too_large_a_head_is_denied(page):
     line = b"Cookie: " + b"a" * (MAX_HEAD_BYTES + 1)
     host = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n".encode()
     assert page.raw(host + line).split()[1] == b"400"
+
+
+def test_endless_trailers_end_the_connection_in_silence(page):
+    with socket.create_connection(("127.0.0.1", page.port), timeout=20) as connection:
+        connection.sendall(
+            f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n".encode()
+        )
+        trailers = (b"x: " + b"a" * MAX_HEAD_BYTES + b"\r\n") * 1000
+        with pytest.raises(ConnectionError):
+            connection.sendall(trailers)
+    assert page.get("/_stcore/health").status_code == 200
+    assert "Traceback" not in page.log.read_text(encoding="utf-8")
 
 
 def test_a_visit_runs_the_page_and_asks_no_other_machine(page):

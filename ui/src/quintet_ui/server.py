@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import h11
 import streamlit as st
 import uvicorn
 from starlette.middleware import Middleware
 from streamlit.web import bootstrap
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from quintet_ui.guard import Guard
 from quintet_ui.headers import SecureHeaders, content_policy, index_of_streamlit
@@ -53,8 +55,7 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            # In pure Python, but it bounds the head and the trailers of a request.
-            http="h11",
+            http=_BoundedProtocol,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             ws="websockets-sansio",
             ws_max_size=MAX_MESSAGE_BYTES,
@@ -73,6 +74,17 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     )
     server.run(sockets=[listener])
     return 0 if server.started else 2
+
+
+class _BoundedProtocol(H11Protocol):
+    """HTTP in pure Python: it bounds the head and the trailers of a request."""
+
+    def send_400_response(self, msg: str) -> None:
+        # An error after the answer has begun, as in trailers: a second answer cannot be sent.
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
 
 def hosts_of(settings: Settings) -> frozenset[str]:
