@@ -4,6 +4,8 @@ import re
 import sys
 from importlib.util import find_spec
 
+from quintet_settings import sqlite_url
+
 from quintet_command.settings import CommandSettings
 from quintet_command.supervisor import Program
 
@@ -53,7 +55,8 @@ def registry_of(settings: CommandSettings) -> Program:
         host="127.0.0.1",
         # Not as arguments: every user of the machine can read a command line.
         environment={
-            "MLFLOW_BACKEND_STORE_URI": database or f"sqlite:///{folder / 'mlflow.db'}",
-            "MLFLOW_ARTIFACTS_DESTINATION": settings.mlflow_artifacts or str(folder / "artifacts"),
+            "MLFLOW_BACKEND_STORE_URI": database or sqlite_url(folder / "mlflow.db"),
+            "MLFLOW_ARTIFACTS_DESTINATION": settings.mlflow_artifacts
+            or (folder / "artifacts").as_uri(),
         },
     )

@@ -14,7 +14,7 @@ from quintet_servicekit.backends import DEFAULT_RETRY, CallPolicy, addresses_of
 from quintet_servicekit.breaker import BreakerRules
 from quintet_servicekit.server import Endpoint
 from quintet_servicekit.settings import ProcessSettings
-from quintet_settings import FIXED, Confidential
+from quintet_settings import FIXED, Confidential, sqlite_url
 
 # A host name, an IPv4 address or an IPv6 address in brackets, and a port.
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):\d{1,5}")
@@ -269,7 +269,7 @@ class GatewaySettings(ProcessSettings):
 
     def database(self) -> str:
         """Choose the database: the one set, else a SQLite file in QUINTET_HOME."""
-        return self.database_url or f"sqlite:///{self.home.resolve() / 'quintet.db'}"
+        return self.database_url or sqlite_url(self.home / "quintet.db")
 
     def endpoint(self) -> Endpoint:
         """Describe where and how gRPC is served.

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 from quintet_contract.limits import MAX_FEEDBACK_BYTES
-from quintet_settings import Confidential, EnvironmentSettings
+from quintet_settings import Confidential, EnvironmentSettings, sqlite_url
 
 
 class TrainingRefused(ValueError):
@@ -41,7 +41,7 @@ class TrainingSettings(EnvironmentSettings):
     def _default_database(self) -> "TrainingSettings":
         # Absolute: commands that change their folder still use the same file.
         if not self.database_url:
-            self.database_url = f"sqlite:///{self.home.resolve() / 'quintet.db'}"
+            self.database_url = sqlite_url(self.home / "quintet.db")
         return self
 
     @property

@@ -45,3 +45,8 @@ def batch_recommend(
         f"{report.unknown_seeds} unknown seeds",
         highlight=False,
     )
+    if report.failed == report.lines:
+        raise CommandFailed(
+            f"{source}: no line could be answered; each has an error in {target}, for example a "
+            "form other than one object per line, or seeds that the catalogue lacks"
+        )

@@ -1,5 +1,6 @@
 """Settings from the environment, where each secret may come from a file: NAME, or NAME_FILE."""
 
+from quintet_settings.addresses import sqlite_url
 from quintet_settings.reading import (
     FILE_SUFFIX,
     FIXED,
@@ -28,5 +29,6 @@ __all__ = [
     "from_file",
     "load",
     "secret_names",
+    "sqlite_url",
     "variables_of",
 ]
