@@ -135,7 +135,7 @@ async def running(home: Path, url: str, **settings: Any) -> AsyncIterator[Runnin
         address = f"127.0.0.1:{app.state.rpc.port}"
         async with (
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url="http://quintet"
+                transport=httpx.ASGITransport(app), base_url="http://localhost"
             ) as client,
             grpc.aio.insecure_channel(address) as channel,
         ):

@@ -8,6 +8,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
+from quintet_gateway.proxies import TrustedProxies, networks_of
 from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes.web_api import install
 from quintet_servicekit.errors import NotFound, Reason
@@ -133,7 +134,9 @@ class NoExperiments:
 
 def make_app(catalogue, tmp_path, **rules):
     app = FastAPI(redirect_slashes=False, openapi_url=None, docs_url=None)
-    trust_proxy = rules.pop("trust_proxy", False)
+    proxies = TrustedProxies(networks_of(rules.pop("trusted_proxies", "")))
+    # The last one cannot be a host: links must not repeat it, even if it is allowed by mistake.
+    hosts = ["quintet.example", "music.example", "evil/path?x"]
     access = AccessRules(folder=tmp_path / "access", **{"auth": Auth.OFF, **rules})
 
     def render(error):
@@ -144,7 +147,15 @@ def make_app(catalogue, tmp_path, **rules):
         return {"ours": True}
 
     recommender = Recommender(catalogue, NoRecorder(), NoExperiments())  # type: ignore[arg-type]
-    install(app, catalogue, recommender, Gatekeeper(access), render, trust_proxy=trust_proxy)
+    install(
+        app,
+        catalogue,
+        recommender,
+        Gatekeeper(access),
+        render,
+        proxies=proxies,
+        hosts=hosts,
+    )
     return app
 
 

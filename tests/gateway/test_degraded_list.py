@@ -78,7 +78,7 @@ async def gateway(home: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://quintet") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             yield client, profile
 

@@ -173,7 +173,7 @@ async def running(models: Models, url: str = "", **settings: Any) -> AsyncIterat
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url="http://quintet"
+                transport=httpx.ASGITransport(app), base_url="http://localhost"
             ) as client,
         ):
             yield Stack(client, models, CommandSettings(home=home, database_url=database))
@@ -464,7 +464,9 @@ async def test_the_experiment_is_for_whoever_is_in_charge(models):
     app = build_gateway(settings)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://q") as client,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://localhost"
+        ) as client,
     ):
         codes = {}
         for scope, who in clients.items():

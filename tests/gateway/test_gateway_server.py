@@ -209,7 +209,7 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
     try:
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://quintet") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             yield Running(client, behind, services)
     finally:
@@ -482,13 +482,13 @@ async def test_an_unsafe_request_id_is_replaced(gateway, offered):
 
 async def test_a_preflight_is_answered(gateway):
     headers = {
-        "origin": "https://page.example",
+        "origin": "http://localhost:5173",
         "access-control-request-method": "POST",
         "access-control-request-headers": "content-type",
     }
     response = await gateway.client.options(RECOMMENDATIONS, headers=headers)
     assert response.status_code == 200
-    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["access-control-allow-origin"] == "http://localhost:5173"
 
 
 async def test_metrics_are_labelled_by_template_and_not_by_id(gateway):

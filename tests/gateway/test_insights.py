@@ -112,7 +112,9 @@ async def asked(url, tmp_path, query=""):
     app = build(GatewaySettings(home=tmp_path / "home", database_url=url, grpc_port=0))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://q") as client,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://localhost"
+        ) as client,
     ):
         return await client.get(f"/api/v1/insights{query}")
 

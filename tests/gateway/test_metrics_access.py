@@ -22,7 +22,9 @@ async def test_metrics_are_for_whoever_may_administrate(tmp_path, scopes, status
         headers = {"Authorization": f"Bearer {token}"}
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://q") as gateway,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://localhost"
+        ) as gateway,
     ):
         answer = await gateway.get("/metrics", headers=headers)
         assert answer.status_code == status

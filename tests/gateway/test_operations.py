@@ -114,7 +114,9 @@ async def asked(home, headers=None, **settings):
     app = build(GatewaySettings(home=home, grpc_port=0, **settings))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://q") as client,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://localhost"
+        ) as client,
     ):
         return await client.get("/api/v1/operations", headers=headers)
 

@@ -9,7 +9,7 @@ QuintetError
 └── ApiError            the gateway or a service answered with an error, by status:
     ├── InvalidArgument     (400) SeedCount, LimitRange, …: what was asked breaks a rule
     ├── Unauthenticated     (401) TokenInvalid, CredentialsRefused
-    ├── PermissionDenied    (403) ScopeMissing
+    ├── PermissionDenied    (403) ScopeMissing, OriginDenied
     ├── NotFound            (404) SeedUnknown, IdUnknown, …
     ├── Conflict            (409) StateConflict
     ├── ResourceExhausted   (429) RateLimited, Overloaded
@@ -296,6 +296,12 @@ class TokenInvalid(Unauthenticated):
 
 class CredentialsRefused(Unauthenticated):
     """Client id and secret are not valid, so no token is issued."""
+
+
+class OriginDenied(PermissionDenied):
+    """The gateway does not know the host name, or the website, of the request."""
+
+    reason_of_class = "ORIGIN_DENIED"
 
 
 class ScopeMissing(PermissionDenied):

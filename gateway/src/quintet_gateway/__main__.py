@@ -84,7 +84,7 @@ async def _serve(
         signal.signal(number, lambda _number, _frame: None)
     config = uvicorn.Config(
         app,
-        http=bounded_protocol(settings.client_seconds),
+        http=bounded_protocol(settings.client_seconds, settings.max_connections),
         ssl_context_factory=None if https is None else lambda _config, _default: https.context,
         # Our middleware writes one structured line per request instead.
         log_config=None,
@@ -92,7 +92,10 @@ async def _serve(
         # The name and version of the server help only those who look for its weaknesses.
         server_header=False,
         # Beyond it uvicorn answers 503 itself, before any of our code runs.
-        limit_concurrency=settings.max_connections,
+        # QUINTET_GATEWAY_TRUST_PROXY alone decides; uvicorn would believe every local process.
+        proxy_headers=False,
+        # `bounded_protocol` counts requests; uvicorn would count idle connections too.
+        limit_concurrency=None,
         timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=settings.grace,
     )

@@ -50,6 +50,7 @@ class AccessRules:
         folder: The access folder.
         rate_limit: Calls allowed to one client, such as "1200/minute"; empty for no limit.
         token_rate_limit: Token requests allowed to one address; empty for no limit.
+        failure_rate_limit: Failed requests allowed to one address; empty for no limit.
         rate_limit_storage: Where counts are kept: `async+memory://` or `async+redis://host:port`.
     """
 
@@ -58,6 +59,7 @@ class AccessRules:
     rate_limit: str = "1200/minute"
     token_rate_limit: str = "60/minute"
     rate_limit_storage: str = "async+memory://"
+    failure_rate_limit: str = "300/minute"
 
 
 class Gatekeeper:
@@ -79,6 +81,7 @@ class Gatekeeper:
         # benchmarks and protect no one.
         self._limit = _limit(rules.rate_limit) if not self._open else None
         self._token_limit = _limit(rules.token_rate_limit) if not self._open else None
+        self._failure_limit = _limit(rules.failure_rate_limit) if not self._open else None
         self._checks = asyncio.Semaphore(_PARALLEL_CHECKS)
         self._waiting = 0
 
@@ -129,16 +132,38 @@ class Gatekeeper:
         await self._limiter.count(self._limit, "client", caller.name)
         return caller
 
+    async def count_token_request(self, address: str) -> None:
+        """Count a request for a token, before its body is read.
+
+        Raises:
+            ResourceExhausted: The address is over its limit.
+        """
+        await self._limiter.count(self._token_limit, "token", address)
+
+    async def count_failure(self, address: str) -> None:
+        """Count a request without a valid token, or to an unknown path.
+
+        Raises:
+            ResourceExhausted: The address is over its limit.
+        """
+        await self._limiter.count(self._failure_limit, "failure", address)
+
+    async def check_failures(self, address: str) -> None:
+        """Check the failed requests of an address without counting one.
+
+        Raises:
+            ResourceExhausted: The address is over its limit.
+        """
+        await self._limiter.count(self._failure_limit, "failure", address, hit=False)
+
     async def issue(self, client_id: str, secret: str, address: str) -> str | None:
         """Exchange a client's credentials for a token; None if they are wrong.
 
         Raises:
-            ResourceExhausted: The address is over its limit, or too many secrets are being
-                checked.
+            ResourceExhausted: Too many secrets are being checked.
         """
         if self._open:
             return self._issuer.issue(client_id or "anyone", 0, [scope.value for scope in Scope])
-        await self._limiter.count(self._token_limit, "token", address)
         # Counted before the secret is checked, which is the expensive part.
         if self._waiting >= _WAITING_CHECKS:
             raise overloaded("Too many ask for a token at once")
@@ -164,8 +189,10 @@ class _Limiter:
             raise ValueError(f"rate limits need an async+ storage; got {storage}")
         self._limiter = MovingWindowRateLimiter(made)
 
-    async def count(self, limit: RateLimitItem | None, kind: str, name: str) -> None:
-        """Count one call.
+    async def count(
+        self, limit: RateLimitItem | None, kind: str, name: str, *, hit: bool = True
+    ) -> None:
+        """Count one call, or only check the count.
 
         Raises:
             ResourceExhausted: The call is over the limit.
@@ -173,7 +200,8 @@ class _Limiter:
         if limit is None:
             return
         try:
-            if await self._limiter.hit(limit, kind, name):
+            count = self._limiter.hit if hit else self._limiter.test
+            if await count(limit, kind, name):
                 return
             window = await self._limiter.get_window_stats(limit, kind, name)
         except Exception as fault:  # every storage raises its client library's errors

@@ -16,8 +16,12 @@ from quintet_servicekit.server import Endpoint
 from quintet_servicekit.settings import ProcessSettings
 from quintet_settings import FIXED, Confidential, sqlite_url
 
+from quintet_gateway.proxies import TrustedProxies, networks_of
+
 # A host name, an IPv4 address or an IPv6 address in brackets, and a port.
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):\d{1,5}")
+
+_ORIGIN: Final = re.compile(r"https?://[^\s/?#@,]+/?")
 
 
 class GatewaySettings(ProcessSettings):
@@ -113,7 +117,13 @@ class GatewaySettings(ProcessSettings):
         description="Bytes of a request body; larger ones get 413.",
     )
     max_connections: int = Field(
-        default=1000, ge=1, le=100_000, description="Open requests; more get 503."
+        default=1000,
+        ge=1,
+        le=100_000,
+        description=(
+            "Open requests, and open connections; the oldest idle ones are closed first. More "
+            "requests get 503."
+        ),
     )
     max_in_flight: int = Field(
         default=64,
@@ -151,7 +161,29 @@ class GatewaySettings(ProcessSettings):
     trust_proxy: bool = Field(
         default=False,
         description=(
-            "Whether to believe X-Forwarded-* headers; true only behind a proxy that sets them."
+            "Whether to believe X-Forwarded-* headers of trusted proxies; true only behind a proxy "
+            "that sets them."
+        ),
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.0/8,::1/128",
+        description=(
+            "Addresses and networks (CIDR) of those proxies, separated by commas; the caller is "
+            "the last address of X-Forwarded-For that is not one of them."
+        ),
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description=(
+            "Host names besides localhost by which callers may name the gateway while QUINTET_AUTH "
+            "is off, separated by commas."
+        ),
+    )
+    allowed_origins: str = Field(
+        default="",
+        description=(
+            "Websites whose pages may call, such as https://app.example, separated by commas. If "
+            "empty: those of this machine while QUINTET_AUTH is off, all while it is on."
         ),
     )
     rate_limit: str = Field(
@@ -161,6 +193,13 @@ class GatewaySettings(ProcessSettings):
     token_rate_limit: str = Field(
         default="60/minute",
         description="Token requests allowed for each address; no limit if empty.",
+    )
+    failure_rate_limit: str = Field(
+        default="300/minute",
+        description=(
+            "Requests without a valid token, or to unknown paths, allowed for each address while "
+            "QUINTET_AUTH is on; no limit if empty."
+        ),
     )
     rate_limit_storage: Confidential = Field(
         default="async+memory://",
@@ -257,7 +296,25 @@ class GatewaySettings(ProcessSettings):
             raise ValueError(f"must have at least {KEY_BYTES} characters, or be empty")
         return key
 
-    @field_validator("rate_limit", "token_rate_limit")
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        try:
+            networks_of(text)
+        except ValueError:
+            raise ValueError(
+                "must be addresses or networks such as 10.0.0.0/8, separated by commas"
+            ) from None
+        return text
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, text: str) -> str:
+        if not all(_ORIGIN.fullmatch(each) for each in _listed(text)):
+            raise ValueError("must be such as https://app.example, separated by commas, or empty")
+        return text
+
+    @field_validator("rate_limit", "token_rate_limit", "failure_rate_limit")
     @classmethod
     def _is_rate(cls, text: str) -> str:
         if text:
@@ -266,6 +323,18 @@ class GatewaySettings(ProcessSettings):
             except ValueError:
                 raise ValueError("must be COUNT/PERIOD, such as 1200/minute, or empty") from None
         return text
+
+    def proxies(self) -> TrustedProxies:
+        """Build the rule by which X-Forwarded-* headers are believed."""
+        return TrustedProxies(networks_of(self.trusted_proxies) if self.trust_proxy else ())
+
+    def known_hosts(self) -> list[str]:
+        """Collect the names of the gateway besides those of loopback."""
+        return [self.host, *_listed(self.allowed_hosts)]
+
+    def known_origins(self) -> list[str]:
+        """Collect the websites whose pages may call."""
+        return _listed(self.allowed_origins)
 
     def database(self) -> str:
         """Choose the database: the one set, else a SQLite file in QUINTET_HOME."""
@@ -306,3 +375,7 @@ class GatewaySettings(ProcessSettings):
             "profile": self.profile_address or host_port(near, self.profile_port),
             "ranker": self.ranker_address or host_port(near, self.ranker_port),
         }
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

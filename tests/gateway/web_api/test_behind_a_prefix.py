@@ -12,7 +12,7 @@ FORWARDED = {"X-Forwarded-Prefix": "/music/api"}
 
 @pytest.fixture
 def app(tmp_path):
-    app = make_app(Catalogue(), tmp_path, trust_proxy=True)
+    app = make_app(Catalogue(), tmp_path, trusted_proxies="127.0.0.1")
     install_docs(app)
     return app
 

@@ -149,7 +149,7 @@ async def test_links_keep_the_callers_address(http, headers, base):
 
 
 async def test_trusted_proxy_names_the_callers_address(catalogue, tmp_path):
-    async with client_of(make_app(catalogue, tmp_path, trust_proxy=True)) as http:
+    async with client_of(make_app(catalogue, tmp_path, trusted_proxies="127.0.0.1")) as http:
         headers = {"X-Forwarded-Host": "music.example, inner", "X-Forwarded-Proto": "https",
                    "X-Forwarded-Prefix": "/quintet"}  # fmt: skip
         track = (await http.get(f"/v1/tracks/{IDS[0]}", headers=headers)).json()

@@ -17,6 +17,7 @@ from quintet_store.spool import Spool
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, UpstreamClients
 from quintet_gateway.app.admission import Admission
+from quintet_gateway.app.bodies import Bodies
 from quintet_gateway.app.docs import install_docs
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
 from quintet_gateway.app.middleware import Guard, RequestContext
@@ -67,6 +68,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         settings.rate_limit,
         settings.token_rate_limit,
         settings.rate_limit_storage,
+        settings.failure_rate_limit,
     )
     gatekeeper = Gatekeeper(rules)
     names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
@@ -129,10 +131,10 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     # Middleware added later wraps what was added before.
     app.add_middleware(
         Guard,
-        max_body_bytes=settings.max_body_bytes,
-        render=renderers.render,
         render_internal=render_internal,
     )
+    app.add_middleware(Admission, most=settings.max_in_flight, render=renderers.render)
+    app.add_middleware(Bodies, most_bytes=settings.max_body_bytes, render=renderers.render)
     catalogue = (search, tracks, catalogue_map)
     operation = (health, insights, experiment, operations)
     # Routes are tried in this order: the most frequent requests come first.
@@ -144,9 +146,10 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         Recommender(upstream, recorder, experiments),
         gatekeeper,
         render,
-        trust_proxy=settings.trust_proxy,
+        proxies=settings.proxies(),
+        hosts=settings.known_hosts(),
+        origins=settings.known_origins(),
     )
-    app.add_middleware(Admission, most=settings.max_in_flight, render=renderers.render)
     app.add_middleware(RequestContext, budget=settings.budget_seconds)
     install_docs(app)
     return app

@@ -8,7 +8,11 @@ from quintet_servicekit.errors import AppError, overloaded
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-SHED: Final = Counter("quintet_http_shed_total", "Requests rejected with 429 before they were read")
+from quintet_gateway.routes.web_api.middleware import ALWAYS_ANSWERED
+
+SHED: Final = Counter(
+    "quintet_http_shed_total", "Requests rejected with 429 before they reached a route"
+)
 LIMIT: Final = Gauge("quintet_http_limit", "Requests that are answered at the same time at most")
 OVERLOADED: Final = "overloaded"
 """Key of a request's state; true if an upstream service was overloaded or late."""
@@ -16,7 +20,6 @@ OVERLOADED: Final = "overloaded"
 _LEAST: Final = 4.0
 # Gentle, since every overloaded request lowers the limit, not every round trip as in TCP.
 _BACK_OFF: Final = 0.9
-_ALWAYS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class Admission:
@@ -24,8 +27,9 @@ class Admission:
 
     Additive increase, multiplicative decrease (Chiu & Jain, 1989), as TCP shares a line: each
     answer raises the limit by 1/limit, each answer of an overloaded service lowers it by a tenth.
-    A request beyond the limit gets 429 at once, before its body is read, so that work goes to
-    requests that will be answered in time. Health and metrics are always answered.
+    A request beyond the limit gets 429 at once, so that work goes to requests that will be answered
+    in time. Its body was read before (`Bodies`), so that a slow client holds no place here. Health
+    and metrics are always answered.
 
     Args:
         app: The wrapped application.
@@ -44,7 +48,7 @@ class Admission:
         LIMIT.set(self._limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _ALWAYS:
+        if scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
             await self._app(scope, receive, send)
             return
         if self._open >= self._limit:

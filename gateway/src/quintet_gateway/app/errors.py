@@ -28,6 +28,8 @@ from quintet_gateway.schemas.errors import status_of
 
 _log = structlog.get_logger(__name__)
 
+# Characters of a caller's path that an error repeats.
+_MAX_SHOWN: Final = 200
 # A later attempt of the same request can succeed after these.
 _RETRY: Final = (429, 503, 504)
 # The reason reported if a field is missing or has the wrong type, by the field's first part.
@@ -165,12 +167,12 @@ def _route_error(request: Request, fault: HTTPException) -> AppError:
     """Convert an error of the framework, such as an unknown route, into an `AppError`."""
     path = request.url.path
     if fault.status_code == HTTPStatus.NOT_FOUND:
-        return NotFound(Reason.ROUTE_UNKNOWN, f"There is nothing at {path}; /docs lists all.")
+        return NotFound(Reason.ROUTE_UNKNOWN, f"There is nothing at {_cut(path)}; /docs lists all.")
     if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (fault.headers or {}).get("Allow", "")
         return InvalidInput(
             Reason.METHOD_UNSUPPORTED,
-            f"{request.method} is not allowed at {path}; allowed: {allowed}.",
+            f"{_cut(request.method)} is not allowed at {_cut(path)}; allowed: {allowed}.",
             metadata={"allowed": allowed},
         )
     if fault.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -228,6 +230,11 @@ def _shown(value: Any) -> str:
     # Enough to recognise the value; a body of 1 MiB must not come back in its error.
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _cut(text: str) -> str:
+    """Shorten a text of the caller's, which an error repeats."""
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
 
 def _path_of(parts: Sequence[Any]) -> str:

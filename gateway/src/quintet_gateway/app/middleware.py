@@ -1,4 +1,4 @@
-"""Middleware of every request: id, deadline, log line, metrics, bound of the body, faults."""
+"""Middleware of every request: id, deadline, log line, metrics, faults."""
 
 import time
 import unicodedata
@@ -9,14 +9,13 @@ from urllib.parse import unquote
 import structlog
 from fastapi import Response
 from prometheus_client import Counter, Gauge, Histogram
-from quintet_servicekit.errors import AppError, InvalidInput, Reason
 from quintet_servicekit.logs import accepted_request_id, call_context
 from quintet_servicekit.tracing import Span, span
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet_gateway.adapters import DEADLINE
+from quintet_gateway.routes.web_api.middleware import UNMATCHED
 
 _log = structlog.get_logger(__name__)
 # Seconds, around and beyond the default budget of 2 s.
@@ -28,8 +27,6 @@ SECONDS: Final = Histogram(
     "quintet_http_seconds", "Seconds from request to answer", ["route"], buckets=_BUCKETS
 )
 IN_FLIGHT: Final = Gauge("quintet_http_in_flight", "Requests being answered")
-# The route label of unknown paths, so that scanners cannot create a metric per path.
-_UNMATCHED: Final = "unmatched"
 _LISTENERS: Final = "listeners"
 # A client may encode a path several times over; no route decodes as often as this.
 _DECODINGS: Final = 4
@@ -83,14 +80,14 @@ class RequestContext:
         started = time.perf_counter()
         # Every copy of the scope shares this dict, so that inner layers can report through it.
         facts = scope.setdefault("state", {})
-        facts.update(route=_UNMATCHED, status=500)
+        facts.update(route=UNMATCHED, status=500)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 facts["status"] = message["status"]
                 head = message["headers"] = list(message.get("headers", ()))
                 head.append((b"x-request-id", request_id.encode()))
-                _secure(head, scope.get("scheme") == "https")
+                _secure(head, scope.get("scheme") == "https" or facts.get("https", False))
             await send(message)
 
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
@@ -123,6 +120,9 @@ def _trace(here: Span, method: str, facts: dict[str, Any], request_id: str) -> N
 def _account(scope: Scope, method: str, facts: dict[str, Any], seconds: float) -> None:
     REQUESTS.labels(method, facts["route"], str(facts["status"])).inc()
     SECONDS.labels(facts["route"]).observe(seconds)
+    # An attacker could fill the disk; the metric counts these.
+    if facts.get("unlogged"):
+        return
     _log.info(
         "http",
         method=method,
@@ -148,37 +148,22 @@ def _without_listener(path: str) -> str:
 
 
 class Guard:
-    """Innermost: bound the body, and answer faults without their details.
+    """Innermost: answer faults without their details, and note the route that answered.
 
     Args:
         app: The wrapped application.
-        max_body_bytes: The largest body accepted.
-        render: Renders an error in the shape of its path.
         render_internal: Renders a fault.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        max_body_bytes: int,
-        render: Callable[[str, AppError], Response],
-        render_internal: Callable[[], Response],
-    ) -> None:
+    def __init__(self, app: ASGIApp, render_internal: Callable[[], Response]) -> None:
         self._app = app
-        self._most = max_body_bytes
-        self._render = render
         self._render_internal = render_internal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._most:
-            error = InvalidInput(Reason.REQUEST_TOO_LARGE, self._too_large(), field="body")
-            await self._render(scope["path"], error)(scope, receive, send)
-            return
-        await self._answer(scope, self._counted(receive), send)
+        await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
@@ -200,20 +185,3 @@ class Guard:
             template = getattr(scope.get("route"), "path", None)
             if template is not None and "state" in scope:
                 scope["state"]["route"] = template
-
-    def _counted(self, receive: Receive) -> Receive:
-        """Stop a chunked body, which states no length, once it is too large."""
-        total = 0
-
-        async def counted() -> Message:
-            nonlocal total
-            message = await receive()
-            total += len(message.get("body", b""))
-            if total > self._most:
-                raise HTTPException(413, self._too_large())
-            return message
-
-        return counted
-
-    def _too_large(self) -> str:
-        return f"The body must be at most {self._most} bytes."

@@ -61,7 +61,8 @@ async def issue_token(request: Request) -> Response:
     """Issue an access token of one hour for a client's id and secret, in a Basic header or form."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     # Token requests are limited by address: the client is not known yet.
-    address = request.client.host if request.client else "unknown"
+    # The middleware counted the request, before its body was read.
+    address = request.scope["quintet.address"]
     try:
         client_id, secret = await _credentials(request)
         token = await gatekeeper.issue(client_id, secret, address)

@@ -4,7 +4,7 @@ AppError
 ├── InvalidInput        the caller sent something outside the allowed range
 ├── NotFound            an id in the request does not exist
 ├── Unauthenticated     the credentials are missing or not valid
-├── PermissionDenied    the credentials are valid, but a scope is missing
+├── PermissionDenied    a scope is missing, or a website of others calls
 ├── Conflict            the present state does not allow the operation
 ├── ResourceExhausted   a limit on rate, size or load was reached
 ├── NotReady            the process cannot answer yet, or an upstream service is unavailable
@@ -49,6 +49,7 @@ class Reason(StrEnum):
     METHOD_UNSUPPORTED = "METHOD_UNSUPPORTED"
     TOKEN_INVALID = "TOKEN_INVALID"
     SCOPE_MISSING = "SCOPE_MISSING"
+    ORIGIN_DENIED = "ORIGIN_DENIED"
     RATE_LIMITED = "RATE_LIMITED"
     OVERLOADED = "OVERLOADED"
     NOT_READY = "NOT_READY"
@@ -97,7 +98,7 @@ class Unauthenticated(AppError):
 
 
 class PermissionDenied(AppError):
-    """The credentials are valid, but a scope is missing."""
+    """The caller may not do this: a scope is missing, or a website of others calls."""
 
 
 class Conflict(AppError):

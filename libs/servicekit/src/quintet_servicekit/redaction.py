@@ -21,6 +21,12 @@ _LISTENERS: Final = "".join(
     for letter in "listeners"
 )
 _SLASHES: Final = r"(?:[/\\]|%(?:25)*(?:2f|5c))"
+# Characters of a text in a log line. Without a limit, each request could write 64 KiB.
+_MAX_TEXT: Final = 1024
+_MAX_TRACEBACK: Final = 32_768
+_TRACEBACKS: Final = ("exception", "stack")
+# All control characters but tabs and line feeds, which tracebacks consist of.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # A quick test: most values match none of it and need no replacing.
 _SUSPECT: Final = re.compile(
     rf"{_LISTENERS}{_SLASHES}|://[^\s/]*@|\bbearer\b|\bbasic\b|\beyJ|-----BEGIN|{_NAMES}", re.I
@@ -69,7 +75,7 @@ def _value(name: str, value: Any, depth: int) -> Any:
     if value and _names_secret(name):
         return REDACTED
     if isinstance(value, str):
-        return value if name == _TIME else redacted_text(value)
+        return value if name == _TIME else _bounded(name, redacted_text(value))
     if depth < _MAX_DEPTH:
         if isinstance(value, Mapping):
             return {key: _value(str(key), each, depth + 1) for key, each in value.items()}
@@ -78,4 +84,14 @@ def _value(name: str, value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     # The log line will contain the text of the object, so the text is searched.
-    return redacted_text(repr(value))
+    return _bounded(name, redacted_text(repr(value)))
+
+
+def _bounded(name: str, text: str) -> str:
+    """Shorten a text and replace what a terminal would obey: callers choose paths and ids."""
+    most = _MAX_TRACEBACK if name in _TRACEBACKS else _MAX_TEXT
+    if len(text) > most:
+        # The end of a traceback names the fault.
+        kept = most // 2
+        text = f"{text[:kept]}…[{len(text) - 2 * kept} characters]…{text[-kept:]}"
+    return _CONTROL.sub("\ufffd", text)

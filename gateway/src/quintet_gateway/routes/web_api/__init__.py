@@ -1,6 +1,6 @@
 """The part of Spotify's Web API that Quintet serves, added to an application by one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Response
@@ -8,15 +8,33 @@ from fastapi.middleware.cors import CORSMiddleware
 from quintet_servicekit.errors import AppError
 
 from quintet_gateway.access import Gatekeeper
+from quintet_gateway.proxies import TrustedProxies
 from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes import token
 from quintet_gateway.routes.dependencies import RECOMMENDATION_ID, Upstream
 from quintet_gateway.routes.web_api import catalogue, recommendations, search
 from quintet_gateway.routes.web_api.middleware import Edge, is_guarded
 from quintet_gateway.routes.web_api.responses import WebApiRoute, failure
+from quintet_gateway.routes.web_api.same_origin import (
+    KnownOrigins,
+    KnownOriginsCors,
+    SameOrigin,
+)
 
 __all__ = ["install"]
 _RESOURCES: Final = (catalogue, search, recommendations)
+_CORS: Final[dict[str, Any]] = {
+    "allow_methods": ["*"],
+    "allow_headers": ["*"],
+    "expose_headers": [
+        "Retry-After",
+        "X-Request-Id",
+        "Quintet-Degraded",
+        "Quintet-Model-Version",
+        RECOMMENDATION_ID,
+    ],
+    "max_age": 86_400,
+}
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
@@ -27,7 +45,9 @@ def install(
     gatekeeper: Gatekeeper,
     render: Callable[[AppError], Response],
     *,
-    trust_proxy: bool = False,
+    proxies: TrustedProxies | None = None,
+    hosts: Collection[str] = (),
+    origins: Collection[str] = (),
 ) -> None:
     """Add `/v1`, `/api/token`, authentication of all guarded paths, and CORS.
 
@@ -37,7 +57,10 @@ def install(
         recommender: Composes them into lists.
         gatekeeper: Decides who may call.
         render: Renders an error outside /v1 in the application's own shape.
-        trust_proxy: Whether X-Forwarded-* headers come from a trusted proxy.
+        proxies: Decides whether X-Forwarded-* headers are believed; none are if None.
+        hosts: Names of the gateway besides those of loopback, while authentication is off.
+        origins: Websites whose pages may call; if empty, those of the hosts while authentication
+            is off, and all while it is on.
     """
     app.state.upstream = upstream
     app.state.recommender = recommender
@@ -47,24 +70,16 @@ def install(
     app.include_router(_unknown())
     app.include_router(token.router)
     _describe_security(app, needed=not gatekeeper.is_open)
-    app.add_middleware(Edge, gatekeeper=gatekeeper, render=render, trust_proxy=trust_proxy)
-    # Outermost: a preflight carries no token, and a page must be able to read an error too.
-    app.add_middleware(
-        CORSMiddleware,
-        # Callers authenticate by token, never by cookie, so any page may call.
-        allow_origins=["*"],
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=[
-            "Retry-After",
-            "X-Request-Id",
-            "Quintet-Degraded",
-            "Quintet-Model-Version",
-            RECOMMENDATION_ID,
-        ],
-        # A day in seconds, the most that Firefox keeps; Chromium keeps two hours.
-        max_age=86_400,
-    )
+    app.add_middleware(Edge, gatekeeper=gatekeeper, render=render, proxies=proxies)
+    # Around it: a preflight carries no token, and a page must be able to read an error too.
+    known = KnownOrigins(hosts, origins)
+    if not gatekeeper.is_open and not origins:
+        # A page needs a token, which no browser adds by itself: any page may call.
+        app.add_middleware(CORSMiddleware, allow_origins=["*"], **_CORS)
+    else:
+        app.add_middleware(KnownOriginsCors, known=known, **_CORS)  # type: ignore[arg-type]
+    if gatekeeper.is_open:
+        app.add_middleware(SameOrigin, known=known, render=render)
 
 
 def _unknown() -> APIRouter:

@@ -1,16 +1,18 @@
 """Middleware before the routes: the caller's address, final slash, HEAD, and access."""
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastapi import Response
-from quintet_servicekit.errors import AppError
+from quintet_servicekit.errors import AppError, ResourceExhausted, Unauthenticated
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet_gateway.access import Gatekeeper
 from quintet_gateway.access import Scope as AccessScope
+from quintet_gateway.proxies import TrustedProxies, address_key
 from quintet_gateway.routes.web_api.responses import failure_of
 
 # Forwarded and Host headers are the client's: only what can be a host, and a path, goes into links.
@@ -18,6 +20,12 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}\Z")
 _GUARDED: Final = ("/v1", "/api/v1", "/search", "/recommend_ranked", "/metrics")
 
+_TOKEN: Final = "/api/token"
+ALWAYS_ANSWERED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths that are answered whatever the load."""
+UNMATCHED: Final = "unmatched"
+"""The route label of unknown paths, so that scanners cannot create a metric per path."""
+_UNKNOWN_ROUTE: Final = (404, 405)
 # Paths that need another scope than reading.
 _SCOPES: Final = {
     "/api/v1/feedback": AccessScope.FEEDBACK,
@@ -25,6 +33,12 @@ _SCOPES: Final = {
     "/api/v1/experiment": AccessScope.ADMIN,
     "/metrics": AccessScope.ADMIN,
 }
+
+
+def shaped(path: str, error: AppError, render: Callable[[AppError], Response]) -> Response:
+    """Render an error in the shape of its path: Spotify's, or that of all other paths."""
+    spotify = _is_below(path, "/v1") or path == _TOKEN
+    return failure_of(error) if spotify else render(error)
 
 
 def is_guarded(path: str) -> bool:
@@ -48,6 +62,7 @@ class Edge:
 
     - A slash at the end of a path is ignored.
     - HEAD is answered as GET without the body.
+    - `scope["quintet.address"]` is the caller's address; failures are counted by it.
     - `scope["quintet.base"]` is the address that the caller used, for links that it can follow.
     - `scope["quintet.caller"]` is the caller; otherwise the answer is 401, 403 or 429.
 
@@ -55,7 +70,7 @@ class Edge:
         app: The wrapped application.
         gatekeeper: Decides who may call.
         render: Renders an error outside /v1.
-        trust_proxy: Whether X-Forwarded-Proto, -Host and -Prefix are believed.
+        proxies: Decides whether X-Forwarded-* headers are believed.
     """
 
     def __init__(
@@ -63,12 +78,12 @@ class Edge:
         app: ASGIApp,
         gatekeeper: Gatekeeper,
         render: Callable[[AppError], Response],
-        trust_proxy: bool = False,
+        proxies: TrustedProxies | None = None,
     ) -> None:
         self._app = app
         self._gatekeeper = gatekeeper
         self._render = render
-        self._trust_proxy = trust_proxy
+        self._proxies = proxies or TrustedProxies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,22 +94,55 @@ class Edge:
         if scope["quintet.head"]:
             send = _without_body(send)
         path: str = scope["path"]
-        if is_guarded(path):
-            try:
-                authorization = Headers(scope=scope).get("authorization")
-                scope["quintet.caller"] = await self._gatekeeper.admit(
-                    authorization, scope_for(path)
-                )
-            except AppError as error:
-                under_v1 = path == "/v1" or path.startswith("/v1/")
-                response = failure_of(error) if under_v1 else self._render(error)
-                await response(scope, receive, send)
-                return
+        try:
+            await self._admit(scope, path)
+        except AppError as error:
+            await shaped(path, error, self._render)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+        facts = scope.get("state", {})
+        if facts.get("status") in _UNKNOWN_ROUTE and facts.get("route") == UNMATCHED:
+            # The answer is sent; `check_failures` denies the next one.
+            with contextlib.suppress(ResourceExhausted):
+                await self._gatekeeper.count_failure(address_key(scope["quintet.address"]))
+
+    async def _admit(self, scope: Scope, path: str) -> None:
+        """Authenticate the caller of a guarded path, and count what needs no token by address.
+
+        All of it happens before the body is read.
+
+        Raises:
+            AppError: The caller may not call, or calls too often.
+        """
+        key = address_key(scope["quintet.address"])
+        if not is_guarded(path):
+            if path == _TOKEN:
+                await self._gatekeeper.count_token_request(key)
+            elif path not in ALWAYS_ANSWERED:
+                await self._check(scope, self._gatekeeper.check_failures(key))
+            return
+        try:
+            authorization = Headers(scope=scope).get("authorization")
+            scope["quintet.caller"] = await self._gatekeeper.admit(authorization, scope_for(path))
+        except Unauthenticated:
+            await self._check(scope, self._gatekeeper.count_failure(key))
+            raise
+
+    async def _check(self, scope: Scope, count: Awaitable[None]) -> None:
+        """Wait for a count of failures; those beyond the limit get no line in the log."""
+        try:
+            await count
+        except ResourceExhausted:
+            scope.setdefault("state", {})["unlogged"] = True
+            raise
 
     def _prepared(self, scope: Scope) -> Scope:
         path: str = scope["path"]
         prepared = {**scope, "quintet.base": self._base(scope)}
+        forwarded = Headers(scope=scope).getlist("x-forwarded-for")
+        prepared["quintet.address"] = self._proxies.caller(_peer(scope), forwarded)
+        # Outer middleware has another copy of the scope, but the same state.
+        scope.setdefault("state", {})["https"] = prepared["quintet.base"].startswith("https:")
         if len(path) > 1 and path.endswith("/"):
             prepared["path"] = path.rstrip("/") or "/"
             prepared["raw_path"] = scope.get("raw_path", b"").rstrip(b"/") or b"/"
@@ -107,7 +155,7 @@ class Edge:
         headers = Headers(scope=scope)
         scheme: str = scope.get("scheme", "http")
         host, prefix = headers.get("host", ""), ""
-        if self._trust_proxy:
+        if self._proxies.trusts(_peer(scope)):
             forwarded = _first(headers.get("x-forwarded-proto")).lower()
             scheme = forwarded if forwarded in ("http", "https") else scheme
             host = _first(headers.get("x-forwarded-host")) or host
@@ -116,6 +164,12 @@ class Edge:
             name, port = scope.get("server") or ("localhost", None)
             host = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
         return f"{scheme}://{host}{prefix if _PREFIX.match(prefix) else ''}"
+
+
+def _peer(scope: Scope) -> str:
+    """Name the other end of the connection; a socket of the file system has no address."""
+    client = scope.get("client")
+    return client[0] if client else "unknown"
 
 
 def _first(value: str | None) -> str:
