@@ -149,7 +149,7 @@ def rebuild() -> None:
         subprocess.run(["tar", "-x"], cwd=folder, input=tree, check=True)
         build(folder)
         unchanged, _ = build(folder)
-        source = folder / "services/ranker/src/quintet_ranker/servicer.py"
+        source = folder / "services/ranker/src/quintet_ranker/servicer/servicer.py"
         source.write_text(source.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
         changed, log = build(folder)
     docker("image", "rm", "quintet/ranker:rebuilt", check=False)

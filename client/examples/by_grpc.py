@@ -40,8 +40,8 @@ def main() -> None:
         answer = services.call(
             RECOMMEND_TRACKS, ranker_pb2.RecommendTracksRequest(seeds=[seed], limit=3)
         )
-        for track in answer.tracks:
-            print(track.rank, track.track_id, track.reasons.sentence)
+        for track, sentence in zip(answer.tracks, answer.reasons.sentences, strict=True):
+            print(track.rank, track.track_id, sentence)
         try:
             services.call(RECOMMEND_TRACKS, ranker_pb2.RecommendTracksRequest())
         except SeedCount as fault:

@@ -54,9 +54,6 @@ class Upstream:
 
     async def recommend(self, request: Any) -> Any:
         assert request.include_features
-        reasons = ranker_pb2.Reasons(
-            contributions=[ranker_pb2.FeatureContribution(feature="popularity", value=7)]
-        )
         tracks = [
             ranker_pb2.RankedTrack(
                 track_id=f"t{n}",
@@ -64,7 +61,6 @@ class Upstream:
                 score=-n,
                 channels=["audio", "artist"],
                 features=struct.pack("<2f", n, 0.5) if self.features else b"",
-                reasons=None if request.omit_reasons else reasons,
             )
             for n in range(1, request.limit + 1)
         ]

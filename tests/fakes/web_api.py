@@ -13,6 +13,8 @@ from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes.web_api import install
 from quintet_servicekit.errors import NotFound, Reason
 
+from tests.fakes.reasons import columns_of, reasons_of
+
 SHARED = [HealthCheck.function_scoped_fixture]
 IDS = [f"{number:022d}" for number in range(60)]
 ARTIST, GENRES = "a" * 22, ("rock", "pop, loud", "jazz")
@@ -100,7 +102,6 @@ class Catalogue:
             tracks=[
                 ranker_pb2.RankedTrack(
                     track_id=IDS[59 - n], rank=n + 1, score=1.0,
-                    reasons=None if request.omit_reasons else ranker_pb2.Reasons(sentence="Near."),
                 )
                 for n in range(count)
             ],
@@ -110,6 +111,9 @@ class Catalogue:
                 for s in request.seeds
             ],
             degraded=["taste"],
+            reasons=None if request.omit_reasons else columns_of(
+                [reasons_of(f"Near {IDS[59 - n]}.") for n in range(count)]
+            ),
         )  # fmt: skip
 
 

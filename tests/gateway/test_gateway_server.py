@@ -20,6 +20,7 @@ from prometheus_client import REGISTRY
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet.search.v1 import search_pb2, search_pb2_grpc
+from quintet_explain import Fact, Kind, Reference, ReferenceKind
 from quintet_gateway.app import build
 from quintet_gateway.schemas.catalogue import (
     ArtistsResponse,
@@ -38,6 +39,8 @@ from quintet_gateway.settings import GatewaySettings
 from quintet_servicekit.errors import AppError, InvalidInput, NotFound, Reason
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.server import Endpoint, Service
+
+from tests.fakes.reasons import columns_of, reasons_of
 
 RECOMMENDATIONS = "/api/v1/recommendations"
 JSON = {"content-type": "application/json"}
@@ -128,6 +131,19 @@ class FakeProfile(profile_pb2_grpc.ProfileServiceServicer):
         raise NotImplementedError
 
 
+T0 = Reference(0, ReferenceKind.TRACK, "t0", "Song t0", "A")
+REASONS = reasons_of(
+    "By A, whose “Song t0” you picked.",
+    [
+        Fact(
+            Kind.SAME_ARTIST, Reference(0, ReferenceKind.TRACK, "t0", "Song t0", "A"), 0.5, name="A"
+        )
+    ],
+    closest_seed="t0",
+    contributions=1,
+)
+
+
 class FakeRanker(ranker_pb2_grpc.RankerServiceServicer):
     def __init__(self, behind: Behind) -> None:
         self._behind = behind
@@ -136,23 +152,19 @@ class FakeRanker(ranker_pb2_grpc.RankerServiceServicer):
         if self._behind.ranker_hangs:
             await asyncio.Event().wait()
         self._behind.hear(request)
-        reasons = ranker_pb2.Reasons(
-            sentence="Close to 'Song t0'.",
-            closest_seed_id="t0",
-            contributions=[ranker_pb2.FeatureContribution(feature="audio", contribution=1)],
-            comparisons=[ranker_pb2.AudioComparison(attribute=profile_pb2.ATTRIBUTE_ENERGY)],
-        )
         tracks = [
             ranker_pb2.RankedTrack(
                 track_id=f"t{n}",
                 rank=n,
                 score=-n,
-                reasons=None if request.omit_reasons else reasons,
             )
             for n in range(1, request.limit + 1)
         ]
         return ranker_pb2.RecommendTracksResponse(
-            tracks=tracks, versions=VERSIONS, pool=ranker_pb2.PoolSizes(initial=600)
+            tracks=tracks,
+            versions=VERSIONS,
+            pool=ranker_pb2.PoolSizes(initial=600),
+            reasons=None if request.omit_reasons else columns_of([REASONS] * request.limit),
         )
 
     async def GetModel(self, request, _context):
@@ -241,6 +253,10 @@ async def test_five_seeds_bring_a_ranked_explained_list(gateway):
     assert answer.tracks[0].track.title == "Song t1"
     assert answer.tracks[0].reasons is not None
     assert answer.tracks[0].reasons.closest_seed.title == "Song t0"
+    fact = answer.tracks[0].reasons.facts[0]
+    assert (fact.kind, fact.name, fact.weight) == ("same_artist", "A", 0.5)
+    assert fact.reference is not None
+    assert (fact.reference.seed, fact.reference.name) == (0, "Song t0")
     assert answer.profile["energy"].mean == 0.5
     assert answer.degraded == []
     assert answer.versions.model == "m"

@@ -22,15 +22,17 @@ from grpc_status import rpc_status
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_contract.attributes import ATTRIBUTES
+from quintet_explain import sentence_of
 from quintet_modelkit.publication import current_version, publish, set_current, staged
 from quintet_ranker.app import NAME, build
 from quintet_ranker.settings import RankerSettings
+from quintet_servicekit.reasons import runs
 from quintet_servicekit.server import Service
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
 from tests.fakes.catalogue import publish_catalogue
-from tests.fakes.reasons import columns_of
+from tests.fakes.reasons import facts_of
 
 WAIT = 20.0
 
@@ -116,28 +118,31 @@ async def test_five_seeds_bring_a_ranked_explained_list(home):
     assert answer.pool.initial == 200
     assert answer.pool.after_filtering == 195
     assert [pool.seed.track_id for pool in answer.seed_pools] == [s.track_id for s in asked.seeds]
-    for track in answer.tracks:
-        assert track.channels
-        assert track.reasons.sentence.endswith(".")
-        assert track.reasons.closest_seed_id in {seed.track_id for seed in asked.seeds}
-        assert len(track.reasons.comparisons) == len(ATTRIBUTES)
+    assert all(track.channels for track in answer.tracks)
+    reasons = answer.reasons
+    assert all(sentence.endswith(".") for sentence in reasons.sentences)
+    assert set(reasons.closest_seed_ids) <= {seed.track_id for seed in asked.seeds}
+    assert len(reasons.sentences) == len(reasons.closest_seed_ids) == 30
+    assert len(reasons.values) == 30 * len(ATTRIBUTES)
 
 
-async def test_reasons_in_columns_say_what_reasons_in_tracks_say(home):
+async def test_a_sentence_is_made_of_the_facts_beside_it(home):
+    asked = request("t001", "t050", limit=20)
     async with ready(home) as stub:
-        asked = request("t001", "t050", limit=20)
-        plain = await stub.RecommendTracks(asked, timeout=WAIT)
-        asked.reason_columns = True
+        answers = {"en": await stub.RecommendTracks(asked, timeout=WAIT)}
+        asked.language = "ko"
+        answers["ko"] = await stub.RecommendTracks(asked, timeout=WAIT)
+    for language, answer in answers.items():
+        reasons = answer.reasons
+        assert [sentence_of(facts, language) for facts in facts_of(reasons)] == reasons.sentences
+    assert facts_of(answers["en"].reasons) == facts_of(answers["ko"].reasons)
+
+
+async def test_reasons_are_left_out_on_demand(home):
+    async with ready(home) as stub:
+        asked = request("t001", omit_reasons=True)
         answer = await stub.RecommendTracks(asked, timeout=WAIT)
-        asked.omit_reasons = True
-        bare = await stub.RecommendTracks(asked, timeout=WAIT)
-    assert not plain.HasField("reason_columns")
-    assert not bare.HasField("reason_columns")
-    assert not any(track.HasField("reasons") for track in (*answer.tracks, *bare.tracks))
-    columns, reasons = answer.reason_columns, [track.reasons for track in plain.tracks]
-    assert columns == columns_of(reasons)
-    every = [item.attribute for one in reasons for item in one.comparisons]
-    assert every == list(columns.attributes) * len(reasons)
+    assert not answer.HasField("reasons")
 
 
 async def test_what_tracks_were_ranked_by_is_told_to_who_asks(home):
@@ -146,12 +151,16 @@ async def test_what_tracks_were_ranked_by_is_told_to_who_asks(home):
         bare = await stub.RecommendTracks(request("t001"), timeout=WAIT)
         model = await stub.GetModel(ranker_pb2.GetModelRequest(), timeout=WAIT)
     assert list(told.feature_names) == list(model.feature_names)
-    for track in told.tracks:
+    reasons = told.reasons
+    for track, run in zip(told.tracks, runs(reasons.contribution_counts), strict=True):
         values = struct.unpack(f"<{len(told.feature_names)}f", track.features)
         by_name = dict(zip(told.feature_names, values, strict=True))
-        for item in track.reasons.contributions:
-            assert by_name[item.feature] == pytest.approx(item.value, nan_ok=True) or (
-                math.isnan(by_name[item.feature]) and item.value == 0
+        for name, value in zip(
+            reasons.features[run], reasons.contribution_values[run], strict=True
+        ):
+            # NaN, which JSON cannot hold, is sent as 0.
+            assert by_name[name] == pytest.approx(value) or (
+                math.isnan(by_name[name]) and value == 0
             )
     assert not bare.feature_names
     assert not any(track.features for track in bare.tracks)
@@ -183,7 +192,7 @@ async def test_every_option_of_a_request_is_heard(home):
     artists = [int(track.track_id[1:]) // 4 for track in answer.tracks]
     assert len(artists) == len(set(artists)) > 5
     assert all(artist % 2 == 0 and artist != 2 for artist in artists)
-    assert not any(track.HasField("reasons") for track in answer.tracks)
+    assert not answer.HasField("reasons")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def recommend(
     diversity: float | None = None,
     flow: bool | None = None,
     reasons: bool | None = None,
+    language: str | None = None,
     listener: str | None = None,
 ) -> Call[models.Recommendations]:
     """Recommends a ranked and explained list; None means the gateway's default.
@@ -100,6 +101,7 @@ def recommend(
         diversity: 0 for the best match, 1 for the most different.
         flow: Whether neighbours in the list should go together.
         reasons: Whether each track says why.
+        language: Of the reasons' sentences, "en" or "ko".
         listener: The listener's id; choose one that identifies no person.
     """
     given: dict[str, Any] = {
@@ -111,6 +113,7 @@ def recommend(
         "diversity": diversity,
         "flow": flow,
         "reasons": reasons,
+        "language": language,
         "listener": listener,
     }
     body = {

@@ -201,10 +201,34 @@ class Comparison(Answer):
     similarity_share: float  # signed share of the cosine
 
 
+class FactReference(Answer):
+    """The seed that a fact is about, or a track that stands for it in playlists."""
+
+    seed: int  # place in the request, from 0
+    kind: str  # track, artist or genre; member for a popular track of a seed artist or genre
+    id: str
+    name: str
+    artist: str
+
+
+class Fact(Answer):
+    """One fact that explains a track; a newer gateway may send other kinds."""
+
+    kind: str  # such as same_artist, playlists_together or attribute
+    reference: FactReference | None  # None for a target
+    weight: float  # signed share of all effects on the score, -1 to 1
+    attribute: str  # empty for facts about no attribute
+    relation: str  # such as more or alike_high; empty where the kind says it
+    value: float  # the track's value, a count of playlists or a cosine
+    other_value: float  # the reference's value, or the target
+    name: str  # the artist or genre that the fact names
+
+
 class Reasons(Answer):
-    """Why a track is in the list."""
+    """Why a track is in the list: facts, the one that mattered most first, and their sentence."""
 
     sentence: str
+    facts: tuple[Fact, ...] = ()
     closest_seed: ClosestSeed
     contributions: tuple[Contribution, ...]
     comparisons: tuple[Comparison, ...]

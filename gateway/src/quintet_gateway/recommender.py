@@ -15,6 +15,7 @@ from quintet.search.v1 import search_pb2
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import DeadlineExceeded, NotReady, ResourceExhausted
 from quintet_servicekit.metrics import DEGRADED
+from quintet_servicekit.reasons import append_reasons
 
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder
@@ -158,25 +159,32 @@ class Recommender:
         if uncapped.variant != ranking.variant:
             # Half a list of the champion and half of the challenger would count for neither.
             return ranking
-        listed = {track.track_id for track in ranking.tracks}
-        more = [track for track in uncapped.tracks if track.track_id not in listed]
-        for track in more[: asked.limit - len(ranking.tracks)]:
-            ranking.tracks.append(track)
-            ranking.tracks[-1].rank = len(ranking.tracks)
+        _fill_up(ranking, uncapped, asked.limit)
         return ranking
+
+
+def _fill_up(
+    ranking: ranker_pb2.RecommendTracksResponse,
+    uncapped: ranker_pb2.RecommendTracksResponse,
+    limit: int,
+) -> None:
+    """Append tracks of another list, with their reasons, up to the limit."""
+    listed = {track.track_id for track in ranking.tracks}
+    more = [n for n, track in enumerate(uncapped.tracks) if track.track_id not in listed]
+    for place in more[: limit - len(ranking.tracks)]:
+        ranking.tracks.append(uncapped.tracks[place])
+        ranking.tracks[-1].rank = len(ranking.tracks)
+        if uncapped.HasField("reasons"):
+            append_reasons(ranking.reasons, uncapped.reasons, place)
 
 
 def ids_to_describe(
     request: ranker_pb2.RecommendTracksRequest, ranking: ranker_pb2.RecommendTracksResponse
 ) -> list[str]:
     """Collect every track id that an answer names: seeds, closest seeds and ranked tracks."""
-    closest = [
-        *ranking.reason_columns.closest_seed_ids,
-        *(track.reasons.closest_seed_id for track in ranking.tracks),
-    ]
     return [
         *(seed.track_id for seed in request.seeds if seed.HasField("track_id")),
-        *filter(None, closest),
+        *filter(None, ranking.reasons.closest_seed_ids),
         *(track.track_id for track in ranking.tracks),
     ]
 

@@ -212,13 +212,6 @@ def test_negative_seeds_push_their_world_down(catalogue, engine):
     assert share(away) < share(engine.recommend(query))
 
 
-def test_reasons_name_the_playlists_that_hold_both(catalogue, engine):
-    ranking = engine.recommend(replace(asked(catalogue, [2, 4, 6, 8, 10]), limit=50))
-    said = [track.reasons.sentence for track in ranking.tracks]
-    assert any("playlist" in sentence for sentence in said)
-    assert any("taste" in sentence or "playlists with" in sentence for sentence in said)
-
-
 def test_a_filter_that_leaves_few_tracks_still_fills_the_list(catalogue, engine):
     excluded = frozenset(catalogue.track_ids(np.arange(0, 250)))
     query = asked(catalogue, [2, 4])

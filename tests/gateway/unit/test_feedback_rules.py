@@ -1,6 +1,5 @@
 """Rules of events, the queue of lists shown, and the rows they become."""
 
-import math
 import struct
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -110,17 +109,6 @@ def test_feature_values_are_taken_as_the_ranker_packed_them():
     ]  # fmt: skip
     assert rows.sets == [{"feature_hash": rows.lists[0]["feature_hash"], "names": ["a", "b"]}]
     assert len(rows.lists) == 1
-
-
-def test_values_that_reasons_tell_are_lined_up_under_all_their_names():
-    one = shown("r", 2)
-    for track, name in zip(one.response.tracks, ("b", "a"), strict=True):
-        track.reasons.contributions.add(feature=name, value=2.0)
-    rows = impression_rows([one])
-    assert rows.sets[0]["names"] == ["a", "b"]
-    first, second = (struct.unpack("<2f", row["features"]) for row in rows.shown)
-    assert (math.isnan(first[0]), first[1]) == (True, 2.0)
-    assert (second[0], math.isnan(second[1])) == (2.0, True)
 
 
 def test_without_any_values_no_set_is_made():

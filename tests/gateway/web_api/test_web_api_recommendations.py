@@ -77,6 +77,7 @@ async def test_every_attribute_reaches_the_ranker(http, catalogue, name, kind, s
      ("target_key=", "target_key"), ("min_energy=0.9&max_energy=0.1", "min_energy"),
      ("weight_energy=11", "weight_energy"), ("diversity=1.1", "diversity"),
      ("max_per_artist=-1", "max_per_artist"), ("reasons=maybe", "reasons"),
+     ("language=de", "language"),
      ("negative_seed_tracks=" + ",".join(IDS[:6]), "negative_seed_tracks")],
 )  # fmt: skip
 async def test_wrong_recommendations_are_400_and_name_the_rule(http, query, named):
@@ -97,7 +98,7 @@ async def test_unknown_seed_is_404_and_named(http):
 async def test_extensions_reach_the_ranker_and_explain(http, catalogue):
     query = (
         f"seed_tracks={IDS[0]}&negative_seed_tracks={IDS[1]}&weight_energy=2&max_per_artist=2"
-        f"&diversity=0.5&exclude={IDS[2]},{IDS[3]}&reasons=true"
+        f"&diversity=0.5&exclude={IDS[2]},{IDS[3]}&reasons=true&language=ko"
     )
     tracks = (await http.get(f"/v1/recommendations?{query}")).json()["tracks"]
     asked = catalogue.asked[0]
@@ -105,15 +106,21 @@ async def test_extensions_reach_the_ranker_and_explain(http, catalogue):
     assert [(w.attribute, w.weight) for w in asked.weights] == [(4, 2.0)]
     assert (asked.max_per_artist, asked.diversity) == (2, 0.5)
     assert list(asked.filters.excluded_track_ids) == [IDS[2], IDS[3]]
-    assert tracks[0]["quintet"]["reasons"]["sentence"] == "Near."
+    assert asked.language == "ko"
+    for track in tracks:
+        assert track["quintet"]["reasons"]["sentence"] == f"Near {track['id']}."
     assert tracks[0]["quintet"]["rank"] == 1
 
 
 async def test_list_short_by_the_default_cap_is_filled_up(http, catalogue):
     catalogue.capped = 6
-    tracks = (await http.get(f"/v1/recommendations?seed_tracks={IDS[0]}&limit=10")).json()["tracks"]
+    query = f"seed_tracks={IDS[0]}&limit=10&reasons=true"
+    tracks = (await http.get(f"/v1/recommendations?{query}")).json()["tracks"]
     ids = [track["id"] for track in tracks]
     assert len(set(ids)) == 10
+    # Each track keeps its own reasons, those of the second list too.
+    sentences = [track["quintet"]["reasons"]["sentence"] for track in tracks]
+    assert sentences == [f"Near {name}." for name in ids]
     strict = await http.get(f"/v1/recommendations?seed_tracks={IDS[0]}&limit=10&max_per_artist=3")
     assert [track["id"] for track in strict.json()["tracks"]] == ids[:6]
 

@@ -1,4 +1,4 @@
-"""Why a track is here, in both languages, from the numbers alone; covers and files."""
+"""Why a track is recommended, in both languages, from its facts; covers and files."""
 
 import base64
 import csv
@@ -18,7 +18,6 @@ from quintet_client.models import (
     Track,
     Versions,
 )
-from quintet_engine.reasons import CLOSE_COSINE
 from quintet_engine.recipes import RECIPES
 from quintet_ui.cards import bare, cards_data, duration, visible
 from quintet_ui.covers import cover_of
@@ -26,7 +25,7 @@ from quintet_ui.feature_names import feature_name
 from quintet_ui.playlist_files import csv_of, jspf_of, m3u8_of
 from quintet_ui.preferences import Preferences
 from quintet_ui.radar import mean_of, profile_of, radar_figure
-from quintet_ui.reasons import CLOSE, bars_of, sentence_of
+from quintet_ui.reasons import bars_of, sentence_of
 from quintet_ui.translations import translations_for
 
 EN, KO = translations_for("en"), translations_for("ko")
@@ -45,8 +44,19 @@ def with_track(item, **facts):
     return item.model_copy(update={"track": changed(item.track, **facts)})
 
 
+def fact(kind, reference, **values):
+    empty = {"attribute": "", "relation": "", "value": 0.0, "other_value": 0.0, "name": ""}
+    return {"kind": kind, "reference": reference, "weight": 0.5, **empty, **values}
+
+
 def ranked(
-    track_id="t1", *, similarity=0.9, contributions=(), sentence="Said by the ranker.", **values
+    track_id="t1",
+    *,
+    similarity=0.9,
+    contributions=(),
+    facts=(),
+    sentence="Said by the ranker.",
+    **values,
 ):
     track = changed(
         bare(track_id),
@@ -56,6 +66,7 @@ def ranked(
     )
     reasons = {
         "sentence": sentence,
+        "facts": list(facts),
         "closest_seed": {"id": "s", "title": "Seed", "similarity": similarity},
         "contributions": [
             {"feature": name, "contribution": share, "value": 0.0} for name, share in contributions
@@ -81,54 +92,30 @@ def answer(*tracks, seeds=()):
     )  # fmt: skip
 
 
-def test_english_is_what_the_ranker_said():
-    assert sentence_of(ranked(), [], EN) == "Said by the ranker."
+def test_the_page_words_the_facts_in_both_languages():
+    reference = {"seed": 0, "kind": "track", "id": "s", "name": "Seed", "artist": "Queen"}
+    facts = [
+        fact("same_artist", reference, name="Queen"),
+        fact("attribute", reference, attribute="energy", relation="more"),
+        fact("target", None, attribute="valence", value=0.7, other_value=0.8),
+    ]
+    item = ranked(facts=facts)
+    english = (
+        "By Queen, whose “Seed” you picked; more energetic; happiness 70% (you asked for 80%)."
+    )
+    assert sentence_of(item, EN) == english
+    korean = "고르신 “Seed”와 같은 Queen의 곡, 더 힘참, 밝은 정도는 70% (요청하신 값 80%)."
+    assert sentence_of(item, KO) == korean
 
 
-def test_korean_is_made_from_the_numbers():
-    told = sentence_of(ranked(energy=0.9), [], KO)
-    assert told == "'Seed' 느낌과 가까움: 비슷한 템포, 더 힘참."
+@pytest.mark.parametrize("changed_to", [{"kind": "lunar"}, {"relation": "opposite"}])
+def test_a_fact_of_a_newer_gateway_leaves_its_sentence(changed_to):
+    item = ranked(facts=[{**fact("target", None, attribute="energy"), **changed_to}])
+    assert sentence_of(item, KO) == "Said by the ranker."
 
 
-def test_a_far_seed_is_only_the_nearest():
-    assert CLOSE == CLOSE_COSINE
-    assert "가장 가까움" in sentence_of(ranked(similarity=0.2), [], KO)
-
-
-def test_the_strongest_difference_is_the_one_named():
-    told = sentence_of(ranked(energy=0.7, valence=0.05, sentence=""), [], EN)
-    assert told == "Close to 'Seed': same tempo range, sadder."
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"album_id": "x"}, "같은 앨범"),
-        ({"artists": [{"id": "a", "name": "Queen"}]}, "Queen의 다른 곡"),
-        ({"genres": ["rock"]}, "같은 장르 rock"),
-    ],
-)
-def test_what_ties_a_track_to_the_seeds_is_said(change, said):
-    item = with_track(ranked(), **change)
-    assert said in sentence_of(item, [changed(bare("s"), **change)], KO)
-
-
-@pytest.mark.parametrize(
-    ("clause", "said"),
-    [
-        ("in a playlist with 'Halo'", "재생 목록 1개에 'Halo'"),
-        (
-            "in 12 playlists with 'Don't Stop, Now: Live'",
-            "재생 목록 12개에 'Don't Stop, Now: Live'",
-        ),
-        ("Queen is in 3 playlists with Tyler, The Creator", "3개에 Queen와(과) Tyler, The Creator"),
-        ("near 'Halo' in listeners' taste", "취향에서 'Halo'"),
-    ],
-)
-def test_what_playlists_say_is_said_in_korean_too(clause, said):
-    item = ranked(sentence=f"Close to 'Seed': same tempo range, {clause}.")
-    assert said in sentence_of(item, [], KO)
-    assert said in sentence_of(ranked(sentence=f"Nearest to 'Seed': {clause}."), [], KO)
+def test_a_track_without_reasons_has_no_sentence():
+    assert sentence_of(ranked().model_copy(update={"reasons": None}), EN) == ""
 
 
 @pytest.mark.parametrize("kind", sorted(RECIPES))
@@ -137,10 +124,6 @@ def test_every_feature_of_every_kind_of_model_has_a_name(kind, texts):
     names = {name: feature_name(name, texts) for name in RECIPES[kind].names}
     other = texts("feature.other", name="")
     assert [name for name, told in names.items() if told.startswith(other)] == []
-
-
-def test_an_empty_album_ties_nothing():
-    assert "앨범" not in sentence_of(ranked(), [bare("s")], KO)
 
 
 def test_bars_are_shares_of_the_strongest_with_their_sign():
@@ -234,13 +217,13 @@ def test_m3u8_has_one_address_a_track_and_no_broken_line():
 
 
 def test_csv_is_read_back_and_runs_no_formula():
-    rows = list(csv.DictReader(io.StringIO(csv_of(exported()).decode("utf-8-sig"))))
+    rows = list(csv.DictReader(io.StringIO(csv_of(exported(), KO).decode("utf-8-sig"))))
     assert rows[0]["title"] == '\'=cmd "x",\ny'
     assert rows[1]["track_id"] == "t2"
-    assert rows[1]["why"] == "Said by the ranker."
+    assert rows[1]["why"] == sentence_of(exported()[1], KO)
 
 
 def test_jspf_carries_titles_and_isrcs():
-    playlist = json.loads(jspf_of("Quintet", exported()))["playlist"]
+    playlist = json.loads(jspf_of("Quintet", exported(), KO))["playlist"]
     assert playlist["track"][0]["identifier"] == ["isrc:GBUM71029604"]
     assert [entry["title"] for entry in playlist["track"]] == ['=cmd "x",\ny', "Title t2"]

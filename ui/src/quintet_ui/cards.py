@@ -92,7 +92,6 @@ def cards_data(
     stale: bool,
 ) -> dict[str, Any]:
     """Build the data of the ranked list."""
-    seeds = seed_tracks(answer)
     return {
         "labels": texts.group("cards"),
         "stale": stale,
@@ -105,7 +104,7 @@ def cards_data(
                 "details": ordered(details(ranked.track)),
                 "preview": web_address(ranked.track.preview_url),
                 "link": web_address(ranked.track.external_url),
-                "sentence": ordered(sentence_of(ranked, seeds, texts)),
+                "sentence": ordered(sentence_of(ranked, texts)),
                 "bars": bars_of(ranked, texts),
                 "liked": ranked.track.id in preferences.liked,
                 "saved": ranked.track.id in saved,
@@ -125,11 +124,6 @@ def visible(answer: Recommendations, preferences: Preferences) -> list[RankedTra
         if ranked.track.id not in gone
         and not any(artist.id in muted for artist in ranked.track.artists)
     ]
-
-
-def seed_tracks(answer: Recommendations) -> list[Track]:
-    """Select the seeds that are tracks."""
-    return [seed.track for seed in answer.seeds if seed.track is not None]
 
 
 def bare(track_id: str) -> Track:

@@ -21,8 +21,8 @@ def exports(tracks: Sequence[RankedTrack], texts: Translations) -> None:
     title = texts("export.title")
     for name, kind, content in (
         ("M3U8", "audio/x-mpegurl", m3u8_of(title, chosen)),
-        ("CSV", "text/csv", csv_of(chosen)),
-        ("JSPF", "application/jspf+json", jspf_of(title, chosen)),
+        ("CSV", "text/csv", csv_of(chosen, texts)),
+        ("JSPF", "application/jspf+json", jspf_of(title, chosen, texts)),
     ):
         st.download_button(
             texts("export.file", kind=name),

@@ -9,6 +9,8 @@ from typing import Final
 from quintet_client.models import RankedTrack
 
 from quintet_ui.cards import byline
+from quintet_ui.reasons import sentence_of
+from quintet_ui.translations import Translations
 
 COLUMNS: Final = (
     "rank", "track_id", "title", "artists", "album", "release_date", "duration_ms", "isrc",
@@ -33,26 +35,26 @@ def m3u8_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def csv_of(tracks: Sequence[RankedTrack]) -> bytes:
+def csv_of(tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
     """Write a table in UTF-8 with a byte-order mark, so that spreadsheets read it as UTF-8."""
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(COLUMNS)
     for ranked in tracks:
-        track, reasons = ranked.track, ranked.reasons
+        track = ranked.track
         table.writerow(
             _cell(value)
             for value in (
                 ranked.rank, track.id, track.title, byline(track), track.album,
                 track.release_date, track.duration_ms, track.isrc,
                 f"{ranked.score:.6g}", f"{ranked.similarity:.6g}", track.external_url,
-                reasons.sentence if reasons else "",
+                sentence_of(ranked, texts),
             )
         )  # fmt: skip
     return text.getvalue().encode("utf-8-sig")
 
 
-def jspf_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
+def jspf_of(title: str, tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
     """Write a JSPF playlist (https://www.xspf.org/jspf), with ISRCs as identifiers."""
     entries = []
     for ranked in tracks:
@@ -67,8 +69,7 @@ def jspf_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
         }
         if track.isrc:
             entry["identifier"] = [f"isrc:{track.isrc}"]
-        if ranked.reasons:
-            entry["annotation"] = ranked.reasons.sentence
+        entry["annotation"] = sentence_of(ranked, texts)
         entries.append({name: value for name, value in entry.items() if value})
     playlist = {"playlist": {"title": title, "creator": "Quintet", "track": entries}}
     return json.dumps(playlist, ensure_ascii=False, indent=1).encode()

@@ -29,6 +29,7 @@ def recommend(
     max_per_artist: Annotated[int, typer.Option(help="0 for no cap.")] = 3,
     diversity: Annotated[float, typer.Option(help="0 to 1.")] = 0.0,
     flow: Annotated[bool, typer.Option(help="Order by tempo and key.")] = False,
+    language: Annotated[str, typer.Option(help="Of the reasons: en or ko.")] = "en",
     as_json: Json = False,
 ) -> None:
     """Recommend tracks for one to five seeds, through the running gateway."""
@@ -51,6 +52,7 @@ def recommend(
         max_per_artist=max_per_artist,
         diversity=diversity,
         flow=flow,
+        language=language,
     )
     if as_json:
         print_json(ask(gateway, call.as_json()))

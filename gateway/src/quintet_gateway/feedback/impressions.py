@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import math
-import struct
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -204,19 +202,5 @@ def experiment_arm(
 
 
 def _features(response: ranker_pb2.RecommendTracksResponse) -> tuple[list[str], list[bytes]]:
-    """Read feature names and each track's values, packed as little-endian float32.
-
-    An older ranker sends feature values in its reasons only. Those are stored then, under the
-    names of all tracks together, with NaN for those that a track does not have.
-    """
-    if response.feature_names:
-        return list(response.feature_names), [track.features for track in response.tracks]
-    told: list[Mapping[str, float]] = [
-        {item.feature: item.value for item in track.reasons.contributions}
-        for track in response.tracks
-    ]
-    names = sorted({name for values in told for name in values})
-    return names, [
-        struct.pack(f"<{len(names)}f", *(values.get(name, math.nan) for name in names))
-        for values in told
-    ]
+    """Read feature names and each track's values, packed as little-endian float32."""
+    return list(response.feature_names), [track.features for track in response.tracks]

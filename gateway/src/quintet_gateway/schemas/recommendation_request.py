@@ -1,7 +1,7 @@
 """The body of a request for recommendations: strict about names, types and ranges."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 from quintet.profile.v1 import profile_pb2
@@ -156,6 +156,9 @@ class RecommendationsBody(StrictBody):
     diversity: Annotated[float, AfterValidator(within("DIVERSITY_RANGE", 0, 1)), bounds(0, 1)] = 0.0
     flow: bool = False
     reasons: bool = True
+    language: Annotated[
+        Literal["en", "ko"], Field(description="The language of the reasons' sentences.")
+    ] = "en"
     listener: Annotated[
         str | None,
         AfterValidator(lambda name: None if name is None else _listener(name)),
@@ -187,8 +190,7 @@ class RecommendationsBody(StrictBody):
             omit_reasons=not self.reasons,
             # Feature values are stored with the impressions, for training.
             include_features=True,
-            # Columns are read in a fraction of the time that one message per track takes.
-            reason_columns=self.reasons,
+            language=self.language,
         )
 
 
@@ -218,6 +220,7 @@ BODY_EXAMPLES: Final[dict[str, Any]] = {
             "diversity": 0.2,
             "flow": True,
             "reasons": True,
+            "language": "ko",
         },
     },
 }

@@ -206,6 +206,11 @@ class Catalogue:
         spread[COLUMN["key"]] = 3.0
         return spread
 
+    @cached_property
+    def centres(self) -> Raw:
+        """Mean of each attribute, float64 (14,), clipped as in `deviations`; of no use for key."""
+        return np.array([_clipped(column).mean() for column in self.columns.T])
+
     def distances(self, attribute: str, value: float, rows: Rows | slice) -> Raw:
         """Measure how far rows are from a value, in standard deviations, float64 (k,), ≥ 0.
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.bundle import Bundle
 from quintet_modelkit.publication import PublicationInvalid, damaged_files
 
-from quintet_engine import reasons, reranking
+from quintet_engine import reranking
 from quintet_engine.booster import BoosterFailed, Ranker
 from quintet_engine.booster_text import MAX_BYTES
 from quintet_engine.catalogue import Catalogue, Rows
@@ -40,6 +40,7 @@ from quintet_engine.query import (
     SeedPool,
     check,
 )
+from quintet_engine.reasons import Adjustment, Ranked, explain
 from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
 from quintet_engine.vectors import VectorIndex
 
@@ -91,6 +92,7 @@ class _Scored:
         scores: float64 (c,), higher is better.
         order: int64, places of the candidates, best first, one per recording.
         without: Parts that the scores were computed without.
+        adjustment: What targets and weights added to the scores.
     """
 
     candidates: Candidates
@@ -98,6 +100,7 @@ class _Scored:
     scores: Scores
     order: Rows
     without: tuple[str, ...]
+    adjustment: Adjustment = field(default_factory=Adjustment)
 
 
 class Engine:
@@ -313,10 +316,10 @@ class Engine:
             return _Scored(candidates, matrix, empty, np.empty(0, np.int64), self.without)
         with self.stage("score"):
             relevance, without = self._relevance(matrix)
-            scores = _adjusted(context, candidates, relevance)
+            scores, adjustment = _adjusted(context, candidates, relevance)
         closeness = self._closeness(matrix)
         order = reranking.deduplicate(candidates.rows, scores, self.catalogue.recording, closeness)
-        return _Scored(candidates, matrix, scores, order, without)
+        return _Scored(candidates, matrix, scores, order, without, adjustment)
 
     def _relevance(self, matrix: NDArray[np.float32]) -> tuple[Scores, tuple[str, ...]]:
         """Score rows, and name the parts missing: cosines replace a booster that fails."""
@@ -370,21 +373,20 @@ class Engine:
             scored.scores[chosen].tolist(),
             similarity.tolist(),
             [scored.candidates.channels_of(place) for place in chosen.tolist()],
-            self._reasons(context, scored, rows, matrix),
+            self._reasons(context, scored, chosen),
             packed,
         )
         return tuple(RankedTrack(*fields) for fields in zip(*columns, strict=True))
 
-    def _reasons(
-        self, context: Context, scored: _Scored, rows: Rows, matrix: NDArray[np.float32]
-    ) -> Sequence[Reasons | None]:
+    def _reasons(self, context: Context, scored: _Scored, chosen: Rows) -> Sequence[Reasons | None]:
         """Explain the chosen candidates, if the query asks for it."""
         if not context.query.reasons:
-            return [None] * len(rows)
-        shares = None
+            return [None] * len(chosen)
+        matrix, shares = scored.matrix[chosen], None
         if self.ranker is not None and BOOSTER not in scored.without:
             shares = self.ranker.contributions(matrix)
-        return reasons.explain(context, rows, shares, matrix, self.recipe.names)
+        rows, adjustment = scored.candidates.rows[chosen], scored.adjustment.of(chosen)
+        return explain(context, Ranked(rows, matrix, shares, self.recipe.names, adjustment))
 
     def _seed_pools(self, context: Context) -> tuple[SeedPool, ...]:
         """Count, for each seed, the tracks near it: in all, allowed, and deduplicated."""
@@ -498,7 +500,9 @@ def _collaborative_of(
     return CollaborativeModel.load(folder / collaborative_model.FOLDER, facts, catalogue.popularity)
 
 
-def _adjusted(context: Context, candidates: Candidates, relevance: Scores) -> Scores:
+def _adjusted(
+    context: Context, candidates: Candidates, relevance: Scores
+) -> tuple[Scores, Adjustment]:
     """Blend in what the booster never saw in training: targets, weights and negative seeds.
 
     A query without any keeps the booster's scores. Otherwise relevance is expressed in its standard
@@ -506,27 +510,48 @@ def _adjusted(context: Context, candidates: Candidates, relevance: Scores) -> Sc
     `NEGATIVE_STRENGTH` times the cosine to the nearest negative seed are subtracted. For a trained
     booster, which depends little on audio, `WEIGHT_STRENGTH` times the standardised weighted cosine
     to the profile is added.
+
+    Returns:
+        The scores, and what targets and weights added to them.
     """
     weighted = bool(context.query.weights) and context.affinity is not None
     if not context.query.targets and not context.negatives and not weighted:
-        return relevance
+        return relevance, Adjustment()
     scores = _standardised(relevance)
+    fits: dict[str, Scores] = {}
+    sound: Scores | None = None
     if context.query.targets:
         scores = scores - TARGET_STRENGTH * target_distance(context, candidates.rows)
+        fits = _target_fits(context, candidates)
     if context.negatives:
         scores = scores - NEGATIVE_STRENGTH * np.maximum(
             _negative_cosines(context, candidates), 0.0
         )
     if weighted:
         units = weighted_units(context, candidates.rows)
-        scores = scores + WEIGHT_STRENGTH * _standardised(units @ context.vector)
-    return np.asarray(scores, dtype=np.float64)
+        sound = WEIGHT_STRENGTH * _standardised(units @ context.vector)
+        scores = scores + sound
+    return np.asarray(scores, dtype=np.float64), Adjustment(_spread(relevance), fits, sound)
+
+
+def _target_fits(context: Context, candidates: Candidates) -> dict[str, Scores]:
+    """Split what targets add to the scores by target, each relative to the candidates' mean."""
+    fits, strength = {}, TARGET_STRENGTH / len(context.query.targets)
+    for name, value in context.query.targets.items():
+        distances = context.catalogue.distances(name, value, candidates.rows)
+        fits[name] = np.asarray(strength * (distances.mean() - distances), np.float64)
+    return fits
 
 
 def _standardised(values: NDArray[Any]) -> Scores:
     """Standardise values; constant ones become 0."""
+    return np.asarray((values - values.mean()) / _spread(values), np.float64)
+
+
+def _spread(values: NDArray[Any]) -> float:
+    """Compute the standard deviation; 1 for constant values."""
     spread = float(values.std())
-    return np.asarray((values - values.mean()) / (spread if spread > 1e-9 else 1.0), np.float64)
+    return spread if spread > 1e-9 else 1.0
 
 
 def _negative_cosines(context: Context, candidates: Candidates) -> Scores:

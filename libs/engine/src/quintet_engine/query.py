@@ -21,6 +21,8 @@ from quintet_contract.seeds import (
     check_targets,
     check_weights,
 )
+from quintet_explain import DEFAULT_LANGUAGE as DEFAULT_LANGUAGE
+from quintet_explain import LANGUAGES, Fact
 from quintet_modelkit.features import AudioProfile
 
 BOOSTER: Final = "booster"
@@ -65,6 +67,7 @@ class Query:
         diversity: How much relevance to trade for variety (MMR), 0..1.
         flow: Whether to order the list by tempo and key between neighbours.
         reasons: Whether to explain each track.
+        language: The language of the reasons' sentences, one of `LANGUAGES`.
         features: Whether to return the feature values that each track was ranked by.
     """
 
@@ -80,6 +83,7 @@ class Query:
     flow: bool = False
     reasons: bool = True
     features: bool = False
+    language: str = DEFAULT_LANGUAGE
 
 
 class AudioComparison(NamedTuple):
@@ -104,7 +108,8 @@ class Reasons:
     """Why one track is in the list.
 
     Attributes:
-        sentence: One plain English sentence.
+        sentence: The facts as one plain sentence, in the query's language.
+        facts: In the order of the sentence; the one that mattered most comes first.
         closest_seed: Track id of the nearest seed track; empty without track seeds.
         closest_similarity: Cosine to it, -1..1.
         contributions: Strongest first.
@@ -112,6 +117,7 @@ class Reasons:
     """
 
     sentence: str
+    facts: tuple[Fact, ...]
     closest_seed: str
     closest_similarity: float
     contributions: tuple[FeatureContribution, ...]
@@ -192,6 +198,10 @@ def check(query: Query, max_seeds: int = MAX_SEEDS) -> None:
     check_weights(query.weights)
     check_targets(query.targets)
     _check_filters(query.filters)
+    if query.language not in LANGUAGES:
+        allowed = ", ".join(LANGUAGES)
+        message = f"language must be one of {allowed}; got {query.language!r}"
+        raise QueryInvalid("REQUEST_MALFORMED", "language", message)
 
 
 def _check_filters(filters: Filters) -> None:

@@ -334,7 +334,9 @@ def _mean_key(x: float, y: float) -> float:
     """Convert a mean vector on the chromatic circle to semitones, 0..12; -1 if it is 0."""
     if math.hypot(x, y) <= 1e-9:
         return -1.0
-    return (math.atan2(y, x) % (2 * math.pi)) * 6 / math.pi
+    semitones = (math.atan2(y, x) % (2 * math.pi)) * 6 / math.pi
+    # The angle of a single key is off by rounding: G must come back as 7, not as 6.999….
+    return round(semitones, 9) % 12
 
 
 def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:

@@ -13,6 +13,7 @@ from quintet_contract.limits import (
     WEB_API_MAX_LIMIT,
 )
 from quintet_contract.patterns import LISTENER_PATTERN
+from quintet_explain import DEFAULT_LANGUAGE, LANGUAGES
 from quintet_servicekit.errors import InvalidInput, Reason
 
 from quintet_gateway.routes.dependencies import LISTENER, LISTENER_DESCRIPTION
@@ -53,6 +54,7 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
         omit_reasons=not flag(query, "reasons"),
         # Impressions store the values of features, from which models are trained.
         include_features=True,
+        language=_language(query),
     )
     for name, (low, high) in RANGES_ASKED.items():
         _add_attribute(request, query, name, low, high)
@@ -63,6 +65,17 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
 def may_fill_up(query: Query) -> bool:
     """Decide whether a short list may exceed the cap of tracks per artist: only the default cap."""
     return "max_per_artist" not in query
+
+
+def _language(query: Query) -> str:
+    language = query.get("language", DEFAULT_LANGUAGE)
+    if language not in LANGUAGES:
+        raise InvalidInput(
+            Reason.REQUEST_MALFORMED,
+            f"language must be one of {', '.join(LANGUAGES)}; got {language!r}",
+            field="language",
+        )
+    return language
 
 
 def _add_attribute(
@@ -154,6 +167,13 @@ def _documented() -> list[dict[str, Any]]:
             pattern=ids_pattern(WEB_API_MAX_EXCLUDED),
         ),
         parameter("reasons", extension + "says why each track is there.", type="boolean"),
+        parameter(
+            "language",
+            extension + "the language of the reasons' sentences.",
+            type="string",
+            enum=list(LANGUAGES),
+            default=DEFAULT_LANGUAGE,
+        ),
         {
             "name": LISTENER,
             "in": "header",

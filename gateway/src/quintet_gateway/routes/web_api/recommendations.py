@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from google.protobuf.json_format import MessageToDict
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_servicekit.degradation import Part
@@ -24,6 +23,7 @@ from quintet_gateway.routes.web_api.recommendation_parameters import (
 )
 from quintet_gateway.routes.web_api.responses import WebApiRoute, described, json_response
 from quintet_gateway.schemas import web_api as shape
+from quintet_gateway.schemas.reasons import reasons_json
 
 router = APIRouter(prefix="/v1", tags=["Spotify Web API"], route_class=WebApiRoute)
 
@@ -60,23 +60,26 @@ def _tracks(writer: ObjectWriter, found: RecommendedList) -> list[dict[str, Any]
         # Search is down: the list stays whole, with only the id of tracks not looked up before.
         ids = [ranked.track_id for ranked in found.ranking.tracks]
         known = {name: search_pb2.Track(id=name) for name in ids} | known
-    with_reasons = not found.request.omit_reasons
+    explained = zip(found.ranking.tracks, reasons_json(found.ranking, known), strict=True)
     return [
         {
             **writer.track(known[ranked.track_id]),
-            **({"quintet": _explained(ranked)} if with_reasons else {}),
+            **({} if reasons is None else {"quintet": _explained(ranked, reasons)}),
         }
-        for ranked in found.ranking.tracks
+        for ranked, reasons in explained
         if ranked.track_id in known
     ]
 
 
-def _explained(ranked: ranker_pb2.RankedTrack) -> dict[str, Any]:
-    """Write why a track is in the list, in the terms of `/api/v1`."""
-    explained: dict[str, Any] = MessageToDict(ranked, preserving_proto_field_name=True)
-    # `origin` says which model chose a track; a listener who knew would no longer judge blindly.
-    for name in ("track_id", "features", "origin"):
-        explained.pop(name, None)
-    for comparison in explained.get("reasons", {}).get("comparisons", ()):
-        comparison["attribute"] = comparison["attribute"].removeprefix("ATTRIBUTE_").lower()
-    return explained
+def _explained(ranked: ranker_pb2.RankedTrack, reasons: dict[str, Any]) -> dict[str, Any]:
+    """Write why a track is in the list, in the terms of `/api/v1`.
+
+    `origin` is left out: a listener who knew which model chose a track would not judge blindly.
+    """
+    return {
+        "rank": ranked.rank,
+        "score": ranked.score,
+        "similarity": ranked.similarity,
+        "channels": list(ranked.channels),
+        "reasons": reasons,
+    }

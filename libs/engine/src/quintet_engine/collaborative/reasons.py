@@ -1,12 +1,11 @@
-"""Phrases for reasons that come from playlists."""
+"""Relations of tracks to seeds that come from playlists, for explaining a list."""
 
-from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.catalogue import Rows
 from quintet_engine.collaborative.affinity import Affinity
 from quintet_engine.collaborative.products import product_with
 
@@ -14,38 +13,57 @@ NEAR_TASTE: Final = 0.5
 """From this cosine in the taste space on, listeners' taste is a reason."""
 
 
-def playlist_phrases(affinity: Affinity, rows: Rows) -> list[str]:
-    """Write, for each row, its strongest relation to a seed by playlists; "" if none.
+class Strongest(NamedTuple):
+    """The strongest relation of each of k rows to a seed row.
 
-    Playlists that hold both tracks come first, then playlists that hold both artists, then
-    closeness in the taste space. Each phrase names its seed.
+    Attributes:
+        seed_rows: The place of that seed among the affinity's seeds.
+        values: How strong it is.
     """
-    together = affinity.co_occurrences(rows)
-    artists = _artists_together(affinity, rows)
+
+    seed_rows: list[int]
+    values: list[float]
+
+    @classmethod
+    def of(cls, values: NDArray[np.float32]) -> Self:
+        """Find the greatest value in each row of (k, m)."""
+        return cls(values.argmax(axis=1).tolist(), values.max(axis=1).tolist())
+
+
+class PlaylistRelations(NamedTuple):
+    """Each row's strongest relations to the seeds by playlists.
+
+    Attributes:
+        together: How many playlists hold both tracks.
+        artists: How many playlists hold both first artists; 0 for the same artist.
+        taste: The cosine of the tracks in the taste space.
+    """
+
+    together: Strongest
+    artists: Strongest
+    taste: Strongest
+
+
+def playlist_relations(affinity: Affinity, rows: Rows) -> PlaylistRelations:
+    """Find each row's strongest relations to the seeds by playlists.
+
+    A row may be one of the seed rows of an artist or a genre; it has no relation to itself.
+    """
     places = affinity.model.taste
     taste = places.of(rows) @ places.of(affinity.seeds).T
-    titles = [f"'{title}'" for title in affinity.catalogue.titles(affinity.seeds)]
-    names = [_first_artist(affinity.catalogue, row) for row in affinity.seeds.tolist()]
-    columns = zip(
-        rows.tolist(), _strongest(together), _strongest(artists), _strongest(taste), strict=True
+    recording = affinity.catalogue.recording
+    itself = recording[rows][:, None] == recording[affinity.seeds]
+    return PlaylistRelations(
+        Strongest.of(np.where(itself, np.float32(0), affinity.co_occurrences(rows))),
+        Strongest.of(_artists_together(affinity, rows)),
+        Strongest.of(np.where(itself, np.float32(0), taste)),
     )
-    return [
-        _tracks(*by_track, titles)
-        or _artists(affinity.catalogue, row, *by_artist, names)
-        or _taste(*by_taste, titles)
-        for row, by_track, by_artist, by_taste in columns
-    ]
-
-
-def _strongest(values: NDArray[np.float32]) -> Iterator[tuple[int, float]]:
-    """Find, for each row of (k, m), the seed with the greatest value, and that value."""
-    return zip(values.argmax(axis=1).tolist(), values.max(axis=1).tolist(), strict=True)
 
 
 def _artists_together(affinity: Affinity, rows: Rows) -> NDArray[np.float32]:
     """Count the playlists with the first artists of both a row and a seed, float32 (k, m).
 
-    0 for an unknown artist, and for the same artist, which the sentence names anyway.
+    0 for an unknown artist, and for the same artist, which another kind of fact states.
     """
     tokens, members = affinity.model.tokens, affinity.model.space.artist_holders
     row_artists, seed_artists = tokens.artist[rows], tokens.artist[affinity.seeds]
@@ -58,27 +76,3 @@ def _artists_together(affinity: Affinity, rows: Rows) -> NDArray[np.float32]:
     known = (row_artists < unknown)[:, None] & (seed_artists < unknown)[None, :]
     known &= row_artists[:, None] != seed_artists
     return np.asarray(met * known, dtype=np.float32)
-
-
-def _tracks(seed: int, count: float, titles: list[str]) -> str:
-    return f"in {_playlists(count)} with {titles[seed]}" if count else ""
-
-
-def _artists(catalogue: Catalogue, row: int, seed: int, count: float, names: list[str]) -> str:
-    if not count:
-        return ""
-    return f"{_first_artist(catalogue, row)} is in {_playlists(count)} with {names[seed]}"
-
-
-def _first_artist(catalogue: Catalogue, row: int) -> str:
-    """Look up the name of a row's first artist; empty if it has none."""
-    artist = int(catalogue.first_artist[row])
-    return catalogue.artist_title(row, artist) if artist >= 0 else ""
-
-
-def _taste(seed: int, cosine: float, titles: list[str]) -> str:
-    return f"near {titles[seed]} in listeners' taste" if cosine >= NEAR_TASTE else ""
-
-
-def _playlists(count: float) -> str:
-    return "a playlist" if count == 1 else f"{count:.0f} playlists"

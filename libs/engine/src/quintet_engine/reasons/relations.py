@@ -1,0 +1,210 @@
+"""Relations of a track to the seeds: album, artist, playlists, taste, genre and sound.
+
+Each relation is with one seed, of which it is true. Where several seeds qualify, playlists and
+taste choose the strongest, and the others choose the seed nearest in sound.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from quintet_explain import Fact, Kind, Reference, ReferenceKind
+from quintet_explain.facts import CLOSE_COSINE
+
+from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.collaborative.affinity import MOST_ROWS
+from quintet_engine.collaborative.reasons import (
+    NEAR_TASTE,
+    PlaylistRelations,
+    playlist_relations,
+)
+from quintet_engine.context import Context, SeedView
+from quintet_engine.query import SeedKind
+from quintet_engine.reasons.families import (
+    ALBUM,
+    ALBUM_IN_PLAYLISTS,
+    ARTIST,
+    ARTIST_IN_PLAYLISTS,
+    GENRE,
+    PLACE,
+    SOUND,
+    TASTE,
+    TOGETHER,
+)
+
+_KINDS: Final = {
+    SeedKind.TRACK: ReferenceKind.TRACK,
+    SeedKind.ARTIST: ReferenceKind.ARTIST,
+    SeedKind.GENRE: ReferenceKind.GENRE,
+}
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The effects of one track's families on its score, and the size of all effects together."""
+
+    by_family: list[float]
+    total: float
+
+    def share(self, *families: str) -> float:
+        """Compute the signed share of families in all effects, -1..1; 0 if nothing has any."""
+        if not self.total:
+            return 0.0
+        return sum(self.by_family[PLACE[family]] for family in families) / self.total
+
+
+class RelationFinder:
+    """Finds the relations of the rows of one list; everything numeric is computed once for all.
+
+    Args:
+        context: The prepared query.
+        rows: int64 (k,), the tracks of the list.
+        cosines: float32 (k, seeds), of the weighted attributes.
+    """
+
+    def __init__(self, context: Context, rows: Rows, cosines: NDArray[np.float32]) -> None:
+        catalogue = context.catalogue
+        self._context, self._rows, self._cosines = context, rows.tolist(), cosines
+        self.references = [_reference(catalogue, n, view) for n, view in enumerate(context.seeds)]
+        album = catalogue.album[rows]
+        self._shares_album = ((album >= 0) & (context.album_weight[album] > 0)).tolist()
+        self._shares_artist = _any(catalogue.track_artists.greatest(rows, context.artist_weight))
+        self._shares_genre = _any(catalogue.track_genres.greatest(rows, context.genre_weight))
+        self._playlists: PlaylistRelations | None = None
+        if context.affinity is not None:
+            self._playlists = playlist_relations(context.affinity, rows)
+            self._members = _Members(context)
+
+    def of(self, place: int, effects: Effects) -> list[Fact]:
+        """Find the relations of a row that raised its score."""
+        facts = [
+            *self._by_catalogue(place, effects),
+            *self._by_playlists(place, effects),
+            *self._by_sound(place, effects),
+        ]
+        return [fact for fact in facts if fact.weight > 0]
+
+    def nearest(self, place: int, effects: Effects) -> Fact | None:
+        """State which seed is nearest in sound, for a track without any other fact."""
+        seed = int(self._cosines[place].argmax())
+        cosine, share = float(self._cosines[place, seed]), effects.share(SOUND)
+        if cosine <= 0 or not share:
+            return None
+        return Fact(Kind.SOUND, self.references[seed], share, value=min(cosine, 1.0))
+
+    def _by_catalogue(self, place: int, effects: Effects) -> Iterator[Fact]:
+        """Find a shared album, or else a shared artist, or else a shared genre."""
+        catalogue, row = self._context.catalogue, self._rows[place]
+        if self._shares_album[place]:
+            album = catalogue.album[row]
+            seed = self._nearest(place, lambda view: bool((view.albums == album).any()))
+            share = effects.share(ALBUM, ALBUM_IN_PLAYLISTS, ARTIST, ARTIST_IN_PLAYLISTS)
+            yield Fact(Kind.SAME_ALBUM, self.references[seed], share)
+        elif self._shares_artist[place]:
+            artists = catalogue.track_artists.of(row)
+            seed = self._nearest(place, lambda view: bool(np.isin(artists, view.artists).any()))
+            shared = artists[np.isin(artists, self._context.seeds[seed].artists)]
+            name = catalogue.artist_title(row, int(shared[0]))
+            share = effects.share(ARTIST, ARTIST_IN_PLAYLISTS)
+            yield Fact(Kind.SAME_ARTIST, self.references[seed], share, name=name)
+        elif self._shares_genre[place]:
+            yield self._genre(place, row, effects)
+
+    def _genre(self, place: int, row: int, effects: Effects) -> Fact:
+        context = self._context
+        genres = context.catalogue.track_genres.of(row)
+        seed = self._nearest(place, lambda view: bool(np.isin(genres, view.genres).any()))
+        shared = genres[np.isin(genres, context.seeds[seed].genres)]
+        # The genre that most seeds share says most about the list.
+        genre = int(shared[np.argmax(context.genre_weight[shared])])
+        name = context.catalogue.genres[genre]
+        return Fact(Kind.GENRE, self.references[seed], effects.share(GENRE), name=name)
+
+    def _by_playlists(self, place: int, effects: Effects) -> Iterator[Fact]:
+        """Find playlists with both tracks, or else with both artists; and closeness in taste."""
+        found = self._playlists
+        if found is None:
+            return
+        together = found.together.values[place]
+        same_artist = self._shares_album[place] or self._shares_artist[place]
+        if together >= 1:
+            reference = self._members[found.together.seed_rows[place]]
+            yield Fact(Kind.TOGETHER, reference, effects.share(TOGETHER), value=together)
+        elif found.artists.values[place] >= 1 and not same_artist:
+            yield self._artists(found, place, effects)
+        taste = found.taste.values[place]
+        if taste >= NEAR_TASTE:
+            reference = self._members[found.taste.seed_rows[place]]
+            yield Fact(Kind.TASTE, reference, effects.share(TASTE), value=min(taste, 1.0))
+
+    def _artists(self, found: PlaylistRelations, place: int, effects: Effects) -> Fact:
+        reference = self._members[found.artists.seed_rows[place]]
+        return Fact(
+            Kind.ARTISTS_TOGETHER,
+            reference,
+            effects.share(ARTIST_IN_PLAYLISTS),
+            value=found.artists.values[place],
+            name=first_artist(self._context.catalogue, self._rows[place]),
+        )
+
+    def _by_sound(self, place: int, effects: Effects) -> Iterator[Fact]:
+        seed = int(self._cosines[place].argmax())
+        cosine = float(self._cosines[place, seed])
+        if cosine >= CLOSE_COSINE:
+            share = effects.share(SOUND)
+            yield Fact(Kind.SOUND, self.references[seed], share, value=min(cosine, 1.0))
+
+    def _nearest(self, place: int, is_related: Callable[[SeedView], bool]) -> int:
+        """Choose the seed nearest in sound among those that are related."""
+        related = [n for n, view in enumerate(self._context.seeds) if is_related(view)]
+        return max(related, key=lambda n: self._cosines[place, n])
+
+
+def _any(values: NDArray[np.float32]) -> list[bool]:
+    return [bool(flag) for flag in (values > 0).tolist()]
+
+
+def _reference(catalogue: Catalogue, place: int, view: SeedView) -> Reference:
+    """Name a seed."""
+    name = view.seed.name
+    if view.seed.kind is SeedKind.TRACK:
+        return _track(catalogue, place, ReferenceKind.TRACK, int(view.rows[0]))
+    if view.seed.kind is SeedKind.ARTIST:
+        title = catalogue.artist_title(int(view.rows[0]), int(view.artists[0]))
+        return Reference(place, ReferenceKind.ARTIST, name, title)
+    return Reference(place, ReferenceKind.GENRE, name, name)
+
+
+def _track(catalogue: Catalogue, place: int, kind: ReferenceKind, row: int) -> Reference:
+    rows = np.array([row])
+    (track_id,), (title,) = catalogue.track_ids(rows), catalogue.titles(rows)
+    return Reference(place, kind, track_id, title, first_artist(catalogue, row))
+
+
+class _Members:
+    """Names the seed rows of the affinity, each when it is first needed."""
+
+    def __init__(self, context: Context) -> None:
+        assert context.affinity is not None
+        self._catalogue, self._rows = context.catalogue, context.affinity.seeds
+        self._kinds = [view.seed.kind for view in context.seeds]
+        # As `Affinity.of` joins the seeds' rows: each group cut to its most popular.
+        sizes = [min(len(view.rows), MOST_ROWS) for view in context.seeds]
+        self._owners = np.repeat(np.arange(len(sizes)), sizes).tolist()
+        self._named: dict[int, Reference] = {}
+
+    def __getitem__(self, place: int) -> Reference:
+        if place not in self._named:
+            owner = self._owners[place]
+            is_seed = self._kinds[owner] is SeedKind.TRACK
+            kind = ReferenceKind.TRACK if is_seed else ReferenceKind.MEMBER
+            self._named[place] = _track(self._catalogue, owner, kind, int(self._rows[place]))
+        return self._named[place]
+
+
+def first_artist(catalogue: Catalogue, row: int) -> str:
+    """Look up the name of a row's first artist; empty if it has none."""
+    artist = int(catalogue.first_artist[row])
+    return catalogue.artist_title(row, artist) if artist >= 0 else ""

@@ -1,0 +1,6 @@
+"""Convert gRPC messages of the ranker to domain objects and back; no decisions."""
+
+from quintet_ranker.servicer.requests import query_of as query_of
+from quintet_ranker.servicer.requests import trial_of as trial_of
+from quintet_ranker.servicer.responses import response_of as response_of
+from quintet_ranker.servicer.servicer import RankerServicer as RankerServicer

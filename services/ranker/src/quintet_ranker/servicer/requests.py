@@ -1,0 +1,101 @@
+"""Read requests for recommendations as queries of the engine."""
+
+from typing import Final
+
+import numpy as np
+from quintet.profile.v1 import profile_pb2
+from quintet.ranker.v1 import ranker_pb2
+from quintet_contract.attributes import ATTRIBUTES
+from quintet_engine.query import (
+    DEFAULT_LANGUAGE,
+    DEFAULT_LIMIT,
+    DEFAULT_MAX_PER_ARTIST,
+    Filters,
+    Query,
+)
+from quintet_modelkit.features import COLUMN, AudioProfile
+from quintet_servicekit.errors import Reason
+from quintet_servicekit.messages import NAME_OF, by_attribute, seed_of
+from quintet_text.track_ids import id_of, track_id_of
+
+from quintet_ranker.domain import Trial, Variant
+
+# A number of a newer caller that is not listed here means the champion: see `trial_of`.
+VARIANTS: Final = {
+    ranker_pb2.VARIANT_CHAMPION: Variant.CHAMPION,
+    ranker_pb2.VARIANT_CHALLENGER: Variant.CHALLENGER,
+    ranker_pb2.VARIANT_INTERLEAVE: Variant.INTERLEAVE,
+    ranker_pb2.VARIANT_SHADOW: Variant.SHADOW,
+}
+
+
+def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
+    """Read a request as a query; fields that are not set get the engine's defaults.
+
+    Raises:
+        InvalidInput: An attribute is unknown or occurs twice.
+    """
+    weights = [(item.attribute, item.weight) for item in request.weights]
+    targets = [(item.attribute, item.value) for item in request.targets]
+    return Query(
+        seeds=tuple(seed_of(seed) for seed in request.seeds),
+        negative_seeds=tuple(seed_of(seed) for seed in request.negative_seeds),
+        profile=_profile(request.profile) if request.HasField("profile") else None,
+        weights=by_attribute("weights", Reason.WEIGHT_RANGE, weights),
+        targets=by_attribute("targets", Reason.TARGET_RANGE, targets),
+        filters=_filters(request.filters),
+        limit=request.limit if request.HasField("limit") else DEFAULT_LIMIT,
+        max_per_artist=(
+            request.max_per_artist if request.HasField("max_per_artist") else DEFAULT_MAX_PER_ARTIST
+        ),
+        diversity=request.diversity,
+        flow=request.flow,
+        reasons=not request.omit_reasons,
+        features=request.include_features,
+        language=request.language or DEFAULT_LANGUAGE,
+    )
+
+
+def trial_of(request: ranker_pb2.RecommendTracksRequest) -> Trial | None:
+    """Read which variant of an experiment a request belongs to; None outside of experiments."""
+    if not request.HasField("trial"):
+        return None
+    trial = request.trial
+    variant = VARIANTS.get(trial.variant, Variant.CHAMPION)
+    return Trial(variant, trial.challenger_version, trial.draft_key)
+
+
+def _profile(profile: profile_pb2.Profile) -> AudioProfile:
+    means, spreads = np.zeros(len(ATTRIBUTES)), np.zeros(len(ATTRIBUTES))
+    for item in profile.statistics:
+        # A newer profile service may describe an attribute that this ranker does not have.
+        if name := NAME_OF.get(item.attribute):
+            means[COLUMN[name]], spreads[COLUMN[name]] = item.mean, item.spread
+    return AudioProfile(
+        np.array(profile.mean, dtype=np.float32),
+        np.array(profile.spread, dtype=np.float32),
+        np.array(profile.weights, dtype=np.float32),
+        means,
+        spreads,
+        profile.standardiser_version,
+    )
+
+
+def _filters(filters: ranker_pb2.Filters) -> Filters:
+    ranges = [
+        (
+            item.attribute,
+            (
+                item.min if item.HasField("min") else None,
+                item.max if item.HasField("max") else None,
+            ),
+        )
+        for item in filters.ranges
+    ]
+    return Filters(
+        ranges=by_attribute("filters", Reason.FILTER_RANGE, ranges),
+        genres=tuple(filters.genres),
+        explicit=filters.explicit if filters.HasField("explicit") else None,
+        excluded_tracks=frozenset(map(track_id_of, filters.excluded_track_ids)),
+        excluded_artists=frozenset(id_of("artist", name) for name in filters.excluded_artist_ids),
+    )

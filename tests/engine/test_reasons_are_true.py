@@ -1,0 +1,134 @@
+"""Every fact of every sentence is true: checked against catalogue, playlists and query.
+
+Sentences in both languages are parsed back into statements. Both have to state the facts, and each
+fact is computed again from the raw tables, by code that shares nothing with the engine. A few
+hundred lists by default; a thousand where QUINTET_SLOW=1.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from quintet_contract.attributes import AUDIO_FEATURES, RANGES
+from quintet_engine.query import Filters, Query, Seed, SeedKind
+from quintet_explain import Kind, ReferenceKind, Relation
+
+from tests.fakes.reasoned import Reasoned, bootstrap, trained
+from tests.fakes.statements import statements_in, statements_of_facts
+
+LISTS = 1000 if os.environ.get("QUINTET_SLOW") == "1" else 120
+MODELS = ["trained", "bootstrap", "cosine"]
+DIFFERENCES = (Relation.MORE, Relation.LESS)
+COMPARED = (Kind.ATTRIBUTE, Kind.TEMPO, Kind.KEY)
+
+
+@pytest.fixture(scope="module")
+def worlds() -> dict[str, Reasoned]:
+    learned = trained()
+    return {"trained": learned, "bootstrap": bootstrap(), "cosine": learned.without_booster()}
+
+
+def queries(world: Reasoned, count: int) -> Iterator[Query]:
+    """Yields random queries: seeds of every kind, and often targets, weights and filters."""
+    source = random.Random(count)
+    names = {
+        SeedKind.TRACK: world.tracks, SeedKind.ARTIST: world.artists, SeedKind.GENRE: world.genres,
+    }  # fmt: skip
+    for number in range(count):
+        # Most lists start from tracks, as listeners' do.
+        kinds = [source.choice(list(names)) if source.random() < 0.2 else SeedKind.TRACK
+                 for _ in range(source.randint(1, 5))]  # fmt: skip
+        seeds = {(kind, source.choice(names[kind])) for kind in kinds}
+        options: dict[str, Any] = {}
+        if source.random() < 0.4:
+            chosen = source.sample(sorted(RANGES), source.randint(1, 3))
+            options["targets"] = {name: source.uniform(*RANGES[name]) for name in chosen}
+        if source.random() < 0.4:
+            chosen = source.sample(AUDIO_FEATURES, source.randint(1, 5))
+            options["weights"] = {name: source.choice([0, 0, 0.5, 2, 10]) for name in chosen}
+        filters = Filters(ranges={"energy": (0.2, 0.9)}) if source.random() < 0.2 else Filters()
+        yield Query(
+            tuple(Seed(kind, name, source.choice([0.5, 1, 3])) for kind, name in sorted(seeds)),
+            filters=filters, limit=10, features=True, language="ko" if number % 2 else "en",
+            **options,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_fact_is_true_and_both_languages_state_it(worlds, model):
+    world = worlds[model]
+    kinds: set[Kind] = set()
+    for query in queries(world, LISTS // len(MODELS) + 1):
+        ranking = world.engine.recommend(query)
+        for track in ranking.tracks:
+            facts = track.reasons.facts
+            expected = statements_of_facts(facts)
+            for language in ("en", "ko"):
+                sentence = world.sentence(track, language, query)
+                assert statements_in(sentence, language) == expected, sentence
+            for fact in facts:
+                assert world.is_true(fact, track, query), (track.track_id, fact, query)
+            kinds.update(fact.kind for fact in facts)
+            check_selection(facts, query)
+    # Each kind of fact that this model can state was among those checked.
+    only_trained = {Kind.TOGETHER, Kind.ARTISTS_TOGETHER, Kind.TASTE}
+    by_sound = {Kind.SOUND, Kind.ATTRIBUTE, Kind.TEMPO, Kind.KEY, Kind.TARGET}
+    expected_kinds = {
+        "trained": set(Kind), "bootstrap": set(Kind) - only_trained, "cosine": by_sound,
+    }  # fmt: skip
+    assert kinds == expected_kinds[model]
+
+
+def check_selection(facts, query):
+    """Checks which facts are stated, and in which order."""
+    if not facts:
+        return
+    assert facts[0].weight == max(fact.weight for fact in facts)
+    assert all(-1 <= fact.weight <= 1 for fact in facts)
+    silent = {name for name, weight in query.weights.items() if weight == 0} | set(query.targets)
+    for fact in facts:
+        if fact.kind in COMPARED:
+            assert fact.attribute not in silent
+            assert fact.weight > 0 or (fact.relation in DIFFERENCES and fact.weight < 0)
+        elif fact.kind not in (Kind.TARGET, Kind.SOUND):
+            assert fact.weight > 0
+    abouts = [fact.reference for fact in facts if fact.reference is not None]
+    # Facts about one seed stand together, those about the first seed before all others.
+    first = abouts[0] if abouts else None
+    others = [about for about in abouts if about != first]
+    assert abouts == [first] * (len(abouts) - len(others)) + others
+    assert all(about.kind in ReferenceKind for about in abouts)
+
+
+@pytest.mark.parametrize("model", ["trained", "bootstrap"])
+def test_the_weight_of_a_fact_is_the_share_of_its_features(worlds, model):
+    world = worlds[model]
+    query = Query(
+        tuple(Seed(SeedKind.TRACK, name) for name in world.tracks[7:500:99]), features=True
+    )
+    for track in world.engine.recommend(query).tracks:
+        effects = world.contributions(track)
+        total = sum(abs(effect) for effect in effects.values())
+        for fact in track.reasons.facts:
+            names: tuple[str, ...]
+            if fact.kind is Kind.ATTRIBUTE:
+                names = (f"{fact.attribute}_gap", f"{fact.attribute}_offset")
+            elif fact.kind is Kind.GENRE:
+                names = ("genre_share", "genre_cosine", "genre_closeness")
+            elif fact.kind is Kind.KEY:
+                names = ("key_match", "best_key_match")
+            else:
+                continue
+            share = sum(effects.get(name, 0.0) for name in names) / total
+            assert fact.weight == pytest.approx(share, abs=1e-4)
+
+
+@pytest.mark.parametrize("key", range(12))
+def test_a_seed_of_any_key_is_compatible_with_its_own(worlds, key):
+    world = worlds["bootstrap"]
+    same = [name for name in world.tracks if world.value(name, "key") == key]
+    ranking = world.engine.prepare(Query((Seed(SeedKind.TRACK, same[0]),)))
+    assert np.equal(ranking.seed_raw[0, world.column("key")], key)

@@ -1,0 +1,93 @@
+"""Sentences from facts: examples, the same facts in both languages, and no key without a phrase."""
+
+import tomllib
+from importlib.resources import files
+
+import pytest
+from quintet_contract.attributes import ATTRIBUTES
+from quintet_explain import Fact, Kind, Reference, ReferenceKind, Relation, sentence_of
+
+BLACK = Reference(0, ReferenceKind.TRACK, "b", "Back In Black", "AC/DC")
+LITHIUM = Reference(1, ReferenceKind.TRACK, "l", "Lithium", "Nirvana")
+QUEEN = Reference(2, ReferenceKind.ARTIST, "q", "Queen")
+RHAPSODY = Reference(2, ReferenceKind.MEMBER, "r", "Bohemian Rhapsody", "Queen")
+ROCK = Reference(3, ReferenceKind.GENRE, "rock", "rock")
+BY = Fact(Kind.SAME_ARTIST, BLACK, 0.4, name="AC/DC")
+
+
+def attribute(reference, name, relation):
+    return Fact(Kind.ATTRIBUTE, reference, 0.1, name, relation, 1.0, 0.0)
+
+
+def tempo(reference, relation):
+    return Fact(Kind.TEMPO, reference, 0.1, "tempo", relation, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "english", "korean"),
+    [
+        ([BY, attribute(BLACK, "loudness", Relation.HIGH), tempo(BLACK, Relation.HIGH)],
+         "By AC/DC, whose “Back In Black” you picked; about as loud and fast.",
+         "고르신 “Back In Black”과 같은 AC/DC의 곡, 비슷하게 소리가 크고 빠름."),
+        ([BY, tempo(BLACK, Relation.SAME), attribute(BLACK, "energy", Relation.LESS)],
+         "By AC/DC, whose “Back In Black” you picked; at about the same tempo, but calmer.",
+         "고르신 “Back In Black”과 같은 AC/DC의 곡, 템포가 비슷함, 다만 더 차분함."),
+        ([Fact(Kind.SAME_ALBUM, BLACK, 0.4), Fact(Kind.TASTE, LITHIUM, 0.1, value=0.6)],
+         "From the same album as “Back In Black”; near “Lithium” in listeners' taste.",
+         "“Back In Black”과 같은 앨범의 곡, “Lithium”을 듣는 사람들의 취향에 가까운 곡."),
+        ([Fact(Kind.TOGETHER, LITHIUM, 0.4, value=1.0), Fact(Kind.SOUND, LITHIUM, 0.1, value=0.9)],
+         "In one playlist with “Lithium”; close to it in sound.",
+         "재생 목록 1개에 “Lithium”과 함께 담긴 곡, 소리도 가까운 곡."),
+        ([Fact(Kind.ARTISTS_TOGETHER, LITHIUM, 0.4, value=12.0, name="Hole")],
+         "By Hole, an artist in 12 playlists with Nirvana, whose “Lithium” you picked.",
+         "고르신 “Lithium”의 Nirvana와 재생 목록 12개에 함께 담긴 Hole의 곡."),
+        ([Fact(Kind.TOGETHER, RHAPSODY, 0.4, value=3.0),
+          attribute(QUEEN, "valence", Relation.MORE)],
+         "In 3 playlists with “Bohemian Rhapsody” by Queen; happier than the average of Queen.",
+         "재생 목록 3개에 Queen의 “Bohemian Rhapsody”와 함께 담긴 곡, Queen 평균보다 더 밝음."),
+        ([Fact(Kind.SAME_ARTIST, QUEEN, 0.4, name="Queen")],
+         "By Queen, an artist you picked.", "고르신 아티스트 Queen의 곡."),
+        ([Fact(Kind.GENRE, ROCK, 0.4, name="rock")],
+         "Of the genre rock, which you picked.", "고르신 rock 장르의 곡."),
+        ([Fact(Kind.SOUND, LITHIUM, 0.4, value=0.3)],
+         "Nearest in sound to “Lithium” among your picks.",
+         "고르신 것 중 “Lithium”과 소리가 가장 가까운 곡."),
+        ([Fact(Kind.TARGET, None, 0.4, "energy", value=0.824, other_value=0.8),
+          Fact(Kind.TARGET, None, 0.2, "key", value=9.0, other_value=10.0), BY],
+         "Energy 82% (you asked for 80%); key A (you asked for A♯); "
+         "by AC/DC, whose “Back In Black” you picked.",
+         "에너지는 82% (요청하신 값 80%), 조성은 A (요청하신 값 A♯), "
+         "고르신 “Back In Black”과 같은 AC/DC의 곡."),
+        ([tempo(BLACK, Relation.DOUBLE), Fact(Kind.KEY, BLACK, 0.1, "key", Relation.SAME)],
+         "At about double the tempo of “Back In Black”, in a key that fits.",
+         "템포가 “Back In Black”의 두 배쯤임, 조성이 어울림."),
+        ([], "No single fact stands out; the model ranks this track by everything together.",
+         "하나의 이유보다는 여러 특징이 고루 맞아서 추천된 곡입니다."),
+    ],
+)  # fmt: skip
+def test_facts_become_one_sentence(facts, english, korean):
+    assert (sentence_of(facts), sentence_of(facts, "ko")) == (english, korean)
+
+
+def test_a_name_with_braces_or_quotes_stays_as_it_is():
+    odd = BLACK._replace(name="{0} “it is” %s", artist="{}")
+    assert "“{0} “it is” %s”" in sentence_of([Fact(Kind.SAME_ALBUM, odd, 1.0)])
+
+
+def phrases(language):
+    text = files("quintet_explain") / "phrases" / f"{language}.toml"
+    return tomllib.loads(text.read_text(encoding="utf-8"))
+
+
+def shape(table):
+    return {
+        key: shape(value) if isinstance(value, dict) else isinstance(value, list)
+        for key, value in table.items()
+    }
+
+
+def test_both_languages_have_the_same_phrases():
+    english = phrases("en")
+    assert shape(english) == shape(phrases("ko"))
+    assert set(english["attribute"]) == set(ATTRIBUTES)
+    assert all(set(english[name]) <= set(ATTRIBUTES) for name in ("high", "low", "more", "less"))
