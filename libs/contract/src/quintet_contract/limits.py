@@ -52,7 +52,7 @@ MAX_POSITION: Final = MAX_LIMIT
 MAX_DWELL_MS: Final = 86_400_000
 """One day in milliseconds: the longest track that is allowed."""
 MAX_FEEDBACK_BYTES: Final = 2 * 1024**3
-"""Default bound of recorded lists in the database: some 140,000 lists of 20 tracks."""
+"""Default bound of recorded lists in the database: some 180,000 lists of 20 tracks."""
 
 # --- The catalogue -------------------------------------------------------------------------------
 MAX_TRACK_ID: Final = 128
