@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from quintet_command.doctor.machine import file_modes
 from quintet_command.settings import CommandSettings
-from quintet_store import open_engine, writing
+from quintet_store import StoreUnavailable, open_engine, reading, writing
 from sqlalchemy import text
 
 
@@ -65,3 +66,23 @@ def test_the_doctor_names_private_files_that_others_can_read(tmp_path: Path) -> 
     finding = file_modes(settings)
     assert "1.events" in finding.said
     assert str(tmp_path / "spool") in finding.remedy
+
+
+def test_a_database_on_a_disk_that_may_only_be_read_answers_and_rejects_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root nothing is read-only, so that the answer of the system is replaced."""
+    url = f"sqlite:///{tmp_path / 'quintet.db'}"
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    engine = open_engine(url)
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM tracks")).scalar_one() == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    with pytest.raises(StoreUnavailable, match="readonly"), writing(engine) as connection:
+        connection.execute(text("DELETE FROM tracks"))
+    engine.dispose()

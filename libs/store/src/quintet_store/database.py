@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from quintet_files import PRIVATE_MODE
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
@@ -92,6 +93,8 @@ def _keep_private(path: Path) -> None:
     SQLite gives its journals (-wal and -shm) the mode of the file.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if _only_readable(path):
+        return
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_MODE))
     for each in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
@@ -101,6 +104,11 @@ def _keep_private(path: Path) -> None:
                 each.chmod(PRIVATE_MODE)
 
 
+def _only_readable(path: Path) -> bool:
+    """Check whether a SQLite file is on a disk, or in a folder, that may only be read."""
+    return path.is_file() and not os.access(path.parent, os.W_OK)
+
+
 def _sqlite(url: URL, serving: bool) -> Engine:
     if url.database:
         _keep_private(Path(url.database))
@@ -108,6 +116,12 @@ def _sqlite(url: URL, serving: bool) -> Engine:
     # In WAL mode NORMAL survives a killed process; only FULL survives a cut of power too.
     synchronous = "FULL" if serving else "NORMAL"
     # A connection kept open would go on writing to a file that somebody has replaced.
+    if url.database and _only_readable(Path(url.database)):
+        # SQLite would create the journals of WAL mode even to read; nobody writes to this disk.
+        name = quote(str(Path(url.database).resolve()))
+        url = url.set(
+            database=f"file:{name}", query={"mode": "ro", "immutable": "1", "uri": "true"}
+        )
     engine = create_engine(url, json_serializer=_dump, connect_args=arguments, poolclass=NullPool)
 
     @event.listens_for(engine, "connect")

@@ -1,8 +1,11 @@
 """Load one version of the catalogue for searching: snapshot, index, artists and genres."""
 
+import atexit
 import contextlib
+import errno
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -117,7 +120,17 @@ class IndexedCatalogue:
         snapshot = Snapshot.load(home / "catalogue" / version)
         order = popularity_order(snapshot)
         table = artist_table(snapshot, order)
-        folder = _index_folder(home / "search", snapshot, order, table)
+        root = home / "search"
+        try:
+            folder = _index_folder(root, snapshot, order, table)
+        except OSError as fault:
+            if fault.errno not in (errno.EROFS, errno.EACCES):
+                raise
+            # A home that may only be read serves as well: the index is built for this process.
+            root = Path(tempfile.mkdtemp(prefix="quintet-search-"))
+            atexit.register(shutil.rmtree, root, ignore_errors=True)
+            _log.warning("search index is built outside of QUINTET_HOME", error=str(fault))
+            folder = _index_folder(root, snapshot, order, table)
         genres = genre_list(snapshot)
         # Building and aggregating have read most of the file; serving needs a small part in memory.
         snapshot.release()
