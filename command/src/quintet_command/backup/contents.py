@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from quintet_modelkit.publication import CURRENT, current_version, is_version
+from quintet_modelkit.publication import CURRENT, current_version, is_version, read_pointer
 from quintet_store import backup as store
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -108,7 +108,7 @@ def _models(root: Path) -> Iterable[str]:
     A rollback nearly always goes to that one; the registry has the others.
     """
     champion = root / _CHAMPION
-    named = champion.read_text(encoding="utf-8").split() if champion.is_file() else []
+    named = read_pointer(champion).split()
     current = current_version(root)
     folders = [p for p in root.glob("*") if p.is_dir() and is_version(p.name)]
     others = sorted((p for p in folders if p.name != current), key=lambda p: p.stat().st_mtime)

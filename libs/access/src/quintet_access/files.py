@@ -77,6 +77,6 @@ class WatchedFile:
             self._stamp = self._content = None
         except OSError as fault:
             raise AccessFileInvalid(f"{self.path} cannot be read: {fault.strerror}") from fault
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise AccessFileInvalid(f"{self.path} is not valid JSON") from fault
         return self._content

@@ -221,7 +221,7 @@ def forget(folder: Path, listener: str, until: str) -> None:
 
 
 def _keep_damaged(segment: _Segment) -> None:
-    """Copy a segment's unreadable lines to a file of their own."""
+    """Copy a segment's unreadable lines to a separate file."""
     with segment.path.open("rb") as stream:
         lines = [line for line in stream if _rows(line) is None]
     target = segment.path.with_suffix(_DAMAGED)
