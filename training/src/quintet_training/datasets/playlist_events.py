@@ -23,6 +23,7 @@ def _objects(
     shape = shape_of(path, how.encoding)
     prefix = shape.records(*keys) or ""
     lines = shape.lines and not prefix
+    # No object has all the keys: each item is then rejected by itself, not the file.
     if shape.array and not prefix:
         prefix = "item"
     for number, value, meter.share in records_of(path, prefix, lines, how.encoding):
@@ -45,6 +46,7 @@ def read_listenbrainz(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[
             yield item
             continue
         number, listen = item
+        # `listened_at` is in seconds since 1970 (docs of ListenBrainz: JSON format).
         at, facts = listen.get("listened_at"), listen.get("track_metadata")
         if not isinstance(facts, dict) or type(at) is not int or not 0 <= at < MAX_TIME:
             yield Refused(
@@ -79,6 +81,7 @@ def read_feedback(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item
             yield item
             continue
         number, event = item
+        # A kind that a later version adds is rejected with its name, not counted as a play.
         if event.get("kind") not in EVENT_KINDS:
             reason = f"kind: {str(event.get('kind'))[:40]!r} is none of {', '.join(EVENT_KINDS)}"
             yield Refused(number, reason, json.dumps(event))

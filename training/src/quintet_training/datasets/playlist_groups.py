@@ -55,6 +55,7 @@ def split_groups(groups: NDArray[np.int64], share: float, random: np.random.Gene
         Which playlists are held out, bool (p,).
     """
     sizes = np.bincount(groups)
+    # 0.29 * 100 is slightly below 29 in floating point: the addend keeps such a whole number.
     room = int(np.floor(share * len(groups) + 1e-9))
     held = np.zeros(len(sizes), dtype=np.bool_)
     for group in random.permutation(len(sizes)).tolist():
@@ -75,6 +76,7 @@ def _membership(playlists: Sequence[Rows], sizes: NDArray[np.int64], track_count
 def _alike(members: Any, sizes: NDArray[np.int64], threshold: float) -> Iterator[tuple[Rows, Rows]]:
     """Give pairs of playlists above the threshold, one block of rows after another."""
     transposed = members.T.tocsr()
+    # A product of sparse rows costs, for each track, the playlists that hold it.
     work = np.cumsum(members @ np.diff(transposed.indptr).astype(np.float64))
     start = 0
     while start < len(sizes):
@@ -82,7 +84,9 @@ def _alike(members: Any, sizes: NDArray[np.int64], threshold: float) -> Iterator
         stop = max(start + 1, int(np.searchsorted(work, done + _BLOCK_WORK, side="right")))
         overlap = (members[start:stop] @ transposed).tocoo()
         first, second = overlap.row.astype(np.int64) + start, overlap.col.astype(np.int64)
+        # Size of the union, by inclusion and exclusion.
         together = sizes[first] + sizes[second] - overlap.data
+        # Each pair once; without a division, so that empty playlists need no rule.
         alike = (first < second) & (overlap.data > threshold * together)
         yield first[alike], second[alike]
         start = stop

@@ -44,6 +44,7 @@ def _playlists(path: Path, meter: Meter, how: Reading, prefix: str) -> Iterator[
     for playlist, meter.share in items_at(path, "playlists.item", how.encoding):
         tracks = _tracks_of(playlist)
         known = playlist if tracks is not None else {}
+        # `pid` numbers the playlists of the whole data set, over all slices.
         name = known.get("pid", known.get("name"))
         if tracks is None or name in (None, ""):
             number += 1
@@ -86,6 +87,7 @@ def _track(number: int, group: str, name: object, place: int, item: object) -> I
 @lru_cache(maxsize=1024)
 def _columns(keys: tuple[str, ...]) -> dict[str, str]:
     """Map field to key, once for all tracks that have the same keys."""
+    # Not the columns of playlists: "name" inside of a track is its title.
     names = {field: NAMES[field] for field in _IN_TRACK}
     return named_columns(keys, names | {"track_id": (*NAMES["track_id"], "uri")})
 

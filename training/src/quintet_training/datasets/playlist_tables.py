@@ -40,6 +40,7 @@ _SYNONYMS: Final = {"artists": "artist", "playlist_name": "playlist", "track_uri
 _SAMPLE: Final = 50
 _LEAST_PLAYED_MS: Final = 30_000
 """Spotify counts a stream from 30 seconds on; a shorter listen is a skip."""
+# Fields that can name a track; one without any of them is no listen to a song.
 _OF_TRACK: Final = ("track_id", "isrc", "artist", "title")
 
 
@@ -123,6 +124,7 @@ def read_exportify(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Ite
     table = open_table(path, how.encoding)
     columns = columns_of(table, how)
     _check_columns(table, columns)
+    # The user said that the file is one playlist: columns that would split it do not count.
     grouping = ("playlist_id", "playlist", "owner", "position", "listened_at", "played_ms")
     mapping = {name: column for name, column in columns.items() if name not in grouping}
     yield from _rows(table, mapping, meter, prefix="exportify")
@@ -142,6 +144,7 @@ def _rows(
 ) -> Iterator[Item]:
     """Read rows; where there is a prefix, playlists have no id and get one from their name."""
     stem = table.path.stem
+    # Positions count over the whole file: they need to rise within a playlist only.
     numbers = itertools.count()
     for row in _values(table, mapping, meter):
         if isinstance(row, Refused):

@@ -123,6 +123,7 @@ def import_playlists(
     engine = open_engine(settings.database_url)
     try:
         with writing(engine) as connection:
+            # Inside of the transaction, so that no import of tracks comes between.
             state = store.catalogue_state(connection)
             facts["fingerprint"] = _fingerprint(facts, known, state, how)
             target = settings.quarantine / f"{path.stem}-{facts['fingerprint'][:12]}.csv"
@@ -168,6 +169,7 @@ class _Run:
             self._keep(entries, found, import_id)
             on_progress(meter.share * 0.99, f"importing {path.name}")
         playlists, stored = store.count_rows(self.connection, import_id)
+        # Everything that was neither stored nor rejected stood at a place already taken.
         refused = self.refused.count
         counts = imports.Counts(read, stored, refused, read - stored - refused)
         imports.end_import(self.connection, import_id, counts)
@@ -215,6 +217,7 @@ def _store(
             "licence": facts["licence"],
             "import_id": import_id,
         }
+        # The first row of a playlist decides its name: later keys overwrite.
         for entry, _ in reversed(rows)
     }
     places: list[Mapping[str, Any]] = [
@@ -283,6 +286,7 @@ def read_playlists(settings: TrainingSettings) -> pl.DataFrame:
     frame = pl.concat([pl.DataFrame(schema=schema), *parts])
     return (
         frame.sort("playlist_id", "position")
+        # A track that stands twice would be its own neighbour when training counts pairs.
         .unique(["playlist_id", "track_id"], keep="first", maintain_order=True)
         .with_columns(pl.int_range(pl.len(), dtype=pl.Int32).over("playlist_id").alias("position"))
     )

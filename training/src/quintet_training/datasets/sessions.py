@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 GAP_SECONDS: Final = 30 * 60
-"""Two listens of one listener further apart than this belong to two sessions: the usual bound in
-the field (for example Spotify's Music Streaming Sessions Dataset and Last.fm-1K studies)."""
+"""Two listens of one listener further apart than this belong to two sessions; web analytics uses
+the same bound (the default of Google Analytics)."""
 _MAX_LISTENERS: Final = 100_000
 MAX_TIME: Final = 2**40
 """Seconds; a time beyond it is damaged, and would not fit positions of 32 bits either."""

@@ -10,7 +10,7 @@ import polars as pl
 LINE: Final = "__line__"
 """Column of line numbers (Parquet: rows) from 1; no file has a column of this name."""
 BATCH_ROWS: Final = 50_000
-"""Rows in memory at once: about 50 MB of a wide table."""
+"""Rows in memory at once, whatever the size of the file."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class TableFile:
 
     path: Path
     columns: list[str]
+    # A function, so that the file is opened once per pass and closed with it.
     open: Callable[[Sequence[str]], Iterator[Batch]] = field(repr=False)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
