@@ -57,7 +57,10 @@ def client_only(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("site")
     sources = [
         str(ROOT / each / "src")
-        for each in ("command", "client", "libs/settings", "libs/contract", "libs/text")
+        for each in (
+            *("command", "client", "libs/settings", "libs/contract"),
+            *("libs/files", "libs/text"),
+        )
     ]
     for each in dependencies("quintet-command", {}).values():
         tops = {Path(file.parts[0]) for file in each.files or () if file.parts[0] != ".."}

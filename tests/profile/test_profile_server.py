@@ -107,6 +107,23 @@ def test_the_enum_follows_the_order_of_the_attributes():
     assert list(profile_pb2.Attribute.keys())[1:] == names
 
 
+async def test_every_spelling_of_a_genre_and_every_address_of_an_id_is_one_seed(stub):
+    profiles = [
+        (await stub.BuildProfile(profile_pb2.BuildProfileRequest(seeds=seeds))).profile
+        for seeds in (
+            [Seed(genre="jazz"), Seed(track_id="t000"), Seed(artist_id="a0")],
+            [
+                Seed(genre=" J\u00e1zz!"),
+                Seed(track_id="spotify:track:t000"),
+                Seed(artist_id="https://open.spotify.com/artist/a0?si=1"),
+            ],
+        )
+    ]
+    assert profiles[0] == profiles[1]
+    asked = profile_pb2.BatchGetAudioFeaturesRequest(track_ids=["spotify:track:t000"])
+    assert (await stub.BatchGetAudioFeatures(asked)).results[0].HasField("features")
+
+
 async def test_an_artist_and_a_genre_stand_for_their_tracks(stub):
     seeds = [Seed(artist_id="a0"), Seed(genre="jazz")]
     answer = await stub.BuildProfile(profile_pb2.BuildProfileRequest(seeds=seeds))

@@ -112,6 +112,14 @@ def test_artists_and_genres_are_seeds_alone_and_beside_tracks(engine, seed):
         assert pool.initial >= pool.after_filtering >= pool.after_relinking > 0
 
 
+def test_every_spelling_of_a_genre_is_one_seed_and_one_filter(engine):
+    lists = []
+    for name in ("jazz", " J\u00e1zz!"):
+        query = Query((Seed(SeedKind.GENRE, name),), filters=Filters(genres=(name,)), limit=10)
+        lists.append([track.track_id for track in engine.recommend(query).tracks])
+    assert lists[0] == lists[1] != []
+
+
 def test_genre_and_explicit_filters_hold(engine):
     filters = Filters(genres=("rock",), explicit=False)
     rows = rows_of(engine, engine.recommend(Query(tracks(1), filters=filters, limit=500)))

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quintet_text.normal_form import connectors, normalise
+from quintet_text.normal_form import by_form, connectors, normalise
 
 
 @pytest.mark.parametrize(
@@ -142,3 +142,9 @@ def test_every_han_character_has_a_form_that_is_its_own_form() -> None:
 def test_an_index_holds_the_words_that_a_part_of_a_name_shows() -> None:
     assert connectors("Y Tu Mamá & Yo") == ["and", "y"]
     assert connectors("Simon and Garfunkel") == []
+
+
+def test_names_are_found_by_form_and_of_equal_forms_the_first_counts() -> None:
+    forms = by_form(["rock", "R&B", "r and b", "K-Pop", " "])
+    assert forms == {"rock": "rock", "r and b": "R&B", "k pop": "K-Pop"}
+    assert by_form(["r and b", "R&B"]) == by_form(["R&B", "r and b"])

@@ -272,7 +272,7 @@ def _radar(answer: Recommendations, tracks: Sequence[RankedTrack], texts: Transl
     if not profile or not mean:
         return
     chosen = next((r for r in tracks if r.track.id == _chosen(answer)), tracks[0])
-    # In quotes, so that a song called "The list" has a name of its own beside the list.
+    # In quotes, so that a song called "The list" is distinct from the list.
     title = f"“{chosen.track.title or chosen.track.id}”"
     shapes = {
         texts("radar.profile"): profile,
