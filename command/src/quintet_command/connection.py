@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
+from quintet_contract.addresses import bare_host, host_port, reachable_host
 from quintet_settings import HTTP_ADDRESS, EnvironmentSettings
 
 
@@ -29,14 +30,18 @@ class ConnectionSettings(EnvironmentSettings):
     gateway_ca: str = ""
     token: SecretStr = SecretStr("")
 
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, host: str) -> str:
+        return bare_host(host)
+
     @model_validator(mode="after")
     def _default_address(self) -> "ConnectionSettings":
         if not self.gateway_url:
-            # A server may listen on a wildcard address; a client cannot connect to one.
-            host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-            host = f"[{host}]" if ":" in host else host
             scheme = "https" if self.gateway_https_folder else "http"
-            self.gateway_url = f"{scheme}://{host}:{self.gateway_port}"
+            self.gateway_url = (
+                f"{scheme}://{host_port(reachable_host(self.host), self.gateway_port)}"
+            )
         if self.gateway_ca and not Path(self.gateway_ca).is_file():
             raise PydanticCustomError("gateway_ca", "QUINTET_GATEWAY_CA must name a file")
         return self

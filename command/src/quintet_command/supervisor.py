@@ -1,5 +1,6 @@
 """Runs the services as processes under circus: starts, restarts and drains them."""
 
+import json
 import logging
 import os
 import signal
@@ -17,6 +18,8 @@ from circus.exc import ConflictError
 GRACE_SECONDS: Final = 10.0
 # What a process exits with when its settings or its port are wrong: restarting cannot help.
 MISCONFIGURED: Final = 2
+# How often signals are looked for, in seconds.
+_SIGNAL_SECONDS: Final = 0.1
 _COLOURS: Final = (36, 33, 35, 32, 34, 31)
 
 
@@ -153,6 +156,7 @@ def supervise(
     arbiter.warmup_delay = 0
     if on_tick is not None:
         _tick(arbiter, on_tick)
+    _stop_when_asked(arbiter)
     try:
         arbiter.start()
     finally:
@@ -199,3 +203,26 @@ def _tick(arbiter: Any, on_tick: Callable[[], bool]) -> None:
             arbiter.loop.call_later(0.5, again)
 
     arbiter.loop.call_later(0.5, again)
+
+
+def _stop_when_asked(arbiter: Any) -> None:
+    """Stop on SIGINT and SIGTERM, also while circus starts a program again.
+
+    circus rejects a command that meets another one, and would lose the signal: the command is
+    repeated until the arbiter has stopped.
+    """
+    arbiter._ensure_ioloop()
+    asked: list[int] = []
+
+    def install() -> None:
+        # After circus has installed its handlers, which this one replaces.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _frame: asked.append(number))
+        again()
+
+    def again() -> None:
+        if asked:
+            arbiter.ctrl.dispatch((None, json.dumps({"command": "quit"})))
+        arbiter.loop.call_later(_SIGNAL_SECONDS, again)
+
+    arbiter.loop.call_later(_SIGNAL_SECONDS, install)

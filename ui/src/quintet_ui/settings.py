@@ -1,7 +1,7 @@
 """The page's settings, read from the environment."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import (
     AliasChoices,
@@ -12,9 +12,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import SettingsConfigDict
+from quintet_contract.addresses import bare_host, host_port, reachable_host
 from quintet_settings import HTTP_ADDRESS, EnvironmentSettings, first_fault
-
-_EVERYWHERE: Final = ("0.0.0.0", "::")
 
 
 class SettingsInvalid(ValueError):
@@ -121,6 +120,11 @@ class Settings(EnvironmentSettings):
         description="Address of Spotify's Web API; another one for tests and proxies.",
     )
 
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, host: str) -> str:
+        return bare_host(host)
+
     @field_validator("gateway_ca")
     @classmethod
     def _is_file(cls, path: str) -> str:
@@ -132,10 +136,9 @@ class Settings(EnvironmentSettings):
     def _fill(self) -> "Settings":
         if not self.gateway_url:
             # A wildcard address is where a server listens, not where a client connects.
-            host = "127.0.0.1" if self.host in _EVERYWHERE else self.host
-            host = f"[{host}]" if ":" in host else host
+            address = host_port(reachable_host(self.host), self.gateway_port)
             scheme = "https" if self.gateway_https_folder else "http"
-            self.gateway_url = f"{scheme}://{host}:{self.gateway_port}"
+            self.gateway_url = f"{scheme}://{address}"
         return self
 
     @property

@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from quintet_contract.addresses import host_port
 
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.terminal import Console, styled
@@ -61,7 +62,8 @@ def up(
 def _print_addresses(settings: "CommandSettings", *, has_page: bool, has_registry: bool) -> None:
     _console.print(styled("ready", "bold green"), f"{settings.gateway_url}/docs", highlight=False)
     if has_page:
-        _console.print(styled("page ", "bold green"), f"http://{settings.host}:{settings.ui_port}")
+        page = host_port(settings.host, settings.ui_port)
+        _console.print(styled("page ", "bold green"), f"http://{page}")
     if has_registry:
         _console.print(styled("models", "bold green"), settings.registry_uri, highlight=False)
 

@@ -25,6 +25,7 @@ from quintet_client import (
 from quintet_client.errors import PermissionDenied, Unauthenticated
 from quintet_client.models import Model, Readiness
 from quintet_client.protocol import Reply
+from quintet_contract.addresses import host_port, reachable_host
 from quintet_modelkit.publication import current_version
 
 from quintet_command.doctor.encryption import between_services
@@ -35,7 +36,6 @@ SERVICES: Final = ("search", "profile", "ranker")
 # Per request: a check makes up to three, and has seven seconds.
 _SECONDS: Final = 2.5
 # Addresses to bind, which a client cannot connect to.
-_EVERYWHERE: Final = ("", "0.0.0.0", "::")
 # HTTP dates have whole seconds, and an answer takes time; more than this is a wrong clock.
 _AHEAD_SECONDS: Final = 30.0
 # A gRPC message without compression and without content (one byte, then a length of four). As a
@@ -191,10 +191,10 @@ def _service(name: str, settings: CommandSettings, states: Mapping[str, str] | N
 
 
 def _address(name: str, settings: CommandSettings) -> str:
-    host = "127.0.0.1" if settings.host in _EVERYWHERE else settings.host
+    host = reachable_host(settings.host)
     port = getattr(settings, f"{name}_port")
     # The gateway's own setting has priority, because that is where it sends calls.
-    return os.environ.get(f"QUINTET_GATEWAY_{name.upper()}_ADDRESS") or f"{host}:{port}"
+    return os.environ.get(f"QUINTET_GATEWAY_{name.upper()}_ADDRESS") or host_port(host, port)
 
 
 def _listens(address: str) -> bool:
