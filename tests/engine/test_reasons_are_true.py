@@ -132,3 +132,48 @@ def test_a_seed_of_any_key_is_compatible_with_its_own(worlds, key):
     same = [name for name in world.tracks if world.value(name, "key") == key]
     ranking = world.engine.prepare(Query((Seed(SeedKind.TRACK, same[0]),)))
     assert np.equal(ranking.seed_raw[0, world.column("key")], key)
+
+
+@pytest.mark.parametrize("model", ["trained", "bootstrap"])
+def test_by_an_artist_and_from_an_album_name_a_seed_of_that_artist_and_album(worlds, model):
+    """Once "Close to 'Smells Like Teen Spirit': also by AC/DC" named a seed of another artist."""
+    world = worlds[model]
+    for start in range(0, 500, 50):
+        # Seeds of five artists, so that a wrong seed would be named by most tracks.
+        seeds = tuple(Seed(SeedKind.TRACK, name) for name in world.tracks[start : start + 90 : 19])
+        for track in world.engine.recommend(Query(seeds, limit=30, max_per_artist=0)).tracks:
+            row = world.rows[world.row_of[track.track_id]]
+            for fact in track.reasons.facts:
+                if fact.kind in (Kind.SAME_ARTIST, Kind.SAME_ALBUM):
+                    seed = world.rows[world.row_of[fact.reference.id]]
+                    if fact.kind is Kind.SAME_ALBUM:
+                        assert row["album_id"] == seed["album_id"]
+                    else:
+                        assert fact.name in set(row["artists"]) & set(seed["artists"])
+                    assert f"“{seed['title']}”" in track.reasons.sentence
+
+
+def test_two_tracks_that_are_both_not_acoustic_are_not_called_equally_acoustic(worlds):
+    world = worlds["bootstrap"]
+    column = world.column("acousticness")
+    low = [name for name in world.tracks if world.value(name, "acousticness") < world.mean[column]]
+    for seed in low[:20]:
+        for track in world.engine.recommend(Query((Seed(SeedKind.TRACK, seed),))).tracks:
+            assert "as acoustic" not in track.reasons.sentence
+            assert not any(
+                fact.attribute == "acousticness" and fact.relation not in DIFFERENCES
+                for fact in track.reasons.facts
+            )
+
+
+def test_english_and_korean_compare_with_the_same_seed(worlds):
+    """Once "similar energy" in English was "더 힘참" (more energetic) in Korean."""
+    world = worlds["bootstrap"]
+    seeds = tuple(Seed(SeedKind.TRACK, name) for name in world.tracks[3:600:120])
+    lists = [
+        world.engine.recommend(Query(seeds, language=language)).tracks for language in ("en", "ko")
+    ]
+    for english, korean in zip(*lists, strict=True):
+        assert english.reasons.facts == korean.reasons.facts
+        stated = statements_in(english.reasons.sentence, "en")
+        assert stated == statements_in(korean.reasons.sentence, "ko")

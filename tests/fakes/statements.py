@@ -66,7 +66,7 @@ NAMES = {
 }  # fmt: skip
 # What the short forms in the patterns below stand for.
 _SHORT = {
-    "<S>": r"(?:<T>|(?P<average>\w[\w ]*))",
+    "<S>": r"(?:<T>|(?P<average>\w[\w -]*))",
     "<T>": r"“(?P<title>[^”]+)”",
     "<M>": r"“(?P<member>[^”]+)”",
     "<A>": r"(?P<average>.+)",
