@@ -37,8 +37,8 @@ class TrustedProxies:
     def caller(self, peer: str, forwarded: Sequence[str]) -> str:
         """Choose the address of the caller: the last one that is not a trusted proxy.
 
-        Each proxy appends the address of its own caller, so the list is read from its end. What
-        stands before the first untrusted address is the caller's text and may be a lie.
+        Each proxy appends the address of the client that called it, so the list is read from its
+        end. The entries before the first untrusted address were sent by the caller and may be false.
 
         Args:
             peer: The other end of the connection.

@@ -17,7 +17,7 @@ _CLIENT_CLOSED: Final = 499
 
 
 class Bodies:
-    """Read each body to its end, in limits of its own, and pass the request on as a whole.
+    """Read each body to its end, in separate limits, and pass the request on as a whole.
 
     A client that sends slowly thus holds neither a place among the requests being answered nor
     anything of a service. Reading has room for everyone: if too many are being read, the oldest
