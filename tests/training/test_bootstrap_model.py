@@ -22,7 +22,7 @@ from quintet_modelkit.publication import (
 )
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_training.ranking import BootstrapParameters
-from quintet_training.steps import BatchInvalid, batch_recommend, publish_model
+from quintet_training.steps import BatchInvalid, BatchOptions, batch_recommend, publish_model
 
 SMALL = BootstrapParameters(groups=20, rounds=10)
 
@@ -213,7 +213,11 @@ def test_a_batch_answers_every_line_in_order(home, engine, tmp_path):
     (tmp_path / "in").write_text("\n".join(lines) + "\n")
     seen: list[tuple[int, int]] = []
     report = batch_recommend(
-        home, tmp_path / "in", tmp_path / "out", 20, progress=lambda *at: seen.append(at)
+        home,
+        tmp_path / "in",
+        tmp_path / "out",
+        BatchOptions(20),
+        progress=lambda *at: seen.append(at),
     )
     out = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert [item["id"] for item in out] == ["a", "b", "c", None, "d", "e"]
@@ -244,7 +248,7 @@ def test_a_batch_reads_addresses_as_ids_and_a_file_of_a_windows_editor(home, eng
         '{"id": ' + "9" * 5000 + "}",
     ]
     (tmp_path / "in").write_bytes(("\ufeff" + "\r\n".join(lines) + "\r\n").encode())
-    report = batch_recommend(home, tmp_path / "in", tmp_path / "out", 5)
+    report = batch_recommend(home, tmp_path / "in", tmp_path / "out", BatchOptions(5))
     out = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert out[0]["tracks"] == out[1]["tracks"] != []
     assert "unknown_seeds" not in out[1]
@@ -257,22 +261,22 @@ def test_a_batch_reads_addresses_as_ids_and_a_file_of_a_windows_editor(home, eng
 def test_a_batch_without_a_line_is_an_error(home, tmp_path, content):
     (tmp_path / "in").write_bytes(content)
     with pytest.raises(BatchInvalid, match="has no line"):
-        batch_recommend(home, tmp_path / "in", tmp_path / "out", 5)
+        batch_recommend(home, tmp_path / "in", tmp_path / "out", BatchOptions(5))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_failed_batch_leaves_the_output_as_it_was(home, tmp_path):
     (tmp_path / "out").write_text("before")
     with pytest.raises(BatchInvalid, match="limit must be 1 to 500"):
-        batch_recommend(home, tmp_path / "in", tmp_path / "out", 501)
+        batch_recommend(home, tmp_path / "in", tmp_path / "out", BatchOptions(501))
     with pytest.raises(BatchInvalid, match="is not a file"):
-        batch_recommend(home, tmp_path / "in", tmp_path / "out", 5)
+        batch_recommend(home, tmp_path / "in", tmp_path / "out")
     (tmp_path / "in").write_text('{"id": 1, "seed_tracks": ["nobody"]}\n')
 
     def stop(_read: int, _total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        batch_recommend(home, tmp_path / "in", tmp_path / "out", 5, progress=stop)
+        batch_recommend(home, tmp_path / "in", tmp_path / "out", progress=stop)
     assert (tmp_path / "out").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from quintet_client import models
 from quintet_client.protocol import Call, Reply
-from quintet_client.request_models import Event, Filters, Seed, Source
+from quintet_client.request_models import Choice, Event, Filters, Seed, Source
 
 ModelT = TypeVar("ModelT", bound=models.Answer)
 MOST_EVENTS: Final = 500
@@ -80,6 +80,8 @@ def recommend(
     max_per_artist: int | None = None,
     diversity: float | None = None,
     flow: bool | None = None,
+    variants: Choice | None = None,
+    seasonal: Choice | None = None,
     reasons: bool | None = None,
     language: str | None = None,
     listener: str | None = None,
@@ -100,6 +102,10 @@ def recommend(
         max_per_artist: Tracks of one artist; 0 for no limit.
         diversity: 0 for the best match, 1 for the most different.
         flow: Whether neighbours in the list should go together.
+        variants: Whether other versions of the seeds' songs may be returned, such as live ones;
+            "exclude" by default.
+        seasonal: Whether songs of a season, such as Christmas, may be returned if no seed is of
+            that season; "exclude" by default.
         reasons: Whether each track says why.
         language: Of the reasons' sentences, "en" or "ko".
         listener: The listener's id; choose one that identifies no person.
@@ -112,6 +118,8 @@ def recommend(
         "max_per_artist": max_per_artist,
         "diversity": diversity,
         "flow": flow,
+        "variants": variants,
+        "seasonal": seasonal,
         "reasons": reasons,
         "language": language,
         "listener": listener,

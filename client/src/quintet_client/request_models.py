@@ -7,6 +7,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 EventKind = Literal["play", "skip", "like", "dislike", "save", "playlist_add"]
+Choice = Literal["exclude", "allow"]
 Source = Literal["catalogue", "spotify", "both"]
 
 

@@ -20,6 +20,7 @@ from quintet_modelkit.publication import (
     read_manifest,
 )
 from quintet_modelkit.snapshot import FEATURES, TRACKS, Snapshot
+from quintet_modelkit.songs import songs_of
 
 from tests.fakes.bundle import sign_again
 from tests.fakes.catalogue import publish_catalogue
@@ -183,3 +184,31 @@ def test_the_standardiser_of_a_catalogue_is_checked(catalogue):
         sign_again(catalogue, path.name)
         with pytest.raises(PublicationInvalid, match="standardiser"):
             Snapshot.load(catalogue)
+
+
+def written(folder, table):
+    with pa.OSFile(str(folder / TRACKS), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
+        out.write_table(table)
+    sign_again(folder, TRACKS)
+
+
+@pytest.mark.parametrize("name", ["recording", "song"])
+def test_a_number_of_more_groups_than_rows_is_named(catalogue, name):
+    table = pa.ipc.open_file((catalogue / TRACKS).read_bytes()).read_all()
+    place = table.schema.get_field_index(name)
+    written(
+        catalogue,
+        table.set_column(place, table.schema.field(place), pa.array([2**31 - 1] * 40, pa.int32())),
+    )
+    with pytest.raises(PublicationInvalid, match=f"numbers in {name}"):
+        Snapshot.load(catalogue)
+
+
+def test_a_table_written_before_songs_were_stored_gets_them_when_it_is_read(catalogue):
+    table = pa.ipc.open_file((catalogue / TRACKS).read_bytes()).read_all()
+    written(catalogue, table.drop_columns(["song", "version", "season"]))
+    found = songs_of(Snapshot.load(catalogue).tracks)
+    stored = songs_of(table)
+    assert found.song.tolist() == stored.song.tolist()
+    assert found.version.tolist() == stored.version.tolist()
+    assert found.season.tolist() == stored.season.tolist()

@@ -22,6 +22,8 @@ MAX_KEPT: Final = 100
 LIMIT: Final = 50
 SEEDS_PARAMETER: Final = "seat"
 """The query parameter of seeds in links; not renamed, so that old links still work."""
+ON: Final = "1"
+"""The value of a switch in a link; a switch that is off is left out."""
 LEAST_WEIGHT: Final = 0.25
 MOST_WEIGHT: Final = 3.0
 LIKE_WEIGHT: Final = 0.5  # added to the closest seed for a like
@@ -58,6 +60,8 @@ class Preferences:
         disliked: Tracks to move away from; the newest five count.
         skipped: Tracks not to show again.
         muted: Artists not to show again.
+        variants: Whether other versions of the seeds' songs are shown.
+        seasonal: Whether songs of a season are shown if no seed is of it.
     """
 
     seeds: tuple[SeedTrack, ...] = ()
@@ -69,6 +73,8 @@ class Preferences:
     disliked: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     muted: tuple[str, ...] = ()
+    variants: bool = False
+    seasonal: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -181,6 +187,8 @@ def recommendation_call(
         },
         limit=limit,
         diversity=preferences.diversity,
+        variants="allow" if preferences.variants else "exclude",
+        seasonal="allow" if preferences.seasonal else "exclude",
         listener=listener,
     )
 
@@ -195,6 +203,8 @@ def query_of(preferences: Preferences) -> dict[str, list[str]]:
         "min": _written(preferences.minimum),
         "max": _written(preferences.maximum),
         "diversity": [f"{preferences.diversity:g}"] if preferences.diversity else [],
+        "variants": [ON] if preferences.variants else [],
+        "seasonal": [ON] if preferences.seasonal else [],
         "liked": list(preferences.liked),
         "away": list(preferences.disliked),
         "skip": list(preferences.skipped),
@@ -221,6 +231,8 @@ def preferences_of(query: Mapping[str, Sequence[str]]) -> Preferences:
         minimum={name: value for name, value in minimum.items() if name not in crossed},
         maximum={name: value for name, value in maximum.items() if name not in crossed},
         diversity=_clamped(next(iter(query.get("diversity", ())), 0.0), 0.0, 1.0, 0.0),
+        variants=ON in query.get("variants", ()),
+        seasonal=ON in query.get("seasonal", ()),
         liked=_ids(query.get("liked", ())),
         disliked=_ids(query.get("away", ())),
         skipped=_ids(query.get("skip", ())),

@@ -55,6 +55,8 @@ def tuning_panel(texts: Translations) -> None:
         help=texts("tuning.diversity_help"),
     )
     _limits("popularity", texts)
+    _switch("variants", texts("tuning.variants"), texts("tuning.variants_help"))
+    _switch("seasonal", texts("tuning.seasonal"), texts("tuning.seasonal_help"))
     with st.expander(texts("tuning.aims"), expanded=True):
         for name in MAIN:
             _aim(name, texts)
@@ -145,6 +147,16 @@ def _diversity_changed() -> None:
     set_preferences(replace(preferences(), diversity=st.session_state.diversity))
 
 
+def _switch(name: str, label: str, help_text: str) -> None:
+    """Show a switch of songs that are left out by default."""
+    st.session_state[name] = getattr(preferences(), name)
+    st.toggle(label, key=name, on_change=_switched, args=(name,), help=help_text)
+
+
+def _switched(name: str) -> None:
+    set_preferences(replace(preferences(), **{name: st.session_state[name]}))
+
+
 def _aimed(name: str) -> None:
     stop = st.session_state[f"aim_{name}"]
     targets = {key: value for key, value in preferences().targets.items() if key != name}
@@ -175,7 +187,7 @@ def _bounded(
 
 def _reset() -> None:
     st.session_state.preset = None
-    set_preferences(_tuned(preferences(), Preset()))
+    set_preferences(replace(_tuned(preferences(), Preset()), variants=False, seasonal=False))
 
 
 def _shown_again() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from quintet_contract.options import Seasonal, Variants
 
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import progress_bar
@@ -20,10 +21,16 @@ def batch_recommend(
     ],
     limit: Annotated[int, typer.Option(help="Tracks per line, 1 to 500.")] = 500,
     max_per_artist: Annotated[int, typer.Option(help="0 for no cap.")] = 0,
+    variants: Annotated[
+        Variants, typer.Option(help="Other versions of the seeds' songs.")
+    ] = Variants.EXCLUDE,
+    seasonal: Annotated[
+        Seasonal, typer.Option(help="Songs of a season that no seed is of.")
+    ] = Seasonal.EXCLUDE,
 ) -> None:
     """Recommend for many lists at once, with the ranking code of the service and no server."""
     # Imported here: the other commands should not wait for the engine.
-    from quintet_training.steps import BatchInvalid
+    from quintet_training.steps import BatchInvalid, BatchOptions
     from quintet_training.steps import batch_recommend as recommend_in_batch
 
     from quintet_command.settings import load_settings
@@ -34,8 +41,7 @@ def batch_recommend(
                 load_settings().home,
                 source,
                 target,
-                limit,
-                max_per_artist=max_per_artist,
+                BatchOptions(limit, max_per_artist, variants, seasonal),
                 progress=lambda done, total: show(done / max(total, 1), "Recommending"),
             )
     except BatchInvalid as fault:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from quintet_contract.options import Seasonal, Variants
 from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
 from quintet_text.track_ids import is_address, track_id_of
 
@@ -25,11 +26,19 @@ def recommend(
     weight: Pairs = None,
     genre: Annotated[list[str] | None, typer.Option(help="Only this genre; repeatable.")] = None,
     negative: Annotated[list[str] | None, typer.Option(help="A song to move away from.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="A track id never to return.")] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="A track id never to return, in no release.")
+    ] = None,
     max_per_artist: Annotated[int, typer.Option(help="0 for no cap.")] = 3,
     diversity: Annotated[float, typer.Option(help="0 to 1.")] = 0.0,
     flow: Annotated[bool, typer.Option(help="Order by tempo and key.")] = False,
     language: Annotated[str, typer.Option(help="Of the reasons: en or ko.")] = "en",
+    variants: Annotated[
+        Variants, typer.Option(help="Other versions of the seeds' songs.")
+    ] = Variants.EXCLUDE,
+    seasonal: Annotated[
+        Seasonal, typer.Option(help="Songs of a season that no seed is of.")
+    ] = Seasonal.EXCLUDE,
     as_json: Json = False,
 ) -> None:
     """Recommend tracks for one to five seeds, through the running gateway."""
@@ -53,6 +62,8 @@ def recommend(
         diversity=diversity,
         flow=flow,
         language=language,
+        variants=variants.value,
+        seasonal=seasonal.value,
     )
     if as_json:
         print_json(ask(gateway, call.as_json()))

@@ -22,6 +22,7 @@ from quintet_servicekit.messages import NUMBER_OF
 from quintet_text.track_ids import id_of, track_id_of
 
 from quintet_gateway.seeds import SeedBody, SeedOrId, TrackName
+from quintet_gateway.song_options import SEASONAL, SEASONAL_MEANING, VARIANTS, VARIANTS_MEANING
 from quintet_gateway.validation import (
     STRICT,
     Integer,
@@ -155,6 +156,8 @@ class RecommendationsBody(StrictBody):
     ] = DEFAULT_MAX_PER_ARTIST
     diversity: Annotated[float, AfterValidator(within("DIVERSITY_RANGE", 0, 1)), bounds(0, 1)] = 0.0
     flow: bool = False
+    variants: Literal["exclude", "allow"] = Field(default="exclude", description=VARIANTS_MEANING)
+    seasonal: Literal["exclude", "allow"] = Field(default="exclude", description=SEASONAL_MEANING)
     reasons: bool = True
     language: Annotated[
         Literal["en", "ko"], Field(description="The language of the reasons' sentences.")
@@ -187,6 +190,8 @@ class RecommendationsBody(StrictBody):
             max_per_artist=self.max_per_artist,
             diversity=self.diversity,
             flow=self.flow,
+            variants=VARIANTS[self.variants],
+            seasonal=SEASONAL[self.seasonal],
             omit_reasons=not self.reasons,
             # Feature values are stored with the impressions, for training.
             include_features=True,
@@ -219,6 +224,8 @@ BODY_EXAMPLES: Final[dict[str, Any]] = {
             "max_per_artist": 3,
             "diversity": 0.2,
             "flow": True,
+            "variants": "exclude",
+            "seasonal": "allow",
             "reasons": True,
             "language": "ko",
         },

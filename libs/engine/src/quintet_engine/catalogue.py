@@ -11,6 +11,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, Raw, normalise_rows
 from quintet_modelkit.snapshot import Snapshot
+from quintet_modelkit.songs import songs_of
 from quintet_modelkit.text_index import TextIndex
 from quintet_text.normal_form import by_form, normalise
 
@@ -105,6 +106,9 @@ class Catalogue:
         year: float32 (n,), NaN if unknown.
         explicit: bool (n,).
         recording: int32 (n,), the same for releases of one recording.
+        song: int32 (n,), the same for all tracks of one name; -1 for a name of one track.
+        version: int16 (n,), `quintet_text.versions.Version` flags.
+        season: int8 (n,), `quintet_text.seasons.Season`.
     """
 
     snapshot: Snapshot
@@ -121,6 +125,9 @@ class Catalogue:
     year: Weights
     explicit: Mask
     recording: NDArray[np.int32]
+    song: NDArray[np.int32]
+    version: NDArray[np.int16]
+    season: NDArray[np.int8]
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Self:
@@ -148,6 +155,7 @@ class Catalogue:
             _years(tracks.column("release_date")),
             tracks.column("explicit").to_numpy().astype(np.bool_),
             tracks.column("recording").to_numpy().astype(np.int32),
+            *songs_of(tracks),
         )
 
     def __len__(self) -> int:
@@ -175,6 +183,16 @@ class Catalogue:
     def recordings(self) -> Groups:
         """Rows of each recording, ascending; numbered as `recording`."""
         return by_number(self.recording)
+
+    @cached_property
+    def songs(self) -> Groups:
+        """Rows of each song, by any artist and in any version; numbered as `song`."""
+        return by_number(self.song)
+
+    @cached_property
+    def seasonal(self) -> Rows:
+        """Rows of all songs of a season, ascending."""
+        return np.flatnonzero(self.season)
 
     @cached_property
     def genres(self) -> tuple[str, ...]:

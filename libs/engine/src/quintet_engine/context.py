@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.features import (
-    COLUMN,
     AudioProfile,
     Encoded,
     Raw,
@@ -20,29 +19,10 @@ from quintet_modelkit.features import (
 from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
 from quintet_engine.collaborative.affinity import Affinity
 from quintet_engine.collaborative.model import CollaborativeModel
-from quintet_engine.query import Filters, Query, Seed, SeedKind, SeedUnknown
+from quintet_engine.exclusions import allowed_rows
+from quintet_engine.query import Query, Seed, SeedKind, SeedUnknown
+from quintet_engine.seed_view import NO_ROWS, SeedView
 from quintet_engine.vectors import Hits, VectorIndex
-
-_NONE: Rows = np.empty(0, dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class SeedView:
-    """One seed resolved in the catalogue.
-
-    Attributes:
-        seed: As in the query.
-        rows: The rows it stands for: one for a track, all of an artist or a genre.
-        artists: Artist numbers of a track or an artist; none for a genre.
-        albums: Album numbers; none for an artist or a genre.
-        genres: Genre numbers.
-    """
-
-    seed: Seed
-    rows: Rows
-    artists: Rows
-    albums: Rows
-    genres: Rows
 
 
 @dataclass(frozen=True)
@@ -105,7 +85,7 @@ class Context:
     def track_seeds(self) -> Rows:
         """Rows of the seeds that are tracks."""
         rows = [view.rows for view in self.seeds if view.seed.kind is SeedKind.TRACK]
-        return np.concatenate([_NONE, *rows])
+        return np.concatenate([NO_ROWS, *rows])
 
     def nearest(self, most: int) -> Hits:
         """Search the allowed rows nearest to the profile."""
@@ -149,7 +129,7 @@ def prepare(
         _vectors(negatives, catalogue, profile.weights),
         raw_means(groups),
         raw_mean(groups, shares),
-        allowed_rows(query.filters, catalogue) & ~_excluded_rows(seeds, negatives, catalogue),
+        allowed_rows(query, seeds, negatives, catalogue),
         _shares_by_number([view.artists for view in seeds], shares, len(catalogue.artist_names)),
         _shares_by_number(
             [view.albums for view in seeds], shares, len(catalogue.album_tracks.starts)
@@ -197,11 +177,11 @@ def _resolve(seed: Seed, catalogue: Catalogue) -> SeedView | None:
             return None
         rows = catalogue.artist_tracks.of(artist)
         genres = catalogue.track_genres.of_all(rows)
-        return SeedView(seed, rows, np.array([artist]), _NONE, genres)
+        return SeedView(seed, rows, np.array([artist]), NO_ROWS, genres)
     genre = catalogue.genre_number(seed.name)
     if genre is None:
         return None
-    return SeedView(seed, catalogue.genre_tracks.of(genre), _NONE, _NONE, np.array([genre]))
+    return SeedView(seed, catalogue.genre_tracks.of(genre), NO_ROWS, NO_ROWS, np.array([genre]))
 
 
 def _profile(
@@ -248,46 +228,3 @@ def _shares_by_number(groups: Sequence[Rows], shares: NDArray[np.float64], count
     for numbers, share in zip(groups, shares, strict=True):
         weight[numbers] += np.float32(share)
     return weight
-
-
-def _excluded_rows(
-    seeds: Sequence[SeedView], negatives: Sequence[SeedView], catalogue: Catalogue
-) -> Mask:
-    """Mark rows that are never returned: seed tracks, and everything that negative seeds stand for.
-
-    Every release of a marked recording is marked. The tracks of an artist or genre seed stay, since
-    the listener asked for them.
-    """
-    tracks = [view.rows for view in seeds if view.seed.kind is SeedKind.TRACK]
-    rows = np.concatenate([_NONE, *tracks, *(view.rows for view in negatives)])
-    marked = np.zeros(len(catalogue), dtype=np.bool_)
-    marked[catalogue.recordings.of_all(np.unique(catalogue.recording[rows]).astype(np.int64))] = (
-        True
-    )
-    return marked
-
-
-def allowed_rows(filters: Filters, catalogue: Catalogue) -> Mask:
-    """Mark the rows that meet every filter, bool (n,)."""
-    allowed = np.ones(len(catalogue), dtype=np.bool_)
-    for name, (low, high) in filters.ranges.items():
-        values = catalogue.columns[:, COLUMN[name]]
-        if low is not None:
-            allowed &= values >= low
-        if high is not None:
-            allowed &= values <= high
-    if filters.explicit is not None:
-        allowed &= catalogue.explicit == filters.explicit
-    if filters.genres:
-        numbers = [catalogue.genre_number(genre) for genre in filters.genres]
-        known = np.array([number for number in numbers if number is not None], dtype=np.int64)
-        chosen = np.zeros(len(catalogue), dtype=np.bool_)
-        chosen[catalogue.genre_tracks.of_all(known)] = True
-        allowed &= chosen
-    # Unknown ids exclude nothing: a client may send the whole history of a listener.
-    excluded = [catalogue.snapshot.row_of.get(name) for name in filters.excluded_tracks]
-    allowed[[row for row in excluded if row is not None]] = False
-    artists = [catalogue.artist_names.get(name) for name in filters.excluded_artists]
-    known = np.array([artist for artist in artists if artist is not None], dtype=np.int64)
-    allowed[catalogue.artist_tracks.of_all(known)] = False
-    return allowed

@@ -20,7 +20,7 @@ from quintet_engine.channels.channel import Candidates, gather, target_distance
 from quintet_engine.collaborative import model as collaborative_model
 from quintet_engine.collaborative import products
 from quintet_engine.collaborative.model import CollaborativeModel
-from quintet_engine.context import Context, SeedView, prepare
+from quintet_engine.context import Context, prepare
 from quintet_engine.features import matrix as feature_matrix
 from quintet_engine.features.content import weighted_units
 from quintet_engine.forest import files as forest_files
@@ -35,13 +35,16 @@ from quintet_engine.query import (
     RankedTrack,
     Ranking,
     Reasons,
+    Seasonal,
     Seed,
     SeedKind,
     SeedPool,
+    Variants,
     check,
 )
 from quintet_engine.reasons import Adjustment, Ranked, explain
 from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
+from quintet_engine.seed_view import SeedView
 from quintet_engine.vectors import VectorIndex
 
 _log = logging.getLogger(__name__)
@@ -228,7 +231,15 @@ class Engine:
     def golden_answer(self, seeds: Sequence[str]) -> list[tuple[str, float]]:
         """Recommend for the golden request, which starts from these tracks: ids and scores."""
         tracks = tuple(Seed(SeedKind.TRACK, name) for name in seeds)
-        ranking = self.recommend(Query(tracks, limit=_GOLDEN_LIMIT, reasons=False))
+        # Without exclusions by song: a bundle must answer as it did before rules on titles changed.
+        query = Query(
+            tracks,
+            limit=_GOLDEN_LIMIT,
+            variants=Variants.ALLOW,
+            seasonal=Seasonal.ALLOW,
+            reasons=False,
+        )
+        ranking = self.recommend(query)
         return [(track.track_id, track.score) for track in ranking.tracks]
 
     def accelerate(self) -> bool:

@@ -10,6 +10,8 @@ from quintet_contract.limits import DEFAULT_MAX_PER_ARTIST as DEFAULT_MAX_PER_AR
 from quintet_contract.limits import MAX_EXCLUDED_ARTISTS, MAX_EXCLUDED_TRACKS
 from quintet_contract.limits import MAX_LIMIT as MAX_LIMIT
 from quintet_contract.limits import MAX_SEEDS as MAX_SEEDS
+from quintet_contract.options import Seasonal as Seasonal
+from quintet_contract.options import Variants as Variants
 from quintet_contract.seeds import QueryInvalid as QueryInvalid
 from quintet_contract.seeds import Seed as Seed
 from quintet_contract.seeds import SeedKind as SeedKind
@@ -39,7 +41,7 @@ class Filters:
         ranges: Attribute → closed range (minimum or None, maximum or None).
         genres: Only tracks with at least one of these; all if empty.
         explicit: Only tracks with this flag; both if None.
-        excluded_tracks: Track ids never returned.
+        excluded_tracks: Track ids never returned, nor other releases of their recordings.
         excluded_artists: Artist ids never returned.
     """
 
@@ -66,6 +68,8 @@ class Query:
         max_per_artist: Most tracks of one artist, 1..500; 0 for no cap.
         diversity: How much relevance to trade for variety (MMR), 0..1.
         flow: Whether to order the list by tempo and key between neighbours.
+        variants: Whether other versions of the seeds' songs may be returned.
+        seasonal: Whether songs of a season may be returned if no seed is of that season.
         reasons: Whether to explain each track.
         language: The language of the reasons' sentences, one of `LANGUAGES`.
         features: Whether to return the feature values that each track was ranked by.
@@ -81,6 +85,8 @@ class Query:
     max_per_artist: int = DEFAULT_MAX_PER_ARTIST
     diversity: float = 0.0
     flow: bool = False
+    variants: Variants = Variants.EXCLUDE
+    seasonal: Seasonal = Seasonal.EXCLUDE
     reasons: bool = True
     features: bool = False
     language: str = DEFAULT_LANGUAGE

@@ -11,21 +11,9 @@ from typing import Final
 
 from quintet_text.normal_form import normalise
 
+from quintet_modelkit.songs import recording_form
+
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-# What makes a second release of one recording differ in its title: remasters and guest credits.
-# Live, acoustic, remix and the like are other recordings and stay.
-_REMASTER: Final = (
-    r"(?:\d{4}\s+)?(?:digital(?:ly)?\s+)?re-?master(?:ed)?(?:\s+version)?(?:\s+\d{4})?"
-)
-_RELEASE_NOTES: Final = re.compile(
-    rf"""\s*(?:
-        [-\u2013\u2014]\s*{_REMASTER}\s*$
-      | [(\[]\s*{_REMASTER}\s*[)\]]
-      | [(\[]\s*(?:feat|ft|featuring|with)\.?\s[^)\]]*[)\]]
-      | \s(?:feat|ft)\.\s.*$
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
 _SPACES: Final = re.compile(r"\s+")
 # ASCII has no accents: its punctuation, symbols and controls become spaces at once.
 _ASCII_SIGNS: Final = {
@@ -63,12 +51,12 @@ def _drops_marks(base: str) -> bool:
 
 
 def normalise_title(title: str) -> str:
-    """Reduce a title to its normal form without remaster notes and guest credits.
+    """Reduce a title to its normal form without notes on the release, such as remasters.
 
     Two tracks of one artist with the same form are releases of one recording. A title that consists
     of such a note keeps its whole text.
     """
-    return normalise(_RELEASE_NOTES.sub("", title)) or normalise(title) or title.strip()
+    return recording_form(title)
 
 
 def stable_id(kind: str, *parts: str) -> str:
@@ -96,6 +84,6 @@ def album_id(first_artist: str, album: str) -> str:
     return stable_id("album", artist, _frozen_form(album) or album)
 
 
-def recording_key(first_artist: str, title: str) -> str:
+def recording_key(first_artist: str, title: str, album: str = "") -> str:
     """Make the key that all releases of one recording share."""
-    return f"{normalise(first_artist) or first_artist}\x1f{normalise_title(title)}"
+    return f"{normalise(first_artist) or first_artist}\x1f{recording_form(title, album)}"

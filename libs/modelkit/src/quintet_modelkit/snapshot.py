@@ -1,6 +1,6 @@
 """The catalogue as services read it: one immutable folder, memory-mapped.
 
-    tracks.arrow       one row per track (`SCHEMA`), Arrow IPC, uncompressed, mapped
+    tracks.arrow       one row per track (`STORED`), Arrow IPC, uncompressed, mapped
     features.npy       float64 (n, 14), columns as `features.ATTRIBUTES`, mapped
     standardiser.json  fitted on features.npy
     manifest.json      version, counts, sources and licences, SHA-256 of each file
@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from quintet_contract.attributes import ATTRIBUTES
 
+from quintet_modelkit import songs
 from quintet_modelkit.features import Raw, Standardiser
 from quintet_modelkit.plain_arrays import map_array
 from quintet_modelkit.publication import (
@@ -50,6 +51,8 @@ SCHEMA: Final = pa.schema(
     ]
 )
 """Strings are never null: an unknown one is empty. Lists may be empty."""
+STORED: Final = pa.schema([*SCHEMA, *songs.SCHEMA])
+"""What a file has; those written before `songs.SCHEMA` existed lack its columns."""
 
 TRACKS, FEATURES, STANDARDISER = "tracks.arrow", "features.npy", "standardiser.json"
 
@@ -61,20 +64,22 @@ def write_snapshot(
 
     Args:
         folder: An empty folder, usually from `publication.staged`.
-        tracks: `SCHEMA`, sorted by track_id, ids unique, n ≥ 1 rows.
+        tracks: `SCHEMA` or `STORED`, sorted by track_id, ids unique, n ≥ 1 rows.
         features: float64 (n, 14), row-aligned, finite.
         sources: For the manifest: name, licence and row count of each origin.
 
     Raises:
         ValueError: Tracks and features do not fit the above.
     """
-    if tracks.schema != SCHEMA or len(tracks) != len(features) or not len(tracks):
+    if tracks.schema == SCHEMA:
+        tracks = songs.with_songs(tracks, songs.compute_songs(tracks))
+    if tracks.schema != STORED or len(tracks) != len(features) or not len(tracks):
         raise ValueError(
             f"tracks must have the columns of SCHEMA and one row per row of features, at least "
             f"one; got {len(tracks)} tracks and {len(features)} rows of features"
         )
     standardiser = Standardiser.fit(features)
-    with pa.OSFile(str(folder / TRACKS), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+    with pa.OSFile(str(folder / TRACKS), "wb") as sink, pa.ipc.new_file(sink, STORED) as writer:
         # One chunk: a row number is then an offset into the file, without a search for its chunk.
         writer.write_table(tracks.combine_chunks(), max_chunksize=len(tracks))
     np.save(folder / FEATURES, np.ascontiguousarray(features, dtype=np.float64))
@@ -109,14 +114,20 @@ def _tracks(pages: mmap.mmap) -> pa.Table:
     Arrow checks offsets only when asked to; a damaged one ends the process at its first use.
 
     Raises:
-        ValueError: It is damaged, of other columns than `SCHEMA`, or has a null.
+        ValueError: It is damaged, has other columns than `STORED` or `SCHEMA`, which older files
+            have, or has a null, or numbers that no row can have.
     """
     tracks = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(pages))).read_all()
-    if not tracks.schema.equals(SCHEMA):
+    if not (tracks.schema.equals(STORED) or tracks.schema.equals(SCHEMA)):
         raise ValueError(f"{TRACKS} has other columns than this program reads")
     tracks.validate(full=True)
-    if nulls := [name for name in SCHEMA.names if tracks.column(name).null_count]:
+    if nulls := [name for name in tracks.schema.names if tracks.column(name).null_count]:
         raise ValueError(f"{TRACKS} has nulls in {nulls[0]}")
+    # Rows are grouped by these numbers: a huge one would take memory for as many groups.
+    for name in {"recording", "song"} & set(tracks.schema.names):
+        numbers = tracks.column(name).to_numpy()
+        if len(numbers) and not -1 <= numbers.min() <= numbers.max() < len(numbers):
+            raise ValueError(f"{TRACKS} has numbers in {name} beyond its {len(numbers)} rows")
     return tracks
 
 
@@ -138,7 +149,7 @@ class Snapshot:
 
     Attributes:
         version: The catalogue version.
-        tracks: One row per track, `SCHEMA`, mapped from disk.
+        tracks: One row per track, `STORED`, mapped from disk.
         features: float64 (n, 14), mapped, read-only.
         standardiser: Fitted on these features.
         manifest: Counts, sources, checksums.

@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow as pa
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_files import exclusive
-from quintet_modelkit import identity
-from quintet_modelkit.features import Raw
+from quintet_modelkit import identity, songs
+from quintet_modelkit.features import COLUMN, Raw
 from quintet_modelkit.publication import (
     PublicationInvalid,
     current_version,
@@ -108,7 +108,16 @@ def _collect(connection: Connection, total: int, on_progress: Progress) -> tuple
         parts.append(_batch([row[:wide] for row in rows], genres, recordings))
         done += len(rows)
         on_progress(0.9 * done / total, "publishing the catalogue")
-    return pa.Table.from_batches(parts, SCHEMA), features
+    return _with_songs(pa.Table.from_batches(parts, SCHEMA), features), features
+
+
+def _with_songs(tracks: pa.Table, features: Raw) -> pa.Table:
+    """Append the columns on songs, and join releases whose artists are in another order."""
+    found = songs.compute_songs(tracks)
+    recording = songs.join_releases(tracks, found, features[:, COLUMN["duration_ms"]])
+    place = tracks.schema.get_field_index("recording")
+    joined = tracks.set_column(place, tracks.schema.field(place), pa.array(recording))
+    return songs.with_songs(joined, found)
 
 
 def _batch(
@@ -127,8 +136,8 @@ def _batch(
         ],
         "genres": genres.of(ids),
         "recording": [
-            _number(recordings, identity.recording_key(names[0], title))
-            for names, title in zip(artists, titles, strict=True)
+            _number(recordings, identity.recording_key(names[0], title, album))
+            for names, title, album in zip(artists, titles, albums, strict=True)
         ],
     }
     arrays = [pa.array(columns[name], SCHEMA.field(name).type) for name in SCHEMA.names]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Groups, Rows
 from quintet_engine.engine import Engine
-from quintet_engine.query import MAX_SEEDS, Query, Seed, SeedKind
+from quintet_engine.query import MAX_SEEDS, Query, Seasonal, Seed, SeedKind, Variants
 from quintet_engine.recipes import BOOTSTRAP
 
 # By kind of group, the features that state its relation. An album implies its artist, so a group of
@@ -177,7 +177,12 @@ def _ask(
     count = min(MAX_SEEDS, len(distinct) // 2)
     seeds = random.choice(distinct, count, replace=False)
     names = catalogue.track_ids(seeds)
-    query = Query(tuple(Seed(SeedKind.TRACK, name) for name in names))
+    # Groups hold other versions and seasonal songs, so these are candidates too.
+    query = Query(
+        tuple(Seed(SeedKind.TRACK, name) for name in names),
+        variants=Variants.ALLOW,
+        seasonal=Seasonal.ALLOW,
+    )
     context = engine.prepare(query)
     quotas = [max(1, int(channel.quota * budget)) for channel in engine.recipe.channels]
     candidates = engine.candidates(context, quotas)

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Mask, Rows
 from quintet_engine.engine import Engine
-from quintet_engine.query import Query, Seed, SeedKind
+from quintet_engine.query import Query, Seasonal, Seed, SeedKind, Variants
 from quintet_engine.recipes import TRAINED
 
 Matrix = NDArray[np.float32]
@@ -161,7 +161,14 @@ class RowMaker:
     ) -> tuple[int, NDArray[np.int8], Matrix] | None:
         """Return the query's number, labels and features; None where retrieval found none."""
         names = engine.catalogue.track_ids(np.array(query["seeds"]))
-        context = engine.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in names)))
+        # Playlists hold other versions and seasonal songs, so these are candidates too.
+        context = engine.prepare(
+            Query(
+                tuple(Seed(SeedKind.TRACK, name) for name in names),
+                variants=Variants.ALLOW,
+                seasonal=Seasonal.ALLOW,
+            )
+        )
         candidates = engine.candidates(context, engine.recipe.quotas(0, 1))
         relevant = np.isin(candidates.rows, query["positives"])
         # Without a pair of a relevant and an irrelevant row LambdaRank has nothing to learn.

@@ -3,6 +3,7 @@
 from quintet_training.steps.batch import (
     MAX_BATCH_SEEDS,
     BatchInvalid,
+    BatchOptions,
     BatchReport,
     batch_recommend,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "MAX_BATCH_SEEDS",
     "MODELS",
     "BatchInvalid",
+    "BatchOptions",
     "BatchReport",
     "Progress",
     "TrainReport",

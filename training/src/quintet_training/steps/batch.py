@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from quintet_engine.engine import Engine
-from quintet_engine.query import MAX_LIMIT, Query, QueryInvalid, Seed, SeedKind
+from quintet_engine.query import (
+    MAX_LIMIT,
+    Query,
+    QueryInvalid,
+    Seasonal,
+    Seed,
+    SeedKind,
+    Variants,
+)
 from quintet_files import PRIVATE_MODE, replacing
 from quintet_modelkit.publication import current_folder
 from quintet_text.bounded_json import Bounds, JsonRefused, json_lines
@@ -32,6 +40,19 @@ class BatchReport:
     unknown_seeds: int
 
 
+@dataclass(frozen=True)
+class BatchOptions:
+    """What applies to every line; see `quintet_engine.query.Query`.
+
+    No artist cap by default: batches are made for measuring.
+    """
+
+    limit: int = MAX_LIMIT
+    max_per_artist: int = 0
+    variants: Variants = Variants.EXCLUDE
+    seasonal: Seasonal = Seasonal.EXCLUDE
+
+
 class BatchInvalid(ValueError):
     """A batch cannot be run at all: its limit or its files are wrong."""
 
@@ -40,9 +61,8 @@ def batch_recommend(
     home: Path,
     in_path: Path,
     out_path: Path,
-    limit: int = MAX_LIMIT,
+    options: BatchOptions | None = None,
     *,
-    max_per_artist: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> BatchReport:
     """Recommend for each line of a JSON-lines file, through the engine that serves.
@@ -50,23 +70,22 @@ def batch_recommend(
     Each line `{"id", "seed_tracks": [...]}` gives `{"id", "tracks": [...]}` at the same place.
     A seed is a track id, or the track's URI or web address. Seeds the catalogue lacks are listed as
     `unknown_seeds` and the rest are used; a line without a usable seed, or that is not of this
-    form, gives `"tracks": []` and an `error` that names its number. No artist cap by default:
-    batches are made for measuring.
+    form, gives `"tracks": []` and an `error` that names its number.
 
     Args:
         home: QUINTET_HOME.
         in_path: Read line by line.
         out_path: Replaced whole once all is written; a failed run leaves it as it was.
-        limit: Tracks a line, 1..500.
-        max_per_artist: As in a request; 0 for no cap.
+        options: What applies to every line.
         progress: Receives the bytes read and the bytes in all, after each line.
 
     Raises:
         BatchInvalid: The limit is out of range, a file cannot be read or written, or has no line.
         PublicationInvalid: No model is published.
     """
-    if not 1 <= limit <= MAX_LIMIT:
-        raise BatchInvalid(f"limit must be 1 to {MAX_LIMIT}; got {limit}")
+    options = options or BatchOptions()
+    if not 1 <= options.limit <= MAX_LIMIT:
+        raise BatchInvalid(f"limit must be 1 to {MAX_LIMIT}; got {options.limit}")
     if not in_path.is_file():
         raise BatchInvalid(f"{in_path} is not a file")
     if not out_path.parent.is_dir():
@@ -78,7 +97,7 @@ def batch_recommend(
         replacing(out_path, PRIVATE_MODE) as temporary,
         temporary.open("w", encoding="utf-8") as stream,
     ):
-        for answer in _answers(engine, in_path, limit, max_per_artist, progress):
+        for answer in _answers(engine, in_path, options, progress):
             lines += 1
             failed += "error" in answer
             unknown += len(answer.get("unknown_seeds", ()))
@@ -91,8 +110,7 @@ def batch_recommend(
 def _answers(
     engine: Engine,
     in_path: Path,
-    limit: int,
-    max_per_artist: int,
+    options: BatchOptions,
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[dict[str, Any]]:
     # Bytes, not lines: counting lines would read the file twice.
@@ -100,7 +118,7 @@ def _answers(
     # Bytes that are no text damage their own line only.
     with open_text(in_path, errors="surrogateescape") as stream:
         for number, asked in json_lines(stream, _BOUNDS):
-            yield _answer(engine, asked, number, limit, max_per_artist)
+            yield _answer(engine, asked, number, options)
             if progress is not None:
                 progress(_read(stream, total), total)
 
@@ -111,9 +129,7 @@ def _read(stream: IO[str], total: int) -> int:
     return total if buffer is None else int(buffer.tell())
 
 
-def _answer(
-    engine: Engine, asked: Any, number: int, limit: int, max_per_artist: int
-) -> dict[str, Any]:
+def _answer(engine: Engine, asked: Any, number: int, options: BatchOptions) -> dict[str, Any]:
     """Answer one line; a line that cannot be answered gives an `error` instead of an exception."""
     try:
         seeds = asked["seed_tracks"]
@@ -133,8 +149,10 @@ def _answer(
         return {**answer, "line": number, "error": f"line {number}: no seed is in the catalogue"}
     query = Query(
         tuple(Seed(SeedKind.TRACK, seed) for seed in known),
-        limit=limit,
-        max_per_artist=max_per_artist,
+        limit=options.limit,
+        max_per_artist=options.max_per_artist,
+        variants=options.variants,
+        seasonal=options.seasonal,
         reasons=False,
     )
     try:

@@ -8,7 +8,7 @@ import numpy as np
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.engine import Engine, Versions
-from quintet_engine.query import MAX_LIMIT, Query, Seed, SeedKind
+from quintet_engine.query import MAX_LIMIT, Query, Seasonal, Seed, SeedKind, Variants
 from quintet_engine.recipes import TRAINED
 from quintet_files import write_atomically
 from quintet_modelkit.publication import current_folder
@@ -77,8 +77,18 @@ def evaluate(
         raise TrainingRefused(str(fault)) from fault
 
 
-def recommender(engine: Engine, *, limit: int = MAX_LIMIT, max_per_artist: int = 0) -> Recommender:
+def recommender(
+    engine: Engine,
+    *,
+    limit: int = MAX_LIMIT,
+    max_per_artist: int = 0,
+    variants: Variants = Variants.ALLOW,
+    seasonal: Seasonal = Seasonal.ALLOW,
+) -> Recommender:
     """Wrap an engine as a method that can be evaluated.
+
+    Playlists hold other versions of their songs, and a playlist of December holds more Christmas
+    songs than its seeds show: what people chose is measured, so nothing is excluded by song.
 
     Returns:
         A function from seed rows, int64 (s,), to at most `limit` rows, best first, int64 (k,).
@@ -91,6 +101,8 @@ def recommender(engine: Engine, *, limit: int = MAX_LIMIT, max_per_artist: int =
             tuple(Seed(SeedKind.TRACK, name) for name in catalogue.track_ids(seeds)),
             limit=limit,
             max_per_artist=max_per_artist,
+            variants=variants,
+            seasonal=seasonal,
             reasons=False,
         )
         ranking = engine.recommend(asked, max_seeds=MAX_BATCH_SEEDS)

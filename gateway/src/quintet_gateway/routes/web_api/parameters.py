@@ -1,7 +1,7 @@
 """Query parameters under `/v1`: their rules, and Spotify's messages if one is broken."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -92,6 +92,22 @@ def flag(query: Query, name: str) -> bool:
             Reason.REQUEST_MALFORMED, f"Invalid {name}: it must be true or false", field=name
         )
     return text == "true"
+
+
+def choice(query: Query, name: str, allowed: Sequence[str]) -> str:
+    """Read one of some words, the first if the parameter is absent.
+
+    Raises:
+        InvalidInput: It is another word; the message names all.
+    """
+    text = query.get(name, allowed[0])
+    if text not in allowed:
+        raise InvalidInput(
+            Reason.REQUEST_MALFORMED,
+            f"Invalid {name}: it must be {' or '.join(allowed)}",
+            field=name,
+        )
+    return text
 
 
 def names(query: Query, name: str, at_most: int) -> list[str]:

@@ -21,6 +21,7 @@ from quintet_gateway.routes.web_api.parameters import (
     MARKET,
     RANGES_ASKED,
     Query,
+    choice,
     flag,
     ids,
     ids_pattern,
@@ -30,6 +31,7 @@ from quintet_gateway.routes.web_api.parameters import (
     parameter,
 )
 from quintet_gateway.seeds import seeds_of_parameters, track_seeds
+from quintet_gateway.song_options import SEASONAL, SEASONAL_MEANING, VARIANTS, VARIANTS_MEANING
 
 # More names than seeds are read, so that the error counts the seeds of all kinds together.
 _MAX_NAMES: Final = 100
@@ -51,6 +53,8 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
         limit=integer(query, "limit", WEB_API_DEFAULT_LIMIT, 1, WEB_API_MAX_LIMIT),
         max_per_artist=integer(query, "max_per_artist", DEFAULT_MAX_PER_ARTIST, 0, 500),
         diversity=number(query, "diversity", 0, 1) or 0.0,
+        variants=VARIANTS[choice(query, "variants", tuple(VARIANTS))],
+        seasonal=SEASONAL[choice(query, "seasonal", tuple(SEASONAL))],
         omit_reasons=not flag(query, "reasons"),
         # Impressions store the values of features, from which models are trained.
         include_features=True,
@@ -162,9 +166,23 @@ def _documented() -> list[dict[str, Any]]:
         ),
         parameter(
             "exclude",
-            extension + f"up to {WEB_API_MAX_EXCLUDED} track ids never returned.",
+            extension + f"up to {WEB_API_MAX_EXCLUDED} track ids never returned, in any release.",
             type="string",
             pattern=ids_pattern(WEB_API_MAX_EXCLUDED),
+        ),
+        parameter(
+            "variants",
+            extension + VARIANTS_MEANING,
+            type="string",
+            enum=list(VARIANTS),
+            default="exclude",
+        ),
+        parameter(
+            "seasonal",
+            extension + SEASONAL_MEANING,
+            type="string",
+            enum=list(SEASONAL),
+            default="exclude",
         ),
         parameter("reasons", extension + "says why each track is there.", type="boolean"),
         parameter(

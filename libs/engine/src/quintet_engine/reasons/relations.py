@@ -20,7 +20,7 @@ from quintet_engine.collaborative.reasons import (
     PlaylistRelations,
     playlist_relations,
 )
-from quintet_engine.context import Context, SeedView
+from quintet_engine.context import Context
 from quintet_engine.query import SeedKind
 from quintet_engine.reasons.families import (
     ALBUM,
@@ -33,6 +33,7 @@ from quintet_engine.reasons.families import (
     TASTE,
     TOGETHER,
 )
+from quintet_engine.seed_view import SeedView
 
 _KINDS: Final = {
     SeedKind.TRACK: ReferenceKind.TRACK,

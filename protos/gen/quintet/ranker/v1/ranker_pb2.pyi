@@ -26,6 +26,56 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _SongVariants:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SongVariantsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SongVariants.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SONG_VARIANTS_UNSPECIFIED: _SongVariants.ValueType  # 0
+    """The same as SONG_VARIANTS_EXCLUDE."""
+    SONG_VARIANTS_EXCLUDE: _SongVariants.ValueType  # 1
+    """Other versions of a seed's song are not returned."""
+    SONG_VARIANTS_ALLOW: _SongVariants.ValueType  # 2
+    """Other versions of a seed's song are candidates like any track."""
+
+class SongVariants(_SongVariants, metaclass=_SongVariantsEnumTypeWrapper):
+    """Decides about other versions of the seeds' songs: live versions, remixes, covers, karaoke and the
+    like. Other releases of a seed's own recording are never returned.
+    """
+
+SONG_VARIANTS_UNSPECIFIED: SongVariants.ValueType  # 0
+"""The same as SONG_VARIANTS_EXCLUDE."""
+SONG_VARIANTS_EXCLUDE: SongVariants.ValueType  # 1
+"""Other versions of a seed's song are not returned."""
+SONG_VARIANTS_ALLOW: SongVariants.ValueType  # 2
+"""Other versions of a seed's song are candidates like any track."""
+Global___SongVariants: _TypeAlias = SongVariants  # noqa: Y015
+
+class _SeasonalSongs:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SeasonalSongsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SeasonalSongs.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEASONAL_SONGS_UNSPECIFIED: _SeasonalSongs.ValueType  # 0
+    """The same as SEASONAL_SONGS_EXCLUDE."""
+    SEASONAL_SONGS_EXCLUDE: _SeasonalSongs.ValueType  # 1
+    """Songs of a season are returned only if a seed or a genre of the filters is of that season."""
+    SEASONAL_SONGS_ALLOW: _SeasonalSongs.ValueType  # 2
+    """Songs of a season are candidates like any track."""
+
+class SeasonalSongs(_SeasonalSongs, metaclass=_SeasonalSongsEnumTypeWrapper):
+    """Decides about songs of a season, such as Christmas."""
+
+SEASONAL_SONGS_UNSPECIFIED: SeasonalSongs.ValueType  # 0
+"""The same as SEASONAL_SONGS_EXCLUDE."""
+SEASONAL_SONGS_EXCLUDE: SeasonalSongs.ValueType  # 1
+"""Songs of a season are returned only if a seed or a genre of the filters is of that season."""
+SEASONAL_SONGS_ALLOW: SeasonalSongs.ValueType  # 2
+"""Songs of a season are candidates like any track."""
+Global___SeasonalSongs: _TypeAlias = SeasonalSongs  # noqa: Y015
+
 class _Variant:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -238,6 +288,8 @@ class RecommendTracksRequest(_message.Message):
     INCLUDE_FEATURES_FIELD_NUMBER: _builtins.int
     TRIAL_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    SEASONAL_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
     """The number of tracks, from 1 to 500; 50 if unset."""
     max_per_artist: _builtins.int
@@ -252,6 +304,10 @@ class RecommendTracksRequest(_message.Message):
     """Returns the feature values that each track was ranked by, for training."""
     language: _builtins.str
     """The language of the reasons' sentences, "en" or "ko"; "en" if empty."""
+    variants: Global___SongVariants.ValueType
+    """Whether other versions of the seeds' songs may be returned; they are excluded if unset."""
+    seasonal: Global___SeasonalSongs.ValueType
+    """Whether songs of a season may be returned if no seed is of that season; excluded if unset."""
     @_builtins.property
     def seeds(self) -> _containers.RepeatedCompositeFieldContainer[_profile_pb2.Seed]:
         """One to five seeds. Seeds are never recommended."""
@@ -299,10 +355,12 @@ class RecommendTracksRequest(_message.Message):
         include_features: _builtins.bool = ...,
         trial: Global___Trial | None = ...,
         language: _builtins.str = ...,
+        variants: Global___SongVariants.ValueType = ...,
+        seasonal: Global___SeasonalSongs.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "limit", b"limit", "max_per_artist", b"max_per_artist", "profile", b"profile", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "include_features", b"include_features", "language", b"language", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "profile", b"profile", "seeds", b"seeds", "targets", b"targets", "trial", b"trial", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "include_features", b"include_features", "language", b"language", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "profile", b"profile", "seasonal", b"seasonal", "seeds", b"seeds", "targets", b"targets", "trial", b"trial", "variants", b"variants", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__diversity: _TypeAlias = _typing.Literal["diversity"]  # noqa: Y015
     _WhichOneofArgType__diversity: _TypeAlias = _typing.Literal["_diversity", b"_diversity"]  # noqa: Y015
@@ -628,7 +686,7 @@ class Filters(_message.Message):
 
     @_builtins.property
     def excluded_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Tracks never returned; up to 10,000."""
+        """Tracks never returned, nor any other release of their recordings; up to 10,000."""
 
     @_builtins.property
     def excluded_artist_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -12,6 +12,8 @@ from quintet_engine.query import (
     DEFAULT_MAX_PER_ARTIST,
     Filters,
     Query,
+    Seasonal,
+    Variants,
 )
 from quintet_modelkit.features import COLUMN, AudioProfile
 from quintet_servicekit.errors import Reason
@@ -27,6 +29,9 @@ VARIANTS: Final = {
     ranker_pb2.VARIANT_INTERLEAVE: Variant.INTERLEAVE,
     ranker_pb2.VARIANT_SHADOW: Variant.SHADOW,
 }
+# An unknown number of a newer caller means the default.
+_SONG_VARIANTS: Final = {ranker_pb2.SONG_VARIANTS_ALLOW: Variants.ALLOW}
+_SEASONAL: Final = {ranker_pb2.SEASONAL_SONGS_ALLOW: Seasonal.ALLOW}
 
 
 def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
@@ -50,6 +55,8 @@ def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
         ),
         diversity=request.diversity,
         flow=request.flow,
+        variants=_SONG_VARIANTS.get(request.variants, Variants.EXCLUDE),
+        seasonal=_SEASONAL.get(request.seasonal, Seasonal.EXCLUDE),
         reasons=not request.omit_reasons,
         features=request.include_features,
         language=request.language or DEFAULT_LANGUAGE,

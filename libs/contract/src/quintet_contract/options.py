@@ -1,0 +1,17 @@
+"""Options of a request that are chosen from a list."""
+
+from enum import StrEnum
+
+
+class Variants(StrEnum):
+    """What happens to other versions of the seeds' songs: live, remix, cover and the like."""
+
+    EXCLUDE = "exclude"
+    ALLOW = "allow"
+
+
+class Seasonal(StrEnum):
+    """What happens to songs of a season, such as Christmas, that no seed is of."""
+
+    EXCLUDE = "exclude"
+    ALLOW = "allow"

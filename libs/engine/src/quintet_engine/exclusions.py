@@ -1,0 +1,112 @@
+"""Which rows a query may return: filters, seeds, other versions of seeds, songs of a season.
+
+Excluding works by recording: a track that a listener skipped must not come back as another release.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from quintet_modelkit.features import COLUMN
+from quintet_modelkit.songs import song_form
+from quintet_text.seasons import Season, season_of
+from quintet_text.versions import COPIES
+
+from quintet_engine.catalogue import Catalogue, Mask, Rows
+from quintet_engine.query import Filters, Query, Seasonal, SeedKind, Variants
+from quintet_engine.seed_view import NO_ROWS, SeedView
+
+_DISTINCTIVE: Final = 6
+"""Words of a name that two songs hardly share by chance: of 60 such pairs by different artists in a
+catalogue of 100,000 tracks, 55 were covers; of names of five words, three in four."""
+
+
+def allowed_rows(
+    query: Query, seeds: Sequence[SeedView], negatives: Sequence[SeedView], catalogue: Catalogue
+) -> Mask:
+    """Mark the rows that a query may return, bool (n,)."""
+    allowed = filtered_rows(query.filters, catalogue)
+    tracks = [view for view in seeds if view.seed.kind is SeedKind.TRACK]
+    # The tracks of an artist or genre seed stay, since the listener asked for them.
+    rows = [view.rows for view in (*tracks, *negatives)]
+    row_of = catalogue.snapshot.row_of
+    # Unknown ids exclude nothing: a client may send the whole history of a listener.
+    sent = [row for name in query.filters.excluded_tracks if (row := row_of.get(name)) is not None]
+    allowed[releases(np.concatenate([NO_ROWS, *rows, sent]).astype(np.int64), catalogue)] = False
+    if query.variants is Variants.EXCLUDE:
+        tracks += [view for view in negatives if view.seed.kind is SeedKind.TRACK]
+        for view in tracks:
+            allowed[other_versions(int(view.rows[0]), catalogue)] = False
+    if query.seasonal is Seasonal.EXCLUDE and len(catalogue.seasonal):
+        asked = _seasons_asked(query.filters, seeds, catalogue)
+        seasonal = catalogue.seasonal
+        allowed[seasonal[~np.isin(catalogue.season[seasonal], asked)]] = False
+    return allowed
+
+
+def releases(rows: Rows, catalogue: Catalogue) -> Rows:
+    """Find all releases of the recordings of some rows, ascending, int64."""
+    return catalogue.recordings.of_all(np.unique(catalogue.recording[rows]).astype(np.int64))
+
+
+def other_versions(row: int, catalogue: Catalogue) -> Rows:
+    """Find the tracks that are surely the song of a row, in this or another version, int64.
+
+    They have the song's name, and one of:
+    - an artist of the row;
+    - a note or artist that says copy: karaoke, tribute, cover, sped up. A copy does not say of
+      which artist, so that a row which is one itself has all tracks of its name as versions;
+    - a name of `_DISTINCTIVE` words: by another artist, it is a cover.
+    """
+    song = int(catalogue.song[row])
+    if song < 0:
+        return NO_ROWS
+    members = catalogue.songs.of(song)
+    if catalogue.version[row] & COPIES:
+        return members
+    artists, counts = catalogue.track_artists.members_of(members)
+    own = np.isin(artists, catalogue.track_artists.of(row))
+    sure = np.isin(members, np.repeat(members, counts)[own])
+    sure |= (catalogue.version[members] & COPIES) != 0
+    if not sure.all():
+        (title,) = catalogue.titles(np.array([row]))
+        if len(song_form(title).split()) >= _DISTINCTIVE:
+            return members
+    return np.asarray(members[sure])
+
+
+def _seasons_asked(filters: Filters, seeds: Sequence[SeedView], catalogue: Catalogue) -> list[int]:
+    """List the seasons of seeds and genre filters.
+
+    An artist or genre is of a season if most of its tracks are.
+    """
+    seasons = {int(season_of("", genres=(genre,))) for genre in filters.genres}
+    for view in seeds:
+        of_tracks = catalogue.season[view.rows]
+        for season in np.unique(of_tracks).tolist():
+            if 2 * np.count_nonzero(of_tracks == season) > len(of_tracks):
+                seasons.add(season)
+    return sorted(seasons - {int(Season.NONE)})
+
+
+def filtered_rows(filters: Filters, catalogue: Catalogue) -> Mask:
+    """Mark the rows that meet every filter but the excluded tracks, bool (n,)."""
+    allowed = np.ones(len(catalogue), dtype=np.bool_)
+    for name, (low, high) in filters.ranges.items():
+        values = catalogue.columns[:, COLUMN[name]]
+        if low is not None:
+            allowed &= values >= low
+        if high is not None:
+            allowed &= values <= high
+    if filters.explicit is not None:
+        allowed &= catalogue.explicit == filters.explicit
+    if filters.genres:
+        numbers = [catalogue.genre_number(genre) for genre in filters.genres]
+        known = np.array([number for number in numbers if number is not None], dtype=np.int64)
+        chosen = np.zeros(len(catalogue), dtype=np.bool_)
+        chosen[catalogue.genre_tracks.of_all(known)] = True
+        allowed &= chosen
+    artists = [catalogue.artist_names.get(name) for name in filters.excluded_artists]
+    known = np.array([artist for artist in artists if artist is not None], dtype=np.int64)
+    allowed[catalogue.artist_tracks.of_all(known)] = False
+    return allowed
