@@ -38,7 +38,7 @@ class TrustedProxies:
         """Choose the address of the caller: the last one that is not a trusted proxy.
 
         Each proxy appends the address of the client that called it, so the list is read from its
-        end. The entries before the first untrusted address were sent by the caller and may be false.
+        end. The entries before the first untrusted address came from the caller and may be false.
 
         Args:
             peer: The other end of the connection.
