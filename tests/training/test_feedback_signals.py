@@ -222,6 +222,7 @@ def fill(settings: TrainingSettings) -> None:
         *("acousticness", "instrumentalness", "liveness", "valence", "tempo"),
     )
     audio = dict.fromkeys(names, 0.5) | {"key": 1, "mode": 1, "tempo": 120.0, "loudness": -7.0}
+    audio["duration_ms"] = 200_000
     tracks = [
         {"track_id": name, "title": f"Song {name}", "artists": f"Artist {name}", **audio}
         for name in "ABCDEF"
