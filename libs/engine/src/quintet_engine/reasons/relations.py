@@ -4,7 +4,7 @@ Each relation is with one seed, of which it is true. Where several seeds qualify
 taste choose the strongest, and the others choose the seed nearest in sound.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +53,10 @@ class Effects:
         """Compute the signed share of families in all effects, -1..1; 0 if nothing has any."""
         if not self.total:
             return 0.0
-        return sum(self.by_family[PLACE[family]] for family in families) / self.total
+        effect = 0.0
+        for family in families:
+            effect += self.by_family[PLACE[family]]
+        return effect / self.total
 
 
 class RelationFinder:
@@ -69,6 +72,11 @@ class RelationFinder:
         catalogue = context.catalogue
         self._context, self._rows, self._cosines = context, rows.tolist(), cosines
         self.references = [_reference(catalogue, n, view) for n, view in enumerate(context.seeds)]
+        # Plain sets: a call of NumPy costs more than to compare the few members of a seed.
+        self._albums = [set(view.albums.tolist()) for view in context.seeds]
+        self._artists_of = [set(view.artists.tolist()) for view in context.seeds]
+        self._genres = [set(view.genres.tolist()) for view in context.seeds]
+        self._similar = cosines.tolist()
         album = catalogue.album[rows]
         self._shares_album = ((album >= 0) & (context.album_weight[album] > 0)).tolist()
         self._shares_artist = _any(catalogue.track_artists.greatest(rows, context.artist_weight))
@@ -99,15 +107,14 @@ class RelationFinder:
         """Find a shared album, or else a shared artist, or else a shared genre."""
         catalogue, row = self._context.catalogue, self._rows[place]
         if self._shares_album[place]:
-            album = catalogue.album[row]
-            seed = self._nearest(place, lambda view: bool((view.albums == album).any()))
+            seed = self._nearest(place, self._albums, [int(catalogue.album[row])])
             share = effects.share(ALBUM, ALBUM_IN_PLAYLISTS, ARTIST, ARTIST_IN_PLAYLISTS)
             yield Fact(Kind.SAME_ALBUM, self.references[seed], share)
         elif self._shares_artist[place]:
-            artists = catalogue.track_artists.of(row)
-            seed = self._nearest(place, lambda view: bool(np.isin(artists, view.artists).any()))
-            shared = artists[np.isin(artists, self._context.seeds[seed].artists)]
-            name = catalogue.artist_title(row, int(shared[0]))
+            artists = catalogue.track_artists.of(row).tolist()
+            seed = self._nearest(place, self._artists_of, artists)
+            shared = [artist for artist in artists if artist in self._artists_of[seed]]
+            name = catalogue.artist_title(row, shared[0])
             share = effects.share(ARTIST, ARTIST_IN_PLAYLISTS)
             yield Fact(Kind.SAME_ARTIST, self.references[seed], share, name=name)
         elif self._shares_genre[place]:
@@ -115,11 +122,11 @@ class RelationFinder:
 
     def _genre(self, place: int, row: int, effects: Effects) -> Fact:
         context = self._context
-        genres = context.catalogue.track_genres.of(row)
-        seed = self._nearest(place, lambda view: bool(np.isin(genres, view.genres).any()))
-        shared = genres[np.isin(genres, context.seeds[seed].genres)]
+        genres = context.catalogue.track_genres.of(row).tolist()
+        seed = self._nearest(place, self._genres, genres)
+        shared = [genre for genre in genres if genre in self._genres[seed]]
         # The genre that most seeds share says most about the list.
-        genre = int(shared[np.argmax(context.genre_weight[shared])])
+        genre = max(shared, key=context.genre_weight.__getitem__)
         name = context.catalogue.genres[genre]
         return Fact(Kind.GENRE, self.references[seed], effects.share(GENRE), name=name)
 
@@ -157,10 +164,10 @@ class RelationFinder:
             share = effects.share(SOUND)
             yield Fact(Kind.SOUND, self.references[seed], share, value=min(cosine, 1.0))
 
-    def _nearest(self, place: int, is_related: Callable[[SeedView], bool]) -> int:
-        """Choose the seed nearest in sound among those that are related."""
-        related = [n for n, view in enumerate(self._context.seeds) if is_related(view)]
-        return max(related, key=lambda n: self._cosines[place, n])
+    def _nearest(self, place: int, of_seeds: list[set[int]], numbers: list[int]) -> int:
+        """Choose the seed nearest in sound among those that share one of the numbers."""
+        related = [n for n, own in enumerate(of_seeds) if not own.isdisjoint(numbers)]
+        return max(related, key=self._similar[place].__getitem__)
 
 
 def _any(values: NDArray[np.float32]) -> list[bool]:
