@@ -6,7 +6,7 @@ a clause: alike first, then different. A clause names its seed unless the clause
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -108,11 +108,16 @@ def _clause(group: list[Fact], form: str, phrases: Phrases) -> str:
     else:
         key = first.reference.kind.value
     return str(by_kind[key][form]).format(
-        **_names(first.reference, phrases), name=_Name(first.name), count=_count(first, phrases)
+        **_names(first.reference, phrases["language"]),
+        name=_Name(first.name),
+        count=_count(first, phrases),
     )
 
 
-def _names(reference: Reference, phrases: Phrases) -> dict[str, _Name]:
+@lru_cache(maxsize=1024)
+def _names(reference: Reference, language: str) -> dict[str, _Name]:
+    """Give the names of a reference, which the tracks of a list share."""
+    phrases = _phrases(language)
     return {
         "seed": _Name(reference.name, phrases["seed"][reference.kind.value])
         if reference.kind in (ReferenceKind.TRACK, ReferenceKind.MEMBER)
@@ -132,7 +137,7 @@ def _comparison(group: list[Fact], form: str, phrases: Phrases) -> str:
     """Write comparisons with one reference: what is alike, then what differs."""
     reference = group[0].reference
     assert reference is not None, "a comparison has a reference"
-    names = _names(reference, phrases)
+    names = _names(reference, phrases["language"])
     alike: list[str] = []
     words = _words(group, (Relation.HIGH, Relation.LOW), phrases)
     if words:
@@ -172,6 +177,9 @@ def _words(group: list[Fact], relations: Sequence[Relation], phrases: Phrases) -
     return f"{str(phrases['and_more']).join(before)}{phrases['and_last']}{last}"
 
 
-def can_word(attribute: str, relation: Relation) -> bool:
-    """Report whether there is a word for an attribute in this relation, such as for more energy."""
-    return attribute in _phrases(DEFAULT_LANGUAGE)[_ADJECTIVES[relation]]
+@cache
+def wordable(relation: Relation) -> frozenset[str]:
+    """List the attributes that have a word in this relation, such as energy for more of it."""
+    if relation not in _ADJECTIVES:
+        return frozenset()
+    return frozenset(_phrases(DEFAULT_LANGUAGE)[_ADJECTIVES[relation]])

@@ -7,15 +7,19 @@ acoustic". An attribute that the query weighs 0, or aims at a target, is not com
 
 import math
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_explain import Fact, Kind, Reference, ReferenceKind, Relation
-from quintet_explain.sentences import can_word
+from quintet_explain.sentences import wordable
 from quintet_modelkit.features import COLUMN, Raw
 
 from quintet_engine.context import Context
 from quintet_engine.features.music import tempo_distance, wheel_distance, wheel_places
+from quintet_engine.reasons.families import PLACE
 from quintet_engine.reasons.relations import Effects
 
 ALIKE: Final = 0.25
@@ -34,6 +38,9 @@ _COMPARED: Final = (
     *("energy", "acousticness", "danceability", "valence", "instrumentalness"),
     *("speechiness", "liveness", "loudness"),
 )
+# How two values may be related, by the number that arrays use.
+_RELATIONS: Final = (Relation.NONE, Relation.MORE, Relation.LESS, Relation.HIGH, Relation.LOW)
+_WEIGHT: Final = attrgetter("weight")
 # The attributes that each kind of comparison reads: weight 0 for one of them silences it.
 _READ_BY_KEY: Final = ("key", "mode")
 
@@ -57,6 +64,7 @@ class Comparer:
         self._steps = wheel_distance(wheel_places(raw)[:, None], wheel_places(self._seeds)[None, :])
         silent = silenced(context.query.weights, context.query.targets)
         self._attributes = [name for name in _COMPARED if name not in silent]
+        self._relations = self._attribute_relations()
         self._compares_tempo = "tempo" not in silent
         self._compares_key = not silent.intersection(_READ_BY_KEY)
 
@@ -74,19 +82,31 @@ class Comparer:
         alike = [fact for fact in facts if fact.relation not in differs and fact.weight > 0]
         different = [fact for fact in facts if fact.relation in differs and fact.weight]
         return [
-            *sorted(alike, key=lambda fact: -fact.weight)[:MOST_ALIKE],
-            *sorted(different, key=lambda fact: -abs(fact.weight))[:MOST_DIFFERENT],
+            *sorted(alike, key=_WEIGHT, reverse=True)[:MOST_ALIKE],
+            *_heaviest(different)[:MOST_DIFFERENT],
         ]
 
     def _attribute_facts(self, place: int, reference: Reference, effects: Effects) -> list[Fact]:
-        facts = []
-        ours, theirs = self._scores[place], self._seed_scores[reference.seed]
-        for name in self._attributes:
-            column = COLUMN[name]
-            relation = relation_of(ours[column], theirs[column])
-            if relation is not Relation.NONE and can_word(name, relation):
-                facts.append(self._fact(Kind.ATTRIBUTE, place, reference, effects, name, relation))
-        return facts
+        relations = self._relations[place][reference.seed]
+        return [
+            self._fact(Kind.ATTRIBUTE, place, reference, effects, name, _RELATIONS[relation])
+            for name, relation in zip(self._attributes, relations, strict=True)
+            if relation and effects.shares[PLACE[name]]
+        ]
+
+    def _attribute_relations(self) -> list[list[list[int]]]:
+        """Relate all rows to all seeds at once: [row][seed][attribute], places in `_RELATIONS`."""
+        columns = [COLUMN[name] for name in self._attributes]
+        ours = np.array(self._scores)[:, None, columns]
+        theirs = np.array(self._seed_scores)[None, :, columns]
+        relations = relations_of(ours, theirs)
+        # Without a word there is nothing to state.
+        worded = np.array(
+            [[name in wordable(each) for name in self._attributes] for each in _RELATIONS], np.bool_
+        )
+        is_worded = worded[relations, np.arange(len(columns))]
+        listed: list[list[list[int]]] = np.where(is_worded, relations, 0).tolist()
+        return listed
 
     def _tempo_facts(self, place: int, reference: Reference, effects: Effects) -> list[Fact]:
         # NaN compares as false, so an unknown tempo is not mentioned.
@@ -120,7 +140,7 @@ class Comparer:
         return Fact(
             kind,
             reference,
-            effects.share(attribute),
+            effects.shares[PLACE[attribute]],
             attribute,
             relation,
             float(self._raw[place, column]),
@@ -128,24 +148,32 @@ class Comparer:
         )
 
 
+def _heaviest(facts: list[Fact]) -> list[Fact]:
+    """Order facts by the size of their weight, whichever its sign."""
+    if len(facts) < 2:
+        return facts
+    return sorted(facts, key=lambda fact: -abs(fact.weight))
+
+
 def silenced(weights: Mapping[str, float], targets: Mapping[str, float]) -> set[str]:
     """List the attributes that are not compared: the ranking ignores them, or aims elsewhere."""
     return {name for name in ATTRIBUTES if weights.get(name) == 0 or name in targets}
 
 
-def relation_of(ours: float, theirs: float) -> Relation:
-    """Relate two values in standard deviations from the catalogue's mean.
+def relations_of(ours: NDArray[np.floating], theirs: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Relate values in standard deviations from the catalogue's mean, as places in `_RELATIONS`.
 
     NONE where they neither differ nor are notable.
     """
     gap = ours - theirs
-    if abs(gap) >= DIFFERENT:
-        return Relation.MORE if gap > 0 else Relation.LESS
-    if abs(gap) <= ALIKE and min(ours, theirs) >= NOTABLE:
-        return Relation.HIGH
-    if abs(gap) <= ALIKE and max(ours, theirs) <= -NOTABLE:
-        return Relation.LOW
-    return Relation.NONE
+    alike = np.abs(gap) <= ALIKE
+    conditions = [
+        gap >= DIFFERENT,
+        gap <= -DIFFERENT,
+        alike & (np.minimum(ours, theirs) >= NOTABLE),
+        alike & (np.maximum(ours, theirs) <= -NOTABLE),
+    ]
+    return np.select(conditions, [1, 2, 3, 4], 0)
 
 
 def _tempo_relation(ratio: float, ours: float, theirs: float) -> Relation:

@@ -149,7 +149,8 @@ def _effects(ranked: Ranked, shares: NDArray[np.float64]) -> list[Effects]:
         totals = totals + np.abs(adjustment.sound)
     for values in adjustment.targets.values():
         totals = totals + np.abs(values)
-    return [Effects(*row) for row in zip(effects.tolist(), totals.tolist(), strict=True)]
+    shares = effects / np.where(totals > 0, totals, 1.0)[:, None]
+    return [Effects(*row) for row in zip(shares.tolist(), totals.tolist(), strict=True)]
 
 
 def _closest_track(context: Context, cosines: NDArray[np.float32]) -> list[tuple[str, float]]:
@@ -179,10 +180,13 @@ def _strongest(
     picked = np.take_along_axis(shares, order, axis=1).tolist()
     seen = np.take_along_axis(values, order, axis=1).tolist()
     return [
+        # A list first: a generator costs a call for each of its items.
         tuple(
-            FeatureContribution(names[feature], share, value)
-            for feature, share, value in zip(*row, strict=True)
-            if share != 0
+            [
+                FeatureContribution(names[feature], share, value)
+                for feature, share, value in zip(*row, strict=True)
+                if share != 0
+            ]
         )
         for row in zip(order.tolist(), picked, seen, strict=True)
     ]

@@ -44,19 +44,22 @@ _KINDS: Final = {
 
 @dataclass(frozen=True)
 class Effects:
-    """The effects of one track's families on its score, and the size of all effects together."""
+    """The effects of feature families on one track's score.
 
-    by_family: list[float]
+    Attributes:
+        shares: The signed share of each family in all effects, -1..1; 0 if nothing has any.
+        total: The size of all effects together, in units of the score.
+    """
+
+    shares: list[float]
     total: float
 
     def share(self, *families: str) -> float:
-        """Compute the signed share of families in all effects, -1..1; 0 if nothing has any."""
-        if not self.total:
-            return 0.0
-        effect = 0.0
+        """Sum the shares of families, -1..1."""
+        total = 0.0
         for family in families:
-            effect += self.by_family[PLACE[family]]
-        return effect / self.total
+            total += self.shares[PLACE[family]]
+        return total
 
 
 class RelationFinder:
@@ -98,7 +101,7 @@ class RelationFinder:
     def nearest(self, place: int, effects: Effects) -> Fact | None:
         """State which seed is nearest in sound, for a track without any other fact."""
         seed = int(self._cosines[place].argmax())
-        cosine, share = float(self._cosines[place, seed]), effects.share(SOUND)
+        cosine, share = float(self._cosines[place, seed]), effects.shares[PLACE[SOUND]]
         if cosine <= 0 or not share:
             return None
         return Fact(Kind.SOUND, self.references[seed], share, value=min(cosine, 1.0))
@@ -128,7 +131,7 @@ class RelationFinder:
         # The genre that most seeds share says most about the list.
         genre = max(shared, key=context.genre_weight.__getitem__)
         name = context.catalogue.genres[genre]
-        return Fact(Kind.GENRE, self.references[seed], effects.share(GENRE), name=name)
+        return Fact(Kind.GENRE, self.references[seed], effects.shares[PLACE[GENRE]], name=name)
 
     def _by_playlists(self, place: int, effects: Effects) -> Iterator[Fact]:
         """Find playlists with both tracks, or else with both artists; and closeness in taste."""
@@ -139,20 +142,20 @@ class RelationFinder:
         same_artist = self._shares_album[place] or self._shares_artist[place]
         if together >= 1:
             reference = self._members[found.together.seed_rows[place]]
-            yield Fact(Kind.TOGETHER, reference, effects.share(TOGETHER), value=together)
+            yield Fact(Kind.TOGETHER, reference, effects.shares[PLACE[TOGETHER]], value=together)
         elif found.artists.values[place] >= 1 and not same_artist:
             yield self._artists(found, place, effects)
         taste = found.taste.values[place]
         if taste >= NEAR_TASTE:
             reference = self._members[found.taste.seed_rows[place]]
-            yield Fact(Kind.TASTE, reference, effects.share(TASTE), value=min(taste, 1.0))
+            yield Fact(Kind.TASTE, reference, effects.shares[PLACE[TASTE]], value=min(taste, 1.0))
 
     def _artists(self, found: PlaylistRelations, place: int, effects: Effects) -> Fact:
         reference = self._members[found.artists.seed_rows[place]]
         return Fact(
             Kind.ARTISTS_TOGETHER,
             reference,
-            effects.share(ARTIST_IN_PLAYLISTS),
+            effects.shares[PLACE[ARTIST_IN_PLAYLISTS]],
             value=found.artists.values[place],
             name=first_artist(self._context.catalogue, self._rows[place]),
         )
@@ -161,7 +164,7 @@ class RelationFinder:
         seed = int(self._cosines[place].argmax())
         cosine = float(self._cosines[place, seed])
         if cosine >= CLOSE_COSINE:
-            share = effects.share(SOUND)
+            share = effects.shares[PLACE[SOUND]]
             yield Fact(Kind.SOUND, self.references[seed], share, value=min(cosine, 1.0))
 
     def _nearest(self, place: int, of_seeds: list[set[int]], numbers: list[int]) -> int:

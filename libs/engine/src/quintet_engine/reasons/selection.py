@@ -5,22 +5,24 @@ about other seeds, each in the order of weight, so that a sentence names a seed 
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 from quintet_explain import Fact, Reference
 
 MOST_RELATIONS: Final = 2
 MOST_TARGETS: Final = 2
+_WEIGHT: Final = attrgetter("weight")
 
 
 def selected_relations(relations: Sequence[Fact]) -> list[Fact]:
     """Select the relations that mattered most, strongest first."""
-    return sorted(relations, key=_by_weight)[:MOST_RELATIONS]
+    return sorted(relations, key=_WEIGHT, reverse=True)[:MOST_RELATIONS]
 
 
 def selected_targets(targets: Sequence[Fact]) -> list[Fact]:
     """Select the targets whose fit mattered most, strongest first."""
-    return sorted(targets, key=_by_weight)[:MOST_TARGETS]
+    return sorted(targets, key=_WEIGHT, reverse=True)[:MOST_TARGETS]
 
 
 def ordered(facts: Sequence[Fact], subject: Reference | None) -> tuple[Fact, ...]:
@@ -32,14 +34,10 @@ def ordered(facts: Sequence[Fact], subject: Reference | None) -> tuple[Fact, ...
     """
     if not facts:
         return ()
-    first = min(facts, key=_by_weight)
+    first = max(facts, key=_WEIGHT)
     about = first.reference if first.reference is not None else subject
 
     def order(fact: Fact) -> tuple[bool, bool, float]:
         return (fact is not first, fact.reference not in (about, None), -fact.weight)
 
     return tuple(sorted(facts, key=order))
-
-
-def _by_weight(fact: Fact) -> float:
-    return -fact.weight
