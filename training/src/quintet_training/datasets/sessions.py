@@ -36,8 +36,9 @@ class Sessions:
     def __init__(self, prefix: str, listener: str) -> None:
         self._prefix = prefix
         self._listener = listener
-        # Listener to (time of last listen, time the session is named by, positions taken).
-        self._open: OrderedDict[str, tuple[int, int, set[int]]] = OrderedDict()
+        # Listener to (time of last listen, time the session is named by, positions taken). Each
+        # taken position comes with a later one, where the search for a free one goes on.
+        self._open: OrderedDict[str, tuple[int, int, dict[int, int]]] = OrderedDict()
 
     def place(self, listener: str, at: int) -> dict[str, Any]:
         """Give the playlist and the position of a listen.
@@ -47,14 +48,18 @@ class Sessions:
             at: Seconds since 1970.
         """
         listener = listener or self._listener
-        last, start, taken = self._open.pop(listener, (at, at, set()))
+        last, start, taken = self._open.pop(listener, (at, at, {}))
         if abs(at - last) > GAP_SECONDS:
-            start, taken = at, set()
+            start, taken = at, {}
         position = at - start
-        # Two listens of one second stay in the order of the file.
+        # Two listens of one second stay in the order of the file. Each taken position names a later
+        # one, which is brought up to date on the way, so that a hundred thousand listens of the
+        # same second take a hundred thousand steps and not their square.
+        passed = []
         while position in taken:
-            position += 1
-        taken.add(position)
+            passed.append(position)
+            position = taken[position]
+        taken.update(dict.fromkeys((*passed, position), position + 1))
         self._open[listener] = (at, start, taken)
         if len(self._open) > _MAX_LISTENERS:
             self._open.popitem(last=False)
