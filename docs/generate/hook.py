@@ -3,6 +3,7 @@
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import commands
 import contracts
@@ -64,3 +65,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, text in generated().items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Rewrite links of a page to documents of the root; MkDocs calls this for each page."""
+    # Pages link to the root as the repository has it, so that GitHub finds the document too.
+    for path, original in OF_THE_ROOT.items():
+        pattern = rf"\]\(((?:\.\./)*)\.\./{re.escape(original)}(?=[)#])"
+        markdown = re.sub(pattern, rf"](\g<1>{path}", markdown)
+    return markdown
