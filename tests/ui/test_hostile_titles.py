@@ -196,7 +196,8 @@ def test_radar_and_map_show_the_text_itself(tab, hostile_page, songs):
     for index in range(6):
         tab.locator(".card").nth(index).locator(".choose").click()
         chosen = flat(tab.locator(".card").nth(index).locator("h3").inner_text())
-        start = re.compile(re.escape(f"“{chosen}"[:40]))
+        # Plotly shows a sign in place of a character that reorders text; Markdown drops it.
+        start = re.compile("“\ufffd?" + re.escape(chosen[:39]))
         expect(legend.nth(1)).to_have_attribute("data-unformatted", re.compile(".+"))
         expect(legend.nth(1)).to_have_text(start)
         assert tab.locator(".st-key-radar a, .st-key-radar tspan[style*='bold']").count() == 0

@@ -255,6 +255,8 @@ def test_too_large_a_head_is_denied(page):
 
 
 def test_endless_trailers_end_the_connection_in_silence(page):
+    # Other tests of this page send damaged messages, which Streamlit logs.
+    before = len(page.log.read_text(encoding="utf-8"))
     with socket.create_connection(("127.0.0.1", page.port), timeout=20) as connection:
         connection.sendall(
             f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n"
@@ -264,7 +266,7 @@ def test_endless_trailers_end_the_connection_in_silence(page):
         with pytest.raises(ConnectionError):
             connection.sendall(trailers)
     assert page.get("/_stcore/health").status_code == 200
-    assert "Traceback" not in page.log.read_text(encoding="utf-8")
+    assert "Traceback" not in page.log.read_text(encoding="utf-8")[before:]
 
 
 def test_a_visit_runs_the_page_and_asks_no_other_machine(page):

@@ -38,7 +38,8 @@ from quintet_ui.attributes import SCALES
 from tests.root import ROOT
 
 PROTOS = ROOT / "protos" / "quintet"
-NAMES = st.text(min_size=1, max_size=limits.MAX_NAME)
+# Blanks around an id are dropped when it is read.
+NAMES = st.text(min_size=1, max_size=limits.MAX_NAME).map(str.strip).filter(bool)
 
 
 def test_protos_number_the_attributes_from_one_in_the_order_of_the_contract():

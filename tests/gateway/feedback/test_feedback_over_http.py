@@ -62,11 +62,11 @@ async def test_what_was_shown_is_there_as_soon_as_feedback_on_it_is(gateway):
     engine.dispose()
 
 
-async def test_feature_values_of_the_reasons_are_kept_where_the_ranker_tells_no_others(on_sqlite):
+async def test_a_list_that_came_without_feature_values_is_recorded_without(on_sqlite):
     on_sqlite.upstream.features = False
     await on_sqlite.send(event(await on_sqlite.recommend(limit=1)))
     (row,) = on_sqlite.rows(SHOWN)
-    assert struct.unpack("<1f", row["features"]) == (7.0,)
+    assert not row["features"]
 
 
 async def test_an_event_without_a_listener_is_of_the_one_the_list_was_for(on_sqlite):

@@ -42,5 +42,5 @@ def test_an_array_of_objects_is_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     from quintet_engine.arrays import load_array
 
-    with pytest.raises(ValueError, match="Python objects in dtype"):
+    with pytest.raises(ValueError, match="holds object, not numbers"):
         load_array(tmp_path, "x")

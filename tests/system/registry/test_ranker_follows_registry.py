@@ -279,7 +279,7 @@ async def test_a_listing_that_was_altered_with_its_file_is_refused(
         ({"feature_hash": "0" * 64}, "features"),
         ({"golden": {"seeds": ["t0001"], "tracks": [["t0002", 99.0]]}}, "golden request"),
         ({"catalogue_version": "cat-other"}, "catalogue"),
-        ({"index": {"nprobe": "many", "recall": 1}}, "many"),
+        ({"index": {"nprobe": "many", "recall": 1}}, "nprobe"),
     ],
     ids=["features", "golden request", "catalogue", "index"],
 )

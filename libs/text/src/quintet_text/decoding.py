@@ -25,6 +25,10 @@ _MAX_REWRITTEN: Final = 64 * 1024**2
 _RARE_ENDS: Final = dict.fromkeys(map(ord, "\x85\u2028\u2029"), "\n")
 
 
+_FEWEST_ZEROS: Final = 2
+"""Zero bytes from which on text without a mark is taken for UTF-16."""
+
+
 class NotText(ValueError):
     """Bytes are not text in the encoding given or found; the message names the way out."""
 
@@ -63,6 +67,9 @@ def _wide(head: bytes) -> str | None:
         return "utf-32-be"
     # In UTF-16 one byte of two is zero in ASCII; other scripts have fewer, on the same side.
     even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
+    # One zero may stand in a damaged file of few bytes, such as a secret.
+    if max(even, odd) < _FEWEST_ZEROS:
+        return None
     if odd > 4 * even:
         return "utf-16-le"
     return "utf-16-be" if even > 4 * odd else None
