@@ -1,29 +1,18 @@
 """Without the profile service the list is the same, also for seeds that are thinned."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from quintet_gateway.app import build as build_gateway
-from quintet_gateway.settings import GatewaySettings
 from quintet_modelkit.features import MAX_AVERAGED_TRACKS
 from quintet_modelkit.publication import set_current
-from quintet_profile.app import build as build_profile
-from quintet_profile.settings import ProfileSettings
-from quintet_ranker.app import build as build_ranker
-from quintet_ranker.settings import RankerSettings
-from quintet_search.app import build as build_search
-from quintet_search.settings import SearchSettings
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
 from tests.fakes.catalogue import publish_catalogue
+from tests.fakes.services import gateway
 
-WAIT = 60.0
 TRACKS, ARTIST_TRACKS = 5_400, 2_600
 # More tracks than are averaged, and not at a whole multiple of the step between them.
 assert MAX_AVERAGED_TRACKS < ARTIST_TRACKS < TRACKS // 2
@@ -50,37 +39,6 @@ def home(tmp_path_factory) -> Path:
     version = publish_model(home, parameters=BootstrapParameters(groups=20, rounds=8))
     set_current(home / "models", version)
     return home
-
-
-@contextlib.asynccontextmanager
-async def started(service: Any) -> AsyncIterator[Any]:
-    await service.start()
-    try:
-        await asyncio.wait_for(service.ready.wait(), WAIT)
-        yield service
-    finally:
-        await service.stop()
-
-
-@contextlib.asynccontextmanager
-async def gateway(home: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
-    """A client of a gateway over real services, and the profile service, to be stopped."""
-    async with (
-        started(build_search(SearchSettings(home=home, port=0))) as search,
-        started(build_profile(ProfileSettings(home=home, port=0))) as profile,
-        started(build_ranker(RankerSettings(home=home, port=0))) as ranker,
-    ):
-        services = {"search": search, "profile": profile, "ranker": ranker}
-        addresses: dict[str, Any] = {
-            f"{name}_address": f"127.0.0.1:{service.port}" for name, service in services.items()
-        }
-        app = build_gateway(GatewaySettings(home=home, budget_seconds=30, **addresses))
-        transport = httpx.ASGITransport(app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
-        ):
-            yield client, profile
 
 
 async def recommended(client: httpx.AsyncClient, seeds: Any, shape: Any) -> dict[str, Any]:
