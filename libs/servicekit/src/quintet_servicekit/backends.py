@@ -35,7 +35,13 @@ _SLOW_QUANTILE: Final = 0.95
 _MIN_CONCLUSIVE_SECONDS: Final = 0.1
 # A service that is slow for everyone must not raise the hedging threshold without limit.
 _MAX_HEDGE_SECONDS: Final = 0.5
-_RETRIED_CODES: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+# A server that stops cancels a call that it has only begun to read; a call cancelled here raises
+# CancelledError instead.
+_RETRIED_CODES: Final = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.CANCELLED,
+)
 
 
 DEFAULT_RETRY: Final = RetryPolicy(0.1, 60.0, attempts=3, jitter=(0.0, 1.0))
