@@ -39,8 +39,8 @@ from quintet_training.steps import publish_model
 from sqlalchemy import select
 
 from tests.fakes.catalogue import publish_catalogue
+from tests.fakes.services import WAIT, started
 
-WAIT = 60.0
 LIMIT = 20
 LISTS, SHOWN = table_of(Recommendation), table_of(Impression)
 
@@ -70,16 +70,6 @@ def models(made, tmp_path) -> Models:
     home = tmp_path / "home"
     shutil.copytree(made.home, home, symlinks=True)
     return Models(home, made.champion, made.challenger)
-
-
-@contextlib.asynccontextmanager
-async def started(service: Any) -> AsyncIterator[Any]:
-    await service.start()
-    try:
-        await asyncio.wait_for(service.ready.wait(), WAIT)
-        yield service
-    finally:
-        await service.stop()
 
 
 @dataclass

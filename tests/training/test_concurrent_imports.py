@@ -15,7 +15,7 @@ HEADER = (
     "acousticness,instrumentalness,liveness,valence,tempo\n"
 )
 ROW = "{},Song,Ann,200000,0.5,0.5,1,-7,1,0.1,0.1,0,0.1,0.5,120\n"
-# The first process reads the database, and writes its snapshot only when it is told to: by then
+# The first process reads the database, and writes its snapshot only after a signal: by then
 # the second has committed a track and wants to publish as well.
 SLOW = """
 import sys
