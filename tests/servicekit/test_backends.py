@@ -163,6 +163,17 @@ async def test_a_replica_that_hangs_is_overtaken_and_then_left_out(replicas):
                 await asyncio.sleep(0.02)  # until it is tried again
 
 
+async def test_a_replica_left_out_for_being_slow_answers_once_the_others_are_gone(replicas):
+    rules = {"hedge_seconds": 0.02, "breaker": BreakerRules(3, 60.0, 60.0)}
+    async with opened(replicas, name="slow", **rules) as call:
+        replicas[0].answer = replicas[0].never
+        while breaker_state("slow-1") != 2:
+            await call()
+        replicas[0].answer = replicas[0].at_once
+        await replicas[1].stop()
+        assert {await call() for _ in range(4)} == {str(replicas[0].port)}
+
+
 async def test_slow_calls_are_sent_twice_no_more_often_than_the_budget_says(replicas):
     for replica in replicas:
         replica.answer = lambda: asyncio.sleep(0.1)

@@ -202,7 +202,8 @@ class Backends:
 
     async def _may_retry(self, tried: set[int], attempt: int, deadline: float) -> bool:
         """Wait until the next attempt; False if the deadline or the budget allows none."""
-        pause = 0.0 if self._untried(tried) else self._policy.retry.pause(attempt)
+        another = len(tried) < len(self._backends)
+        pause = 0.0 if another else self._policy.retry.pause(attempt)
         if _now() + pause >= deadline:
             return False
         if not self._retries.take():
@@ -219,13 +220,20 @@ class Backends:
         )
 
     def _pick(self, tried: Collection[int]) -> int | None:
-        """Choose the next address in turn, preferring those not tried yet; None if all are open."""
+        """Choose the next address in turn, preferring those not tried yet; None if all are open.
+
+        If every address whose breaker admits a call has failed this call, one with an open breaker
+        is tried: a breaker also opens for an address that is only slow, and a slow answer is better
+        than none. The budget of retries limits how often that happens.
+        """
         count = len(self._backends)
         order = [(self._next + step) % count for step in range(count)]
         admitted = [number for number in order if self._backends[number].breaker.admits]
-        if not admitted:
+        untried = [number for number in (*admitted, *order) if number not in tried]
+        choices = (untried or admitted) if tried else admitted
+        if not choices:
             return None
-        picked = next((number for number in admitted if number not in tried), admitted[0])
+        picked = choices[0]
         self._next = (picked + 1) % count
         return picked
 
