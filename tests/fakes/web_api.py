@@ -109,6 +109,7 @@ class Catalogue:
             seed_pools=[
                 ranker_pb2.SeedPool(seed=s, initial=30, after_filtering=20, after_relinking=10)
                 for s in request.seeds
+                if request.include_seed_pools
             ],
             degraded=["taste"],
             reasons=None if request.omit_reasons else columns_of(

@@ -109,7 +109,7 @@ async def test_reflection_lists_the_service(home):
 
 async def test_five_seeds_bring_a_ranked_explained_list(home):
     async with ready(home) as stub:
-        asked = request("t001", "t020", "t050", "t100", "t150", limit=30)
+        asked = request("t001", "t020", "t050", "t100", "t150", limit=30, include_seed_pools=True)
         answer = await stub.RecommendTracks(asked, timeout=WAIT)
     assert [track.rank for track in answer.tracks] == list(range(1, 31))
     assert answer.versions.model_version == current_version(home / "models")

@@ -103,7 +103,8 @@ def test_a_list_reaches_its_limit_under_a_tight_artist_cap(engine):
 )
 def test_artists_and_genres_are_seeds_alone_and_beside_tracks(engine, seed):
     alone = engine.recommend(Query((seed,), limit=20))
-    mixed = engine.recommend(Query((seed, *tracks(5)), limit=20))
+    mixed = engine.recommend(Query((seed, *tracks(5)), limit=20, seed_pools=True))
+    assert alone.seed_pools == ()
     assert len(alone.tracks) == len(mixed.tracks) == 20
     assert alone.tracks[0].reasons is not None
     assert alone.tracks[0].reasons.closest_seed == ""

@@ -46,7 +46,7 @@ def test_a_recommendation_is_one_trace_of_four_processes(installation, seed):
         CLIENT: 3,
     }
     stages = {span.name for span in spans if span.service == "quintet-ranker"}
-    assert {"prepare", "retrieve", "features", "score", "choose", "explain", "pools"} < stages
+    assert {"prepare", "retrieve", "features", "score", "choose", "explain"} < stages
     assert not any(span.failed for span in spans)
 
 

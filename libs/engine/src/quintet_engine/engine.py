@@ -285,8 +285,10 @@ class Engine:
         pool = Pool(len(self.catalogue), available, len(scored.candidates.rows), len(scored.order))
         with self.stage("explain"):
             tracks = self._tracks(context, scored, chosen)
-        with self.stage("pools"):
-            seed_pools = self._seed_pools(context)
+        seed_pools: tuple[SeedPool, ...] = ()
+        if query.seed_pools:
+            with self.stage("pools"):
+                seed_pools = self._seed_pools(context)
         return Ranking(
             tracks,
             pool,

@@ -73,6 +73,7 @@ class Query:
         reasons: Whether to explain each track.
         language: The language of the reasons' sentences, one of `LANGUAGES`.
         features: Whether to return the feature values that each track was ranked by.
+        seed_pools: Whether to count the tracks near each seed, which takes a search per seed.
     """
 
     seeds: tuple[Seed, ...]
@@ -89,6 +90,7 @@ class Query:
     seasonal: Seasonal = Seasonal.EXCLUDE
     reasons: bool = True
     features: bool = False
+    seed_pools: bool = False
     language: str = DEFAULT_LANGUAGE
 
 
@@ -173,7 +175,7 @@ class Ranking:
     Attributes:
         tracks: Best first, at most `limit`.
         pool: Sizes over all seeds.
-        seed_pools: Sizes for each seed, in the order of the query.
+        seed_pools: Sizes for each seed, in the order of the query; empty unless it asked for them.
         model_version: The booster's version.
         index_version: The retrieval index's version.
         catalogue_version: The snapshot's version.

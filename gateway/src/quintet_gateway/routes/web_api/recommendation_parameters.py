@@ -58,6 +58,7 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
         omit_reasons=not flag(query, "reasons"),
         # Impressions store the values of features, from which models are trained.
         include_features=True,
+        include_seed_pools=True,
         language=_language(query),
     )
     for name, (low, high) in RANGES_ASKED.items():

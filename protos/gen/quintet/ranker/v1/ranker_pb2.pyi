@@ -290,6 +290,7 @@ class RecommendTracksRequest(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     VARIANTS_FIELD_NUMBER: _builtins.int
     SEASONAL_FIELD_NUMBER: _builtins.int
+    INCLUDE_SEED_POOLS_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
     """The number of tracks, from 1 to 500; 50 if unset."""
     max_per_artist: _builtins.int
@@ -308,6 +309,8 @@ class RecommendTracksRequest(_message.Message):
     """Whether other versions of the seeds' songs may be returned; they are excluded if unset."""
     seasonal: Global___SeasonalSongs.ValueType
     """Whether songs of a season may be returned if no seed is of that season; excluded if unset."""
+    include_seed_pools: _builtins.bool
+    """Counts the tracks near each seed, as Spotify's Web API shows them; that takes a search per seed."""
     @_builtins.property
     def seeds(self) -> _containers.RepeatedCompositeFieldContainer[_profile_pb2.Seed]:
         """One to five seeds. Seeds are never recommended."""
@@ -357,10 +360,11 @@ class RecommendTracksRequest(_message.Message):
         language: _builtins.str = ...,
         variants: Global___SongVariants.ValueType = ...,
         seasonal: Global___SeasonalSongs.ValueType = ...,
+        include_seed_pools: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "limit", b"limit", "max_per_artist", b"max_per_artist", "profile", b"profile", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "include_features", b"include_features", "language", b"language", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "profile", b"profile", "seasonal", b"seasonal", "seeds", b"seeds", "targets", b"targets", "trial", b"trial", "variants", b"variants", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "include_features", b"include_features", "include_seed_pools", b"include_seed_pools", "language", b"language", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "profile", b"profile", "seasonal", b"seasonal", "seeds", b"seeds", "targets", b"targets", "trial", b"trial", "variants", b"variants", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__diversity: _TypeAlias = _typing.Literal["diversity"]  # noqa: Y015
     _WhichOneofArgType__diversity: _TypeAlias = _typing.Literal["_diversity", b"_diversity"]  # noqa: Y015
@@ -410,7 +414,9 @@ class RecommendTracksResponse(_message.Message):
 
     @_builtins.property
     def seed_pools(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeedPool]:
-        """The pools of each seed, in the order of the request's seeds."""
+        """The pools of each seed, in the order of the request's seeds; empty unless the request asked for
+        them.
+        """
 
     @_builtins.property
     def degraded(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

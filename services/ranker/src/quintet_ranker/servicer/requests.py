@@ -59,6 +59,7 @@ def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
         seasonal=_SEASONAL.get(request.seasonal, Seasonal.EXCLUDE),
         reasons=not request.omit_reasons,
         features=request.include_features,
+        seed_pools=request.include_seed_pools,
         language=request.language or DEFAULT_LANGUAGE,
     )
 

@@ -50,7 +50,9 @@ def response_of(
                 after_filtering=one.after_filtering,
                 after_relinking=one.after_relinking,
             )
-            for seed, one in zip(seeds, ranking.seed_pools, strict=True)
+            for seed, one in zip(
+                seeds if ranking.seed_pools else (), ranking.seed_pools, strict=True
+            )
         ],
         degraded=ranking.degraded,
         feature_names=ranking.feature_names,
