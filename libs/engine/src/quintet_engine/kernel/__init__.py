@@ -1,1 +1,12 @@
-"""Compiled code that answers a query, and the arrays that it reads and writes."""
+"""Compiled code that answers a query, and the arrays that it reads and writes.
+
+Every function that numba compiles is in this folder, and nothing here imports the rest of the
+engine. So one fingerprint over these files says whether kept code is still that of the sources.
+
+    compiling   how a function is compiled, for which processor, and where its code is kept
+    warm        loads every kernel before the first request
+    layout      the arrays
+
+Loading the compiler takes half a second and many commands never rank: code outside of this folder
+imports a module with kernels within the function that needs it.
+"""

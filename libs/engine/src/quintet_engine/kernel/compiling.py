@@ -1,0 +1,140 @@
+"""How functions are compiled: for one stated processor, without reordered sums, kept on disk.
+
+numba can keep machine code in files. Four of its habits do not suit a server, so we adapt them:
+
+- It compiles for the processor at hand. Files made on another machine, as in an image, would never
+  be used, and sums could differ. We compile for x86-64-v3, which most servers since 2015 have, and
+  for LLVM's generic target elsewhere.
+- It keeps code only in a folder that it can write to. An image's root is read-only, so we read
+  the files anyway.
+- It notices a changed function only if the file of that very function changed, not that of one it
+  calls. We take a fingerprint of all files of this folder.
+- It uses the same files with and without bounds checks. We keep them apart.
+
+The files are pickles, as trusted as the `.pyc` files beside them: who can write there can run code
+already. They are never read from anywhere else.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar, cast
+
+import numba
+from llvmlite import binding
+from numba.core import caching as _caching
+from numba.core import config as _config
+
+_log = logging.getLogger(__name__)
+F = TypeVar("F", bound=Callable[..., Any])
+# numba has no types for what we adapt.
+config: Any = _config
+caching: Any = _caching
+BASELINE: Final = "x86-64-v3"
+"""The processor that code is compiled for: AVX2, FMA and BMI (Intel Haswell, AMD Excavator)."""
+# What LLVM calls the features of that level (x86-64 psABI, "Micro-Architecture Levels").
+_BASELINE_FEATURES: Final = ("avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")
+_FOLDER: Final = Path(__file__).parent
+compiled_anew: list[str] = []
+"""Functions that this process compiled itself, because no kept code fitted."""
+
+
+def target() -> str:
+    """Choose the processor to compile for: `BASELINE` if this machine has it, else "generic"."""
+    host = binding.get_host_cpu_features()
+    return BASELINE if all(host.get(name) for name in _BASELINE_FEATURES) else "generic"
+
+
+# Set before anything is compiled: numba reads both when it makes its code generator. Without the
+# second it would add what the processor at hand has beyond the baseline.
+if config.CPU_NAME is None:
+    config.CPU_NAME, config.CPU_FEATURES = target(), ""
+
+
+@cache
+def fingerprint() -> str:
+    """Compute a digest of all compiled sources and of what compiles them."""
+    digest = hashlib.sha256(version("llvmlite").encode())
+    for path in sorted(_FOLDER.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def kept_folder() -> Path:
+    """Name the folder of the kept code: beside the bytecode of these sources."""
+    return _FOLDER / "__pycache__" / ("checked" if config.BOUNDSCHECK else "compiled")
+
+
+class _Locator(caching._CacheLocator):  # type: ignore[misc]
+    """Tells numba where code is kept, and whether it is that of the sources."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._line = function.__code__.co_firstlineno
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], _py_file: str) -> Self:
+        return cls(py_func)
+
+    def get_cache_path(self) -> str:
+        return str(kept_folder())
+
+    def get_source_stamp(self) -> str:
+        return fingerprint()
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+
+class _Implementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = (_Locator,)
+
+
+class _Cache(caching.FunctionCache):  # type: ignore[misc]
+    """Code on disk that may be missing, damaged or read-only: then the process compiles."""
+
+    _impl_class = _Implementation
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        # Whatever a damaged pickle raises: code that cannot be read is compiled again.
+        except Exception as fault:
+            _log.warning("kept code of %s cannot be read: %s", self._name, fault)
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        compiled_anew.append(self._name)
+        try:
+            super().save_overload(sig, data)
+        except OSError as fault:
+            _log.info("compiled code of %s is not kept: %s", self._name, fault)
+
+
+def compiled(*signatures: Any) -> Callable[[F], F]:
+    """Make a decorator that loads or compiles a function for some signatures, and no others.
+
+    No lock of the interpreter is held while it runs, and no sum is reordered, so that results do
+    not depend on the machine.
+
+    Args:
+        signatures: As numba writes them; `readonly` describes arrays that may be mapped files.
+    """
+
+    def decorate(function: F) -> F:
+        dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+        dispatcher._cache = _Cache(function)
+        for signature in signatures:
+            dispatcher.compile(signature)
+        # Another signature is an error of the caller, and would compile for seconds in a request.
+        dispatcher.disable_compile()
+        return cast(F, dispatcher)
+
+    return decorate
+
+
+def inlined(function: F) -> F:
+    """Decorate a function that only compiled functions call; it becomes part of their code."""
+    return cast(F, numba.njit(nogil=True, error_model="numpy")(function))
