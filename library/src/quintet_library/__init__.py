@@ -1,0 +1,1 @@
+"""A listener's own music: one reader per kind of source, and the sync that follows them."""
