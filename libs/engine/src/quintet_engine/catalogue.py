@@ -15,6 +15,9 @@ from quintet_modelkit.songs import songs_of
 from quintet_modelkit.text_index import TextIndex
 from quintet_text.normal_form import by_form, normalise
 
+from quintet_engine.kernel.layout import Lists, Tracks, fixed
+from quintet_engine.music import octave, wheel_places
+
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Weights = NDArray[np.float32]
@@ -33,6 +36,11 @@ class Groups:
 
     starts: NDArray[np.int64]
     members: NDArray[np.int32]
+
+    @cached_property
+    def arrays(self) -> Lists:
+        """The same as compiled code reads it."""
+        return Lists(fixed(self.starts, np.int32), fixed(self.members, np.int32))
 
     def of(self, group: int) -> Rows:
         """Select the members of one group, int64."""
@@ -165,6 +173,23 @@ class Catalogue:
     def popularity(self) -> Raw:
         """Popularity of each row, 0..100, float64 (n,)."""
         return self.columns[:, COLUMN["popularity"]]
+
+    @cached_property
+    def arrays(self) -> Tracks:
+        """The catalogue as compiled code reads it."""
+        lengths = np.linalg.norm(self.encoded, axis=1)
+        audio = np.column_stack((self.encoded, self.year, self.popularity.astype(np.float32)))
+        rhythm = (wheel_places(self.columns), octave(self.columns[:, COLUMN["tempo"]]))
+        numbers = (self.first_artist, self.album, self.recording, self.song)
+        return Tracks(
+            fixed(audio, np.float32),
+            fixed(np.where(lengths > 0, lengths, 1), np.float32),
+            fixed(np.column_stack(rhythm), np.float32),
+            fixed(self.explicit, np.uint8),
+            fixed(np.column_stack(numbers), np.int32),
+            self.track_artists.arrays,
+            self.track_genres.arrays,
+        )
 
     @cached_property
     def artist_tracks(self) -> Groups:

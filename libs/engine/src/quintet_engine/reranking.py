@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, Raw
 
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.features.music import tempo_distance, wheel_distance, wheel_places
+from quintet_engine.music import tempo_distance, wheel_distance, wheel_places
 
 Scores = NDArray[np.float64]
 # A step of 8 % in tempo counts as much as one step on the circle of fifths: disc jockeys mix

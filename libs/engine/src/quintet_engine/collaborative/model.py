@@ -1,6 +1,7 @@
 """The collaborative model of one catalogue: everything learned from playlists but the booster."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 
 from quintet_engine.arrays import load_array, numbers_fit, save_arrays
 from quintet_engine.collaborative.content import ContentPool
+from quintet_engine.collaborative.packing import learned_arrays
 from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import INPUTS, Taste
 from quintet_engine.collaborative.tokens import FACTS, KINDS, SHAPED, Tokens
 from quintet_engine.index import FaissIndex
+from quintet_engine.kernel.layout import Learned
 from quintet_engine.vectors import VectorIndex
 
 FOLDER: Final = "collaborative"
@@ -40,6 +43,11 @@ class CollaborativeModel:
     index: VectorIndex
     sounds: VectorIndex
     content: ContentPool
+
+    @cached_property
+    def arrays(self) -> Learned:
+        """The model as compiled code reads it."""
+        return learned_arrays(self.tokens, self.space, self.taste)
 
     # Training reads which playlist holds which track from here: `space.load_holders`.
     PLAYLISTS: ClassVar[str] = f"{FOLDER}/playlists"

@@ -114,12 +114,12 @@ class Taste:
         """
         inputs = _inputs(shaped, year).astype(np.float32).T
         # ‖Rᵀx‖ = ‖U x‖ for the QR decomposition of Rᵀ = QU, and U has `INPUTS` columns, not d.
-        squares = np.square(self._triangle @ inputs).sum(axis=0)
+        squares = np.square(self.triangle @ inputs).sum(axis=0)
         lengths = np.sqrt(np.maximum(squares, np.float32(1e-12)))
         return np.asarray((directions @ self.regression.T) @ inputs / lengths, dtype=np.float32)
 
     @cached_property
-    def _triangle(self) -> Encoded:
+    def triangle(self) -> Encoded:
         """The triangular U: a predicted place's length is ‖U · inputs‖, (`INPUTS`, `INPUTS`)."""
         wide = self.regression.astype(np.float64)
         return np.asarray(np.linalg.qr(wide.T, mode="r"), dtype=np.float32)

@@ -20,6 +20,7 @@ from quintet_text.normal_form import normalise
 
 from quintet_engine.arrays import load_array, load_matrix, save_arrays, unit_rows
 from quintet_engine.catalogue import Catalogue, Groups, Weights, by_number
+from quintet_engine.kernel.layout import FIRST_YEAR, REACH, YEARS
 
 faiss: Any = _faiss
 Numbers = NDArray[np.int32]
@@ -54,11 +55,6 @@ _CLIP: Final = 4.0
 _SOUNDS: Final = 200
 _TRACKS_PER_SOUND: Final = 20
 _NEAREST_SOUNDS: Final = 3
-# Year tokens from 1949, which older tracks share, to 2032.
-_FIRST_YEAR: Final = 1949
-_YEARS: Final = 84
-# A year token reaches three years to either side: charts and playlists do not end on New Year.
-_YEAR_REACH: Final = ((0, 1.0), (-1, 0.7), (1, 0.7), (-2, 0.4), (2, 0.4), (-3, 0.2), (3, 0.2))
 # Words of fewer tracks are noise; words of more than this share of all tracks say nothing.
 _LEAST_WORD_TRACKS: Final = 4
 _MOST_WORD_SHARE: Final = 0.2
@@ -305,16 +301,16 @@ def _tf_idf(words: sp.csr_matrix) -> sp.csr_matrix:
 def _years(year: Weights) -> sp.csr_matrix:
     """Turn release years into tokens, each spread over the years around it."""
     known = np.isfinite(year)
-    base = np.where(known, np.clip(year, _FIRST_YEAR, None) - _FIRST_YEAR, 0).astype(np.int64)
+    base = np.where(known, np.clip(year, FIRST_YEAR, None) - FIRST_YEAR, 0).astype(np.int64)
     rows, columns, values = [], [], []
-    for offset, value in _YEAR_REACH:
+    for offset, value in REACH:
         place = base + offset
-        inside = np.flatnonzero(known & (place >= 0) & (place < _YEARS))
+        inside = np.flatnonzero(known & (place >= 0) & (place < YEARS))
         rows.append(inside)
         columns.append(place[inside])
         values.append(np.full(len(inside), value, np.float32))
     parts = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    return sp.csr_matrix(parts, shape=(len(year), _YEARS))
+    return sp.csr_matrix(parts, shape=(len(year), YEARS))
 
 
 def _sounds(shaped: Encoded, seed: int) -> sp.csr_matrix:

@@ -14,7 +14,7 @@ from quintet_engine.channels.channel import Candidates
 from quintet_engine.channels.content import CHANNELS
 from quintet_engine.context import Context
 from quintet_engine.features.matrix import Builder, Column, Falling, Rising
-from quintet_engine.features.music import tempo_distance, wheel_distance, wheel_place, wheel_places
+from quintet_engine.music import tempo_distance, wheel_distance, wheel_place, wheel_places
 
 # Added to the seeds' spread, in standard deviations of the catalogue: five seeds that agree by
 # chance must not make every gap infinite.

@@ -163,6 +163,8 @@ class Learned(NamedTuple):
 FIRST_YEAR: Final = 1949
 YEARS: Final = 84
 """Year tokens: 1949, which older tracks share, to 2032."""
+NO_YEAR: Final = YEARS + 3
+"""The place of an unknown year, and of one that reaches no token, in `year_scores`."""
 REACH: Final = ((0, 1.0), (-1, 0.7), (1, 0.7), (-2, 0.4), (2, 0.4), (-3, 0.2), (3, 0.2))
 """A track's year tokens: offset from its own year, and value. Charts and playlists do not end on
 New Year."""
@@ -233,8 +235,8 @@ class LearnedQuery(NamedTuple):
         sound: float32 (13,), the unit mean of the seeds' `Tokens.sound`.
         taste: float32 (d,), the seeds' mean place; shorter the more they differ.
         direction: float32 (d,), the same, unit.
-        year_scores: float32 (YEARS, 4), the score of a track of each year in each view: the sum
-            over `REACH` of the year tokens' scores.
+        year_scores: float32 (NO_YEAR + 1, 4), the score of a track of each year in each view, the
+            sum over `REACH` of the year tokens' scores, by `numeric.year_place`; the last row is 0.
         cluster_scores: float32 (kinds of sound, 4).
         word_scores: float32 (w, 4).
     """

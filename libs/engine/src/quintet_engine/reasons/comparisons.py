@@ -18,7 +18,7 @@ from quintet_explain.sentences import wordable
 from quintet_modelkit.features import COLUMN, Raw
 
 from quintet_engine.context import Context
-from quintet_engine.features.music import tempo_distance, wheel_distance, wheel_places
+from quintet_engine.music import tempo_distance, wheel_distance, wheel_places
 from quintet_engine.reasons.families import PLACE
 from quintet_engine.reasons.relations import Effects
 

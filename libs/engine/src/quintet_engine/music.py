@@ -35,9 +35,10 @@ def tempo_distance(a: Raw, b: Raw) -> Raw:
 
     Half and double tempo count as the same, because a listener may tap to either.
     """
-    octaves = np.abs(_octave(a) - _octave(b))
+    octaves = np.abs(octave(a) - octave(b))
     return np.asarray(np.minimum(octaves, np.abs(octaves - 1.0)))
 
 
-def _octave(tempo: Raw) -> Raw:
+def octave(tempo: Raw) -> Raw:
+    """Take the logarithm of tempi to base 2; NaN for an unknown one (0)."""
     return np.log2(np.where(tempo > 0, tempo, np.nan))

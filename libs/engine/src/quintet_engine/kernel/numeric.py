@@ -1,0 +1,57 @@
+"""Small compiled functions that several kernels share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
+
+from quintet_engine.kernel.layout import FIRST_YEAR, NO_YEAR, YEARS
+
+F = TypeVar("F", bound=Callable[..., Any])
+# numba passes the first argument itself, which its annotations do not say.
+_intrinsic: Callable[[F], F] = cast(Any, intrinsic)
+
+
+@_intrinsic
+def bits_to_float(_typing: Any, _bits: Any) -> Any:
+    """Take the float32 that has the given 32 bits."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.uint32), generate
+
+
+@_intrinsic
+def float_to_bits(_typing: Any, _value: Any) -> Any:
+    """Take the 32 bits of a float32."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.uint32(types.float32), generate
+
+
+@numba.njit(inline="always")
+def half_to_float(half: Any) -> Any:
+    """Convert the bits of a float16 that is neither infinite nor NaN to float32, exactly.
+
+    The 10 bits of the fraction and the 5 of the exponent move to their places in a float32, whose
+    exponent counts from 127 and not 15: a product with 2¹¹² makes up for it, also for subnormals.
+    """
+    wide = np.uint32(half)
+    size = bits_to_float((wide & np.uint32(0x7FFF)) << np.uint32(13)) * np.float32(2.0**112)
+    return bits_to_float(float_to_bits(size) | ((wide & np.uint32(0x8000)) << np.uint32(16)))
+
+
+@numba.njit(inline="always")
+def year_place(year: Any) -> Any:
+    """Find the row of `LearnedQuery.year_scores` for a year, NaN if unknown."""
+    if not year >= 0:
+        return NO_YEAR
+    place = np.int64(max(year, np.float32(FIRST_YEAR))) - FIRST_YEAR
+    return place if place < YEARS + 3 else NO_YEAR
