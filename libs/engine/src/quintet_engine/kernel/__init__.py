@@ -6,6 +6,8 @@ engine. So one fingerprint over these files says whether kept code is still that
     compiling   how a function is compiled, for which processor, and where its code is kept
     warm        loads every kernel before the first request
     layout      the arrays
+    signatures  their types, as numba names them
+    numeric     small functions that several kernels share
 
 Loading the compiler takes half a second and many commands never rank: code outside of this folder
 imports a module with kernels within the function that needs it.

@@ -1,19 +1,18 @@
 """Small compiled functions that several kernels share."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from quintet_engine.kernel.compiling import inlined
 from quintet_engine.kernel.layout import FIRST_YEAR, NO_YEAR, YEARS
 
-F = TypeVar("F", bound=Callable[..., Any])
-# numba passes the first argument itself, which its annotations do not say.
-_intrinsic: Callable[[F], F] = cast(Any, intrinsic)
+# numba passes an intrinsic its first argument itself, which annotations cannot say.
+_intrinsic: Callable[[Any], Callable[[Any], Any]] = cast(Any, intrinsic)
 
 
 @_intrinsic
@@ -36,7 +35,7 @@ def float_to_bits(_typing: Any, _value: Any) -> Any:
     return types.uint32(types.float32), generate
 
 
-@numba.njit(inline="always")
+@inlined
 def half_to_float(half: Any) -> Any:
     """Convert the bits of a float16 that is neither infinite nor NaN to float32, exactly.
 
@@ -48,7 +47,7 @@ def half_to_float(half: Any) -> Any:
     return bits_to_float(float_to_bits(size) | ((wide & np.uint32(0x8000)) << np.uint32(16)))
 
 
-@numba.njit(inline="always")
+@inlined
 def year_place(year: Any) -> Any:
     """Find the row of `LearnedQuery.year_scores` for a year, NaN if unknown."""
     if not year >= 0:

@@ -1,0 +1,61 @@
+"""What numba calls the types of `layout`, for the signatures of kernels."""
+
+from typing import Any, Final
+
+import numba
+import numpy as np
+from numba import types
+
+from quintet_engine.kernel.layout import (
+    AudioQuery,
+    Learned,
+    LearnedQuery,
+    Lists,
+    Shares,
+    Tracks,
+    Weighted,
+    fixed,
+)
+
+
+def reads(dtype: Any, dimensions: int = 1) -> Any:
+    """Describe an array that a kernel only reads; a mapped file is one."""
+    return types.Array(numba.from_dtype(np.dtype(dtype)), dimensions, "C", readonly=True)
+
+
+def writes(dtype: Any, dimensions: int = 1) -> Any:
+    """Describe an array that a kernel writes."""
+    return types.Array(numba.from_dtype(np.dtype(dtype)), dimensions, "C")
+
+
+def _example(dtype: Any, dimensions: int = 1) -> Any:
+    return fixed(np.zeros((1,) * dimensions), dtype)
+
+
+# numba has two types of named tuples, of equal members and of others: it chooses by an example.
+_FLOATS, _TABLE = _example(np.float32), _example(np.float32, 2)
+_NUMBERS, _BITS = _example(np.int32), _example(np.uint8)
+_LISTS = Lists(_NUMBERS, _NUMBERS)
+_WEIGHTED = Weighted(_NUMBERS, _NUMBERS, _FLOATS)
+_SHARES = Shares(_NUMBERS, _FLOATS)
+_WIDE_NUMBERS = _example(np.int32, 2)
+_TRACKS = Tracks(_TABLE, _FLOATS, _TABLE, _BITS, _WIDE_NUMBERS, _LISTS, _LISTS)
+_LEARNED = Learned(
+    *(_TABLE, _WIDE_NUMBERS, _example(np.int16, 2), _TABLE, _LISTS, _FLOATS, _FLOATS, _LISTS),
+    *(_TABLE, _TABLE, *(5 * (_WEIGHTED,)), _example(np.uint16, 2), _NUMBERS),
+    *(_TABLE, _TABLE, _TABLE),
+)
+_AUDIO_QUERY = AudioQuery(
+    *(_FLOATS, _FLOATS, _FLOATS, _FLOATS, False, _FLOATS, _TABLE, _TABLE, _TABLE, _FLOATS),
+    *(0.0, 0.0, _SHARES, _SHARES, _SHARES, _BITS, 0),
+)
+_LEARNED_QUERY = LearnedQuery(
+    *(_NUMBERS, _FLOATS, _TABLE, _TABLE, _FLOATS, _FLOATS, _FLOATS, _TABLE, _TABLE, _TABLE)
+)
+
+LISTS: Final = numba.typeof(_LISTS)
+WEIGHTED: Final = numba.typeof(_WEIGHTED)
+TRACKS: Final = numba.typeof(_TRACKS)
+LEARNED: Final = numba.typeof(_LEARNED)
+AUDIO_QUERY: Final = numba.typeof(_AUDIO_QUERY)
+LEARNED_QUERY: Final = numba.typeof(_LEARNED_QUERY)
