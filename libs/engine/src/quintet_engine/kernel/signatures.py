@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-import numba
+import numba as _numba
 import numpy as np
 from numba import types
 
@@ -16,6 +16,9 @@ from quintet_engine.kernel.layout import (
     Weighted,
     fixed,
 )
+
+# numba has no types for what we use of it.
+numba: Any = _numba
 
 
 def reads(dtype: Any, dimensions: int = 1) -> Any:
