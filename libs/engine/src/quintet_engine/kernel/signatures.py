@@ -44,9 +44,26 @@ _SHARES = Shares(_NUMBERS, _FLOATS)
 _WIDE_NUMBERS = _example(np.int32, 2)
 _TRACKS = Tracks(_TABLE, _FLOATS, _TABLE, _BITS, _WIDE_NUMBERS, _LISTS, _LISTS)
 _LEARNED = Learned(
-    *(_TABLE, _WIDE_NUMBERS, _example(np.int16, 2), _TABLE, _LISTS, _FLOATS, _FLOATS, _LISTS),
-    *(_TABLE, _TABLE, *(5 * (_WEIGHTED,)), _example(np.uint16, 2), _NUMBERS),
-    *(_TABLE, _TABLE, _TABLE),
+    sound=_TABLE,
+    names=_WIDE_NUMBERS,
+    clusters=_example(np.int16, 2),
+    shares=_TABLE,
+    words=_LISTS,
+    word_scale=_FLOATS,
+    rarity=_FLOATS,
+    holders=_LISTS,
+    artists=_TABLE,
+    albums=_TABLE,
+    by_artist=_WEIGHTED,
+    by_album=_WEIGHTED,
+    by_word=_WEIGHTED,
+    by_year=_WEIGHTED,
+    by_cluster=_WEIGHTED,
+    taste=_example(np.uint16, 2),
+    taste_places=_NUMBERS,
+    whitening=_TABLE,
+    regression=_TABLE,
+    triangle=_TABLE,
 )
 _AUDIO_QUERY = AudioQuery(
     *(_FLOATS, _FLOATS, _FLOATS, _FLOATS, False, _FLOATS, _TABLE, _TABLE, _TABLE, _FLOATS),
