@@ -16,5 +16,5 @@ def test_the_page_lists_the_routes_there_are(tmp_path):
         for method in methods
         if not path.startswith(("/v1", "/api/token"))
     }
-    listed = set(re.findall(r"^\| `((?:GET|POST|DELETE) [^`?]+)", PAGE, flags=re.MULTILINE))
+    listed = set(re.findall(r"^\| `((?:GET|POST|PUT|DELETE) [^`?]+)", PAGE, flags=re.MULTILINE))
     assert listed == routes

@@ -118,7 +118,8 @@ def test_lists_of_an_older_release_get_their_size(database_url: str) -> None:
     size = record(engine, 0, 2)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE recommendations DROP COLUMN bytes"))
-        connection.execute(text("DROP TABLE deleted_listeners"))
+        for table in ("deleted_listeners", "listeners", "listener_signals", "banned_artists"):
+            connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     engine.dispose()
     engine = open_engine(database_url)

@@ -4,8 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from alembic.migration import MigrationContext
 from quintet_store import open_engine, reading
+from quintet_store.database import HEAD
 from quintet_store.feedback import feedback_counts
+from quintet_store.listeners import read_signals, revision_of
 from sqlalchemy import text
+
+BEFORE = {"before": "0004"}
+MEMORY = ("listeners", "listener_signals", "banned_artists")
 
 
 def test_many_who_open_a_new_database_at_once_all_find_it_migrated(database_url: str) -> None:
@@ -24,7 +29,7 @@ def test_many_who_open_a_new_database_at_once_all_find_it_migrated(database_url:
 def test_a_database_from_before_feedback_keeps_its_rows(database_url: str) -> None:
     engine = open_engine(database_url)
     with engine.begin() as connection:
-        for table in ("experiments", "shadow_comparisons", "deleted_listeners"):
+        for table in ("experiments", "shadow_comparisons", "deleted_listeners", *MEMORY):
             connection.execute(text(f"DROP TABLE {table}"))
         for table in ("feedback_events", "impressions", "recommendations", "feature_sets"):
             connection.execute(text(f"DROP TABLE {table}"))
@@ -39,7 +44,44 @@ def test_a_database_from_before_feedback_keeps_its_rows(database_url: str) -> No
     engine.dispose()
     engine = open_engine(database_url)
     with reading(engine) as connection:
-        assert MigrationContext.configure(connection).get_current_revision() == "0004"
+        assert MigrationContext.configure(connection).get_current_revision() == HEAD
         assert feedback_counts(connection).recommendations == 0
         assert connection.execute(text("SELECT count(*) FROM imports")).scalar_one() == 1
+    engine.dispose()
+
+
+def test_feedback_from_before_the_memory_is_remembered(database_url: str) -> None:
+    engine = open_engine(database_url)
+    events = [
+        ("e1", "a", "t1", "like", None),
+        ("e2", "a", "t1", "play", 29_999),
+        ("e3", "a", "t2", "playlist_add", None),
+        ("e4", "", "t3", "play", 60_000),
+        ("e5", "b", "t3", "play", 60_000),
+    ]
+    with engine.begin() as connection:
+        for table in MEMORY:
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = :before"), BEFORE)
+        for event_id, listener, track_id, kind, dwell in events:
+            connection.execute(
+                text(
+                    "INSERT INTO feedback_events (client, event_id, recommendation_id, track_id, "
+                    "kind, dwell_ms, listener, occurred_at, received_at) VALUES ('c', :e, 'r', :t, "
+                    ":k, :d, :l, '2026-01-31T12:00:00.250+00:00', '2026-02-01T00:00:00.000+00:00')"
+                ),
+                {"e": event_id, "t": track_id, "k": kind, "d": dwell, "l": listener},
+            )
+    engine.dispose()
+    engine = open_engine(database_url)
+    at = 1_769_860_800
+    with reading(engine) as connection:
+        assert sorted(read_signals(connection, "a")) == [
+            ("t1", "like", at, 1, "feedback"),
+            ("t1", "skip", at, 1, "feedback"),
+            ("t2", "save", at, 1, "feedback"),
+        ]
+        assert read_signals(connection, "b") == [("t3", "play", at, 1, "feedback")]
+        assert read_signals(connection, "") == []
+        assert revision_of(connection, "a") != revision_of(connection, "b") != ""
     engine.dispose()

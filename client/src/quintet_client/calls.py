@@ -152,6 +152,18 @@ def total(parts: Iterable[models.Recorded]) -> models.Recorded:
     )
 
 
+def ban_artist(listener: str, artist_id: str, *, banned: bool = True) -> Call[models.Ban]:
+    """Ban an artist for a listener, or lift the ban; requires the scope feedback.
+
+    Args:
+        listener: The listener's id.
+        artist_id: An artist of the catalogue, none of whose tracks is recommended to them again.
+        banned: False lifts the ban.
+    """
+    body = {"listener": listener, "artist_id": artist_id, "banned": banned}
+    return Call("PUT", "/api/v1/feedback/banned-artists", _reads(models.Ban), body=body)
+
+
 def delete_listener(listener: str) -> Call[models.Deleted]:
     """Delete a listener's events and unlink their lists; requires the scope admin."""
     path = f"/api/v1/listeners/{_quoted(listener)}"

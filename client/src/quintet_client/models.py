@@ -294,12 +294,21 @@ class Recorded(Answer):
     degraded: tuple[str, ...] = ()
 
 
+class Ban(Answer):
+    """Whether a listener has banned an artist."""
+
+    listener: str
+    artist_id: str
+    banned: bool
+
+
 class Deleted(Answer):
     """How much of a listener's data was deleted."""
 
     deleted_events: int
     unlinked_recommendations: int
     deleted_playlists: int
+    deleted_signals: int = 0  # rows of the memory; servers before it do not send the field
 
 
 class ArtistPlaces(Answer):

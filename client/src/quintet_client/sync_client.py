@@ -89,6 +89,7 @@ class Quintet:
     readiness = _answering(calls.readiness)
     metrics = _answering(calls.metrics)
     catalogue_map = _answering(calls.catalogue_map)
+    ban_artist = _answering(calls.ban_artist)
     export_listener = _answering(calls.export_listener)
     delete_listener = _answering(calls.delete_listener)
 

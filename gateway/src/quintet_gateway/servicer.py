@@ -10,7 +10,7 @@ from quintet.feedback.v1 import feedback_pb2, feedback_pb2_grpc
 from quintet_contract.limits import EVENT_KINDS
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.tokens import CALLER
-from quintet_text.track_ids import track_id_of
+from quintet_text.track_ids import id_of, track_id_of
 
 from quintet_gateway.access import ANYONE
 from quintet_gateway.feedback import (
@@ -18,6 +18,7 @@ from quintet_gateway.feedback import (
     Event,
     EventBatch,
     Recorder,
+    check_artist,
     check_events,
     check_listener,
     export_record,
@@ -29,7 +30,7 @@ _MAX_PAGE: Final = 1000
 
 
 class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
-    """Serve RecordEvents, ExportListener and DeleteListener."""
+    """Serve events, bans of artists, exports and deletions."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -69,14 +70,35 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
     async def DeleteListener(
         self, request: feedback_pb2.DeleteListenerRequest, _context: Any
     ) -> feedback_pb2.DeleteListenerResponse:
-        """Delete a listener's events and playlists, and unlink the lists recommended to them."""
+        """Delete a listener's events, memory and playlists, and unlink their lists."""
         check_listener(request.listener, "listener")
         deleted = await self._recorder.delete(request.listener)
         return feedback_pb2.DeleteListenerResponse(
             deleted_events=deleted.events,
             unlinked_recommendations=deleted.recommendations,
             deleted_playlists=deleted.playlists,
+            deleted_signals=deleted.signals,
         )
+
+    async def BanArtist(
+        self, request: feedback_pb2.BanArtistRequest, _context: Any
+    ) -> feedback_pb2.BanArtistResponse:
+        """Ban an artist for a listener."""
+        await self._set_ban(request.listener, request.artist_id, banned=True)
+        return feedback_pb2.BanArtistResponse()
+
+    async def AllowArtist(
+        self, request: feedback_pb2.AllowArtistRequest, _context: Any
+    ) -> feedback_pb2.AllowArtistResponse:
+        """Lift a listener's ban of an artist."""
+        await self._set_ban(request.listener, request.artist_id, banned=False)
+        return feedback_pb2.AllowArtistResponse()
+
+    async def _set_ban(self, listener: str, artist_id: str, *, banned: bool) -> None:
+        check_listener(listener, "listener")
+        artist = id_of("artist", artist_id)
+        check_artist(artist)
+        await self._recorder.ban(listener, artist, banned=banned)
 
 
 def event_of(event: feedback_pb2.Event, number: int) -> Event:
@@ -126,6 +148,8 @@ def record_of(record: Mapping[str, Any]) -> feedback_pb2.ListenerRecord:
             features=record["features"],
         )
         return feedback_pb2.ListenerRecord(track=track)
+    if record["record"] in ("signal", "banned_artist"):
+        return _memory_record(record)
     event = feedback_pb2.Event(
         event_id=record["event_id"],
         recommendation_id=record["recommendation_id"],
@@ -138,15 +162,37 @@ def record_of(record: Mapping[str, Any]) -> feedback_pb2.ListenerRecord:
     return feedback_pb2.ListenerRecord(event=event)
 
 
+def _memory_record(record: Mapping[str, Any]) -> feedback_pb2.ListenerRecord:
+    if record["record"] == "banned_artist":
+        banned = feedback_pb2.BannedArtist(artist_id=record["artist_id"], source=record["source"])
+        return feedback_pb2.ListenerRecord(banned_artist=banned)
+    signal = feedback_pb2.Signal(
+        track_id=record["track_id"],
+        kind=record["kind"],
+        count=record["count"],
+        source=record["source"],
+        licence=record["licence"],
+    )
+    signal.occur_time.FromDatetime(datetime.fromisoformat(record["at"]))
+    return feedback_pb2.ListenerRecord(signal=signal)
+
+
 def token_of(cursor: Cursor) -> str:
     """Write a cursor of an export as a page token."""
     return base64.urlsafe_b64encode(json.dumps([cursor.stage, *cursor.key]).encode()).decode()
 
 
-# The types of a cursor's key at each stage: lists, impressions, events (`quintet_store.feedback`).
-_KEYS: Final[tuple[tuple[type, ...], ...]] = ((str,), (str, int), (str, str))
-# Positions are 32-bit integers in the database.
-_MAX_INT: Final = 2**31 - 1
+# The types of a cursor's key at each stage: lists, impressions, events, signals, banned artists
+# (`quintet_store.feedback`).
+_KEYS: Final[tuple[tuple[type, ...], ...]] = (
+    (str,),
+    (str, int),
+    (str, str),
+    (str, str, int, str),
+    (str, str),
+)
+# Positions are 32-bit integers in the database, times of signals 64-bit ones.
+_MAX_INTS: Final = (0, 2**31 - 1, 0, 2**63 - 1, 0)
 
 
 def cursor_of(token: str) -> Cursor:
@@ -159,19 +205,23 @@ def cursor_of(token: str) -> Cursor:
         return Cursor()
     try:
         stage, *key = json.loads(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
-        kinds = _KEYS["012".index(str(stage))]
+        kinds = _KEYS["01234".index(str(stage))]
     except (ValueError, TypeError, IndexError, RecursionError) as fault:
         raise _token_invalid() from fault
-    if key and not (len(key) == len(kinds) and all(map(_is_part, key, kinds))):
+    most = _MAX_INTS[int(stage)]
+    fits = len(key) == len(kinds) and all(
+        _is_part(part, kind, most) for part, kind in zip(key, kinds, strict=True)
+    )
+    if key and not fits:
         raise _token_invalid()
     return Cursor(int(stage), tuple(key))
 
 
-def _is_part(part: object, kind: type) -> bool:
+def _is_part(part: object, kind: type, most: int) -> bool:
     if type(part) is not kind:
         return False
-    # PostgreSQL rejects NUL in texts and integers beyond 32 bits: both would be a 500.
-    return part.isprintable() if isinstance(part, str) else 0 <= int(str(part)) <= _MAX_INT
+    # PostgreSQL rejects NUL in texts and integers beyond its columns: both would be a 500.
+    return part.isprintable() if isinstance(part, str) else 0 <= int(str(part)) <= most
 
 
 def _token_invalid() -> InvalidInput:

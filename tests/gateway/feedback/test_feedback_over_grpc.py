@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from google.protobuf import timestamp_pb2
 from quintet.feedback.v1 import feedback_pb2
+from quintet_store.listeners import SIGNALS
 
 from tests.fakes.feedback import EVENTS, message, refusal
 
@@ -32,11 +33,14 @@ async def test_grpc_records_exports_and_deletes(gateway):
         if not token:
             break
     assert [record.WhichOneof("record") for record in records] == [
-        "list", *["track"] * 3, *["event"] * 2,
+        "list", *["track"] * 3, *["event"] * 2, *["signal"] * len(gateway.rows(SIGNALS)),
     ]  # fmt: skip
     assert json.loads(records[0].list.seeds[0]) == {"track_id": "s1", "weight": 1.0}
     assert list(records[1].track.features) == [1.0, 0.5]
     assert (records[4].event.kind, records[4].event.position) == (feedback_pb2.EVENT_KIND_SAVE, 2)
+
+    signal = records[6].signal
+    assert (signal.kind, signal.count, signal.source) == ("save", 1, "feedback")
 
     request = feedback_pb2.DeleteListenerRequest(listener="ann")
     deleted = await gateway.stub.DeleteListener(request, timeout=5)

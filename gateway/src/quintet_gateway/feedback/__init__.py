@@ -5,6 +5,7 @@ from quintet_gateway.feedback.events import (
     Event,
     EventBatch,
     RecordOutcome,
+    check_artist,
     check_events,
     check_listener,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Recorder",
     "RecorderConfig",
     "ServedList",
+    "check_artist",
     "check_events",
     "check_listener",
     "export_record",

@@ -24,6 +24,7 @@ from quintet_servicekit.errors import InvalidInput, Reason
 
 # Clocks of phones are wrong by hours, not by days.
 _MAX_AHEAD: Final = timedelta(days=1)
+_NAME_RULE: Final = f"1 to {MAX_NAME} printable characters"
 # No catalogue or client is older; a zeroed clock shows 1970.
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -119,6 +120,21 @@ def check_listener(listener: str, field: str) -> None:
         raise InvalidInput(Reason.LISTENER_INVALID, f"{field} must be {LISTENER_RULE}", field=field)
 
 
+def check_artist(artist_id: str) -> None:
+    """Check that a text can be an artist's id.
+
+    Raises:
+        InvalidInput: It cannot; the message says which is allowed.
+    """
+    if not _is_name(artist_id):
+        raise InvalidInput(Reason.EVENT_RANGE, f"artist_id must be {_NAME_RULE}", field="artist_id")
+
+
+def _is_name(text: str) -> bool:
+    # Neither database stores NUL or half of a surrogate pair, and neither is printable.
+    return 1 <= len(text) <= MAX_NAME and text.isprintable()
+
+
 def _broken(event: Event, time_field: str) -> tuple[str, str]:
     """Find the first field that breaks its rule, and the rule; two empty texts if none does."""
     for field, text in (
@@ -127,9 +143,8 @@ def _broken(event: Event, time_field: str) -> tuple[str, str]:
     ):
         if not fits(EVENT_PATTERN, text):
             return field, f"must be {EVENT_RULE}"
-    # Neither database stores NUL or half of a surrogate pair, and neither is printable.
-    if not (1 <= len(event.track_id) <= MAX_NAME and event.track_id.isprintable()):
-        return "track_id", f"must be 1 to {MAX_NAME} printable characters"
+    if not _is_name(event.track_id):
+        return "track_id", f"must be {_NAME_RULE}"
     if event.kind not in EVENT_KINDS:
         return "kind", f"must be one of {', '.join(EVENT_KINDS)}"
     if event.position is not None and not 1 <= event.position <= MAX_POSITION:

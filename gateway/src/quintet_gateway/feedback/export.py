@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -12,4 +13,6 @@ def export_record(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
         packed: bytes = values["features"]
         values["features"] = list(struct.unpack(f"<{len(packed) // 4}f", packed))
         values["channels"] = [name for name in values["channels"].split(",") if name]
+    if kind == "signal":
+        values["at"] = datetime.fromtimestamp(values["at"], UTC).isoformat()
     return {"record": kind, **values}

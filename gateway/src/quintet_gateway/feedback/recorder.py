@@ -233,13 +233,23 @@ class Recorder:
         return recorded
 
     async def delete(self, listener: str) -> Deleted:
-        """Delete a listener's events and playlists, and unlink the lists recommended to them.
+        """Delete a listener's events, memory and playlists, and unlink their lists.
 
         Raises:
             NotReady: The database is down.
             DeadlineExceeded: The budget ran out; the deletion may still happen.
         """
         return await self._in_time(self._write(partial(self._storage.delete, listener)))
+
+    async def ban(self, listener: str, artist_id: str, *, banned: bool) -> None:
+        """Ban an artist for a listener, or lift the ban.
+
+        Raises:
+            Conflict: The listener has banned as many artists as are allowed.
+            NotReady: The database is down.
+            DeadlineExceeded: The budget ran out; the change may still happen.
+        """
+        await self._in_time(self._write(partial(self._storage.ban, listener, artist_id, banned)))
 
     async def export(self, listener: str, cursor: Cursor, size: int) -> Page:
         """Export one page of a listener's records, queued impressions included.

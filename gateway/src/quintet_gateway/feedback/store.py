@@ -9,10 +9,11 @@ from typing import Any, Final, TypeVar
 import structlog
 from prometheus_client import Gauge
 from quintet_access.pseudonyms import Pseudonyms
+from quintet_contract.limits import MAX_BANNED_ARTISTS
 from quintet_servicekit.degradation import Part
-from quintet_servicekit.errors import AppError, NotFound, NotReady, Reason
+from quintet_servicekit.errors import AppError, Conflict, NotFound, NotReady, Reason
 from quintet_servicekit.metrics import REPLAYED, SPOOL, SPOOL_BYTES
-from quintet_store import StoreUnavailable, feedback
+from quintet_store import StoreUnavailable, feedback, listeners
 from quintet_store.feedback import Cursor as Cursor
 from quintet_store.feedback import Deleted as Deleted
 from quintet_store.feedback import Page as Page
@@ -263,11 +264,11 @@ class FeedbackStore:
         with self._database.writing() as connection:
             # Spooled without the database, so their lists' listeners could not be looked up then.
             nameless = {str(row["recommendation_id"]) for row in rows if row["listener"] is None}
-            listeners = feedback.listeners_of(connection, nameless)
+            named_by = feedback.listeners_of(connection, nameless)
             named = {
                 (str(row["client"]), str(row["event_id"])): {
                     **row,
-                    "listener": row["listener"] or listeners.get(row["recommendation_id"], ""),
+                    "listener": row["listener"] or named_by.get(row["recommendation_id"], ""),
                 }
                 for row in rows
             }
@@ -298,6 +299,24 @@ class FeedbackStore:
             raise StoreUnavailable(f"the spool cannot be written: {fault.strerror}") from fault
         with self._database.writing() as connection:
             return feedback.delete_listener(connection, name, until)
+
+    def ban(self, listener_id: str, artist_id: str, banned: bool) -> None:
+        """Ban an artist for a listener, or lift the ban.
+
+        Raises:
+            Conflict: The listener has banned as many artists as are allowed.
+            StoreUnavailable: The database is down; nothing was changed.
+        """
+        name, now = self._names.listener(listener_id), stamp(datetime.now(UTC))
+        with self._database.writing() as connection:
+            if not banned:
+                listeners.allow_artist(connection, name, artist_id, now)
+            elif not listeners.ban_artist(connection, name, artist_id, listeners.FEEDBACK, now):
+                raise Conflict(
+                    Reason.STATE_CONFLICT,
+                    f"This listener has banned {MAX_BANNED_ARTISTS:,} artists, the most allowed; "
+                    "lift a ban first.",
+                )
 
     def export(self, listener_id: str, cursor: Cursor, size: int) -> Page:
         """Export one page of a listener's records.

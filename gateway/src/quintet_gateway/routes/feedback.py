@@ -9,12 +9,14 @@ from fastapi import APIRouter, Body, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import WithJsonSchema
 from quintet_contract.patterns import LISTENER_PATTERN
+from quintet_text.track_ids import id_of
 
 from quintet_gateway.feedback import (
     Cursor,
     EventBatch,
     Page,
     Recorder,
+    check_artist,
     check_events,
     check_listener,
     export_record,
@@ -22,7 +24,9 @@ from quintet_gateway.feedback import (
 from quintet_gateway.routes.dependencies import RecorderDep, json_response
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.feedback import (
+    BAN_EXAMPLES,
     BODY_EXAMPLES,
+    BanBody,
     DeletedResponse,
     RecordedResponse,
     body_schema,
@@ -66,12 +70,27 @@ async def record_feedback(
     return json_response(asdict(recorded))
 
 
+@router.put(
+    "/feedback/banned-artists",
+    responses={200: {"model": BanBody}, **errors(400, 401, 403, 409, 413, 429, 500, 503, 504)},
+)
+async def set_ban(
+    recorder: RecorderDep, body: Annotated[BanBody, Body(openapi_examples=BAN_EXAMPLES)]
+) -> Response:
+    """Ban an artist for a listener, or lift the ban; repeating it changes nothing."""
+    check_listener(body.listener, "listener")
+    artist = id_of("artist", body.artist_id)
+    check_artist(artist)
+    await recorder.ban(body.listener, artist, banned=body.banned)
+    return json_response({"listener": body.listener, "artist_id": artist, "banned": body.banned})
+
+
 @router.delete(
     "/listeners/{id}",
     responses={200: {"model": DeletedResponse}, **errors(400, 401, 403, 429, 503, 504)},
 )
 async def delete_listener(id: Listener, recorder: RecorderDep) -> Response:
-    """Delete a listener's events and playlists, and unlink the lists recommended to them."""
+    """Delete a listener's events, memory and playlists, and unlink their lists."""
     check_listener(id, "id")
     deleted = await recorder.delete(id)
     return json_response(
@@ -79,6 +98,7 @@ async def delete_listener(id: Listener, recorder: RecorderDep) -> Response:
             "deleted_events": deleted.events,
             "unlinked_recommendations": deleted.recommendations,
             "deleted_playlists": deleted.playlists,
+            "deleted_signals": deleted.signals,
         }
     )
 
@@ -88,7 +108,8 @@ async def delete_listener(id: Listener, recorder: RecorderDep) -> Response:
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "JSON lines: recommendations, the tracks recommended in them, events",
+            "description": "JSON lines: recommendations, the tracks recommended in them, events, "
+            "signals of the memory, banned artists",
             "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
         },
         **errors(400, 401, 403, 429, 503, 504),

@@ -101,6 +101,15 @@ _EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
             "seeds",
         ),
     ),
+    409: (
+        "The present state does not allow it; the message says what to do",
+        example(
+            409,
+            "FAILED_PRECONDITION",
+            "STATE_CONFLICT",
+            "This listener has banned 1,000 artists, the most allowed; lift a ban first.",
+        ),
+    ),
     413: (
         "The body is too large",
         example(

@@ -171,6 +171,33 @@ BODY_EXAMPLES: Final[dict[str, Any]] = {
 }
 
 
+class BanBody(StrictBody):
+    """Whether a listener never wants tracks by an artist; the answer has the same form."""
+
+    listener: Annotated[
+        str,
+        _described("The listener's id at the caller", "listener-7", pattern=LISTENER_PATTERN),
+    ]
+    artist_id: Annotated[
+        str,
+        _described(
+            "An artist of the catalogue",
+            "4Z8W4fKeB5YxbusRsdQVPb",
+            minLength=1,
+            maxLength=MAX_NAME,
+        ),
+    ]
+    banned: Annotated[bool, _described("False lifts the ban", True)] = True
+
+
+BAN_EXAMPLES: Final[dict[str, Any]] = {
+    "ban": {
+        "summary": "Never this artist again",
+        "value": {"listener": "listener-7", "artist_id": "4Z8W4fKeB5YxbusRsdQVPb", "banned": True},
+    },
+}
+
+
 class RecordedResponse(ResponseModel):
     """Outcome of storing events; they are on a disk."""
 
@@ -188,3 +215,4 @@ class DeletedResponse(ResponseModel):
     deleted_events: int
     unlinked_recommendations: int
     deleted_playlists: int
+    deleted_signals: int = Field(description="Rows of the memory, banned artists included")

@@ -22,7 +22,11 @@ _NEEDED: Final = {
         # trial; the gateway's token has this scope alone.
         "/quintet.ranker.v1.RankerService/HoldChallenger",
     ),
-    Scope.FEEDBACK: ("/quintet.feedback.v1.FeedbackService/RecordEvents",),
+    Scope.FEEDBACK: (
+        "/quintet.feedback.v1.FeedbackService/RecordEvents",
+        "/quintet.feedback.v1.FeedbackService/BanArtist",
+        "/quintet.feedback.v1.FeedbackService/AllowArtist",
+    ),
     Scope.ADMIN: (
         "/quintet.feedback.v1.FeedbackService/ExportListener",
         "/quintet.feedback.v1.FeedbackService/DeleteListener",

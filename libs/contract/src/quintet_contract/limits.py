@@ -51,8 +51,24 @@ MAX_POSITION: Final = MAX_LIMIT
 """Last position that a track can have in a list, counted from 1."""
 MAX_DWELL_MS: Final = 86_400_000
 """One day in milliseconds: the longest track that is allowed."""
+LEAST_PLAYED_MS: Final = 30_000
+"""A listen that ends earlier is a skip; Spotify counts a stream from 30 seconds on."""
 MAX_FEEDBACK_BYTES: Final = 2 * 1024**3
 """Default bound of recorded lists in the database: some 180,000 lists of 20 tracks."""
+
+# --- The memory of a listener --------------------------------------------------------------------
+SIGNAL_KINDS: Final = ("play", "skip", "like", "save", "dislike")
+"""What a memory keeps of a track; a playlist_add is kept as a save."""
+OPINION_KINDS: Final = ("like", "save", "dislike")
+"""Signals that a listener gave on purpose; of one track the latest counts."""
+MAX_SIGNALS: Final = 20_000
+"""Signals of one listener; beyond them the oldest plays and skips go first."""
+MAX_BANNED_ARTISTS: Final = 1_000
+"""Banned artists of one listener: as many as one request may exclude."""
+MAX_LISTENERS: Final = 100_000
+"""Listeners with a memory; beyond them those go whose last signal arrived longest ago."""
+HALF_LIFE_DAYS: Final = 90.0
+"""Days after which a signal weighs half as much."""
 
 # --- The catalogue -------------------------------------------------------------------------------
 MAX_TRACK_ID: Final = 128

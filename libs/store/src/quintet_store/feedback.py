@@ -35,6 +35,7 @@ from sqlalchemy.pool import NullPool
 
 from quintet_store.bulk import Rows
 from quintet_store.database import parse_url, reading, revision_of, writing
+from quintet_store.listeners import BANNED, SIGNALS, forget_inactive, forget_memory, remember_events
 from quintet_store.tables import (
     DeletedListener,
     FeatureSet,
@@ -64,6 +65,8 @@ _LIST_BYTES: Final = 600
 _SHOWN_BYTES: Final = 200
 GROUP_PREFIX: Final = "feedback:"
 """Prefix of the ids of playlists built from feedback, before the id of their group."""
+HISTORY: Final = "history"
+"""Kind of an import of a listener's history, whose file name is the listener's group."""
 
 
 def stamp(moment: datetime) -> str:
@@ -255,12 +258,18 @@ def _insert_into(dialect: Dialect, table: Table) -> Any:
 
 
 def add_events(connection: Connection, rows: Rows) -> int:
-    """Store events, each with every column, and count those that are new."""
+    """Store events, each with every column, in the memories too, and count those that are new."""
     if not rows:
         return 0
     insert = _insert_into(connection.dialect, _EVENTS).on_conflict_do_nothing()
-    statement = insert.returning(_EVENTS.c.event_id)
-    return len(connection.execute(statement, [dict(row) for row in rows]).all())
+    statement = insert.returning(_EVENTS.c.client, _EVENTS.c.event_id)
+    added = {
+        (str(row[0]), str(row[1]))
+        for row in connection.execute(statement, [dict(row) for row in rows])
+    }
+    # In the same transaction: a memory never lacks an event that is stored.
+    remember_events(connection, [row for row in rows if (row["client"], row["event_id"]) in added])
+    return len(added)
 
 
 @dataclass(frozen=True)
@@ -276,7 +285,8 @@ class Page:
     """A part of a listener's export.
 
     Attributes:
-        records: (kind, column to value); kinds are recommendation, impression and event.
+        records: (kind, column to value); kinds are recommendation, impression, event, signal and
+            banned_artist.
         next: Where the next part begins; None after the last.
     """
 
@@ -293,11 +303,15 @@ def _of_listener(stage: int, listener: str) -> tuple[str, Select[Any], list[Any]
         joined = _SHOWN.join(_LISTS)
         query = select(_SHOWN).select_from(joined).where(_LISTS.c.listener == listener)
         return "impression", query, [_SHOWN.c.recommendation_id, _SHOWN.c.position]
-    query = select(_EVENTS).where(_EVENTS.c.listener == listener)
-    return "event", query, [_EVENTS.c.client, _EVENTS.c.event_id]
+    if stage == 2:
+        query = select(_EVENTS).where(_EVENTS.c.listener == listener)
+        return "event", query, [_EVENTS.c.client, _EVENTS.c.event_id]
+    kind, table = ("signal", SIGNALS) if stage == 3 else ("banned_artist", BANNED)
+    key = [column for column in table.primary_key.columns if column.name != "listener"]
+    return kind, select(table).where(table.c.listener == listener), key
 
 
-_STAGES: Final = 3
+_STAGES: Final = 5
 
 
 def export_page(connection: Connection, listener: str, cursor: Cursor, size: int) -> Page:
@@ -319,15 +333,23 @@ def export_page(connection: Connection, listener: str, cursor: Cursor, size: int
 
 @dataclass(frozen=True)
 class Deleted:
-    """Count what a deletion removed: events, listeners of recommendations, derived playlists."""
+    """Count what a deletion removed.
+
+    Attributes:
+        events: Feedback events.
+        recommendations: Recommendations that no longer name the listener.
+        playlists: Playlists made of feedback and of imported histories.
+        signals: Rows of the memory, banned artists included.
+    """
 
     events: int
     recommendations: int
     playlists: int
+    signals: int = 0
 
 
 def delete_listener(connection: Connection, listener: str, until: str) -> Deleted:
-    """Delete a listener's events and derived playlists, and unlink their recommendations.
+    """Delete a listener's events, memory and derived playlists, and unlink their recommendations.
 
     The deletion is kept, by the keyed hash alone, so that `repeat_deletions` can apply it to an
     older state that a backup brings back.
@@ -354,6 +376,8 @@ def delete_listener(connection: Connection, listener: str, until: str) -> Delete
         for row in connection.execute(select(column).where(mine))
     }
     playlists = _delete_groups(connection, {*groups, listener_group(listener)})
+    playlists += _delete_history(connection, listener, until)
+    signals = forget_memory(connection, listener, until)
     events = connection.execute(delete(_EVENTS).where(mine_events))
     lists = connection.execute(update(_LISTS).where(mine_lists).values(listener=""))
     row = {"listener": listener, "deleted_at": until}
@@ -366,7 +390,7 @@ def delete_listener(connection: Connection, listener: str, until: str) -> Delete
         statement.on_conflict_do_update(index_elements=["listener"], set_={"deleted_at": later}),
         [row],
     )
-    return Deleted(events.rowcount, lists.rowcount, playlists)
+    return Deleted(events.rowcount, lists.rowcount, playlists, signals)
 
 
 def deletions(connection: Connection) -> dict[str, str]:
@@ -381,15 +405,15 @@ def repeat_deletions(connection: Connection, more: Mapping[str, str]) -> Deleted
         connection: In a transaction that writes.
         more: Keyed hash to time, besides the deletions that the database has.
     """
-    events = lists = playlists = 0
+    events = lists = playlists = signals = 0
     both = deletions(connection)
     for listener, until in more.items():
         both[listener] = max(until, both.get(listener, ""))
     for listener, until in sorted(both.items()):
         done = delete_listener(connection, listener, until)
         events, lists = events + done.events, lists + done.recommendations
-        playlists += done.playlists
-    return Deleted(events, lists, playlists)
+        playlists, signals = playlists + done.playlists, signals + done.signals
+    return Deleted(events, lists, playlists, signals)
 
 
 def without_deleted(connection: Connection, rows: Rows) -> list[Mapping[str, Any]]:
@@ -406,6 +430,24 @@ def _delete_groups(connection: Connection, groups: set[str]) -> int:
     )
     ids = [str(row[0]) for row in connection.execute(query)]
     return _delete_playlists(connection, [i for i in ids if i.rpartition(":")[2] in groups])
+
+
+def _delete_history(connection: Connection, listener: str, until: str) -> int:
+    """Delete the sessions of a listener's imported histories, and the records of those imports."""
+    group = listener_group(listener)
+    mine = and_(
+        _IMPORTS.c.kind == HISTORY, _IMPORTS.c.file_name == group, _IMPORTS.c.imported_at <= until
+    )
+    imports = [int(row[0]) for row in connection.execute(select(_IMPORTS.c.id).where(mine))]
+    query = select(_PLAYLISTS.c.playlist_id).where(_PLAYLISTS.c.import_id.in_(imports))
+    names = [str(row[0]) for row in connection.execute(query)] if imports else []
+    deleted = _delete_playlists(connection, names)
+    for number in imports:
+        # A later import of the same history may have added rows to a session of an earlier one.
+        rows = _ENTRIES.c.import_id == number
+        connection.execute(delete(_ENTRIES).where(rows))
+        connection.execute(delete(_IMPORTS).where(_IMPORTS.c.id == number))
+    return deleted
 
 
 def _delete_playlists(connection: Connection, ids: Sequence[str]) -> int:
@@ -435,6 +477,9 @@ def prune(connection: Connection, cutoff: str, most: int) -> Pruned:
 def prune_before(engine: Engine, cutoff: datetime, most: int = 500) -> Pruned:
     """Delete all feedback older than a time, in small transactions that let other writers in.
 
+    The memory of a listener stays as long as signals arrive, and is deleted a retention after the
+    last one: dislikes and banned artists of an active listener count for ever.
+
     Raises:
         StoreUnavailable: The database failed; rows deleted until then stay deleted.
     """
@@ -442,8 +487,9 @@ def prune_before(engine: Engine, cutoff: datetime, most: int = 500) -> Pruned:
     while True:
         with writing(engine) as connection:
             part = prune(connection, stamp(cutoff), most)
+            forgotten = forget_inactive(connection, stamp(cutoff), most)
         total = total.plus(part)
-        if max(part.events, part.recommendations) < most:
+        if max(part.events, part.recommendations, forgotten) < most:
             return total
 
 

@@ -20,7 +20,7 @@ class Base(DeclarativeBase):
 class Import(Base):
     """One file imported with one set of options; `fingerprint` names both, so it is never redone.
 
-    `kind` is `catalogue` or `playlists`; times are ISO 8601 in UTC;
+    `kind` is `catalogue`, `playlists` or `history`; times are ISO 8601 in UTC;
     rows_read = rows_stored + rows_quarantined + rows_duplicate.
     """
 
@@ -196,6 +196,53 @@ class DeletedListener(Base):
 
     listener: Mapped[str] = mapped_column(String(64), primary_key=True)
     deleted_at: Mapped[str] = mapped_column(String(32))
+
+
+class Listener(Base):
+    """A listener with a memory, by keyed hash.
+
+    `revision` changes with every change of the memory and never returns, so that a copy elsewhere
+    is current exactly if it has the same; `signals` counts the rows of `ListenerSignal`;
+    `active_at` is when the last signal arrived, in the form of `Recommendation`.
+    """
+
+    __tablename__ = "listeners"
+
+    listener: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[str] = mapped_column(String(32))
+    signals: Mapped[int]
+    active_at: Mapped[str] = mapped_column(String(32), index=True)
+
+
+class ListenerSignal(Base):
+    """What a listener did with a track: `kind` is one of `quintet_contract.limits.SIGNAL_KINDS`.
+
+    `at` is the time in seconds since 1970; `count` is above 1 only where a source counts plays
+    without their times; `source` says where the row comes from, such as feedback or lastfm. Two
+    sources may hold the same listen.
+    """
+
+    __tablename__ = "listener_signals"
+
+    listener: Mapped[str] = mapped_column(String(64), primary_key=True)
+    track_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    source: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int] = mapped_column(server_default="1")
+    licence: Mapped[str]
+    received_at: Mapped[str] = mapped_column(String(32))
+
+
+class BannedArtist(Base):
+    """An artist whose tracks a listener never wants; `source` is as in `ListenerSignal`."""
+
+    __tablename__ = "banned_artists"
+
+    listener: Mapped[str] = mapped_column(String(64), primary_key=True)
+    artist_id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(64), primary_key=True)
+    received_at: Mapped[str] = mapped_column(String(32))
 
 
 class Experiment(Base):

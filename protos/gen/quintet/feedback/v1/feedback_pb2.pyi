@@ -160,7 +160,9 @@ class ExportListenerResponse(_message.Message):
     """The token that requests the next page; empty on the last page."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListenerRecord]:
-        """First the recommendations, then their tracks, then the events."""
+        """First the recommendations, then their tracks, the events, the memory's signals and the banned
+        artists.
+        """
 
     def __init__(
         self,
@@ -207,26 +209,116 @@ class DeleteListenerResponse(_message.Message):
     DELETED_EVENTS_FIELD_NUMBER: _builtins.int
     UNLINKED_RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
     DELETED_PLAYLISTS_FIELD_NUMBER: _builtins.int
+    DELETED_SIGNALS_FIELD_NUMBER: _builtins.int
     deleted_events: _builtins.int
     """Events deleted."""
     unlinked_recommendations: _builtins.int
     """Recommendations from which the listener was removed."""
     deleted_playlists: _builtins.int
-    """Deleted training playlists that were built from the listener's feedback."""
+    """Deleted training playlists that were built from the listener's feedback and histories."""
+    deleted_signals: _builtins.int
+    """Deleted rows of the listener's memory, banned artists included."""
     def __init__(
         self,
         *,
         deleted_events: _builtins.int = ...,
         unlinked_recommendations: _builtins.int = ...,
         deleted_playlists: _builtins.int = ...,
+        deleted_signals: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_events", b"deleted_events", "deleted_playlists", b"deleted_playlists", "unlinked_recommendations", b"unlinked_recommendations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_events", b"deleted_events", "deleted_playlists", b"deleted_playlists", "deleted_signals", b"deleted_signals", "unlinked_recommendations", b"unlinked_recommendations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteListenerResponse: _TypeAlias = DeleteListenerResponse  # noqa: Y015
+
+@_typing.final
+class BanArtistRequest(_message.Message):
+    """Requests to ban an artist."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    """The listener's id, as sent with events and recommendations."""
+    artist_id: _builtins.str
+    """An artist of the catalogue."""
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+        artist_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "listener", b"listener"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BanArtistRequest: _TypeAlias = BanArtistRequest  # noqa: Y015
+
+@_typing.final
+class BanArtistResponse(_message.Message):
+    """Confirms that the artist is banned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BanArtistResponse: _TypeAlias = BanArtistResponse  # noqa: Y015
+
+@_typing.final
+class AllowArtistRequest(_message.Message):
+    """Requests to lift a ban."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    """The listener's id, as sent with events and recommendations."""
+    artist_id: _builtins.str
+    """The artist that was banned."""
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+        artist_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "listener", b"listener"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllowArtistRequest: _TypeAlias = AllowArtistRequest  # noqa: Y015
+
+@_typing.final
+class AllowArtistResponse(_message.Message):
+    """Confirms that the artist is not banned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllowArtistResponse: _TypeAlias = AllowArtistResponse  # noqa: Y015
 
 @_typing.final
 class Event(_message.Message):
@@ -298,6 +390,8 @@ class ListenerRecord(_message.Message):
     LIST_FIELD_NUMBER: _builtins.int
     TRACK_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    BANNED_ARTIST_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def list(self) -> Global___ShownList:
         """A recommended list."""
@@ -310,22 +404,102 @@ class ListenerRecord(_message.Message):
     def event(self) -> Global___Event:
         """An event, without its listener."""
 
+    @_builtins.property
+    def signal(self) -> Global___Signal:
+        """A signal of the memory."""
+
+    @_builtins.property
+    def banned_artist(self) -> Global___BannedArtist:
+        """A banned artist."""
+
     def __init__(
         self,
         *,
         list: Global___ShownList | None = ...,
         track: Global___ShownTrack | None = ...,
         event: Global___Event | None = ...,
+        signal: Global___Signal | None = ...,
+        banned_artist: Global___BannedArtist | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "list", b"list", "record", b"record", "track", b"track"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["banned_artist", b"banned_artist", "event", b"event", "list", b"list", "record", b"record", "signal", b"signal", "track", b"track"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "list", b"list", "record", b"record", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned_artist", b"banned_artist", "event", b"event", "list", b"list", "record", b"record", "signal", b"signal", "track", b"track"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["list", "track", "event"]  # noqa: Y015
+    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["list", "track", "event", "signal", "banned_artist"]  # noqa: Y015
     _WhichOneofArgType_record: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_record) -> _WhichOneofReturnType_record | None: ...
 
 Global___ListenerRecord: _TypeAlias = ListenerRecord  # noqa: Y015
+
+@_typing.final
+class Signal(_message.Message):
+    """Describes what the memory of a listener keeps of a track at a time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    LICENCE_FIELD_NUMBER: _builtins.int
+    track_id: _builtins.str
+    """The track's id."""
+    kind: _builtins.str
+    """One of play, skip, like, save and dislike."""
+    count: _builtins.int
+    """Plays that the signal stands for; above 1 where a source counts plays without their times."""
+    source: _builtins.str
+    """Where it comes from, such as feedback or lastfm."""
+    licence: _builtins.str
+    """The licence of the source."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the listener did it."""
+
+    def __init__(
+        self,
+        *,
+        track_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        count: _builtins.int = ...,
+        source: _builtins.str = ...,
+        licence: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind", "licence", b"licence", "occur_time", b"occur_time", "source", b"source", "track_id", b"track_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Signal: _TypeAlias = Signal  # noqa: Y015
+
+@_typing.final
+class BannedArtist(_message.Message):
+    """Describes an artist that a listener banned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    artist_id: _builtins.str
+    """The artist's id."""
+    source: _builtins.str
+    """Where the ban comes from, such as feedback."""
+    def __init__(
+        self,
+        *,
+        artist_id: _builtins.str = ...,
+        source: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BannedArtist: _TypeAlias = BannedArtist  # noqa: Y015
 
 @_typing.final
 class ShownList(_message.Message):

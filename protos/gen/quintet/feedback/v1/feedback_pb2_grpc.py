@@ -50,6 +50,16 @@ class FeedbackServiceStub:
                 request_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.DeleteListenerRequest.SerializeToString,
                 response_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.DeleteListenerResponse.FromString,
                 _registered_method=True)
+        self.BanArtist = channel.unary_unary(
+                '/quintet.feedback.v1.FeedbackService/BanArtist',
+                request_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.BanArtistRequest.SerializeToString,
+                response_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.BanArtistResponse.FromString,
+                _registered_method=True)
+        self.AllowArtist = channel.unary_unary(
+                '/quintet.feedback.v1.FeedbackService/AllowArtist',
+                request_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.AllowArtistRequest.SerializeToString,
+                response_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.AllowArtistResponse.FromString,
+                _registered_method=True)
 
 
 class FeedbackServiceServicer:
@@ -78,9 +88,30 @@ class FeedbackServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteListener(self, request, context):
-        """Deletes a listener's events, and removes the listener from the recommendations.
+        """Deletes a listener's events, memory and imported histories, and removes the listener from the
+        recommendations.
         Requires the scope "admin" if QUINTET_AUTH is on.
         Errors: INVALID_ARGUMENT (LISTENER_INVALID), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BanArtist(self, request, context):
+        """Bans an artist for a listener: no later list for this listener has a track by the artist.
+        Repeating it changes nothing.
+        Requires the scope "feedback" if QUINTET_AUTH is on.
+        Errors: INVALID_ARGUMENT (LISTENER_INVALID, EVENT_RANGE), FAILED_PRECONDITION
+        (STATE_CONFLICT: 1,000 artists are banned), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AllowArtist(self, request, context):
+        """Lifts a ban of an artist; for an artist that is not banned it changes nothing.
+        Requires the scope "feedback" if QUINTET_AUTH is on.
+        Errors: INVALID_ARGUMENT (LISTENER_INVALID, EVENT_RANGE), UNAVAILABLE (STORE_UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,6 +134,16 @@ def add_FeedbackServiceServicer_to_server(servicer, server):
                     servicer.DeleteListener,
                     request_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.DeleteListenerRequest.FromString,
                     response_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.DeleteListenerResponse.SerializeToString,
+            ),
+            'BanArtist': grpc.unary_unary_rpc_method_handler(
+                    servicer.BanArtist,
+                    request_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.BanArtistRequest.FromString,
+                    response_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.BanArtistResponse.SerializeToString,
+            ),
+            'AllowArtist': grpc.unary_unary_rpc_method_handler(
+                    servicer.AllowArtist,
+                    request_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.AllowArtistRequest.FromString,
+                    response_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.AllowArtistResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -187,6 +228,60 @@ class FeedbackService:
             '/quintet.feedback.v1.FeedbackService/DeleteListener',
             quintet_dot_feedback_dot_v1_dot_feedback__pb2.DeleteListenerRequest.SerializeToString,
             quintet_dot_feedback_dot_v1_dot_feedback__pb2.DeleteListenerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BanArtist(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quintet.feedback.v1.FeedbackService/BanArtist',
+            quintet_dot_feedback_dot_v1_dot_feedback__pb2.BanArtistRequest.SerializeToString,
+            quintet_dot_feedback_dot_v1_dot_feedback__pb2.BanArtistResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AllowArtist(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quintet.feedback.v1.FeedbackService/AllowArtist',
+            quintet_dot_feedback_dot_v1_dot_feedback__pb2.AllowArtistRequest.SerializeToString,
+            quintet_dot_feedback_dot_v1_dot_feedback__pb2.AllowArtistResponse.FromString,
             options,
             channel_credentials,
             insecure,

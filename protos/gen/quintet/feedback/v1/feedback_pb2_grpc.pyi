@@ -47,9 +47,22 @@ class FeedbackServiceStub:
     (STORE_UNAVAILABLE).
     """
     DeleteListener: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.DeleteListenerRequest, _feedback_pb2.DeleteListenerResponse]
-    """Deletes a listener's events, and removes the listener from the recommendations.
+    """Deletes a listener's events, memory and imported histories, and removes the listener from the
+    recommendations.
     Requires the scope "admin" if QUINTET_AUTH is on.
     Errors: INVALID_ARGUMENT (LISTENER_INVALID), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
+    BanArtist: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.BanArtistRequest, _feedback_pb2.BanArtistResponse]
+    """Bans an artist for a listener: no later list for this listener has a track by the artist.
+    Repeating it changes nothing.
+    Requires the scope "feedback" if QUINTET_AUTH is on.
+    Errors: INVALID_ARGUMENT (LISTENER_INVALID, EVENT_RANGE), FAILED_PRECONDITION
+    (STATE_CONFLICT: 1,000 artists are banned), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
+    AllowArtist: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.AllowArtistRequest, _feedback_pb2.AllowArtistResponse]
+    """Lifts a ban of an artist; for an artist that is not banned it changes nothing.
+    Requires the scope "feedback" if QUINTET_AUTH is on.
+    Errors: INVALID_ARGUMENT (LISTENER_INVALID, EVENT_RANGE), UNAVAILABLE (STORE_UNAVAILABLE).
     """
 
 @_typing.type_check_only
@@ -71,9 +84,22 @@ class FeedbackServiceAsyncStub(FeedbackServiceStub):
     (STORE_UNAVAILABLE).
     """
     DeleteListener: _aio.UnaryUnaryMultiCallable[_feedback_pb2.DeleteListenerRequest, _feedback_pb2.DeleteListenerResponse]  # type: ignore[assignment]
-    """Deletes a listener's events, and removes the listener from the recommendations.
+    """Deletes a listener's events, memory and imported histories, and removes the listener from the
+    recommendations.
     Requires the scope "admin" if QUINTET_AUTH is on.
     Errors: INVALID_ARGUMENT (LISTENER_INVALID), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
+    BanArtist: _aio.UnaryUnaryMultiCallable[_feedback_pb2.BanArtistRequest, _feedback_pb2.BanArtistResponse]  # type: ignore[assignment]
+    """Bans an artist for a listener: no later list for this listener has a track by the artist.
+    Repeating it changes nothing.
+    Requires the scope "feedback" if QUINTET_AUTH is on.
+    Errors: INVALID_ARGUMENT (LISTENER_INVALID, EVENT_RANGE), FAILED_PRECONDITION
+    (STATE_CONFLICT: 1,000 artists are banned), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
+    AllowArtist: _aio.UnaryUnaryMultiCallable[_feedback_pb2.AllowArtistRequest, _feedback_pb2.AllowArtistResponse]  # type: ignore[assignment]
+    """Lifts a ban of an artist; for an artist that is not banned it changes nothing.
+    Requires the scope "feedback" if QUINTET_AUTH is on.
+    Errors: INVALID_ARGUMENT (LISTENER_INVALID, EVENT_RANGE), UNAVAILABLE (STORE_UNAVAILABLE).
     """
 
 class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -110,9 +136,34 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _feedback_pb2.DeleteListenerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_feedback_pb2.DeleteListenerResponse, _abc.Awaitable[_feedback_pb2.DeleteListenerResponse]]:
-        """Deletes a listener's events, and removes the listener from the recommendations.
+        """Deletes a listener's events, memory and imported histories, and removes the listener from the
+        recommendations.
         Requires the scope "admin" if QUINTET_AUTH is on.
         Errors: INVALID_ARGUMENT (LISTENER_INVALID), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def BanArtist(
+        self,
+        request: _feedback_pb2.BanArtistRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feedback_pb2.BanArtistResponse, _abc.Awaitable[_feedback_pb2.BanArtistResponse]]:
+        """Bans an artist for a listener: no later list for this listener has a track by the artist.
+        Repeating it changes nothing.
+        Requires the scope "feedback" if QUINTET_AUTH is on.
+        Errors: INVALID_ARGUMENT (LISTENER_INVALID, EVENT_RANGE), FAILED_PRECONDITION
+        (STATE_CONFLICT: 1,000 artists are banned), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def AllowArtist(
+        self,
+        request: _feedback_pb2.AllowArtistRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feedback_pb2.AllowArtistResponse, _abc.Awaitable[_feedback_pb2.AllowArtistResponse]]:
+        """Lifts a ban of an artist; for an artist that is not banned it changes nothing.
+        Requires the scope "feedback" if QUINTET_AUTH is on.
+        Errors: INVALID_ARGUMENT (LISTENER_INVALID, EVENT_RANGE), UNAVAILABLE (STORE_UNAVAILABLE).
         """
 
 def add_FeedbackServiceServicer_to_server(servicer: FeedbackServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
