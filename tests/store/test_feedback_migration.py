@@ -9,8 +9,7 @@ from quintet_store.feedback import feedback_counts
 from quintet_store.listeners import read_signals, revision_of
 from sqlalchemy import text
 
-BEFORE = {"before": "0004"}
-MEMORY = ("listeners", "listener_signals", "banned_artists")
+from tests.store.old_databases import database_at
 
 
 def test_many_who_open_a_new_database_at_once_all_find_it_migrated(database_url: str) -> None:
@@ -27,13 +26,8 @@ def test_many_who_open_a_new_database_at_once_all_find_it_migrated(database_url:
 
 
 def test_a_database_from_before_feedback_keeps_its_rows(database_url: str) -> None:
-    engine = open_engine(database_url)
+    engine = database_at(database_url, "0001")
     with engine.begin() as connection:
-        for table in ("experiments", "shadow_comparisons", "deleted_listeners", *MEMORY):
-            connection.execute(text(f"DROP TABLE {table}"))
-        for table in ("feedback_events", "impressions", "recommendations", "feature_sets"):
-            connection.execute(text(f"DROP TABLE {table}"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         connection.execute(
             text(
                 "INSERT INTO imports (kind, fingerprint, file_name, sha256, source, licence, "
@@ -51,7 +45,7 @@ def test_a_database_from_before_feedback_keeps_its_rows(database_url: str) -> No
 
 
 def test_feedback_from_before_the_memory_is_remembered(database_url: str) -> None:
-    engine = open_engine(database_url)
+    engine = database_at(database_url, "0004")
     events = [
         ("e1", "a", "t1", "like", None),
         ("e2", "a", "t1", "play", 29_999),
@@ -60,9 +54,6 @@ def test_feedback_from_before_the_memory_is_remembered(database_url: str) -> Non
         ("e5", "b", "t3", "play", 60_000),
     ]
     with engine.begin() as connection:
-        for table in MEMORY:
-            connection.execute(text(f"DROP TABLE {table}"))
-        connection.execute(text("UPDATE alembic_version SET version_num = :before"), BEFORE)
         for event_id, listener, track_id, kind, dwell in events:
             connection.execute(
                 text(

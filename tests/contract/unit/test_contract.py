@@ -15,7 +15,7 @@ from quintet.feedback.v1 import feedback_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet_client import calls, request_models
 from quintet_contract import limits
-from quintet_contract.attributes import ATTRIBUTES, AUDIO_FEATURES, RANGES, TABLE, WHOLE
+from quintet_contract.attributes import ATTRIBUTES, AUDIO_FEATURES, MEASURED, RANGES, TABLE, WHOLE
 from quintet_contract.patterns import (
     EVENT_PATTERN,
     LISTENER_PATTERN,
@@ -31,7 +31,7 @@ from quintet_gateway.settings import GatewaySettings
 from quintet_modelkit.features import COLUMN
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.messages import NAME_OF, NUMBER_OF, by_attribute, seed_message, seed_of
-from quintet_store.tables import Track
+from quintet_store.tables import Track, TrackFeatures
 from quintet_training.datasets.columns import FIELDS
 from quintet_ui.attributes import SCALES
 
@@ -98,7 +98,8 @@ def test_every_pattern_for_listeners_in_the_openapi_document_is_that_of_the_cont
 def test_snapshots_columns_and_files_have_the_attributes_of_the_contract():
     assert tuple(sorted(COLUMN, key=COLUMN.__getitem__)) == ATTRIBUTES
     assert set(ATTRIBUTES) <= set(FIELDS)
-    assert set(ATTRIBUTES) <= set(Track.__table__.columns.keys())
+    assert set(MEASURED) <= set(TrackFeatures.__table__.columns.keys())
+    assert set(ATTRIBUTES) - set(MEASURED) <= set(Track.__table__.columns.keys())
 
 
 def test_scales_of_the_page_lie_within_the_ranges_of_the_contract():

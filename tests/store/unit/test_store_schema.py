@@ -5,10 +5,9 @@ from threading import Event
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from quintet_contract.attributes import ATTRIBUTES
 from quintet_store import open_engine, upgrade
 from quintet_store.database import HEAD, migration_scripts
-from quintet_store.tables import Base, Track, table_of
+from quintet_store.tables import Base
 from sqlalchemy import create_engine
 from sqlalchemy.event import listen, remove
 from sqlalchemy.pool import Pool, StaticPool
@@ -26,10 +25,6 @@ def test_migrations_and_tables_agree() -> None:
 
 def test_the_newest_migration_is_known_without_asking_alembic() -> None:
     assert migration_scripts().get_current_head() == HEAD
-
-
-def test_tracks_have_the_attributes_of_the_model() -> None:
-    assert set(ATTRIBUTES) < set(table_of(Track).columns.keys())
 
 
 def test_a_new_database_can_be_opened_while_another_writes_its_first_tables(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from quintet_text.credits import credit_prefixes, split_credit
 from quintet_text.lists import split_list
 from quintet_text.printable import printable
-from quintet_text.track_ids import id_of, is_valid_id, track_id_of
+from quintet_text.track_ids import KINDS, id_of, is_valid_id, normal_id, readings_of, track_id_of
 
 ID = "4uLU6hMCjMI75M1A2tKUQC"
+UUID = "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
 
 
 @pytest.mark.parametrize(
@@ -115,3 +116,33 @@ def test_printed_text_holds_no_control_character(text: str) -> None:
 
 def test_long_text_is_cut() -> None:
     assert printable("x" * 50, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("isrc", " us-rc1-76-07839 ", "USRC17607839"),
+        ("isrc", "urn:isrc:USRC17607839", "USRC17607839"),
+        ("isrc", "USRC1760783", ""),
+        ("isrc", "USRC1760783٩", ""),
+        ("spotify", "spotify:track:" + "0" * 22, "0" * 22),
+        ("spotify", f"https://open.spotify.com/intl-de/track/{'Aa' * 11}?si=x", "Aa" * 11),
+        ("spotify", "https://open.spotify.com/album/" + "0" * 22, ""),
+        ("musicbrainz_recording", UUID.upper(), UUID),
+        ("musicbrainz_recording", UUID.replace("-", ""), UUID),
+        ("musicbrainz_recording", f"https://musicbrainz.org/recording/{UUID}?x=1", UUID),
+        ("musicbrainz_release", f"https://musicbrainz.org/recording/{UUID}", ""),
+        ("musicbrainz_artist", "nobody", ""),
+    ],
+)
+def test_ids_by_others_have_one_form(kind: str, text: str, value: str) -> None:
+    assert normal_id(kind, text) == value
+    assert normal_id(kind, value) == value
+
+
+def test_a_typed_text_is_read_as_every_id_that_it_may_be() -> None:
+    assert [each.kind for each in readings_of(UUID)] == list(KINDS[1:4])
+    assert list(readings_of(f"musicbrainz_release:{UUID}")) == [("musicbrainz_release", UUID)]
+    assert list(readings_of("isrc:us-rc1-76-07839")) == [("isrc", "USRC17607839")]
+    assert list(readings_of("spotify:track:" + "0" * 22)) == [("spotify", "0" * 22)]
+    assert list(readings_of("Yesterday")) == []

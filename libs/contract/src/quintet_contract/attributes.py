@@ -66,3 +66,11 @@ WHOLE: Final = tuple(each.name for each in TABLE if each.whole)
 
 AUDIO_FEATURES: Final = tuple(name for name in ATTRIBUTES if name != "popularity")
 """Attributes that are measured on the audio: all that a profile can weigh. Popularity is not."""
+
+MEASURED: Final = tuple(name for name in AUDIO_FEATURES if name != "duration_ms")
+"""Attributes that somebody must analyse the audio for; each may be missing. Every track has a
+duration."""
+
+NULLABLE: Final = tuple(name for name in ATTRIBUTES if name != "duration_ms")
+"""Attributes that a track may lack, each on its own: null in files, database and JSON, NaN in
+arrays; never 0."""

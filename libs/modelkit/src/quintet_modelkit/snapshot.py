@@ -58,7 +58,12 @@ TRACKS, FEATURES, STANDARDISER = "tracks.arrow", "features.npy", "standardiser.j
 
 
 def write_snapshot(
-    folder: Path, tracks: pa.Table, features: Raw, sources: Sequence[Mapping[str, Any]] = ()
+    folder: Path,
+    tracks: pa.Table,
+    features: Raw,
+    sources: Sequence[Mapping[str, Any]] = (),
+    *,
+    state: str = "",
 ) -> str:
     """Write a snapshot into an empty folder and return its version, `cat-` and 12 digits.
 
@@ -67,6 +72,7 @@ def write_snapshot(
         tracks: `SCHEMA` or `STORED`, sorted by track_id, ids unique, n ≥ 1 rows.
         features: float64 (n, 14), row-aligned, finite.
         sources: For the manifest: name, licence and row count of each origin.
+        state: For the manifest: names the state of the database that the tracks come from.
 
     Raises:
         ValueError: Tracks and features do not fit the above.
@@ -97,6 +103,7 @@ def write_snapshot(
         "track_count": len(tracks),
         "attributes": list(ATTRIBUTES),
         "sources": [dict(source) for source in sources],
+        "state": state,
     }
     write_manifest(folder, content)
     return version

@@ -4,20 +4,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from quintet_contract.attributes import ATTRIBUTES
+from quintet_contract.attributes import MEASURED
 from sqlalchemy import Connection, Text, case, cast, collate, func, insert, select, true, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from quintet_store.bulk import Rows, write_rows
-from quintet_store.tables import Import, Track, TrackGenre, table_of
+from quintet_store.features import import_provenance, write_features
+from quintet_store.state import catalogue_changed
+from quintet_store.tables import Import, Track, TrackGenre, TrackId, table_of
+from quintet_store.track_ids import add_ids, isrc_rows
 
 _TRACKS: Final = table_of(Track)
 _GENRES: Final = table_of(TrackGenre)
 _IMPORTS: Final = table_of(Import)
+_IDS: Final = table_of(TrackId)
 _KEPT_WHERE_NEW_IS_EMPTY: Final = (
     "album",
     "release_date",
-    "isrc",
     "cover_url",
     "preview_url",
 )
@@ -65,17 +68,43 @@ def begin_import(connection: Connection, facts: Mapping[str, str]) -> int:
 
 
 def end_import(connection: Connection, import_id: int, counts: Counts) -> None:
-    """Write the row counts of a finished import."""
-    connection.execute(update(_IMPORTS).where(_IMPORTS.c.id == import_id).values(asdict(counts)))
+    """Write the row counts of a finished import; one of tracks changes the catalogue."""
+    own = _IMPORTS.c.id == import_id
+    ended = update(_IMPORTS).where(own).values(asdict(counts)).returning(_IMPORTS.c.kind)
+    if connection.execute(ended).scalar_one() == "catalogue":
+        catalogue_changed(connection)
 
 
 def upsert_tracks(connection: Connection, rows: Rows) -> None:
-    """Insert or update tracks, ids unique within the batch.
+    """Insert or update tracks, ids unique within the batch, with features and ISRC where known.
 
     A track met before in the same import keeps its first row and the highest popularity; one of
-    an earlier import is replaced, except that empty text never replaces known text.
+    an earlier import is replaced, except that empty text and unknown values never replace known
+    ones. Features belong to the provenance `import:` and that of the row.
+
+    Args:
+        connection: In the transaction of an import.
+        rows: Every column of `tracks` but `name_key`; may also have attributes of `MEASURED`, None
+            where unknown, and `isrc`, any text.
     """
-    write_rows(connection, _TRACKS, rows, _merge)
+    columns = [column.name for column in _TRACKS.columns if column.name != "name_key"]
+    write_rows(connection, _TRACKS, [{n: row[n] for n in columns} for row in rows], _merge)
+    write_features(connection, [_features(row) for row in rows if _has_features(row)])
+    add_ids(connection, isrc_rows(rows))
+
+
+def _has_features(row: Mapping[str, Any]) -> bool:
+    return any(row.get(name) is not None for name in MEASURED)
+
+
+def _features(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "track_id": row["track_id"],
+        "provenance": import_provenance(row["provenance"]),
+        **{name: row.get(name) for name in MEASURED},
+        "import_id": row["import_id"],
+        "updated_at": row["imported_at"],
+    }
 
 
 def _merge(statement: Any) -> Any:
@@ -86,12 +115,16 @@ def _merge(statement: Any) -> Any:
     changes: dict[str, ColumnElement[Any]] = {
         column.name: case((same, column), else_=new[column.name])
         for column in _TRACKS.columns
-        if column.name != "track_id"
+        if column.name not in ("track_id", "name_key")
     }
     for name in _KEPT_WHERE_NEW_IS_EMPTY:
         changes[name] = case((same | (new[name] == ""), _TRACKS.c[name]), else_=new[name])
     known = _TRACKS.c.popularity
-    changes["popularity"] = case((same & (known >= new.popularity), known), else_=new.popularity)
+    lower = func.coalesce(known, -1.0) >= func.coalesce(new.popularity, -1.0)
+    kept = case((same & lower, known), else_=new.popularity)
+    changes["popularity"] = func.coalesce(kept, known)
+    # The key is of the title and the artists, which may change here.
+    changes["name_key"] = case((same, _TRACKS.c.name_key), else_=None)
     return statement.on_conflict_do_update(index_elements=["track_id"], set_=changes)
 
 
@@ -144,7 +177,6 @@ TRACK_TEXT: Final = (
     "album",
     "release_date",
     "explicit",
-    "isrc",
     "cover_url",
     "preview_url",
     "provenance",
@@ -155,13 +187,20 @@ TRACK_TEXT: Final = (
 def stream_tracks(connection: Connection, size: int) -> Iterator[list[tuple[Any, ...]]]:
     """Read all tracks by id, in batches of at most `size`.
 
-    Each row holds `TRACK_TEXT`, artists as JSON text, and then `ATTRIBUTES`.
+    Each row holds `TRACK_TEXT`, artists as JSON text, and then duration_ms and popularity, None
+    where it is not known. Features and ids of tracks have streams of their own.
     """
     columns: list[Any] = [
         cast(_TRACKS.c[name], Text).label(name) if name == "artists" else _TRACKS.c[name]
-        for name in (*TRACK_TEXT, *ATTRIBUTES)
+        for name in (*TRACK_TEXT, "duration_ms", "popularity")
     ]
     yield from _stream(connection, select(*columns), _TRACKS.c.track_id, size)
+
+
+def stream_ids(connection: Connection, size: int) -> Iterator[list[tuple[str, str, str]]]:
+    """Read all (track_id, kind, value) of ids by track, kind and value, in batches."""
+    query = select(_IDS.c.track_id, _IDS.c.kind, _IDS.c.value)
+    yield from _stream(connection, query, _IDS.c.track_id, size, _IDS.c.kind, _IDS.c.value)
 
 
 def stream_genres(connection: Connection, size: int) -> Iterator[list[tuple[str, str]]]:

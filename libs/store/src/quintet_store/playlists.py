@@ -1,6 +1,5 @@
 """Queries over playlists, and over tracks for matching. Values are bound parameters only."""
 
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -8,13 +7,13 @@ from typing import Final
 from sqlalchemy import Connection, Text, cast, func, select
 
 from quintet_store.bulk import Rows, write_rows
-from quintet_store.tables import Playlist, PlaylistTrack, Track, table_of
+from quintet_store.tables import Playlist, PlaylistTrack, Track, TrackId, table_of
+from quintet_store.track_ids import parts
 
 _PLAYLISTS: Final = table_of(Playlist)
 _ENTRIES: Final = table_of(PlaylistTrack)
 _TRACKS: Final = table_of(Track)
-# SQLite allows 32,766 parameters in a statement, older builds 999.
-_PARAMETERS: Final = 900
+_IDS: Final = table_of(TrackId)
 
 
 @dataclass(frozen=True)
@@ -31,31 +30,19 @@ def known_track_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
     """Filter ids to those of tracks in the catalogue."""
     return {
         str(row[0])
-        for part in _parts(ids)
+        for part in parts(ids)
         for row in connection.execute(
             select(_TRACKS.c.track_id).where(_TRACKS.c.track_id.in_(part))
         )
     }
 
 
-def tracks_by_isrc(connection: Connection, codes: Iterable[str]) -> dict[str, str]:
-    """Map ISRC to track id; of several tracks the most popular, then the first id."""
-    found: dict[str, str] = {}
-    for part in _parts(codes):
-        query = (
-            select(_TRACKS.c.isrc, _TRACKS.c.track_id)
-            .where(_TRACKS.c.isrc.in_(part))
-            .order_by(_TRACKS.c.popularity.desc(), _TRACKS.c.track_id)
-        )
-        for isrc, track_id in connection.execute(query):
-            found.setdefault(str(isrc), str(track_id))
-    return found
-
-
 def stream_names(connection: Connection, size: int) -> Iterator[tuple[str, str, str]]:
     """Read (track id, title, artists as JSON text), most popular first, then by id."""
+    # Databases disagree about where null sorts; an unknown popularity comes last.
+    popularity = func.coalesce(_TRACKS.c.popularity, -1.0)
     query = select(_TRACKS.c.track_id, _TRACKS.c.title, cast(_TRACKS.c.artists, Text)).order_by(
-        _TRACKS.c.popularity.desc(), _TRACKS.c.track_id
+        popularity.desc(), _TRACKS.c.track_id
     )
     result = connection.execute(query.execution_options(yield_per=size))
     for row in result:
@@ -66,7 +53,7 @@ def provenance_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     """Map the ids of existing playlists to their provenance."""
     return {
         str(row[0]): str(row[1])
-        for part in _parts(ids)
+        for part in parts(ids)
         for row in connection.execute(
             select(_PLAYLISTS.c.playlist_id, _PLAYLISTS.c.provenance).where(
                 _PLAYLISTS.c.playlist_id.in_(part)
@@ -93,9 +80,10 @@ def count_rows(connection: Connection, import_id: int) -> tuple[int, int]:
 
 
 def catalogue_state(connection: Connection) -> str:
-    """Name the state of the catalogue by a text that changes with every import of tracks."""
+    """Name the names and ids that entries match by a text that changes when tracks are added."""
     query = select(func.count(), func.max(_TRACKS.c.imported_at)).select_from(_TRACKS)
-    return "/".join(str(value) for value in connection.execute(query).one())
+    ids = select(func.count()).select_from(_IDS)
+    return "/".join(str(v) for q in (query, ids) for v in connection.execute(q).one())
 
 
 def playlist_sources(connection: Connection) -> list[PlaylistSource]:
@@ -127,9 +115,3 @@ def stream_rows(connection: Connection, size: int) -> Iterator[list[tuple[str, i
     result = connection.execute(query.execution_options(yield_per=size))
     for part in result.partitions(size):
         yield [(str(row[0]), int(row[1]), str(row[2])) for row in part]
-
-
-def _parts(values: Iterable[str]) -> Iterator[list[str]]:
-    ordered = iter(sorted(set(values)))
-    while part := list(itertools.islice(ordered, _PARAMETERS)):
-        yield part

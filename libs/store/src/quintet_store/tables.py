@@ -1,20 +1,16 @@
 """Define the tables, typed. Unknown text is the empty string, never null."""
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Table
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
 
-
-class Base(DeclarativeBase):
-    """Base of all tables; constraints are named by one rule, so that migrations can name them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
+from quintet_store.library_tables import CatalogueState as CatalogueState
+from quintet_store.library_tables import MusicSource as MusicSource
+from quintet_store.library_tables import QuarantinedItem as QuarantinedItem
+from quintet_store.library_tables import SourceItem as SourceItem
+from quintet_store.library_tables import TrackFeatures as TrackFeatures
+from quintet_store.library_tables import TrackId as TrackId
+from quintet_store.table_base import Base as Base
+from quintet_store.table_base import table_of as table_of
 
 
 class Import(Base):
@@ -41,7 +37,11 @@ class Import(Base):
 
 
 class Track(Base):
-    """One track with its fourteen attributes, in the units and ranges of the catalogue."""
+    """One track: its names, duration in ms, and popularity 0..100, null where it is not known.
+
+    What was measured on its audio is in `TrackFeatures`, ids by others in `TrackId`. `name_key` is
+    `names.name_key` of its title and first artist, null until a sync needs it.
+    """
 
     __tablename__ = "tracks"
 
@@ -51,25 +51,13 @@ class Track(Base):
     album: Mapped[str]
     release_date: Mapped[str]
     explicit: Mapped[bool]
-    isrc: Mapped[str] = mapped_column(index=True)
-    acousticness: Mapped[float]
-    danceability: Mapped[float]
     duration_ms: Mapped[float]
-    energy: Mapped[float]
-    instrumentalness: Mapped[float]
-    key: Mapped[float]
-    liveness: Mapped[float]
-    loudness: Mapped[float]
-    mode: Mapped[float]
-    popularity: Mapped[float]
-    speechiness: Mapped[float]
-    tempo: Mapped[float]
-    time_signature: Mapped[float]
-    valence: Mapped[float]
+    popularity: Mapped[float | None]
     cover_url: Mapped[str]
     preview_url: Mapped[str]
     provenance: Mapped[str]
     licence: Mapped[str]
+    name_key: Mapped[str | None] = mapped_column(String(34), index=True)
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"), index=True)
     imported_at: Mapped[str]
 
@@ -289,10 +277,3 @@ class ShadowComparison(Base):
     overlap: Mapped[float]
     champion_ms: Mapped[float]
     challenger_ms: Mapped[float]
-
-
-def table_of(entity: type[Base]) -> Table:
-    """Give the table of a mapped class, for Core statements."""
-    table = entity.__table__
-    assert isinstance(table, Table)
-    return table

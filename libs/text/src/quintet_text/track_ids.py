@@ -1,7 +1,9 @@
-"""Which track, artist or album an id, URI or web address names."""
+"""Which track, artist or album an id, URI or web address names, and the form ids are stored in."""
 
 import re
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from uuid import UUID
 
 _KINDS: Final = "track|artist|album|playlist|show|episode"
 _ADDRESS: Final = re.compile(
@@ -53,3 +55,75 @@ def is_valid_id(text: str) -> bool:
     The rule is `ID_RULE`.
     """
     return len(text) <= MAX_ID and _ID.match(text) is not None
+
+
+ISRC: Final = "isrc"
+SPOTIFY: Final = "spotify"
+RECORDING: Final = "musicbrainz_recording"
+RELEASE: Final = "musicbrainz_release"
+ARTIST: Final = "musicbrainz_artist"
+KINDS: Final = (ISRC, RECORDING, RELEASE, ARTIST, SPOTIFY)
+"""Kinds of ids that a track may carry besides its own. A recording is one track; a release or an
+artist has many."""
+SAME_RECORDING: Final = (ISRC, RECORDING, SPOTIFY)
+"""Kinds that name one recording: two sources that give the same value mean the same track."""
+# ISO 3901: country, registrant, year and number; written with hyphens or blanks, or without.
+_ISRC: Final = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+_SPOTIFY: Final = re.compile(r"[0-9A-Za-z]{22}")
+_MUSICBRAINZ: Final = re.compile(
+    r"(?:(?:https?://)?(?:beta\.)?musicbrainz\.org/(?P<entity>recording|release|artist)/)?"
+    r"(?P<uuid>[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})/?(?:[?#]\S*)?",
+    re.IGNORECASE,
+)
+_ENTITIES: Final = {"recording": RECORDING, "release": RELEASE, "artist": ARTIST}
+
+
+class TrackIdentifier(NamedTuple):
+    """An id of a track in the form in which it is stored and compared.
+
+    Attributes:
+        kind: One of `KINDS`.
+        value: ISRC in capitals without hyphens; UUID in lower case with hyphens; Spotify's id as
+            it is, since its case matters.
+    """
+
+    kind: str
+    value: str
+
+
+def normal_id(kind: str, text: str) -> str:
+    """Bring an id of one of `KINDS` into the form that is stored; empty if it is none.
+
+    Takes hyphens and lower case in ISRCs, `urn:isrc:` and `isrc:`; upper case in UUIDs, and web
+    addresses of MusicBrainz; URIs and web addresses of Spotify. An address of another kind of thing
+    gives nothing.
+    """
+    text = text.strip()
+    if kind == ISRC:
+        code = re.sub(r"^(?:urn:)?isrc:", "", text, flags=re.IGNORECASE)
+        code = code.upper().replace("-", "").replace(" ", "")
+        return code if _ISRC.fullmatch(code) else ""
+    if kind == SPOTIFY:
+        named = id_of("track", text)
+        return named if _SPOTIFY.fullmatch(named) else ""
+    found = _MUSICBRAINZ.fullmatch(text)
+    entity = found["entity"] if found else None
+    if found is None or (entity and _ENTITIES[entity.lower()] != kind):
+        return ""
+    # UUID's own text is lower case with hyphens, whatever it was read from.
+    return str(UUID(found["uuid"]))
+
+
+def readings_of(text: str) -> Iterator[TrackIdentifier]:
+    """Yield every id that a text typed or pasted by a person may be, the most likely first.
+
+    A bare UUID may name a recording, a release or an artist. A prefix such as `isrc:` or
+    `musicbrainz_release:` allows its kind alone.
+    """
+    prefix, _, rest = text.strip().partition(":")
+    named = prefix.lower() if prefix.lower() in KINDS and rest else ""
+    # Spotify's own URIs begin with the name of the kind too: spotify:track:ID.
+    body = text if not named or is_address(text) else rest
+    for kind in (named,) if named else KINDS:
+        if value := normal_id(kind, body):
+            yield TrackIdentifier(kind, value)

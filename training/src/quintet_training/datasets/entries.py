@@ -9,13 +9,12 @@ from typing import Any, Final, Protocol
 from urllib.parse import unquote_plus
 
 from quintet_text.lists import split_list
-from quintet_text.track_ids import track_id_of
+from quintet_text.track_ids import ISRC, normal_id, track_id_of
 
 from quintet_training.datasets.tables import Refused
 
 MAX_NAME: Final = 1000
 MAX_POSITION: Final = 2**31 - 1
-_ISRC: Final = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}")
 # A file on a listener's disk: spotify:local:ARTIST:ALBUM:TITLE:SECONDS, percent-encoded.
 _LOCAL: Final = re.compile(r"spotify:local:(?P<artist>[^:]*):[^:]*:(?P<title>[^:]+):\d*")
 
@@ -102,8 +101,7 @@ def make_entry(line: int, values: Mapping[str, Any], raw: object = "") -> Item:
         if (local := _LOCAL.fullmatch(track_id)) is not None:
             for name in ("artist", "title"):
                 texts[name] = texts[name] or unquote_plus(local[name])
-        isrc = texts.pop("isrc").upper().replace("-", "")
-        isrc = isrc if _ISRC.fullmatch(isrc) else ""
+        isrc = normal_id(ISRC, texts.pop("isrc"))
         if not (track_id or isrc or (texts["artist"] and texts["title"])):
             raise EntryInvalid("track: neither id nor ISRC nor artist and title")
         added_at = texts.pop("added_at") or None

@@ -8,9 +8,11 @@ from typing import Final
 
 from quintet_modelkit.identity import normalise_title
 from quintet_store import playlists as store
+from quintet_store.track_ids import tracks_by_ids
 from quintet_text.credits import credit_prefixes
 from quintet_text.normal_form import normalise
 from quintet_text.titles import marks_of, spelled_title
+from quintet_text.track_ids import ISRC, TrackIdentifier
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Levenshtein
 from sqlalchemy import Connection
@@ -143,7 +145,8 @@ def match_entries(
     """Match entries to the catalogue: each one's track id, "" for none, and how it was found."""
     known = store.known_track_ids(connection, (e.track_id for e in entries if e.track_id))
     left = [entry for entry in entries if entry.track_id not in known]
-    by_isrc = store.tracks_by_isrc(connection, (e.isrc for e in left if e.isrc))
+    codes = [TrackIdentifier(ISRC, entry.isrc) for entry in left if entry.isrc]
+    by_isrc = {code.value: track for code, track in tracks_by_ids(connection, codes).items()}
     if any(entry.isrc not in by_isrc and entry.artist and entry.title for entry in left):
         names.load(connection)
     return [_match(names, known, by_isrc, entry) for entry in entries]

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from quintet_contract.attributes import ATTRIBUTES
+from quintet_contract.attributes import ATTRIBUTES, MEASURED
 from quintet_files import exclusive
 from quintet_modelkit import identity, songs
 from quintet_modelkit.features import COLUMN, Raw
@@ -25,6 +25,9 @@ from quintet_modelkit.publication import (
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
 from quintet_store import catalogue as store
 from quintet_store import open_engine, reading
+from quintet_store.features import counting_order, stream_features
+from quintet_store.state import catalogue_token
+from quintet_text.track_ids import ISRC
 from sqlalchemy import Connection
 
 from quintet_training.datasets.catalogue import Progress
@@ -36,6 +39,9 @@ KEPT: Final = 3
 LOCK: Final = ".publishing.lock"
 """File in a folder of versions that the process holds which publishes there."""
 _BATCH: Final = 20_000
+_OF_TRACK: Final = [COLUMN["duration_ms"], COLUMN["popularity"]]
+_MEASURED: Final = [COLUMN[name] for name in MEASURED]
+_NOTHING: Final = (None,) * len(MEASURED)
 _artist_id = lru_cache(maxsize=1 << 17)(identity.artist_id)
 
 
@@ -65,16 +71,18 @@ def _publish(settings: TrainingSettings, on_progress: Progress) -> str:
             if not total:
                 raise DatasetInvalid("the catalogue is empty; fill it with quintet catalog import")
             sources = [asdict(source) for source in store.sources(connection)]
-            if (version := _up_to_date(settings.catalogue, sources)) is not None:
+            token = catalogue_token(connection)
+            state = {"sources": sources, "state": token}
+            if (version := _up_to_date(settings.catalogue, state)) is not None:
                 return version
             on_progress(0.0, "publishing the catalogue")
             tracks, features = _collect(connection, total, on_progress)
     finally:
         engine.dispose()
     with staged(settings.catalogue) as folder:
-        version = write_snapshot(folder, tracks, features, sources)
+        version = write_snapshot(folder, tracks, features, sources, state=token)
         target = settings.catalogue / version
-        if target.is_dir() and not _is_same(target, sources):
+        if target.is_dir() and not _is_same(target, state):
             # The same tracks by another import: the facts about them are brought up to date.
             (folder / "manifest.json").replace(target / "manifest.json")
         publish(folder, settings.catalogue, version)
@@ -82,33 +90,60 @@ def _publish(settings: TrainingSettings, on_progress: Progress) -> str:
     return version
 
 
-def _is_same(folder: Path, sources: Sequence[Any]) -> bool:
+def _is_same(folder: Path, state: Mapping[str, Any]) -> bool:
     try:
-        return bool(read_manifest(folder, verify=False).get("sources") == sources)
+        manifest = read_manifest(folder, verify=False)
     except PublicationInvalid:
         return False
+    return all(manifest.get(name) == value for name, value in state.items())
 
 
-def _up_to_date(root: Path, sources: Sequence[Any]) -> str | None:
+def _up_to_date(root: Path, state: Mapping[str, Any]) -> str | None:
     version = current_version(root)
-    return version if version is not None and _is_same(root / version, sources) else None
+    return version if version is not None and _is_same(root / version, state) else None
 
 
 def _collect(connection: Connection, total: int, on_progress: Progress) -> tuple[pa.Table, Raw]:
-    """Return the snapshot's table and its features, built batch by batch."""
+    """Build the snapshot's table and its features, batch by batch."""
     parts: list[pa.RecordBatch] = []
-    features = np.empty((total, len(ATTRIBUTES)), dtype=np.float64)
+    features = np.full((total, len(ATTRIBUTES)), np.nan)
     recordings: dict[bytes, int] = {}
-    genres = _Genres(store.stream_genres(connection, _BATCH))
+    genres = _Grouped(store.stream_genres(connection, _BATCH))
+    ids = _Grouped(store.stream_ids(connection, _BATCH))
+    measured = _Grouped(stream_features(connection, _BATCH))
     done = 0
     for rows in store.stream_tracks(connection, _BATCH):
         wide = len(store.TRACK_TEXT)
         # Filled in place: a second copy of a million rows would cost 110 MB.
-        features[done : done + len(rows)] = np.array([row[wide:] for row in rows])
-        parts.append(_batch([row[:wide] for row in rows], genres, recordings))
+        part = features[done : done + len(rows)]
+        part[:, _OF_TRACK] = np.array([row[wide:] for row in rows], dtype=np.float64)
+        _fill_features(part, measured.of([row[0] for row in rows]))
+        parts.append(_batch([row[:wide] for row in rows], genres, ids, recordings))
         done += len(rows)
         on_progress(0.9 * done / total, "publishing the catalogue")
     return _with_songs(pa.Table.from_batches(parts, SCHEMA), features), features
+
+
+def _fill_features(part: Raw, measured: Sequence[Sequence[tuple[str, str, Sequence[Any]]]]) -> None:
+    """Fill in the values that count; what nobody measured stays NaN.
+
+    Args:
+        part: float64 (k, 14), written to.
+        measured: For each track (provenance, time, values as `MEASURED`), one per provenance.
+    """
+    # Most tracks have one row: those are set at once.
+    values = np.array(
+        [_chosen(rows) if rows else _NOTHING for rows in measured], dtype=np.float64
+    ).reshape(len(part), len(MEASURED))
+    part[:, _MEASURED] = values
+
+
+def _chosen(rows: Sequence[tuple[str, str, Sequence[Any]]]) -> Sequence[Any]:
+    if len(rows) == 1:
+        return rows[0][2]
+    ordered = sorted(rows, key=lambda row: counting_order(row[0], row[1]))
+    columns = zip(*(values for _, _, values in ordered), strict=True)
+    return [next((v for v in column if v is not None), None) for column in columns]
 
 
 def _with_songs(tracks: pa.Table, features: Raw) -> pa.Table:
@@ -121,12 +156,16 @@ def _with_songs(tracks: pa.Table, features: Raw) -> pa.Table:
 
 
 def _batch(
-    rows: Sequence[tuple[Any, ...]], genres: "_Genres", recordings: dict[bytes, int]
+    rows: Sequence[tuple[Any, ...]],
+    genres: "_Grouped",
+    ids: "_Grouped",
+    recordings: dict[bytes, int],
 ) -> pa.RecordBatch:
     frame = pl.DataFrame(rows, schema=list(store.TRACK_TEXT), orient="row")
     artists = frame.get_column("artists").str.json_decode(pl.List(pl.String)).to_list()
     titles, albums = frame.get_column("title").to_list(), frame.get_column("album").to_list()
-    ids = frame.get_column("track_id").to_list()
+    track_ids = frame.get_column("track_id").to_list()
+    named = ids.of(track_ids)
     columns = {
         **{name: frame.get_column(name).to_list() for name in store.TRACK_TEXT},
         "artists": artists,
@@ -134,7 +173,9 @@ def _batch(
         "album_id": [
             identity.album_id(names[0], album) for names, album in zip(artists, albums, strict=True)
         ],
-        "genres": genres.of(ids),
+        "genres": [[genre for (genre,) in each] for each in genres.of(track_ids)],
+        # In order of kind and value: the first ISRC is the same on every database.
+        "isrc": [next((v for kind, v in each if kind == ISRC), "") for each in named],
         "recording": [
             _number(recordings, identity.recording_key(names[0], title, album))
             for names, title, album in zip(artists, titles, albums, strict=True)
@@ -150,22 +191,22 @@ def _number(numbers: dict[bytes, int], key: str) -> int:
     return numbers.setdefault(digest, len(numbers))
 
 
-class _Genres:
-    """Joins (track id, genre), sorted, to track ids, sorted, without holding either whole."""
+class _Grouped:
+    """Joins rows that begin with a track id to track ids, both sorted, and holds neither whole."""
 
-    def __init__(self, batches: Iterator[list[tuple[str, str]]]) -> None:
-        self._pairs = (pair for batch in batches for pair in batch)
-        self._next = next(self._pairs, None)
+    def __init__(self, batches: Iterator[list[Any]]) -> None:
+        self._rows: Iterator[tuple[Any, ...]] = (row for batch in batches for row in batch)
+        self._next = next(self._rows, None)
 
-    def of(self, track_ids: Sequence[str]) -> list[list[str]]:
-        """Return the genres of tracks, which must come after those asked for before."""
-        found: list[list[str]] = []
+    def of(self, track_ids: Sequence[str]) -> list[list[tuple[Any, ...]]]:
+        """Read the rows of tracks, without the id; they must come after those asked for before."""
+        found: list[list[tuple[Any, ...]]] = []
         for track_id in track_ids:
-            genres: list[str] = []
+            rows: list[tuple[Any, ...]] = []
             while self._next is not None and self._next[0] == track_id:
-                genres.append(self._next[1])
-                self._next = next(self._pairs, None)
-            found.append(genres)
+                rows.append(self._next[1:])
+                self._next = next(self._rows, None)
+            found.append(rows)
         return found
 
 

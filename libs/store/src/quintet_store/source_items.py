@@ -1,0 +1,249 @@
+"""Items of sources: what a sync has seen, what is gone, and which files wait for analysis."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, Select, delete, exists, select, update
+
+from quintet_store.bulk import Rows, write_rows
+from quintet_store.sources import SourceInvalid, find_source
+from quintet_store.state import catalogue_changed
+from quintet_store.tables import (
+    Import,
+    MusicSource,
+    PlaylistTrack,
+    QuarantinedItem,
+    SourceItem,
+    Track,
+    TrackFeatures,
+    TrackGenre,
+    TrackId,
+    table_of,
+)
+from quintet_store.track_ids import parts
+
+_ITEMS: Final = table_of(SourceItem)
+_TRACKS: Final = table_of(Track)
+_IMPORTS: Final = table_of(Import)
+_FEATURES: Final = table_of(TrackFeatures)
+_QUARANTINE: Final = table_of(QuarantinedItem)
+_ENTRIES: Final = table_of(PlaylistTrack)
+# Rows of these go before the track itself, which they refer to.
+_OF_TRACK: Final = tuple(map(table_of, (SourceItem, TrackFeatures, TrackId, TrackGenre, Track)))
+_LENGTH: Final = 1000
+
+
+@dataclass(frozen=True)
+class KnownItem:
+    """An item as the last sync left it; `path` may hold surrogates, see `os.fsdecode`."""
+
+    source: str
+    item_id: str
+    track_id: str
+    path: str
+    size: int | None
+    mtime_ns: int | None
+    audio_hash: str
+    present: bool
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Count what became of tracks whose last item is gone.
+
+    Attributes:
+        items: Items no longer there.
+        deleted: Tracks deleted with them.
+        kept: Tracks that stay because playlists hold them; they are absent.
+    """
+
+    items: int
+    deleted: int
+    kept: int
+
+
+def known_items(
+    connection: Connection, source: str, item_ids: Iterable[str]
+) -> dict[str, KnownItem]:
+    """Read items of a source by id; those not known are left out."""
+    return {
+        item.item_id: item
+        for part in parts(item_ids)
+        for item in _read(connection, _query(source).where(_ITEMS.c.item_id.in_(part)))
+    }
+
+
+def items_of_source(
+    connection: Connection, source: str, *, after: str = "", limit: int = _LENGTH
+) -> list[KnownItem]:
+    """List one page of a source's items by id, after that of the page before."""
+    query = _query(source).where(_ITEMS.c.item_id > after).order_by(_ITEMS.c.item_id)
+    return _read(connection, query.limit(limit))
+
+
+def items_of_tracks(connection: Connection, track_ids: Iterable[str]) -> dict[str, list[KnownItem]]:
+    """List the items of tracks in all sources, present ones first; tracks without any left out."""
+    found: dict[str, list[KnownItem]] = {}
+    for part in parts(track_ids):
+        query = (
+            _query()
+            .where(_ITEMS.c.track_id.in_(part))
+            .order_by(_ITEMS.c.present.desc(), _ITEMS.c.source, _ITEMS.c.item_id)
+        )
+        for item in _read(connection, query):
+            found.setdefault(item.track_id, []).append(item)
+    return found
+
+
+def _query(source: str = "") -> Select[tuple[object, ...]]:
+    query: Select[tuple[object, ...]] = select(
+        *(_ITEMS.c[name] for name in KnownItem.__dataclass_fields__)
+    )
+    return query.where(_ITEMS.c.source == source) if source else query
+
+
+def _read(connection: Connection, query: Select[tuple[object, ...]]) -> list[KnownItem]:
+    return [
+        KnownItem(**{**row, "path": os.fsdecode(row["path"])})
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def write_items(connection: Connection, rows: Rows) -> None:
+    """Insert or update items, each with every column; when an item was first seen stays."""
+    write_rows(
+        connection,
+        _ITEMS,
+        rows,
+        lambda statement: statement.on_conflict_do_update(
+            index_elements=["source", "item_id"],
+            set_={
+                column.name: statement.excluded[column.name]
+                for column in _ITEMS.columns
+                if column.name not in ("source", "item_id", "added_at")
+            },
+        ),
+    )
+
+
+def touch_items(connection: Connection, source: str, item_ids: Iterable[str], now: str) -> None:
+    """Note that a sync found items unchanged; ones that were absent are present again."""
+    for part in parts(item_ids):
+        own = (_ITEMS.c.source == source) & _ITEMS.c.item_id.in_(part)
+        back = update(_ITEMS).where(own, ~_ITEMS.c.present).values(present=True)
+        if connection.execute(back).rowcount:
+            catalogue_changed(connection)
+        connection.execute(update(_ITEMS).where(own).values(seen_at=now))
+
+
+def mark_unseen(connection: Connection, source: str, since: str) -> Removal:
+    """Remove what a complete sync did not find.
+
+    Items become absent. A track that came from a source and has no present item left is deleted,
+    except that one in a playlist is kept: `absent_tracks` lists those. Tracks of imported files are
+    kept always.
+
+    Args:
+        connection: In a transaction.
+        source: Name of the source.
+        since: When the sync began, from `begin_sync`.
+    """
+    gone = (_ITEMS.c.source == source) & _ITEMS.c.present & (_ITEMS.c.seen_at < since)
+    tracks = {str(row[0]) for row in connection.execute(select(_ITEMS.c.track_id).where(gone))}
+    items = connection.execute(update(_ITEMS).where(gone).values(present=False)).rowcount
+    if not items:
+        return Removal(0, 0, 0)
+    return _delete_orphans(connection, tracks, items)
+
+
+def remove_source(connection: Connection, name: str) -> Removal:
+    """Remove a source, its items, what its tags said, and tracks that no other source has.
+
+    Raises:
+        SourceInvalid: There is no such source.
+    """
+    if find_source(connection, name) is None:
+        raise SourceInvalid(f"there is no source {name!r:.80}; quintet library list shows them")
+    own = _ITEMS.c.source == name
+    tracks = {str(row[0]) for row in connection.execute(select(_ITEMS.c.track_id).where(own))}
+    items = connection.execute(delete(_ITEMS).where(own)).rowcount
+    connection.execute(delete(_QUARANTINE).where(_QUARANTINE.c.source == name))
+    said = [f"{kind}:{name}" for kind in ("tags", "beets")]
+    connection.execute(delete(_FEATURES).where(_FEATURES.c.provenance.in_(said)))
+    removal = _delete_orphans(connection, tracks, items)
+    sources = table_of(MusicSource)
+    connection.execute(delete(sources).where(sources.c.name == name))
+    return removal
+
+
+def _delete_orphans(connection: Connection, track_ids: set[str], items: int) -> Removal:
+    """Delete tracks of sources that no source has any more and no playlist holds."""
+    deleted = kept = 0
+    for part in parts(track_ids):
+        query = _orphans().where(_TRACKS.c.track_id.in_(part))
+        orphans = {str(row[0]) for row in connection.execute(query)}
+        listed = {
+            str(row[0])
+            for row in connection.execute(
+                select(_ENTRIES.c.track_id).where(_ENTRIES.c.track_id.in_(orphans)).distinct()
+            )
+        }
+        for table in _OF_TRACK:
+            connection.execute(delete(table).where(table.c.track_id.in_(orphans - listed)))
+        deleted, kept = deleted + len(orphans - listed), kept + len(listed)
+    catalogue_changed(connection)
+    return Removal(items, deleted, kept)
+
+
+def _orphans() -> Select[tuple[object, ...]]:
+    """Select the ids of tracks that came from a source and that none has now."""
+    item = (_ITEMS.c.track_id == _TRACKS.c.track_id) & _ITEMS.c.present
+    return (
+        select(_TRACKS.c.track_id)
+        .join(_IMPORTS, _IMPORTS.c.id == _TRACKS.c.import_id)
+        .where(_IMPORTS.c.kind == "source", ~exists().where(item))
+    )
+
+
+def absent_tracks(connection: Connection, *, after: str = "", limit: int = _LENGTH) -> list[str]:
+    """List one page of the tracks that no source has any more, kept because of playlists."""
+    query = _orphans().where(_TRACKS.c.track_id > after).order_by(_TRACKS.c.track_id)
+    return [str(row[0]) for row in connection.execute(query.limit(limit))]
+
+
+def files_to_analyse(
+    connection: Connection,
+    *,
+    source: str = "",
+    provenance: str = "analysis",
+    after: str = "",
+    limit: int = _LENGTH,
+) -> list[KnownItem]:
+    """List one page of files to analyse, by track id: one present file for each track.
+
+    Left out are tracks that the provenance says something of, and files that an analysis put into
+    quarantine and that have the same size and time since. `after` is the track id of the last file
+    of the page before; a page may be shorter than `limit`, the last one is empty.
+    """
+    done = exists().where(
+        _FEATURES.c.track_id == _ITEMS.c.track_id, _FEATURES.c.provenance == provenance
+    )
+    bad = exists().where(
+        _QUARANTINE.c.source == _ITEMS.c.source,
+        _QUARANTINE.c.item_id == _ITEMS.c.item_id,
+        _QUARANTINE.c.stage == "analysis",
+        _QUARANTINE.c.size.is_not_distinct_from(_ITEMS.c.size),
+        _QUARANTINE.c.mtime_ns.is_not_distinct_from(_ITEMS.c.mtime_ns),
+    )
+    query = (
+        _query(source)
+        .where(_ITEMS.c.present, _ITEMS.c.path_key != "", _ITEMS.c.track_id > after, ~done, ~bad)
+        .order_by(_ITEMS.c.track_id, _ITEMS.c.source, _ITEMS.c.item_id)
+        .limit(limit)
+    )
+    first: Mapping[str, KnownItem] = {
+        item.track_id: item for item in reversed(_read(connection, query))
+    }
+    return sorted(first.values(), key=lambda item: item.track_id)
