@@ -17,6 +17,8 @@ from quintet_store.feedback import (
 from quintet_store.tables import Recommendation, table_of
 from sqlalchemy import Engine, select, text
 
+from tests.store.old_databases import database_at
+
 LISTS = table_of(Recommendation)
 START = datetime(2030, 1, 1, tzinfo=UTC)
 FEATURES = bytes(320)
@@ -114,12 +116,11 @@ def test_a_file_of_sqlite_uses_the_room_again(tmp_path: Path) -> None:
 
 
 def test_lists_of_an_older_release_get_their_size(database_url: str) -> None:
-    engine = open_engine(database_url)
+    engine = database_at(database_url, "0004")
     size = record(engine, 0, 2)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE recommendations DROP COLUMN bytes"))
-        for table in ("deleted_listeners", "listeners", "listener_signals", "banned_artists"):
-            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("DROP TABLE deleted_listeners"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     engine.dispose()
     engine = open_engine(database_url)
