@@ -6,6 +6,7 @@ Where services ask for certificates, QUINTET_CERTIFICATE names a folder with ca.
 tls.key.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -40,8 +41,8 @@ def main() -> None:
         answer = services.call(
             RECOMMEND_TRACKS, ranker_pb2.RecommendTracksRequest(seeds=[seed], limit=3)
         )
-        for track, sentence in zip(answer.tracks, answer.reasons.sentences, strict=True):
-            print(track.rank, track.track_id, sentence)
+        for track in answer.tracks:
+            print(track.rank, track.track_id, json.loads(track.reasons_json)["sentence"])
         try:
             services.call(RECOMMEND_TRACKS, ranker_pb2.RecommendTracksRequest())
         except SeedCount as fault:

@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import httpx
+import orjson
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -24,6 +25,8 @@ from quintet.search.v1 import search_pb2
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_gateway.app import build
+from quintet_gateway.domain import ShownTracks
+from quintet_gateway.schemas.catalogue import track_json
 from quintet_gateway.schemas.errors import ErrorResponse
 from quintet_gateway.settings import GatewaySettings
 from quintet_store import open_engine, reading, writing
@@ -78,8 +81,12 @@ class Upstream:
         ]
         return search_pb2.BatchGetTracksResponse(results=results)
 
-    async def tracks_by_id(self, ids: Any) -> Any:
-        return {i: search_pb2.Track(id=i, title=i) for i in ids}
+    async def start(self) -> None:
+        pass
+
+    async def shown_tracks(self, ids: Any) -> ShownTracks:
+        tracks = [search_pb2.Track(id=i, title=i) for i in ids]
+        return ShownTracks("cat-1", {each.id: orjson.dumps(track_json(each)) for each in tracks})
 
     async def close(self) -> None:
         pass

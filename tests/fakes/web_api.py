@@ -1,6 +1,7 @@
 """The Web API over a small catalogue in memory."""
 
 import httpx
+import orjson
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from hypothesis import HealthCheck
@@ -8,12 +9,15 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
+from quintet_gateway.domain import ShownTracks
 from quintet_gateway.proxies import TrustedProxies, networks_of
 from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes.web_api import install
+from quintet_gateway.schemas.catalogue import track_json
+from quintet_ranker.servicer.reasons_json import reasons_json
 from quintet_servicekit.errors import NotFound, Reason
 
-from tests.fakes.reasons import columns_of, reasons_of
+from tests.fakes.reasons import reasons_of
 
 SHARED = [HealthCheck.function_scoped_fixture]
 IDS = [f"{number:022d}" for number in range(60)]
@@ -53,9 +57,11 @@ class Catalogue:
         ]
         return search_pb2.BatchGetTracksResponse(results=results)
 
-    async def tracks_by_id(self, ids):
+    async def shown_tracks(self, ids):
         found = await self.tracks(search_pb2.BatchGetTracksRequest(track_ids=ids))
-        return {each.track_id: each.track for each in found.results if each.HasField("track")}
+        known = [each for each in found.results if each.HasField("track")]
+        written = {each.track_id: orjson.dumps(track_json(each.track)) for each in known}
+        return ShownTracks("cat-1", written)
 
     async def artists(self, request):
         return search_pb2.BatchGetArtistsResponse(results=[
@@ -102,6 +108,8 @@ class Catalogue:
             tracks=[
                 ranker_pb2.RankedTrack(
                     track_id=IDS[59 - n], rank=n + 1, score=1.0,
+                    reasons_json=b"" if request.omit_reasons
+                    else reasons_json([reasons_of(f"Near {IDS[59 - n]}.")])[0],
                 )
                 for n in range(count)
             ],
@@ -112,9 +120,6 @@ class Catalogue:
                 if request.include_seed_pools
             ],
             degraded=["taste"],
-            reasons=None if request.omit_reasons else columns_of(
-                [reasons_of(f"Near {IDS[59 - n]}.") for n in range(count)]
-            ),
         )  # fmt: skip
 
 

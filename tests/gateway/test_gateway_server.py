@@ -36,11 +36,12 @@ from quintet_gateway.schemas.recommendation_response import (
     RecommendationsResponse,
 )
 from quintet_gateway.settings import GatewaySettings
+from quintet_ranker.servicer.reasons_json import reasons_json
 from quintet_servicekit.errors import AppError, InvalidInput, NotFound, Reason
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.server import Endpoint, Service
 
-from tests.fakes.reasons import columns_of, reasons_of
+from tests.fakes.reasons import reasons_of
 
 RECOMMENDATIONS = "/api/v1/recommendations"
 JSON = {"content-type": "application/json"}
@@ -62,6 +63,8 @@ class Behind:
     fault: Exception | None = None
     profile_hangs: bool = False
     ranker_hangs: bool = False
+    catalogue: str = "c"
+    lists: bool = False
 
     def hear(self, request: Any) -> None:
         self.requests.append(request)
@@ -93,7 +96,15 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
             search_pb2.TrackResult(track_id=name, track=track(name) if name in KNOWN else None)
             for name in request.track_ids
         ]
-        return search_pb2.BatchGetTracksResponse(results=results)
+        return search_pb2.BatchGetTracksResponse(
+            results=results, catalogue_version=self._behind.catalogue
+        )
+
+    async def ListTracks(self, request, _context):
+        tracks = [track(name) for name in sorted(KNOWN)] if self._behind.lists else []
+        return search_pb2.ListTracksResponse(
+            tracks=tracks[: request.page_size], catalogue_version=self._behind.catalogue
+        )
 
     async def SearchArtists(self, request, _context):
         self._behind.hear(request)
@@ -144,6 +155,9 @@ REASONS = reasons_of(
 )
 
 
+(WRITTEN,) = reasons_json([REASONS])
+
+
 class FakeRanker(ranker_pb2_grpc.RankerServiceServicer):
     def __init__(self, behind: Behind) -> None:
         self._behind = behind
@@ -157,6 +171,7 @@ class FakeRanker(ranker_pb2_grpc.RankerServiceServicer):
                 track_id=f"t{n}",
                 rank=n,
                 score=-n,
+                reasons_json=b"" if request.omit_reasons else WRITTEN,
             )
             for n in range(1, request.limit + 1)
         ]
@@ -164,7 +179,6 @@ class FakeRanker(ranker_pb2_grpc.RankerServiceServicer):
             tracks=tracks,
             versions=VERSIONS,
             pool=ranker_pb2.PoolSizes(initial=600),
-            reasons=None if request.omit_reasons else columns_of([REASONS] * request.limit),
         )
 
     async def GetModel(self, request, _context):
@@ -263,12 +277,6 @@ async def test_five_seeds_bring_a_ranked_explained_list(gateway):
     assert [seed.weight for seed in answer.seeds] == [1, 1, 1, 2, 1]
 
 
-async def test_the_profile_is_passed_on_to_the_ranker(gateway):
-    await gateway.client.post(RECOMMENDATIONS, json={"seeds": ["t1"]})
-    sent = gateway.behind.last(ranker_pb2.RecommendTracksRequest)
-    assert sent.profile.standardiser_version == "std-1"
-
-
 async def test_five_hundred_tracks_are_looked_up_in_parts(gateway):
     body = {"seeds": [f"t{n}" for n in range(501, 506)], "limit": 500, "reasons": False}
     answer = (await gateway.client.post(RECOMMENDATIONS, json=body)).json()
@@ -285,7 +293,6 @@ async def test_without_profile_the_answer_says_so_and_is_counted(gateway):
     await gateway.services["profile"].stop()
     response = await gateway.client.post(RECOMMENDATIONS, json={"seeds": ["t1"]})
     assert (response.status_code, response.json()["degraded"]) == (200, ["profile"])
-    assert not gateway.behind.last(ranker_pb2.RecommendTracksRequest).HasField("profile")
     assert degraded() == before + 1
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import math
 import os
 import signal
@@ -26,7 +27,6 @@ from quintet_explain import sentence_of
 from quintet_modelkit.publication import current_version, publish, set_current, staged
 from quintet_ranker.app import NAME, build
 from quintet_ranker.settings import RankerSettings
-from quintet_servicekit.reasons import runs
 from quintet_servicekit.server import Service
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
@@ -66,6 +66,11 @@ async def ready(home: Path, **more: Any) -> AsyncIterator[Any]:
 def request(*names: str, **more) -> ranker_pb2.RecommendTracksRequest:
     seeds = [profile_pb2.Seed(track_id=name) for name in names]
     return ranker_pb2.RecommendTracksRequest(seeds=seeds, **more)
+
+
+def explained(answer: ranker_pb2.RecommendTracksResponse) -> list[dict[str, Any]]:
+    """Reads the reasons of each track."""
+    return [json.loads(track.reasons_json) for track in answer.tracks]
 
 
 def info_of(error: Any) -> error_details_pb2.ErrorInfo:
@@ -119,11 +124,11 @@ async def test_five_seeds_bring_a_ranked_explained_list(home):
     assert answer.pool.after_filtering == 195
     assert [pool.seed.track_id for pool in answer.seed_pools] == [s.track_id for s in asked.seeds]
     assert all(track.channels for track in answer.tracks)
-    reasons = answer.reasons
-    assert all(sentence.endswith(".") for sentence in reasons.sentences)
-    assert set(reasons.closest_seed_ids) <= {seed.track_id for seed in asked.seeds}
-    assert len(reasons.sentences) == len(reasons.closest_seed_ids) == 30
-    assert len(reasons.values) == 30 * len(ATTRIBUTES)
+    for reasons in explained(answer):
+        assert reasons["sentence"].endswith(".")
+        assert reasons["closest_seed"]["id"] in {seed.track_id for seed in asked.seeds}
+        assert reasons["closest_seed"]["title"]
+        assert [each["attribute"] for each in reasons["comparisons"]] == list(ATTRIBUTES)
 
 
 async def test_a_sentence_is_made_of_the_facts_beside_it(home):
@@ -133,16 +138,17 @@ async def test_a_sentence_is_made_of_the_facts_beside_it(home):
         asked.language = "ko"
         answers["ko"] = await stub.RecommendTracks(asked, timeout=WAIT)
     for language, answer in answers.items():
-        reasons = answer.reasons
-        assert [sentence_of(facts, language) for facts in facts_of(reasons)] == reasons.sentences
-    assert facts_of(answers["en"].reasons) == facts_of(answers["ko"].reasons)
+        for reasons in explained(answer):
+            assert sentence_of(facts_of(reasons), language) == reasons["sentence"]
+    english, korean = map(explained, answers.values())
+    assert [each["facts"] for each in english] == [each["facts"] for each in korean]
 
 
 async def test_reasons_are_left_out_on_demand(home):
     async with ready(home) as stub:
         asked = request("t001", omit_reasons=True)
         answer = await stub.RecommendTracks(asked, timeout=WAIT)
-    assert not answer.HasField("reasons")
+    assert not any(track.reasons_json for track in answer.tracks)
 
 
 async def test_what_tracks_were_ranked_by_is_told_to_who_asks(home):
@@ -151,13 +157,11 @@ async def test_what_tracks_were_ranked_by_is_told_to_who_asks(home):
         bare = await stub.RecommendTracks(request("t001"), timeout=WAIT)
         model = await stub.GetModel(ranker_pb2.GetModelRequest(), timeout=WAIT)
     assert list(told.feature_names) == list(model.feature_names)
-    reasons = told.reasons
-    for track, run in zip(told.tracks, runs(reasons.contribution_counts), strict=True):
+    for track, reasons in zip(told.tracks, explained(told), strict=True):
         values = struct.unpack(f"<{len(told.feature_names)}f", track.features)
         by_name = dict(zip(told.feature_names, values, strict=True))
-        for name, value in zip(
-            reasons.features[run], reasons.contribution_values[run], strict=True
-        ):
+        for each in reasons["contributions"]:
+            name, value = each["feature"], each["value"]
             # NaN, which JSON cannot hold, is sent as 0.
             assert by_name[name] == pytest.approx(value) or (
                 math.isnan(by_name[name]) and value == 0
@@ -192,7 +196,7 @@ async def test_every_option_of_a_request_is_heard(home):
     artists = [int(track.track_id[1:]) // 4 for track in answer.tracks]
     assert len(artists) == len(set(artists)) > 5
     assert all(artist % 2 == 0 and artist != 2 for artist in artists)
-    assert not answer.HasField("reasons")
+    assert not any(track.reasons_json for track in answer.tracks)
 
 
 @pytest.mark.parametrize(

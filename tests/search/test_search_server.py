@@ -62,6 +62,26 @@ async def test_ids_keep_their_order_and_repetitions_and_unknown_ones_are_marked(
     assert answer.results[2].track.isrc == "GBUM71029604"
 
 
+async def test_all_tracks_are_listed_most_popular_first(stub):
+    tracks, token = [], ""
+    while True:
+        page = await stub.ListTracks(search_pb2.ListTracksRequest(page_size=4, page_token=token))
+        tracks += page.tracks
+        if not (token := page.next_page_token):
+            break
+    everything = await stub.ListTracks(search_pb2.ListTracksRequest())
+    assert tracks == list(everything.tracks)
+    assert len({track.id for track in tracks}) == 15
+    popularity = [track.popularity for track in tracks]
+    assert popularity == sorted(popularity, reverse=True)
+    looked_up = await stub.BatchGetTracks(
+        search_pb2.BatchGetTracksRequest(track_ids=[track.id for track in tracks])
+    )
+    assert [result.track for result in looked_up.results] == tracks
+    assert looked_up.catalogue_version == everything.catalogue_version == page.catalogue_version
+    assert everything.catalogue_version.startswith("cat-")
+
+
 @pytest.mark.parametrize(("count", "valid"), [(0, False), (1, True), (500, True), (501, False)])
 async def test_how_many_tracks_may_be_asked_for(stub, count, valid):
     call = stub.BatchGetTracks(search_pb2.BatchGetTracksRequest(track_ids=["t01"] * count))

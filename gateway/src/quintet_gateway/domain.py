@@ -1,5 +1,6 @@
 """Facts of the product that need no transport."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -14,3 +15,18 @@ class CatalogueMap:
 
     version: str
     content: bytes
+
+
+@dataclass(frozen=True)
+class ShownTracks:
+    """Tracks as answers show them, all of one version of the catalogue.
+
+    Attributes:
+        version: That version; empty if search has never answered.
+        json: Id → the track as a JSON object; ids that the catalogue lacks are left out.
+        complete: False if search could not be asked for some of the tracks.
+    """
+
+    version: str
+    json: Mapping[str, bytes]
+    complete: bool = True

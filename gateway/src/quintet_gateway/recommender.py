@@ -1,26 +1,34 @@
-"""The one flow of every list: profile service, ranker and search, called in turn and recorded.
+"""The one flow of every list: profile service and ranker at once, then search; and the record.
 
 `/api/v1/recommendations`, `/v1/recommendations` and `/recommend_ranked` differ in how they read a
 request and write an answer. Between the two, all of them pass here, so that they take part in
 experiments, degrade and are recorded alike.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet.search.v1 import search_pb2
 from quintet_servicekit.degradation import Part
-from quintet_servicekit.errors import DeadlineExceeded, NotReady, ResourceExhausted
+from quintet_servicekit.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    ResourceExhausted,
+)
 from quintet_servicekit.metrics import DEGRADED
-from quintet_servicekit.reasons import append_reasons
 
+from quintet_gateway.domain import ShownTracks
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder
 
 T = TypeVar("T")
+UNAVAILABLE: Final = (NotReady, DeadlineExceeded, ResourceExhausted)
+"""Errors of a service that is down, late or full: an answer is made without its part."""
 
 
 class RecommendationServices(Protocol):
@@ -36,11 +44,8 @@ class RecommendationServices(Protocol):
     ) -> ranker_pb2.RecommendTracksResponse:
         """Retrieve and rank tracks."""
 
-    async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
-        """Look any number of tracks up; leave out ids that the catalogue does not have."""
-
-    def recall(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
-        """Find tracks that were looked up before, by id, without a call."""
+    async def shown_tracks(self, ids: Sequence[str]) -> ShownTracks:
+        """Find any number of tracks as JSON, also while search is down those that are kept."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,8 @@ class ListRequest:
         ranker_request: Seeds and options, without a profile.
         listener: Who asks, as the client named them; empty if it named no one.
         surface: The path that answers, recorded with the list.
-        with_profile: Whether the answer shows the profile. Without one the ranker averages the
-            same tracks itself, so the list is the same and a call less is made.
+        with_profile: Whether the answer shows the profile. The list does not depend on it: the
+            ranker averages the same tracks itself.
         fill_up: Whether a list that the cap on tracks per artist left short is filled up beyond it.
     """
 
@@ -69,9 +74,9 @@ class RecommendedList:
 
     Attributes:
         recommendation_id: The id that feedback names.
-        request: What the ranker was asked, without the profile.
+        request: What the ranker was asked.
         ranking: What the ranker answered.
-        tracks: Tracks by id, for names and covers; those looked up before if search is down.
+        tracks: Tracks as JSON, by id; only those kept if search is down.
         profile: None if it was not asked for, or the profile service is down.
         degraded: The parts that the list was made without.
     """
@@ -79,7 +84,7 @@ class RecommendedList:
     recommendation_id: str
     request: ranker_pb2.RecommendTracksRequest
     ranking: ranker_pb2.RecommendTracksResponse
-    tracks: Mapping[str, search_pb2.Track]
+    tracks: ShownTracks
     profile: profile_pb2.Profile | None
     degraded: list[str]
 
@@ -108,16 +113,11 @@ class Recommender:
         """
         request = asked.ranker_request
         self._experiments.enrol(request, asked.listener)
-        profile = None
-        if asked.with_profile:
-            built = await _none_if_unavailable(self._services.build_profile(_profile_of(request)))
-            profile = None if built is None else built.profile
-        ranking = await self._ranking(request, profile, asked.fill_up)
-        ids = ids_to_describe(request, ranking)
-        known = await _none_if_unavailable(self._services.tracks_by_id(ids))
+        ranking, profile = await self._ranked_and_profiled(asked)
+        tracks = await self._services.shown_tracks(ids_to_describe(request, ranking))
         missing = (
-            *((Part.PROFILE,) if asked.with_profile and profile is None else ()),
-            *((Part.SEARCH,) if known is None else ()),
+            *((Part.PROFILE,) if asked.with_profile and not _fits(profile, ranking) else ()),
+            *(() if tracks.complete else (Part.SEARCH,)),
             *self._recorder.degraded,
         )
         for part in missing:
@@ -131,29 +131,46 @@ class Recommender:
             recommendation_id,
             request,
             ranking,
-            self._services.recall(ids) if known is None else known,
+            tracks,
             profile,
             # A part that the ranker names too is named once.
             list(dict.fromkeys([*ranking.degraded, *missing])),
         )
 
+    async def _ranked_and_profiled(
+        self, asked: ListRequest
+    ) -> tuple[ranker_pb2.RecommendTracksResponse, profile_pb2.Profile | None]:
+        """Ask ranker and profile service at once: the ranker averages the seeds itself."""
+        request = asked.ranker_request
+        if not asked.with_profile:
+            return await self._ranking(request, asked.fill_up), None
+        profiling = asyncio.ensure_future(self._services.build_profile(_profile_of(request)))
+        # A request that is wrong fails in both; only the ranker's error is awaited.
+        profiling.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            ranking = await self._ranking(request, asked.fill_up)
+            return ranking, await _profile_or_none(profiling)
+        except UNAVAILABLE:
+            # No list, but a request that is wrong is reported as such rather than as unavailable.
+            await _none_if_unavailable(profiling)
+            raise
+        finally:
+            profiling.cancel()
+
     async def _ranking(
-        self,
-        asked: ranker_pb2.RecommendTracksRequest,
-        profile: profile_pb2.Profile | None,
-        fill_up: bool,
+        self, asked: ranker_pb2.RecommendTracksRequest, fill_up: bool
     ) -> ranker_pb2.RecommendTracksResponse:
         """Rank, and fill a short list up with tracks beyond the cap on tracks per artist.
 
         Spotify's API promises `limit` tracks as long as the pool has them, and Quintet prefers
         three per artist: those beyond three come last.
         """
-        # A copy, since the request is recorded and the profile is not.
-        request = ranker_pb2.RecommendTracksRequest(profile=profile)
-        request.MergeFrom(asked)
-        ranking = await self._services.recommend(request)
+        ranking = await self._services.recommend(asked)
         if not fill_up or len(ranking.tracks) >= min(asked.limit, ranking.pool.after_filtering):
             return ranking
+        # A copy, since the request as asked is recorded.
+        request = ranker_pb2.RecommendTracksRequest()
+        request.CopyFrom(asked)
         request.max_per_artist = 0
         uncapped = await self._services.recommend(request)
         if uncapped.variant != ranking.variant:
@@ -174,17 +191,14 @@ def _fill_up(
     for place in more[: limit - len(ranking.tracks)]:
         ranking.tracks.append(uncapped.tracks[place])
         ranking.tracks[-1].rank = len(ranking.tracks)
-        if uncapped.HasField("reasons"):
-            append_reasons(ranking.reasons, uncapped.reasons, place)
 
 
 def ids_to_describe(
     request: ranker_pb2.RecommendTracksRequest, ranking: ranker_pb2.RecommendTracksResponse
 ) -> list[str]:
-    """Collect every track id that an answer names: seeds, closest seeds and ranked tracks."""
+    """Collect the id of every track that an answer shows: seeds and ranked tracks."""
     return [
         *(seed.track_id for seed in request.seeds if seed.HasField("track_id")),
-        *filter(None, ranking.reasons.closest_seed_ids),
         *(track.track_id for track in ranking.tracks),
     ]
 
@@ -198,9 +212,33 @@ def _profile_of(request: ranker_pb2.RecommendTracksRequest) -> profile_pb2.Build
     )
 
 
+def _fits(profile: profile_pb2.Profile | None, ranking: ranker_pb2.RecommendTracksResponse) -> bool:
+    """Check that a profile is there, and of the catalogue that the list was made from.
+
+    While a new catalogue is published, the profile service serves it before the ranker does.
+    """
+    if profile is None:
+        return False
+    # An interleaved list of two models names both of their catalogues, joined by +.
+    listed = ranking.versions.catalogue_version.split("+")
+    return not profile.catalogue_version or profile.catalogue_version in listed
+
+
+async def _profile_or_none(
+    profiling: Awaitable[profile_pb2.BuildProfileResponse],
+) -> profile_pb2.Profile | None:
+    try:
+        built = await _none_if_unavailable(profiling)
+    except (NotFound, InvalidInput):
+        # The ranker has answered, so the request is right: the profile service serves another
+        # catalogue, which lacks a seed.
+        return None
+    return None if built is None else built.profile
+
+
 async def _none_if_unavailable(call: Awaitable[T]) -> T | None:
     # A service without room is as good as one that is down: the list is made without its part.
     try:
         return await call
-    except (NotReady, DeadlineExceeded, ResourceExhausted):
+    except UNAVAILABLE:
         return None

@@ -108,8 +108,12 @@ class GatewaySettings(ProcessSettings):
         le=60,
         description="Seconds from the arrival of a request to its answer.",
     )
-    # Tracks whose names are cached for lists made while search is unavailable; about 10 MB.
-    remembered_names: Annotated[int, FIXED] = Field(default=10_000, ge=0, le=10_000_000)
+    # Tracks whose JSON is kept, about 900 bytes each, so that a list needs no call to search. The
+    # most popular come first; a catalogue of up to about 140,000 tracks is kept whole.
+    kept_tracks: Annotated[int, FIXED] = Field(default=200_000, ge=0, le=10_000_000)
+    kept_track_bytes: Annotated[int, FIXED] = Field(
+        default=128 * 1024 * 1024, ge=0, le=64 * 1024 * 1024 * 1024
+    )
     max_body_bytes: int = Field(
         default=1024 * 1024,
         ge=1024,

@@ -1,24 +1,31 @@
-"""Reasons as JSON, from the columns that the ranker sends; joined where a list is filled up."""
+"""The answer's JSON, put together from the bytes of tracks and reasons."""
 
+import json
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_explain import Fact, Kind, Reference, ReferenceKind, Relation
+from quintet_gateway.domain import ShownTracks
 from quintet_gateway.recommender import ids_to_describe
-from quintet_gateway.schemas.recommendation_response import recommendations_json
-from quintet_servicekit.reasons import (
-    KIND_NUMBERS,
-    REFERENCE_NUMBERS,
-    RELATION_NUMBERS,
-    append_reasons,
+from quintet_gateway.schemas.catalogue import track_json, track_of
+from quintet_gateway.schemas.recommendation_response import (
+    RecommendationsResponse,
+    recommendations_json,
 )
+from quintet_ranker.servicer.reasons_json import reasons_json
 
-from tests.fakes.reasons import columns_of, facts_of, reasons_of
+from tests.fakes.reasons import facts_of, reasons_of
 
 SEEDS = [profile_pb2.Seed(track_id="s1"), profile_pb2.Seed(genre="rock")]
 REQUEST = ranker_pb2.RecommendTracksRequest(seeds=SEEDS)
 TRACKS = {
-    name: search_pb2.Track(id=name, title=f"Song {name}") for name in ("s1", "t1", "t2", "t3")
+    name: orjson.dumps(track_json(search_pb2.Track(id=name, title=f"Song {name}")))
+    for name in ("s1", "t1", "t2", "t3")
 }
 SEED = Reference(0, ReferenceKind.TRACK, "s1", "Song s1", "Anna")
 ROCK = Reference(1, ReferenceKind.GENRE, "rock", "rock")
@@ -29,36 +36,41 @@ FACTS = [
     [Fact(Kind.TARGET, None, 0.2, "energy", value=0.7, other_value=0.8),
      Fact(Kind.GENRE, ROCK, 0.1, name="rock"), LOUDER],
 ]  # fmt: skip
-REASONS = [
-    reasons_of(f"Reason {place}.", facts, "s1" if place else "", place / 4, place)
-    for place, facts in enumerate(FACTS)
-]
+REASONS = reasons_json(
+    [
+        reasons_of(f"Reason {place}.", facts, "s1" if place else "", place / 4, place)
+        for place, facts in enumerate(FACTS)
+    ]
+)
 
 
-def answer() -> ranker_pb2.RecommendTracksResponse:
-    tracks = [ranker_pb2.RankedTrack(track_id=f"t{n}") for n in (1, 2, 3)]
-    return ranker_pb2.RecommendTracksResponse(tracks=tracks, reasons=columns_of(REASONS))
-
-
-def reasons_in_json(response):
-    tracks = recommendations_json(response, TRACKS, SEEDS, None)["tracks"]
-    return [track["reasons"] for track in tracks]
+def answer(tracks=TRACKS, **changed):
+    ranked = [
+        ranker_pb2.RankedTrack(
+            **{"track_id": f"t{n}", "rank": n, "channels": ["audio", "taste"],
+               "reasons_json": REASONS[n - 1], **changed}
+        )
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+    response = ranker_pb2.RecommendTracksResponse(tracks=ranked)
+    content = recommendations_json(response, ShownTracks("c", tracks), SEEDS, None)
+    ids = {"recommendation_id": "r", "request_id": "q", "degraded": []}
+    return json.loads(orjson.dumps({**ids, **content}))
 
 
 def test_each_track_has_its_own_reasons():
-    first, second, third = reasons_in_json(answer())
+    first, second, third = (track["reasons"] for track in answer()["tracks"])
     assert [each["sentence"] for each in (first, second, third)] == [
         "Reason 0.", "Reason 1.", "Reason 2.",
     ]  # fmt: skip
     assert third["closest_seed"] == {"id": "s1", "title": "Song s1", "similarity": 0.5}
     assert [item["feature"] for item in third["contributions"]] == ["f0", "f1"]
     assert (first["contributions"], first["facts"]) == ([], [])
-    assert [fact["kind"] for fact in second["facts"]] == ["same_artist", "attribute"]
-    assert [fact["kind"] for fact in third["facts"]] == ["target", "shared_genre", "attribute"]
+    assert [facts_of(each) for each in (first, second, third)] == FACTS
 
 
 def test_a_fact_names_its_seed_and_both_values():
-    target, genre, louder = reasons_in_json(answer())[2]["facts"]
+    target, genre, louder = answer()["tracks"][2]["reasons"]["facts"]
     assert target["reference"] is None
     assert (target["value"], target["other_value"]) == (0.7, 0.8)
     assert genre["reference"] == {
@@ -71,47 +83,54 @@ def test_a_fact_names_its_seed_and_both_values():
     }  # fmt: skip
 
 
-def test_an_attribute_of_a_newer_ranker_is_left_out():
-    response = answer()
-    response.reasons.attributes[3] = 99  # type: ignore[call-overload]
-    for reasons in reasons_in_json(response):
-        assert len(reasons["comparisons"]) == 13
-        assert reasons["comparisons"][3]["value"] == 4
-
-
-def test_a_kind_of_fact_of_a_newer_ranker_is_left_out():
-    response = answer()
-    response.reasons.fact_kinds[0] = 99  # type: ignore[call-overload]
-    assert [fact["kind"] for fact in reasons_in_json(response)[1]["facts"]] == ["attribute"]
-
-
-def test_the_closest_seeds_are_looked_up():
-    assert "s1" in ids_to_describe(ranker_pb2.RecommendTracksRequest(), answer())
-    assert ids_to_describe(REQUEST, answer())[-3:] == ["t1", "t2", "t3"]
+def test_the_answer_has_the_documented_shape():
+    found = RecommendationsResponse.model_validate(answer())
+    assert [track.track.title for track in found.tracks] == ["Song t1", "Song t2", "Song t3"]
+    assert found.tracks[1].channels == ["audio", "taste"]
+    assert found.seeds[0].track is not None
+    assert found.seeds[0].track.title == "Song s1"
+    assert found.seeds[1].genre == "rock"
 
 
 def test_a_list_without_reasons_says_so():
-    bare = ranker_pb2.RecommendTracksResponse(tracks=[ranker_pb2.RankedTrack(track_id="t1")])
-    assert reasons_in_json(bare) == [None]
+    content = answer(reasons_json=b"")
+    assert [track["reasons"] for track in content["tracks"]] == [None, None, None]
+    RecommendationsResponse.model_validate(content)
 
 
-def test_reasons_of_two_lists_are_joined_track_by_track():
-    joined = ranker_pb2.Reasons()
-    for place in (2, 0, 1):
-        append_reasons(joined, columns_of(REASONS), place)
-    # References come once each, in whatever order; everything else is as if made of one list.
-    assert facts_of(joined) == [FACTS[2], FACTS[0], FACTS[1]]
-    made = columns_of([REASONS[2], REASONS[0], REASONS[1]])
-    for columns in (joined, made):
-        del columns.references[:]
-        del columns.fact_references[:]
-    assert joined == made
+def test_a_track_that_search_lacks_has_only_its_id():
+    content = answer(tracks={"t1": TRACKS["t1"]})
+    assert [track["track"]["title"] for track in content["tracks"]] == ["Song t1", "", ""]
+    assert content["tracks"][2]["track"]["id"] == "t3"
+    RecommendationsResponse.model_validate(content)
 
 
-def test_every_kind_of_fact_has_a_number_of_its_own():
-    for numbers, known in (
-        (KIND_NUMBERS, ranker_pb2.FactKind),
-        (REFERENCE_NUMBERS, ranker_pb2.FactReferenceKind),
-    ):
-        assert sorted(numbers.values()) == sorted(set(known.values()) - {0})
-    assert sorted(RELATION_NUMBERS.values()) == sorted(ranker_pb2.FactRelation.values())
+@given(
+    score=st.floats(allow_nan=False, allow_infinity=False),
+    similarity=st.floats(-1, 1),
+    channels=st.lists(st.text()),
+)
+def test_every_number_and_channel_comes_through(score, similarity, channels):
+    for track in answer(score=score, similarity=similarity, channels=channels)["tracks"]:
+        assert (track["score"], track["similarity"]) == (score, similarity)
+        assert track["channels"] == channels
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@pytest.mark.parametrize("name", ["x", "6rqhFgbbKwnb9MLmUQDhG6"])
+@given(title=TEXTS, genres=st.lists(TEXTS), artist=TEXTS, milliseconds=st.integers(0, 2**53))
+def test_a_track_read_back_from_its_json_is_the_same(name, title, genres, artist, milliseconds):
+    track = search_pb2.Track(
+        id=name, title=title, genres=genres, duration_ms=milliseconds, explicit=True,
+        artists=[search_pb2.ArtistReference(id="a", name=artist)], popularity=7,
+    )  # fmt: skip
+    assert track_of(orjson.dumps(track_json(track))) == track
+
+
+def test_seeds_and_ranked_tracks_are_looked_up():
+    ranking = ranker_pb2.RecommendTracksResponse(
+        tracks=[ranker_pb2.RankedTrack(track_id=name) for name in ("t1", "t2")]
+    )
+    assert ids_to_describe(REQUEST, ranking) == ["s1", "t1", "t2"]

@@ -1,11 +1,12 @@
 """The flow of every list: profile, ranker, search, and what is done without."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet.search.v1 import search_pb2
+from quintet_gateway.domain import ShownTracks
 from quintet_gateway.recommender import ListRequest, Recommender
 from quintet_servicekit.errors import DeadlineExceeded, NotFound, NotReady, Reason
 
@@ -22,6 +23,8 @@ class Services:
         self.faults = faults
         self.profiled, self.ranked, self.looked_up = [], [], []
         self.per_artist = 1
+        self.is_complete = True
+        self.profile = PROFILE
         self.variants: Iterator = iter(())
 
     def _fail(self, call):
@@ -31,7 +34,7 @@ class Services:
     async def build_profile(self, request):
         self._fail("profile")
         self.profiled.append(request)
-        return profile_pb2.BuildProfileResponse(profile=PROFILE)
+        return profile_pb2.BuildProfileResponse(profile=self.profile)
 
     async def recommend(self, request):
         self._fail("rank")
@@ -42,17 +45,15 @@ class Services:
         return ranker_pb2.RecommendTracksResponse(
             tracks=[ranker_pb2.RankedTrack(track_id=f"t{n}", rank=n) for n in range(1, count + 1)],
             pool=ranker_pb2.PoolSizes(after_filtering=4),
+            versions=ranker_pb2.Versions(catalogue_version="cat-1+cat-2"),
             degraded=["taste"],
             variant=next(self.variants, ranker_pb2.VARIANT_UNSPECIFIED),
         )
 
-    async def tracks_by_id(self, ids):
+    async def shown_tracks(self, ids):
         self._fail("search")
         self.looked_up.append(list(ids))
-        return {name: search_pb2.Track(id=name) for name in ids}
-
-    def recall(self, ids):
-        return {name: search_pb2.Track(id=name, title="remembered") for name in ids[:1]}
+        return ShownTracks("cat-1", dict.fromkeys(ids, b"{}"), self.is_complete)
 
 
 class Recorder:
@@ -88,45 +89,86 @@ def asked(**options):
     return ListRequest(request, "ann", "/x", **options)
 
 
-async def test_the_profile_is_averaged_from_the_same_query_and_goes_to_the_ranker():
+async def test_the_profile_is_averaged_from_the_same_query_as_the_list():
     services = Services()
     found = await recommender(services).recommend(asked(with_profile=True))
     (profiled,), (ranked,) = services.profiled, services.ranked
     for name in ("seeds", "negative_seeds", "weights", "targets"):
         assert list(getattr(profiled, name)) == list(getattr(ranked, name))
-    assert (ranked.profile, found.profile) == (PROFILE, PROFILE)
+    assert found.profile == PROFILE
+    # The ranker averages the seeds itself, so that the list does not depend on the profile.
+    assert not ranked.HasField("profile")
     assert ranked.trial.experiment_id == "e-ann"
     assert found.degraded == ["taste"]
+
+
+async def test_profile_service_and_ranker_are_asked_at_once():
+    class Waiting(Services):
+        """Each call ends only after the other has begun."""
+
+        def __init__(self):
+            super().__init__()
+            self.both = asyncio.Barrier(2)
+
+        async def build_profile(self, request):
+            await self.both.wait()
+            return await super().build_profile(request)
+
+        async def recommend(self, request):
+            await self.both.wait()
+            return await super().recommend(request)
+
+    async with asyncio.timeout(10):
+        found = await recommender(Waiting()).recommend(asked(with_profile=True))
+    assert (found.profile, found.degraded) == (PROFILE, ["taste"])
 
 
 async def test_an_answer_without_a_profile_makes_no_call_for_one():
     services = Services(profile=AssertionError("asked"))
     found = await recommender(services).recommend(asked())
-    assert not services.ranked[0].HasField("profile")
     assert (found.profile, found.degraded) == (None, ["taste"])
 
 
-@pytest.mark.parametrize("fault", [DOWN, LATE])
-async def test_without_the_profile_service_the_ranker_averages_itself(fault):
-    services = Services(profile=fault)
+# An unknown seed: the profile service serves another catalogue than the ranker, which knows it.
+@pytest.mark.parametrize("fault", [DOWN, LATE, UNKNOWN])
+async def test_the_list_needs_no_profile_service(fault):
+    whole = await recommender(Services()).recommend(asked(with_profile=True))
+    found = await recommender(Services(profile=fault)).recommend(asked(with_profile=True))
+    assert found.ranking == whole.ranking
+    assert (found.profile, found.degraded) == (None, ["taste", "profile"])
+
+
+@pytest.mark.parametrize(
+    ("version", "degraded"),
+    [("cat-1", []), ("cat-2", []), ("cat-3", ["profile"])],
+)
+async def test_a_profile_of_another_catalogue_than_the_list_is_named(version, degraded):
+    services = Services()
+    services.profile = profile_pb2.Profile(catalogue_version=version)
     found = await recommender(services).recommend(asked(with_profile=True))
-    assert not services.ranked[0].HasField("profile")
-    assert found.degraded == ["taste", "profile"]
+    assert found.profile == services.profile
+    assert found.degraded == ["taste", *degraded]
 
 
-@pytest.mark.parametrize("fault", [DOWN, LATE])
-async def test_without_search_the_names_looked_up_before_are_answered(fault):
-    found = await recommender(Services(search=fault)).recommend(asked())
-    assert [track.title for track in found.tracks.values()] == ["remembered"]
+async def test_tracks_that_search_could_not_be_asked_for_are_named():
+    services = Services()
+    services.is_complete = False
+    found = await recommender(services).recommend(asked())
+    assert set(found.tracks.json) == {"s1", "t1"}
     assert found.degraded == ["taste", "search"]
 
 
-@pytest.mark.parametrize("part", ["profile", "rank", "search"])
-async def test_a_request_at_fault_is_an_error_from_any_service(part):
+@pytest.mark.parametrize("part", ["rank", "search"])
+async def test_a_request_at_fault_is_an_error(part):
     recorder = Recorder()
     with pytest.raises(NotFound):
         await recommender(Services(**{part: UNKNOWN}), recorder).recommend(asked(with_profile=True))
     assert recorder.lists == []
+
+
+async def test_without_a_ranker_the_profile_service_finds_the_request_at_fault():
+    with pytest.raises(NotFound):
+        await recommender(Services(rank=DOWN, profile=UNKNOWN)).recommend(asked(with_profile=True))
 
 
 async def test_nothing_replaces_the_ranker():
@@ -140,7 +182,6 @@ async def test_the_list_is_recorded_as_asked_and_answered():
     found = await recommender(Services(), recorder).recommend(asked(with_profile=True))
     (recorded,) = recorder.lists
     assert recorded == ("r1", "ann", "/x", found.request, found.ranking)
-    assert not found.request.HasField("profile")
     assert (found.recommendation_id, found.degraded) == ("r1", ["taste", "database"])
 
 
@@ -151,7 +192,6 @@ async def test_a_list_that_the_artist_cap_left_short_is_filled_up_only_on_demand
         ("t1", 1), ("t2", 2), ("t3", 3),
     ]  # fmt: skip
     assert [request.max_per_artist for request in services.ranked] == [3, 0]
-    assert all(request.profile == PROFILE for request in services.ranked)
     assert found.request.max_per_artist == 3
     assert len((await recommender(Services()).recommend(asked())).ranking.tracks) == 1
 
@@ -163,7 +203,7 @@ async def test_a_list_is_not_filled_up_by_another_model():
     assert [track.track_id for track in found.ranking.tracks] == ["t1"]
 
 
-async def test_seeds_closest_seeds_and_ranked_tracks_are_looked_up():
+async def test_seeds_and_ranked_tracks_are_looked_up():
     services = Services()
     await recommender(services).recommend(asked())
     assert services.looked_up == [["s1", "t1"]]

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.limits import MAX_SEEDS, MAX_WEIGHT
+from quintet_gateway.domain import ShownTracks
 from quintet_gateway.schemas.recommendation_request import RankedTracksBody, RecommendationsBody
 from quintet_gateway.schemas.recommendation_response import seed_json
 from quintet_gateway.seeds import FIELDS, SeedBody, seeds_of_parameters, stored_seeds
@@ -36,7 +37,7 @@ def test_a_seed_of_a_body_comes_back_as_it_was_written(kind, name, weight):
     assert (FIELDS[seed.kind], seed.name, seed.weight) == (kind, name, weight)
     assert stored_seeds(ranker_pb2.RecommendTracksRequest(seeds=[message])) == [written]
     if kind != "track_id":
-        assert seed_json(message, {}) == written
+        assert seed_json(message, ShownTracks("", {})) == written
 
 
 @given(st.lists(NAMES, min_size=1, max_size=MAX_SEEDS))

@@ -29,8 +29,9 @@ from quintet_servicekit.metrics import CACHE
 from quintet_servicekit.status import UPSTREAM_UNREACHABLE, error_of
 from quintet_servicekit.tls import Tls
 
-from quintet_gateway.adapters.track_cache import TrackCache
-from quintet_gateway.domain import CatalogueMap
+from quintet_gateway.adapters.track_fragments import TrackFragments
+from quintet_gateway.adapters.track_warmer import TrackWarmer
+from quintet_gateway.domain import CatalogueMap, ShownTracks
 
 _log = structlog.get_logger(__name__)
 M = TypeVar("M")
@@ -50,7 +51,7 @@ class UpstreamClients:
         addresses: `host:port` of each by name, or several separated by commas.
         budget: Seconds allowed for a call outside a request.
         metadata: Makes the metadata of each call, such as an access token.
-        names: Tracks whose names are kept for the time that search is down.
+        kept: Bytes and number of tracks whose JSON is kept at most.
         rules: How much is done for a call that fails or is slow.
         tls: The gateway's certificate and the authorities it trusts; plain text if None.
         renew: Replaces an access token that a service denied; False if a new one cannot help.
@@ -61,7 +62,7 @@ class UpstreamClients:
         addresses: Mapping[str, str],
         budget: float,
         metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
-        names: int = 10_000,
+        kept: tuple[int, int] = (0, 0),
         rules: CallPolicy | None = None,
         tls: Tls | None = None,
         renew: Callable[[], bool] = bool,
@@ -72,7 +73,9 @@ class UpstreamClients:
         self._metadata = metadata
         self._rules = rules or CallPolicy()
         self._backends: dict[str, Backends] = {}
-        self._names = TrackCache(names)
+        self._kept = kept
+        self._fragments = TrackFragments(self._looked_up, *kept)
+        self._warming: asyncio.Task[None] | None = None
         self._tls = tls
         self._map = CatalogueMap("", b"")
         self._map_lock = asyncio.Lock()
@@ -93,29 +96,21 @@ class UpstreamClients:
         self, request: search_pb2.BatchGetTracksRequest
     ) -> search_pb2.BatchGetTracksResponse:
         """Look up to 500 tracks up."""
-        # Kept for the time that search is down.
-        answer = await self._call(self._search.BatchGetTracks, request)
-        self._names.remember(answer)
-        return answer
+        return await self._call(self._search.BatchGetTracks, request)
 
-    def recall(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
-        """Find tracks that were looked up before, by id, while search is down."""
-        return self._names.recall(ids)
+    async def shown_tracks(self, ids: Sequence[str]) -> ShownTracks:
+        """Find any number of tracks as JSON; search is asked only for those not kept."""
+        return await self._fragments.get(ids)
 
-    async def tracks_by_id(self, ids: Sequence[str]) -> dict[str, search_pb2.Track]:
-        """Look any number of tracks up, by id; ids that the catalogue lacks are left out."""
-        # A seed can also be the closest seed of many tracks: each id is sent once.
-        distinct = list(dict.fromkeys(ids))
-        parts = [distinct[at : at + MAX_TRACK_IDS] for at in range(0, len(distinct), MAX_TRACK_IDS)]
-        calls = [self.tracks(search_pb2.BatchGetTracksRequest(track_ids=ids)) for ids in parts]
+    async def _looked_up(self, ids: Sequence[str]) -> Sequence[search_pb2.BatchGetTracksResponse]:
+        """Look any number of tracks up, in as few calls as possible."""
+        parts = [ids[at : at + MAX_TRACK_IDS] for at in range(0, len(ids), MAX_TRACK_IDS)]
+        calls = [self.tracks(search_pb2.BatchGetTracksRequest(track_ids=part)) for part in parts]
         # Most lists need one call, which is awaited without the cost of a task.
-        answers = [await calls[0]] if len(calls) == 1 else await asyncio.gather(*calls)
-        return {
-            result.track_id: result.track
-            for answer in answers
-            for result in answer.results
-            if result.HasField("track")
-        }
+        return [await calls[0]] if len(calls) == 1 else await asyncio.gather(*calls)
+
+    async def _listed(self, request: search_pb2.ListTracksRequest) -> search_pb2.ListTracksResponse:
+        return await self._call(self._search.ListTracks, request)
 
     async def artists(
         self, request: search_pb2.BatchGetArtistsRequest
@@ -197,8 +192,16 @@ class UpstreamClients:
         names = list(self._addresses)
         return dict(zip(names, await asyncio.gather(*map(self._state, names)), strict=True))
 
+    async def start(self) -> None:
+        """Begin to fill the cache of tracks, if it may keep any."""
+        if not self._kept[0]:
+            return
+        self._warming = asyncio.create_task(TrackWarmer(self._fragments, self._listed).run())
+
     async def close(self) -> None:
         """Close the channels."""
+        if self._warming is not None:
+            self._warming.cancel()
         for backends in self._backends.values():
             await backends.close()
 

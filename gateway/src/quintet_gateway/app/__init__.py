@@ -76,7 +76,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         settings.addresses(),
         settings.budget_seconds,
         gatekeeper.service_metadata,
-        settings.remembered_names,
+        (settings.kept_track_bytes, settings.kept_tracks),
         settings.backend_rules(),
         settings.transport("gateway"),
         gatekeeper.renew_service_token,
@@ -100,6 +100,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await upstream.start()
         await recorder.start()
         await experiments.start()
         yield

@@ -38,7 +38,7 @@ _ORIGINS: Final = {
 
 @dataclass(frozen=True)
 class ServedList:
-    """One list as it was answered; the ranker's messages are kept unchanged.
+    """One list as it was answered.
 
     Attributes:
         recommendation_id: Its id.
@@ -46,7 +46,7 @@ class ServedList:
         shown_at: Time of the answer.
         surface: The path that answered.
         request: What the ranker was asked.
-        response: What it answered.
+        response: What it answered, without reasons.
     """
 
     recommendation_id: str
@@ -60,6 +60,27 @@ class ServedList:
     def size(self) -> int:
         """Share of the queue that it takes: its number of tracks, at least 1."""
         return max(1, len(self.response.tracks))
+
+
+def without_reasons(
+    response: ranker_pb2.RecommendTracksResponse,
+) -> ranker_pb2.RecommendTracksResponse:
+    """Copy what is recorded of an answer; the memory of a message is only freed as a whole."""
+    kept = ranker_pb2.RecommendTracksResponse(
+        versions=response.versions,
+        feature_names=response.feature_names,
+        variant=response.variant,
+        ranking_seconds=response.ranking_seconds,
+    )
+    for track in response.tracks:
+        kept.tracks.add(
+            track_id=track.track_id,
+            score=track.score,
+            channels=track.channels,
+            features=track.features,
+            origin=track.origin,
+        )
+    return kept
 
 
 class ImpressionQueue:

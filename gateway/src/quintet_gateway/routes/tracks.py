@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
+from quintet.search.v1 import search_pb2
 from quintet_contract.limits import MAX_NAME
 from quintet_servicekit.errors import NotFound, Reason
 from quintet_text.track_ids import track_id_of
@@ -29,14 +30,15 @@ async def get_track(
     """Look up a track of the catalogue by id or URI."""
     # A lookup of unknown ids is no error for search, so the 404 is made here.
     name = track_id_of(id)
-    track = (await upstream.tracks_by_id([name])).get(name)
-    if track is None:
+    found = await upstream.tracks(search_pb2.BatchGetTracksRequest(track_ids=[name]))
+    (result,) = found.results
+    if not result.HasField("track"):
         raise NotFound(
             Reason.ID_UNKNOWN,
             f"The catalogue does not have track {id!r}; /api/v1/search finds ids.",
             field="id",
         )
-    return json_response(track_json(track))
+    return json_response(track_json(result.track))
 
 
 @router.get("/model", responses={200: {"model": ModelResponse}, **errors(401, 429, 503, 504)})

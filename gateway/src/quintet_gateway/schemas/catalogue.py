@@ -3,6 +3,7 @@
 from datetime import UTC
 from typing import Any, Final, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
@@ -160,6 +161,19 @@ def track_json(track: search_pb2.Track) -> dict[str, Any]:
         "provenance": track.provenance,
         "licence": track.licence,
     }
+
+
+def track_of(written: bytes) -> search_pb2.Track:
+    """Read a track that `track_json` wrote."""
+    values = orjson.loads(written)
+    # Made from the id.
+    del values["external_url"]
+    return search_pb2.Track(**values)
+
+
+def bare_track(track_id: str) -> bytes:
+    """Write a track of which only the id is known."""
+    return orjson.dumps(track_json(search_pb2.Track(id=track_id)))
 
 
 def search_json(answer: search_pb2.SearchTracksResponse) -> dict[str, Any]:

@@ -122,6 +122,7 @@ class Reasons:
         closest_similarity: Cosine to it, -1..1.
         contributions: Strongest first.
         comparisons: One per attribute.
+        closest_title: Title of the nearest seed track.
     """
 
     sentence: str
@@ -130,6 +131,7 @@ class Reasons:
     closest_similarity: float
     contributions: tuple[FeatureContribution, ...]
     comparisons: tuple[AudioComparison, ...]
+    closest_title: str = ""
 
 
 @dataclass(frozen=True)

@@ -70,12 +70,24 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     ) -> search_pb2.BatchGetTracksResponse:
         """Look up tracks by id."""
         ids = list(request.track_ids)
-        tracks = await self._search.tracks(ids)
-        response = search_pb2.BatchGetTracksResponse()
-        for name, track in zip(ids, tracks, strict=True):
+        found = await self._search.tracks(ids)
+        response = search_pb2.BatchGetTracksResponse(catalogue_version=found.catalogue_version)
+        for name, track in zip(ids, found.tracks, strict=True):
             result = response.results.add(track_id=name)
             if track is not None:
                 _fill_track(result.track, track)
+        return response
+
+    async def ListTracks(
+        self, request: search_pb2.ListTracksRequest, _context: Any
+    ) -> search_pb2.ListTracksResponse:
+        """List tracks, most popular first."""
+        found = await self._search.popular(PageRequest(request.page_size, request.page_token))
+        response = search_pb2.ListTracksResponse(
+            next_page_token=found.next_page_token, catalogue_version=found.catalogue_version
+        )
+        for track in found.tracks:
+            _fill_track(response.tracks.add(), track)
         return response
 
     async def SearchArtists(

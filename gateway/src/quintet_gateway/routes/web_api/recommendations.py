@@ -2,9 +2,9 @@
 
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request, Response
 from quintet.ranker.v1 import ranker_pb2
-from quintet.search.v1 import search_pb2
 from quintet_servicekit.degradation import Part
 
 from quintet_gateway.recommender import ListRequest, RecommendedList
@@ -23,7 +23,8 @@ from quintet_gateway.routes.web_api.recommendation_parameters import (
 )
 from quintet_gateway.routes.web_api.responses import WebApiRoute, described, json_response
 from quintet_gateway.schemas import web_api as shape
-from quintet_gateway.schemas.reasons import reasons_json
+from quintet_gateway.schemas.catalogue import track_of
+from quintet_gateway.schemas.recommendation_response import shown_or_bare
 
 router = APIRouter(prefix="/v1", tags=["Spotify Web API"], route_class=WebApiRoute)
 
@@ -55,23 +56,19 @@ async def get_recommendations(request: Request, recommender: RecommenderDep) -> 
 
 def _tracks(writer: ObjectWriter, found: RecommendedList) -> list[dict[str, Any]]:
     """Write the list; a track that search no longer has is left out, as Spotify does."""
-    known = dict(found.tracks)
-    if Part.SEARCH in found.degraded:
-        # Search is down: the list stays whole, with only the id of tracks not looked up before.
-        ids = [ranked.track_id for ranked in found.ranking.tracks]
-        known = {name: search_pb2.Track(id=name) for name in ids} | known
-    explained = zip(found.ranking.tracks, reasons_json(found.ranking, known), strict=True)
+    # If search could not be asked, the list stays whole, with only the id of some tracks.
+    is_known = (lambda _: True) if Part.SEARCH in found.degraded else found.tracks.json.__contains__
     return [
         {
-            **writer.track(known[ranked.track_id]),
-            **({} if reasons is None else {"quintet": _explained(ranked, reasons)}),
+            **writer.track(track_of(shown_or_bare(found.tracks, ranked.track_id))),
+            **({"quintet": _explained(ranked)} if ranked.reasons_json else {}),
         }
-        for ranked, reasons in explained
-        if ranked.track_id in known
+        for ranked in found.ranking.tracks
+        if is_known(ranked.track_id)
     ]
 
 
-def _explained(ranked: ranker_pb2.RankedTrack, reasons: dict[str, Any]) -> dict[str, Any]:
+def _explained(ranked: ranker_pb2.RankedTrack) -> dict[str, Any]:
     """Write why a track is in the list, in the terms of `/api/v1`.
 
     `origin` is left out: a listener who knew which model chose a track would not judge blindly.
@@ -81,5 +78,5 @@ def _explained(ranked: ranker_pb2.RankedTrack, reasons: dict[str, Any]) -> dict[
         "score": ranked.score,
         "similarity": ranked.similarity,
         "channels": list(ranked.channels),
-        "reasons": reasons,
+        "reasons": orjson.Fragment(ranked.reasons_json),
     }

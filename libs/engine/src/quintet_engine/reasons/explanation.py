@@ -1,5 +1,6 @@
 """Put together why each track of a list is in it: facts, sentence, contributions, comparisons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,11 +62,11 @@ def explain(context: Context, ranked: Ranked) -> list[Reasons]:
     explainer = _Explainer(context, ranked, cosines, shares)
     strongest = _strongest(ranked.contributions, np.nan_to_num(ranked.matrix), ranked.names)
     means = context.seeds_mean.tolist()
-    closest = _closest_track(context, cosines)
+    closest = _closest_track(context, cosines, explainer.references)
     result = []
     for place, (values, parts) in enumerate(zip(raw.tolist(), shares.tolist(), strict=True)):
         facts = explainer.facts(place)
-        seed, similarity = closest[place]
+        seed, title, similarity = closest[place]
         result.append(
             Reasons(
                 sentence_of(facts, context.query.language),
@@ -74,6 +75,7 @@ def explain(context: Context, ranked: Ranked) -> list[Reasons]:
                 similarity,
                 strongest[place] if strongest else (),
                 tuple(map(AudioComparison, ATTRIBUTES, values, means, parts)),
+                title,
             )
         )
     return result
@@ -93,6 +95,7 @@ class _Explainer:
         self._raw = context.catalogue.columns[ranked.rows]
         self._cosines = cosines
         self._relations = RelationFinder(context, ranked.rows, cosines)
+        self.references = self._relations.references
         self._comparer = Comparer(context, self._raw)
         self._effects = _effects(ranked, shares)
         self._targets = {
@@ -153,16 +156,18 @@ def _effects(ranked: Ranked, shares: NDArray[np.float64]) -> list[Effects]:
     return [Effects(*row) for row in zip(shares.tolist(), totals.tolist(), strict=True)]
 
 
-def _closest_track(context: Context, cosines: NDArray[np.float32]) -> list[tuple[str, float]]:
-    """Find each row's nearest seed track and the cosine to it; "" and 0 without track seeds."""
+def _closest_track(
+    context: Context, cosines: NDArray[np.float32], references: Sequence[Reference]
+) -> list[tuple[str, str, float]]:
+    """Find each row's nearest seed track, its title and the cosine; "", "" and 0 without one."""
     is_track = [view.seed.kind is SeedKind.TRACK for view in context.seeds]
     tracks = np.flatnonzero(is_track)
     if not len(tracks):
-        return [("", 0.0)] * len(cosines)
+        return [("", "", 0.0)] * len(cosines)
     places = tracks[cosines[:, tracks].argmax(axis=1)]
     greatest = cosines[:, tracks].max(axis=1).tolist()
-    names = [context.seeds[place].seed.name for place in places.tolist()]
-    return list(zip(names, greatest, strict=True))
+    nearest = [references[place] for place in places.tolist()]
+    return [(seed.id, seed.name, cosine) for seed, cosine in zip(nearest, greatest, strict=True)]
 
 
 def _strongest(

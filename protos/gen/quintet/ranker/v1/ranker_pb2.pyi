@@ -132,142 +132,6 @@ ORIGIN_CHALLENGER: Origin.ValueType  # 2
 """The challenger."""
 Global___Origin: _TypeAlias = Origin  # noqa: Y015
 
-class _FactKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _FactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    FACT_KIND_UNSPECIFIED: _FactKind.ValueType  # 0
-    """Not used."""
-    FACT_KIND_SAME_ALBUM: _FactKind.ValueType  # 1
-    """The track is from the album of a seed track."""
-    FACT_KIND_SAME_ARTIST: _FactKind.ValueType  # 2
-    """The track is by an artist of the seed."""
-    FACT_KIND_TOGETHER: _FactKind.ValueType  # 3
-    """Playlists hold both the track and the reference; the value counts them."""
-    FACT_KIND_ARTISTS_TOGETHER: _FactKind.ValueType  # 4
-    """Playlists hold both artists; the value counts them, the name is the track's artist."""
-    FACT_KIND_TASTE: _FactKind.ValueType  # 5
-    """Both are near in listeners' taste; the value is the cosine in the taste space."""
-    FACT_KIND_GENRE: _FactKind.ValueType  # 6
-    """Both are of the genre named."""
-    FACT_KIND_SOUND: _FactKind.ValueType  # 7
-    """The seed is the nearest in sound; the value is the cosine of the weighted attributes."""
-    FACT_KIND_ATTRIBUTE: _FactKind.ValueType  # 8
-    """An attribute is alike or differs."""
-    FACT_KIND_TEMPO: _FactKind.ValueType  # 9
-    """The tempo is the same within 8 %, half or double."""
-    FACT_KIND_KEY: _FactKind.ValueType  # 10
-    """The keys are the same or neighbours on the circle of fifths."""
-    FACT_KIND_TARGET: _FactKind.ValueType  # 11
-    """The track's value of an attribute that the request has a target for."""
-
-class FactKind(_FactKind, metaclass=_FactKindEnumTypeWrapper):
-    """Names what a fact is about."""
-
-FACT_KIND_UNSPECIFIED: FactKind.ValueType  # 0
-"""Not used."""
-FACT_KIND_SAME_ALBUM: FactKind.ValueType  # 1
-"""The track is from the album of a seed track."""
-FACT_KIND_SAME_ARTIST: FactKind.ValueType  # 2
-"""The track is by an artist of the seed."""
-FACT_KIND_TOGETHER: FactKind.ValueType  # 3
-"""Playlists hold both the track and the reference; the value counts them."""
-FACT_KIND_ARTISTS_TOGETHER: FactKind.ValueType  # 4
-"""Playlists hold both artists; the value counts them, the name is the track's artist."""
-FACT_KIND_TASTE: FactKind.ValueType  # 5
-"""Both are near in listeners' taste; the value is the cosine in the taste space."""
-FACT_KIND_GENRE: FactKind.ValueType  # 6
-"""Both are of the genre named."""
-FACT_KIND_SOUND: FactKind.ValueType  # 7
-"""The seed is the nearest in sound; the value is the cosine of the weighted attributes."""
-FACT_KIND_ATTRIBUTE: FactKind.ValueType  # 8
-"""An attribute is alike or differs."""
-FACT_KIND_TEMPO: FactKind.ValueType  # 9
-"""The tempo is the same within 8 %, half or double."""
-FACT_KIND_KEY: FactKind.ValueType  # 10
-"""The keys are the same or neighbours on the circle of fifths."""
-FACT_KIND_TARGET: FactKind.ValueType  # 11
-"""The track's value of an attribute that the request has a target for."""
-Global___FactKind: _TypeAlias = FactKind  # noqa: Y015
-
-class _FactRelation:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _FactRelationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactRelation.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    FACT_RELATION_UNSPECIFIED: _FactRelation.ValueType  # 0
-    """The kind of fact says it."""
-    FACT_RELATION_HIGH: _FactRelation.ValueType  # 1
-    """Alike, and both notably above the catalogue's mean."""
-    FACT_RELATION_LOW: _FactRelation.ValueType  # 2
-    """Alike, and both notably below the catalogue's mean."""
-    FACT_RELATION_MORE: _FactRelation.ValueType  # 3
-    """The track's value is greater."""
-    FACT_RELATION_LESS: _FactRelation.ValueType  # 4
-    """The track's value is smaller."""
-    FACT_RELATION_SAME: _FactRelation.ValueType  # 5
-    """The same tempo, near the catalogue's mean; or keys that fit."""
-    FACT_RELATION_DOUBLE: _FactRelation.ValueType  # 6
-    """Double the tempo."""
-    FACT_RELATION_HALF: _FactRelation.ValueType  # 7
-    """Half the tempo."""
-
-class FactRelation(_FactRelation, metaclass=_FactRelationEnumTypeWrapper):
-    """Names how a track's value relates to another."""
-
-FACT_RELATION_UNSPECIFIED: FactRelation.ValueType  # 0
-"""The kind of fact says it."""
-FACT_RELATION_HIGH: FactRelation.ValueType  # 1
-"""Alike, and both notably above the catalogue's mean."""
-FACT_RELATION_LOW: FactRelation.ValueType  # 2
-"""Alike, and both notably below the catalogue's mean."""
-FACT_RELATION_MORE: FactRelation.ValueType  # 3
-"""The track's value is greater."""
-FACT_RELATION_LESS: FactRelation.ValueType  # 4
-"""The track's value is smaller."""
-FACT_RELATION_SAME: FactRelation.ValueType  # 5
-"""The same tempo, near the catalogue's mean; or keys that fit."""
-FACT_RELATION_DOUBLE: FactRelation.ValueType  # 6
-"""Double the tempo."""
-FACT_RELATION_HALF: FactRelation.ValueType  # 7
-"""Half the tempo."""
-Global___FactRelation: _TypeAlias = FactRelation  # noqa: Y015
-
-class _FactReferenceKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _FactReferenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactReferenceKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    FACT_REFERENCE_KIND_UNSPECIFIED: _FactReferenceKind.ValueType  # 0
-    """Not used."""
-    FACT_REFERENCE_KIND_TRACK: _FactReferenceKind.ValueType  # 1
-    """A seed track."""
-    FACT_REFERENCE_KIND_ARTIST: _FactReferenceKind.ValueType  # 2
-    """A seed artist; attributes are the mean of all tracks by that artist."""
-    FACT_REFERENCE_KIND_GENRE: _FactReferenceKind.ValueType  # 3
-    """A seed genre; likewise."""
-    FACT_REFERENCE_KIND_MEMBER: _FactReferenceKind.ValueType  # 4
-    """A popular track of a seed artist or genre, which stands for it in playlists."""
-
-class FactReferenceKind(_FactReferenceKind, metaclass=_FactReferenceKindEnumTypeWrapper):
-    """Names what a fact compares a track with."""
-
-FACT_REFERENCE_KIND_UNSPECIFIED: FactReferenceKind.ValueType  # 0
-"""Not used."""
-FACT_REFERENCE_KIND_TRACK: FactReferenceKind.ValueType  # 1
-"""A seed track."""
-FACT_REFERENCE_KIND_ARTIST: FactReferenceKind.ValueType  # 2
-"""A seed artist; attributes are the mean of all tracks by that artist."""
-FACT_REFERENCE_KIND_GENRE: FactReferenceKind.ValueType  # 3
-"""A seed genre; likewise."""
-FACT_REFERENCE_KIND_MEMBER: FactReferenceKind.ValueType  # 4
-"""A popular track of a seed artist or genre, which stands for it in playlists."""
-Global___FactReferenceKind: _TypeAlias = FactReferenceKind  # noqa: Y015
-
 @_typing.final
 class RecommendTracksRequest(_message.Message):
     """Asks for recommendations."""
@@ -395,7 +259,6 @@ class RecommendTracksResponse(_message.Message):
     FEATURE_NAMES_FIELD_NUMBER: _builtins.int
     VARIANT_FIELD_NUMBER: _builtins.int
     RANKING_SECONDS_FIELD_NUMBER: _builtins.int
-    REASONS_FIELD_NUMBER: _builtins.int
     variant: Global___Variant.ValueType
     """The variant that answered: the requested one, or the champion if that one could not."""
     ranking_seconds: _builtins.float
@@ -426,10 +289,6 @@ class RecommendTracksResponse(_message.Message):
     def feature_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the values in each track's features; empty unless the request asked for them."""
 
-    @_builtins.property
-    def reasons(self) -> Global___Reasons:
-        """Why each track is in the list; absent if the request omits reasons."""
-
     def __init__(
         self,
         *,
@@ -441,11 +300,10 @@ class RecommendTracksResponse(_message.Message):
         feature_names: _abc.Iterable[_builtins.str] | None = ...,
         variant: Global___Variant.ValueType = ...,
         ranking_seconds: _builtins.float = ...,
-        reasons: Global___Reasons | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool", "reasons", b"reasons", "versions", b"versions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool", "versions", b"versions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "feature_names", b"feature_names", "pool", b"pool", "ranking_seconds", b"ranking_seconds", "reasons", b"reasons", "seed_pools", b"seed_pools", "tracks", b"tracks", "variant", b"variant", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "feature_names", b"feature_names", "pool", b"pool", "ranking_seconds", b"ranking_seconds", "seed_pools", b"seed_pools", "tracks", b"tracks", "variant", b"variant", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -767,6 +625,7 @@ class RankedTrack(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    REASONS_JSON_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """The track's id."""
     rank: _builtins.int
@@ -781,6 +640,11 @@ class RankedTrack(_message.Message):
     """
     origin: Global___Origin.ValueType
     """The model that picked it, if the list is interleaved."""
+    reasons_json: _builtins.bytes
+    """Why it is in the list, as a JSON object in UTF-8: sentence, facts, closest_seed, contributions and
+    comparisons, described as Reasons in the HTTP API's OpenAPI document, which shows the same bytes.
+    Empty if the request omits reasons.
+    """
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The retrieval channels that found it."""
@@ -795,204 +659,15 @@ class RankedTrack(_message.Message):
         channels: _abc.Iterable[_builtins.str] | None = ...,
         features: _builtins.bytes = ...,
         origin: Global___Origin.ValueType = ...,
+        reasons_json: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "features", b"features", "origin", b"origin", "rank", b"rank", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "features", b"features", "origin", b"origin", "rank", b"rank", "reasons_json", b"reasons_json", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RankedTrack: _TypeAlias = RankedTrack  # noqa: Y015
-
-@_typing.final
-class Reasons(_message.Message):
-    """Explains all tracks of a response, in their order. All values of one kind form a column, because
-    thousands of small messages would take longer to write and read than the list takes to rank.
-    """
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SENTENCES_FIELD_NUMBER: _builtins.int
-    CLOSEST_SEED_IDS_FIELD_NUMBER: _builtins.int
-    CLOSEST_SEED_SIMILARITIES_FIELD_NUMBER: _builtins.int
-    CONTRIBUTION_COUNTS_FIELD_NUMBER: _builtins.int
-    FEATURES_FIELD_NUMBER: _builtins.int
-    CONTRIBUTIONS_FIELD_NUMBER: _builtins.int
-    CONTRIBUTION_VALUES_FIELD_NUMBER: _builtins.int
-    ATTRIBUTES_FIELD_NUMBER: _builtins.int
-    VALUES_FIELD_NUMBER: _builtins.int
-    SEEDS_MEANS_FIELD_NUMBER: _builtins.int
-    SIMILARITY_SHARES_FIELD_NUMBER: _builtins.int
-    FACT_COUNTS_FIELD_NUMBER: _builtins.int
-    FACT_KINDS_FIELD_NUMBER: _builtins.int
-    FACT_REFERENCES_FIELD_NUMBER: _builtins.int
-    FACT_WEIGHTS_FIELD_NUMBER: _builtins.int
-    FACT_ATTRIBUTES_FIELD_NUMBER: _builtins.int
-    FACT_RELATIONS_FIELD_NUMBER: _builtins.int
-    FACT_VALUES_FIELD_NUMBER: _builtins.int
-    FACT_OTHER_VALUES_FIELD_NUMBER: _builtins.int
-    FACT_NAMES_FIELD_NUMBER: _builtins.int
-    REFERENCES_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def sentences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The facts of each track as one plain sentence, in the language of the request."""
-
-    @_builtins.property
-    def closest_seed_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The nearest seed track of each track; empty if all seeds are artists or genres."""
-
-    @_builtins.property
-    def closest_seed_similarities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Each track's cosine to that seed, from -1 to 1."""
-
-    @_builtins.property
-    def contribution_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The number of contributions of each track; the next three fields have all tracks in sequence,
-        the strongest contribution of each first.
-        """
-
-    @_builtins.property
-    def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The booster's feature of each contribution."""
-
-    @_builtins.property
-    def contributions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Each contribution to the score (TreeSHAP), signed."""
-
-    @_builtins.property
-    def contribution_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The feature's value at each contribution."""
-
-    @_builtins.property
-    def attributes(self) -> _containers.RepeatedScalarFieldContainer[_profile_pb2.Attribute.ValueType]:
-        """The attributes that every track is compared by."""
-
-    @_builtins.property
-    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The raw value for each track and attribute, all attributes of the first track first."""
-
-    @_builtins.property
-    def seeds_means(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The seeds' mean for each track and attribute, raw."""
-
-    @_builtins.property
-    def similarity_shares(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The term of the cosine to the profile for each track and attribute; a positive term makes the
-        track more similar.
-        """
-
-    @_builtins.property
-    def fact_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The number of facts of each track; the fields fact_… have all tracks in sequence, the fact that
-        mattered most for each track first. The sentence states them in this order.
-        """
-
-    @_builtins.property
-    def fact_kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___FactKind.ValueType]:
-        """What each fact is about."""
-
-    @_builtins.property
-    def fact_references(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The place in references of what each fact compares the track with; -1 for a target."""
-
-    @_builtins.property
-    def fact_weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Each fact's signed share of all effects on the track's score, from -1 to 1."""
-
-    @_builtins.property
-    def fact_attributes(self) -> _containers.RepeatedScalarFieldContainer[_profile_pb2.Attribute.ValueType]:
-        """The attribute of each fact; unspecified for facts about no attribute."""
-
-    @_builtins.property
-    def fact_relations(self) -> _containers.RepeatedScalarFieldContainer[Global___FactRelation.ValueType]:
-        """How the track's value relates to the reference's; unspecified where the kind says it."""
-
-    @_builtins.property
-    def fact_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The track's value: raw for an attribute, a count of playlists, or a cosine."""
-
-    @_builtins.property
-    def fact_other_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The reference's value of the attribute, or the target; 0 for facts about no attribute."""
-
-    @_builtins.property
-    def fact_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The artist or genre that each fact names; empty for others."""
-
-    @_builtins.property
-    def references(self) -> _containers.RepeatedCompositeFieldContainer[Global___FactReference]:
-        """The seeds that facts refer to, and tracks that stand for a seed; each once."""
-
-    def __init__(
-        self,
-        *,
-        sentences: _abc.Iterable[_builtins.str] | None = ...,
-        closest_seed_ids: _abc.Iterable[_builtins.str] | None = ...,
-        closest_seed_similarities: _abc.Iterable[_builtins.float] | None = ...,
-        contribution_counts: _abc.Iterable[_builtins.int] | None = ...,
-        features: _abc.Iterable[_builtins.str] | None = ...,
-        contributions: _abc.Iterable[_builtins.float] | None = ...,
-        contribution_values: _abc.Iterable[_builtins.float] | None = ...,
-        attributes: _abc.Iterable[_profile_pb2.Attribute.ValueType] | None = ...,
-        values: _abc.Iterable[_builtins.float] | None = ...,
-        seeds_means: _abc.Iterable[_builtins.float] | None = ...,
-        similarity_shares: _abc.Iterable[_builtins.float] | None = ...,
-        fact_counts: _abc.Iterable[_builtins.int] | None = ...,
-        fact_kinds: _abc.Iterable[Global___FactKind.ValueType] | None = ...,
-        fact_references: _abc.Iterable[_builtins.int] | None = ...,
-        fact_weights: _abc.Iterable[_builtins.float] | None = ...,
-        fact_attributes: _abc.Iterable[_profile_pb2.Attribute.ValueType] | None = ...,
-        fact_relations: _abc.Iterable[Global___FactRelation.ValueType] | None = ...,
-        fact_values: _abc.Iterable[_builtins.float] | None = ...,
-        fact_other_values: _abc.Iterable[_builtins.float] | None = ...,
-        fact_names: _abc.Iterable[_builtins.str] | None = ...,
-        references: _abc.Iterable[Global___FactReference] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "closest_seed_ids", b"closest_seed_ids", "closest_seed_similarities", b"closest_seed_similarities", "contribution_counts", b"contribution_counts", "contribution_values", b"contribution_values", "contributions", b"contributions", "fact_attributes", b"fact_attributes", "fact_counts", b"fact_counts", "fact_kinds", b"fact_kinds", "fact_names", b"fact_names", "fact_other_values", b"fact_other_values", "fact_references", b"fact_references", "fact_relations", b"fact_relations", "fact_values", b"fact_values", "fact_weights", b"fact_weights", "features", b"features", "references", b"references", "seeds_means", b"seeds_means", "sentences", b"sentences", "similarity_shares", b"similarity_shares", "values", b"values"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Reasons: _TypeAlias = Reasons  # noqa: Y015
-
-@_typing.final
-class FactReference(_message.Message):
-    """Contains what a fact compares a track with."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SEED_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    ID_FIELD_NUMBER: _builtins.int
-    NAME_FIELD_NUMBER: _builtins.int
-    ARTIST_FIELD_NUMBER: _builtins.int
-    seed: _builtins.int
-    """The place of the seed in the request, from 0."""
-    kind: Global___FactReferenceKind.ValueType
-    """Whether it is the seed itself or a track that stands for it."""
-    id: _builtins.str
-    """A track id, an artist id or a genre."""
-    name: _builtins.str
-    """The track's title, the artist's name or the genre."""
-    artist: _builtins.str
-    """The first artist of a track; empty otherwise."""
-    def __init__(
-        self,
-        *,
-        seed: _builtins.int = ...,
-        kind: Global___FactReferenceKind.ValueType = ...,
-        id: _builtins.str = ...,
-        name: _builtins.str = ...,
-        artist: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist", "id", b"id", "kind", b"kind", "name", b"name", "seed", b"seed"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FactReference: _TypeAlias = FactReference  # noqa: Y015
 
 @_typing.final
 class Versions(_message.Message):

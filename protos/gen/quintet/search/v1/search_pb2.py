@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equintet/search/v1/search.proto\x12\x11quintet.search.v1\"\x84\x01\n\x13SearchTracksRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12)\n\x06source\x18\x04 \x01(\x0e\x32\x19.quintet.search.v1.Source\x12\x0c\n\x04skip\x18\x05 \x01(\x05\"\xcb\x01\n\x14SearchTracksResponse\x12.\n\x07matches\x18\x01 \x03(\x0b\x32\x1d.quintet.search.v1.TrackMatch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x19\n\x11\x63\x61talogue_version\x18\x04 \x01(\t\x12)\n\x06source\x18\x05 \x01(\x0e\x32\x19.quintet.search.v1.Source\x12\x10\n\x08\x64\x65graded\x18\x06 \x03(\t\"*\n\x15\x42\x61tchGetTracksRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\"I\n\x16\x42\x61tchGetTracksResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.quintet.search.v1.TrackResult\"Z\n\x14SearchArtistsRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"p\n\x15SearchArtistsResponse\x12*\n\x07\x61rtists\x18\x01 \x03(\x0b\x32\x19.quintet.search.v1.Artist\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\",\n\x16\x42\x61tchGetArtistsRequest\x12\x12\n\nartist_ids\x18\x01 \x03(\t\"K\n\x17\x42\x61tchGetArtistsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.quintet.search.v1.ArtistResult\":\n\x11ListGenresRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x12ListGenresResponse\x12(\n\x06genres\x18\x01 \x03(\x0b\x32\x18.quintet.search.v1.Genre\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\rGetMapRequest\x12\x15\n\rknown_version\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"F\n\x0eGetMapResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x12\n\ntotal_size\x18\x02 \x01(\x03\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"\x86\x01\n\nTrackMatch\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.quintet.search.v1.Track\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x15\n\rrecommendable\x18\x03 \x01(\x08\x12)\n\x06source\x18\x04 \x01(\x0e\x32\x19.quintet.search.v1.Source\"H\n\x0bTrackResult\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\'\n\x05track\x18\x02 \x01(\x0b\x32\x18.quintet.search.v1.Track\"L\n\x0c\x41rtistResult\x12\x11\n\tartist_id\x18\x01 \x01(\t\x12)\n\x06\x61rtist\x18\x02 \x01(\x0b\x32\x19.quintet.search.v1.Artist\"\xb4\x02\n\x05Track\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x33\n\x07\x61rtists\x18\x03 \x03(\x0b\x32\".quintet.search.v1.ArtistReference\x12\r\n\x05\x61lbum\x18\x04 \x01(\t\x12\x10\n\x08\x61lbum_id\x18\x05 \x01(\t\x12\x14\n\x0crelease_date\x18\x06 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x03\x12\x12\n\npopularity\x18\x08 \x01(\x05\x12\x10\n\x08\x65xplicit\x18\t \x01(\x08\x12\x0e\n\x06genres\x18\n \x03(\t\x12\x0c\n\x04isrc\x18\x0b \x01(\t\x12\x12\n\nprovenance\x18\x0c \x01(\t\x12\x0f\n\x07licence\x18\r \x01(\t\x12\x11\n\tcover_url\x18\x0e \x01(\t\x12\x13\n\x0bpreview_url\x18\x0f \x01(\t\"+\n\x0f\x41rtistReference\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"[\n\x06\x41rtist\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06genres\x18\x03 \x03(\t\x12\x12\n\npopularity\x18\x04 \x01(\x05\x12\x13\n\x0btrack_count\x18\x05 \x01(\x05\"*\n\x05Genre\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0btrack_count\x18\x02 \x01(\x05*[\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x14\n\x10SOURCE_CATALOGUE\x10\x01\x12\x12\n\x0eSOURCE_SPOTIFY\x10\x02\x12\x0f\n\x0bSOURCE_BOTH\x10\x03\x32\xcf\x04\n\rSearchService\x12_\n\x0cSearchTracks\x12&.quintet.search.v1.SearchTracksRequest\x1a\'.quintet.search.v1.SearchTracksResponse\x12\x65\n\x0e\x42\x61tchGetTracks\x12(.quintet.search.v1.BatchGetTracksRequest\x1a).quintet.search.v1.BatchGetTracksResponse\x12\x62\n\rSearchArtists\x12\'.quintet.search.v1.SearchArtistsRequest\x1a(.quintet.search.v1.SearchArtistsResponse\x12h\n\x0f\x42\x61tchGetArtists\x12).quintet.search.v1.BatchGetArtistsRequest\x1a*.quintet.search.v1.BatchGetArtistsResponse\x12Y\n\nListGenres\x12$.quintet.search.v1.ListGenresRequest\x1a%.quintet.search.v1.ListGenresResponse\x12M\n\x06GetMap\x12 .quintet.search.v1.GetMapRequest\x1a!.quintet.search.v1.GetMapResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equintet/search/v1/search.proto\x12\x11quintet.search.v1\"\x84\x01\n\x13SearchTracksRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12)\n\x06source\x18\x04 \x01(\x0e\x32\x19.quintet.search.v1.Source\x12\x0c\n\x04skip\x18\x05 \x01(\x05\"\xcb\x01\n\x14SearchTracksResponse\x12.\n\x07matches\x18\x01 \x03(\x0b\x32\x1d.quintet.search.v1.TrackMatch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x19\n\x11\x63\x61talogue_version\x18\x04 \x01(\t\x12)\n\x06source\x18\x05 \x01(\x0e\x32\x19.quintet.search.v1.Source\x12\x10\n\x08\x64\x65graded\x18\x06 \x03(\t\"*\n\x15\x42\x61tchGetTracksRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\"d\n\x16\x42\x61tchGetTracksResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.quintet.search.v1.TrackResult\x12\x19\n\x11\x63\x61talogue_version\x18\x02 \x01(\t\":\n\x11ListTracksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"r\n\x12ListTracksResponse\x12(\n\x06tracks\x18\x01 \x03(\x0b\x32\x18.quintet.search.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x03 \x01(\t\"Z\n\x14SearchArtistsRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"p\n\x15SearchArtistsResponse\x12*\n\x07\x61rtists\x18\x01 \x03(\x0b\x32\x19.quintet.search.v1.Artist\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\",\n\x16\x42\x61tchGetArtistsRequest\x12\x12\n\nartist_ids\x18\x01 \x03(\t\"K\n\x17\x42\x61tchGetArtistsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.quintet.search.v1.ArtistResult\":\n\x11ListGenresRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x12ListGenresResponse\x12(\n\x06genres\x18\x01 \x03(\x0b\x32\x18.quintet.search.v1.Genre\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\rGetMapRequest\x12\x15\n\rknown_version\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"F\n\x0eGetMapResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x12\n\ntotal_size\x18\x02 \x01(\x03\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"\x86\x01\n\nTrackMatch\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.quintet.search.v1.Track\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x15\n\rrecommendable\x18\x03 \x01(\x08\x12)\n\x06source\x18\x04 \x01(\x0e\x32\x19.quintet.search.v1.Source\"H\n\x0bTrackResult\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\'\n\x05track\x18\x02 \x01(\x0b\x32\x18.quintet.search.v1.Track\"L\n\x0c\x41rtistResult\x12\x11\n\tartist_id\x18\x01 \x01(\t\x12)\n\x06\x61rtist\x18\x02 \x01(\x0b\x32\x19.quintet.search.v1.Artist\"\xb4\x02\n\x05Track\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x33\n\x07\x61rtists\x18\x03 \x03(\x0b\x32\".quintet.search.v1.ArtistReference\x12\r\n\x05\x61lbum\x18\x04 \x01(\t\x12\x10\n\x08\x61lbum_id\x18\x05 \x01(\t\x12\x14\n\x0crelease_date\x18\x06 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x03\x12\x12\n\npopularity\x18\x08 \x01(\x05\x12\x10\n\x08\x65xplicit\x18\t \x01(\x08\x12\x0e\n\x06genres\x18\n \x03(\t\x12\x0c\n\x04isrc\x18\x0b \x01(\t\x12\x12\n\nprovenance\x18\x0c \x01(\t\x12\x0f\n\x07licence\x18\r \x01(\t\x12\x11\n\tcover_url\x18\x0e \x01(\t\x12\x13\n\x0bpreview_url\x18\x0f \x01(\t\"+\n\x0f\x41rtistReference\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"[\n\x06\x41rtist\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06genres\x18\x03 \x03(\t\x12\x12\n\npopularity\x18\x04 \x01(\x05\x12\x13\n\x0btrack_count\x18\x05 \x01(\x05\"*\n\x05Genre\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0btrack_count\x18\x02 \x01(\x05*[\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x14\n\x10SOURCE_CATALOGUE\x10\x01\x12\x12\n\x0eSOURCE_SPOTIFY\x10\x02\x12\x0f\n\x0bSOURCE_BOTH\x10\x03\x32\xaa\x05\n\rSearchService\x12_\n\x0cSearchTracks\x12&.quintet.search.v1.SearchTracksRequest\x1a\'.quintet.search.v1.SearchTracksResponse\x12\x65\n\x0e\x42\x61tchGetTracks\x12(.quintet.search.v1.BatchGetTracksRequest\x1a).quintet.search.v1.BatchGetTracksResponse\x12Y\n\nListTracks\x12$.quintet.search.v1.ListTracksRequest\x1a%.quintet.search.v1.ListTracksResponse\x12\x62\n\rSearchArtists\x12\'.quintet.search.v1.SearchArtistsRequest\x1a(.quintet.search.v1.SearchArtistsResponse\x12h\n\x0f\x42\x61tchGetArtists\x12).quintet.search.v1.BatchGetArtistsRequest\x1a*.quintet.search.v1.BatchGetArtistsResponse\x12Y\n\nListGenres\x12$.quintet.search.v1.ListGenresRequest\x1a%.quintet.search.v1.ListGenresResponse\x12M\n\x06GetMap\x12 .quintet.search.v1.GetMapRequest\x1a!.quintet.search.v1.GetMapResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quintet.search.v1.search_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SOURCE']._serialized_start=1901
-  _globals['_SOURCE']._serialized_end=1992
+  _globals['_SOURCE']._serialized_start=2104
+  _globals['_SOURCE']._serialized_end=2195
   _globals['_SEARCHTRACKSREQUEST']._serialized_start=54
   _globals['_SEARCHTRACKSREQUEST']._serialized_end=186
   _globals['_SEARCHTRACKSRESPONSE']._serialized_start=189
@@ -40,37 +40,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHGETTRACKSREQUEST']._serialized_start=394
   _globals['_BATCHGETTRACKSREQUEST']._serialized_end=436
   _globals['_BATCHGETTRACKSRESPONSE']._serialized_start=438
-  _globals['_BATCHGETTRACKSRESPONSE']._serialized_end=511
-  _globals['_SEARCHARTISTSREQUEST']._serialized_start=513
-  _globals['_SEARCHARTISTSREQUEST']._serialized_end=603
-  _globals['_SEARCHARTISTSRESPONSE']._serialized_start=605
-  _globals['_SEARCHARTISTSRESPONSE']._serialized_end=717
-  _globals['_BATCHGETARTISTSREQUEST']._serialized_start=719
-  _globals['_BATCHGETARTISTSREQUEST']._serialized_end=763
-  _globals['_BATCHGETARTISTSRESPONSE']._serialized_start=765
-  _globals['_BATCHGETARTISTSRESPONSE']._serialized_end=840
-  _globals['_LISTGENRESREQUEST']._serialized_start=842
-  _globals['_LISTGENRESREQUEST']._serialized_end=900
-  _globals['_LISTGENRESRESPONSE']._serialized_start=902
-  _globals['_LISTGENRESRESPONSE']._serialized_end=989
-  _globals['_GETMAPREQUEST']._serialized_start=991
-  _globals['_GETMAPREQUEST']._serialized_end=1045
-  _globals['_GETMAPRESPONSE']._serialized_start=1047
-  _globals['_GETMAPRESPONSE']._serialized_end=1117
-  _globals['_TRACKMATCH']._serialized_start=1120
-  _globals['_TRACKMATCH']._serialized_end=1254
-  _globals['_TRACKRESULT']._serialized_start=1256
-  _globals['_TRACKRESULT']._serialized_end=1328
-  _globals['_ARTISTRESULT']._serialized_start=1330
-  _globals['_ARTISTRESULT']._serialized_end=1406
-  _globals['_TRACK']._serialized_start=1409
-  _globals['_TRACK']._serialized_end=1717
-  _globals['_ARTISTREFERENCE']._serialized_start=1719
-  _globals['_ARTISTREFERENCE']._serialized_end=1762
-  _globals['_ARTIST']._serialized_start=1764
-  _globals['_ARTIST']._serialized_end=1855
-  _globals['_GENRE']._serialized_start=1857
-  _globals['_GENRE']._serialized_end=1899
-  _globals['_SEARCHSERVICE']._serialized_start=1995
-  _globals['_SEARCHSERVICE']._serialized_end=2586
+  _globals['_BATCHGETTRACKSRESPONSE']._serialized_end=538
+  _globals['_LISTTRACKSREQUEST']._serialized_start=540
+  _globals['_LISTTRACKSREQUEST']._serialized_end=598
+  _globals['_LISTTRACKSRESPONSE']._serialized_start=600
+  _globals['_LISTTRACKSRESPONSE']._serialized_end=714
+  _globals['_SEARCHARTISTSREQUEST']._serialized_start=716
+  _globals['_SEARCHARTISTSREQUEST']._serialized_end=806
+  _globals['_SEARCHARTISTSRESPONSE']._serialized_start=808
+  _globals['_SEARCHARTISTSRESPONSE']._serialized_end=920
+  _globals['_BATCHGETARTISTSREQUEST']._serialized_start=922
+  _globals['_BATCHGETARTISTSREQUEST']._serialized_end=966
+  _globals['_BATCHGETARTISTSRESPONSE']._serialized_start=968
+  _globals['_BATCHGETARTISTSRESPONSE']._serialized_end=1043
+  _globals['_LISTGENRESREQUEST']._serialized_start=1045
+  _globals['_LISTGENRESREQUEST']._serialized_end=1103
+  _globals['_LISTGENRESRESPONSE']._serialized_start=1105
+  _globals['_LISTGENRESRESPONSE']._serialized_end=1192
+  _globals['_GETMAPREQUEST']._serialized_start=1194
+  _globals['_GETMAPREQUEST']._serialized_end=1248
+  _globals['_GETMAPRESPONSE']._serialized_start=1250
+  _globals['_GETMAPRESPONSE']._serialized_end=1320
+  _globals['_TRACKMATCH']._serialized_start=1323
+  _globals['_TRACKMATCH']._serialized_end=1457
+  _globals['_TRACKRESULT']._serialized_start=1459
+  _globals['_TRACKRESULT']._serialized_end=1531
+  _globals['_ARTISTRESULT']._serialized_start=1533
+  _globals['_ARTISTRESULT']._serialized_end=1609
+  _globals['_TRACK']._serialized_start=1612
+  _globals['_TRACK']._serialized_end=1920
+  _globals['_ARTISTREFERENCE']._serialized_start=1922
+  _globals['_ARTISTREFERENCE']._serialized_end=1965
+  _globals['_ARTIST']._serialized_start=1967
+  _globals['_ARTIST']._serialized_end=2058
+  _globals['_GENRE']._serialized_start=2060
+  _globals['_GENRE']._serialized_end=2102
+  _globals['_SEARCHSERVICE']._serialized_start=2198
+  _globals['_SEARCHSERVICE']._serialized_end=2880
 # @@protoc_insertion_point(module_scope)

@@ -164,6 +164,9 @@ class BatchGetTracksResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
+    CATALOGUE_VERSION_FIELD_NUMBER: _builtins.int
+    catalogue_version: _builtins.str
+    """The version of the catalogue that they were looked up in."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackResult]:
         """One entry for each requested id."""
@@ -172,14 +175,73 @@ class BatchGetTracksResponse(_message.Message):
         self,
         *,
         results: _abc.Iterable[Global___TrackResult] | None = ...,
+        catalogue_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_version", b"catalogue_version", "results", b"results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchGetTracksResponse: _TypeAlias = BatchGetTracksResponse  # noqa: Y015
+
+@_typing.final
+class ListTracksRequest(_message.Message):
+    """Requests the catalogue's tracks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """The number of tracks, from 1 to 500; 500 if 0; larger numbers are reduced to 500."""
+    page_token: _builtins.str
+    """The next_page_token of the previous page; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTracksRequest: _TypeAlias = ListTracksRequest  # noqa: Y015
+
+@_typing.final
+class ListTracksResponse(_message.Message):
+    """Contains one page of tracks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CATALOGUE_VERSION_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The token that requests the next page; empty on the last page."""
+    catalogue_version: _builtins.str
+    """The version of the catalogue that they are of."""
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]:
+        """The tracks, most popular first."""
+
+    def __init__(
+        self,
+        *,
+        tracks: _abc.Iterable[Global___Track] | None = ...,
+        next_page_token: _builtins.str = ...,
+        catalogue_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_version", b"catalogue_version", "next_page_token", b"next_page_token", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTracksResponse: _TypeAlias = ListTracksResponse  # noqa: Y015
 
 @_typing.final
 class SearchArtistsRequest(_message.Message):

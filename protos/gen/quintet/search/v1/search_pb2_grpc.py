@@ -45,6 +45,11 @@ class SearchServiceStub:
                 request_serializer=quintet_dot_search_dot_v1_dot_search__pb2.BatchGetTracksRequest.SerializeToString,
                 response_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.BatchGetTracksResponse.FromString,
                 _registered_method=True)
+        self.ListTracks = channel.unary_unary(
+                '/quintet.search.v1.SearchService/ListTracks',
+                request_serializer=quintet_dot_search_dot_v1_dot_search__pb2.ListTracksRequest.SerializeToString,
+                response_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.ListTracksResponse.FromString,
+                _registered_method=True)
         self.SearchArtists = channel.unary_unary(
                 '/quintet.search.v1.SearchService/SearchArtists',
                 request_serializer=quintet_dot_search_dot_v1_dot_search__pb2.SearchArtistsRequest.SerializeToString,
@@ -83,6 +88,14 @@ class SearchServiceServicer:
     def BatchGetTracks(self, request, context):
         """Returns up to 500 tracks by id, in the order asked, unknown ids marked.
         Errors: INVALID_ARGUMENT (ID_COUNT), UNAVAILABLE (NOT_READY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTracks(self, request, context):
+        """Lists the catalogue's tracks, most popular first.
+        Errors: INVALID_ARGUMENT (PAGE_SIZE_RANGE, PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,6 +145,11 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.BatchGetTracks,
                     request_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.BatchGetTracksRequest.FromString,
                     response_serializer=quintet_dot_search_dot_v1_dot_search__pb2.BatchGetTracksResponse.SerializeToString,
+            ),
+            'ListTracks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTracks,
+                    request_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.ListTracksRequest.FromString,
+                    response_serializer=quintet_dot_search_dot_v1_dot_search__pb2.ListTracksResponse.SerializeToString,
             ),
             'SearchArtists': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchArtists,
@@ -209,6 +227,33 @@ class SearchService:
             '/quintet.search.v1.SearchService/BatchGetTracks',
             quintet_dot_search_dot_v1_dot_search__pb2.BatchGetTracksRequest.SerializeToString,
             quintet_dot_search_dot_v1_dot_search__pb2.BatchGetTracksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTracks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quintet.search.v1.SearchService/ListTracks',
+            quintet_dot_search_dot_v1_dot_search__pb2.ListTracksRequest.SerializeToString,
+            quintet_dot_search_dot_v1_dot_search__pb2.ListTracksResponse.FromString,
             options,
             channel_credentials,
             insecure,

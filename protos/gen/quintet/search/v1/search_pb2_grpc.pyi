@@ -42,6 +42,10 @@ class SearchServiceStub:
     """Returns up to 500 tracks by id, in the order asked, unknown ids marked.
     Errors: INVALID_ARGUMENT (ID_COUNT), UNAVAILABLE (NOT_READY).
     """
+    ListTracks: _grpc.UnaryUnaryMultiCallable[_search_pb2.ListTracksRequest, _search_pb2.ListTracksResponse]
+    """Lists the catalogue's tracks, most popular first.
+    Errors: INVALID_ARGUMENT (PAGE_SIZE_RANGE, PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
+    """
     SearchArtists: _grpc.UnaryUnaryMultiCallable[_search_pb2.SearchArtistsRequest, _search_pb2.SearchArtistsResponse]
     """Searches artists by name, best match first.
     Errors: those of SearchTracks.
@@ -72,6 +76,10 @@ class SearchServiceAsyncStub(SearchServiceStub):
     BatchGetTracks: _aio.UnaryUnaryMultiCallable[_search_pb2.BatchGetTracksRequest, _search_pb2.BatchGetTracksResponse]  # type: ignore[assignment]
     """Returns up to 500 tracks by id, in the order asked, unknown ids marked.
     Errors: INVALID_ARGUMENT (ID_COUNT), UNAVAILABLE (NOT_READY).
+    """
+    ListTracks: _aio.UnaryUnaryMultiCallable[_search_pb2.ListTracksRequest, _search_pb2.ListTracksResponse]  # type: ignore[assignment]
+    """Lists the catalogue's tracks, most popular first.
+    Errors: INVALID_ARGUMENT (PAGE_SIZE_RANGE, PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
     """
     SearchArtists: _aio.UnaryUnaryMultiCallable[_search_pb2.SearchArtistsRequest, _search_pb2.SearchArtistsResponse]  # type: ignore[assignment]
     """Searches artists by name, best match first.
@@ -112,6 +120,16 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_pb2.BatchGetTracksResponse, _abc.Awaitable[_search_pb2.BatchGetTracksResponse]]:
         """Returns up to 500 tracks by id, in the order asked, unknown ids marked.
         Errors: INVALID_ARGUMENT (ID_COUNT), UNAVAILABLE (NOT_READY).
+        """
+
+    @_abc_1.abstractmethod
+    def ListTracks(
+        self,
+        request: _search_pb2.ListTracksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_pb2.ListTracksResponse, _abc.Awaitable[_search_pb2.ListTracksResponse]]:
+        """Lists the catalogue's tracks, most popular first.
+        Errors: INVALID_ARGUMENT (PAGE_SIZE_RANGE, PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
         """
 
     @_abc_1.abstractmethod

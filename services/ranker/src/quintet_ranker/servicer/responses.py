@@ -5,11 +5,10 @@ from typing import Final
 
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_engine.query import RankedTrack, Reasons
-from quintet_servicekit.messages import NUMBER_OF
-from quintet_servicekit.reasons import write_facts
+from quintet_engine.query import RankedTrack
 
 from quintet_ranker.domain import PickOrigin, RecommendationAnswer
+from quintet_ranker.servicer.reasons_json import reasons_json
 from quintet_ranker.servicer.requests import VARIANTS
 
 _VARIANT_NUMBERS: Final = {variant: number for number, variant in VARIANTS.items()}
@@ -63,16 +62,18 @@ def response_of(
         ),
         ranking_seconds=answer.seconds,
     )
-    for track, origin in zip(ranking.tracks, origins, strict=True):
-        _add_track(response, track, origin)
-    reasons = [track.reasons for track in ranking.tracks if track.reasons is not None]
-    if reasons:
-        _fill_reasons(response.reasons, reasons)
+    explained = [track.reasons for track in ranking.tracks if track.reasons is not None]
+    reasons = reasons_json(explained) if explained else [b""] * len(ranking.tracks)
+    for track, origin, written in zip(ranking.tracks, origins, reasons, strict=True):
+        _add_track(response, track, origin, written)
     return response
 
 
 def _add_track(
-    response: ranker_pb2.RecommendTracksResponse, track: RankedTrack, origin: PickOrigin
+    response: ranker_pb2.RecommendTracksResponse,
+    track: RankedTrack,
+    origin: PickOrigin,
+    reasons: bytes,
 ) -> None:
     """Append a track to a response.
 
@@ -87,23 +88,5 @@ def _add_track(
         channels=track.channels,
         features=track.features,
         origin=_ORIGINS[origin],
+        reasons_json=reasons,
     )
-
-
-def _fill_reasons(written: ranker_pb2.Reasons, reasons: Sequence[Reasons]) -> None:
-    contributions = [item for one in reasons for item in one.contributions]
-    written.sentences.extend([one.sentence for one in reasons])
-    written.closest_seed_ids.extend([one.closest_seed for one in reasons])
-    written.closest_seed_similarities.extend([one.closest_similarity for one in reasons])
-    written.contribution_counts.extend([len(one.contributions) for one in reasons])
-    written.features.extend([item.feature for item in contributions])
-    written.contributions.extend([item.contribution for item in contributions])
-    written.contribution_values.extend([item.value for item in contributions])
-    # Every track is compared by the same attributes, so the first track's are written once.
-    compared = reasons[0].comparisons
-    comparisons = [item for one in reasons for item in one.comparisons]
-    written.attributes.extend([NUMBER_OF[item.attribute] for item in compared])
-    written.values.extend([item.value for item in comparisons])
-    written.seeds_means.extend([item.seeds_mean for item in comparisons])
-    written.similarity_shares.extend([item.similarity_share for item in comparisons])
-    write_facts(written, [one.facts for one in reasons])

@@ -101,7 +101,17 @@ class ArtistTable:
 
 @dataclass(frozen=True)
 class IndexedCatalogue:
-    """The catalogue of one snapshot, searched by tantivy."""
+    """The catalogue of one snapshot, searched by tantivy.
+
+    Attributes:
+        snapshot: Tracks and features.
+        track_index: Finds tracks by text.
+        artist_index: Finds artists by text.
+        artist_table: All artists.
+        genre_list: All genres.
+        map_file: The map, an Arrow IPC file.
+        by_popularity: The snapshot's rows, most popular first, int32 (n,).
+    """
 
     snapshot: Snapshot
     track_index: TextIndex
@@ -109,6 +119,7 @@ class IndexedCatalogue:
     artist_table: ArtistTable
     genre_list: Sequence[GenreRecord]
     map_file: Path
+    by_popularity: NDArray[np.int32]
 
     @classmethod
     def load(cls, home: Path, version: str) -> Self:
@@ -141,6 +152,7 @@ class IndexedCatalogue:
             table,
             genres,
             folder / MAP_FILE,
+            order.astype(np.int32),
         )
 
     @property
@@ -190,6 +202,15 @@ class IndexedCatalogue:
         with stage("look up"):
             found = dict(zip(known, self._tracks(list(known)), strict=True))
         return [None if row is None else found[row] for row in rows]
+
+    @property
+    def track_count(self) -> int:
+        """The number of tracks."""
+        return len(self.by_popularity)
+
+    def popular(self, offset: int, size: int) -> list[TrackRecord]:
+        """List up to `size` tracks from an offset on, most popular first."""
+        return self._tracks(self.by_popularity[offset : offset + size].tolist())
 
     def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
         """Look up artists, in the order of the ids; None for an unknown id."""

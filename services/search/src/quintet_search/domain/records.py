@@ -120,6 +120,23 @@ class TrackResults:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackLookup:
+    """Tracks looked up by id, in the order of the ids; None for an unknown id."""
+
+    tracks: Sequence[TrackRecord | None]
+    catalogue_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackListing:
+    """One page of all tracks, most popular first."""
+
+    tracks: Sequence[TrackRecord]
+    next_page_token: str
+    catalogue_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResultPage(Generic[T]):
     """One page of a list."""
 
@@ -159,6 +176,15 @@ class SearchableCatalogue(Protocol):
 
     def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
         """Look up tracks, in the order of the ids; None for an unknown id."""
+        ...
+
+    def popular(self, offset: int, size: int) -> list[TrackRecord]:
+        """List up to `size` tracks from an offset on, most popular first."""
+        ...
+
+    @property
+    def track_count(self) -> int:
+        """The number of tracks."""
         ...
 
     def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:

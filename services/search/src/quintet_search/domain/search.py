@@ -28,6 +28,8 @@ from quintet_search.domain.records import (
     ResultPage,
     SearchableCatalogue,
     SearchSource,
+    TrackListing,
+    TrackLookup,
     TrackMatch,
     TrackRecord,
     TrackResults,
@@ -121,7 +123,7 @@ class CatalogueSearch:
         total = min(found.total, MAX_MATCHES)
         return ResultPage([artist for artist, _ in found.items], part.token(total), total)
 
-    async def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
+    async def tracks(self, ids: Sequence[str]) -> TrackLookup:
         """Look up tracks by id, URI or link, in that order; None for an unknown one.
 
         Raises:
@@ -130,7 +132,21 @@ class CatalogueSearch:
         """
         catalogue = self._catalogue()
         wanted = [track_id_of(name) for name in _counted("track_ids", ids, MAX_TRACK_IDS)]
-        return await self._run(lambda: catalogue.tracks(wanted))
+        found = await self._run(lambda: catalogue.tracks(wanted))
+        return TrackLookup(found, catalogue.version)
+
+    async def popular(self, page: PageRequest) -> TrackListing:
+        """List one page of all tracks, most popular first.
+
+        Raises:
+            InvalidInput: The page is not allowed.
+            NotReady: No catalogue is loaded.
+        """
+        catalogue = self._catalogue()
+        scope = ("popular", catalogue.version)
+        part = window(page, default=MAX_TRACK_IDS, maximum=MAX_TRACK_IDS, scope=scope)
+        found = await self._run(lambda: catalogue.popular(part.offset, part.size))
+        return TrackListing(found, part.token(catalogue.track_count), catalogue.version)
 
     async def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
         """Look up artists by id, URI or link, in that order; None for an unknown one.
