@@ -6,10 +6,23 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from quintet_engine.catalogue import entries_of
+from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import FACTS, Tokens
-from quintet_engine.kernel.layout import Learned, Lists, Weighted, fixed
+from quintet_engine.kernel.layout import (
+    FIRST_YEAR,
+    NO_YEAR,
+    YEAR,
+    Learned,
+    Listed,
+    Lists,
+    Pool,
+    Tracks,
+    Weighted,
+    fixed,
+)
 
 # Kinds of sound of a track.
 _CLUSTERS = 3
@@ -20,21 +33,24 @@ _FITTED = 4096
 def learned_arrays(tokens: Tokens, space: PlaylistSpace, taste: Taste) -> Learned:
     """Pack what was learned from playlists; see `layout.Learned`."""
     clusters, shares = _clusters(tokens.kinds["audio"])
-    rarity, scale = _rarity(tokens.kinds["word"])
+    # Words are numbered by how many playlists have them, see `layout.Listed`.
+    order = by_length(space.rows["word"])
+    by_word, words = space.rows["word"][order], tokens.kinds["word"][:, order]
+    rarity, scale = _rarity(words)
     return Learned(
         sound=_sound(tokens, space),
         names=fixed(np.column_stack((tokens.artist, tokens.album)), np.int32),
         clusters=clusters,
         shares=shares,
-        words=_lists(tokens.kinds["word"]),
+        words=lists_of(words),
         word_scale=scale,
         rarity=rarity,
-        holders=_lists(space.holders),
+        holders=lists_of(space.holders),
         artists=_artists(tokens, space),
         albums=_albums(tokens),
         by_artist=_weighted(space.rows["artist"]),
         by_album=_weighted(space.rows["album"]),
-        by_word=_weighted(space.rows["word"]),
+        by_word=_weighted(by_word),
         by_year=_weighted(space.rows["year"]),
         by_cluster=_weighted(space.rows["audio"]),
         taste=fixed(taste.places.view(np.uint16), np.uint16),
@@ -43,6 +59,44 @@ def learned_arrays(tokens: Tokens, space: PlaylistSpace, taste: Taste) -> Learne
         regression=fixed(taste.regression, np.float32),
         triangle=fixed(taste.triangle, np.float32),
     )
+
+
+def listed_arrays(space: PlaylistSpace) -> Listed:
+    """Pack the tracks and artists on playlists; see `layout.Listed`."""
+    rows = by_length(space.holders)
+    rows = rows[np.diff(space.holders.indptr)[rows] > 0]
+    artists = by_length(space.rows["artist"])
+    artists = artists[np.diff(space.rows["artist"].indptr)[artists] > 0]
+    return Listed(fixed(rows, np.int32), lists_of(space.holders[rows]), fixed(artists, np.int32))
+
+
+def pool_arrays(pool: ContentPool, tracks: Tracks, learned: Learned) -> Pool:
+    """Pack the content pool; see `layout.Pool`."""
+    sizes = np.diff(learned.words.starts)[pool.rows]
+    order = np.argsort(sizes, kind="stable")
+    rows = pool.rows[order]
+    starts = np.concatenate(([0], np.cumsum(sizes[order])))
+    words = learned.words.members[entries_of(learned.words.starts, rows)[0]]
+    return Pool(
+        fixed(rows, np.int32),
+        fixed(pool.popularity[order], np.float32),
+        fixed(_year_places(tracks.audio[rows, YEAR]), np.int16),
+        fixed(learned.clusters[rows], np.int16),
+        fixed(learned.shares[rows], np.float32),
+        Lists(fixed(starts, np.int32), fixed(words, np.int32)),
+        fixed(learned.word_scale[rows], np.float32),
+    )
+
+
+def _year_places(year: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Do as `numeric.year_place`, without the compiler."""
+    base = np.nan_to_num(np.maximum(year, FIRST_YEAR), nan=FIRST_YEAR + NO_YEAR) - FIRST_YEAR
+    return np.asarray(np.minimum(base, NO_YEAR), np.int64)
+
+
+def by_length(matrix: sp.csr_matrix) -> NDArray[np.int64]:
+    """Order the rows of a sparse matrix by their number of entries, equal ones by number."""
+    return np.argsort(np.diff(matrix.indptr), kind="stable").astype(np.int64)
 
 
 def _sound(tokens: Tokens, space: PlaylistSpace) -> NDArray[np.float32]:
@@ -97,7 +151,8 @@ def _albums(tokens: Tokens) -> NDArray[np.float32]:
     return fixed(facts, np.float32)
 
 
-def _lists(matrix: sp.csr_matrix) -> Lists:
+def lists_of(matrix: sp.csr_matrix) -> Lists:
+    """Take the members of the rows of a sparse matrix of ones."""
     return Lists(fixed(matrix.indptr, np.int32), fixed(matrix.indices, np.int32))
 
 

@@ -8,6 +8,9 @@ engine. So one fingerprint over these files says whether kept code is still that
     layout      the arrays
     signatures  their types, as numba names them
     numeric     small functions that several kernels share
+    sums        inner products by vector instructions, in a stated order
+    selecting   the best rows, and the union of several channels' rows
+    playlists   the channels of a model that learned from playlists
 
 Loading the compiler takes half a second and many commands never rank: code outside of this folder
 imports a module with kernels within the function that needs it.

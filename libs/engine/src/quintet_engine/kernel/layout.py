@@ -117,7 +117,8 @@ class Learned(NamedTuple):
         names: int32 (n, 2): first artist (a if unknown), album title (b if unknown).
         clusters: int16 (n, 3), kinds of sound.
         shares: float32 (n, 3), the share of each; 0 where there are fewer than three kinds.
-        words: Word numbers of each track.
+        words: Word numbers of each track. Words are numbered by the length of their lists in
+            `by_word`, for the reason that `Listed` gives.
         word_scale: float32 (n,), one over the length of the track's tf-idf row.
         rarity: float32 (w,), the words' inverse document frequency: a tf-idf value is
             `rarity[word] * word_scale[track]`.
@@ -158,6 +159,45 @@ class Learned(NamedTuple):
     whitening: Floats
     regression: Floats
     triangle: Floats
+
+
+class Listed(NamedTuple):
+    """The k tracks on playlists and the artists of tracks on playlists, for loops over all of them.
+
+    They are ordered by the length of their lists: a loop that always ends after the same number of
+    rounds is several times as fast, since the processor predicts its end.
+
+    Attributes:
+        rows: int32 (k,).
+        holders: The playlists that hold each of them.
+        artists: int32, artist numbers, by the length of their lists in `Learned.by_artist`.
+    """
+
+    rows: Numbers
+    holders: Lists
+    artists: Numbers
+
+
+class Pool(NamedTuple):
+    """The k tracks that are searched by year, sound and words, ordered by their number of words.
+
+    Attributes:
+        rows: int32 (k,).
+        popularity: float32 (k,), standard scores.
+        years: int16 (k,), rows of `LearnedQuery.year_scores`.
+        clusters: int16 (k, 3), kinds of sound.
+        shares: float32 (k, 3), the share of each.
+        words: Word numbers of each track of the pool.
+        word_scale: float32 (k,), as `Learned.word_scale`.
+    """
+
+    rows: Numbers
+    popularity: Floats
+    years: NDArray[np.int16]
+    clusters: NDArray[np.int16]
+    shares: Floats
+    words: Lists
+    word_scale: Floats
 
 
 FIRST_YEAR: Final = 1949

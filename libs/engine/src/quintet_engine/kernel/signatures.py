@@ -10,7 +10,9 @@ from quintet_engine.kernel.layout import (
     AudioQuery,
     Learned,
     LearnedQuery,
+    Listed,
     Lists,
+    Pool,
     Shares,
     Tracks,
     Weighted,
@@ -29,6 +31,11 @@ def reads(dtype: Any, dimensions: int = 1) -> Any:
 def writes(dtype: Any, dimensions: int = 1) -> Any:
     """Describe an array that a kernel writes."""
     return types.Array(numba.from_dtype(np.dtype(dtype)), dimensions, "C")
+
+
+def tuple_of(*members: Any) -> Any:
+    """Describe several values that a kernel returns."""
+    return numba.types.Tuple(members)
 
 
 def _example(dtype: Any, dimensions: int = 1) -> Any:
@@ -65,6 +72,10 @@ _LEARNED = Learned(
     regression=_TABLE,
     triangle=_TABLE,
 )
+_LISTED = Listed(_NUMBERS, _LISTS, _NUMBERS)
+_POOL = Pool(
+    *(_NUMBERS, _FLOATS, _example(np.int16), _example(np.int16, 2), _TABLE, _LISTS, _FLOATS)
+)
 _AUDIO_QUERY = AudioQuery(
     *(_FLOATS, _FLOATS, _FLOATS, _FLOATS, False, _FLOATS, _TABLE, _TABLE, _TABLE, _FLOATS),
     *(0.0, 0.0, _SHARES, _SHARES, _SHARES, _BITS, 0),
@@ -77,5 +88,7 @@ LISTS: Final = numba.typeof(_LISTS)
 WEIGHTED: Final = numba.typeof(_WEIGHTED)
 TRACKS: Final = numba.typeof(_TRACKS)
 LEARNED: Final = numba.typeof(_LEARNED)
+LISTED: Final = numba.typeof(_LISTED)
+POOL: Final = numba.typeof(_POOL)
 AUDIO_QUERY: Final = numba.typeof(_AUDIO_QUERY)
 LEARNED_QUERY: Final = numba.typeof(_LEARNED_QUERY)

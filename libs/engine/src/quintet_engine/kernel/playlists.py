@@ -1,0 +1,548 @@
+"""Compares a query with playlists, and scores what is on them."""
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.layout import (
+    ALBUM_TITLE,
+    ARTIST_POPULARITY,
+    BY_ALBUM,
+    BY_ARTIST,
+    BY_AUDIO,
+    BY_TRACK,
+    BY_WORD,
+    BY_YEAR,
+    NO_YEAR,
+    POPULARITY,
+    REACH,
+    SHAPED,
+    SOUND_LENGTH,
+    VIEWS,
+    YEAR,
+    YEARS,
+    Bits,
+    Floats,
+    Learned,
+    Listed,
+    Lists,
+    Numbers,
+    Pool,
+    Tracks,
+)
+from quintet_engine.kernel.numeric import year_place
+from quintet_engine.kernel.selecting import (
+    add,
+    has,
+    key_of,
+    part,
+    ranked,
+    room,
+    row_of,
+    score_of,
+)
+from quintet_engine.kernel.signatures import (
+    LEARNED,
+    LISTED,
+    LISTS,
+    POOL,
+    TRACKS,
+    reads,
+    tuple_of,
+    writes,
+)
+from quintet_engine.kernel.sums import dot, dot_and_add, sum_of_rows
+
+_OFFSETS = np.array([offset for offset, _ in REACH])
+_VALUES = np.array([value for _, value in REACH], np.float32)
+_RIDGE, _BY_TRACK, _BY_ARTIST, _BY_CONTEXT = range(VIEWS)
+# The factor 1 + 0.5 · cosine of `related` is at most 1.5; the rest is room for rounding.
+_MOST_SOUND_FACTOR = np.float32(1.5001)
+# numba lets a signed index count from the end, and checks each; unsigned takes a third of the time.
+_U = np.uint64
+_ABOVE_ZERO = np.nextafter(np.float32(0), np.float32(1))
+
+
+@inlined
+def _put(keys: Any, weights: Any, size: Any, number: Any, weight: Any) -> Any:
+    """Add a token of a seed to the list of all seeds' tokens."""
+    # The place in the low bits: after sorting it leads back to the weight.
+    keys[size] = (np.uint64(number) << np.uint64(32)) | np.uint64(size)
+    weights[size] = weight
+    return size + 1
+
+
+@inlined
+def _listed_tokens(lists: Any, rows: Any, shares: Any) -> Any:
+    """List artists or words of seeds with the seeds' shares: keys and weights."""
+    total = 0
+    for row in rows:
+        total += lists.starts[row + 1] - lists.starts[row]
+    keys, weights, size = np.empty(total, np.uint64), np.empty(total, np.float32), 0
+    for place in range(len(rows)):
+        begin = lists.starts[rows[place]]
+        for each in range(begin, lists.starts[rows[place] + 1]):
+            repeated = False
+            for before in range(begin, each):  # an artist that is credited twice counts once
+                repeated |= lists.members[before] == lists.members[each]
+            if not repeated:
+                size = _put(keys, weights, size, lists.members[each], shares[place])
+    return keys[:size], weights
+
+
+@inlined
+def _albums(learned: Any, rows: Any, shares: Any) -> Any:
+    """List album titles of seeds, likewise."""
+    keys, weights, size = np.empty(len(rows), np.uint64), np.empty(len(rows), np.float32), 0
+    for place in range(len(rows)):
+        album = learned.names[rows[place], ALBUM_TITLE]
+        if album < len(learned.albums) - 1:
+            size = _put(keys, weights, size, album, shares[place])
+    return keys[:size], weights
+
+
+@inlined
+def _clusters(learned: Any, rows: Any, shares: Any) -> Any:
+    """List kinds of sound of seeds, each with its share of the track, likewise."""
+    width = learned.clusters.shape[1]
+    keys, weights = np.empty(len(rows) * width, np.uint64), np.empty(len(rows) * width, np.float32)
+    size = 0
+    for place in range(len(rows)):
+        for each in range(width):
+            value = learned.shares[rows[place], each]
+            if value > 0:
+                cluster = learned.clusters[rows[place], each]
+                size = _put(keys, weights, size, cluster, shares[place] * value)
+    return keys[:size], weights
+
+
+@inlined
+def _years(tracks: Any, rows: Any, shares: Any) -> Any:
+    """List year tokens of seeds, likewise."""
+    most = len(rows) * len(_OFFSETS)
+    keys, weights, size = np.empty(most, np.uint64), np.empty(most, np.float32), 0
+    for place in range(len(rows)):
+        year = year_place(tracks.audio[rows[place], YEAR])
+        for each in range(len(_OFFSETS)):
+            token = year + _OFFSETS[each]
+            if year != NO_YEAR and 0 <= token < YEARS:
+                size = _put(keys, weights, size, token, shares[place] * _VALUES[each])
+    return keys[:size], weights
+
+
+@inlined
+def _token_kernel(lists: Any, tokens: Any, result: Any) -> None:
+    """Compute the seeds' cosine to every playlist by tokens of one kind.
+
+    The seeds' token counts are rooted and scaled to length one, as `space.token_rows` does for
+    playlists.
+    """
+    keys, weights = np.sort(tokens[0]), tokens[1]
+    numbers, counts = np.empty(len(keys), np.int64), np.empty(len(keys), np.float32)
+    distinct = 0
+    for key in keys:
+        number = np.int64(key >> np.uint64(32))
+        weight = weights[key & np.uint64(0xFFFFFFFF)]
+        if distinct and numbers[distinct - 1] == number:
+            counts[distinct - 1] += weight
+        else:
+            numbers[distinct], counts[distinct] = number, weight
+            distinct += 1
+    # The length of the roots is the root of the sum of the counts.
+    total = np.float32(0)
+    for place in range(distinct):
+        total += counts[place]
+    length = max(np.sqrt(total), np.float32(1e-9))
+    for place in range(distinct):
+        value = np.sqrt(counts[place]) / length
+        number = numbers[place]
+        for each in range(lists.starts[number], lists.starts[number + 1]):
+            result[lists.members[each]] += lists.values[each] * value
+
+
+@inlined
+def _normalise(weights: Any, view: Any) -> None:
+    """Scale the weights of a view to a sum of one; those that are all zero stay."""
+    total = np.float64(0)
+    for playlist in range(len(weights)):
+        total += weights[playlist, view]
+    if total > 1e-9:
+        for playlist in range(len(weights)):
+            weights[playlist, view] = np.float32(weights[playlist, view] / total)
+
+
+@inlined
+def _ridge(triangle: Any, kernel: Any) -> Any:
+    """Multiply a symmetric matrix, its lower triangle row after row, by a vector."""
+    result = np.zeros(len(kernel), np.float32)
+    for row in range(len(kernel)):
+        start = row * (row + 1) // 2
+        below = dot_and_add(triangle, start, kernel, row, kernel[row], result)
+        result[row] += below + triangle[start + row] * kernel[row]
+    return result
+
+
+@inlined
+def _views(kernels: Any, ridge: Any) -> Any:
+    """Weight the playlists in each view, float32 (p, 4)."""
+    count = len(ridge)
+    weights = np.empty((count, VIEWS), np.float32)
+    for playlist in range(count):
+        weights[playlist, _RIDGE] = ridge[playlist]
+        weights[playlist, _BY_TRACK] = kernels[BY_TRACK, playlist]
+        artist = kernels[BY_ARTIST, playlist]
+        weights[playlist, _BY_ARTIST] = artist * artist
+        # 0.2: seeds whose words occur nowhere else still have playlists of their year and sound.
+        context = kernels[BY_YEAR, playlist] * kernels[BY_AUDIO, playlist]
+        context *= np.float32(0.2) + kernels[BY_WORD, playlist]
+        weights[playlist, _BY_CONTEXT] = context * context
+    for view in (_BY_TRACK, _BY_ARTIST, _BY_CONTEXT):
+        _normalise(weights, view)
+    return weights
+
+
+@compiled(
+    tuple_of(writes(np.float32, 2), writes(np.float32, 2))(
+        *(TRACKS, LEARNED, reads(np.int32), reads(np.float32)),
+        *(reads(np.float32), reads(np.float32), reads(np.float32)),
+    )
+)
+def compare(
+    tracks: Tracks,
+    learned: Learned,
+    rows: Numbers,
+    shares: Floats,
+    lengths: Floats,
+    alphas: Floats,
+    triangle: Floats,
+) -> tuple[Floats, Floats]:
+    """Compare seeds with every playlist.
+
+    Args:
+        tracks: The catalogue.
+        learned: The model.
+        rows: int32 (m,), the seed rows.
+        shares: float32 (m,), their weights, summing to one.
+        lengths: float32 (p,), tracks in each playlist.
+        alphas: float32 (6,), the weight of each kind of token in the playlists' kernel.
+        triangle: float32 (p · (p + 1) / 2,), `PlaylistSpace.inverse`, its lower triangle.
+
+    Returns:
+        `LearnedQuery.kernels` and `LearnedQuery.weights`.
+    """
+    count = len(lengths)
+    kernels = np.zeros((6, count), np.float32)
+    length = np.float32(0)
+    for place in range(len(rows)):
+        length += shares[place] * shares[place]
+        row = rows[place]
+        for each in range(learned.holders.starts[row], learned.holders.starts[row + 1]):
+            kernels[BY_TRACK, learned.holders.members[each]] += shares[place]
+    length = np.sqrt(length) if length > 0 else np.float32(1)
+    for playlist in range(count):
+        kernels[BY_TRACK, playlist] /= length * np.sqrt(max(lengths[playlist], np.float32(1)))
+    by_artist = _listed_tokens(tracks.artists, rows, shares)
+    _token_kernel(learned.by_artist, by_artist, kernels[BY_ARTIST])
+    _token_kernel(learned.by_album, _albums(learned, rows, shares), kernels[BY_ALBUM])
+    by_word = _listed_tokens(learned.words, rows, shares)
+    _token_kernel(learned.by_word, by_word, kernels[BY_WORD])
+    _token_kernel(learned.by_year, _years(tracks, rows, shares), kernels[BY_YEAR])
+    _token_kernel(learned.by_cluster, _clusters(learned, rows, shares), kernels[BY_AUDIO])
+    total = np.zeros(count, np.float32)
+    for kind in range(len(alphas)):
+        for playlist in range(count):
+            total[playlist] += alphas[kind] * kernels[kind, playlist]
+    return kernels, _views(kernels, _ridge(triangle, total))
+
+
+@compiled(
+    tuple_of(writes(np.float32, 2), writes(np.float32, 2), writes(np.float32, 2))(
+        LEARNED, reads(np.float32, 2)
+    )
+)
+def token_scores(learned: Learned, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Score years, kinds of sound and words by the weighted playlists.
+
+    Args:
+        learned: The model.
+        weights: `LearnedQuery.weights`.
+
+    Returns:
+        `LearnedQuery.year_scores`, `cluster_scores` and `word_scores`.
+    """
+    tokens = np.zeros((YEARS, VIEWS), np.float32)
+    lists = learned.by_year
+    for token in range(YEARS):
+        begin, end = lists.starts[token], lists.starts[token + 1]
+        sum_of_rows(lists.members, lists.values, begin, end, weights, tokens, token)
+    years = np.zeros((NO_YEAR + 1, VIEWS), np.float32)
+    for place in range(NO_YEAR):
+        for each in range(len(_OFFSETS)):
+            token = place + _OFFSETS[each]
+            if 0 <= token < YEARS:
+                for view in range(VIEWS):
+                    years[place, view] += _VALUES[each] * tokens[token, view]
+    lists = learned.by_cluster
+    clusters = np.empty((len(lists.starts) - 1, VIEWS), np.float32)
+    for token in range(len(clusters)):
+        begin, end = lists.starts[token], lists.starts[token + 1]
+        sum_of_rows(lists.members, lists.values, begin, end, weights, clusters, token)
+    lists = learned.by_word
+    words = np.empty((len(lists.starts) - 1, VIEWS), np.float32)
+    for token in range(len(words)):
+        begin, end = lists.starts[token], lists.starts[token + 1]
+        sum_of_rows(lists.members, lists.values, begin, end, weights, words, token)
+    return years, clusters, words
+
+
+@inlined
+def sound_direction(learned: Any, unit: Any) -> Any:
+    """Express a unit vector of `Tokens.sound` for `sound_cosine`: 13 factors and a constant."""
+    result = np.empty(SHAPED + 1, np.float32)
+    for coordinate in range(SHAPED + 1):
+        total = np.float32(0)
+        for each in range(SHAPED):
+            total += learned.whitening[coordinate, each] * unit[each]
+        result[coordinate] = total
+    return result
+
+
+@inlined
+def sound_cosine(learned: Any, row: Any, direction: Any) -> Any:
+    """Compute the cosine of a track's `Tokens.sound` to a direction; 0 for a zero vector."""
+    sound = learned.sound
+    length = sound[row, SOUND_LENGTH]
+    if not length > 0:
+        return np.float32(0)
+    product = dot(sound, row * sound.shape[1], direction, 0, SHAPED)
+    return (product + direction[SHAPED]) / length
+
+
+_HITS = tuple_of(writes(np.int32), writes(np.float32))
+_QUERY = (reads(np.float32, 2), reads(np.float32), reads(np.uint8), types.int64)
+
+
+@compiled(
+    tuple_of(writes(np.int32), writes(np.float32), writes(np.int32), writes(np.float32))(
+        LEARNED, LISTED, *_QUERY, types.int64
+    )
+)
+def listed(
+    learned: Learned,
+    tracks: Listed,
+    weights: Floats,
+    sound: Floats,
+    allowed: Bits,
+    most: int,
+    most_together: int,
+) -> tuple[Numbers, Floats, Numbers, Floats]:
+    """Find the best tracks on playlists, by ridge, and by the playlists that hold a seed.
+
+    Of tracks on the same playlists as the seeds the nearer in sound come first among equals.
+
+    Args:
+        learned: The model.
+        tracks: The tracks on playlists.
+        weights: `LearnedQuery.weights`.
+        sound: `LearnedQuery.sound`.
+        allowed: A bitmap of all rows.
+        most: How many by ridge.
+        most_together: How many by shared playlists.
+
+    Returns:
+        Rows int32 and scores float32 by ridge; then those by shared playlists.
+    """
+    starts, members = tracks.holders.starts, tracks.holders.members
+    total = len(tracks.rows)
+    keys, size, least, bar = room(most, total), 0, np.uint64(0), _ABOVE_ZERO
+    others, count, lowest = room(most_together, total), 0, np.uint64(0)
+    direction = sound_direction(learned, sound)
+    for place in range(_U(total)):
+        row = tracks.rows[place]
+        by_ridge, by_track = np.float32(0), np.float32(0)
+        for each in range(_U(starts[place]), _U(starts[place + _U(1)])):
+            playlist = _U(members[each])
+            by_ridge += weights[playlist, _U(_RIDGE)]
+            by_track += weights[playlist, _U(_BY_TRACK)]
+        if by_ridge >= bar and has(allowed, row):
+            size, least = add(keys, size, most, least, key_of(by_ridge, row))
+            if least:
+                bar = score_of(least)
+        if by_track > 0 and has(allowed, row):
+            # Small enough to decide only among scores that are practically equal.
+            score = by_track + np.float32(1e-3) * sound_cosine(learned, row, direction)
+            others_key = key_of(score, row)
+            count, lowest = add(others, count, most_together, lowest, others_key)
+    best, scores = ranked(keys, size, most)
+    together, joint = ranked(others, count, most_together)
+    return best, scores, together, joint
+
+
+@inlined
+def _popularity_factor(popularity: Any) -> Any:
+    """Map popularity 0..100 to 0.3..1.3: an unknown track of a favoured artist still counts."""
+    return np.float32(0.3) + popularity / np.float32(100)
+
+
+@inlined
+def _add_tracks(
+    tracks: Any,
+    learned: Any,
+    artist_tracks: Any,
+    artist: Any,
+    favour: Any,
+    direction: Any,
+    allowed: Any,
+    best: Any,
+    found: Any,
+    least: Any,
+    most: Any,
+) -> Any:
+    """Add an artist's tracks to the best so far; how many those are, and their least key."""
+    starts = artist_tracks.starts
+    bar = score_of(least) if least else np.float32(0)
+    for each in range(_U(starts[_U(artist)]), _U(starts[_U(artist) + _U(1)])):
+        row = artist_tracks.members[each]
+        worth = favour * _popularity_factor(tracks.audio[_U(row), _U(POPULARITY)])
+        if worth * _MOST_SOUND_FACTOR < bar:
+            break  # the artist's further tracks are less popular
+        if has(allowed, row):
+            cosine = sound_cosine(learned, row, direction)
+            score = worth * (np.float32(1) + np.float32(0.5) * cosine)
+            found, least = add(best, found, most, least, key_of(score, row))
+    return found, least
+
+
+@compiled(_HITS(TRACKS, LEARNED, LISTED, LISTS, *_QUERY))
+def related(
+    tracks: Tracks,
+    learned: Learned,
+    on_playlists: Listed,
+    artist_tracks: Lists,
+    weights: Floats,
+    sound: Floats,
+    allowed: Bits,
+    most: int,
+) -> tuple[Numbers, Floats]:
+    """Find the best tracks by artists that ridge favours: artist score · popularity · sound.
+
+    An upper bound for each artist, the score of its most popular track with the best possible
+    sound, shows which artists need not be looked at.
+
+    Args:
+        tracks: The catalogue.
+        learned: The model.
+        on_playlists: The artists on playlists.
+        artist_tracks: Rows of each first artist, the most popular first.
+        weights: `LearnedQuery.weights`.
+        sound: `LearnedQuery.sound`.
+        allowed: A bitmap of all rows.
+        most: How many.
+    """
+    lists, artists = learned.by_artist, on_playlists.artists
+    favour = np.empty(len(artists), np.float32)
+    keys, size = np.empty(len(artists), np.uint64), 0
+    for place in range(len(artists)):
+        artist, total = _U(artists[place]), np.float32(0)
+        for each in range(_U(lists.starts[artist]), _U(lists.starts[artist + _U(1)])):
+            total += lists.values[each] * weights[_U(lists.members[each]), _U(_RIDGE)]
+        favour[place] = total
+        if total > 0:
+            factor = _popularity_factor(learned.artists[artist, ARTIST_POPULARITY])
+            keys[size] = key_of(total * factor * _MOST_SOUND_FACTOR, place)
+            size += 1
+    direction = sound_direction(learned, sound)
+    best = np.empty(4 * most + 1024, np.uint64)
+    found, least, start, step = 0, np.uint64(0), 0, most
+    # The most promising artists give a score that the others have to reach: in ever larger groups,
+    # each of artists that promise more than those after it.
+    while start < size:
+        group = keys[start:size]
+        end = min(step, len(group))
+        if end < len(group):
+            part(group, len(group), end)
+        promised = np.uint64(0)
+        for key in group[:end]:
+            promised = max(promised, key)
+            place = row_of(key)
+            bar = score_of(least) if least else np.float32(0)
+            if score_of(key) >= bar:
+                artist, worth = artists[place], favour[place]
+                found, least = _add_tracks(
+                    *(tracks, learned, artist_tracks, artist, worth, direction, allowed),
+                    *(best, found, least, most),
+                )
+        if found > most:
+            part(best, found, most)
+            found, least = most, best[:most].min()
+        if least and score_of(promised) < score_of(least):
+            break
+        start, step = start + end, 2 * step
+    rows: Numbers
+    rows, scores = ranked(best, found, most)
+    return rows, scores
+
+
+@inlined
+def _standardise(values: Any, total: Any) -> None:
+    """Add the standard scores of values to a sum of them."""
+    mean = np.float64(0)
+    for value in values:
+        mean += value
+    mean /= max(len(values), 1)
+    variance = np.float64(0)
+    for value in values:
+        variance += (value - mean) * (value - mean)
+    spread = np.sqrt(variance / max(len(values), 1)) + 1e-9
+    centre, scale = np.float32(mean), np.float32(1.0 / spread)
+    for place in range(len(values)):
+        total[place] += (values[place] - centre) * scale
+
+
+@compiled(writes(np.float32)(POOL, *(3 * (reads(np.float32, 2),)), reads(np.float32)))
+def content(
+    pool: Pool, years: Floats, clusters: Floats, words: Floats, rarity: Floats
+) -> NDArray[np.float32]:
+    """Score how well tracks of the content pool fit the context of the seeds, float32 (k,).
+
+    The sum of the standard scores of year, sound and words, and half that of popularity.
+
+    Args:
+        pool: The tracks.
+        years: `LearnedQuery.year_scores`.
+        clusters: `LearnedQuery.cluster_scores`.
+        words: `LearnedQuery.word_scores`.
+        rarity: `Learned.rarity`.
+    """
+    count = len(pool.rows)
+    by_year, by_sound = np.empty(count, np.float32), np.empty(count, np.float32)
+    by_word, total = np.empty(count, np.float32), np.empty(count, np.float32)
+    # One column on its own: all words of one view fit the cache, those of four do not.
+    context = np.empty(len(rarity), np.float32)
+    for word in range(len(rarity)):
+        context[word] = words[word, _BY_CONTEXT] * rarity[word]
+    starts, members = pool.words.starts, pool.words.members
+    for place in range(count):
+        by_year[place] = years[_U(pool.years[place]), _U(_BY_CONTEXT)]
+        sound = np.float32(0)
+        for each in range(pool.clusters.shape[1]):
+            score = clusters[_U(pool.clusters[place, each]), _U(_BY_CONTEXT)]
+            sound += pool.shares[place, each] * score
+        by_sound[place] = sound
+        # Two sums, so that two additions run at a time.
+        even, odd = np.float32(0), np.float32(0)
+        begin, end = _U(starts[_U(place)]), _U(starts[_U(place) + _U(1)])
+        for pair in range((end - begin) >> _U(1)):
+            even += context[_U(members[begin + _U(2) * pair])]
+            odd += context[_U(members[begin + _U(2) * pair + _U(1)])]
+        if (end - begin) & _U(1):
+            even += context[_U(members[end - _U(1)])]
+        by_word[place] = (even + odd) * pool.word_scale[place]
+        total[place] = np.float32(0.5) * pool.popularity[place]
+    _standardise(by_year, total)
+    _standardise(by_sound, total)
+    _standardise(by_word, total)
+    return total

@@ -1,0 +1,247 @@
+"""Sums by vector instructions, in a stated order.
+
+A compiler may not reorder a sum of floats, so it adds one number after the other; and with leave to
+reorder it would choose an order by the processor. Here the order is written down: lane k of eight
+adds the elements k, k + 8, k + 16, …; then ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)); then what
+remains, one after the other. It is the same on every processor, and no product is fused.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils as _cgutils
+from numba.extending import intrinsic
+
+# numba has no types for what we use of it; it passes an intrinsic its first argument itself.
+cgutils: Any = _cgutils
+_intrinsic: Callable[[Any], Callable[..., Any]] = cast(Any, intrinsic)
+
+_LANES: Final = 8
+_INDEX: Final = ir.IntType(64)
+_FLOAT: Final = ir.FloatType()
+_WORD: Final = ir.IntType(32)
+_VECTOR: Final = ir.VectorType(_FLOAT, _LANES)
+_WORDS: Final = ir.VectorType(_WORD, _LANES)
+_HALVES: Final = ir.VectorType(ir.IntType(16), _LANES)
+_QUAD: Final = ir.VectorType(_FLOAT, 4)
+
+
+class _Code:
+    """Writes the instructions of one function.
+
+    Args:
+        context: numba's code generator.
+        builder: LLVM's.
+        signature: The function's.
+        arguments: Their values.
+    """
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        self._context, self.builder = context, builder
+        self._types, self._values = signature.args, arguments
+
+    def number(self, place: int) -> Any:
+        """Take an argument that is a number."""
+        return self._values[place]
+
+    def data(self, place: int) -> Any:
+        """Take the address of an array's first element."""
+        array = self._context.make_array(self._types[place])
+        return array(self._context, self.builder, self._values[place]).data
+
+    def vector(self, address: Any, place: Any, kind: Any) -> Any:
+        """Locate a vector of elements from a place on."""
+        return self.builder.bitcast(self.builder.gep(address, [place]), kind.as_pointer())
+
+    def load(self, address: Any, place: Any, kind: Any) -> Any:
+        """Read elements from a place on, which need not be a multiple of the vector's size."""
+        width = 2 if kind is _HALVES else 4
+        return self.builder.load(self.vector(address, place, kind), align=width)
+
+    def floats(self, address: Any, place: Any, halves: bool) -> Any:
+        """Read eight elements as float32; see `numeric.half_to_float`."""
+        if not halves:
+            return self.load(address, place, _VECTOR)
+        build = self.builder
+        wide = build.zext(self.load(address, place, _HALVES), _WORDS)
+        size = build.shl(build.and_(wide, _all(_WORDS, 0x7FFF)), _all(_WORDS, 13))
+        scaled = build.fmul(build.bitcast(size, _VECTOR), _all(_VECTOR, 2.0**112))
+        sign = build.shl(build.and_(wide, _all(_WORDS, 0x8000)), _all(_WORDS, 16))
+        return build.bitcast(build.or_(build.bitcast(scaled, _WORDS), sign), _VECTOR)
+
+    def float(self, address: Any, place: Any, halves: bool) -> Any:
+        """Read one element as float32."""
+        build = self.builder
+        value = build.load(build.gep(address, [place]))
+        if not halves:
+            return value
+        wide = build.zext(value, _WORD)
+        size = build.shl(build.and_(wide, _WORD(0x7FFF)), _WORD(13))
+        scaled = build.fmul(build.bitcast(size, _FLOAT), _FLOAT(2.0**112))
+        sign = build.shl(build.and_(wide, _WORD(0x8000)), _WORD(16))
+        return build.bitcast(build.or_(build.bitcast(scaled, _WORD), sign), _FLOAT)
+
+    def added(self, lanes: Any) -> Any:
+        """Add eight lanes in the stated order."""
+        build = self.builder
+        lane = [build.extract_element(lanes, _WORD(place)) for place in range(_LANES)]
+        four = [build.fadd(lane[place], lane[place + 4]) for place in range(4)]
+        return build.fadd(build.fadd(four[0], four[2]), build.fadd(four[1], four[3]))
+
+
+def _all(kind: Any, value: Any) -> Any:
+    return ir.Constant(kind, [value] * kind.count)
+
+
+def _dot(code: _Code, halves: bool) -> Any:
+    """Write the inner product of arguments 0, from place 1, and 2, from place 3, of length 4."""
+    build, first, second = code.builder, code.data(0), code.data(2)
+    begin, other, size = code.number(1), code.number(3), code.number(4)
+    lanes = cgutils.alloca_once_value(build, _all(_VECTOR, 0.0))
+    eights = build.lshr(size, _INDEX(3))
+    with cgutils.for_range(build, eights) as loop:
+        place = build.shl(loop.index, _INDEX(3))
+        left = code.floats(first, build.add(begin, place), halves)
+        right = code.load(second, build.add(other, place), _VECTOR)
+        build.store(build.fadd(build.load(lanes), build.fmul(left, right)), lanes)
+    total = cgutils.alloca_once_value(build, code.added(build.load(lanes)))
+    rest = (build.shl(eights, _INDEX(3)), size, _INDEX(1))
+    with cgutils.for_range_slice(build, *rest) as (place, _):
+        left = code.float(first, build.add(begin, place), halves)
+        right = build.load(build.gep(second, [build.add(other, place)]))
+        build.store(build.fadd(build.load(total), build.fmul(left, right)), total)
+    return build.load(total)
+
+
+def _dot_signature(first: Any, second: Any) -> Any:
+    return types.float32(first, types.int64, second, types.int64, types.int64)
+
+
+@_intrinsic
+def dot(_typing: Any, first: Any, begin: Any, second: Any, other: Any, size: Any) -> Any:
+    """Compute the inner product of `size` float32 of two arrays, from a place of each on.
+
+    Places count the elements of the whole array, whatever its shape: it must be contiguous.
+    """
+
+    def generate(*parts: Any) -> Any:
+        return _dot(_Code(*parts), halves=False)
+
+    return _dot_signature(first, second), generate
+
+
+@_intrinsic
+def half_dot(_typing: Any, first: Any, begin: Any, second: Any, other: Any, size: Any) -> Any:
+    """Do as `dot`, where the first array holds the bits of float16."""
+
+    def generate(*parts: Any) -> Any:
+        return _dot(_Code(*parts), halves=True)
+
+    return _dot_signature(first, second), generate
+
+
+@_intrinsic
+def dot_and_add(
+    _typing: Any, first: Any, begin: Any, second: Any, size: Any, factor: Any, result: Any
+) -> Any:
+    """Compute the inner product of a row with a vector, and add `factor` times the row to another.
+
+    It reads a row of a symmetric matrix once, for both of its triangles.
+
+    Args:
+        first: float32, holds the row.
+        begin: Where the row starts.
+        second: float32 (≥ size,), the vector.
+        size: The row's length.
+        factor: A float32.
+        result: float32 (≥ size,), added to.
+    """
+
+    def generate(*parts: Any) -> Any:
+        code = _Code(*parts)
+        build, row, vector, sums = code.builder, code.data(0), code.data(2), code.data(5)
+        start, count, scale = code.number(1), code.number(3), code.number(4)
+        lanes = cgutils.alloca_once_value(build, _all(_VECTOR, 0.0))
+        wide = _all(_VECTOR, 0.0)
+        for lane in range(_LANES):
+            wide = build.insert_element(wide, scale, _WORD(lane))
+        eights = build.lshr(count, _INDEX(3))
+        with cgutils.for_range(build, eights) as loop:
+            place = build.shl(loop.index, _INDEX(3))
+            values = code.load(row, build.add(start, place), _VECTOR)
+            product = build.fmul(values, code.load(vector, place, _VECTOR))
+            build.store(build.fadd(build.load(lanes), product), lanes)
+            kept = code.vector(sums, place, _VECTOR)
+            more = build.fadd(build.load(kept, align=4), build.fmul(values, wide))
+            build.store(more, kept, align=4)
+        total = cgutils.alloca_once_value(build, code.added(build.load(lanes)))
+        rest = (build.shl(eights, _INDEX(3)), count, _INDEX(1))
+        with cgutils.for_range_slice(build, *rest) as (place, _):
+            value = build.load(build.gep(row, [build.add(start, place)]))
+            product = build.fmul(value, build.load(build.gep(vector, [place])))
+            build.store(build.fadd(build.load(total), product), total)
+            target = build.gep(sums, [place])
+            build.store(build.fadd(build.load(target), build.fmul(value, scale)), target)
+        return build.load(total)
+
+    signature = types.float32(first, types.int64, second, types.int64, types.float32, result)
+    return signature, generate
+
+
+@_intrinsic
+def sum_of_rows(
+    _typing: Any,
+    members: Any,
+    values: Any,
+    begin: Any,
+    end: Any,
+    table: Any,
+    result: Any,
+    row: Any,
+) -> Any:
+    """Sum rows of four float32, each by its value, into a row of `result`.
+
+    Entries at even places add to one sum and those at odd places to another, so that two additions
+    run at a time; then both are added.
+
+    Args:
+        members: int32, row numbers of `table`.
+        values: float32, one per member.
+        begin: The first entry.
+        end: The one after the last.
+        table: float32 (p, 4).
+        result: float32 (k, 4).
+        row: The row that is written.
+    """
+
+    def generate(*parts: Any) -> Any:
+        code = _Code(*parts)
+        build, numbers, factors = code.builder, code.data(0), code.data(1)
+        start, stop, rows, sums = code.number(2), code.number(3), code.data(4), code.data(5)
+        totals = [cgutils.alloca_once_value(build, _all(_QUAD, 0.0)) for _ in range(2)]
+
+        def add(place: Any, total: Any) -> None:
+            number = build.sext(build.load(build.gep(numbers, [place])), _INDEX)
+            factor, wide = build.load(build.gep(factors, [place])), _all(_QUAD, 0.0)
+            for lane in range(4):
+                wide = build.insert_element(wide, factor, _WORD(lane))
+            product = build.fmul(code.load(rows, build.shl(number, _INDEX(2)), _QUAD), wide)
+            build.store(build.fadd(build.load(total), product), total)
+
+        pairs = build.lshr(build.sub(stop, start), _INDEX(1))
+        with cgutils.for_range(build, pairs) as loop:
+            place = build.add(start, build.shl(loop.index, _INDEX(1)))
+            add(place, totals[0])
+            add(build.add(place, _INDEX(1)), totals[1])
+        rest = build.add(start, build.shl(pairs, _INDEX(1)))
+        with build.if_then(build.icmp_signed("<", rest, stop)):
+            add(rest, totals[0])
+        both = build.fadd(build.load(totals[0]), build.load(totals[1]))
+        target = code.vector(sums, build.shl(code.number(6), _INDEX(2)), _QUAD)
+        build.store(both, target, align=4)
+        return code.number(6)
+
+    signature = types.int64(members, values, types.int64, types.int64, table, result, types.int64)
+    return signature, generate
