@@ -2,19 +2,25 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_command import backup
 from quintet_command.settings import CommandSettings
-from quintet_store import open_engine, reading, writing
-from quintet_store.feedback import add_events, add_shown, stamp
+from quintet_store import listeners, open_engine, reading, writing
+from quintet_store.feedback import add_events, add_shown, listener_group, stamp
 from quintet_store.spool import Spool, forget
 from quintet_store.tables import Base, DeletedListener, FeedbackEvent, Recommendation, table_of
+from quintet_training import datasets
 from quintet_training.datasets.feedback import delete_listener
+from quintet_training.datasets.history import import_history
 from sqlalchemy import select, text
+
+from tests.training.test_playlists_import import FEATURES, TRACKS
 
 EVENTS, LISTS, GONE = map(table_of, (FeedbackEvent, Recommendation, DeletedListener))
 NOW = datetime.now(UTC)
@@ -42,7 +48,7 @@ def store(settings: CommandSettings, *rows: dict) -> None:
     engine.dispose()
 
 
-def places_of(settings: CommandSettings, hashed: str) -> list[str]:
+def places_of(settings: CommandSettings, hashed: str, allowed: int = 2) -> list[str]:
     """Name every table with a row, and every file with bytes, that hold a hash."""
     engine = open_engine(settings.database_url)
     found = []
@@ -59,7 +65,7 @@ def places_of(settings: CommandSettings, hashed: str) -> list[str]:
         if path.is_file() and not path.relative_to(settings.home).parts[0].startswith(".before"):
             count = path.read_bytes().count(hashed.encode())
             # The row of the deletion, and its key in the index.
-            if count > (2 if path.name.startswith("quintet.db") else 0):
+            if count > (allowed if path.name.startswith("quintet.db") else 0):
                 found.append(f"{path.name} {count}")
     return found
 
@@ -99,6 +105,49 @@ def test_a_restore_does_not_bring_a_deleted_listener_back(left) -> None:
     assert kept == ["e4"]
     assert places_of(settings, ann) == ["deleted_listeners"]
     assert set(places_of(settings, hash_of(settings, "bob"))) >= {"feedback_events"}
+
+
+def test_no_file_and_no_table_names_a_deleted_listener(settings: CommandSettings, tmp_path) -> None:
+    """Everything that Quintet keeps of a listener, filled through what fills it, is deleted."""
+    name = "annabel-lee-7"
+    who, other = hash_of(settings, name), hash_of(settings, "bob")
+    marks = (name, who, listener_group(who))
+    settings.home.mkdir(parents=True, exist_ok=True)
+    catalogue = tmp_path / "tracks.parquet"
+    pl.DataFrame([{**track, **FEATURES} for track in TRACKS]).write_parquet(catalogue)
+    datasets.import_catalogue(settings, datasets.preview(catalogue))
+    store(settings, row_of(1, who), row_of(2, other))
+    history = tmp_path / f"{name}.csv"
+    rows = "".join(f"{1_700_000_000 + n * 60},{name},Eagles,Hotel California\n" for n in range(300))
+    history.write_text(f"uts,user,artist,track\n{rows}1700000001,{name},Nobody,Nothing\n")
+    for owner in (name, "bob"):
+        import_history(settings, history, owner)
+    engine = open_engine(settings.database_url)
+    with writing(engine) as connection:
+        listeners.ban_artist(connection, who, "x", "feedback", stamp(NOW))
+        # Deleted before the listener is: by a source that no longer has them, and by a bound.
+        signals = [listeners.Signal(f"t{n}", "like", n) for n in range(300)]
+        remember = partial(
+            listeners.remember, connection, who, source="s", licence="l", received_at=stamp(NOW)
+        )
+        remember(signals)
+        remember(signals[:1], replace=True)
+    engine.dispose()
+    spool = Spool(settings.home / "spool", 10**6)
+    spool.append([[row_of(3, who)]])
+    spool.close()
+    found = {place.split()[0] for mark in marks for place in places_of(settings, mark, 0)}
+    assert found >= {"feedback_events", "listener_signals", "listeners", "banned_artists",
+                     "playlists", "playlist_tracks", "imports"}  # fmt: skip
+    delete_listener(settings, name)
+    spool.adopt()
+    spool.replay(lambda rows: pytest.fail(f"{rows} of the deleted listener"))
+    spool.close()
+    assert places_of(settings, who) == ["deleted_listeners"]
+    for mark in (name, listener_group(who)):
+        assert places_of(settings, mark, 0) == []
+        assert not [path for path in settings.home.rglob("*") if mark in str(path)]
+    assert {"listener_signals", "feedback_events"} <= set(places_of(settings, other))
 
 
 def test_a_listener_who_came_back_after_the_deletion_keeps_what_is_new(left) -> None:

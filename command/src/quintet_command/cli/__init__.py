@@ -29,6 +29,7 @@ from quintet_command.cli.progress import one_line_failures
 GROUPS: Final = {
     "catalog": "The catalogue: import tracks, see what it holds.",
     "playlists": "Playlists and listening histories, for training.",
+    "history": "A listener's history: import it, see what is remembered.",
     "models": "The registry's models: list, compare, promote, roll back.",
     "feedback": "What listeners did: export it for training, delete it.",
     "clients": "The clients that may call when QUINTET_AUTH is on.",

@@ -93,6 +93,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         settings.budget_seconds,
         settings.store_patience_seconds,
         settings.feedback_max_bytes,
+        settings.home / "quarantine",
     )
     recorder = Recorder(recorder_config, experiments.shadow)
     rpc = _rpc_service(settings, recorder)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Final, TypeVar
 
 import structlog
@@ -71,6 +72,7 @@ class RecorderConfig:
         budget: Seconds within which a call is answered.
         patience: Seconds that events wait for the database before they go to the spool.
         most_bytes: What recorded lists may take in the database.
+        quarantine: Folder of the rows that imports rejected.
     """
 
     database: Database
@@ -81,6 +83,7 @@ class RecorderConfig:
     budget: float = 2.0
     patience: float = 0.5
     most_bytes: int = MAX_FEEDBACK_BYTES
+    quarantine: Path = Path("quarantine")
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class Recorder:
             self._waiting,
             config.retention,
             config.most_bytes,
+            config.quarantine,
         )
         self._patience = config.patience
         # True until the spool is empty, so that newer events do not overtake older ones.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -61,6 +62,7 @@ class FeedbackStore:
         waiting: Impressions that are not in the database yet.
         retention: Age at which events and impressions are deleted.
         most_bytes: What recorded lists may take in the database.
+        quarantine: Folder of the rows that imports rejected.
     """
 
     def __init__(
@@ -71,7 +73,9 @@ class FeedbackStore:
         waiting: ImpressionQueue,
         retention: timedelta,
         most_bytes: int,
+        quarantine: Path,
     ) -> None:
+        self._quarantine = quarantine
         self._most_bytes = most_bytes
         # Bytes written by this process since the size was counted.
         self._since_trim = 0
@@ -295,8 +299,9 @@ class FeedbackStore:
         try:
             # Other gateways may hold events in the same folder.
             self._spool.forget(name, until)
+            feedback.remove_rejected(self._quarantine, name)
         except OSError as fault:
-            raise StoreUnavailable(f"the spool cannot be written: {fault.strerror}") from fault
+            raise StoreUnavailable(f"QUINTET_HOME cannot be written: {fault.strerror}") from fault
         with self._database.writing() as connection:
             return feedback.delete_listener(connection, name, until)
 

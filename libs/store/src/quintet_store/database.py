@@ -133,7 +133,9 @@ def _sqlite(url: URL, serving: bool) -> Engine:
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.execute("PRAGMA journal_mode=WAL")
-        for pragma in ("foreign_keys=ON", f"synchronous={synchronous}"):
+        # Otherwise rows that were deleted before their listener was, by age or by a bound, stay
+        # readable in the file's free pages until those are reused.
+        for pragma in ("foreign_keys=ON", f"synchronous={synchronous}", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

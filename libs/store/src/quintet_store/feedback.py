@@ -5,11 +5,13 @@ Listeners are keyed hashes throughout; the empty hash stands for an unnamed list
 
 import hashlib
 import itertools
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -77,6 +79,21 @@ def stamp(moment: datetime) -> str:
 def listener_group(listener: str) -> str:
     """Return the id of a listener's playlist from feedback, which does not reveal the hash."""
     return f"listener-{hashlib.sha256(listener.encode()).hexdigest()[:16]}"
+
+
+def remove_rejected(quarantine: Path, listener: str) -> None:
+    """Delete the rows that imports of a listener's histories rejected.
+
+    Args:
+        quarantine: The folder of rejected rows; those of a listener are in one of their group.
+        listener: The keyed hash.
+
+    Raises:
+        OSError: They cannot be deleted.
+    """
+    folder = quarantine / listener_group(listener)
+    if listener and folder.exists():
+        shutil.rmtree(folder)
 
 
 def listeners_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
@@ -361,9 +378,6 @@ def delete_listener(connection: Connection, listener: str, until: str) -> Delete
     """
     if not listener:
         return Deleted(0, 0, 0)
-    if connection.dialect.name == "sqlite":
-        # Otherwise the deleted rows stay readable in the file's free pages until they are reused.
-        connection.exec_driver_sql("PRAGMA secure_delete=ON")
     mine_lists = and_(_LISTS.c.listener == listener, _LISTS.c.shown_at <= until)
     mine_events = and_(_EVENTS.c.listener == listener, _EVENTS.c.received_at <= until)
     columns = (

@@ -38,6 +38,8 @@ from quintet_store.tables import BannedArtist, Listener, ListenerSignal, table_o
 LISTENERS: Final = table_of(Listener)
 SIGNALS: Final = table_of(ListenerSignal)
 BANNED: Final = table_of(BannedArtist)
+MAX_SOURCE: Final = 64
+"""Characters of the name of a source."""
 FEEDBACK: Final = "feedback"
 """Source of the signals that listeners gave to Quintet itself."""
 # A full memory is cut down to this share, so that not every further signal cuts again.
@@ -168,6 +170,13 @@ def allow_artist(connection: Connection, listener: str, artist_id: str, received
         return False
     _changed(connection, listener, received_at, 0)
     return True
+
+
+def lift_bans(connection: Connection, listener: str, source: str, received_at: str) -> None:
+    """Lift the bans that a source gave, which then states those that it still has."""
+    mine = and_(BANNED.c.listener == listener, BANNED.c.source == source)
+    if connection.execute(delete(BANNED).where(mine)).rowcount:
+        _changed(connection, listener, received_at, 0)
 
 
 def revision_of(connection: Connection, listener: str) -> str:

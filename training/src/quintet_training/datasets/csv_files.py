@@ -46,8 +46,13 @@ class Dialect:
         )
 
 
-def open_csv(path: Path, encoding: str = "") -> TableFile:
-    """Open a CSV file whose first line names the columns.
+def open_csv(path: Path, encoding: str = "", header: Sequence[str] = ()) -> TableFile:
+    """Open a CSV file.
+
+    Args:
+        path: The file.
+        encoding: What the user named; empty for what the file says, else UTF-8.
+        header: Names of the columns of a file without a header; else the first line has them.
 
     Raises:
         DatasetInvalid: It is not text in this encoding, or cannot be read.
@@ -57,10 +62,11 @@ def open_csv(path: Path, encoding: str = "") -> TableFile:
     dialect = _dialect_of(start)
     with _text(path, encoding) as stream:
         records = _Records(stream, dialect)
-        header = next((cells for _, cells, _ in records if cells), None) or []
-    columns = _distinct(header)
+        first = next((cells for _, cells, _ in records if cells), None) or []
+    columns = _distinct(header or first)
+    skip = not header
     return TableFile(
-        path, columns, lambda wanted: _batches(path, encoding, dialect, columns, wanted)
+        path, columns, lambda wanted: _batches(path, encoding, dialect, columns, wanted, skip)
     )
 
 
@@ -175,7 +181,12 @@ class _Records:
 
 
 def _batches(
-    path: Path, encoding: str, dialect: Dialect, columns: Sequence[str], wanted: Sequence[str]
+    path: Path,
+    encoding: str,
+    dialect: Dialect,
+    columns: Sequence[str],
+    wanted: Sequence[str],
+    skip_first: bool = True,
 ) -> Iterator[Batch]:
     size = max(path.stat().st_size, 1)
     places = [columns.index(name) for name in wanted]
@@ -183,7 +194,8 @@ def _batches(
     with _text(path, encoding) as stream:
         records = _Records(stream, dialect)
         rows = ((line, cells, raw) for line, cells, raw in records if cells is None or cells)
-        next(rows, None)
+        if skip_first:
+            next(rows, None)
         while part := list(itertools.islice(rows, BATCH_ROWS)):
             good: list[list[object]] = []
             refused: list[Refused] = []

@@ -431,6 +431,22 @@ def prune_feedback(settings: TrainingSettings, days: int | None = None) -> store
         engine.dispose()
 
 
+def listener_hash(settings: TrainingSettings, listener: str) -> str:
+    """Compute the keyed hash by which the database knows a listener.
+
+    Raises:
+        DatasetInvalid: No listener can have this id, or QUINTET_LISTENER_KEY is too short.
+        AccessFileInvalid: The key that names listeners cannot be read.
+    """
+    if not fits(LISTENER_PATTERN, listener):
+        raise DatasetInvalid(f"a listener's id is {LISTENER_RULE}")
+    try:
+        names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
+    except ValueError as fault:
+        raise DatasetInvalid(f"QUINTET_LISTENER_KEY: {fault}") from fault
+    return names.listener(listener)
+
+
 def delete_listener(settings: TrainingSettings, listener: str) -> store.Deleted:
     """Delete a listener's events, unlinks their lists, and deletes playlists made of both.
 
@@ -439,21 +455,16 @@ def delete_listener(settings: TrainingSettings, listener: str) -> store.Deleted:
         AccessFileInvalid: The key that names listeners cannot be read.
         StoreUnavailable: The database cannot be used.
     """
-    if not fits(LISTENER_PATTERN, listener):
-        raise DatasetInvalid(f"a listener's id is {LISTENER_RULE}")
-    try:
-        names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
-    except ValueError as fault:
-        raise DatasetInvalid(f"QUINTET_LISTENER_KEY: {fault}") from fault
-    name = names.listener(listener)
+    name = listener_hash(settings, listener)
     engine = open_engine(settings.database_url)
     try:
         # Events that wait on the disk are the gateway's to store; these it then leaves out.
         until = store.stamp(datetime.now(UTC))
         forget(settings.home / "spool", name, until)
+        store.remove_rejected(settings.quarantine, name)
         with writing(engine) as connection:
             return store.delete_listener(connection, name, until)
     except OSError as fault:
-        raise StoreUnavailable(f"the spool cannot be written: {fault.strerror}") from fault
+        raise StoreUnavailable(f"{settings.home} cannot be written: {fault.strerror}") from fault
     finally:
         engine.dispose()

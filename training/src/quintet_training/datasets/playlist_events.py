@@ -10,13 +10,15 @@ from quintet_text.bounded_json import JsonRefused
 
 from quintet_training.datasets.entries import HOW, Item, Meter, Reading, make_entry
 from quintet_training.datasets.json_files import records_of, shape_of, text_of
+from quintet_training.datasets.listens import Listen, make_listen
+from quintet_training.datasets.playlist_tables import sessions_of
 from quintet_training.datasets.sessions import MAX_TIME, Sessions
 from quintet_training.datasets.tables import Refused
 
 POSITIVE: Final = ("like", "save", "playlist_add")
 
 
-def _objects(
+def objects_of(
     path: Path, meter: Meter, how: Reading, *keys: str
 ) -> Iterator[tuple[int, dict[str, Any]] | Refused]:
     """Yield the objects of an array or of lines with their numbers; blank lines do not count."""
@@ -40,12 +42,24 @@ def read_listenbrainz(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[
     Raises:
         DatasetInvalid: The file is damaged, beyond its bounds, or cannot be read.
     """
-    sessions = Sessions("listenbrainz", path.stem)
-    for item in _objects(path, meter, how, "listened_at", "track_metadata"):
+    listens = listens_of_listenbrainz(path, meter, how)
+    yield from sessions_of(listens, Sessions("listenbrainz", path.stem), meter)
+
+
+def listens_of_listenbrainz(
+    path: Path, meter: Meter, how: Reading = HOW
+) -> Iterator[Listen | Refused]:
+    """Read listens as an array, as lines or as an answer of the API.
+
+    Raises:
+        DatasetInvalid: The file is damaged, beyond its bounds, or cannot be read.
+    """
+    for item in objects_of(path, meter, how, "listened_at", "track_metadata"):
         if isinstance(item, Refused):
             yield item
             continue
         number, listen = item
+        owner = str(listen.pop("user_name", None) or "")
         # `listened_at` is in seconds since 1970 (docs of ListenBrainz: JSON format).
         at, facts = listen.get("listened_at"), listen.get("track_metadata")
         if not isinstance(facts, dict) or type(at) is not int or not 0 <= at < MAX_TIME:
@@ -53,11 +67,11 @@ def read_listenbrainz(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[
                 number, "listen: without listened_at or track_metadata", json.dumps(listen)
             )
             continue
-        place = sessions.place(str(listen.get("user_name") or ""), at)
-        yield make_entry(number, {**place, **_listen_track(facts)}, listen)
+        yield make_listen(number, listen_track(facts), at, owner=owner)
 
 
-def _listen_track(facts: Mapping[str, Any]) -> dict[str, Any]:
+def listen_track(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Read which track the metadata of a listen name."""
     more = facts.get("additional_info")
     more = more if isinstance(more, dict) else {}
     return {
@@ -76,7 +90,7 @@ def read_feedback(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item
     Raises:
         DatasetInvalid: The file is damaged, beyond its bounds, or cannot be read.
     """
-    for item in _objects(path, meter, how, "recommendation_id", "kind"):
+    for item in objects_of(path, meter, how, "recommendation_id", "kind"):
         if isinstance(item, Refused):
             yield item
             continue

@@ -1,15 +1,17 @@
 """Playlists and listening histories as tables: CSV or Parquet, one row per track."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from quintet_training.datasets.column_meaning import compact, fields_by_content, meaning_of
 from quintet_training.datasets.columns import DatasetInvalid, named_columns
 from quintet_training.datasets.entries import HOW, Item, Meter, Reading, make_entry
+from quintet_training.datasets.listens import Listen, listens_of_rows
 from quintet_training.datasets.reading import open_table
-from quintet_training.datasets.sessions import Sessions, seconds_of
+from quintet_training.datasets.sessions import Sessions
 from quintet_training.datasets.tables import LINE, Refused, TableFile
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -38,10 +40,6 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 """Field to the names of its column, best first, compared by `compact`."""
 _SYNONYMS: Final = {"artists": "artist", "playlist_name": "playlist", "track_uri": "track_id"}
 _SAMPLE: Final = 50
-_LEAST_PLAYED_MS: Final = 30_000
-"""Spotify counts a stream from 30 seconds on; a shorter listen is a skip."""
-# Fields that can name a track; one without any of them is no listen to a song.
-_OF_TRACK: Final = ("track_id", "isrc", "artist", "title")
 
 
 def columns_of(table: TableFile, how: Reading = HOW) -> dict[str, str]:
@@ -146,7 +144,7 @@ def _rows(
     stem = table.path.stem
     # Positions count over the whole file: they need to rise within a playlist only.
     numbers = itertools.count()
-    for row in _values(table, mapping, meter):
+    for row in values_of(table, mapping, meter):
         if isinstance(row, Refused):
             yield row
             continue
@@ -163,36 +161,30 @@ def _rows(
 
 
 def _history(table: TableFile, mapping: Mapping[str, str], meter: Meter) -> Iterator[Item]:
-    sessions = Sessions("history", table.path.stem)
-    for row in _values(table, mapping, meter):
-        if isinstance(row, Refused):
-            yield row
-            continue
-        line, values = row
-        at = seconds_of(values.pop("listened_at"))
-        if at is None:
-            yield Refused(line, "listened_at: not a time", str(values))
-            continue
-        if _is_short(values.pop("played_ms", None)) or not any(
-            str(values.get(name) or "").strip() for name in _OF_TRACK
-        ):
-            # A skipped track, or an episode of a podcast in Spotify's extended history.
+    yield from sessions_of(
+        listens_of_rows(values_of(table, mapping, meter), meter),
+        Sessions("history", table.path.stem),
+        meter,
+    )
+
+
+def sessions_of(
+    listens: Iterable[Listen | Refused], sessions: Sessions, meter: Meter
+) -> Iterator[Item]:
+    """Place listens in sessions, which training reads as playlists; skips are passed over."""
+    for listen in listens:
+        if isinstance(listen, Refused):
+            yield listen
+        elif listen.kind == "skip" or listen.at is None:
             meter.passed_over += 1
-            continue
-        yield make_entry(line, values | sessions.place(str(values.get("owner") or ""), at))
+        else:
+            yield replace(listen.entry, **sessions.place(listen.owner, listen.at))
 
 
-def _is_short(played_ms: object) -> bool:
-    """Return whether a listen ended before it counts; without a duration it counts."""
-    try:
-        return played_ms is not None and float(str(played_ms)) < _LEAST_PLAYED_MS
-    except ValueError:
-        return False
-
-
-def _values(
+def values_of(
     table: TableFile, mapping: Mapping[str, str], meter: Meter
 ) -> Iterator[tuple[int, dict[str, Any]] | Refused]:
+    """Read the rows of a table as (line, field to value), and the rejected ones."""
     for batch in table.batches(list(dict.fromkeys(mapping.values()))):
         meter.share = batch.share
         yield from batch.refused

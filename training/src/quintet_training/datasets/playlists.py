@@ -26,7 +26,7 @@ from quintet_training.settings import TrainingSettings
 
 Progress = Callable[[float, str], None]
 _BATCH: Final = 10_000
-_UNMATCHED: Final = "track: no track of the catalogue has this id, ISRC, or artist and title"
+UNMATCHED: Final = "track: no track of the catalogue has this id, ISRC, or artist and title"
 
 
 @dataclass(frozen=True)
@@ -184,10 +184,10 @@ class _Run:
         rows = []
         for entry, (track_id, how) in zip(entries, found, strict=True):
             if how is Match.NONE:
-                self.refused.add([Refused(entry.line, _UNMATCHED, entry.describe())])
+                self.refused.add([Refused(entry.line, UNMATCHED, entry.describe())])
             else:
                 rows.append((entry, track_id))
-        _store(self.connection, rows, import_id, self.facts)
+        store_entries(self.connection, rows, import_id, self.facts)
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
@@ -195,12 +195,20 @@ def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
         yield part
 
 
-def _store(
+def store_entries(
     connection: Connection,
     rows: Sequence[tuple[Entry, str]],
     import_id: int,
     facts: Mapping[str, str],
 ) -> None:
+    """Store matched rows as playlists; an existing position of a playlist stays unchanged.
+
+    Args:
+        connection: In a transaction that writes.
+        rows: Entries, each with its track's id.
+        import_id: The import that they belong to.
+        facts: `source` and `licence` of the rows.
+    """
     source = facts["source"]
     taken = store.provenance_of(connection, {entry.playlist_id for entry, _ in rows})
 

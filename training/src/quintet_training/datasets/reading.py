@@ -19,7 +19,7 @@ from quintet_training.datasets.tables import BATCH_ROWS, LINE, Batch, TableFile
 
 _MAGIC: Final = b"PAR1"
 # An object or an array of objects; a header of CSV may begin with a bracket as well.
-_JSON: Final = re.compile(r"\s*(?:\[\s*)?\{\s*[\"}]")
+_JSON: Final = re.compile(r"\s*(?:\[\s*){0,4}\{\s*[\"}]")
 _DAMAGED: Final = (
     pa.ArrowException,
     OSError,
