@@ -17,7 +17,7 @@ TEST_WORKERS ?= 2
 .PHONY: help install demo up test settings check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install demo-retrain docs docs-serve
-.PHONY: deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
+.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -235,6 +235,15 @@ publish: ## Upload dist/ to PyPI by trusted publishing; only the workflow of a t
 model-card: install ## Train on EVAL_DATA, promote, and write docs/model-card.md from the registry
 	@deploy/model-card.sh $(EVAL_DATA) $(CARD_HOME) docs/model-card.md
 
+LIBRARY_SERVERS := .library-servers
+
+library-servers: $(LIBRARY_SERVERS)/.installed ## Install supysonic and beets, which tests of sources read
+
+$(LIBRARY_SERVERS)/.installed: tests/library/servers.txt
+	@$(PYTHON) -m venv $(LIBRARY_SERVERS)
+	@$(LIBRARY_SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/library/servers.txt
+	@touch $@
+
 airflow-install: $(AIRFLOW_VENV)/.installed ## Make .airflow-venv, the environment of the DAGs
 
 # Airflow needs older libraries than the gateway, so it has a separate environment and lock.
@@ -247,4 +256,4 @@ demo-retrain: install airflow-install ## Listeners, Airflow, registry and ranker
 	@$(BIN)/python -m tools.rehearsal --airflow $(AIRFLOW_VENV)/bin/airflow
 
 clean: ## Remove the environment and the state
-	@rm -rf $(VENV) $(AIRFLOW_VENV) .quintet
+	@rm -rf $(VENV) $(AIRFLOW_VENV) $(LIBRARY_SERVERS) .quintet

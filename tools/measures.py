@@ -17,7 +17,18 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 # The product's own code; generated stubs and migrations are written once and never edited.
-PACKAGES: Final = ("libs", "services", "gateway", "ui", "training", "command", "client", "dags")
+PACKAGES: Final = (
+    "libs",
+    "services",
+    "gateway",
+    "ui",
+    "training",
+    "library",
+    "tags",
+    "command",
+    "client",
+    "dags",
+)
 _CONDITIONAL: Final = re.compile(
     r"\bwhere (it|they|there|none|one|that|this|the [a-z]+) (is|are|was|were|has|have|does|do)\b"
 )

@@ -67,7 +67,18 @@ def named_in(paths):
 
 
 def python_sources():
-    folders = ("libs", "services", "gateway", "ui", "training", "command", "dags", "deploy")
+    folders = (
+        "libs",
+        "services",
+        "gateway",
+        "ui",
+        "training",
+        "library",
+        "tags",
+        "command",
+        "dags",
+        "deploy",
+    )
     # `quintet doctor` lists what others may set, tests' and Compose's variables among them.
     return [
         path

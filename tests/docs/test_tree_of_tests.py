@@ -59,7 +59,17 @@ def test_fakes_hold_no_tests_and_tools_import_none():
 def test_free_ports_are_chosen_in_one_place():
     defined = [
         str(path.relative_to(ROOT))
-        for root in ("command", "training", "dags", "tests", "tools", "libs", "services", "gateway")
+        for root in (
+            "command",
+            "training",
+            "library",
+            "dags",
+            "tests",
+            "tools",
+            "libs",
+            "services",
+            "gateway",
+        )
         for path in (ROOT / root).rglob("*.py")
         if ".venv" not in path.parts
         and re.search(r"^ *def _?free_ports?\(", path.read_text(encoding="utf-8"), re.MULTILINE)

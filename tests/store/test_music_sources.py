@@ -73,7 +73,7 @@ def test_a_source_keeps_the_state_of_its_sync(database_url: str) -> None:
     [
         ({"name": "My music"}, "name: 'My music' is not allowed"),
         ({"name": "music"}, "there is a source 'music' already"),
-        ({"kind": "plex"}, "kind: 'plex'; expected one of folder, subsonic, jellyfin, beets"),
+        ({"kind": "plex"}, "kind: 'plex'; expected one of folder, subsonic, jellyfin, beets, r"),
         ({"address": ""}, "address: empty"),
         ({"address": "https://me:hunter2@host/"}, "address: names a user or password"),
         ({"credential": "hunter2"}, "credential: expected env:NAME or file:PATH"),

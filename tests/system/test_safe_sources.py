@@ -10,7 +10,17 @@ from tests.root import ROOT
 
 SOURCES = [
     path
-    for folder in ("libs", "services", "gateway", "ui", "training", "dags", "deploy")
+    for folder in (
+        "libs",
+        "services",
+        "gateway",
+        "ui",
+        "training",
+        "library",
+        "tags",
+        "dags",
+        "deploy",
+    )
     for path in sorted((ROOT / folder).rglob("*.py"))
     if ".venv" not in path.parts and "tests" not in path.parts
 ]

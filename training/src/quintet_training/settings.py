@@ -1,8 +1,10 @@
 """Settings of importers, training and drift, each read from a QUINTET_* variable."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 from quintet_contract.limits import MAX_FEEDBACK_BYTES
 from quintet_settings import Confidential, EnvironmentSettings, sqlite_url
@@ -22,6 +24,25 @@ class TrainingSettings(EnvironmentSettings):
     listener_key: SecretStr = SecretStr("")
     feedback_retention_days: int = Field(default=400, ge=1, le=36_500)
     feedback_max_bytes: int = Field(default=MAX_FEEDBACK_BYTES, ge=1024**2, le=1024**4)
+    library_allowed_networks: str = Field(
+        default="",
+        description=(
+            "Networks of media servers that are allowed although they are link-local, with commas, "
+            "such as 169.254.7.0/24."
+        ),
+    )
+    library_covers_max_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=0,
+        le=1024**4,
+        description="Bytes of covers that syncs keep in QUINTET_HOME/covers; 0 keeps none.",
+    )
+    library_file_seconds: float = Field(
+        default=60.0, gt=0, le=3_600, description="Seconds that reading one audio file may take."
+    )
+    library_readers: int = Field(
+        default=2, ge=1, le=64, description="Programs that read audio files at the same time."
+    )
     drift_days: int = Field(
         default=7,
         ge=1,
@@ -43,6 +64,29 @@ class TrainingSettings(EnvironmentSettings):
         if not self.database_url:
             self.database_url = sqlite_url(self.home / "quintet.db")
         return self
+
+    @field_validator("library_allowed_networks")
+    @classmethod
+    def _check_networks(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            try:
+                ip_network(part)
+            except ValueError:
+                raise PydanticCustomError(
+                    "network", "must be networks such as 169.254.7.0/24, with commas"
+                ) from None
+        return text
+
+    @property
+    def allowed_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `library_allowed_networks`."""
+        parts = (part.strip() for part in self.library_allowed_networks.split(","))
+        return tuple(ip_network(part) for part in parts if part)
+
+    @property
+    def covers(self) -> Path:
+        """The folder of covers that syncs keep."""
+        return self.home / "covers"
 
     @property
     def catalogue(self) -> Path:

@@ -53,11 +53,12 @@ class TrackId(Base):
 class MusicSource(Base):
     """A folder, server or library file that tracks come from.
 
-    `kind` is folder, subsonic, jellyfin or beets; `address` is a path or a URL without a password;
-    `credential` names where the secret is, `env:NAME` or `file:PATH`, and is empty for none: the
-    secret itself is never here. `cursor` is where the next sync continues, in the source's own
-    notation. `play_allowed` lets the page play its files. Times are ISO 8601 in UTC, empty before
-    the first; `synced_at` is when the last sync finished without an error.
+    `kind` is folder, subsonic, jellyfin, beets or reccobeats (features alone); `address` is a path
+    or a URL without a password; `credential` names where the secret is, `env:NAME` or `file:PATH`,
+    and is empty for none: the secret itself is never here. `cursor` is where the next sync
+    continues, in the source's own notation. `play_allowed` lets the page play its files. Times are
+    ISO 8601 in UTC, empty before the first; `synced_at` is when the last sync finished without an
+    error.
     """
 
     __tablename__ = "sources"
@@ -82,7 +83,9 @@ class SourceItem(Base):
     `item_id` is the source's own id; a folder's is `library.path_key` of the path. `path` holds
     the bytes of the path as the system gives them, empty for none: file names need not be UTF-8;
     `path_key` is for finding it. `audio_hash` identifies the audio without its tags, empty if not
-    known. `present` is false once a sync no longer found it. Times as in `MusicSource`.
+    known. `present` is false once a sync no longer found it. `version` is a hash of what the source
+    said, so that what did not change is not written again; `cover` is the name of its cover in the
+    folder of covers. Both are empty if not known. Times as in `MusicSource`.
     """
 
     __tablename__ = "track_sources"
@@ -101,6 +104,8 @@ class SourceItem(Base):
     size: Mapped[int | None] = mapped_column(BigInteger)
     mtime_ns: Mapped[int | None] = mapped_column(BigInteger)
     audio_hash: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(32), server_default="")
+    cover: Mapped[str] = mapped_column(String(40), server_default="")
     present: Mapped[bool]
     added_at: Mapped[str] = mapped_column(String(32))
     seen_at: Mapped[str] = mapped_column(String(32))

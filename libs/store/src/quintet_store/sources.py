@@ -20,7 +20,7 @@ from quintet_store.tables import (
 )
 from quintet_store.track_ids import parts
 
-SOURCE_KINDS: Final = ("folder", "subsonic", "jellyfin", "beets")
+SOURCE_KINDS: Final = ("folder", "subsonic", "jellyfin", "beets", "reccobeats")
 MAX_ITEM_ID: Final = 512
 MAX_REASON: Final = 500
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")

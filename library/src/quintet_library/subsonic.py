@@ -1,0 +1,226 @@
+"""A server that speaks Subsonic: Navidrome, gonic, Airsonic, Ampache, supysonic and others.
+
+The protocol is described at subsonic.org/pages/api.jsp; OpenSubsonic adds fields to it, which are
+read where a server sends them (opensubsonic.netlify.app).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from quintet_text.track_ids import ARTIST, ISRC, RECORDING
+
+from quintet_library.http import ServerClient
+from quintet_library.records import (
+    Listening,
+    Page,
+    Rejected,
+    Song,
+    SourceFailed,
+    SourcePlaylist,
+)
+from quintet_library.values import (
+    date_of,
+    genres_of,
+    ids_of,
+    in_range,
+    make_song,
+    number_of,
+    tempo_and_key,
+    text_of,
+    texts_of,
+)
+
+PAGE: Final = 500
+"""Songs of one request; what servers allow at most."""
+MOST_PLAYLISTS: Final = 10_000
+_VERSION: Final = "1.16.1"
+_REPLAYGAIN_LUFS: Final = -18.0
+_WRONG_PASSWORD: Final = (40, 44)
+# The server cannot check a token, because it does not have the password itself.
+_NO_TOKENS: Final = (41, 42)
+_MISSING: Final = 10
+
+
+@dataclass(frozen=True)
+class SubsonicReader:
+    """Reads the songs and playlists that one user of a server may see.
+
+    Attributes:
+        client: Of the server's address, without /rest.
+        user: Name of the user.
+        password: Of the user.
+        plain: Send the password itself, not a token of it, to servers that keep only its hash.
+        salt: Makes the salt of each request's token.
+    """
+
+    client: ServerClient
+    user: str
+    password: str = field(repr=False)
+    plain: bool = False
+    salt: Callable[[], str] = lambda: secrets.token_hex(8)
+
+    def check(self) -> None:
+        """Check that the server answers, and that it accepts user and password.
+
+        Raises:
+            SourceFailed: With the reason and the way out.
+        """
+        self._ask("ping")
+
+    def pages(self) -> Iterator[Page]:
+        """Read all songs.
+
+        An empty search lists every song. Where a server does not answer it with any, its albums
+        are read one by one.
+
+        Raises:
+            SourceFailed: The server cannot be reached, denies the user, or answers otherwise.
+        """
+        found = False
+        for page in self._by_search():
+            found = True
+            yield page
+        if not found:
+            yield from self._by_album()
+
+    def playlists(self) -> Iterator[SourcePlaylist]:
+        """Read the playlists that the user may see.
+
+        Raises:
+            SourceFailed: As `pages`.
+        """
+        listed = _objects(self._ask("getPlaylists").get("playlists"), "playlist")
+        for each in listed[:MOST_PLAYLISTS]:
+            playlist_id = text_of(each.get("id"))
+            answer = self._ask("getPlaylist", id=playlist_id).get("playlist")
+            entries = (text_of(entry.get("id")) for entry in _objects(answer, "entry"))
+            yield SourcePlaylist(playlist_id, text_of(each.get("name")), [*filter(None, entries)])
+
+    def _by_search(self) -> Iterator[Page]:
+        offset = 0
+        while True:
+            answer = self._ask(
+                "search3",
+                **{"query": "", "songCount": PAGE, "songOffset": offset},
+                **{"artistCount": 0, "albumCount": 0},
+            )
+            songs = _objects(answer.get("searchResult3"), "song")
+            if not songs:
+                return
+            offset += len(songs)
+            yield Page(_items(songs))
+            if len(songs) < PAGE:
+                return
+
+    def _by_album(self) -> Iterator[Page]:
+        offset = 0
+        while True:
+            answer = self._ask("getAlbumList2", type="alphabeticalByName", size=PAGE, offset=offset)
+            albums = _objects(answer.get("albumList2"), "album")
+            for album in albums:
+                songs = self._ask("getAlbum", id=text_of(album.get("id"))).get("album")
+                offset += 1
+                yield Page(_items(_objects(songs, "song")))
+            if len(albums) < PAGE:
+                return
+
+    def _ask(self, method: str, **parameters: object) -> dict[str, Any]:
+        answer = self.client.get(f"rest/{method}.view", {**self._credentials(), **parameters})
+        body = answer.get("subsonic-response")
+        if not isinstance(body, dict):
+            raise SourceFailed(
+                f"{self.client.name} at {self.client.host} does not speak Subsonic; check the "
+                "address, which is that of the server without /rest"
+            )
+        if body.get("status") != "ok":
+            self._fail(method, body.get("error"))
+        return body
+
+    def _credentials(self) -> dict[str, str]:
+        common = {"u": self.user, "v": _VERSION, "c": "quintet", "f": "json"}
+        if self.plain:
+            # Hexadecimal, as the protocol wants it; this hides nothing.
+            return {**common, "p": f"enc:{self.password.encode().hex()}"}
+        salt = self.salt()
+        # The protocol's token is an MD5; a stronger hash would not be understood.
+        token = hashlib.md5(f"{self.password}{salt}".encode(), usedforsecurity=False)
+        return {**common, "t": token.hexdigest(), "s": salt}
+
+    def _fail(self, method: str, error: object) -> None:
+        fault = error if isinstance(error, dict) else {}
+        code, said = fault.get("code"), text_of(fault.get("message"))[:200]
+        where = f"{self.client.name} at {self.client.host}"
+        if code in _NO_TOKENS or (code == _MISSING and not self.plain and method == "ping"):
+            raise SourceFailed(
+                f"{where} cannot check tokens, because it keeps only a hash of the password; add "
+                "the source with --send-password, over https or on your own network"
+            )
+        if code in _WRONG_PASSWORD:
+            raise SourceFailed(
+                f"{where} denied the user {self.user!r} or the password; check both, and the "
+                "variable or the file that holds the password"
+            )
+        raise SourceFailed(f"{where} answered {method} with error {code}: {said or 'no reason'}")
+
+
+def _items(songs: list[dict[str, Any]]) -> list[Song | Rejected]:
+    # One answer may hold a song twice; a page is stored in one statement.
+    unique = {text_of(song.get("id")): song for song in songs if not song.get("isVideo")}
+    return [song_of(song) for item_id, song in unique.items() if item_id]
+
+
+def _objects(holder: object, name: str) -> list[dict[str, Any]]:
+    """List the objects under a name; a single one may stand without a list around it."""
+    value = holder.get(name) if isinstance(holder, dict) else None
+    values = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [each for each in values if isinstance(each, dict)]
+
+
+def song_of(song: Mapping[str, Any]) -> Song | Rejected:
+    """Make a song of a `Child` of the protocol, with what OpenSubsonic adds."""
+    gain = song.get("replayGain")
+    track_gain = number_of(gain.get("trackGain")) if isinstance(gain, dict) else None
+    features = tempo_and_key(song.get("bpm"), "")
+    if track_gain:
+        loudness = in_range("loudness", f"{_REPLAYGAIN_LUFS - track_gain:.6f}")
+        features |= {} if loudness is None else {"loudness": loudness}
+    artists = [each.get("name") for each in _objects(song, "artists")]
+    genres = [each.get("name") for each in _objects(song, "genres")]
+    values = {
+        "title": text_of(song.get("title")),
+        "artists": texts_of(artists) or texts_of([song.get("artist")]),
+        "duration_ms": (number_of(song.get("duration")) or 0.0) * 1000,
+        "album": text_of(song.get("album")),
+        "release_date": date_of(song.get("year")),
+        "genres": genres_of(genres) or genres_of(song.get("genre")),
+        "ids": ids_of(
+            (
+                (ISRC, song.get("isrc")),
+                (RECORDING, song.get("musicBrainzId")),
+                (ARTIST, [each.get("musicBrainzId") for each in _objects(song, "artists")]),
+            )
+        ),
+        "features": features,
+        "size": _whole(song.get("size")),
+    }
+    return make_song(text_of(song["id"]), values, _listening(song))
+
+
+def _listening(song: Mapping[str, Any]) -> Listening:
+    stars, plays = _whole(song.get("userRating")) or 0, _whole(song.get("playCount")) or 0
+    starred_at = text_of(song.get("starred"))[:40]
+    return Listening(
+        starred=bool(starred_at),
+        starred_at=starred_at,
+        rating=stars if 1 <= stars <= 5 else 0,
+        plays=plays,
+        played_at=text_of(song.get("played"))[:40] if plays else "",
+    )
+
+
+def _whole(value: object) -> int | None:
+    number = number_of(value)
+    return int(number) if number is not None and number >= 0 else None
