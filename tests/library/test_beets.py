@@ -114,8 +114,9 @@ def test_a_library_is_never_written(tmp_path):
 
 @installed
 def test_a_library_of_the_real_program_is_read(tmp_path: Path):
-    fields = {"title": "One", "artists": ["Ann"], "album": "First", "genres": ["rock", "folk"]}
-    wav(tmp_path / "in" / "one.wav", 2.0, 300, isrc="GBAYE0601498", bpm="120", key="Am", **fields)
+    fields = {"title": "One", "artists": "Ann", "album": "First", "isrc": "GBAYE0601498"}
+    path = tmp_path / "in" / "one.wav"
+    wav(path, 2.0, 300, bpm="120", key="Am", genres=["rock", "folk"], **fields)
     configuration = f"directory: {tmp_path / 'music'}\nlibrary: {tmp_path / 'library.db'}\n"
     (tmp_path / "config.yaml").write_text(configuration, encoding="utf-8")
     beet(tmp_path, "import", "-q", "-A", str(tmp_path / "in"))

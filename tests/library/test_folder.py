@@ -35,9 +35,9 @@ def named(found: list) -> dict[str, Song | Rejected]:
 
 def test_every_format_is_a_song_with_tags_ids_and_features(tmp_path, readers):
     for name in TONES:
-        fields = {"title": name, "artists": ["Ann", "Bob"], "album": "First", "bpm": "128"}
+        fields = {"album": "First", "bpm": "128", "date": "2026-03-00", "genres": "rock; folk"}
         more = {"key": "F#m", "isrc": "GB-AYE-06-01498", "replaygain_track_gain": "-7.20 dB"}
-        tone(name, tmp_path / name, **fields, **more, date="2026-03-00", genres=["rock; folk"])
+        tone(name, tmp_path / name, title=name, artists=["Ann", "Bob"], **fields, **more)
     songs = named(read(tmp_path, readers))
     assert sorted(songs) == list(TONES)
     for name, song in songs.items():

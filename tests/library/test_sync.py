@@ -12,6 +12,7 @@ import pytest
 from quintet_library import folder, sync
 from quintet_library.records import SourceFailed
 from quintet_library.sync import SyncReport, sources, sync_source
+from quintet_library.tag_readers import TagReaders
 from quintet_settings import sqlite_url
 from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store.catalogue import count_tracks
@@ -252,14 +253,14 @@ def test_a_killed_sync_goes_on_with_what_it_has_not_stored(settings, music, monk
     before = tracks(settings)
     assert sorted(before) == ["000.wav", "001.wav", "002.wav", "003.wav"]
     read: list[str] = []
-    reading_tags = folder.TagReaders.read
+    reading_tags = TagReaders.read
 
     def note(self, paths):
         for path, answer in reading_tags(self, paths):
             read.append(Path(path).name)
             yield path, answer
 
-    monkeypatch.setattr(folder.TagReaders, "read", note)
+    monkeypatch.setattr(TagReaders, "read", note)
     assert outcome(sync_source(settings, "music")) == (4, 0, 4, 0)
     assert read == ["004.wav", "005.wav", "006.wav", "007.wav"]
     assert before.items() <= tracks(settings).items()
