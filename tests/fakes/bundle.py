@@ -63,6 +63,7 @@ def _collaborative(catalogue: Catalogue) -> CollaborativeModel:
         FaissIndex.build(taste.places, seed=1),
         FaissIndex.build(tokens.sound_units, seed=1),
         ContentPool.of(tokens, catalogue.popularity),
+        catalogue,
     )
 
 

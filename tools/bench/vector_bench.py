@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import psutil
 from quintet_engine.index import FaissIndex
+from quintet_engine.row_set import RowSet
 from quintet_engine.vectors import VectorIndex
 from quintet_modelkit.features import normalise_rows
 from quintet_ranker.adapters.external_index import published
@@ -45,10 +46,11 @@ def measured(index: VectorIndex, vectors: np.ndarray) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for share in SHARES:
         allowed = None if share == 1.0 else random.random(len(vectors)) < share
+        rows = None if allowed is None else RowSet.of(allowed)
         times, shared = [], []
         for query in queries:
             start = time.perf_counter()
-            hits = index.search(query[None, :], MOST, allowed)[0]
+            hits = index.search(query[None, :], MOST, rows)[0]
             times.append(1_000 * (time.perf_counter() - start))
             cosines = vectors @ query
             if allowed is not None:

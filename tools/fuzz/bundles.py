@@ -241,13 +241,14 @@ class _Child:
 
     def _index(self, name: str) -> None:
         from quintet_engine.index import FaissIndex
+        from quintet_engine.row_set import RowSet
 
         facts: Mapping[str, Any] = self._manifest["index"]
         index = FaissIndex.load(self._folder / name, self._catalogue.unit, facts)
         queries = self._catalogue.unit[:8]
-        allowed = np.arange(len(self._catalogue)) % 2 == 0
+        allowed = RowSet.of(np.arange(len(self._catalogue)) % 2 == 0)
         index.search(queries, 50)
-        index.search(queries, len(allowed), allowed)
+        index.search(queries, allowed.size, allowed)
 
     def _booster(self, name: str) -> None:
         from quintet_engine.booster import Ranker
@@ -271,8 +272,7 @@ class _Child:
         from quintet_engine.engine import Engine
 
         facts = self._manifest["taste_index"]
-        folder, popularity = self._folder / "collaborative", self._catalogue.popularity
-        model = CollaborativeModel.load(folder, facts, popularity)
+        model = CollaborativeModel.load(self._folder / "collaborative", facts, self._catalogue)
         sound = self._engine
         parts = (sound.catalogue, sound.index, sound.ranker, sound.versions, sound.recipe)
         self._ask(Engine(*parts, model))

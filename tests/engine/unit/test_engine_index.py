@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quintet_engine.index import FaissIndex
+from quintet_engine.row_set import RowSet
 from quintet_modelkit.features import normalise_rows
 
 
@@ -24,7 +25,7 @@ def test_search_returns_allowed_rows_best_first_and_never_too_few(seed, share, m
     random = np.random.default_rng(seed)
     allowed = random.random(len(index.vectors)) < share
     query = index.vectors[random.integers(0, len(index.vectors))]
-    hits = index.search(query[None, :], most, allowed)[0]
+    hits = index.search(query[None, :], most, RowSet.of(allowed))[0]
     assert allowed[hits.rows].all()
     assert len(set(hits.rows.tolist())) == len(hits.rows) == min(most, int(allowed.sum()))
     assert (np.diff(hits.scores) <= 0).all()
@@ -37,7 +38,7 @@ def test_flat_search_agrees_with_brute_force(seed):
     random = np.random.default_rng(seed)
     allowed = random.random(len(FLAT.vectors)) < 0.9
     query = FLAT.vectors[random.integers(0, len(FLAT.vectors))]
-    hits = FLAT.search(query[None, :], 50, allowed)[0]
+    hits = FLAT.search(query[None, :], 50, RowSet.of(allowed))[0]
     exact = np.sort((FLAT.vectors @ query)[allowed])[::-1][:50]
     np.testing.assert_allclose(hits.scores, exact, atol=1e-5)
 
@@ -81,8 +82,8 @@ def test_recall_is_kept_where_a_filter_leaves_a_small_share_of_rows(share):
     allowed = np.random.default_rng(5).random(len(rows)) < share
     queries = rows[::100]
     # Not `search`, which compares so few rows one by one.
-    _, found = index._probe(queries, 50, allowed, int(np.count_nonzero(allowed)))
-    wanted = FaissIndex.exact(rows).search(queries, 50, allowed)
+    _, found = index._probe(queries, 50, RowSet.of(allowed), int(np.count_nonzero(allowed)))
+    wanted = FaissIndex.exact(rows).search(queries, 50, RowSet.of(allowed))
     shared = [np.isin(hits.rows, rows).mean() for hits, rows in zip(wanted, found, strict=True)]
     assert np.mean(shared) >= 0.99
 

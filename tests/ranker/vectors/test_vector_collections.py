@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from quintet_engine.row_set import RowSet
 from quintet_engine.vectors import Hits, VectorIndex
 from quintet_modelkit.features import normalise_rows
 
@@ -69,7 +70,7 @@ def test_filters_leave_what_exact_search_finds_among_the_allowed(index, share, r
     random = np.random.default_rng(2)
     allowed = random.random(COUNT) < share
     queries = VECTORS[:: COUNT // QUERIES]
-    found = index.search(queries, MOST, allowed)
+    found = index.search(queries, MOST, RowSet.of(allowed))
     assert all(len(hits.rows) == min(MOST, int(allowed.sum())) for hits in found)
     reached = recall(found, queries, VECTORS, allowed)
     record_property("filtered_recall", reached)
@@ -79,7 +80,7 @@ def test_filters_leave_what_exact_search_finds_among_the_allowed(index, share, r
 def test_a_filter_that_shuts_out_the_whole_neighbourhood_still_leaves_enough(index):
     query = VECTORS[:1]
     allowed = (VECTORS @ query[0]) < 0.1  # more than half of all, none of them near
-    found = index.search(query, MOST, allowed)
+    found = index.search(query, MOST, RowSet.of(allowed))
     assert len(found[0].rows) == MOST
     assert recall(found, query, VECTORS, allowed) >= GOAL
 

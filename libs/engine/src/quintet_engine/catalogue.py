@@ -17,9 +17,10 @@ from quintet_text.normal_form import by_form, normalise
 
 from quintet_engine.kernel.layout import Lists, Tracks, fixed
 from quintet_engine.music import octave, wheel_places
+from quintet_engine.row_set import Mask as Mask
+from quintet_engine.row_set import Rows as Rows
+from quintet_engine.row_set import RowSet
 
-Rows = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 Weights = NDArray[np.float32]
 # The oldest recording of a voice is from 1860: an earlier release date is a placeholder.
 _FIRST_YEAR = 1860
@@ -72,6 +73,12 @@ class Groups:
     def total(self, groups: Rows, weight: Weights) -> Weights:
         """Sum the weights of each group's members, float32 (k,); 0 if empty."""
         return self._reduce(groups, weight, np.add)
+
+    def sorted_by(self, values: NDArray[np.floating]) -> "Groups":
+        """Order each group's members by a value, ascending, ties by member."""
+        owners = np.repeat(np.arange(len(self.starts) - 1), self.sizes())
+        order = np.lexsort((self.members, values[self.members], owners))
+        return Groups(self.starts, self.members[order])
 
     def inverse(self, count: int) -> "Groups":
         """List, for each of `count` members, the groups it belongs to, in ascending order."""
@@ -199,10 +206,7 @@ class Catalogue:
     @cached_property
     def genre_tracks(self) -> Groups:
         """Rows of each genre, the most popular first, ties by row."""
-        groups = self.track_genres.inverse(len(self.genre_names))
-        owners = np.repeat(np.arange(len(self.genre_names)), groups.sizes())
-        order = np.lexsort((groups.members, -self.popularity[groups.members], owners))
-        return Groups(groups.starts, groups.members[order])
+        return self.track_genres.inverse(len(self.genre_names)).sorted_by(-self.popularity)
 
     @cached_property
     def recordings(self) -> Groups:
@@ -218,6 +222,16 @@ class Catalogue:
     def seasonal(self) -> Rows:
         """Rows of all songs of a season, ascending."""
         return np.flatnonzero(self.season)
+
+    @cached_property
+    def everything(self) -> RowSet:
+        """All rows."""
+        return RowSet.of(np.ones(len(self), np.bool_))
+
+    @cached_property
+    def of_no_season(self) -> RowSet:
+        """All rows but songs of a season."""
+        return RowSet.of(self.season == 0)
 
     @cached_property
     def genres(self) -> tuple[str, ...]:

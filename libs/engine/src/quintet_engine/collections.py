@@ -7,8 +7,9 @@ from typing import Final
 
 from quintet_modelkit.features import Encoded
 
-from quintet_engine.catalogue import Mask, Rows
+from quintet_engine.catalogue import Rows
 from quintet_engine.index import FLAT_LIMIT, FaissIndex
+from quintet_engine.row_set import RowSet
 from quintet_engine.vectors import Hits
 
 
@@ -18,7 +19,7 @@ class _Alias:
 
     resolve: Callable[[], FaissIndex]
 
-    def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
+    def search(self, queries: Encoded, most: int, allowed: RowSet | None = None) -> list[Hits]:
         return self.resolve().search(queries, most, allowed)
 
 

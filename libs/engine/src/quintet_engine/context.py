@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.features import (
+    COLUMN,
     AudioProfile,
     Encoded,
     Raw,
@@ -16,11 +17,14 @@ from quintet_modelkit.features import (
     tracks_to_average,
 )
 
-from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
+from quintet_engine.catalogue import Catalogue, Rows, Weights
 from quintet_engine.collaborative.affinity import Affinity
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.exclusions import allowed_rows
+from quintet_engine.kernel.layout import AudioQuery, Shares, fixed
+from quintet_engine.music import octave, wheel_places
 from quintet_engine.query import Query, Seed, SeedKind, SeedUnknown
+from quintet_engine.row_set import RowSet
 from quintet_engine.seed_view import NO_ROWS, SeedView
 from quintet_engine.vectors import Hits, VectorIndex
 
@@ -42,10 +46,10 @@ class Context:
         negative_vectors: float32 (k, 14), likewise.
         seed_raw: float64 (s, 14), raw attributes of each seed (means for artists and genres).
         seeds_mean: float64 (14,), their weighted mean, circular for key, targets not applied.
-        allowed: bool (n,), the rows that may be returned.
-        artist_weight: float32 (artists,), the share of seeds by each artist.
-        album_weight: float32 (albums,), the share of seeds from each album.
-        genre_weight: float32 (genres,), the share of seeds of each genre.
+        allowed: The rows that may be returned.
+        artists: The shares of seeds by artist.
+        albums: By album.
+        genres: By genre.
         affinity: The seeds compared with the collaborative model; None for a model without
             playlists.
         negative_affinity: The negative seeds likewise; None without any.
@@ -63,17 +67,54 @@ class Context:
     negative_vectors: Encoded
     seed_raw: Raw
     seeds_mean: Raw
-    allowed: Mask
-    artist_weight: Weights
-    album_weight: Weights
-    genre_weight: Weights
+    allowed: RowSet
+    artists: Shares
+    albums: Shares
+    genres: Shares
     affinity: Affinity | None = None
     negative_affinity: Affinity | None = None
 
     @cached_property
-    def barred(self) -> int:
-        """How many rows may not be returned."""
-        return len(self.allowed) - int(np.count_nonzero(self.allowed))
+    def arrays(self) -> AudioQuery:
+        """The query as compiled code reads it."""
+        profile, seed_raw = self.profile, self.seed_raw
+        rows = [view.rows for view in self.seeds]
+        explicit = [float(self.catalogue.explicit[each].mean()) for each in rows]
+        rhythm = (wheel_places(seed_raw), octave(seed_raw[:, COLUMN["tempo"]]))
+        return AudioQuery(
+            vector=fixed(self.vector, np.float32),
+            mean=fixed(profile.mean, np.float32),
+            spread=fixed(profile.spread, np.float32),
+            weights=fixed(profile.weights, np.float32),
+            has_weights=bool((profile.weights != 1).any()),
+            shares=fixed(self.shares, np.float32),
+            seed_vectors=fixed(self.seed_vectors, np.float32),
+            negative_vectors=fixed(self.negative_vectors, np.float32),
+            seed_rhythm=fixed(np.column_stack(rhythm), np.float32),
+            seed_years=fixed([_known_mean(self.catalogue.year[each]) for each in rows], np.float32),
+            explicit=float(self.shares @ explicit),
+            popularity=float(self.shares @ seed_raw[:, COLUMN["popularity"]]),
+            artists=self.artists,
+            albums=self.albums,
+            genres=self.genres,
+            allowed=self.allowed.bits,
+            allowed_count=self.allowed.count,
+        )
+
+    @cached_property
+    def artist_weight(self) -> Weights:
+        """The share of seeds by each artist, float32 (artists,)."""
+        return _spread_out(self.artists, len(self.catalogue.artist_names))
+
+    @cached_property
+    def album_weight(self) -> Weights:
+        """The share of seeds from each album, float32 (albums,)."""
+        return _spread_out(self.albums, len(self.catalogue.album_tracks.starts))
+
+    @cached_property
+    def genre_weight(self) -> Weights:
+        """The share of seeds of each genre, float32 (genres,)."""
+        return _spread_out(self.genres, len(self.catalogue.genre_names))
 
     @property
     def trained_affinity(self) -> Affinity:
@@ -130,11 +171,9 @@ def prepare(
         raw_means(groups),
         raw_mean(groups, shares),
         allowed_rows(query, seeds, negatives, catalogue),
-        _shares_by_number([view.artists for view in seeds], shares, len(catalogue.artist_names)),
-        _shares_by_number(
-            [view.albums for view in seeds], shares, len(catalogue.album_tracks.starts)
-        ),
-        _shares_by_number([view.genres for view in seeds], shares, len(catalogue.genre_names)),
+        _shares_by_number([view.artists for view in seeds], shares),
+        _shares_by_number([view.albums for view in seeds], shares),
+        _shares_by_number([view.genres for view in seeds], shares),
         _affinity(model, catalogue, seeds),
         _affinity(model, catalogue, negatives),
     )
@@ -222,9 +261,24 @@ def _vectors(views: Sequence[SeedView], catalogue: Catalogue, weights: Encoded) 
     return np.asarray(stacked / np.where(norms > 0, norms, 1.0), dtype=np.float32)
 
 
-def _shares_by_number(groups: Sequence[Rows], shares: NDArray[np.float64], count: int) -> Weights:
-    """Sum the seeds' shares by artist, album or genre number, float32 (count,)."""
+def _shares_by_number(groups: Sequence[Rows], shares: NDArray[np.float64]) -> Shares:
+    """Sum the seeds' shares by artist, album or genre number; each number once a seed."""
+    total: dict[int, float] = {}
+    for numbers, share in zip(groups, shares.tolist(), strict=True):
+        for number in set(numbers.tolist()):
+            total[number] = total.get(number, 0.0) + share
+    ordered = sorted(total)
+    weights = [total[number] for number in ordered]
+    return Shares(fixed(ordered, np.int32), fixed(weights, np.float32))
+
+
+def _spread_out(shares: Shares, count: int) -> Weights:
     weight = np.zeros(count, dtype=np.float32)
-    for numbers, share in zip(groups, shares, strict=True):
-        weight[numbers] += np.float32(share)
+    weight[shares.numbers] = shares.weights
     return weight
+
+
+def _known_mean(values: NDArray[np.floating]) -> float:
+    """Average what is not NaN; NaN if no value is known."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")

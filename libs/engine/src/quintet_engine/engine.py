@@ -273,7 +273,7 @@ class Engine:
         """
         check(query, max_seeds)
         context = self.prepare(query)
-        available = len(context.allowed) - context.barred
+        available = context.allowed.count
         growth = 1  # of the candidate budget, for queries whose candidates are mostly duplicates
         while True:
             scored = self._score(context, growth)
@@ -410,10 +410,10 @@ class Engine:
             for view, hits in zip(context.seeds, near, strict=True)
         )
 
-    def _seed_pool(self, context: Context, view: SeedView, near: Rows) -> SeedPool:
+    def _seed_pool(self, context: Context, view: SeedView, near: NDArray[np.integer]) -> SeedPool:
         own = view.rows if view.seed.kind is SeedKind.TRACK else np.empty(0, np.int64)
         near = near[~np.isin(near, own)]
-        allowed = near[context.allowed[near]]
+        allowed = near[context.allowed.has(near)]
         distinct = len(np.unique(self.catalogue.recording[allowed]))
         return SeedPool(view.seed, len(near), len(allowed), distinct)
 
@@ -510,7 +510,7 @@ def _collaborative_of(
     facts = manifest.get("taste_index")
     if facts is None:
         return None
-    return CollaborativeModel.load(folder / collaborative_model.FOLDER, facts, catalogue.popularity)
+    return CollaborativeModel.load(folder / collaborative_model.FOLDER, facts, catalogue)
 
 
 def _adjusted(

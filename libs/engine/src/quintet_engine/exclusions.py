@@ -14,6 +14,7 @@ from quintet_text.versions import COPIES
 
 from quintet_engine.catalogue import Catalogue, Mask, Rows
 from quintet_engine.query import Filters, Query, Seasonal, SeedKind, Variants
+from quintet_engine.row_set import RowSet
 from quintet_engine.seed_view import NO_ROWS, SeedView
 
 _DISTINCTIVE: Final = 6
@@ -23,25 +24,29 @@ catalogue of 100,000 tracks, 55 were covers; of names of five words, three in fo
 
 def allowed_rows(
     query: Query, seeds: Sequence[SeedView], negatives: Sequence[SeedView], catalogue: Catalogue
-) -> Mask:
-    """Mark the rows that a query may return, bool (n,)."""
-    allowed = filtered_rows(query.filters, catalogue)
+) -> RowSet:
+    """Find the rows that a query may return."""
     tracks = [view for view in seeds if view.seed.kind is SeedKind.TRACK]
     # The tracks of an artist or genre seed stay, since the listener asked for them.
     rows = [view.rows for view in (*tracks, *negatives)]
     row_of = catalogue.snapshot.row_of
     # Unknown ids exclude nothing: a client may send the whole history of a listener.
     sent = [row for name in query.filters.excluded_tracks if (row := row_of.get(name)) is not None]
-    allowed[releases(np.concatenate([NO_ROWS, *rows, sent]).astype(np.int64), catalogue)] = False
+    excluded = [releases(np.concatenate([NO_ROWS, *rows, sent]).astype(np.int64), catalogue)]
     if query.variants is Variants.EXCLUDE:
         tracks += [view for view in negatives if view.seed.kind is SeedKind.TRACK]
-        for view in tracks:
-            allowed[other_versions(int(view.rows[0]), catalogue)] = False
+        excluded += [other_versions(int(view.rows[0]), catalogue) for view in tracks]
+    allowed = filtered_rows(query.filters, catalogue)
     if query.seasonal is Seasonal.EXCLUDE and len(catalogue.seasonal):
         asked = _seasons_asked(query.filters, seeds, catalogue)
-        seasonal = catalogue.seasonal
-        allowed[seasonal[~np.isin(catalogue.season[seasonal], asked)]] = False
-    return allowed
+        if asked:
+            seasonal = catalogue.seasonal
+            excluded.append(seasonal[~np.isin(catalogue.season[seasonal], asked)])
+        elif allowed is catalogue.everything:
+            allowed = catalogue.of_no_season
+        else:
+            allowed &= catalogue.of_no_season
+    return allowed.without(np.concatenate(excluded))
 
 
 def releases(rows: Rows, catalogue: Catalogue) -> Rows:
@@ -89,8 +94,18 @@ def _seasons_asked(filters: Filters, seeds: Sequence[SeedView], catalogue: Catal
     return sorted(seasons - {int(Season.NONE)})
 
 
-def filtered_rows(filters: Filters, catalogue: Catalogue) -> Mask:
-    """Mark the rows that meet every filter but the excluded tracks, bool (n,)."""
+def filtered_rows(filters: Filters, catalogue: Catalogue) -> RowSet:
+    """Find the rows that meet every filter but the excluded tracks."""
+    allowed = catalogue.everything
+    if filters.ranges or filters.explicit is not None or filters.genres:
+        allowed = RowSet.of(_filtered(filters, catalogue))
+    artists = [catalogue.artist_names.get(name) for name in filters.excluded_artists]
+    known = np.array([artist for artist in artists if artist is not None], dtype=np.int64)
+    return allowed.without(catalogue.artist_tracks.of_all(known)) if len(known) else allowed
+
+
+def _filtered(filters: Filters, catalogue: Catalogue) -> Mask:
+    """Mark the rows that meet the filters of attributes and genres, bool (n,)."""
     allowed = np.ones(len(catalogue), dtype=np.bool_)
     for name, (low, high) in filters.ranges.items():
         values = catalogue.columns[:, COLUMN[name]]
@@ -106,7 +121,4 @@ def filtered_rows(filters: Filters, catalogue: Catalogue) -> Mask:
         chosen = np.zeros(len(catalogue), dtype=np.bool_)
         chosen[catalogue.genre_tracks.of_all(known)] = True
         allowed &= chosen
-    artists = [catalogue.artist_names.get(name) for name in filters.excluded_artists]
-    known = np.array([artist for artist in artists if artist is not None], dtype=np.int64)
-    allowed[catalogue.artist_tracks.of_all(known)] = False
     return allowed

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -12,6 +13,7 @@ from quintet_modelkit.features import Encoded
 
 from quintet_engine.catalogue import Mask, Rows
 from quintet_engine.index_file import check_index_file
+from quintet_engine.row_set import RowSet
 from quintet_engine.vectors import Hits
 
 Vectors = NDArray[Any]
@@ -115,6 +117,10 @@ class FaissIndex:
             raise ValueError(f"{path.name} is not a FAISS index") from fault
         return cls(index, vectors, nprobe, recall)
 
+    @cached_property
+    def _alive(self) -> RowSet | None:
+        return None if self.alive is None else RowSet.of(self.alive)
+
     @property
     def facts(self) -> dict[str, float]:
         """The facts that `load` needs besides the file."""
@@ -141,7 +147,7 @@ class FaissIndex:
         alive[rows] = False
         return replace(self, alive=alive)
 
-    def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
+    def search(self, queries: Encoded, most: int, allowed: RowSet | None = None) -> list[Hits]:
         """Find the rows nearest to each query, best first.
 
         Never fewer than `most` while as many rows are allowed: if probing lists finds too few, the
@@ -150,22 +156,22 @@ class FaissIndex:
         Args:
             queries: float32 (q, d).
             most: How many rows per query, ≥ 0.
-            allowed: bool (n,), rows that may be returned; all if None.
+            allowed: The rows that may be returned; all if None.
         """
-        if self.alive is not None:
-            allowed = self.alive if allowed is None else allowed & self.alive
-        count = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
+        if self._alive is not None:
+            allowed = self._alive if allowed is None else allowed & self._alive
+        count = len(self.vectors) if allowed is None else allowed.count
         most = min(most, count)
         if not most:
             return [Hits(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
-        if allowed is not None and count <= max(_SCAN_ROWS, int(_SCAN_SHARE * len(allowed))):
-            return self.scan(queries, most, np.flatnonzero(allowed))
+        if allowed is not None and count <= max(_SCAN_ROWS, int(_SCAN_SHARE * allowed.size)):
+            return self.scan(queries, most, allowed.rows)
         scores, rows = self._probe(queries, most, allowed, count)
         results = []
         for place, query in enumerate(queries):
             is_hit = rows[place] >= 0  # FAISS pads with -1 if the probed lists have too few
             if is_hit.sum() < most:
-                pool = np.arange(len(self.vectors)) if allowed is None else np.flatnonzero(allowed)
+                pool = np.arange(len(self.vectors)) if allowed is None else allowed.rows
                 results += self.scan(query[None, :], most, pool)
             else:
                 results.append(Hits.ranked(rows[place][is_hit], scores[place][is_hit], most))
@@ -177,13 +183,12 @@ class FaissIndex:
         return [Hits.ranked(rows, vectors @ query, most) for query in queries]
 
     def _probe(
-        self, queries: Encoded, most: int, allowed: Mask | None, count: int
+        self, queries: Encoded, most: int, allowed: RowSet | None, count: int
     ) -> tuple[Any, Any]:
         # OpenMP keeps this per thread, so each call sets it. One thread: requests run in parallel.
         """Search the FAISS index; scores and rows, each (q, most)."""
         faiss.omp_set_num_threads(1)
-        bits = None if allowed is None else np.packbits(allowed, bitorder="little")
-        selector = None if bits is None else faiss.IDSelectorBitmap(bits)
+        selector = None if allowed is None else faiss.IDSelectorBitmap(allowed.bits)
         if self.nprobe:
             # If a tenth of the rows is allowed, the nearest of them are spread over ten times as
             # many lists.

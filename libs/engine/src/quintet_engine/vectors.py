@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded
 
-from quintet_engine.catalogue import Mask, Rows
+from quintet_engine.catalogue import Rows
+from quintet_engine.row_set import RowSet
 
 
 def leading(scores: NDArray[np.float32], most: int) -> Rows:
@@ -30,9 +31,9 @@ def leading(scores: NDArray[np.float32], most: int) -> Rows:
 
 @dataclass(frozen=True)
 class Hits:
-    """Rows found, best first, and their cosines; ties in the order of rows."""
+    """Rows found, int32 or int64, best first, and their cosines; ties in the order of rows."""
 
-    rows: Rows
+    rows: NDArray[np.integer]
     scores: NDArray[np.float32]
 
     @classmethod
@@ -48,7 +49,7 @@ class Hits:
 class VectorIndex(Protocol):
     """Nearest neighbours by cosine; safe to call from several threads."""
 
-    def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
+    def search(self, queries: Encoded, most: int, allowed: RowSet | None = None) -> list[Hits]:
         """Find the rows nearest to each query, best first.
 
         Never fewer than `most` while as many rows are allowed.
@@ -56,7 +57,7 @@ class VectorIndex(Protocol):
         Args:
             queries: float32 (q, d), unit.
             most: How many rows per query, ≥ 0.
-            allowed: bool (n,), rows that may be returned; all if None.
+            allowed: The rows that may be returned; all if None.
         """
         ...
 

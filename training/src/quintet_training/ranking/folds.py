@@ -45,7 +45,7 @@ def fit_learned(
     index = FaissIndex.build(fitted.places, seed=seed, depth=BUDGET)
     sounds = FaissIndex.build(tokens.sound_units, seed=seed)
     content = ContentPool.of(tokens, catalogue.popularity)
-    return CollaborativeModel(tokens, fitted_space, fitted, index, sounds, content)
+    return CollaborativeModel(tokens, fitted_space, fitted, index, sounds, content, catalogue)
 
 
 @dataclass(frozen=True)

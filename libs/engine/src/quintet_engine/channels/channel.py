@@ -13,6 +13,7 @@ import numpy as np
 
 from quintet_engine.catalogue import Mask, Rows, Weights
 from quintet_engine.context import Context
+from quintet_engine.kernel.layout import fixed
 from quintet_engine.vectors import Hits
 
 EMPTY: Final = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
@@ -58,14 +59,14 @@ class Candidates:
 def gather(context: Context, channels: Sequence[Channel], quotas: Sequence[int]) -> Candidates:
     """Run the channels, each up to its quota of rows, and unite their hits."""
     hits = [channel.find(context, most) for channel, most in zip(channels, quotas, strict=True)]
-    # As `np.unique`, which builds a hash table first: a tenth of the time for some thousand rows.
-    merged = np.sort(np.concatenate([hit.rows for hit in hits]))
-    rows = merged[np.diff(merged, prepend=-1) > 0]
-    closeness = np.zeros((len(rows), len(channels)), dtype=np.float32)
-    for column, hit in enumerate(hits):
-        places = np.searchsorted(rows, hit.rows)
-        closeness[places, column] = 1.0 / (1.0 + np.arange(len(places), dtype=np.float32))
-    return Candidates(rows, closeness > 0, closeness, tuple(c.name for c in channels))
+    from quintet_engine.kernel.selecting import united
+
+    ends = np.cumsum([len(hit.rows) for hit in hits])
+    found = np.concatenate([hit.rows for hit in hits])
+    starts = fixed(np.concatenate(([0], ends)), np.int64)
+    rows, closeness = united(fixed(found, np.int32), starts, len(context.catalogue))
+    names = tuple(channel.name for channel in channels)
+    return Candidates(rows.astype(np.int64), (closeness > 0).T, closeness.T, names)
 
 
 def target_distance(context: Context, rows: Rows) -> Weights:

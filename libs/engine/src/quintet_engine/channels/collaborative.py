@@ -11,21 +11,9 @@ import numpy as np
 from quintet_engine.catalogue import Rows
 from quintet_engine.channels.channel import EMPTY, Channel
 from quintet_engine.channels.content import CHANNELS
-from quintet_engine.collaborative.affinity import BY_TRACK, RIDGE, Scored
 from quintet_engine.context import Context
-from quintet_engine.vectors import Hits, leading
-
-
-def _best(context: Context, scored: Scored, most: int, above: float = -np.inf) -> Hits:
-    """Keep the best allowed rows whose score lies above a bound."""
-    rows, scores = scored
-    # At worst every barred row is among the best: beyond most + barred no row can be needed.
-    enough = most + context.barred
-    if len(rows) > enough:
-        near = leading(scores, enough)
-        rows, scores = rows[near], scores[near]
-    kept = context.allowed[rows] & (scores > above)
-    return Hits.ranked(rows[kept], scores[kept], most)
+from quintet_engine.kernel.layout import fixed
+from quintet_engine.vectors import Hits
 
 
 def _taste(context: Context, most: int) -> Hits:
@@ -35,29 +23,53 @@ def _taste(context: Context, most: int) -> Hits:
 
 
 def _playlists(context: Context, most: int) -> Hits:
-    affinity = context.trained_affinity
-    scored = Scored(affinity.model.space.listed_tracks, affinity.listed_scores(RIDGE))
-    return _best(context, scored, most, above=0.0)
+    """Find the tracks that ridge favours most among those on playlists."""
+    return _listed(context, most, 0)[0]
 
 
 def _together(context: Context, most: int) -> Hits:
     """Find tracks on playlists with the seeds, the nearer in sound first among equals."""
+    return _listed(context, 0, most)[1]
+
+
+def _listed(context: Context, by_ridge: int, together: int) -> tuple[Hits, Hits]:
+    from quintet_engine.kernel.playlists import listed
+
     affinity = context.trained_affinity
-    scores = affinity.listed_scores(BY_TRACK)
-    co_occurring = scores > 0
-    rows = affinity.model.space.listed_tracks[co_occurring]
-    # Small enough to decide only among scores that are practically equal.
-    ordered = scores[co_occurring] + np.float32(1e-3) * affinity.sound_cosines(rows)
-    return _best(context, Scored(rows, ordered), most)
+    model, sound = affinity.model, fixed(affinity.sound, np.float32)
+    found = listed(
+        *(model.arrays, model.on_playlists, affinity.weights, sound, context.allowed.bits),
+        *(by_ridge, together),
+    )
+    return Hits(*found[:2]), Hits(*found[2:])
 
 
 def _related(context: Context, most: int) -> Hits:
-    scored = context.trained_affinity.tracks_by_related_artists(most, context.allowed)
-    return _best(context, scored, most)
+    """Find tracks by artists that ridge favours: artist score · popularity · sound."""
+    from quintet_engine.kernel.playlists import related
+
+    affinity = context.trained_affinity
+    model, sound = affinity.model, fixed(affinity.sound, np.float32)
+    found = related(
+        *(context.catalogue.arrays, model.arrays, model.on_playlists, model.artist_tracks),
+        *(affinity.weights, sound, context.allowed.bits, most),
+    )
+    return Hits(*found)
 
 
 def _content(context: Context, most: int) -> Hits:
-    return _best(context, context.trained_affinity.content_scores(), most)
+    """Find the tracks of the content pool whose year, sound and words fit the context best."""
+    from quintet_engine.kernel.playlists import content
+    from quintet_engine.kernel.selecting import best_rows
+
+    affinity = context.trained_affinity
+    pool, query = affinity.model.pool, affinity.arrays
+    scores = content(
+        *(pool, query.year_scores, query.cluster_scores, query.word_scores),
+        affinity.model.arrays.rarity,
+    )
+    scored = fixed(scores, np.float32)
+    return Hits(*best_rows(pool.rows, scored, context.allowed.bits, most, -np.inf))
 
 
 def _sound(context: Context, most: int) -> Hits:
@@ -87,7 +99,7 @@ def _popular(context: Context, groups: list[Rows], most: int) -> Hits:
     popularity = context.catalogue.popularity
     kept = []
     for group in groups:
-        rows = group[context.allowed[group]]
+        rows = group[context.allowed.has(group)]
         kept.append(rows[np.lexsort((rows, -popularity[rows]))[:most]])
     if not kept:
         return EMPTY

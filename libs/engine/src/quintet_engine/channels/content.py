@@ -46,7 +46,7 @@ def _genre(context: Context, most: int) -> Hits:
     for genre in genres:
         rows = context.catalogue.genre_tracks.of(int(genre))
         part = int(np.ceil(most * weight[genre] / weight[genres].sum()))
-        rows = rows[context.allowed[rows]][:part]
+        rows = rows[context.allowed.has(rows)][:part]
         # `genre_tracks` has the most popular first; only the order of these scores matters.
         each.append(Hits(rows, np.arange(len(rows), 0, -1, dtype=np.float32)))
     return _in_turns(each, most)
@@ -56,7 +56,7 @@ def _target(context: Context, most: int) -> Hits:
     """Find tracks near the targets, cosine deciding among equals; nothing without targets."""
     if not context.query.targets:
         return EMPTY
-    rows = np.flatnonzero(context.allowed)
+    rows = context.allowed.rows
     cosine = context.catalogue.unit[rows] @ context.vector
     return Hits.ranked(rows, cosine - target_distance(context, rows), most)
 
@@ -74,7 +74,7 @@ CHANNELS: Final[tuple[Channel, ...]] = (
 
 
 def _nearest_among(context: Context, rows: Rows, most: int) -> Hits:
-    rows = rows[context.allowed[rows]]
+    rows = rows[context.allowed.has(rows)]
     return Hits.ranked(rows, context.catalogue.unit[rows] @ context.vector, most)
 
 

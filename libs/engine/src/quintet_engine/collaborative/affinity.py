@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded, normalise_rows
 
-from quintet_engine.catalogue import Catalogue, Mask, Rows, Weights
+from quintet_engine.catalogue import Catalogue, Rows, Weights
 from quintet_engine.collaborative.model import CollaborativeModel
-from quintet_engine.collaborative.products import product, product_of, summed
-from quintet_engine.collaborative.space import TRACK
+from quintet_engine.collaborative.products import product, product_of
+from quintet_engine.collaborative.space import ALL_KINDS
+from quintet_engine.kernel.layout import LearnedQuery, fixed
 
 VIEWS: Final = ("ridge", "track", "artist", "context")
 """Ways to weight playlists: by kernel ridge regression, by shared tracks, by shared artists
@@ -21,15 +21,6 @@ VIEWS: Final = ("ridge", "track", "artist", "context")
 RIDGE, BY_TRACK, BY_ARTIST, BY_CONTEXT = range(len(VIEWS))
 MOST_ROWS: Final = 50
 """An artist or a genre as a seed stands for its most popular tracks, at most so many."""
-# The factor 1 + 0.5 · cosine of `_tracks_by` is at most 1.5; the rest is room for rounding.
-_MOST_SOUND_FACTOR: Final = np.float32(1.5001)
-
-
-class Scored(NamedTuple):
-    """Rows, int64 (k,), distinct, and a score of each, float32 (k,)."""
-
-    rows: Rows
-    scores: Weights
 
 
 @dataclass(frozen=True)
@@ -43,6 +34,7 @@ class Affinity:
         shares: float32 (m,), each seed row's weight, summing to one.
         kernels: The seeds' cosine to every playlist, by kind of token, float32 (p,).
         weights: float32 (p, 4), the playlists' weights in each of `VIEWS`.
+        _kernels: float32 (6, p), the values of `kernels`.
     """
 
     model: CollaborativeModel
@@ -51,6 +43,7 @@ class Affinity:
     shares: Weights
     kernels: Mapping[str, Weights]
     weights: Weights
+    _kernels: Weights
 
     @classmethod
     def of(
@@ -68,29 +61,28 @@ class Affinity:
             groups: The rows that each seed stands for.
             shares: float32, one weight per seed, summing to one.
         """
+        from quintet_engine.kernel.playlists import compare
+
         seeds, weight = _seed_rows(catalogue, groups, shares)
-        kernels = model.space.kernels(model.tokens, seeds, weight)
-        ridge = model.space.ridge_weights(kernels)
-        # 0.2: seeds whose words occur nowhere else still have playlists of their year and sound.
-        context = _normalised((kernels["year"] * kernels["audio"] * (0.2 + kernels["word"])) ** 2)
-        by_artist = _normalised(kernels["artist"] ** 2)
-        columns = (ridge, _normalised(kernels[TRACK]), by_artist, context)
-        weights = np.stack(columns, axis=1).astype(np.float32)
-        return cls(model, catalogue, seeds, weight, kernels, weights)
+        space = model.space
+        kernels, weights = compare(
+            *(catalogue.arrays, model.arrays, fixed(seeds, np.int32), fixed(weight, np.float32)),
+            *(fixed(space.lengths, np.float32), space.alphas, space.triangle),
+        )
+        by_kind = dict(zip(ALL_KINDS, kernels, strict=True))
+        return cls(model, catalogue, seeds, weight, by_kind, fixed(weights, np.float32), kernels)
 
-    def listed_scores(self, view: int) -> Weights:
-        """Score the tracks on playlists in one of `VIEWS`, float32 (`space.listed_tracks`,).
+    @cached_property
+    def arrays(self) -> LearnedQuery:
+        """The comparison as compiled code reads it."""
+        from quintet_engine.kernel.playlists import token_scores
 
-        Only playlists with a weight other than 0 are added up, and most tracks are on one or two
-        of them, so this costs far less than a product with the whole matrix.
-        """
-        return self._weighted_sum(self.model.space.listed_by_playlist, view)
-
-    def _weighted_sum(self, matrix: sp.csr_matrix, view: int) -> Weights:
-        """Sum the playlists' rows of (p, k) by their weights, float32 (k,)."""
-        weights = self.weights[:, view]
-        counting = np.flatnonzero(weights)
-        return summed(matrix, counting, weights[counting])
+        years, clusters, words = token_scores(self.model.arrays, self.weights)
+        floats = (self.shares, self._kernels, self.weights, self.sound, self.taste)
+        more = (self.taste_direction, years, clusters, words)
+        return LearnedQuery(
+            fixed(self.seeds, np.int32), *(fixed(each, np.float32) for each in (*floats, *more))
+        )
 
     def scores_of_tracks(self, rows: Rows) -> Weights:
         """Sum the weights of each row's playlists in each view, float32 (k, 4)."""
@@ -140,47 +132,6 @@ class Affinity:
         artists = np.unique(self.model.tokens.artist[self.seeds])
         return artists[artists < self.model.tokens.unknown_artist].astype(np.int64)
 
-    def content_scores(self) -> Scored:
-        """Score the content pool by how well year, sound and words fit the context view."""
-        pool = self.model.content
-        columns = {kind: scores[:, BY_CONTEXT, None] for kind, scores in self.token_scores.items()}
-        return Scored(pool.rows, pool.scores(columns))
-
-    def tracks_by_related_artists(self, most: int, allowed: Mask) -> Scored:
-        """Score tracks by artists that ridge favours: artist score · popularity · sound.
-
-        The best `most` of all allowed tracks are among them. An upper bound for each artist, the
-        score of its most popular track with the best possible sound, shows which artists need not
-        be looked at.
-
-        Args:
-            most: ≥ 1.
-            allowed: bool (n,), which rows may be returned.
-        """
-        space = self.model.space
-        scores = self._weighted_sum(space.artists_by_playlist, RIDGE)
-        favoured = np.flatnonzero(scores > 0)
-        artists, scores = space.listed_artists[favoured], scores[favoured]
-        greatest = self.model.tokens.artist_popularity[artists]
-        bound = scores * _popularity_factor(greatest) * _MOST_SOUND_FACTOR
-        least = 0.0
-        if len(artists) > most:
-            # The `most` most promising artists give a score that the others have to reach.
-            first = np.argpartition(-bound, most)[:most]
-            scored = self._tracks_by(artists[first], scores[first], allowed, least)
-            if len(scored.rows) >= most:
-                least = float(np.partition(scored.scores, -most)[-most])
-        promising = bound >= least
-        return self._tracks_by(artists[promising], scores[promising], allowed, least)
-
-    def _tracks_by(self, artists: Rows, scores: Weights, allowed: Mask, least: float) -> Scored:
-        """Score the allowed tracks of artists that may reach `least`."""
-        rows, sizes = self.model.tokens.artist_tracks.members_of(artists)
-        worth = np.repeat(scores, sizes) * _popularity_factor(self.catalogue.popularity[rows])
-        kept = allowed[rows] & (worth * _MOST_SOUND_FACTOR >= least)
-        rows, worth = rows[kept], worth[kept]
-        return Scored(rows, np.asarray(worth * (1 + 0.5 * self.sound_cosines(rows)), np.float32))
-
     @cached_property
     def seed_playlists(self) -> NDArray[Any]:
         """Which playlist holds which seed, float32 (p, m)."""
@@ -207,17 +158,6 @@ def _seed_rows(
         rows.append(group)
         weights.append(np.full(len(group), share / len(group), np.float32))
     return np.concatenate(rows).astype(np.int64), np.concatenate(weights)
-
-
-def _popularity_factor(popularity: NDArray[np.floating]) -> Weights:
-    """Map popularity 0..100 to 0.3..1.3: an unknown track of a favoured artist still counts."""
-    return np.asarray(0.3 + popularity.astype(np.float32) / 100, np.float32)
-
-
-def _normalised(values: Weights) -> Weights:
-    """Scale weights to a sum of one; those that are all zero stay."""
-    total = float(values.sum())
-    return np.asarray(values / total if total > 1e-9 else values, dtype=np.float32)
 
 
 def _unit(vector: NDArray[Any]) -> Encoded:

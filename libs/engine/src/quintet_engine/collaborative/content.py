@@ -13,7 +13,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from quintet_engine.catalogue import Rows, Weights
-from quintet_engine.collaborative.products import product
 from quintet_engine.collaborative.tokens import Tokens
 
 EVERYTHING: Final = 50_000
@@ -55,19 +54,6 @@ class ContentPool:
         matrices = {**tokens.kinds, "word": tokens.words}
         sliced = {kind: matrices[kind][rows] for kind in _KINDS}
         return cls(rows, sliced, _standard(popularity[rows]))
-
-    def scores(self, tokens: Mapping[str, Weights]) -> Weights:
-        """Score how well the pool's tracks fit, float32 (k,).
-
-        The sum of three standard scores (year, sound, words) and half that of popularity.
-
-        Args:
-            tokens: The score of each token, by kind, float32 (tokens of that kind, 1).
-        """
-        total = 0.5 * self.popularity
-        for kind, matrix in self.tokens.items():
-            total = total + _standard(product(matrix, tokens[kind])[:, 0])
-        return np.asarray(total, dtype=np.float32)
 
 
 def _first_of_each(matrix: sp.csr_matrix, order: Rows, most: int) -> Rows:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quintet_engine.arrays import load_array, numbers_fit, save_arrays
+from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative.content import ContentPool
-from quintet_engine.collaborative.packing import learned_arrays
+from quintet_engine.collaborative.packing import learned_arrays, listed_arrays, pool_arrays
 from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import INPUTS, Taste
 from quintet_engine.collaborative.tokens import FACTS, KINDS, SHAPED, Tokens
 from quintet_engine.index import FaissIndex
-from quintet_engine.kernel.layout import Learned
+from quintet_engine.kernel.layout import Learned, Listed, Lists, Pool
 from quintet_engine.vectors import VectorIndex
 
 FOLDER: Final = "collaborative"
@@ -35,6 +36,7 @@ class CollaborativeModel:
         index: Over `taste.places`, to search by cosine.
         sounds: Over `tokens.sound_units`, likewise.
         content: The tracks that are searched by year, sound and words.
+        catalogue: The catalogue that it was learned for.
     """
 
     tokens: Tokens
@@ -43,11 +45,28 @@ class CollaborativeModel:
     index: VectorIndex
     sounds: VectorIndex
     content: ContentPool
+    catalogue: Catalogue
 
     @cached_property
     def arrays(self) -> Learned:
         """The model as compiled code reads it."""
         return learned_arrays(self.tokens, self.space, self.taste)
+
+    @cached_property
+    def on_playlists(self) -> Listed:
+        """The tracks and artists on playlists, likewise."""
+        return listed_arrays(self.space)
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The content pool, likewise."""
+        return pool_arrays(self.content, self.catalogue.arrays, self.arrays)
+
+    @cached_property
+    def artist_tracks(self) -> Lists:
+        """Rows of each first artist, the most popular first."""
+        groups, popularity = self.tokens.artist_tracks, self.catalogue.popularity
+        return groups.sorted_by(-popularity).arrays
 
     # Training reads which playlist holds which track from here: `space.load_holders`.
     PLAYLISTS: ClassVar[str] = f"{FOLDER}/playlists"
@@ -74,13 +93,13 @@ class CollaborativeModel:
         return {**facts[0], "sounds": facts[1]}
 
     @classmethod
-    def load(cls, folder: Path, facts: dict[str, Any], popularity: NDArray[np.floating]) -> Self:
+    def load(cls, folder: Path, facts: dict[str, Any], catalogue: Catalogue) -> Self:
         """Map what `save` wrote.
 
         Args:
             folder: The folder it was written to.
             facts: What `save` returned.
-            popularity: (n,), of the catalogue's tracks, 0..100.
+            catalogue: The catalogue that it was learned for.
 
         Raises:
             OSError, ValueError: A file is missing, damaged, or does not fit the others.
@@ -92,14 +111,15 @@ class CollaborativeModel:
             raise ValueError("the bundle has no index of sounds; train the model again")
         tokens = Tokens.load(folder / "tokens")
         space = PlaylistSpace.load(folder / "playlists")
-        _check_sizes(tokens, space, taste, len(popularity))
+        _check_sizes(tokens, space, taste, len(catalogue))
         return cls(
             tokens,
             space,
             taste,
             FaissIndex.load(folder / _INDEX, taste.places, facts),
             FaissIndex.load(folder / _SOUNDS, tokens.sound_units, facts["sounds"]),
-            _content(folder / _CONTENT, tokens, popularity),
+            _content(folder / _CONTENT, tokens, catalogue.popularity),
+            catalogue,
         )
 
 

@@ -18,12 +18,11 @@ from typing import Final, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg.blas import ssymv
 
 from quintet_engine.arrays import load_array, load_matrix, save_arrays, unit_rows
 from quintet_engine.catalogue import Rows, Weights
-from quintet_engine.collaborative.products import sum_of_used_columns, summed
 from quintet_engine.collaborative.tokens import KINDS, Tokens
+from quintet_engine.kernel.layout import fixed
 
 TRACK: Final = "track"
 ALL_KINDS: Final = (TRACK, *KINDS)
@@ -184,24 +183,14 @@ class PlaylistSpace:
         return len(self.lengths)
 
     @cached_property
-    def listed_tracks(self) -> Rows:
-        """The rows that some playlist holds, ascending; the same for every query."""
-        return np.flatnonzero(np.diff(self.holders.indptr)).astype(np.int64)
+    def triangle(self) -> NDArray[np.float32]:
+        """The lower triangle of `inverse`, row after row: the upper one has the same numbers."""
+        return fixed(self.inverse[np.tril_indices(len(self))], np.float32)
 
     @cached_property
-    def listed_by_playlist(self) -> sp.csr_matrix:
-        """Which of `listed_tracks` each playlist holds, sparse float32 (p, listed tracks)."""
-        return self.holders[self.listed_tracks].T.tocsr()
-
-    @cached_property
-    def listed_artists(self) -> Rows:
-        """The numbers of artists on some playlist, ascending."""
-        return np.flatnonzero(np.diff(self.rows["artist"].indptr)).astype(np.int64)
-
-    @cached_property
-    def artists_by_playlist(self) -> sp.csr_matrix:
-        """X of `listed_artists`, sparse float32 (p, listed artists)."""
-        return self.rows["artist"][self.listed_artists].T.tocsr()
+    def alphas(self) -> Weights:
+        """The weight of each kind of token in the kernel, float32 (6,), in order of `ALL_KINDS`."""
+        return fixed([self.weights[kind] for kind in ALL_KINDS], np.float32)
 
     @cached_property
     def artist_squares(self) -> Weights:
@@ -215,31 +204,3 @@ class PlaylistSpace:
         rows = self.rows["artist"]
         ones = np.ones(len(rows.data), np.float32)
         return sp.csr_matrix((ones, rows.indices, rows.indptr), shape=rows.shape)
-
-    def kernels(self, tokens: Tokens, seeds: Rows, shares: Weights) -> dict[str, Weights]:
-        """Compute the cosine of some seeds to every playlist, by kind of token, float32 (p,).
-
-        Args:
-            tokens: The catalogue's.
-            seeds: int64 (m,), rows.
-            shares: float32 (m,), each seed's weight, summing to one.
-        """
-        length = float(np.linalg.norm(shares)) or 1.0
-        shared = summed(self.holders, seeds, shares)
-        by_track = shared / (length * np.sqrt(np.maximum(self.lengths, 1.0)))
-        kernels: dict[str, NDArray[np.floating]] = {TRACK: by_track}
-        for kind in KINDS:
-            # The seeds' own token counts, rooted and scaled as `token_rows` does for playlists.
-            columns, counts = sum_of_used_columns(tokens.kinds[kind], seeds, shares)
-            row = np.sqrt(counts)
-            row /= max(float(np.linalg.norm(row)), 1e-9)
-            kernels[kind] = summed(self.rows[kind], columns, row)
-        return {kind: cosines.astype(np.float32) for kind, cosines in kernels.items()}
-
-    def ridge_weights(self, kernels: Mapping[str, Weights]) -> Weights:
-        """Weight every playlist by kernel ridge regression, float32 (p,)."""
-        total = np.zeros(len(self), np.float32)
-        for kind, alpha in self.weights.items():
-            total += np.float32(alpha) * kernels[kind]
-        # The inverse of a symmetric matrix is symmetric: ssymv reads only half of it.
-        return np.asarray(ssymv(1.0, self.inverse.T, total), dtype=np.float32)

@@ -311,9 +311,14 @@ def sound_direction(learned: Any, unit: Any) -> Any:
 
 
 @inlined
-def sound_cosine(learned: Any, row: Any, direction: Any) -> Any:
-    """Compute the cosine of a track's `Tokens.sound` to a direction; 0 for a zero vector."""
-    sound = learned.sound
+def sound_cosine(sound: Any, row: Any, direction: Any) -> Any:
+    """Compute the cosine of a track's `Tokens.sound` to a direction; 0 for a zero vector.
+
+    Args:
+        sound: `Learned.sound`. Not the whole tuple: a call would copy its eighty numbers.
+        row: The track.
+        direction: From `sound_direction`.
+    """
     length = sound[row, SOUND_LENGTH]
     if not length > 0:
         return np.float32(0)
@@ -359,7 +364,7 @@ def listed(
     total = len(tracks.rows)
     keys, size, least, bar = room(most, total), 0, np.uint64(0), _ABOVE_ZERO
     others, count, lowest = room(most_together, total), 0, np.uint64(0)
-    direction = sound_direction(learned, sound)
+    sounds, direction = learned.sound, sound_direction(learned, sound)
     for place in range(_U(total)):
         row = tracks.rows[place]
         by_ridge, by_track = np.float32(0), np.float32(0)
@@ -373,7 +378,7 @@ def listed(
                 bar = score_of(least)
         if by_track > 0 and has(allowed, row):
             # Small enough to decide only among scores that are practically equal.
-            score = by_track + np.float32(1e-3) * sound_cosine(learned, row, direction)
+            score = by_track + np.float32(1e-3) * sound_cosine(sounds, row, direction)
             others_key = key_of(score, row)
             count, lowest = add(others, count, most_together, lowest, others_key)
     best, scores = ranked(keys, size, most)
@@ -389,11 +394,10 @@ def _popularity_factor(popularity: Any) -> Any:
 
 @inlined
 def _add_tracks(
-    tracks: Any,
-    learned: Any,
-    artist_tracks: Any,
-    artist: Any,
+    rows: Any,
     favour: Any,
+    audio: Any,
+    sounds: Any,
     direction: Any,
     allowed: Any,
     best: Any,
@@ -402,15 +406,13 @@ def _add_tracks(
     most: Any,
 ) -> Any:
     """Add an artist's tracks to the best so far; how many those are, and their least key."""
-    starts = artist_tracks.starts
     bar = score_of(least) if least else np.float32(0)
-    for each in range(_U(starts[_U(artist)]), _U(starts[_U(artist) + _U(1)])):
-        row = artist_tracks.members[each]
-        worth = favour * _popularity_factor(tracks.audio[_U(row), _U(POPULARITY)])
+    for row in rows:
+        worth = favour * _popularity_factor(audio[_U(row), _U(POPULARITY)])
         if worth * _MOST_SOUND_FACTOR < bar:
             break  # the artist's further tracks are less popular
         if has(allowed, row):
-            cosine = sound_cosine(learned, row, direction)
+            cosine = sound_cosine(sounds, row, direction)
             score = worth * (np.float32(1) + np.float32(0.5) * cosine)
             found, least = add(best, found, most, least, key_of(score, row))
     return found, least
@@ -454,7 +456,8 @@ def related(
             factor = _popularity_factor(learned.artists[artist, ARTIST_POPULARITY])
             keys[size] = key_of(total * factor * _MOST_SOUND_FACTOR, place)
             size += 1
-    direction = sound_direction(learned, sound)
+    sounds, direction, audio = learned.sound, sound_direction(learned, sound), tracks.audio
+    starts, members = artist_tracks.starts, artist_tracks.members
     best = np.empty(4 * most + 1024, np.uint64)
     found, least, start, step = 0, np.uint64(0), 0, most
     # The most promising artists give a score that the others have to reach: in ever larger groups,
@@ -470,9 +473,10 @@ def related(
             place = row_of(key)
             bar = score_of(least) if least else np.float32(0)
             if score_of(key) >= bar:
-                artist, worth = artists[place], favour[place]
+                artist = artists[place]
+                rows = members[starts[artist] : starts[artist + 1]]
                 found, least = _add_tracks(
-                    *(tracks, learned, artist_tracks, artist, worth, direction, allowed),
+                    *(rows, favour[place], audio, sounds, direction, allowed),
                     *(best, found, least, most),
                 )
         if found > most:
@@ -481,9 +485,9 @@ def related(
         if least and score_of(promised) < score_of(least):
             break
         start, step = start + end, 2 * step
-    rows: Numbers
-    rows, scores = ranked(best, found, most)
-    return rows, scores
+    nearest: Numbers
+    nearest, scores = ranked(best, found, most)
+    return nearest, scores
 
 
 @inlined

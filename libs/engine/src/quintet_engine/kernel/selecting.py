@@ -154,6 +154,18 @@ def best_rows(
     return best, values
 
 
+@compiled(types.int64(writes(np.uint8), reads(np.int64)))
+def clear(bits: Bits, rows: NDArray[np.int64]) -> int:
+    """Remove rows from a bitmap; how many were in it."""
+    count = 0
+    for row in rows:
+        bit = np.uint8(1) << np.uint8(row & 7)
+        if bits[row >> 3] & bit:
+            bits[row >> 3] ^= bit
+            count += 1
+    return count
+
+
 @compiled(
     tuple_of(writes(np.int32), writes(np.float32, 2))(reads(np.int32), reads(np.int64), types.int64)
 )

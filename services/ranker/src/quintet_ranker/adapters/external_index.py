@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Final, Protocol
 
-from quintet_engine.catalogue import Mask
 from quintet_engine.index import FaissIndex
+from quintet_engine.row_set import RowSet
 from quintet_engine.vectors import Hits, VectorCollections, VectorIndex
 from quintet_modelkit.features import Encoded
 from quintet_servicekit.degradation import Part
@@ -126,7 +126,7 @@ class ExternalIndex:
         """Whether searches use the external index now."""
         return self._remote is not None
 
-    def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
+    def search(self, queries: Encoded, most: int, allowed: RowSet | None = None) -> list[Hits]:
         """Find the rows nearest to each query; see `VectorIndex.search`."""
         remote = self._remote
         if remote is not None:

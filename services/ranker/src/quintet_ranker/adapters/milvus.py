@@ -19,8 +19,9 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 from pymilvus import DataType, MilvusClient, MilvusException
-from quintet_engine.catalogue import Mask, Rows
+from quintet_engine.catalogue import Rows
 from quintet_engine.index import FLAT_LIMIT, RECALL_GOAL
+from quintet_engine.row_set import RowSet
 from quintet_engine.vectors import Hits
 from quintet_modelkit.features import Encoded
 
@@ -246,14 +247,14 @@ class MilvusIndex:
     lists: int
     nprobe: int
 
-    def search(self, queries: Encoded, most: int, allowed: Mask | None = None) -> list[Hits]:
+    def search(self, queries: Encoded, most: int, allowed: RowSet | None = None) -> list[Hits]:
         """Find the rows nearest to each query; see `VectorIndex.search`.
 
         Raises:
             VectorsUnavailable: Milvus does not answer in time.
         """
         until = time.monotonic() + self.collections.search_seconds
-        count = None if allowed is None else int(np.count_nonzero(allowed))
+        count = None if allowed is None else allowed.count
         if not most or count == 0 or not len(queries):
             nothing = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
             return [nothing for _ in queries]
@@ -282,26 +283,32 @@ class MilvusIndex:
         found = self.collections.ask(self.alias, queries, _RECALL_AT, nprobe, "", seconds)
         return [rows for rows, _ in found]
 
-    def _near(self, queries: Encoded, most: int, allowed: Mask | None, until: float) -> list[Hits]:
+    def _near(
+        self, queries: Encoded, most: int, allowed: RowSet | None, until: float
+    ) -> list[Hits]:
         """Request more hits from more lists, so that enough are left after the filter."""
         asked, nprobe = most, self.nprobe
         if allowed is not None:
-            kept = int(np.count_nonzero(allowed))
-            more = math.ceil(_ASKED_MORE * most * len(allowed) / kept) - most
-            asked = min(most + min(more, len(allowed) - kept), MOST_HITS)
+            kept = allowed.count
+            more = math.ceil(_ASKED_MORE * most * allowed.size / kept) - most
+            asked = min(most + min(more, allowed.size - kept), MOST_HITS)
             # The filter thins every list, so the same recall needs more of them.
-            nprobe = min(self.lists, round(nprobe * len(allowed) / kept))
+            nprobe = min(self.lists, round(nprobe * allowed.size / kept))
         answers = self._ask(queries, asked, nprobe, "", until)
         if allowed is not None:
-            answers = [(rows[allowed[rows]], scores[allowed[rows]]) for rows, scores in answers]
+            answers = [
+                (rows[inside], scores[inside])
+                for rows, scores in answers
+                for inside in (allowed.has(rows),)
+            ]
         return [Hits.ranked(rows, scores, most) for rows, scores in answers]
 
-    def _all(self, queries: Encoded, most: int, allowed: Mask | None, until: float) -> list[Hits]:
+    def _all(self, queries: Encoded, most: int, allowed: RowSet | None, until: float) -> list[Hits]:
         """Search among the allowed rows by their numbers, in batches."""
         if allowed is None:
             parts = self._everything(queries, until)
         else:
-            rows = np.flatnonzero(allowed)
+            rows = allowed.rows
             parts = [
                 self._ask(queries, MOST_HITS, self.lists, f"{_KEY} in {part.tolist()}", until)
                 for part in np.split(rows, range(MOST_HITS, len(rows), MOST_HITS))
