@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AIRFLOW_VENV := .airflow-venv
+ANALYSIS_VENV := .analysis-venv
 UV_VERSION := 0.13.9
 UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
@@ -16,7 +17,7 @@ TEST_WORKERS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test settings check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
-.PHONY: bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install demo-retrain docs docs-serve
+.PHONY: bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-retrain docs docs-serve
 .PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
 
 help: ## List the targets
@@ -252,8 +253,16 @@ $(AIRFLOW_VENV)/.installed: dags/uv.lock dags/pyproject.toml | $(STAMP)
 	  $(CURDIR)/$(UV) sync --locked --all-extras --python $(CURDIR)/$(BIN)/python
 	@touch $@
 
+analysis-install: $(ANALYSIS_VENV)/.installed ## Make .analysis-venv: the perceptual model (GPL-3.0) and an ffmpeg
+
+# The model and the bundled ffmpeg are GPL, so they have a separate environment and lock.
+$(ANALYSIS_VENV)/.installed: perception/uv.lock perception/pyproject.toml | $(STAMP)
+	@cd perception && UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(ANALYSIS_VENV) \
+	  $(CURDIR)/$(UV) sync --locked --python $(CURDIR)/$(BIN)/python
+	@touch $@
+
 demo-retrain: install airflow-install ## Listeners, Airflow, registry and ranker: the whole loop, shown
 	@$(BIN)/python -m tools.rehearsal --airflow $(AIRFLOW_VENV)/bin/airflow
 
 clean: ## Remove the environment and the state
-	@rm -rf $(VENV) $(AIRFLOW_VENV) $(LIBRARY_SERVERS) .quintet
+	@rm -rf $(VENV) $(AIRFLOW_VENV) $(LIBRARY_SERVERS) $(ANALYSIS_VENV) .quintet

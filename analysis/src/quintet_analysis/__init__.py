@@ -1,0 +1,1 @@
+"""Measure audio attributes of files, each file in a process with limits."""

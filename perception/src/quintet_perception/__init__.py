@@ -1,0 +1,1 @@
+"""Predict seven audio attributes by the model of vibenet; a program, reached by files alone."""
