@@ -1,4 +1,4 @@
-"""Ask the perceptual model for seven attributes, through files and a process of its own.
+"""Ask the perceptual model for seven attributes, through files and a separate process.
 
 The model is GPL-3.0-or-later. Its environment (`make analysis-install`) is separate from this one:
 nothing of it is imported here, and nothing of ours there.

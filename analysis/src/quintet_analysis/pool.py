@@ -178,7 +178,7 @@ class _Worker:
         return f"the analysis of the file ended its process (code {self._process.wait()})"
 
     def kill(self) -> None:
-        """End the process and the decoder that it started: they are a session of their own."""
+        """End the process and the decoder that it started: they share a session."""
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):  # it has ended since
                 os.killpg(self._process.pid, signal.SIGKILL)
