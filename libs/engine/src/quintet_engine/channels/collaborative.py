@@ -24,24 +24,23 @@ def _taste(context: Context, most: int) -> Hits:
 
 def _playlists(context: Context, most: int) -> Hits:
     """Find the tracks that ridge favours most among those on playlists."""
-    return _listed(context, most, 0)[0]
+    from quintet_engine.kernel.selecting import best_rows
+
+    affinity = context.trained_affinity
+    rows, scores = affinity.model.on_playlists.rows, affinity.listed_scores[0]
+    return Hits(*best_rows(rows, scores, context.allowed.bits, most, 0.0))
 
 
 def _together(context: Context, most: int) -> Hits:
     """Find tracks on playlists with the seeds, the nearer in sound first among equals."""
-    return _listed(context, 0, most)[1]
-
-
-def _listed(context: Context, by_ridge: int, together: int) -> tuple[Hits, Hits]:
-    from quintet_engine.kernel.playlists import listed
+    from quintet_engine.kernel.playlists import together
 
     affinity = context.trained_affinity
-    model, sound = affinity.model, fixed(affinity.sound, np.float32)
-    found = listed(
-        *(model.arrays, model.on_playlists, affinity.weights, sound, context.allowed.bits),
-        *(by_ridge, together),
+    found = together(
+        *(affinity.model.arrays, affinity.model.on_playlists, affinity.listed_scores[1]),
+        *(fixed(affinity.sound, np.float32), context.allowed.bits, most),
     )
-    return Hits(*found[:2]), Hits(*found[2:])
+    return Hits(*found)
 
 
 def _related(context: Context, most: int) -> Hits:

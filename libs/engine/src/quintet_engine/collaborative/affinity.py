@@ -84,6 +84,13 @@ class Affinity:
             fixed(self.seeds, np.int32), *(fixed(each, np.float32) for each in (*floats, *more))
         )
 
+    @cached_property
+    def listed_scores(self) -> Weights:
+        """The scores of `model.on_playlists` by ridge and by shared tracks, float32 (2, k)."""
+        from quintet_engine.kernel.playlists import listed_scores
+
+        return fixed(listed_scores(self.model.on_playlists, self.weights), np.float32)
+
     def scores_of_tracks(self, rows: Rows) -> Weights:
         """Sum the weights of each row's playlists in each view, float32 (k, 4)."""
         return product_of(self.model.space.holders, rows, self.weights)

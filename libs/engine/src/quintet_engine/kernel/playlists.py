@@ -63,7 +63,6 @@ _RIDGE, _BY_TRACK, _BY_ARTIST, _BY_CONTEXT = range(VIEWS)
 _MOST_SOUND_FACTOR = np.float32(1.5001)
 # numba lets a signed index count from the end, and checks each; unsigned takes a third of the time.
 _U = np.uint64
-_ABOVE_ZERO = np.nextafter(np.float32(0), np.float32(1))
 
 
 @inlined
@@ -330,60 +329,61 @@ _HITS = tuple_of(writes(np.int32), writes(np.float32))
 _QUERY = (reads(np.float32, 2), reads(np.float32), reads(np.uint8), types.int64)
 
 
-@compiled(
-    tuple_of(writes(np.int32), writes(np.float32), writes(np.int32), writes(np.float32))(
-        LEARNED, LISTED, *_QUERY, types.int64
-    )
-)
-def listed(
-    learned: Learned,
-    tracks: Listed,
-    weights: Floats,
-    sound: Floats,
-    allowed: Bits,
-    most: int,
-    most_together: int,
-) -> tuple[Numbers, Floats, Numbers, Floats]:
-    """Find the best tracks on playlists, by ridge, and by the playlists that hold a seed.
-
-    Of tracks on the same playlists as the seeds the nearer in sound come first among equals.
+@compiled(writes(np.float32, 2)(LISTED, reads(np.float32, 2)))
+def listed_scores(tracks: Listed, weights: Floats) -> Floats:
+    """Sum the weights of the playlists of each track on playlists, by ridge and by shared tracks.
 
     Args:
-        learned: The model.
-        tracks: The tracks on playlists.
+        tracks: The k tracks on playlists.
         weights: `LearnedQuery.weights`.
-        sound: `LearnedQuery.sound`.
-        allowed: A bitmap of all rows.
-        most: How many by ridge.
-        most_together: How many by shared playlists.
 
     Returns:
-        Rows int32 and scores float32 by ridge; then those by shared playlists.
+        float32 (2, k), by ridge, then by the playlists that hold a seed.
     """
     starts, members = tracks.holders.starts, tracks.holders.members
-    total = len(tracks.rows)
-    keys, size, least, bar = room(most, total), 0, np.uint64(0), _ABOVE_ZERO
-    others, count, lowest = room(most_together, total), 0, np.uint64(0)
-    sounds, direction = learned.sound, sound_direction(learned, sound)
-    for place in range(_U(total)):
-        row = tracks.rows[place]
+    scores = np.empty((2, len(tracks.rows)), np.float32)
+    for place in range(_U(len(tracks.rows))):
         by_ridge, by_track = np.float32(0), np.float32(0)
         for each in range(_U(starts[place]), _U(starts[place + _U(1)])):
             playlist = _U(members[each])
             by_ridge += weights[playlist, _U(_RIDGE)]
             by_track += weights[playlist, _U(_BY_TRACK)]
-        if by_ridge >= bar and has(allowed, row):
-            size, least = add(keys, size, most, least, key_of(by_ridge, row))
-            if least:
-                bar = score_of(least)
-        if by_track > 0 and has(allowed, row):
+        scores[0, place], scores[1, place] = by_ridge, by_track
+    return scores
+
+
+@compiled(
+    _HITS(LEARNED, LISTED, reads(np.float32), reads(np.float32), reads(np.uint8), types.int64)
+)
+def together(
+    learned: Learned,
+    tracks: Listed,
+    scores: Floats,
+    sound: Floats,
+    allowed: Bits,
+    most: int,
+) -> tuple[Numbers, Floats]:
+    """Find the best tracks on playlists with the seeds, the nearer in sound first among equals.
+
+    Args:
+        learned: The model.
+        tracks: The tracks on playlists.
+        scores: From `listed_scores`, by the playlists that hold a seed.
+        sound: `LearnedQuery.sound`.
+        allowed: A bitmap of all rows.
+        most: How many, at least 1.
+    """
+    keys, size, least = room(most, len(scores)), 0, np.uint64(0)
+    sounds, direction = learned.sound, sound_direction(learned, sound)
+    for place in range(len(scores)):
+        row = tracks.rows[place]
+        if scores[place] > 0 and has(allowed, row):
             # Small enough to decide only among scores that are practically equal.
-            score = by_track + np.float32(1e-3) * sound_cosine(sounds, row, direction)
-            others_key = key_of(score, row)
-            count, lowest = add(others, count, most_together, lowest, others_key)
-    best, scores = ranked(keys, size, most)
-    together, joint = ranked(others, count, most_together)
-    return best, scores, together, joint
+            score = scores[place] + np.float32(1e-3) * sound_cosine(sounds, row, direction)
+            size, least = add(keys, size, most, least, key_of(score, row))
+    best: Numbers
+    best, values = ranked(keys, size, most)
+    return best, values
 
 
 @inlined
