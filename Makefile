@@ -30,6 +30,7 @@ $(STAMP): uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(UV) || $(BIN)/python -m pip install --disable-pip-version-check uv==$(UV_VERSION)
 	@$(UV) sync --locked --all-packages --python $(BIN)/python
+	@$(BIN)/python -m quintet_engine.kernel
 	@touch $@
 
 demo: install ## Five real seeds in, recommendations out, through the real services

@@ -157,7 +157,7 @@ def test_a_model_brings_its_trees_laid_out(trained, monkeypatch):
 
 def test_without_its_trees_laid_out_nothing_of_a_model_is_missing(trained, tmp_path):
     folder = shutil.copytree(current_folder(trained.home / "models"), tmp_path / "model")
-    path = folder / "forest" / "tests" / "threshold.npy"
+    path = folder / "forest" / "threshold.npy"
     path.write_bytes(path.read_bytes()[:-16] + b"damaged, damaged")
     with pytest.raises(PublicationInvalid):
         Engine.load(folder)

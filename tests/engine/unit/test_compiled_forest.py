@@ -37,6 +37,7 @@ def grow(seed: int, leaves: int = 15, rounds: int = 12, **parameters: Any) -> li
 BOOSTERS = {
     "few leaves": grow(1),
     "more than 32 leaves": grow(2, leaves=60),
+    "as many leaves as there may be": grow(11, leaves=256, rounds=3, min_data_in_leaf=1),
     "one leaf": grow(3, min_data_in_leaf=600),
     "monotone": grow(4, monotone_constraints=[1, 0, 0, 0, 0, -1]),
 }
@@ -101,7 +102,7 @@ def test_no_rows_are_no_scores() -> None:
     ("parameters", "why"),
     [
         ({"categories": [1]}, "categorical"),
-        ({"leaves": 100, "min_data_in_leaf": 1}, "leaves"),
+        ({"leaves": 300, "min_data_in_leaf": 1}, "leaves"),
         ({"linear_tree": True}, "linear"),
         ({"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}, "averaged"),
         ({"zero_as_missing": True}, "zeros"),
@@ -154,9 +155,8 @@ def test_a_forest_comes_back_from_its_files_as_it_was(name: str, tmp_path: Path)
     again = load_forest(tmp_path, facts)
     assert again is not None
     assert (again.width, again.expected) == (forest.width, forest.expected)
-    for mine, theirs in ((again.tests, forest.tests), (again.paths, forest.paths)):
-        for ours, wanted in zip(mine, theirs, strict=True):
-            np.testing.assert_array_equal(ours, wanted, strict=True)
+    for ours, wanted in zip(again.trees, forest.trees, strict=True):
+        np.testing.assert_array_equal(ours, wanted, strict=True)
 
 
 def test_a_forest_laid_out_for_another_program_is_not_read(tmp_path: Path) -> None:
@@ -167,12 +167,13 @@ def test_a_forest_laid_out_for_another_program_is_not_read(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("array", "spoil"),
     [
-        ("tests/feature", lambda a: a + 100),
-        ("tests/threshold", lambda a: a[1:]),
-        ("tests/leaf_starts", lambda a: a + 1),
-        ("paths/condition", lambda a: -1 - a),
-        ("paths/starts", lambda a: a[::-1]),
-        ("paths/right", lambda a: a[:-1]),
+        ("feature", lambda a: a + 100),
+        ("threshold", lambda a: a[1:]),
+        ("leaf_starts", lambda a: a + 1),
+        ("test", lambda a: -1 - a),
+        ("starts", lambda a: a[::-1]),
+        ("right", lambda a: a[:-1]),
+        ("right", lambda a: a + 1),
     ],
 )
 def test_a_forest_that_points_at_nothing_is_refused(

@@ -1,18 +1,17 @@
 """Numbers in a model's files that would lead outside of an array are found before they are used."""
 
 import struct
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from quintet_engine.arrays import load_matrix, save_arrays
 from quintet_engine.engine import Engine
-from quintet_engine.forest import layout
 from quintet_engine.forest.files import load_forest, save_forest
 from quintet_engine.forest.forest import Forest
 from quintet_engine.index import FaissIndex
 from quintet_engine.index_file import IndexFileInvalid, check_index_file
+from quintet_engine.kernel.layout import Trees
 from quintet_modelkit.publication import PublicationInvalid
 
 from tests.fakes.bundle import publish_trained, sign_again
@@ -135,58 +134,56 @@ def test_a_sparse_matrix_whose_numbers_lead_outside_is_refused(tmp_path, part, a
 
 def forest() -> Forest:
     """One tree: is feature 0 at most 0? Two leaves."""
-    tests = layout.Tests(
-        np.array([0], np.int32), np.array([0], np.float32), np.array([True]),
-        np.array([2**32 - 2], np.uint32), np.array([0, 1]), np.array([0, 2]), np.array([1.0, 2.0]),
+    trees = Trees(
+        feature=np.array([0], np.int32), threshold=np.array([0], np.float32),
+        unknown_right=np.array([0], np.uint8), starts=np.array([0, 3], np.int32),
+        test=np.array([0, -1, -1], np.int32), right=np.array([2, -1, -1], np.int32),
+        share=np.array([1, 0.5, 0.5], np.float32), prior=np.array([-1, -1, -1], np.int32),
+        product=np.array([1, 0.5, 0.5], np.float32), leaf_starts=np.array([0, 2], np.int32),
+        value=np.array([1.0, 2.0]), points=np.array([1], np.int32),
     )  # fmt: skip
-    paths = layout.Paths(
-        np.array([1, 2], np.float32), np.array([0, 1, 2]), np.array([0, 0], np.int32),
-        np.array([0.5, 0.5], np.float32), np.array([0, 1, 2]), np.array([0, 0], np.int32),
-        np.array([False, True]),
-    )  # fmt: skip
-    return Forest(3, tests, paths, 1.5)
+    return Forest(3, trees, 1.5)
 
 
 @pytest.mark.parametrize(
-    ("part", "name", "array"),
+    ("name", "numbers"),
     [
-        ("tests", "feature", np.array([3], np.int32)),
-        ("tests", "feature", np.array([-1], np.int32)),
-        ("tests", "feature", np.array([0], np.int64)),
-        ("tests", "threshold", np.zeros((1, 1), np.float32)),
-        ("tests", "kept", np.array([0], np.uint32)),
-        ("tests", "kept", np.array([0], np.uint16)),
-        ("tests", "starts", np.array([0, 9])),
-        ("tests", "starts", np.array([0.0, 1.0])),
-        ("tests", "leaf_starts", np.array([0, 0])),
-        ("tests", "leaf_starts", np.array([0, 2**60])),
-        ("tests", "value", np.zeros(2, np.float32)),
-        ("paths", "starts", np.array([0, -1, 2])),
-        ("paths", "starts", np.array([0, 1])),
-        ("paths", "feature", np.array([0, 3], np.int32)),
-        ("paths", "condition", np.array([0, 1], np.int32)),
-        ("paths", "condition_starts", np.array([0, 1, 99])),
+        ("feature", [3]),
+        ("feature", [-1]),
+        ("threshold", [0, 0]),
+        ("starts", [0, 9]),
+        ("starts", [0, 2]),
+        ("starts", [0, 0]),
+        ("leaf_starts", [0, 0]),
+        ("leaf_starts", [0, 3]),
+        ("value", [1, 2, 3]),
+        ("test", [1, -1, -1]),
+        ("test", [-2, -1, -1]),
+        ("test", [-1, -1, -1]),
+        ("test", [0, 0, -1]),
+        ("right", [1, -1, -1]),
+        ("right", [3, -1, -1]),
+        ("right", [-1, -1, -1]),
+        ("prior", [-1, -1, 2]),
+        ("prior", [-2, -1, -1]),
+        ("points", [0]),
+        ("points", [33]),
     ],
 )
-def test_forest_files_that_lead_outside_are_refused(tmp_path, part, name, array):
-    facts = save_forest(tmp_path, forest())
+def test_forest_files_that_lead_outside_are_refused(tmp_path, name, numbers):
+    sound = forest()
+    facts = save_forest(tmp_path, sound)
     assert load_forest(tmp_path, facts) is not None
-    np.save(tmp_path / part / f"{name}.npy", array)
+    np.save(tmp_path / f"{name}.npy", np.array(numbers, getattr(sound.trees, name).dtype))
     with pytest.raises(ValueError, match="fit each other"):
         load_forest(tmp_path, facts)
 
 
-def test_a_path_longer_than_the_quadrature_is_refused(tmp_path):
-    sound = forest()
-    places = 17  # one more than `MOST_FEATURES`
-    paths = sound.paths._replace(
-        value=np.zeros(1, np.float32), starts=np.array([0, places]),
-        feature=np.zeros(places, np.int32), fraction=np.ones(places, np.float32),
-        condition_starts=np.arange(places + 1), condition=np.zeros(places, np.int32),
-        right=np.zeros(places, np.bool_),
-    )  # fmt: skip
-    facts = save_forest(tmp_path, replace(sound, paths=paths))
-    with pytest.raises(ValueError, match="fit each other"):
+@pytest.mark.parametrize("array", [np.zeros((1, 1), np.int32), np.zeros(1, np.int64)])
+def test_forest_files_of_another_type_are_refused(tmp_path, array):
+    facts = save_forest(tmp_path, forest())
+    np.save(tmp_path / "feature.npy", array)
+    with pytest.raises(ValueError, match="other types"):
         load_forest(tmp_path, facts)
 
 
@@ -201,7 +198,7 @@ def test_a_path_longer_than_the_quadrature_is_refused(tmp_path):
         ("collaborative/tokens/artist.npy", lambda data: data[:-4] + struct.pack("<i", 10**6)),
         ("collaborative/playlists/holders.indices.npy", lambda data: data[:-4] + b"\xff" * 4),
         ("collaborative/content/rows.npy", lambda data: data[:-8] + struct.pack("<q", 240)),
-        ("forest/tests/feature.npy", lambda data: data[:-4] + struct.pack("<i", 10**6)),
+        ("forest/feature.npy", lambda data: data[:-4] + struct.pack("<i", 10**6)),
         ("golden.json", lambda data: b"[" * 50_000),
         ("golden.json", lambda data: b'{"seeds": ["t001"], "tracks": 5}'),
     ],

@@ -79,8 +79,7 @@ class Ranker:
     def accelerate(self, sample: NDArray[np.float32]) -> bool:
         """Switch to the compiled forest, if it agrees with LightGBM on a sample.
 
-        Scores must be equal to the last bit, contributions within `SHARE_TOLERANCE`. The first call
-        in a process compiles, which takes seconds; LightGBM scores meanwhile.
+        Scores must be equal to the last bit, contributions within `SHARE_TOLERANCE`.
 
         Args:
             sample: float32 (k, features), real rows, k ≥ 1.

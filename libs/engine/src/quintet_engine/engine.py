@@ -245,7 +245,7 @@ class Engine:
     def accelerate(self) -> bool:
         """Switch to compiled code for ranking, if it gives LightGBM's scores.
 
-        The first call in a process takes seconds; queries are answered meanwhile.
+        The first call in a process loads that code, or compiles it where none was kept.
 
         Returns:
             Whether compiled code ranks.

@@ -6,24 +6,37 @@ requests; reading the files takes milliseconds.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 
 from quintet_engine.arrays import load_array, numbers_fit, save_arrays, starts_fit
 from quintet_engine.forest.forest import Forest
-from quintet_engine.forest.layout import MOST_FEATURES, Paths, Tests
+from quintet_engine.forest.layout import MOST_FEATURES, MOST_LEAVES
+from quintet_engine.kernel.layout import Trees, fixed
 
 FOLDER: Final = "forest"
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Incremented when the meaning of the arrays changes; files of another layout are not read."""
-T = TypeVar("T", Tests, Paths)
+_DTYPES: Final = {
+    "feature": np.int32,
+    "threshold": np.float32,
+    "unknown_right": np.uint8,
+    "starts": np.int32,
+    "test": np.int32,
+    "right": np.int32,
+    "share": np.float32,
+    "prior": np.int32,
+    "product": np.float32,
+    "leaf_starts": np.int32,
+    "value": np.float64,
+    "points": np.int32,
+}
 
 
 def save_forest(folder: Path, forest: Forest) -> dict[str, Any]:
     """Write a forest into a folder and return the facts to load it with."""
-    save_arrays(folder / "tests", forest.tests._asdict())
-    save_arrays(folder / "paths", forest.paths._asdict())
+    save_arrays(folder, forest.trees._asdict())
     return {"layout": LAYOUT, "width": forest.width, "expected": forest.expected}
 
 
@@ -31,7 +44,7 @@ def load_forest(folder: Path, facts: Mapping[str, Any]) -> Forest | None:
     """Read a forest written by `save_forest`; None if its layout is another program version's.
 
     Args:
-        folder: Its files must be verified: compiled loops do not check bounds.
+        folder: Its files must be verified.
         facts: What `save_forest` returned.
 
     Raises:
@@ -39,72 +52,49 @@ def load_forest(folder: Path, facts: Mapping[str, Any]) -> Forest | None:
     """
     if facts["layout"] != LAYOUT:
         return None
-    tests, paths = _load(folder / "tests", Tests), _load(folder / "paths", Paths)
-    forest = Forest(int(facts["width"]), tests, paths, float(facts["expected"]))
-    if not _fits(forest):
+    arrays = {name: load_array(folder, name) for name in Trees._fields}
+    if any(array.ndim != 1 or array.dtype != _DTYPES[name] for name, array in arrays.items()):
+        raise ValueError("the forest's arrays have other types")
+    # Copied, since they are small: a file that changes later must not change what was checked.
+    trees = Trees(**{name: fixed(array.copy(), array.dtype) for name, array in arrays.items()})
+    forest = Forest(int(facts["width"]), trees, float(facts["expected"]))
+    if not (forest.width > 0 and _tests_fit(trees, forest.width) and _nodes_fit(trees)):
         raise ValueError("the forest's arrays do not fit each other")
     return forest
 
 
-def _load(folder: Path, kind: type[T]) -> T:
-    # Copied, since they are small: the loops are compiled for writable arrays.
-    return kind(*(np.array(load_array(folder, name)) for name in kind._fields))
+# The compiled loops check no index: a wrong one would read, or write, outside of the arrays.
 
 
-def _fits(forest: Forest) -> bool:
-    """Check that every index is within the array that it refers to.
-
-    The compiled loops check none: a wrong number would read, or write, outside of the arrays.
-    """
-    return forest.width > 0 and _tests_fit(forest.tests, forest.width) and _paths_fit(forest)
-
-
-def _tests_fit(tests: Tests, width: int) -> bool:
-    count = len(tests.feature)
+def _tests_fit(trees: Trees, width: int) -> bool:
+    count, nodes = len(trees.feature), len(trees.test)
     return (
-        _have(tests, {"feature": "i4", "threshold": "f4", "unknown_left": "b1"})
-        and _have(tests, {"starts": "i8", "leaf_starts": "i8", "value": "f8"})
-        and tests.kept.dtype in (np.uint32, np.uint64)
-        and tests.kept.ndim == 1
-        and count == len(tests.threshold) == len(tests.unknown_left) == len(tests.kept)
-        and len(tests.starts) == len(tests.leaf_starts)
-        and starts_fit(tests.starts, count)
-        and starts_fit(tests.leaf_starts, len(tests.value))
-        and numbers_fit(tests.feature, width)
-        and _leaves_fit(tests)
+        count == len(trees.threshold) == len(trees.unknown_right)
+        and nodes == len(trees.right) == len(trees.share) == len(trees.prior) == len(trees.product)
+        and len(trees.starts) == len(trees.leaf_starts) == len(trees.points) + 1
+        and starts_fit(trees.starts, nodes)
+        and starts_fit(trees.leaf_starts, len(trees.value))
+        and numbers_fit(trees.feature, width)
+        and bool(((trees.test >= -1) & (trees.test < count)).all())
+        and bool(((trees.points >= 1) & (2 * trees.points <= MOST_FEATURES)).all())
+        and bool((np.diff(trees.leaf_starts) <= MOST_LEAVES).all())
     )
 
 
-def _leaves_fit(tests: Tests) -> bool:
-    """Check that no failing test removes a tree's last leaf, so that the exit leaf exists."""
-    leaves = np.diff(tests.leaf_starts)
-    if not ((leaves >= 1) & (leaves <= 8 * tests.kept.dtype.itemsize)).all():
+def _nodes_fit(trees: Trees) -> bool:
+    """Check that each tree is one, in preorder, and has as many values as leaves."""
+    sizes = np.diff(trees.starts)
+    if not (sizes >= 1).all():
         return False
-    last = np.repeat(leaves - 1, np.diff(tests.starts)).astype(tests.kept.dtype)
-    return bool((tests.kept >> last & tests.kept.dtype.type(1)).all())
-
-
-def _paths_fit(forest: Forest) -> bool:
-    paths = forest.paths
-    return (
-        _have(paths, {"value": "f4", "starts": "i8", "feature": "i4", "fraction": "f4"})
-        and _have(paths, {"condition_starts": "i8", "condition": "i4", "right": "b1"})
-        and len(paths.condition) == len(paths.right)
-        and len(paths.feature) == len(paths.fraction)
-        and len(paths.starts) == len(paths.value) + 1
-        and len(paths.condition_starts) == len(paths.feature) + 1
-        and starts_fit(paths.starts, len(paths.feature))
-        and starts_fit(paths.condition_starts, len(paths.condition))
-        # The table of quadrature weights ends there.
-        and bool((np.diff(paths.starts) <= MOST_FEATURES).all())
-        and numbers_fit(paths.feature, forest.width)
-        and numbers_fit(paths.condition, len(forest.tests.feature))
-    )
-
-
-def _have(arrays: Tests | Paths, types: Mapping[str, str]) -> bool:
-    """Check that arrays have one dimension and the type that the loops are compiled for."""
-    return all(
-        getattr(arrays, name).ndim == 1 and getattr(arrays, name).dtype == np.dtype(kind)
-        for name, kind in types.items()
-    )
+    place = np.arange(len(trees.test))
+    first, end = (np.repeat(bounds, sizes) for bounds in (trees.starts[:-1], trees.starts[1:]))
+    inner, right = np.flatnonzero(trees.test >= 0), trees.right
+    if not ((inner + 1 < right[inner]) & (right[inner] < end[inner])).all():
+        return False
+    # Every node but the roots is the child of exactly one other, which comes before it.
+    children = np.sort(np.concatenate((inner + 1, right[inner])))
+    if not np.array_equal(children, np.flatnonzero(place != first)):
+        return False
+    above = (trees.prior == -1) | ((trees.prior >= first) & (trees.prior < place))
+    leaves = np.add.reduceat(trees.test < 0, trees.starts[:-1]) if len(sizes) else sizes
+    return bool(above.all()) and np.array_equal(leaves, np.diff(trees.leaf_starts))

@@ -1,8 +1,8 @@
 """Converts LightGBM's description of a booster into the arrays of a forest."""
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from quintet_engine.forest.layout import (
     MOST_FEATURES,
     MOST_LEAVES,
     ForestUnsupported,
-    Paths,
-    Tests,
 )
+from quintet_engine.kernel.layout import Trees, fixed
+
+Test = tuple[int, float, bool]
 
 # LightGBM treats values up to this as 0 (kZeroThreshold).
 _ZERO: Final = np.float32(1e-35)
@@ -21,7 +22,7 @@ _ZERO: Final = np.float32(1e-35)
 _BEYOND: Final = 1e300
 
 
-def parse(model: dict[str, Any]) -> tuple[Tests, Paths, float]:
+def parse(model: dict[str, Any]) -> tuple[Trees, float]:
     """Lay a booster out as arrays, and compute its expected score over its training rows.
 
     Args:
@@ -34,59 +35,78 @@ def parse(model: dict[str, Any]) -> tuple[Tests, Paths, float]:
     if model.get("average_output") or model["num_tree_per_iteration"] != 1:
         raise ForestUnsupported("its trees are averaged, or it has several outputs")
     trees = [_ParsedTree(tree["tree_structure"]) for tree in model["tree_info"]]
-    return _tests(trees), _paths(trees), float(sum(tree.expected for tree in trees))
+    return _joined(trees), float(sum(tree.expected for tree in trees))
+
+
+class _Node(NamedTuple):
+    """One node in preorder; `test` is None for a leaf.
+
+    Attributes:
+        test: Feature, threshold, whether a missing value goes right.
+        right: The place of its right child in the tree.
+        share: The share of its parent's training rows.
+        prior: The nearest node above whose parent tests the feature of this one's parent, or -1.
+        product: The product of the shares of this node and of all such above it.
+    """
+
+    test: Test | None
+    right: int
+    share: float
+    prior: int
+    product: float
 
 
 class _ParsedTree:
     """One tree, read from LightGBM's description of it.
 
     Attributes:
-        tests: (feature, threshold, whether a missing value goes left, leaves on the left as bits).
+        nodes: In preorder.
         values: The leaves' values, from left to right.
-        ways: For each leaf, for each feature on its path: the share of rows, and (test, right)
-            pairs.
+        features: The most different features on a path.
         expected: The mean over training rows.
     """
 
     def __init__(self, root: dict[str, Any]) -> None:
-        self.tests: list[tuple[int, float, bool, int]] = []
+        self.nodes: list[_Node] = []
         self.values: list[float] = []
-        self.ways: list[dict[int, tuple[float, list[tuple[int, bool]]]]] = []
+        self.features = 0
         self._weighted_sum = 0.0
-        self._walk(root, [])
+        self._walk(root, _Node(None, -1, 1.0, -1, 1.0), {})
         if len(self.values) > MOST_LEAVES:
             raise ForestUnsupported(f"a tree has {len(self.values)} leaves")
+        if self.features > MOST_FEATURES:
+            raise ForestUnsupported(f"a path has {self.features} features")
         self.expected = self._weighted_sum / max(_rows_of(root), 1.0)
 
-    def _walk(self, node: dict[str, Any], way: list[tuple[int, bool, float]]) -> int:
-        """Add a node and all nodes below it; returns its leaves as bits."""
-        if "leaf_value" in node:
-            return self._leaf(node, way)
-        number = len(self.tests)
-        feature, threshold, unknown_left = _test_of(node)
-        self.tests.append((feature, threshold, unknown_left, 0))
-        left, right = (
-            self._walk(node[side], [*way, (number, right, _rows_of(node[side]) / _rows_of(node))])
-            for side, right in (("left_child", False), ("right_child", True))
-        )
-        self.tests[number] = (feature, threshold, unknown_left, left)
-        return left | right
+    def _walk(self, node: dict[str, Any], blank: _Node, latest: Mapping[int, int]) -> None:
+        """Add a node and all nodes below it.
 
-    def _leaf(self, node: dict[str, Any], way: Sequence[tuple[int, bool, float]]) -> int:
-        """Add a leaf and the conditions that lead to it, grouped by feature."""
+        Args:
+            node: LightGBM's description.
+            blank: The node without its test.
+            latest: For each feature on the path, the last node whose parent tests it.
+        """
+        place = len(self.nodes)
+        self.nodes.append(blank)
+        if "leaf_value" in node:
+            self._add_leaf(node, len(latest))
+            return
+        test = _test_of(node)
+        prior = latest.get(test[0], -1)
+        so_far = self.nodes[prior].product if prior >= 0 else 1.0
+        for side in ("left_child", "right_child"):
+            if side == "right_child":
+                self.nodes[place] = blank._replace(test=test, right=len(self.nodes))
+            share = _rows_of(node[side]) / _rows_of(node)
+            child = _Node(None, -1, share, prior, so_far * share)
+            self._walk(node[side], child, {**latest, test[0]: len(self.nodes)})
+
+    def _add_leaf(self, node: dict[str, Any], features: int) -> None:
         if "leaf_const" in node or "leaf_coeff" in node:
             raise ForestUnsupported("its leaves are linear models")
-        by_feature: dict[int, tuple[float, list[tuple[int, bool]]]] = {}
-        for number, right, share in way:
-            before, conditions = by_feature.get(self.tests[number][0], (1.0, []))
-            conditions.append((number, right))
-            by_feature[self.tests[number][0]] = (before * share, conditions)
-        if len(by_feature) > MOST_FEATURES:
-            raise ForestUnsupported(f"a path has {len(by_feature)} features")
-        self.ways.append(by_feature)
+        self.features = max(self.features, features)
         self.values.append(float(node["leaf_value"]))
         self._weighted_sum += self.values[-1] * _rows_of(node)
-        return 1 << (len(self.values) - 1)
 
 
 def _rows_of(node: dict[str, Any]) -> float:
@@ -94,8 +114,8 @@ def _rows_of(node: dict[str, Any]) -> float:
     return float(node.get("internal_count", node.get("leaf_count", 1)))
 
 
-def _test_of(node: dict[str, Any]) -> tuple[int, float, bool]:
-    """Read a node's test: feature, threshold, whether a missing value goes left."""
+def _test_of(node: dict[str, Any]) -> Test:
+    """Read a node's test: feature, threshold, whether a missing value goes right."""
     if node["decision_type"] != "<=":
         raise ForestUnsupported("it has categorical splits")
     threshold, missing = float(node["threshold"]), node["missing_type"]
@@ -103,47 +123,36 @@ def _test_of(node: dict[str, Any]) -> tuple[int, float, bool]:
         raise ForestUnsupported("it treats zeros as missing")
     # If training had no missing values for a feature, LightGBM treats NaN as 0.
     left = bool(node["default_left"]) if missing == "NaN" else threshold >= 0.0
-    return int(node["split_feature"]), threshold, left
+    return int(node["split_feature"]), threshold, not left
 
 
-def _tests(trees: Sequence[_ParsedTree]) -> Tests:
-    """Join the trees' tests and leaves into flat arrays."""
-    tests = [test for tree in trees for test in tree.tests]
-    leaves = max((len(tree.values) for tree in trees), default=1)
-    # Half the word, half the time: twice as many rows fit a vector register.
-    bits, word = (32, np.uint32) if leaves <= 32 else (64, np.uint64)
-    return Tests(
-        np.array([feature for feature, _, _, _ in tests], np.int32),
-        _rounded_down([threshold for _, threshold, _, _ in tests]),
-        np.array([unknown_left for _, _, unknown_left, _ in tests], np.bool_),
-        np.array([~left & (2**bits - 1) for _, _, _, left in tests], word),
-        _starts(len(tree.tests) for tree in trees),
-        _starts(len(tree.values) for tree in trees),
-        np.array([value for tree in trees for value in tree.values], np.float64),
+def _joined(trees: Sequence[_ParsedTree]) -> Trees:
+    """Join trees into flat arrays; tests that occur several times become one."""
+    nodes = [node for tree in trees for node in tree.nodes]
+    tests = sorted({node.test for node in nodes if node.test is not None})
+    number = {test: place for place, test in enumerate(tests)}
+    starts = _starts(len(tree.nodes) for tree in trees)
+    # A node's own tree's first place, for numbers within the tree; -1 stays.
+    firsts = np.repeat(starts[:-1], np.diff(starts)).tolist()
+    return Trees(
+        fixed([feature for feature, _, _ in tests], np.int32),
+        fixed(_rounded_down([threshold for _, threshold, _ in tests]), np.float32),
+        fixed([unknown_right for _, _, unknown_right in tests], np.uint8),
+        fixed(starts, np.int32),
+        fixed([-1 if node.test is None else number[node.test] for node in nodes], np.int32),
+        fixed(_moved([node.right for node in nodes], firsts), np.int32),
+        fixed([node.share for node in nodes], np.float32),
+        fixed(_moved([node.prior for node in nodes], firsts), np.int32),
+        fixed([node.product for node in nodes], np.float32),
+        fixed(_starts(len(tree.values) for tree in trees), np.int32),
+        fixed([value for tree in trees for value in tree.values], np.float64),
+        fixed([max(1, (tree.features + 1) // 2) for tree in trees], np.int32),
     )
 
 
-def _paths(trees: Sequence[_ParsedTree]) -> Paths:
-    """Join the trees' paths into flat arrays, tests renumbered over the whole forest."""
-    ways = [way for tree in trees for way in tree.ways]
-    places = [place for way in ways for place in way.items()]
-    firsts = accumulate((len(tree.tests) for tree in trees), initial=0)
-    conditions = [
-        [(test + first, right) for test, right in tests]
-        for tree, first in zip(trees, firsts, strict=False)
-        for way in tree.ways
-        for _, tests in way.values()
-    ]
-    flat = list(chain.from_iterable(conditions))
-    return Paths(
-        np.array([value for tree in trees for value in tree.values], np.float32),
-        _starts(len(way) for way in ways),
-        np.array([feature for feature, _ in places], np.int32),
-        np.array([fraction for _, (fraction, _) in places], np.float32),
-        _starts(len(each) for each in conditions),
-        np.array([test for test, _ in flat], np.int32),
-        np.array([right for _, right in flat], np.bool_),
-    )
+def _moved(places: Sequence[int], firsts: Sequence[int]) -> list[int]:
+    """Turn places within trees into places among all nodes; -1 stays."""
+    return [p if p < 0 else p + first for p, first in zip(places, firsts, strict=True)]
 
 
 def _starts(sizes: Iterable[int]) -> NDArray[np.int64]:

@@ -25,6 +25,7 @@ from typing import Any, Final, Self, TypeVar, cast
 
 import numba
 from llvmlite import binding
+from numba import extending as _extending
 from numba.core import caching as _caching
 from numba.core import config as _config
 
@@ -32,11 +33,15 @@ _log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
 # numba has no types for what we adapt.
 config: Any = _config
+# numba passes an intrinsic its first argument itself, which annotations cannot say.
+intrinsic: Callable[[Any], Callable[..., Any]] = _extending.intrinsic
 caching: Any = _caching
+_njit: Any = numba.njit
 BASELINE: Final = "x86-64-v3"
 """The processor that code is compiled for: AVX2, FMA and BMI (Intel Haswell, AMD Excavator)."""
 # What LLVM calls the features of that level (x86-64 psABI, "Micro-Architecture Levels").
 _BASELINE_FEATURES: Final = ("avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")
+_OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy"}
 _FOLDER: Final = Path(__file__).parent
 compiled_anew: list[str] = []
 """Functions that this process compiled itself, because no kept code fitted."""
@@ -124,7 +129,7 @@ def compiled(*signatures: Any) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+        dispatcher: Any = _njit(no_cfunc_wrapper=True, **_OPTIONS)(function)
         dispatcher._cache = _Cache(function)
         for signature in signatures:
             dispatcher.compile(signature)
@@ -137,4 +142,6 @@ def compiled(*signatures: Any) -> Callable[[F], F]:
 
 def inlined(function: F) -> F:
     """Decorate a function that only compiled functions call; it becomes part of their code."""
-    return cast(F, numba.njit(nogil=True, error_model="numpy")(function))
+    # Without an entry for Python, which would take longer to compile than most of them.
+    options = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return cast(F, _njit(**options)(function))

@@ -310,3 +310,58 @@ def fixed(values: Any, dtype: Any) -> NDArray[Any]:
     array = np.ascontiguousarray(values, dtype=dtype).view()
     array.flags.writeable = False
     return array
+
+
+class Trees(NamedTuple):
+    """The trees of a booster; m different tests, t trees, k nodes, l leaves.
+
+    A tree's nodes come in preorder: after a node its whole left subtree, then its right one. So
+    leaves come from left to right, and a node's left child is the next node.
+
+    Attributes:
+        feature: int32 (m,), ascending: which column a test reads.
+        threshold: float32 (m,), rounded down, so that a float32 passes exactly if LightGBM passes
+            it. A greater value goes right.
+        unknown_right: uint8 (m,), 1 if a missing value goes right.
+        starts: int32 (t + 1,), where a tree's nodes start.
+        test: int32 (k,), a node's test; -1 for a leaf.
+        right: int32 (k,), the right child's place among all nodes; -1 for a leaf.
+        share: float32 (k,), the share of its parent's training rows that reach a node.
+        prior: int32 (k,), the nearest node above whose parent tests the same feature as this one's
+            parent; -1 without any.
+        product: float32 (k,), the product of `share` over a node and all such nodes above it.
+        leaf_starts: int32 (t + 1,), where a tree's leaves start.
+        value: float64 (l,), the leaves' values.
+        points: int32 (t,), the points of quadrature that are exact for a tree: half as many as
+            its longest path has different features, rounded up.
+    """
+
+    feature: Numbers
+    threshold: Floats
+    unknown_right: NDArray[np.uint8]
+    starts: Numbers
+    test: Numbers
+    right: Numbers
+    share: Floats
+    prior: Numbers
+    product: Floats
+    leaf_starts: Numbers
+    value: NDArray[np.float64]
+    points: Numbers
+
+
+class Tables(NamedTuple):
+    """What explaining reads besides the trees; computed from them (`kernel.trees.tabulate`).
+
+    Attributes:
+        parent: int32 (k,), each node's parent, counted within the tree; -1 for a root.
+        starts: int32 (t + 1,), where a tree's entries start: one per node and point.
+        factor: float32 (entries, 2), the new factor of a feature over the one before at a node, for
+            rows that pass its test, and for those that begin to fail.
+        gain: float32 (entries, 2), the change of (passes - s) / factor, likewise.
+    """
+
+    parent: Numbers
+    starts: Numbers
+    factor: Floats
+    gain: Floats

@@ -1,21 +1,16 @@
 """Small compiled functions that several kernels share."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from quintet_engine.kernel.compiling import inlined
+from quintet_engine.kernel.compiling import inlined, intrinsic
 from quintet_engine.kernel.layout import FIRST_YEAR, NO_YEAR, YEARS
 
-# numba passes an intrinsic its first argument itself, which annotations cannot say.
-_intrinsic: Callable[[Any], Callable[[Any], Any]] = cast(Any, intrinsic)
 
-
-@_intrinsic
+@intrinsic
 def bits_to_float(_typing: Any, _bits: Any) -> Any:
     """Take the float32 that has the given 32 bits."""
 
@@ -25,7 +20,7 @@ def bits_to_float(_typing: Any, _bits: Any) -> Any:
     return types.float32(types.uint32), generate
 
 
-@_intrinsic
+@intrinsic
 def float_to_bits(_typing: Any, _value: Any) -> Any:
     """Take the 32 bits of a float32."""
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 from quintet_engine.engine import Engine
-from quintet_engine.forest import compiled
+from quintet_engine.kernel.warm import load_all
 from quintet_engine.query import Query, Ranking, Seed, SeedKind, SeedUnknown
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
@@ -46,19 +46,16 @@ class EngineModel:
         Args:
             folder: The bundle.
             place: Replaces the engine's indices, for example by a vector database.
-            accelerate: Rank by compiled code. Compiling takes seconds, so the first model of a
-                process is served before it is compiled, and later ones after.
+            accelerate: Rank by compiled code. It is read from the installation; where it was
+                made for another processor, it is compiled first, which takes seconds.
         """
         engine = Engine.load(folder)
         if place is not None:
             place(engine)
-        if accelerate and compiled():
-            engine.accelerate()
-            return cls._of(engine, folder)
-        model = cls._of(engine, folder)
         if accelerate:
-            Thread(target=_compile, args=(engine,), name="accelerate", daemon=True).start()
-        return model
+            _load_compiled_code()
+            engine.accelerate()
+        return cls._of(engine, folder)
 
     @classmethod
     def salvage(cls, folder: Path) -> "EngineModel":
@@ -136,7 +133,8 @@ class EngineModel:
         }
 
 
-def _compile(engine: Engine) -> None:
-    engine.accelerate()
+@cache
+def _load_compiled_code() -> None:
+    load_all()
     # The compiler creates as many objects as all other libraries together.
     garbage_collection.settle()

@@ -1,0 +1,395 @@
+"""Several numbers that one instruction works on, for compiled functions.
+
+LLVM turns loops into such instructions by itself only if it can prove that no array overlaps
+another, which it mostly cannot for arrays that come as arguments. So the innermost loops say it:
+`floats` reads eight consecutive float32, `multiply` and others work on all of them, `put_floats`
+writes them. LLVM makes the instructions of whichever processor from these, on one without vector
+registers too.
+
+`Lanes` exist in compiled functions only. Nothing here checks that an array is long enough, except
+under NUMBA_BOUNDSCHECK.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from llvmlite import ir
+from numba import extending as _extending
+from numba import types as _types
+
+from quintet_engine.kernel.compiling import config, inlined, intrinsic
+
+# numba has no types for what we use of it.
+types: Any = _types
+models: Any = _extending.models
+register_model: Any = _extending.register_model
+FLOATS: Final = 8
+"""float32 values together: 256 bits, a vector register of AVX2."""
+WORDS: Final = 4
+"""uint64 values together, likewise."""
+BYTES: Final = 32
+"""uint8 values together, likewise."""
+COMPARED: Final = 64
+"""float32 values that are compared with a limit together, one bit of a word each."""
+_CHECKED: Final = bool(config.BOUNDSCHECK)
+
+
+class Lanes(types.Type):  # type: ignore[misc]
+    """The type of several numbers of one kind."""
+
+    def __init__(self, element: str, count: int) -> None:
+        bits = {"b1": 1, "u1": 8, "u8": 64}
+        kind = ir.FloatType() if element == "f4" else ir.IntType(bits[element])
+        self.vector = ir.VectorType(kind, count)
+        super().__init__(f"Lanes({element}, {count})")
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, lanes: Lanes) -> None:
+        super().__init__(manager, lanes, lanes.vector)
+
+
+_F: Final = Lanes("f4", FLOATS)
+_W: Final = Lanes("u8", WORDS)
+_M: Final = Lanes("b1", FLOATS)
+_B: Final = Lanes("u1", BYTES)
+
+
+def _address(context: Any, builder: Any, kind: Any, array: Any, start: Any) -> Any:
+    """Compute the address of an element of an array."""
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.gep(data, [start])
+
+
+def _read(lanes: Lanes, element: int) -> Callable[..., Any]:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        return builder.load(builder.bitcast(place, lanes.vector.as_pointer()), align=element)
+
+    return generate
+
+
+def _write(lanes: Lanes, element: int) -> Callable[..., Any]:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        pointer = builder.bitcast(place, lanes.vector.as_pointer())
+        builder.store(arguments[2], pointer, align=element)
+        return context.get_dummy_value()
+
+    return generate
+
+
+def _repeated(builder: Any, value: Any, vector: Any) -> Any:
+    """Fill a vector with one value."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    return builder.shuffle_vector(first, undefined, zeros)
+
+
+@intrinsic
+def _floats(_context: Any, array: Any, _start: Any) -> Any:
+    return _F(array, types.intp), _read(_F, 4)
+
+
+@intrinsic
+def _put_floats(_context: Any, array: Any, _start: Any, _lanes: Any) -> Any:
+    return types.void(array, types.intp, _F), _write(_F, 4)
+
+
+@intrinsic
+def _words(_context: Any, array: Any, _start: Any) -> Any:
+    return _W(array, types.intp), _read(_W, 8)
+
+
+@intrinsic
+def _put_words(_context: Any, array: Any, _start: Any, _lanes: Any) -> Any:
+    return types.void(array, types.intp, _W), _write(_W, 8)
+
+
+@intrinsic
+def _bytes(_context: Any, array: Any, _start: Any) -> Any:
+    return _B(array, types.intp), _read(_B, 1)
+
+
+@intrinsic
+def _put_bytes(_context: Any, array: Any, _start: Any, _lanes: Any) -> Any:
+    return types.void(array, types.intp, _B), _write(_B, 1)
+
+
+@intrinsic
+def _add_floats(_context: Any, array: Any, _start: Any, _lanes: Any) -> Any:
+    wide = ir.VectorType(ir.DoubleType(), FLOATS)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        pointer = builder.bitcast(place, wide.as_pointer())
+        before = builder.load(pointer, align=8)
+        builder.store(builder.fadd(before, builder.fpext(arguments[2], wide)), pointer, align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, _F), generate
+
+
+@intrinsic
+def _repeated_at(_context: Any, array: Any, _place: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        return _repeated(builder, builder.load(place, align=4), _F.vector)
+
+    return _F(array, types.intp), generate
+
+
+@intrinsic
+def _answers(_context: Any, array: Any, _start: Any) -> Any:
+    wide = ir.VectorType(ir.IntType(32), FLOATS)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        values = builder.load(builder.bitcast(place, wide.as_pointer()), align=4)
+        # By the sign, which is what instructions that choose look at.
+        return builder.icmp_signed("<", values, ir.Constant(wide, [0] * FLOATS))
+
+    return _M(array, types.intp), generate
+
+
+@intrinsic
+def _put_answers(_context: Any, array: Any, _start: Any, _lanes: Any) -> Any:
+    wide = ir.VectorType(ir.IntType(32), FLOATS)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        pointer = builder.bitcast(place, wide.as_pointer())
+        builder.store(builder.sext(arguments[2], wide), pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, _M), generate
+
+
+def _check(array: Any, start: Any, count: int) -> None:
+    if _CHECKED and (start < 0 or start + count > array.size):
+        raise IndexError("lanes are out of bounds")
+
+
+_check = inlined(_check)
+
+
+@inlined
+def floats(array: Any, start: Any) -> Any:
+    """Read eight float32, from an element of a C-contiguous array on, counted over all axes."""
+    _check(array, start, FLOATS)
+    return _floats(array, start)
+
+
+@inlined
+def put_floats(array: Any, start: Any, lanes: Any) -> None:
+    """Write eight float32, likewise."""
+    _check(array, start, FLOATS)
+    _put_floats(array, start, lanes)
+
+
+@inlined
+def repeated_at(array: Any, place: Any) -> Any:
+    """Read one float32 and make eight of it."""
+    _check(array, place, 1)
+    return _repeated_at(array, place)
+
+
+@inlined
+def answers(array: Any, start: Any) -> Any:
+    """Read eight answers, yes where an int32 is negative."""
+    _check(array, start, FLOATS)
+    return _answers(array, start)
+
+
+@inlined
+def put_answers(array: Any, start: Any, lanes: Any) -> None:
+    """Write eight answers as int32, -1 or 0."""
+    _check(array, start, FLOATS)
+    _put_answers(array, start, lanes)
+
+
+@inlined
+def words(array: Any, start: Any) -> Any:
+    """Read four uint64, likewise."""
+    _check(array, start, WORDS)
+    return _words(array, start)
+
+
+@inlined
+def put_words(array: Any, start: Any, lanes: Any) -> None:
+    """Write four uint64, likewise."""
+    _check(array, start, WORDS)
+    _put_words(array, start, lanes)
+
+
+@inlined
+def bytes_(array: Any, start: Any) -> Any:
+    """Read 32 uint8, likewise."""
+    _check(array, start, BYTES)
+    return _bytes(array, start)
+
+
+@inlined
+def put_bytes(array: Any, start: Any, lanes: Any) -> None:
+    """Write 32 uint8, likewise."""
+    _check(array, start, BYTES)
+    _put_bytes(array, start, lanes)
+
+
+@inlined
+def add_floats(array: Any, start: Any, lanes: Any) -> None:
+    """Add eight float32 to eight float64, likewise."""
+    _check(array, start, FLOATS)
+    _add_floats(array, start, lanes)
+
+
+def _operation(name: str) -> Callable[..., Any]:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return getattr(builder, name)(*arguments)
+
+    return generate
+
+
+@intrinsic
+def repeated(_context: Any, _value: Any) -> Any:
+    """Make eight equal float32."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return _repeated(builder, arguments[0], _F.vector)
+
+    return _F(types.float32), generate
+
+
+@intrinsic
+def repeated_word(_context: Any, _value: Any) -> Any:
+    """Make four equal uint64."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return _repeated(builder, arguments[0], _W.vector)
+
+    return _W(types.uint64), generate
+
+
+@intrinsic
+def nibbles(_context: Any, _a: Any, _b: Any, _c: Any, _d: Any) -> Any:
+    """Make 32 numbers from 0 to 15: bit i of `a`, `b`, `c`, `d` are the bits of number i."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        none = ir.Constant(_B.vector, [0] * BYTES)
+        result = none
+        for bit, word in enumerate(arguments):
+            answers = builder.bitcast(word, ir.VectorType(ir.IntType(1), BYTES))
+            value = ir.Constant(_B.vector, [1 << bit] * BYTES)
+            result = builder.or_(result, builder.select(answers, value, none))
+        return result
+
+    return _B(types.uint32, types.uint32, types.uint32, types.uint32), generate
+
+
+@intrinsic
+def above_nibbles(_context: Any, _low: Any, _high: Any) -> Any:
+    """Make 32 numbers from 0 to 255 of their lower and their upper four bits."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        four = ir.Constant(_B.vector, [4] * BYTES)
+        return builder.or_(arguments[0], builder.shl(arguments[1], four))
+
+    return _B(_B, _B), generate
+
+
+@intrinsic
+def add(_context: Any, _a: Any, _b: Any) -> Any:
+    """Add float32."""
+    return _F(_F, _F), _operation("fadd")
+
+
+@intrinsic
+def multiply(_context: Any, _a: Any, _b: Any) -> Any:
+    """Multiply float32."""
+    return _F(_F, _F), _operation("fmul")
+
+
+@intrinsic
+def both(_context: Any, a: Any, _b: Any) -> Any:
+    """Combine words or answers bit by bit: set where both are."""
+    return a(a, a), _operation("and_")
+
+
+@intrinsic
+def either(_context: Any, a: Any, _b: Any) -> Any:
+    """Combine words or answers bit by bit: set where one is."""
+    return a(a, a), _operation("or_")
+
+
+@intrinsic
+def opposite(_context: Any, a: Any) -> Any:
+    """Negate words or answers bit by bit."""
+    return a(a), _operation("not_")
+
+
+@intrinsic
+def choose(_context: Any, _answers: Any, _a: Any, _b: Any) -> Any:
+    """Choose, for each lane, the float32 of `a` where the answer is yes, else of `b`."""
+    return _F(_M, _F, _F), _operation("select")
+
+
+@intrinsic
+def above(_context: Any, _a: Any, _b: Any) -> Any:
+    """Answer `a > b` for each lane, no where one is NaN."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fcmp_ordered(">", *arguments)
+
+    return _M(_F, _F), generate
+
+
+@intrinsic
+def not_at_most(_context: Any, _a: Any, _b: Any) -> Any:
+    """Answer `a > b` for each lane, yes where one is NaN."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fcmp_unordered(">", *arguments)
+
+    return _M(_F, _F), generate
+
+
+def _comparison(*, ordered: bool) -> Callable[..., Any]:
+    wide = ir.VectorType(ir.FloatType(), COMPARED)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        values = builder.load(builder.bitcast(place, wide.as_pointer()), align=4)
+        compare = builder.fcmp_ordered if ordered else builder.fcmp_unordered
+        limits = _repeated(builder, arguments[2], wide)
+        return builder.bitcast(compare(">", values, limits), ir.IntType(COMPARED))
+
+    return generate
+
+
+@intrinsic
+def _bits_above(_context: Any, array: Any, _start: Any, _limit: Any) -> Any:
+    return types.uint64(array, types.intp, types.float32), _comparison(ordered=True)
+
+
+@intrinsic
+def _bits_not_at_most(_context: Any, array: Any, _start: Any, _limit: Any) -> Any:
+    return types.uint64(array, types.intp, types.float32), _comparison(ordered=False)
+
+
+@inlined
+def bits_above(array: Any, start: Any, limit: np.float32, unknown: bool) -> Any:
+    """Compare 64 consecutive float32 with a limit: bit i says whether value i is greater.
+
+    Args:
+        array: float32.
+        start: The first of them.
+        limit: The limit.
+        unknown: The bit of a NaN.
+    """
+    _check(array, start, COMPARED)
+    if unknown:
+        return _bits_not_at_most(array, start, limit)
+    return _bits_above(array, start, limit)
