@@ -55,7 +55,7 @@ class CollaborativeModel:
     @cached_property
     def on_playlists(self) -> Listed:
         """The tracks and artists on playlists, likewise."""
-        return listed_arrays(self.space)
+        return listed_arrays(self.space, self.arrays)
 
     @cached_property
     def pool(self) -> Pool:

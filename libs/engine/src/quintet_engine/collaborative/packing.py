@@ -12,6 +12,7 @@ from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import FACTS, Tokens
 from quintet_engine.kernel.layout import (
+    ARTIST_POPULARITY,
     FIRST_YEAR,
     NO_YEAR,
     YEAR,
@@ -61,13 +62,19 @@ def learned_arrays(tokens: Tokens, space: PlaylistSpace, taste: Taste) -> Learne
     )
 
 
-def listed_arrays(space: PlaylistSpace) -> Listed:
+def listed_arrays(space: PlaylistSpace, learned: Learned) -> Listed:
     """Pack the tracks and artists on playlists; see `layout.Listed`."""
     rows = by_length(space.holders)
     rows = rows[np.diff(space.holders.indptr)[rows] > 0]
     artists = by_length(space.rows["artist"])
     artists = artists[np.diff(space.rows["artist"].indptr)[artists] > 0]
-    return Listed(fixed(rows, np.int32), lists_of(space.holders[rows]), fixed(artists, np.int32))
+    return Listed(
+        fixed(rows, np.int32),
+        lists_of(space.holders[rows]),
+        fixed(artists, np.int32),
+        _weighted(space.rows["artist"][artists]),
+        fixed(learned.artists[artists, ARTIST_POPULARITY], np.float32),
+    )
 
 
 def pool_arrays(pool: ContentPool, tracks: Tracks, learned: Learned) -> Pool:

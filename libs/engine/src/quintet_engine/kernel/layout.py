@@ -171,11 +171,15 @@ class Listed(NamedTuple):
         rows: int32 (k,).
         holders: The playlists that hold each of them.
         artists: int32, artist numbers, by the length of their lists in `Learned.by_artist`.
+        by_artist: Those lists.
+        popularity: float32, the artists' greatest popularity.
     """
 
     rows: Numbers
     holders: Lists
     artists: Numbers
+    by_artist: Weighted
+    popularity: Floats
 
 
 class Pool(NamedTuple):

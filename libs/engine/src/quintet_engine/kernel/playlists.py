@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from quintet_engine.kernel.compiling import compiled, inlined
 from quintet_engine.kernel.layout import (
     ALBUM_TITLE,
-    ARTIST_POPULARITY,
     BY_ALBUM,
     BY_ARTIST,
     BY_AUDIO,
@@ -61,6 +60,7 @@ _VALUES = np.array([value for _, value in REACH], np.float32)
 _RIDGE, _BY_TRACK, _BY_ARTIST, _BY_CONTEXT = range(VIEWS)
 # The factor 1 + 0.5 · cosine of `related` is at most 1.5; the rest is room for rounding.
 _MOST_SOUND_FACTOR = np.float32(1.5001)
+_ABOVE_ZERO = np.nextafter(np.float32(0), np.float32(1))
 # numba lets a signed index count from the end, and checks each; unsigned takes a third of the time.
 _U = np.uint64
 
@@ -393,6 +393,29 @@ def _popularity_factor(popularity: Any) -> Any:
 
 
 @inlined
+def _bounds(favour: Any, popularity: Any) -> Any:
+    """Bound the scores of artists' tracks: that of the most popular one, if it sounds best."""
+    result = np.empty(len(favour), np.float32)
+    for place in range(_U(len(favour))):
+        factor = _popularity_factor(popularity[place])
+        result[place] = favour[place] * factor * _MOST_SOUND_FACTOR
+    return result
+
+
+@inlined
+def _favours(on_playlists: Any, weights: Any) -> Any:
+    """Score the artists on playlists by ridge, float32 (k,)."""
+    lists = on_playlists.by_artist
+    result = np.empty(len(on_playlists.artists), np.float32)
+    for place in range(_U(len(result))):
+        total = np.float32(0)
+        for each in range(_U(lists.starts[place]), _U(lists.starts[place + _U(1)])):
+            total += lists.values[each] * weights[_U(lists.members[each]), _U(_RIDGE)]
+        result[place] = total
+    return result
+
+
+@inlined
 def _add_tracks(
     rows: Any,
     favour: Any,
@@ -444,47 +467,40 @@ def related(
         allowed: A bitmap of all rows.
         most: How many.
     """
-    lists, artists = learned.by_artist, on_playlists.artists
-    favour = np.empty(len(artists), np.float32)
-    keys, size = np.empty(len(artists), np.uint64), 0
+    artists, favour = on_playlists.artists, _favours(on_playlists, weights)
+    bounds = _bounds(favour, on_playlists.popularity)
+    keys, size, least = room(most, len(artists)), 0, np.uint64(0)
     for place in range(len(artists)):
-        artist, total = _U(artists[place]), np.float32(0)
-        for each in range(_U(lists.starts[artist]), _U(lists.starts[artist + _U(1)])):
-            total += lists.values[each] * weights[_U(lists.members[each]), _U(_RIDGE)]
-        favour[place] = total
-        if total > 0:
-            factor = _popularity_factor(learned.artists[artist, ARTIST_POPULARITY])
-            keys[size] = key_of(total * factor * _MOST_SOUND_FACTOR, place)
-            size += 1
+        if bounds[place] > 0:
+            size, least = add(keys, size, most, least, key_of(bounds[place], place))
+    if size > most:
+        part(keys, size, most)
+        size = most
     sounds, direction, audio = learned.sound, sound_direction(learned, sound), tracks.audio
     starts, members = artist_tracks.starts, artist_tracks.members
     best = np.empty(4 * most + 1024, np.uint64)
-    found, least, start, step = 0, np.uint64(0), 0, most
-    # The most promising artists give a score that the others have to reach: in ever larger groups,
-    # each of artists that promise more than those after it.
-    while start < size:
-        group = keys[start:size]
-        end = min(step, len(group))
-        if end < len(group):
-            part(group, len(group), end)
-        promised = np.uint64(0)
-        for key in group[:end]:
-            promised = max(promised, key)
-            place = row_of(key)
-            bar = score_of(least) if least else np.float32(0)
-            if score_of(key) >= bar:
-                artist = artists[place]
-                rows = members[starts[artist] : starts[artist + 1]]
-                found, least = _add_tracks(
-                    *(rows, favour[place], audio, sounds, direction, allowed),
-                    *(best, found, least, most),
+    found, lowest, promised = 0, np.uint64(0), ~np.uint64(0)
+    for key in keys[:size]:
+        promised, place = min(promised, key), row_of(key)
+        rows = members[starts[artists[place]] : starts[artists[place] + 1]]
+        found, lowest = _add_tracks(
+            *(rows, favour[place], audio, sounds, direction, allowed, best, found, lowest, most)
+        )
+    if found > most:
+        part(best, found, most)
+        found = most
+    if found == most:
+        lowest = best[:most].min()
+    # The most promising artists give a score that the others, if they can, have to exceed.
+    if size == most and score_of(promised) >= score_of(lowest):
+        for place in range(len(artists)):
+            bar = score_of(lowest) if lowest else _ABOVE_ZERO
+            if bounds[place] >= bar and key_of(bounds[place], place) < promised:
+                rows = members[starts[artists[place]] : starts[artists[place] + 1]]
+                found, lowest = _add_tracks(
+                    *(rows, favour[place], audio, sounds, direction),
+                    *(allowed, best, found, lowest, most),
                 )
-        if found > most:
-            part(best, found, most)
-            found, least = most, best[:most].min()
-        if least and score_of(promised) < score_of(least):
-            break
-        start, step = start + end, 2 * step
     nearest: Numbers
     nearest, scores = ranked(best, found, most)
     return nearest, scores

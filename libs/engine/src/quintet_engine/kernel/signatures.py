@@ -72,7 +72,7 @@ _LEARNED = Learned(
     regression=_TABLE,
     triangle=_TABLE,
 )
-_LISTED = Listed(_NUMBERS, _LISTS, _NUMBERS)
+_LISTED = Listed(_NUMBERS, _LISTS, _NUMBERS, _WEIGHTED, _FLOATS)
 _POOL = Pool(
     *(_NUMBERS, _FLOATS, _example(np.int16), _example(np.int16, 2), _TABLE, _LISTS, _FLOATS)
 )
