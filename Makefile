@@ -132,7 +132,7 @@ protos-check: protos ## Fail where committed stubs differ from the .proto files
 	@test -z "$$(git status --porcelain -- protos/gen)" || { git status --short -- protos/gen; exit 1; }
 
 smoke: install ## Import each member alone, with its own dependencies only
-	@for module in search.app profile.app ranker.app gateway.app ui.listener ui.operator training.steps command.cli; do \
+	@for module in search.app profile.app ranker.app gateway.app ui.listener ui.operator training.steps library.sync tags.tags command.cli; do \
 	  echo "quintet_$$module"; \
 	  $(UV) run --quiet --isolated --no-default-groups --package quintet-$${module%%.*} \
 	    python -c "import quintet_$$module" || exit 1; \
@@ -196,7 +196,7 @@ packages-try: install ## Install dist/ in clean environments, check the types, r
 	@QUINTET_SLOW=1 QUINTET_DIST=$(CURDIR)/dist $(BIN)/pytest -q tests/system/compat/test_packages.py
 
 # Our own have no field for it, and atheris, Apache-2.0, has it in its files alone. mutagen is GPL
-# and runs in a program of its own (tags/), which no image has unless it is built with it.
+# and runs in a separate program (tags/), which no image has unless it is built with it.
 LICENCES := $(DEPLOY_TOOLS)/bin/pip-licenses --from mixed --partial-match \
   --ignore-packages quintet-airflow atheris mutagen \
   --allow-only "$$(grep -v '^\#' deploy/licences.txt | paste -sd ';')"

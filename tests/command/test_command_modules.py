@@ -22,6 +22,7 @@ WORK = {
     "drift": "quintet_training.drift",
     "housekeeping": "quintet_command.housekeeping",
     "catalog": "quintet_training.datasets.catalogue",
+    "library": "quintet_library.sync",
     "playlists": "quintet_training.datasets.playlists",
     "models": "quintet_command.models",
     "feedback": "quintet_training.datasets.feedback",

@@ -151,7 +151,9 @@ class SubsonicReader:
 
     def _fail(self, method: str, error: object) -> None:
         fault = error if isinstance(error, dict) else {}
+        # A server may repeat what it was sent.
         code, said = fault.get("code"), text_of(fault.get("message"))[:200]
+        said = said.replace(self.password, "***") if self.password else said
         where = f"{self.client.name} at {self.client.host}"
         if code in _NO_TOKENS or (code == _MISSING and not self.plain and method == "ping"):
             raise SourceFailed(

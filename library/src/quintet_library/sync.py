@@ -16,6 +16,7 @@ from typing import Any, Final
 from quintet_files import exclusive
 from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store import source_sync as store
+from quintet_store.catalogue import count_tracks
 from quintet_store.items import Match
 from quintet_store.recording_items import fill_name_keys, record_items
 from quintet_store.source_items import (
@@ -34,6 +35,7 @@ from quintet_store.sources import (
     find_source,
     list_sources,
     quarantine_items,
+    quarantined_items,
 )
 from quintet_training.settings import TrainingSettings
 from sqlalchemy import Connection, Engine
@@ -46,7 +48,7 @@ from quintet_library.records import Page, Reader, Rejected, Song, SourceFailed, 
 
 Progress = Callable[[float, str], None]
 """Receives the completed share, 0..1, and the current step."""
-# Raised when readers read more than before, so that every item is stored anew.
+# Raised when readers read more than before, so that every item is stored again.
 _READING: Final = 1
 _LEAST_GUARDED: Final = 20
 _MOST_GONE: Final = 0.5
@@ -74,12 +76,6 @@ class SyncReport:
     signals: int = 0
     features: int = 0
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        """Whether the catalogue is another than before."""
-        removed = self.removal.items
-        return bool(self.counts["new"] or self.counts["changed"] or removed or self.features)
 
 
 @dataclass
@@ -162,6 +158,37 @@ def sources(settings: TrainingSettings) -> list[Source]:
     try:
         with reading(engine) as connection:
             return list_sources(connection)
+    finally:
+        engine.dispose()
+
+
+def has_tracks(settings: TrainingSettings) -> bool:
+    """Return whether the catalogue has any track, without which nothing can be published.
+
+    Raises:
+        StoreUnavailable: The database cannot be used.
+    """
+    engine = open_engine(settings.database_url)
+    try:
+        with reading(engine) as connection:
+            return count_tracks(connection) > 0
+    finally:
+        engine.dispose()
+
+
+def rejected(settings: TrainingSettings, name: str, limit: int) -> list[Quarantined]:
+    """List items that could not be read or analysed, of one source or of all.
+
+    Raises:
+        SourceInvalid: There is no such source.
+        StoreUnavailable: The database cannot be used.
+    """
+    engine = open_engine(settings.database_url)
+    try:
+        with reading(engine) as connection:
+            if name:
+                _named(connection, name)
+            return quarantined_items(connection, name, limit=limit)
     finally:
         engine.dispose()
 

@@ -1,1 +1,1 @@
-"""Read audio files in a process of its own: `python -m quintet_tags`, one request per line."""
+"""Read audio files in a separate process: `python -m quintet_tags`, one request per line."""

@@ -1,6 +1,6 @@
 """Identify a file by its audio alone, so that moving, renaming and retagging keep its identity.
 
-Tags lie beside the audio in every container, so the audio's own bytes are hashed and the rest is
+Every container stores tags apart from the audio, so the audio's own bytes are hashed and the rest is
 left out. Nothing is decoded, except that FLAC already stores the MD5 of its decoded samples.
 
 Two files with different audio share an identity with a probability of about n² / 2¹²⁹ for n files:
@@ -238,7 +238,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 
 def _mp4(file: BinaryIO, start: int, end: int) -> str:
-    """Hash the media data; tags lie in `moov`, whose size may shift it within the file."""
+    """Hash the media data; tags are in `moov`, whose size may shift it within the file."""
     digest = _Digest("mp4")
     for name, begin, stop in _boxes(file, start, end):
         if name == b"mdat":
@@ -279,7 +279,7 @@ def _chunks(file: BinaryIO, start: int, end: int, order: str, names: tuple[bytes
 
 
 def _asf(file: BinaryIO, start: int, end: int) -> str:
-    """Hash the packets of a WMA file; tags lie in its header object."""
+    """Hash the packets of a WMA file; tags are in its header object."""
     digest, place = _Digest("asf"), start
     for _ in range(_MOST_BOXES):
         head = _at(file, place, 24)

@@ -23,11 +23,12 @@ from quintet_command.cli import (
     train,
     up,
 )
-from quintet_command.cli.extra import for_operators, require_operator
+from quintet_command.cli.extra import for_operators, require_library, require_operator
 from quintet_command.cli.progress import one_line_failures
 
 GROUPS: Final = {
     "catalog": "The catalogue: import tracks, see what it holds.",
+    "library": "Your own music: folders, media servers, beets; add, sync, remove.",
     "playlists": "Playlists and listening histories, for training.",
     "history": "A listener's history: import it, see what is remembered.",
     "models": "The registry's models: list, compare, promote, roll back.",
@@ -73,6 +74,8 @@ def _mount(name: str, text: str) -> None:
 
     def call(context: typer.Context) -> int:
         require_operator(f"quintet {name}")
+        if name == "library":
+            require_library()
         return int(
             group(name)(context.args, prog_name=f"quintet {name}", standalone_mode=False) or 0
         )

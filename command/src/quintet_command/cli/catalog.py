@@ -7,13 +7,13 @@ from typing import Annotated, Final
 import typer
 from quintet_training import datasets
 from quintet_training.datasets.catalogue import Plan
-from quintet_training.steps import publish_model
 from rich.table import Table
 
 from quintet_command.cli.import_options import fail_on_nothing, overrides
 from quintet_command.cli.progress import one_line_failures, progress_bar
+from quintet_command.cli.publishing import publish
 from quintet_command.cli.terminal import Console, json_text
-from quintet_command.settings import CommandSettings, load_settings
+from quintet_command.settings import load_settings
 
 catalog_app = typer.Typer(help="The catalogue: import tracks, see what it holds.")
 _console: Final = Console()
@@ -55,17 +55,8 @@ def import_files(
         _console.print(_summary_table(reports))
         # A catalogue of nothing cannot be published, and the reason is the file's.
         if any(not report.failure for report in reports):
-            _publish(settings)
+            publish(settings, _console, _errors)
     fail_on_nothing(report.failure for report in reports)
-
-
-def _publish(settings: CommandSettings) -> None:
-    """Publish snapshot and model: the one place where an import reaches serving."""
-    with progress_bar(_errors) as on_progress:
-        version = datasets.publish_catalogue(settings, on_progress)
-    with progress_bar(_errors) as on_progress:
-        model = publish_model(settings.home, on_progress)
-    _console.print(f"catalogue {version}, model {model}", highlight=False)
 
 
 @catalog_app.command("info")

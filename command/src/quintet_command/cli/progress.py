@@ -52,6 +52,8 @@ EXPECTED: Final = (
     ("quintet_settings", "SettingsInvalid"),
     ("quintet_store", "StoreUnavailable"),
     ("quintet_store.backup", "DumpInvalid"),
+    ("quintet_store.sources", "SourceInvalid"),
+    ("quintet_library.records", "SourceFailed"),
     ("quintet_modelkit.publication", "PublicationInvalid"),
     ("quintet_training.datasets", "DatasetInvalid"),
     ("quintet_training.settings", "TrainingRefused"),
