@@ -1,7 +1,7 @@
 """Identify a file by its audio alone, so that moving, renaming and retagging keep its identity.
 
-Every container stores tags apart from the audio, so the audio's own bytes are hashed and the rest is
-left out. Nothing is decoded, except that FLAC already stores the MD5 of its decoded samples.
+Every container stores tags apart from the audio, so the bytes of the audio are hashed and the rest
+is left out. Nothing is decoded, except that FLAC already stores the MD5 of its decoded samples.
 
 Two files with different audio share an identity with a probability of about n² / 2¹²⁹ for n files:
 10⁻²⁷ for a million. Beyond `MOST_BYTES` of audio only the beginning and the length count.
