@@ -44,7 +44,7 @@ class Track(Answer):
     album_id: str  # links tracks of one album; albums have no route
     release_date: str  # YYYY, YYYY-MM or YYYY-MM-DD
     duration_ms: int  # milliseconds
-    popularity: int  # 0 to 100
+    popularity: int | None  # 0 to 100; None if unknown
     explicit: bool
     genres: tuple[str, ...]
     isrc: str  # ISO 3901, identifies the recording
@@ -56,7 +56,7 @@ class Track(Answer):
 
 
 class AudioFeatures(Answer):
-    """How a track sounds, in the units of Spotify's Web API.
+    """How a track sounds, in the units of Spotify's Web API; None where not measured.
 
     Attributes:
         id: The track's id.
@@ -71,18 +71,18 @@ class AudioFeatures(Answer):
 
     id: str
     duration_ms: int
-    key: int
-    loudness: float
-    mode: int
-    tempo: float
-    time_signature: int
-    acousticness: float
-    danceability: float
-    energy: float
-    instrumentalness: float
-    liveness: float
-    speechiness: float
-    valence: float
+    key: int | None
+    loudness: float | None
+    mode: int | None
+    tempo: float | None
+    time_signature: int | None
+    acousticness: float | None
+    danceability: float | None
+    energy: float | None
+    instrumentalness: float | None
+    liveness: float | None
+    speechiness: float | None
+    valence: float | None
 
 
 class ManyAudioFeatures(Answer):
@@ -196,8 +196,8 @@ class Comparison(Answer):
     """One attribute of a track against the seeds."""
 
     attribute: str
-    value: float  # in the attribute's unit
-    seeds_mean: float  # likewise, weighted by the seeds
+    value: float | None  # in the attribute's unit; None if unknown
+    seeds_mean: float | None  # likewise, weighted by the seeds
     similarity_share: float  # signed share of the cosine
 
 
@@ -255,10 +255,11 @@ class SeedUsed(Answer):
 
 
 class Statistic(Answer):
-    """An attribute over the seeds, in raw units."""
+    """An attribute over the seeds, in raw units; None where no seed has a value."""
 
-    mean: float
-    spread: float  # standard deviation
+    mean: float | None
+    spread: float | None  # standard deviation
+    known: float = 1.0  # share of the seeds' weight that has a value
 
 
 class Pool(Answer):
@@ -268,6 +269,7 @@ class Pool(Answer):
     after_filtering: int
     candidates: int
     after_relinking: int
+    unknown_filtered: int = 0  # left out because a filtered attribute is unknown
 
 
 class Recommendations(Answer):

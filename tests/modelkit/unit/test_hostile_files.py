@@ -117,7 +117,8 @@ def test_the_same_table_ends_a_process_that_does_not_check(catalogue):
 @pytest.mark.parametrize(
     ("array", "why"),
     [
-        (np.full((40, 14), np.nan), "finite"),
+        (np.full((40, 14), np.inf), "finite"),
+        (np.full((40, 14), np.nan), "lacks durations"),
         (np.zeros((39, 14)), "40 tracks"),
         (np.zeros((40, 13)), "40 tracks"),
         (np.zeros((40, 14), np.float32), "40 tracks"),

@@ -33,9 +33,9 @@ def duration(milliseconds: float) -> str:
 
 
 def features_of(ranked: RankedTrack) -> dict[str, float]:
-    """Read a recommended track's attributes from its reasons; empty if it has none."""
-    reasons = ranked.reasons
-    return {} if reasons is None else {item.attribute: item.value for item in reasons.comparisons}
+    """Read a recommended track's known attributes from its reasons; empty if it has none."""
+    compared = ranked.reasons.comparisons if ranked.reasons else ()
+    return {item.attribute: item.value for item in compared if item.value is not None}
 
 
 def search_data(

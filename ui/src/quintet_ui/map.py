@@ -56,11 +56,13 @@ class TrackMap:
         version: Its version.
         layers: The points by colour, the biggest genre first.
         place: Layer and row of each track id.
+        unplaced: How many songs have no place, because they were not analysed.
     """
 
     version: str
     layers: tuple[Layer, ...]
     place: Mapping[str, tuple[int, int]]
+    unplaced: int = 0
 
     @property
     def size(self) -> int:
@@ -71,6 +73,10 @@ class TrackMap:
 def read_map(version: str, content: bytes) -> TrackMap:
     """Read the map from an Arrow IPC file (docs/api.md)."""
     table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+    placed = np.isfinite(table.column("x").to_numpy())
+    unplaced = int(np.count_nonzero(~placed))
+    if unplaced:
+        table = table.filter(pa.array(placed))
     ids, titles, artists, genres = (
         np.asarray(table.column(name).to_pylist(), dtype=object)
         for name in ("track_id", "title", "artist", "genre")
@@ -94,7 +100,7 @@ def read_map(version: str, content: bytes) -> TrackMap:
         for number, layer in enumerate(layers)
         for row, name in enumerate(layer.ids)
     }
-    return TrackMap(version, tuple(layers), place)
+    return TrackMap(version, tuple(layers), place, unplaced)
 
 
 def map_figure(
@@ -200,6 +206,8 @@ def map_section() -> None:
         show_fault(fault, texts)
         return
     st.caption(texts("map.caption", count=f"{track_map.size:,}"))
+    if track_map.unplaced:
+        st.caption(texts("map.unplaced", count=f"{track_map.unplaced:,}"))
     seeds = [seed.track_id for seed in session.preferences().seeds]
     answer = st.session_state.get("answer") if st.session_state.asked else None
     listed = [ranked.track.id for ranked in answer[1].tracks] if answer else []

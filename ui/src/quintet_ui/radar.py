@@ -17,28 +17,29 @@ _DASHES: Final = ("solid", "dash", "dot")
 
 
 def profile_of(answer: Recommendations) -> dict[str, float]:
-    """Read the seeds' mean attributes; from the comparisons if there is no profile."""
+    """Read the seeds' known mean attributes; from the comparisons if there is no profile."""
     means = {name: statistic.mean for name, statistic in answer.profile.items()}
     if not means and answer.tracks:
         reasons = answer.tracks[0].reasons
         compared = reasons.comparisons if reasons else []
         means = {item.attribute: item.seeds_mean for item in compared}
-    return means
+    return {name: mean for name, mean in means.items() if mean is not None}
 
 
 def mean_of(tracks: Sequence[RankedTrack]) -> dict[str, float]:
-    """Average the attributes of a list."""
-    rows = [row for row in map(features_of, tracks) if row]
-    return {name: fmean(row[name] for row in rows) for name in RADAR} if rows else {}
+    """Average the attributes of a list over the tracks of which they are known."""
+    rows = [features_of(track) for track in tracks]
+    known = {name: [row[name] for row in rows if name in row] for name in RADAR}
+    return {name: fmean(values) for name, values in known.items() if values}
 
 
 def radar_figure(shapes: Mapping[str, Mapping[str, float]], texts: Translations) -> go.Figure:
-    """Plot named shapes, each with raw attributes by name."""
+    """Plot named shapes, each with raw attributes by name; unknown ones leave a gap."""
     names = [texts(f"attribute.{name}") for name in RADAR]
     figure = go.Figure()
     for place, (title, values) in enumerate(shapes.items()):
-        radii = [share(name, values[name]) for name in RADAR]
-        told = [shown(name, values[name]) for name in RADAR]
+        radii = [share(name, values[name]) if name in values else None for name in RADAR]
+        told = [_told(name, values, texts) for name in RADAR]
         # The first point comes again at the end, which closes the shape.
         figure.add_scatterpolar(
             r=[*radii, radii[0]],
@@ -69,10 +70,15 @@ def radar_rows(
     return [
         {
             texts("radar.attribute"): texts(f"attribute.{name}"),
-            **{code(title): shown(name, values[name]) for title, values in shapes.items()},
+            **{code(title): _told(name, values, texts) for title, values in shapes.items()},
         }
         for name in RADAR
     ]
+
+
+def _told(name: str, values: Mapping[str, float], texts: Translations) -> str:
+    """Format a value, or say that nobody analysed it."""
+    return shown(name, values[name]) if name in values else texts("radar.unknown")
 
 
 def shown(name: str, value: float) -> str:

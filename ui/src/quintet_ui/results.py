@@ -269,7 +269,7 @@ def _tell(kind: EventKind, ranked: RankedTrack) -> None:
 
 def _radar(answer: Recommendations, tracks: Sequence[RankedTrack], texts: Translations) -> None:
     profile, mean = profile_of(answer), mean_of(tracks)
-    if not profile or not mean:
+    if not profile and not mean:
         return
     chosen = next((r for r in tracks if r.track.id == _chosen(answer)), tracks[0])
     # In quotes, so that a song called "The list" is distinct from the list.
@@ -297,3 +297,5 @@ def _facts(answer: Recommendations, texts: Translations) -> None:
             model=code(answer.versions.model),
         )
     )
+    if pool.unknown_filtered:
+        st.caption(texts("cards.unknown", count=pool.unknown_filtered))

@@ -195,7 +195,12 @@ def features_of(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
             return known
         # An unknown id is remembered too, so that it is not asked for again.
         known.update({name: {} for name in missing})
-        known.update({name: each.model_dump(exclude={"id"}) for name, each in found.items()})
+        known.update(
+            {
+                name: each.model_dump(exclude={"id"}, exclude_none=True)
+                for name, each in found.items()
+            }
+        )
         while len(known) > MOST_TRACKS:
             known.pop(next(iter(known)))
     return known

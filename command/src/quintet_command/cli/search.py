@@ -42,5 +42,5 @@ def search(
     for match in answer.tracks:
         track = match.track
         cells = (track.id, track.title, artist_names(track), track.album)
-        table.add_row(*cells, str(track.popularity))
+        table.add_row(*cells, "" if track.popularity is None else str(track.popularity))
     _console.print(table if answer.tracks else "Nothing matches.")

@@ -32,7 +32,7 @@ class ArtistName(ResponseModel):
 
 
 class Track(ResponseModel):
-    """A track; text is empty where unknown."""
+    """A track; text is empty where unknown, popularity null."""
 
     id: str
     title: str
@@ -41,7 +41,7 @@ class Track(ResponseModel):
     album_id: str
     release_date: str
     duration_ms: int
-    popularity: int
+    popularity: int | None
     explicit: bool
     genres: list[str]
     isrc: str
@@ -135,7 +135,7 @@ class LegacyTrack(ResponseModel):
     track_name: str
     artists: list[str]
     album_name: str
-    popularity: int
+    popularity: int | None
     recommendable: bool
 
 
@@ -150,7 +150,7 @@ def track_json(track: search_pb2.Track) -> dict[str, Any]:
         "album_id": track.album_id,
         "release_date": track.release_date,
         "duration_ms": track.duration_ms,
-        "popularity": track.popularity,
+        "popularity": track.popularity if track.HasField("popularity") else None,
         "explicit": track.explicit,
         "genres": list(track.genres),
         "isrc": track.isrc,
@@ -255,6 +255,6 @@ def legacy_json(track: search_pb2.Track, recommendable: bool) -> dict[str, Any]:
         "track_name": track.title,
         "artists": [artist.name for artist in track.artists],
         "album_name": track.album,
-        "popularity": track.popularity,
+        "popularity": track.popularity if track.HasField("popularity") else None,
         "recommendable": recommendable,
     }

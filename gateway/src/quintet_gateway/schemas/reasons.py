@@ -18,15 +18,15 @@ class Contribution(ResponseModel):
 
     feature: str
     contribution: float
-    value: float
+    value: float | None
 
 
 class Comparison(ResponseModel):
     """One attribute of a track against the seeds."""
 
     attribute: str
-    value: float
-    seeds_mean: float
+    value: float | None
+    seeds_mean: float | None
     similarity_share: float
 
 

@@ -48,19 +48,27 @@ class SeedUsed(ResponseModel):
 
 
 class Statistic(ResponseModel):
-    """An attribute over the seeds, in raw units."""
+    """An attribute over the seeds, in raw units; null where no seed has a value.
 
-    mean: float
-    spread: float
+    `known` is how much of it is known: the share of the seeds' weight that has a value, 0 to 1.
+    """
+
+    mean: float | None
+    spread: float | None
+    known: float
 
 
 class Pool(ResponseModel):
-    """Number of tracks left after each stage."""
+    """Number of tracks left after each stage.
+
+    `unknown_filtered` tracks were left out because a filtered attribute is unknown of them.
+    """
 
     initial: int
     after_filtering: int
     candidates: int
     after_relinking: int
+    unknown_filtered: int
 
 
 class RecommendationsResponse(ResponseModel):
@@ -85,7 +93,7 @@ class LegacyRankedTrack(ResponseModel):
     track_name: str
     artists: list[str]
     album_name: str
-    popularity: int
+    popularity: int | None
     score: float
 
 
@@ -138,10 +146,14 @@ def seed_json(message: profile_pb2.Seed, tracks: ShownTracks) -> dict[str, Any]:
     return {FIELDS[seed.kind]: seed.name, "weight": seed.weight}
 
 
-def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, float]]:
+def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, float | None]]:
     """Write the statistics of a profile by attribute."""
     return {
-        attribute: {"mean": item.mean, "spread": item.spread}
+        attribute: {
+            "mean": item.mean if item.HasField("mean") else None,
+            "spread": item.spread if item.HasField("spread") else None,
+            "known": item.known if item.HasField("known") else 1.0,
+        }
         for item in (profile.statistics if profile is not None else ())
         if (attribute := NAME_OF.get(item.attribute))
     }
@@ -165,6 +177,7 @@ def recommendations_json(
             "after_filtering": pool.after_filtering,
             "candidates": pool.candidates,
             "after_relinking": pool.after_relinking,
+            "unknown_filtered": pool.unknown_filtered,
         },
     }
 
@@ -177,6 +190,6 @@ def legacy_ranked_json(track: ranker_pb2.RankedTrack, tracks: ShownTracks) -> di
         "track_name": found.title,
         "artists": [artist.name for artist in found.artists],
         "album_name": found.album,
-        "popularity": found.popularity,
+        "popularity": found.popularity if found.HasField("popularity") else None,
         "score": track.score,
     }

@@ -96,42 +96,42 @@ class SpotifyTrack(TypedDict):
 
 
 class Tracks(TypedDict):
-    """Tracks in the order asked; null where an id is unknown."""
+    """Tracks in the order asked; null where an id is unknown or not analysed."""
 
     tracks: list[SpotifyTrack | None]
 
 
 class Artists(TypedDict):
-    """Artists in the order asked; null where an id is unknown."""
+    """Artists in the order asked; null where an id is unknown or not analysed."""
 
     artists: list[SpotifyArtist | None]
 
 
 class AudioFeatures(TypedDict):
-    """The audio features of a track."""
+    """The audio features of a track; null where one was not measured."""
 
-    acousticness: float
+    acousticness: float | None
     analysis_url: str
-    danceability: float
+    danceability: float | None
     duration_ms: int
-    energy: float
+    energy: float | None
     id: str
-    instrumentalness: float
-    key: int
-    liveness: float
-    loudness: float
-    mode: int
-    speechiness: float
-    tempo: float
-    time_signature: int
+    instrumentalness: float | None
+    key: int | None
+    liveness: float | None
+    loudness: float | None
+    mode: int | None
+    speechiness: float | None
+    tempo: float | None
+    time_signature: int | None
     track_href: str
     type: Literal["audio_features"]
     uri: str
-    valence: float
+    valence: float | None
 
 
 class ManyAudioFeatures(TypedDict):
-    """Audio features in the order asked; null where an id is unknown."""
+    """Audio features in the order asked; null where an id is unknown or not analysed."""
 
     audio_features: list[AudioFeatures | None]
 

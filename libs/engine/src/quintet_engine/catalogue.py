@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
-from quintet_modelkit.features import COLUMN, Encoded, Raw, normalise_rows
+from quintet_modelkit.features import COLUMN, Encoded, Raw, is_analysed, normalise_rows
 from quintet_modelkit.snapshot import Snapshot
 from quintet_modelkit.songs import songs_of
 from quintet_modelkit.text_index import TextIndex
@@ -24,6 +24,8 @@ from quintet_engine.row_set import RowSet
 Weights = NDArray[np.float32]
 # The oldest recording of a voice is from 1860: an earlier release date is a placeholder.
 _FIRST_YEAR = 1860
+UNKNOWN_DISTANCE: Final = 2.0
+"""Standard deviations between a target and a missing value: nearly all known values are nearer."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,10 @@ class Catalogue:
 
     Attributes:
         snapshot: The snapshot itself.
-        encoded: float32 (n, 14), standardised features.
-        unit: float32 (n, 14), the same with rows of unit length.
-        columns: float64 (n, 14) in column order (Fortran), raw attributes for filters and targets.
+        encoded: float32 (n, 14), standardised features, 0 where missing.
+        unit: float32 (n, 14), the same with rows of unit length, or 0 where nothing was measured.
+        columns: float64 (n, 14) in column order (Fortran), raw attributes for filters and targets,
+            NaN where missing.
         artist_names: Artist id → artist number.
         track_artists: Artist numbers of each row.
         first_artist: int32 (n,), -1 for a row without artists.
@@ -176,16 +179,49 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.unit)
 
-    @property
+    @cached_property
     def popularity(self) -> Raw:
-        """Popularity of each row, 0..100, float64 (n,)."""
-        return self.columns[:, COLUMN["popularity"]]
+        """Popularity of each row to order by, 0..100, float64 (n,); an unknown one counts as 0."""
+        known = self.columns[:, COLUMN["popularity"]]
+        return np.nan_to_num(known) if np.isnan(known).any() else known
+
+    @cached_property
+    def analysed(self) -> Mask | None:
+        """Mark the rows that were measured at all, bool (n,); None if all of them were.
+
+        The others have no direction: channels and features by cosine leave them out.
+        """
+        measured = is_analysed(self.columns)
+        return None if measured.all() else measured
+
+    @cached_property
+    def analysed_rows(self) -> RowSet | None:
+        """The rows that were measured at all; None if all of them were."""
+        return None if self.analysed is None else RowSet.of(self.analysed)
+
+    @cached_property
+    def missing(self) -> NDArray[np.uint16]:
+        """The attributes that features must not compare, uint16 (n,): bit i is column i.
+
+        Those that are missing, and the duration of a row of which nothing was measured: it is 0 in
+        `encoded`.
+        """
+        places = 1 << np.arange(self.columns.shape[1])
+        bits: NDArray[np.uint16] = (np.isnan(self.columns) @ places).astype(np.uint16)
+        if self.analysed is not None:
+            bits[~self.analysed] |= np.uint16(1 << COLUMN["duration_ms"])
+        return bits
+
+    def lacks(self, attribute: str, rows: Rows) -> Mask:
+        """Mark the rows whose attribute features must not compare, bool (k,); see `missing`."""
+        return np.asarray(self.missing[rows] >> COLUMN[attribute] & 1, dtype=np.bool_)
 
     @cached_property
     def arrays(self) -> Tracks:
         """The catalogue as compiled code reads it."""
         lengths = np.linalg.norm(self.encoded, axis=1)
-        audio = np.column_stack((self.encoded, self.year, self.popularity.astype(np.float32)))
+        popularity = self.columns[:, COLUMN["popularity"]].astype(np.float32)
+        audio = np.column_stack((self.encoded, self.year, popularity))
         rhythm = (wheel_places(self.columns), octave(self.columns[:, COLUMN["tempo"]]))
         numbers = (self.first_artist, self.album, self.recording, self.song)
         return Tracks(
@@ -196,6 +232,7 @@ class Catalogue:
             fixed(np.column_stack(numbers), np.int32),
             self.track_artists.arrays,
             self.track_genres.arrays,
+            fixed(self.missing, np.uint16),
         )
 
     @cached_property
@@ -272,7 +309,8 @@ class Catalogue:
         """Measure how far rows are from a value, in standard deviations, float64 (k,), ≥ 0.
 
         Key is measured around the circle of twelve semitones; an unknown key is as far from every
-        known one as a tritone, the greatest distance.
+        known one as a tritone, the greatest distance. A missing value is
+        `UNKNOWN_DISTANCE` away.
         """
         column = COLUMN[attribute]
         values = self.columns[rows, column]
@@ -280,7 +318,8 @@ class Catalogue:
         if attribute == "key":
             gaps = np.minimum(gaps % 12, -gaps % 12)
             gaps = np.where((values < 0) != (value < 0), 6.0, gaps)
-        return np.asarray(gaps / self.deviations[column])
+        distances = gaps / self.deviations[column]
+        return np.asarray(np.where(np.isnan(distances), UNKNOWN_DISTANCE, distances))
 
     def track_ids(self, rows: Rows) -> list[str]:
         """Look up the track ids of rows."""
@@ -317,6 +356,10 @@ def entries_of(starts: NDArray[np.integer], rows: Rows) -> tuple[Rows, Rows, Row
 
 
 def _clipped(values: Raw) -> Raw:
+    """Clip the known values of an attribute; a single 0 if there is none."""
+    values = values[~np.isnan(values)] if np.isnan(values).any() else values
+    if not len(values):
+        return np.zeros(1)
     low, high = np.percentile(values, (1, 99))
     return np.clip(values, low, high)
 

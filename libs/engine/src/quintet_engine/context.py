@@ -1,5 +1,6 @@
 """A query prepared for channels and features: seeds resolved, profile made, filters as a mask."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +27,7 @@ from quintet_engine.music import octave, wheel_places
 from quintet_engine.query import Query, Seed, SeedKind, SeedUnknown
 from quintet_engine.row_set import RowSet
 from quintet_engine.seed_view import NO_ROWS, SeedView
-from quintet_engine.vectors import Hits, VectorIndex
+from quintet_engine.vectors import EMPTY, Hits, VectorIndex
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Context:
             seed_rhythm=fixed(np.column_stack(rhythm), np.float32),
             seed_years=fixed([_known_mean(self.catalogue.year[each]) for each in rows], np.float32),
             explicit=float(self.shares @ explicit),
-            popularity=float(self.shares @ seed_raw[:, COLUMN["popularity"]]),
+            popularity=self.popularity,
             artists=self.artists,
             albums=self.albums,
             genres=self.genres,
@@ -128,9 +129,23 @@ class Context:
         rows = [view.rows for view in self.seeds if view.seed.kind is SeedKind.TRACK]
         return np.concatenate([NO_ROWS, *rows])
 
+    @cached_property
+    def comparable(self) -> RowSet:
+        """The allowed rows that have a direction: those that were analysed."""
+        analysed = self.catalogue.analysed_rows
+        return self.allowed if analysed is None else self.allowed & analysed
+
+    @cached_property
+    def popularity(self) -> float:
+        """The mean popularity of the seeds of which it is known; NaN if it is of none."""
+        mean = float(self.shares @ self.seed_raw[:, COLUMN["popularity"]])
+        return float(self.seeds_mean[COLUMN["popularity"]]) if math.isnan(mean) else mean
+
     def nearest(self, most: int) -> Hits:
-        """Search the allowed rows nearest to the profile."""
-        return self.index.search(self.vector[None, :], most, self.allowed)[0]
+        """Search the comparable rows nearest to the profile; none if nothing is known of it."""
+        if not self.vector.any():
+            return EMPTY
+        return self.index.search(self.vector[None, :], most, self.comparable)[0]
 
 
 def prepare(

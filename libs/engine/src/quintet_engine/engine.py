@@ -21,6 +21,7 @@ from quintet_engine.collaborative import model as collaborative_model
 from quintet_engine.collaborative import products
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.context import Context, prepare
+from quintet_engine.exclusions import count_unknown
 from quintet_engine.features import matrix as feature_matrix
 from quintet_engine.features.content import weighted_units
 from quintet_engine.forest import files as forest_files
@@ -282,7 +283,9 @@ class Engine:
             if len(chosen) >= query.limit or len(scored.candidates.rows) >= available:
                 break
             growth *= 4
-        pool = Pool(len(self.catalogue), available, len(scored.candidates.rows), len(scored.order))
+        found, distinct = len(scored.candidates.rows), len(scored.order)
+        unknown = count_unknown(query.filters, self.catalogue)
+        pool = Pool(len(self.catalogue), available, found, distinct, unknown)
         with self.stage("explain"):
             tracks = self._tracks(context, scored, chosen)
         seed_pools: tuple[SeedPool, ...] = ()
@@ -343,7 +346,8 @@ class Engine:
             except BoosterFailed:
                 _log.exception("the booster failed")
                 without = (*without, BOOSTER)
-        return matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64), without
+        cosine = matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64)
+        return np.nan_to_num(cosine), without  # 0 for a track that was not analysed
 
     def _closeness(self, matrix: NDArray[np.float32]) -> Scores:
         """Compute what decides among equal scores: cosine, and popularity like the seeds'.
@@ -352,7 +356,8 @@ class Engine:
         this is the whole order.
         """
         names = self.recipe.names
-        cosine, gap = (matrix[:, names.index(n)] for n in ("profile_cosine", "popularity_gap"))
+        columns = (matrix[:, names.index(n)] for n in ("profile_cosine", "popularity_gap"))
+        cosine, gap = map(np.nan_to_num, columns)
         return np.asarray(cosine - POPULARITY_STRENGTH * gap, dtype=np.float64)
 
     def _choose(self, context: Context, scored: _Scored) -> Rows:

@@ -4,6 +4,7 @@ Excluding works by recording: a track that a listener skipped must not come back
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -94,6 +95,26 @@ def _seasons_asked(filters: Filters, seeds: Sequence[SeedView], catalogue: Catal
     return sorted(seasons - {int(Season.NONE)})
 
 
+def count_unknown(filters: Filters, catalogue: Catalogue) -> int:
+    """Count the rows left out because a filtered attribute is unknown of them.
+
+    They meet all filters whose attribute is known of them.
+    """
+    if not filters.ranges or not catalogue.missing.any():
+        return 0
+    columns = {name: catalogue.columns[:, COLUMN[name]] for name in filters.ranges}
+    unknown = np.any([np.isnan(values) for values in columns.values()], axis=0)
+    if not unknown.any():
+        return 0
+    kept = filtered_rows(replace(filters, ranges={}), catalogue).mask & unknown
+    for name, (low, high) in filters.ranges.items():
+        values = columns[name]
+        below = np.zeros(len(values), np.bool_) if low is None else values < low
+        above = np.zeros(len(values), np.bool_) if high is None else values > high
+        kept &= ~(below | above)
+    return int(np.count_nonzero(kept))
+
+
 def filtered_rows(filters: Filters, catalogue: Catalogue) -> RowSet:
     """Find the rows that meet every filter but the excluded tracks."""
     allowed = catalogue.everything
@@ -105,7 +126,10 @@ def filtered_rows(filters: Filters, catalogue: Catalogue) -> RowSet:
 
 
 def _filtered(filters: Filters, catalogue: Catalogue) -> Mask:
-    """Mark the rows that meet the filters of attributes and genres, bool (n,)."""
+    """Mark the rows that meet the filters of attributes and genres, bool (n,).
+
+    A row of which a filtered attribute is unknown does not meet the filter: NaN compares as false.
+    """
     allowed = np.ones(len(catalogue), dtype=np.bool_)
     for name, (low, high) in filters.ranges.items():
         values = catalogue.columns[:, COLUMN[name]]

@@ -152,12 +152,16 @@ class RankedTrack:
 
 @dataclass(frozen=True)
 class Pool:
-    """How many tracks remain: in the index, after filters, as candidates, after deduplication."""
+    """How many tracks remain: in the index, after filters, as candidates, after deduplication.
+
+    `unknown_filtered` tracks were left out because a filtered attribute is unknown of them.
+    """
 
     initial: int
     after_filtering: int
     candidates: int
     after_relinking: int
+    unknown_filtered: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ A row is a vector's number in the order of adding; the number of a deleted row i
 """
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,10 @@ class Hits:
             rows, scores = rows[kept], scores[kept]
         order = np.lexsort((rows, -scores))[:most]
         return cls(rows[order].astype(np.int64), scores[order].astype(np.float32))
+
+
+EMPTY: Final = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
+"""The hits of a search that has nothing to search by."""
 
 
 class VectorIndex(Protocol):

@@ -12,6 +12,11 @@ The encoded space has `DIMENSIONS` = 14 coordinates, one float32 each:
   harmonies are. Both together have unit variance; an unknown key (-1) is the origin.
 
 All scores are clipped to ±`CLIP`, so that no single coordinate can dominate a distance.
+
+Attributes may be missing one by one: NaN in raw arrays. A missing one is 0 in the encoded space, so
+that the unit vector is made of what is known, and means are over what is known. A row of which
+nothing was measured (`MEASURED`) is the zero vector, although its duration is known: a direction
+that says "a bit shorter than usual" compares with nothing.
 """
 
 import hashlib
@@ -23,7 +28,7 @@ from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_contract.attributes import ATTRIBUTES
+from quintet_contract.attributes import ATTRIBUTES, MEASURED
 from quintet_text import bounded_json
 
 COLUMN: Final[Mapping[str, int]] = {name: index for index, name in enumerate(ATTRIBUTES)}
@@ -49,6 +54,10 @@ LINEAR: Final = (
 
 ENCODED: Final = (*LINEAR, "key_cos", "key_sin")
 DIMENSIONS: Final = len(ENCODED)
+_COLUMN_OF: Final = [COLUMN[name] for name in (*LINEAR, "key", "key")]
+"""Encoded coordinate → column of raw attributes."""
+_MEASURED: Final = [COLUMN[name] for name in MEASURED]
+_IS_ROBUST: Final = np.array([name in ROBUST for name in LINEAR])
 CLIP: Final = 5.0
 """The greatest score of a linear attribute, in standard deviations."""
 NEGATIVE_SHARE: Final = 0.5
@@ -96,26 +105,40 @@ class Standardiser:
 
     @classmethod
     def fit(cls, raw: Raw) -> Self:
-        """Fit on raw attributes of shape (n, 14), n ≥ 1, without NaN.
+        """Fit on the known values of raw attributes of shape (n, 14), n ≥ 1, NaN where missing.
 
         Raises:
-            ValueError: There is no row, or a value is not finite.
+            ValueError: There is no row, or a value is infinite.
         """
         if raw.ndim != 2 or raw.shape[1] != len(ATTRIBUTES) or not len(raw):
             raise ValueError(f"expected shape (n, {len(ATTRIBUTES)}), n >= 1; got {raw.shape}")
-        if not np.isfinite(raw).all():
-            raise ValueError("every feature must be a finite number; the catalogue has NaN or ∞")
+        if np.isinf(raw).any():
+            raise ValueError("every feature must be a finite number or NaN; the catalogue has ∞")
         linear = _linear(raw)
-        robust = np.array([name in ROBUST for name in LINEAR])
+        if np.isnan(linear).any():
+            pairs = zip(linear.T, _IS_ROBUST.tolist(), strict=True)
+            centre, scale = np.array([_known_scale(column, robust) for column, robust in pairs]).T
+            # What nobody knows: scores are 0, whatever the scale.
+            return cls.of(np.nan_to_num(centre), np.nan_to_num(scale))
         low, middle, high = np.percentile(linear, (25, 50, 75), axis=0)
-        centre = np.where(robust, middle, linear.mean(axis=0))
-        scale = np.where(robust, (high - low) / 1.349, linear.std(axis=0))
+        centre = np.where(_IS_ROBUST, middle, linear.mean(axis=0))
+        scale = np.where(_IS_ROBUST, (high - low) / 1.349, linear.std(axis=0))
+        return cls.of(centre, scale)
+
+    @classmethod
+    def of(cls, centre: Raw, scale: Raw) -> Self:
+        """Make one of centres and scales, (12,) each; a scale of 0 becomes 1."""
         # An attribute that never varies keeps its scale: its scores are all 0.
         scale = np.where(scale > 1e-9, scale, 1.0)
         return cls(centre, scale, _version(centre, scale))
 
     def transform(self, raw: Raw) -> Encoded:
-        """Encode raw attributes (n, 14) as float32 (n, 14)."""
+        """Encode raw attributes (n, 14), NaN where missing, as float32 (n, 14)."""
+        missing = missing_coordinates(raw)
+        if missing is not None:
+            encoded = self.transform(np.nan_to_num(raw))
+            encoded[missing] = 0.0
+            return encoded
         scores = (_linear(raw) - self.centre) / self.scale
         key = raw[:, COLUMN["key"]]
         known = (key >= 0).astype(np.float64)
@@ -185,6 +208,35 @@ def _linear(raw: Raw) -> Raw:
     return columns
 
 
+def missing_coordinates(raw: Raw) -> NDArray[np.bool_] | None:
+    """Mark the encoded coordinates that a row lacks, bool (n, 14); None where no row lacks any.
+
+    A row of which nothing was measured lacks all of them.
+    """
+    unknown = np.isnan(raw)
+    if not unknown.any():
+        return None
+    missing = unknown[:, _COLUMN_OF]
+    missing[unknown[:, _MEASURED].all(axis=1)] = True
+    return np.asarray(missing)
+
+
+def is_analysed(raw: Raw) -> NDArray[np.bool_]:
+    """Mark the rows (n, 14) of which anything was measured, bool (n,)."""
+    return np.asarray(~np.isnan(raw[:, _MEASURED]).all(axis=1))
+
+
+def _known_scale(values: Raw, robust: bool) -> tuple[float, float]:
+    """Compute centre and scale of one linear attribute's known values; NaN without any."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return math.nan, math.nan
+    if robust:
+        low, middle, high = np.percentile(known, (25, 50, 75))
+        return float(middle), float(high - low) / 1.349
+    return float(known.mean()), float(known.std())
+
+
 def normalise_rows(vectors: Encoded) -> Encoded:
     """Scale rows to unit length, so that inner products are cosines; zero rows stay zero."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -220,6 +272,9 @@ class AudioProfile:
         raw_mean: Weighted mean of raw attributes (circular for key), (14,) float64.
         raw_spread: Their weighted standard deviation (key in semitones), (14,) float64.
         standardiser_version: The standardiser that encoded the seeds.
+        known: How much is known of each attribute: the share of the seeds' weight that comes from
+            seeds with a value of it, (14,) float64, 0..1. Where it is 0, raw mean and spread are
+            NaN (without a target), and mean and spread are 0.
     """
 
     mean: Encoded
@@ -228,6 +283,7 @@ class AudioProfile:
     raw_mean: Raw
     raw_spread: Raw
     standardiser_version: str
+    known: Raw
 
     def query(self) -> Encoded:
         """Make the unit vector to search an index of unit rows with, shape (14,).
@@ -253,8 +309,8 @@ def average_profile(
 
     Args:
         standardiser: Encodes the seeds.
-        groups: One raw array (k, 14) per seed: one row for a track, all tracks of an artist or a
-            genre, whose mean then stands for the seed.
+        groups: One raw array (k, 14) per seed, NaN where missing: one row for a track, all tracks
+            of an artist or a genre, whose mean then stands for the seed.
         shares: One positive weight per seed; equal if absent.
         negatives: Like `groups`, for seeds to move away from (Rocchio, `NEGATIVE_SHARE`).
         weights: Attribute to weight, each 0..10; 1 for those not named.
@@ -267,13 +323,15 @@ def average_profile(
         raise ValueError("a profile needs at least one seed, and every seed at least one track")
     share = np.ones(len(groups)) if shares is None else np.asarray(shares, dtype=np.float64)
     share = share / share.sum()
-    encoded = _encoded_means(standardiser, groups)
-    mean = share @ encoded
-    spread = np.sqrt(share @ (encoded - mean) ** 2)
+    mean, spread = _encoded_statistics(standardiser, groups, share)
     if negatives:
-        negative = _encoded_means(standardiser, negatives)
-        mean = mean - NEGATIVE_SHARE * negative.mean(axis=0)
-    raw_mean, raw_spread = _raw_statistics(groups, share)
+        negative, _ = _encoded_statistics(
+            standardiser, negatives, np.full(len(negatives), 1 / len(negatives))
+        )
+        mean = mean - NEGATIVE_SHARE * np.nan_to_num(negative)
+    # Negative seeds push the mean only where the seeds have one.
+    mean, spread = np.nan_to_num(mean), np.nan_to_num(spread)
+    raw_mean, raw_spread, known = _raw_statistics(groups, share)
     coordinate_weights = np.ones(DIMENSIONS)
     for name, weight in (weights or {}).items():
         coordinate_weights[list(dimensions_of(name))] = weight
@@ -281,7 +339,7 @@ def average_profile(
         raw_mean[COLUMN[name]] = value
         coordinates = list(dimensions_of(name))
         if coordinates:  # the target of one attribute, encoded as a track's value would be
-            mean[coordinates] = standardiser.transform(raw_mean[None, :])[0, coordinates]
+            mean[coordinates] = standardiser.transform(_alone(name, value))[0, coordinates]
     return AudioProfile(
         np.asarray(mean, dtype=np.float32),
         np.asarray(spread, dtype=np.float32),
@@ -289,16 +347,38 @@ def average_profile(
         raw_mean,
         raw_spread,
         standardiser.version,
+        known,
     )
 
 
-def _encoded_means(standardiser: Standardiser, groups: Sequence[Raw]) -> Encoded:
-    """Average each group in the encoded space, float32 (g, 14)."""
-    encoded = standardiser.transform(np.concatenate(groups))
-    if _are_single(groups):  # five track seeds, the usual query: nothing to average
-        return encoded
-    ends = np.cumsum([len(group) for group in groups])
-    return _means(np.split(encoded, ends[:-1]))
+def _alone(name: str, value: float) -> Raw:
+    """Make a row (1, 14) with one value, and 0 for all others."""
+    row = np.zeros((1, len(ATTRIBUTES)))
+    row[0, COLUMN[name]] = value
+    return row
+
+
+def _encoded_statistics(
+    standardiser: Standardiser, groups: Sequence[Raw], share: Raw
+) -> tuple[Raw, Raw]:
+    """Compute the weighted mean and standard deviation of groups in the encoded space, (14,) each.
+
+    Both are over what is known, and NaN where nothing is.
+    """
+    rows = np.concatenate(groups)
+    encoded, missing = standardiser.transform(rows), missing_coordinates(rows)
+    if missing is None:
+        stacked = _means(_split(encoded, groups))
+        mean = share @ stacked
+        return mean, np.sqrt(share @ (stacked - mean) ** 2)
+    masked = np.where(missing, np.nan, encoded.astype(np.float64))
+    mean, spread, _ = _known_statistics(_split(masked, groups), share)
+    return mean, spread
+
+
+def _split(rows: NDArray[F], groups: Sequence[Raw]) -> Sequence[NDArray[F]]:
+    """Split rows that were concatenated into their groups."""
+    return np.split(rows, np.cumsum([len(group) for group in groups])[:-1])
 
 
 def _are_single(groups: Sequence[NDArray[F]]) -> bool:
@@ -307,16 +387,49 @@ def _are_single(groups: Sequence[NDArray[F]]) -> bool:
 
 
 def _means(groups: Sequence[NDArray[F]]) -> NDArray[F]:
-    """Average the rows of each group, (g, d)."""
-    if _are_single(groups):
+    """Average the known values of each group's rows, (g, d); NaN where a group knows none."""
+    if _are_single(groups):  # five track seeds, the usual query: nothing to average
         return np.concatenate(groups)
-    return np.stack([group.mean(axis=0) for group in groups])
+    return np.stack([_mean_of_known(group) for group in groups])
+
+
+def _mean_of_known(rows: NDArray[F]) -> NDArray[F]:
+    unknown = np.isnan(rows)
+    if not unknown.any():
+        return np.asarray(rows.mean(axis=0))
+    count = (~unknown).sum(axis=0)
+    total = np.where(unknown, 0.0, rows).sum(axis=0)
+    return np.asarray(np.where(count, total / np.maximum(count, 1), np.nan), dtype=rows.dtype)
+
+
+def _known_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw, Raw]:
+    """Compute mean, standard deviation and known share of groups by weight, (d,) each.
+
+    A group without a value does not count; mean and deviation are NaN where none has one.
+    """
+    stacked = _means(groups)
+    unknown = np.isnan(stacked)
+    if not unknown.any():
+        mean = share @ stacked
+        return mean, np.sqrt(share @ (stacked - mean) ** 2), np.ones(stacked.shape[1])
+    weights = np.where(unknown, 0.0, share[:, None])
+    known = weights.sum(axis=0)
+    weights = weights / np.where(known > 0, known, np.nan)
+    values = np.where(unknown, 0.0, stacked)
+    mean = (weights * values).sum(axis=0)
+    spread = np.sqrt((weights * (values - mean) ** 2).sum(axis=0))
+    return mean, spread, known
 
 
 def raw_means(groups: Sequence[Raw]) -> Raw:
-    """Average the raw attributes of each group of rows (k, 14), key on its circle, (g, 14)."""
+    """Average the known attributes of each group of rows (k, 14), key on its circle, (g, 14).
+
+    NaN where a group knows none.
+    """
     means = _means(groups)
-    means[:, COLUMN["key"]] = [_mean_key(x, y) for x, y in _resultants(groups)]
+    column = COLUMN["key"]
+    keys = [_mean_key(x, y) for x, y in _resultants(groups)]
+    means[:, column] = np.where(np.isnan(means[:, column]), np.nan, keys)
     return means
 
 
@@ -339,20 +452,25 @@ def _mean_key(x: float, y: float) -> float:
     return round(semitones, 9) % 12
 
 
-def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw]:
-    """Compute weighted mean and standard deviation of raw attributes, key on its circle."""
-    stacked = _means(groups)
-    mean = share @ stacked
-    spread = np.sqrt(share @ (stacked - mean) ** 2)
+def _raw_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw, Raw]:
+    """Compute weighted mean, standard deviation and known share of raw attributes, (14,) each.
+
+    Key is averaged on its circle.
+    """
+    mean, spread, known = _known_statistics(groups, share)
     column = COLUMN["key"]
-    x, y = share @ _resultants(groups)
+    if not known[column]:
+        return mean, spread, known
+    x, y = share @ _resultants(groups) / known[column]
     length = math.hypot(x, y)
-    known = length > 1e-9
+    has_direction = length > 1e-9
     mean[column] = _mean_key(x, y)
     # Circular standard deviation, sqrt(-2 ln R), in semitones (Mardia & Jupp, 2000).
     # Without a direction it is 6, the greatest distance on the circle.
-    spread[column] = math.sqrt(-2 * math.log(min(1.0, length))) * 6 / math.pi if known else 6.0
-    return mean, spread
+    spread[column] = (
+        math.sqrt(-2 * math.log(min(1.0, length))) * 6 / math.pi if has_direction else 6.0
+    )
+    return mean, spread, known
 
 
 def _resultants(groups: Sequence[Raw]) -> Raw:

@@ -1,7 +1,7 @@
 """The catalogue as services read it: one immutable folder, memory-mapped.
 
     tracks.arrow       one row per track (`STORED`), Arrow IPC, uncompressed, mapped
-    features.npy       float64 (n, 14), columns as `features.ATTRIBUTES`, mapped
+    features.npy       float64 (n, 14), columns as `ATTRIBUTES`, NaN where missing, mapped
     standardiser.json  fitted on features.npy
     manifest.json      version, counts, sources and licences, SHA-256 of each file
 
@@ -70,7 +70,7 @@ def write_snapshot(
     Args:
         folder: An empty folder, usually from `publication.staged`.
         tracks: `SCHEMA` or `STORED`, sorted by track_id, ids unique, n ≥ 1 rows.
-        features: float64 (n, 14), row-aligned, finite.
+        features: float64 (n, 14), row-aligned, NaN where missing.
         sources: For the manifest: name, licence and row count of each origin.
         state: For the manifest: names the state of the database that the tracks come from.
 
@@ -139,15 +139,17 @@ def _tracks(pages: mmap.mmap) -> pa.Table:
 
 
 def _check_features(features: Raw, count: int) -> None:
-    """Check that features are finite numbers, one row per track.
+    """Check that features are numbers, or NaN for a missing one, one row per track.
 
     Raises:
         ValueError: They are not.
     """
     if features.shape != (count, len(ATTRIBUTES)) or features.dtype != np.float64 or not count:
         raise ValueError(f"{FEATURES} does not hold {len(ATTRIBUTES)} features of {count} tracks")
-    if not np.isfinite(features).all():
+    if np.isinf(features).any():
         raise ValueError(f"{FEATURES} holds numbers that are not finite")
+    if not np.isfinite(features[:, ATTRIBUTES.index("duration_ms")]).all():
+        raise ValueError(f"{FEATURES} lacks durations")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Convert gRPC requests of the profile service to domain objects, and answers back."""
 
+import math
 from typing import Any, Protocol
 
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
@@ -79,8 +80,9 @@ def message_of(profile: AudioProfile, catalogue_version: str) -> profile_pb2.Pro
     statistics = [
         profile_pb2.AttributeStatistic(
             attribute=number,
-            mean=profile.raw_mean[COLUMN[name]],
-            spread=profile.raw_spread[COLUMN[name]],
+            mean=_known(profile.raw_mean[COLUMN[name]]),
+            spread=_known(profile.raw_spread[COLUMN[name]]),
+            known=profile.known[COLUMN[name]],
         )
         for name, number in NUMBER_OF.items()
     ]
@@ -94,10 +96,17 @@ def message_of(profile: AudioProfile, catalogue_version: str) -> profile_pb2.Pro
     )
 
 
+def _known(value: float) -> float | None:
+    """Leave a field out whose value is unknown."""
+    return None if math.isnan(value) else float(value)
+
+
 def features_of(raw: Raw) -> profile_pb2.AudioFeatures:
-    """Write raw attributes (14,) as audio features; popularity is not one of them."""
+    """Write the known raw attributes (14,) as audio features; popularity is not one of them."""
+    known = ((name, float(raw[COLUMN[name]])) for name in AUDIO_FEATURES)
     values: dict[str, Any] = {
-        name: int(raw[COLUMN[name]]) if name in WHOLE else float(raw[COLUMN[name]])
-        for name in AUDIO_FEATURES
+        name: int(value) if name in WHOLE else value
+        for name, value in known
+        if not math.isnan(value)
     }
     return profile_pb2.AudioFeatures(**values)

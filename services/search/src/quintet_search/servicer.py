@@ -162,7 +162,8 @@ def _fill_track(written: search_pb2.Track, track: TrackRecord) -> None:
     written.album_id = track.album_id
     written.release_date = track.release_date
     written.duration_ms = track.duration_ms
-    written.popularity = track.popularity
+    if track.popularity is not None:
+        written.popularity = track.popularity
     written.explicit = track.explicit
     written.genres.extend(track.genres)
     written.isrc = track.isrc

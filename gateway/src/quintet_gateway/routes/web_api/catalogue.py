@@ -66,7 +66,10 @@ async def get_artist(id: Identifier, request: Request, upstream: UpstreamDep) ->
 
 @router.get("/audio-features", **described(shape.ManyAudioFeatures, p.ids_parameter(100)))
 async def get_several_audio_features(request: Request, upstream: UpstreamDep) -> Response:
-    """Look up audio features of several tracks, in the order asked; null for an unknown id."""
+    """Look up audio features of several tracks, in the order asked.
+
+    Null for an id that is unknown or was not analysed.
+    """
     writer = writer_of(request)
     ids = p.required_ids(p.single(request.query_params), 100)
     asked = profile_pb2.BatchGetAudioFeaturesRequest(track_ids=ids)
@@ -84,9 +87,12 @@ async def get_audio_features(id: Identifier, request: Request, upstream: Upstrea
     writer = writer_of(request)
     asked = profile_pb2.BatchGetAudioFeaturesRequest(track_ids=[track_id_of(id)])
     found = await upstream.audio_features(asked)
-    if not found.results[0].HasField("features"):
+    result = found.results[0]
+    known = result.HasField("features")
+    features = writer.audio_features(asked.track_ids[0], result.features) if known else None
+    if features is None:  # unknown or not analysed: Spotify answers the same for both
         raise NotFound(Reason.ID_UNKNOWN, "analysis not found", field="id")
-    return json_response(writer.audio_features(asked.track_ids[0], found.results[0].features))
+    return json_response(features)
 
 
 @router.get("/recommendations/available-genre-seeds", **described(shape.GenreSeeds))

@@ -16,6 +16,7 @@ from fastapi import Request
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
+from quintet_contract.attributes import MEASURED
 from quintet_contract.seeds import SeedKind
 from quintet_servicekit.messages import seed_of
 
@@ -82,27 +83,36 @@ class ObjectWriter:
             "popularity": artist.popularity,
         }
 
-    def audio_features(self, track_id: str, raw: profile_pb2.AudioFeatures) -> shape.AudioFeatures:
-        """Write the audio features of a track."""
+    def audio_features(
+        self, track_id: str, raw: profile_pb2.AudioFeatures
+    ) -> shape.AudioFeatures | None:
+        """Write the audio features of a track; None if it was not analysed.
+
+        A feature that is missing among others is null.
+        """
+        present = {field.name for field, _ in raw.ListFields()}
+        known = {name: getattr(raw, name) if name in present else None for name in MEASURED}
+        if present.isdisjoint(MEASURED):
+            return None
         return {
-            "acousticness": raw.acousticness,
             "analysis_url": self._href("audio-analysis", track_id),
-            "danceability": raw.danceability,
             "duration_ms": round(raw.duration_ms),
-            "energy": raw.energy,
             "id": track_id,
-            "instrumentalness": raw.instrumentalness,
-            "key": raw.key,
-            "liveness": raw.liveness,
-            "loudness": raw.loudness,
-            "mode": raw.mode,
-            "speechiness": raw.speechiness,
-            "tempo": raw.tempo,
-            "time_signature": raw.time_signature,
             "track_href": self._href("tracks", track_id),
             "type": "audio_features",
             "uri": f"spotify:track:{track_id}",
-            "valence": raw.valence,
+            "acousticness": known["acousticness"],
+            "danceability": known["danceability"],
+            "energy": known["energy"],
+            "instrumentalness": known["instrumentalness"],
+            "key": known["key"],
+            "liveness": known["liveness"],
+            "loudness": known["loudness"],
+            "mode": known["mode"],
+            "speechiness": known["speechiness"],
+            "tempo": known["tempo"],
+            "time_signature": known["time_signature"],
+            "valence": known["valence"],
         }
 
     def seed(self, pool: ranker_pb2.SeedPool) -> shape.RecommendationSeed:

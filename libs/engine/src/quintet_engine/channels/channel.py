@@ -7,7 +7,6 @@ reasons and clients identify channels by name.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -15,9 +14,6 @@ from quintet_engine.catalogue import Mask, Rows, Weights
 from quintet_engine.context import Context
 from quintet_engine.kernel.layout import fixed
 from quintet_engine.vectors import Hits
-
-EMPTY: Final = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
-"""The hits of a channel that has nothing to search by."""
 
 
 @dataclass(frozen=True)

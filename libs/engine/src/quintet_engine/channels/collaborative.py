@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 
 from quintet_engine.catalogue import Rows
-from quintet_engine.channels.channel import EMPTY, Channel
+from quintet_engine.channels.channel import Channel
 from quintet_engine.channels.content import CHANNELS
 from quintet_engine.context import Context
 from quintet_engine.kernel.layout import fixed
-from quintet_engine.vectors import Hits
+from quintet_engine.vectors import EMPTY, Hits
 
 
 def _taste(context: Context, most: int) -> Hits:
@@ -73,7 +73,9 @@ def _content(context: Context, most: int) -> Hits:
 
 def _sound(context: Context, most: int) -> Hits:
     affinity = context.trained_affinity
-    return affinity.model.sounds.search(affinity.sound[None, :], most, context.allowed)[0]
+    if not affinity.sound.any():
+        return EMPTY
+    return affinity.model.sounds.search(affinity.sound[None, :], most, context.comparable)[0]
 
 
 def _artist(context: Context, most: int) -> Hits:

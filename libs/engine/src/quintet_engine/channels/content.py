@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quintet_engine.catalogue import Rows
-from quintet_engine.channels.channel import EMPTY, Channel, target_distance
+from quintet_engine.channels.channel import Channel, target_distance
 from quintet_engine.context import Context
-from quintet_engine.vectors import Hits
+from quintet_engine.vectors import EMPTY, Hits
 
 # A profile's fifth genre and those after it rarely have a weight that is worth a share.
 _MOST_GENRES: Final = 4
@@ -23,8 +23,10 @@ def _seeds(context: Context, most: int) -> Hits:
     """Find the neighbours of each seed, an equal part of the quota each, in turns."""
     # Negated twice to round up, so that the parts together reach the quota.
     part = -(-most // len(context.seeds))
-    each = context.index.search(context.seed_vectors, part, context.allowed)
-    return _in_turns(each, most)
+    vectors = context.seed_vectors[context.seed_vectors.any(axis=1)]  # a zero vector has no side
+    if not len(vectors):
+        return EMPTY
+    return _in_turns(context.index.search(vectors, part, context.comparable), most)
 
 
 def _artist(context: Context, most: int) -> Hits:

@@ -113,8 +113,15 @@ def _sound(tokens: Tokens, space: PlaylistSpace) -> NDArray[np.float32]:
 
 
 def _whitening(tokens: Tokens) -> NDArray[np.float32]:
-    """Find the affine map from `Tokens.shaped` to `Tokens.sound`, float32 (14, 13)."""
-    rows = np.linspace(0, len(tokens.shaped) - 1, min(_FITTED, len(tokens.shaped))).astype(np.int64)
+    """Find the affine map from `Tokens.shaped` to `Tokens.sound`, float32 (14, 13).
+
+    It holds for tracks that were analysed; the others have a sound of length 0.
+    """
+    analysed = np.flatnonzero(tokens.sound.any(axis=1))
+    if not len(analysed):
+        return fixed(np.zeros((tokens.shaped.shape[1] + 1, tokens.sound.shape[1])), np.float32)
+    places = np.linspace(0, len(analysed) - 1, min(_FITTED, len(analysed))).astype(np.int64)
+    rows = analysed[places]
     shaped = np.column_stack((tokens.shaped[rows], np.ones(len(rows)))).astype(np.float64)
     return fixed(np.linalg.lstsq(shaped, tokens.sound[rows].astype(np.float64))[0], np.float32)
 

@@ -19,7 +19,7 @@ from quintet_modelkit.features import COLUMN, Encoded, key_angle, normalise_rows
 from quintet_text.normal_form import normalise
 
 from quintet_engine.arrays import load_array, load_matrix, save_arrays, unit_rows
-from quintet_engine.catalogue import Catalogue, Groups, Weights, by_number
+from quintet_engine.catalogue import Catalogue, Groups, Mask, Weights, by_number
 from quintet_engine.kernel.layout import FIRST_YEAR, REACH, YEARS
 
 faiss: Any = _faiss
@@ -96,6 +96,7 @@ class Tokens:
         shaped = shape_audio(catalogue)
         count = len(catalogue.artist_names)
         artist = np.where(catalogue.first_artist >= 0, catalogue.first_artist, count)
+        analysed = catalogue.analysed
         titles = catalogue.snapshot.tracks.column("title").to_pylist()
         albums = catalogue.snapshot.tracks.column("album").to_pylist()
         album, album_count = _album_titles(albums)
@@ -105,15 +106,15 @@ class Tokens:
             "album": _one_hot(album, album_count),
             "word": word,
             "year": _years(catalogue.year),
-            "audio": _sounds(shaped[:, : len(SHAPED)], seed),
+            "audio": _sounds(shaped[:, : len(SHAPED)], seed, analysed),
         }
-        sound = _whitened(shaped, artist)
+        sound = _whitened(shaped, artist, analysed)
         return cls(
             shaped,
             sound,
             normalise_rows(sound),
             artist.astype(np.int32),
-            _artist_sound(shaped, artist, count),
+            _artist_sound(shaped, artist, count, analysed),
             album,
             kinds,
             _tf_idf(word),
@@ -182,7 +183,10 @@ popularity; how many tracks have the same album title, and how many artists thos
 
 
 def shape_audio(catalogue: Catalogue) -> Encoded:
-    """Compute clipped z-scores of `SHAPED` and two coordinates of the key, float32 (n, 13)."""
+    """Compute clipped z-scores of `SHAPED` and two coordinates of the key, float32 (n, 13).
+
+    A missing attribute is at the mean, 0; so is all of a track that was not analysed.
+    """
     columns = np.stack([catalogue.columns[:, COLUMN[name]] for name in SHAPED], axis=1)
     for name, floor in _LOGGED.items():
         place = SHAPED.index(name)
@@ -191,16 +195,40 @@ def shape_audio(catalogue: Catalogue) -> Encoded:
     duration, loudness = SHAPED.index("duration_ms"), SHAPED.index("loudness")
     columns[:, duration] = np.log(np.maximum(columns[:, duration], 1_000))
     columns[:, loudness] = np.maximum(columns[:, loudness], -30)
-    scores = (columns - columns.mean(axis=0)) / (columns.std(axis=0) + 1e-9)
-    key = catalogue.columns[:, COLUMN["key"]]
+    missing = np.isnan(columns)
+    if missing.any():
+        scores = np.stack([_scores_of_known(column) for column in columns.T], axis=1)
+    else:
+        scores = (columns - columns.mean(axis=0)) / (columns.std(axis=0) + 1e-9)
+    key = np.nan_to_num(catalogue.columns[:, COLUMN["key"]], nan=-1.0)
     known = (key >= 0).astype(np.float64)
     angle = key_angle(key)
     circle = np.stack((np.cos(angle) * known, np.sin(angle) * known), axis=1)
-    return np.asarray(np.clip(np.hstack((scores, circle)), -_CLIP, _CLIP), np.float32)
+    shaped = np.asarray(np.clip(np.hstack((scores, circle)), -_CLIP, _CLIP), np.float32)
+    if catalogue.analysed is not None:
+        shaped[~catalogue.analysed] = 0.0
+    return shaped
 
 
-def _whitened(shaped: Encoded, artist: NDArray[Any]) -> Encoded:
-    """Express `shaped` in units of its spread within artists, every artist weighing the same."""
+def _scores_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute standard scores of the known values of a column, 0 for the others."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.zeros(len(values))
+    scores = (values - known.mean()) / (known.std() + 1e-9)
+    return np.where(np.isnan(scores), 0.0, scores)
+
+
+def _whitened(shaped: Encoded, artist: NDArray[Any], analysed: Mask | None) -> Encoded:
+    """Express `shaped` in units of its spread within artists, every artist weighing the same.
+
+    Tracks that were not analysed count for nothing and get the zero vector.
+    """
+    if analysed is not None:
+        sound = np.zeros_like(shaped)
+        if analysed.any():
+            sound[analysed] = _whitened(shaped[analysed], artist[analysed], None)
+        return sound
     count = int(artist.max()) + 1
     sizes = np.bincount(artist, minlength=count).astype(np.float64)
     centres = _sums(shaped, artist, count) / np.maximum(sizes, 1)[:, None]
@@ -224,8 +252,14 @@ def _sums(values: NDArray[Any], group: NDArray[Any], count: int) -> NDArray[np.f
     )
 
 
-def _artist_sound(shaped: Encoded, artist: NDArray[Any], count: int) -> Encoded:
-    """Average `shaped` per artist, shrunk by `_PRIOR_TRACKS`, as unit rows."""
+def _artist_sound(
+    shaped: Encoded, artist: NDArray[Any], count: int, analysed: Mask | None
+) -> Encoded:
+    """Average `shaped` of analysed tracks per artist, shrunk by `_PRIOR_TRACKS`, as unit rows."""
+    if analysed is not None:
+        shaped, artist = shaped[analysed], artist[analysed]
+        if not len(shaped):
+            return np.zeros((count + 1, shaped.shape[1]), np.float32)
     sizes = np.bincount(artist, minlength=count + 1)[:, None]
     sums = _sums(shaped, artist, count + 1) + _PRIOR_TRACKS * shaped.mean(axis=0)
     return normalise_rows((sums / (sizes + _PRIOR_TRACKS)).astype(np.float32))
@@ -313,8 +347,13 @@ def _years(year: Weights) -> sp.csr_matrix:
     return sp.csr_matrix(parts, shape=(len(year), YEARS))
 
 
-def _sounds(shaped: Encoded, seed: int) -> sp.csr_matrix:
-    """Compute each track's share in its three nearest k-means clusters of sound."""
+def _sounds(shaped: Encoded, seed: int, analysed: Mask | None) -> sp.csr_matrix:
+    """Compute each track's share in its three nearest k-means clusters of sound.
+
+    Tracks that were not analysed are of no kind: their rows are empty.
+    """
+    if analysed is not None:
+        return _sounds_of_some(shaped, seed, analysed)
     # One thread: with more, sums are added in varying order, and clusters are not reproducible.
     faiss.omp_set_num_threads(1)
     vectors = np.ascontiguousarray(shaped)
@@ -331,6 +370,18 @@ def _sounds(shaped: Encoded, seed: int) -> sp.csr_matrix:
     starts = np.arange(0, nearest * len(vectors) + 1, nearest)
     parts = (shares.ravel().astype(np.float32), clusters.ravel(), starts)
     return sp.csr_matrix(parts, shape=(len(vectors), count))
+
+
+def _sounds_of_some(shaped: Encoded, seed: int, analysed: Mask) -> sp.csr_matrix:
+    """Compute `_sounds` of the analysed tracks, with empty rows for the others."""
+    if not analysed.any():
+        return sp.csr_matrix((len(shaped), 1), dtype=np.float32)
+    found = _sounds(shaped[analysed], seed, None)
+    sizes = np.zeros(len(shaped), np.int64)
+    sizes[analysed] = np.diff(found.indptr)
+    starts = np.concatenate(([0], np.cumsum(sizes)))
+    shape = (len(shaped), found.shape[1])
+    return sp.csr_matrix((found.data, found.indices, starts), shape=shape)
 
 
 def _facts(

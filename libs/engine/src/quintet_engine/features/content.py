@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, LINEAR, Encoded, normalise_rows
 
-from quintet_engine.catalogue import Rows
+from quintet_engine.catalogue import Rows, Weights
 from quintet_engine.channels.channel import Candidates
 from quintet_engine.channels.content import CHANNELS
 from quintet_engine.context import Context
@@ -33,7 +33,7 @@ def _has_weights(context: Context) -> bool:
 
 
 class CosineFeatures(TypedDict):
-    """Cosines of the encoded audio attributes, -1..1."""
+    """Cosines of the encoded audio attributes, -1..1; NaN where a side was not analysed."""
 
     profile_cosine: Rising
     nearest_cosine: Rising
@@ -45,29 +45,73 @@ class CosineFeatures(TypedDict):
 def _cosines(context: Context, candidates: Candidates) -> CosineFeatures:
     plain = context.catalogue.unit[candidates.rows]
     units = weighted_units(context, candidates.rows) if _has_weights(context) else plain
-    seeds = context.seed_vectors @ units.T
+    vectors, shares = _with_direction(context.seed_vectors, context.shares)
+    seeds = vectors @ units.T
     negative = np.zeros(len(units), dtype=np.float32)
     if len(context.negative_vectors):
         negative = (context.negative_vectors @ units.T).max(axis=0)
-    return {
+    features: CosineFeatures = {
         # `context.vector` has the weights in it already, so the plain vectors are right here.
         "profile_cosine": plain @ context.vector,
         "nearest_cosine": seeds.max(axis=0),
-        "mean_cosine": context.shares @ seeds,
+        "mean_cosine": shares @ seeds,
         "farthest_cosine": seeds.min(axis=0),
         "negative_cosine": negative,  # to the nearest negative seed; 0 without any
     }
+    return _where_analysed(context, candidates, features)
 
 
+def _with_direction(vectors: Encoded, shares: Weights) -> tuple[Encoded, Weights]:
+    """Leave out seeds that were not analysed, with shares that sum to one again.
+
+    If that leaves none, all stay: their cosines are then missing anyway.
+    """
+    known = vectors.any(axis=1)
+    if known.all() or not known.any():
+        return vectors, shares
+    return vectors[known], shares[known] / shares[known].sum()
+
+
+def _where_analysed(
+    context: Context, candidates: Candidates, features: CosineFeatures
+) -> CosineFeatures:
+    """Make cosines missing where the candidate, or every seed, has no direction."""
+    analysed = context.catalogue.analysed
+    if analysed is None and context.vector.any():
+        return features
+    known = (
+        np.ones(len(candidates.rows), np.bool_) if analysed is None else analysed[candidates.rows]
+    )
+    seeds = known & context.seed_vectors.any()
+    return {
+        "profile_cosine": np.where(
+            known & context.vector.any(), features["profile_cosine"], np.nan
+        ),
+        "nearest_cosine": np.where(seeds, features["nearest_cosine"], np.nan),
+        "mean_cosine": np.where(seeds, features["mean_cosine"], np.nan),
+        "farthest_cosine": np.where(seeds, features["farthest_cosine"], np.nan),
+        "negative_cosine": np.where(known, features["negative_cosine"], np.nan),
+    }
+
+
+_LINEAR_COLUMNS: Final = [COLUMN[name] for name in LINEAR]
 _GAPS: Final = tuple(f"{name}_gap" for name in LINEAR)
 
 
 def _gaps(context: Context, candidates: Candidates) -> dict[str, Column]:
-    """Compute |candidate - mean| of each linear attribute, in units of the seeds' spread."""
+    """Compute |candidate - mean| of each linear attribute, in units of the seeds' spread.
+
+    NaN where the candidate or the profile lacks the attribute.
+    """
     width, profile = len(LINEAR), context.profile
     encoded = context.catalogue.encoded[candidates.rows, :width]
     gaps = np.abs(encoded - profile.mean[:width]) / (profile.spread[:width] + _SPREAD_FLOOR)
-    return dict(zip(_GAPS, (gaps * profile.weights[:width]).T, strict=True))
+    gaps = gaps * profile.weights[:width]
+    if context.catalogue.missing.any():
+        lacking = [context.catalogue.lacks(name, candidates.rows) for name in LINEAR]
+        gaps[np.stack(lacking, axis=1)] = np.nan
+    gaps[:, np.isnan(profile.raw_mean[_LINEAR_COLUMNS])] = np.nan
+    return dict(zip(_GAPS, gaps.T, strict=True))
 
 
 class RhythmAndKeyFeatures(TypedDict):
@@ -85,15 +129,20 @@ def _rhythm_and_key(context: Context, candidates: Candidates) -> RhythmAndKeyFea
     steps = wheel_distance(places[None, :], wheel_places(context.seed_raw)[:, None])
     tempo = COLUMN["tempo"]
     octaves = tempo_distance(columns[rows, tempo][None, :], context.seed_raw[:, tempo, None])
-    # An unknown value counts as half the greatest distance (6 steps, half an octave): neither a
-    # match nor a clash.
+    # A value that analysis could not find (key -1, tempo 0), or that a seed lacks, counts as half
+    # the greatest distance (6 steps, half an octave): neither a match nor a clash.
     key = 1.0 - np.where(np.isnan(steps), 3.0, steps) / 6.0
     gap = np.where(np.isnan(octaves), 0.25, octaves)
+    catalogue = context.catalogue
+    no_key = catalogue.lacks("key", rows) | catalogue.lacks("mode", rows)
+    no_tempo = catalogue.lacks("tempo", rows)
+    # What the candidate lacks is missing.
     return {
-        "key_match": context.shares @ key,  # 1 for the same key, 0 for the opposite one
-        "best_key_match": key.max(axis=0),
-        "beat_gap": context.shares @ gap,  # octaves, 0..0.5
-        "least_beat_gap": gap.min(axis=0),
+        # 1 for the same key, 0 for the opposite one.
+        "key_match": np.where(no_key, np.nan, context.shares @ key),
+        "best_key_match": np.where(no_key, np.nan, key.max(axis=0)),
+        "beat_gap": np.where(no_tempo, np.nan, context.shares @ gap),  # octaves, 0..0.5
+        "least_beat_gap": np.where(no_tempo, np.nan, gap.min(axis=0)),
     }
 
 
@@ -137,16 +186,16 @@ def _release(context: Context, candidates: Candidates) -> ReleaseFeatures:
     shares = context.shares.astype(np.float64)
     seed_years = np.array([_known_mean(catalogue.year[view.rows]) for view in context.seeds])
     explicit = shares @ [float(catalogue.explicit[view.rows].mean()) for view in context.seeds]
-    popularity = catalogue.popularity[rows]
-    typical = float(shares @ context.seed_raw[:, COLUMN["popularity"]])
-    agreement = context.seed_vectors @ context.seed_vectors.T
+    popularity = catalogue.columns[rows, COLUMN["popularity"]]
+    vectors, known_shares = _with_direction(context.seed_vectors, context.shares)
+    agreement, weights = vectors @ vectors.T, known_shares.astype(np.float64)
     return {
         "year_gap": np.abs(catalogue.year[rows] - _known_mean(seed_years)),  # NaN if unknown
         "explicit_gap": np.abs(catalogue.explicit[rows] - explicit),
-        "popularity": popularity,  # 0..100
-        "popularity_gap": np.abs(popularity - typical),
+        "popularity": popularity,  # 0..100; NaN if unknown, as its gap
+        "popularity_gap": np.abs(popularity - context.popularity),
         # The seeds' mean cosine to each other; the same for all candidates.
-        "seed_agreement": float(shares @ agreement @ shares),
+        "seed_agreement": float(weights @ agreement @ weights),
     }
 
 

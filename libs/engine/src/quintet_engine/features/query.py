@@ -3,6 +3,7 @@
 from typing import Final, TypedDict
 
 import numpy as np
+from quintet_modelkit.features import COLUMN
 
 from quintet_engine.channels.channel import Candidates
 from quintet_engine.collaborative.space import TRACK, values_of_artists
@@ -42,8 +43,8 @@ def _query(context: Context, candidates: Candidates) -> QueryFeatures:
     space = affinity.model.space
     _, by_artist = np.unique(tokens.artist[seeds], return_counts=True)
     count = len(seeds)
-    popularity, year = catalogue.popularity[seeds], catalogue.year[seeds]
-    year = year[np.isfinite(year)]
+    popularity, year = catalogue.columns[seeds, COLUMN["popularity"]], catalogue.year[seeds]
+    popularity, year = popularity[np.isfinite(popularity)], year[np.isfinite(year)]
     unknown = float("nan")
     artists = np.sort(kernels["artist"])
     artist_playlists = values_of_artists(space.artist_playlists, tokens.artist[seeds])
@@ -52,8 +53,8 @@ def _query(context: Context, candidates: Candidates) -> QueryFeatures:
         "seed_artist_share": len(by_artist) / count,  # different artists per seed
         "seed_album_share": len(np.unique(tokens.album[seeds])) / count,
         "seed_main_artist": by_artist.max() / count,  # the share of the commonest artist
-        "seed_popularity_spread": popularity.std(),
-        "seed_popularity": popularity.mean(),
+        "seed_popularity_spread": popularity.std() if len(popularity) else unknown,
+        "seed_popularity": popularity.mean() if len(popularity) else unknown,
         "seed_year_spread": year.std() if len(year) else unknown,
         "seed_year": year.mean() if len(year) else unknown,
         "candidate_count": len(candidates.rows),

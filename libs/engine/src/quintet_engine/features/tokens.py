@@ -4,10 +4,12 @@ They need the trained model's token tables but no playlist, so they say as much 
 no playlist holds as about a well-known one.
 """
 
+import math
 from typing import Final, TypedDict
 
 import numpy as np
-from quintet_modelkit.features import Encoded, normalise_rows
+from numpy.typing import NDArray
+from quintet_modelkit.features import COLUMN, Encoded, normalise_rows
 
 from quintet_engine.channels.channel import Candidates
 from quintet_engine.collaborative.products import product_with
@@ -40,14 +42,17 @@ def _sound(context: Context, candidates: Candidates) -> SoundFeatures:
     seed_artists = tokens.artist_sound[np.unique(tokens.artist[seeds])]
     directions = mean_and_seeds(profile, seed_artists)
     by_profile, *by_seed_artist = directions @ tokens.artist_sound[artist].T
+    # Tracks that were not analysed have no sound: what compares it is missing.
+    silent = ~(units[rows].any(axis=1) & affinity.sound.any())
     return {
-        "sound_cosine": cosine,
-        "nearest_sound": np.max(by_seed, axis=0),
-        "sound_distance": np.einsum("ij,ij->i", gaps, gaps),  # squared, to the seeds' mean
+        "sound_cosine": np.where(silent, np.nan, cosine),
+        "nearest_sound": np.where(silent, np.nan, np.max(by_seed, axis=0)),
+        # Squared, to the seeds' mean.
+        "sound_distance": np.where(silent, np.nan, np.einsum("ij,ij->i", gaps, gaps)),
         "artist_sound": by_profile,  # the candidate's artist as a whole, to the seeds' mean
         "nearest_artist_sound": np.max(by_seed_artist, axis=0),
-        "sound_place": places(cosine),
-        "sound_place_in_artist": places_within(artist, cosine),
+        "sound_place": np.where(silent, np.nan, places(cosine)),
+        "sound_place_in_artist": np.where(silent, np.nan, places_within(artist, cosine)),
     }
 
 
@@ -73,6 +78,9 @@ def _offsets(context: Context, candidates: Candidates) -> dict[str, Column]:
     variance = shares @ (seeds - mean) ** 2
     spread = np.sqrt(variance * count / (count + 2) + 2 / (count + 2))
     gaps = (shaped[candidates.rows] - mean) / spread
+    if context.catalogue.missing.any():
+        lacking = [context.catalogue.lacks(name, candidates.rows) for name in SHAPED]
+        gaps[:, : len(SHAPED)][np.stack(lacking, axis=1)] = np.nan
     # The key's two coordinates come last and are left out: a sign means nothing on a circle.
     return dict(zip(_OFFSETS, gaps[:, : len(SHAPED)].T, strict=True))
 
@@ -134,22 +142,37 @@ def _age_and_popularity(context: Context, candidates: Candidates) -> AgeAndPopul
     mean_year = float(known.mean()) if len(known) else float("nan")
     # Without a known seed year the gap is NaN for all: LightGBM treats it as missing.
     years = known if len(known) else np.array([np.nan], np.float32)
-    popularity = catalogue.popularity[rows]
-    seed_popularity = catalogue.popularity[affinity.seeds]
+    popularity = catalogue.columns[rows, COLUMN["popularity"]]
+    typical, seed_popularity = _known_popularity(context)
     facts = affinity.model.tokens.facts[rows].T
     return {
         "year": year,
         "year_offset": year - mean_year,
         "nearest_year_gap": np.abs(year - years[:, None]).min(axis=0),
-        "popularity_offset": popularity - affinity.shares @ seed_popularity,
+        "popularity_offset": popularity - typical,
         "nearest_popularity_gap": np.abs(popularity - seed_popularity[:, None]).min(axis=0),
-        "popularity_place": places(popularity),
+        "popularity_place": np.where(
+            np.isnan(popularity), np.nan, places(catalogue.popularity[rows])
+        ),
         "artist_tracks": facts[_FACT["artist_tracks"]],
         "artist_popularity_rank": facts[_FACT["artist_popularity_rank"]],
         "artist_popularity": facts[_FACT["artist_popularity"]],
         "album_tracks": facts[_FACT["album_tracks"]],
         "album_artists": facts[_FACT["album_artists"]],
     }
+
+
+def _known_popularity(context: Context) -> tuple[float, NDArray[np.float64]]:
+    """Take the seeds' weighted mean popularity, and the known ones; a single NaN without any."""
+    affinity, column = context.trained_affinity, COLUMN["popularity"]
+    popularity = context.catalogue.columns[affinity.seeds, column]
+    known = ~np.isnan(popularity)
+    if known.all():
+        return float(affinity.shares @ popularity), popularity
+    if not known.any():
+        return math.nan, np.array([np.nan])
+    shares = affinity.shares[known]
+    return float(shares @ popularity[known] / shares.sum()), popularity[known]
 
 
 _FACT: Final = {name: place for place, name in enumerate(FACTS)}

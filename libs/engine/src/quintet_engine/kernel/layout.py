@@ -88,7 +88,7 @@ class Tracks(NamedTuple):
 
     Attributes:
         audio: float32 (n, 16), one cache line each: 14 encoded attributes, year (NaN if unknown),
-            popularity 0..100.
+            popularity 0..100 (NaN if unknown). A missing attribute is 0, see `missing`.
         lengths: float32 (n,), the length of the encoded attributes: they divided by it are the
             unit vector; 1 for a zero vector, as `normalise_rows` divides.
         rhythm: float32 (n, 2): place on the circle of fifths 0..12, log2 of the tempo; NaN where
@@ -97,6 +97,9 @@ class Tracks(NamedTuple):
         numbers: int32 (n, 4): first artist, album, recording, song; -1 where there is none.
         artists: Artist numbers of each track, in the order of its credits.
         genres: Genre numbers of each track.
+        missing: uint16 (n,), the attributes that features must not compare, as bits: see
+            `Catalogue.missing`. Features about them are NaN, and so are cosines where `lengths`
+            stands for a zero vector: every bit of `MEASURED` is set.
     """
 
     audio: Floats
@@ -106,6 +109,7 @@ class Tracks(NamedTuple):
     numbers: Numbers
     artists: Lists
     genres: Lists
+    missing: NDArray[np.uint16]
 
 
 class Learned(NamedTuple):

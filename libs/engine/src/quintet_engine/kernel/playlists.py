@@ -389,7 +389,9 @@ def together(
 @inlined
 def _popularity_factor(popularity: Any) -> Any:
     """Map popularity 0..100 to 0.3..1.3: an unknown track of a favoured artist still counts."""
-    return np.float32(0.3) + popularity / np.float32(100)
+    # NaN, an unknown popularity, counts as 0.
+    known = popularity if popularity > 0 else np.float32(0)
+    return np.float32(0.3) + known / np.float32(100)
 
 
 @inlined

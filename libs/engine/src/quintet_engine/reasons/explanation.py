@@ -1,5 +1,6 @@
 """Put together why each track of a list is in it: facts, sentence, contributions, comparisons."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -60,7 +61,7 @@ def explain(context: Context, ranked: Ranked) -> list[Reasons]:
     cosines = np.clip(weighted_units(context, rows) @ context.seed_vectors.T, -1.0, 1.0)
     shares = np.asarray((catalogue.unit[rows] * context.vector) @ _DIMENSIONS_OF, np.float64)
     explainer = _Explainer(context, ranked, cosines, shares)
-    strongest = _strongest(ranked.contributions, np.nan_to_num(ranked.matrix), ranked.names)
+    strongest = _strongest(ranked.contributions, ranked.matrix, ranked.names)
     means = context.seeds_mean.tolist()
     closest = _closest_track(context, cosines, explainer.references)
     result = []
@@ -134,6 +135,8 @@ class _Explainer:
             if effect[place] > 0 or distances[place] <= ALIKE:
                 weight = effect[place] / effects.total if effects.total else 0.0
                 value = float(self._raw[place, COLUMN[name]])
+                if math.isnan(value):
+                    continue
                 target = self._context.query.targets[name]
                 facts.append(Fact(Kind.TARGET, None, weight, name, value=value, other_value=target))
         return facts

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n quintet/profile/v1/profile.proto\x12\x12quintet.profile.v1\"\xdc\x01\n\x13\x42uildProfileRequest\x12\'\n\x05seeds\x18\x01 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x30\n\x0enegative_seeds\x18\x02 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x34\n\x07weights\x18\x03 \x03(\x0b\x32#.quintet.profile.v1.AttributeWeight\x12\x34\n\x07targets\x18\x04 \x03(\x0b\x32#.quintet.profile.v1.AttributeTarget\"D\n\x14\x42uildProfileResponse\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x1b.quintet.profile.v1.Profile\"1\n\x1c\x42\x61tchGetAudioFeaturesRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\"Y\n\x1d\x42\x61tchGetAudioFeaturesResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.quintet.profile.v1.AudioFeaturesResult\"\\\n\x13\x41udioFeaturesResult\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x33\n\x08\x66\x65\x61tures\x18\x02 \x01(\x0b\x32!.quintet.profile.v1.AudioFeatures\"\x86\x02\n\rAudioFeatures\x12\x14\n\x0c\x61\x63ousticness\x18\x01 \x01(\x01\x12\x14\n\x0c\x64\x61nceability\x18\x02 \x01(\x01\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\x01\x12\x0e\n\x06\x65nergy\x18\x04 \x01(\x01\x12\x18\n\x10instrumentalness\x18\x05 \x01(\x01\x12\x0b\n\x03key\x18\x06 \x01(\x05\x12\x10\n\x08liveness\x18\x07 \x01(\x01\x12\x10\n\x08loudness\x18\x08 \x01(\x01\x12\x0c\n\x04mode\x18\t \x01(\x05\x12\x13\n\x0bspeechiness\x18\n \x01(\x01\x12\r\n\x05tempo\x18\x0b \x01(\x01\x12\x16\n\x0etime_signature\x18\x0c \x01(\x05\x12\x0f\n\x07valence\x18\r \x01(\x01\"h\n\x04Seed\x12\x12\n\x08track_id\x18\x01 \x01(\tH\x00\x12\x13\n\tartist_id\x18\x02 \x01(\tH\x00\x12\x0f\n\x05genre\x18\x03 \x01(\tH\x00\x12\x13\n\x06weight\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04kindB\t\n\x07_weight\"S\n\x0f\x41ttributeWeight\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"R\n\x0f\x41ttributeTarget\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\r\n\x05value\x18\x02 \x01(\x01\"\xad\x01\n\x07Profile\x12:\n\nstatistics\x18\x01 \x03(\x0b\x32&.quintet.profile.v1.AttributeStatistic\x12\x0c\n\x04mean\x18\x02 \x03(\x02\x12\x0e\n\x06spread\x18\x03 \x03(\x02\x12\x0f\n\x07weights\x18\x04 \x03(\x02\x12\x1c\n\x14standardiser_version\x18\x05 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x06 \x01(\t\"d\n\x12\x41ttributeStatistic\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x0c\n\x04mean\x18\x02 \x01(\x01\x12\x0e\n\x06spread\x18\x03 \x01(\x01*\x85\x03\n\tAttribute\x12\x19\n\x15\x41TTRIBUTE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41TTRIBUTE_ACOUSTICNESS\x10\x01\x12\x1a\n\x16\x41TTRIBUTE_DANCEABILITY\x10\x02\x12\x19\n\x15\x41TTRIBUTE_DURATION_MS\x10\x03\x12\x14\n\x10\x41TTRIBUTE_ENERGY\x10\x04\x12\x1e\n\x1a\x41TTRIBUTE_INSTRUMENTALNESS\x10\x05\x12\x11\n\rATTRIBUTE_KEY\x10\x06\x12\x16\n\x12\x41TTRIBUTE_LIVENESS\x10\x07\x12\x16\n\x12\x41TTRIBUTE_LOUDNESS\x10\x08\x12\x12\n\x0e\x41TTRIBUTE_MODE\x10\t\x12\x18\n\x14\x41TTRIBUTE_POPULARITY\x10\n\x12\x19\n\x15\x41TTRIBUTE_SPEECHINESS\x10\x0b\x12\x13\n\x0f\x41TTRIBUTE_TEMPO\x10\x0c\x12\x1c\n\x18\x41TTRIBUTE_TIME_SIGNATURE\x10\r\x12\x15\n\x11\x41TTRIBUTE_VALENCE\x10\x0e\x32\xf1\x01\n\x0eProfileService\x12\x61\n\x0c\x42uildProfile\x12\'.quintet.profile.v1.BuildProfileRequest\x1a(.quintet.profile.v1.BuildProfileResponse\x12|\n\x15\x42\x61tchGetAudioFeatures\x12\x30.quintet.profile.v1.BatchGetAudioFeaturesRequest\x1a\x31.quintet.profile.v1.BatchGetAudioFeaturesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n quintet/profile/v1/profile.proto\x12\x12quintet.profile.v1\"\xdc\x01\n\x13\x42uildProfileRequest\x12\'\n\x05seeds\x18\x01 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x30\n\x0enegative_seeds\x18\x02 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x34\n\x07weights\x18\x03 \x03(\x0b\x32#.quintet.profile.v1.AttributeWeight\x12\x34\n\x07targets\x18\x04 \x03(\x0b\x32#.quintet.profile.v1.AttributeTarget\"D\n\x14\x42uildProfileResponse\x12,\n\x07profile\x18\x01 \x01(\x0b\x32\x1b.quintet.profile.v1.Profile\"1\n\x1c\x42\x61tchGetAudioFeaturesRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\"Y\n\x1d\x42\x61tchGetAudioFeaturesResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.quintet.profile.v1.AudioFeaturesResult\"\\\n\x13\x41udioFeaturesResult\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x33\n\x08\x66\x65\x61tures\x18\x02 \x01(\x0b\x32!.quintet.profile.v1.AudioFeatures\"\xe8\x03\n\rAudioFeatures\x12\x19\n\x0c\x61\x63ousticness\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0c\x64\x61nceability\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\x01\x12\x13\n\x06\x65nergy\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x1d\n\x10instrumentalness\x18\x05 \x01(\x01H\x03\x88\x01\x01\x12\x10\n\x03key\x18\x06 \x01(\x05H\x04\x88\x01\x01\x12\x15\n\x08liveness\x18\x07 \x01(\x01H\x05\x88\x01\x01\x12\x15\n\x08loudness\x18\x08 \x01(\x01H\x06\x88\x01\x01\x12\x11\n\x04mode\x18\t \x01(\x05H\x07\x88\x01\x01\x12\x18\n\x0bspeechiness\x18\n \x01(\x01H\x08\x88\x01\x01\x12\x12\n\x05tempo\x18\x0b \x01(\x01H\t\x88\x01\x01\x12\x1b\n\x0etime_signature\x18\x0c \x01(\x05H\n\x88\x01\x01\x12\x14\n\x07valence\x18\r \x01(\x01H\x0b\x88\x01\x01\x42\x0f\n\r_acousticnessB\x0f\n\r_danceabilityB\t\n\x07_energyB\x13\n\x11_instrumentalnessB\x06\n\x04_keyB\x0b\n\t_livenessB\x0b\n\t_loudnessB\x07\n\x05_modeB\x0e\n\x0c_speechinessB\x08\n\x06_tempoB\x11\n\x0f_time_signatureB\n\n\x08_valence\"h\n\x04Seed\x12\x12\n\x08track_id\x18\x01 \x01(\tH\x00\x12\x13\n\tartist_id\x18\x02 \x01(\tH\x00\x12\x0f\n\x05genre\x18\x03 \x01(\tH\x00\x12\x13\n\x06weight\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04kindB\t\n\x07_weight\"S\n\x0f\x41ttributeWeight\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"R\n\x0f\x41ttributeTarget\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\r\n\x05value\x18\x02 \x01(\x01\"\xad\x01\n\x07Profile\x12:\n\nstatistics\x18\x01 \x03(\x0b\x32&.quintet.profile.v1.AttributeStatistic\x12\x0c\n\x04mean\x18\x02 \x03(\x02\x12\x0e\n\x06spread\x18\x03 \x03(\x02\x12\x0f\n\x07weights\x18\x04 \x03(\x02\x12\x1c\n\x14standardiser_version\x18\x05 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x06 \x01(\t\"\xa0\x01\n\x12\x41ttributeStatistic\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x11\n\x04mean\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06spread\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05known\x18\x04 \x01(\x01H\x02\x88\x01\x01\x42\x07\n\x05_meanB\t\n\x07_spreadB\x08\n\x06_known*\x85\x03\n\tAttribute\x12\x19\n\x15\x41TTRIBUTE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41TTRIBUTE_ACOUSTICNESS\x10\x01\x12\x1a\n\x16\x41TTRIBUTE_DANCEABILITY\x10\x02\x12\x19\n\x15\x41TTRIBUTE_DURATION_MS\x10\x03\x12\x14\n\x10\x41TTRIBUTE_ENERGY\x10\x04\x12\x1e\n\x1a\x41TTRIBUTE_INSTRUMENTALNESS\x10\x05\x12\x11\n\rATTRIBUTE_KEY\x10\x06\x12\x16\n\x12\x41TTRIBUTE_LIVENESS\x10\x07\x12\x16\n\x12\x41TTRIBUTE_LOUDNESS\x10\x08\x12\x12\n\x0e\x41TTRIBUTE_MODE\x10\t\x12\x18\n\x14\x41TTRIBUTE_POPULARITY\x10\n\x12\x19\n\x15\x41TTRIBUTE_SPEECHINESS\x10\x0b\x12\x13\n\x0f\x41TTRIBUTE_TEMPO\x10\x0c\x12\x1c\n\x18\x41TTRIBUTE_TIME_SIGNATURE\x10\r\x12\x15\n\x11\x41TTRIBUTE_VALENCE\x10\x0e\x32\xf1\x01\n\x0eProfileService\x12\x61\n\x0c\x42uildProfile\x12\'.quintet.profile.v1.BuildProfileRequest\x1a(.quintet.profile.v1.BuildProfileResponse\x12|\n\x15\x42\x61tchGetAudioFeatures\x12\x30.quintet.profile.v1.BatchGetAudioFeaturesRequest\x1a\x31.quintet.profile.v1.BatchGetAudioFeaturesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quintet.profile.v1.profile_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ATTRIBUTE']._serialized_start=1404
-  _globals['_ATTRIBUTE']._serialized_end=1793
+  _globals['_ATTRIBUTE']._serialized_start=1691
+  _globals['_ATTRIBUTE']._serialized_end=2080
   _globals['_BUILDPROFILEREQUEST']._serialized_start=57
   _globals['_BUILDPROFILEREQUEST']._serialized_end=277
   _globals['_BUILDPROFILERESPONSE']._serialized_start=279
@@ -44,17 +44,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDIOFEATURESRESULT']._serialized_start=491
   _globals['_AUDIOFEATURESRESULT']._serialized_end=583
   _globals['_AUDIOFEATURES']._serialized_start=586
-  _globals['_AUDIOFEATURES']._serialized_end=848
-  _globals['_SEED']._serialized_start=850
-  _globals['_SEED']._serialized_end=954
-  _globals['_ATTRIBUTEWEIGHT']._serialized_start=956
-  _globals['_ATTRIBUTEWEIGHT']._serialized_end=1039
-  _globals['_ATTRIBUTETARGET']._serialized_start=1041
-  _globals['_ATTRIBUTETARGET']._serialized_end=1123
-  _globals['_PROFILE']._serialized_start=1126
-  _globals['_PROFILE']._serialized_end=1299
-  _globals['_ATTRIBUTESTATISTIC']._serialized_start=1301
-  _globals['_ATTRIBUTESTATISTIC']._serialized_end=1401
-  _globals['_PROFILESERVICE']._serialized_start=1796
-  _globals['_PROFILESERVICE']._serialized_end=2037
+  _globals['_AUDIOFEATURES']._serialized_end=1074
+  _globals['_SEED']._serialized_start=1076
+  _globals['_SEED']._serialized_end=1180
+  _globals['_ATTRIBUTEWEIGHT']._serialized_start=1182
+  _globals['_ATTRIBUTEWEIGHT']._serialized_end=1265
+  _globals['_ATTRIBUTETARGET']._serialized_start=1267
+  _globals['_ATTRIBUTETARGET']._serialized_end=1349
+  _globals['_PROFILE']._serialized_start=1352
+  _globals['_PROFILE']._serialized_end=1525
+  _globals['_ATTRIBUTESTATISTIC']._serialized_start=1528
+  _globals['_ATTRIBUTESTATISTIC']._serialized_end=1688
+  _globals['_PROFILESERVICE']._serialized_start=2083
+  _globals['_PROFILESERVICE']._serialized_end=2324
 # @@protoc_insertion_point(module_scope)

@@ -217,7 +217,9 @@ class AudioFeaturesResult(_message.Message):
     """The id as requested."""
     @_builtins.property
     def features(self) -> Global___AudioFeatures:
-        """The features; absent if the catalogue does not have the id."""
+        """The features; absent if the catalogue does not have the id. A track that was not analysed has
+        only its duration.
+        """
 
     def __init__(
         self,
@@ -235,7 +237,9 @@ Global___AudioFeaturesResult: _TypeAlias = AudioFeaturesResult  # noqa: Y015
 
 @_typing.final
 class AudioFeatures(_message.Message):
-    """Contains a track's raw audio features, in the units of the Spotify Web API."""
+    """Contains a track's raw audio features, in the units of the Spotify Web API. A feature that nobody
+    measured is absent.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -281,25 +285,72 @@ class AudioFeatures(_message.Message):
     def __init__(
         self,
         *,
-        acousticness: _builtins.float = ...,
-        danceability: _builtins.float = ...,
+        acousticness: _builtins.float | None = ...,
+        danceability: _builtins.float | None = ...,
         duration_ms: _builtins.float = ...,
-        energy: _builtins.float = ...,
-        instrumentalness: _builtins.float = ...,
-        key: _builtins.int = ...,
-        liveness: _builtins.float = ...,
-        loudness: _builtins.float = ...,
-        mode: _builtins.int = ...,
-        speechiness: _builtins.float = ...,
-        tempo: _builtins.float = ...,
-        time_signature: _builtins.int = ...,
-        valence: _builtins.float = ...,
+        energy: _builtins.float | None = ...,
+        instrumentalness: _builtins.float | None = ...,
+        key: _builtins.int | None = ...,
+        liveness: _builtins.float | None = ...,
+        loudness: _builtins.float | None = ...,
+        mode: _builtins.int | None = ...,
+        speechiness: _builtins.float | None = ...,
+        tempo: _builtins.float | None = ...,
+        time_signature: _builtins.int | None = ...,
+        valence: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_acousticness", b"_acousticness", "_danceability", b"_danceability", "_energy", b"_energy", "_instrumentalness", b"_instrumentalness", "_key", b"_key", "_liveness", b"_liveness", "_loudness", b"_loudness", "_mode", b"_mode", "_speechiness", b"_speechiness", "_tempo", b"_tempo", "_time_signature", b"_time_signature", "_valence", b"_valence", "acousticness", b"acousticness", "danceability", b"danceability", "energy", b"energy", "instrumentalness", b"instrumentalness", "key", b"key", "liveness", b"liveness", "loudness", b"loudness", "mode", b"mode", "speechiness", b"speechiness", "tempo", b"tempo", "time_signature", b"time_signature", "valence", b"valence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acousticness", b"acousticness", "danceability", b"danceability", "duration_ms", b"duration_ms", "energy", b"energy", "instrumentalness", b"instrumentalness", "key", b"key", "liveness", b"liveness", "loudness", b"loudness", "mode", b"mode", "speechiness", b"speechiness", "tempo", b"tempo", "time_signature", b"time_signature", "valence", b"valence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_acousticness", b"_acousticness", "_danceability", b"_danceability", "_energy", b"_energy", "_instrumentalness", b"_instrumentalness", "_key", b"_key", "_liveness", b"_liveness", "_loudness", b"_loudness", "_mode", b"_mode", "_speechiness", b"_speechiness", "_tempo", b"_tempo", "_time_signature", b"_time_signature", "_valence", b"_valence", "acousticness", b"acousticness", "danceability", b"danceability", "duration_ms", b"duration_ms", "energy", b"energy", "instrumentalness", b"instrumentalness", "key", b"key", "liveness", b"liveness", "loudness", b"loudness", "mode", b"mode", "speechiness", b"speechiness", "tempo", b"tempo", "time_signature", b"time_signature", "valence", b"valence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__acousticness: _TypeAlias = _typing.Literal["acousticness"]  # noqa: Y015
+    _WhichOneofArgType__acousticness: _TypeAlias = _typing.Literal["_acousticness", b"_acousticness"]  # noqa: Y015
+    _WhichOneofReturnType__danceability: _TypeAlias = _typing.Literal["danceability"]  # noqa: Y015
+    _WhichOneofArgType__danceability: _TypeAlias = _typing.Literal["_danceability", b"_danceability"]  # noqa: Y015
+    _WhichOneofReturnType__energy: _TypeAlias = _typing.Literal["energy"]  # noqa: Y015
+    _WhichOneofArgType__energy: _TypeAlias = _typing.Literal["_energy", b"_energy"]  # noqa: Y015
+    _WhichOneofReturnType__instrumentalness: _TypeAlias = _typing.Literal["instrumentalness"]  # noqa: Y015
+    _WhichOneofArgType__instrumentalness: _TypeAlias = _typing.Literal["_instrumentalness", b"_instrumentalness"]  # noqa: Y015
+    _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
+    _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015
+    _WhichOneofReturnType__liveness: _TypeAlias = _typing.Literal["liveness"]  # noqa: Y015
+    _WhichOneofArgType__liveness: _TypeAlias = _typing.Literal["_liveness", b"_liveness"]  # noqa: Y015
+    _WhichOneofReturnType__loudness: _TypeAlias = _typing.Literal["loudness"]  # noqa: Y015
+    _WhichOneofArgType__loudness: _TypeAlias = _typing.Literal["_loudness", b"_loudness"]  # noqa: Y015
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__speechiness: _TypeAlias = _typing.Literal["speechiness"]  # noqa: Y015
+    _WhichOneofArgType__speechiness: _TypeAlias = _typing.Literal["_speechiness", b"_speechiness"]  # noqa: Y015
+    _WhichOneofReturnType__tempo: _TypeAlias = _typing.Literal["tempo"]  # noqa: Y015
+    _WhichOneofArgType__tempo: _TypeAlias = _typing.Literal["_tempo", b"_tempo"]  # noqa: Y015
+    _WhichOneofReturnType__time_signature: _TypeAlias = _typing.Literal["time_signature"]  # noqa: Y015
+    _WhichOneofArgType__time_signature: _TypeAlias = _typing.Literal["_time_signature", b"_time_signature"]  # noqa: Y015
+    _WhichOneofReturnType__valence: _TypeAlias = _typing.Literal["valence"]  # noqa: Y015
+    _WhichOneofArgType__valence: _TypeAlias = _typing.Literal["_valence", b"_valence"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__acousticness) -> _WhichOneofReturnType__acousticness | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__danceability) -> _WhichOneofReturnType__danceability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__energy) -> _WhichOneofReturnType__energy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__instrumentalness) -> _WhichOneofReturnType__instrumentalness | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__key) -> _WhichOneofReturnType__key | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__liveness) -> _WhichOneofReturnType__liveness | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loudness) -> _WhichOneofReturnType__loudness | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__speechiness) -> _WhichOneofReturnType__speechiness | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tempo) -> _WhichOneofReturnType__tempo | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__time_signature) -> _WhichOneofReturnType__time_signature | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valence) -> _WhichOneofReturnType__valence | None: ...
 
 Global___AudioFeatures: _TypeAlias = AudioFeatures  # noqa: Y015
 
@@ -455,23 +506,42 @@ class AttributeStatistic(_message.Message):
     ATTRIBUTE_FIELD_NUMBER: _builtins.int
     MEAN_FIELD_NUMBER: _builtins.int
     SPREAD_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
     attribute: Global___Attribute.ValueType
     """The attribute described."""
     mean: _builtins.float
-    """The weighted mean over the seeds, or the target if the request has one; for key the circular mean."""
+    """The weighted mean over the seeds that have a value, or the target if the request has one; for key
+    the circular mean. Absent if no seed has a value and there is no target.
+    """
     spread: _builtins.float
-    """The standard deviation over the seeds; for key the circular one, in semitones."""
+    """The standard deviation over the seeds that have a value; for key the circular one, in semitones.
+    Absent if no seed has one.
+    """
+    known: _builtins.float
+    """How much is known: the share of the seeds' weight that comes from seeds with a value, 0 to 1."""
     def __init__(
         self,
         *,
         attribute: Global___Attribute.ValueType = ...,
-        mean: _builtins.float = ...,
-        spread: _builtins.float = ...,
+        mean: _builtins.float | None = ...,
+        spread: _builtins.float | None = ...,
+        known: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_known", b"_known", "_mean", b"_mean", "_spread", b"_spread", "known", b"known", "mean", b"mean", "spread", b"spread"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "mean", b"mean", "spread", b"spread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_known", b"_known", "_mean", b"_mean", "_spread", b"_spread", "attribute", b"attribute", "known", b"known", "mean", b"mean", "spread", b"spread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__known: _TypeAlias = _typing.Literal["known"]  # noqa: Y015
+    _WhichOneofArgType__known: _TypeAlias = _typing.Literal["_known", b"_known"]  # noqa: Y015
+    _WhichOneofReturnType__mean: _TypeAlias = _typing.Literal["mean"]  # noqa: Y015
+    _WhichOneofArgType__mean: _TypeAlias = _typing.Literal["_mean", b"_mean"]  # noqa: Y015
+    _WhichOneofReturnType__spread: _TypeAlias = _typing.Literal["spread"]  # noqa: Y015
+    _WhichOneofArgType__spread: _TypeAlias = _typing.Literal["_spread", b"_spread"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__known) -> _WhichOneofReturnType__known | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean) -> _WhichOneofReturnType__mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__spread) -> _WhichOneofReturnType__spread | None: ...
 
 Global___AttributeStatistic: _TypeAlias = AttributeStatistic  # noqa: Y015

@@ -711,6 +711,7 @@ class PoolSizes(_message.Message):
     AFTER_FILTERING_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
     AFTER_RELINKING_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FILTERED_FIELD_NUMBER: _builtins.int
     initial: _builtins.int
     """Tracks in the index."""
     after_filtering: _builtins.int
@@ -719,6 +720,8 @@ class PoolSizes(_message.Message):
     """Candidates found by the channels."""
     after_relinking: _builtins.int
     """Candidates left once duplicates were collapsed."""
+    unknown_filtered: _builtins.int
+    """Tracks left out because a filtered attribute is unknown of them; they meet all other filters."""
     def __init__(
         self,
         *,
@@ -726,10 +729,11 @@ class PoolSizes(_message.Message):
         after_filtering: _builtins.int = ...,
         candidates: _builtins.int = ...,
         after_relinking: _builtins.int = ...,
+        unknown_filtered: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_filtering", b"after_filtering", "after_relinking", b"after_relinking", "candidates", b"candidates", "initial", b"initial"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_filtering", b"after_filtering", "after_relinking", b"after_relinking", "candidates", b"candidates", "initial", b"initial", "unknown_filtered", b"unknown_filtered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

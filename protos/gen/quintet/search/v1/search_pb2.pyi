@@ -595,7 +595,7 @@ class Track(_message.Message):
     duration_ms: _builtins.int
     """Its length in milliseconds."""
     popularity: _builtins.int
-    """From 0 to 100."""
+    """From 0 to 100; absent if unknown."""
     explicit: _builtins.bool
     """Whether the lyrics are marked explicit."""
     isrc: _builtins.str
@@ -626,7 +626,7 @@ class Track(_message.Message):
         album_id: _builtins.str = ...,
         release_date: _builtins.str = ...,
         duration_ms: _builtins.int = ...,
-        popularity: _builtins.int = ...,
+        popularity: _builtins.int | None = ...,
         explicit: _builtins.bool = ...,
         genres: _abc.Iterable[_builtins.str] | None = ...,
         isrc: _builtins.str = ...,
@@ -635,11 +635,13 @@ class Track(_message.Message):
         cover_url: _builtins.str = ...,
         preview_url: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_popularity", b"_popularity", "popularity", b"popularity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "album_id", b"album_id", "artists", b"artists", "cover_url", b"cover_url", "duration_ms", b"duration_ms", "explicit", b"explicit", "genres", b"genres", "id", b"id", "isrc", b"isrc", "licence", b"licence", "popularity", b"popularity", "preview_url", b"preview_url", "provenance", b"provenance", "release_date", b"release_date", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_popularity", b"_popularity", "album", b"album", "album_id", b"album_id", "artists", b"artists", "cover_url", b"cover_url", "duration_ms", b"duration_ms", "explicit", b"explicit", "genres", b"genres", "id", b"id", "isrc", b"isrc", "licence", b"licence", "popularity", b"popularity", "preview_url", b"preview_url", "provenance", b"provenance", "release_date", b"release_date", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__popularity: _TypeAlias = _typing.Literal["popularity"]  # noqa: Y015
+    _WhichOneofArgType__popularity: _TypeAlias = _typing.Literal["_popularity", b"_popularity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__popularity) -> _WhichOneofReturnType__popularity | None: ...
 
 Global___Track: _TypeAlias = Track  # noqa: Y015
 

@@ -10,7 +10,6 @@ import numpy as np
 from quintet_engine.engine import Engine
 from quintet_engine.kernel.warm import load_all
 from quintet_engine.query import Query, Ranking, Seed, SeedKind, SeedUnknown
-from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
 from quintet_servicekit import garbage_collection
 from quintet_servicekit.metrics import (
@@ -116,7 +115,7 @@ class EngineModel:
             return
         catalogue = self._engine.catalogue
         rows = [catalogue.snapshot.row_of[track.track_id] for track in ranking.tracks]
-        LIST_POPULARITY.observe(float(catalogue.columns[rows, COLUMN["popularity"]].mean()))
+        LIST_POPULARITY.observe(float(catalogue.popularity[rows].mean()))
         LIST_ARTISTS.observe(len(set(catalogue.first_artist[rows].tolist())) / len(rows))
 
     def identities(self, track_ids: Sequence[str]) -> dict[str, TrackIdentity]:

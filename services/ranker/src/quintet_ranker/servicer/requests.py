@@ -74,11 +74,16 @@ def trial_of(request: ranker_pb2.RecommendTracksRequest) -> Trial | None:
 
 
 def _profile(profile: profile_pb2.Profile) -> AudioProfile:
-    means, spreads = np.zeros(len(ATTRIBUTES)), np.zeros(len(ATTRIBUTES))
+    means, spreads = np.full(len(ATTRIBUTES), np.nan), np.full(len(ATTRIBUTES), np.nan)
+    known = np.ones(len(ATTRIBUTES))
     for item in profile.statistics:
         # A newer profile service may describe an attribute that this ranker does not have.
         if name := NAME_OF.get(item.attribute):
-            means[COLUMN[name]], spreads[COLUMN[name]] = item.mean, item.spread
+            column = COLUMN[name]
+            # An older profile service sends no share, and only profiles that know everything.
+            known[column] = item.known if item.HasField("known") else 1.0
+            means[column] = item.mean if item.HasField("mean") or known[column] else np.nan
+            spreads[column] = item.spread if item.HasField("spread") or known[column] else np.nan
     return AudioProfile(
         np.array(profile.mean, dtype=np.float32),
         np.array(profile.spread, dtype=np.float32),
@@ -86,6 +91,7 @@ def _profile(profile: profile_pb2.Profile) -> AudioProfile:
         means,
         spreads,
         profile.standardiser_version,
+        known,
     )
 
 

@@ -41,6 +41,7 @@ def response_of(
             after_filtering=pool.after_filtering,
             candidates=pool.candidates,
             after_relinking=pool.after_relinking,
+            unknown_filtered=pool.unknown_filtered,
         ),
         seed_pools=[
             ranker_pb2.SeedPool(

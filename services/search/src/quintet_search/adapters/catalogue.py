@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import errno
+import math
 import os
 import shutil
 import tempfile
@@ -184,7 +185,7 @@ class IndexedCatalogue:
             tracks = self._tracks([row for row, _ in hits])
         # Popularity orders matches whose text scores are equal, so it is the fraction of the score.
         scored = [
-            (track, score + track.popularity / 10_000)
+            (track, score + (track.popularity or 0) / 10_000)
             for track, (_, score) in zip(tracks, hits, strict=True)
         ]
         return Matches(scored, total)
@@ -270,7 +271,8 @@ def artist_table(snapshot: Snapshot, order: Rows) -> ArtistTable:
     first = np.full(count, -1, dtype=np.int64)
     by_rank = np.argsort(-rank[rows], kind="stable")
     first[codes[by_rank]] = by_rank
-    popularity = np.rint(snapshot.features[rows[first], COLUMN["popularity"]]).astype(np.int64)
+    known = np.nan_to_num(snapshot.features[rows[first], COLUMN["popularity"]])
+    popularity = np.rint(known).astype(np.int64)
     id_texts = encoded.dictionary.to_pylist()
     # The last key counts first: popularity, then number of tracks, then the best track.
     sequence = np.lexsort((rank[rows[first]], -tracks, -popularity))
@@ -339,7 +341,7 @@ def _track(texts: tuple[Any, ...], numbers: list[float]) -> TrackRecord:
         album_id,
         release_date,
         round(duration_ms),
-        round(popularity),
+        None if math.isnan(popularity) else round(popularity),
         explicit,
         tuple(genres),
         isrc,

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from quintet_modelkit.features import is_analysed
 from quintet_modelkit.snapshot import Snapshot
 
 FILE: Final = "map.arrow"
@@ -28,7 +29,11 @@ Points = NDArray[np.float32]
 
 def write_map(folder: Path, snapshot: Snapshot) -> None:
     """Write the map of a snapshot as an Arrow IPC file."""
-    points = plane(snapshot.standardiser.transform(np.asarray(snapshot.features)))
+    raw = np.asarray(snapshot.features)
+    analysed = is_analysed(raw)
+    # A track that was not analysed has no place: NaN.
+    points = np.full((len(raw), 2), np.nan, np.float32)
+    points[analysed] = plane(snapshot.standardiser.transform(raw[analysed]))
     tracks = snapshot.tracks
     columns = [
         _one(tracks.column("track_id")),

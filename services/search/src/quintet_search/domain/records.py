@@ -34,7 +34,7 @@ class TrackRecord(NamedTuple):
     Attributes:
         release_date: YYYY, YYYY-MM or YYYY-MM-DD.
         duration_ms: Milliseconds.
-        popularity: From 0 to 100.
+        popularity: From 0 to 100; None if unknown.
     """
 
     id: str
@@ -44,7 +44,7 @@ class TrackRecord(NamedTuple):
     album_id: str
     release_date: str
     duration_ms: int
-    popularity: int
+    popularity: int | None
     explicit: bool
     genres: tuple[str, ...]
     isrc: str
