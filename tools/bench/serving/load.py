@@ -166,13 +166,15 @@ def _children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def write_bodies(path: Path, track_ids: Sequence[str], seed: int, count: int = 5_000) -> None:
-    """Write request bodies: five random seeds each, as a user would send them."""
+def write_bodies(
+    path: Path, track_ids: Sequence[str], seed: int, count: int = 5_000, **options: object
+) -> None:
+    """Write request bodies: five random seeds each, as a user would send them, and options."""
     random = np.random.default_rng(seed)
     bodies = []
     for _ in range(count):
         seeds = [track_ids[row] for row in random.choice(len(track_ids), 5, replace=False)]
-        bodies.append(json.dumps({"seeds": seeds, "limit": 50}))
+        bodies.append(json.dumps({"seeds": seeds, "limit": 50, **options}))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(bodies), encoding="utf-8")
 

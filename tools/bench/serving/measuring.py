@@ -39,6 +39,8 @@ class Plan:
         rates: Further shares of saturation, one window each.
         overload: Windows at three times saturation.
         swaps: Models swapped under load.
+        bare: Windows of load at half of saturation without reasons.
+        long: Pairs of a list of 50 and one of 500 tracks.
     """
 
     scale: float = 1.0
@@ -47,6 +49,8 @@ class Plan:
     rates: tuple[float, ...] = ()
     overload: int = 0
     swaps: int = 0
+    bare: int = 0
+    long: int = 0
 
 
 def measure_product(
@@ -79,6 +83,13 @@ def measure_product(
         found["start_s"] = statistics.median(starts)
         found["starts_s"] = starts
         _measure_warm(found, target, load, floor, plan, on_progress)
+        names = track_ids(world)
+        if plan.bare:
+            on_progress("without reasons")
+            found["without_reasons"] = without_reasons(target, names, plan, logs)
+        if plan.long:
+            on_progress("lists of 500")
+            found["long"] = long_lists(target, names, plan.long)
         if plan.swaps:
             on_progress("swap")
             found["swap"] = _swap(world, kind, target, load, found["half_rate"], plan.swaps)
@@ -128,6 +139,57 @@ def _measure_warm(
         wait_idle(target)
         found["overload"] = _overload(target, load, found["saturation_rps"], plan.overload)
         wait_idle(target)
+
+
+def without_reasons(
+    target: Running, names: Sequence[str], plan: Plan, logs: Path
+) -> dict[str, Any]:
+    """Measure lists that are not explained, as `_measure_warm` measures those that are."""
+    bodies = logs / "bare-bodies.json"
+    write_bodies(bodies, names, seed=7, reasons=False)
+    load = Load(bodies, PATH, plan.scale)
+    load.closed(target, USERS, 2)
+    peaks = [load.closed(target, USERS, 2) for _ in range(3)]
+    peak = statistics.median(len(s.good) / s.seconds for s in peaks)
+    shots = []
+    for _ in range(plan.bare):
+        wait_idle(target)
+        shots.append(load.open(target, peak / 2, 3))
+    return {
+        "saturation_rps": peak,
+        "cpu_ms": cpu_per_request(peaks),
+        "half_rate": peak / 2,
+        "half": median_of(shots),
+        "codes": _codes([*peaks, *shots]),
+    }
+
+
+def long_lists(target: Running, names: Sequence[str], pairs: int) -> dict[str, float]:
+    """Compare a list of 500 tracks with reasons to one of 50, one request at a time, in turn."""
+    random = np.random.default_rng(8)
+    took: dict[int, list[float]] = {50: [], 500: []}
+    for _ in range(pairs + 1):
+        seeds = [names[row] for row in random.choice(len(names), 5, replace=False)]
+        for limit, times in took.items():
+            began = time.perf_counter()
+            _post(target, json.dumps({"seeds": seeds, "limit": limit}))
+            times.append(1000 * (time.perf_counter() - began))
+    # The first pair warms up.
+    medians = {limit: statistics.median(times[1:]) for limit, times in took.items()}
+    return {"p50_50": medians[50], "p50_500": medians[500], "ratio": medians[500] / medians[50]}
+
+
+def _post(target: Running, body: str) -> None:
+    """Ask for one list and read the answer.
+
+    Raises:
+        HTTPError: The answer is not 200.
+    """
+    request = urllib.request.Request(
+        target.url + PATH, body.encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        answer.read()
 
 
 def flame(world: World, kind: str, logs: Path, folder: Path, on_progress: OnProgress) -> None:
@@ -217,13 +279,9 @@ def _cold(target: Running, bodies: Path) -> dict[str, float]:
     """Return milliseconds of the first request after the start, of the first few, and failures."""
     took, failed = [], 0
     for body in json.loads(bodies.read_text(encoding="utf-8"))[:COLD]:
-        request = urllib.request.Request(
-            target.url + PATH, body.encode(), {"Content-Type": "application/json"}
-        )
         began = time.perf_counter()
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                answer.read()
+            _post(target, body)
         except urllib.error.HTTPError:
             failed += 1
         took.append(1000 * (time.perf_counter() - began))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.bench.serving.goals import Goal
+from tools.bench.serving.goals import Goal, against_naive, rows_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,7 +45,7 @@ def _lines(path: str) -> list[str]:
 
 COLUMNS = (
     ("tracks", 9),
-    ("what", 9),
+    ("what", 21),
     ("p50", 8),
     ("p95", 8),
     ("p99", 8),
@@ -53,6 +53,9 @@ COLUMNS = (
     ("at /s", 7),
     ("peak /s", 8),
     ("CPU ms", 7),
+    ("per core", 8),
+    ("/ naive", 7),
+    ("x lists", 7),
     ("floor A", 8),
     ("B", 7),
     ("engine", 7),
@@ -62,29 +65,41 @@ COLUMNS = (
 
 
 def table(found: Mapping[str, Any]) -> list[str]:
-    """Return one line a system and size; times in milliseconds at half of saturation."""
+    """Return one line for each row and each rival; times in milliseconds at half of saturation.
+
+    `per core`: lists a second of one core, by processor time. `/ naive`: p50 over that of the
+    naive version at the same size. `x lists`: lists a second at most over those of the naive one.
+    """
     rows = [[name for name, _ in COLUMNS]]
-    for size, kinds in found["sizes"].items():
-        for kind, one in kinds.items():
-            rows.append(_row(f"{int(size):,}", kind, one))
-    for name, one in found.get("rivals", {}).items():
-        rows.append(_row(f"{one['tracks']:,}", name, one))
+    for size, what, one in rows_of(found):
+        rows.append(_row(f"{size:,}", what, one, against_naive(found, size, one)))
+    for size, rivals in found.get("rivals", {}).items():
+        for name, one in rivals.items():
+            rows.append(_row(f"{int(size):,}", name, one, (None, None)))
     widths = [width for _, width in COLUMNS]
     return ["".join(f"{cell:>{w + 1}}" for cell, w in zip(r, widths, strict=True)) for r in rows]
 
 
-def _row(size: str, kind: str, one: Mapping[str, Any]) -> list[str]:
+def _row(
+    size: str,
+    what: str,
+    one: Mapping[str, Any],
+    naive: tuple[float | None, float | None],
+) -> list[str]:
     half, floor = one["half"], one.get("floor", {})
+    cpu = sum(one["cpu_ms"].values())
     return [
         size,
-        kind,
+        what,
         *(_number(half[name]) for name in ("p50", "p95", "p99", "p99.9")),
         _number(one["half_rate"]),
         _number(one["saturation_rps"]),
-        _number(sum(one["cpu_ms"].values())),
+        _number(cpu),
+        _number(1000 / cpu if cpu else None),
+        *(_number(ratio, 2) for ratio in naive),
         *(_number(floor.get(name), 2) for name in ("A", "B", "engine")),
         _number(one.get("cold", {}).get("first")),
-        _number(one["start_s"]),
+        _number(one.get("start_s")),
     ]
 
 
@@ -98,9 +113,10 @@ def details(found: Mapping[str, Any]) -> list[str]:
     for size, kinds in found["sizes"].items():
         for kind, one in kinds.items():
             lines += _details_of(f"{int(size):,} {kind}", one, found["machine"]["cores"])
-    for name, one in found.get("rivals", {}).items():
-        memory = ", ".join(f"{n} {m['rss']:.0f}" for n, m in one["memory_mib"].items())
-        lines.append(f"{name}: RSS MiB {memory}; status {one['codes']}")
+    for size, rivals in found.get("rivals", {}).items():
+        for name, one in rivals.items():
+            memory = ", ".join(f"{n} {m['rss']:.0f}" for n, m in one["memory_mib"].items())
+            lines.append(f"{int(size):,} {name}: RSS MiB {memory}; status {one['codes']}")
     return lines
 
 
@@ -124,12 +140,20 @@ def _details_of(label: str, one: Mapping[str, Any], cores: int) -> list[str]:
         f"{'dropped' if one['cold_disk'] else 'as it was'}); status {one['codes']}",
     ]
     if one["stages_ms"]:
-        stages = ", ".join(f"{name} {value:.2f}" for name, value in one["stages_ms"].items())
-        lines.append(f"{label}: stages ms {stages}")
+        whole = sum(one["half_cpu_ms"].values())
+        stages = ", ".join(
+            f"{name} {value:.2f} ({value / whole:.0%})" for name, value in one["stages_ms"].items()
+        )
+        lines.append(
+            f"{label}: stages ms by wall clock, as a share of a request's CPU ms: {stages}"
+        )
+    if bare := one.get("without_reasons"):
+        parts = ", ".join(f"{name} {value:.2f}" for name, value in bare["cpu_ms"].items())
+        lines.append(f"{label}, no reasons: CPU ms a request {parts}; status {bare['codes']}")
     for share, rate in one["rates"].items():
         times = ", ".join(f"{n} {rate[n]:.1f}" for n in ("p50", "p95", "p99", "p99.9"))
         lines.append(f"{label}: at {share} of saturation, {rate['rps']:.0f}/s: {times}")
-    for name in ("overload", "swap"):
+    for name in ("overload", "swap", "long"):
         if name in one:
             facts = ", ".join(f"{key} {_fact(value)}" for key, value in one[name].items())
             lines.append(f"{label}: {name}: {facts}")
@@ -147,7 +171,7 @@ def text_of(found: Mapping[str, Any], goals: Sequence[Goal]) -> str:
         f"{here['cpu']}, {here['cores']} cores, load before {here['load_before'][0]}, "
         f"Python {here['python']}, commit {here['commit']}; tracks from {found['source']}; "
         f"medians of short windows, milliseconds at half of saturation, open loop; "
-        f"five seeds, limit 50, with reasons, caches {found['caches']}"
+        f"five seeds, limit 50, with and without reasons, caches {found['caches']}"
     )
     lines = [head, "", *table(found), "", *details(found), ""]
     lines += [f"judged: the {found['judged']} model", *(goal.line() for goal in goals)]

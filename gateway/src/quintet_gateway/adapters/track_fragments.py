@@ -83,9 +83,7 @@ class TrackFragments:
     def add(self, answer: search_pb2.BatchGetTracksResponse) -> dict[str, bytes | None]:
         """Keep the tracks of a lookup, and return their JSON by the id asked for."""
         made = {
-            result.track_id: orjson.dumps(track_json(result.track))
-            if result.HasField("track")
-            else None
+            result.track_id: _written(result.track) if result.HasField("track") else None
             for result in answer.results
         }
         self._keep(answer.catalogue_version, made)
@@ -93,7 +91,7 @@ class TrackFragments:
 
     def put(self, version: str, tracks: Iterable[search_pb2.Track]) -> None:
         """Keep tracks of a version of the catalogue."""
-        self._keep(version, {track.id: orjson.dumps(track_json(track)) for track in tracks})
+        self._keep(version, {track.id: _written(track) for track in tracks})
 
     def has_room(self, tracks: int) -> bool:
         """Check whether so many more tracks of the usual size fit."""
@@ -128,6 +126,11 @@ class TrackFragments:
         count = max(1, len(self._kept) // _DROPPED_SHARE)
         for name in list(islice(self._kept, count)):
             self._bytes -= _size(self._kept.pop(name))
+
+
+def _written(track: search_pb2.Track) -> bytes:
+    # A copy, since orjson leaves room at the end of what it writes: 90,000 tracks took 700 MB.
+    return bytes(memoryview(orjson.dumps(track_json(track))))
 
 
 def _size(one: bytes | None) -> int:
