@@ -95,7 +95,8 @@ class Filters(BaseModel):
 
     @model_validator(mode="after")
     def _min_is_not_above_max(self) -> "Filters":
-        for name in ATTRIBUTES:
+        # Most requests have no filters, and every request is checked.
+        for name in ATTRIBUTES if self.model_fields_set else ():
             low, high = self.range_of(name)
             if low is not None and high is not None and low > high:
                 raise rule_error(
@@ -111,6 +112,8 @@ class Filters(BaseModel):
 
     def message(self) -> ranker_pb2.Filters:
         """Write the filters for the ranker."""
+        if not self.model_fields_set:
+            return ranker_pb2.Filters()
         filters = ranker_pb2.Filters(
             genres=self.genres,
             explicit=self.explicit,

@@ -23,6 +23,8 @@ _LISTENERS: Final = "".join(
 _SLASHES: Final = r"(?:[/\\]|%(?:25)*(?:2f|5c))"
 # Characters of a text in a log line. Without a limit, each request could write 64 KiB.
 _MAX_TEXT: Final = 1024
+# Texts up to this length are redacted once and remembered.
+_MAX_SHORT: Final = 128
 _MAX_TRACEBACK: Final = 32_768
 _TRACEBACKS: Final = ("exception", "stack")
 # All control characters but tabs and line feeds, which tracebacks consist of.
@@ -75,7 +77,9 @@ def _value(name: str, value: Any, depth: int) -> Any:
     if value and _names_secret(name):
         return REDACTED
     if isinstance(value, str):
-        return value if name == _TIME else _bounded(name, redacted_text(value))
+        if name == _TIME:
+            return value
+        return _short(value) if len(value) <= _MAX_SHORT else _bounded(name, redacted_text(value))
     if depth < _MAX_DEPTH:
         if isinstance(value, Mapping):
             return {key: _value(str(key), each, depth + 1) for key, each in value.items()}
@@ -85,6 +89,12 @@ def _value(name: str, value: Any, depth: int) -> Any:
         return value
     # The log line will contain the text of the object, so the text is searched.
     return _bounded(name, redacted_text(repr(value)))
+
+
+@lru_cache(maxsize=2048)
+def _short(text: str) -> str:
+    """Redact a text too short to be cut; most lines repeat methods, codes and versions."""
+    return _CONTROL.sub("\ufffd", redacted_text(text))
 
 
 def _bounded(name: str, text: str) -> str:
