@@ -92,6 +92,28 @@ def test_beyond_the_bound_the_length_counts(monkeypatch):
     assert audio_identity(io.BytesIO(samples[:-2])) != whole
 
 
+def test_audio_on_the_last_page_of_the_headers_counts(tmp_path):
+    """Some encoders do so; taggers then move it to the next page."""
+    first, last = pages(FOLDER / "tone.ogg")[:2], pages(FOLDER / "tone.ogg")[2:]
+    joined = first[1][0] + last[0][0], first[1][1] + last[0][1]
+    path = tmp_path / "joined.ogg"
+    path.write_bytes(written([first[0], joined, *last[1:]]))
+    assert identity_of(path) == identity_of(FOLDER / "tone.ogg")
+
+
+def pages(path: Path) -> list[tuple[bytes, bytes]]:
+    """Tables of segments and contents of the pages of an Ogg file."""
+    with path.open("rb") as file:
+        end = path.stat().st_size
+        return [(page[27:], body) for page, body in identity._pages(file, 0, end)]
+
+
+def written(contents: list[tuple[bytes, bytes]]) -> bytes:
+    """An Ogg file of such pages; checksums do not matter here."""
+    head = b"OggS\0\0" + bytes(8) + b"song" + bytes(8)
+    return b"".join(head + bytes([len(table)]) + table + body for table, body in contents)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -198,11 +198,13 @@ def _ogg(file: BinaryIO, start: int, end: int) -> str:
             serial = page[14:18]
         if page[14:18] != serial:
             continue
-        if seen < headers:
-            # A packet ends with the first segment below 255 bytes. Audio begins on a new page.
-            seen += sum(1 for size in segments if size < 255)
-            continue
-        digest.feed(body)
+        begin = 0
+        for size in segments if seen < headers else ():
+            if seen == headers:
+                break  # some encoders begin the audio on the last page of the headers
+            begin += size
+            seen += size < 255  # a packet ends with the first segment below 255 bytes
+        digest.feed(body[begin:])
     return digest.hex()
 
 
