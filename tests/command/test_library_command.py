@@ -72,6 +72,18 @@ def test_a_folder_is_added_synced_listed_and_removed(quintet, music):
     assert len(list(music.iterdir())) == 4
 
 
+def test_a_sync_is_served_and_so_is_the_removal_of_a_source(quintet, music, tmp_path):
+    quintet("add", "folder", music, "--name", "m")
+    code, out, err = quintet("sync")
+    assert (code, err) == (0, "")
+    assert "catalogue cat-" in out
+    current = (tmp_path / "home" / "catalogue" / "current").read_text(encoding="utf-8")
+    # A catalogue of no track cannot be published, so the last one stays.
+    code, out, _ = quintet("remove", "m")
+    assert (code, out.count("\n")) == (0, 1)
+    assert (tmp_path / "home" / "catalogue" / "current").read_text(encoding="utf-8") == current
+
+
 def test_what_is_wrong_with_a_sync_is_in_the_list_and_ends_with_code_two(quintet, music):
     quintet("add", "folder", music, "--name", "a")
     quintet("add", "folder", music.parent, "--name", "b")
