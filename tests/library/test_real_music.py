@@ -32,8 +32,8 @@ def test_real_files_are_songs_and_keep_their_identity_with_new_tags(package, tmp
         shutil.copy(path, target)
     with TagReaders(2, 30.0) as readers:
         before = songs(tmp_path / "music", readers)
-        for path in before:
-            tag(Path(path), title="Another title", artists=["Ann", "Bob"], comment="x" * 9_000)
+        for name in before:
+            tag(Path(name), title="Another title", artists=["Ann", "Bob"], comment="x" * 9_000)
         after = songs(tmp_path / "music", readers)
     assert len(before) == len(paths)
     assert all(song.item.duration_ms > 1_000 for song in before.values())
