@@ -19,6 +19,7 @@ _RPC = {
     "search": ("QUINTET_SEARCH_PORT", "50051"),
     "profile": ("QUINTET_PROFILE_PORT", "50052"),
     "ranker": ("QUINTET_RANKER_PORT", "50053"),
+    "memory": ("QUINTET_MEMORY_PORT", "50054"),
 }
 
 

@@ -30,6 +30,7 @@ OPTIONS = {
     "search": "--volume quintet-measured:/var/lib/quintet",
     "profile": "--volume quintet-measured:/var/lib/quintet:ro",
     "ranker": "--volume quintet-measured:/var/lib/quintet",
+    "memory": "--volume quintet-measured:/var/lib/quintet",
 }
 
 

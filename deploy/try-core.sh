@@ -21,7 +21,7 @@ if [ "${BUILD:-1}" = 1 ]; then
 fi
 started=$(date +%s)
 compose up --detach --no-build --quiet-pull --wait --wait-timeout 300 \
-    postgres search profile ranker gateway ui 2>"$log" || {
+    postgres search profile ranker memory gateway ui 2>"$log" || {
     cat "$log" >&2
     compose logs --tail 20 >&2
     exit 1
@@ -43,7 +43,7 @@ done
 echo "ranker was killed, and is healthy again after $(seconds); restarts: $(state '{{.RestartCount}}')"
 compose run --rm --no-TTY --no-deps quintet recommend "everlong foo fighters" --limit 3
 
-for service in ui gateway ranker profile search; do
+for service in ui gateway ranker memory profile search; do
     started=$(date +%s)
     container=$(compose ps --quiet "$service")
     compose stop --timeout 10 "$service" >/dev/null 2>&1

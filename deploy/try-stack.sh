@@ -17,7 +17,7 @@ if [ "${CELERY:-0}" = 1 ]; then
     tasks=airflow-worker
     airflow="$airflow $tasks broker"
 fi
-services="postgres search profile ranker gateway ui s3 mlflow $airflow"
+services="postgres search profile ranker memory gateway ui s3 mlflow $airflow"
 compose() { docker compose --env-file /dev/null "$@"; }
 seconds() { echo "$(($(date +%s) - started)) s"; }
 quintet() { compose run --rm --no-TTY --no-deps quintet "$@"; }
@@ -94,6 +94,6 @@ case " ${OBSERVE:-} " in *" prometheus "*)
     echo "Prometheus: $(grep -o '"type":"alerting"' "$log" | wc -l) alerts loaded" ;;
 esac
 
-for service in $airflow mlflow s3 ${OBSERVE:-} ui gateway ranker profile search postgres; do
+for service in $airflow mlflow s3 ${OBSERVE:-} ui gateway ranker memory profile search postgres; do
     stop "$service"
 done

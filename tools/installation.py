@@ -18,7 +18,7 @@ from quintet_command.supervisor import free_ports
 
 from tools.processes import Processes
 
-SERVICES = ("search", "profile", "ranker", "gateway")
+SERVICES = ("search", "profile", "ranker", "memory", "gateway")
 _READY_SECONDS = 240.0
 
 
@@ -67,7 +67,7 @@ def installed(**settings: str) -> Iterator[Installation]:
         ensure_prepared(CommandSettings(home=home))
         client, secret = ClientFolder(home / "access").create("hardening", tuple(Scope))
         certificates.create(home / "tls", SERVICES, (), 2)
-        ports = dict(zip((*SERVICES, "grpc"), free_ports(5), strict=True))
+        ports = dict(zip((*SERVICES, "grpc"), free_ports(len(SERVICES) + 1), strict=True))
         with Processes(home / "logs") as processes:
             for name in SERVICES:
                 command = [sys.executable, "-m", f"quintet_{name}"]

@@ -16,6 +16,7 @@ from typing import Final
 from pydantic_settings import BaseSettings
 from quintet_command.settings import CommandSettings
 from quintet_gateway.settings import GatewaySettings
+from quintet_memory.settings import MemorySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
@@ -30,6 +31,7 @@ KNOWN: Final = ROOT / "command/src/quintet_command/doctor/known.py"
 PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
     "search": SearchSettings,
     "profile": ProfileSettings,
+    "memory": MemorySettings,
     "ranker": RankerSettings,
     "gateway": GatewaySettings,
     "page": PageSettings,
@@ -96,6 +98,7 @@ _SECTIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[Variable, ...]], ...]] 
     ("Spotify (may stay empty)", ("SPOTIPY_",), ()),
     ("Search", ("QUINTET_SEARCH_",), ()),
     ("Profile", ("QUINTET_PROFILE_",), ()),
+    ("Memory", ("QUINTET_MEMORY_",), ()),
     ("Ranker", ("QUINTET_RANKER_",), ()),
     ("Page", ("QUINTET_UI_", "QUINTET_GATEWAY_URL", "QUINTET_GATEWAY_CA", "QUINTET_TOKEN"), ()),
     ("Gateway", ("QUINTET_GATEWAY_",), ()),

@@ -10,7 +10,7 @@ from quintet_command.settings import CommandSettings
 from quintet_search.app import build as build_search
 from quintet_search.settings import SearchSettings
 
-NAMES = ("gateway", "search", "profile", "ranker")
+NAMES = ("gateway", "search", "profile", "ranker", "memory")
 
 
 @pytest.fixture(scope="module")

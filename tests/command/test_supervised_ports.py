@@ -21,4 +21,4 @@ def test_the_gateways_grpc_port_is_among_those_checked(tmp_path):
     programs = programs_of(CommandSettings(home=tmp_path, gateway_grpc_port=50999))
     ports = {program.name: program.more_ports for program in programs}
     assert ports["gateway"] == ((50999, "QUINTET_GATEWAY_GRPC_PORT"),)
-    assert not any(ports[name] for name in ("search", "profile", "ranker"))
+    assert not any(ports[name] for name in ("search", "profile", "ranker", "memory"))

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 import yaml
 from quintet_gateway.settings import GatewaySettings
+from quintet_memory.settings import MemorySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
@@ -42,7 +43,7 @@ def runs_on(service):
 
 
 def test_the_compose_file_holds_everything_that_is_asked_of_it():
-    needed = {"gateway", "search", "profile", "ranker", "ui", "postgres", "mlflow", "s3"}
+    needed = {"gateway", "search", "profile", "ranker", "memory", "ui", "postgres", "mlflow", "s3"}
     needed |= {"airflow-api", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"}
     needed |= {"prometheus", "grafana"}
     assert needed <= set(SERVICES)
@@ -107,6 +108,7 @@ def test_compose_services_that_run_have_a_health_check():
         ("gateway", GatewaySettings),
         ("search", SearchSettings),
         ("profile", ProfileSettings),
+        ("memory", MemorySettings),
         ("ranker", RankerSettings),
         ("ui", UiSettings),
     ],

@@ -91,7 +91,7 @@ def tried(script: str, seconds: float) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("engine")
 def test_core_recommends_and_survives_the_death_of_a_ranker():
-    for name in ("search", "profile", "ranker", "gateway", "ui", "command"):
+    for name in ("search", "profile", "ranker", "memory", "gateway", "ui", "command"):
         inspected(name, "{{.Id}}")
     done = tried("try-core.sh", 800)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -99,7 +99,14 @@ def test_core_recommends_and_survives_the_death_of_a_ranker():
     assert "Recommended" in done.stdout
     assert "ranker was killed, and is healthy again" in done.stdout
     stopped = re.findall(r"^(\w+) stopped in (\d+) s, exit code (\d+)$", done.stdout, re.MULTILINE)
-    assert {name for name, _, _ in stopped} == {"ui", "gateway", "ranker", "profile", "search"}
+    assert {name for name, _, _ in stopped} == {
+        "ui",
+        "gateway",
+        "ranker",
+        "memory",
+        "profile",
+        "search",
+    }
     assert all(int(seconds) <= 10 and code == "0" for _, seconds, code in stopped)
 
 

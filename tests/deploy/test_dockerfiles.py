@@ -65,7 +65,7 @@ def test_a_dockerfile_installs_what_is_locked_before_it_copies_sources(dockerfil
 
 def test_every_dockerfile_that_is_listed_exists_and_none_is_forgotten():
     assert {ROOT / file for _, file, _ in IMAGES} == set(DOCKERFILES)
-    services = {"search", "profile", "ranker", "gateway", "ui", "airflow", "mlflow"}
+    services = {"search", "profile", "ranker", "memory", "gateway", "ui", "airflow", "mlflow"}
     assert services <= {name for name, _, _ in IMAGES}
     assert all(int(budget) > 0 for _, _, budget in IMAGES)
 

@@ -12,7 +12,7 @@ from tests.root import ROOT
 
 FOLDER = ROOT / "deploy" / "k8s"
 TOOLS = ROOT / "build" / "deploy-tools" / "bin"
-RPC = {"search": 50051, "profile": 50052, "ranker": 50053}
+RPC = {"search": 50051, "profile": 50052, "ranker": 50053, "memory": 50054}
 
 
 FILES = sorted(FOLDER.glob("*.yaml"))

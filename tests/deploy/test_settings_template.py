@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 from quintet_command.doctor.known import SECRETS
 from quintet_command.settings import CommandSettings
 from quintet_gateway.settings import GatewaySettings
+from quintet_memory.settings import MemorySettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
@@ -24,6 +25,7 @@ PROCESSES: dict[str, type[BaseSettings]] = {
     "gateway": GatewaySettings,
     "search": SearchSettings,
     "profile": ProfileSettings,
+    "memory": MemorySettings,
     "ranker": RankerSettings,
     "ui": UiSettings,
     "training": CommandSettings,

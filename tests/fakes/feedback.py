@@ -19,6 +19,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from quintet.feedback.v1 import feedback_pb2, feedback_pb2_grpc
+from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
@@ -88,6 +89,9 @@ class Upstream:
         tracks = [search_pb2.Track(id=i, title=i) for i in ids]
         return ShownTracks("cat-1", {each.id: orjson.dumps(track_json(each)) for each in tracks})
 
+    async def exclusions(self, request: Any) -> Any:
+        return memory_pb2.GetExclusionsResponse()
+
     async def close(self) -> None:
         pass
 
@@ -97,7 +101,7 @@ class Running:
     client: httpx.AsyncClient
     stub: Any
     app: Any
-    upstream: Upstream
+    upstream: Any
     url: str
     home: Path
 
@@ -126,12 +130,14 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(home: Path, url: str, **settings: Any) -> AsyncIterator[Running]:
-    upstream = Upstream()
+async def running(
+    home: Path, url: str, upstream: Any = None, **settings: Any
+) -> AsyncIterator[Running]:
+    upstream = upstream or Upstream()
     # A database that is slow because the machine is busy is no reason to spool here.
     patient = {"store_patience_seconds": 10, "budget_seconds": 20, **settings}
     made = GatewaySettings(home=home, database_url=url, grpc_port=0, **patient)
-    app = build(made, upstream)  # type: ignore[arg-type]
+    app = build(made, upstream)
     async with app.router.lifespan_context(app):
         await app.state.rpc.start()
         await asyncio.wait_for(app.state.rpc.ready.wait(), 10)

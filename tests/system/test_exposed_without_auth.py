@@ -19,7 +19,7 @@ def ended(command, home, **settings):
 
 
 def test_the_list_of_processes_is_whole():
-    assert set(PROGRAMS) == {"search", "profile", "ranker", "gateway", "ui"}
+    assert set(PROGRAMS) == {"search", "profile", "ranker", "memory", "gateway", "ui"}
 
 
 # The rule's own cases are tests/access/test_access_tokens.py: one host for each way to set it.

@@ -12,6 +12,8 @@ from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.scopes import SCOPES, scope_of
 from quintet_access.tokens import Scope, ServiceToken, TokenIssuer, TokenVerifier
+from quintet_memory.app import build as build_memory
+from quintet_memory.settings import MemorySettings
 from quintet_profile.app import build as build_profile
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.app import build as build_ranker
@@ -50,6 +52,7 @@ def test_what_the_gateway_shows_to_services_allows_reading_alone(tmp_path):
 BUILD = {
     "search": lambda home: build_search(SearchSettings(home=home, port=0, auth="on")),
     "profile": lambda home: build_profile(ProfileSettings(home=home, port=0, auth="on")),
+    "memory": lambda home: build_memory(MemorySettings(home=home, port=0, auth="on")),
     "ranker": lambda home: build_ranker(RankerSettings(home=home, port=0, auth="on")),
 }
 

@@ -15,7 +15,7 @@ from quintet_command.supervisor import free_ports
 from tools.processes import Processes, environment_without
 
 READY_SECONDS = 60.0
-SERVICES = ("search", "profile", "ranker", "gateway")
+SERVICES = ("search", "profile", "ranker", "memory", "gateway")
 
 
 @dataclass

@@ -35,18 +35,18 @@ class Rehearsal:
     def __init__(self, folder: Path, airflow: Path, processes: Processes) -> None:
         self.home = folder / "home"
         self._folder, self._processes = folder, processes
-        ports = free_ports(7)
-        names = ("GATEWAY", "SEARCH", "PROFILE", "RANKER", "MLFLOW", "GATEWAY_GRPC")
+        names = ("GATEWAY", "SEARCH", "PROFILE", "RANKER", "MEMORY", "MLFLOW", "GATEWAY_GRPC")
+        ports = free_ports(len(names) + 1)
         self._environment = {
             "QUINTET_HOME": str(self.home),
             "QUINTET_HOST": "127.0.0.1",
-            **{f"QUINTET_{n}_PORT": str(p) for n, p in zip(names, ports[:6], strict=True)},
+            **{f"QUINTET_{n}_PORT": str(p) for n, p in zip(names, ports[:-1], strict=True)},
         }
         self._quintet = str(Path(sys.executable).with_name("quintet"))
         self.address = f"http://127.0.0.1:{ports[0]}"
         self.gateway = Gateway(self.address)
         tasks = {**self._environment, "QUINTET_COMMAND": self._quintet}
-        self.airflow = Airflow(airflow, ROOT / "dags", folder / "airflow", ports[6], tasks)
+        self.airflow = Airflow(airflow, ROOT / "dags", folder / "airflow", ports[-1], tasks)
 
     def start(self, on_progress: OnProgress) -> None:
         """Start product and Airflow, and wait for both."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from quintet_client import models
 from quintet_client.protocol import Call, Reply
-from quintet_client.request_models import Choice, Event, Filters, Seed, Source
+from quintet_client.request_models import Choice, Event, Filters, Heard, Seed, Source
 
 ModelT = TypeVar("ModelT", bound=models.Answer)
 MOST_EVENTS: Final = 500
@@ -82,6 +82,8 @@ def recommend(
     flow: bool | None = None,
     variants: Choice | None = None,
     seasonal: Choice | None = None,
+    heard: Heard | None = None,
+    heard_days: int | None = None,
     reasons: bool | None = None,
     language: str | None = None,
     listener: str | None = None,
@@ -106,6 +108,9 @@ def recommend(
             "exclude" by default.
         seasonal: Whether songs of a season, such as Christmas, may be returned if no seed is of
             that season; "exclude" by default.
+        heard: What happens to tracks that the listener heard: "exclude" (the default), "less" for
+            the end of the list, or "allow".
+        heard_days: Days within which a play or a skip counts as heard, 1 to 3650.
         reasons: Whether each track says why.
         language: Of the reasons' sentences, "en" or "ko".
         listener: The listener's id; choose one that identifies no person.
@@ -120,6 +125,8 @@ def recommend(
         "flow": flow,
         "variants": variants,
         "seasonal": seasonal,
+        "heard": heard,
+        "heard_days": heard_days,
         "reasons": reasons,
         "language": language,
         "listener": listener,

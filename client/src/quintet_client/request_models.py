@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 
 EventKind = Literal["play", "skip", "like", "dislike", "save", "playlist_add"]
 Choice = Literal["exclude", "allow"]
+Heard = Literal["exclude", "less", "allow"]
 Source = Literal["catalogue", "spotify", "both"]
 
 

@@ -25,6 +25,7 @@ def programs_of(settings: CommandSettings) -> list[Program]:
             ("search", settings.search_port),
             ("profile", settings.profile_port),
             ("ranker", settings.ranker_port),
+            ("memory", settings.memory_port),
             ("gateway", settings.gateway_port),
         )
     ]

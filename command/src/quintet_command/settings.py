@@ -15,6 +15,7 @@ class CommandSettings(ConnectionSettings, TrainingSettings):
     search_port: int = Field(default=50051, ge=1, le=65535)
     profile_port: int = Field(default=50052, ge=1, le=65535)
     ranker_port: int = Field(default=50053, ge=1, le=65535)
+    memory_port: int = Field(default=50054, ge=1, le=65535)
     ui_port: int = Field(default=8501, ge=1, le=65535)
     mlflow_uri: str = Field(default="", pattern=HTTP_ADDRESS)
     mlflow_model: str = Field(default="quintet-ranker", min_length=1)

@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
+from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
+from quintet_contract.options import Heard
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import (
     DeadlineExceeded,
@@ -25,6 +27,7 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_gateway.domain import ShownTracks
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder
+from quintet_gateway.memory import LEAVE_OUT, HeardRule, ListenerMemory, exclude, move_down
 
 T = TypeVar("T")
 UNAVAILABLE: Final = (NotReady, DeadlineExceeded, ResourceExhausted)
@@ -59,6 +62,7 @@ class ListRequest:
         with_profile: Whether the answer shows the profile. The list does not depend on it: the
             ranker averages the same tracks itself.
         fill_up: Whether a list that the cap on tracks per artist left short is filled up beyond it.
+        heard: What happens to tracks that the listener heard.
     """
 
     ranker_request: ranker_pb2.RecommendTracksRequest
@@ -66,6 +70,7 @@ class ListRequest:
     surface: str
     with_profile: bool = False
     fill_up: bool = False
+    heard: HeardRule = LEAVE_OUT
 
 
 @dataclass(frozen=True)
@@ -96,11 +101,17 @@ class Recommender:
         services: Profile service, ranker and search.
         recorder: Issues recommendation ids and stores the lists.
         experiments: Takes requests into the running experiment.
+        memory: Applies the memory of listeners; without one no listener has any.
     """
 
     def __init__(
-        self, services: RecommendationServices, recorder: Recorder, experiments: Experiments
+        self,
+        services: RecommendationServices,
+        recorder: Recorder,
+        experiments: Experiments,
+        memory: ListenerMemory | None = None,
     ) -> None:
+        self._memory = memory
         self._services = services
         self._recorder = recorder
         self._experiments = experiments
@@ -113,11 +124,16 @@ class Recommender:
         """
         request = asked.ranker_request
         self._experiments.enrol(request, asked.listener)
+        remembered, is_read = await self._remembered(asked)
+        exclude(request, remembered, asked.heard)
         ranking, profile = await self._ranked_and_profiled(asked)
+        if asked.heard.choice is Heard.LESS and remembered.heard_track_ids:
+            move_down(ranking, remembered.heard_track_ids)
         tracks = await self._services.shown_tracks(ids_to_describe(request, ranking))
         missing = (
             *((Part.PROFILE,) if asked.with_profile and not _fits(profile, ranking) else ()),
             *(() if tracks.complete else (Part.SEARCH,)),
+            *(() if is_read else (Part.MEMORY,)),
             *self._recorder.degraded,
         )
         for part in missing:
@@ -136,6 +152,17 @@ class Recommender:
             # A part that the ranker names too is named once.
             list(dict.fromkeys([*ranking.degraded, *missing])),
         )
+
+    async def _remembered(
+        self, asked: ListRequest
+    ) -> tuple[memory_pb2.GetExclusionsResponse, bool]:
+        """Read the memory of the listener; an empty one, and False, if it cannot be read."""
+        if self._memory is not None and asked.listener:
+            try:
+                return await self._memory.read(asked.listener, asked.heard), True
+            except UNAVAILABLE:
+                return memory_pb2.GetExclusionsResponse(), False
+        return memory_pb2.GetExclusionsResponse(), True
 
     async def _ranked_and_profiled(
         self, asked: ListRequest

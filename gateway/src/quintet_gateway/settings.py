@@ -55,6 +55,7 @@ class GatewaySettings(ProcessSettings):
         default=50052, ge=1, le=65535, validation_alias="QUINTET_PROFILE_PORT"
     )
     ranker_port: int = Field(default=50053, ge=1, le=65535, validation_alias="QUINTET_RANKER_PORT")
+    memory_port: int = Field(default=50054, ge=1, le=65535, validation_alias="QUINTET_MEMORY_PORT")
     search_address: str = Field(
         default="",
         description=(
@@ -74,6 +75,13 @@ class GatewaySettings(ProcessSettings):
         description=(
             "host:port of ranker, several separated by commas; this machine and "
             "QUINTET_RANKER_PORT if empty."
+        ),
+    )
+    memory_address: str = Field(
+        default="",
+        description=(
+            "host:port of memory, several separated by commas; this machine and "
+            "QUINTET_MEMORY_PORT if empty."
         ),
     )
     # Failures in a row after which an address of a service gets no more calls. docs/resilience.md
@@ -284,7 +292,7 @@ class GatewaySettings(ProcessSettings):
         description="Password of that account.",
     )
 
-    @field_validator("search_address", "profile_address", "ranker_address")
+    @field_validator("search_address", "profile_address", "ranker_address", "memory_address")
     @classmethod
     def _are_addresses(cls, text: str) -> str:
         if not all(_ADDRESS.fullmatch(each) for each in addresses_of(text)):
@@ -378,6 +386,7 @@ class GatewaySettings(ProcessSettings):
             "search": self.search_address or host_port(near, self.search_port),
             "profile": self.profile_address or host_port(near, self.profile_port),
             "ranker": self.ranker_address or host_port(near, self.ranker_port),
+            "memory": self.memory_address or host_port(near, self.memory_port),
         }
 
 

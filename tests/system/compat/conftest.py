@@ -17,7 +17,7 @@ from tests.known_secrets import known
 from tools.processes import Processes
 
 READY_SECONDS = 60.0
-SERVICES = ("search", "profile", "ranker", "gateway")
+SERVICES = ("search", "profile", "ranker", "memory", "gateway")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def launched():
 
     @contextlib.contextmanager
     def launch(home, **changes):
-        ports = dict(zip(SERVICES, free_ports(4), strict=True))
+        ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         environment = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
         environment |= {"QUINTET_AUTH": "off", "QUINTET_HOST": "127.0.0.1"}
         environment |= {"QUINTET_GATEWAY_GRPC_PORT": "0", "QUINTET_GATEWAY_BUDGET_SECONDS": "20"}
@@ -85,7 +85,7 @@ def stack(tmp_path_factory, embedded_home):
     shutil.copytree(embedded_home, home)
     client, secret = ClientFolder(home / "access").create("compat")
     certificates.create(home / "tls", SERVICES, (), 2)
-    ports = dict(zip(SERVICES, free_ports(4), strict=True))
+    ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     environment = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     environment |= {
         "QUINTET_AUTH": "on",

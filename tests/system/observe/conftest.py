@@ -19,7 +19,7 @@ from quintet_command.supervisor import free_ports
 
 from tools.processes import Processes
 
-SERVICES = ("gateway", "search", "profile", "ranker")
+SERVICES = ("gateway", "search", "profile", "ranker", "memory")
 READY_SECONDS = 180.0
 
 
@@ -102,7 +102,7 @@ class Installation:
         return httpx.get(url, timeout=20, trust_env=False)
 
     def lines(self) -> list[dict[str, Any]]:
-        """Every line that the four wrote, as the object it is."""
+        """Every line that the five wrote, as the object it is."""
         text = self.log.read_text(encoding="utf-8")
         rows = (line.partition(" | ")[2] for line in text.splitlines())
         return [json.loads(row) for row in rows if row.startswith("{")]
@@ -112,14 +112,14 @@ class Installation:
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("observe")
     home, log = folder / "home", folder / "up.log"
-    ports = free_ports(9)
-    served = dict(zip(SERVICES, ports[:4], strict=True))
-    metrics = dict(zip(SERVICES, ports[4:8], strict=True))
+    ports = free_ports(11)
+    served = dict(zip(SERVICES, ports[:5], strict=True))
+    metrics = dict(zip(SERVICES, ports[5:10], strict=True))
     collector = Collector()
     environment = {
         **{f"QUINTET_{name.upper()}_PORT": str(port) for name, port in served.items()},
         **{f"QUINTET_{name.upper()}_METRICS_PORT": str(port) for name, port in metrics.items()},
-        "QUINTET_GATEWAY_GRPC_PORT": str(ports[8]),
+        "QUINTET_GATEWAY_GRPC_PORT": str(ports[10]),
         "QUINTET_HOME": str(home),
         "QUINTET_DATABASE_URL": "",
         "QUINTET_HOST": "127.0.0.1",

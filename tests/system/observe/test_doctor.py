@@ -188,7 +188,7 @@ def greet(server: socket.socket) -> None:
 
 
 def test_nothing_running_is_one_finding(looked):
-    ports = {f"QUINTET_{n}_PORT": "1" for n in ("GATEWAY", "SEARCH", "PROFILE", "RANKER")}
+    ports = {f"QUINTET_{n}_PORT": "1" for n in ("GATEWAY", "SEARCH", "PROFILE", "RANKER", "MEMORY")}
     found = looked(**ports)
     assert broken(found) == {"services"}
     assert "quintet up" in found["services"].remedy

@@ -13,7 +13,7 @@ from quintet_command.supervisor import free_ports
 from tools.processes import Processes, children_of
 
 ROOT = Path(__file__).parents[3]
-SERVICES = ("search", "profile", "ranker", "gateway")
+SERVICES = ("search", "profile", "ranker", "memory", "gateway")
 _TICK = os.sysconf("SC_CLK_TCK")
 _MIB = 1024.0
 
@@ -74,9 +74,9 @@ def _memory_of(pids: Sequence[int]) -> Memory:
 
 @contextmanager
 def product(home: Path, log: Path, changes: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """Run gateway, search, profile and ranker as `quintet up` does, on free ports."""
-    ports = free_ports(6)
-    names = ("GATEWAY", "SEARCH", "PROFILE", "RANKER", "GATEWAY_GRPC", "RANKER_METRICS")
+    """Run gateway, search, profile, ranker and memory as `quintet up` does, on free ports."""
+    names = ("GATEWAY", "SEARCH", "PROFILE", "RANKER", "MEMORY", "GATEWAY_GRPC", "RANKER_METRICS")
+    ports = free_ports(len(names))
     environment = {
         "QUINTET_HOME": str(home.resolve()),
         "QUINTET_HOST": "127.0.0.1",

@@ -40,8 +40,8 @@ def demo() -> None:
     settings = load_settings()
     ensure_prepared(settings)
     # Free ports, so that a demo runs beside an installation.
-    ports = free_ports(4)
-    names = ("gateway", "search", "profile", "ranker")
+    names = ("gateway", "search", "profile", "ranker", "memory")
+    ports = free_ports(len(names))
     changes = {f"QUINTET_{n.upper()}_PORT": str(p) for n, p in zip(names, ports, strict=True)}
     changes["QUINTET_GATEWAY_GRPC_PORT"] = "0"
     changes["QUINTET_HOST"] = "127.0.0.1"
@@ -87,11 +87,11 @@ def _await_ready(gateway: "Quintet", process: subprocess.Popen[bytes], log: Path
     deadline = time.monotonic() + READY_SECONDS
     with progress_bar(Console(stderr=True)) as show:
         while missing := not_ready(gateway):
-            show(1 - len(missing) / 4, f"Starting {', '.join(missing)}")
+            show(1 - len(missing) / 5, f"Starting {', '.join(missing)}")
             if process.poll() is not None or time.monotonic() > deadline:
                 raise CommandFailed(
                     f"the services did not become ready within {READY_SECONDS:.0f} s; "
                     f"read their output in {log}"
                 )
             time.sleep(0.1)
-        show(1.0, "Search, profile, ranker and gateway are serving")
+        show(1.0, "Search, profile, ranker, memory and gateway are serving")

@@ -93,7 +93,7 @@ def not_ready(gateway: "Quintet") -> list[str]:
         return list(gateway.readiness().not_ready)
     except QuintetError:
         # Without the gateway the state of the others is unknown.
-        return ["gateway", "search", "profile", "ranker"]
+        return ["gateway", "search", "profile", "ranker", "memory"]
 
 
 def first_track(gateway: "Quintet", text: str) -> "Track":

@@ -21,7 +21,7 @@ from quintet_command.doctor.known import FOR_DEVELOPERS, SECRETS, SETTINGS
 from quintet_command.settings import CommandSettings
 
 _PREFIX: Final = "QUINTET_"
-_PARTS: Final = ("search", "profile", "ranker", "gateway", "training")
+_PARTS: Final = ("search", "profile", "ranker", "memory", "gateway", "training")
 # Less free space is wrong, and less than the second is worth a look.
 _LEAST_BYTES: Final = 500_000_000
 _FEW_BYTES: Final = 2_000_000_000

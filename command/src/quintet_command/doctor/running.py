@@ -32,7 +32,7 @@ from quintet_command.doctor.encryption import between_services
 from quintet_command.doctor.findings import Finding, look, well, wrong
 from quintet_command.settings import CommandSettings
 
-SERVICES: Final = ("search", "profile", "ranker")
+SERVICES: Final = ("search", "profile", "ranker", "memory")
 # Per request: a check makes up to three, and has seven seconds.
 _SECONDS: Final = 2.5
 # Addresses to bind, which a client cannot connect to.

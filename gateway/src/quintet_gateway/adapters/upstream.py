@@ -1,4 +1,4 @@
-"""gRPC clients of search, profile service and ranker, bounded by the request's budget."""
+"""gRPC clients of the services, bounded by the request's budget."""
 
 import asyncio
 import time
@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar, cast
 import grpc
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from quintet.memory.v1 import memory_pb2, memory_pb2_grpc
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet.search.v1 import search_pb2, search_pb2_grpc
@@ -40,12 +41,14 @@ DEADLINE: Final[ContextVar[float]] = ContextVar("deadline")
 
 # Of the time left: a profile service that hangs must leave the ranker time to average itself.
 _PROFILE_SHARE: Final = 0.25
+# A list waits for the memory before it is made.
+_MEMORY_SHARE: Final = 0.15
 # Kubernetes gives a probe one second by default.
 _READY_SECONDS: Final = 1.0
 
 
 class UpstreamClients:
-    """Clients of search, profile and ranker.
+    """Clients of search, profile, ranker and memory.
 
     Args:
         addresses: `host:port` of each by name, or several separated by commas.
@@ -213,6 +216,16 @@ class UpstreamClients:
             states = await asyncio.gather(*map(_health, channels))
         return min(states, key=_STATES.index)
 
+    async def exclusions(
+        self, request: memory_pb2.GetExclusionsRequest
+    ) -> memory_pb2.GetExclusionsResponse:
+        """Read what a list for a listener leaves out, within a share of the time left."""
+        return await self._call(self._memory.GetExclusions, request, _MEMORY_SHARE)
+
+    @cached_property
+    def _memory(self) -> "memory_pb2_grpc.MemoryServiceAsyncStub":
+        return memory_pb2_grpc.MemoryServiceStub(self._channel("memory"))
+
     @cached_property
     def _search(self) -> "search_pb2_grpc.SearchServiceAsyncStub":
         return search_pb2_grpc.SearchServiceStub(self._channel("search"))
@@ -329,4 +342,5 @@ _RETRYABLE: Final = {
     "search": _methods(search_pb2.DESCRIPTOR.services_by_name["SearchService"]),
     "profile": _methods(profile_pb2.DESCRIPTOR.services_by_name["ProfileService"]),
     "ranker": _methods(ranker_pb2.DESCRIPTOR.services_by_name["RankerService"]),
+    "memory": _methods(memory_pb2.DESCRIPTOR.services_by_name["MemoryService"]),
 }

@@ -23,6 +23,7 @@ from quintet_gateway.app.errors import Renderers, install_errors, render, render
 from quintet_gateway.app.middleware import Guard, RequestContext
 from quintet_gateway.experiments import ExperimentConfig, Experiments
 from quintet_gateway.feedback import Database, Recorder, RecorderConfig
+from quintet_gateway.memory import ListenerMemory
 from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes import (
     catalogue_map,
@@ -145,7 +146,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     web_api.install(
         app,
         upstream,
-        Recommender(upstream, recorder, experiments),
+        Recommender(upstream, recorder, experiments, ListenerMemory(upstream, names)),
         gatekeeper,
         render,
         proxies=settings.proxies(),

@@ -1,6 +1,7 @@
 """Feedback: impressions are stored after the answer, events before it."""
 
-from quintet_gateway.feedback.database import Database
+from quintet_store.reopening import Database
+
 from quintet_gateway.feedback.events import (
     Event,
     EventBatch,

@@ -29,9 +29,9 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_store import StoreUnavailable
 from quintet_store.insights import Insights
+from quintet_store.reopening import Database
 from quintet_store.spool import Spool, SpoolFull
 
-from quintet_gateway.feedback.database import Database
 from quintet_gateway.feedback.events import EventBatch, RecordOutcome
 from quintet_gateway.feedback.impressions import ImpressionQueue, ServedList, without_reasons
 from quintet_gateway.feedback.store import Cursor, Deleted, FeedbackStore, Page, Pruned

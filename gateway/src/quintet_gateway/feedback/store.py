@@ -22,10 +22,10 @@ from quintet_store.feedback import Pruned as Pruned
 from quintet_store.feedback import stamp
 from quintet_store.insights import Insights, insights_since
 from quintet_store.playlists import known_track_ids
+from quintet_store.reopening import Database
 from quintet_store.spool import Row, Spool
 from sqlalchemy import Connection
 
-from quintet_gateway.feedback.database import Database
 from quintet_gateway.feedback.events import Event, EventBatch, RecordOutcome
 from quintet_gateway.feedback.impressions import (
     DROPPED,

@@ -24,7 +24,9 @@ class ReadyResponse(BaseModel):
     not_ready: list[str]
 
 
-_READY = {"search": "SERVING", "profile": "SERVING", "ranker": "SERVING"}
+_READY = {"search": "SERVING", "profile": "SERVING", "ranker": "SERVING", "memory": "SERVING"}
+# Without it lists are made as for a listener without a memory, and `degraded` contains it.
+_OPTIONAL = frozenset(("memory",))
 
 
 @router.get("/healthz", responses={200: {"model": HealthResponse}})
@@ -60,9 +62,11 @@ async def get_health() -> Response:
     },
 )
 async def get_readiness(upstream: UpstreamDep) -> Response:
-    """Asks search, profile and ranker; 200 only when all three are SERVING."""
+    """Asks search, profile, ranker and memory; 200 when the first three are SERVING."""
     states = await upstream.states()
-    missing = [name for name, state in states.items() if state != "SERVING"]
+    missing = [
+        name for name, state in states.items() if state != "SERVING" and name not in _OPTIONAL
+    ]
     response = json_response(
         {"ready": not missing, "services": states, "not_ready": missing}, 503 if missing else 200
     )

@@ -42,6 +42,7 @@ async def create_recommendations(
             body.listener or listener,
             "/api/v1/recommendations",
             with_profile=True,
+            heard=body.heard_rule(),
         )
     )
     content = {

@@ -8,19 +8,23 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.attributes import ATTRIBUTES, AUDIO_FEATURES, RANGES
 from quintet_contract.limits import (
+    DEFAULT_HEARD_DAYS,
     DEFAULT_LIMIT,
     DEFAULT_MAX_PER_ARTIST,
     MAX_EXCLUDED_ARTISTS,
     MAX_EXCLUDED_TRACKS,
     MAX_FILTER_GENRES,
+    MAX_HEARD_DAYS,
     MAX_LIMIT,
     MAX_SEEDS,
     MAX_WEIGHT,
 )
+from quintet_contract.options import Heard
 from quintet_contract.patterns import LISTENER_PATTERN, LISTENER_RULE, fits
 from quintet_servicekit.messages import NUMBER_OF
 from quintet_text.track_ids import id_of, track_id_of
 
+from quintet_gateway.memory import HEARD_DAYS_MEANING, HEARD_MEANING, HeardRule
 from quintet_gateway.seeds import SeedBody, SeedOrId, TrackName
 from quintet_gateway.song_options import SEASONAL, SEASONAL_MEANING, VARIANTS, VARIANTS_MEANING
 from quintet_gateway.validation import (
@@ -161,6 +165,13 @@ class RecommendationsBody(StrictBody):
     flow: bool = False
     variants: Literal["exclude", "allow"] = Field(default="exclude", description=VARIANTS_MEANING)
     seasonal: Literal["exclude", "allow"] = Field(default="exclude", description=SEASONAL_MEANING)
+    heard: Literal["exclude", "less", "allow"] = Field(default="exclude", description=HEARD_MEANING)
+    heard_days: Annotated[
+        Integer,
+        AfterValidator(within("FILTER_RANGE", 1, MAX_HEARD_DAYS)),
+        bounds(1, MAX_HEARD_DAYS),
+        Field(description=HEARD_DAYS_MEANING),
+    ] = DEFAULT_HEARD_DAYS
     reasons: bool = True
     language: Annotated[
         Literal["en", "ko"], Field(description="The language of the reasons' sentences.")
@@ -174,6 +185,10 @@ class RecommendationsBody(StrictBody):
             json_schema_extra={"pattern": LISTENER_PATTERN},
         ),
     ] = None
+
+    def heard_rule(self) -> HeardRule:
+        """Read what happens to tracks that the listener heard."""
+        return HeardRule(Heard(self.heard), self.heard_days)
 
     def ranker_request(self) -> ranker_pb2.RecommendTracksRequest:
         """Write the request for the ranker, without a profile."""
@@ -229,6 +244,8 @@ BODY_EXAMPLES: Final[dict[str, Any]] = {
             "flow": True,
             "variants": "exclude",
             "seasonal": "allow",
+            "heard": "less",
+            "heard_days": 30,
             "reasons": True,
             "language": "ko",
         },

@@ -30,7 +30,7 @@ from quintet_files import PRIVATE_MODE, PUBLIC_MODE
 from quintet_access.files import locked, write_bytes
 from quintet_access.identity import AUTHORITY, CERTIFICATE, KEY
 
-PROCESSES: Final = ("gateway", "search", "profile", "ranker")
+PROCESSES: Final = ("gateway", "search", "profile", "ranker", "memory")
 # Ten years: replacing the authority means new certificates for all processes at once.
 AUTHORITY_DAYS: Final = 3650
 _FOLDER: Final = "authority"

@@ -10,12 +10,16 @@ _NEEDED: Final = {
     Scope.READ: (
         "/quintet.search.v1.SearchService/SearchTracks",
         "/quintet.search.v1.SearchService/BatchGetTracks",
+        "/quintet.search.v1.SearchService/ListTracks",
         "/quintet.search.v1.SearchService/SearchArtists",
         "/quintet.search.v1.SearchService/BatchGetArtists",
         "/quintet.search.v1.SearchService/ListGenres",
         "/quintet.search.v1.SearchService/GetMap",
         "/quintet.profile.v1.ProfileService/BuildProfile",
         "/quintet.profile.v1.ProfileService/BatchGetAudioFeatures",
+        # Listeners are named by a hash that only the installation can compute.
+        "/quintet.memory.v1.MemoryService/GetMemory",
+        "/quintet.memory.v1.MemoryService/GetExclusions",
         "/quintet.ranker.v1.RankerService/RecommendTracks",
         "/quintet.ranker.v1.RankerService/GetModel",
         # Loads nothing that RecommendTracks, which needs the same scope, would not load for a

@@ -59,6 +59,7 @@ MAX_FEEDBACK_BYTES: Final = 2 * 1024**3
 # --- The memory of a listener --------------------------------------------------------------------
 SIGNAL_KINDS: Final = ("play", "skip", "like", "save", "dislike")
 """What a memory keeps of a track; a playlist_add is kept as a save."""
+HEARD_KINDS: Final = ("play", "skip")
 OPINION_KINDS: Final = ("like", "save", "dislike")
 """Signals that a listener gave on purpose; of one track the latest counts."""
 MAX_SIGNALS: Final = 20_000
@@ -67,8 +68,15 @@ MAX_BANNED_ARTISTS: Final = 1_000
 """Banned artists of one listener: as many as one request may exclude."""
 MAX_LISTENERS: Final = 100_000
 """Listeners with a memory; beyond them those go whose last signal arrived longest ago."""
+MAX_HEARD_DAYS: Final = 3_650
+"""Days within which a heard track may be left out."""
+DEFAULT_HEARD_DAYS: Final = 14
 HALF_LIFE_DAYS: Final = 90.0
 """Days after which a signal weighs half as much."""
+
+MAX_RANKED_EXCLUDED_TRACKS: Final = MAX_EXCLUDED_TRACKS + MAX_SIGNALS
+"""Excluded tracks of a request to the ranker: the caller's, and all of a memory."""
+MAX_RANKED_EXCLUDED_ARTISTS: Final = MAX_EXCLUDED_ARTISTS + MAX_BANNED_ARTISTS
 
 # --- The catalogue -------------------------------------------------------------------------------
 MAX_TRACK_ID: Final = 128

@@ -10,6 +10,14 @@ class Variants(StrEnum):
     ALLOW = "allow"
 
 
+class Heard(StrEnum):
+    """What happens to tracks that the listener heard lately."""
+
+    EXCLUDE = "exclude"
+    LESS = "less"
+    ALLOW = "allow"
+
+
 class Seasonal(StrEnum):
     """What happens to songs of a season, such as Christmas, that no seed is of."""
 

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from quintet_contract.attributes import RANGES
 from quintet_contract.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
 from quintet_contract.limits import DEFAULT_MAX_PER_ARTIST as DEFAULT_MAX_PER_ARTIST
-from quintet_contract.limits import MAX_EXCLUDED_ARTISTS, MAX_EXCLUDED_TRACKS
 from quintet_contract.limits import MAX_LIMIT as MAX_LIMIT
+from quintet_contract.limits import MAX_RANKED_EXCLUDED_ARTISTS, MAX_RANKED_EXCLUDED_TRACKS
 from quintet_contract.limits import MAX_SEEDS as MAX_SEEDS
 from quintet_contract.options import Seasonal as Seasonal
 from quintet_contract.options import Variants as Variants
@@ -231,8 +231,8 @@ def _check_filters(filters: Filters) -> None:
                 f"min_{name} ({low:g}) must not be above max_{name} ({high:g})",
             )
     for label, names, most in (
-        ("excluded_track_ids", filters.excluded_tracks, MAX_EXCLUDED_TRACKS),
-        ("excluded_artist_ids", filters.excluded_artists, MAX_EXCLUDED_ARTISTS),
+        ("excluded_track_ids", filters.excluded_tracks, MAX_RANKED_EXCLUDED_TRACKS),
+        ("excluded_artist_ids", filters.excluded_artists, MAX_RANKED_EXCLUDED_ARTISTS),
     ):
         if len(names) > most:
             raise QueryInvalid(

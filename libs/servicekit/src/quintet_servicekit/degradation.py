@@ -15,3 +15,4 @@ class Part(StrEnum):
     SEARCH = "search"
     REGISTRY = "registry"
     DATABASE = "database"
+    MEMORY = "memory"

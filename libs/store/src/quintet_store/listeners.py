@@ -12,6 +12,7 @@ from heapq import nlargest
 from typing import Any, Final
 
 from quintet_contract.limits import (
+    HEARD_KINDS,
     LEAST_PLAYED_MS,
     MAX_BANNED_ARTISTS,
     MAX_LISTENERS,
@@ -21,6 +22,7 @@ from quintet_contract.limits import (
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Table,
     and_,
     case,
@@ -186,11 +188,44 @@ def revision_of(connection: Connection, listener: str) -> str:
 
 
 def read_signals(connection: Connection, listener: str) -> list[tuple[str, str, int, int, str]]:
-    """Read (track id, kind, seconds, count, source) of a listener's signals, the oldest first."""
+    """Read (track id, kind, seconds, count, source) of a listener's signals, the oldest first.
+
+    Of two opinions within a second a dislike comes last: what was not wanted does not return.
+    """
     columns = [SIGNALS.c[name] for name in ("track_id", "kind", "at", "count", "source")]
     query = select(*columns).where(SIGNALS.c.listener == listener)
     # Sorted here: the rows are bounded, and the database would sort by text columns too.
-    return sorted((tuple(row) for row in connection.execute(query)), key=lambda row: row[2])
+    return sorted(_tuples(connection, query), key=_in_time)
+
+
+def read_heard(connection: Connection, listener: str, since: int) -> list[str]:
+    """Read the tracks that a listener played or skipped at a time or later, the latest first."""
+    # Grouped here: GROUP BY would make SQLite read all rows of the listener, in order of tracks.
+    query = select(SIGNALS.c.at, SIGNALS.c.track_id).where(
+        SIGNALS.c.listener == listener,
+        SIGNALS.c.kind.in_(HEARD_KINDS),
+        SIGNALS.c.at >= since,
+    )
+    rows = sorted(_tuples(connection, query), key=lambda row: (-row[0], row[1]))
+    return list(dict.fromkeys(track_id for _, track_id in rows))
+
+
+def read_disliked(connection: Connection, listener: str) -> list[str]:
+    """Read the tracks whose latest opinion by a listener is a dislike, the latest first."""
+    query = select(SIGNALS.c.track_id, SIGNALS.c.kind, SIGNALS.c.at)
+    query = query.where(SIGNALS.c.listener == listener, SIGNALS.c.kind.in_(OPINION_KINDS))
+    latest = {row[0]: row for row in sorted(_tuples(connection, query), key=_in_time)}
+    disliked = [(at, track_id) for track_id, kind, at in latest.values() if kind == "dislike"]
+    return [track_id for _, track_id in sorted(disliked, reverse=True)]
+
+
+def _in_time(row: tuple[Any, ...]) -> tuple[int, bool]:
+    return row[2], row[1] == "dislike"
+
+
+def _tuples(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
+    """Read plain texts and numbers as the driver gives them: SQLAlchemy's rows take four times."""
+    return list(connection.execute(query).cursor.fetchall())
 
 
 def banned_artists(connection: Connection, listener: str) -> list[str]:

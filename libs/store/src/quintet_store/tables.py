@@ -211,6 +211,8 @@ class ListenerSignal(Base):
     """
 
     __tablename__ = "listener_signals"
+    # A list asks for the plays since a time and for all opinions: both are ranges of this index.
+    __table_args__ = (Index(None, "listener", "kind", "at", "track_id"),)
 
     listener: Mapped[str] = mapped_column(String(64), primary_key=True)
     track_id: Mapped[str] = mapped_column(primary_key=True)

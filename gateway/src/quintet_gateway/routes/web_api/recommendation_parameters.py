@@ -5,17 +5,21 @@ from typing import Any, Final
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.limits import (
+    DEFAULT_HEARD_DAYS,
     DEFAULT_MAX_PER_ARTIST,
+    MAX_HEARD_DAYS,
     MAX_SEEDS,
     MAX_WEIGHT,
     WEB_API_DEFAULT_LIMIT,
     WEB_API_MAX_EXCLUDED,
     WEB_API_MAX_LIMIT,
 )
+from quintet_contract.options import Heard
 from quintet_contract.patterns import LISTENER_PATTERN
 from quintet_explain import DEFAULT_LANGUAGE, LANGUAGES
 from quintet_servicekit.errors import InvalidInput, Reason
 
+from quintet_gateway.memory import HEARD_DAYS_MEANING, HEARD_MEANING, HeardRule
 from quintet_gateway.routes.dependencies import LISTENER, LISTENER_DESCRIPTION
 from quintet_gateway.routes.web_api.parameters import (
     MARKET,
@@ -65,6 +69,18 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
         _add_attribute(request, query, name, low, high)
     request.filters.excluded_track_ids.extend(ids(query, "exclude", WEB_API_MAX_EXCLUDED))
     return request
+
+
+def heard_rule_of(query: Query) -> HeardRule:
+    """Read what happens to tracks that the listener heard.
+
+    Raises:
+        InvalidInput: A parameter breaks its rule; the message names both.
+    """
+    return HeardRule(
+        Heard(choice(query, "heard", tuple(Heard))),
+        integer(query, "heard_days", DEFAULT_HEARD_DAYS, 1, MAX_HEARD_DAYS),
+    )
 
 
 def may_fill_up(query: Query) -> bool:
@@ -184,6 +200,21 @@ def _documented() -> list[dict[str, Any]]:
             type="string",
             enum=list(SEASONAL),
             default="exclude",
+        ),
+        parameter(
+            "heard",
+            extension + HEARD_MEANING,
+            type="string",
+            enum=list(Heard),
+            default="exclude",
+        ),
+        parameter(
+            "heard_days",
+            extension + HEARD_DAYS_MEANING,
+            type="integer",
+            minimum=1,
+            maximum=MAX_HEARD_DAYS,
+            default=DEFAULT_HEARD_DAYS,
         ),
         parameter("reasons", extension + "says why each track is there.", type="boolean"),
         parameter(

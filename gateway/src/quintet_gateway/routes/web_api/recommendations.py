@@ -18,6 +18,7 @@ from quintet_gateway.routes.web_api.objects import ObjectWriter, writer_of
 from quintet_gateway.routes.web_api.parameters import single
 from quintet_gateway.routes.web_api.recommendation_parameters import (
     PARAMETERS,
+    heard_rule_of,
     may_fill_up,
     request_of,
 )
@@ -41,6 +42,7 @@ async def get_recommendations(request: Request, recommender: RecommenderDep) -> 
             checked_listener(request.headers.get(LISTENER)),
             "/v1/recommendations",
             fill_up=may_fill_up(query),
+            heard=heard_rule_of(query),
         )
     )
     headers = {

@@ -550,11 +550,11 @@ class Filters(_message.Message):
 
     @_builtins.property
     def excluded_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Tracks never returned, nor any other release of their recordings; up to 10,000."""
+        """Tracks never returned, nor any other release of their recordings; up to 30,000."""
 
     @_builtins.property
     def excluded_artist_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Artists never returned; up to 1,000."""
+        """Artists never returned; up to 2,000."""
 
     def __init__(
         self,

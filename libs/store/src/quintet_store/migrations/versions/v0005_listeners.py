@@ -49,6 +49,12 @@ def upgrade() -> None:
             "listener", "track_id", "kind", "at", "source", name=op.f("pk_listener_signals")
         ),
     )
+    op.create_index(
+        op.f("ix_listener_signals_listener_kind_at_track_id"),
+        "listener_signals",
+        ["listener", "kind", "at", "track_id"],
+        unique=False,
+    )
     op.create_table(
         "banned_artists",
         sa.Column("listener", sa.String(length=64), nullable=False),

@@ -1,13 +1,14 @@
-"""The gateway's connection to the database, which may be down at any time."""
+"""A server's connection to the database, which may be down at any time."""
 
 import threading
 import time
 from contextlib import AbstractContextManager, suppress
 from typing import Final
 
-from quintet_store import StoreUnavailable, open_engine, reading, writing
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
+
+from quintet_store.database import StoreUnavailable, open_engine, reading, writing
 
 # For so long after a failure, calls fail at once instead of waiting for the database again.
 _RETRY_SECONDS: Final = 0.5

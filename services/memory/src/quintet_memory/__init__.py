@@ -1,0 +1,1 @@
+"""Read what is remembered of a listener."""
