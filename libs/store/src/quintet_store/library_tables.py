@@ -133,3 +133,37 @@ class CatalogueState(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     token: Mapped[str] = mapped_column(String(32))
+
+
+class LibraryRequest(Base):
+    """Work on a source that a person asked for over HTTP; `library_requests` has its states.
+
+    `source` refers to no row: the source of a request to add one does not exist yet. `steps_before`
+    is the progress at the start, from which the time left is estimated. `attempts` counts starts.
+    Times as in `MusicSource`.
+    """
+
+    __tablename__ = "library_requests"
+    __table_args__ = (Index(None, "state"), Index(None, "source"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    action: Mapped[str] = mapped_column(String(16))
+    source: Mapped[str] = mapped_column(String(64))
+    options: Mapped[dict[str, object]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str]
+    attempts: Mapped[int]
+    steps_before: Mapped[int]
+    requested_at: Mapped[str] = mapped_column(String(32))
+    started_at: Mapped[str] = mapped_column(String(32))
+    ended_at: Mapped[str] = mapped_column(String(32))
+
+
+class LibraryWorker(Base):
+    """The process that works on requests: one row, and when it was seen last (Unix seconds)."""
+
+    __tablename__ = "library_worker"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(128))
+    seen_at: Mapped[float]

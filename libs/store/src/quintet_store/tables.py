@@ -4,6 +4,8 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from quintet_store.library_tables import CatalogueState as CatalogueState
+from quintet_store.library_tables import LibraryRequest as LibraryRequest
+from quintet_store.library_tables import LibraryWorker as LibraryWorker
 from quintet_store.library_tables import MusicSource as MusicSource
 from quintet_store.library_tables import QuarantinedItem as QuarantinedItem
 from quintet_store.library_tables import SourceItem as SourceItem
