@@ -262,6 +262,25 @@ class TrackUnknown(NotFound):
     reason_of_class = "TRACK_UNKNOWN"
 
 
+class AudioUnavailable(NotFound):
+    """No source has the track's audio now: its file is gone, or its server does not answer."""
+
+    reason_of_class = "AUDIO_UNAVAILABLE"
+
+
+class PlayDenied(PermissionDenied):
+    """No source of the track allows its audio to be played."""
+
+    reason_of_class = "PLAY_DENIED"
+
+
+class RangeUnsatisfiable(InvalidArgument):
+    """The range begins after the last byte of the audio."""
+
+    code_of_class = 416
+    reason_of_class = "RANGE_UNSATISFIABLE"
+
+
 class RequestMalformed(InvalidArgument):
     """A request is not what the API takes."""
 

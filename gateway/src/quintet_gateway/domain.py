@@ -1,6 +1,6 @@
 """Facts of the product that need no transport."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -30,3 +30,35 @@ class ShownTracks:
     version: str
     json: Mapping[str, bytes]
     complete: bool = True
+
+
+@dataclass(frozen=True)
+class AudioPart:
+    """An answer with audio, whole or a part.
+
+    Attributes:
+        status: 200, or 206 for a part.
+        headers: Its headers, among them Content-Type and, if known, Content-Length.
+        chunks: Its bytes.
+        close: Frees the file or the connection; called once, also if nothing is read.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+    close: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A cover.
+
+    Attributes:
+        data: The file.
+        kind: Its media type.
+        etag: A strong tag: another picture has another one.
+    """
+
+    data: bytes
+    kind: str
+    etag: str

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from limits import parse
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
+from quintet_access.media_servers import Network
 from quintet_access.pseudonyms import KEY_BYTES
 from quintet_contract.addresses import host_port, reachable_host
 from quintet_contract.limits import MAX_FEEDBACK_BYTES
@@ -275,6 +276,14 @@ class GatewaySettings(ProcessSettings):
     experiment_check_seconds: Annotated[float, FIXED] = Field(default=60.0, ge=0.05, le=86_400)
     # Requests that may wait for the challenger's shadow answer; more are dropped and counted.
     max_waiting_shadows: Annotated[int, FIXED] = Field(default=100, ge=1, le=10_000)
+    library_allowed_networks: str = Field(
+        default="",
+        validation_alias="QUINTET_LIBRARY_ALLOWED_NETWORKS",
+        description=(
+            "Networks of media servers that are allowed although they are link-local, with commas, "
+            "such as 169.254.7.0/24."
+        ),
+    )
     airflow_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s?#]+)?$",
@@ -308,7 +317,7 @@ class GatewaySettings(ProcessSettings):
             raise ValueError(f"must have at least {KEY_BYTES} characters, or be empty")
         return key
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "library_allowed_networks")
     @classmethod
     def _are_networks(cls, text: str) -> str:
         try:
@@ -339,6 +348,10 @@ class GatewaySettings(ProcessSettings):
     def proxies(self) -> TrustedProxies:
         """Build the rule by which X-Forwarded-* headers are believed."""
         return TrustedProxies(networks_of(self.trusted_proxies) if self.trust_proxy else ())
+
+    def allowed_networks(self) -> tuple[Network, ...]:
+        """Read the networks that media servers may be in although they are denied otherwise."""
+        return networks_of(self.library_allowed_networks)
 
     def known_hosts(self) -> list[str]:
         """Collect the names of the gateway besides those of loopback."""

@@ -16,6 +16,7 @@ from quintet_store.spool import Spool
 
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, UpstreamClients
+from quintet_gateway.adapters.music import Audio, MediaServers, OwnMusic
 from quintet_gateway.app.admission import Admission
 from quintet_gateway.app.bodies import Bodies
 from quintet_gateway.app.docs import install_docs
@@ -26,12 +27,14 @@ from quintet_gateway.feedback import Database, Recorder, RecorderConfig
 from quintet_gateway.memory import ListenerMemory
 from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes import (
+    audio,
     catalogue_map,
     experiment,
     feedback,
     health,
     insights,
     legacy,
+    library,
     operations,
     recommendations,
     search,
@@ -111,6 +114,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         await experiments.close()
         await recorder.close()
         await running.close()
+        await app.state.audio.close()
         await upstream.close()
 
     app = FastAPI(
@@ -129,6 +133,11 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     app.state.experiments = experiments
     app.state.operations = running
     app.state.rpc = rpc
+    music = OwnMusic(database, settings.home.resolve() / "credentials")
+    app.state.own_music = music
+    app.state.audio = Audio(
+        music, MediaServers(settings.allowed_networks()), settings.home / "covers"
+    )
     renderers = Renderers({"/v1": _render_web_api})
     install_errors(app, renderers)
     # Middleware added later wraps what was added before.
@@ -141,7 +150,8 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     catalogue = (search, tracks, catalogue_map)
     operation = (health, insights, experiment, operations)
     # Routes are tried in this order: the most frequent requests come first.
-    for resource in (recommendations, *catalogue, feedback, *operation, legacy):
+    own_music = (library, audio)
+    for resource in (recommendations, *catalogue, feedback, *own_music, *operation, legacy):
         app.include_router(resource.router)
     web_api.install(
         app,

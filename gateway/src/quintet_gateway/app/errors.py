@@ -52,9 +52,11 @@ Renderer = Callable[[AppError, int, Mapping[str, str]], Response]
 
 
 def headers_of(error: AppError, code: int) -> dict[str, str]:
-    """Add the headers by which a client learns how to authenticate, or when to retry."""
+    """Add the headers by which a client learns how to authenticate, or how to ask again."""
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="quintet"'}
+    if error.reason is Reason.RANGE_UNSATISFIABLE:
+        return {"Content-Range": error.metadata["content_range"]}
     return {"Retry-After": error.metadata.get("retry_after", "1")} if code in _RETRY else {}
 
 

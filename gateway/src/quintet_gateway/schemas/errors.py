@@ -31,6 +31,7 @@ STATUSES: Final[Mapping[type[AppError], tuple[int, str]]] = {
 _BY_REASON: Final[Mapping[Reason, int]] = {
     Reason.METHOD_UNSUPPORTED: 405,
     Reason.REQUEST_TOO_LARGE: 413,
+    Reason.RANGE_UNSATISFIABLE: 416,
 }
 
 
@@ -117,6 +118,16 @@ _EXAMPLES: Final[dict[int, tuple[str, dict[str, Any]]]] = {
             "INVALID_ARGUMENT",
             "REQUEST_TOO_LARGE",
             "The body must be at most 1048576 bytes.",
+        ),
+    ),
+    416: (
+        "The range begins after the last byte; Content-Range has the length",
+        example(
+            416,
+            "INVALID_ARGUMENT",
+            "RANGE_UNSATISFIABLE",
+            "The range begins after the last byte; the file has 4153600 bytes.",
+            "Range",
         ),
     ),
     429: (

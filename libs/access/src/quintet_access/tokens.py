@@ -28,6 +28,7 @@ class Scope(StrEnum):
 
     READ = "read"
     FEEDBACK = "feedback"
+    LIBRARY = "library"
     ADMIN = "admin"
 
 

@@ -12,6 +12,7 @@ from quintet_settings.reading import (
     first_fault,
     from_file,
     load,
+    secret_at,
     secret_names,
 )
 from quintet_settings.variables import Variable, variables_of
@@ -28,6 +29,7 @@ __all__ = [
     "first_fault",
     "from_file",
     "load",
+    "secret_at",
     "secret_names",
     "sqlite_url",
     "variables_of",

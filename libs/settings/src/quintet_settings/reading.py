@@ -20,6 +20,8 @@ HTTP_ADDRESS: Final = r"^(https?://\S+)?$"
 FILE_SUFFIX: Final = "_FILE"
 # Bytes of a secret's file; keys and passwords need some hundred.
 _MOST_BYTES: Final = 64 * 1024
+_ENV: Final = "env:"
+_FILE: Final = "file:"
 _CONFIDENTIAL: Final = "confidential"
 Confidential = Annotated[str, _CONFIDENTIAL]
 """Text that may hold a secret, such as an address with a password in it."""
@@ -127,6 +129,24 @@ def from_file(name: str, environment: Mapping[str, str]) -> str | None:
     if given.get(name, ""):
         raise SecretUnreadable(setting, f"is given and {name} too; unset one of them")
     return _content(setting, path)
+
+
+def secret_at(place: str, environment: Mapping[str, str]) -> str:
+    """Read a secret from the place that a person named: `env:NAME` or `file:PATH`.
+
+    NAME_FILE in the environment names a file too, as for settings.
+
+    Raises:
+        SecretUnreadable: There is no secret; the message names the place.
+    """
+    if place.startswith(_FILE):
+        path = place.removeprefix(_FILE)
+        return _content(path, path)
+    name = place.removeprefix(_ENV)
+    secret = from_file(name.upper(), environment) or environment.get(name, "")
+    if not secret:
+        raise SecretUnreadable(name, f"holds no secret; set it, or {name}{FILE_SUFFIX} to a file")
+    return secret
 
 
 def secret_names(settings: type[BaseSettings]) -> set[str]:

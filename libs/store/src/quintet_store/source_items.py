@@ -37,7 +37,10 @@ _LENGTH: Final = 1000
 
 @dataclass(frozen=True)
 class KnownItem:
-    """An item as the last sync left it; `path` may hold surrogates, see `os.fsdecode`."""
+    """An item as the last sync left it; `path` may hold surrogates, see `os.fsdecode`.
+
+    `cover` is the name of its cover in the folder of covers; empty for none.
+    """
 
     source: str
     item_id: str
@@ -47,6 +50,7 @@ class KnownItem:
     mtime_ns: int | None
     audio_hash: str
     present: bool
+    cover: str = ""
 
 
 @dataclass(frozen=True)

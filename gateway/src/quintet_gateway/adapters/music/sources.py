@@ -1,0 +1,316 @@
+"""A listener's own music in the database: sources, requests, and where a track's file is."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+import structlog
+from quintet_servicekit.errors import Conflict, InvalidInput, NotFound, NotReady, Reason
+from quintet_store import StoreUnavailable
+from quintet_store.library_progress import Progress, analysis_progress, sync_progress
+from quintet_store.library_requests import (
+    RUNNING,
+    QueueFull,
+    Request,
+    recent_requests,
+    request_work,
+    worker_seen,
+)
+from quintet_store.source_items import KnownItem, items_of_tracks
+from quintet_store.sources import (
+    Quarantined,
+    Source,
+    find_source,
+    list_sources,
+    quarantined_items,
+)
+from sqlalchemy import Connection
+
+from quintet_gateway.feedback import Database
+from quintet_gateway.schemas.library import (
+    LibraryResponse,
+    OwnTrack,
+    OwnTracksResponse,
+    ProgressFacts,
+    QuarantinedFacts,
+    QuarantineResponse,
+    RequestFacts,
+    SourceBody,
+    SourceFacts,
+    TrackPlace,
+    options_of,
+    shown,
+)
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+# Reads of this part at once; the others wait, so that they never take all threads.
+_READS: Final = 4
+WORKER_COMMAND: Final = "quintet library work"
+_LEAST_SECONDS: Final = 2.0
+"""An estimate of the time left needs some work done."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A track as one source has it."""
+
+    item: KnownItem
+    source: Source
+
+    @property
+    def playable(self) -> bool:
+        """Whether its audio may and can be served."""
+        return self.item.present and self.source.spec.play_allowed
+
+
+class OwnMusic:
+    """Reads sources and items, and queues requests; each call runs in a thread.
+
+    Args:
+        database: The gateway's database.
+        credentials: The folder of files that hold secrets of servers.
+    """
+
+    def __init__(self, database: Database, credentials: Path) -> None:
+        self._database = database
+        self._credentials = credentials
+        self._reads = asyncio.Semaphore(_READS)
+
+    async def overview(self) -> LibraryResponse:
+        """Read all sources, the latest requests, and whether the worker runs."""
+        return await self._run(_overview)
+
+    async def quarantine(self, name: str, page_token: str, page_size: int) -> QuarantineResponse:
+        """Read one page of a source's quarantine.
+
+        Raises:
+            NotFound: There is no such source.
+            InvalidInput: The token is not one of this method.
+        """
+        after = _read_token(page_token)
+
+        def read(connection: Connection) -> list[Quarantined]:
+            _known(connection, name)
+            # One more than asked for tells whether there is a next page.
+            return quarantined_items(
+                connection,
+                name,
+                after=(name, *after) if after else ("", "", ""),
+                limit=page_size + 1,
+            )
+
+        found = await self._run(read)
+        page = found[:page_size]
+        last = page[-1] if len(found) > page_size else None
+        return QuarantineResponse(
+            items=[
+                QuarantinedFacts(
+                    item_id=each.item_id,
+                    stage=each.stage,  # type: ignore[arg-type]
+                    path=shown(each.path),
+                    reason=each.reason,
+                    quarantined_at=each.quarantined_at,
+                )
+                for each in page
+            ],
+            next_page_token=_write_token(last.item_id, last.stage) if last else "",
+        )
+
+    async def add(self, body: SourceBody) -> RequestFacts:
+        """Queue the addition of a source, which its worker checks.
+
+        Raises:
+            InvalidInput: There is one of this name already.
+            Conflict: The queue is full.
+        """
+        options = options_of(body, str(self._credentials))
+
+        def write(connection: Connection) -> RequestFacts:
+            if find_source(connection, body.name) is not None:
+                raise InvalidInput(
+                    Reason.REQUEST_MALFORMED,
+                    f"name must be new; there is a source {body.name!r} already.",
+                    field="name",
+                )
+            return _queued(connection, "add", body.name, options)
+
+        return await self._run(write, writes=True)
+
+    async def request(self, action: str, name: str) -> RequestFacts:
+        """Queue work on a source: sync, analyse or remove.
+
+        Raises:
+            NotFound: There is no such source.
+            Conflict: The queue is full.
+        """
+
+        def write(connection: Connection) -> RequestFacts:
+            _known(connection, name)
+            return _queued(connection, action, name, {})
+
+        return await self._run(write, writes=True)
+
+    async def tracks(self, track_ids: Sequence[str]) -> OwnTracksResponse:
+        """Look up which sources have tracks; tracks in none are left out."""
+        found = await self.places(track_ids)
+        return OwnTracksResponse(
+            tracks=[
+                OwnTrack(
+                    id=track_id,
+                    has_cover=any(place.item.cover for place in found[track_id]),
+                    places=[_place_facts(place) for place in found[track_id]],
+                )
+                for track_id in track_ids
+                if track_id in found
+            ]
+        )
+
+    async def places(self, track_ids: Sequence[str]) -> dict[str, list[Place]]:
+        """Look up which sources have tracks, present ones first; tracks in none are left out."""
+
+        def read(connection: Connection) -> dict[str, list[Place]]:
+            sources = {source.spec.name: source for source in list_sources(connection)}
+            return {
+                track_id: [Place(item, sources[item.source]) for item in items]
+                for track_id, items in items_of_tracks(connection, track_ids).items()
+            }
+
+        return await self._run(read)
+
+    async def _run(self, work: Callable[[Connection], T], *, writes: bool = False) -> T:
+        async with self._reads:
+            return await asyncio.to_thread(self._with_database, work, writes)
+
+    def _with_database(self, work: Callable[[Connection], T], writes: bool) -> T:
+        try:
+            open_connection = self._database.writing if writes else self._database.reading
+            with open_connection() as connection:
+                return work(connection)
+        except StoreUnavailable as fault:
+            self._database.failed(fault)
+            _log.warning("database unavailable", error=str(fault))
+            raise NotReady(
+                Reason.STORE_UNAVAILABLE, "The database is unavailable; try again soon."
+            ) from fault
+
+
+def _overview(connection: Connection) -> LibraryResponse:
+    sources = list_sources(connection)
+    syncs = {source.spec.name: sync_progress(connection, source) for source in sources}
+    analyses = analysis_progress(connection)
+    by_action = {"sync": syncs, "analyse": analyses}
+    return LibraryResponse(
+        worker_running=worker_seen(connection),
+        worker_command=WORKER_COMMAND,
+        sources=[
+            _source_facts(source, syncs[source.spec.name], analyses.get(source.spec.name))
+            for source in sources
+        ],
+        requests=[
+            _request_facts(request, by_action.get(request.action, {}).get(request.source))
+            for request in recent_requests(connection)
+        ],
+    )
+
+
+def _source_facts(source: Source, sync: Progress, analysis: Progress | None) -> SourceFacts:
+    spec = source.spec
+    found = analysis or Progress(0, 0)
+    return SourceFacts(
+        name=spec.name,
+        kind=spec.kind,
+        address=shown(spec.address),
+        credential=spec.credential,
+        play_allowed=spec.play_allowed,
+        added_at=source.added_at,
+        started_at=source.started_at,
+        synced_at=source.synced_at,
+        last_error=source.last_error,
+        present=source.present,
+        absent=source.absent,
+        quarantined=source.quarantined,
+        sync=ProgressFacts(done=sync.done, total=sync.total),
+        analysis=ProgressFacts(done=found.done, total=found.total),
+    )
+
+
+def _request_facts(request: Request, progress: Progress | None) -> RequestFacts:
+    return RequestFacts(
+        id=request.id,
+        action=request.action,  # type: ignore[arg-type]
+        source=request.source,
+        state=request.state,  # type: ignore[arg-type]
+        message=request.message,
+        requested_at=request.requested_at,
+        started_at=request.started_at,
+        ended_at=request.ended_at,
+        seconds_left=_seconds_left(request, progress),
+    )
+
+
+def _seconds_left(request: Request, progress: Progress | None) -> float | None:
+    """Estimate when a running request ends, by its rate so far; None if unknown."""
+    if request.state != RUNNING or progress is None or not progress.total:
+        return None
+    done = progress.done - request.steps_before
+    start = datetime.fromisoformat(request.started_at)
+    seconds = (datetime.now(UTC) - start).total_seconds()
+    if done <= 0 or seconds < _LEAST_SECONDS:
+        return None
+    return round(max(0.0, (progress.total - progress.done) * seconds / done), 1)
+
+
+def _place_facts(place: Place) -> TrackPlace:
+    item = place.item
+    return TrackPlace(
+        source=item.source,
+        kind=place.source.spec.kind,
+        item_id=item.item_id,
+        path=shown(item.path),
+        present=item.present,
+        playable=place.playable,
+    )
+
+
+def _queued(
+    connection: Connection, action: str, name: str, options: Mapping[str, object]
+) -> RequestFacts:
+    try:
+        return _request_facts(request_work(connection, action, name, options), None)
+    except QueueFull as fault:
+        raise Conflict(Reason.STATE_CONFLICT, f"{fault}.") from fault
+
+
+def _known(connection: Connection, name: str) -> None:
+    if find_source(connection, name) is None:
+        raise NotFound(
+            Reason.ID_UNKNOWN,
+            f"There is no source {name!r}; /api/v1/library lists them.",
+            field="name",
+        )
+
+
+def _write_token(item_id: str, stage: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([item_id, stage]).encode()).decode()
+
+
+def _read_token(text: str) -> tuple[str, str] | None:
+    if not text:
+        return None
+    try:
+        item_id, stage = json.loads(base64.urlsafe_b64decode(text.encode()))
+        if isinstance(item_id, str) and isinstance(stage, str) and "\0" not in item_id + stage:
+            return item_id, stage
+    except (ValueError, TypeError):
+        pass  # the same answer as for a token of another shape
+    raise InvalidInput(
+        Reason.PAGE_TOKEN_INVALID,
+        "page_token must be the next_page_token of an earlier page, or empty.",
+        field="page_token",
+    )
