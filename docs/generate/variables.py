@@ -107,6 +107,7 @@ _SECTIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[Variable, ...]], ...]] 
     ("Drift (the `quintet` command)", ("QUINTET_DRIFT_",), ()),
     ("Housekeeping (the `quintet` command)", ("QUINTET_HOUSEKEEPING_",), ()),
     ("Sources of music (`quintet library`)", ("QUINTET_LIBRARY_",), ()),
+    ("Analysis of audio files (`quintet analyse`)", ("QUINTET_ANALYSIS_",), ()),
     ("Airflow", ("QUINTET_AIRFLOW_",), _AIRFLOW),
 )
 # Containers have these from their image, from files of `setup`, or from their own lines in Compose.

@@ -16,32 +16,15 @@ from quintet_analysis.run import Job, Result, analyse
 
 from tests.analysis.programs import (
     FFMPEG,
+    MODEL,
     PERCEPTION,
+    STAND_IN,
     needs_ffmpeg,
     needs_perception,
     script,
 )
 from tests.fakes.audio_files import FOLDER
 from tests.fakes.synthetic_audio import clicks, write_wav
-
-# What ffmpeg writes for four seconds of a tone, without ffmpeg; a file named "crash" ends the
-# worker, as a fault in a library would.
-STAND_IN = """
-for word; do case "$word" in file:*crash*) kill -9 $PPID; sleep 5;; esac; done
-head -c 256000 "$TONE"
-echo 'out_time_us=4000000' >&2
-echo '    I:         -12.3 LUFS' >&2
-"""
-# The model's program in shell: an answer beside each excerpt, none for a batch with number 3.
-MODEL = """
-shift 4
-for excerpt; do case "$excerpt" in */3.wav) exit 7;; esac; done
-for excerpt; do
-  test -s "$excerpt" || exit 8
-  echo '{"acousticness": 0.5, "danceability": 0.5, "energy": 0.25, "instrumentalness": 0.5,
-    "liveness": 0.5, "speechiness": 0.5, "valence": 1.0}' > "${excerpt%.wav}.json"
-done
-"""
 
 
 @pytest.fixture

@@ -29,6 +29,11 @@ class Measured:
     mode: int | None
     has_excerpt: bool
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is loud enough to be measured."""
+        return self.loudness == LOUDNESS_FLOOR
+
 
 def measure(path: str, ffmpeg: str, limits: Limits, excerpt: Path | None) -> Measured:
     """Measure one file, and write its excerpt for the perceptual model.

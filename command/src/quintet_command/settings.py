@@ -1,5 +1,7 @@
 """Settings of the commands that work on an installation, each from a QUINTET_* variable."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from quintet_settings import HTTP_ADDRESS, load
@@ -68,6 +70,37 @@ class CommandSettings(ConnectionSettings, TrainingSettings):
         ge=0,
         description="Least recall on cold tracks, as a ratio to that of audio cosine.",
     )
+    analysis_ffmpeg: str = Field(
+        default="",
+        description=(
+            "Program ffmpeg that decodes audio files; the one on PATH if empty, else the one of "
+            "`make analysis-install`."
+        ),
+    )
+    analysis_python: str = Field(
+        default="",
+        description=(
+            "Interpreter with the perceptual model; that of `make analysis-install` if empty."
+        ),
+    )
+    analysis_workers: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="Audio files that are analysed at the same time; one per usable core if 0.",
+    )
+    analysis_nice: int = Field(
+        default=10,
+        ge=0,
+        le=19,
+        description="How far analysis lowers its priority: 0 not at all, 19 as far as possible.",
+    )
+    analysis_file_seconds: float = Field(
+        default=300.0,
+        ge=1,
+        le=86_400,
+        description="Seconds that decoding one audio file may take.",
+    )
     housekeeping_days: int = Field(
         default=30,
         ge=1,
@@ -99,6 +132,11 @@ class CommandSettings(ConnectionSettings, TrainingSettings):
                 "backend", "QUINTET_MLFLOW_BACKEND_URL must start with sqlite: or postgresql:"
             )
         return self
+
+    @property
+    def analysis(self) -> Path:
+        """The folder of analysis: its calibration, and excerpts while it runs."""
+        return self.home / "analysis"
 
     @property
     def registry_uri(self) -> str:

@@ -29,6 +29,7 @@ from quintet_command.cli.progress import one_line_failures
 GROUPS: Final = {
     "catalog": "The catalogue: import tracks, see what it holds.",
     "library": "Your own music: folders, media servers, beets; add, sync, remove.",
+    "analyse": "Compute missing audio attributes from files.",
     "playlists": "Playlists and listening histories, for training.",
     "history": "A listener's history: import it, see what is remembered.",
     "models": "The registry's models: list, compare, promote, roll back.",

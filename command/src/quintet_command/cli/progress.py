@@ -60,6 +60,9 @@ EXPECTED: Final = (
     ("quintet_training.gate.checks", "ReportInvalid"),
     ("quintet_command.backup", "BackupInvalid"),
     ("quintet_modelkit.registry.errors", "RegistryError"),
+    ("quintet_analysis.pool", "AnalysisStopped"),
+    ("quintet_analysis.programs", "ProgramMissing"),
+    ("quintet_analysis.calibration", "CalibrationInvalid"),
 )
 """Module and class of every exception whose message is written for the user."""
 

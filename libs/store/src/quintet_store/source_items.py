@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Select, delete, exists, select, update
+from sqlalchemy import Connection, Select, and_, delete, exists, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from quintet_store.bulk import Rows, write_rows
 from quintet_store.sources import SourceInvalid, find_source
@@ -231,6 +232,30 @@ def files_to_analyse(
     quarantine and that have the same size and time since. `after` is the track id of the last file
     of the page before; a page may be shorter than `limit`, the last one is empty.
     """
+    query = (
+        _query(source)
+        .where(_waiting(provenance), _ITEMS.c.track_id > after)
+        .order_by(_ITEMS.c.track_id, _ITEMS.c.source, _ITEMS.c.item_id)
+        .limit(limit)
+    )
+    first: Mapping[str, KnownItem] = {
+        item.track_id: item for item in reversed(_read(connection, query))
+    }
+    return sorted(first.values(), key=lambda item: item.track_id)
+
+
+def count_files_to_analyse(
+    connection: Connection, *, source: str = "", provenance: str = "analysis"
+) -> int:
+    """Count the tracks whose files `files_to_analyse` lists, over all pages."""
+    query = select(func.count(_ITEMS.c.track_id.distinct())).where(_waiting(provenance))
+    if source:
+        query = query.where(_ITEMS.c.source == source)
+    return int(connection.execute(query).scalar_one())
+
+
+def _waiting(provenance: str) -> ColumnElement[bool]:
+    """Make the condition that the file of an item waits for analysis by a provenance."""
     done = exists().where(
         _FEATURES.c.track_id == _ITEMS.c.track_id, _FEATURES.c.provenance == provenance
     )
@@ -241,13 +266,4 @@ def files_to_analyse(
         _QUARANTINE.c.size.is_not_distinct_from(_ITEMS.c.size),
         _QUARANTINE.c.mtime_ns.is_not_distinct_from(_ITEMS.c.mtime_ns),
     )
-    query = (
-        _query(source)
-        .where(_ITEMS.c.present, _ITEMS.c.path_key != "", _ITEMS.c.track_id > after, ~done, ~bad)
-        .order_by(_ITEMS.c.track_id, _ITEMS.c.source, _ITEMS.c.item_id)
-        .limit(limit)
-    )
-    first: Mapping[str, KnownItem] = {
-        item.track_id: item for item in reversed(_read(connection, query))
-    }
-    return sorted(first.values(), key=lambda item: item.track_id)
+    return and_(_ITEMS.c.present, _ITEMS.c.path_key != "", ~done, ~bad)
