@@ -69,7 +69,8 @@ def analyse(
         if calibration and report.analysed:
             apply_calibration(open_engine(settings.database_url), calibration)
         _console.print(_summary(report))
-        if report.analysed and not without_publishing:
+        # Also if nothing was analysed: an earlier run may have been stopped before it published.
+        if not without_publishing:
             publish(settings, _console, _errors)
 
 
