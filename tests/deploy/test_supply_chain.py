@@ -58,13 +58,13 @@ def audit(address: str, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("lock", ["uv.lock", "dags/uv.lock"])
+@pytest.mark.parametrize("lock", ["uv.lock", "dags/uv.lock", "perception/uv.lock"])
 def test_every_locked_file_has_its_hash(lock):
     packages = tomllib.loads((ROOT / lock).read_text(encoding="utf-8"))["package"]
     ours = [each for each in packages if "registry" not in each["source"]]
     assert all({"editable", "virtual"} & each["source"].keys() for each in ours)
     fetched = [each for each in packages if "registry" in each["source"]]
-    assert len(fetched) > 50
+    assert len(fetched) > (50 if lock != "perception/uv.lock" else 5)
     for each in fetched:
         files = [*each.get("wheels", []), *filter(None, [each.get("sdist")])]
         assert files

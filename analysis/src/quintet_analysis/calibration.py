@@ -76,7 +76,7 @@ def fit_calibration(engine: Engine) -> Calibration:
         raise CalibrationInvalid(
             f"calibration needs at least {LEAST_PAIRS} tracks that have both published and "
             f"analysed features, and there are {most}; import features of tracks whose files you "
-            "have (quintet catalog import), or go on without"
+            "have: quintet catalog import"
         )
     return Calibration(fits, _agreement(arrays))
 
