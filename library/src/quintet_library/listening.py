@@ -55,8 +55,7 @@ class Heard:
 
     def add(self, track_id: str, listening: Listening) -> None:
         """Note what was done with one track; a time that is not known is 0."""
-        starred = seconds_of(listening.starred_at) or 0
-        played = seconds_of(listening.played_at) or 0
+        starred, played = _seconds(listening.starred_at), _seconds(listening.played_at)
         liked = listening.starred or listening.rating >= _LIKED
         if liked:
             _push(self.favourites, (starred, track_id), MOST_TRACKS)
@@ -90,6 +89,12 @@ class Heard:
                     yield f"made:session:{session[0][0]}", "listening session", tracks
                 session = []
             session.append(played)
+
+
+def _seconds(text: str) -> int:
+    """Read a time as seconds since 1970; 0 if it is not known."""
+    # Most songs have no time, and looking for one in an empty text would cost most of a sync.
+    return (seconds_of(text) or 0) if text else 0
 
 
 def _push(heap: list[tuple], entry: tuple, most: int) -> None:  # type: ignore[type-arg]
