@@ -151,7 +151,6 @@ def _covers(settings: TrainingSettings) -> Path | None:
     """Prepare the folder of covers; None where it holds as many bytes as it may."""
     if not settings.library_covers_max_bytes:
         return None
-    # Published to every service that serves pictures, as catalogues are.
-    settings.covers.mkdir(mode=0o755, parents=True, exist_ok=True)
+    settings.covers.mkdir(mode=0o700, parents=True, exist_ok=True)
     used = sum(path.stat().st_size for path in settings.covers.iterdir() if path.is_file())
     return settings.covers.resolve() if used < settings.library_covers_max_bytes else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from quintet_files import write_atomically
+from quintet_files import PRIVATE_MODE, write_atomically
 
 from quintet_tags.tags import Picture
 
@@ -63,7 +63,8 @@ def _keep(data: bytes, folder: Path) -> str:
     name = f"{hashlib.blake2b(data, digest_size=16).hexdigest()}.{kind}"
     target = folder / name
     if not target.exists():
-        write_atomically(target, data)
+        # Private, as everything about what somebody listens to.
+        write_atomically(target, data, PRIVATE_MODE)
     return name
 
 
