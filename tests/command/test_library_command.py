@@ -124,11 +124,11 @@ def test_what_is_wrong_with_a_sync_is_in_the_list_and_ends_with_code_two(quintet
         ),
         (
             ("add", "subsonic", "http://h", "--user", "a", "--password-env", "NOT_SET_HERE"),
-            "the variable NOT_SET_HERE, which holds its password or key, is empty",
+            "NOT_SET_HERE: holds no secret; set it, or NOT_SET_HERE_FILE to a file",
         ),
         (
             ("add", "subsonic", "http://h", "--user", "a", "--password-file", "/missing"),
-            "the file /missing cannot be read: No such file or directory",
+            "/missing: names what cannot be read: No such file or directory",
         ),
         (
             ("add", "jellyfin", "http://h", "--password-env", "A", "--password-file", "b"),

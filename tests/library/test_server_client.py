@@ -6,8 +6,9 @@ import logging
 import socket
 
 import pytest
+from quintet_access.media_servers import is_allowed
 from quintet_library import http
-from quintet_library.http import Limits, ServerClient, is_allowed
+from quintet_library.http import Limits, ServerClient
 from quintet_library.records import SourceFailed
 
 from tests.fakes.web_server import Answer, web_server

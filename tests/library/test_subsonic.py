@@ -192,7 +192,7 @@ def test_a_real_server_gives_songs_stars_ratings_and_playlists(tmp_path: Path):
         reader._ask("setRating", id=ids["Two"], rating=2)
         reader.client.get(
             "rest/createPlaylist.view",
-            {**reader._credentials(), "name": "Road", "songId": [ids["Two"], ids["One"]]},
+            {**reader.credentials(), "name": "Road", "songId": [ids["Two"], ids["One"]]},
         )
         songs = {song.item.title: song for song in songs_of(reader)}
         (playlist,) = reader.playlists()

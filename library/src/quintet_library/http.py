@@ -7,7 +7,6 @@ before anything is sent, so that neither a redirect nor a name that changes gets
 
 import copy
 import email.utils
-import ipaddress
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,22 +16,17 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+from quintet_access.media_servers import Network, is_allowed
 from quintet_text.bounded_json import Bounds, JsonRefused, loads
 from quintet_text.printable import printable
 
 from quintet_library.records import SourceFailed
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MOST_BYTES: Final = 64 * 1024**2
 """Bytes of one answer; a page of 500 songs has some 500 kB."""
 _ATTEMPTS: Final = 4
 _LONGEST_WAIT: Final = 60.0
 _REDIRECTS: Final = 3
-# Metadata services outside of the link-local range: AWS over IPv6, Alibaba, Oracle, Azure.
-_METADATA: Final = tuple(
-    ipaddress.ip_address(text)
-    for text in ("fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16")
-)
 _PATIENT: Final = (429, 502, 503, 504)
 
 
@@ -249,25 +243,6 @@ def _unreachable(client: ServerClient, fault: Exception) -> SourceFailed:
         f"{client.name} at {client.host} cannot be reached: {why}; check the address, and that "
         "the server runs"
     )
-
-
-def is_allowed(address: str, allowed: Sequence[Network]) -> bool:
-    """Decide whether a server may have an address.
-
-    Private and loopback addresses are where media servers live. Link-local addresses (169.254/16,
-    fe80::/10), metadata services, multicast and unspecified addresses are not.
-
-    Args:
-        address: IPv4 or IPv6, with or without a zone.
-        allowed: Networks that are allowed all the same.
-    """
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
-    found = mapped or parsed
-    if any(found.version == each.version and found in each for each in allowed):
-        return True
-    denied = found.is_link_local or found.is_multicast or found.is_unspecified
-    return not denied and found not in _METADATA
 
 
 def _seconds_of(text: str) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from quintet_access.media_servers import jellyfin_authorization
 from quintet_text.track_ids import ARTIST, ISRC, RECORDING, RELEASE
 
 from quintet_library.http import ServerClient
@@ -26,7 +27,6 @@ from quintet_library.values import (
 )
 
 PAGE: Final = 500
-_CLIENT: Final = 'MediaBrowser Client="Quintet", Device="quintet", DeviceId="quintet", Version="1"'
 # A tick is 100 nanoseconds.
 _TICKS_PER_MS: Final = 10_000
 _FIELDS: Final = "ProviderIds,Genres,Path,MediaSources"
@@ -99,7 +99,7 @@ class JellyfinReader:
         client = self.client
         if not self.user:
             return self._with_token(self.secret), ""
-        asking = client.with_headers({"authorization": _CLIENT})
+        asking = client.with_headers({"authorization": jellyfin_authorization()})
         answer = asking.post("Users/AuthenticateByName", {"Username": self.user, "Pw": self.secret})
         token, user = answer.get("AccessToken"), answer.get("User")
         if not isinstance(token, str) or not isinstance(user, dict) or not user.get("Id"):
@@ -108,10 +108,10 @@ class JellyfinReader:
 
     def _with_token(self, token: str) -> ServerClient:
         client = self.client
-        # A quote would end the value in the header, and a line feed the header itself.
-        if not token.isascii() or not token.isprintable() or '"' in token:
-            raise SourceFailed(f"the key or token of {client.name} holds characters that none has")
-        return client.with_headers({"authorization": f'{_CLIENT}, Token="{token}"'})
+        try:
+            return client.with_headers({"authorization": jellyfin_authorization(token)})
+        except ValueError as fault:
+            raise SourceFailed(f"{client.name} at {client.host}: {fault}") from None
 
     def _items(
         self, client: ServerClient, user: str, start: int, limit: int, kind: str

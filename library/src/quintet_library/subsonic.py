@@ -4,12 +4,11 @@ The protocol is described at subsonic.org/pages/api.jsp; OpenSubsonic adds field
 read where a server sends them (opensubsonic.netlify.app).
 """
 
-import hashlib
-import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from quintet_access.media_servers import subsonic_credentials
 from quintet_text.track_ids import ARTIST, ISRC, RECORDING
 
 from quintet_library.http import ServerClient
@@ -36,7 +35,6 @@ from quintet_library.values import (
 PAGE: Final = 500
 """Songs of one request; what servers allow at most."""
 MOST_PLAYLISTS: Final = 10_000
-_VERSION: Final = "1.16.1"
 _REPLAYGAIN_LUFS: Final = -18.0
 _WRONG_PASSWORD: Final = (40, 44)
 # The server cannot check a token, because it does not have the password itself.
@@ -53,14 +51,12 @@ class SubsonicReader:
         user: Name of the user.
         password: Of the user.
         plain: Send the password itself, not a token of it, to servers that keep only its hash.
-        salt: Makes the salt of each request's token.
     """
 
     client: ServerClient
     user: str
     password: str = field(repr=False)
     plain: bool = False
-    salt: Callable[[], str] = lambda: secrets.token_hex(8)
 
     def check(self) -> None:
         """Check that the server answers, and that it accepts user and password.
@@ -128,7 +124,7 @@ class SubsonicReader:
                 return
 
     def _ask(self, method: str, **parameters: object) -> dict[str, Any]:
-        answer = self.client.get(f"rest/{method}.view", {**self._credentials(), **parameters})
+        answer = self.client.get(f"rest/{method}.view", {**self.credentials(), **parameters})
         body = answer.get("subsonic-response")
         if not isinstance(body, dict):
             raise SourceFailed(
@@ -139,15 +135,9 @@ class SubsonicReader:
             self._fail(method, body.get("error"))
         return body
 
-    def _credentials(self) -> dict[str, str]:
-        common = {"u": self.user, "v": _VERSION, "c": "quintet", "f": "json"}
-        if self.plain:
-            # Hexadecimal, as the protocol wants it; this hides nothing.
-            return {**common, "p": f"enc:{self.password.encode().hex()}"}
-        salt = self.salt()
-        # The protocol's token is an MD5; a stronger hash would not be understood.
-        token = hashlib.md5(f"{self.password}{salt}".encode(), usedforsecurity=False)
-        return {**common, "t": token.hexdigest(), "s": salt}
+    def credentials(self) -> dict[str, str]:
+        """Make the parameters that each request carries, with a new salt."""
+        return subsonic_credentials(self.user, self.password, plain=self.plain)
 
     def _fail(self, method: str, error: object) -> None:
         fault = error if isinstance(error, dict) else {}
