@@ -150,7 +150,7 @@ async def test_the_quarantine_is_read_page_by_page_and_of_one_source(tmp_path: P
                 params={"page_size": 2, "page_token": token},
             )
             page = QuarantineResponse.model_validate_json(answer.content)
-            reasons += [each.reason for each in page.items]
+            reasons += [each.reason for each in page.quarantined]
             token = page.next_page_token
         broken = await client.get(
             "/api/v1/library/sources/music/quarantine", params={"page_token": "x"}

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from quintet_client import models
 from quintet_client.protocol import Call, Reply
-from quintet_client.request_models import Choice, Event, Filters, Heard, Seed, Source
+from quintet_client.request_models import Choice, Event, Filters, Heard, Seed, Source, SourceKind
 
 ModelT = TypeVar("ModelT", bound=models.Answer)
 MOST_EVENTS: Final = 500
@@ -222,6 +222,87 @@ def catalogue_map(etag: str = "") -> Call[models.CatalogueMap | None]:
     return Call("GET", "/api/v1/map", _map_or_none, headers=headers, accepts=accepts)
 
 
+def library() -> Call[models.Library]:
+    """List sources of own music and requests for work on them; requires the scope library."""
+    return _get("/api/v1/library", models.Library)
+
+
+def add_source(
+    name: str,
+    kind: SourceKind,
+    address: str,
+    *,
+    user: str = "",
+    credential: str = "",
+    play_allowed: bool = False,
+) -> Call[models.LibraryRequest]:
+    """Queue the addition of a source of own music; requires the scope library.
+
+    Args:
+        name: Lower-case letters, digits and `._-`; new.
+        kind: What it is.
+        address: A path on the machine of the worker, or a server's address.
+        user: Of a media server.
+        credential: Where its password or key is: `env:MUSIC_…` or `file:NAME` in
+            QUINTET_HOME/credentials; never the secret itself.
+        play_allowed: Whether its files may be played.
+    """
+    body: dict[str, Any] = {"name": name, "kind": kind, "address": address, "user": user}
+    body |= {"credential": credential, "play_allowed": play_allowed}
+    return _queued("POST", "/api/v1/library/sources", body)
+
+
+def sync_source(name: str) -> Call[models.LibraryRequest]:
+    """Queue a sync of a source; requires the scope library."""
+    return _queued("POST", f"/api/v1/library/sources/{_quoted(name)}/sync")
+
+
+def analyse_source(name: str) -> Call[models.LibraryRequest]:
+    """Queue an analysis of a source's files; requires the scope library."""
+    return _queued("POST", f"/api/v1/library/sources/{_quoted(name)}/analyse")
+
+
+def remove_source(name: str) -> Call[models.LibraryRequest]:
+    """Queue the removal of a source; requires the scope library."""
+    return _queued("DELETE", f"/api/v1/library/sources/{_quoted(name)}")
+
+
+def quarantine(
+    name: str, *, page_size: int | None = None, page_token: str = ""
+) -> Call[models.QuarantinePage]:
+    """List what of a source could not be read or analysed; requires the scope library."""
+    params = _params(page_size=page_size, page_token=page_token)
+    path = f"/api/v1/library/sources/{_quoted(name)}/quarantine"
+    return _get(path, models.QuarantinePage, params)
+
+
+def own_tracks(track_ids: Sequence[str]) -> Call[models.OwnTracks]:
+    """Look up the sources and paths of up to 500 tracks; requires the scope library."""
+    params = {"ids": ",".join(track_ids)}
+    return _get("/api/v1/library/tracks", models.OwnTracks, params)
+
+
+def audio(track_id: str, byte_range: str = "bytes=0-", if_range: str = "") -> Call[models.Binary]:
+    """Read a part of a track's audio, at most 1 MiB; requires the scope library.
+
+    Args:
+        track_id: Of a track in a source that allows it to be played.
+        byte_range: Where to begin, such as "bytes=0-"; the answer's Content-Range says how far it
+            goes.
+        if_range: The ETag of an earlier part; if the file is another now, all of it is answered.
+    """
+    headers = {"Range": byte_range} | ({"If-Range": if_range} if if_range else {})
+    path = f"/api/v1/tracks/{_quoted(track_id)}/audio"
+    return Call("GET", path, _binary, headers=headers, accepts=frozenset({200, 206}))
+
+
+def cover(track_id: str, etag: str = "") -> Call[models.Binary]:
+    """Read the cover of a track from its file; status 304 if `etag` is still the newest."""
+    headers = {"If-None-Match": etag} if etag else {}
+    path = f"/api/v1/tracks/{_quoted(track_id)}/cover"
+    return Call("GET", path, _binary, headers=headers, accepts=frozenset({200, 304}))
+
+
 def token(client_id: str, secret: str) -> Call[models.AccessToken]:
     """Fetch an access token for a client's credentials (RFC 6749, section 4.4)."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
@@ -231,6 +312,25 @@ def token(client_id: str, secret: str) -> Call[models.AccessToken]:
 
 def _get(path: str, kind: type[ModelT], params: Mapping[str, str] | None = None) -> Call[ModelT]:
     return Call("GET", path, _reads(kind), params=params or {})
+
+
+def _queued(
+    method: str, path: str, body: Mapping[str, Any] | None = None
+) -> Call[models.LibraryRequest]:
+    # Equal requests that have not begun are one: repeating is safe, except that a name may be taken
+    # by the first attempt.
+    return Call(
+        method,
+        path,
+        _reads(models.LibraryRequest),
+        body=body,
+        accepts=frozenset({202}),
+        idempotent=True,
+    )
+
+
+def _binary(reply: Reply) -> models.Binary:
+    return models.Binary(status=reply.status, headers=reply.headers, content=reply.content)
 
 
 def _reads(kind: type[ModelT]) -> Callable[[Reply], ModelT]:

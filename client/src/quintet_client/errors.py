@@ -9,7 +9,7 @@ QuintetError
 └── ApiError            the gateway or a service answered with an error, by status:
     ├── InvalidArgument     (400) SeedCount, LimitRange, …: what was asked breaks a rule
     ├── Unauthenticated     (401) TokenInvalid, CredentialsRefused
-    ├── PermissionDenied    (403) ScopeMissing, OriginDenied
+    ├── PermissionDenied    (403) ScopeMissing, OriginDenied, PlayDenied
     ├── NotFound            (404) SeedUnknown, IdUnknown, …
     ├── Conflict            (409) StateConflict
     ├── ResourceExhausted   (429) RateLimited, Overloaded

@@ -461,6 +461,115 @@ class Readiness(Answer):
     not_ready: tuple[str, ...]
 
 
+class Progress(Answer):
+    """Steps done and in all; a total of 0 means that it is not known yet."""
+
+    done: int
+    total: int
+
+
+class MusicSource(Answer):
+    """A source of a listener's own music; times are ISO 8601 in UTC, empty before the first."""
+
+    name: str
+    kind: str  # folder, subsonic, jellyfin, beets or reccobeats
+    address: str
+    credential: str  # where its secret is: env:NAME or file:PATH
+    play_allowed: bool
+    added_at: str
+    started_at: str
+    synced_at: str
+    last_error: str  # of the last sync; empty if it succeeded
+    present: int
+    absent: int
+    quarantined: int
+    sync: Progress
+    analysis: Progress
+
+
+class LibraryRequest(Answer):
+    """A request for work on a source."""
+
+    id: int
+    action: Literal["add", "sync", "analyse", "remove"]
+    source: str
+    state: Literal["queued", "running", "done", "failed"]
+    message: str
+    requested_at: str
+    started_at: str
+    ended_at: str
+    seconds_left: float | None
+
+
+class Library(Answer):
+    """All sources, the latest requests with the newest first, and whether a worker runs."""
+
+    worker_running: bool
+    worker_command: str
+    sources: tuple[MusicSource, ...]
+    requests: tuple[LibraryRequest, ...]
+
+
+class Quarantined(Answer):
+    """A file or song that could not be read or analysed."""
+
+    item_id: str
+    stage: Literal["sync", "analysis"]
+    path: str
+    reason: str
+    quarantined_at: str
+
+
+class QuarantinePage(Page[Quarantined]):
+    """One page of a source's quarantine."""
+
+    quarantined: tuple[Quarantined, ...]
+
+    @property
+    def items(self) -> Sequence[Quarantined]:
+        """What could not be read or analysed."""
+        return self.quarantined
+
+
+class TrackPlace(Answer):
+    """A track as one source has it."""
+
+    source: str
+    kind: str
+    item_id: str
+    path: str
+    present: bool
+    playable: bool
+
+
+class OwnTrack(Answer):
+    """The sources of one track."""
+
+    id: str
+    has_cover: bool
+    places: tuple[TrackPlace, ...]
+
+
+class OwnTracks(Answer):
+    """Tracks that sources have; others are left out."""
+
+    tracks: tuple[OwnTrack, ...]
+
+
+class Binary(Answer):
+    """Audio or a picture, whole or a part.
+
+    Attributes:
+        status: 200, 206 for a part, 304 if it is unchanged.
+        headers: Of the answer, names in lower case.
+        content: Its bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = Field(repr=False)
+
+
 class AccessToken(Answer):
     """An access token and the seconds that it lives."""
 

@@ -10,6 +10,7 @@ EventKind = Literal["play", "skip", "like", "dislike", "save", "playlist_add"]
 Choice = Literal["exclude", "allow"]
 Heard = Literal["exclude", "less", "allow"]
 Source = Literal["catalogue", "spotify", "both"]
+SourceKind = Literal["folder", "subsonic", "jellyfin", "beets"]
 
 
 class _Asked(BaseModel):

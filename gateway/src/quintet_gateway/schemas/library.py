@@ -86,7 +86,7 @@ class QuarantinedFacts(ResponseModel):
 class QuarantineResponse(ResponseModel):
     """One page of a source's quarantine."""
 
-    items: list[QuarantinedFacts]
+    quarantined: list[QuarantinedFacts]
     next_page_token: str
 
 

@@ -109,7 +109,7 @@ class OwnMusic:
         page = found[:page_size]
         last = page[-1] if len(found) > page_size else None
         return QuarantineResponse(
-            items=[
+            quarantined=[
                 QuarantinedFacts(
                     item_id=each.item_id,
                     stage=each.stage,  # type: ignore[arg-type]
