@@ -97,7 +97,7 @@ class OwnMusic:
 
         def read(connection: Connection) -> list[Quarantined]:
             _known(connection, name)
-            # One more than asked for tells whether there is a next page.
+            # One more than asked for shows if there is a next page.
             return quarantined_items(
                 connection,
                 name,
