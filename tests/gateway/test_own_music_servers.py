@@ -196,4 +196,4 @@ async def test_a_missing_secret_is_named_by_its_variable(
 ) -> None:
     monkeypatch.delenv("MUSIC_HOME", raising=False)
     answer = await played(tmp_path, source(tmp_path, "subsonic", server.url))
-    assert "the variable MUSIC_HOME: is empty" in answer.json()["error"]["message"]
+    assert "MUSIC_HOME: holds no secret" in answer.json()["error"]["message"]
