@@ -68,7 +68,7 @@ def test_playlists_are_imported_and_told_of(quintet, tmp_path: Path) -> None:
     ("arguments", "content", "message"),
     [
         (("catalog", "import"), "", "empty"),
-        (("catalog", "import"), "a,b\n1,2\n", "missing track_id, title"),
+        (("catalog", "import"), "a,b\n1,2\n", "missing title, artists, duration_ms"),
         (("catalog", "import", "--map", "b"), "a,b\n1,2\n", "COLUMN=FIELD"),
         (("catalog", "import", "--map", "z=title"), "a,b\n1,2\n", "no column 'z'"),
         (("catalog", "import", "--map", "a=tune"), "a,b\n1,2\n", "'tune' is not a field"),

@@ -161,8 +161,11 @@ def test_one_column_of_keys_and_modes_gives_both(tmp_path: Path) -> None:
     text = csv({"key": "8A"}, {"key": "C major"}, {"key": "F#m"}, renamed={"mode": "unused"})
     found = tracks(tmp_path, text)
     assert [(row["key"], row["mode"]) for row in found] == [(9, 0), (0, 1), (6, 0)]
-    with pytest.raises(DatasetInvalid, match=r"missing mode.*--map"):
-        tracks(tmp_path, csv({"key": "C"}, renamed={"mode": "unused"}))
+    # A column of keys alone leaves the mode unknown, and so does one such cell among others.
+    (alone,) = tracks(tmp_path, csv({"key": "C"}, renamed={"mode": "unused"}))
+    assert (alone["key"], alone["mode"]) == (0, None)
+    _, mixed = tracks(tmp_path, csv({"key": "8A"}, {"key": "D"}, renamed={"mode": "unused"}))
+    assert (mixed["key"], mixed["mode"]) == (2, None)
 
 
 def test_a_column_in_percent_is_read_as_shares(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from quintet_modelkit.features import COLUMN
 from quintet_modelkit.snapshot import Snapshot
 from quintet_store import StoreUnavailable, open_engine, reading
 from quintet_store import catalogue as store
@@ -153,14 +155,12 @@ def test_repeated_row_keeps_the_first_and_the_highest_popularity(
     ("changes", "reason"),
     [
         ({"energy": "1.5"}, "energy: 1.5 is outside 0 to 1"),
-        ({"energy": "nan"}, "energy: 'nan' is not a number"),
         ({"energy": "inf"}, "energy: inf is outside 0 to 1"),
         ({"energy": "loud"}, "energy: 'loud' is not a number"),
-        ({"energy": ""}, "energy: missing"),
+        ({"duration_ms": ""}, "duration_ms: missing"),
         ({"key": "2.5"}, "key: 2.5 is not a whole number"),
         ({"popularity": "101"}, "popularity: 101 is outside 0 to 100"),
         ({"explicit": "maybe"}, "explicit: 'maybe' is neither true nor false"),
-        ({"track_id": " "}, "track_id: empty"),
         ({"track_name": ""}, "title: empty"),
         ({"artists": " ; "}, "artists: empty"),
         ({"artists": "[]"}, "artists: empty"),
@@ -240,7 +240,35 @@ def test_optional_columns_have_defaults(tmp_path: Path) -> None:
     stored = track(settings, "t1")
     assert (stored["explicit"], stored["album"], stored["genres"]) == (False, "", [])
     assert (stored["provenance"], stored["licence"]) == ("tracks.csv", "unknown")
-    assert popularity(settings, "t1") == 0
+    assert np.isnan(popularity(settings, "t1"))
+
+
+def test_title_artist_and_duration_are_enough(tmp_path: Path) -> None:
+    settings = TrainingSettings(home=tmp_path)
+    rows = ["Jóga,Björk,5:05,,", "Jóga,Björk,5:05,,", "Army of Me,Björk,3:54,0.7,nan"]
+    report = run_text(settings, "\n".join(("title,artist,duration,energy,tempo", *rows)))
+    assert report.counts == store.Counts(3, 2, 0, 1)
+    loaded = snapshot(settings)
+    ids = loaded.tracks.column("track_id").to_pylist()
+    assert all(name.startswith("name-") and len(name) == 37 for name in ids)
+    titles = loaded.tracks.column("title").to_pylist()
+    by_title = dict(zip(titles, loaded.features, strict=True))
+    joga, army = by_title["Jóga"], by_title["Army of Me"]
+    assert np.flatnonzero(~np.isnan(joga)).tolist() == [COLUMN["duration_ms"]]
+    known = sorted((COLUMN["duration_ms"], COLUMN["energy"]))
+    assert np.flatnonzero(~np.isnan(army)).tolist() == known
+    info = datasets.catalogue_info(settings)
+    assert (info.tracks, info.known["energy"], info.known["tempo"]) == (2, 1, 0)
+    assert info.provenances == {"import:tracks.csv": 1}
+
+
+def test_ids_by_others_are_imported_in_one_form(tmp_path: Path) -> None:
+    settings = TrainingSettings(home=tmp_path)
+    uuid = "0A1B2C3D-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
+    header = "title,artist,duration,ISRC,recording_mbid,musicbrainz_albumid"
+    run_text(settings, f"{header}\nJóga,Björk,5:05,us-rc1-76-07839,{uuid},nonsense\n")
+    assert datasets.catalogue_info(settings).ids == {"isrc": 1, "musicbrainz_recording": 1}
+    assert snapshot(settings).tracks.column("isrc").to_pylist() == ["USRC17607839"]
 
 
 def test_missing_required_fields_are_all_named(tmp_path: Path) -> None:

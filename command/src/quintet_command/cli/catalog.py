@@ -1,6 +1,6 @@
 """`quintet catalog`: import tables of tracks, and say what the catalogue holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -77,6 +77,9 @@ def info(
         ("tracks", f"{facts.tracks:,}"),
         ("artists", f"{facts.artists:,}"),
         ("genres", ", ".join(genres[:_SHOWN_GENRES] + more) or "none"),
+        ("known of tracks", _counts(facts.known, facts.tracks)),
+        ("measured by", _counts(facts.provenances, facts.tracks)),
+        ("ids by others", _counts(facts.ids, facts.tracks)),
         ("sources", "\n".join(f"{s.name} ({s.licence}): {s.tracks:,}" for s in facts.sources)),
         ("database", facts.database),
         (
@@ -88,6 +91,12 @@ def info(
     for name, value in rows:
         table.add_row(name, value)
     _console.print(table)
+
+
+def _counts(counts: Mapping[str, int], tracks: int) -> str:
+    """Write how many tracks have what; "all" where all have it."""
+    shown = (f"{name} {'all' if n == tracks else f'{n:,}'}" for name, n in counts.items())
+    return ", ".join(shown) or "none"
 
 
 def _mapping_table(plan: Plan) -> Table:

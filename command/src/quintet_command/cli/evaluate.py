@@ -1,5 +1,6 @@
 """`quintet evaluate`: quality of the ranking on held-out playlists, against every baseline."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,21 @@ def evaluate(
     split_seed: Annotated[
         int, typer.Option(min=0, help="Random seed of the split and of the seeds in each case.")
     ] = 1,
+    without_features: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the tracks whose audio features are removed first, at random.",
+        ),
+    ] = 0.0,
+    cold: Annotated[
+        bool,
+        typer.Option(
+            "--cold/--no-cold",
+            help="Also train without a fifth of the tracks, and ask for those; half of the time.",
+        ),
+    ] = True,
     seed: Seed = 7,
     threads: Threads = 0,
     trials: Trials = 6,
@@ -40,8 +56,12 @@ def evaluate(
         from quintet_command.settings import load_settings
 
         options = EvaluationOptions(held_out=held_out, seed=split_seed)
+        if not cold:
+            options = replace(options, cold_share=0.0)
         chosen = parameters(seed, threads, trials)
         with progress_bar(Console(stderr=True)) as show:
-            report = evaluate_step(load_settings(), chosen, options, show)
+            report = evaluate_step(
+                load_settings(), chosen, options, show, without_features=without_features
+            )
         write_report(report, json_path, html_path, metrics_path)
     Console().print(tables(report))

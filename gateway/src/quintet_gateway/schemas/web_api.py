@@ -108,7 +108,7 @@ class Artists(TypedDict):
 
 
 class AudioFeatures(TypedDict):
-    """The audio features of a track; null where one was not measured."""
+    """The audio features of a track; one that was not measured is null."""
 
     acousticness: float | None
     analysis_url: str

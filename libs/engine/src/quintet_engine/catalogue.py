@@ -111,7 +111,7 @@ class Catalogue:
     Attributes:
         snapshot: The snapshot itself.
         encoded: float32 (n, 14), standardised features, 0 where missing.
-        unit: float32 (n, 14), the same with rows of unit length, or 0 where nothing was measured.
+        unit: float32 (n, 14), the same with rows of unit length; 0 if nothing was measured.
         columns: float64 (n, 14) in column order (Fortran), raw attributes for filters and targets,
             NaN where missing.
         artist_names: Artist id → artist number.

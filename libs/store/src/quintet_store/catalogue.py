@@ -12,7 +12,7 @@ from quintet_store.bulk import Rows, write_rows
 from quintet_store.features import import_provenance, write_features
 from quintet_store.state import catalogue_changed
 from quintet_store.tables import Import, Track, TrackGenre, TrackId, table_of
-from quintet_store.track_ids import add_ids, isrc_rows
+from quintet_store.track_ids import add_ids, id_rows
 
 _TRACKS: Final = table_of(Track)
 _GENRES: Final = table_of(TrackGenre)
@@ -76,7 +76,7 @@ def end_import(connection: Connection, import_id: int, counts: Counts) -> None:
 
 
 def upsert_tracks(connection: Connection, rows: Rows) -> None:
-    """Insert or update tracks, ids unique within the batch, with features and ISRC where known.
+    """Insert or update tracks, ids unique within the batch, with features and ids where known.
 
     A track met before in the same import keeps its first row and the highest popularity; one of
     an earlier import is replaced, except that empty text and unknown values never replace known
@@ -85,12 +85,12 @@ def upsert_tracks(connection: Connection, rows: Rows) -> None:
     Args:
         connection: In the transaction of an import.
         rows: Every column of `tracks` but `name_key`; may also have attributes of `MEASURED`, None
-            where unknown, and `isrc`, any text.
+            where unknown, and ids by kind of `quintet_text.track_ids.KINDS`, any text.
     """
     columns = [column.name for column in _TRACKS.columns if column.name != "name_key"]
     write_rows(connection, _TRACKS, [{n: row[n] for n in columns} for row in rows], _merge)
     write_features(connection, [_features(row) for row in rows if _has_features(row)])
-    add_ids(connection, isrc_rows(rows))
+    add_ids(connection, id_rows(rows))
 
 
 def _has_features(row: Mapping[str, Any]) -> bool:
@@ -142,6 +142,11 @@ def count_imported(connection: Connection, import_id: int) -> int:
 def count_tracks(connection: Connection) -> int:
     """Count all tracks of the catalogue."""
     return int(connection.execute(select(func.count()).select_from(_TRACKS)).scalar_one())
+
+
+def count_popularities(connection: Connection) -> int:
+    """Count the tracks whose popularity is known."""
+    return int(connection.execute(select(func.count(_TRACKS.c.popularity))).scalar_one())
 
 
 def genre_counts(connection: Connection) -> list[tuple[str, int]]:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from quintet_text.track_ids import ISRC, TrackIdentifier, normal_id
+from quintet_text.track_ids import KINDS, TrackIdentifier, normal_id
 from sqlalchemy import Connection, func, select
 
 from quintet_store.bulk import write_rows
@@ -103,11 +103,12 @@ def count_ids(connection: Connection) -> Mapping[str, int]:
     return {str(kind): int(number) for kind, number in connection.execute(query)}
 
 
-def isrc_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
-    """Select the ISRC of each row of tracks, for `add_ids`."""
+def id_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """Select the ids of each row of tracks, by kind, for `add_ids`."""
     for row in rows:
-        if code := row.get("isrc"):
-            yield str(row["track_id"]), ISRC, str(code)
+        for kind in KINDS:
+            if text := row.get(kind):
+                yield str(row["track_id"]), kind, str(text)
 
 
 def parts(values: Iterable[str]) -> Iterator[list[str]]:

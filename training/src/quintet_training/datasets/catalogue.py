@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from quintet_contract.attributes import RANGES
+from quintet_contract.attributes import MEASURED, RANGES
 from quintet_modelkit.publication import current_version, sha256_of
 from quintet_store import catalogue as store
 from quintet_store import open_engine, reading, writing
+from quintet_store.features import count_features, count_provenances
+from quintet_store.track_ids import count_ids
 from sqlalchemy import Connection, Engine
 
 from quintet_training.datasets.checking import check_tracks
-from quintet_training.datasets.columns import DEFAULTS, FIELDS, DatasetInvalid, map_columns
+from quintet_training.datasets.columns import DEFAULTS, FIELDS, map_columns
 from quintet_training.datasets.quarantine import Quarantine, quarantine
 from quintet_training.datasets.reading import open_table
 from quintet_training.datasets.tables import LINE, TableFile
@@ -124,11 +126,11 @@ def preview(path: Path, options: Options | None = None) -> Plan:
         for name, column in mapping.items()
         if first is not None and name in RANGES
     }
-    if mapping["mode"] == mapping["key"] and not any(names_mode(str(c)) for c in cells["key"]):
-        raise DatasetInvalid(
-            f"{path}: missing mode, and the column {mapping['key']} holds no modes such as "
-            "'C minor'; name a column with --map COLUMN=mode"
-        )
+    # "8A" and "C minor" name a mode too; a column of numbers does not.
+    of_key = map(str, cells.get("key", ()))
+    if "key" in mapping and mapping["mode"] == mapping["key"] and not any(map(names_mode, of_key)):
+        del mapping["mode"]
+        cells.pop("mode", None)
     scales = {name: scale_of(name, mapping[name], part) for name, part in cells.items()}
     return Plan(table, mapping, options, {name: s for name, s in scales.items() if s.unit})
 
@@ -215,9 +217,11 @@ def _run(
 def _store(connection: Connection, tracks: pl.DataFrame, import_id: int, now: str) -> None:
     # A table with a row per genre repeats tracks, with popularities of different days.
     popularity = pl.col("popularity").max().over("track_id")
+    first_known = [pl.col(n).drop_nulls().first().over("track_id") for n in MEASURED]
+    if tracks.get_column("track_id").n_unique() < len(tracks):
+        tracks = tracks.with_columns(popularity, *first_known)
     unique = (
-        tracks.with_columns(popularity)
-        .unique("track_id", keep="first", maintain_order=True)
+        tracks.unique("track_id", keep="first", maintain_order=True)
         .with_columns(pl.lit(import_id).alias("import_id"), pl.lit(now).alias("imported_at"))
         .drop(LINE, "genres")
     )
@@ -233,7 +237,13 @@ def _store(connection: Connection, tracks: pl.DataFrame, import_id: int, now: st
 
 @dataclass(frozen=True)
 class CatalogueInfo:
-    """What the database holds and what of it is published."""
+    """What the database holds and what of it is published.
+
+    Attributes:
+        known: Attribute to the number of tracks of which it is known.
+        provenances: Who measured, to the number of tracks that they say something of.
+        ids: Kind of id to the number of tracks that have one.
+    """
 
     tracks: int
     artists: int
@@ -243,6 +253,9 @@ class CatalogueInfo:
     catalogue_version: str | None
     snapshots: Sequence[str]
     snapshot_bytes: int
+    known: Mapping[str, int]
+    provenances: Mapping[str, int]
+    ids: Mapping[str, int]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as JSON types."""
@@ -262,6 +275,9 @@ def catalogue_info(settings: TrainingSettings) -> CatalogueInfo:
             genres = dict(store.genre_counts(connection))
             origins = store.sources(connection)
             artists = store.count_artists(connection)
+            known = {"popularity": store.count_popularities(connection)}
+            known |= count_features(connection)
+            provenances, ids = count_provenances(connection), count_ids(connection)
     finally:
         engine.dispose()
     version = current_version(settings.catalogue)
@@ -270,8 +286,9 @@ def catalogue_info(settings: TrainingSettings) -> CatalogueInfo:
     used = settings.catalogue / version if version else None
     size = sum(p.stat().st_size for p in used.rglob("*") if p.is_file()) if used else 0
     name = _shown(engine)
+    kept = [path.name for path in folders]
     return CatalogueInfo(
-        tracks, artists, genres, origins, name, version, [path.name for path in folders], size
+        *(tracks, artists, genres, origins, name, version, kept, size, known, provenances, ids)
     )
 
 

@@ -1,24 +1,26 @@
 """From a file's rows to tracks: cleaned, checked against ranges, refused with reasons."""
 
+import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
 import polars as pl
-from quintet_contract.attributes import ATTRIBUTES, RANGES, WHOLE
+from quintet_contract.attributes import ATTRIBUTES, NULLABLE, RANGES, WHOLE
 from quintet_contract.limits import MAX_TEXT, MAX_TRACK_ID
 from quintet_text.credits import split_credit
 from quintet_text.lists import is_empty_list, split_list
+from quintet_text.normal_form import normalise
 from quintet_text.track_ids import ID_RULE, is_address, is_valid_id, track_id_of
 
-from quintet_training.datasets.columns import holds_many
+from quintet_training.datasets.columns import IDS, holds_many
 from quintet_training.datasets.tables import LINE, Refused
 from quintet_training.datasets.units import LEAST_MS, Scale, value_of
 
-_TEXT: Final = ("track_id", "title", "artists", "album", "isrc", "genres", "provenance", "licence")
+_TEXT: Final = ("track_id", "title", "artists", "album", *IDS, "genres", "provenance", "licence")
 _REQUIRED_TEXT: Final = ("track_id", "title", "artists")
-_FILL: Final = {"popularity": 0.0, "time_signature": 4.0}
 # Spreadsheets write truth values in their own language: German, French, Spanish, Italian, Korean.
 _TRUE: Final = (
     *("true", "1", "1.0", "yes", "y", "t", "explicit"),
@@ -54,7 +56,8 @@ def check_tracks(
 
     Returns:
         A frame with `LINE`, every text field (unknown is empty), `artists` and `genres` as
-        lists of strings, `explicit` as boolean and the attributes as Float64; then the rest.
+        lists of strings, `explicit` as boolean and the attributes as Float64, null where the file
+        has no value of one of `NULLABLE`; then the rest.
     """
     given = {"provenance": provenance, "licence": licence}
     frame = rows.select(
@@ -65,6 +68,7 @@ def check_tracks(
         *_explicit(rows, mapping),
         *(_number(rows, mapping, name, (scales or {}).get(name, Scale())) for name in ATTRIBUTES),
     )
+    frame = _with_ids(frame)
     frame = frame.with_columns(_valid_ids(frame))
     failures = _failures(frame, rows, mapping)
     if failures:
@@ -93,6 +97,25 @@ def _text(rows: pl.DataFrame, mapping: Mapping[str, str], name: str, default: st
         text = pl.when(address).then(named).otherwise(text) if _any(rows, address) else text
     text = text.fill_null("")
     return pl.when(text == "").then(pl.lit(default)).otherwise(text).alias(name)
+
+
+def _with_ids(frame: pl.DataFrame) -> pl.DataFrame:
+    """Make the ids of rows without one, from title, artists and album.
+
+    Rows of one name then are one track, in whatever file they are.
+    """
+    named = (pl.col("track_id") == "") & (pl.col("title") != "") & (pl.col("artists") != "")
+    if not frame.select(named.any()).item():
+        return frame
+    names = pl.concat_str("artists", "title", "album", separator=_PARTING)
+    made = names.map_elements(_id_of_names, return_dtype=pl.String)
+    return frame.with_columns(pl.when(named).then(made).otherwise("track_id").alias("track_id"))
+
+
+def _id_of_names(names: str) -> str:
+    *artists, title, album = map(normalise, names.split(_PARTING))
+    text = _PARTING.join((" ".join(artists), title, album))
+    return f"name-{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
 
 
 def _any(rows: pl.DataFrame, condition: pl.Expr) -> bool:
@@ -161,35 +184,37 @@ def _explicit(rows: pl.DataFrame, mapping: Mapping[str, str]) -> list[pl.Expr]:
 def _number(rows: pl.DataFrame, mapping: Mapping[str, str], name: str, scale: Scale) -> pl.Expr:
     column = mapping.get(name)
     if column is None:
-        return pl.lit(_FILL[name], dtype=pl.Float64).alias(name)
+        return pl.lit(None, dtype=pl.Float64).alias(name)
     cells = rows.get_column(column)
     if cells.dtype == pl.String:
-        cells = cells.str.strip_chars().fill_null("")
-        empty = (
-            cells.map_elements(is_empty_list, return_dtype=pl.Boolean) if name in _FILL else None
-        )
-        values = _parsed(cells, name, scale)
+        values = _parsed(cells.str.strip_chars().fill_null(""), name, scale)
     else:
-        empty = cells.is_null()
-        values = cells.cast(pl.Float64, strict=False) * scale.factor
+        values = cells.cast(pl.Float64, strict=False).fill_nan(None) * scale.factor
+    if name == "mode" and column == mapping.get("key"):
+        # A key without its mode, such as "8" among "8A", leaves the mode unknown.
+        values = values.fill_nan(None)
     value = pl.lit(values)
-    if empty is not None and name in _FILL:
-        value = pl.when(pl.lit(empty)).then(_FILL[name]).otherwise(value)
     # SQLite forgets the sign of a negative zero and PostgreSQL keeps it: nobody needs it.
     return pl.when(value == 0).then(0.0).otherwise(value).alias(name)
 
 
 def _parsed(cells: pl.Series, name: str, scale: Scale) -> pl.Series:
     """Read texts as numbers: plain ones at once, each other text by the rules of `units`."""
-    values = cells.cast(pl.Float64, strict=False) * scale.factor
+    values = cells.cast(pl.Float64, strict=False).fill_nan(None) * scale.factor
     odd = (values.is_null() | _is_short(values, name)) & (cells != "")
     if not odd.any():
         return values
     texts = cells.filter(odd).unique().to_list()
-    read = [value_of(text, name, scale) for text in texts]
-    # A text that names no number becomes NaN, which the checks reject.
+    # Placeholders such as "nan" and "none" are no value. A text that names no number becomes NaN,
+    # which the checks reject.
+    read = [None if is_empty_list(text) else _value(text, name, scale) for text in texts]
     found = cells.replace_strict(texts, read, default=None, return_dtype=pl.Float64)
     return pl.select(pl.when(pl.lit(odd)).then(pl.lit(found)).otherwise(pl.lit(values))).to_series()
+
+
+def _value(text: str, name: str, scale: Scale) -> float:
+    value = value_of(text, name, scale)
+    return math.nan if value is None else value
 
 
 def _is_short(values: pl.Series, name: str) -> pl.Series:
@@ -224,7 +249,7 @@ def _schema() -> Any:
             checks.append(pa.Check(_whole, error="whole"))
         if name in _LEAST:
             checks.append(pa.Check(_in_unit, error="unit"))
-        columns[name] = pa.Column(pl.Float64, checks, nullable=False)
+        columns[name] = pa.Column(pl.Float64, checks, nullable=name in NULLABLE)
     columns["explicit_valid"] = pa.Column(pl.Boolean, pa.Check.eq(True, error="explicit"))
     columns["track_id_valid"] = pa.Column(pl.Boolean, pa.Check.eq(True, error="id"))
     return pa.DataFrameSchema(columns, strict=False)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from quintet_contract.attributes import ATTRIBUTES
+from quintet_contract.attributes import ATTRIBUTES, NULLABLE
+from quintet_text.track_ids import KINDS
 
 from quintet_training.datasets.column_meaning import compact, meaning_of
 
@@ -26,6 +27,19 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "release_date": ("release_date", "track_album_release_date", "album_release_date", "year"),
     "explicit": ("explicit", "is_explicit", "track_explicit"),
     "isrc": ("isrc", "track_isrc"),
+    "musicbrainz_recording": (
+        *("musicbrainz_recording", "musicbrainz_recording_id", "musicbrainz_recordingid"),
+        *("recording_mbid", "mb_trackid", "musicbrainz_trackid", "musicbrainz_track_id", "mbid"),
+    ),
+    "musicbrainz_release": (
+        *("musicbrainz_release", "musicbrainz_release_id", "release_mbid", "mb_albumid"),
+        *("musicbrainz_albumid", "musicbrainz_album_id"),
+    ),
+    "musicbrainz_artist": (
+        *("musicbrainz_artist", "musicbrainz_artist_id", "artist_mbid", "mb_artistid"),
+        "musicbrainz_artistid",
+    ),
+    "spotify": ("spotify", "spotify_id", "spotify_uri", "spotify_track_id"),
     "genres": ("genres", "genre", "track_genre", "track_genres", "playlist_genre"),
     "cover_url": ("cover_url", "album_image_url", "album_cover_url", "image_url"),
     "preview_url": ("preview_url", "track_preview_url", "track_preview", "preview"),
@@ -46,20 +60,23 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 """Names of columns, best first, compared by `compact`; other features have their own name only."""
 
 FIELDS: Final = tuple(dict.fromkeys((*ALIASES, *ATTRIBUTES)))
+IDS: Final = KINDS
+"""Fields that hold an id by others; they are named as `quintet_text.track_ids.KINDS`."""
 DEFAULTS: Final[Mapping[str, str]] = {
+    "track_id": "made from the names",
     "album": "empty",
     "release_date": "empty",
     "explicit": "false",
-    "isrc": "empty",
+    **dict.fromkeys(IDS, "none"),
     "genres": "none",
     "cover_url": "empty",
     "preview_url": "empty",
     "provenance": "the file's name",
     "licence": "unknown",
-    "popularity": "0",
-    "time_signature": "4",
+    **dict.fromkeys(NULLABLE, "unknown"),
 }
-"""What a field holds whose column, or whose cell, is missing; all other fields are required."""
+"""What a field holds whose column, or whose cell, is missing; the other fields are required: title,
+artists and duration."""
 
 # One cell of these names one artist, whatever punctuation the name has.
 _SINGULAR: Final = frozenset(("artist", "artistname", "trackartist", "performer"))

@@ -159,7 +159,8 @@ def baselines(
     """
     ties = np.random.default_rng(seed).random(len(catalogue))
     audio = catalogue.columns[:, _AUDIO].astype(np.float64)
-    raw, standardised = _unit(audio), _unit(_z_scores(audio))
+    # A missing value adds nothing to a cosine.
+    raw, standardised = _unit(np.nan_to_num(audio)), _unit(_z_scores(audio))
     popularity = catalogue.popularity / 1000.0
 
     def ranked(score: Callable[[Rows], Values], least: float = -np.inf) -> Recommender:
@@ -191,9 +192,12 @@ def _unit(vectors: Values) -> Values:
 
 
 def _z_scores(columns: Values) -> Values:
+    """Compute standard scores over the known values of each column; 0 where missing."""
+    known = np.ma.masked_invalid(columns)
     # A constant column is only centred.
-    spread = columns.std(axis=0)
-    return np.asarray((columns - columns.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0))
+    spread = known.std(axis=0).filled(1.0)
+    scores = (known - known.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
+    return np.asarray(scores.filled(0.0))
 
 
 def _random_scores(track_count: int, seed: int, seeds: Rows) -> Values:

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from quintet_contract.attributes import MEASURED
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.engine import Engine, Versions
 from quintet_engine.query import MAX_LIMIT, Query, Seasonal, Seed, SeedKind, Variants
 from quintet_engine.recipes import TRAINED
 from quintet_files import write_atomically
+from quintet_modelkit.features import COLUMN, Standardiser
 from quintet_modelkit.publication import current_folder
 from quintet_modelkit.snapshot import Snapshot
 
@@ -33,11 +36,21 @@ def evaluate(
     parameters: TrainingParameters | None = None,
     options: EvaluationOptions | None = None,
     progress: Callable[[float, str], None] | None = None,
+    *,
+    without_features: float = 0.0,
 ) -> Report:
     """Train on a part of the imported playlists and measure on the rest; publish nothing.
 
     Every list is made as `batch-recommend` makes it: by the engine that serves, without an artist
     cap. The model without playlists is measured too, on the same questions.
+
+    Args:
+        settings: Names the home.
+        parameters: Of the training.
+        options: Of the split and the questions.
+        progress: Receives the completed share, 0..1, and what is being done.
+        without_features: Share of the tracks, 0 to 1, sampled at random, whose audio features are
+            removed first, as if nobody had analysed them; duration and popularity stay.
 
     Raises:
         PublicationInvalid: No catalogue is published, or it is damaged.
@@ -47,7 +60,9 @@ def evaluate(
     on_progress = progress or (lambda share, text: None)
     parameters = parameters or TrainingParameters()
     on_progress(0.0, "reading catalogue and playlists")
-    catalogue = Catalogue.of(Snapshot.load(current_folder(settings.home / CATALOGUE)))
+    snapshot = Snapshot.load(current_folder(settings.home / CATALOGUE))
+    options = options or EvaluationOptions()
+    catalogue = Catalogue.of(_without_features(snapshot, without_features, options.seed))
     playlists = load_playlists(settings, catalogue)
 
     def train(known: Sequence[Rows], purpose: str) -> Recommender:
@@ -69,12 +84,24 @@ def evaluate(
             playlists.rows,
             playlists.ids,
             train,
-            options or EvaluationOptions(),
+            options,
             on_progress,
             recommender(bare),
         )
     except EvaluationImpossible as fault:
         raise TrainingRefused(str(fault)) from fault
+
+
+def _without_features(snapshot: Snapshot, share: float, seed: int) -> Snapshot:
+    """Remove the measured features of a random share of the tracks."""
+    if not share:
+        return snapshot
+    features = np.array(snapshot.features)
+    order = np.random.default_rng([seed, 3]).permutation(len(features))
+    rows = order[: round(share * len(features))]
+    for name in MEASURED:
+        features[rows, COLUMN[name]] = np.nan
+    return replace(snapshot, features=features, standardiser=Standardiser.fit(features))
 
 
 def recommender(
