@@ -116,6 +116,21 @@ def test_moved_renamed_and_retagged_files_keep_their_tracks(settings, music):
     assert report.removal.deleted == 0
 
 
+def test_a_file_that_holds_another_song_now_leaves_no_track_of_the_old_one(settings, music):
+    songs(music, 2)
+    sync_source(settings, "music")
+    before = tracks(settings)
+    distinct("tone.wav", music / "000.wav", 99, title="Another", artists="Someone")
+    report = sync_source(settings, "music")
+    assert outcome(report) == (0, 1, 1, 0)
+    after = tracks(settings)
+    assert after["000.wav"] != before["000.wav"]
+    engine = open_engine(settings.database_url)
+    with reading(engine) as connection:
+        assert count_tracks(connection) == 2
+    engine.dispose()
+
+
 def test_what_is_gone_is_removed_but_for_tracks_in_playlists(settings, music):
     songs(music, 4)
     sync_source(settings, "music")

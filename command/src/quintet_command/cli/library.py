@@ -234,8 +234,8 @@ def _print_report(report: SyncReport) -> None:
     removal = report.removal
     if removal.items:
         parts.append(f"{removal.items:,} gone")
-    if removal.kept:
-        parts.append(f"{removal.kept:,} of them kept, because playlists hold them")
+    if removal.items and removal.kept:
+        parts.append(f"{removal.kept:,} tracks kept, because playlists hold them")
     for number, text in (
         (report.playlists, "playlists"),
         (report.signals, "stars and plays"),

@@ -28,6 +28,7 @@ from quintet_store.track_ids import parts
 _ITEMS: Final = table_of(SourceItem)
 _TRACKS: Final = table_of(Track)
 _IMPORTS: Final = table_of(Import)
+_SOURCES: Final = table_of(MusicSource)
 _FEATURES: Final = table_of(TrackFeatures)
 _QUARANTINE: Final = table_of(QuarantinedItem)
 _ENTRIES: Final = table_of(PlaylistTrack)
@@ -147,8 +148,8 @@ def mark_unseen(connection: Connection, source: str, since: str) -> Removal:
     """Remove what a complete sync did not find.
 
     Items become absent. A track that came from a source and has no present item left is deleted,
-    except that one in a playlist is kept: `absent_tracks` lists those. Tracks of imported files are
-    kept always.
+    also where its file holds another recording now, except that one in a playlist is kept:
+    `absent_tracks` lists those. Tracks of imported files are kept always.
 
     Args:
         connection: In a transaction.
@@ -158,8 +159,10 @@ def mark_unseen(connection: Connection, source: str, since: str) -> Removal:
     gone = (_ITEMS.c.source == source) & _ITEMS.c.present & (_ITEMS.c.seen_at < since)
     tracks = {str(row[0]) for row in connection.execute(select(_ITEMS.c.track_id).where(gone))}
     items = connection.execute(update(_ITEMS).where(gone).values(present=False)).rowcount
-    if not items:
-        return Removal(0, 0, 0)
+    # Also tracks that no item is any more, and ones that a playlist held until now.
+    own = select(_SOURCES.c.import_id).where(_SOURCES.c.name == source).scalar_subquery()
+    left = _orphans().where(_TRACKS.c.import_id == own)
+    tracks |= {str(row[0]) for row in connection.execute(left)}
     return _delete_orphans(connection, tracks, items)
 
 
@@ -178,8 +181,7 @@ def remove_source(connection: Connection, name: str) -> Removal:
     said = [f"{kind}:{name}" for kind in ("tags", "beets")]
     connection.execute(delete(_FEATURES).where(_FEATURES.c.provenance.in_(said)))
     removal = _delete_orphans(connection, tracks, items)
-    sources = table_of(MusicSource)
-    connection.execute(delete(sources).where(sources.c.name == name))
+    connection.execute(delete(_SOURCES).where(_SOURCES.c.name == name))
     return removal
 
 
@@ -198,7 +200,8 @@ def _delete_orphans(connection: Connection, track_ids: set[str], items: int) -> 
         for table in _OF_TRACK:
             connection.execute(delete(table).where(table.c.track_id.in_(orphans - listed)))
         deleted, kept = deleted + len(orphans - listed), kept + len(listed)
-    catalogue_changed(connection)
+    if items or deleted:
+        catalogue_changed(connection)
     return Removal(items, deleted, kept)
 
 

@@ -1,0 +1,31 @@
+"""A library of many songs takes time, and no more memory than one of few."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.root import ROOT
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("QUINTET_SLOW") != "1", reason="takes minutes: QUINTET_SLOW=1")
+def test_ten_times_the_songs_take_no_more_memory():
+    few, many = peak(2_000), peak(20_000)
+    # What is kept of plays and stars is bounded by 20,000 signals: some megabytes.
+    assert many - few < 40
+
+
+def peak(songs: int) -> int:
+    """The peak of a sync of so many songs, in MiB."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tools.bench.sync_songs", "--songs", str(songs)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    return int(re.findall(r"peak (\d+) MiB", ran.stdout)[-1])
