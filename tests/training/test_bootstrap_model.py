@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from quintet_contract.attributes import ATTRIBUTES
+from quintet_contract.options import Heard
 from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_modelkit.identity import album_id, artist_id, recording_key
@@ -21,7 +23,11 @@ from quintet_modelkit.publication import (
     write_manifest,
 )
 from quintet_modelkit.snapshot import SCHEMA, write_snapshot
+from quintet_store import open_engine, writing
+from quintet_store.listeners import Signal, remember
+from quintet_training.datasets.feedback import listener_hash
 from quintet_training.ranking import BootstrapParameters
+from quintet_training.settings import TrainingSettings
 from quintet_training.steps import BatchInvalid, BatchOptions, batch_recommend, publish_model
 
 SMALL = BootstrapParameters(groups=20, rounds=10)
@@ -213,7 +219,7 @@ def test_a_batch_answers_every_line_in_order(home, engine, tmp_path):
     (tmp_path / "in").write_text("\n".join(lines) + "\n")
     seen: list[tuple[int, int]] = []
     report = batch_recommend(
-        home,
+        TrainingSettings(home=home),
         tmp_path / "in",
         tmp_path / "out",
         BatchOptions(20),
@@ -229,6 +235,34 @@ def test_a_batch_answers_every_line_in_order(home, engine, tmp_path):
     assert seen[-1][0] == seen[-1][1]
     query = Query(tuple(Seed(SeedKind.TRACK, name) for name in ids[:5]), limit=20, max_per_artist=0)
     assert out[0]["tracks"] == [track.track_id for track in engine.recommend(query).tracks]
+
+
+def test_a_batch_keeps_to_the_memory_of_a_listener(home, engine, tmp_path):
+    settings = TrainingSettings(home=home, database_url=f"sqlite:///{tmp_path / 'q.db'}")
+    seeds = list(engine.catalogue.snapshot.row_of)[:5]
+    lines = [{"id": who, "seed_tracks": seeds, "listener": who} for who in ("ann", "bob", "a b")]
+    (tmp_path / "in").write_text("\n".join(map(json.dumps, lines)))
+
+    def listed(**options) -> list[list[str]]:
+        batch_recommend(settings, tmp_path / "in", tmp_path / "out", BatchOptions(6, **options))
+        out = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+        assert "a listener's id is" in out[2]["error"]
+        return [each["tracks"] for each in out[:2]]
+
+    before, same = listed()
+    assert before == same
+    database = open_engine(settings.database_url)
+    with writing(database) as connection:
+        heard, never = Signal(before[0], "play", int(time.time())), Signal(before[1], "dislike", 1)
+        who = listener_hash(settings, "ann")
+        at = "2026-01-01T00:00:00.000+00:00"
+        remember(connection, who, [heard, never], source="s", licence="l", received_at=at)
+    database.dispose()
+    for heard_rule, first in ((Heard.EXCLUDE, None), (Heard.LESS, -1), (Heard.ALLOW, 0)):
+        mine, others = listed(heard=heard_rule)
+        assert others == before
+        assert before[1] not in mine
+        assert (mine[first] == before[0]) if first is not None else (before[0] not in mine)
 
 
 def test_a_batch_reads_addresses_as_ids_and_a_file_of_a_windows_editor(home, engine, tmp_path):
@@ -248,7 +282,9 @@ def test_a_batch_reads_addresses_as_ids_and_a_file_of_a_windows_editor(home, eng
         '{"id": ' + "9" * 5000 + "}",
     ]
     (tmp_path / "in").write_bytes(("\ufeff" + "\r\n".join(lines) + "\r\n").encode())
-    report = batch_recommend(home, tmp_path / "in", tmp_path / "out", BatchOptions(5))
+    report = batch_recommend(
+        TrainingSettings(home=home), tmp_path / "in", tmp_path / "out", BatchOptions(5)
+    )
     out = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert out[0]["tracks"] == out[1]["tracks"] != []
     assert "unknown_seeds" not in out[1]
@@ -261,22 +297,28 @@ def test_a_batch_reads_addresses_as_ids_and_a_file_of_a_windows_editor(home, eng
 def test_a_batch_without_a_line_is_an_error(home, tmp_path, content):
     (tmp_path / "in").write_bytes(content)
     with pytest.raises(BatchInvalid, match="has no line"):
-        batch_recommend(home, tmp_path / "in", tmp_path / "out", BatchOptions(5))
+        batch_recommend(
+            TrainingSettings(home=home), tmp_path / "in", tmp_path / "out", BatchOptions(5)
+        )
     assert not (tmp_path / "out").exists()
 
 
 def test_a_failed_batch_leaves_the_output_as_it_was(home, tmp_path):
     (tmp_path / "out").write_text("before")
     with pytest.raises(BatchInvalid, match="limit must be 1 to 500"):
-        batch_recommend(home, tmp_path / "in", tmp_path / "out", BatchOptions(501))
+        batch_recommend(
+            TrainingSettings(home=home), tmp_path / "in", tmp_path / "out", BatchOptions(501)
+        )
     with pytest.raises(BatchInvalid, match="is not a file"):
-        batch_recommend(home, tmp_path / "in", tmp_path / "out")
+        batch_recommend(TrainingSettings(home=home), tmp_path / "in", tmp_path / "out")
     (tmp_path / "in").write_text('{"id": 1, "seed_tracks": ["nobody"]}\n')
 
     def stop(_read: int, _total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        batch_recommend(home, tmp_path / "in", tmp_path / "out", progress=stop)
+        batch_recommend(
+            TrainingSettings(home=home), tmp_path / "in", tmp_path / "out", progress=stop
+        )
     assert (tmp_path / "out").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]

@@ -315,7 +315,7 @@ def test_deleting_a_listener_deletes_the_playlists_made_of_them(settings: Traini
     datasets.import_playlists(settings, settings.home / "feedback-1.jsonl", source="other")
     assert len(stored(settings)) == 8
     deleted = feedback.delete_listener(settings, "ann")
-    assert deleted == store.Deleted(2, 1, 4)
+    assert deleted == store.Deleted(2, 1, 4, 2)
     hers = store.listener_group(ann)
     assert len(stored(settings)) == 4
     assert not any(name.endswith((":r1", f":{hers}")) for name in stored(settings))
@@ -361,7 +361,7 @@ def test_commands_go_round_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     code, text = quintet("info")
     assert (code, "listeners │ 1" in text, "like events" in text) == (0, True, True)
     code, text = quintet("delete-listener", "ann")
-    assert text == "1 events and 0 playlists deleted, 1 recommendations unlinked"
+    assert text == "1 events, 1 signals and 0 playlists deleted, 1 recommendations unlinked"
     code, text = quintet("prune", "--days", "0")
     assert text == "1 events, 1 recommendations and 0 playlists deleted"
     assert "none yet" in quintet("info")[1]

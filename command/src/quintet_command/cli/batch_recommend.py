@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from quintet_contract.options import Seasonal, Variants
+from quintet_contract.limits import DEFAULT_HEARD_DAYS
+from quintet_contract.options import Heard, Seasonal, Variants
 
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import progress_bar
@@ -14,7 +15,7 @@ from quintet_command.cli.terminal import Console
 def batch_recommend(
     source: Annotated[
         Path,
-        typer.Argument(metavar="IN.jsonl", help="One list per line, with id and seed_tracks."),
+        typer.Argument(metavar="IN.jsonl", help="Lines with id, seed_tracks, perhaps listener."),
     ],
     target: Annotated[
         Path, typer.Argument(metavar="OUT.jsonl", help="One list per line, with id and tracks.")
@@ -27,6 +28,12 @@ def batch_recommend(
     seasonal: Annotated[
         Seasonal, typer.Option(help="Songs of a season that no seed is of.")
     ] = Seasonal.EXCLUDE,
+    heard: Annotated[
+        Heard, typer.Option(help="Tracks that the line's listener heard lately.")
+    ] = Heard.EXCLUDE,
+    heard_days: Annotated[
+        int, typer.Option(help="Days within which a track counts as heard, 1 to 3650.")
+    ] = DEFAULT_HEARD_DAYS,
 ) -> None:
     """Recommend for many lists at once, with the ranking code of the service and no server."""
     # Imported here: the other commands should not wait for the engine.
@@ -38,10 +45,10 @@ def batch_recommend(
     try:
         with progress_bar(Console(stderr=True)) as show:
             report = recommend_in_batch(
-                load_settings().home,
+                load_settings(),
                 source,
                 target,
-                BatchOptions(limit, max_per_artist, variants, seasonal),
+                BatchOptions(limit, max_per_artist, variants, seasonal, heard, heard_days),
                 progress=lambda done, total: show(done / max(total, 1), "Recommending"),
             )
     except BatchInvalid as fault:

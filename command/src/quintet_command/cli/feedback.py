@@ -81,7 +81,8 @@ def delete_listener(
         except AccessFileInvalid as fault:
             raise CommandFailed(str(fault)) from fault
     _say(
-        f"{deleted.events:,} events and {deleted.playlists:,} playlists deleted, "
+        f"{deleted.events:,} events, {deleted.signals:,} signals and "
+        f"{deleted.playlists:,} playlists deleted, "
         f"{deleted.recommendations:,} recommendations unlinked"
     )
 

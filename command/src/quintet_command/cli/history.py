@@ -14,9 +14,9 @@ from quintet_training.datasets.history import (
     HistoryOptions,
     HistoryReport,
     import_history,
-    memory_info,
 )
 from quintet_training.datasets.matching import Match, Names
+from quintet_training.datasets.memories import memory_info
 from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed

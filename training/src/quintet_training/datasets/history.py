@@ -15,7 +15,7 @@ from quintet_modelkit.identity import artist_id
 from quintet_modelkit.publication import sha256_of
 from quintet_store import catalogue as imports
 from quintet_store import listeners as memory
-from quintet_store import open_engine, reading, writing
+from quintet_store import open_engine, writing
 from quintet_store import playlists as store
 from quintet_store.feedback import HISTORY, listener_group, stamp
 from sqlalchemy import Connection
@@ -332,41 +332,3 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
 def _batches(items: Iterator[HistoryItem]) -> Iterator[list[HistoryItem]]:
     while part := list(itertools.islice(items, _BATCH)):
         yield part
-
-
-@dataclass(frozen=True)
-class MemoryInfo:
-    """What the memory of a listener holds.
-
-    Attributes:
-        signals: Number of signals by source and kind.
-        banned: Number of banned artists.
-        latest: Time of the latest signal as ISO 8601; empty without any.
-    """
-
-    signals: Mapping[str, Mapping[str, int]]
-    banned: int
-    latest: str
-
-
-def memory_info(settings: TrainingSettings, listener: str) -> MemoryInfo:
-    """Summarise what the memory of a listener holds.
-
-    Raises:
-        DatasetInvalid: The listener's id is invalid.
-        AccessFileInvalid: The key that names listeners cannot be read.
-        StoreUnavailable: The database cannot be used.
-    """
-    who = listener_hash(settings, listener)
-    engine = open_engine(settings.database_url)
-    try:
-        with reading(engine) as connection:
-            rows = memory.read_signals(connection, who)
-            banned = memory.banned_artists(connection, who)
-    finally:
-        engine.dispose()
-    counts: dict[str, Counter[str]] = {}
-    for _, kind, _, count, source in rows:
-        counts.setdefault(source, Counter())[kind] += count
-    latest = datetime.fromtimestamp(rows[-1][2], UTC).isoformat() if rows else ""
-    return MemoryInfo({name: dict(each) for name, each in counts.items()}, len(banned), latest)

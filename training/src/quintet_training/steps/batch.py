@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+from quintet_contract.limits import DEFAULT_HEARD_DAYS, MAX_HEARD_DAYS
+from quintet_contract.options import Heard
 from quintet_engine.engine import Engine
 from quintet_engine.query import (
     MAX_LIMIT,
+    Filters,
     Query,
     QueryInvalid,
     Seasonal,
@@ -22,6 +26,9 @@ from quintet_text.bounded_json import Bounds, JsonRefused, json_lines
 from quintet_text.decoding import open_text
 from quintet_text.track_ids import track_id_of
 
+from quintet_training.datasets.columns import DatasetInvalid
+from quintet_training.datasets.memories import Exclusions, MemoryReader
+from quintet_training.settings import TrainingSettings
 from quintet_training.steps.publishing import MODELS
 
 MAX_BATCH_SEEDS: Final = 100
@@ -51,6 +58,8 @@ class BatchOptions:
     max_per_artist: int = 0
     variants: Variants = Variants.EXCLUDE
     seasonal: Seasonal = Seasonal.EXCLUDE
+    heard: Heard = Heard.EXCLUDE
+    heard_days: int = DEFAULT_HEARD_DAYS
 
 
 class BatchInvalid(ValueError):
@@ -58,7 +67,7 @@ class BatchInvalid(ValueError):
 
 
 def batch_recommend(
-    home: Path,
+    settings: TrainingSettings,
     in_path: Path,
     out_path: Path,
     options: BatchOptions | None = None,
@@ -70,10 +79,11 @@ def batch_recommend(
     Each line `{"id", "seed_tracks": [...]}` gives `{"id", "tracks": [...]}` at the same place.
     A seed is a track id, or the track's URI or web address. Seeds the catalogue lacks are listed as
     `unknown_seeds` and the rest are used; a line without a usable seed, or that is not of this
-    form, gives `"tracks": []` and an `error` that names its number.
+    form, gives `"tracks": []` and an `error` that names its number. A line may name a `listener`,
+    whose memory then counts as in a request.
 
     Args:
-        home: QUINTET_HOME.
+        settings: Where models and memories are.
         in_path: Read line by line.
         out_path: Replaced whole once all is written; a failed run leaves it as it was.
         options: What applies to every line.
@@ -90,14 +100,17 @@ def batch_recommend(
         raise BatchInvalid(f"{in_path} is not a file")
     if not out_path.parent.is_dir():
         raise BatchInvalid(f"{out_path.parent} is not a folder")
-    engine = Engine.load(current_folder(home / MODELS))
+    if not 1 <= options.heard_days <= MAX_HEARD_DAYS:
+        raise BatchInvalid(f"heard_days must be 1 to {MAX_HEARD_DAYS}; got {options.heard_days}")
+    engine = Engine.load(current_folder(settings.home / MODELS))
     lines = failed = unknown = 0
     with (
+        closing(MemoryReader(settings)) as memories,
         # Lists are made from listeners' playlists, so only the owner may read them.
         replacing(out_path, PRIVATE_MODE) as temporary,
         temporary.open("w", encoding="utf-8") as stream,
     ):
-        for answer in _answers(engine, in_path, options, progress):
+        for answer in _answers(engine, memories, in_path, options, progress):
             lines += 1
             failed += "error" in answer
             unknown += len(answer.get("unknown_seeds", ()))
@@ -109,6 +122,7 @@ def batch_recommend(
 
 def _answers(
     engine: Engine,
+    memories: MemoryReader,
     in_path: Path,
     options: BatchOptions,
     progress: Callable[[int, int], None] | None,
@@ -118,7 +132,7 @@ def _answers(
     # Bytes that are no text damage their own line only.
     with open_text(in_path, errors="surrogateescape") as stream:
         for number, asked in json_lines(stream, _BOUNDS):
-            yield _answer(engine, asked, number, options)
+            yield _answer(engine, memories, asked, number, options)
             if progress is not None:
                 progress(_read(stream, total), total)
 
@@ -129,7 +143,9 @@ def _read(stream: IO[str], total: int) -> int:
     return total if buffer is None else int(buffer.tell())
 
 
-def _answer(engine: Engine, asked: Any, number: int, options: BatchOptions) -> dict[str, Any]:
+def _answer(
+    engine: Engine, memories: MemoryReader, asked: Any, number: int, options: BatchOptions
+) -> dict[str, Any]:
     """Answer one line; a line that cannot be answered gives an `error` instead of an exception."""
     try:
         seeds = asked["seed_tracks"]
@@ -147,6 +163,11 @@ def _answer(engine: Engine, asked: Any, number: int, options: BatchOptions) -> d
         answer["unknown_seeds"] = unknown
     if seeds and not known:
         return {**answer, "line": number, "error": f"line {number}: no seed is in the catalogue"}
+    try:
+        remembered = _remembered(memories, asked.get("listener"), options)
+    except DatasetInvalid as fault:
+        return {**answer, "line": number, "error": f"line {number}: {fault}"}
+    left_out = remembered.heard if options.heard is Heard.EXCLUDE else ()
     query = Query(
         tuple(Seed(SeedKind.TRACK, seed) for seed in known),
         limit=options.limit,
@@ -154,9 +175,26 @@ def _answer(engine: Engine, asked: Any, number: int, options: BatchOptions) -> d
         variants=options.variants,
         seasonal=options.seasonal,
         reasons=False,
+        filters=Filters(
+            excluded_tracks=frozenset((*remembered.disliked, *left_out)),
+            excluded_artists=frozenset(remembered.banned),
+        ),
     )
     try:
         ranking = engine.recommend(query, max_seeds=MAX_BATCH_SEEDS)
     except QueryInvalid as fault:
         return {**answer, "line": number, "error": f"line {number}: {fault}"}
-    return {**answer, "tracks": [track.track_id for track in ranking.tracks]}
+    tracks = [track.track_id for track in ranking.tracks]
+    if options.heard is Heard.LESS:
+        known_well = frozenset(remembered.heard)
+        tracks.sort(key=known_well.__contains__)
+    return {**answer, "tracks": tracks}
+
+
+def _remembered(memories: MemoryReader, listener: object, options: BatchOptions) -> Exclusions:
+    """Read what a line's list leaves out; nothing if the line names no listener."""
+    if listener is None:
+        return Exclusions((), (), ())
+    if not isinstance(listener, str):
+        raise DatasetInvalid("listener is not text")
+    return memories.exclusions(listener, 0 if options.heard is Heard.ALLOW else options.heard_days)

@@ -1,0 +1,98 @@
+"""Memories of listeners as the offline pipeline reads them, by the listeners' ids."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from quintet_store import listeners as memory
+from quintet_store import open_engine, reading
+from sqlalchemy import Engine
+
+from quintet_training.datasets.feedback import listener_hash
+from quintet_training.settings import TrainingSettings
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """What a list for a listener leaves out: disliked and heard tracks, banned artists."""
+
+    disliked: tuple[str, ...]
+    banned: tuple[str, ...]
+    heard: tuple[str, ...]
+
+
+class MemoryReader:
+    """Reads memories; the database is opened at the first, so that nobody else needs one.
+
+    Args:
+        settings: Where the database is, and the key of listeners' ids.
+    """
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        self._settings = settings
+        self._engine: Engine | None = None
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def exclusions(self, listener: str, heard_days: int) -> Exclusions:
+        """Read what a list for a listener leaves out; nothing for one without a memory.
+
+        Raises:
+            DatasetInvalid: The listener's id is invalid.
+            AccessFileInvalid: The key that names listeners cannot be read.
+            StoreUnavailable: The database cannot be used.
+        """
+        who = listener_hash(self._settings, listener)
+        since = int(time.time()) - heard_days * _DAY
+        self._engine = self._engine or open_engine(self._settings.database_url)
+        with reading(self._engine) as connection:
+            return Exclusions(
+                tuple(memory.read_disliked(connection, who)),
+                tuple(memory.banned_artists(connection, who)),
+                tuple(memory.read_heard(connection, who, since)) if heard_days else (),
+            )
+
+
+@dataclass(frozen=True)
+class MemoryInfo:
+    """What the memory of a listener holds.
+
+    Attributes:
+        signals: Number of signals by source and kind.
+        banned: Number of banned artists.
+        latest: Time of the latest signal as ISO 8601; empty without any.
+    """
+
+    signals: Mapping[str, Mapping[str, int]]
+    banned: int
+    latest: str
+
+
+def memory_info(settings: TrainingSettings, listener: str) -> MemoryInfo:
+    """Summarise what the memory of a listener holds.
+
+    Raises:
+        DatasetInvalid: The listener's id is invalid.
+        AccessFileInvalid: The key that names listeners cannot be read.
+        StoreUnavailable: The database cannot be used.
+    """
+    who = listener_hash(settings, listener)
+    engine = open_engine(settings.database_url)
+    try:
+        with reading(engine) as connection:
+            rows = memory.read_signals(connection, who)
+            banned = memory.banned_artists(connection, who)
+    finally:
+        engine.dispose()
+    counts: dict[str, Counter[str]] = {}
+    for _, kind, _, count, source in rows:
+        counts.setdefault(source, Counter())[kind] += count
+    latest = datetime.fromtimestamp(rows[-1][2], UTC).isoformat() if rows else ""
+    return MemoryInfo({name: dict(each) for name, each in counts.items()}, len(banned), latest)
