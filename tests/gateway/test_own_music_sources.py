@@ -83,7 +83,7 @@ async def test_a_source_is_added_with_the_name_of_its_secret_alone(tmp_path: Pat
             {
                 **{"kind": "jellyfin", "address": "http://nas:8096", "user": ""},
                 **{"credential": f"file:{tmp_path}/credentials/jellyfin-key"},
-                **{"play_allowed": False},
+                **{"play_allowed": False, "send_password": False, "music": ""},
             },
         )
     ]

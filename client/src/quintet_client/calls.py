@@ -234,6 +234,8 @@ def add_source(
     *,
     user: str = "",
     credential: str = "",
+    send_password: bool = False,
+    music: str = "",
     play_allowed: bool = False,
 ) -> Call[models.LibraryRequest]:
     """Queue the addition of a source of own music; requires the scope library.
@@ -245,10 +247,13 @@ def add_source(
         user: Of a media server.
         credential: Where its password or key is: `env:MUSIC_…` or `file:NAME` in
             QUINTET_HOME/credentials; never the secret itself.
+        send_password: For Subsonic servers that check no tokens.
+        music: The music folder of a beets library.
         play_allowed: Whether its files may be played.
     """
     body: dict[str, Any] = {"name": name, "kind": kind, "address": address, "user": user}
-    body |= {"credential": credential, "play_allowed": play_allowed}
+    body |= {"credential": credential, "send_password": send_password, "music": music}
+    body["play_allowed"] = play_allowed
     return _queued("POST", "/api/v1/library/sources", body)
 
 

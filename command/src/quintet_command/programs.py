@@ -37,6 +37,11 @@ def programs_of(settings: CommandSettings) -> list[Program]:
     return [*services, Program("ui", streamlit, settings.ui_port, "QUINTET_UI_PORT")]
 
 
+def library_worker() -> Program:
+    """Describe the process that does what was asked for of sources over HTTP."""
+    return Program("library", (sys.executable, "-m", "quintet_command", "library", "work"))
+
+
 def registry_of(settings: CommandSettings) -> Program:
     """Describe the registry's server: MLflow in one process, on this machine only.
 

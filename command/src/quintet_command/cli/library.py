@@ -1,5 +1,6 @@
 """`quintet library`: sources of music, brought in step with the catalogue."""
 
+import signal
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,7 @@ from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.progress import one_line_failures, progress_bar
 from quintet_command.cli.publishing import publish
 from quintet_command.cli.terminal import Console, json_text
+from quintet_command.library_worker import LibraryWorker
 from quintet_command.settings import CommandSettings, load_settings
 
 library_app = typer.Typer(help="Your own music: sources of it, and the sync.", no_args_is_help=True)
@@ -168,6 +170,18 @@ def rejected(
     for item in found:
         table.add_row(item.source, item.path or item.item_id, item.reason)
     _console.print(table)
+
+
+@library_app.command("work")
+def work(
+    once: Annotated[bool, typer.Option("--once", help="End when no request is left.")] = False,
+) -> None:
+    """Do what was asked for on the page or over HTTP, until Ctrl-C; `quintet up` starts this."""
+    with one_line_failures():
+        worker = LibraryWorker(load_settings().database_url)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: worker.stop())
+        worker.run(_say, once=once)
 
 
 def _watch(settings: CommandSettings, roots: dict[str, Path], no_publish: bool) -> None:

@@ -26,12 +26,13 @@ def up(
     # Imported here, as in all these modules: `--help` should not wait for libraries it never uses.
     from quintet_command.cli.gateway import not_ready, open_gateway
     from quintet_command.cli.prepare import ensure_prepared
-    from quintet_command.programs import programs_of, registry_of
+    from quintet_command.programs import library_worker, programs_of, registry_of
     from quintet_command.settings import load_settings
     from quintet_command.supervisor import PortInUse, check_ports, supervise
 
     settings = load_settings()
     programs = [p for p in programs_of(settings) if not (without_ui and p.name == "ui")]
+    programs.append(library_worker())
     # If QUINTET_MLFLOW_URI is set, a registry runs elsewhere.
     own_registry = not (without_registry or settings.mlflow_uri)
     if own_registry:

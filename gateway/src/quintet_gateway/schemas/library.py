@@ -130,6 +130,10 @@ class SourceBody(BaseModel):
             description="env:MUSIC_… or file:NAME in QUINTET_HOME/credentials; never the secret",
         ),
     ] = ""
+    send_password: Annotated[
+        bool, Field(description="Of a Subsonic server that checks no tokens")
+    ] = False
+    music: Annotated[str, Field(max_length=MAX_TEXT, description="Music folder of beets")] = ""
     play_allowed: Annotated[bool, Field(description="Whether its files may be played")] = False
 
     @model_validator(mode="after")
@@ -191,5 +195,6 @@ def options_of(body: SourceBody, credentials: str) -> Mapping[str, Any]:
     return {
         **{"kind": body.kind, "address": body.address, "user": body.user},
         **{"credential": f"file:{credentials}/{file}" if is_file else body.credential},
-        **{"play_allowed": body.play_allowed},
+        **{"play_allowed": body.play_allowed, "send_password": body.send_password},
+        **{"music": body.music},
     }

@@ -1,0 +1,214 @@
+"""Work on requests for sources that came over HTTP: one command after the other.
+
+Each request runs the command that a person would type, in a process of its own: what is done is the
+same, memory is given back, and a crash costs that request alone.
+"""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from typing import IO, Final
+
+from quintet_store import StoreUnavailable, open_engine, reading, writing
+from quintet_store.library_progress import analysis_progress
+from quintet_store.library_requests import (
+    Request,
+    begin_request,
+    end_request,
+    note_progress,
+    report_worker,
+    request_work,
+    retire_worker,
+)
+from quintet_text.printable import printable
+from sqlalchemy import Engine
+
+# Far below the lease, so that a slow write loses no lease.
+REPORT_SECONDS: Final = 2.0
+# As circus waits before it kills: the command stores what it has within that time.
+_GRACE_SECONDS: Final = 8.0
+# Of a command's output, the end is read: its last line says what was done, or why not.
+_MOST_OUTPUT: Final = 64 * 1024
+_NEXT: Final = {"add": "sync", "sync": "analyse"}
+"""What follows when a request is done, so that a person who adds a source waits for no click."""
+
+
+def arguments_of(request: Request) -> list[str]:
+    """Write a request as the arguments of `quintet`."""
+    if request.action == "analyse":
+        return ["analyse", "--source", request.source]
+    if request.action != "add":
+        return ["library", request.action, "--", request.source]
+    options = request.options
+    place, _, secret = str(options["credential"]).partition(":")
+    kinds = {"env": "--password-env", "file": "--password-file"}
+    pairs = {"--name": request.source, kinds.get(place, ""): secret}
+    pairs |= {"--user": str(options["user"]), "--music": str(options.get("music", ""))}
+    given = [f"{option}={value}" for option, value in pairs.items() if option and value]
+    switches = [
+        option
+        for option, name in (("--allow-play", "play_allowed"), ("--send-password", "send_password"))
+        if options.get(name)
+    ]
+    # After "--", an address that begins with a hyphen is no option.
+    return [
+        "library",
+        "add",
+        *given,
+        *switches,
+        "--",
+        str(options["kind"]),
+        str(options["address"]),
+    ]
+
+
+class LibraryWorker:
+    """Takes requests from the database until it is told to stop.
+
+    Args:
+        database_url: The database.
+        command: The program that runs a request, before its arguments.
+    """
+
+    def __init__(
+        self, database_url: str, command: Sequence[str] = (sys.executable, "-m", "quintet_command")
+    ) -> None:
+        self._url = database_url
+        self._command = command
+        # Unique: a process id comes again, and several machines may share a database.
+        self._name = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(8)}"
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End after the running request is interrupted; it is queued again."""
+        self._stop.set()
+
+    def run(self, say: Callable[[str], None], *, once: bool = False) -> None:
+        """Work until `stop`, or until no request is left.
+
+        Args:
+            say: Shows one line to the operator.
+            once: End when the queue is empty.
+
+        Raises:
+            StoreUnavailable: The database cannot be opened.
+        """
+        while not self._stop.is_set():
+            try:
+                engine = open_engine(self._url)
+            except StoreUnavailable as fault:
+                if once:
+                    raise
+                # Not the end: a database that is down comes back.
+                say(str(fault))
+                self._stop.wait(REPORT_SECONDS)
+                continue
+            try:
+                self._work(engine, say, once)
+            finally:
+                engine.dispose()
+            if once:
+                return
+
+    def _work(self, engine: Engine, say: Callable[[str], None], once: bool) -> None:
+        try:
+            while not self._stop.is_set():
+                worked = self._turn(engine, say)
+                if once and not worked:
+                    break
+                if not worked:
+                    self._stop.wait(REPORT_SECONDS)
+            with writing(engine) as connection:
+                retire_worker(connection, self._name)
+        except StoreUnavailable as fault:
+            if once:
+                raise
+            # The lease runs out, and what was begun is queued again then.
+            say(str(fault))
+            self._stop.wait(REPORT_SECONDS)
+
+    def _turn(self, engine: Engine, say: Callable[[str], None]) -> bool:
+        """Do the oldest request; False if there is none, or another worker runs."""
+        with writing(engine) as connection:
+            if not report_worker(connection, self._name):
+                return False
+            request = begin_request(connection)
+        if request is None:
+            return False
+        with reading(engine) as connection:
+            progress = analysis_progress(connection).get(request.source)
+        before = progress.done if progress and request.action == "analyse" else 0
+        with writing(engine) as connection:
+            note_progress(connection, request.id, "", before)
+        say(f"{request.action} {request.source}: begun")
+        code, line = self._do(engine, request)
+        if self._stop.is_set() and code:
+            return True  # `retire_worker` queues it again
+        with writing(engine) as connection:
+            end_request(connection, request.id, line, failed=code != 0)
+            follows = _NEXT.get(request.action)
+            if not code and follows:
+                request_work(connection, follows, request.source)
+        say(f"{request.action} {request.source}: {line or 'done'}")
+        return True
+
+    def _do(self, engine: Engine, request: Request) -> tuple[int, str]:
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(
+                [*self._command, *arguments_of(request)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"},
+                # Ctrl-C reaches this process alone, which then ends the command in order.
+                start_new_session=True,
+            )
+            try:
+                self._wait(engine, process)
+            finally:
+                _end(process)
+            return process.returncode, last_line(output, f"{request.source}: ")
+
+    def _wait(self, engine: Engine, process: "subprocess.Popen[bytes]") -> None:
+        """Wait for the command, and report meanwhile that this worker runs."""
+        while not self._stop.is_set():
+            try:
+                process.wait(REPORT_SECONDS)
+            except subprocess.TimeoutExpired:
+                try:
+                    with writing(engine) as connection:
+                        report_worker(connection, self._name)
+                except StoreUnavailable:
+                    continue  # the command fails by itself, if the database stays away
+            else:
+                return
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def last_line(output: IO[bytes], start: str) -> str:
+    """Read the last line that begins with a text, else the last one; without control characters.
+
+    What a sync did is in such a line; after it comes which catalogue was published.
+    """
+    output.seek(0, os.SEEK_END)
+    output.seek(max(0, output.tell() - _MOST_OUTPUT))
+    text = output.read().decode("utf-8", "replace")
+    lines = [line.strip() for line in text.replace("\r", "\n").split("\n")]
+    found = [line for line in lines if line]
+    named = [line for line in found if line.startswith(start)]
+    return printable((named or found or [""])[-1], 400)
