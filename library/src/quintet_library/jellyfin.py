@@ -29,7 +29,7 @@ from quintet_library.values import (
 PAGE: Final = 500
 # A tick is 100 nanoseconds.
 _TICKS_PER_MS: Final = 10_000
-_FIELDS: Final = "ProviderIds,Genres,Path,MediaSources"
+_FIELDS: Final = "ProviderIds,Genres"
 
 
 @dataclass(frozen=True)

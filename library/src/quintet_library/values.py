@@ -1,7 +1,9 @@
 """Read the values of sources, none of which can be trusted: texts, lists, dates, numbers, ids."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any, Final
 
 from quintet_contract.attributes import RANGES, WHOLE
@@ -41,16 +43,19 @@ def genres_of(values: object) -> tuple[str, ...]:
 
 
 def date_of(value: object) -> str:
-    """Read the release date: YYYY, YYYY-MM or YYYY-MM-DD at the beginning of a text; else ""."""
+    """Read the date at the beginning of a text, as far as it exists; "" if there is none.
+
+    Gives YYYY, YYYY-MM or YYYY-MM-DD: taggers write 00 for a month or day that is not known.
+    """
     found = _DATE.match(text_of(value))
-    if found is None or found[1] == "0000":
+    if found is None:
         return ""
-    parts = [found[1]]
-    for part in (found[2], found[3]):
-        if not part or part == "00":
-            break
-        parts.append(part)
-    return "-".join(parts)
+    year, month, day = (int(part or 0) for part in found.groups())
+    for text, parts in ((found[0], (year, month, day)), (found[0][:7], (year, month, 1))):
+        with contextlib.suppress(ValueError):
+            date(*parts)
+            return text
+    return found[1] if year else ""
 
 
 def number_of(value: object) -> float | None:
