@@ -25,24 +25,17 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=6,
 )
-CHILD = (
-    "title",
-    "artist",
-    "artists",
-    "album",
-    "year",
-    "genre",
-    "genres",
-    "duration",
-    "size",
-    "bpm",
-)
-CHILD += ("isrc", "musicBrainzId", "replayGain", "starred", "userRating", "playCount", "played")
-ITEM = ("Name", "Artists", "AlbumArtist", "Album", "PremiereDate", "ProductionYear", "Genres")
-ITEM += ("RunTimeTicks", "ProviderIds", "UserData")
+CHILD = [
+    *("title", "artist", "artists", "album", "year", "genre", "genres", "duration", "size", "bpm"),
+    *("isrc", "musicBrainzId", "replayGain", "starred", "userRating", "playCount", "played"),
+]
+ITEM = [
+    *("Name", "Artists", "AlbumArtist", "Album", "PremiereDate", "ProductionYear", "Genres"),
+    *("RunTimeTicks", "ProviderIds", "UserData"),
+]
 
 
-def children(names: tuple[str, ...], identifier: str) -> st.SearchStrategy[dict]:
+def children(names: list[str], identifier: str) -> st.SearchStrategy[dict]:
     some = st.dictionaries(st.sampled_from(names), values)
     return some.map(lambda found: {**found, identifier: "an id"})
 
