@@ -5,14 +5,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import polars as pl
 import pytest
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_command import backup
 from quintet_command.settings import CommandSettings
+from quintet_library.adding import add_source
 from quintet_store import listeners, open_engine, reading, writing
 from quintet_store.feedback import add_events, add_shown, listener_group, stamp
+from quintet_store.sources import SourceSpec
 from quintet_store.spool import Spool, forget
 from quintet_store.tables import Base, DeletedListener, FeedbackEvent, Recommendation, table_of
 from quintet_training import datasets
@@ -122,6 +125,9 @@ def test_no_file_and_no_table_names_a_deleted_listener(settings: CommandSettings
     history.write_text(f"uts,user,artist,track\n{rows}1700000001,{name},Nobody,Nothing\n")
     for owner in (name, "bob"):
         import_history(settings, history, owner)
+    options = {"user": "ann", "listener": name}
+    with patch("quintet_library.adding.check_source"):
+        add_source(settings, SourceSpec("nd", "subsonic", "http://127.0.0.1:1", options, "env:X"))
     engine = open_engine(settings.database_url)
     with writing(engine) as connection:
         listeners.ban_artist(connection, who, "x", "feedback", stamp(NOW))
@@ -138,7 +144,7 @@ def test_no_file_and_no_table_names_a_deleted_listener(settings: CommandSettings
     spool.close()
     found = {place.split()[0] for mark in marks for place in places_of(settings, mark, 0)}
     assert found >= {"feedback_events", "listener_signals", "listeners", "banned_artists",
-                     "playlists", "playlist_tracks", "imports"}  # fmt: skip
+                     "playlists", "playlist_tracks", "imports", "sources"}  # fmt: skip
     delete_listener(settings, name)
     spool.adopt()
     spool.replay(lambda rows: pytest.fail(f"{rows} of the deleted listener"))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from quintet_access.pseudonyms import Pseudonyms
 from quintet_contract.patterns import LISTENER_PATTERN, LISTENER_RULE, fits
 from quintet_store import open_engine, reading, writing
 from quintet_store import sources as store
@@ -41,6 +42,12 @@ def add_source(settings: TrainingSettings, spec: SourceSpec) -> SourceSpec:
             spec = replace(spec, name=_free_name(spec, taken))
         # Before the transaction: a server may take long to answer.
         check_source(settings, spec)
+        if listener := str(spec.options.get("listener", "")):
+            # The database names listeners by their keyed hash alone.
+            hashed = Pseudonyms.of(
+                settings.home / "access", settings.listener_key.get_secret_value()
+            ).listener(listener)
+            spec = replace(spec, options={**spec.options, "listener": hashed})
         with writing(engine) as connection:
             store.add_source(connection, spec)
     finally:

@@ -11,16 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from quintet_access.pseudonyms import Pseudonyms
 from quintet_contract.limits import MAX_SIGNALS, OPINION_KINDS
-from quintet_store import reading, writing
-from quintet_store.feedback import deletions, stamp
+from quintet_store import writing
+from quintet_store.feedback import DELETED_LISTENER, stamp
 from quintet_store.listeners import Signal, remember
 from quintet_store.source_items import known_items
 from quintet_store.source_sync import forget_playlists, replace_playlist
 from quintet_store.sources import Source
 from quintet_training.datasets.sessions import GAP_SECONDS, seconds_of
-from quintet_training.settings import TrainingSettings
 from sqlalchemy import Engine
 
 from quintet_library.records import Listening, Reader
@@ -132,9 +130,7 @@ def store_playlists(engine: Engine, source: str, reader: Reader, heard: Heard) -
     return len(kept)
 
 
-def store_listening(
-    engine: Engine, settings: TrainingSettings, source: Source, heard: Heard, notes: list[str]
-) -> int:
+def store_listening(engine: Engine, source: Source, heard: Heard, notes: list[str]) -> int:
     """Store what was heard in the memory of the source's listener, and count what is new.
 
     Without a listener nothing is stored. A listener who was deleted after the source was added is
@@ -142,22 +138,17 @@ def store_listening(
 
     Args:
         engine: The database.
-        settings: The key of pseudonyms.
-        source: The source; option `listener` names the listener.
+        source: The source; option `listener` is the keyed hash of the listener.
         heard: What this sync met: all that the source has, so that lifted stars are forgotten.
         notes: Receives what the person should know.
 
     Raises:
         StoreUnavailable: The database failed.
     """
-    listener = str(source.spec.options.get("listener", ""))
-    if not listener:
+    hashed = str(source.spec.options.get("listener", ""))
+    if not hashed:
         return 0
-    key = settings.listener_key.get_secret_value()
-    hashed = Pseudonyms.of(settings.home / "access", key).listener(listener)
-    with reading(engine) as connection:
-        deleted = deletions(connection).get(hashed, "") > source.added_at
-    if deleted:
+    if hashed == DELETED_LISTENER:
         notes.append(
             "the listener of this source was deleted, so stars and plays are not remembered; to "
             "remember them again, remove the source and add it"

@@ -221,7 +221,7 @@ def _sync(
             fill_name_keys(engine)
             with open_reader(settings, engine, source, all_again=all_again) as reader:
                 _read(run, reader, on_progress, all_again)
-                _finish(run, settings, reader, accept_removals)
+                _finish(run, reader, accept_removals)
     except (SourceFailed, StoreUnavailable) as fault:
         # The database may be what failed; then its own message is the one to show.
         with contextlib.suppress(StoreUnavailable), writing(engine) as connection:
@@ -295,11 +295,11 @@ def version_of(song: Song) -> str:
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def _finish(run: _Run, settings: TrainingSettings, reader: Reader, accept_removals: bool) -> None:
+def _finish(run: _Run, reader: Reader, accept_removals: bool) -> None:
     """Store playlists and what was heard, and remove what the source no longer has."""
     report = run.report
     report.playlists = store_playlists(run.engine, run.name, reader, run.heard)
-    report.signals = store_listening(run.engine, settings, run.source, run.heard, report.notes)
+    report.signals = store_listening(run.engine, run.source, run.heard, report.notes)
     unreadable = reader.unreadable if isinstance(reader, FolderReader) else []
     if unreadable:
         report.notes += unreadable[:10]

@@ -44,6 +44,7 @@ from quintet_store.tables import (
     FeedbackEvent,
     Import,
     Impression,
+    MusicSource,
     Playlist,
     PlaylistTrack,
     Recommendation,
@@ -60,6 +61,7 @@ _ENTRIES: Final = table_of(PlaylistTrack)
 _IMPORTS: Final = table_of(Import)
 _SHADOWS: Final = table_of(ShadowComparison)
 _DELETIONS: Final = table_of(DeletedListener)
+_SOURCES: Final = table_of(MusicSource)
 # SQLite allows 32,766 parameters in a statement, older builds 999.
 _PARAMETERS: Final = 900
 # Bytes of a row beside its texts and features; the migration that added the sizes has the same.
@@ -67,6 +69,8 @@ _LIST_BYTES: Final = 600
 _SHOWN_BYTES: Final = 200
 GROUP_PREFIX: Final = "feedback:"
 """Prefix of the ids of playlists built from feedback, before the id of their group."""
+DELETED_LISTENER: Final = "deleted"
+"""What a source of music names instead of the hash of a listener who was deleted."""
 HISTORY: Final = "history"
 """Kind of an import of a listener's history, whose file name is the listener's group."""
 
@@ -392,6 +396,7 @@ def delete_listener(connection: Connection, listener: str, until: str) -> Delete
     playlists = _delete_groups(connection, {*groups, listener_group(listener)})
     playlists += _delete_history(connection, listener, until)
     signals = forget_memory(connection, listener, until)
+    _unlink_sources(connection, listener, until)
     events = connection.execute(delete(_EVENTS).where(mine_events))
     lists = connection.execute(update(_LISTS).where(mine_lists).values(listener=""))
     row = {"listener": listener, "deleted_at": until}
@@ -462,6 +467,16 @@ def _delete_history(connection: Connection, listener: str, until: str) -> int:
         connection.execute(delete(_ENTRIES).where(rows))
         connection.execute(delete(_IMPORTS).where(_IMPORTS.c.id == number))
     return deleted
+
+
+def _unlink_sources(connection: Connection, listener: str, until: str) -> None:
+    """Stop sources that feed a listener's memory from naming the listener."""
+    query = select(_SOURCES.c.name, _SOURCES.c.options).where(_SOURCES.c.added_at <= until)
+    for name, options in connection.execute(query).all():
+        if options.get("listener") == listener:
+            changed = {**options, "listener": DELETED_LISTENER}
+            mine = update(_SOURCES).where(_SOURCES.c.name == name)
+            connection.execute(mine.values(options=changed))
 
 
 def _delete_playlists(connection: Connection, ids: Sequence[str]) -> int:
