@@ -17,7 +17,7 @@ TEST_WORKERS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test settings check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
-.PHONY: bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-retrain docs docs-serve
+.PHONY: bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
 .PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
 
 help: ## List the targets
@@ -253,6 +253,9 @@ $(AIRFLOW_VENV)/.installed: dags/uv.lock dags/pyproject.toml | $(STAMP)
 	@cd dags && UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(AIRFLOW_VENV) \
 	  $(CURDIR)/$(UV) sync --locked --all-extras --python $(CURDIR)/$(BIN)/python
 	@touch $@
+
+demo-library: install analysis-install ## Debian's free music, analysed on the spot, and a list out of it
+	@$(BIN)/python -m tools.demo_library
 
 analysis-install: $(ANALYSIS_VENV)/.installed ## Make .analysis-venv: the perceptual model (GPL-3.0) and an ffmpeg
 

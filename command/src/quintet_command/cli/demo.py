@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.output import print_recommendations
@@ -28,7 +30,12 @@ DEMO_SONGS: Final = (
 )
 
 
-def demo() -> None:
+def demo(
+    songs: Annotated[
+        list[str] | None,
+        typer.Option("--song", metavar="TEXT", help="A seed, once for each; five songs if none."),
+    ] = None,
+) -> None:
     """Show five real seeds and what is recommended for them, through the real services."""
     from quintet_client import calls
 
@@ -52,7 +59,7 @@ def demo() -> None:
     with _running(changes, log) as process:
         gateway = open_gateway(f"http://127.0.0.1:{ports[0]}", timeout=10.0)
         _await_ready(gateway, process, log)
-        seeds = [first_track(gateway, text).id for text in DEMO_SONGS]
+        seeds = [first_track(gateway, text).id for text in songs or DEMO_SONGS]
         answer = ask(gateway, calls.recommend(seeds, limit=10))
     print_recommendations(answer, Console())
 
