@@ -5,6 +5,7 @@ another one if the file took too long or ended the process, so a hostile file co
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -54,11 +55,23 @@ def answer_requests(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
+def give_way(nice: int) -> None:
+    """Lower the priority of this process, and of its session if it leads one.
+
+    Linux may share the processor between sessions first (`sched_autogroup_enabled`, the default of
+    most distributions). Then the priority of a process counts within its session only.
+    """
+    lowered = os.nice(nice)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # other systems, and kernels without groups
+            Path("/proc/self/autogroup").write_text(str(lowered), encoding="ascii")
+
+
 def main() -> None:
     """Give way to other programs, limit the memory of this one, then answer on standard output."""
     parser = argparse.ArgumentParser(prog="quintet_analysis.worker", description=__doc__)
     parser.add_argument("--nice", type=int, default=0, help="How far to lower the priority, 0-19.")
-    os.nice(parser.parse_args().nice)
+    give_way(parser.parse_args().nice)
     keep_private()
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     answers = sys.stdout.buffer
