@@ -1,4 +1,4 @@
-"""From nothing to a list of recommendations out of one's own music: `make demo-library`.
+"""From nothing to recommendations out of a folder of music, in one command: `make demo-library`.
 
 The music is free and comes from Debian: the packages singularity-music (CC BY-SA 3.0) and
 wesnoth-1.16-music (GPL-2+). If they are not installed, apt downloads them and they are unpacked
