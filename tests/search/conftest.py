@@ -14,7 +14,7 @@ from quintet_contract.attributes import ATTRIBUTES
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.identity import album_id, artist_id
 from quintet_modelkit.publication import publish, staged
-from quintet_modelkit.snapshot import SCHEMA, write_snapshot
+from quintet_modelkit.snapshot import IDS_SCHEMA, SCHEMA, write_snapshot
 from quintet_search.app import build
 from quintet_search.settings import SearchSettings
 from quintet_servicekit.channel import open_channel
@@ -47,6 +47,14 @@ TRACKS = [
 ]
 
 
+IDS = (
+    "isrc:GBUM71029604",
+    "musicbrainz_recording:0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f",
+    "source:home:42",
+)
+"""What others call t02."""
+
+
 def publish_tracks(home: Path, tracks: list[tuple] = TRACKS) -> str:
     rows = [
         {
@@ -73,7 +81,10 @@ def publish_tracks(home: Path, tracks: list[tuple] = TRACKS) -> str:
     features[:, COLUMN["duration_ms"]] = [200_000 + row for row in range(len(tracks))]
     root = home / "catalogue"
     with staged(root) as folder:
-        version = write_snapshot(folder, pa.Table.from_pylist(rows, schema=SCHEMA), features)
+        table = pa.Table.from_pylist(rows, schema=SCHEMA)
+        # Only the first rows have ids by others.
+        ids = pa.Table.from_pylist([{"id": name, "row": 1} for name in IDS], schema=IDS_SCHEMA)
+        version = write_snapshot(folder, table, features, ids=ids if len(tracks) > 1 else None)
         publish(folder, root, version)
     return version
 

@@ -62,6 +62,18 @@ async def test_ids_keep_their_order_and_repetitions_and_unknown_ones_are_marked(
     assert answer.results[2].track.isrc == "GBUM71029604"
 
 
+async def test_a_track_is_looked_up_and_searched_by_any_of_its_ids(stub):
+    uuid = "0A1B2C3D-0A1B-0A1B-0A1B-0A1B2C3D4E5F"
+    address = f"https://musicbrainz.org/recording/{uuid}"
+    ids = ["gb-um7-10-29604", uuid, address, "source:home:42", "source:home:43"]
+    answer = await stub.BatchGetTracks(search_pb2.BatchGetTracksRequest(track_ids=ids))
+    assert [result.track_id for result in answer.results] == ids
+    assert [result.track.id for result in answer.results] == ["t02"] * 4 + [""]
+    for query in ids[:4]:
+        (match,) = (await stub.SearchTracks(Search(query=query))).matches
+        assert match.track.id == "t02"
+
+
 async def test_all_tracks_are_listed_most_popular_first(stub):
     tracks, token = [], ""
     while True:

@@ -3,6 +3,7 @@
 import pytest
 from quintet_store import writing
 from quintet_store.items import Item, Match
+from quintet_store.lookup import facts_of_track, find_tracks
 from quintet_store.recording_items import fill_name_keys, record_items
 from quintet_store.source_items import items_of_tracks, mark_unseen
 from quintet_store.sources import quarantined_items
@@ -156,3 +157,21 @@ def test_ids_are_stored_in_one_form_and_name_the_most_popular_track(database_url
         assert tracks_of_id(connection, code, limit=2) == ["a", "b"]
         assert tracks_of_id(connection, code, after="b") == ["c"]
         assert ids_of(connection, ["a"])["a"] == [code, TrackIdentifier(RELEASE, UUID)]
+
+
+def test_a_track_is_found_by_whatever_names_it(database_url: str) -> None:
+    with opened(database_url) as engine, writing(engine) as connection:
+        name = folder(connection)
+        ids = [(ISRC, CODE), (RELEASE, UUID)]
+        ((track, _), (other, _)) = record(
+            connection, name, item("a", ids=ids), item("b", ids=[(RELEASE, UUID)])
+        )
+        for text in (track, "us-rc1-76-07839", f"isrc:{CODE}", "source:music:a", item("a").path):
+            assert find_tracks(connection, text) == [track]
+        release = f"https://musicbrainz.org/release/{UUID}"
+        assert find_tracks(connection, release) == sorted([track, other])
+        assert len(find_tracks(connection, release, limit=1)) == 1
+        assert find_tracks(connection, "nobody") == []
+        assert facts_of_track(connection, track)["popularity"] is None
+        with pytest.raises(KeyError):
+            facts_of_track(connection, "nobody")

@@ -268,7 +268,20 @@ def test_ids_by_others_are_imported_in_one_form(tmp_path: Path) -> None:
     header = "title,artist,duration,ISRC,recording_mbid,musicbrainz_albumid"
     run_text(settings, f"{header}\nJóga,Björk,5:05,us-rc1-76-07839,{uuid},nonsense\n")
     assert datasets.catalogue_info(settings).ids == {"isrc": 1, "musicbrainz_recording": 1}
-    assert snapshot(settings).tracks.column("isrc").to_pylist() == ["USRC17607839"]
+    loaded = snapshot(settings)
+    assert loaded.tracks.column("isrc").to_pylist() == ["USRC17607839"]
+    # Found by any of them, in any spelling.
+    spelled = ("us-rc1-76-07839", f"isrc:{'USRC17607839'}", uuid, uuid.lower())
+    addresses = (f"https://musicbrainz.org/recording/{uuid}", f"musicbrainz_recording:{uuid}")
+    assert [loaded.find(text) for text in (*spelled, *addresses)] == [0] * 6
+    assert loaded.find("Jóga") is None
+    again = Snapshot.load(settings.catalogue / loaded.version)
+    assert again.find("us-rc1-76-07839") == 0
+    with_other = f"{header}\nJóga,Björk,5:05,us-rc1-76-07840,{uuid},nonsense\n"
+    run_text(settings, with_other, "later.csv")
+    later = snapshot(settings)
+    assert later.version != loaded.version
+    assert later.find("us-rc1-76-07840") == 0
 
 
 def test_missing_required_fields_are_all_named(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from quintet_store import open_engine, reading
 from quintet_text.normal_form import normalise
 from quintet_training import datasets
-from quintet_training.datasets.matching import Match, Names, is_misspelling
+from quintet_training.datasets.entries import Entry
+from quintet_training.datasets.matching import Match, Names, is_misspelling, match_entries
 from quintet_training.settings import TrainingSettings
 
 TRACKS = {
@@ -149,3 +150,30 @@ def test_a_name_is_no_misspelling_of_another_work_and_always_one_of_itself(text:
 def test_misspelling_is_the_same_from_both_sides(one: str, other: str) -> None:
     first, second = normalise(one), normalise(other)
     assert is_misspelling(first, second) == is_misspelling(second, first)
+
+
+def test_an_entry_matches_by_any_id_before_its_name(tmp_path) -> None:
+    uuid, code = "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f", "USRC17607839"
+    settings = TrainingSettings(home=tmp_path)
+    path = tmp_path / "tracks.csv"
+    header = "title,artist,duration,isrc,recording_mbid,spotify_id,track_id"
+    lines = (f"One,A,3:00,{code},,,one", f"Two,A,3:00,,{uuid},,two", "Name,B,3:00,,,,three")
+    path.write_text("\n".join((header, *lines)), encoding="utf-8")
+    datasets.import_catalogue(settings, datasets.preview(path))
+    address = f"https://musicbrainz.org/recording/{uuid}"
+    entries = [
+        Entry(1, "p", "p", 0, isrc=code, artist="B", title="Name"),
+        Entry(2, "p", "p", 1, track_id=address, artist="B", title="Name"),
+        Entry(3, "p", "p", 2, track_id=f"isrc:{code.lower()}"),
+        Entry(4, "p", "p", 3, track_id="unknown", artist="B", title="Name"),
+    ]
+    engine = open_engine(settings.database_url)
+    with reading(engine) as connection:
+        found = match_entries(connection, Names(), entries)
+    engine.dispose()
+    assert found == [
+        ("one", Match.ISRC),
+        ("two", Match.ID),
+        ("one", Match.ISRC),
+        ("three", Match.NAME),
+    ]

@@ -132,8 +132,13 @@ def test_a_filter_on_an_unknown_attribute_excludes_and_is_counted(catalogue_of, 
 def test_a_list_exists_where_nothing_was_analysed(catalogue_of):
     catalogue = without(catalogue_of(COUNT, 3), np.ones((COUNT, len(ATTRIBUTES)), np.bool_))
     for make in (bootstrap, trained):
-        answer = make(catalogue).recommend(Query(SEEDS, limit=10))
-        assert len(answer.tracks) == 10
+        engine = make(catalogue)
+        assert len(engine.recommend(Query(SEEDS, limit=10)).tracks) == 10
+        # All tracks but the seeds, one of each recording and none by an artist beyond the cap.
+        whole = engine.recommend(Query(SEEDS, limit=COUNT, max_per_artist=0))
+        context = engine.prepare(Query(SEEDS))
+        recordings = np.unique(catalogue.recording[context.allowed.rows])
+        assert len(whole.tracks) == len(recordings)
 
 
 def test_a_target_prefers_known_values_near_it(catalogue_of):

@@ -28,6 +28,7 @@ from quintet_command.cli.progress import one_line_failures
 
 GROUPS: Final = {
     "catalog": "The catalogue: import tracks, see what it holds.",
+    "tracks": "Tracks: show what is known of one, by any of its ids.",
     "library": "Your own music: folders, media servers, beets; add, sync, remove.",
     "analyse": "Compute missing audio attributes from files.",
     "playlists": "Playlists and listening histories, for training.",

@@ -16,7 +16,7 @@ from quintet_engine import reranking
 from quintet_engine.booster import BoosterFailed, Ranker
 from quintet_engine.booster_text import MAX_BYTES
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.channels.channel import Candidates, gather, target_distance
+from quintet_engine.channels.channel import Candidates, gather, target_distance, with_unreachable
 from quintet_engine.collaborative import model as collaborative_model
 from quintet_engine.collaborative import products
 from quintet_engine.collaborative.model import CollaborativeModel
@@ -326,6 +326,9 @@ class Engine:
         """Retrieve and score candidates, with the channels' quotas multiplied by `growth`."""
         quotas = self.recipe.quotas(context.query.limit, growth)
         candidates = self.candidates(context, quotas)
+        if growth > 1:
+            # Audio, the channel that grows, does not reach tracks that were not analysed.
+            candidates = with_unreachable(context, candidates, max(quotas))
         matrix = self.features(context, candidates)
         if not len(candidates.rows):
             empty = np.empty(0)

@@ -3,6 +3,7 @@
     tracks.arrow       one row per track (`STORED`), Arrow IPC, uncompressed, mapped
     features.npy       float64 (n, 14), columns as `ATTRIBUTES`, NaN where missing, mapped
     standardiser.json  fitted on features.npy
+    ids.arrow          ids by others and the row of each (`IDS_SCHEMA`); only if there are any
     manifest.json      version, counts, sources and licences, SHA-256 of each file
 
 Rows are ordered by track id, so a version depends on content alone.
@@ -11,13 +12,15 @@ Rows are ordered by track id, so a version depends on content alone.
 import hashlib
 import mmap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES
+from quintet_text.track_ids import readings_of, track_id_of
 
 from quintet_modelkit import songs
 from quintet_modelkit.features import Raw, Standardiser
@@ -54,7 +57,11 @@ SCHEMA: Final = pa.schema(
 STORED: Final = pa.schema([*SCHEMA, *songs.SCHEMA])
 """What a file has; those written before `songs.SCHEMA` existed lack its columns."""
 
+IDS_SCHEMA: Final = pa.schema([("id", pa.string()), ("row", pa.int32())])
+"""Ids as `KIND:VALUE`, distinct and ascending: `isrc:USRC17607839`, `source:NAME:ITEM`."""
+
 TRACKS, FEATURES, STANDARDISER = "tracks.arrow", "features.npy", "standardiser.json"
+IDS: Final = "ids.arrow"
 
 
 def write_snapshot(
@@ -64,6 +71,7 @@ def write_snapshot(
     sources: Sequence[Mapping[str, Any]] = (),
     *,
     state: str = "",
+    ids: pa.Table | None = None,
 ) -> str:
     """Write a snapshot into an empty folder and return its version, `cat-` and 12 digits.
 
@@ -73,6 +81,7 @@ def write_snapshot(
         features: float64 (n, 14), row-aligned, NaN where missing.
         sources: For the manifest: name, licence and row count of each origin.
         state: For the manifest: names the state of the database that the tracks come from.
+        ids: `IDS_SCHEMA`; None or empty for none.
 
     Raises:
         ValueError: Tracks and features do not fit the above.
@@ -90,8 +99,16 @@ def write_snapshot(
         writer.write_table(tracks.combine_chunks(), max_chunksize=len(tracks))
     np.save(folder / FEATURES, np.ascontiguousarray(features, dtype=np.float64))
     (folder / STANDARDISER).write_text(standardiser.to_json(), encoding="utf-8")
+    names = [TRACKS, FEATURES]
+    if ids is not None and len(ids):
+        with (
+            pa.OSFile(str(folder / IDS), "wb") as sink,
+            pa.ipc.new_file(sink, IDS_SCHEMA) as writer,
+        ):
+            writer.write_table(ids.combine_chunks(), max_chunksize=len(ids))
+        names.append(IDS)
     digest = hashlib.sha256()
-    for name in (TRACKS, FEATURES):
+    for name in names:
         with (folder / name).open("rb") as stream:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
@@ -138,6 +155,29 @@ def _tracks(pages: mmap.mmap) -> pa.Table:
     return tracks
 
 
+def _ids(
+    path: Path, count: int
+) -> tuple[Mapping[str, int], NDArray[np.int32], tuple[mmap.mmap, ...]]:
+    """Map the ids by others; nothing if the snapshot has none.
+
+    Raises:
+        ValueError: The file is damaged, or names rows that do not exist.
+    """
+    if not path.exists():
+        return {}, np.zeros(0, np.int32), ()
+    pages = _mapped(path)
+    table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(pages))).read_all()
+    if not table.schema.equals(IDS_SCHEMA):
+        raise ValueError(f"{path.name} has other columns than this program reads")
+    table.validate(full=True)
+    if any(table.column(name).null_count for name in table.schema.names):
+        raise ValueError(f"{path.name} has nulls")
+    rows = table.column("row").to_numpy().astype(np.int32)
+    if len(rows) and not 0 <= rows.min() <= rows.max() < count:
+        raise ValueError(f"{path.name} names rows beyond the {count} tracks")
+    return TextIndex(table.column("id")), rows, (pages,)
+
+
 def _check_features(features: Raw, count: int) -> None:
     """Check that features are numbers, or NaN for a missing one, one row per track.
 
@@ -163,6 +203,8 @@ class Snapshot:
         standardiser: Fitted on these features.
         manifest: Counts, sources, checksums.
         row_of: Track id → row.
+        ids: Id by others, `KIND:VALUE`, → place in `id_rows`; empty if there are none.
+        id_rows: int32, the row that each id names.
     """
 
     version: str
@@ -172,6 +214,8 @@ class Snapshot:
     manifest: Mapping[str, Any]
     row_of: Mapping[str, int]
     _maps: tuple[mmap.mmap, ...] = ()
+    ids: Mapping[str, int] = field(default_factory=dict)
+    id_rows: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> Self:
@@ -192,6 +236,7 @@ class Snapshot:
             standardiser = Standardiser.from_json(read_text(folder / STANDARDISER))
             version = str(manifest["catalogue_version"])
             _check_features(features, len(tracks))
+            ids, id_rows, id_pages = _ids(folder / IDS, len(tracks))
         # Arrow's errors have several bases, NotImplementedError among them.
         except (
             pa.ArrowException,
@@ -204,8 +249,26 @@ class Snapshot:
             text = " ".join(str(fault).split())[:300]
             raise PublicationInvalid(f"{folder.name}: the catalogue is damaged: {text}") from fault
         row_of = TextIndex(tracks.column("track_id"))
-        maps = (pages, features.base) if isinstance(features.base, mmap.mmap) else (pages,)
-        return cls(version, tracks, features, standardiser, manifest, row_of, maps)
+        mapped = (features.base,) if isinstance(features.base, mmap.mmap) else ()
+        maps = (pages, *mapped, *id_pages)
+        return cls(version, tracks, features, standardiser, manifest, row_of, maps, ids, id_rows)
+
+    def find(self, name: str) -> int | None:
+        """Find the row of a track by its id, or by any id that others gave it; None if unknown.
+
+        Takes `KIND:VALUE` as in `ids`, and what `quintet_text.track_ids.readings_of` reads: a bare
+        ISRC, a UUID or address of MusicBrainz, a URI or address of Spotify. An id that names
+        several tracks, such as a release, gives the most popular.
+        """
+        if (row := self.row_of.get(track_id_of(name))) is not None:
+            return row
+        if not self.ids:
+            return None
+        readings = (f"{kind}:{value}" for kind, value in readings_of(name))
+        for text in (name.strip(), *readings):
+            if (place := self.ids.get(text)) is not None:
+                return int(self.id_rows[place])
+        return None
 
     def release(self) -> None:
         """Return pages to the system that were read once; they are read again on demand.

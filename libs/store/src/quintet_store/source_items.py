@@ -1,11 +1,11 @@
 """Items of sources: what a sync has seen, what is gone, and which files wait for analysis."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, delete, exists, func, select, update
+from sqlalchemy import Connection, Select, and_, collate, delete, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from quintet_store.bulk import Rows, write_rows
@@ -213,6 +213,17 @@ def _orphans() -> Select[tuple[object, ...]]:
         .join(_IMPORTS, _IMPORTS.c.id == _TRACKS.c.import_id)
         .where(_IMPORTS.c.kind == "source", ~exists().where(item))
     )
+
+
+def stream_item_ids(connection: Connection, size: int) -> Iterator[list[tuple[str, str, str]]]:
+    """Read (track id, source, item id) of present items by track, source and item, in batches."""
+    keys: list[Any] = [_ITEMS.c.track_id, _ITEMS.c.source, _ITEMS.c.item_id]
+    # PostgreSQL sorts by its locale, SQLite by code point.
+    order = [collate(key, "C") if connection.dialect.name == "postgresql" else key for key in keys]
+    query = select(*keys).where(_ITEMS.c.present).order_by(*order)
+    result = connection.execute(query.execution_options(yield_per=size))
+    for part in result.partitions(size):
+        yield [(str(row[0]), str(row[1]), str(row[2])) for row in part]
 
 
 def absent_tracks(connection: Connection, *, after: str = "", limit: int = _LENGTH) -> list[str]:

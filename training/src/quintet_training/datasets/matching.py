@@ -12,7 +12,7 @@ from quintet_store.track_ids import tracks_by_ids
 from quintet_text.credits import credit_prefixes
 from quintet_text.normal_form import normalise
 from quintet_text.titles import marks_of, spelled_title
-from quintet_text.track_ids import ISRC, TrackIdentifier
+from quintet_text.track_ids import ISRC, SAME_RECORDING, TrackIdentifier, readings_of
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Levenshtein
 from sqlalchemy import Connection
@@ -145,20 +145,36 @@ def match_entries(
     """Match entries to the catalogue: each one's track id, "" for none, and how it was found."""
     known = store.known_track_ids(connection, (e.track_id for e in entries if e.track_id))
     left = [entry for entry in entries if entry.track_id not in known]
-    codes = [TrackIdentifier(ISRC, entry.isrc) for entry in left if entry.isrc]
-    by_isrc = {code.value: track for code, track in tracks_by_ids(connection, codes).items()}
-    if any(entry.isrc not in by_isrc and entry.artist and entry.title for entry in left):
+    found = tracks_by_ids(connection, (each for entry in left for each in _ids(entry)))
+    matched = {entry: match for entry in left if (match := _by_id(found, entry)) is not None}
+    if any(entry not in matched and entry.artist and entry.title for entry in left):
         names.load(connection)
-    return [_match(names, known, by_isrc, entry) for entry in entries]
+    return [_match(names, known, matched, entry) for entry in entries]
+
+
+def _ids(entry: Entry) -> list[TrackIdentifier]:
+    """List the ids by others that an entry gives: its ISRC, and what its id may be read as."""
+    ids = [each for each in readings_of(entry.track_id) if each.kind in SAME_RECORDING]
+    return [TrackIdentifier(ISRC, entry.isrc), *ids] if entry.isrc else ids
+
+
+def _by_id(found: Mapping[TrackIdentifier, str], entry: Entry) -> tuple[str, Match] | None:
+    for each in _ids(entry):
+        if each in found:
+            return found[each], Match.ISRC if each.kind == ISRC else Match.ID
+    return None
 
 
 def _match(
-    names: Names, known: Container[str], by_isrc: Mapping[str, str], entry: Entry
+    names: Names,
+    known: Container[str],
+    matched: Mapping[Entry, tuple[str, Match]],
+    entry: Entry,
 ) -> tuple[str, Match]:
     if entry.track_id in known:
         return entry.track_id, Match.ID
-    if entry.isrc in by_isrc:
-        return by_isrc[entry.isrc], Match.ISRC
+    if entry in matched:
+        return matched[entry]
     if entry.artist and entry.title:
         return names.find(entry.artist, entry.title)
     return "", Match.NONE

@@ -22,10 +22,11 @@ from quintet_modelkit.publication import (
     read_manifest,
     staged,
 )
-from quintet_modelkit.snapshot import SCHEMA, write_snapshot
+from quintet_modelkit.snapshot import IDS_SCHEMA, SCHEMA, write_snapshot
 from quintet_store import catalogue as store
 from quintet_store import open_engine, reading
 from quintet_store.features import counting_order, stream_features
+from quintet_store.source_items import stream_item_ids
 from quintet_store.state import catalogue_token
 from quintet_text.track_ids import ISRC
 from sqlalchemy import Connection
@@ -76,11 +77,11 @@ def _publish(settings: TrainingSettings, on_progress: Progress) -> str:
             if (version := _up_to_date(settings.catalogue, state)) is not None:
                 return version
             on_progress(0.0, "publishing the catalogue")
-            tracks, features = _collect(connection, total, on_progress)
+            tracks, features, ids = _collect(connection, total, on_progress)
     finally:
         engine.dispose()
     with staged(settings.catalogue) as folder:
-        version = write_snapshot(folder, tracks, features, sources, state=token)
+        version = write_snapshot(folder, tracks, features, sources, state=token, ids=ids)
         target = settings.catalogue / version
         if target.is_dir() and not _is_same(target, state):
             # The same tracks by another import: the facts about them are brought up to date.
@@ -103,13 +104,17 @@ def _up_to_date(root: Path, state: Mapping[str, Any]) -> str | None:
     return version if version is not None and _is_same(root / version, state) else None
 
 
-def _collect(connection: Connection, total: int, on_progress: Progress) -> tuple[pa.Table, Raw]:
-    """Build the snapshot's table and its features, batch by batch."""
+def _collect(
+    connection: Connection, total: int, on_progress: Progress
+) -> tuple[pa.Table, Raw, pa.Table]:
+    """Build the snapshot's table, its features and its ids by others, batch by batch."""
     parts: list[pa.RecordBatch] = []
     features = np.full((total, len(ATTRIBUTES)), np.nan)
     recordings: dict[bytes, int] = {}
     genres = _Grouped(store.stream_genres(connection, _BATCH))
     ids = _Grouped(store.stream_ids(connection, _BATCH))
+    items = _Grouped(stream_item_ids(connection, _BATCH))
+    named: list[pl.DataFrame] = []
     measured = _Grouped(stream_features(connection, _BATCH))
     done = 0
     for rows in store.stream_tracks(connection, _BATCH):
@@ -117,11 +122,43 @@ def _collect(connection: Connection, total: int, on_progress: Progress) -> tuple
         # Filled in place: a second copy of a million rows would cost 110 MB.
         part = features[done : done + len(rows)]
         part[:, _OF_TRACK] = np.array([row[wide:] for row in rows], dtype=np.float64)
-        _fill_features(part, measured.of([row[0] for row in rows]))
-        parts.append(_batch([row[:wide] for row in rows], genres, ids, recordings))
+        track_ids = [row[0] for row in rows]
+        _fill_features(part, measured.of(track_ids))
+        by_others = ids.of(track_ids)
+        named.append(_named(by_others, items.of(track_ids), done))
+        parts.append(_batch([row[:wide] for row in rows], genres, by_others, recordings))
         done += len(rows)
         on_progress(0.9 * done / total, "publishing the catalogue")
-    return _with_songs(pa.Table.from_batches(parts, SCHEMA), features), features
+    tracks = _with_songs(pa.Table.from_batches(parts, SCHEMA), features)
+    return tracks, features, _ids(named, features[:, COLUMN["popularity"]])
+
+
+def _named(
+    ids: Sequence[Sequence[tuple[str, str]]], items: Sequence[Sequence[tuple[str, str]]], first: int
+) -> pl.DataFrame:
+    """List the ids of a batch as text, with the row of each."""
+    texts: list[str] = []
+    rows: list[int] = []
+    for row, (kinds, sources) in enumerate(zip(ids, items, strict=True), first):
+        texts += [f"{kind}:{value}" for kind, value in kinds]
+        texts += [f"source:{source}:{item}" for source, item in sources]
+        rows += [row] * (len(kinds) + len(sources))
+    return pl.DataFrame({"id": texts, "row": rows}, schema={"id": pl.String, "row": pl.Int32})
+
+
+def _ids(named: Sequence[pl.DataFrame], popularity: Raw) -> pa.Table:
+    """Choose the row that each id names: of several the most popular, then the first."""
+    frame = pl.concat(named)
+    known = np.nan_to_num(popularity, nan=-1.0)[frame.get_column("row").to_numpy()]
+    chosen = (
+        frame.with_columns(pl.Series("popularity", known))
+        .sort("id", -pl.col("popularity"), "row")
+        .unique("id", keep="first", maintain_order=True)
+    )
+    # Polars sorts text by its bytes, as `TextIndex` does.
+    columns = [chosen.get_column(name).to_list() for name in IDS_SCHEMA.names]
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, IDS_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=IDS_SCHEMA)
 
 
 def _fill_features(part: Raw, measured: Sequence[Sequence[tuple[str, str, Sequence[Any]]]]) -> None:
@@ -158,14 +195,13 @@ def _with_songs(tracks: pa.Table, features: Raw) -> pa.Table:
 def _batch(
     rows: Sequence[tuple[Any, ...]],
     genres: "_Grouped",
-    ids: "_Grouped",
+    named: Sequence[Sequence[tuple[str, str]]],
     recordings: dict[bytes, int],
 ) -> pa.RecordBatch:
     frame = pl.DataFrame(rows, schema=list(store.TRACK_TEXT), orient="row")
     artists = frame.get_column("artists").str.json_decode(pl.List(pl.String)).to_list()
     titles, albums = frame.get_column("title").to_list(), frame.get_column("album").to_list()
     track_ids = frame.get_column("track_id").to_list()
-    named = ids.of(track_ids)
     columns = {
         **{name: frame.get_column(name).to_list() for name in store.TRACK_TEXT},
         "artists": artists,

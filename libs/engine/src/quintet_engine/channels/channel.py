@@ -65,6 +65,28 @@ def gather(context: Context, channels: Sequence[Channel], quotas: Sequence[int])
     return Candidates(rows.astype(np.int64), (closeness > 0).T, closeness.T, names)
 
 
+def with_unreachable(context: Context, candidates: Candidates, most: int) -> Candidates:
+    """Add allowed rows that no search by audio reaches, the most popular first, up to `most`.
+
+    Those are rows that were not analysed, or all if nothing is known of the seeds' audio. No
+    channel has found them.
+    """
+    has_direction = bool(context.vector.any())
+    if has_direction and context.catalogue.analysed is None:
+        return candidates
+    left = context.allowed.mask.copy()
+    if has_direction:
+        left &= ~context.comparable.mask
+    left[candidates.rows] = False
+    rest = np.flatnonzero(left)
+    rest = rest[np.lexsort((rest, -context.catalogue.popularity[rest]))[:most]]
+    rows = np.concatenate((candidates.rows, rest))
+    order = np.argsort(rows)
+    unfound = np.zeros((len(rest), len(candidates.names)), np.float32)
+    closeness = np.concatenate((candidates.closeness, unfound))[order]
+    return Candidates(rows[order], closeness > 0, closeness, candidates.names)
+
+
 def target_distance(context: Context, rows: Rows) -> Weights:
     """Average the distance of rows to all targets, in standard deviations, float32 (k,)."""
     targets = context.query.targets

@@ -177,6 +177,10 @@ class IndexedCatalogue:
         """Check whether the catalogue contains a track."""
         return track_id in self.snapshot.row_of
 
+    def knows(self, name: str) -> bool:
+        """Check whether a text is the id of a track, or one that others gave it."""
+        return self.snapshot.find(name) is not None
+
     def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Matches[TrackRecord]:
         """Find matches from an offset on, best first."""
         with stage("search"):
@@ -197,8 +201,8 @@ class IndexedCatalogue:
         return Matches([(self.artist_table.artist(row), score) for row, score in hits], total)
 
     def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
-        """Look up tracks, in the order of the ids; None for an unknown id."""
-        rows = [self.snapshot.row_of.get(track_id) for track_id in ids]
+        """Look up tracks by id or by an id that others gave, in order; None for an unknown one."""
+        rows = [self.snapshot.find(track_id) for track_id in ids]
         known = dict.fromkeys(row for row in rows if row is not None)
         with stage("look up"):
             found = dict(zip(known, self._tracks(list(known)), strict=True))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
-from quintet_text.track_ids import id_of, is_address
+from quintet_text.track_ids import id_of, is_address, readings_of
 
 # At the start or after a space; a quotation that is not closed yet reaches to the end.
 _FILTER: Final = re.compile(
@@ -92,7 +92,9 @@ def named(kind: str, query: str, known: Callable[[str], bool] = lambda _id: Fals
     if is_address(query):
         found = id_of(kind, query)
         return found if found != query else ""
-    return query if fits(SPOTIFY_TRACK_PATTERN, query) and known(query) else ""
+    # A word may look like an id, so the catalogue has to know it.
+    looks = fits(SPOTIFY_TRACK_PATTERN, query) or any(readings_of(query)) or ":" in query
+    return query if looks and known(query) else ""
 
 
 def _years(value: str) -> tuple[int, int] | None:

@@ -155,7 +155,7 @@ class MapPart:
 
 
 class SearchableCatalogue(Protocol):
-    """One version of the catalogue; every method except `has` blocks the thread."""
+    """One version of the catalogue; every method except `has` and `knows` blocks the thread."""
 
     @property
     def version(self) -> str:
@@ -164,6 +164,10 @@ class SearchableCatalogue(Protocol):
 
     def has(self, track_id: str) -> bool:
         """Check whether the catalogue contains a track."""
+        ...
+
+    def knows(self, name: str) -> bool:
+        """Check whether a text is the id of a track, or one that others gave it."""
         ...
 
     def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Matches[TrackRecord]:
@@ -175,7 +179,7 @@ class SearchableCatalogue(Protocol):
         ...
 
     def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
-        """Look up tracks, in the order of the ids; None for an unknown id."""
+        """Look up tracks by id or by an id that others gave, in order; None for an unknown one."""
         ...
 
     def popular(self, offset: int, size: int) -> list[TrackRecord]:

@@ -95,7 +95,7 @@ class CatalogueSearch:
         # A new catalogue has other positions, so tokens of the former one are rejected.
         scope = ("tracks", text, source.value, catalogue.version)
         part = window(page, default=DEFAULT_PAGE, maximum=MAX_PAGE, scope=scope)
-        if named("track", text, catalogue.has):
+        if named("track", text, catalogue.knows):
             return await self._local(catalogue, text, part)
         # An empty query lists the most popular tracks; Spotify has no such list.
         if source is SearchSource.CATALOGUE or self._remote is None or not text:
@@ -194,7 +194,7 @@ class CatalogueSearch:
         self, catalogue: SearchableCatalogue, text: str, part: PageWindow
     ) -> Matches[TrackRecord]:
         parsed, size = parse(text), _size(part)
-        if track_id := named("track", text, catalogue.has):
+        if track_id := named("track", text, catalogue.knows):
             return _one(await self._run(lambda: catalogue.tracks([track_id])), part)
         return await self._run(lambda: catalogue.search_tracks(parsed, part.offset, size))
 
