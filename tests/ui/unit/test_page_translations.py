@@ -16,7 +16,7 @@ EN, KO = (translations_for(language) for language in LANGUAGES)
 # Texts of these groups are chosen by a name that is only known when the page runs.
 CHOSEN_BY_NAME = {
     "attribute", "feature", "fault", "degraded", "preset", "unit", "key", "mode", "why",
-    "family", "search", "seeds", "cards", "operator", "state",
+    "family", "search", "seeds", "cards", "operator", "own", "state",
 }  # fmt: skip
 
 

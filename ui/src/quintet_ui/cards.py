@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from quintet_client.models import RankedTrack, Recommendations, Track
+from quintet_client.models import OwnTrack, RankedTrack, Recommendations, Track
 from quintet_contract.limits import MAX_SEEDS
 
 from quintet_ui.covers import cover_of
+from quintet_ui.own_files import audio_address, cover_address
 from quintet_ui.plain import ordered, web_address
 from quintet_ui.preferences import LEAST_WEIGHT, MOST_WEIGHT, Preferences
 from quintet_ui.reasons import bars_of, sentence_of
@@ -90,6 +91,7 @@ def cards_data(
     texts: Translations,
     *,
     stale: bool,
+    own: Mapping[str, OwnTrack] | None = None,
 ) -> dict[str, Any]:
     """Build the data of the ranked list."""
     return {
@@ -99,6 +101,7 @@ def cards_data(
         "tracks": [
             {
                 **_shown(ranked.track, features_of(ranked)),
+                **_own((own or {}).get(ranked.track.id)),
                 "rank": ranked.rank,
                 "artist": ordered(next((each.name for each in ranked.track.artists), "")),
                 "details": ordered(details(ranked.track)),
@@ -133,6 +136,25 @@ def bare(track_id: str) -> Track:
         duration_ms=0, popularity=0, explicit=False, genres=(), isrc="", cover_url="",
         preview_url="", external_url="", provenance="", licence="",
     )  # fmt: skip
+
+
+def _own(track: OwnTrack | None) -> dict[str, Any]:
+    """Show a track's file: its cover, where it is, and its audio if a source allows it."""
+    if track is None:
+        return {"audio": "", "places": []}
+    playable = any(place.playable for place in track.places)
+    return {
+        **({"cover": cover_address(track.id)} if track.has_cover else {}),
+        "audio": audio_address(track.id) if playable else "",
+        "places": [
+            {
+                "source": ordered(place.source),
+                "path": ordered(place.path or place.item_id),
+                "gone": not place.present,
+            }
+            for place in track.places
+        ],
+    }
 
 
 def _shown(track: Track, features: Mapping[str, float] | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import streamlit as st
 from quintet_ui import session
 from quintet_ui.listener import listener_page
 from quintet_ui.operator import operator_page, traffic
+from quintet_ui.own_music import own_music_page
 from quintet_ui.translations import LANGUAGES, NAMES
 
 # Streamlit's text on primary buttons is white: unreadable on the light colour of the dark theme.
@@ -37,6 +38,12 @@ def main() -> None:
     pages = [
         st.Page(
             listener_page, title=texts("page.listener"), icon=":material/headphones:", default=True
+        ),
+        st.Page(
+            own_music_page,
+            title=texts("own.page"),
+            icon=":material/library_music:",
+            url_path="own-music",
         ),
         st.Page(
             operator_page,

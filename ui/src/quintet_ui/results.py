@@ -176,6 +176,7 @@ def _cards(answer: Recommendations, texts: Translations, *, stale: bool) -> None
         _chosen(answer),
         texts,
         stale=stale,
+        own=session.own_tracks([ranked.track.id for ranked in answer.tracks]),
     )
     card_list(data, key="cards", acted=_acted)
     if st.session_state.pop("refined", False):
@@ -242,7 +243,7 @@ def _chose(ranked: RankedTrack, _act: dict[str, object]) -> None:
 
 def _played(ranked: RankedTrack, act: dict[str, object]) -> None:
     dwell = act.get("dwell")
-    # Milliseconds from the browser, so checked: more than an hour is no preview.
+    # Milliseconds from the browser, so checked: more than an hour is no song.
     if isinstance(dwell, int) and 0 <= dwell < 3_600_000:
         session.tell("play", ranked.track.id, position=ranked.rank, dwell_ms=dwell)
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import streamlit as st
 from quintet_client import Event, Quintet, QuintetError, Retries
-from quintet_client.models import Track
+from quintet_client.models import OwnTrack, Track
 from quintet_client.request_models import EventKind
 
 from quintet_ui.background import Background
@@ -25,6 +25,7 @@ PART_SECONDS: Final = 3.0
 """After a failure, a part of the page that can do without does so for this long."""
 # Bounds the memory of a session: forty lists of 50 tracks.
 MOST_TRACKS: Final = 2000
+MOST_OWN: Final = 500  # ids of one request
 _COVER_SECONDS: Final = 0.7
 """Covers are only decoration: no listener waits longer for them."""
 _FEEDBACK_SECONDS: Final = 1.0  # a click waits for it
@@ -46,7 +47,11 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner=False, on_release=Quintet.close)
 def gateway() -> Quintet:
     """Open the client that all sessions share."""
-    found = settings()
+    return open_gateway(settings())
+
+
+def open_gateway(found: Settings) -> Quintet:
+    """Open a client of the gateway."""
     return Quintet(
         found.gateway_url,
         timeout=found.gateway_seconds,
@@ -204,6 +209,25 @@ def features_of(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
         while len(known) > MOST_TRACKS:
             known.pop(next(iter(known)))
     return known
+
+
+def own_tracks(ids: Sequence[str]) -> Mapping[str, OwnTrack]:
+    """Look up which tracks are in the listener's own sources; the page does without them."""
+    known: dict[str, OwnTrack | None] = st.session_state.setdefault("own_tracks", {})
+    missing = [name for name in dict.fromkeys(ids) if name not in known][:MOST_OWN]
+    if missing:
+        try:
+            found = ask(
+                lambda to: to.with_options(timeout=_COVER_SECONDS).own_tracks(missing), "own"
+            )
+        except GatewayFault:
+            return {}
+        # A track of no source is remembered too, so that it is not asked for again.
+        known.update(dict.fromkeys(missing))
+        known.update({track.id: track for track in found.tracks})
+        while len(known) > MOST_TRACKS:
+            known.pop(next(iter(known)))
+    return {name: own for name in ids if (own := known.get(name)) is not None}
 
 
 def tell(

@@ -32,8 +32,9 @@ function arrange(root, items) {
 }
 
 function draw(view, labels, track, card) {
-  if (track.preview && !card.audio) card.audio = sound(view, track);
-  if (card.audio) card.audio.setAttribute("aria-label", `${labels.preview}: ${track.title}`);
+  const source = track.audio || track.preview;
+  if (source && !card.audio) card.audio = sound(view, track, source, labels);
+  if (card.audio) card.audio.setAttribute("aria-label", `${track.audio ? labels.play : labels.preview}: ${track.title}`);
   const act = (kind) => view.send({ kind, id: track.id });
   const button = (kind, sign, pressed) => make("button", {
     type: "button", class: `act ${kind}`, "data-control": `${kind}-${track.id}`,
@@ -46,7 +47,7 @@ function draw(view, labels, track, card) {
       make("h3", { class: "title" }, track.title), make("span", { class: "byline" }, track.byline),
       make("span", { class: "byline" }, track.details),
       make("p", { class: "why" }, track.sentence),
-      card.audio ?? ""),
+      card.audio ?? "", places(labels, track)),
     chart(labels, track),
     make("div", { class: "acts" },
       button("like", "favorite", track.liked), button("save", "bookmark", track.saved), button("skip", "skip_next"),
@@ -64,7 +65,20 @@ function chart(labels, track) {
       make("span", { class: "value" }, bar.text))));
 }
 
-function sound(view, track) {
+function places(labels, track) {
+  if (!track.places.length) return "";
+  return make("details", { class: "places" }, make("summary", {}, labels.sources, make("span", { class: "hidden" }, ` ${track.title}`)),
+    ...track.places.map((place) => make("div", {}, `${place.source}: ${place.path}${place.gone ? ` (${labels.gone})` : ""}`)));
+}
+
+// A list is listened to: after one song of one's own, the next one plays. Previews end by themselves.
+function playNext(audio) {
+  const all = [...audio.getRootNode().querySelectorAll("audio")];
+  const next = all.slice(all.indexOf(audio) + 1).find((other) => other.dataset.own);
+  if (next) next.play().catch(() => undefined);
+}
+
+function sound(view, track, source, labels) {
   let since = 0;
   const told = () => {
     if (!since) return;
@@ -72,11 +86,15 @@ function sound(view, track) {
     since = 0;
   };
   return make("audio", {
-    controls: true, preload: "none", src: track.preview,
+    controls: true, preload: "none", src: source, "data-own": track.audio ? "yes" : undefined,
     onplay: (event) => {
       since = performance.now();
       event.target.getRootNode().querySelectorAll("audio").forEach((other) => { if (other !== event.target) other.pause(); });
     },
-    onpause: told, onended: told,
+    onpause: told,
+    onended: (event) => { told(); if (track.audio) playNext(event.target); },
+    onerror: (event) => {
+      if (!event.target.parentElement?.querySelector(".unplayable")) event.target.after(make("p", { class: "unplayable", role: "status" }, labels.unplayable));
+    },
   });
 }
