@@ -24,7 +24,7 @@ _console = Console()
 
 @tracks_app.callback()
 def tracks() -> None:
-    """Keep `show` a command of its own although it is the only one."""
+    """Keep `show` a subcommand although it is the only one."""
 
 
 @tracks_app.command("show")

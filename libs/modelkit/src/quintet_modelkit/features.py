@@ -363,7 +363,7 @@ def _encoded_statistics(
 ) -> tuple[Raw, Raw]:
     """Compute the weighted mean and standard deviation of groups in the encoded space, (14,) each.
 
-    Both are over what is known, and NaN where nothing is.
+    Both are over what is known; NaN if nothing is.
     """
     rows = np.concatenate(groups)
     encoded, missing = standardiser.transform(rows), missing_coordinates(rows)
@@ -405,7 +405,7 @@ def _mean_of_known(rows: NDArray[F]) -> NDArray[F]:
 def _known_statistics(groups: Sequence[Raw], share: Raw) -> tuple[Raw, Raw, Raw]:
     """Compute mean, standard deviation and known share of groups by weight, (d,) each.
 
-    A group without a value does not count; mean and deviation are NaN where none has one.
+    A group without a value does not count; mean and deviation are NaN if none has one.
     """
     stacked = _means(groups)
     unknown = np.isnan(stacked)

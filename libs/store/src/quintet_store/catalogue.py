@@ -193,7 +193,7 @@ def stream_tracks(connection: Connection, size: int) -> Iterator[list[tuple[Any,
     """Read all tracks by id, in batches of at most `size`.
 
     Each row holds `TRACK_TEXT`, artists as JSON text, and then duration_ms and popularity, None
-    where it is not known. Features and ids of tracks have streams of their own.
+    where it is not known. Features and ids of tracks have separate streams.
     """
     columns: list[Any] = [
         cast(_TRACKS.c[name], Text).label(name) if name == "artists" else _TRACKS.c[name]

@@ -104,7 +104,7 @@ def _write(
     found: Sequence[tuple[Item, str, Match]],
     now: str,
 ) -> None:
-    # The tags of a file that is known describe its track anew; another file of the track only adds.
+    # New tags of a known file replace what describes its track; other files of it only add.
     known = {track: item for item, track, match in found if match is Match.ITEM}
     others = {track: item for item, track, _ in reversed(found) if track not in known}
     _write_tracks(connection, source, import_id, known, now, replace=True)
