@@ -66,7 +66,7 @@ function chart(labels, track) {
 }
 
 function places(labels, track) {
-  if (!track.places.length) return "";
+  if (!track.places?.length) return "";
   return make("details", { class: "places" }, make("summary", {}, labels.sources, make("span", { class: "hidden" }, ` ${track.title}`)),
     ...track.places.map((place) => make("div", {}, `${place.source}: ${place.path}${place.gone ? ` (${labels.gone})` : ""}`)));
 }
