@@ -68,7 +68,7 @@ def _content(context: Context) -> np.ndarray:
     for kind, matrix in (
         ("year", tokens.kinds["year"]),
         ("audio", tokens.kinds["audio"]),
-        ("word", tokens.words),
+        ("word", tokens.words_of(np.arange(len(context.catalogue)))),
     ):
         of_tokens = space.rows[kind] @ affinity.weights[:, BY_CONTEXT].astype(np.float64)
         values = np.asarray(matrix[pool.rows] @ of_tokens).ravel()

@@ -24,7 +24,7 @@ def test_search_returns_allowed_rows_best_first_and_never_too_few(seed, share, m
     index = LISTS if lists else FLAT
     random = np.random.default_rng(seed)
     allowed = random.random(len(index.vectors)) < share
-    query = index.vectors[random.integers(0, len(index.vectors))]
+    query = np.asarray(index.vectors)[random.integers(0, len(index.vectors))]
     hits = index.search(query[None, :], most, RowSet.of(allowed))[0]
     assert allowed[hits.rows].all()
     assert len(set(hits.rows.tolist())) == len(hits.rows) == min(most, int(allowed.sum()))
@@ -37,7 +37,7 @@ def test_search_returns_allowed_rows_best_first_and_never_too_few(seed, share, m
 def test_flat_search_agrees_with_brute_force(seed):
     random = np.random.default_rng(seed)
     allowed = random.random(len(FLAT.vectors)) < 0.9
-    query = FLAT.vectors[random.integers(0, len(FLAT.vectors))]
+    query = np.asarray(FLAT.vectors)[random.integers(0, len(FLAT.vectors))]
     hits = FLAT.search(query[None, :], 50, RowSet.of(allowed))[0]
     exact = np.sort((FLAT.vectors @ query)[allowed])[::-1][:50]
     np.testing.assert_allclose(hits.scores, exact, atol=1e-5)

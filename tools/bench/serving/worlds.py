@@ -146,7 +146,7 @@ def code_digest() -> str:
     from quintet_engine.recipes import BOOTSTRAP, TRAINED
 
     engine = ROOT / "libs/engine/src/quintet_engine"
-    learned = ("tokens", "taste", "space", "model")
+    learned = ("tokens", "taste", "space", "model", "files", "packing")
     parts = ["build", "index", "arrays", *(f"collaborative/{name}" for name in learned)]
     made = hashlib.sha256(f"{BOOTSTRAP.feature_hash}{TRAINED.feature_hash}".encode())
     for part in parts:

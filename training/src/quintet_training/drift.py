@@ -10,8 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from quintet_engine.collaborative import space
-from quintet_engine.collaborative.model import CollaborativeModel
+from quintet_engine.collaborative.model import load_holders
 from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_files import write_atomically
@@ -142,7 +141,7 @@ def _seeds_of(engine: Engine, folder: Path) -> list[tuple[str, ...]]:
     if engine.collaborative is None:
         ids = list(engine.catalogue.snapshot.row_of)
         return fixed_requests(ids, ids)
-    holders = space.load_holders(folder / CollaborativeModel.PLAYLISTS).tocsc()
+    holders = load_holders(folder).tocsc()
     # Columns of this sparse matrix are playlists.
     playlists = [p for p in np.split(holders.indices, holders.indptr[1:-1]) if len(p) >= _SEEDS]
     # Fixed, so that two days differ by their impressions alone.

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded
 
 from quintet_engine.catalogue import Mask, Rows
+from quintet_engine.computed_rows import ComputedRows
 from quintet_engine.index_file import check_index_file
 from quintet_engine.row_set import RowSet
 from quintet_engine.vectors import Hits
 
-Vectors = NDArray[Any]
+Vectors = NDArray[Any] | ComputedRows
 # The stubs that FAISS ships describe its generated C++ signatures, not the Python ones in use.
 faiss: Any = _faiss
 

@@ -8,8 +8,7 @@ import numpy as np
 from quintet_engine.booster import Ranker
 from quintet_engine.build import build_bundle, libraries
 from quintet_engine.catalogue import Catalogue
-from quintet_engine.collaborative import space
-from quintet_engine.collaborative.model import CollaborativeModel
+from quintet_engine.collaborative.model import CollaborativeModel, load_holders
 from quintet_engine.engine import BOOSTER_FILE, Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
@@ -149,7 +148,7 @@ def _playlists_of(folder: Path, catalogue: Catalogue) -> list[np.ndarray[Any, np
     Tracks that it lacks are left out, and playlists that keep fewer than two. Each is int64 (t,).
     """
     old = Snapshot.load(folder / CATALOGUE, verify=False)
-    holders = space.load_holders(folder / CollaborativeModel.PLAYLISTS).tocsc()
+    holders = load_holders(folder).tocsc()
     ids = old.tracks.column("track_id").to_pylist()
     row_of = catalogue.snapshot.row_of
     rows = np.array([row_of.get(name, -1) for name in ids], dtype=np.int64)

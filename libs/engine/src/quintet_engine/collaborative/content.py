@@ -20,7 +20,6 @@ EVERYTHING: Final = 50_000
 # Above that: the most popular tracks in all, and so many of each year and of each kind of sound.
 _POPULAR: Final = 20_000
 _OF_EACH: Final[Mapping[str, int]] = {"year": 250, "audio": 100}
-_KINDS: Final = ("year", "audio", "word")
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,10 @@ class ContentPool:
 
     Attributes:
         rows: int64 (k,), ascending.
-        tokens: Their tokens by kind, sparse (k, tokens of that kind).
         popularity: float32 (k,), standard scores.
     """
 
     rows: Rows
-    tokens: Mapping[str, sp.csr_matrix]
     popularity: Weights
 
     @classmethod
@@ -46,14 +43,12 @@ class ContentPool:
             parts = [order[:_POPULAR]]
             parts += [_first_of_each(tokens.kinds[kind], order, n) for kind, n in _OF_EACH.items()]
             rows = np.unique(np.concatenate(parts))
-        return cls.among(rows, tokens, popularity)
+        return cls.among(rows, popularity)
 
     @classmethod
-    def among(cls, rows: Rows, tokens: Tokens, popularity: NDArray[np.floating]) -> Self:
+    def among(cls, rows: Rows, popularity: NDArray[np.floating]) -> Self:
         """Make a pool of given rows, int64 (k,), ascending, such as a saved pool's."""
-        matrices = {**tokens.kinds, "word": tokens.words}
-        sliced = {kind: matrices[kind][rows] for kind in _KINDS}
-        return cls(rows, sliced, _standard(popularity[rows]))
+        return cls(rows, _standard(popularity[rows]))
 
 
 def _first_of_each(matrix: sp.csr_matrix, order: Rows, most: int) -> Rows:

@@ -12,17 +12,22 @@ No token is weighted by how many playlists hold it: the booster has those counts
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from quintet_engine.arrays import load_array, load_matrix, save_arrays, unit_rows
+from quintet_engine.arrays import unit_rows
 from quintet_engine.catalogue import Rows, Weights
 from quintet_engine.collaborative.tokens import KINDS, Tokens
-from quintet_engine.kernel.layout import fixed
+from quintet_engine.kernel.layout import (
+    ARTIST_ENTRIES,
+    ARTIST_PLAYLISTS,
+    PLAYLIST_COUNT,
+    Learned,
+    fixed,
+)
 
 TRACK: Final = "track"
 ALL_KINDS: Final = (TRACK, *KINDS)
@@ -37,17 +42,18 @@ WEIGHTS: Final[Mapping[str, float]] = {
 """a_g: the weight of each kind of token, unless validation chose others."""
 RIDGE: Final = 0.3
 """λ, in the unit of the kernel, in which a playlist with itself has Σ a_g."""
-_ARRAYS: Final = ("counts", "artist_entries", "artist_playlists", "lengths", "inverse")
 _NONE: Final = np.empty(0, dtype=np.int64)
 
 
-def load_holders(folder: Path) -> sp.csr_matrix:
-    """Map which playlist holds which track, sparse float32 (n, p), from a saved space.
+def packed(matrix: NDArray[Any]) -> NDArray[np.float32]:
+    """Take the lower triangle of a symmetric matrix, row after row, float32."""
+    return fixed(matrix[np.tril_indices(len(matrix))], np.float32)
 
-    Raises:
-        OSError, ValueError: A file is missing or damaged.
-    """
-    return load_matrix(folder, "holders")
+
+def _holders(learned: Learned, count: int) -> sp.csr_matrix:
+    lists = learned.holders
+    ones = np.ones(len(lists.members), np.float32)
+    return sp.csr_matrix((ones, lists.members, lists.starts), shape=(len(learned.sound), count))
 
 
 def token_matrix(tokens: Tokens, kind: str) -> sp.csr_matrix:
@@ -100,7 +106,8 @@ class PlaylistSpace:
         artist_entries: float32 (artists,), entries by each artist in all playlists.
         artist_playlists: float32 (artists,), playlists with a track by each artist.
         lengths: float32 (p,), tracks in each.
-        inverse: float32 (p, p), (K + λI)⁻¹.
+        triangle: float32 (p · (p + 1) / 2,), (K + λI)⁻¹: its lower triangle, row after row, since
+            the upper one has the same numbers.
         weights: a_g by kind of token.
     """
 
@@ -110,7 +117,7 @@ class PlaylistSpace:
     artist_entries: Weights
     artist_playlists: Weights
     lengths: Weights
-    inverse: NDArray[np.float32]
+    triangle: NDArray[np.float32]
     weights: Mapping[str, float]
 
     @classmethod
@@ -146,46 +153,50 @@ class PlaylistSpace:
             np.asarray((by_artist > 0).sum(axis=0), np.float32).ravel(),
             np.asarray(members.sum(axis=1), np.float32).ravel(),
             # Inverted in float64: K is nearly singular where playlists are copies of each other.
-            np.linalg.inv(kernel).astype(np.float32),
+            packed(np.linalg.inv(kernel)),
             dict(weights),
         )
 
-    def save(self, folder: Path) -> None:
-        """Write the space into a folder."""
-        matrices = {f"rows.{kind}": matrix for kind, matrix in self.rows.items()}
-        alphas = np.array([self.weights[kind] for kind in ALL_KINDS])
-        save_arrays(
-            folder,
-            {
-                "holders": self.holders,
-                **{name: getattr(self, name) for name in _ARRAYS},
-                "weights": alphas,
-                **matrices,
-            },
-        )
-
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Map a space that `save` wrote.
+    def of(
+        cls, learned: Learned, lengths: Weights, alphas: Weights, triangle: NDArray[np.float32]
+    ) -> Self:
+        """Make the space of packed arrays, which stay where they are.
 
-        Raises:
-            OSError, ValueError: A file is missing or damaged.
+        Args:
+            learned: The model's arrays.
+            lengths: float32 (p,).
+            alphas: float32 (6,), the values of `weights` in order of `ALL_KINDS`.
+            triangle: float32 (p · (p + 1) / 2,).
         """
-        alphas = load_array(folder, "weights").tolist()
+        lists = (learned.by_artist, learned.by_album, learned.by_word, learned.by_year)
+        names = ("artist", "album", "word", "year", "audio")
+        count = len(lengths)
         return cls(
-            load_holders(folder),
-            {kind: load_matrix(folder, f"rows.{kind}") for kind in KINDS},
-            **{name: load_array(folder, name) for name in _ARRAYS},
-            weights=dict(zip(ALL_KINDS, alphas, strict=True)),
+            _holders(learned, count),
+            {
+                name: sp.csr_matrix(
+                    (each.values, each.members, each.starts), shape=(len(each.starts) - 1, count)
+                )
+                for name, each in zip(names, (*lists, learned.by_cluster), strict=True)
+            },
+            learned.sound[:, PLAYLIST_COUNT],
+            learned.artists[:-1, ARTIST_ENTRIES],
+            learned.artists[:-1, ARTIST_PLAYLISTS],
+            lengths,
+            triangle,
+            dict(zip(ALL_KINDS, alphas.tolist(), strict=True)),
         )
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     @cached_property
-    def triangle(self) -> NDArray[np.float32]:
-        """The lower triangle of `inverse`, row after row: the upper one has the same numbers."""
-        return fixed(self.inverse[np.tril_indices(len(self))], np.float32)
+    def inverse(self) -> NDArray[np.float32]:
+        """(K + λI)⁻¹ as a whole, float32 (p, p)."""
+        whole = np.zeros((len(self), len(self)), np.float32)
+        whole[np.tril_indices(len(self))] = self.triangle
+        return np.asarray(whole + np.tril(whole, -1).T)
 
     @cached_property
     def alphas(self) -> Weights:

@@ -8,7 +8,6 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, Final, Self
 
 import faiss as _faiss
@@ -18,9 +17,9 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, key_angle, normalise_rows
 from quintet_text.normal_form import normalise
 
-from quintet_engine.arrays import load_array, load_matrix, save_arrays, unit_rows
-from quintet_engine.catalogue import Catalogue, Groups, Mask, Weights, by_number
-from quintet_engine.kernel.layout import FIRST_YEAR, REACH, YEARS
+from quintet_engine.catalogue import Catalogue, Groups, Mask, Rows, Weights, by_number, entries_of
+from quintet_engine.computed_rows import ComputedRows, Select
+from quintet_engine.kernel.layout import FIRST_YEAR, REACH, YEARS, Lists, fixed
 
 faiss: Any = _faiss
 Numbers = NDArray[np.int32]
@@ -65,30 +64,45 @@ _WORD: Final = re.compile(r"\W+")
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens and catalogue-only statistics; n tracks, a artists, b album titles.
+    """Tokens and catalogue-only statistics; n tracks, a artists, b album titles, w words.
 
     Attributes:
         shaped: float32 (n, 13), z-scores of `SHAPED` (skewed ones on a logarithm) and the key.
-        sound: float32 (n, 13), `shaped` whitened by its scatter within artists, so that what varies
-            within one artist counts little (as in linear discriminant analysis).
-        sound_units: `sound` with rows of unit length.
+        whitening: float32 (14, 13), maps `shaped` to `sound`: factors, then a constant.
+        lengths: float32 (n,), of the rows of `sound`.
         artist: int32 (n,), the first artist, a if unknown.
         artist_sound: float32 (a + 1, 13), unit, each artist's mean of `shaped`, shrunk.
+        artists: The artists of each track, guests included.
         album: int32 (n,), the album title, b if unknown.
-        kinds: For each of `KINDS` a sparse float32 (n, tokens of that kind).
-        words: sparse float32 (n, words), tf-idf, unit rows.
-        facts: float32 (n, 5), columns as `FACTS`.
+        clusters: int16 (n, 3), kinds of sound.
+        shares: float32 (n, 3), the share of each, 0 where a track has fewer.
+        cluster_count: How many kinds of sound there are.
+        year: float32 (n,), NaN if unknown.
+        word_lists: The words of each track.
+        rarity: float32 (w,), the words' inverse document frequency.
+        word_scale: float32 (n,), one over the length of each track's tf-idf row.
+        rank: float32 (n,), see `FACTS`.
+        artist_facts: float32 (a + 1, 2), tracks, and greatest popularity.
+        album_facts: float32 (b + 1, 2), tracks, and artists.
     """
 
     shaped: Encoded
-    sound: Encoded
-    sound_units: Encoded
+    whitening: Encoded
+    lengths: Weights
     artist: Numbers
     artist_sound: Encoded
+    artists: Groups
     album: Numbers
-    kinds: dict[str, sp.csr_matrix]
-    words: sp.csr_matrix
-    facts: Weights
+    clusters: NDArray[np.int16]
+    shares: Weights
+    cluster_count: int
+    year: Weights
+    word_lists: Lists
+    rarity: Weights
+    word_scale: Weights
+    rank: Weights
+    artist_facts: Weights
+    album_facts: Weights
 
     @classmethod
     def of(cls, catalogue: Catalogue, seed: int) -> Self:
@@ -100,53 +114,100 @@ class Tokens:
         titles = catalogue.snapshot.tracks.column("title").to_pylist()
         albums = catalogue.snapshot.tracks.column("album").to_pylist()
         album, album_count = _album_titles(albums)
-        word = _words(titles, albums)
-        kinds = {
-            "artist": _artists(catalogue),
-            "album": _one_hot(album, album_count),
-            "word": word,
-            "year": _years(catalogue.year),
-            "audio": _sounds(shaped[:, : len(SHAPED)], seed, analysed),
-        }
-        sound = _whitened(shaped, artist, analysed)
+        words = _words(titles, albums)
+        rarity, word_scale = rarity_of(words)
+        clusters, shares, cluster_count = _sounds(shaped[:, : len(SHAPED)], seed, analysed)
+        whitening = _whitening(shaped, artist, analysed)
+        lengths = np.linalg.norm(shaped @ whitening[:-1] + whitening[-1], axis=1)
+        if analysed is not None:
+            lengths[~analysed] = 0.0
         return cls(
             shaped,
-            sound,
-            normalise_rows(sound),
+            whitening,
+            lengths.astype(np.float32),
             artist.astype(np.int32),
             _artist_sound(shaped, artist, count, analysed),
+            catalogue.track_artists,
             album,
-            kinds,
-            _tf_idf(word),
-            _facts(catalogue, artist, count, album, album_count),
+            clusters,
+            shares,
+            cluster_count,
+            catalogue.year,
+            Lists(fixed(words.indptr, np.int32), fixed(words.indices, np.int32)),
+            rarity,
+            word_scale,
+            *_facts(catalogue, artist, count, album, album_count),
         )
 
-    def save(self, folder: Path) -> None:
-        """Write the tokens into a folder."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        matrices = {f"kind.{name}": matrix for name, matrix in self.kinds.items()}
-        save_arrays(folder, {**arrays, **matrices, "words": self.words})
+    # The functions below hold arrays and not the tokens: a cycle of references would keep a model
+    # in memory that was replaced.
+    @cached_property
+    def sound(self) -> ComputedRows:
+        """`shaped` whitened by its scatter within artists, float32 (n, 13).
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Map tokens that `save` wrote.
-
-        Raises:
-            OSError, ValueError: A file is missing or damaged.
+        What varies within one artist counts little, as in linear discriminant analysis.
         """
-        kept = [name for name in _ARRAYS if name != _UNITS or (folder / f"{name}.npy").exists()]
-        arrays = {name: load_array(folder, name) for name in kept}
-        if _UNITS not in arrays:  # a bundle published before they were saved
-            arrays[_UNITS] = normalise_rows(arrays["sound"])
-        kinds = {name: load_matrix(folder, f"kind.{name}") for name in KINDS}
-        return cls(**arrays, kinds=kinds, words=load_matrix(folder, "words"))
+        shaped, factors, constant = self.shaped, self.whitening[:-1], self.whitening[-1]
+        lengths = self.lengths
+
+        def compute(rows: Select) -> NDArray[np.float32]:
+            known = lengths[rows][:, None] > 0  # a track that was not analysed has no sound
+            return np.where(known, shaped[rows] @ factors + constant, np.float32(0))
+
+        return ComputedRows(shaped.shape, compute)
+
+    @cached_property
+    def sound_units(self) -> ComputedRows:
+        """`sound` with rows of unit length; a zero row stays zero."""
+        lengths, sound = self.lengths, self.sound
+
+        def compute(rows: Select) -> NDArray[np.float32]:
+            length = lengths[rows][:, None]
+            return np.where(length > 0, sound[rows] / np.maximum(length, 1e-30), np.float32(0))
+
+        return ComputedRows(self.shaped.shape, compute)
+
+    @cached_property
+    def facts(self) -> ComputedRows:
+        """Columns as `FACTS`, float32 (n, 5)."""
+        artists, albums, rank = self.artist, self.album, self.rank
+        of_artists, of_albums = self.artist_facts, self.album_facts
+
+        def compute(rows: Select) -> NDArray[np.float32]:
+            artist, album = of_artists[artists[rows]], of_albums[albums[rows]]
+            return np.column_stack((artist[:, 0], rank[rows], artist[:, 1], album))
+
+        return ComputedRows((len(artists), len(FACTS)), compute)
+
+    def tokens_of(self, kind: str, rows: Rows) -> sp.csr_matrix:
+        """Compute the tokens of a kind of some rows, sparse float32 (k, tokens of that kind)."""
+        if kind == "artist":
+            return _ones(self.artists.arrays, rows, self.unknown_artist)
+        if kind == "album":
+            return _one_hot(self.album[rows], self.unknown_album)
+        if kind == "word":
+            return _ones(self.word_lists, rows, len(self.rarity))
+        if kind == "year":
+            return _years(self.year[rows])
+        return _clustered(self.clusters[rows], self.shares[rows], self.cluster_count)
+
+    def words_of(self, rows: Rows) -> sp.csr_matrix:
+        """Compute the words of some rows, tf-idf, unit rows, sparse float32 (k, w)."""
+        words = self.tokens_of("word", rows)
+        scale = np.repeat(self.word_scale[rows], np.diff(words.indptr))
+        words.data = self.rarity[words.indices] * scale
+        return words
+
+    @cached_property
+    def kinds(self) -> dict[str, sp.csr_matrix]:
+        """The tokens of all tracks by kind, for training."""
+        rows = np.arange(len(self.artist))
+        return {kind: self.tokens_of(kind, rows) for kind in KINDS}
 
     @cached_property
     def artist_popularity(self) -> Weights:
         """The greatest popularity of each first artist's tracks, 0..100, float32 (a + 1,)."""
-        greatest = np.zeros(len(self.artist_sound), np.float32)
-        greatest[self.artist] = self.facts[:, FACTS.index("artist_popularity")]
-        return greatest
+        return self.artist_facts[:, 1]
 
     @cached_property
     def artist_tracks(self) -> Groups:
@@ -161,7 +222,7 @@ class Tokens:
     @property
     def unknown_album(self) -> int:
         """The album number that stands for no title."""
-        return int(self.kinds["album"].shape[1])
+        return len(self.album_facts) - 1
 
     @property
     def unknown_artist(self) -> int:
@@ -169,8 +230,6 @@ class Tokens:
         return len(self.artist_sound) - 1
 
 
-_UNITS: Final = "sound_units"
-_ARRAYS: Final = ("shaped", "sound", _UNITS, "artist", "artist_sound", "album", "facts")
 FACTS: Final = (
     "artist_tracks",
     "artist_popularity_rank",
@@ -219,16 +278,15 @@ def _scores_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isnan(scores), 0.0, scores)
 
 
-def _whitened(shaped: Encoded, artist: NDArray[Any], analysed: Mask | None) -> Encoded:
-    """Express `shaped` in units of its spread within artists, every artist weighing the same.
+def _whitening(shaped: Encoded, artist: NDArray[Any], analysed: Mask | None) -> Encoded:
+    """Find the map to units of the spread within artists, every artist weighing the same.
 
-    Tracks that were not analysed count for nothing and get the zero vector.
+    Tracks that were not analysed count for nothing.
     """
     if analysed is not None:
-        sound = np.zeros_like(shaped)
-        if analysed.any():
-            sound[analysed] = _whitened(shaped[analysed], artist[analysed], None)
-        return sound
+        if not analysed.any():
+            return np.zeros((shaped.shape[1] + 1, shaped.shape[1]), np.float32)
+        return _whitening(shaped[analysed], artist[analysed], None)
     count = int(artist.max()) + 1
     sizes = np.bincount(artist, minlength=count).astype(np.float64)
     centres = _sums(shaped, artist, count) / np.maximum(sizes, 1)[:, None]
@@ -236,13 +294,14 @@ def _whitened(shaped: Encoded, artist: NDArray[Any], analysed: Mask | None) -> E
     # Each track's artist's number of tracks: dividing by it makes artists weigh the same.
     own = sizes[artist][inside]
     if len(own) < 500:  # too few to estimate 13 · 14 / 2 = 91 covariances from
-        return np.asarray(shaped - shaped.mean(axis=0), dtype=np.float32)
+        whitening = np.eye(shaped.shape[1])
+        return np.vstack((whitening, -shaped.mean(axis=0))).astype(np.float32)
     gaps = (shaped - centres[artist])[inside] / np.sqrt(own - 1)[:, None]
     scatter = gaps.T @ gaps / (1.0 / own).sum() + 0.05 * np.eye(shaped.shape[1])
     # Plus 5 % of the identity: a direction that never varies must not become infinitely important.
     values, vectors = np.linalg.eigh(scatter)
     whitening = vectors / np.sqrt(values)
-    return np.asarray((shaped - shaped.mean(axis=0)) @ whitening, dtype=np.float32)
+    return np.vstack((whitening, -shaped.mean(axis=0) @ whitening)).astype(np.float32)
 
 
 def _sums(values: NDArray[Any], group: NDArray[Any], count: int) -> NDArray[np.float64]:
@@ -272,16 +331,22 @@ def _one_hot(numbers: Numbers, count: int) -> sp.csr_matrix:
     return sp.csr_matrix((ones, (rows, numbers[rows])), shape=(len(numbers), count))
 
 
-def _artists(catalogue: Catalogue) -> sp.csr_matrix:
-    """Turn all artists of each track, guests included, into a sparse matrix of ones."""
-    groups = catalogue.track_artists
-    shape = (len(catalogue), len(catalogue.artist_names))
-    ones = np.ones(len(groups.members), np.float32)
-    # Copied: `sum_duplicates` sorts in place, and the catalogue's first artist must stay first.
-    matrix = sp.csr_matrix((ones, groups.members, groups.starts), shape=shape, copy=True)
+def _ones(lists: Lists, rows: Rows, count: int) -> sp.csr_matrix:
+    """Turn the members of some lists into a sparse matrix of ones, (k, count)."""
+    places, _, sizes = entries_of(lists.starts, rows)
+    starts = np.concatenate(([0], np.cumsum(sizes)))
+    ones = np.ones(len(places), np.float32)
+    matrix = sp.csr_matrix((ones, lists.members[places], starts), shape=(len(rows), count))
     matrix.sum_duplicates()
     matrix.data[:] = 1.0
     return matrix
+
+
+def _clustered(clusters: NDArray[np.int16], shares: Weights, count: int) -> sp.csr_matrix:
+    """Turn kinds of sound into a sparse matrix, (k, count)."""
+    rows, columns = np.nonzero(shares)
+    parts = (shares[rows, columns], (rows, clusters[rows, columns].astype(np.int32)))
+    return sp.csr_matrix(parts, shape=(len(shares), count))
 
 
 def _album_titles(albums: list[str]) -> tuple[Numbers, int]:
@@ -325,11 +390,16 @@ def _words_of(text: str) -> frozenset[str]:
     return frozenset(words)
 
 
-def _tf_idf(words: sp.csr_matrix) -> sp.csr_matrix:
-    """Weight words by the logarithm of their rarity (inverse document frequency), unit rows."""
+def rarity_of(words: sp.csr_matrix) -> tuple[Weights, Weights]:
+    """Weight words by the logarithm of their rarity (inverse document frequency).
+
+    Returns:
+        The weights, float32 (w,), and one over the length of each track's row, float32 (n,).
+    """
     used = np.asarray(words.sum(axis=0)).ravel()
     weight = np.log(words.shape[0] / (1.0 + used)).astype(np.float32)
-    return unit_rows(words.multiply(weight[None, :]).tocsr())
+    lengths = np.sqrt(np.asarray(words @ np.square(weight.astype(np.float64))).ravel())
+    return weight, (1.0 / np.maximum(lengths, 1e-9)).astype(np.float32)
 
 
 def _years(year: Weights) -> sp.csr_matrix:
@@ -347,10 +417,15 @@ def _years(year: Weights) -> sp.csr_matrix:
     return sp.csr_matrix(parts, shape=(len(year), YEARS))
 
 
-def _sounds(shaped: Encoded, seed: int, analysed: Mask | None) -> sp.csr_matrix:
-    """Compute each track's share in its three nearest k-means clusters of sound.
+def _sounds(
+    shaped: Encoded, seed: int, analysed: Mask | None
+) -> tuple[NDArray[np.int16], Weights, int]:
+    """Compute each track's three nearest k-means clusters of sound, and its share in each.
 
-    Tracks that were not analysed are of no kind: their rows are empty.
+    Tracks that were not analysed are of no kind: their shares are 0.
+
+    Returns:
+        Clusters int16 (n, 3), shares float32 (n, 3), and how many clusters there are.
     """
     if analysed is not None:
         return _sounds_of_some(shaped, seed, analysed)
@@ -367,27 +442,28 @@ def _sounds(shaped: Encoded, seed: int, analysed: Mask | None) -> sp.csr_matrix:
     # FAISS returns squared distances: this is a Gaussian of unit variance around each cluster.
     shares = np.exp(-(distances - distances[:, :1]) / 2.0)
     shares /= shares.sum(axis=1, keepdims=True)
-    starts = np.arange(0, nearest * len(vectors) + 1, nearest)
-    parts = (shares.ravel().astype(np.float32), clusters.ravel(), starts)
-    return sp.csr_matrix(parts, shape=(len(vectors), count))
+    # A small catalogue may have fewer than three: the missing ones have a share of 0.
+    padding = ((0, 0), (0, _NEAREST_SOUNDS - nearest))
+    padded = np.pad(clusters, padding).astype(np.int16)
+    return padded, np.pad(shares, padding).astype(np.float32), count
 
 
-def _sounds_of_some(shaped: Encoded, seed: int, analysed: Mask) -> sp.csr_matrix:
-    """Compute `_sounds` of the analysed tracks, with empty rows for the others."""
-    if not analysed.any():
-        return sp.csr_matrix((len(shaped), 1), dtype=np.float32)
-    found = _sounds(shaped[analysed], seed, None)
-    sizes = np.zeros(len(shaped), np.int64)
-    sizes[analysed] = np.diff(found.indptr)
-    starts = np.concatenate(([0], np.cumsum(sizes)))
-    shape = (len(shaped), found.shape[1])
-    return sp.csr_matrix((found.data, found.indices, starts), shape=shape)
+def _sounds_of_some(
+    shaped: Encoded, seed: int, analysed: Mask
+) -> tuple[NDArray[np.int16], Weights, int]:
+    """Compute `_sounds` of the analysed tracks, with shares of 0 for the others."""
+    clusters = np.zeros((len(shaped), _NEAREST_SOUNDS), np.int16)
+    shares = np.zeros((len(shaped), _NEAREST_SOUNDS), np.float32)
+    count = 1
+    if analysed.any():
+        clusters[analysed], shares[analysed], count = _sounds(shaped[analysed], seed, None)
+    return clusters, shares, count
 
 
 def _facts(
     catalogue: Catalogue, artist: NDArray[Any], count: int, album: Numbers, album_count: int
-) -> Weights:
-    """Compute `FACTS` of each track, float32 (n, 5)."""
+) -> tuple[Weights, Weights, Weights]:
+    """Compute `FACTS`: float32 (n,) by track, (a + 1, 2) by artist, (b + 1, 2) by album."""
     popularity = catalogue.popularity
     sizes = np.bincount(artist, minlength=count + 1)
     greatest = np.zeros(count + 1)
@@ -401,5 +477,7 @@ def _facts(
     artists = np.bincount((pairs // (count + 1)).astype(np.int64), minlength=album_count + 1)
     # Tracks without an album title are not one album, nor those without an artist one artist.
     sizes[count], albums[album_count], artists[album_count] = 1, 1, 1
-    columns = (sizes[artist], rank, greatest[artist], albums[album], artists[album])
-    return np.stack(columns, axis=1).astype(np.float32)
+    of_artists, of_albums = np.column_stack((sizes, greatest)), np.column_stack((albums, artists))
+    narrow = (each.astype(np.float32) for each in (rank, of_artists, of_albums))
+    by_track, by_artist, by_album = narrow
+    return by_track, by_artist, by_album

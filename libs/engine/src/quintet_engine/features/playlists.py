@@ -20,7 +20,7 @@ from quintet_engine.collaborative.affinity import (
     VIEWS,
     Affinity,
 )
-from quintet_engine.collaborative.products import product_of, product_with
+from quintet_engine.collaborative.products import product, product_with
 from quintet_engine.collaborative.space import values_of_artists
 from quintet_engine.context import Context
 from quintet_engine.features.matrix import Builder, Column, Rising
@@ -64,13 +64,13 @@ def _scores(context: Context, candidates: Candidates) -> dict[str, Column]:
         "playlist_count": count,
         "artist_entries": entries,
         "artist_playlists": playlists,
-        "artist_density": entries / tokens.facts[rows, 0],  # entries per track of the artist
+        "artist_density": entries / tokens.facts[rows][:, 0],  # entries per track of the artist
     }
     for kind, by_view in (("track", by_track), ("artist", by_artist), ("album", by_album)):
         columns.update(zip(_by_view(kind), by_view, strict=True))
     for kind, name in _TOKEN_KINDS:
-        matrix = tokens.words if kind == "word" else tokens.kinds[kind]
-        scores = product_of(matrix, rows, affinity.token_scores[kind])
+        matrix = tokens.words_of(rows) if kind == "word" else tokens.tokens_of(kind, rows)
+        scores = product(matrix, affinity.token_scores[kind])
         columns.update({f"{name}_by_{VIEWS[view]}": scores[:, view] for view in _TOKEN_VIEWS})
     # + 1: a track that no playlist holds has score 0, and 0 / 1 is 0.
     rarity, artist_rarity = np.sqrt(count + 1), np.sqrt(playlists + 1)

@@ -58,7 +58,7 @@ def _query(context: Context, candidates: Candidates) -> QueryFeatures:
         "seed_year_spread": year.std() if len(year) else unknown,
         "seed_year": year.mean() if len(year) else unknown,
         "candidate_count": len(candidates.rows),
-        "seed_artist_tracks": np.log1p(tokens.facts[seeds, 0]).mean(),
+        "seed_artist_tracks": np.log1p(tokens.facts[seeds][:, 0]).mean(),
         # Cosines to the playlists most like the seeds, by each kind of token.
         "playlist_match": kernels[TRACK].max(initial=0.0),
         "artist_match": artists[-3:].mean() if len(artists) else 0.0,

@@ -107,8 +107,11 @@ def _shared_names(context: Context, candidates: Candidates) -> SharedNameFeature
     # Two unknown names are not the same name.
     same_artist = (tokens.artist[seeds][:, None] == artist) & (artist < tokens.unknown_artist)
     same_album = (tokens.album[seeds][:, None] == album) & (album < tokens.unknown_album)
-    any_artist = product_with(tokens.kinds["artist"], rows, seeds)
-    words = np.ascontiguousarray(product_with(tokens.words, rows, seeds).T)
+    # Only these rows' tokens are made: first the candidates', then the seeds'.
+    both, places = np.concatenate((rows, seeds)), np.arange(len(rows) + len(seeds))
+    first, second = places[: len(rows)], places[len(rows) :]
+    any_artist = product_with(tokens.tokens_of("artist", both), first, second)
+    words = np.ascontiguousarray(product_with(tokens.words_of(both), first, second).T)
     return {
         "same_artist": shares @ same_artist * count,  # the first artist
         "any_artist": any_artist @ shares * count,  # guests as well

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from quintet_engine.engine import Engine
 from quintet_engine.index import FaissIndex
 from quintet_engine.vectors import VectorIndex
@@ -39,7 +40,8 @@ def _place(collections: NamedCollections, settings: RankerSettings, engine: Engi
     def external(local: VectorIndex, kind: str, version: str) -> ExternalIndex:
         assert isinstance(local, FaissIndex), "a bundle brings its own indices"
         connect = partial(
-            published, collections, kind, version, local.vectors, settings.kept_models
+            published,
+            *(collections, kind, version, np.asarray(local.vectors), settings.kept_models),
         )
         return ExternalIndex(local, connect, settings.milvus_retry_seconds)
 
