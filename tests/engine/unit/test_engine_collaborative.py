@@ -184,6 +184,8 @@ def test_a_model_that_was_published_unpacked_is_packed_when_it_is_loaded(
         parts = wanted if isinstance(wanted, tuple) else (wanted,)
         got = getattr(loaded.arrays, name)
         for one, other in zip(got if isinstance(got, tuple) else (got,), parts, strict=True):
+            if name in ("clusters", "shares", "words"):  # sparse matrices have them in order
+                one, other = np.sort(one, axis=-1), np.sort(other, axis=-1)
             np.testing.assert_allclose(one, other, atol=1e-5, err_msg=name)
 
 

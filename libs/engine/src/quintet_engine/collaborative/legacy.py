@@ -73,6 +73,8 @@ def _tokens(folder: Path, catalogue: Catalogue) -> Tokens:
     if not (numbers_fit(artist, artists + 1) and numbers_fit(album, albums + 1)):
         raise ValueError("the collaborative model names artists or albums that do not exist")
     of_artists, of_albums = np.zeros((artists + 1, 2)), np.zeros((albums + 1, 2))
+    # Tracks without a title or an artist are not one album, nor those of one artist.
+    of_artists[artists, 0], of_albums[albums] = 1, 1
     of_artists[artist], of_albums[album] = facts[:, [0, 2]], facts[:, [3, 4]]
     clusters, shares = _clusters(audio)
     return Tokens(

@@ -118,7 +118,8 @@ class Tokens:
         rarity, word_scale = rarity_of(words)
         clusters, shares, cluster_count = _sounds(shaped[:, : len(SHAPED)], seed, analysed)
         whitening = _whitening(shaped, artist, analysed)
-        lengths = np.linalg.norm(shaped @ whitening[:-1] + whitening[-1], axis=1)
+        sound = np.einsum("ij,jk->ik", shaped, whitening[:-1]) + whitening[-1]
+        lengths = np.linalg.norm(sound, axis=1)
         if analysed is not None:
             lengths[~analysed] = 0.0
         return cls(
@@ -152,7 +153,10 @@ class Tokens:
 
         def compute(rows: Select) -> NDArray[np.float32]:
             known = lengths[rows][:, None] > 0  # a track that was not analysed has no sound
-            return np.where(known, shaped[rows] @ factors + constant, np.float32(0))
+            # Not by BLAS, whose sums depend on how many rows and threads there are: a track's sound
+            # must be the same in training and in each request.
+            whitened = np.einsum("ij,jk->ik", shaped[rows], factors)
+            return np.where(known, whitened + constant, np.float32(0))
 
         return ComputedRows(shaped.shape, compute)
 
