@@ -57,8 +57,8 @@ secrets)
     ;;
 home)
     quintet prepare
-    # The page shows figures to the operator, so its client needs more scopes than `read`.
-    make_client page "$secrets/page/client.env" QUINTET_UI_CLIENT_ read feedback admin
+    # The page shows figures to the operator and adds music, so it needs more scopes than `read`.
+    make_client page "$secrets/page/client.env" QUINTET_UI_CLIENT_ read feedback library admin
     make_client command "$secrets/command/client.env" CLIENT_ read feedback
     ;;
 *)

@@ -1,6 +1,6 @@
 """Work on requests for sources that came over HTTP: one command after the other.
 
-Each request runs the command that a person would type, in a process of its own: what is done is the
+Each request runs the command that a person would type, in a separate process: what is done is the
 same, memory is given back, and a crash costs that request alone.
 """
 
@@ -69,7 +69,7 @@ def arguments_of(request: Request) -> list[str]:
 
 
 class LibraryWorker:
-    """Takes requests from the database until it is told to stop.
+    """Takes requests from the database until `stop` is called.
 
     Args:
         database_url: The database.
