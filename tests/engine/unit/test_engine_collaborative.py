@@ -16,10 +16,11 @@ from quintet_engine.collaborative.space import ALL_KINDS, WEIGHTS, PlaylistSpace
 from quintet_engine.collaborative.taste import Taste
 from quintet_engine.collaborative.tokens import KINDS, Tokens
 from quintet_engine.engine import Engine, Versions
-from quintet_engine.features.ranks import places
 from quintet_engine.index import FaissIndex
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
+
+from tests.oracle.features.ranks import places
 
 
 def world_of(catalogue) -> np.ndarray:

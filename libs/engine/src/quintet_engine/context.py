@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.features import (
     COLUMN,
+    LINEAR,
     AudioProfile,
     Encoded,
     Raw,
@@ -28,6 +30,8 @@ from quintet_engine.query import Query, Seed, SeedKind, SeedUnknown
 from quintet_engine.row_set import RowSet
 from quintet_engine.seed_view import NO_ROWS, SeedView
 from quintet_engine.vectors import EMPTY, Hits, VectorIndex
+
+_LINEAR_COLUMNS: Final = [COLUMN[name] for name in LINEAR]
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,11 @@ class Context:
         rows = [view.rows for view in self.seeds]
         explicit = [float(self.catalogue.explicit[each].mean()) for each in rows]
         rhythm = (wheel_places(seed_raw), octave(seed_raw[:, COLUMN["tempo"]]))
+        mean = np.array(profile.mean)
+        mean[: len(LINEAR)][np.isnan(profile.raw_mean[_LINEAR_COLUMNS])] = np.nan
         return AudioQuery(
             vector=fixed(self.vector, np.float32),
-            mean=fixed(profile.mean, np.float32),
+            mean=fixed(mean, np.float32),
             spread=fixed(profile.spread, np.float32),
             weights=fixed(profile.weights, np.float32),
             has_weights=bool((profile.weights != 1).any()),

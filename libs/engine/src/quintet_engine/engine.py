@@ -23,7 +23,7 @@ from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.context import Context, prepare
 from quintet_engine.exclusions import count_unknown
 from quintet_engine.features import matrix as feature_matrix
-from quintet_engine.features.content import weighted_units
+from quintet_engine.features.weighting import weighted_units
 from quintet_engine.forest import files as forest_files
 from quintet_engine.index import FaissIndex
 from quintet_engine.query import (
@@ -320,7 +320,7 @@ class Engine:
     def features(self, context: Context, candidates: Candidates) -> NDArray[np.float32]:
         """Compute the feature matrix, float32 (candidates, features of the recipe)."""
         with self.stage("features"):
-            return feature_matrix.build(context, candidates, self.recipe.builders)
+            return feature_matrix.build(context, candidates, len(self.recipe.columns))
 
     def _score(self, context: Context, growth: int) -> _Scored:
         """Retrieve and score candidates, with the channels' quotas multiplied by `growth`."""

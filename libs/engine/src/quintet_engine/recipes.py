@@ -14,9 +14,12 @@ from quintet_modelkit.features import feature_hash
 from quintet_engine.channels.channel import Channel
 from quintet_engine.channels.collaborative import BUDGET, TRAINED_CHANNELS
 from quintet_engine.channels.content import CHANNELS
-from quintet_engine.features.collaborative import TRAINED_BUILDERS
-from quintet_engine.features.content import BUILDERS
-from quintet_engine.features.matrix import Builder
+from quintet_engine.features.declared import (
+    AUDIO_AND_CATALOGUE,
+    CLOSENESS,
+    LEARNED,
+    Columns,
+)
 
 # Candidates of a query for few tracks: enough for the booster to choose from.
 _LEAST_BUDGET: Final = 200
@@ -29,24 +32,24 @@ class Recipe:
     Attributes:
         kind: As in a bundle's manifest.
         channels: The retrieval channels.
-        builders: The groups of features.
+        columns: The features, in the order of the matrix.
         budget: Rows that a quota of 1 stands for; 0 if it depends on the limit of the query.
     """
 
     kind: str
     channels: tuple[Channel, ...]
-    builders: tuple[Builder, ...]
+    columns: Columns
     budget: int = 0
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The features' names, in the order of the matrix columns."""
-        return tuple(name for builder in self.builders for name in builder.names)
+        return tuple(column.name for column in self.columns)
 
     @cached_property
     def monotone(self) -> tuple[int, ...]:
         """Each feature's monotone constraint: 1, -1 or 0."""
-        return tuple(sign for builder in self.builders for sign in builder.monotone)
+        return tuple(column.monotone for column in self.columns)
 
     @cached_property
     def feature_hash(self) -> str:
@@ -74,6 +77,6 @@ class Recipe:
         ]
 
 
-BOOTSTRAP: Final = Recipe("bootstrap", CHANNELS, BUILDERS)
-TRAINED: Final = Recipe("trained", TRAINED_CHANNELS, TRAINED_BUILDERS, BUDGET)
+BOOTSTRAP: Final = Recipe("bootstrap", CHANNELS, (*AUDIO_AND_CATALOGUE, *CLOSENESS))
+TRAINED: Final = Recipe("trained", TRAINED_CHANNELS, (*AUDIO_AND_CATALOGUE, *LEARNED), BUDGET)
 RECIPES: Final[Mapping[str, Recipe]] = {recipe.kind: recipe for recipe in (BOOTSTRAP, TRAINED)}

@@ -235,7 +235,8 @@ class AudioQuery(NamedTuple):
 
     Attributes:
         vector: float32 (14,), unit, to search by.
-        mean: float32 (14,), the profile's encoded mean.
+        mean: float32 (14,), the profile's encoded mean; NaN for a linear attribute that no seed has
+            and that is no target.
         spread: float32 (14,), its spread.
         weights: float32 (14,), the weight of each encoded coordinate.
         has_weights: Whether any of them is not 1.

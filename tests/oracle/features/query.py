@@ -3,12 +3,12 @@
 from typing import Final, TypedDict
 
 import numpy as np
-from quintet_modelkit.features import COLUMN
-
 from quintet_engine.channels.channel import Candidates
 from quintet_engine.collaborative.space import TRACK, values_of_artists
 from quintet_engine.context import Context
-from quintet_engine.features.matrix import Builder, Column
+from quintet_modelkit.features import COLUMN
+
+from tests.oracle.features.matrix import Builder, Column
 
 
 class QueryFeatures(TypedDict):

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from quintet_engine.features.content import AUDIO_AND_CATALOGUE
-from quintet_engine.features.playlists import CO_OCCURRENCE, SCORES, TASTE
-from quintet_engine.features.query import QUERY
-from quintet_engine.features.tokens import AGE_AND_POPULARITY, OFFSETS, SHARED_NAMES, SOUND
+from tests.oracle.features.content import AUDIO_AND_CATALOGUE
+from tests.oracle.features.playlists import CO_OCCURRENCE, SCORES, TASTE
+from tests.oracle.features.query import QUERY
+from tests.oracle.features.tokens import AGE_AND_POPULARITY, OFFSETS, SHARED_NAMES, SOUND
 
 # Places in the channels belong to the bootstrap model: here each channel's score is a feature.
 TRAINED_BUILDERS: Final = (
