@@ -7,12 +7,14 @@ ANALYSIS_VENV := .analysis-venv
 UV_VERSION := 0.13.9
 UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
+KERNEL := libs/engine/src/quintet_engine/kernel
+KEPT := $(KERNEL)/__pycache__/compiled/complete
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The locked set is built from wheels for the interpreter at hand; uv never fetches another Python.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test settings check fmt protos protos-check smoke clean
@@ -23,15 +25,18 @@ TEST_WORKERS ?= 2
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## Make .venv with everything locked, and .venv/bin/quintet
+install: $(STAMP) $(KEPT) ## Make .venv with everything locked, and .venv/bin/quintet
 
 $(STAMP): uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Quintet needs Python 3.11 or newer; set PYTHON=python3.x")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(UV) || $(BIN)/python -m pip install --disable-pip-version-check uv==$(UV_VERSION)
 	@$(UV) sync --locked --all-packages --python $(BIN)/python
-	@$(BIN)/python -m quintet_engine.kernel
 	@touch $@
+
+# Compiled again where a source of it has changed: otherwise each process would compile for itself.
+$(KEPT): $(STAMP) $(wildcard $(KERNEL)/*.py)
+	@$(BIN)/python -m quintet_engine.kernel
 
 demo: install ## Five real seeds in, recommendations out, through the real services
 	@$(BIN)/quintet demo
@@ -39,7 +44,7 @@ demo: install ## Five real seeds in, recommendations out, through the real servi
 up: install ## Run all services in the foreground, without Docker
 	@$(BIN)/quintet up
 
-# Two at a time: most tests wait for real servers. A file stays with one worker, and so do its servers.
+# Three at a time: most tests wait for real servers. A file stays with one worker, and so do its servers.
 test: install ## Run the tests
 	@$(BIN)/pytest -q -n $(TEST_WORKERS) --dist loadfile
 

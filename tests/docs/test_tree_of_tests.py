@@ -13,6 +13,7 @@ ACROSS = {
     "deploy": "Compose, Kubernetes, images and releases",
     "docs": "pages, their snippets and the rules of this repository",
     "fakes": "stand-ins and made-up data, each once",
+    "oracle": "the engine in NumPy, which compiled code is compared with",
     "system": "several real processes together",
     "tools": "the programs of tools/",
 }

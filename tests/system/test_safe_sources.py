@@ -18,6 +18,10 @@ SOURCES = [
         "training",
         "library",
         "tags",
+        "analysis",
+        "perception",
+        "command",
+        "client",
         "dags",
         "deploy",
     )
@@ -29,6 +33,8 @@ EVALUATING = {"eval", "exec", "compile", "__import__"}
 SQL_CALLS = {"text", "execute", "executemany", "exec_driver_sql", "scalar", "scalars"}
 # Names of our own tables and settings of SQLite, none of which comes from outside.
 OUR_NAMES = {'f"PRAGMA {pragma}"', "count.format(table.name)"}
+# Migrations take no value from outside: they write names of columns, and SQL of one database.
+OUR_MIGRATIONS = ROOT / "libs/store/src/quintet_store/migrations/versions"
 
 
 def parsed(path: Path) -> ast.Module:
@@ -107,7 +113,9 @@ def test_every_array_is_read_without_pickle():
 
 
 def test_sql_takes_values_as_parameters_only():
-    found = {str(path): sql_faults(parsed(path)) for path in SOURCES}
+    checked = [path for path in SOURCES if path.parent != OUR_MIGRATIONS]
+    assert len(checked) < len(SOURCES)
+    found = {str(path): sql_faults(parsed(path)) for path in checked}
     assert {path: faults for path, faults in found.items() if faults} == {}
 
 

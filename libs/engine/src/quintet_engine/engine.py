@@ -246,7 +246,7 @@ class Engine:
     def accelerate(self) -> bool:
         """Switch to compiled code for ranking, if it gives LightGBM's scores.
 
-        The first call in a process loads that code, or compiles it where none was kept.
+        The first call in a process loads that code, or compiles it if none was kept.
 
         Returns:
             Whether compiled code ranks.

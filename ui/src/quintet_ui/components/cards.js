@@ -71,7 +71,7 @@ function places(labels, track) {
     ...track.places.map((place) => make("div", {}, `${place.source}: ${place.path}${place.gone ? ` (${labels.gone})` : ""}`)));
 }
 
-// A list is listened to: after one song of one's own, the next one plays. Previews end by themselves.
+// A list is listened to: after one own song, the next one plays. Previews end by themselves.
 function playNext(audio) {
   const all = [...audio.getRootNode().querySelectorAll("audio")];
   const next = all.slice(all.indexOf(audio) + 1).find((other) => other.dataset.own);

@@ -1,12 +1,12 @@
 """Pass audio on from a media server, part by part."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-import httpx
 import structlog
 from quintet_access.media_servers import (
     Network,
@@ -19,6 +19,9 @@ from quintet_store.sources import SourceSpec
 
 from quintet_gateway.adapters.music.ranges import MOST_BYTES, bounded_range
 from quintet_gateway.domain import AudioPart
+
+if TYPE_CHECKING:
+    import httpx
 
 _log = structlog.get_logger(__name__)
 _CONNECT_SECONDS: Final = 2.0
@@ -67,6 +70,9 @@ class MediaServers:
         Raises:
             ServerFailed: It cannot be reached, denies it, or answers something else than audio.
         """
+        # Loaded by the first part that is played: most processes never ask a server.
+        import httpx
+
         try:
             response = await self._ask(spec, item_id, asked, if_range)
             if response.status_code == 401 and self._tokens.pop(spec.name, ""):
@@ -91,7 +97,7 @@ class MediaServers:
 
     async def _ask(
         self, spec: SourceSpec, item_id: str, asked: str | None, if_range: str | None
-    ) -> httpx.Response:
+    ) -> "httpx.Response":
         url, params, headers = await self._target(spec, item_id)
         if (bounded := bounded_range(asked)) is not None:
             headers["Range"] = bounded
@@ -105,8 +111,10 @@ class MediaServers:
         # Redirects are not followed: another host would get the credentials.
         return await self._client().send(request, stream=True)
 
-    def _client(self) -> httpx.AsyncClient:
+    def _client(self) -> "httpx.AsyncClient":
         if self._http is None:
+            import httpx
+
             timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS)
             # Proxies of the environment would connect where this client may not.
             self._http = httpx.AsyncClient(timeout=timeout, trust_env=False)
@@ -153,7 +161,7 @@ class MediaServers:
         if response.status_code != 200:
             raise ServerFailed(f"it denied the user or the password (HTTP {response.status_code})")
         try:
-            token = str(httpx.Response(200, content=bytes(data)).json()["AccessToken"])
+            token = str(json.loads(data)["AccessToken"])
         except (ValueError, KeyError, TypeError) as fault:
             raise ServerFailed("it does not answer as Jellyfin does") from fault
         self._tokens[spec.name] = token
@@ -177,7 +185,7 @@ def _authorization(token: str) -> str:
         raise ServerFailed(str(fault)) from fault
 
 
-def _answer(response: httpx.Response) -> AudioPart:
+def _answer(response: "httpx.Response") -> AudioPart:
     status, kind = response.status_code, response.headers.get("content-type", "")
     if status == 416:
         # Passed on as an answer, since only the server knows how long the file is.
@@ -194,7 +202,7 @@ def _answer(response: httpx.Response) -> AudioPart:
     return AudioPart(status, headers, response.aiter_raw(), response.aclose)
 
 
-def _passed_on(response: httpx.Response) -> dict[str, str]:
+def _passed_on(response: "httpx.Response") -> dict[str, str]:
     found = ((name, response.headers.get(name)) for name in _PASSED_ON)
     return {name.title(): value for name, value in found if value is not None}
 

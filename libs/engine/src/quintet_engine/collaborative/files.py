@@ -33,7 +33,7 @@ _DTYPES: Final[Mapping[str, Any]] = {
     "clusters": np.int16,
     "taste": np.uint16,
 }
-"""Of arrays, and of parts of lists; float32 where none is named."""
+"""Of arrays, and of parts of lists; float32 by default."""
 
 
 class PlaylistArrays(NamedTuple):

@@ -15,6 +15,7 @@ The files are pickles, as trusted as the `.pyc` files beside them: who can write
 already. They are never read from anywhere else.
 """
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable
@@ -45,6 +46,8 @@ _OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy"}
 _FOLDER: Final = Path(__file__).parent
 compiled_anew: list[str] = []
 """Functions that this process compiled itself, because no kept code fitted."""
+# The one module whose functions this process compiles; all if empty.
+_only: list[str] = []
 
 
 def target() -> str:
@@ -73,8 +76,30 @@ def kept_folder() -> Path:
     return _FOLDER / "__pycache__" / ("checked" if config.BOUNDSCHECK else "compiled")
 
 
+def is_kept() -> bool:
+    """Check whether `note_kept` was called for the code of these sources and this processor."""
+    try:
+        return _note().read_text(encoding="utf-8") == _kept_code()
+    except OSError:
+        return False
+
+
+def note_kept() -> None:
+    """Note that all code is kept, in a folder that can be written to."""
+    with contextlib.suppress(OSError):
+        _note().write_text(_kept_code(), encoding="utf-8")
+
+
+def _note() -> Path:
+    return kept_folder() / "complete"
+
+
+def _kept_code() -> str:
+    return f"{fingerprint()} {config.CPU_NAME}"
+
+
 class _Locator(caching._CacheLocator):  # type: ignore[misc]
-    """Tells numba where code is kept, and whether it is that of the sources."""
+    """Names the folder of kept code for numba, and checks that the sources are the same."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._line = function.__code__.co_firstlineno
@@ -118,6 +143,11 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
             _log.info("compiled code of %s is not kept: %s", self._name, fault)
 
 
+def compile_only(module: str) -> None:
+    """Compile the functions of one module and no others, in a process that ends afterwards."""
+    _only.append(module)
+
+
 def compiled(*signatures: Any) -> Callable[[F], F]:
     """Make a decorator that loads or compiles a function for some signatures, and no others.
 
@@ -130,6 +160,8 @@ def compiled(*signatures: Any) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         dispatcher: Any = _njit(no_cfunc_wrapper=True, **_OPTIONS)(function)
+        if _only and function.__module__ not in _only:
+            return cast(F, dispatcher)
         dispatcher._cache = _Cache(function)
         for signature in signatures:
             dispatcher.compile(signature)

@@ -320,7 +320,7 @@ def both(_context: Any, a: Any, _b: Any) -> Any:
 
 @intrinsic
 def either(_context: Any, a: Any, _b: Any) -> Any:
-    """Combine words or answers bit by bit: set where one is."""
+    """Combine words or answers bit by bit: set if either is."""
     return a(a, a), _operation("or_")
 
 
@@ -338,7 +338,7 @@ def choose(_context: Any, _answers: Any, _a: Any, _b: Any) -> Any:
 
 @intrinsic
 def above(_context: Any, _a: Any, _b: Any) -> Any:
-    """Answer `a > b` for each lane, no where one is NaN."""
+    """Answer `a > b` for each lane, no if either is NaN."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.fcmp_ordered(">", *arguments)
@@ -348,7 +348,7 @@ def above(_context: Any, _a: Any, _b: Any) -> Any:
 
 @intrinsic
 def not_at_most(_context: Any, _a: Any, _b: Any) -> Any:
-    """Answer `a > b` for each lane, yes where one is NaN."""
+    """Answer `a > b` for each lane, yes if either is NaN."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.fcmp_unordered(">", *arguments)

@@ -94,7 +94,7 @@ class Tracks(NamedTuple):
         rhythm: float32 (n, 2): place on the circle of fifths 0..12, log2 of the tempo; NaN where
             unknown.
         explicit: uint8 (n,), 1 or 0.
-        numbers: int32 (n, 4): first artist, album, recording, song; -1 where there is none.
+        numbers: int32 (n, 4): first artist, album, recording, song; -1 for none.
         artists: Artist numbers of each track, in the order of its credits.
         genres: Genre numbers of each track.
         missing: uint16 (n,), the attributes that features must not compare, as bits: see

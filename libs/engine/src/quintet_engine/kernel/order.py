@@ -14,13 +14,13 @@ _SIGN: Final = np.uint32(1 << 31)
 
 
 @inlined
-def sort_by(keys: Any, order: Any, spare: Any) -> None:
+def sort_by(keys: Any, order: Any, scratch: Any) -> None:
     """Sort places by their key, ascending, equal ones as they are (radix sort).
 
     Args:
         keys: uint32, one per place.
         order: int32 (k,), the places; sorted.
-        spare: int32 (k,), overwritten.
+        scratch: int32 (k,), overwritten.
     """
     counts = np.empty(_BUCKETS + 1, np.int32)
     for turn in range(3):
@@ -33,10 +33,10 @@ def sort_by(keys: Any, order: Any, spare: Any) -> None:
             counts[bucket + 1] += counts[bucket]
         for each in range(len(order)):
             slot = np.int64(keys[order[each]] >> shift & np.uint32(_BUCKETS - 1))
-            spare[counts[slot]] = order[each]
+            scratch[counts[slot]] = order[each]
             counts[slot] += 1
         for each in range(len(order)):
-            order[each] = spare[each]
+            order[each] = scratch[each]
 
 
 @inlined

@@ -8,8 +8,12 @@ from typing import Final
 
 _log = logging.getLogger(__name__)
 _THIS: Final = Path(__file__)
-# Modules of this folder that hold no compiled function.
-_PLAIN: Final = frozenset({"__init__", "__main__", "warm"})
+
+
+def modules() -> list[str]:
+    """List the modules of this folder that hold compiled functions, the largest first."""
+    paths = sorted(_THIS.parent.glob("*.py"), key=lambda path: (-path.stat().st_size, path.name))
+    return [path.stem for path in paths if "\n@compiled(" in path.read_text(encoding="utf-8")]
 
 
 def load_all() -> int:
@@ -20,9 +24,8 @@ def load_all() -> int:
     from quintet_engine.kernel import compiling
 
     began, before = time.perf_counter(), len(compiling.compiled_anew)
-    for path in sorted(_THIS.parent.glob("*.py")):
-        if path.stem not in _PLAIN:
-            import_module(f"{__package__}.{path.stem}")
+    for name in modules():
+        import_module(f"{__package__}.{name}")
     count = len(compiling.compiled_anew) - before
     folder = compiling.kept_folder()
     size = sum(each.stat().st_size for each in folder.glob("*.nb?")) if folder.is_dir() else 0

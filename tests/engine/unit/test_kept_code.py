@@ -1,0 +1,63 @@
+"""Compiled code is kept beside the sources, and used only if it is theirs."""
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from quintet_engine.kernel import compiling
+from quintet_engine.kernel.warm import modules
+
+
+def test_a_process_that_finds_kept_code_compiles_nothing():
+    statement = "from quintet_engine.kernel.warm import load_all; print(load_all())"
+    ran = subprocess.run(
+        [sys.executable, "-c", statement], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert ran.stdout.strip() == "0", "run `make install`, which compiles what has changed"
+
+
+def test_every_module_with_a_compiled_function_is_compiled_by_the_installation():
+    found = set()
+    for path in Path(compiling.__file__).parent.glob("[a-z]*.py"):
+        module = import_module(f"quintet_engine.kernel.{path.stem}")
+        functions = [value for value in vars(module).values() if getattr(value, "signatures", ())]
+        if any(function.__module__ == module.__name__ for function in functions):
+            found.add(path.stem)
+    assert set(modules()) == found
+    assert len(found) > 3
+
+
+def test_the_fingerprint_changes_with_any_source(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiling, "_FOLDER", tmp_path)
+    digests = set()
+    for text in ("a = 1", "a = 2"):
+        (tmp_path / "one.py").write_text(text)
+        compiling.fingerprint.cache_clear()
+        digests.add(compiling.fingerprint())
+    (tmp_path / "two.py").write_text("")
+    compiling.fingerprint.cache_clear()
+    digests.add(compiling.fingerprint())
+    monkeypatch.undo()
+    compiling.fingerprint.cache_clear()
+    assert len(digests) == 3
+    assert compiling.fingerprint() not in digests
+
+
+def test_code_is_noted_as_kept_for_these_sources_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiling, "kept_folder", lambda: tmp_path)
+    assert not compiling.is_kept()
+    compiling.note_kept()
+    assert compiling.is_kept()
+    monkeypatch.setattr(compiling, "fingerprint", lambda: "other")
+    assert not compiling.is_kept()
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write to any folder")
+def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path, monkeypatch):
+    tmp_path.chmod(0o500)
+    monkeypatch.setattr(compiling, "kept_folder", lambda: tmp_path)
+    compiling.note_kept()
+    assert not compiling.is_kept()
