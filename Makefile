@@ -19,7 +19,7 @@ TEST_WORKERS ?= 3
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test settings check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
-.PHONY: bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
+.PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
 .PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
 
 help: ## List the targets
@@ -123,6 +123,12 @@ FUZZ ?=
 fuzz: install ## A million bad inputs to parsers, protobuf entries and real servers; build/fuzz.json
 	@$(UV) sync --quiet --locked --inexact --all-packages --group fuzz
 	@$(BIN)/python -m tools.fuzz $(FUZZ)
+	@$(BIN)/python -m tools.fuzz.bundles
+
+check-kernel: install ## The engine's tests and damaged bundles, with every index of compiled code checked
+	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m quintet_engine.kernel
+	@NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -q -n $(TEST_WORKERS) --dist loadfile --deselect tests/engine/unit/test_kept_code.py tests/engine
+	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tools.fuzz.bundles
 
 QUINTET_SOAK_MINUTES ?= 30
 
