@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 from quintet_gateway.app import build as build_gateway
 from quintet_gateway.settings import GatewaySettings
+from quintet_memory.app import build as build_memory
+from quintet_memory.settings import MemorySettings
 from quintet_profile.app import build as build_profile
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.app import build as build_ranker
@@ -20,10 +22,12 @@ WAIT = 60.0
 
 
 @contextlib.asynccontextmanager
-async def started(service: Any) -> AsyncIterator[Any]:
+async def started(service: Any, wait: bool = True) -> AsyncIterator[Any]:
+    """Start a service and, unless it cannot become ready here, wait until it is."""
     await service.start()
     try:
-        await asyncio.wait_for(service.ready.wait(), WAIT)
+        if wait:
+            await asyncio.wait_for(service.ready.wait(), WAIT)
         yield service
     finally:
         await service.stop()
@@ -36,8 +40,9 @@ async def gateway(home: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
         started(build_search(SearchSettings(home=home, port=0))) as search,
         started(build_profile(ProfileSettings(home=home, port=0))) as profile,
         started(build_ranker(RankerSettings(home=home, port=0))) as ranker,
+        started(build_memory(MemorySettings(home=home, port=0))) as memory,
     ):
-        services = {"search": search, "profile": profile, "ranker": ranker}
+        services = {"search": search, "profile": profile, "ranker": ranker, "memory": memory}
         addresses: dict[str, Any] = {
             f"{name}_address": f"127.0.0.1:{service.port}" for name, service in services.items()
         }

@@ -22,6 +22,8 @@ from quintet_gateway.app import build as build_gateway
 from quintet_gateway.experiments import bucket_of
 from quintet_gateway.routes.experiment import ExperimentResponse
 from quintet_gateway.settings import GatewaySettings
+from quintet_memory.app import build as build_memory
+from quintet_memory.settings import MemorySettings
 from quintet_modelkit.publication import set_current
 from quintet_profile.app import build as build_profile
 from quintet_profile.settings import ProfileSettings
@@ -70,6 +72,9 @@ def models(made, tmp_path) -> Models:
     home = tmp_path / "home"
     shutil.copytree(made.home, home, symlinks=True)
     return Models(home, made.champion, made.challenger)
+
+
+AWAY = "postgresql://nobody@127.0.0.1:1/none"
 
 
 @dataclass
@@ -146,6 +151,11 @@ async def running(models: Models, url: str = "", **settings: Any) -> AsyncIterat
         started(build_search(SearchSettings(home=home, port=0))) as search,
         started(build_profile(ProfileSettings(home=home, port=0))) as profile,
         started(build_ranker(RankerSettings(home=home, port=0, follow_seconds=0.02))) as ranker,
+        # Without its database it answers nothing, and lists are made without it.
+        started(
+            build_memory(MemorySettings(home=home, port=0, database_url=database)),
+            wait=database != AWAY,
+        ) as memory,
     ):
         app = build_gateway(
             GatewaySettings(
@@ -156,6 +166,7 @@ async def running(models: Models, url: str = "", **settings: Any) -> AsyncIterat
                 search_port=search.port,
                 profile_port=profile.port,
                 ranker_port=ranker.port,
+                memory_port=memory.port,
                 experiment_seconds=0.05,
                 **{"experiment_check_seconds": 0.1, **settings},
             )
@@ -469,9 +480,10 @@ async def test_the_experiment_is_for_whoever_is_in_charge(models):
 
 
 async def test_a_database_that_is_away_stops_no_recommendation(models):
-    async with running(models, url="postgresql://nobody@127.0.0.1:1/none") as stack:
+    async with running(models, url=AWAY) as stack:
         given = await stack.ask("someone")
         assert given["versions"]["model"] == models.champion
+        assert given["degraded"] == ["memory", "database"]
         assert (await stack.client.get("/api/v1/experiment")).status_code == 503
 
 
