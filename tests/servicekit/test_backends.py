@@ -12,6 +12,7 @@ from typing import Any, cast
 import grpc
 import pytest
 from prometheus_client import REGISTRY
+from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
@@ -248,6 +249,7 @@ OUTGOING: dict[str, tuple[Any, ...]] = {
     "audio_features": (profile_pb2.BatchGetAudioFeaturesRequest(),),
     "build_profile": (profile_pb2.BuildProfileRequest(),),
     "recommend": (ranker_pb2.RecommendTracksRequest(),),
+    "exclusions": (memory_pb2.GetExclusionsRequest(),),
     "model": (),
     "hold_challenger": ("challenger",),
     "map": (),
@@ -263,7 +265,9 @@ def test_every_call_of_the_gateway_is_tried_below():
 
 
 async def test_no_call_outlives_its_budget(black_hole):
-    services = UpstreamClients(dict.fromkeys(("search", "profile", "ranker"), black_hole), 0.3)
+    services = UpstreamClients(
+        dict.fromkeys(("search", "profile", "memory", "ranker"), black_hole), 0.3
+    )
 
     async def ends(name: str) -> None:
         if name == "shown_tracks":

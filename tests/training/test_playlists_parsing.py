@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from quintet_training.datasets import DatasetInvalid
 from quintet_training.datasets.entries import Entry, Meter, make_entry
@@ -48,6 +48,8 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes, known: Fo
         RECORDS | JSON.filter(lambda value: not isinstance(value, list)), min_size=1, max_size=6
     )
 )
+@example(records=[2**63])
+@example(records=[{"kind": "like"}, 2**63])
 @pytest.mark.parametrize("known", [Format.LISTENBRAINZ, Format.FEEDBACK])
 def test_every_json_line_is_an_entry_refused_or_passed_over(
     tmp_path: Path, known: Format, records: list[object]

@@ -12,7 +12,7 @@ BOUND = 1024**2
 
 async def test_recorded_lists_stay_within_the_bound(tmp_path):
     url = sqlite_url(tmp_path)
-    async with running(tmp_path, url, feedback_max_bytes=BOUND, remembered_names=0) as gateway:
+    async with running(tmp_path, url, feedback_max_bytes=BOUND) as gateway:
         liked = await gateway.recommend("", limit=500)
         assert (await gateway.send(event(liked, 1))).status_code in (200, 202)
         first = await gateway.recommend("", limit=500)

@@ -55,11 +55,16 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
                     self._told.put(told_of(about["service.name"], span))
         return trace_service_pb2.ExportTraceServiceResponse()
 
-    def trace(self, trace: str, count: int, seconds: float = 20.0) -> list[Told]:
-        """Returns the spans of one trace once so many of it have come."""
+    def trace(self, trace: str, count: int, seconds: float = 20.0, caller: str = "") -> list[Told]:
+        """Returns the spans of one trace once so many of it have come.
+
+        With the id of the caller's span, also every span that another one stands below.
+        """
         found: list[Told] = []
         end = time.monotonic() + seconds
-        while len(found) < count:
+        while len(found) < count or (
+            caller and {span.parent for span in found} - {span.id for span in found} != {caller}
+        ):
             one = self._told.get(timeout=max(0.001, end - time.monotonic()))
             found += [one] * (one.trace == trace)
         return found

@@ -17,7 +17,7 @@ def test_a_recommendation_is_one_trace_of_all_processes_that_it_needs(installati
     )
     assert answer.status_code == 200
     # Gateway 1; a call and its answer for profile and ranker 4; stages 1 + 6.
-    spans = installation.collector.trace(TRACE, 12)
+    spans = installation.collector.trace(TRACE, 12, caller=CALLER)
     needed = {"quintet-gateway", "quintet-profile", "quintet-ranker"}
     # Search is asked only for tracks that the gateway has not kept yet.
     assert {span.service for span in spans} - {"quintet-search"} == needed

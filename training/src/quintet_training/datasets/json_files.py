@@ -138,19 +138,22 @@ def shape_of(path: Path, encoding: str = "") -> Shape:
         except (ijson.JSONError, JsonRefused):
             # One damaged line, or a document that is damaged as a whole. Lines show which: each is
             # a value by itself.
-            keys = list(_keys_of_lines(path, encoding))
-            if not keys and not paths:
+            sample = list(_values_of_lines(path, encoding))
+            keys = [key for value in sample if isinstance(value, dict) for key in value]
+            # A parser of documents refuses some values that a line may be, such as long integers.
+            are_values = not any(isinstance(value, JsonRefused) for value in sample)
+            lines = bool(keys) or (are_values and bool(sample))
+            if not lines and not paths:
                 raise
-            lines = bool(keys)
             paths |= dict.fromkeys(keys)
     return Shape(paths, lines or values > 1, first == "start_array" and values == 1)
 
 
-def _keys_of_lines(path: Path, encoding: str) -> Iterator[str]:
+def _values_of_lines(path: Path, encoding: str) -> Iterator[Any]:
+    """Decode the first lines, each a value or why it is refused."""
     with open_text(path, encoding, errors="surrogateescape") as lines:
         for _, value in itertools.islice(json_lines(lines, _LINE_BOUNDS), _SAMPLE):
-            if isinstance(value, dict):
-                yield from value
+            yield value
 
 
 def items_at(path: Path, prefix: str, encoding: str = "") -> Iterator[tuple[Any, float]]:

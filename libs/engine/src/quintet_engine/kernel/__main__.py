@@ -15,6 +15,8 @@ from quintet_engine.kernel import compiling
 from quintet_engine.kernel.warm import load_all, modules
 
 _PACKAGE: Final = "quintet_engine.kernel"
+# For one module on a machine that is busy; half a minute is usual.
+_MOST_SECONDS: Final = 1_200
 
 
 def main(arguments: list[str]) -> int:
@@ -44,7 +46,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _alone(module: str) -> int:
-    return subprocess.run((sys.executable, "-m", _PACKAGE, module), check=False).returncode
+    command = (sys.executable, "-m", _PACKAGE, module)
+    return subprocess.run(command, check=False, timeout=_MOST_SECONDS).returncode
 
 
 if __name__ == "__main__":
