@@ -35,6 +35,9 @@ def make_catalogue(count: int = 300, seed: int = 0) -> Catalogue:
     rows = []
     for row, artist in enumerate(artists.tolist()):
         names = [f"Artist {artist}"] + ([f"Artist {artist + 1}"] if guests[row] else [])
+        if row == count - 1:
+            # Has no track as first artist, and the greatest number.
+            names.append("Artist guest")
         rows.append(
             {
                 "track_id": f"t{row:05d}",

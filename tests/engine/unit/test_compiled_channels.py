@@ -38,6 +38,8 @@ def world(catalogue_of):
         random = np.random.default_rng(seed)
         sizes = random.integers(1, 25, 15)
         playlists = [np.sort(random.choice(COUNT - 40, size, replace=False)) for size in sizes]
+        # Its last artist is on no other track, and first on none.
+        playlists[-1] = np.append(playlists[-1], COUNT - 1)
         tokens = Tokens.of(catalogue, seed=1)
         taste = Taste.fit(tokens, catalogue.year, membership(playlists, COUNT))
         near, sounds = (FaissIndex.exact(v) for v in (taste.places, tokens.sound_units))
@@ -76,6 +78,15 @@ def test_each_compiled_channel_finds_the_rows_of_the_best_scores(world, query, s
         best = np.sort(scores[np.isfinite(scores)])[::-1][:most]
         np.testing.assert_allclose(scores[hits.rows], best, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(hits.scores, scores[hits.rows], rtol=1e-4, atol=1e-5)
+
+
+def test_every_artist_on_playlists_has_a_list_of_tracks_even_one_who_is_only_a_guest(world):
+    _, _, model = world(0)
+    guest = model.tokens.unknown_artist - 1
+    assert guest in model.on_playlists.artists
+    lists = model.artist_tracks
+    assert len(lists.starts) == guest + 2
+    assert lists.starts[guest] == lists.starts[guest + 1] == len(lists.members)
 
 
 @settings(max_examples=40, deadline=None)

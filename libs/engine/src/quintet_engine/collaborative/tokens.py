@@ -215,13 +215,15 @@ class Tokens:
 
     @cached_property
     def artist_tracks(self) -> Groups:
-        """Rows of each first artist, ascending."""
-        return by_number(np.where(self.artist < self.unknown_artist, self.artist, -1))
+        """Rows of which each artist is the first, ascending; none for one who is only a guest."""
+        count = self.unknown_artist
+        return by_number(np.where(self.artist < count, self.artist, -1), count)
 
     @cached_property
     def album_tracks(self) -> Groups:
         """Rows of each album title, ascending."""
-        return by_number(np.where(self.album < self.unknown_album, self.album, -1))
+        count = self.unknown_album
+        return by_number(np.where(self.album < count, self.album, -1), count)
 
     @property
     def unknown_album(self) -> int:
