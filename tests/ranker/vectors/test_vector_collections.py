@@ -88,7 +88,7 @@ def test_a_filter_that_shuts_out_the_whole_neighbourhood_still_leaves_enough(ind
 def test_as_many_as_there_are_come_back_and_nothing_for_nothing(index):
     assert len(index.search(VECTORS[:1], COUNT * 3)[0].rows) == COUNT
     assert not len(index.search(VECTORS[:1], 0)[0].rows)
-    assert not len(index.search(VECTORS[:1], 10, np.zeros(COUNT, bool))[0].rows)
+    assert not len(index.search(VECTORS[:1], 10, RowSet.of(np.zeros(COUNT, bool)))[0].rows)
     assert index.search(VECTORS[:0], 10) == []
 
 
