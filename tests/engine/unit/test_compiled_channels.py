@@ -60,7 +60,8 @@ def queries(draw) -> Query:
     chosen = draw(st.lists(tracks | artists | genres, min_size=1, max_size=5, unique=True))
     weights = draw(st.lists(st.floats(0.1, 5), min_size=len(chosen), max_size=len(chosen)))
     seeds = [Seed(kind, name, weight) for (kind, name), weight in zip(chosen, weights, strict=True)]
-    ranges = draw(st.sampled_from([{}, {"energy": (0.3, None)}, {"tempo": (90.0, 150.0)}]))
+    narrow = {"energy": (0.9, None)}
+    ranges = draw(st.sampled_from([{}, {"energy": (0.3, None)}, narrow, {"tempo": (90.0, 150.0)}]))
     return Query(tuple(seeds), filters=Filters(ranges=ranges))
 
 

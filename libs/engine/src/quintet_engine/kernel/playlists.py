@@ -494,7 +494,8 @@ def related(
     if found == most:
         lowest = best[:most].min()
     # The most promising artists give a score that the others, if they can, have to exceed.
-    if size == most and score_of(promised) >= score_of(lowest):
+    # Without a least score, they may all be needed: score_of(0) is NaN.
+    if size == most and (not lowest or score_of(promised) >= score_of(lowest)):
         for place in range(len(artists)):
             bar = score_of(lowest) if lowest else _ABOVE_ZERO
             if bounds[place] >= bar and key_of(bounds[place], place) < promised:
