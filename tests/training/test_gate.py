@@ -145,7 +145,10 @@ def test_a_report_without_its_parts_is_refused():
 
 
 def made_playlists(catalogue: Catalogue) -> list[np.ndarray]:
-    """Seven playlists of each of nine scenes: some artists of one genre."""
+    """Fifteen playlists of each of nine scenes: some artists of one genre.
+
+    A quarter is asked about; of seven each, the intervals would depend on rounding.
+    """
     random = np.random.default_rng(0)
     artists = catalogue.snapshot.tracks.column("artist_ids").to_pylist()
     scenes = []
@@ -153,7 +156,7 @@ def made_playlists(catalogue: Catalogue) -> list[np.ndarray]:
         rows = catalogue.genre_tracks.of(genre)
         ordered = np.array(sorted(rows.tolist(), key=lambda row: artists[row][0]))
         scenes += [part for part in (ordered[:110], ordered[-110:]) if len(rows) >= 260]
-    return [random.choice(rows, 20, replace=False) for rows in scenes[:9] for _ in range(7)]
+    return [random.choice(rows, 20, replace=False) for rows in scenes[:9] for _ in range(15)]
 
 
 def shuffled(playlists: list[np.ndarray]) -> list[np.ndarray]:
