@@ -118,7 +118,9 @@ def _seeds(names: Any, rows: Any, shares: Any, unknown_artist: Any, unknown_albu
 
 
 @inlined
-def _write_places(matrix: Any, source: Any, target: Any, order: Any, spare: Any, keys: Any) -> None:
+def _write_places(
+    matrix: Any, source: Any, target: Any, order: Any, scratch: Any, keys: Any
+) -> None:
     """Rank a column from the top as a share of its length, 0 for the best, into another.
 
     A missing value counts as 0 for the others, and has no place itself.
@@ -127,7 +129,7 @@ def _write_places(matrix: Any, source: Any, target: Any, order: Any, spare: Any,
     for place in range(count):
         value = matrix[source, place]
         order[place], keys[place] = place, falling_key(value if value == value else _ZERO)
-    sort_by(keys, order, spare)
+    sort_by(keys, order, scratch)
     for place in range(count):
         value = matrix[source, order[place]]
         share = np.float32(place) / np.float32(count)
@@ -495,17 +497,24 @@ def _profile(sound: Any, query: Any) -> Any:
 
 @inlined
 def _artists(
-    learned: Any, seeds: Any, query: Any, rows: Any, matrix: Any, order: Any, spare: Any, keys: Any
+    learned: Any,
+    seeds: Any,
+    query: Any,
+    rows: Any,
+    matrix: Any,
+    order: Any,
+    scratch: Any,
+    keys: Any,
 ) -> None:
     """Write all columns that depend on the artist, and places within the artist."""
     count = len(rows)
     for place in range(count):
         order[place], keys[place] = place, falling_key(matrix[_SOUND, place])
-    sort_by(keys, order, spare)
+    sort_by(keys, order, scratch)
     for place in range(count):
         keys[place] = np.uint32(learned.names[rows[place], NAMED_ARTIST])
     # Stable: candidates of one artist stay in the order of their sound.
-    sort_by(keys, order, spare)
+    sort_by(keys, order, scratch)
     profile = _profile(learned.sound, query)
     place_of, few = _artist_playlists(learned.by_artist, seeds, query.weights.shape[0])
     facts, company = np.empty(6, np.float32), np.empty(4, np.float32)
@@ -736,7 +745,7 @@ def learned_features(
     count = len(rows)
     if count == 0:
         return
-    order, spare = np.empty(count, np.int32), np.empty(count, np.int32)
+    order, scratch = np.empty(count, np.int32), np.empty(count, np.int32)
     keys = np.empty(count, np.uint32)
     unknown = (len(learned.artists) - 1, len(learned.albums) - 1)
     seeds = _seeds(learned.names, query.rows, query.shares, unknown[0], unknown[1])
@@ -750,15 +759,15 @@ def learned_features(
     for column in range(18):
         for place in range(count):
             matrix[_QUERY + column, place] = values[column]
-    _artists(learned, seeds, query, rows, matrix, order, spare, keys)
+    _artists(learned, seeds, query, rows, matrix, order, scratch, keys)
     _playlists(learned.holders, learned.sound, query, rows, matrix)
     _tokens(tracks, learned, seeds, query, rows, matrix)
     _taste(tracks.audio, learned, query, rows, matrix, _TASTE)
-    _write_places(matrix, _SOUND, _SOUND + 5, order, spare, keys)
-    _write_places(matrix, _POPULARITY, _AGE + 5, order, spare, keys)
-    _write_places(matrix, _SCORES + 4, _SCORES + 29, order, spare, keys)
-    _write_places(matrix, _SCORES + 8, _SCORES + 30, order, spare, keys)
-    _write_places(matrix, _COMPANY + 3, _COMPANY + 6, order, spare, keys)
-    _write_places(matrix, _TASTE, _TASTE + 6, order, spare, keys)
+    _write_places(matrix, _SOUND, _SOUND + 5, order, scratch, keys)
+    _write_places(matrix, _POPULARITY, _AGE + 5, order, scratch, keys)
+    _write_places(matrix, _SCORES + 4, _SCORES + 29, order, scratch, keys)
+    _write_places(matrix, _SCORES + 8, _SCORES + 30, order, scratch, keys)
+    _write_places(matrix, _COMPANY + 3, _COMPANY + 6, order, scratch, keys)
+    _write_places(matrix, _TASTE, _TASTE + 6, order, scratch, keys)
     # Last: places are among all candidates, with a cosine of 0 for those without sound.
     _silence(learned.sound, query, rows, matrix)
