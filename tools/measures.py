@@ -25,6 +25,8 @@ PACKAGES: Final = (
     "training",
     "library",
     "tags",
+    "analysis",
+    "perception",
     "command",
     "client",
     "dags",

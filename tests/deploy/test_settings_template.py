@@ -17,6 +17,7 @@ from quintet_settings import secret_names, variables_of
 from quintet_ui.settings import Settings as UiSettings
 
 from tests.root import ROOT
+from tools.measures import PACKAGES
 
 TEMPLATE = (ROOT / ".env.template").read_text(encoding="utf-8")
 SAFE = (ROOT / ".env.safe").read_text(encoding="utf-8")
@@ -69,18 +70,8 @@ def named_in(paths):
 
 
 def python_sources():
-    folders = (
-        "libs",
-        "services",
-        "gateway",
-        "ui",
-        "training",
-        "library",
-        "tags",
-        "command",
-        "dags",
-        "deploy",
-    )
+    # The client's examples name variables of programs that use it.
+    folders = [name for name in (*PACKAGES, "deploy") if name != "client"]
     # `quintet doctor` lists what others may set, tests' and Compose's variables among them.
     return [
         path

@@ -7,24 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.root import ROOT
+from tools.measures import PACKAGES
 
 SOURCES = [
     path
-    for folder in (
-        "libs",
-        "services",
-        "gateway",
-        "ui",
-        "training",
-        "library",
-        "tags",
-        "analysis",
-        "perception",
-        "command",
-        "client",
-        "dags",
-        "deploy",
-    )
+    for folder in (*PACKAGES, "deploy")
     for path in sorted((ROOT / folder).rglob("*.py"))
     if ".venv" not in path.parts and "tests" not in path.parts
 ]

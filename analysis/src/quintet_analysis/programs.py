@@ -59,7 +59,7 @@ def find_ffmpeg(setting: str, perception: Path | None) -> str:
     if not program:
         raise ProgramMissing(
             "ffmpeg was not found; install it (Debian: apt-get install ffmpeg), run "
-            "`make analysis-install`, or set QUINTET_FFMPEG to its path"
+            "`make analysis-install`, or set QUINTET_ANALYSIS_FFMPEG to its path"
         )
     time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     tone = np.sin(2 * math.pi * 997 * time).astype(np.float32)
