@@ -21,12 +21,15 @@ from quintet_modelkit.snapshot import Snapshot
 from tests.fakes.catalogue import publish_catalogue
 
 
-def publish_trained(home: Path, count: int = 240, version: str = "trained-made") -> Path:
+def publish_trained(
+    home: Path, count: int = 240, version: str = "trained-made", **options: Any
+) -> Path:
     """Publish a catalogue and a trained model over it in a home; give the model's folder.
 
-    Playlists hold the tracks of one genre, and the booster is trained on random rows.
+    Playlists hold the tracks of one genre, and the booster is trained on random rows. Other options
+    are those of `publish_catalogue`.
     """
-    catalogue_version = publish_catalogue(home, count)
+    catalogue_version = publish_catalogue(home, count, **options)
     folder = home / "catalogue" / catalogue_version
     catalogue = Catalogue.of(Snapshot.load(folder))
     # Few enough rows a list, so that the file has inverted lists, as a large catalogue's has.

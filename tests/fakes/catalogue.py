@@ -9,12 +9,22 @@ import pyarrow as pa
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import publish, staged
-from quintet_modelkit.snapshot import SCHEMA, write_snapshot
+from quintet_modelkit.snapshot import IDS_SCHEMA, SCHEMA, write_snapshot
 
 
 def track_id(row: int, digits: int = 3) -> str:
     """Returns the id of a row's track, such as t007."""
     return f"t{row:0{digits}d}"
+
+
+def isrc_of(row: int) -> str:
+    """Returns the ISRC of a row's track, such as USQTT2600007."""
+    return f"USQTT26{row:05d}"
+
+
+def _isrcs(count: int) -> pa.Table:
+    rows = [{"id": f"isrc:{isrc_of(row)}", "row": row} for row in range(count)]
+    return pa.Table.from_pylist(rows, schema=IDS_SCHEMA)
 
 
 def publish_catalogue(
@@ -26,6 +36,8 @@ def publish_catalogue(
     popular: bool = False,
     artist_tracks: int = 4,
     sources: Sequence[Mapping[str, Any]] = (),
+    isrcs: bool = False,
+    absent: Sequence[int] = (),
 ) -> str:
     """Publishes so many tracks in a home and returns the catalogue's version.
 
@@ -37,6 +49,8 @@ def publish_catalogue(
         artist_tracks: How many tracks one artist has.
         popular: Whether popularity is spread over 0..100, not 0..1.
         sources: As in the snapshot's manifest.
+        isrcs: Whether tracks have ISRCs, `isrc_of`.
+        absent: Rows of tracks that no source has any more.
     """
     random = np.random.default_rng(seed)
     features = random.random((count, len(ATTRIBUTES)))
@@ -58,6 +72,9 @@ def publish_catalogue(
     root = home / "catalogue"
     with staged(root) as folder:
         table = pa.Table.from_pylist(rows, schema=SCHEMA)
-        version = write_snapshot(folder, table, features, [dict(each) for each in sources])
+        origins = [dict(each) for each in sources]
+        ids = _isrcs(count) if isrcs else None
+        gone = np.array(sorted(absent), np.int32)
+        version = write_snapshot(folder, table, features, origins, ids=ids, absent=gone)
         publish(folder, root, version)
     return version

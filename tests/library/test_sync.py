@@ -9,10 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from quintet_engine.catalogue import Catalogue
+from quintet_engine.engine import Engine as RankingEngine
+from quintet_engine.engine import Versions
+from quintet_engine.index import FaissIndex
+from quintet_engine.query import Query, Seed, SeedKind
 from quintet_library import folder, sync
 from quintet_library.records import SourceFailed
 from quintet_library.sync import SyncReport, sources, sync_source
 from quintet_library.tag_readers import TagReaders
+from quintet_modelkit.snapshot import Snapshot
 from quintet_settings import sqlite_url
 from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store.catalogue import count_tracks
@@ -20,6 +26,7 @@ from quintet_store.features import chosen_features
 from quintet_store.source_items import absent_tracks, items_of_source
 from quintet_store.source_sync import replace_playlist
 from quintet_store.sources import SourceInvalid, SourceSpec, add_source, quarantined_items
+from quintet_training.datasets.publishing import publish_catalogue
 from quintet_training.settings import TrainingSettings
 from sqlalchemy import Engine, event
 
@@ -71,6 +78,16 @@ def tracks(settings: TrainingSettings, name: str = "music") -> dict[str, str]:
         items = items_of_source(connection, name)
     engine.dispose()
     return {Path(item.path).name: item.track_id for item in items if item.present}
+
+
+def recommended(settings: TrainingSettings, seed: str) -> set[str]:
+    """Ids of all tracks that are recommended for one, from the catalogue as it is published."""
+    folder = settings.catalogue / publish_catalogue(settings)
+    catalogue = Catalogue.of(Snapshot.load(folder))
+    versions = Versions("", "", folder.name)
+    engine = RankingEngine(catalogue, FaissIndex.build(catalogue.unit, seed=1), None, versions)
+    query = Query((Seed(SeedKind.TRACK, seed),), limit=100, max_per_artist=0)
+    return {track.track_id for track in engine.recommend(query).tracks}
 
 
 def outcome(report: SyncReport) -> tuple[int, int, int, int]:
@@ -146,10 +163,15 @@ def test_what_is_gone_is_removed_but_for_tracks_in_playlists(settings, music):
     with reading(engine) as connection:
         assert absent_tracks(connection) == [found["000.wav"]]
         assert count_tracks(connection) == 3
+    engine.dispose()
+    seed = found["003.wav"]
+    assert recommended(settings, seed) == {found["002.wav"]}
+    # An absent track is still a seed: playlists have it.
+    assert recommended(settings, found["000.wav"]) == {found["002.wav"], seed}
     songs(music, 1)
     assert sync_source(settings, "music").counts["changed"] == 1
     assert tracks(settings)["000.wav"] == found["000.wav"]
-    engine.dispose()
+    assert recommended(settings, seed) == {found["000.wav"], found["002.wav"]}
 
 
 def test_a_disk_that_is_not_mounted_removes_nothing(settings, music):

@@ -27,6 +27,7 @@ from typing import Any, Final
 import numpy as np
 
 from tests.fakes.bundle import publish_trained, sign_again
+from tests.fakes.catalogue import isrc_of
 from tools.fuzz.targets import spoiled
 
 # A hostile size must show as a MemoryError of the child, not as a machine without memory.
@@ -148,7 +149,7 @@ class _Child:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         self._seed = seed
         self._home = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="quintet-fuzz-"))
-        self._folder = publish_trained(self._home)
+        self._folder = publish_trained(self._home, isrcs=True, absent=range(3, 240, 9))
         self._sound = {
             path.relative_to(self._folder).as_posix(): path.read_bytes()
             for path in sorted(self._folder.rglob("*"))
@@ -177,7 +178,9 @@ class _Child:
     def _result(self, number: int) -> str:
         chance = random.Random(f"{self._seed} {number}")
         # Kinds of files in equal shares: there are many arrays and one booster.
-        kind = chance.choice(("booster", "index", ".faiss", "tracks", "forest/", ".npy", ".json"))
+        kind = chance.choice(
+            ("booster", "index", ".faiss", "tracks", "ids", "absent", "forest/", ".npy", ".json")
+        )
         name = chance.choice([each for each in self._sound if kind in each])
         whole = chance.random() < _WHOLE or name == "manifest.json"
         path = self._folder / name
@@ -238,6 +241,9 @@ class _Child:
         snapshot.tracks.to_pylist()
         for each in catalogue.track_ids(np.arange(len(catalogue)))[:20]:
             snapshot.row_of.get(each)
+        for row in range(0, len(catalogue), 20):
+            snapshot.find(isrc_of(row))
+        catalogue.available.rows.tolist()
 
     def _index(self, name: str) -> None:
         from quintet_engine.index import FaissIndex

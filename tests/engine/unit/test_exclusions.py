@@ -81,6 +81,24 @@ def test_other_versions_of_a_seed_stay_out_unless_allowed(songs):
     assert ("Thunder (Remix)", "DJ;AC") in allowed
 
 
+def test_tracks_that_no_source_has_are_not_returned_but_may_be_seeds():
+    snapshot = replace(catalogue_of(TRACKS).snapshot, absent=np.array([5, 8, 12], np.int32))
+    songs = Catalogue.of(snapshot)
+    for query in (
+        of_track(11),
+        of_track(12),
+        replace(of_track(12), filters=Filters(explicit=False)),
+        replace(of_track(12), filters=Filters(ranges={"energy": (0.0, None)}, genres=("pop",))),
+        replace(of_track(12), seasonal=Seasonal.ALLOW),
+        Query((Seed(SeedKind.ARTIST, "Imagine"),)),
+    ):
+        kept = titles_of(songs, query)
+        assert len(kept) >= 5
+        assert not {TRACKS[row] for row in (5, 8, 12)} & set(kept)
+    learning = Catalogue.of(snapshot, recommend_absent=True)
+    assert ("Thunder", "Imagine") in titles_of(learning, of_track(12))
+
+
 def test_a_copy_has_every_song_of_its_name_as_a_version(songs):
     assert other_versions(4, songs).tolist() == [0, 1, 2, 3, 4, 5]
 

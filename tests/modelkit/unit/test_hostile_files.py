@@ -19,7 +19,7 @@ from quintet_modelkit.publication import (
     followed_version,
     read_manifest,
 )
-from quintet_modelkit.snapshot import FEATURES, TRACKS, Snapshot
+from quintet_modelkit.snapshot import ABSENT, FEATURES, TRACKS, Snapshot
 from quintet_modelkit.songs import songs_of
 
 from tests.fakes.bundle import sign_again
@@ -213,3 +213,20 @@ def test_a_table_written_before_songs_were_stored_gets_them_when_it_is_read(cata
     assert found.song.tolist() == stored.song.tolist()
     assert found.version.tolist() == stored.version.tolist()
     assert found.season.tolist() == stored.season.tolist()
+
+
+def test_absent_rows_are_read_and_checked(tmp_path):
+    folder = tmp_path / "catalogue" / publish_catalogue(tmp_path, 10, absent=[7, 2])
+    assert Snapshot.load(folder).absent.tolist() == [2, 7]
+    for rows in ([2, 10], [-1, 3], [7, 2], [2, 2], [], [[2, 7]], [2.0, 7.0]):
+        array = np.array(rows)
+        np.save(
+            folder / ABSENT, array if array.dtype == np.float64 and rows else array.astype("i4")
+        )
+        sign_again(folder, ABSENT)
+        with pytest.raises(PublicationInvalid, match=r"absent\.npy"):
+            Snapshot.load(folder)
+
+
+def test_a_catalogue_in_which_a_track_became_absent_has_another_version(tmp_path):
+    assert publish_catalogue(tmp_path, 10) != publish_catalogue(tmp_path, 10, absent=[2])

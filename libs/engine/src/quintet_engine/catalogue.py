@@ -1,7 +1,7 @@
 """The engine's in-memory view of a catalogue snapshot: row arrays and group memberships."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Self
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, Raw, is_analysed, normalise_rows
-from quintet_modelkit.snapshot import Snapshot
+from quintet_modelkit.snapshot import NO_ROWS, Snapshot
 from quintet_modelkit.songs import songs_of
 from quintet_modelkit.text_index import TextIndex
 from quintet_text.normal_form import by_form, normalise
@@ -148,8 +148,16 @@ class Catalogue:
     season: NDArray[np.int8]
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Self:
-        """Build the view: one pass over the snapshot's columns."""
+    def of(cls, snapshot: Snapshot, *, recommend_absent: bool = False) -> Self:
+        """Build the view: one pass over the snapshot's columns.
+
+        Args:
+            snapshot: The catalogue.
+            recommend_absent: Whether tracks that no source has any more may be returned: training
+                and evaluation learn from playlists that have them.
+        """
+        if recommend_absent:
+            snapshot = replace(snapshot, absent=NO_ROWS)
         tracks = snapshot.tracks
         encoded = snapshot.standardiser.transform(np.asarray(snapshot.features))
         artist_names, track_artists = _lists(tracks.column("artist_ids"))
@@ -261,14 +269,16 @@ class Catalogue:
         return np.flatnonzero(self.season)
 
     @cached_property
-    def everything(self) -> RowSet:
-        """All rows."""
-        return RowSet.of(np.ones(len(self), np.bool_))
+    def available(self) -> RowSet:
+        """All rows but tracks that no source has any more."""
+        mask = np.ones(len(self), np.bool_)
+        mask[self.snapshot.absent] = False
+        return RowSet.of(mask)
 
     @cached_property
     def of_no_season(self) -> RowSet:
-        """All rows but songs of a season."""
-        return RowSet.of(self.season == 0)
+        """The available rows but songs of a season."""
+        return RowSet.of(self.available.mask & (self.season == 0))
 
     @cached_property
     def genres(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Which rows a query may return: filters, seeds, other versions of seeds, songs of a season.
+"""Which rows a query may return: not absent ones, by filters, seeds, their versions, seasons.
 
 Excluding works by recording: a track that a listener skipped must not come back as another release.
 """
@@ -43,7 +43,7 @@ def allowed_rows(
         if asked:
             seasonal = catalogue.seasonal
             excluded.append(seasonal[~np.isin(catalogue.season[seasonal], asked)])
-        elif allowed is catalogue.everything:
+        elif allowed is catalogue.available:
             allowed = catalogue.of_no_season
         else:
             allowed &= catalogue.of_no_season
@@ -116,8 +116,8 @@ def count_unknown(filters: Filters, catalogue: Catalogue) -> int:
 
 
 def filtered_rows(filters: Filters, catalogue: Catalogue) -> RowSet:
-    """Find the rows that meet every filter but the excluded tracks."""
-    allowed = catalogue.everything
+    """Find the available rows that meet every filter but the excluded tracks."""
+    allowed = catalogue.available
     if filters.ranges or filters.explicit is not None or filters.genres:
         allowed = RowSet.of(_filtered(filters, catalogue))
     artists = [catalogue.artist_names.get(name) for name in filters.excluded_artists]
@@ -130,7 +130,7 @@ def _filtered(filters: Filters, catalogue: Catalogue) -> Mask:
 
     A row of which a filtered attribute is unknown does not meet the filter: NaN compares as false.
     """
-    allowed = np.ones(len(catalogue), dtype=np.bool_)
+    allowed = catalogue.available.mask.copy()
     for name, (low, high) in filters.ranges.items():
         values = catalogue.columns[:, COLUMN[name]]
         if low is not None:

@@ -4,6 +4,7 @@
     features.npy       float64 (n, 14), columns as `ATTRIBUTES`, NaN where missing, mapped
     standardiser.json  fitted on features.npy
     ids.arrow          ids by others and the row of each (`IDS_SCHEMA`); only if there are any
+    absent.npy         int32, rows that no source has any more, ascending; only if there are any
     manifest.json      version, counts, sources and licences, SHA-256 of each file
 
 Rows are ordered by track id, so a version depends on content alone.
@@ -62,6 +63,8 @@ IDS_SCHEMA: Final = pa.schema([("id", pa.string()), ("row", pa.int32())])
 
 TRACKS, FEATURES, STANDARDISER = "tracks.arrow", "features.npy", "standardiser.json"
 IDS: Final = "ids.arrow"
+ABSENT: Final = "absent.npy"
+NO_ROWS: Final = np.zeros(0, np.int32)
 
 
 def write_snapshot(
@@ -72,6 +75,7 @@ def write_snapshot(
     *,
     state: str = "",
     ids: pa.Table | None = None,
+    absent: NDArray[np.int32] = NO_ROWS,
 ) -> str:
     """Write a snapshot into an empty folder and return its version, `cat-` and 12 digits.
 
@@ -82,6 +86,7 @@ def write_snapshot(
         sources: For the manifest: name, licence and row count of each origin.
         state: For the manifest: names the state of the database that the tracks come from.
         ids: `IDS_SCHEMA`; None or empty for none.
+        absent: Rows of tracks that are in playlists but that no source has any more, ascending.
 
     Raises:
         ValueError: Tracks and features do not fit the above.
@@ -107,6 +112,9 @@ def write_snapshot(
         ):
             writer.write_table(ids.combine_chunks(), max_chunksize=len(ids))
         names.append(IDS)
+    if len(absent):
+        np.save(folder / ABSENT, np.asarray(absent, np.int32))
+        names.append(ABSENT)
     digest = hashlib.sha256()
     for name in names:
         with (folder / name).open("rb") as stream:
@@ -164,7 +172,7 @@ def _ids(
         ValueError: The file is damaged, or names rows that do not exist.
     """
     if not path.exists():
-        return {}, np.zeros(0, np.int32), ()
+        return {}, NO_ROWS, ()
     pages = _mapped(path)
     table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(pages))).read_all()
     if not table.schema.equals(IDS_SCHEMA):
@@ -176,6 +184,22 @@ def _ids(
     if len(rows) and not 0 <= rows.min() <= rows.max() < count:
         raise ValueError(f"{path.name} names rows beyond the {count} tracks")
     return TextIndex(table.column("id")), rows, (pages,)
+
+
+def _absent(path: Path, count: int) -> NDArray[np.int32]:
+    """Read the rows of absent tracks; nothing if the snapshot has none.
+
+    Raises:
+        ValueError: The file is damaged, or names rows that do not exist or are not ascending.
+    """
+    if not path.exists():
+        return NO_ROWS
+    rows = np.array(map_array(path))
+    if rows.dtype != np.int32 or rows.ndim != 1 or not len(rows):
+        raise ValueError(f"{path.name} does not hold row numbers")
+    if not 0 <= rows[0] <= rows[-1] < count or (np.diff(rows) <= 0).any():
+        raise ValueError(f"{path.name} names rows beyond the {count} tracks, or in another order")
+    return rows
 
 
 def _check_features(features: Raw, count: int) -> None:
@@ -205,6 +229,8 @@ class Snapshot:
         row_of: Track id → row.
         ids: Id by others, `KIND:VALUE`, → place in `id_rows`; empty if there are none.
         id_rows: int32, the row that each id names.
+        absent: int32, rows of tracks that no source has any more, ascending. They are in playlists,
+            and may be seeds, but are not recommended.
     """
 
     version: str
@@ -215,7 +241,8 @@ class Snapshot:
     row_of: Mapping[str, int]
     _maps: tuple[mmap.mmap, ...] = ()
     ids: Mapping[str, int] = field(default_factory=dict)
-    id_rows: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    id_rows: NDArray[np.int32] = field(default_factory=lambda: NO_ROWS)
+    absent: NDArray[np.int32] = field(default_factory=lambda: NO_ROWS)
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> Self:
@@ -237,6 +264,7 @@ class Snapshot:
             version = str(manifest["catalogue_version"])
             _check_features(features, len(tracks))
             ids, id_rows, id_pages = _ids(folder / IDS, len(tracks))
+            absent = _absent(folder / ABSENT, len(tracks))
         # Arrow's errors have several bases, NotImplementedError among them.
         except (
             pa.ArrowException,
@@ -251,7 +279,8 @@ class Snapshot:
         row_of = TextIndex(tracks.column("track_id"))
         mapped = (features.base,) if isinstance(features.base, mmap.mmap) else ()
         maps = (pages, *mapped, *id_pages)
-        return cls(version, tracks, features, standardiser, manifest, row_of, maps, ids, id_rows)
+        named = (row_of, maps, ids, id_rows, absent)
+        return cls(version, tracks, features, standardiser, manifest, *named)
 
     def find(self, name: str) -> int | None:
         """Find the row of a track by its id, or by any id that others gave it; None if unknown.

@@ -11,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES, MEASURED
 from quintet_files import exclusive
 from quintet_modelkit import identity, songs
@@ -26,7 +28,7 @@ from quintet_modelkit.snapshot import IDS_SCHEMA, SCHEMA, write_snapshot
 from quintet_store import catalogue as store
 from quintet_store import open_engine, reading
 from quintet_store.features import counting_order, stream_features
-from quintet_store.source_items import stream_item_ids
+from quintet_store.source_items import absent_tracks, stream_item_ids
 from quintet_store.state import catalogue_token
 from quintet_text.track_ids import ISRC
 from sqlalchemy import Connection
@@ -78,10 +80,13 @@ def _publish(settings: TrainingSettings, on_progress: Progress) -> str:
                 return version
             on_progress(0.0, "publishing the catalogue")
             tracks, features, ids = _collect(connection, total, on_progress)
+            absent = _absent(connection, tracks.column("track_id"))
     finally:
         engine.dispose()
     with staged(settings.catalogue) as folder:
-        version = write_snapshot(folder, tracks, features, sources, state=token, ids=ids)
+        version = write_snapshot(
+            folder, tracks, features, sources, state=token, ids=ids, absent=absent
+        )
         target = settings.catalogue / version
         if target.is_dir() and not _is_same(target, state):
             # The same tracks by another import: the facts about them are brought up to date.
@@ -131,6 +136,15 @@ def _collect(
         on_progress(0.9 * done / total, "publishing the catalogue")
     tracks = _with_songs(pa.Table.from_batches(parts, SCHEMA), features)
     return tracks, features, _ids(named, features[:, COLUMN["popularity"]])
+
+
+def _absent(connection: Connection, track_ids: pa.ChunkedArray) -> NDArray[np.int32]:
+    """Find the rows of tracks that no source has any more, ascending."""
+    names: list[str] = []
+    while page := absent_tracks(connection, after=names[-1] if names else ""):
+        names += page
+    chosen = pc.is_in(track_ids, pa.array(names, pa.string()))
+    return np.flatnonzero(chosen.to_numpy()).astype(np.int32)
 
 
 def _named(

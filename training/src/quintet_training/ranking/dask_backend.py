@@ -95,7 +95,7 @@ def path_of(folder: Path, kind: str, number: int) -> Path:
 @lru_cache(maxsize=1)
 def _loaded(snapshot: Path, seed: int) -> tuple[Catalogue, Tokens, FaissIndex]:
     # A worker gets many parts of one training, and the catalogue takes longest to read.
-    catalogue = Catalogue.of(Snapshot.load(snapshot))
+    catalogue = Catalogue.of(Snapshot.load(snapshot), recommend_absent=True)
     index = FaissIndex.build(catalogue.unit, seed=seed)
     return catalogue, Tokens.of(catalogue, seed), index
 

@@ -62,7 +62,8 @@ def evaluate(
     on_progress(0.0, "reading catalogue and playlists")
     snapshot = Snapshot.load(current_folder(settings.home / CATALOGUE))
     options = options or EvaluationOptions()
-    catalogue = Catalogue.of(_without_features(snapshot, without_features, options.seed))
+    measured = _without_features(snapshot, without_features, options.seed)
+    catalogue = Catalogue.of(measured, recommend_absent=True)
     playlists = load_playlists(settings, catalogue)
 
     def train(known: Sequence[Rows], purpose: str) -> Recommender:

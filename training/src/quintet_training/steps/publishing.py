@@ -128,7 +128,7 @@ def _carry(
     if point_at(models, version):
         return version
     on_progress(0.0, "carrying the trained model over")
-    catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
+    catalogue = Catalogue.of(Snapshot.load(snapshot_folder), recommend_absent=True)
     playlists = _playlists_of(folder, catalogue)
     if not playlists:
         return None
@@ -201,7 +201,7 @@ def _publish_bootstrap(
         on_progress(1.0, "model is up to date")
         return version
     on_progress(0.0, "reading the catalogue")
-    catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
+    catalogue = Catalogue.of(Snapshot.load(snapshot_folder), recommend_absent=True)
     index, rows, text = _bootstrap(catalogue, parameters, on_progress)
     on_progress(0.9, "publishing")
     facts = {

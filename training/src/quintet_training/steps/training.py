@@ -126,7 +126,7 @@ def train(
     snapshot_folder = current_folder(settings.home / CATALOGUE)
     models = settings.home / MODELS
     on_progress(0.0, "reading catalogue and playlists")
-    catalogue = Catalogue.of(Snapshot.load(snapshot_folder))
+    catalogue = Catalogue.of(Snapshot.load(snapshot_folder), recommend_absent=True)
     playlists = load_playlists(settings, catalogue)
     inputs = {
         "recipe": _RECIPE,
