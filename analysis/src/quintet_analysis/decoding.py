@@ -105,12 +105,13 @@ def _check_regular(path: str) -> None:
 def _command(ffmpeg: str, path: str, limits: Limits) -> list[str]:
     # asetpts counts samples, so that broken timestamps do not change the length. The level of a
     # mono mix depends on the sample format unless rematrix_maxval is set. Older versions have no
-    # framelog=quiet.
+    # framelog=quiet. asetnsamples joins frames, because a codec's are short: each costs a write to
+    # the pipe, and since version 7 a change of threads at each step.
     graph = (
-        "[0:a:0]asetpts=N/SR/TB,asplit[whole][mix];"
-        "[whole]ebur128=framelog=verbose[measured];"
+        f"[0:a:0]asetpts=N/SR/TB,{_frames(8_192)},asplit[whole][mix];"
+        f"[whole]ebur128=framelog=verbose,{_frames(96_000)}[measured];"
         f"[mix]atrim=end={limits.heard},aresample={SAMPLE_RATE}:rematrix_maxval=1,"
-        "aformat=sample_fmts=flt:channel_layouts=mono[heard]"
+        f"aformat=sample_fmts=flt:channel_layouts=mono,{_frames(16_384)}[heard]"
     )
     return [
         *(ffmpeg, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info"),
@@ -120,6 +121,11 @@ def _command(ffmpeg: str, path: str, limits: Limits) -> list[str]:
         *("-map", "[heard]", "-f", "f32le", "pipe:1"),
         *("-map", "[measured]", "-f", "null", "-"),
     ]
+
+
+def _frames(samples: int) -> str:
+    """Name the filter that makes frames of so many samples, without padding the last one."""
+    return f"asetnsamples=n={samples}:p=0"
 
 
 def _run(command: list[str], limits: Limits) -> tuple[bytearray, bytes, int]:

@@ -95,7 +95,8 @@ def _line(computed: NDArray[np.float64], published: NDArray[np.float64]) -> Curv
     """Fit a line by least squares; a falling one becomes the mean."""
     spread = float(np.var(computed))
     covariance = float(np.mean((computed - computed.mean()) * (published - published.mean())))
-    slope = max(0.0, covariance / spread) if spread > 0 else 0.0
+    # A smaller variance has lost its digits: the slope could be infinite.
+    slope = max(0.0, covariance / spread) if spread > np.finfo(np.float64).tiny else 0.0
     x = np.array([computed.min(), computed.max()])
     y = np.clip(published.mean() + slope * (x - computed.mean()), published.min(), published.max())
     return Curve("line", tuple(x.tolist()), tuple(y.tolist()))

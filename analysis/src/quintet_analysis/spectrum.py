@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK: Final = 512
-"""Windows per block: 4 MB of spectra for windows of 2,048 samples."""
+_BLOCK: Final = 1 << 18
+"""Samples per block, 1 MB: larger blocks leave the processor's cache and take up to half longer."""
 
 
 def power_blocks(
@@ -21,10 +21,11 @@ def power_blocks(
         hop: Samples from one window's start to the next.
 
     Yields:
-        float32 of shape (at most 512, window // 2 + 1).
+        float32 of shape (some windows, window // 2 + 1).
     """
     weights = np.hanning(window + 1)[:-1].astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop]
-    for start in range(0, len(windows), _BLOCK):
-        spectra = np.fft.rfft(windows[start : start + _BLOCK] * weights, axis=1)
+    count = max(1, _BLOCK // window)
+    for start in range(0, len(windows), count):
+        spectra = np.fft.rfft(windows[start : start + count] * weights, axis=1)
         yield (spectra.real**2 + spectra.imag**2).astype(np.float32)
