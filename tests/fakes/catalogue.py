@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from quintet_contract.attributes import ATTRIBUTES
+from quintet_contract.attributes import ATTRIBUTES, MEASURED
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.publication import publish, staged
 from quintet_modelkit.snapshot import IDS_SCHEMA, SCHEMA, write_snapshot
@@ -38,6 +38,7 @@ def publish_catalogue(
     sources: Sequence[Mapping[str, Any]] = (),
     isrcs: bool = False,
     absent: Sequence[int] = (),
+    unknown: Sequence[int] = (),
 ) -> str:
     """Publishes so many tracks in a home and returns the catalogue's version.
 
@@ -51,6 +52,7 @@ def publish_catalogue(
         sources: As in the snapshot's manifest.
         isrcs: Whether tracks have ISRCs, `isrc_of`.
         absent: Rows of tracks that no source has any more.
+        unknown: Rows of tracks of which nothing was measured and no popularity is known.
     """
     random = np.random.default_rng(seed)
     features = random.random((count, len(ATTRIBUTES)))
@@ -59,6 +61,8 @@ def publish_catalogue(
     features[:, COLUMN["key"]] = random.integers(0, 12, count)
     if popular:
         features[:, COLUMN["popularity"]] = random.integers(0, 101, count)
+    for name in (*MEASURED, "popularity"):
+        features[list(unknown), COLUMN[name]] = np.nan
     empty = dict.fromkeys(("release_date", "isrc", "cover_url", "preview_url"), "")
     artists = [row // artist_tracks for row in range(count)]
     rows = [

@@ -146,7 +146,7 @@ def test_without_what_playlists_taught_lists_are_by_audio_alone(trained, tmp_pat
     assert {name for track in ranking.tracks for name in track.channels} <= {
         channel.name for channel in BOOTSTRAP.channels
     }
-    cosines = [track.similarity for track in ranking.tracks]
+    cosines = [track.similarity or 0.0 for track in ranking.tracks]
     assert cosines == sorted(cosines, reverse=True)
 
 

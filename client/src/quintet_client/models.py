@@ -120,7 +120,7 @@ class Artist(Answer):
     id: str
     name: str
     genres: tuple[str, ...]
-    popularity: int  # 0 to 100
+    popularity: int | None  # 0 to 100; None if unknown
     track_count: int
 
 
@@ -177,11 +177,11 @@ class Model(Answer):
 
 
 class ClosestSeed(Answer):
-    """The seed track nearest to a recommended one; id empty without track seeds."""
+    """The seed track nearest to a recommended one; id empty without one that was analysed."""
 
     id: str
     title: str
-    similarity: float  # cosine, -1 to 1
+    similarity: float | None  # cosine, -1 to 1; None without one, or for a track not analysed
 
 
 class Contribution(Answer):
@@ -239,7 +239,7 @@ class RankedTrack(Answer):
 
     rank: int  # from 1
     score: float  # higher is better; comparable within one list only
-    similarity: float  # cosine to the profile, -1 to 1
+    similarity: float | None  # cosine to the profile, -1 to 1; None if not analysed
     channels: tuple[str, ...]  # which channels retrieved it
     track: Track
     reasons: Reasons | None

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
+import orjson
 from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
@@ -141,7 +142,11 @@ class Recommender:
         # Issued last: a request that fails leaves no recommendation behind.
         recommendation_id = self._recorder.new_id()
         self._recorder.record_list(
-            recommendation_id, asked.listener, asked.surface, request, ranking
+            recommendation_id,
+            asked.listener,
+            asked.surface,
+            with_catalogue_ids(request, tracks),
+            ranking,
         )
         return RecommendedList(
             recommendation_id,
@@ -228,6 +233,28 @@ def ids_to_describe(
         *(seed.track_id for seed in request.seeds if seed.HasField("track_id")),
         *(track.track_id for track in ranking.tracks),
     ]
+
+
+def with_catalogue_ids(
+    request: ranker_pb2.RecommendTracksRequest, tracks: ShownTracks
+) -> ranker_pb2.RecommendTracksRequest:
+    """Name seeds that were given by an ISRC or another id by their tracks' own ids, to store them.
+
+    A seed that search did not return keeps the id that was asked for.
+    """
+    own = {
+        name: str(orjson.loads(tracks.json[name]).get("id", name))
+        for name in ids_to_describe(request, ranker_pb2.RecommendTracksResponse())
+        if name in tracks.json
+    }
+    if all(name == track_id for name, track_id in own.items()):
+        return request
+    named = ranker_pb2.RecommendTracksRequest()
+    named.CopyFrom(request)
+    for seed in named.seeds:
+        if seed.HasField("track_id"):
+            seed.track_id = own.get(seed.track_id, seed.track_id)
+    return named
 
 
 def _profile_of(request: ranker_pb2.RecommendTracksRequest) -> profile_pb2.BuildProfileRequest:

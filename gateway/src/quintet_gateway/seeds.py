@@ -92,7 +92,11 @@ SeedOrId = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "description": "A track id"},
+                {
+                    "type": "string",
+                    "description": "A track id, an ISRC, a MusicBrainz or Spotify id, or "
+                    "source:NAME:ITEM",
+                },
                 {
                     "type": "object",
                     "description": "Exactly one of track_id, artist_id and genre",

@@ -77,12 +77,17 @@ def test_lists_are_whole_and_say_nothing_of_unknown_values(make, catalogue_of, m
     engine = make(catalogue)
     answer = engine.recommend(Query(SEEDS, limit=20, targets={"energy": 0.5}))
     assert np.isfinite([track.score for track in answer.tracks]).all()
-    assert np.isfinite([track.similarity for track in answer.tracks]).all()
+    profiled = engine.prepare(Query(SEEDS, targets={"energy": 0.5})).vector.any()
     rows = [catalogue.snapshot.row_of[track.track_id] for track in answer.tracks]
     for row, track in zip(rows, answer.tracks, strict=True):
-        if catalogue.analysed is not None and not catalogue.analysed[row]:
+        analysed = catalogue.analysed is None or bool(catalogue.analysed[row])
+        if not analysed:
             assert not {"audio", "seeds", "sound"} & set(track.channels)
         assert track.reasons is not None
+        assert (track.similarity is None) == (not analysed or not profiled)
+        if not analysed:
+            assert track.reasons.closest_similarity is None
+            assert track.reasons.closest_seed == ""
         for fact in track.reasons.facts:
             assert np.isfinite([fact.value, fact.other_value, fact.weight]).all()
             if fact.attribute:

@@ -207,3 +207,21 @@ async def test_seeds_and_ranked_tracks_are_looked_up():
     services = Services()
     await recommender(services).recommend(asked())
     assert services.looked_up == [["s1", "t1"]]
+
+
+async def test_a_seed_is_stored_by_the_id_of_its_track(monkeypatch: pytest.MonkeyPatch):
+    services, recorder = Services(), Recorder()
+    track = {"USQTT2600001": b'{"id": "t9"}'}
+
+    async def shown_tracks(ids):
+        return ShownTracks("cat-1", {name: track.get(name, b"{}") for name in ids})
+
+    monkeypatch.setattr(services, "shown_tracks", shown_tracks)
+    request = ranker_pb2.RecommendTracksRequest(
+        seeds=[profile_pb2.Seed(track_id="USQTT2600001"), profile_pb2.Seed(genre="rock")], limit=1
+    )
+    found = await recommender(services, recorder).recommend(ListRequest(request, "", "/"))
+    assert found.request.seeds[0].track_id == "USQTT2600001"
+    stored = recorder.lists[0][3]
+    assert [seed.WhichOneof("kind") for seed in stored.seeds] == ["track_id", "genre"]
+    assert stored.seeds[0].track_id == "t9"

@@ -47,7 +47,7 @@ def csv_of(tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
             for value in (
                 ranked.rank, track.id, track.title, byline(track), track.album,
                 track.release_date, track.duration_ms, track.isrc,
-                f"{ranked.score:.6g}", f"{ranked.similarity:.6g}", track.external_url,
+                f"{ranked.score:.6g}", _number(ranked.similarity), track.external_url,
                 sentence_of(ranked, texts),
             )
         )  # fmt: skip
@@ -78,6 +78,11 @@ def jspf_of(title: str, tracks: Sequence[RankedTrack], texts: Translations) -> b
 def _address(ranked: RankedTrack) -> str:
     track = ranked.track
     return track.external_url or track.preview_url or f"quintet:track:{track.id}"
+
+
+def _number(value: float | None) -> str:
+    """Write a number for a cell; an unknown one leaves it empty."""
+    return "" if value is None else f"{value:.6g}"
 
 
 def _line(text: str) -> str:

@@ -78,7 +78,7 @@ class Artist(ResponseModel):
     id: str
     name: str
     genres: list[str]
-    popularity: int
+    popularity: int | None
     track_count: int
 
 
@@ -204,7 +204,7 @@ def artists_json(answer: search_pb2.SearchArtistsResponse) -> dict[str, Any]:
                 "id": artist.id,
                 "name": artist.name,
                 "genres": list(artist.genres),
-                "popularity": artist.popularity,
+                "popularity": artist.popularity if artist.HasField("popularity") else None,
                 "track_count": artist.track_count,
             }
             for artist in answer.artists

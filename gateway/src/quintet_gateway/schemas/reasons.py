@@ -6,11 +6,14 @@ from quintet_gateway.schemas.catalogue import ResponseModel
 
 
 class ClosestSeed(ResponseModel):
-    """The seed track nearest to a recommended one; id empty without track seeds."""
+    """The analysed seed track nearest to a recommended one; id empty and similarity null if none.
+
+    They are for every track that was not analysed.
+    """
 
     id: str
     title: str
-    similarity: float
+    similarity: float | None
 
 
 class Contribution(ResponseModel):

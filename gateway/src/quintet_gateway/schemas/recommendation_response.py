@@ -1,6 +1,6 @@
 """The answers with a recommended list, under `/api/v1` and in the original system's shape."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -28,11 +28,11 @@ _RANKED: Final = b'{"rank":%d,"score":%b,"similarity":%b,"channels":%b,"track":%
 
 
 class RankedTrack(ResponseModel):
-    """One recommended track."""
+    """One recommended track; `similarity` is null if it was not analysed, or none of the seeds."""
 
     rank: int
     score: float
-    similarity: float
+    similarity: float | None
     channels: list[str]
     track: Track
     reasons: Reasons | None = Field(description="null if the request has `reasons: false`")
@@ -112,7 +112,9 @@ def ranked_json(ranking: ranker_pb2.RecommendTracksResponse, tracks: ShownTracks
     listed = ranking.tracks
     # One call writes all numbers; orjson separates them by commas alone.
     scores = _numbers([track.score for track in listed])
-    similarities = _numbers([track.similarity for track in listed])
+    similarities = _numbers(
+        [track.similarity if track.HasField("similarity") else None for track in listed]
+    )
     rows = [
         _RANKED
         % (
@@ -128,7 +130,7 @@ def ranked_json(ranking: ranker_pb2.RecommendTracksResponse, tracks: ShownTracks
     return b"[%b]" % b",".join(rows)
 
 
-def _numbers(values: list[float]) -> list[bytes]:
+def _numbers(values: Sequence[float | None]) -> list[bytes]:
     return orjson.dumps(values)[1:-1].split(b",") if values else []
 
 

@@ -43,7 +43,7 @@ class SpotifyArtist(SimplifiedArtist):
     followers: Followers
     genres: list[str]
     images: list[Image]
-    popularity: int
+    popularity: int | None
 
 
 class SimplifiedAlbum(TypedDict):
@@ -88,7 +88,7 @@ class SpotifyTrack(TypedDict):
     is_local: bool
     is_playable: NotRequired[bool]
     name: str
-    popularity: int
+    popularity: int | None
     preview_url: str | None
     track_number: int
     type: Literal["track"]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -225,9 +225,11 @@ def resolve(seeds: Sequence[Seed], catalogue: Catalogue) -> tuple[SeedView, ...]
 
 def _resolve(seed: Seed, catalogue: Catalogue) -> SeedView | None:
     if seed.kind is SeedKind.TRACK:
-        row = catalogue.snapshot.row_of.get(seed.name)
+        row = catalogue.snapshot.find(seed.name)
         if row is None:
             return None
+        # A seed may be named by an ISRC or another id: what is answered names the track's own.
+        seed = replace(seed, name=catalogue.track_ids(np.array([row]))[0])
         album = catalogue.album[row : row + 1].astype(np.int64)
         artists, genres = catalogue.track_artists.of(row), catalogue.track_genres.of(row)
         return SeedView(seed, np.array([row]), artists, album[album >= 0], genres)

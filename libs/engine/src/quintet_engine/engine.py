@@ -385,19 +385,29 @@ class Engine:
         if not len(chosen):
             return ()
         rows, matrix = scored.candidates.rows[chosen], scored.matrix[chosen]
-        similarity = np.clip(self.catalogue.unit[rows] @ context.vector, -1.0, 1.0)
         packed = [b""] * len(rows)
         if context.query.features:
             packed = [row.tobytes() for row in np.ascontiguousarray(matrix, dtype="<f4")]
         columns = (
             self.catalogue.track_ids(rows),
             scored.scores[chosen].tolist(),
-            similarity.tolist(),
+            self._similarity(context, rows),
             [scored.candidates.channels_of(place) for place in chosen.tolist()],
             self._reasons(context, scored, chosen),
             packed,
         )
         return tuple(RankedTrack(*fields) for fields in zip(*columns, strict=True))
+
+    def _similarity(self, context: Context, rows: Rows) -> list[float | None]:
+        """Compute the cosine of each row to the profile; None if either has no direction."""
+        cosines = np.clip(self.catalogue.unit[rows] @ context.vector, -1.0, 1.0).tolist()
+        if not context.vector.any():
+            return [None] * len(rows)
+        analysed = self.catalogue.analysed
+        if analysed is None:
+            return list(cosines)
+        pairs = zip(cosines, analysed[rows].tolist(), strict=True)
+        return [cosine if known else None for cosine, known in pairs]
 
     def _reasons(self, context: Context, scored: _Scored, chosen: Rows) -> Sequence[Reasons | None]:
         """Explain the chosen candidates, if the query asks for it."""

@@ -30,9 +30,9 @@ def allowed_rows(
     tracks = [view for view in seeds if view.seed.kind is SeedKind.TRACK]
     # The tracks of an artist or genre seed stay, since the listener asked for them.
     rows = [view.rows for view in (*tracks, *negatives)]
-    row_of = catalogue.snapshot.row_of
+    find = catalogue.snapshot.find
     # Unknown ids exclude nothing: a client may send the whole history of a listener.
-    sent = [row for name in query.filters.excluded_tracks if (row := row_of.get(name)) is not None]
+    sent = [row for name in query.filters.excluded_tracks if (row := find(name)) is not None]
     excluded = [releases(np.concatenate([NO_ROWS, *rows, sent]).astype(np.int64), catalogue)]
     if query.variants is Variants.EXCLUDE:
         tracks += [view for view in negatives if view.seed.kind is SeedKind.TRACK]

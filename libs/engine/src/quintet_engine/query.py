@@ -119,7 +119,7 @@ class Reasons:
         sentence: The facts as one plain sentence, in the query's language.
         facts: In the order of the sentence; the one that mattered most comes first.
         closest_seed: Track id of the nearest seed track; empty without track seeds.
-        closest_similarity: Cosine to it, -1..1.
+        closest_similarity: Cosine to it, -1..1; None without one, or if either was not analysed.
         contributions: Strongest first.
         comparisons: One per attribute.
         closest_title: Title of the nearest seed track.
@@ -128,7 +128,7 @@ class Reasons:
     sentence: str
     facts: tuple[Fact, ...]
     closest_seed: str
-    closest_similarity: float
+    closest_similarity: float | None
     contributions: tuple[FeatureContribution, ...]
     comparisons: tuple[AudioComparison, ...]
     closest_title: str = ""
@@ -138,13 +138,14 @@ class Reasons:
 class RankedTrack:
     """One recommended track: id, score, cosine to the profile, channels that found it, reasons.
 
+    `similarity` is None if the track was not analysed, or if none of the seeds was.
     `features` are the values it was ranked by, little-endian float32 in the order of the ranking's
     `feature_names`; empty unless the query asked for them.
     """
 
     track_id: str
     score: float
-    similarity: float
+    similarity: float | None
     channels: tuple[str, ...]
     reasons: Reasons | None = None
     features: bytes = b""

@@ -294,7 +294,8 @@ class Snapshot:
         if not self.ids:
             return None
         readings = (f"{kind}:{value}" for kind, value in readings_of(name))
-        for text in (name.strip(), *readings):
+        # Only text with a colon is an id as it is; a request may exclude ten thousand others.
+        for text in (*((name.strip(),) if ":" in name else ()), *readings):
             if (place := self.ids.get(text)) is not None:
                 return int(self.id_rows[place])
         return None

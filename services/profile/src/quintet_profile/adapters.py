@@ -72,7 +72,7 @@ class SnapshotFeatures:
     def rows(self, seed: Seed) -> Raw | None:
         """Raw attributes (k, 14) of the tracks that a seed stands for; None if it is unknown."""
         if seed.kind is SeedKind.TRACK:
-            row = self._snapshot.row_of.get(seed.name)
+            row = self._snapshot.find(seed.name)
             return None if row is None else np.asarray(self._snapshot.features[row : row + 1])
         name = seed.name if seed.kind is SeedKind.ARTIST else self._genre(seed.name)
         rows = self._groups[seed.kind].find(name)
@@ -86,7 +86,7 @@ class SnapshotFeatures:
 
     def track(self, track_id: str) -> Raw | None:
         """Raw attributes (14,) of a track; None if it is unknown."""
-        row = self._snapshot.row_of.get(track_id)
+        row = self._snapshot.find(track_id)
         return None if row is None else np.asarray(self._snapshot.features[row])
 
 

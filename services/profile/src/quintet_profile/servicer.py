@@ -10,7 +10,6 @@ from quintet_servicekit.errors import NotFound, Reason
 from quintet_servicekit.messages import NUMBER_OF, by_attribute, seed_of
 from quintet_servicekit.metrics import SEEDS
 from quintet_servicekit.tracing import stage
-from quintet_text.track_ids import track_id_of
 
 from quintet_profile.domain import FeatureCatalogue, ProfileQuery, build_profile, check_ids
 
@@ -53,7 +52,7 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
         check_ids(request.track_ids)
         results = []
         for track_id in request.track_ids:
-            raw = catalogue.track(track_id_of(track_id))
+            raw = catalogue.track(track_id)
             features = None if raw is None else features_of(raw)
             results.append(profile_pb2.AudioFeaturesResult(track_id=track_id, features=features))
         return profile_pb2.BatchGetAudioFeaturesResponse(results=results)

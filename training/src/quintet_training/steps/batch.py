@@ -24,7 +24,6 @@ from quintet_files import PRIVATE_MODE, replacing
 from quintet_modelkit.publication import current_folder
 from quintet_text.bounded_json import Bounds, JsonRefused, json_lines
 from quintet_text.decoding import open_text
-from quintet_text.track_ids import track_id_of
 
 from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.memories import Exclusions, MemoryReader
@@ -77,10 +76,10 @@ def batch_recommend(
     """Recommend for each line of a JSON-lines file, through the engine that serves.
 
     Each line `{"id", "seed_tracks": [...]}` gives `{"id", "tracks": [...]}` at the same place.
-    A seed is a track id, or the track's URI or web address. Seeds the catalogue lacks are listed as
-    `unknown_seeds` and the rest are used; a line without a usable seed, or that is not of this
-    form, gives `"tracks": []` and an `error` that names its number. A line may name a `listener`,
-    whose memory then counts as in a request.
+    A seed is a track id, or any other id of a track, such as an ISRC or a URI. Seeds the catalogue
+    lacks are listed as `unknown_seeds` and the rest are used; a line without a usable seed, or that
+    is not of this form, gives `"tracks": []` and an `error` that names its number. A line may name
+    a `listener`, whose memory then counts as in a request.
 
     Args:
         settings: Where models and memories are.
@@ -156,9 +155,9 @@ def _answer(
         message = f"line {number}: not a JSON object of the form {_FORM}{why}"
         return {"id": None, "tracks": [], "line": number, "error": message}
     answer: dict[str, Any] = {"id": asked.get("id"), "tracks": []}
-    row_of = engine.catalogue.snapshot.row_of
-    known = [name for name in map(track_id_of, seeds) if name in row_of]
-    unknown = [seed for seed in seeds if track_id_of(seed) not in row_of]
+    find = engine.catalogue.snapshot.find
+    known = [name for name in seeds if find(name) is not None]
+    unknown = [seed for seed in seeds if find(seed) is None]
     if unknown:
         answer["unknown_seeds"] = unknown
     if seeds and not known:

@@ -2,6 +2,7 @@
 
 Fields that the catalogue has no value for:
 
+- `popularity` null where unknown;
 - `release_date` "0000" with precision "year" where unknown, as Spotify itself writes it;
 - `track_number`, `disc_number` and `total_tracks` 0, as Spotify writes them for local files;
 - a track without an album stands as its own single;
@@ -60,7 +61,7 @@ class ObjectWriter:
             "id": track.id,
             "is_local": False,
             "name": track.title,
-            "popularity": track.popularity,
+            "popularity": _popularity(track),
             "preview_url": track.preview_url or None,
             "track_number": 0,
             "type": "track",
@@ -80,7 +81,7 @@ class ObjectWriter:
             "followers": {"href": None, "total": 0},
             "genres": list(artist.genres),
             "images": [],
-            "popularity": artist.popularity,
+            "popularity": _popularity(artist),
         }
 
     def audio_features(
@@ -167,6 +168,11 @@ class ObjectWriter:
 
     def _href(self, kind: str, object_id: str) -> str:
         return f"{self._base}/{kind}/{quote(object_id, safe='')}"
+
+
+def _popularity(found: search_pb2.Track | search_pb2.Artist) -> int | None:
+    """Read a popularity; None, and never 0, where it is not known."""
+    return found.popularity if found.HasField("popularity") else None
 
 
 def base_of(request: Request) -> str:

@@ -78,7 +78,7 @@ def _explained(ranked: ranker_pb2.RankedTrack) -> dict[str, Any]:
     return {
         "rank": ranked.rank,
         "score": ranked.score,
-        "similarity": ranked.similarity,
+        "similarity": ranked.similarity if ranked.HasField("similarity") else None,
         "channels": list(ranked.channels),
         "reasons": orjson.Fragment(ranked.reasons_json),
     }

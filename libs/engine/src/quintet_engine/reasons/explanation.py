@@ -63,7 +63,7 @@ def explain(context: Context, ranked: Ranked) -> list[Reasons]:
     explainer = _Explainer(context, ranked, cosines, shares)
     strongest = _strongest(ranked.contributions, ranked.matrix, ranked.names)
     means = context.seeds_mean.tolist()
-    closest = _closest_track(context, cosines, explainer.references)
+    closest = _closest_track(context, rows, cosines, explainer.references)
     result = []
     for place, (values, parts) in enumerate(zip(raw.tolist(), shares.tolist(), strict=True)):
         facts = explainer.facts(place)
@@ -160,17 +160,30 @@ def _effects(ranked: Ranked, shares: NDArray[np.float64]) -> list[Effects]:
 
 
 def _closest_track(
-    context: Context, cosines: NDArray[np.float32], references: Sequence[Reference]
-) -> list[tuple[str, str, float]]:
-    """Find each row's nearest seed track, its title and the cosine; "", "" and 0 without one."""
-    is_track = [view.seed.kind is SeedKind.TRACK for view in context.seeds]
-    tracks = np.flatnonzero(is_track)
+    context: Context, rows: Rows, cosines: NDArray[np.float32], references: Sequence[Reference]
+) -> list[tuple[str, str, float | None]]:
+    """Find each row's nearest seed track, its title and the cosine.
+
+    "", "" and None without a seed track that was analysed, and for a row that was not.
+    """
+    none = ("", "", None)
+    tracks = np.flatnonzero(
+        [
+            view.seed.kind is SeedKind.TRACK and bool(vector.any())
+            for view, vector in zip(context.seeds, context.seed_vectors, strict=True)
+        ]
+    )
     if not len(tracks):
-        return [("", "", 0.0)] * len(cosines)
+        return [none] * len(rows)
     places = tracks[cosines[:, tracks].argmax(axis=1)]
     greatest = cosines[:, tracks].max(axis=1).tolist()
     nearest = [references[place] for place in places.tolist()]
-    return [(seed.id, seed.name, cosine) for seed, cosine in zip(nearest, greatest, strict=True)]
+    analysed = context.catalogue.analysed
+    known = [True] * len(rows) if analysed is None else analysed[rows].tolist()
+    return [
+        (seed.id, seed.name, cosine) if is_known else none
+        for seed, cosine, is_known in zip(nearest, greatest, known, strict=True)
+    ]
 
 
 def _strongest(

@@ -166,7 +166,7 @@ class BatchGetAudioFeaturesRequest(_message.Message):
     TRACK_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """1 to 100 track ids; order and repetitions are kept."""
+        """1 to 100 track ids, or other ids as in Seed; order and repetitions are kept."""
 
     def __init__(
         self,
@@ -365,7 +365,9 @@ class Seed(_message.Message):
     GENRE_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
-    """A track of the catalogue."""
+    """A track of the catalogue: its id, or an ISRC, a MusicBrainz or Spotify id, or
+    source:NAME:ITEM. Of several tracks, such as those of a release, the most popular counts.
+    """
     artist_id: _builtins.str
     """An artist of the catalogue, which stands for all of their tracks."""
     genre: _builtins.str

@@ -550,7 +550,7 @@ class Filters(_message.Message):
 
     @_builtins.property
     def excluded_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Tracks never returned, nor any other release of their recordings; up to 30,000."""
+        """Tracks never returned, nor any other release of their recordings; up to 30,000. Named as in Seed."""
 
     @_builtins.property
     def excluded_artist_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -633,7 +633,7 @@ class RankedTrack(_message.Message):
     score: _builtins.float
     """The ranking score; comparable within one response and one origin only."""
     similarity: _builtins.float
-    """Cosine to the profile from -1 to 1."""
+    """Cosine to the profile from -1 to 1; absent if the track was not analysed, or none of the seeds."""
     features: _builtins.bytes
     """The values it was ranked by, in the order of feature_names, as little-endian 32-bit floats;
     empty unless the request asked for them. NaN for features of the other model.
@@ -655,17 +655,19 @@ class RankedTrack(_message.Message):
         track_id: _builtins.str = ...,
         rank: _builtins.int = ...,
         score: _builtins.float = ...,
-        similarity: _builtins.float = ...,
+        similarity: _builtins.float | None = ...,
         channels: _abc.Iterable[_builtins.str] | None = ...,
         features: _builtins.bytes = ...,
         origin: Global___Origin.ValueType = ...,
         reasons_json: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "similarity", b"similarity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "features", b"features", "origin", b"origin", "rank", b"rank", "reasons_json", b"reasons_json", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "channels", b"channels", "features", b"features", "origin", b"origin", "rank", b"rank", "reasons_json", b"reasons_json", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__similarity: _TypeAlias = _typing.Literal["similarity"]  # noqa: Y015
+    _WhichOneofArgType__similarity: _TypeAlias = _typing.Literal["_similarity", b"_similarity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__similarity) -> _WhichOneofReturnType__similarity | None: ...
 
 Global___RankedTrack: _TypeAlias = RankedTrack  # noqa: Y015
 

@@ -687,7 +687,7 @@ class Artist(_message.Message):
     name: _builtins.str
     """The name."""
     popularity: _builtins.int
-    """The highest popularity of the artist's tracks, from 0 to 100."""
+    """The highest popularity of the artist's tracks, from 0 to 100; absent if it is known of none."""
     track_count: _builtins.int
     """The number of the artist's tracks in the catalogue."""
     @_builtins.property
@@ -700,14 +700,16 @@ class Artist(_message.Message):
         id: _builtins.str = ...,
         name: _builtins.str = ...,
         genres: _abc.Iterable[_builtins.str] | None = ...,
-        popularity: _builtins.int = ...,
+        popularity: _builtins.int | None = ...,
         track_count: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_popularity", b"_popularity", "popularity", b"popularity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["genres", b"genres", "id", b"id", "name", b"name", "popularity", b"popularity", "track_count", b"track_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_popularity", b"_popularity", "genres", b"genres", "id", b"id", "name", b"name", "popularity", b"popularity", "track_count", b"track_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__popularity: _TypeAlias = _typing.Literal["popularity"]  # noqa: Y015
+    _WhichOneofArgType__popularity: _TypeAlias = _typing.Literal["_popularity", b"_popularity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__popularity) -> _WhichOneofReturnType__popularity | None: ...
 
 Global___Artist: _TypeAlias = Artist  # noqa: Y015
 

@@ -71,7 +71,7 @@ class ArtistTable:
     Attributes:
         ids: The artists' ids.
         names: Their names, as written on their most popular track.
-        popularity: The highest popularity of their tracks, 0 to 100, int64 (a,).
+        popularity: The highest popularity of their tracks, 0 to 100, -1 if unknown, int64 (a,).
         counts: The number of their tracks, int64 (a,).
         genres: All names of genres.
         genre_starts: Where each artist's genres begin in `genre_codes`, int64 (a + 1,).
@@ -95,7 +95,7 @@ class ArtistTable:
             self.ids[row],
             self.names[row],
             tuple(self.genres[code] for code in codes),
-            int(self.popularity[row]),
+            int(self.popularity[row]) if self.popularity[row] >= 0 else None,
             int(self.counts[row]),
         )
 
@@ -275,11 +275,11 @@ def artist_table(snapshot: Snapshot, order: Rows) -> ArtistTable:
     first = np.full(count, -1, dtype=np.int64)
     by_rank = np.argsort(-rank[rows], kind="stable")
     first[codes[by_rank]] = by_rank
-    known = np.nan_to_num(snapshot.features[rows[first], COLUMN["popularity"]])
+    known = np.nan_to_num(snapshot.features[rows[first], COLUMN["popularity"]], nan=-1.0)
     popularity = np.rint(known).astype(np.int64)
     id_texts = encoded.dictionary.to_pylist()
     # The last key counts first: popularity, then number of tracks, then the best track.
-    sequence = np.lexsort((rank[rows[first]], -tracks, -popularity))
+    sequence = np.lexsort((rank[rows[first]], -tracks, -popularity.clip(0)))
     place = np.empty(count, dtype=np.int64)
     place[sequence] = np.arange(count)
     genres, starts, genre_codes = _artist_genres(snapshot, rows, place[codes], count)

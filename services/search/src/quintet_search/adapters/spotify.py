@@ -248,7 +248,7 @@ def _track(item: dict[str, Any]) -> TrackRecord:
         album_id=str(album.get("id") or ""),
         release_date=str(album.get("release_date") or ""),
         duration_ms=int(item.get("duration_ms") or 0),
-        popularity=int(item.get("popularity") or 0),
+        popularity=None if item.get("popularity") is None else int(item["popularity"]),
         explicit=bool(item.get("explicit")),
         genres=(),
         isrc=str((item.get("external_ids") or {}).get("isrc") or ""),

@@ -60,14 +60,14 @@ class ArtistRecord:
 
     Attributes:
         genres: The genres of the artist's tracks, most frequent first.
-        popularity: The highest popularity of these tracks, from 0 to 100.
+        popularity: The highest popularity of these tracks, from 0 to 100; None if unknown.
         track_count: How many tracks the catalogue has.
     """
 
     id: str
     name: str
     genres: tuple[str, ...]
-    popularity: int
+    popularity: int | None
     track_count: int
 
 
