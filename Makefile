@@ -46,7 +46,7 @@ up: install ## Run all services in the foreground, without Docker
 
 # Three at a time: most tests wait for real servers. A file stays with one worker, and so do its servers.
 test: install ## Run the tests
-	@$(BIN)/pytest -q -n $(TEST_WORKERS) --dist loadfile
+	@$(BIN)/pytest -q -n $(TEST_WORKERS)
 
 # Playlists and tracks to measure on; the models of QUINTET_HOME are not touched.
 EVAL_DATA ?= ../shared/data
@@ -127,7 +127,7 @@ fuzz: install ## A million bad inputs to parsers, protobuf entries and real serv
 
 check-kernel: install ## The engine's tests and damaged bundles, with every index of compiled code checked
 	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m quintet_engine.kernel
-	@NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -q -n $(TEST_WORKERS) --dist loadfile --deselect tests/engine/unit/test_kept_code.py tests/engine
+	@NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -q -n $(TEST_WORKERS) --deselect tests/engine/unit/test_kept_code.py tests/engine
 	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tools.fuzz.bundles
 
 QUINTET_SOAK_MINUTES ?= 30

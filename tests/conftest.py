@@ -14,12 +14,18 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis
 from quintet_command.settings import CommandSettings
 from quintet_command.supervisor import free_ports
 
 from tests.known_secrets import known
 
-pytest_plugins = ["tests.secrets_in_logs"]
+pytest_plugins = ["tests.scheduling", "tests.secrets_in_logs"]
+
+# Every run draws other inputs, so each run need not draw many; QUINTET_SLOW=1 draws ten times more.
+hypothesis.register_profile("every run", max_examples=40)
+hypothesis.register_profile("slow", max_examples=400)
+hypothesis.load_profile("slow" if os.environ.get("QUINTET_SLOW") == "1" else "every run")
 
 
 @dataclass(frozen=True)

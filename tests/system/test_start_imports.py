@@ -37,6 +37,15 @@ def test_a_start_waits_for_nothing_that_it_does_not_use(name: str) -> None:
     assert not found & _HEAVY[name]
 
 
+@pytest.mark.parametrize("group", ["analyse", "catalog", "library", "playlists"])
+def test_a_command_imports_no_trainer_before_it_trains(group: str) -> None:
+    found = imported_by(
+        f"from quintet_command.cli import group\nassert group({group!r}).registered_commands"
+    )
+    assert "quintet_training" in found or group == "library"
+    assert not found & {"lightgbm", "mlflow", "optuna"}
+
+
 def test_arrow_converts_without_pandas_and_others_still_get_it() -> None:
     found = imported_by(
         "import pyarrow as pa\n"

@@ -6,13 +6,16 @@ Research, MSR-TR-2010-82.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import lightgbm
 import numpy as np
-import optuna
 
 from quintet_training.ranking.rows import TrainingRows
+
+# Imported where a search starts: a second that training without one need not wait for.
+if TYPE_CHECKING:
+    import optuna
 
 CUT: Final = 500
 """Where NDCG is cut: the most tracks a list can have."""
@@ -108,10 +111,12 @@ class Fitter:
         """
         if trials < 2:
             return start
+        import optuna
+
         data = self._dataset(rows.sample(SEARCH_ROWS))
         held = self._dataset(validation, data)
 
-        def objective(trial: optuna.Trial) -> float:
+        def objective(trial: "optuna.Trial") -> float:
             parameters = replace(_suggest(trial, start), rounds=SEARCH_ROUNDS)
             score = self._train(parameters, data, held).ndcg
             on_progress((trial.number + 1) / trials)
@@ -195,7 +200,7 @@ class Fitter:
         )
 
 
-def _suggest(trial: optuna.trial.BaseTrial, start: BoosterParameters) -> BoosterParameters:
+def _suggest(trial: "optuna.trial.BaseTrial", start: BoosterParameters) -> BoosterParameters:
     return replace(
         start,
         # On a log scale doubling is an equally large step everywhere.
@@ -206,8 +211,10 @@ def _suggest(trial: optuna.trial.BaseTrial, start: BoosterParameters) -> Booster
     )
 
 
-def new_study(seed: int) -> optuna.Study:
+def new_study(seed: int) -> "optuna.Study":
     """Return a study that maximises, seeded and silent."""
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
 

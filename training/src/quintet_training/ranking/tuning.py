@@ -1,10 +1,9 @@
 """Chooses what each kind of token weighs in the taste space, by cross-fitted recall."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import optuna
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative.space import ALL_KINDS, membership
@@ -12,6 +11,10 @@ from quintet_engine.collaborative.taste import WEIGHTS, Taste
 from quintet_engine.collaborative.tokens import Tokens
 
 from quintet_training.ranking.fitting import new_study
+
+# The search imports it, and most commands search nothing.
+if TYPE_CHECKING:
+    import optuna
 
 # From the best of a list up to the candidates that the channel may return.
 _CUTS: Final = (100, 500, 1_000)
@@ -44,7 +47,7 @@ def tune_taste(
     # One fold, not all: a trial then fits one space instead of five.
     members = membership(playlists, len(catalogue))[np.flatnonzero(folds != 0)]
 
-    def objective(trial: optuna.Trial) -> float:
+    def objective(trial: "optuna.Trial") -> float:
         weights = {
             kind: trial.suggest_float(
                 kind, WEIGHTS[kind] / _REACH, WEIGHTS[kind] * _REACH, log=True
