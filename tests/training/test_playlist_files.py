@@ -451,3 +451,41 @@ def test_skips_and_podcasts_of_a_streaming_history_are_counted_and_passed_over(
     meter = Meter()
     assert len(list(READERS[detect(path)](path, meter))) == 1
     assert meter.passed_over == 2
+
+
+UUID = "0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e5f"
+MORE = {"recording_mbid": UUID.upper(), "isrc": None}
+NAMED = {"artist_name": "Adele", "track_name": "Hello"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", f"title,artist,recording_mbid\nHello,Adele,{UUID.upper()}\n"),
+        ("a.csv", f"mb_trackid\n{UUID}\n"),
+        ("a.json", json.dumps([{"listened_at": 1, "track_metadata": {"additional_info": MORE}}])),
+        (
+            "a.json",
+            json.dumps([{"listened_at": 1, "track_metadata": {**NAMED, "mbid_mapping": MORE}}]),
+        ),
+        (
+            "a.jspf",
+            json.dumps(
+                {
+                    "playlist": {
+                        "track": [{"identifier": f"https://musicbrainz.org/recording/{UUID}"}]
+                    }
+                }
+            ),
+        ),
+        (
+            "a.xspf",
+            "<playlist xmlns='http://xspf.org/ns/0/'><trackList><track><identifier>"
+            f"http://musicbrainz.org/recording/{UUID}</identifier></track></trackList></playlist>",
+        ),
+    ],
+)
+def test_a_musicbrainz_recording_is_read_from_every_format_that_has_it(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    assert [entry.musicbrainz_recording for entry in entries(tmp_path, name, content)] == [UUID]

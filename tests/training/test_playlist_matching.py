@@ -166,6 +166,7 @@ def test_an_entry_matches_by_any_id_before_its_name(tmp_path) -> None:
         Entry(2, "p", "p", 1, track_id=address, artist="B", title="Name"),
         Entry(3, "p", "p", 2, track_id=f"isrc:{code.lower()}"),
         Entry(4, "p", "p", 3, track_id="unknown", artist="B", title="Name"),
+        Entry(5, "p", "p", 4, artist="B", title="Name", musicbrainz_recording=uuid),
     ]
     engine = open_engine(settings.database_url)
     with reading(engine) as connection:
@@ -176,4 +177,5 @@ def test_an_entry_matches_by_any_id_before_its_name(tmp_path) -> None:
         ("two", Match.ID),
         ("one", Match.ISRC),
         ("three", Match.NAME),
+        ("two", Match.ID),
     ]

@@ -165,7 +165,9 @@ def test_jspf_by_isrc_and_name(filled: TrainingSettings) -> None:
     report = run(filled, "a.jspf", json.dumps({"playlist": {"track": tracks, "title": "T"}}))
     assert stored(filled) == {"jspf:a": ["A", "E", "B"]}
     assert report.matched == {Match.ISRC: 1, Match.NAME: 1, Match.ID: 1}
-    assert refused(report) == [(4, "track: neither id nor ISRC nor artist and title")]
+    assert refused(report) == [
+        (4, "track: neither id nor ISRC nor MusicBrainz recording nor artist and title")
+    ]
 
 
 XSPF = """<?xml version="1.0"?>{dtd}

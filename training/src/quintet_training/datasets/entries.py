@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import unquote_plus
 
 from quintet_text.lists import split_list
-from quintet_text.track_ids import ISRC, normal_id, track_id_of
+from quintet_text.track_ids import ISRC, RECORDING, normal_id, track_id_of
 
 from quintet_training.datasets.tables import Refused
 
@@ -21,13 +21,14 @@ _LOCAL: Final = re.compile(r"spotify:local:(?P<artist>[^:]*):[^:]*:(?P<title>[^:
 
 @dataclass(frozen=True)
 class Entry:
-    """A track in a playlist, named by id, by ISRC, by artist and title, or by several of these.
+    """A track in a playlist, named by ids, by artist and title, or by several of these.
 
     Attributes:
         line: Line, row or item of the file, from 1.
         playlist_id: From the file's content, or from its name.
         playlist: The playlist's name.
         position: Orders the playlist's tracks; may be negative or have gaps.
+        musicbrainz_recording: In the form in which ids are stored, like `isrc`; empty for none.
         added_at: ISO 8601, as the file has it.
     """
 
@@ -40,11 +41,13 @@ class Entry:
     artist: str = ""
     title: str = ""
     added_at: str | None = None
+    musicbrainz_recording: str = ""
 
     def describe(self) -> str:
         """Return the entry in one line, for the quarantine."""
-        named = (self.playlist_id, str(self.position), self.track_id, self.isrc)
-        return " | ".join(part for part in (*named, self.artist, self.title) if part)
+        ids = (self.track_id, self.isrc, self.musicbrainz_recording)
+        named = (self.playlist_id, str(self.position), *ids, self.artist, self.title)
+        return " | ".join(part for part in named if part)
 
 
 @dataclass
@@ -101,18 +104,20 @@ def make_entry(line: int, values: Mapping[str, Any], raw: object = "") -> Item:
         if (local := _LOCAL.fullmatch(track_id)) is not None:
             for name in ("artist", "title"):
                 texts[name] = texts[name] or unquote_plus(local[name])
-        isrc = normal_id(ISRC, texts.pop("isrc"))
-        if not (track_id or isrc or (texts["artist"] and texts["title"])):
-            raise EntryInvalid("track: neither id nor ISRC nor artist and title")
+        ids = {kind: normal_id(kind, texts.pop(kind)) for kind in (ISRC, RECORDING)}
+        if not (track_id or any(ids.values()) or (texts["artist"] and texts["title"])):
+            raise EntryInvalid(
+                "track: neither id nor ISRC nor MusicBrainz recording nor artist and title"
+            )
         added_at = texts.pop("added_at") or None
-        return Entry(
-            line, position=position, track_id=track_id, isrc=isrc, added_at=added_at, **texts
-        )
+        return Entry(line, position=position, track_id=track_id, added_at=added_at, **ids, **texts)
     except EntryInvalid as fault:
         return Refused(line, str(fault), str(raw or dict(values)))
 
 
-_TEXTS: Final = ("playlist_id", "playlist", "track_id", "isrc", "artist", "title", "added_at")
+_TEXTS: Final = (
+    *("playlist_id", "playlist", "track_id", ISRC, RECORDING, "artist", "title", "added_at"),
+)
 
 
 def _clean(name: str, value: object) -> str:

@@ -60,7 +60,7 @@ def open_history(path: Path, how: Reading) -> tuple[TableFile, dict[str, str]]:
         raise DatasetInvalid(
             f"{path}: no history: of the columns {', '.join(table.columns) or 'none'} none is a "
             "time, or none names tracks; name them with --map COLUMN=FIELD (listened_at, artist, "
-            "title, track_id, isrc, played_ms)"
+            "title, track_id, isrc, musicbrainz_recording, played_ms)"
         )
     return table, mapping
 

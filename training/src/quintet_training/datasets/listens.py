@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from quintet_contract.limits import LEAST_PLAYED_MS
+from quintet_text.track_ids import ISRC, RECORDING
 
 from quintet_training.datasets.entries import Entry, Meter, make_entry
 from quintet_training.datasets.sessions import seconds_of
 from quintet_training.datasets.tables import Refused
 
 # Fields that can name a track; one without any of them is no listen to a song.
-_OF_TRACK: Final = ("track_id", "isrc", "artist", "title")
+_OF_TRACK: Final = ("track_id", ISRC, RECORDING, "artist", "title")
 # An entry needs a playlist and a position; a session gives them later.
 _PLACE: Final = {"playlist_id": "history", "playlist": "listening session", "position": 0}
 

@@ -1,4 +1,4 @@
-"""Finding the track that an entry means: by id, by ISRC, by name, by nearly the same name."""
+"""Finding the track that an entry means: by any id, by name, by nearly the same name."""
 
 import json
 from collections.abc import Container, Mapping, Sequence
@@ -12,7 +12,13 @@ from quintet_store.track_ids import tracks_by_ids
 from quintet_text.credits import credit_prefixes
 from quintet_text.normal_form import normalise
 from quintet_text.titles import marks_of, spelled_title
-from quintet_text.track_ids import ISRC, SAME_RECORDING, TrackIdentifier, readings_of
+from quintet_text.track_ids import (
+    ISRC,
+    RECORDING,
+    SAME_RECORDING,
+    TrackIdentifier,
+    readings_of,
+)
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Levenshtein
 from sqlalchemy import Connection
@@ -153,9 +159,13 @@ def match_entries(
 
 
 def _ids(entry: Entry) -> list[TrackIdentifier]:
-    """List the ids by others that an entry gives: its ISRC, and what its id may be read as."""
-    ids = [each for each in readings_of(entry.track_id) if each.kind in SAME_RECORDING]
-    return [TrackIdentifier(ISRC, entry.isrc), *ids] if entry.isrc else ids
+    """List the ids by others that an entry gives: its own, and what its id may be read as."""
+    own = (
+        TrackIdentifier(ISRC, entry.isrc),
+        TrackIdentifier(RECORDING, entry.musicbrainz_recording),
+    )
+    read = (each for each in readings_of(entry.track_id) if each.kind in SAME_RECORDING)
+    return [each for each in (*own, *read) if each.value]
 
 
 def _by_id(found: Mapping[TrackIdentifier, str], entry: Entry) -> tuple[str, Match] | None:

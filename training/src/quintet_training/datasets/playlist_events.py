@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from quintet_contract.limits import EVENT_KINDS
 from quintet_text.bounded_json import JsonRefused
+from quintet_text.track_ids import ISRC, RECORDING
 
 from quintet_training.datasets.entries import HOW, Item, Meter, Reading, make_entry
 from quintet_training.datasets.json_files import records_of, shape_of, text_of
@@ -74,9 +75,13 @@ def listen_track(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Read which track the metadata of a listen name."""
     more = facts.get("additional_info")
     more = more if isinstance(more, dict) else {}
+    # What the player sent, and what ListenBrainz found afterwards.
+    mapped = facts.get("mbid_mapping")
+    mapped = mapped if isinstance(mapped, dict) else {}
     return {
         "track_id": more.get("spotify_id"),
-        "isrc": more.get("isrc"),
+        ISRC: more.get("isrc"),
+        RECORDING: more.get("recording_mbid") or mapped.get("recording_mbid"),
         "artist": facts.get("artist_name"),
         "title": facts.get("track_name"),
     }

@@ -155,8 +155,9 @@ def _by_columns(path: Path, how: Reading) -> Format:
     if not names_tracks(columns):
         raise DatasetInvalid(
             f"{path}: no format known: of the columns {', '.join(table.columns) or 'none'} no one "
-            "is track_id or isrc, and no two are artist and title; name columns with --map "
-            f"COLUMN=FIELD, or a format with --format ({', '.join(sorted(READERS))})"
+            "is track_id, isrc or musicbrainz_recording, and no two are artist and title; name "
+            "columns with --map COLUMN=FIELD, or a format with --format "
+            f"({', '.join(sorted(READERS))})"
         )
     grouped = {"playlist_id", "playlist", "listened_at"} & columns.keys()
     return Format.TABLE if grouped else Format.EXPORTIFY

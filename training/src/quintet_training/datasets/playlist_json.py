@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from quintet_text.track_ids import track_id_of
+from quintet_text.track_ids import ISRC, RECORDING, normal_id, track_id_of
 
 from quintet_training.datasets.columns import named_columns
 from quintet_training.datasets.entries import HOW, Item, Meter, Reading, make_entry
@@ -16,7 +16,7 @@ from quintet_training.datasets.tables import Refused
 _TRACKS: Final = ("tracks", "items")
 # Where playlists stand in JSPF: the specification's place, and those of ListenBrainz' exports.
 JSPF_PREFIXES: Final = ("playlist", "item.playlist", "playlists.item.playlist", "")
-_IN_TRACK: Final = ("position", "track_id", "isrc", "artist", "title", "added_at")
+_IN_TRACK: Final = ("position", "track_id", ISRC, RECORDING, "artist", "title", "added_at")
 _MAX_SHOWN: Final = 1000
 _MAX_NESTED: Final = 8
 
@@ -143,11 +143,14 @@ def strings(value: object, depth: int = 0) -> list[str]:
 
 
 def addresses(texts: list[str]) -> dict[str, str]:
-    """Find track id and ISRC among addresses; a bare word counts as an id."""
+    """Find track id, ISRC and MusicBrainz recording among addresses; a bare word is an id."""
     found: dict[str, str] = {}
     for address in (text.strip() for text in texts):
         if address.lower().startswith(("isrc:", "urn:isrc:")):
-            found["isrc"] = address.rpartition(":")[2]
+            found[ISRC] = address.rpartition(":")[2]
+        elif "/" in address and (recording := normal_id(RECORDING, address)):
+            # ListenBrainz and MusicBrainz Picard write these.
+            found.setdefault(RECORDING, recording)
         elif (known := track_id_of(address)) != address or (
             address and not set(":/\\. ") & set(address)
         ):

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from quintet_text.track_ids import ISRC, RECORDING
+
 from quintet_training.datasets.column_meaning import compact, fields_by_content, meaning_of
-from quintet_training.datasets.columns import DatasetInvalid, named_columns
+from quintet_training.datasets.columns import ALIASES, DatasetInvalid, named_columns
 from quintet_training.datasets.entries import HOW, Item, Meter, Reading, make_entry
 from quintet_training.datasets.listens import Listen, listens_of_rows
 from quintet_training.datasets.reading import open_table
@@ -21,6 +23,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "position": ("position", "pos", "track_position", "index"),
     "track_id": ("track_id", "track_uri", "spotify_id", "spotify_track_id", "spotify_track_uri"),
     "isrc": ("isrc", "track_isrc", "track_external_ids_isrc"),
+    "musicbrainz_recording": (*ALIASES["musicbrainz_recording"], "track_mbid"),
     "artist": (
         *("artist_name_s", "artist_names", "artist_name", "artist", "artists"),
         *("track_artist", "track_artists"),
@@ -38,6 +41,8 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "played_ms": ("ms_played", "played_ms"),
 }
 """Field to the names of its column, best first, compared by `compact`."""
+IDS: Final = frozenset(("track_id", ISRC, RECORDING))
+"""Fields that name a track by themselves."""
 _SYNONYMS: Final = {"artists": "artist", "playlist_name": "playlist", "track_uri": "track_id"}
 _SAMPLE: Final = 50
 
@@ -89,8 +94,8 @@ def _sample(table: TableFile, columns: list[str]) -> list[dict[str, Any]]:
 
 
 def names_tracks(mapping: Mapping[str, str]) -> bool:
-    """Check whether columns are enough to find tracks: an id, an ISRC, or artist and title."""
-    return "track_id" in mapping or "isrc" in mapping or {"artist", "title"} <= mapping.keys()
+    """Check whether columns are enough to find tracks: any id, or artist and title."""
+    return bool(IDS & mapping.keys()) or {"artist", "title"} <= mapping.keys()
 
 
 def read_table(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]:
@@ -131,9 +136,9 @@ def read_exportify(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Ite
 def _check_columns(table: TableFile, mapping: Mapping[str, str]) -> None:
     if not names_tracks(mapping):
         raise DatasetInvalid(
-            f"{table.path}: no column names tracks: track_id, or isrc, or artist and title; the "
-            f"file has {', '.join(table.columns) or 'no column'}; name a column with --map "
-            "COLUMN=FIELD"
+            f"{table.path}: no column names tracks: track_id, isrc, musicbrainz_recording, or "
+            f"artist and title; the file has {', '.join(table.columns) or 'no column'}; name a "
+            "column with --map COLUMN=FIELD"
         )
 
 
