@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quintet_contract.limits import DEFAULT_DISCOVERY
 from quintet_memory.adapters import StoredMemories
 from quintet_memory.servicer import MemoryServicer
 from quintet_servicekit.errors import NotReady, Reason
@@ -110,6 +111,17 @@ async def test_a_listener_without_a_memory_asks_for_todays_list(gateway: Running
     await listed(gateway, listener="new", heard="less")
     first, second = gateway.upstream.asked[-2:]
     assert first == second
+
+
+async def test_what_the_listener_heard_or_judged_is_known_to_the_ranker(gateway: Running) -> None:
+    await act(gateway, ("t1", "play"), ("t3", "skip"), ("t4", "like"))
+    await listed(gateway, discovery=0.3)
+    asked = gateway.upstream.asked[-1]
+    assert (set(asked.known_track_ids), asked.discovery) == ({"t1", "t3", "t4"}, 0.3)
+    await listed(gateway)
+    assert gateway.upstream.asked[-1].discovery == DEFAULT_DISCOVERY
+    refused = await gateway.client.post(LISTS, json={"seeds": ["s1"], "discovery": 1.2})
+    assert refused.json()["error"]["message"] == "discovery must be 0 to 1; got 1.2"
 
 
 async def test_a_deleted_listener_gets_todays_list_again(gateway: Running) -> None:

@@ -56,8 +56,8 @@ def forget(url: str, listener: str) -> None:
     engine.dispose()
 
 
-async def exclusions(stub: Any, listener: str = ANN, days: int = 14) -> Any:
-    request = memory_pb2.GetExclusionsRequest(listener=listener, heard_days=days)
+async def exclusions(stub: Any, listener: str = ANN, days: int = 14, known: int = 0) -> Any:
+    request = memory_pb2.GetExclusionsRequest(listener=listener, heard_days=days, known_limit=known)
     return await stub.GetExclusions(request, timeout=5)
 
 
@@ -75,6 +75,10 @@ async def test_a_memory_is_read_as_it_is_now_and_gone_once_deleted(tmp_path, dat
         assert list((await exclusions(stub, days=60)).heard_track_ids) == ["new", "old"]
         assert not (await exclusions(stub, days=0)).heard_track_ids
         assert not (await exclusions(stub, BOB)).revision
+        assert not found.known_track_ids
+        assert set((await exclusions(stub, known=5)).known_track_ids) == {"new", "never", "old"}
+        # The latest first, and the kinds together are bounded too.
+        assert "old" not in (await exclusions(stub, known=2)).known_track_ids
 
         await asyncio.to_thread(remember, database_url, ANN, Signal("never", "like", NOW + 1))
         changed = await exclusions(stub)
@@ -95,8 +99,12 @@ async def test_a_memory_is_read_as_it_is_now_and_gone_once_deleted(tmp_path, dat
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [
-        (memory_pb2.GetExclusionsRequest(listener="ann"), Reason.LISTENER_INVALID),
-        (memory_pb2.GetExclusionsRequest(listener=ANN, heard_days=-1), Reason.FILTER_RANGE),
+        (memory_pb2.GetExclusionsRequest(listener="ann"), "LISTENER_INVALID listener"),
+        (memory_pb2.GetExclusionsRequest(listener=ANN, heard_days=-1), "FILTER_RANGE heard_days"),
+        (
+            memory_pb2.GetExclusionsRequest(listener=ANN, known_limit=5_001),
+            "FILTER_RANGE known_limit",
+        ),
     ],
 )
 async def test_a_wrong_request_names_its_field(tmp_path, request_, reason) -> None:
@@ -105,9 +113,7 @@ async def test_a_wrong_request_names_its_field(tmp_path, request_, reason) -> No
             await stub.GetExclusions(request_, timeout=5)
         error = error_of(caught.value)
         assert error is not None
-        assert (error.reason, error.field) == (
-            reason, "listener" if reason is Reason.LISTENER_INVALID else "heard_days",
-        )  # fmt: skip
+        assert f"{error.reason} {error.field}" == reason
 
 
 def test_a_database_that_is_down_is_said_to_be() -> None:

@@ -79,6 +79,7 @@ def recommend(
     limit: int | None = None,
     max_per_artist: int | None = None,
     diversity: float | None = None,
+    discovery: float | None = None,
     flow: bool | None = None,
     variants: Choice | None = None,
     seasonal: Choice | None = None,
@@ -103,6 +104,8 @@ def recommend(
         limit: How many, 1 to 500.
         max_per_artist: Tracks of one artist; 0 for no limit.
         diversity: 0 for the best match, 1 for the most different.
+        discovery: 0 for known artists first, 1 for none of them, who are the artists of the seeds
+            and of the listener's memory; 0.8 by default: two of the first ten.
         flow: Whether neighbours in the list should go together.
         variants: Whether other versions of the seeds' songs may be returned, such as live ones;
             "exclude" by default.
@@ -122,6 +125,7 @@ def recommend(
         "limit": limit,
         "max_per_artist": max_per_artist,
         "diversity": diversity,
+        "discovery": discovery,
         "flow": flow,
         "variants": variants,
         "seasonal": seasonal,

@@ -190,6 +190,12 @@ class DiversityRange(InvalidArgument):
     reason_of_class = "DIVERSITY_RANGE"
 
 
+class DiscoveryRange(InvalidArgument):
+    """The dial from familiar to discover is not between 0 and 1."""
+
+    reason_of_class = "DISCOVERY_RANGE"
+
+
 class ArtistCapRange(InvalidArgument):
     """The number of tracks of one artist is out of range."""
 

@@ -243,6 +243,7 @@ class RankedTrack(Answer):
     channels: tuple[str, ...]  # which channels retrieved it
     track: Track
     reasons: Reasons | None
+    known: bool = False  # by an artist of the seeds or of the listener's memory
 
 
 class SeedUsed(Answer):
@@ -272,6 +273,18 @@ class Pool(Answer):
     unknown_filtered: int = 0  # left out because a filtered attribute is unknown
 
 
+class Discovery(Answer):
+    """What the dial from familiar to discover did to the list."""
+
+    value: float = 0.0  # the dial as used, 0 (familiar) to 1 (discover)
+    new: int = 0  # tracks without a known artist
+    known: int = 0  # tracks by artists of the seeds or of the listener's memory
+    from_memory: bool = False  # whether a memory counted; otherwise the seeds' artists are known
+    lacks_new: bool = False  # known artists filled places meant for new ones
+    lacks_known: bool = False  # new artists filled places meant for known ones
+    sentence: str = ""  # the same in words
+
+
 class Recommendations(Answer):
     """The ranked list, with everything needed to explain and reproduce it."""
 
@@ -283,6 +296,7 @@ class Recommendations(Answer):
     versions: Versions
     pool: Pool
     degraded: tuple[str, ...]  # parts that were unavailable
+    discovery: Discovery = Discovery()  # without a sentence from a gateway older than the dial
 
 
 class Recorded(Answer):

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from quintet.memory.v1 import memory_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_access.pseudonyms import Pseudonyms
-from quintet_contract.limits import DEFAULT_HEARD_DAYS
+from quintet_contract.limits import DEFAULT_HEARD_DAYS, MAX_KNOWN_TRACKS
 from quintet_contract.options import Heard
 
 
@@ -39,6 +39,11 @@ HEARD_MEANING: Final = (
     "What happens to tracks that the listener heard within `heard_days`: exclude leaves them out, "
     "less puts them at the end of the list, allow does nothing."
 )
+DISCOVERY_MEANING: Final = (
+    "The dial from familiar (0) to discover (1): of the first n tracks at most "
+    "(1 - discovery) * n, and at least (1 - 2 * discovery) * n, are by artists of the seeds or of "
+    "the listener's memory."
+)
 HEARD_DAYS_MEANING: Final = "Days within which a play or a skip counts as heard."
 
 
@@ -55,7 +60,7 @@ class ListenerMemory:
         self._names = pseudonyms
 
     async def read(self, listener: str, rule: HeardRule) -> memory_pb2.GetExclusionsResponse:
-        """Read what a list for a listener leaves out.
+        """Read what a list for a listener leaves out, and which tracks the listener knows.
 
         Raises:
             AppError: The memory service is down, late or full.
@@ -63,19 +68,21 @@ class ListenerMemory:
         request = memory_pb2.GetExclusionsRequest(
             listener=self._names.listener(listener),
             heard_days=0 if rule.choice is Heard.ALLOW else rule.days,
+            known_limit=MAX_KNOWN_TRACKS,
         )
         return await self._reader.exclusions(request)
 
 
-def exclude(
+def apply(
     request: ranker_pb2.RecommendTracksRequest,
     memory: memory_pb2.GetExclusionsResponse,
     rule: HeardRule,
 ) -> None:
-    """Add to a request what the listener does not want: dislikes, banned artists, heard tracks.
+    """Add to a request what the listener does not want, and what the listener knows.
 
-    A memory without any of them leaves the request, and so the list, as it is.
+    An empty memory leaves the request, and so the list, as it is.
     """
+    request.known_track_ids.extend(memory.known_track_ids)
     request.filters.excluded_track_ids.extend(memory.disliked_track_ids)
     request.filters.excluded_artist_ids.extend(memory.banned_artist_ids)
     if rule.choice is Heard.EXCLUDE:

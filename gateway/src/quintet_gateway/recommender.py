@@ -28,7 +28,7 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_gateway.domain import ShownTracks
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder
-from quintet_gateway.memory import LEAVE_OUT, HeardRule, ListenerMemory, exclude, move_down
+from quintet_gateway.memory import LEAVE_OUT, HeardRule, ListenerMemory, apply, move_down
 
 T = TypeVar("T")
 UNAVAILABLE: Final = (NotReady, DeadlineExceeded, ResourceExhausted)
@@ -126,7 +126,7 @@ class Recommender:
         request = asked.ranker_request
         self._experiments.enrol(request, asked.listener)
         remembered, is_read = await self._remembered(asked)
-        exclude(request, remembered, asked.heard)
+        apply(request, remembered, asked.heard)
         ranking, profile = await self._ranked_and_profiled(asked)
         if asked.heard.choice is Heard.LESS and remembered.heard_track_ids:
             move_down(ranking, remembered.heard_track_ids)
@@ -223,6 +223,9 @@ def _fill_up(
     for place in more[: limit - len(ranking.tracks)]:
         ranking.tracks.append(uncapped.tracks[place])
         ranking.tracks[-1].rank = len(ranking.tracks)
+    # The tracks came from a list under the same dial; only the counts are of this list alone.
+    ranking.discovery.known_count = sum(track.known for track in ranking.tracks)
+    ranking.discovery.new_count = len(ranking.tracks) - ranking.discovery.known_count
 
 
 def ids_to_describe(

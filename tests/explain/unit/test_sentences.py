@@ -5,7 +5,15 @@ from importlib.resources import files
 
 import pytest
 from quintet_contract.attributes import ATTRIBUTES
-from quintet_explain import Fact, Kind, Reference, ReferenceKind, Relation, sentence_of
+from quintet_explain import (
+    Fact,
+    Kind,
+    Reference,
+    ReferenceKind,
+    Relation,
+    novelty_sentence,
+    sentence_of,
+)
 
 BLACK = Reference(0, ReferenceKind.TRACK, "b", "Back In Black", "AC/DC")
 LITHIUM = Reference(1, ReferenceKind.TRACK, "l", "Lithium", "Nirvana")
@@ -91,3 +99,12 @@ def test_both_languages_have_the_same_phrases():
     assert shape(english) == shape(phrases("ko"))
     assert set(english["attribute"]) == set(ATTRIBUTES)
     assert all(set(english[name]) <= set(ATTRIBUTES) for name in ("high", "low", "more", "less"))
+
+
+def test_a_list_says_how_much_of_it_is_new_in_both_languages():
+    assert novelty_sentence(12, 50, from_memory=True) == "12 of 50 are new to you."
+    assert novelty_sentence(40, 50) == "40 of 50 are by artists you did not name."
+    assert novelty_sentence(0, 9, lacks_new=True).endswith("No other artist fits your request.")
+    assert novelty_sentence(9, 9, lacks_known=True).endswith("artists you know fit.")
+    assert novelty_sentence(12, 50, "ko", from_memory=True).startswith("50곡 중 12곡")
+    assert novelty_sentence(0, 0) == ""

@@ -79,6 +79,7 @@ def test_what_is_no_whole_number_is_refused(limit):
         (one(filters={"min_tempo": 9, "max_tempo": 8}), "FILTER_RANGE", "filters.min_tempo"),
         (one(filters={"min_nope": 2}), "REQUEST_MALFORMED", "filters.min_nope"),
         (one(diversity=1.5), "DIVERSITY_RANGE", "diversity"),
+        (one(discovery=-0.1), "DISCOVERY_RANGE", "discovery"),
         (one(max_per_artist=-1), "ARTIST_CAP_RANGE", "max_per_artist"),
     ],
 )

@@ -53,7 +53,7 @@ def answer(tracks=TRACKS, **changed):
         for n in (1, 2, 3)
     ]  # fmt: skip
     response = ranker_pb2.RecommendTracksResponse(tracks=ranked)
-    content = recommendations_json(response, ShownTracks("c", tracks), SEEDS, None)
+    content = recommendations_json(response, ShownTracks("c", tracks), REQUEST, None)
     ids = {"recommendation_id": "r", "request_id": "q", "degraded": []}
     return json.loads(orjson.dumps({**ids, **content}))
 

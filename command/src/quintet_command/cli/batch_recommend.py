@@ -34,6 +34,10 @@ def batch_recommend(
     heard_days: Annotated[
         int, typer.Option(help="Days within which a track counts as heard, 1 to 3650.")
     ] = DEFAULT_HEARD_DAYS,
+    discovery: Annotated[
+        float | None,
+        typer.Option(help="From 0 (known artists first) to 1 (none); by score alone if not given."),
+    ] = None,
 ) -> None:
     """Recommend for many lists at once, with the ranking code of the service and no server."""
     # Imported here: the other commands should not wait for the engine.
@@ -48,7 +52,9 @@ def batch_recommend(
                 load_settings(),
                 source,
                 target,
-                BatchOptions(limit, max_per_artist, variants, seasonal, heard, heard_days),
+                BatchOptions(
+                    limit, max_per_artist, variants, seasonal, heard, heard_days, discovery
+                ),
                 progress=lambda done, total: show(done / max(total, 1), "Recommending"),
             )
     except BatchInvalid as fault:

@@ -38,6 +38,8 @@ def print_recommendations(answer: "Recommendations", console: Console) -> None:
         cells = (item.track.title, artist_names(item.track), f"{item.score:.3f}", why)
         table.add_row(str(item.rank), *cells)
     console.print(seeds, "", table, "", sep="\n")
+    if answer.discovery.sentence:
+        console.print(answer.discovery.sentence, highlight=False)
     versions, pool = answer.versions, answer.pool
     console.print(
         f"model {versions.model}, index {versions.index}, catalogue {versions.catalogue}; "

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from quintet_contract.limits import DEFAULT_DISCOVERY
 from quintet_contract.options import Seasonal, Variants
 from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
 from quintet_text.track_ids import is_address, track_id_of
@@ -31,6 +32,10 @@ def recommend(
     ] = None,
     max_per_artist: Annotated[int, typer.Option(help="0 for no cap.")] = 3,
     diversity: Annotated[float, typer.Option(help="0 to 1.")] = 0.0,
+    discovery: Annotated[
+        float,
+        typer.Option(help="From 0 (artists you named or heard first) to 1 (none of them)."),
+    ] = DEFAULT_DISCOVERY,
     flow: Annotated[bool, typer.Option(help="Order by tempo and key.")] = False,
     language: Annotated[str, typer.Option(help="Of the reasons: en or ko.")] = "en",
     variants: Annotated[
@@ -39,6 +44,9 @@ def recommend(
     seasonal: Annotated[
         Seasonal, typer.Option(help="Songs of a season that no seed is of.")
     ] = Seasonal.EXCLUDE,
+    listener: Annotated[
+        str | None, typer.Option(help="Whose memory counts; an id that names no person.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Recommend tracks for one to five seeds, through the running gateway."""
@@ -60,10 +68,12 @@ def recommend(
         limit=limit,
         max_per_artist=max_per_artist,
         diversity=diversity,
+        discovery=discovery,
         flow=flow,
         language=language,
         variants=variants.value,
         seasonal=seasonal.value,
+        listener=listener,
     )
     if as_json:
         print_json(ask(gateway, call.as_json()))

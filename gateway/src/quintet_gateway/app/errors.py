@@ -43,6 +43,7 @@ _FIELD_REASONS: Final[Mapping[str, Reason]] = {
     "limit": Reason.LIMIT_RANGE,
     "max_per_artist": Reason.ARTIST_CAP_RANGE,
     "diversity": Reason.DIVERSITY_RANGE,
+    "discovery": Reason.DISCOVERY_RANGE,
     "q": Reason.QUERY_LENGTH,
     "query": Reason.QUERY_LENGTH,
     "page_token": Reason.PAGE_TOKEN_INVALID,

@@ -48,7 +48,7 @@ async def create_recommendations(
     content = {
         "recommendation_id": found.recommendation_id,
         "request_id": REQUEST_ID.get(),
-        **recommendations_json(found.ranking, found.tracks, found.request.seeds, found.profile),
+        **recommendations_json(found.ranking, found.tracks, found.request, found.profile),
         "degraded": found.degraded,
     }
     return json_response(content, headers={RECOMMENDATION_ID: found.recommendation_id})

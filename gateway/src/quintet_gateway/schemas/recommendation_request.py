@@ -8,6 +8,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.attributes import ATTRIBUTES, AUDIO_FEATURES, RANGES
 from quintet_contract.limits import (
+    DEFAULT_DISCOVERY,
     DEFAULT_HEARD_DAYS,
     DEFAULT_LIMIT,
     DEFAULT_MAX_PER_ARTIST,
@@ -24,7 +25,7 @@ from quintet_contract.patterns import LISTENER_PATTERN, LISTENER_RULE, fits
 from quintet_servicekit.messages import NUMBER_OF
 from quintet_text.track_ids import id_of, track_id_of
 
-from quintet_gateway.memory import HEARD_DAYS_MEANING, HEARD_MEANING, HeardRule
+from quintet_gateway.memory import DISCOVERY_MEANING, HEARD_DAYS_MEANING, HEARD_MEANING, HeardRule
 from quintet_gateway.seeds import SeedBody, SeedOrId, TrackName
 from quintet_gateway.song_options import SEASONAL, SEASONAL_MEANING, VARIANTS, VARIANTS_MEANING
 from quintet_gateway.validation import (
@@ -162,6 +163,12 @@ class RecommendationsBody(StrictBody):
         Integer, AfterValidator(within("ARTIST_CAP_RANGE", 0, MAX_LIMIT)), bounds(0, MAX_LIMIT)
     ] = DEFAULT_MAX_PER_ARTIST
     diversity: Annotated[float, AfterValidator(within("DIVERSITY_RANGE", 0, 1)), bounds(0, 1)] = 0.0
+    discovery: Annotated[
+        float,
+        AfterValidator(within("DISCOVERY_RANGE", 0, 1)),
+        bounds(0, 1),
+        Field(description=DISCOVERY_MEANING),
+    ] = DEFAULT_DISCOVERY
     flow: bool = False
     variants: Literal["exclude", "allow"] = Field(default="exclude", description=VARIANTS_MEANING)
     seasonal: Literal["exclude", "allow"] = Field(default="exclude", description=SEASONAL_MEANING)
@@ -207,6 +214,7 @@ class RecommendationsBody(StrictBody):
             limit=self.limit,
             max_per_artist=self.max_per_artist,
             diversity=self.diversity,
+            discovery=self.discovery,
             flow=self.flow,
             variants=VARIANTS[self.variants],
             seasonal=SEASONAL[self.seasonal],
@@ -241,6 +249,7 @@ BODY_EXAMPLES: Final[dict[str, Any]] = {
             "limit": 50,
             "max_per_artist": 3,
             "diversity": 0.2,
+            "discovery": 0.5,
             "flow": True,
             "variants": "exclude",
             "seasonal": "allow",

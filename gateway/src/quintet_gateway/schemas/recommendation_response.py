@@ -1,6 +1,6 @@
 """The answers with a recommended list, under `/api/v1` and in the original system's shape."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -8,6 +8,7 @@ from pydantic import Field
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.seeds import SeedKind
+from quintet_explain import DEFAULT_LANGUAGE, novelty_sentence
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.messages import NAME_OF, seed_of
 
@@ -23,7 +24,9 @@ from quintet_gateway.schemas.catalogue import (
 from quintet_gateway.schemas.reasons import Reasons
 from quintet_gateway.seeds import FIELDS
 
-_RANKED: Final = b'{"rank":%d,"score":%b,"similarity":%b,"channels":%b,"track":%b,"reasons":%b}'
+_RANKED: Final = (
+    b'{"rank":%d,"score":%b,"similarity":%b,"channels":%b,"known":%b,"track":%b,"reasons":%b}'
+)
 """One recommended track, as `RankedTrack` describes it."""
 
 
@@ -34,6 +37,9 @@ class RankedTrack(ResponseModel):
     score: float
     similarity: float | None
     channels: list[str]
+    known: bool = Field(
+        description="Whether it is by an artist of the seeds or of the listener's memory"
+    )
     track: Track
     reasons: Reasons | None = Field(description="null if the request has `reasons: false`")
 
@@ -71,6 +77,23 @@ class Pool(ResponseModel):
     unknown_filtered: int
 
 
+class Discovery(ResponseModel):
+    """What the dial from familiar to discover did to the list.
+
+    Known are the artists of the seeds, and with `from_memory` also those of the tracks in the
+    listener's memory. `lacks_new`: known artists filled places meant for new ones, since no other
+    track fits. `lacks_known`: the other way round.
+    """
+
+    value: float
+    new: int
+    known: int
+    from_memory: bool
+    lacks_new: bool
+    lacks_known: bool
+    sentence: str = Field(description="The same in words, such as '12 of 50 are new to you.'")
+
+
 class RecommendationsResponse(ResponseModel):
     """The ranked list, with everything needed to explain and reproduce it."""
 
@@ -83,6 +106,7 @@ class RecommendationsResponse(ResponseModel):
     )
     versions: Versions
     pool: Pool
+    discovery: Discovery
     degraded: list[Part]
 
 
@@ -122,6 +146,7 @@ def ranked_json(ranking: ranker_pb2.RecommendTracksResponse, tracks: ShownTracks
             score,
             similarity,
             orjson.dumps([*track.channels]),
+            b"true" if track.known else b"false",
             shown_or_bare(tracks, track.track_id),
             track.reasons_json or b"null",
         )
@@ -161,17 +186,40 @@ def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, flo
     }
 
 
+def discovery_json(
+    ranking: ranker_pb2.RecommendTracksResponse, language: str
+) -> dict[str, float | int | bool | str]:
+    """Write what the dial did to a list."""
+    made = ranking.discovery
+    return {
+        "value": made.value,
+        "new": made.new_count,
+        "known": made.known_count,
+        "from_memory": made.from_memory,
+        "lacks_new": made.lacks_new,
+        "lacks_known": made.lacks_known,
+        "sentence": novelty_sentence(
+            made.new_count,
+            len(ranking.tracks),
+            language,
+            from_memory=made.from_memory,
+            lacks_new=made.lacks_new,
+            lacks_known=made.lacks_known,
+        ),
+    }
+
+
 def recommendations_json(
     ranking: ranker_pb2.RecommendTracksResponse,
     tracks: ShownTracks,
-    seeds: Iterable[profile_pb2.Seed],
+    request: ranker_pb2.RecommendTracksRequest,
     profile: profile_pb2.Profile | None,
 ) -> dict[str, Any]:
     """Write the answer for orjson, without its ids and `degraded`, which the route adds."""
     pool = ranking.pool
     return {
         "tracks": orjson.Fragment(ranked_json(ranking, tracks)),
-        "seeds": [seed_json(seed, tracks) for seed in seeds],
+        "seeds": [seed_json(seed, tracks) for seed in request.seeds],
         "profile": profile_json(profile),
         "versions": versions_json(ranking.versions),
         "pool": {
@@ -181,6 +229,7 @@ def recommendations_json(
             "after_relinking": pool.after_relinking,
             "unknown_filtered": pool.unknown_filtered,
         },
+        "discovery": discovery_json(ranking, request.language or DEFAULT_LANGUAGE),
     }
 
 

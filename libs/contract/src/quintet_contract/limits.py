@@ -14,6 +14,8 @@ MAX_LIMIT: Final = 500
 """Tracks of one list, and largest cap of tracks by one artist."""
 DEFAULT_LIMIT: Final = 50
 DEFAULT_MAX_PER_ARTIST: Final = 3
+DEFAULT_DISCOVERY: Final = 0.8
+"""The dial from familiar (0) to discover (1): two of the first ten tracks are by known artists."""
 MAX_EXCLUDED_TRACKS: Final = 10_000
 MAX_EXCLUDED_ARTISTS: Final = 1_000
 MAX_FILTER_GENRES: Final = 1_000
@@ -71,6 +73,8 @@ MAX_LISTENERS: Final = 100_000
 MAX_HEARD_DAYS: Final = 3_650
 """Days within which a heard track may be left out."""
 DEFAULT_HEARD_DAYS: Final = 14
+MAX_KNOWN_TRACKS: Final = 5_000
+"""Tracks of a memory, the latest, whose artists count as known in one request."""
 HALF_LIFE_DAYS: Final = 90.0
 """Days after which a signal weighs half as much."""
 

@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 from quintet_modelkit.bundle import Bundle
 from quintet_modelkit.publication import PublicationInvalid, damaged_files
 
-from quintet_engine import reranking
+from quintet_engine import discovery, reranking
 from quintet_engine.booster import BoosterFailed, Ranker
 from quintet_engine.booster_text import MAX_BYTES
-from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.channels.channel import Candidates, gather, target_distance, with_unreachable
+from quintet_engine.catalogue import Catalogue, Mask, Rows
+from quintet_engine.channels.channel import (
+    Candidates,
+    gather,
+    target_distance,
+    with_rows,
+    with_unreachable,
+)
 from quintet_engine.collaborative import model as collaborative_model
 from quintet_engine.collaborative import products
 from quintet_engine.collaborative.model import CollaborativeModel
@@ -31,6 +37,7 @@ from quintet_engine.query import (
     INDEX,
     MAX_SEEDS,
     TASTE,
+    Discovery,
     Pool,
     Query,
     RankedTrack,
@@ -97,6 +104,7 @@ class _Scored:
         order: int64, places of the candidates, best first, one per recording.
         without: Parts that the scores were computed without.
         adjustment: What targets and weights added to the scores.
+        known: bool (c,), candidates by known artists; all False if the query has no dial.
     """
 
     candidates: Candidates
@@ -105,6 +113,7 @@ class _Scored:
     order: Rows
     without: tuple[str, ...]
     adjustment: Adjustment = field(default_factory=Adjustment)
+    known: Mask = field(default_factory=lambda: np.empty(0, np.bool_))
 
 
 class Engine:
@@ -274,13 +283,16 @@ class Engine:
         """
         check(query, max_seeds)
         context = self.prepare(query)
+        familiar = None if query.discovery is None else discovery.known_artists(context)
         available = context.allowed.count
         growth = 1  # of the candidate budget, for queries whose candidates are mostly duplicates
         while True:
-            scored = self._score(context, growth)
+            scored = self._score(context, growth, familiar)
             with self.stage("choose"):
                 chosen = self._choose(context, scored)
-            if len(chosen) >= query.limit or len(scored.candidates.rows) >= available:
+            dialled = _outcome(query, familiar, scored.known[chosen])
+            full = len(chosen) >= query.limit and not (dialled is not None and dialled.lacks_new)
+            if full or len(scored.candidates.rows) >= available:
                 break
             growth *= 4
         found, distinct = len(scored.candidates.rows), len(scored.order)
@@ -301,6 +313,7 @@ class Engine:
             self.versions.catalogue,
             scored.without,
             tuple(self.recipe.names) if query.features else (),
+            dialled,
         )
 
     def prepare(self, query: Query) -> Context:
@@ -322,13 +335,19 @@ class Engine:
         with self.stage("features"):
             return feature_matrix.build(context, candidates, len(self.recipe.columns))
 
-    def _score(self, context: Context, growth: int) -> _Scored:
+    def _score(
+        self, context: Context, growth: int, familiar: discovery.KnownArtists | None
+    ) -> _Scored:
         """Retrieve and score candidates, with the channels' quotas multiplied by `growth`."""
         quotas = self.recipe.quotas(context.query.limit, growth)
         candidates = self.candidates(context, quotas)
         if growth > 1:
             # Audio, the channel that grows, does not reach tracks that were not analysed.
             candidates = with_unreachable(context, candidates, max(quotas))
+        known = np.zeros(len(candidates.rows), dtype=np.bool_)
+        if familiar is not None:
+            candidates = with_rows(candidates, discovery.familiar_rows(context, familiar))
+            known = familiar.of_rows(self.catalogue, candidates.rows)
         matrix = self.features(context, candidates)
         if not len(candidates.rows):
             empty = np.empty(0)
@@ -338,7 +357,7 @@ class Engine:
             scores, adjustment = _adjusted(context, candidates, relevance)
         closeness = self._closeness(matrix)
         order = reranking.deduplicate(candidates.rows, scores, self.catalogue.recording, closeness)
-        return _Scored(candidates, matrix, scores, order, without, adjustment)
+        return _Scored(candidates, matrix, scores, order, without, adjustment, known)
 
     def _relevance(self, matrix: NDArray[np.float32]) -> tuple[Scores, tuple[str, ...]]:
         """Score rows, and name the parts missing: cosines replace a booster that fails."""
@@ -367,14 +386,24 @@ class Engine:
         """Select places among the candidates, in the order of the list."""
         query, order = context.query, scored.order
         rows = scored.candidates.rows
-        picked = reranking.choose(
-            rows[order],
-            scored.scores[order],
-            self.catalogue,
-            limit=query.limit,
-            max_per_artist=query.max_per_artist,
-            diversity=query.diversity,
-        )
+
+        def pick(among: Rows | None = None, before: Rows | None = None) -> Rows:
+            return reranking.choose(
+                rows[order],
+                scored.scores[order],
+                self.catalogue,
+                limit=query.limit,
+                max_per_artist=query.max_per_artist,
+                diversity=query.diversity,
+                among=among,
+                before=before,
+            )
+
+        if query.discovery is None:
+            picked = pick()
+        else:
+            bounds = discovery.Bounds(query.discovery)
+            picked = discovery.arrange(scored.known[order], bounds, query.limit, pick)
         chosen = order[picked]
         if query.flow:
             chosen = chosen[reranking.flow(rows[chosen], self.catalogue)]
@@ -395,6 +424,7 @@ class Engine:
             [scored.candidates.channels_of(place) for place in chosen.tolist()],
             self._reasons(context, scored, chosen),
             packed,
+            scored.known[chosen].tolist(),
         )
         return tuple(RankedTrack(*fields) for fields in zip(*columns, strict=True))
 
@@ -434,6 +464,15 @@ class Engine:
         allowed = near[context.allowed.has(near)]
         distinct = len(np.unique(self.catalogue.recording[allowed]))
         return SeedPool(view.seed, len(near), len(allowed), distinct)
+
+
+def _outcome(
+    query: Query, familiar: discovery.KnownArtists | None, known: Mask
+) -> Discovery | None:
+    """Describe what the dial did to a list, of which `known`, bool (k,), is by known artists."""
+    if query.discovery is None or familiar is None:
+        return None
+    return discovery.outcome(known, discovery.Bounds(query.discovery), familiar.from_memory)
 
 
 def _recipe_of(name: str, manifest: Mapping[str, Any]) -> Recipe:

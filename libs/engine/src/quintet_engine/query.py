@@ -7,8 +7,12 @@ from typing import Final, NamedTuple
 from quintet_contract.attributes import RANGES
 from quintet_contract.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
 from quintet_contract.limits import DEFAULT_MAX_PER_ARTIST as DEFAULT_MAX_PER_ARTIST
+from quintet_contract.limits import (
+    MAX_KNOWN_TRACKS,
+    MAX_RANKED_EXCLUDED_ARTISTS,
+    MAX_RANKED_EXCLUDED_TRACKS,
+)
 from quintet_contract.limits import MAX_LIMIT as MAX_LIMIT
-from quintet_contract.limits import MAX_RANKED_EXCLUDED_ARTISTS, MAX_RANKED_EXCLUDED_TRACKS
 from quintet_contract.limits import MAX_SEEDS as MAX_SEEDS
 from quintet_contract.options import Seasonal as Seasonal
 from quintet_contract.options import Variants as Variants
@@ -74,6 +78,9 @@ class Query:
         language: The language of the reasons' sentences, one of `LANGUAGES`.
         features: Whether to return the feature values that each track was ranked by.
         seed_pools: Whether to count the tracks near each seed, which takes a search per seed.
+        discovery: The dial from familiar (0) to discover (1); None for the order of scores alone,
+            by which models are measured.
+        known_tracks: Tracks whose artists the listener knows, besides those of the seeds.
     """
 
     seeds: tuple[Seed, ...]
@@ -92,6 +99,8 @@ class Query:
     features: bool = False
     seed_pools: bool = False
     language: str = DEFAULT_LANGUAGE
+    discovery: float | None = None
+    known_tracks: tuple[str, ...] = ()
 
 
 class AudioComparison(NamedTuple):
@@ -140,7 +149,8 @@ class RankedTrack:
 
     `similarity` is None if the track was not analysed, or if none of the seeds was.
     `features` are the values it was ranked by, little-endian float32 in the order of the ranking's
-    `feature_names`; empty unless the query asked for them.
+    `feature_names`; empty unless the query asked for them. `known` says whether it is by a known
+    artist; False if the query has no `discovery`.
     """
 
     track_id: str
@@ -149,6 +159,28 @@ class RankedTrack:
     channels: tuple[str, ...]
     reasons: Reasons | None = None
     features: bytes = b""
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What the dial from familiar to discover did to a list.
+
+    Attributes:
+        value: The dial, 0 to 1.
+        new: Tracks without any known artist.
+        known: Tracks by at least one known artist.
+        from_memory: Whether the tracks of a memory counted; otherwise the seeds' artists are known.
+        lacks_new: More tracks are by known artists than the dial allows: no other track was left.
+        lacks_known: Fewer tracks are by known artists than the dial asks for: no more were found.
+    """
+
+    value: float
+    new: int
+    known: int
+    from_memory: bool = False
+    lacks_new: bool = False
+    lacks_known: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,6 +220,7 @@ class Ranking:
         catalogue_version: The snapshot's version.
         degraded: Parts left out or replaced, such as "booster"; empty if all worked.
         feature_names: The names of the tracks' features; empty unless the query asked for them.
+        discovery: What the dial did; None if the query has none.
     """
 
     tracks: tuple[RankedTrack, ...]
@@ -198,6 +231,7 @@ class Ranking:
     catalogue_version: str
     degraded: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
+    discovery: Discovery | None = None
 
 
 def check(query: Query, max_seeds: int = MAX_SEEDS) -> None:
@@ -210,6 +244,14 @@ def check(query: Query, max_seeds: int = MAX_SEEDS) -> None:
     check_number("limit", "LIMIT_RANGE", query.limit, 1, MAX_LIMIT)
     check_number("max_per_artist", "ARTIST_CAP_RANGE", query.max_per_artist, 0, MAX_LIMIT)
     check_number("diversity", "DIVERSITY_RANGE", query.diversity, 0.0, 1.0)
+    if query.discovery is not None:
+        check_number("discovery", "DISCOVERY_RANGE", query.discovery, 0.0, 1.0)
+    if len(query.known_tracks) > MAX_KNOWN_TRACKS:
+        raise QueryInvalid(
+            "FILTER_RANGE",
+            "known_track_ids",
+            f"known_track_ids must be at most {MAX_KNOWN_TRACKS}; got {len(query.known_tracks)}",
+        )
     check_weights(query.weights)
     check_targets(query.targets)
     _check_filters(query.filters)

@@ -59,6 +59,8 @@ def choose(
     limit: int,
     max_per_artist: int,
     diversity: float,
+    among: Rows | None = None,
+    before: Rows | None = None,
 ) -> Rows:
     """Pick up to `limit` candidates; returns places, best first.
 
@@ -73,10 +75,24 @@ def choose(
         limit: How many.
         max_per_artist: Most tracks that share any artist; 0 for no cap.
         diversity: 0..1.
+        among: int64, ascending, the places that may be picked; all if None.
+        before: int64, places picked before, which count for the cap; none if None.
     """
     cap = _ArtistCap(catalogue, max_per_artist)
+    for place in () if before is None else before.tolist():
+        cap.take(int(rows[place]))
+    places = np.arange(len(rows)) if among is None else among
     if diversity <= 0:
-        return _in_order(rows, cap, limit)
+        picked = _in_order(rows[places], cap, limit)
+    else:
+        picked = _in_variety(rows[places], scores[places], catalogue, cap, limit, diversity)
+    return np.asarray(places[picked], dtype=np.int64)
+
+
+def _in_variety(
+    rows: Rows, scores: Scores, catalogue: Catalogue, cap: _ArtistCap, limit: int, diversity: float
+) -> Rows:
+    """Pick by maximal marginal relevance; see `choose`."""
     units = catalogue.unit[rows]
     span = float(np.ptp(scores)) if len(scores) else 0.0
     relevance = (scores - scores.min()) / span if span > 0 else np.ones(len(scores))

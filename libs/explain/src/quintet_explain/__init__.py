@@ -11,4 +11,5 @@ from quintet_explain.facts import ReferenceKind as ReferenceKind
 from quintet_explain.facts import Relation as Relation
 from quintet_explain.sentences import DEFAULT_LANGUAGE as DEFAULT_LANGUAGE
 from quintet_explain.sentences import LANGUAGES as LANGUAGES
+from quintet_explain.sentences import novelty_sentence as novelty_sentence
 from quintet_explain.sentences import sentence_of as sentence_of

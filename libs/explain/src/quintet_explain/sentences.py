@@ -67,6 +67,35 @@ def _phrases(language: str) -> Phrases:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
+def novelty_sentence(
+    new: int,
+    total: int,
+    language: str = DEFAULT_LANGUAGE,
+    *,
+    from_memory: bool = False,
+    lacks_new: bool = False,
+    lacks_known: bool = False,
+) -> str:
+    """State how much of a list is by artists that the listener does not know; empty for no track.
+
+    Args:
+        new: Tracks without a known artist.
+        total: Tracks of the list.
+        language: One of `LANGUAGES`.
+        from_memory: Whether the listener's memory counts; otherwise the seeds' artists are known.
+        lacks_new: Whether known artists filled places that were meant for new ones.
+        lacks_known: Whether new artists filled places that were meant for known ones.
+    """
+    if not total:
+        return ""
+    phrases = _phrases(language)["novelty"]
+    counted = phrases["from_memory" if from_memory else "from_seeds"]
+    parts = [counted.format(new=new, all=total)]
+    parts += [phrases["lacks_new"]] if lacks_new else []
+    parts += [phrases["lacks_known"]] if lacks_known else []
+    return " ".join(parts)
+
+
 def _grouped(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
     """Split facts into clauses: comparisons with one reference form one, at the first's place."""
     seen: set[Reference | None] = set()

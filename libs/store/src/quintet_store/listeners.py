@@ -18,6 +18,7 @@ from quintet_contract.limits import (
     MAX_LISTENERS,
     MAX_SIGNALS,
     OPINION_KINDS,
+    SIGNAL_KINDS,
 )
 from sqlalchemy import (
     ColumnElement,
@@ -217,6 +218,20 @@ def read_disliked(connection: Connection, listener: str) -> list[str]:
     latest = {row[0]: row for row in sorted(_tuples(connection, query), key=_in_time)}
     disliked = [(at, track_id) for track_id, kind, at in latest.values() if kind == "dislike"]
     return [track_id for _, track_id in sorted(disliked, reverse=True)]
+
+
+def read_known(connection: Connection, listener: str, most: int) -> list[str]:
+    """Read the tracks that a listener heard or judged, the latest first, up to `most`.
+
+    At most `most` signals of each kind are read, the latest, so that long histories cost no more.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for kind in SIGNAL_KINDS:
+        query = select(SIGNALS.c.at, SIGNALS.c.track_id)
+        query = query.where(SIGNALS.c.listener == listener, SIGNALS.c.kind == kind)
+        rows += _tuples(connection, query.order_by(SIGNALS.c.at.desc()).limit(most))
+    latest = sorted(rows, key=lambda row: (-row[0], row[1]))
+    return list(dict.fromkeys(track_id for _, track_id in latest))[:most]
 
 
 def _in_time(row: tuple[Any, ...]) -> tuple[int, bool]:

@@ -63,7 +63,7 @@ class StoredMemories:
         self._keep(listener, memory)
         return memory
 
-    def exclusions(self, listener: str, since: int, *, heard: bool) -> Exclusions:
+    def exclusions(self, listener: str, since: int, *, heard: bool, known: int = 0) -> Exclusions:
         """Read what a list leaves out, as it is in the database now.
 
         Not from kept memories: the database finds a few hundred rows of twenty thousand faster
@@ -73,6 +73,7 @@ class StoredMemories:
             listener: The keyed hash.
             since: Tracks heard then or later count, in seconds since 1970.
             heard: Whether heard tracks are wanted.
+            known: How many known tracks are wanted at most.
 
         Raises:
             NotReady: The database is down.
@@ -86,6 +87,7 @@ class StoredMemories:
                 listeners.read_disliked(connection, listener),
                 listeners.banned_artists(connection, listener),
                 listeners.read_heard(connection, listener, since) if heard else (),
+                listeners.read_known(connection, listener, known) if known else (),
             )
 
     def open(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quintet_contract.limits import HALF_LIFE_DAYS, MAX_HEARD_DAYS, OPINION_KINDS
+from quintet_contract.limits import HALF_LIFE_DAYS, MAX_HEARD_DAYS, MAX_KNOWN_TRACKS, OPINION_KINDS
 from quintet_servicekit.errors import InvalidInput, Reason
 
 DAY: Final = 86_400
@@ -68,12 +68,14 @@ class Exclusions:
         disliked: Tracks whose latest opinion is a dislike, the latest first.
         banned: Ids of banned artists.
         heard: Tracks heard within the window, the latest first.
+        known: Tracks heard or judged at any time, the latest first.
     """
 
     revision: str = ""
     disliked: Sequence[str] = ()
     banned: Sequence[str] = ()
     heard: Sequence[str] = ()
+    known: Sequence[str] = ()
 
 
 EMPTY: Final = Memory("", 0, (), ())
@@ -144,4 +146,18 @@ def check_days(days: int) -> None:
             Reason.FILTER_RANGE,
             f"heard_days must be 0 to {MAX_HEARD_DAYS}; got {days}",
             field="heard_days",
+        )
+
+
+def check_known_limit(most: int) -> None:
+    """Check how many known tracks are wanted.
+
+    Raises:
+        InvalidInput: The number is out of range.
+    """
+    if not 0 <= most <= MAX_KNOWN_TRACKS:
+        raise InvalidInput(
+            Reason.FILTER_RANGE,
+            f"known_limit must be 0 to {MAX_KNOWN_TRACKS}; got {most}",
+            field="known_limit",
         )

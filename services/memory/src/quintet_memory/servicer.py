@@ -9,7 +9,14 @@ from quintet.memory.v1 import memory_pb2, memory_pb2_grpc
 from quintet_contract.limits import HALF_LIFE_DAYS
 from quintet_servicekit.thread_pool import BoundedThreadPool
 
-from quintet_memory.domain import DAY, Exclusions, Memory, check_days, check_listener
+from quintet_memory.domain import (
+    DAY,
+    Exclusions,
+    Memory,
+    check_days,
+    check_known_limit,
+    check_listener,
+)
 
 _OPINIONS: Final = {
     "like": memory_pb2.OPINION_LIKE,
@@ -25,7 +32,7 @@ class Memories(Protocol):
         """Read the memory of a listener; raises `NotReady` while the database is down."""
         ...
 
-    def exclusions(self, listener: str, since: int, *, heard: bool) -> Exclusions:
+    def exclusions(self, listener: str, since: int, *, heard: bool, known: int = 0) -> Exclusions:
         """Read what a list leaves out; raises `NotReady` while the database is down."""
         ...
 
@@ -75,11 +82,16 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     ) -> memory_pb2.GetExclusionsResponse:
         """Read what a list should leave out."""
         check_days(request.heard_days)
+        check_known_limit(request.known_limit)
         check_listener(request.listener)
         since = int(self._now()) - request.heard_days * DAY
         found = await self._threads.run(
             partial(
-                self._memories.exclusions, request.listener, since, heard=request.heard_days > 0
+                self._memories.exclusions,
+                request.listener,
+                since,
+                heard=request.heard_days > 0,
+                known=request.known_limit,
             )
         )
         return memory_pb2.GetExclusionsResponse(
@@ -87,4 +99,5 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
             disliked_track_ids=found.disliked,
             banned_artist_ids=found.banned,
             heard_track_ids=found.heard,
+            known_track_ids=found.known,
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from quintet_contract.limits import MAX_KNOWN_TRACKS
 from quintet_store import listeners as memory
 from quintet_store import open_engine, reading
 from sqlalchemy import Engine
@@ -18,11 +19,15 @@ _DAY = 86_400
 
 @dataclass(frozen=True)
 class Exclusions:
-    """What a list for a listener leaves out: disliked and heard tracks, banned artists."""
+    """What a list for a listener leaves out: disliked and heard tracks, banned artists.
+
+    `known` are the tracks heard or judged at any time, whose artists the listener knows.
+    """
 
     disliked: tuple[str, ...]
     banned: tuple[str, ...]
     heard: tuple[str, ...]
+    known: tuple[str, ...] = ()
 
 
 class MemoryReader:
@@ -57,6 +62,7 @@ class MemoryReader:
                 tuple(memory.read_disliked(connection, who)),
                 tuple(memory.banned_artists(connection, who)),
                 tuple(memory.read_heard(connection, who, since)) if heard_days else (),
+                tuple(memory.read_known(connection, who, MAX_KNOWN_TRACKS)),
             )
 
 

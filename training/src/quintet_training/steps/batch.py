@@ -50,7 +50,7 @@ class BatchReport:
 class BatchOptions:
     """What applies to every line; see `quintet_engine.query.Query`.
 
-    No artist cap by default: batches are made for measuring.
+    No artist cap and no dial by default: batches are made for measuring.
     """
 
     limit: int = MAX_LIMIT
@@ -59,6 +59,7 @@ class BatchOptions:
     seasonal: Seasonal = Seasonal.EXCLUDE
     heard: Heard = Heard.EXCLUDE
     heard_days: int = DEFAULT_HEARD_DAYS
+    discovery: float | None = None
 
 
 class BatchInvalid(ValueError):
@@ -174,6 +175,8 @@ def _answer(
         variants=options.variants,
         seasonal=options.seasonal,
         reasons=False,
+        discovery=options.discovery,
+        known_tracks=remembered.known if options.discovery is not None else (),
         filters=Filters(
             excluded_tracks=frozenset((*remembered.disliked, *left_out)),
             excluded_artists=frozenset(remembered.banned),
@@ -187,6 +190,8 @@ def _answer(
     if options.heard is Heard.LESS:
         known_well = frozenset(remembered.heard)
         tracks.sort(key=known_well.__contains__)
+    if ranking.discovery is not None:
+        answer |= {"new": ranking.discovery.new, "known": ranking.discovery.known}
     return {**answer, "tracks": tracks}
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.limits import (
+    DEFAULT_DISCOVERY,
     DEFAULT_HEARD_DAYS,
     DEFAULT_MAX_PER_ARTIST,
     MAX_HEARD_DAYS,
@@ -19,7 +20,7 @@ from quintet_contract.patterns import LISTENER_PATTERN
 from quintet_explain import DEFAULT_LANGUAGE, LANGUAGES
 from quintet_servicekit.errors import InvalidInput, Reason
 
-from quintet_gateway.memory import HEARD_DAYS_MEANING, HEARD_MEANING, HeardRule
+from quintet_gateway.memory import DISCOVERY_MEANING, HEARD_DAYS_MEANING, HEARD_MEANING, HeardRule
 from quintet_gateway.routes.dependencies import LISTENER, LISTENER_DESCRIPTION
 from quintet_gateway.routes.web_api.parameters import (
     MARKET,
@@ -57,6 +58,7 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
         limit=integer(query, "limit", WEB_API_DEFAULT_LIMIT, 1, WEB_API_MAX_LIMIT),
         max_per_artist=integer(query, "max_per_artist", DEFAULT_MAX_PER_ARTIST, 0, 500),
         diversity=number(query, "diversity", 0, 1) or 0.0,
+        discovery=_discovery(query),
         variants=VARIANTS[choice(query, "variants", tuple(VARIANTS))],
         seasonal=SEASONAL[choice(query, "seasonal", tuple(SEASONAL))],
         omit_reasons=not flag(query, "reasons"),
@@ -81,6 +83,11 @@ def heard_rule_of(query: Query) -> HeardRule:
         Heard(choice(query, "heard", tuple(Heard))),
         integer(query, "heard_days", DEFAULT_HEARD_DAYS, 1, MAX_HEARD_DAYS),
     )
+
+
+def _discovery(query: Query) -> float:
+    value = number(query, "discovery", 0, 1)
+    return DEFAULT_DISCOVERY if value is None else value
 
 
 def may_fill_up(query: Query) -> bool:
@@ -180,6 +187,14 @@ def _documented() -> list[dict[str, Any]]:
             type="number",
             minimum=0,
             maximum=1,
+        ),
+        parameter(
+            "discovery",
+            extension + DISCOVERY_MEANING,
+            type="number",
+            minimum=0,
+            maximum=1,
+            default=DEFAULT_DISCOVERY,
         ),
         parameter(
             "exclude",

@@ -50,6 +50,10 @@ async def get_recommendations(request: Request, recommender: RecommenderDep) -> 
         "Quintet-Catalogue-Version": found.ranking.versions.catalogue_version,
         RECOMMENDATION_ID: found.recommendation_id,
     }
+    made = found.ranking.discovery
+    headers["Quintet-Discovery"] = (
+        f"value={made.value:g}, new={made.new_count}, known={made.known_count}"
+    )
     if found.degraded:
         headers["Quintet-Degraded"] = ", ".join(found.degraded)
     seeds = [writer.seed(pool) for pool in found.ranking.seed_pools]
@@ -80,5 +84,6 @@ def _explained(ranked: ranker_pb2.RankedTrack) -> dict[str, Any]:
         "score": ranked.score,
         "similarity": ranked.similarity if ranked.HasField("similarity") else None,
         "channels": list(ranked.channels),
+        "known": ranked.known,
         "reasons": orjson.Fragment(ranked.reasons_json),
     }

@@ -80,9 +80,17 @@ def with_unreachable(context: Context, candidates: Candidates, most: int) -> Can
     left[candidates.rows] = False
     rest = np.flatnonzero(left)
     rest = rest[np.lexsort((rest, -context.catalogue.popularity[rest]))[:most]]
-    rows = np.concatenate((candidates.rows, rest))
+    return with_rows(candidates, rest)
+
+
+def with_rows(candidates: Candidates, more: Rows) -> Candidates:
+    """Add rows, int64, distinct, that no channel has found; those that are candidates stay."""
+    more = more[~np.isin(more, candidates.rows)]
+    if not len(more):
+        return candidates
+    rows = np.concatenate((candidates.rows, more))
     order = np.argsort(rows)
-    unfound = np.zeros((len(rest), len(candidates.names)), np.float32)
+    unfound = np.zeros((len(more), len(candidates.names)), np.float32)
     closeness = np.concatenate((candidates.closeness, unfound))[order]
     return Candidates(rows[order], closeness > 0, closeness, candidates.names)
 

@@ -145,19 +145,23 @@ class GetExclusionsRequest(_message.Message):
 
     LISTENER_FIELD_NUMBER: _builtins.int
     HEARD_DAYS_FIELD_NUMBER: _builtins.int
+    KNOWN_LIMIT_FIELD_NUMBER: _builtins.int
     listener: _builtins.str
     """The keyed hash of the listener's id: 64 hexadecimal digits."""
     heard_days: _builtins.int
     """Days within which a heard track counts, from 0 (none) to 3,650."""
+    known_limit: _builtins.int
+    """The number of known tracks to return at most, from 0 to 5,000."""
     def __init__(
         self,
         *,
         listener: _builtins.str = ...,
         heard_days: _builtins.int = ...,
+        known_limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["heard_days", b"heard_days", "listener", b"listener"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heard_days", b"heard_days", "known_limit", b"known_limit", "listener", b"listener"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -173,6 +177,7 @@ class GetExclusionsResponse(_message.Message):
     DISLIKED_TRACK_IDS_FIELD_NUMBER: _builtins.int
     BANNED_ARTIST_IDS_FIELD_NUMBER: _builtins.int
     HEARD_TRACK_IDS_FIELD_NUMBER: _builtins.int
+    KNOWN_TRACK_IDS_FIELD_NUMBER: _builtins.int
     revision: _builtins.str
     """Changes with every change of the memory; empty if there is none."""
     @_builtins.property
@@ -187,6 +192,10 @@ class GetExclusionsResponse(_message.Message):
     def heard_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tracks played or skipped within heard_days, the latest first."""
 
+    @_builtins.property
+    def known_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tracks heard or judged at any time, the latest first: their artists are known to the listener."""
+
     def __init__(
         self,
         *,
@@ -194,10 +203,11 @@ class GetExclusionsResponse(_message.Message):
         disliked_track_ids: _abc.Iterable[_builtins.str] | None = ...,
         banned_artist_ids: _abc.Iterable[_builtins.str] | None = ...,
         heard_track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        known_track_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned_artist_ids", b"banned_artist_ids", "disliked_track_ids", b"disliked_track_ids", "heard_track_ids", b"heard_track_ids", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned_artist_ids", b"banned_artist_ids", "disliked_track_ids", b"disliked_track_ids", "heard_track_ids", b"heard_track_ids", "known_track_ids", b"known_track_ids", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -155,6 +155,8 @@ class RecommendTracksRequest(_message.Message):
     VARIANTS_FIELD_NUMBER: _builtins.int
     SEASONAL_FIELD_NUMBER: _builtins.int
     INCLUDE_SEED_POOLS_FIELD_NUMBER: _builtins.int
+    DISCOVERY_FIELD_NUMBER: _builtins.int
+    KNOWN_TRACK_IDS_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
     """The number of tracks, from 1 to 500; 50 if unset."""
     max_per_artist: _builtins.int
@@ -175,6 +177,11 @@ class RecommendTracksRequest(_message.Message):
     """Whether songs of a season may be returned if no seed is of that season; excluded if unset."""
     include_seed_pools: _builtins.bool
     """Counts the tracks near each seed, as Spotify's Web API shows them; that takes a search per seed."""
+    discovery: _builtins.float
+    """The dial from familiar (0: known artists first) to discover (1: no track by a known artist); 0.8 if
+    unset. Known are the artists of the seeds and of known_track_ids. Of the first n tracks, at most
+    (1 - discovery) * n are by known artists, and at least (1 - 2 * discovery) * n.
+    """
     @_builtins.property
     def seeds(self) -> _containers.RepeatedCompositeFieldContainer[_profile_pb2.Seed]:
         """One to five seeds. Seeds are never recommended."""
@@ -205,6 +212,10 @@ class RecommendTracksRequest(_message.Message):
     def trial(self) -> Global___Trial:
         """The assignment of this request within an experiment; absent outside of experiments."""
 
+    @_builtins.property
+    def known_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tracks that the listener heard or judged, up to 5,000; unknown ids count for nothing."""
+
     def __init__(
         self,
         *,
@@ -225,17 +236,23 @@ class RecommendTracksRequest(_message.Message):
         variants: Global___SongVariants.ValueType = ...,
         seasonal: Global___SeasonalSongs.ValueType = ...,
         include_seed_pools: _builtins.bool = ...,
+        discovery: _builtins.float | None = ...,
+        known_track_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "limit", b"limit", "max_per_artist", b"max_per_artist", "profile", b"profile", "trial", b"trial"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_discovery", b"_discovery", "_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "discovery", b"discovery", "diversity", b"diversity", "filters", b"filters", "limit", b"limit", "max_per_artist", b"max_per_artist", "profile", b"profile", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "include_features", b"include_features", "include_seed_pools", b"include_seed_pools", "language", b"language", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "profile", b"profile", "seasonal", b"seasonal", "seeds", b"seeds", "targets", b"targets", "trial", b"trial", "variants", b"variants", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_discovery", b"_discovery", "_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "discovery", b"discovery", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "include_features", b"include_features", "include_seed_pools", b"include_seed_pools", "known_track_ids", b"known_track_ids", "language", b"language", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "profile", b"profile", "seasonal", b"seasonal", "seeds", b"seeds", "targets", b"targets", "trial", b"trial", "variants", b"variants", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__discovery: _TypeAlias = _typing.Literal["discovery"]  # noqa: Y015
+    _WhichOneofArgType__discovery: _TypeAlias = _typing.Literal["_discovery", b"_discovery"]  # noqa: Y015
     _WhichOneofReturnType__diversity: _TypeAlias = _typing.Literal["diversity"]  # noqa: Y015
     _WhichOneofArgType__diversity: _TypeAlias = _typing.Literal["_diversity", b"_diversity"]  # noqa: Y015
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
     _WhichOneofReturnType__max_per_artist: _TypeAlias = _typing.Literal["max_per_artist"]  # noqa: Y015
     _WhichOneofArgType__max_per_artist: _TypeAlias = _typing.Literal["_max_per_artist", b"_max_per_artist"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__discovery) -> _WhichOneofReturnType__discovery | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__diversity) -> _WhichOneofReturnType__diversity | None: ...
     @_typing.overload
@@ -259,6 +276,7 @@ class RecommendTracksResponse(_message.Message):
     FEATURE_NAMES_FIELD_NUMBER: _builtins.int
     VARIANT_FIELD_NUMBER: _builtins.int
     RANKING_SECONDS_FIELD_NUMBER: _builtins.int
+    DISCOVERY_FIELD_NUMBER: _builtins.int
     variant: Global___Variant.ValueType
     """The variant that answered: the requested one, or the champion if that one could not."""
     ranking_seconds: _builtins.float
@@ -289,6 +307,10 @@ class RecommendTracksResponse(_message.Message):
     def feature_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the values in each track's features; empty unless the request asked for them."""
 
+    @_builtins.property
+    def discovery(self) -> Global___Discovery:
+        """What the dial discovery did to this list."""
+
     def __init__(
         self,
         *,
@@ -300,14 +322,57 @@ class RecommendTracksResponse(_message.Message):
         feature_names: _abc.Iterable[_builtins.str] | None = ...,
         variant: Global___Variant.ValueType = ...,
         ranking_seconds: _builtins.float = ...,
+        discovery: Global___Discovery | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool", "versions", b"versions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["discovery", b"discovery", "pool", b"pool", "versions", b"versions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "feature_names", b"feature_names", "pool", b"pool", "ranking_seconds", b"ranking_seconds", "seed_pools", b"seed_pools", "tracks", b"tracks", "variant", b"variant", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "discovery", b"discovery", "feature_names", b"feature_names", "pool", b"pool", "ranking_seconds", b"ranking_seconds", "seed_pools", b"seed_pools", "tracks", b"tracks", "variant", b"variant", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecommendTracksResponse: _TypeAlias = RecommendTracksResponse  # noqa: Y015
+
+@_typing.final
+class Discovery(_message.Message):
+    """Describes what the dial from familiar to discover did to a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    NEW_COUNT_FIELD_NUMBER: _builtins.int
+    KNOWN_COUNT_FIELD_NUMBER: _builtins.int
+    FROM_MEMORY_FIELD_NUMBER: _builtins.int
+    LACKS_NEW_FIELD_NUMBER: _builtins.int
+    LACKS_KNOWN_FIELD_NUMBER: _builtins.int
+    value: _builtins.float
+    """The dial as used, from 0 to 1."""
+    new_count: _builtins.int
+    """The number of tracks without any known artist."""
+    known_count: _builtins.int
+    """The number of tracks by at least one known artist."""
+    from_memory: _builtins.bool
+    """Whether known_track_ids counted; otherwise known artists are those of the seeds alone."""
+    lacks_new: _builtins.bool
+    """Whether more tracks are by known artists than the dial allows, because no other track was left."""
+    lacks_known: _builtins.bool
+    """Whether fewer tracks are by known artists than the dial asks for, because no more were found."""
+    def __init__(
+        self,
+        *,
+        value: _builtins.float = ...,
+        new_count: _builtins.int = ...,
+        known_count: _builtins.int = ...,
+        from_memory: _builtins.bool = ...,
+        lacks_new: _builtins.bool = ...,
+        lacks_known: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_memory", b"from_memory", "known_count", b"known_count", "lacks_known", b"lacks_known", "lacks_new", b"lacks_new", "new_count", b"new_count", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Discovery: _TypeAlias = Discovery  # noqa: Y015
 
 @_typing.final
 class GetModelRequest(_message.Message):
@@ -626,6 +691,7 @@ class RankedTrack(_message.Message):
     FEATURES_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     REASONS_JSON_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """The track's id."""
     rank: _builtins.int
@@ -645,6 +711,8 @@ class RankedTrack(_message.Message):
     comparisons, described as Reasons in the HTTP API's OpenAPI document, which shows the same bytes.
     Empty if the request omits reasons.
     """
+    known: _builtins.bool
+    """Whether it is by a known artist: one of a seed, or of known_track_ids."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The retrieval channels that found it."""
@@ -660,10 +728,11 @@ class RankedTrack(_message.Message):
         features: _builtins.bytes = ...,
         origin: Global___Origin.ValueType = ...,
         reasons_json: _builtins.bytes = ...,
+        known: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "similarity", b"similarity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "channels", b"channels", "features", b"features", "origin", b"origin", "rank", b"rank", "reasons_json", b"reasons_json", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "channels", b"channels", "features", b"features", "known", b"known", "origin", b"origin", "rank", b"rank", "reasons_json", b"reasons_json", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__similarity: _TypeAlias = _typing.Literal["similarity"]  # noqa: Y015
     _WhichOneofArgType__similarity: _TypeAlias = _typing.Literal["_similarity", b"_similarity"]  # noqa: Y015

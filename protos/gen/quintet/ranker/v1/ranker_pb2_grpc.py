@@ -59,7 +59,7 @@ class RankerServiceServicer:
     def RecommendTracks(self, request, context):
         """Recommends tracks for one to five seeds, best first.
         Errors: INVALID_ARGUMENT (SEED_COUNT, LIMIT_RANGE, WEIGHT_RANGE, TARGET_RANGE, FILTER_RANGE,
-        DIVERSITY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
+        DIVERSITY_RANGE, DISCOVERY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

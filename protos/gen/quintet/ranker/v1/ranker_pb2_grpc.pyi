@@ -36,7 +36,7 @@ class RankerServiceStub:
     RecommendTracks: _grpc.UnaryUnaryMultiCallable[_ranker_pb2.RecommendTracksRequest, _ranker_pb2.RecommendTracksResponse]
     """Recommends tracks for one to five seeds, best first.
     Errors: INVALID_ARGUMENT (SEED_COUNT, LIMIT_RANGE, WEIGHT_RANGE, TARGET_RANGE, FILTER_RANGE,
-    DIVERSITY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
+    DIVERSITY_RANGE, DISCOVERY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_ranker_pb2.GetModelRequest, _ranker_pb2.GetModelResponse]
     """Returns the model served now, and the last version rejected with the reason. Changes nothing.
@@ -57,7 +57,7 @@ class RankerServiceAsyncStub(RankerServiceStub):
     RecommendTracks: _aio.UnaryUnaryMultiCallable[_ranker_pb2.RecommendTracksRequest, _ranker_pb2.RecommendTracksResponse]  # type: ignore[assignment]
     """Recommends tracks for one to five seeds, best first.
     Errors: INVALID_ARGUMENT (SEED_COUNT, LIMIT_RANGE, WEIGHT_RANGE, TARGET_RANGE, FILTER_RANGE,
-    DIVERSITY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
+    DIVERSITY_RANGE, DISCOVERY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_ranker_pb2.GetModelRequest, _ranker_pb2.GetModelResponse]  # type: ignore[assignment]
     """Returns the model served now, and the last version rejected with the reason. Changes nothing.
@@ -81,7 +81,7 @@ class RankerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ranker_pb2.RecommendTracksResponse, _abc.Awaitable[_ranker_pb2.RecommendTracksResponse]]:
         """Recommends tracks for one to five seeds, best first.
         Errors: INVALID_ARGUMENT (SEED_COUNT, LIMIT_RANGE, WEIGHT_RANGE, TARGET_RANGE, FILTER_RANGE,
-        DIVERSITY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
+        DIVERSITY_RANGE, DISCOVERY_RANGE, ARTIST_CAP_RANGE), NOT_FOUND (SEED_UNKNOWN), UNAVAILABLE (NOT_READY).
         """
 
     @_abc_1.abstractmethod

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from quintet_engine.query import RankedTrack, Ranking
+from quintet_engine.query import Discovery, RankedTrack, Ranking
 
 from quintet_ranker.domain.models import TrackIdentity
 
@@ -150,8 +150,26 @@ def interleaved(
         catalogue_version=_either(champion.catalogue_version, challenger.catalogue_version),
         degraded=tuple(dict.fromkeys([*champion.degraded, *challenger.degraded])),
         feature_names=names,
+        discovery=_dialled(champion, challenger, tracks),
     )
     return both, tuple(pick.origin for pick in picks)
+
+
+def _dialled(
+    champion: Ranking, challenger: Ranking, tracks: Sequence[RankedTrack]
+) -> Discovery | None:
+    """Count what the dial did to the merged list; each model kept its bounds in its own list."""
+    one, other = champion.discovery, challenger.discovery
+    if one is None or other is None:
+        return None
+    known = sum(track.known for track in tracks)
+    return replace(
+        one,
+        new=len(tracks) - known,
+        known=known,
+        lacks_new=one.lacks_new or other.lacks_new,
+        lacks_known=one.lacks_known or other.lacks_known,
+    )
 
 
 def _widened(track: RankedTrack, columns: list[int], count: int) -> RankedTrack:

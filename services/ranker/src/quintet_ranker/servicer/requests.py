@@ -6,6 +6,7 @@ import numpy as np
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.attributes import ATTRIBUTES
+from quintet_contract.limits import DEFAULT_DISCOVERY
 from quintet_engine.query import (
     DEFAULT_LANGUAGE,
     DEFAULT_LIMIT,
@@ -61,6 +62,8 @@ def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
         features=request.include_features,
         seed_pools=request.include_seed_pools,
         language=request.language or DEFAULT_LANGUAGE,
+        discovery=request.discovery if request.HasField("discovery") else DEFAULT_DISCOVERY,
+        known_tracks=tuple(map(track_id_of, request.known_track_ids)),
     )
 
 

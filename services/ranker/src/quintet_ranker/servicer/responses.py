@@ -5,7 +5,7 @@ from typing import Final
 
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_engine.query import RankedTrack
+from quintet_engine.query import Discovery, RankedTrack
 
 from quintet_ranker.domain import PickOrigin, RecommendationAnswer
 from quintet_ranker.servicer.reasons_json import reasons_json
@@ -62,12 +62,26 @@ def response_of(
             else _VARIANT_NUMBERS[answer.variant]
         ),
         ranking_seconds=answer.seconds,
+        discovery=_discovery(ranking.discovery),
     )
     explained = [track.reasons for track in ranking.tracks if track.reasons is not None]
     reasons = reasons_json(explained) if explained else [b""] * len(ranking.tracks)
     for track, origin, written in zip(ranking.tracks, origins, reasons, strict=True):
         _add_track(response, track, origin, written)
     return response
+
+
+def _discovery(made: Discovery | None) -> ranker_pb2.Discovery | None:
+    if made is None:
+        return None
+    return ranker_pb2.Discovery(
+        value=made.value,
+        new_count=made.new,
+        known_count=made.known,
+        from_memory=made.from_memory,
+        lacks_new=made.lacks_new,
+        lacks_known=made.lacks_known,
+    )
 
 
 def _add_track(
@@ -90,4 +104,5 @@ def _add_track(
         features=track.features,
         origin=_ORIGINS[origin],
         reasons_json=reasons,
+        known=track.known,
     )
