@@ -113,6 +113,20 @@ async def test_a_listener_without_a_memory_asks_for_todays_list(gateway: Running
     assert first == second
 
 
+async def test_the_next_list_is_as_if_an_undone_signal_had_never_been_given(
+    gateway: Running,
+) -> None:
+    given = await gateway.recommend("ann", limit=9)
+    everything = await listed(gateway)
+    for number, kind in enumerate(("play", "skip", "dislike")):
+        sent = event(given, number, kind=kind)
+        assert (await gateway.send(sent)).status_code == 200
+        assert "t1" not in await listed(gateway)
+        await gateway.client.delete(f"/api/v1/feedback/e{number}")
+        assert await listed(gateway) == everything
+    assert not gateway.upstream.asked[-1].known_track_ids
+
+
 async def test_what_the_listener_heard_or_judged_is_known_to_the_ranker(gateway: Running) -> None:
     await act(gateway, ("t1", "play"), ("t3", "skip"), ("t4", "like"))
     await listed(gateway, discovery=0.3)

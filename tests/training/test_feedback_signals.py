@@ -17,6 +17,7 @@ from quintet_access.pseudonyms import Pseudonyms
 from quintet_command.cli import group
 from quintet_store import feedback as store
 from quintet_store import open_engine, writing
+from quintet_store.undoing import undo_event
 from quintet_training import datasets
 from quintet_training.datasets import feedback
 from quintet_training.datasets.feedback import (
@@ -275,6 +276,43 @@ def test_what_is_liked_becomes_playlists_for_training(settings: TrainingSettings
         "feedback:r2": ["A", "E"],
         mine: ["D", "B", "E", "C", "F"],
     }
+
+
+def test_what_is_undone_leaves_signals_and_playlists_unless_another_event_holds_it(
+    settings: TrainingSettings,
+) -> None:
+    fill(settings)
+    events = [act("r1", "B", "save", 1, listener="ann"), act("r1", "C", "like", 2, listener="ann")]
+    write(settings, [lists_of("r1", ["B", "C", "A"], "ann")], events)
+    loop(settings, 1)
+    mine = f"feedback:{store.listener_group('ann')}"
+    before = stored(settings)
+    more = [
+        act("r1", "A", "like", 3, listener="ann"),  # the seed of the list
+        act("r1", "B", "like", 4, listener="ann"),
+        act("r1", "D", "like", 5, listener="ann"),
+    ]
+    write(settings, [], more)
+    loop(settings, 2)
+    assert stored(settings)[mine] == ["B", "C", "A", "D"]
+
+    undo(settings, "e3", "e4", "e5", "e5")
+    assert stored(settings) == before
+    frame = feedback.read_signals(settings).frame.filter(pl.col("acts") > 0)
+    assert sorted(frame["track_id"]) == ["B", "C"]
+    loop(settings, 3)
+    assert stored(settings) == before
+
+    undo(settings, "e2")
+    assert stored(settings) == {"feedback:r1": ["A", "B"]}
+
+
+def undo(settings: TrainingSettings, *ids: str) -> None:
+    engine = open_engine(settings.database_url)
+    with writing(engine) as connection:
+        for event_id in ids:
+            assert undo_event(connection, "c", event_id, store.stamp(NOW)) is not None
+    engine.dispose()
 
 
 def test_one_track_alone_is_no_playlist(settings: TrainingSettings) -> None:

@@ -102,6 +102,7 @@ class AsyncQuintet:
     own_tracks = _answering(calls.own_tracks)
     audio = _answering(calls.audio)
     cover = _answering(calls.cover)
+    undo = _answering(calls.undo)
     ban_artist = _answering(calls.ban_artist)
     export_listener = _answering(calls.export_listener)
     delete_listener = _answering(calls.delete_listener)

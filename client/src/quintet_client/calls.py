@@ -153,6 +153,15 @@ def feedback(events: Iterable[Event]) -> Iterator[Call[models.Recorded]]:
         yield Call("POST", "/api/v1/feedback", _reads(models.Recorded), body=body)
 
 
+def undo(event_id: str) -> Call[models.Undone]:
+    """Undo an event that this client sent: lists, memory and training no longer know of it.
+
+    Args:
+        event_id: The `event_id` of the event.
+    """
+    return Call("DELETE", f"/api/v1/feedback/{_quoted(event_id)}", _reads(models.Undone))
+
+
 def total(parts: Iterable[models.Recorded]) -> models.Recorded:
     """Add up the results of batches."""
     known = list(parts)

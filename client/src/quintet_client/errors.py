@@ -256,6 +256,12 @@ class ListenerInvalid(InvalidArgument):
     reason_of_class = "LISTENER_INVALID"
 
 
+class EventUnknown(NotFound):
+    """The client has sent no event of this id."""
+
+    reason_of_class = "EVENT_UNKNOWN"
+
+
 class RecommendationUnknown(NotFound):
     """A recommendation's id was never issued, or is older than the retention."""
 

@@ -310,6 +310,13 @@ class Recorded(Answer):
     degraded: tuple[str, ...] = ()
 
 
+class Undone(Answer):
+    """An event that counts no longer."""
+
+    event_id: str
+    undone: bool
+
+
 class Ban(Answer):
     """Whether a listener has banned an artist."""
 

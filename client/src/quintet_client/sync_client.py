@@ -99,6 +99,7 @@ class Quintet:
     own_tracks = _answering(calls.own_tracks)
     audio = _answering(calls.audio)
     cover = _answering(calls.cover)
+    undo = _answering(calls.undo)
     ban_artist = _answering(calls.ban_artist)
     export_listener = _answering(calls.export_listener)
     delete_listener = _answering(calls.delete_listener)

@@ -19,6 +19,7 @@ from quintet_gateway.feedback import (
     EventBatch,
     Recorder,
     check_artist,
+    check_event_id,
     check_events,
     check_listener,
     export_record,
@@ -48,6 +49,14 @@ class FeedbackServicer(feedback_pb2_grpc.FeedbackServiceServicer):
             duplicates=recorded.duplicates,
             degraded=recorded.degraded,
         )
+
+    async def UndoEvent(
+        self, request: feedback_pb2.UndoEventRequest, _context: Any
+    ) -> feedback_pb2.UndoEventResponse:
+        """Undo an event of the caller."""
+        check_event_id(request.event_id)
+        await self._recorder.undo((CALLER.get() or ANYONE).name, request.event_id)
+        return feedback_pb2.UndoEventResponse()
 
     async def ExportListener(
         self, request: feedback_pb2.ExportListenerRequest, _context: Any

@@ -27,6 +27,7 @@ ANSWERS = {
     ("post", "/api/v1/recommendations"): models.Recommendations,
     ("post", "/api/v1/feedback"): models.Recorded,
     ("put", "/api/v1/feedback/banned-artists"): models.Ban,
+    ("delete", "/api/v1/feedback/{event_id}"): models.Undone,
     ("delete", "/api/v1/listeners/{id}"): models.Deleted,
     ("get", "/api/v1/insights"): models.Insights,
     ("get", "/api/v1/experiment"): models.ExperimentAnswer,

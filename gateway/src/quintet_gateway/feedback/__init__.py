@@ -7,6 +7,7 @@ from quintet_gateway.feedback.events import (
     EventBatch,
     RecordOutcome,
     check_artist,
+    check_event_id,
     check_events,
     check_listener,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "RecorderConfig",
     "ServedList",
     "check_artist",
+    "check_event_id",
     "check_events",
     "check_listener",
     "export_record",

@@ -120,6 +120,16 @@ def check_listener(listener: str, field: str) -> None:
         raise InvalidInput(Reason.LISTENER_INVALID, f"{field} must be {LISTENER_RULE}", field=field)
 
 
+def check_event_id(event_id: str) -> None:
+    """Check that a text can be an event's id.
+
+    Raises:
+        InvalidInput: It has another form; the message says which is allowed.
+    """
+    if not fits(EVENT_PATTERN, event_id):
+        raise InvalidInput(Reason.EVENT_RANGE, f"event_id must be {EVENT_RULE}", field="event_id")
+
+
 def check_artist(artist_id: str) -> None:
     """Check that a text can be an artist's id.
 

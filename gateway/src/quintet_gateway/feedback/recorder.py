@@ -257,6 +257,17 @@ class Recorder:
         """
         await self._in_time(self._write(partial(self._storage.ban, listener, artist_id, banned)))
 
+    async def undo(self, client: str, event_id: str) -> None:
+        """Undo an event of a client: lists, memory and training no longer know of it.
+
+        Raises:
+            NotFound: The client has sent no event of this id.
+            NotReady: The database is down.
+            DeadlineExceeded: The budget ran out; the event may still be undone.
+        """
+        await self._in_time(self._write(partial(self._storage.undo, client, event_id)))
+        EVENTS.labels("undone").inc()
+
     async def export(self, listener: str, cursor: Cursor, size: int) -> Page:
         """Export one page of a listener's records, queued impressions included.
 

@@ -24,6 +24,7 @@ from quintet_store.insights import Insights, insights_since
 from quintet_store.playlists import known_track_ids
 from quintet_store.reopening import Database
 from quintet_store.spool import Row, Spool
+from quintet_store.undoing import Undone, undo_event
 from sqlalchemy import Connection
 
 from quintet_gateway.feedback.events import Event, EventBatch, RecordOutcome
@@ -322,6 +323,22 @@ class FeedbackStore:
                     f"This listener has banned {MAX_BANNED_ARTISTS:,} artists, the most allowed; "
                     "lift a ban first.",
                 )
+
+    def undo(self, client: str, event_id: str) -> Undone:
+        """Undo an event of a client, also one that waits in the spool.
+
+        Raises:
+            NotFound: The client has sent no event of this id.
+            StoreUnavailable: The database is down; nothing was changed.
+        """
+        self.replay()
+        with self._database.writing() as connection:
+            undone = undo_event(connection, client, event_id, stamp(datetime.now(UTC)))
+        if undone is None:
+            raise NotFound(
+                Reason.EVENT_UNKNOWN, f"You have sent no event {event_id!r}.", field="event_id"
+            )
+        return undone
 
     def export(self, listener_id: str, cursor: Cursor, size: int) -> Page:
         """Export one page of a listener's records.

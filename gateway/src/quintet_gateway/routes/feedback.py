@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Body, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import WithJsonSchema
-from quintet_contract.patterns import LISTENER_PATTERN
+from quintet_contract.patterns import EVENT_PATTERN, LISTENER_PATTERN
 from quintet_text.track_ids import id_of
 
 from quintet_gateway.feedback import (
@@ -17,6 +17,7 @@ from quintet_gateway.feedback import (
     Page,
     Recorder,
     check_artist,
+    check_event_id,
     check_events,
     check_listener,
     export_record,
@@ -29,6 +30,7 @@ from quintet_gateway.schemas.feedback import (
     BanBody,
     DeletedResponse,
     RecordedResponse,
+    UndoneResponse,
     body_schema,
     read_events,
 )
@@ -44,6 +46,16 @@ Listener = Annotated[
         description="The listener's id, as in events and requests for recommendations",
         examples=["listener-7"],
         json_schema_extra={"pattern": LISTENER_PATTERN},
+    ),
+]
+
+
+EventId = Annotated[
+    str,
+    Path(
+        description="The id that the client gave the event",
+        examples=["e-1"],
+        json_schema_extra={"pattern": EVENT_PATTERN},
     ),
 ]
 
@@ -68,6 +80,17 @@ async def record_feedback(
     check_events(events, job.place)
     recorded = await recorder.record(job)
     return json_response(asdict(recorded))
+
+
+@router.delete(
+    "/feedback/{event_id}",
+    responses={200: {"model": UndoneResponse}, **errors(400, 401, 403, 404, 429, 500, 503, 504)},
+)
+async def undo_feedback(request: Request, recorder: RecorderDep, event_id: EventId) -> Response:
+    """Undo an event that this client sent; repeating it changes nothing."""
+    check_event_id(event_id)
+    await recorder.undo(request.scope["quintet.caller"].name, event_id)
+    return json_response({"event_id": event_id, "undone": True})
 
 
 @router.put(

@@ -209,6 +209,13 @@ class RecordedResponse(ResponseModel):
     )
 
 
+class UndoneResponse(ResponseModel):
+    """An event that counts no longer, in lists, memory and training."""
+
+    event_id: str
+    undone: bool = Field(description="Always true")
+
+
 class DeletedResponse(ResponseModel):
     """Numbers of deleted records; all 0 for an unknown listener."""
 

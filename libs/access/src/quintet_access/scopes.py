@@ -28,6 +28,7 @@ _NEEDED: Final = {
     ),
     Scope.FEEDBACK: (
         "/quintet.feedback.v1.FeedbackService/RecordEvents",
+        "/quintet.feedback.v1.FeedbackService/UndoEvent",
         "/quintet.feedback.v1.FeedbackService/BanArtist",
         "/quintet.feedback.v1.FeedbackService/AllowArtist",
     ),

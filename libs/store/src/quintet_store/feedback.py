@@ -6,7 +6,7 @@ Listeners are keyed hashes throughout; the empty hash stands for an unnamed list
 import hashlib
 import itertools
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -69,6 +69,8 @@ _LIST_BYTES: Final = 600
 _SHOWN_BYTES: Final = 200
 GROUP_PREFIX: Final = "feedback:"
 """Prefix of the ids of playlists built from feedback, before the id of their group."""
+UNDONE: Final = "undone"
+"""Kind of an event that its client has undone: only its key, listener and times are left."""
 DELETED_LISTENER: Final = "deleted"
 """What a source of music names instead of the hash of a listener who was deleted."""
 HISTORY: Final = "history"
@@ -325,7 +327,7 @@ def _of_listener(stage: int, listener: str) -> tuple[str, Select[Any], list[Any]
         query = select(_SHOWN).select_from(joined).where(_LISTS.c.listener == listener)
         return "impression", query, [_SHOWN.c.recommendation_id, _SHOWN.c.position]
     if stage == 2:
-        query = select(_EVENTS).where(_EVENTS.c.listener == listener)
+        query = select(_EVENTS).where(_EVENTS.c.listener == listener, _EVENTS.c.kind != UNDONE)
         return "event", query, [_EVENTS.c.client, _EVENTS.c.event_id]
     kind, table = ("signal", SIGNALS) if stage == 3 else ("banned_artist", BANNED)
     key = [column for column in table.primary_key.columns if column.name != "listener"]
@@ -443,12 +445,19 @@ def without_deleted(connection: Connection, rows: Rows) -> list[Mapping[str, Any
 
 def _delete_groups(connection: Connection, groups: set[str]) -> int:
     """Delete the playlists built from groups of feedback, by any import."""
+    return _delete_playlists(connection, feedback_playlists(connection, groups))
+
+
+def feedback_playlists(connection: Connection, groups: Collection[str]) -> list[str]:
+    """List the playlists built from groups of feedback, which are lists or listeners."""
+    if not groups:
+        return []
     # An import puts its source before an id that another source has taken.
     query = select(_PLAYLISTS.c.playlist_id).where(
         _PLAYLISTS.c.playlist_id.contains(GROUP_PREFIX, autoescape=True)
     )
     ids = [str(row[0]) for row in connection.execute(query)]
-    return _delete_playlists(connection, [i for i in ids if i.rpartition(":")[2] in groups])
+    return [name for name in ids if name.rpartition(":")[2] in groups]
 
 
 def _delete_history(connection: Connection, listener: str, until: str) -> int:
@@ -558,7 +567,8 @@ class FeedbackCounts:
 
 def feedback_counts(connection: Connection) -> FeedbackCounts:
     """Count the stored feedback, its listeners and its age."""
-    kinds = select(_EVENTS.c.kind, func.count()).group_by(_EVENTS.c.kind).order_by(_EVENTS.c.kind)
+    kinds = select(_EVENTS.c.kind, func.count()).where(_EVENTS.c.kind != UNDONE)
+    kinds = kinds.group_by(_EVENTS.c.kind).order_by(_EVENTS.c.kind)
     both = select(_LISTS.c.listener).union(select(_EVENTS.c.listener)).subquery()
     people = select(func.count(distinct(both.c.listener))).where(both.c.listener != "")
     first = [
@@ -608,8 +618,8 @@ def stream_impressions(connection: Connection, size: int) -> Iterator[list[tuple
 
 
 def stream_events(connection: Connection, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """Read all events, as `EVENT_COLUMNS`."""
-    yield from _stream(connection, select(*_EVENTS.columns), size)
+    """Read all events that were not undone, as `EVENT_COLUMNS`."""
+    yield from _stream(connection, select(*_EVENTS.columns).where(_EVENTS.c.kind != UNDONE), size)
 
 
 def _with_events() -> Select[Any]:

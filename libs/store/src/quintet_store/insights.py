@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, distinct, func, select
 
-from quintet_store.feedback import stamp
+from quintet_store.feedback import UNDONE, stamp
 from quintet_store.tables import FeedbackEvent, Impression, Recommendation, Track, table_of
 
 _LISTS: Final = table_of(Recommendation)
@@ -80,7 +80,7 @@ def insights_since(connection: Connection, since: datetime, most_artists: int = 
     models = _models(connection, start)
     kinds = connection.execute(
         select(_EVENTS.c.kind, func.count())
-        .where(_EVENTS.c.received_at >= start)
+        .where(_EVENTS.c.received_at >= start, _EVENTS.c.kind != UNDONE)
         .group_by(_EVENTS.c.kind)
     )
     return Insights(

@@ -122,7 +122,7 @@ def remember_events(connection: Connection, events: Rows) -> None:
     of_listener: dict[str, list[Signal]] = {}
     for event in events:
         if event["listener"]:
-            of_listener.setdefault(event["listener"], []).append(_signal_of(event))
+            of_listener.setdefault(event["listener"], []).append(signal_of(event))
     # In one order everywhere, so that two gateways cannot deadlock.
     for listener, signals in sorted(of_listener.items()):
         received_at = max(e["received_at"] for e in events if e["listener"] == listener)
@@ -134,6 +134,26 @@ def remember_events(connection: Connection, events: Rows) -> None:
             licence="listener",
             received_at=received_at,
         )
+
+
+def forget_signal(connection: Connection, listener: str, signal: Signal, received_at: str) -> None:
+    """Remove a signal that a listener gave by feedback; for one that is not there nothing changes.
+
+    Args:
+        connection: In a transaction that writes.
+        listener: The keyed hash.
+        signal: The signal.
+        received_at: Now, as `feedback.stamp` writes it.
+    """
+    mine = and_(
+        SIGNALS.c.listener == listener,
+        SIGNALS.c.track_id == signal.track_id,
+        SIGNALS.c.kind == signal.kind,
+        SIGNALS.c.at == signal.at,
+        SIGNALS.c.source == FEEDBACK,
+    )
+    if connection.execute(delete(SIGNALS).where(mine)).rowcount:
+        _changed(connection, listener, received_at, -1)
 
 
 def signal_kind(kind: str, played_ms: int | None = None) -> str:
@@ -270,7 +290,8 @@ def forget_inactive(connection: Connection, cutoff: str, most: int) -> int:
     return _forget_oldest(connection, LISTENERS.c.active_at < cutoff, most)
 
 
-def _signal_of(event: Any) -> Signal:
+def signal_of(event: Any) -> Signal:
+    """Read the signal that an event of feedback gives; `event` has the columns of its table."""
     at = int(datetime.fromisoformat(event["occurred_at"]).timestamp())
     return Signal(event["track_id"], signal_kind(event["kind"], event["dwell_ms"]), at)
 

@@ -25,47 +25,51 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"quintet/feedback/v1/feedback.proto\x12\x13quintet.feedback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\x13RecordEventsRequest\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.quintet.feedback.v1.Event\"N\n\x14RecordEventsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\x12\x10\n\x08\x64\x65graded\x18\x03 \x03(\t\"P\n\x15\x45xportListenerRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"g\n\x16\x45xportListenerResponse\x12\x34\n\x07records\x18\x01 \x03(\x0b\x32#.quintet.feedback.v1.ListenerRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x15\x44\x65leteListenerRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\"\x86\x01\n\x16\x44\x65leteListenerResponse\x12\x16\n\x0e\x64\x65leted_events\x18\x01 \x01(\x03\x12 \n\x18unlinked_recommendations\x18\x02 \x01(\x03\x12\x19\n\x11\x64\x65leted_playlists\x18\x03 \x01(\x03\x12\x17\n\x0f\x64\x65leted_signals\x18\x04 \x01(\x03\"7\n\x10\x42\x61nArtistRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x11\n\tartist_id\x18\x02 \x01(\t\"\x13\n\x11\x42\x61nArtistResponse\"9\n\x12\x41llowArtistRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x11\n\tartist_id\x18\x02 \x01(\t\"\x15\n\x13\x41llowArtistResponse\"\xfe\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x19\n\x11recommendation_id\x18\x02 \x01(\t\x12\x10\n\x08track_id\x18\x03 \x01(\t\x12,\n\x04kind\x18\x04 \x01(\x0e\x32\x1e.quintet.feedback.v1.EventKind\x12\x15\n\x08position\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08\x64well_ms\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08listener\x18\x07 \x01(\t\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_positionB\x0b\n\t_dwell_ms\"\x94\x02\n\x0eListenerRecord\x12.\n\x04list\x18\x01 \x01(\x0b\x32\x1e.quintet.feedback.v1.ShownListH\x00\x12\x30\n\x05track\x18\x02 \x01(\x0b\x32\x1f.quintet.feedback.v1.ShownTrackH\x00\x12+\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1a.quintet.feedback.v1.EventH\x00\x12-\n\x06signal\x18\x04 \x01(\x0b\x32\x1b.quintet.feedback.v1.SignalH\x00\x12:\n\rbanned_artist\x18\x05 \x01(\x0b\x32!.quintet.feedback.v1.BannedArtistH\x00\x42\x08\n\x06record\"\x88\x01\n\x06Signal\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x63ount\x18\x04 \x01(\x05\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0f\n\x07licence\x18\x06 \x01(\t\"1\n\x0c\x42\x61nnedArtist\x12\x11\n\tartist_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\"\xd4\x01\n\tShownList\x12\x19\n\x11recommendation_id\x18\x01 \x01(\t\x12-\n\tshow_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07surface\x18\x03 \x01(\t\x12\r\n\x05seeds\x18\x04 \x03(\t\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x15\n\rindex_version\x18\x06 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x07 \x01(\t\x12\x14\n\x0c\x66\x65\x61ture_hash\x18\x08 \x01(\t\"~\n\nShownTrack\x12\x19\n\x11recommendation_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\x10\n\x08track_id\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x10\n\x08\x63hannels\x18\x05 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\x02*\xb0\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45VENT_KIND_PLAY\x10\x01\x12\x13\n\x0f\x45VENT_KIND_SKIP\x10\x02\x12\x13\n\x0f\x45VENT_KIND_LIKE\x10\x03\x12\x16\n\x12\x45VENT_KIND_DISLIKE\x10\x04\x12\x13\n\x0f\x45VENT_KIND_SAVE\x10\x05\x12\x1b\n\x17\x45VENT_KIND_PLAYLIST_ADD\x10\x06\x32\x8a\x04\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12\x63\n\x0cRecordEvents\x12(.quintet.feedback.v1.RecordEventsRequest\x1a).quintet.feedback.v1.RecordEventsResponse\x12i\n\x0e\x45xportListener\x12*.quintet.feedback.v1.ExportListenerRequest\x1a+.quintet.feedback.v1.ExportListenerResponse\x12i\n\x0e\x44\x65leteListener\x12*.quintet.feedback.v1.DeleteListenerRequest\x1a+.quintet.feedback.v1.DeleteListenerResponse\x12Z\n\tBanArtist\x12%.quintet.feedback.v1.BanArtistRequest\x1a&.quintet.feedback.v1.BanArtistResponse\x12`\n\x0b\x41llowArtist\x12\'.quintet.feedback.v1.AllowArtistRequest\x1a(.quintet.feedback.v1.AllowArtistResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"quintet/feedback/v1/feedback.proto\x12\x13quintet.feedback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\x13RecordEventsRequest\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.quintet.feedback.v1.Event\"N\n\x14RecordEventsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\x12\x10\n\x08\x64\x65graded\x18\x03 \x03(\t\"$\n\x10UndoEventRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"\x13\n\x11UndoEventResponse\"P\n\x15\x45xportListenerRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"g\n\x16\x45xportListenerResponse\x12\x34\n\x07records\x18\x01 \x03(\x0b\x32#.quintet.feedback.v1.ListenerRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x15\x44\x65leteListenerRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\"\x86\x01\n\x16\x44\x65leteListenerResponse\x12\x16\n\x0e\x64\x65leted_events\x18\x01 \x01(\x03\x12 \n\x18unlinked_recommendations\x18\x02 \x01(\x03\x12\x19\n\x11\x64\x65leted_playlists\x18\x03 \x01(\x03\x12\x17\n\x0f\x64\x65leted_signals\x18\x04 \x01(\x03\"7\n\x10\x42\x61nArtistRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x11\n\tartist_id\x18\x02 \x01(\t\"\x13\n\x11\x42\x61nArtistResponse\"9\n\x12\x41llowArtistRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x11\n\tartist_id\x18\x02 \x01(\t\"\x15\n\x13\x41llowArtistResponse\"\xfe\x01\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x19\n\x11recommendation_id\x18\x02 \x01(\t\x12\x10\n\x08track_id\x18\x03 \x01(\t\x12,\n\x04kind\x18\x04 \x01(\x0e\x32\x1e.quintet.feedback.v1.EventKind\x12\x15\n\x08position\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08\x64well_ms\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08listener\x18\x07 \x01(\t\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_positionB\x0b\n\t_dwell_ms\"\x94\x02\n\x0eListenerRecord\x12.\n\x04list\x18\x01 \x01(\x0b\x32\x1e.quintet.feedback.v1.ShownListH\x00\x12\x30\n\x05track\x18\x02 \x01(\x0b\x32\x1f.quintet.feedback.v1.ShownTrackH\x00\x12+\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1a.quintet.feedback.v1.EventH\x00\x12-\n\x06signal\x18\x04 \x01(\x0b\x32\x1b.quintet.feedback.v1.SignalH\x00\x12:\n\rbanned_artist\x18\x05 \x01(\x0b\x32!.quintet.feedback.v1.BannedArtistH\x00\x42\x08\n\x06record\"\x88\x01\n\x06Signal\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x63ount\x18\x04 \x01(\x05\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0f\n\x07licence\x18\x06 \x01(\t\"1\n\x0c\x42\x61nnedArtist\x12\x11\n\tartist_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\"\xd4\x01\n\tShownList\x12\x19\n\x11recommendation_id\x18\x01 \x01(\t\x12-\n\tshow_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07surface\x18\x03 \x01(\t\x12\r\n\x05seeds\x18\x04 \x03(\t\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x15\n\rindex_version\x18\x06 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x07 \x01(\t\x12\x14\n\x0c\x66\x65\x61ture_hash\x18\x08 \x01(\t\"~\n\nShownTrack\x12\x19\n\x11recommendation_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\x10\n\x08track_id\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x10\n\x08\x63hannels\x18\x05 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\x02*\xb0\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45VENT_KIND_PLAY\x10\x01\x12\x13\n\x0f\x45VENT_KIND_SKIP\x10\x02\x12\x13\n\x0f\x45VENT_KIND_LIKE\x10\x03\x12\x16\n\x12\x45VENT_KIND_DISLIKE\x10\x04\x12\x13\n\x0f\x45VENT_KIND_SAVE\x10\x05\x12\x1b\n\x17\x45VENT_KIND_PLAYLIST_ADD\x10\x06\x32\xe6\x04\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12\x63\n\x0cRecordEvents\x12(.quintet.feedback.v1.RecordEventsRequest\x1a).quintet.feedback.v1.RecordEventsResponse\x12Z\n\tUndoEvent\x12%.quintet.feedback.v1.UndoEventRequest\x1a&.quintet.feedback.v1.UndoEventResponse\x12i\n\x0e\x45xportListener\x12*.quintet.feedback.v1.ExportListenerRequest\x1a+.quintet.feedback.v1.ExportListenerResponse\x12i\n\x0e\x44\x65leteListener\x12*.quintet.feedback.v1.DeleteListenerRequest\x1a+.quintet.feedback.v1.DeleteListenerResponse\x12Z\n\tBanArtist\x12%.quintet.feedback.v1.BanArtistRequest\x1a&.quintet.feedback.v1.BanArtistResponse\x12`\n\x0b\x41llowArtist\x12\'.quintet.feedback.v1.AllowArtistRequest\x1a(.quintet.feedback.v1.AllowArtistResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quintet.feedback.v1.feedback_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENTKIND']._serialized_start=1836
-  _globals['_EVENTKIND']._serialized_end=2012
+  _globals['_EVENTKIND']._serialized_start=1895
+  _globals['_EVENTKIND']._serialized_end=2071
   _globals['_RECORDEVENTSREQUEST']._serialized_start=92
   _globals['_RECORDEVENTSREQUEST']._serialized_end=157
   _globals['_RECORDEVENTSRESPONSE']._serialized_start=159
   _globals['_RECORDEVENTSRESPONSE']._serialized_end=237
-  _globals['_EXPORTLISTENERREQUEST']._serialized_start=239
-  _globals['_EXPORTLISTENERREQUEST']._serialized_end=319
-  _globals['_EXPORTLISTENERRESPONSE']._serialized_start=321
-  _globals['_EXPORTLISTENERRESPONSE']._serialized_end=424
-  _globals['_DELETELISTENERREQUEST']._serialized_start=426
-  _globals['_DELETELISTENERREQUEST']._serialized_end=467
-  _globals['_DELETELISTENERRESPONSE']._serialized_start=470
-  _globals['_DELETELISTENERRESPONSE']._serialized_end=604
-  _globals['_BANARTISTREQUEST']._serialized_start=606
-  _globals['_BANARTISTREQUEST']._serialized_end=661
-  _globals['_BANARTISTRESPONSE']._serialized_start=663
-  _globals['_BANARTISTRESPONSE']._serialized_end=682
-  _globals['_ALLOWARTISTREQUEST']._serialized_start=684
-  _globals['_ALLOWARTISTREQUEST']._serialized_end=741
-  _globals['_ALLOWARTISTRESPONSE']._serialized_start=743
-  _globals['_ALLOWARTISTRESPONSE']._serialized_end=764
-  _globals['_EVENT']._serialized_start=767
-  _globals['_EVENT']._serialized_end=1021
-  _globals['_LISTENERRECORD']._serialized_start=1024
-  _globals['_LISTENERRECORD']._serialized_end=1300
-  _globals['_SIGNAL']._serialized_start=1303
-  _globals['_SIGNAL']._serialized_end=1439
-  _globals['_BANNEDARTIST']._serialized_start=1441
-  _globals['_BANNEDARTIST']._serialized_end=1490
-  _globals['_SHOWNLIST']._serialized_start=1493
-  _globals['_SHOWNLIST']._serialized_end=1705
-  _globals['_SHOWNTRACK']._serialized_start=1707
-  _globals['_SHOWNTRACK']._serialized_end=1833
-  _globals['_FEEDBACKSERVICE']._serialized_start=2015
-  _globals['_FEEDBACKSERVICE']._serialized_end=2537
+  _globals['_UNDOEVENTREQUEST']._serialized_start=239
+  _globals['_UNDOEVENTREQUEST']._serialized_end=275
+  _globals['_UNDOEVENTRESPONSE']._serialized_start=277
+  _globals['_UNDOEVENTRESPONSE']._serialized_end=296
+  _globals['_EXPORTLISTENERREQUEST']._serialized_start=298
+  _globals['_EXPORTLISTENERREQUEST']._serialized_end=378
+  _globals['_EXPORTLISTENERRESPONSE']._serialized_start=380
+  _globals['_EXPORTLISTENERRESPONSE']._serialized_end=483
+  _globals['_DELETELISTENERREQUEST']._serialized_start=485
+  _globals['_DELETELISTENERREQUEST']._serialized_end=526
+  _globals['_DELETELISTENERRESPONSE']._serialized_start=529
+  _globals['_DELETELISTENERRESPONSE']._serialized_end=663
+  _globals['_BANARTISTREQUEST']._serialized_start=665
+  _globals['_BANARTISTREQUEST']._serialized_end=720
+  _globals['_BANARTISTRESPONSE']._serialized_start=722
+  _globals['_BANARTISTRESPONSE']._serialized_end=741
+  _globals['_ALLOWARTISTREQUEST']._serialized_start=743
+  _globals['_ALLOWARTISTREQUEST']._serialized_end=800
+  _globals['_ALLOWARTISTRESPONSE']._serialized_start=802
+  _globals['_ALLOWARTISTRESPONSE']._serialized_end=823
+  _globals['_EVENT']._serialized_start=826
+  _globals['_EVENT']._serialized_end=1080
+  _globals['_LISTENERRECORD']._serialized_start=1083
+  _globals['_LISTENERRECORD']._serialized_end=1359
+  _globals['_SIGNAL']._serialized_start=1362
+  _globals['_SIGNAL']._serialized_end=1498
+  _globals['_BANNEDARTIST']._serialized_start=1500
+  _globals['_BANNEDARTIST']._serialized_end=1549
+  _globals['_SHOWNLIST']._serialized_start=1552
+  _globals['_SHOWNLIST']._serialized_end=1764
+  _globals['_SHOWNTRACK']._serialized_start=1766
+  _globals['_SHOWNTRACK']._serialized_end=1892
+  _globals['_FEEDBACKSERVICE']._serialized_start=2074
+  _globals['_FEEDBACKSERVICE']._serialized_end=2688
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class FeedbackServiceStub:
                 request_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.RecordEventsRequest.SerializeToString,
                 response_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.RecordEventsResponse.FromString,
                 _registered_method=True)
+        self.UndoEvent = channel.unary_unary(
+                '/quintet.feedback.v1.FeedbackService/UndoEvent',
+                request_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.UndoEventRequest.SerializeToString,
+                response_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.UndoEventResponse.FromString,
+                _registered_method=True)
         self.ExportListener = channel.unary_unary(
                 '/quintet.feedback.v1.FeedbackService/ExportListener',
                 request_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.ExportListenerRequest.SerializeToString,
@@ -72,6 +77,17 @@ class FeedbackServiceServicer:
         Requires the scope "feedback" if QUINTET_AUTH is on.
         Errors: INVALID_ARGUMENT (EVENT_COUNT, EVENT_RANGE, LISTENER_INVALID), NOT_FOUND
         (RECOMMENDATION_UNKNOWN, TRACK_UNKNOWN), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoEvent(self, request, context):
+        """Undoes an event that this client sent: lists, memory and training no longer know of it. Repeating
+        it changes nothing.
+        Requires the scope "feedback" if QUINTET_AUTH is on.
+        Errors: INVALID_ARGUMENT (EVENT_RANGE), NOT_FOUND (EVENT_UNKNOWN), UNAVAILABLE
+        (STORE_UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +141,11 @@ def add_FeedbackServiceServicer_to_server(servicer, server):
                     request_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.RecordEventsRequest.FromString,
                     response_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.RecordEventsResponse.SerializeToString,
             ),
+            'UndoEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoEvent,
+                    request_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.UndoEventRequest.FromString,
+                    response_serializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.UndoEventResponse.SerializeToString,
+            ),
             'ExportListener': grpc.unary_unary_rpc_method_handler(
                     servicer.ExportListener,
                     request_deserializer=quintet_dot_feedback_dot_v1_dot_feedback__pb2.ExportListenerRequest.FromString,
@@ -174,6 +195,33 @@ class FeedbackService:
             '/quintet.feedback.v1.FeedbackService/RecordEvents',
             quintet_dot_feedback_dot_v1_dot_feedback__pb2.RecordEventsRequest.SerializeToString,
             quintet_dot_feedback_dot_v1_dot_feedback__pb2.RecordEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quintet.feedback.v1.FeedbackService/UndoEvent',
+            quintet_dot_feedback_dot_v1_dot_feedback__pb2.UndoEventRequest.SerializeToString,
+            quintet_dot_feedback_dot_v1_dot_feedback__pb2.UndoEventResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,13 @@ class FeedbackServiceStub:
     Errors: INVALID_ARGUMENT (EVENT_COUNT, EVENT_RANGE, LISTENER_INVALID), NOT_FOUND
     (RECOMMENDATION_UNKNOWN, TRACK_UNKNOWN), UNAVAILABLE (STORE_UNAVAILABLE).
     """
+    UndoEvent: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.UndoEventRequest, _feedback_pb2.UndoEventResponse]
+    """Undoes an event that this client sent: lists, memory and training no longer know of it. Repeating
+    it changes nothing.
+    Requires the scope "feedback" if QUINTET_AUTH is on.
+    Errors: INVALID_ARGUMENT (EVENT_RANGE), NOT_FOUND (EVENT_UNKNOWN), UNAVAILABLE
+    (STORE_UNAVAILABLE).
+    """
     ExportListener: _grpc.UnaryUnaryMultiCallable[_feedback_pb2.ExportListenerRequest, _feedback_pb2.ExportListenerResponse]
     """Returns all stored data of a listener, page by page; nothing for an unknown listener.
     Requires the scope "admin" if QUINTET_AUTH is on.
@@ -76,6 +83,13 @@ class FeedbackServiceAsyncStub(FeedbackServiceStub):
     Requires the scope "feedback" if QUINTET_AUTH is on.
     Errors: INVALID_ARGUMENT (EVENT_COUNT, EVENT_RANGE, LISTENER_INVALID), NOT_FOUND
     (RECOMMENDATION_UNKNOWN, TRACK_UNKNOWN), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
+    UndoEvent: _aio.UnaryUnaryMultiCallable[_feedback_pb2.UndoEventRequest, _feedback_pb2.UndoEventResponse]  # type: ignore[assignment]
+    """Undoes an event that this client sent: lists, memory and training no longer know of it. Repeating
+    it changes nothing.
+    Requires the scope "feedback" if QUINTET_AUTH is on.
+    Errors: INVALID_ARGUMENT (EVENT_RANGE), NOT_FOUND (EVENT_UNKNOWN), UNAVAILABLE
+    (STORE_UNAVAILABLE).
     """
     ExportListener: _aio.UnaryUnaryMultiCallable[_feedback_pb2.ExportListenerRequest, _feedback_pb2.ExportListenerResponse]  # type: ignore[assignment]
     """Returns all stored data of a listener, page by page; nothing for an unknown listener.
@@ -116,6 +130,19 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
         Requires the scope "feedback" if QUINTET_AUTH is on.
         Errors: INVALID_ARGUMENT (EVENT_COUNT, EVENT_RANGE, LISTENER_INVALID), NOT_FOUND
         (RECOMMENDATION_UNKNOWN, TRACK_UNKNOWN), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def UndoEvent(
+        self,
+        request: _feedback_pb2.UndoEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feedback_pb2.UndoEventResponse, _abc.Awaitable[_feedback_pb2.UndoEventResponse]]:
+        """Undoes an event that this client sent: lists, memory and training no longer know of it. Repeating
+        it changes nothing.
+        Requires the scope "feedback" if QUINTET_AUTH is on.
+        Errors: INVALID_ARGUMENT (EVENT_RANGE), NOT_FOUND (EVENT_UNKNOWN), UNAVAILABLE
+        (STORE_UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
