@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from quintet_contract.attributes import AUDIO_FEATURES, RANGES
+from quintet_contract.signals import Preferences
 from quintet_engine.query import Filters, Query, Seed, SeedKind
 from quintet_explain import Kind, ReferenceKind, Relation
 
@@ -50,11 +51,24 @@ def queries(world: Reasoned, count: int) -> Iterator[Query]:
             chosen = source.sample(AUDIO_FEATURES, source.randint(1, 5))
             options["weights"] = {name: source.choice([0, 0, 0.5, 2, 10]) for name in chosen}
         filters = Filters(ranges={"energy": (0.2, 0.9)}) if source.random() < 0.2 else Filters()
+        if source.random() < 0.5:
+            options["preferences"] = preferences(source, world.tracks)
         yield Query(
             tuple(Seed(kind, name, source.choice([0.5, 1, 3])) for kind, name in sorted(seeds)),
             filters=filters, limit=10, features=True, language="ko" if number % 2 else "en",
             **options,
         )  # fmt: skip
+
+
+def preferences(source: random.Random, tracks: list[str]) -> Preferences:
+    """Makes a memory of up to 60 tracks, some of them unknown to the catalogue."""
+    names = source.sample([*tracks, "unknown"], source.randint(1, 60))
+    opinions = [source.choice([0, 0, 0, 0.7, 1, -1]) for _ in names]
+    return Preferences(
+        names, [source.choice([0, 1, 2.5, 40]) for _ in names],
+        [source.choice([0, 0, 1, 3]) for _ in names], opinions,
+        [source.uniform(0, 400) for _ in names], [source.random() < 0.2 for _ in names],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -75,7 +89,8 @@ def test_every_fact_is_true_and_both_languages_state_it(worlds, model):
             check_selection(facts, query)
     # Each kind of fact that this model can state was among those checked.
     only_trained = {Kind.TOGETHER, Kind.ARTISTS_TOGETHER, Kind.TASTE}
-    by_sound = {Kind.SOUND, Kind.ATTRIBUTE, Kind.TEMPO, Kind.KEY, Kind.TARGET}
+    liked = {Kind.LIKED, Kind.PLAYED}
+    by_sound = {Kind.SOUND, Kind.ATTRIBUTE, Kind.TEMPO, Kind.KEY, Kind.TARGET, *liked}
     expected_kinds = {
         "trained": set(Kind), "bootstrap": set(Kind) - only_trained, "cosine": by_sound,
     }  # fmt: skip

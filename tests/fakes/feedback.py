@@ -92,6 +92,9 @@ class Upstream:
     async def exclusions(self, request: Any) -> Any:
         return memory_pb2.GetExclusionsResponse()
 
+    async def preferences(self, request: Any) -> Any:
+        return memory_pb2.GetPreferencesResponse()
+
     async def close(self) -> None:
         pass
 

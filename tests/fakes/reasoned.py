@@ -94,6 +94,8 @@ class Reasoned:
                 and fact.other_value == query.targets[fact.attribute]
                 and fact.value == self.features[row, PLACE[fact.attribute]]
             )
+        if fact.reference.kind is ReferenceKind.LISTENED:
+            return self._is_liked(fact, fact.reference, row, query)
         return self._is_of_the_query(fact.reference, query) and self._holds(
             fact, fact.reference, row, query
         )
@@ -116,6 +118,29 @@ class Reasoned:
             return named and (seed.kind, seed.name) == (SeedKind.TRACK, reference.id)
         key = "artist_ids" if seed.kind is SeedKind.ARTIST else "genres"
         return named and seed.kind is not SeedKind.TRACK and seed.name in row[key]
+
+    def _is_liked(self, fact: Fact, reference: Reference, row: int, query: Query) -> bool:
+        """Reports whether the listener liked or played the track, and it is linked as stated."""
+        liked = query.preferences
+        place = list(liked.track_ids).index(reference.id)
+        opinion, played = liked.opinions[place], liked.plays[place] > liked.skips[place]
+        if fact.kind is Kind.LIKED and opinion <= 0:
+            return False
+        if fact.kind is Kind.PLAYED and not (opinion == 0 and played):
+            return False
+        other = self.row_of[reference.id]
+        named = reference[:1] + reference[3:] == (
+            -1, self.rows[other]["title"], self.rows[other]["artists"][0],
+        )  # fmt: skip
+        both = (self.rows[row]["artists"], self.rows[other]["artists"])
+        if fact.attribute == "artist":
+            return named and row != other and all(fact.name in names for names in both)
+        if fact.attribute == "taste":
+            return named and self._taste(fact, row, other)
+        ours, theirs = self.encoded[row], self.encoded[other]
+        cosine = float(ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs))
+        close = cosine >= 0.5 - 1e-4 and abs(fact.value - min(cosine, 1)) < 1e-4
+        return named and row != other and close
 
     def _holds(self, fact: Fact, reference: Reference, row: int, query: Query) -> bool:
         track, members = self.rows[row], self.members(reference)

@@ -91,6 +91,9 @@ CLAUSES = {
         ("shared_genre",
             r"of the (?:same genre, |genre )(?P<name>[^,]+?)(?:, like (?:<T>|tracks "
             r"by <A>)|, which you picked)?"),
+        ("because",
+            r"because you (?P<how>liked|listened to) <T>(?:, also by (?P<name>.+)"
+            r"| by <B1>, (?P<link>near in listeners' taste|close in sound))"),
         ("close", r"close (?:in sound to (?:<T>|the average of <A>)|to it in sound)"),
         ("nearest",
             r"nearest (?:in sound to (?:<T>|the average of <A>)|to it in sound) amon"
@@ -98,6 +101,9 @@ CLAUSES = {
         ("target", r"(?P<attribute>[a-z ]+) (?P<value>\S.*) \(you asked for (?P<target>.+)\)"),
     ],
     "ko": [
+        ("because",
+            r"(?P<how>좋아하신|들으신) (?:<T><P> 같은 (?P<name>.+)의 곡"
+            r"|(?:<B>의 )?<M><P> (?P<link>취향이|소리가) 가까운 곡)"),
         ("same_album", r"(?:<T><P> )?같은 앨범의 곡"),
         ("artists_together",
             r"(?:고르신 <T>의 |<M>의 )?(?P<artist>[^“”]+?)<P> <K>에 함께 담긴 (?P<name>.+)의 곡"),
@@ -131,6 +137,14 @@ _KEY = {
 _TEMPI = {
     "the same": "same", "double the": "double", "half the": "half",
     "비슷함": "same", "두 배쯤임": "double", "절반쯤임": "half",
+}  # fmt: skip
+_BECAUSE = {
+    "liked": "because_you_liked", "listened to": "because_you_played",
+    "좋아하신": "because_you_liked", "들으신": "because_you_played",
+}  # fmt: skip
+_LINKS = {
+    "": "artist", "near in listeners' taste": "taste", "close in sound": "sound",
+    "취향이": "taste", "소리가": "sound",
 }  # fmt: skip
 _WORDS = {
     "en": {
@@ -184,6 +198,8 @@ def _relation(clause: str, language: str) -> Statement | None:
         if kind == "target":
             attributes = {word: attribute for attribute, word in NAMES[language].items()}
             return kind, "", attributes[parts["attribute"]], *_numbers(parts)
+        if kind == "because":
+            return _BECAUSE[parts["how"]], seed, _LINKS[parts.get("link", "")], name
         if kind in ("same_artist", "shared_genre") and not seed:
             # A seed artist or genre is the name itself, if it is said to be picked.
             picked = "picked" in clause or clause.startswith("고르신")
@@ -295,6 +311,8 @@ def _statement(fact: Fact) -> Statement:
             return fact.kind.value, about, str(int(fact.value))
         case Kind.ARTISTS_TOGETHER:
             return fact.kind.value, about, fact.name, fact.reference.artist, str(int(fact.value))
+        case Kind.LIKED | Kind.PLAYED:
+            return fact.kind.value, about, fact.attribute, fact.name
         case Kind.SAME_ARTIST | Kind.GENRE:
             return fact.kind.value, about, fact.name
         case _:

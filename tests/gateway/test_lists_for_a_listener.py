@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.limits import DEFAULT_DISCOVERY
 from quintet_memory.adapters import StoredMemories
 from quintet_memory.servicer import MemoryServicer
@@ -27,19 +28,27 @@ class Remembering(Upstream):
         self.asked: list[Any] = []
 
     async def recommend(self, request: Any) -> Any:
-        self.asked.append(request)
+        # A copy: what is liked is cleared once the list is made.
+        self.asked.append(ranker_pb2.RecommendTracksRequest.FromString(request.SerializeToString()))
         found = await super().recommend(request)
         left = [t for t in found.tracks if t.track_id not in request.filters.excluded_track_ids]
         del found.tracks[:]
         found.tracks.extend(left)
         for rank, track in enumerate(found.tracks, 1):
             track.rank = rank
+            track.heard = track.track_id in request.heard_track_ids
         return found
 
     async def exclusions(self, request: Any) -> Any:
+        return await self._memory().GetExclusions(request, None)
+
+    async def preferences(self, request: Any) -> Any:
+        return await self._memory().GetPreferences(request, None)
+
+    def _memory(self) -> Any:
         if self.servicer is None:
             raise NotReady(Reason.UPSTREAM_UNAVAILABLE, "down")
-        return await self.servicer.GetExclusions(request, None)
+        return self.servicer
 
 
 @pytest.fixture
@@ -104,6 +113,22 @@ async def test_dislikes_and_banned_artists_never_return(gateway: Running) -> Non
     again = event(given, 9, track_id="t3", listener="ann", occurred_at=later())
     assert (await gateway.send(again)).status_code == 200
     assert await listed(gateway, heard="allow") == ["t3", "t4", "t5"]
+
+
+async def test_what_is_liked_reaches_the_ranker_and_is_not_recorded(gateway: Running) -> None:
+    await act(gateway, ("t1", "play"), ("t3", "skip"), ("t4", "like"), ("t5", "dislike"))
+    recorded: list[Any] = []
+    gateway.app.state.recorder._on_recorded = recorded.append
+    await listed(gateway)
+    liked = gateway.upstream.asked[-1].preferences
+    columns = zip(liked.track_ids, liked.plays, liked.skips, liked.opinions, strict=True)
+    rounded = {name: tuple(round(each, 2) for each in values) for name, *values in columns}
+    assert rounded == {"t1": (1, 0, 0), "t3": (0, 1, 0), "t4": (0, 0, 1), "t5": (0, 0, -1)}
+    assert all(0 <= days < 1 for days in liked.days)
+    (kept,) = recorded
+    assert not kept.request.HasField("preferences")
+    await listed(gateway, listener="bob")
+    assert not gateway.upstream.asked[-1].HasField("preferences")
 
 
 async def test_a_listener_without_a_memory_asks_for_todays_list(gateway: Running) -> None:

@@ -131,8 +131,8 @@ def test_unused_memories_leave_the_process(tmp_path) -> None:
         listener = f"{number}" * 64
         remember(url, listener, Signal("t", "play", NOW))
         memories.get(listener)
-    assert len(memories._kept) == 2
+    assert len(memories._memories._kept) == 2
     clock[0] += 61
     memories.sweep()
-    assert not memories._kept
+    assert not memories._memories._kept
     memories.close()

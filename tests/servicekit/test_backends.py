@@ -250,6 +250,7 @@ OUTGOING: dict[str, tuple[Any, ...]] = {
     "build_profile": (profile_pb2.BuildProfileRequest(),),
     "recommend": (ranker_pb2.RecommendTracksRequest(),),
     "exclusions": (memory_pb2.GetExclusionsRequest(),),
+    "preferences": (memory_pb2.GetPreferencesRequest(),),
     "model": (),
     "hold_challenger": ("challenger",),
     "map": (),

@@ -64,6 +64,12 @@ async def _measure(home: Path) -> None:
         names = [_name(number) for number in range(_LISTENERS)]
         lists = [await _timed(stub.GetExclusions, _request(names[n % 20])) for n in range(_AGAIN)]
         none = [await _timed(stub.GetExclusions, _request("e" * 64)) for _ in range(_AGAIN)]
+        liked = [
+            await _timed(
+                stub.GetPreferences, memory_pb2.GetPreferencesRequest(listener=names[n % 20])
+            )
+            for n in range(_AGAIN)
+        ]
         whole = [memory_pb2.GetMemoryRequest(listener=name) for name in names]
         first = [await _timed(stub.GetMemory, each) for each in whole]
         again = [await _timed(stub.GetMemory, whole[n % 20]) for n in range(_AGAIN)]
@@ -71,6 +77,7 @@ async def _measure(home: Path) -> None:
     for name, times in (
         (f"GetExclusions of {MAX_SIGNALS:,} signals", lists),
         ("GetExclusions without a memory", none),
+        (f"GetPreferences of {MAX_SIGNALS:,} signals", liked),
         ("GetMemory, first", first),
         ("GetMemory, again", again),
     ):

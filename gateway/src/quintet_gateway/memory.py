@@ -1,6 +1,6 @@
-"""What a list for a listener leaves out or moves down, by the memory of the listener."""
+"""What the memory of a listener does to a list: leaves out, moves down, and pulls."""
 
-from collections.abc import Collection
+import asyncio
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,6 +18,11 @@ class MemoryReader(Protocol):
         self, request: memory_pb2.GetExclusionsRequest
     ) -> memory_pb2.GetExclusionsResponse:
         """Read what a list for a listener leaves out."""
+
+    async def preferences(
+        self, request: memory_pb2.GetPreferencesRequest
+    ) -> memory_pb2.GetPreferencesResponse:
+        """Read what a listener likes."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,19 @@ DISCOVERY_MEANING: Final = (
 HEARD_DAYS_MEANING: Final = "Days within which a play or a skip counts as heard."
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """What was read of a memory; empty for a listener without one.
+
+    Attributes:
+        exclusions: What a list leaves out.
+        preferences: What the listener likes.
+    """
+
+    exclusions: memory_pb2.GetExclusionsResponse
+    preferences: memory_pb2.Preferences
+
+
 class ListenerMemory:
     """Applies the memory of listeners to requests and lists.
 
@@ -59,40 +77,45 @@ class ListenerMemory:
         self._reader = reader
         self._names = pseudonyms
 
-    async def read(self, listener: str, rule: HeardRule) -> memory_pb2.GetExclusionsResponse:
-        """Read what a list for a listener leaves out, and which tracks the listener knows.
+    async def read(self, listener: str, rule: HeardRule) -> Remembered:
+        """Read what a list leaves out, what the listener knows and likes, all at once.
 
         Raises:
             AppError: The memory service is down, late or full.
         """
-        request = memory_pb2.GetExclusionsRequest(
-            listener=self._names.listener(listener),
-            heard_days=0 if rule.choice is Heard.ALLOW else rule.days,
-            known_limit=MAX_KNOWN_TRACKS,
+        who = self._names.listener(listener)
+        days = 0 if rule.choice is Heard.ALLOW else rule.days
+        exclusions, liked = await asyncio.gather(
+            self._reader.exclusions(
+                memory_pb2.GetExclusionsRequest(
+                    listener=who, heard_days=days, known_limit=MAX_KNOWN_TRACKS
+                )
+            ),
+            self._reader.preferences(memory_pb2.GetPreferencesRequest(listener=who)),
         )
-        return await self._reader.exclusions(request)
+        return Remembered(exclusions, liked.preferences)
 
 
-def apply(
-    request: ranker_pb2.RecommendTracksRequest,
-    memory: memory_pb2.GetExclusionsResponse,
-    rule: HeardRule,
-) -> None:
-    """Add to a request what the listener does not want, and what the listener knows.
+def apply(request: ranker_pb2.RecommendTracksRequest, memory: Remembered, rule: HeardRule) -> None:
+    """Add a memory to a request: what is not wanted, known, heard and liked.
 
     An empty memory leaves the request, and so the list, as it is.
     """
-    request.known_track_ids.extend(memory.known_track_ids)
-    request.filters.excluded_track_ids.extend(memory.disliked_track_ids)
-    request.filters.excluded_artist_ids.extend(memory.banned_artist_ids)
+    exclusions = memory.exclusions
+    request.known_track_ids.extend(exclusions.known_track_ids)
+    request.filters.excluded_track_ids.extend(exclusions.disliked_track_ids)
+    request.filters.excluded_artist_ids.extend(exclusions.banned_artist_ids)
     if rule.choice is Heard.EXCLUDE:
-        request.filters.excluded_track_ids.extend(memory.heard_track_ids)
+        request.filters.excluded_track_ids.extend(exclusions.heard_track_ids)
+    elif rule.choice is Heard.LESS:
+        request.heard_track_ids.extend(exclusions.heard_track_ids)
+    if memory.preferences.track_ids:
+        request.preferences.CopyFrom(memory.preferences)
 
 
-def move_down(ranking: ranker_pb2.RecommendTracksResponse, heard: Collection[str]) -> None:
+def move_down(ranking: ranker_pb2.RecommendTracksResponse) -> None:
     """Put the heard tracks of a list at its end; both parts stay in the order of the ranking."""
-    known = frozenset(heard)
-    tracks = sorted(ranking.tracks, key=lambda track: track.track_id in known)
+    tracks = sorted(ranking.tracks, key=lambda track: track.heard)
     del ranking.tracks[:]
     ranking.tracks.extend(tracks)
     for rank, track in enumerate(ranking.tracks, 1):

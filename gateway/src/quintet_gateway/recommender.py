@@ -14,7 +14,6 @@ import orjson
 from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_contract.options import Heard
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import (
     DeadlineExceeded,
@@ -28,9 +27,17 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_gateway.domain import ShownTracks
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder
-from quintet_gateway.memory import LEAVE_OUT, HeardRule, ListenerMemory, apply, move_down
+from quintet_gateway.memory import (
+    LEAVE_OUT,
+    HeardRule,
+    ListenerMemory,
+    Remembered,
+    apply,
+    move_down,
+)
 
 T = TypeVar("T")
+_NOTHING: Final = Remembered(memory_pb2.GetExclusionsResponse(), memory_pb2.Preferences())
 UNAVAILABLE: Final = (NotReady, DeadlineExceeded, ResourceExhausted)
 """Errors of a service that is down, late or full: an answer is made without its part."""
 
@@ -128,8 +135,10 @@ class Recommender:
         remembered, is_read = await self._remembered(asked)
         apply(request, remembered, asked.heard)
         ranking, profile = await self._ranked_and_profiled(asked)
-        if asked.heard.choice is Heard.LESS and remembered.heard_track_ids:
-            move_down(ranking, remembered.heard_track_ids)
+        if request.heard_track_ids:
+            move_down(ranking)
+        # What a listener likes is kept in the memory alone, not with the recorded list.
+        request.ClearField("preferences")
         tracks = await self._services.shown_tracks(ids_to_describe(request, ranking))
         missing = (
             *((Part.PROFILE,) if asked.with_profile and not _fits(profile, ranking) else ()),
@@ -158,16 +167,14 @@ class Recommender:
             list(dict.fromkeys([*ranking.degraded, *missing])),
         )
 
-    async def _remembered(
-        self, asked: ListRequest
-    ) -> tuple[memory_pb2.GetExclusionsResponse, bool]:
+    async def _remembered(self, asked: ListRequest) -> tuple[Remembered, bool]:
         """Read the memory of the listener; an empty one, and False, if it cannot be read."""
         if self._memory is not None and asked.listener:
             try:
                 return await self._memory.read(asked.listener, asked.heard), True
             except UNAVAILABLE:
-                return memory_pb2.GetExclusionsResponse(), False
-        return memory_pb2.GetExclusionsResponse(), True
+                return _NOTHING, False
+        return _NOTHING, True
 
     async def _ranked_and_profiled(
         self, asked: ListRequest

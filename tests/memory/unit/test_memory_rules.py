@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_contract.limits import HALF_LIFE_DAYS, SIGNAL_KINDS
-from quintet_memory.domain import DAY, TrackMemory, check_days, check_listener, memory_of
+from quintet_contract.signals import DAY, TrackMemory
+from quintet_memory.domain import check_days, check_listener, memory_of
 from quintet_servicekit.errors import InvalidInput
 
 NOW = 1_800_000_000

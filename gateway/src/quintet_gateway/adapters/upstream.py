@@ -222,6 +222,12 @@ class UpstreamClients:
         """Read what a list for a listener leaves out, within a share of the time left."""
         return await self._call(self._memory.GetExclusions, request, _MEMORY_SHARE)
 
+    async def preferences(
+        self, request: memory_pb2.GetPreferencesRequest
+    ) -> memory_pb2.GetPreferencesResponse:
+        """Read what a listener likes, within a share of the time left."""
+        return await self._call(self._memory.GetPreferences, request, _MEMORY_SHARE)
+
     @cached_property
     def _memory(self) -> "memory_pb2_grpc.MemoryServiceAsyncStub":
         return memory_pb2_grpc.MemoryServiceStub(self._channel("memory"))

@@ -34,10 +34,13 @@ class Comparison(ResponseModel):
 
 
 class FactReference(ResponseModel):
-    """The seed that a fact is about, or a track that stands for it in playlists."""
+    """What a fact is about: a seed, a track that stands for it, or one of the memory."""
 
-    seed: int = Field(description="the place of the seed in the request, from 0")
-    kind: str = Field(description="track, artist, genre; member: a popular track of the seed")
+    seed: int = Field(description="the place of the seed in the request, from 0; -1 for no seed")
+    kind: str = Field(
+        description="track, artist, genre; member: a popular track of the seed; listened: a track "
+        "that the listener liked or played"
+    )
     id: str
     name: str
     artist: str

@@ -77,6 +77,14 @@ MAX_KNOWN_TRACKS: Final = 5_000
 """Tracks of a memory, the latest, whose artists count as known in one request."""
 HALF_LIFE_DAYS: Final = 90.0
 """Days after which a signal weighs half as much."""
+MAX_PREFERENCES: Final = 1_000
+"""Tracks of a memory that ranking uses: the latest, and those that say most about likes."""
+RECENT_PREFERENCES: Final = 200
+"""Of these, tracks heard or judged last, whatever they say: skips count while they are new."""
+RECENT_HEARD: Final = 2_000
+"""Plays and skips that preferences are made of, the latest: bounds the time to read them."""
+RECENT_OPINIONS: Final = 1_000
+"""Likes, saves and dislikes that preferences are made of, the latest."""
 
 MAX_RANKED_EXCLUDED_TRACKS: Final = MAX_EXCLUDED_TRACKS + MAX_SIGNALS
 """Excluded tracks of a request to the ranker: the caller's, and all of a memory."""

@@ -25,6 +25,7 @@ from quintet_engine.collaborative.affinity import Affinity
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.exclusions import allowed_rows
 from quintet_engine.kernel.layout import AudioQuery, Shares, fixed
+from quintet_engine.listening import ListenerView
 from quintet_engine.music import octave, wheel_places
 from quintet_engine.query import Query, Seed, SeedKind, SeedUnknown
 from quintet_engine.row_set import RowSet
@@ -58,6 +59,7 @@ class Context:
         affinity: The seeds compared with the collaborative model; None for a model without
             playlists.
         negative_affinity: The negative seeds likewise; None without any.
+        listener: Who asks; None if the catalogue has no track of the query's preferences.
     """
 
     query: Query
@@ -78,6 +80,7 @@ class Context:
     genres: Shares
     affinity: Affinity | None = None
     negative_affinity: Affinity | None = None
+    listener: ListenerView | None = None
 
     @cached_property
     def arrays(self) -> AudioQuery:
@@ -197,6 +200,7 @@ def prepare(
         _shares_by_number([view.genres for view in seeds], shares),
         _affinity(model, catalogue, seeds),
         _affinity(model, catalogue, negatives),
+        ListenerView.of(query.preferences, catalogue, model) if query.preferences else None,
     )
 
 

@@ -27,11 +27,12 @@ from quintet_engine.collaborative import model as collaborative_model
 from quintet_engine.collaborative import products
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.context import Context, prepare
-from quintet_engine.exclusions import count_unknown
+from quintet_engine.exclusions import count_unknown, heard_rows
 from quintet_engine.features import matrix as feature_matrix
 from quintet_engine.features.weighting import weighted_units
 from quintet_engine.forest import files as forest_files
 from quintet_engine.index import FaissIndex
+from quintet_engine.listening import pair_features, pulls_of
 from quintet_engine.query import (
     BOOSTER,
     INDEX,
@@ -50,7 +51,7 @@ from quintet_engine.query import (
     Variants,
     check,
 )
-from quintet_engine.reasons import Adjustment, Ranked, explain
+from quintet_engine.reasons import Adjustment, Ranked, explain, pulled
 from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
 from quintet_engine.seed_view import SeedView
 from quintet_engine.vectors import VectorIndex
@@ -425,6 +426,7 @@ class Engine:
             self._reasons(context, scored, chosen),
             packed,
             scored.known[chosen].tolist(),
+            heard_rows(context.query.heard, rows, self.catalogue),
         )
         return tuple(RankedTrack(*fields) for fields in zip(*columns, strict=True))
 
@@ -579,13 +581,15 @@ def _adjusted(
     deviations over the candidates. `TARGET_STRENGTH` times the mean distance to the targets and
     `NEGATIVE_STRENGTH` times the cosine to the nearest negative seed are subtracted. For a trained
     booster, which depends little on audio, `WEIGHT_STRENGTH` times the standardised weighted cosine
-    to the profile is added.
+    to the profile is added. What the listener's memory adds is the rule of `listening.pull`.
 
     Returns:
-        The scores, and what targets and weights added to them.
+        The scores, and what targets, weights and the memory added to them.
     """
     weighted = bool(context.query.weights) and context.affinity is not None
-    if not context.query.targets and not context.negatives and not weighted:
+    listener = context.listener
+    plain = not context.query.targets and not context.negatives and not weighted
+    if plain and listener is None:
         return relevance, Adjustment()
     scores = _standardised(relevance)
     fits: dict[str, Scores] = {}
@@ -601,7 +605,11 @@ def _adjusted(
         units = weighted_units(context, candidates.rows)
         sound = WEIGHT_STRENGTH * _standardised(units @ context.vector)
         scores = scores + sound
-    return np.asarray(scores, dtype=np.float64), Adjustment(_spread(relevance), fits, sound)
+    adjustment = Adjustment(_spread(relevance), fits, sound)
+    if listener is not None:
+        pair = pair_features(listener, context.catalogue, candidates.rows)
+        scores, adjustment = pulled(scores, adjustment, pulls_of(listener, pair))
+    return np.asarray(scores, dtype=np.float64), adjustment
 
 
 def _target_fits(context: Context, candidates: Candidates) -> dict[str, Scores]:

@@ -55,6 +55,17 @@ def releases(rows: Rows, catalogue: Catalogue) -> Rows:
     return catalogue.recordings.of_all(np.unique(catalogue.recording[rows]).astype(np.int64))
 
 
+def heard_rows(heard: frozenset[str], rows: Rows, catalogue: Catalogue) -> list[bool]:
+    """Mark which of some rows were heard, in any release, (k,)."""
+    row_of = catalogue.snapshot.row_of
+    known = [row for name in heard if (row := row_of.get(name)) is not None]
+    if not known:
+        return [False] * len(rows)
+    recordings = np.unique(catalogue.recording[np.array(known, dtype=np.int64)])
+    marked: list[bool] = np.isin(catalogue.recording[rows], recordings).tolist()
+    return marked
+
+
 def other_versions(row: int, catalogue: Catalogue) -> Rows:
     """Find the tracks that are surely the song of a row, in this or another version, int64.
 

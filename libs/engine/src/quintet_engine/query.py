@@ -9,6 +9,7 @@ from quintet_contract.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
 from quintet_contract.limits import DEFAULT_MAX_PER_ARTIST as DEFAULT_MAX_PER_ARTIST
 from quintet_contract.limits import (
     MAX_KNOWN_TRACKS,
+    MAX_PREFERENCES,
     MAX_RANKED_EXCLUDED_ARTISTS,
     MAX_RANKED_EXCLUDED_TRACKS,
 )
@@ -27,6 +28,7 @@ from quintet_contract.seeds import (
     check_targets,
     check_weights,
 )
+from quintet_contract.signals import NO_PREFERENCES, Preferences
 from quintet_explain import DEFAULT_LANGUAGE as DEFAULT_LANGUAGE
 from quintet_explain import LANGUAGES, Fact
 from quintet_modelkit.features import AudioProfile
@@ -35,6 +37,9 @@ BOOSTER: Final = "booster"
 TASTE: Final = "taste"
 INDEX: Final = "index"
 """Parts that a list can be made without; `Ranking.degraded` names those that were missing."""
+
+MAX_PREFERENCE: Final = 1e6
+"""Largest number of plays, skips or days of one track."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ class Query:
         discovery: The dial from familiar (0) to discover (1); None for the order of scores alone,
             by which models are measured.
         known_tracks: Tracks whose artists the listener knows, besides those of the seeds.
+        preferences: What the listener likes, from a memory; empty without a listener.
+        heard: Track ids that the listener heard; `RankedTrack.heard` marks them.
     """
 
     seeds: tuple[Seed, ...]
@@ -101,6 +108,8 @@ class Query:
     language: str = DEFAULT_LANGUAGE
     discovery: float | None = None
     known_tracks: tuple[str, ...] = ()
+    preferences: Preferences = NO_PREFERENCES
+    heard: frozenset[str] = frozenset()
 
 
 class AudioComparison(NamedTuple):
@@ -150,7 +159,8 @@ class RankedTrack:
     `similarity` is None if the track was not analysed, or if none of the seeds was.
     `features` are the values it was ranked by, little-endian float32 in the order of the ranking's
     `feature_names`; empty unless the query asked for them. `known` says whether it is by a known
-    artist; False if the query has no `discovery`.
+    artist; False if the query has no `discovery`. `heard` says whether the query's `heard` has it,
+    in any release.
     """
 
     track_id: str
@@ -160,6 +170,7 @@ class RankedTrack:
     reasons: Reasons | None = None
     features: bytes = b""
     known: bool = False
+    heard: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,6 +266,7 @@ def check(query: Query, max_seeds: int = MAX_SEEDS) -> None:
     check_weights(query.weights)
     check_targets(query.targets)
     _check_filters(query.filters)
+    _check_listener(query)
     if query.language not in LANGUAGES:
         allowed = ", ".join(LANGUAGES)
         message = f"language must be one of {allowed}; got {query.language!r}"
@@ -281,3 +293,37 @@ def _check_filters(filters: Filters) -> None:
             raise QueryInvalid(
                 "FILTER_RANGE", label, f"{label} must be at most {most}; got {len(names)}"
             )
+
+
+def _check_listener(query: Query) -> None:
+    """Check what is known of the listener, as another process sent it."""
+    columns = query.preferences
+    sizes = {
+        name: len(getattr(columns, name))
+        for name in ("track_ids", "plays", "skips", "opinions", "days", "skipped")
+    }
+    if len(set(sizes.values())) > 1 or sizes["track_ids"] > MAX_PREFERENCES:
+        said = ", ".join(f"{size} {name}" for name, size in sizes.items())
+        raise QueryInvalid(
+            "REQUEST_MALFORMED",
+            "preferences",
+            f"preferences must have one value per track in each column, for at most "
+            f"{MAX_PREFERENCES} tracks; got {said}",
+        )
+    lowest = {"plays": 0.0, "skips": 0.0, "opinions": -1.0, "days": 0.0}
+    for name, low in lowest.items():
+        values = getattr(columns, name)
+        high = 1.0 if name == "opinions" else MAX_PREFERENCE
+        # NaN compares as false, so it is rejected too.
+        if not all(low <= value <= high for value in values):
+            raise QueryInvalid(
+                "REQUEST_MALFORMED",
+                f"preferences.{name}",
+                f"preferences.{name} must be {low:g} to {high:g}",
+            )
+    if len(query.heard) > MAX_RANKED_EXCLUDED_TRACKS:
+        raise QueryInvalid(
+            "FILTER_RANGE",
+            "heard_track_ids",
+            f"heard_track_ids must be at most {MAX_RANKED_EXCLUDED_TRACKS}; got {len(query.heard)}",
+        )

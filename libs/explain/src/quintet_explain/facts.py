@@ -6,6 +6,9 @@ from typing import Final, NamedTuple
 CLOSE_COSINE: Final = 0.5
 """From this cosine on, two tracks are called close in sound; below, a seed is only the nearest."""
 
+NO_SEED: Final = -1
+"""The place of a reference that is no seed: a track of the listener's memory."""
+
 
 class Kind(StrEnum):
     """What a fact is about."""
@@ -26,6 +29,12 @@ class Kind(StrEnum):
     KEY = "key"
     TARGET = "target"
     """`value` is the track's, `other_value` the value that the query asked for."""
+    LIKED = "because_you_liked"
+    """The listener liked or saved the referenced track, and the memory moved this one up.
+    `attribute` says how the two are linked: "artist", of which `name` is the name, or "taste" or
+    "sound", of which `value` is the cosine."""
+    PLAYED = "because_you_played"
+    """The same of a track that the listener played, without an opinion."""
 
 
 class Relation(StrEnum):
@@ -55,13 +64,15 @@ class ReferenceKind(StrEnum):
     """A seed genre; likewise."""
     MEMBER = "member"
     """A popular track of a seed artist or genre, which stands for it in playlists."""
+    LISTENED = "listened"
+    """A track of the listener's memory; its `seed` is `NO_SEED`."""
 
 
 class Reference(NamedTuple):
-    """What a fact compares the track with: a seed, or a track that stands for it.
+    """What a fact compares the track with: a seed, a track that stands for it, or a liked track.
 
     Attributes:
-        seed: The place of the seed in the request, from 0.
+        seed: The place of the seed in the request, from 0; `NO_SEED` for a track of the memory.
         kind: Whether it is the seed itself.
         id: A track id, an artist id or a genre.
         name: The track's title, the artist's name or the genre.
@@ -82,7 +93,7 @@ class Fact(NamedTuple):
         kind: What it is about.
         reference: The seed that it is true of; None for a target.
         weight: Its signed share of all effects on the track's score, -1..1; greater matters more.
-        attribute: The attribute compared; empty for other kinds.
+        attribute: The attribute compared, or the link to a liked track; empty for other kinds.
         relation: How `value` relates to `other_value`; empty where the kind says it.
         value: The track's value in the attribute's unit, a count or a cosine.
         other_value: The reference's value, or the target.

@@ -18,6 +18,8 @@ LANGUAGES: Final = ("en", "ko")
 DEFAULT_LANGUAGE: Final = "en"
 COMPARISONS: Final = frozenset((Kind.ATTRIBUTE, Kind.TEMPO, Kind.KEY))
 """The kinds of fact that share one clause."""
+# References that are named by a title, in quotation marks.
+_TITLED: Final = (ReferenceKind.TRACK, ReferenceKind.MEMBER, ReferenceKind.LISTENED)
 # The tables of phrases by relation; `high` and `low` are joined by "and" in one part.
 _ADJECTIVES: Final = {
     Relation.HIGH: "high",
@@ -134,6 +136,8 @@ def _clause(group: list[Fact], form: str, phrases: Phrases) -> str:
     by_kind = phrases[first.kind.value]
     if first.kind is Kind.SOUND:
         key = "near" if first.value >= CLOSE_COSINE else "far"
+    elif first.kind in (Kind.LIKED, Kind.PLAYED):
+        key = first.attribute
     else:
         key = first.reference.kind.value
     return str(by_kind[key][form]).format(
@@ -149,7 +153,7 @@ def _names(reference: Reference, language: str) -> dict[str, _Name]:
     phrases = _phrases(language)
     return {
         "seed": _Name(reference.name, phrases["seed"][reference.kind.value])
-        if reference.kind in (ReferenceKind.TRACK, ReferenceKind.MEMBER)
+        if reference.kind in _TITLED
         # The particle follows "average" here, so the whole label is the word.
         else _Name(phrases["seed"][reference.kind.value].format(name=reference.name)),
         "plain": _Name(reference.name),

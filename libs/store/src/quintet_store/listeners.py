@@ -48,6 +48,8 @@ FEEDBACK: Final = "feedback"
 # A full memory is cut down to this share, so that not every further signal cuts again.
 _KEPT: Final = 0.95
 _ROWS_AT_ONCE: Final = 500
+_ROW: Final = ("track_id", "kind", "at", "count", "source")
+"""The columns of `quintet_contract.signals.SignalRow`."""
 
 
 @dataclass(frozen=True)
@@ -213,10 +215,35 @@ def read_signals(connection: Connection, listener: str) -> list[tuple[str, str, 
 
     Of two opinions within a second a dislike comes last: what was not wanted does not return.
     """
-    columns = [SIGNALS.c[name] for name in ("track_id", "kind", "at", "count", "source")]
+    columns = [SIGNALS.c[name] for name in _ROW]
     query = select(*columns).where(SIGNALS.c.listener == listener)
     # Sorted here: the rows are bounded, and the database would sort by text columns too.
     return sorted(_tuples(connection, query), key=_in_time)
+
+
+def read_recent(
+    connection: Connection, listener: str, heard: int, opinions: int
+) -> list[tuple[str, str, int, int, str]]:
+    """Read the latest signals of a listener as `read_signals` does: a bounded part of a memory.
+
+    Args:
+        connection: To read by.
+        listener: The keyed hash.
+        heard: Plays and skips at most.
+        opinions: Likes, saves and dislikes at most.
+    """
+    rows: list[tuple[str, str, int, int, str]] = []
+    for kinds, most in ((HEARD_KINDS, heard), (OPINION_KINDS, opinions)):
+        found: list[tuple[str, str, int, int, str]] = []
+        # One range of the index for each kind; SQLite would sort the rows of several kinds.
+        for kind in kinds:
+            query = select(*(SIGNALS.c[name] for name in _ROW)).where(
+                SIGNALS.c.listener == listener, SIGNALS.c.kind == kind
+            )
+            query = query.order_by(SIGNALS.c.at.desc(), SIGNALS.c.track_id.desc()).limit(most)
+            found += _tuples(connection, query)
+        rows += found if len(found) <= most else nlargest(most, found, key=_in_time)
+    return sorted(rows, key=_in_time)
 
 
 def read_heard(connection: Connection, listener: str, since: int) -> list[str]:

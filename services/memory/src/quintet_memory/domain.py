@@ -1,45 +1,14 @@
-"""Summarise a listener's signals to a memory: per track what was heard, when, and the opinion."""
+"""What is remembered of a listener at a time, and the rules for requests."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quintet_contract.limits import HALF_LIFE_DAYS, MAX_HEARD_DAYS, MAX_KNOWN_TRACKS, OPINION_KINDS
+from quintet_contract.limits import MAX_HEARD_DAYS, MAX_KNOWN_TRACKS
+from quintet_contract.signals import SignalRow, TrackMemory, summarise
 from quintet_servicekit.errors import InvalidInput, Reason
 
-DAY: Final = 86_400
-_HALF_LIFE: Final = HALF_LIFE_DAYS * DAY
 _HASH_DIGITS: Final = 64
-# Two services that scrobble one listen give times that differ by their clocks.
-_SAME_LISTEN_SECONDS: Final = 120
-SignalRow = tuple[str, str, int, int, str]
-"""(track id, kind, seconds since 1970, count, source), as the store reads it."""
-
-
-@dataclass
-class TrackMemory:
-    """What is remembered of one track.
-
-    Attributes:
-        track_id: The track.
-        heard_at: When it was played or skipped last, in seconds since 1970; 0 for never.
-        plays: Plays, each aged to the time that the memory is of.
-        skips: Skips, aged likewise.
-        opinion: One of `OPINION_KINDS`; empty for none.
-        opinion_at: When the opinion was given.
-    """
-
-    track_id: str
-    heard_at: int = 0
-    plays: float = 0.0
-    skips: float = 0.0
-    opinion: str = ""
-    opinion_at: int = 0
-
-    @property
-    def touched_at(self) -> int:
-        """When the listener heard or judged it last."""
-        return max(self.heard_at, self.opinion_at)
 
 
 @dataclass(frozen=True)
@@ -87,38 +56,13 @@ def memory_of(
 ) -> Memory:
     """Summarise signals to a memory.
 
-    A play or skip weighs `0.5 ** (age / HALF_LIFE_DAYS)` at its age in days; one in the future, by
-    a wrong clock, weighs 1. Listens of one track within `_SAME_LISTEN_SECONDS` from different
-    sources are one. Of one track the latest opinion counts.
-
     Args:
         revision: Of the memory in the database.
         rows: Its signals, the oldest first.
         banned: Ids of banned artists.
         as_of: Now, in seconds since 1970.
     """
-    tracks: dict[str, TrackMemory] = {}
-    sources: dict[str, str] = {}
-    for track_id, kind, at, count, source in rows:
-        track = tracks.get(track_id)
-        if track is None:
-            track = tracks[track_id] = TrackMemory(track_id)
-        if kind in OPINION_KINDS:
-            track.opinion, track.opinion_at = kind, at
-            continue
-        repeated = (
-            sources.get(track_id, source) != source and at - track.heard_at <= _SAME_LISTEN_SECONDS
-        )
-        track.heard_at, sources[track_id] = at, source
-        if repeated:
-            continue
-        weight = count * 0.5 ** (max(as_of - at, 0) / _HALF_LIFE)
-        if kind == "skip":
-            track.skips += weight
-        else:
-            track.plays += weight
-    latest = sorted(tracks.values(), key=lambda track: (-track.touched_at, track.track_id))
-    return Memory(revision, as_of, latest, tuple(banned))
+    return Memory(revision, as_of, summarise(rows, as_of), tuple(banned))
 
 
 def check_listener(listener: str) -> None:

@@ -7,10 +7,10 @@ from typing import Any, Final, Protocol
 
 from quintet.memory.v1 import memory_pb2, memory_pb2_grpc
 from quintet_contract.limits import HALF_LIFE_DAYS
+from quintet_contract.signals import DAY, Preferences
 from quintet_servicekit.thread_pool import BoundedThreadPool
 
 from quintet_memory.domain import (
-    DAY,
     Exclusions,
     Memory,
     check_days,
@@ -34,6 +34,10 @@ class Memories(Protocol):
 
     def exclusions(self, listener: str, since: int, *, heard: bool, known: int = 0) -> Exclusions:
         """Read what a list leaves out; raises `NotReady` while the database is down."""
+        ...
+
+    def preferences(self, listener: str) -> Preferences:
+        """Read what ranking uses; raises `NotReady` while the database is down."""
         ...
 
 
@@ -100,4 +104,21 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
             banned_artist_ids=found.banned,
             heard_track_ids=found.heard,
             known_track_ids=found.known,
+        )
+
+    async def GetPreferences(
+        self, request: memory_pb2.GetPreferencesRequest, _context: Any
+    ) -> memory_pb2.GetPreferencesResponse:
+        """Read what ranking uses of a memory."""
+        check_listener(request.listener)
+        found = await self._threads.run(partial(self._memories.preferences, request.listener))
+        return memory_pb2.GetPreferencesResponse(
+            preferences=memory_pb2.Preferences(
+                track_ids=found.track_ids,
+                plays=found.plays,
+                skips=found.skips,
+                opinions=found.opinions,
+                days=found.days,
+                skipped=found.skipped,
+            )
         )

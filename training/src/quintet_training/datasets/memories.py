@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from quintet_contract.limits import MAX_KNOWN_TRACKS
+from quintet_contract.limits import MAX_KNOWN_TRACKS, RECENT_HEARD, RECENT_OPINIONS
+from quintet_contract.signals import (
+    DAY,
+    NO_PREFERENCES,
+    Preferences,
+    preferences_of,
+    summarise,
+)
 from quintet_store import listeners as memory
 from quintet_store import open_engine, reading
 from sqlalchemy import Engine
@@ -14,20 +21,19 @@ from sqlalchemy import Engine
 from quintet_training.datasets.feedback import listener_hash
 from quintet_training.settings import TrainingSettings
 
-_DAY = 86_400
-
 
 @dataclass(frozen=True)
-class Exclusions:
-    """What a list for a listener leaves out: disliked and heard tracks, banned artists.
+class Remembered:
+    """What a list for a listener leaves out, and what the listener knows and likes.
 
     `known` are the tracks heard or judged at any time, whose artists the listener knows.
     """
 
-    disliked: tuple[str, ...]
-    banned: tuple[str, ...]
-    heard: tuple[str, ...]
+    disliked: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
+    heard: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    preferences: Preferences = NO_PREFERENCES
 
 
 class MemoryReader:
@@ -46,8 +52,8 @@ class MemoryReader:
         if self._engine is not None:
             self._engine.dispose()
 
-    def exclusions(self, listener: str, heard_days: int) -> Exclusions:
-        """Read what a list for a listener leaves out; nothing for one without a memory.
+    def read(self, listener: str, heard_days: int) -> Remembered:
+        """Read what a memory does to a list; nothing for a listener without one.
 
         Raises:
             DatasetInvalid: The listener's id is invalid.
@@ -55,14 +61,17 @@ class MemoryReader:
             StoreUnavailable: The database cannot be used.
         """
         who = listener_hash(self._settings, listener)
-        since = int(time.time()) - heard_days * _DAY
+        now = int(time.time())
+        since = now - heard_days * DAY
         self._engine = self._engine or open_engine(self._settings.database_url)
         with reading(self._engine) as connection:
-            return Exclusions(
+            recent = memory.read_recent(connection, who, RECENT_HEARD, RECENT_OPINIONS)
+            return Remembered(
                 tuple(memory.read_disliked(connection, who)),
                 tuple(memory.banned_artists(connection, who)),
                 tuple(memory.read_heard(connection, who, since)) if heard_days else (),
                 tuple(memory.read_known(connection, who, MAX_KNOWN_TRACKS)),
+                preferences_of(summarise(recent, now), now),
             )
 
 

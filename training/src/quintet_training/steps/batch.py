@@ -26,7 +26,7 @@ from quintet_text.bounded_json import Bounds, JsonRefused, json_lines
 from quintet_text.decoding import open_text
 
 from quintet_training.datasets.columns import DatasetInvalid
-from quintet_training.datasets.memories import Exclusions, MemoryReader
+from quintet_training.datasets.memories import MemoryReader, Remembered
 from quintet_training.settings import TrainingSettings
 from quintet_training.steps.publishing import MODELS
 
@@ -181,24 +181,24 @@ def _answer(
             excluded_tracks=frozenset((*remembered.disliked, *left_out)),
             excluded_artists=frozenset(remembered.banned),
         ),
+        preferences=remembered.preferences,
+        heard=frozenset(remembered.heard) if options.heard is Heard.LESS else frozenset(),
     )
     try:
         ranking = engine.recommend(query, max_seeds=MAX_BATCH_SEEDS)
     except QueryInvalid as fault:
         return {**answer, "line": number, "error": f"line {number}: {fault}"}
-    tracks = [track.track_id for track in ranking.tracks]
-    if options.heard is Heard.LESS:
-        known_well = frozenset(remembered.heard)
-        tracks.sort(key=known_well.__contains__)
+    # Heard tracks come last: without `less` none is marked.
+    tracks = sorted(ranking.tracks, key=lambda track: track.heard)
     if ranking.discovery is not None:
         answer |= {"new": ranking.discovery.new, "known": ranking.discovery.known}
-    return {**answer, "tracks": tracks}
+    return {**answer, "tracks": [track.track_id for track in tracks]}
 
 
-def _remembered(memories: MemoryReader, listener: object, options: BatchOptions) -> Exclusions:
-    """Read what a line's list leaves out; nothing if the line names no listener."""
+def _remembered(memories: MemoryReader, listener: object, options: BatchOptions) -> Remembered:
+    """Read the memory of a line's listener; an empty one if the line names none."""
     if listener is None:
-        return Exclusions((), (), ())
+        return Remembered()
     if not isinstance(listener, str):
         raise DatasetInvalid("listener is not text")
-    return memories.exclusions(listener, 0 if options.heard is Heard.ALLOW else options.heard_days)
+    return memories.read(listener, 0 if options.heard is Heard.ALLOW else options.heard_days)

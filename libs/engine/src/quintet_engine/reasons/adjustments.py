@@ -1,10 +1,10 @@
-"""What a query's targets and attribute weights add to the scores of candidates.
+"""What a query's targets, attribute weights and listener add to the scores of candidates.
 
 `Engine` ranks by these numbers and `explain` states them, so both take them from here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,15 @@ class Adjustment:
         targets: For each target, what the track's fit adds, relative to the candidates' mean,
             float64 (candidates,).
         sound: What the weighted cosine to the profile adds, likewise, or None.
+        listener: What each part of `listening.PARTS` adds, likewise; empty without a memory.
+        rose: Whether the listener's memory gave the track a better place, bool (candidates,).
     """
 
     spread: float = 1.0
     targets: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     sound: NDArray[np.float64] | None = None
+    listener: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    rose: NDArray[np.bool_] | None = None
 
     def of(self, places: NDArray[np.int64]) -> "Adjustment":
         """Select the values of some candidates, by place."""
@@ -32,4 +36,30 @@ class Adjustment:
             self.spread,
             {name: values[places] for name, values in self.targets.items()},
             None if self.sound is None else self.sound[places],
+            {name: values[places] for name, values in self.listener.items()},
+            None if self.rose is None else self.rose[places],
         )
+
+
+def pulled(
+    scores: NDArray[np.float64],
+    adjustment: Adjustment,
+    pulls: Mapping[str, NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], Adjustment]:
+    """Add what a listener's memory gives to scores, and note which tracks it moved up.
+
+    Args:
+        scores: float64 (candidates,), without the memory.
+        adjustment: What was added to them before.
+        pulls: By part of `listening.PARTS`.
+    """
+    moved = scores + sum(pulls.values())
+    rose = _places(moved) < _places(scores)
+    return moved, replace(adjustment, listener=dict(pulls), rose=rose)
+
+
+def _places(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Rank scores, the greatest first: the place of each."""
+    places = np.empty(len(scores), np.int64)
+    places[np.argsort(-scores, kind="stable")] = np.arange(len(scores))
+    return places

@@ -23,6 +23,7 @@ from quintet_engine.reasons.families import (
     effects_of_booster,
     effects_of_cosine,
 )
+from quintet_engine.reasons.liked import LikedFinder
 from quintet_engine.reasons.relations import Effects, RelationFinder
 from quintet_engine.reasons.selection import ordered, selected_relations, selected_targets
 
@@ -44,7 +45,7 @@ class Ranked:
         matrix: float32 (k, features), the values the booster saw.
         contributions: float64 (k, features + 1), or None if no booster ranked.
         names: The features' names.
-        adjustment: What targets and weights added to the score of each row.
+        adjustment: What targets, weights and the listener's memory added to the score of each row.
     """
 
     rows: Rows
@@ -99,6 +100,11 @@ class _Explainer:
         self.references = self._relations.references
         self._comparer = Comparer(context, self._raw)
         self._effects = _effects(ranked, shares)
+        self._liked: LikedFinder | None = None
+        if context.listener is not None and ranked.adjustment.listener:
+            self._liked = LikedFinder(
+                context.listener, context.catalogue, ranked.rows, ranked.adjustment
+            )
         self._targets = {
             name: (values.tolist(), context.catalogue.distances(name, target, ranked.rows).tolist())
             for name, values in ranked.adjustment.targets.items()
@@ -112,7 +118,8 @@ class _Explainer:
         targets = selected_targets(self._target_facts(place, effects))
         subject = self._subject(place, relations)
         comparisons = self._comparer.of(place, subject, effects)
-        found = [*targets, *relations, *comparisons]
+        liked = [] if self._liked is None else self._liked.of(place, effects.total)
+        found = [*targets, *relations, *liked, *comparisons]
         if not found:
             nearest = self._relations.nearest(place, effects)
             found = [] if nearest is None else [nearest]
@@ -153,7 +160,7 @@ def _effects(ranked: Ranked, shares: NDArray[np.float64]) -> list[Effects]:
     if adjustment.sound is not None:
         effects[:, PLACE[SOUND]] += adjustment.sound
         totals = totals + np.abs(adjustment.sound)
-    for values in adjustment.targets.values():
+    for values in (*adjustment.targets.values(), *adjustment.listener.values()):
         totals = totals + np.abs(values)
     shares = effects / np.where(totals > 0, totals, 1.0)[:, None]
     return [Effects(*row) for row in zip(shares.tolist(), totals.tolist(), strict=True)]

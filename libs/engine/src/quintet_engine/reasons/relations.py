@@ -181,14 +181,15 @@ def _reference(catalogue: Catalogue, place: int, view: SeedView) -> Reference:
     """Name a seed."""
     name = view.seed.name
     if view.seed.kind is SeedKind.TRACK:
-        return _track(catalogue, place, ReferenceKind.TRACK, int(view.rows[0]))
+        return track_reference(catalogue, place, ReferenceKind.TRACK, int(view.rows[0]))
     if view.seed.kind is SeedKind.ARTIST:
         title = catalogue.artist_title(int(view.rows[0]), int(view.artists[0]))
         return Reference(place, ReferenceKind.ARTIST, name, title)
     return Reference(place, ReferenceKind.GENRE, name, name)
 
 
-def _track(catalogue: Catalogue, place: int, kind: ReferenceKind, row: int) -> Reference:
+def track_reference(catalogue: Catalogue, place: int, kind: ReferenceKind, row: int) -> Reference:
+    """Name a track that a fact is about."""
     rows = np.array([row])
     (track_id,), (title,) = catalogue.track_ids(rows), catalogue.titles(rows)
     return Reference(place, kind, track_id, title, first_artist(catalogue, row))
@@ -211,7 +212,9 @@ class _Members:
             owner = self._owners[place]
             is_seed = self._kinds[owner] is SeedKind.TRACK
             kind = ReferenceKind.TRACK if is_seed else ReferenceKind.MEMBER
-            self._named[place] = _track(self._catalogue, owner, kind, int(self._rows[place]))
+            self._named[place] = track_reference(
+                self._catalogue, owner, kind, int(self._rows[place])
+            )
         return self._named[place]
 
 

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equintet/memory/v1/memory.proto\x12\x11quintet.memory.v1\"$\n\x10GetMemoryRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\"\xe0\x01\n\x11GetMemoryResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x11\n\ttrack_ids\x18\x02 \x03(\t\x12\x13\n\x0bheard_times\x18\x03 \x03(\x03\x12\r\n\x05plays\x18\x04 \x03(\x02\x12\r\n\x05skips\x18\x05 \x03(\x02\x12,\n\x08opinions\x18\x06 \x03(\x0e\x32\x1a.quintet.memory.v1.Opinion\x12\x19\n\x11\x62\x61nned_artist_ids\x18\x07 \x03(\t\x12\x12\n\nas_of_time\x18\x08 \x01(\x03\x12\x16\n\x0ehalf_life_days\x18\t \x01(\x01\"Q\n\x14GetExclusionsRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x12\n\nheard_days\x18\x02 \x01(\x05\x12\x13\n\x0bknown_limit\x18\x03 \x01(\x05\"\x92\x01\n\x15GetExclusionsResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x1a\n\x12\x64isliked_track_ids\x18\x02 \x03(\t\x12\x19\n\x11\x62\x61nned_artist_ids\x18\x03 \x03(\t\x12\x17\n\x0fheard_track_ids\x18\x04 \x03(\t\x12\x17\n\x0fknown_track_ids\x18\x05 \x03(\t*[\n\x07Opinion\x12\x17\n\x13OPINION_UNSPECIFIED\x10\x00\x12\x10\n\x0cOPINION_LIKE\x10\x01\x12\x10\n\x0cOPINION_SAVE\x10\x02\x12\x13\n\x0fOPINION_DISLIKE\x10\x03\x32\xcb\x01\n\rMemoryService\x12V\n\tGetMemory\x12#.quintet.memory.v1.GetMemoryRequest\x1a$.quintet.memory.v1.GetMemoryResponse\x12\x62\n\rGetExclusions\x12\'.quintet.memory.v1.GetExclusionsRequest\x1a(.quintet.memory.v1.GetExclusionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equintet/memory/v1/memory.proto\x12\x11quintet.memory.v1\"$\n\x10GetMemoryRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\"\xe0\x01\n\x11GetMemoryResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x11\n\ttrack_ids\x18\x02 \x03(\t\x12\x13\n\x0bheard_times\x18\x03 \x03(\x03\x12\r\n\x05plays\x18\x04 \x03(\x02\x12\r\n\x05skips\x18\x05 \x03(\x02\x12,\n\x08opinions\x18\x06 \x03(\x0e\x32\x1a.quintet.memory.v1.Opinion\x12\x19\n\x11\x62\x61nned_artist_ids\x18\x07 \x03(\t\x12\x12\n\nas_of_time\x18\x08 \x01(\x03\x12\x16\n\x0ehalf_life_days\x18\t \x01(\x01\"Q\n\x14GetExclusionsRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\x12\x12\n\nheard_days\x18\x02 \x01(\x05\x12\x13\n\x0bknown_limit\x18\x03 \x01(\x05\"\x92\x01\n\x15GetExclusionsResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x1a\n\x12\x64isliked_track_ids\x18\x02 \x03(\t\x12\x19\n\x11\x62\x61nned_artist_ids\x18\x03 \x03(\t\x12\x17\n\x0fheard_track_ids\x18\x04 \x03(\t\x12\x17\n\x0fknown_track_ids\x18\x05 \x03(\t\")\n\x15GetPreferencesRequest\x12\x10\n\x08listener\x18\x01 \x01(\t\"M\n\x16GetPreferencesResponse\x12\x33\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x1e.quintet.memory.v1.Preferences\"o\n\x0bPreferences\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\x12\r\n\x05plays\x18\x02 \x03(\x02\x12\r\n\x05skips\x18\x03 \x03(\x02\x12\x10\n\x08opinions\x18\x04 \x03(\x02\x12\x0c\n\x04\x64\x61ys\x18\x05 \x03(\x02\x12\x0f\n\x07skipped\x18\x06 \x03(\x08*[\n\x07Opinion\x12\x17\n\x13OPINION_UNSPECIFIED\x10\x00\x12\x10\n\x0cOPINION_LIKE\x10\x01\x12\x10\n\x0cOPINION_SAVE\x10\x02\x12\x13\n\x0fOPINION_DISLIKE\x10\x03\x32\xb2\x02\n\rMemoryService\x12V\n\tGetMemory\x12#.quintet.memory.v1.GetMemoryRequest\x1a$.quintet.memory.v1.GetMemoryResponse\x12\x62\n\rGetExclusions\x12\'.quintet.memory.v1.GetExclusionsRequest\x1a(.quintet.memory.v1.GetExclusionsResponse\x12\x65\n\x0eGetPreferences\x12(.quintet.memory.v1.GetPreferencesRequest\x1a).quintet.memory.v1.GetPreferencesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quintet.memory.v1.memory_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OPINION']._serialized_start=550
-  _globals['_OPINION']._serialized_end=641
+  _globals['_OPINION']._serialized_start=785
+  _globals['_OPINION']._serialized_end=876
   _globals['_GETMEMORYREQUEST']._serialized_start=53
   _globals['_GETMEMORYREQUEST']._serialized_end=89
   _globals['_GETMEMORYRESPONSE']._serialized_start=92
@@ -41,6 +41,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETEXCLUSIONSREQUEST']._serialized_end=399
   _globals['_GETEXCLUSIONSRESPONSE']._serialized_start=402
   _globals['_GETEXCLUSIONSRESPONSE']._serialized_end=548
-  _globals['_MEMORYSERVICE']._serialized_start=644
-  _globals['_MEMORYSERVICE']._serialized_end=847
+  _globals['_GETPREFERENCESREQUEST']._serialized_start=550
+  _globals['_GETPREFERENCESREQUEST']._serialized_end=591
+  _globals['_GETPREFERENCESRESPONSE']._serialized_start=593
+  _globals['_GETPREFERENCESRESPONSE']._serialized_end=670
+  _globals['_PREFERENCES']._serialized_start=672
+  _globals['_PREFERENCES']._serialized_end=783
+  _globals['_MEMORYSERVICE']._serialized_start=879
+  _globals['_MEMORYSERVICE']._serialized_end=1185
 # @@protoc_insertion_point(module_scope)

@@ -212,3 +212,105 @@ class GetExclusionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetExclusionsResponse: _TypeAlias = GetExclusionsResponse  # noqa: Y015
+
+@_typing.final
+class GetPreferencesRequest(_message.Message):
+    """Requests what ranking uses of a memory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_FIELD_NUMBER: _builtins.int
+    listener: _builtins.str
+    """The keyed hash of the listener's id: 64 hexadecimal digits."""
+    def __init__(
+        self,
+        *,
+        listener: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener", b"listener"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPreferencesRequest: _TypeAlias = GetPreferencesRequest  # noqa: Y015
+
+@_typing.final
+class GetPreferencesResponse(_message.Message):
+    """Contains what ranking uses of a memory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFERENCES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def preferences(self) -> Global___Preferences:
+        """To be sent on as RecommendTracksRequest.preferences."""
+
+    def __init__(
+        self,
+        *,
+        preferences: Global___Preferences | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["preferences", b"preferences"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["preferences", b"preferences"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPreferencesResponse: _TypeAlias = GetPreferencesResponse  # noqa: Y015
+
+@_typing.final
+class Preferences(_message.Message):
+    """Describes what a listener likes: one value per track in each column, up to 1,000 tracks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_IDS_FIELD_NUMBER: _builtins.int
+    PLAYS_FIELD_NUMBER: _builtins.int
+    SKIPS_FIELD_NUMBER: _builtins.int
+    OPINIONS_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tracks: the 200 heard or judged last, then those that say most. Tracks that the ranker does not have are ignored."""
+
+    @_builtins.property
+    def plays(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Plays of each track, each halved for every 90 days of its age; not negative."""
+
+    @_builtins.property
+    def skips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Skips of each track, aged likewise."""
+
+    @_builtins.property
+    def opinions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The latest opinion on each track: a like or a save from 1, aged likewise; -1 for a dislike, which
+        does not age; 0 for none.
+        """
+
+    @_builtins.property
+    def days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Days since each track was heard or judged last."""
+
+    @_builtins.property
+    def skipped(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """Whether each track was skipped when it was heard last."""
+
+    def __init__(
+        self,
+        *,
+        track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        plays: _abc.Iterable[_builtins.float] | None = ...,
+        skips: _abc.Iterable[_builtins.float] | None = ...,
+        opinions: _abc.Iterable[_builtins.float] | None = ...,
+        days: _abc.Iterable[_builtins.float] | None = ...,
+        skipped: _abc.Iterable[_builtins.bool] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "opinions", b"opinions", "plays", b"plays", "skipped", b"skipped", "skips", b"skips", "track_ids", b"track_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Preferences: _TypeAlias = Preferences  # noqa: Y015

@@ -46,6 +46,11 @@ class MemoryServiceStub:
                 request_serializer=quintet_dot_memory_dot_v1_dot_memory__pb2.GetExclusionsRequest.SerializeToString,
                 response_deserializer=quintet_dot_memory_dot_v1_dot_memory__pb2.GetExclusionsResponse.FromString,
                 _registered_method=True)
+        self.GetPreferences = channel.unary_unary(
+                '/quintet.memory.v1.MemoryService/GetPreferences',
+                request_serializer=quintet_dot_memory_dot_v1_dot_memory__pb2.GetPreferencesRequest.SerializeToString,
+                response_deserializer=quintet_dot_memory_dot_v1_dot_memory__pb2.GetPreferencesResponse.FromString,
+                _registered_method=True)
 
 
 class MemoryServiceServicer:
@@ -70,6 +75,15 @@ class MemoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPreferences(self, request, context):
+        """Returns what ranking uses of a memory: the tracks heard or judged last, and those that say most
+        about what the listener likes, of the latest 2,000 plays and skips and the latest 1,000 opinions. Empty if there is no memory.
+        Errors: INVALID_ARGUMENT (LISTENER_INVALID), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -82,6 +96,11 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.GetExclusions,
                     request_deserializer=quintet_dot_memory_dot_v1_dot_memory__pb2.GetExclusionsRequest.FromString,
                     response_serializer=quintet_dot_memory_dot_v1_dot_memory__pb2.GetExclusionsResponse.SerializeToString,
+            ),
+            'GetPreferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPreferences,
+                    request_deserializer=quintet_dot_memory_dot_v1_dot_memory__pb2.GetPreferencesRequest.FromString,
+                    response_serializer=quintet_dot_memory_dot_v1_dot_memory__pb2.GetPreferencesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -140,6 +159,33 @@ class MemoryService:
             '/quintet.memory.v1.MemoryService/GetExclusions',
             quintet_dot_memory_dot_v1_dot_memory__pb2.GetExclusionsRequest.SerializeToString,
             quintet_dot_memory_dot_v1_dot_memory__pb2.GetExclusionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPreferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quintet.memory.v1.MemoryService/GetPreferences',
+            quintet_dot_memory_dot_v1_dot_memory__pb2.GetPreferencesRequest.SerializeToString,
+            quintet_dot_memory_dot_v1_dot_memory__pb2.GetPreferencesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,11 @@ class MemoryServiceStub:
     heard within some days.
     Errors: INVALID_ARGUMENT (LISTENER_INVALID, FILTER_RANGE), UNAVAILABLE (STORE_UNAVAILABLE).
     """
+    GetPreferences: _grpc.UnaryUnaryMultiCallable[_memory_pb2.GetPreferencesRequest, _memory_pb2.GetPreferencesResponse]
+    """Returns what ranking uses of a memory: the tracks heard or judged last, and those that say most
+    about what the listener likes, of the latest 2,000 plays and skips and the latest 1,000 opinions. Empty if there is no memory.
+    Errors: INVALID_ARGUMENT (LISTENER_INVALID), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
 
 @_typing.type_check_only
 class MemoryServiceAsyncStub(MemoryServiceStub):
@@ -60,6 +65,11 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """Returns what a list for a listener should leave out: disliked tracks, banned artists, and tracks
     heard within some days.
     Errors: INVALID_ARGUMENT (LISTENER_INVALID, FILTER_RANGE), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
+    GetPreferences: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetPreferencesRequest, _memory_pb2.GetPreferencesResponse]  # type: ignore[assignment]
+    """Returns what ranking uses of a memory: the tracks heard or judged last, and those that say most
+    about what the listener likes, of the latest 2,000 plays and skips and the latest 1,000 opinions. Empty if there is no memory.
+    Errors: INVALID_ARGUMENT (LISTENER_INVALID), UNAVAILABLE (STORE_UNAVAILABLE).
     """
 
 class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -86,6 +96,17 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns what a list for a listener should leave out: disliked tracks, banned artists, and tracks
         heard within some days.
         Errors: INVALID_ARGUMENT (LISTENER_INVALID, FILTER_RANGE), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def GetPreferences(
+        self,
+        request: _memory_pb2.GetPreferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.GetPreferencesResponse, _abc.Awaitable[_memory_pb2.GetPreferencesResponse]]:
+        """Returns what ranking uses of a memory: the tracks heard or judged last, and those that say most
+        about what the listener likes, of the latest 2,000 plays and skips and the latest 1,000 opinions. Empty if there is no memory.
+        Errors: INVALID_ARGUMENT (LISTENER_INVALID), UNAVAILABLE (STORE_UNAVAILABLE).
         """
 
 def add_MemoryServiceServicer_to_server(servicer: MemoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

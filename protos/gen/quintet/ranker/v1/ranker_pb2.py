@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from quintet.memory.v1 import memory_pb2 as quintet_dot_memory_dot_v1_dot_memory__pb2
 from quintet.profile.v1 import profile_pb2 as quintet_dot_profile_dot_v1_dot_profile__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equintet/ranker/v1/ranker.proto\x12\x11quintet.ranker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a quintet/profile/v1/profile.proto\"\xff\x05\n\x16RecommendTracksRequest\x12\'\n\x05seeds\x18\x01 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x30\n\x0enegative_seeds\x18\x02 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12,\n\x07profile\x18\x03 \x01(\x0b\x32\x1b.quintet.profile.v1.Profile\x12\x34\n\x07weights\x18\x04 \x03(\x0b\x32#.quintet.profile.v1.AttributeWeight\x12\x34\n\x07targets\x18\x05 \x03(\x0b\x32#.quintet.profile.v1.AttributeTarget\x12+\n\x07\x66ilters\x18\x06 \x01(\x0b\x32\x1a.quintet.ranker.v1.Filters\x12\x12\n\x05limit\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0emax_per_artist\x18\x08 \x01(\x05H\x01\x88\x01\x01\x12\x16\n\tdiversity\x18\t \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04\x66low\x18\n \x01(\x08\x12\x14\n\x0comit_reasons\x18\x0b \x01(\x08\x12\x18\n\x10include_features\x18\x0c \x01(\x08\x12\'\n\x05trial\x18\r \x01(\x0b\x32\x18.quintet.ranker.v1.Trial\x12\x10\n\x08language\x18\x0f \x01(\t\x12\x31\n\x08variants\x18\x10 \x01(\x0e\x32\x1f.quintet.ranker.v1.SongVariants\x12\x32\n\x08seasonal\x18\x11 \x01(\x0e\x32 .quintet.ranker.v1.SeasonalSongs\x12\x1a\n\x12include_seed_pools\x18\x12 \x01(\x08\x12\x16\n\tdiscovery\x18\x13 \x01(\x01H\x03\x88\x01\x01\x12\x17\n\x0fknown_track_ids\x18\x14 \x03(\tB\x08\n\x06_limitB\x11\n\x0f_max_per_artistB\x0c\n\n_diversityB\x0c\n\n_discoveryJ\x04\x08\x0e\x10\x0fR\x0ereason_columns\"\x84\x03\n\x17RecommendTracksResponse\x12.\n\x06tracks\x18\x01 \x03(\x0b\x32\x1e.quintet.ranker.v1.RankedTrack\x12-\n\x08versions\x18\x02 \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12*\n\x04pool\x18\x03 \x01(\x0b\x32\x1c.quintet.ranker.v1.PoolSizes\x12/\n\nseed_pools\x18\x04 \x03(\x0b\x32\x1b.quintet.ranker.v1.SeedPool\x12\x10\n\x08\x64\x65graded\x18\x05 \x03(\t\x12\x15\n\rfeature_names\x18\x06 \x03(\t\x12+\n\x07variant\x18\x07 \x01(\x0e\x32\x1a.quintet.ranker.v1.Variant\x12\x17\n\x0franking_seconds\x18\x08 \x01(\x01\x12/\n\tdiscovery\x18\n \x01(\x0b\x32\x1c.quintet.ranker.v1.DiscoveryJ\x04\x08\t\x10\nR\x07reasons\"\x7f\n\tDiscovery\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x11\n\tnew_count\x18\x02 \x01(\x05\x12\x13\n\x0bknown_count\x18\x03 \x01(\x05\x12\x13\n\x0b\x66rom_memory\x18\x04 \x01(\x08\x12\x11\n\tlacks_new\x18\x05 \x01(\x08\x12\x13\n\x0blacks_known\x18\x06 \x01(\x08\"1\n\x0fGetModelRequest\x12\x1e\n\x12\x63hallenger_version\x18\x01 \x01(\tB\x02\x18\x01\"\xe6\x03\n\x10GetModelResponse\x12-\n\x08versions\x18\x01 \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x15\n\rfeature_names\x18\x03 \x03(\t\x12\x14\n\x0c\x66\x65\x61ture_hash\x18\x04 \x01(\t\x12\x13\n\x0btrack_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tload_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63hannels\x18\x08 \x03(\t\x12\x41\n\x07metrics\x18\t \x03(\x0b\x32\x30.quintet.ranker.v1.GetModelResponse.MetricsEntry\x12\x17\n\x0frefused_version\x18\n \x01(\t\x12\x16\n\x0erefused_reason\x18\x0b \x01(\t\x12\x1a\n\x12\x63hallenger_version\x18\x0c \x01(\t\x12!\n\x19\x63hallenger_refused_reason\x18\r \x01(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"3\n\x15HoldChallengerRequest\x12\x1a\n\x12\x63hallenger_version\x18\x01 \x01(\t\">\n\x16HoldChallengerResponse\x12\x0c\n\x04held\x18\x01 \x01(\x08\x12\x16\n\x0erefused_reason\x18\x02 \x01(\t\"z\n\x05Trial\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12+\n\x07variant\x18\x02 \x01(\x0e\x32\x1a.quintet.ranker.v1.Variant\x12\x1a\n\x12\x63hallenger_version\x18\x03 \x01(\t\x12\x11\n\tdraft_key\x18\x04 \x01(\t\"\xa9\x01\n\x07\x46ilters\x12\x31\n\x06ranges\x18\x01 \x03(\x0b\x32!.quintet.ranker.v1.AttributeRange\x12\x0e\n\x06genres\x18\x02 \x03(\t\x12\x15\n\x08\x65xplicit\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x65xcluded_track_ids\x18\x04 \x03(\t\x12\x1b\n\x13\x65xcluded_artist_ids\x18\x05 \x03(\tB\x0b\n\t_explicit\"v\n\x0e\x41ttributeRange\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x10\n\x03min\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_minB\x06\n\x04_max\"\xe7\x01\n\x0bRankedTrack\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x17\n\nsimilarity\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x63hannels\x18\x05 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x07 \x01(\x0c\x12)\n\x06origin\x18\x08 \x01(\x0e\x32\x19.quintet.ranker.v1.Origin\x12\x14\n\x0creasons_json\x18\t \x01(\x0c\x12\r\n\x05known\x18\n \x01(\x08\x42\r\n\x0b_similarityJ\x04\x08\x06\x10\x07R\x07reasons\"S\n\x08Versions\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x03 \x01(\t\"|\n\tPoolSizes\x12\x0f\n\x07initial\x18\x01 \x01(\x03\x12\x17\n\x0f\x61\x66ter_filtering\x18\x02 \x01(\x03\x12\x12\n\ncandidates\x18\x03 \x01(\x03\x12\x17\n\x0f\x61\x66ter_relinking\x18\x04 \x01(\x03\x12\x18\n\x10unknown_filtered\x18\x05 \x01(\x03\"u\n\x08SeedPool\x12&\n\x04seed\x18\x01 \x01(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x0f\n\x07initial\x18\x02 \x01(\x03\x12\x17\n\x0f\x61\x66ter_filtering\x18\x03 \x01(\x03\x12\x17\n\x0f\x61\x66ter_relinking\x18\x04 \x01(\x03*a\n\x0cSongVariants\x12\x1d\n\x19SONG_VARIANTS_UNSPECIFIED\x10\x00\x12\x19\n\x15SONG_VARIANTS_EXCLUDE\x10\x01\x12\x17\n\x13SONG_VARIANTS_ALLOW\x10\x02*e\n\rSeasonalSongs\x12\x1e\n\x1aSEASONAL_SONGS_UNSPECIFIED\x10\x00\x12\x1a\n\x16SEASONAL_SONGS_EXCLUDE\x10\x01\x12\x18\n\x14SEASONAL_SONGS_ALLOW\x10\x02*|\n\x07Variant\x12\x17\n\x13VARIANT_UNSPECIFIED\x10\x00\x12\x14\n\x10VARIANT_CHAMPION\x10\x01\x12\x16\n\x12VARIANT_CHALLENGER\x10\x02\x12\x16\n\x12VARIANT_INTERLEAVE\x10\x03\x12\x12\n\x0eVARIANT_SHADOW\x10\x04*L\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x13\n\x0fORIGIN_CHAMPION\x10\x01\x12\x15\n\x11ORIGIN_CHALLENGER\x10\x02\x32\xb5\x02\n\rRankerService\x12h\n\x0fRecommendTracks\x12).quintet.ranker.v1.RecommendTracksRequest\x1a*.quintet.ranker.v1.RecommendTracksResponse\x12S\n\x08GetModel\x12\".quintet.ranker.v1.GetModelRequest\x1a#.quintet.ranker.v1.GetModelResponse\x12\x65\n\x0eHoldChallenger\x12(.quintet.ranker.v1.HoldChallengerRequest\x1a).quintet.ranker.v1.HoldChallengerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equintet/ranker/v1/ranker.proto\x12\x11quintet.ranker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1equintet/memory/v1/memory.proto\x1a quintet/profile/v1/profile.proto\"\xcd\x06\n\x16RecommendTracksRequest\x12\'\n\x05seeds\x18\x01 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x30\n\x0enegative_seeds\x18\x02 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12,\n\x07profile\x18\x03 \x01(\x0b\x32\x1b.quintet.profile.v1.Profile\x12\x34\n\x07weights\x18\x04 \x03(\x0b\x32#.quintet.profile.v1.AttributeWeight\x12\x34\n\x07targets\x18\x05 \x03(\x0b\x32#.quintet.profile.v1.AttributeTarget\x12+\n\x07\x66ilters\x18\x06 \x01(\x0b\x32\x1a.quintet.ranker.v1.Filters\x12\x12\n\x05limit\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0emax_per_artist\x18\x08 \x01(\x05H\x01\x88\x01\x01\x12\x16\n\tdiversity\x18\t \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04\x66low\x18\n \x01(\x08\x12\x14\n\x0comit_reasons\x18\x0b \x01(\x08\x12\x18\n\x10include_features\x18\x0c \x01(\x08\x12\'\n\x05trial\x18\r \x01(\x0b\x32\x18.quintet.ranker.v1.Trial\x12\x10\n\x08language\x18\x0f \x01(\t\x12\x31\n\x08variants\x18\x10 \x01(\x0e\x32\x1f.quintet.ranker.v1.SongVariants\x12\x32\n\x08seasonal\x18\x11 \x01(\x0e\x32 .quintet.ranker.v1.SeasonalSongs\x12\x1a\n\x12include_seed_pools\x18\x12 \x01(\x08\x12\x16\n\tdiscovery\x18\x13 \x01(\x01H\x03\x88\x01\x01\x12\x17\n\x0fknown_track_ids\x18\x14 \x03(\t\x12\x33\n\x0bpreferences\x18\x15 \x01(\x0b\x32\x1e.quintet.memory.v1.Preferences\x12\x17\n\x0fheard_track_ids\x18\x16 \x03(\tB\x08\n\x06_limitB\x11\n\x0f_max_per_artistB\x0c\n\n_diversityB\x0c\n\n_discoveryJ\x04\x08\x0e\x10\x0fR\x0ereason_columns\"\x84\x03\n\x17RecommendTracksResponse\x12.\n\x06tracks\x18\x01 \x03(\x0b\x32\x1e.quintet.ranker.v1.RankedTrack\x12-\n\x08versions\x18\x02 \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12*\n\x04pool\x18\x03 \x01(\x0b\x32\x1c.quintet.ranker.v1.PoolSizes\x12/\n\nseed_pools\x18\x04 \x03(\x0b\x32\x1b.quintet.ranker.v1.SeedPool\x12\x10\n\x08\x64\x65graded\x18\x05 \x03(\t\x12\x15\n\rfeature_names\x18\x06 \x03(\t\x12+\n\x07variant\x18\x07 \x01(\x0e\x32\x1a.quintet.ranker.v1.Variant\x12\x17\n\x0franking_seconds\x18\x08 \x01(\x01\x12/\n\tdiscovery\x18\n \x01(\x0b\x32\x1c.quintet.ranker.v1.DiscoveryJ\x04\x08\t\x10\nR\x07reasons\"\x7f\n\tDiscovery\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x11\n\tnew_count\x18\x02 \x01(\x05\x12\x13\n\x0bknown_count\x18\x03 \x01(\x05\x12\x13\n\x0b\x66rom_memory\x18\x04 \x01(\x08\x12\x11\n\tlacks_new\x18\x05 \x01(\x08\x12\x13\n\x0blacks_known\x18\x06 \x01(\x08\"1\n\x0fGetModelRequest\x12\x1e\n\x12\x63hallenger_version\x18\x01 \x01(\tB\x02\x18\x01\"\xe6\x03\n\x10GetModelResponse\x12-\n\x08versions\x18\x01 \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x15\n\rfeature_names\x18\x03 \x03(\t\x12\x14\n\x0c\x66\x65\x61ture_hash\x18\x04 \x01(\t\x12\x13\n\x0btrack_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tload_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63hannels\x18\x08 \x03(\t\x12\x41\n\x07metrics\x18\t \x03(\x0b\x32\x30.quintet.ranker.v1.GetModelResponse.MetricsEntry\x12\x17\n\x0frefused_version\x18\n \x01(\t\x12\x16\n\x0erefused_reason\x18\x0b \x01(\t\x12\x1a\n\x12\x63hallenger_version\x18\x0c \x01(\t\x12!\n\x19\x63hallenger_refused_reason\x18\r \x01(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"3\n\x15HoldChallengerRequest\x12\x1a\n\x12\x63hallenger_version\x18\x01 \x01(\t\">\n\x16HoldChallengerResponse\x12\x0c\n\x04held\x18\x01 \x01(\x08\x12\x16\n\x0erefused_reason\x18\x02 \x01(\t\"z\n\x05Trial\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12+\n\x07variant\x18\x02 \x01(\x0e\x32\x1a.quintet.ranker.v1.Variant\x12\x1a\n\x12\x63hallenger_version\x18\x03 \x01(\t\x12\x11\n\tdraft_key\x18\x04 \x01(\t\"\xa9\x01\n\x07\x46ilters\x12\x31\n\x06ranges\x18\x01 \x03(\x0b\x32!.quintet.ranker.v1.AttributeRange\x12\x0e\n\x06genres\x18\x02 \x03(\t\x12\x15\n\x08\x65xplicit\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12\x65xcluded_track_ids\x18\x04 \x03(\t\x12\x1b\n\x13\x65xcluded_artist_ids\x18\x05 \x03(\tB\x0b\n\t_explicit\"v\n\x0e\x41ttributeRange\x12\x30\n\tattribute\x18\x01 \x01(\x0e\x32\x1d.quintet.profile.v1.Attribute\x12\x10\n\x03min\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_minB\x06\n\x04_max\"\xf6\x01\n\x0bRankedTrack\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x17\n\nsimilarity\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x63hannels\x18\x05 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x07 \x01(\x0c\x12)\n\x06origin\x18\x08 \x01(\x0e\x32\x19.quintet.ranker.v1.Origin\x12\x14\n\x0creasons_json\x18\t \x01(\x0c\x12\r\n\x05known\x18\n \x01(\x08\x12\r\n\x05heard\x18\x0b \x01(\x08\x42\r\n\x0b_similarityJ\x04\x08\x06\x10\x07R\x07reasons\"S\n\x08Versions\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x19\n\x11\x63\x61talogue_version\x18\x03 \x01(\t\"|\n\tPoolSizes\x12\x0f\n\x07initial\x18\x01 \x01(\x03\x12\x17\n\x0f\x61\x66ter_filtering\x18\x02 \x01(\x03\x12\x12\n\ncandidates\x18\x03 \x01(\x03\x12\x17\n\x0f\x61\x66ter_relinking\x18\x04 \x01(\x03\x12\x18\n\x10unknown_filtered\x18\x05 \x01(\x03\"u\n\x08SeedPool\x12&\n\x04seed\x18\x01 \x01(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x0f\n\x07initial\x18\x02 \x01(\x03\x12\x17\n\x0f\x61\x66ter_filtering\x18\x03 \x01(\x03\x12\x17\n\x0f\x61\x66ter_relinking\x18\x04 \x01(\x03*a\n\x0cSongVariants\x12\x1d\n\x19SONG_VARIANTS_UNSPECIFIED\x10\x00\x12\x19\n\x15SONG_VARIANTS_EXCLUDE\x10\x01\x12\x17\n\x13SONG_VARIANTS_ALLOW\x10\x02*e\n\rSeasonalSongs\x12\x1e\n\x1aSEASONAL_SONGS_UNSPECIFIED\x10\x00\x12\x1a\n\x16SEASONAL_SONGS_EXCLUDE\x10\x01\x12\x18\n\x14SEASONAL_SONGS_ALLOW\x10\x02*|\n\x07Variant\x12\x17\n\x13VARIANT_UNSPECIFIED\x10\x00\x12\x14\n\x10VARIANT_CHAMPION\x10\x01\x12\x16\n\x12VARIANT_CHALLENGER\x10\x02\x12\x16\n\x12VARIANT_INTERLEAVE\x10\x03\x12\x12\n\x0eVARIANT_SHADOW\x10\x04*L\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x13\n\x0fORIGIN_CHAMPION\x10\x01\x12\x15\n\x11ORIGIN_CHALLENGER\x10\x02\x32\xb5\x02\n\rRankerService\x12h\n\x0fRecommendTracks\x12).quintet.ranker.v1.RecommendTracksRequest\x1a*.quintet.ranker.v1.RecommendTracksResponse\x12S\n\x08GetModel\x12\".quintet.ranker.v1.GetModelRequest\x1a#.quintet.ranker.v1.GetModelResponse\x12\x65\n\x0eHoldChallenger\x12(.quintet.ranker.v1.HoldChallengerRequest\x1a).quintet.ranker.v1.HoldChallengerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,44 +38,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELREQUEST'].fields_by_name['challenger_version']._serialized_options = b'\030\001'
   _globals['_GETMODELRESPONSE_METRICSENTRY']._loaded_options = None
   _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_options = b'8\001'
-  _globals['_SONGVARIANTS']._serialized_start=3047
-  _globals['_SONGVARIANTS']._serialized_end=3144
-  _globals['_SEASONALSONGS']._serialized_start=3146
-  _globals['_SEASONALSONGS']._serialized_end=3247
-  _globals['_VARIANT']._serialized_start=3249
-  _globals['_VARIANT']._serialized_end=3373
-  _globals['_ORIGIN']._serialized_start=3375
-  _globals['_ORIGIN']._serialized_end=3451
-  _globals['_RECOMMENDTRACKSREQUEST']._serialized_start=121
-  _globals['_RECOMMENDTRACKSREQUEST']._serialized_end=888
-  _globals['_RECOMMENDTRACKSRESPONSE']._serialized_start=891
-  _globals['_RECOMMENDTRACKSRESPONSE']._serialized_end=1279
-  _globals['_DISCOVERY']._serialized_start=1281
-  _globals['_DISCOVERY']._serialized_end=1408
-  _globals['_GETMODELREQUEST']._serialized_start=1410
-  _globals['_GETMODELREQUEST']._serialized_end=1459
-  _globals['_GETMODELRESPONSE']._serialized_start=1462
-  _globals['_GETMODELRESPONSE']._serialized_end=1948
-  _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_start=1902
-  _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_end=1948
-  _globals['_HOLDCHALLENGERREQUEST']._serialized_start=1950
-  _globals['_HOLDCHALLENGERREQUEST']._serialized_end=2001
-  _globals['_HOLDCHALLENGERRESPONSE']._serialized_start=2003
-  _globals['_HOLDCHALLENGERRESPONSE']._serialized_end=2065
-  _globals['_TRIAL']._serialized_start=2067
-  _globals['_TRIAL']._serialized_end=2189
-  _globals['_FILTERS']._serialized_start=2192
-  _globals['_FILTERS']._serialized_end=2361
-  _globals['_ATTRIBUTERANGE']._serialized_start=2363
-  _globals['_ATTRIBUTERANGE']._serialized_end=2481
-  _globals['_RANKEDTRACK']._serialized_start=2484
-  _globals['_RANKEDTRACK']._serialized_end=2715
-  _globals['_VERSIONS']._serialized_start=2717
-  _globals['_VERSIONS']._serialized_end=2800
-  _globals['_POOLSIZES']._serialized_start=2802
-  _globals['_POOLSIZES']._serialized_end=2926
-  _globals['_SEEDPOOL']._serialized_start=2928
-  _globals['_SEEDPOOL']._serialized_end=3045
-  _globals['_RANKERSERVICE']._serialized_start=3454
-  _globals['_RANKERSERVICE']._serialized_end=3763
+  _globals['_SONGVARIANTS']._serialized_start=3172
+  _globals['_SONGVARIANTS']._serialized_end=3269
+  _globals['_SEASONALSONGS']._serialized_start=3271
+  _globals['_SEASONALSONGS']._serialized_end=3372
+  _globals['_VARIANT']._serialized_start=3374
+  _globals['_VARIANT']._serialized_end=3498
+  _globals['_ORIGIN']._serialized_start=3500
+  _globals['_ORIGIN']._serialized_end=3576
+  _globals['_RECOMMENDTRACKSREQUEST']._serialized_start=153
+  _globals['_RECOMMENDTRACKSREQUEST']._serialized_end=998
+  _globals['_RECOMMENDTRACKSRESPONSE']._serialized_start=1001
+  _globals['_RECOMMENDTRACKSRESPONSE']._serialized_end=1389
+  _globals['_DISCOVERY']._serialized_start=1391
+  _globals['_DISCOVERY']._serialized_end=1518
+  _globals['_GETMODELREQUEST']._serialized_start=1520
+  _globals['_GETMODELREQUEST']._serialized_end=1569
+  _globals['_GETMODELRESPONSE']._serialized_start=1572
+  _globals['_GETMODELRESPONSE']._serialized_end=2058
+  _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_start=2012
+  _globals['_GETMODELRESPONSE_METRICSENTRY']._serialized_end=2058
+  _globals['_HOLDCHALLENGERREQUEST']._serialized_start=2060
+  _globals['_HOLDCHALLENGERREQUEST']._serialized_end=2111
+  _globals['_HOLDCHALLENGERRESPONSE']._serialized_start=2113
+  _globals['_HOLDCHALLENGERRESPONSE']._serialized_end=2175
+  _globals['_TRIAL']._serialized_start=2177
+  _globals['_TRIAL']._serialized_end=2299
+  _globals['_FILTERS']._serialized_start=2302
+  _globals['_FILTERS']._serialized_end=2471
+  _globals['_ATTRIBUTERANGE']._serialized_start=2473
+  _globals['_ATTRIBUTERANGE']._serialized_end=2591
+  _globals['_RANKEDTRACK']._serialized_start=2594
+  _globals['_RANKEDTRACK']._serialized_end=2840
+  _globals['_VERSIONS']._serialized_start=2842
+  _globals['_VERSIONS']._serialized_end=2925
+  _globals['_POOLSIZES']._serialized_start=2927
+  _globals['_POOLSIZES']._serialized_end=3051
+  _globals['_SEEDPOOL']._serialized_start=3053
+  _globals['_SEEDPOOL']._serialized_end=3170
+  _globals['_RANKERSERVICE']._serialized_start=3579
+  _globals['_RANKERSERVICE']._serialized_end=3888
 # @@protoc_insertion_point(module_scope)

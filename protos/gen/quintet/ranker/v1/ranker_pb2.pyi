@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from quintet.memory.v1 import memory_pb2 as _memory_pb2
 from quintet.profile.v1 import profile_pb2 as _profile_pb2
 import builtins as _builtins
 import sys
@@ -157,6 +158,8 @@ class RecommendTracksRequest(_message.Message):
     INCLUDE_SEED_POOLS_FIELD_NUMBER: _builtins.int
     DISCOVERY_FIELD_NUMBER: _builtins.int
     KNOWN_TRACK_IDS_FIELD_NUMBER: _builtins.int
+    PREFERENCES_FIELD_NUMBER: _builtins.int
+    HEARD_TRACK_IDS_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
     """The number of tracks, from 1 to 500; 50 if unset."""
     max_per_artist: _builtins.int
@@ -216,6 +219,19 @@ class RecommendTracksRequest(_message.Message):
     def known_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tracks that the listener heard or judged, up to 5,000; unknown ids count for nothing."""
 
+    @_builtins.property
+    def preferences(self) -> _memory_pb2.Preferences:
+        """What the listener likes, from MemoryService.GetPreferences: tracks like the liked ones rank
+        higher, and tracks like the unwanted ones lower. Without it, or if no track of it is in the
+        catalogue, the list is that of a request without a listener.
+        """
+
+    @_builtins.property
+    def heard_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tracks that the listener heard, up to 30,000. They stay in the list; RankedTrack.heard marks them,
+        in any release.
+        """
+
     def __init__(
         self,
         *,
@@ -238,10 +254,12 @@ class RecommendTracksRequest(_message.Message):
         include_seed_pools: _builtins.bool = ...,
         discovery: _builtins.float | None = ...,
         known_track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        preferences: _memory_pb2.Preferences | None = ...,
+        heard_track_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_discovery", b"_discovery", "_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "discovery", b"discovery", "diversity", b"diversity", "filters", b"filters", "limit", b"limit", "max_per_artist", b"max_per_artist", "profile", b"profile", "trial", b"trial"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_discovery", b"_discovery", "_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "discovery", b"discovery", "diversity", b"diversity", "filters", b"filters", "limit", b"limit", "max_per_artist", b"max_per_artist", "preferences", b"preferences", "profile", b"profile", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_discovery", b"_discovery", "_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "discovery", b"discovery", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "include_features", b"include_features", "include_seed_pools", b"include_seed_pools", "known_track_ids", b"known_track_ids", "language", b"language", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "profile", b"profile", "seasonal", b"seasonal", "seeds", b"seeds", "targets", b"targets", "trial", b"trial", "variants", b"variants", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_discovery", b"_discovery", "_diversity", b"_diversity", "_limit", b"_limit", "_max_per_artist", b"_max_per_artist", "discovery", b"discovery", "diversity", b"diversity", "filters", b"filters", "flow", b"flow", "heard_track_ids", b"heard_track_ids", "include_features", b"include_features", "include_seed_pools", b"include_seed_pools", "known_track_ids", b"known_track_ids", "language", b"language", "limit", b"limit", "max_per_artist", b"max_per_artist", "negative_seeds", b"negative_seeds", "omit_reasons", b"omit_reasons", "preferences", b"preferences", "profile", b"profile", "seasonal", b"seasonal", "seeds", b"seeds", "targets", b"targets", "trial", b"trial", "variants", b"variants", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__discovery: _TypeAlias = _typing.Literal["discovery"]  # noqa: Y015
     _WhichOneofArgType__discovery: _TypeAlias = _typing.Literal["_discovery", b"_discovery"]  # noqa: Y015
@@ -692,6 +710,7 @@ class RankedTrack(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     REASONS_JSON_FIELD_NUMBER: _builtins.int
     KNOWN_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """The track's id."""
     rank: _builtins.int
@@ -713,6 +732,8 @@ class RankedTrack(_message.Message):
     """
     known: _builtins.bool
     """Whether it is by a known artist: one of a seed, or of known_track_ids."""
+    heard: _builtins.bool
+    """Whether heard_track_ids of the request has it, or another release of its recording."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The retrieval channels that found it."""
@@ -729,10 +750,11 @@ class RankedTrack(_message.Message):
         origin: Global___Origin.ValueType = ...,
         reasons_json: _builtins.bytes = ...,
         known: _builtins.bool = ...,
+        heard: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "similarity", b"similarity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "channels", b"channels", "features", b"features", "known", b"known", "origin", b"origin", "rank", b"rank", "reasons_json", b"reasons_json", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "channels", b"channels", "features", b"features", "heard", b"heard", "known", b"known", "origin", b"origin", "rank", b"rank", "reasons_json", b"reasons_json", "score", b"score", "similarity", b"similarity", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__similarity: _TypeAlias = _typing.Literal["similarity"]  # noqa: Y015
     _WhichOneofArgType__similarity: _TypeAlias = _typing.Literal["_similarity", b"_similarity"]  # noqa: Y015

@@ -3,10 +3,12 @@
 from typing import Final
 
 import numpy as np
+from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_contract.limits import DEFAULT_DISCOVERY
+from quintet_contract.signals import NO_PREFERENCES, Preferences
 from quintet_engine.query import (
     DEFAULT_LANGUAGE,
     DEFAULT_LIMIT,
@@ -64,6 +66,8 @@ def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
         language=request.language or DEFAULT_LANGUAGE,
         discovery=request.discovery if request.HasField("discovery") else DEFAULT_DISCOVERY,
         known_tracks=tuple(map(track_id_of, request.known_track_ids)),
+        preferences=_preferences(request.preferences),
+        heard=frozenset(map(track_id_of, request.heard_track_ids)),
     )
 
 
@@ -95,6 +99,14 @@ def _profile(profile: profile_pb2.Profile) -> AudioProfile:
         spreads,
         profile.standardiser_version,
         known,
+    )
+
+
+def _preferences(sent: memory_pb2.Preferences) -> Preferences:
+    if not sent.track_ids:
+        return NO_PREFERENCES
+    return Preferences(
+        sent.track_ids, sent.plays, sent.skips, sent.opinions, sent.days, sent.skipped
     )
 
 

@@ -105,4 +105,5 @@ def _add_track(
         origin=_ORIGINS[origin],
         reasons_json=reasons,
         known=track.known,
+        heard=track.heard,
     )
