@@ -25,6 +25,12 @@ class Ranked:
         tracks = tuple(RankedTrack(name, 0.0, 0.0, ()) for name in self.names[: query.limit])
         return Ranking(tracks, Pool(9, 9, 9, 9), (), self.version, "i", "c")
 
+    def play(self, session, request):
+        raise NotImplementedError
+
+    def find_path(self, query):
+        raise NotImplementedError
+
     def identities(self, track_ids):
         return {}
 

@@ -20,11 +20,15 @@ _NEEDED: Final = {
         # Listeners are named by a hash that only the installation can compute.
         "/quintet.memory.v1.MemoryService/GetMemory",
         "/quintet.memory.v1.MemoryService/GetExclusions",
+        "/quintet.memory.v1.MemoryService/GetPreferences",
         "/quintet.ranker.v1.RankerService/RecommendTracks",
         "/quintet.ranker.v1.RankerService/GetModel",
         # Loads nothing that RecommendTracks, which needs the same scope, would not load for a
         # trial; the gateway's token has this scope alone.
         "/quintet.ranker.v1.RankerService/HoldChallenger",
+        "/quintet.ranker.v1.RadioService/ContinueRadio",
+        "/quintet.ranker.v1.RadioService/StreamRadio",
+        "/quintet.ranker.v1.PathService/FindPath",
     ),
     Scope.FEEDBACK: (
         "/quintet.feedback.v1.FeedbackService/RecordEvents",

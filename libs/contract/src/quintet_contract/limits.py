@@ -90,6 +90,29 @@ MAX_RANKED_EXCLUDED_TRACKS: Final = MAX_EXCLUDED_TRACKS + MAX_SIGNALS
 """Excluded tracks of a request to the ranker: the caller's, and all of a memory."""
 MAX_RANKED_EXCLUDED_ARTISTS: Final = MAX_EXCLUDED_ARTISTS + MAX_BANNED_ARTISTS
 
+# --- Radio ---------------------------------------------------------------------------------------
+MAX_RADIO_BATCH: Final = 100
+"""Tracks of one answer."""
+DEFAULT_RADIO_BATCH: Final = 20
+MAX_RADIO_TRACKS: Final = 10_000
+"""Tracks of one session, some four weeks of music; the cursor grows by 4 bytes with each."""
+MAX_RADIO_EXCLUDED: Final = 1_000
+"""Excluded tracks, and artists, of a session's filters, which the cursor contains."""
+MAX_RADIO_BATCHES: Final = 100
+"""Batches of one stream."""
+DEFAULT_RADIO_BATCHES: Final = 10
+MAX_ARTIST_GAP: Final = 50
+DEFAULT_ARTIST_GAP: Final = 4
+RADIO_CURSOR_DAYS: Final = 30
+"""Days after which a cursor is not accepted any more."""
+
+# --- A path between two tracks -------------------------------------------------------------------
+MIN_PATH: Final = 3
+MAX_PATH: Final = 50
+"""Tracks of a path, both ends included."""
+DEFAULT_PATH: Final = 10
+DEFAULT_PATH_PER_ARTIST: Final = 2
+
 # --- The catalogue -------------------------------------------------------------------------------
 MAX_TRACK_ID: Final = 128
 """Characters of a track id that an import accepts."""

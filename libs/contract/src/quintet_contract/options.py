@@ -23,3 +23,11 @@ class Seasonal(StrEnum):
 
     EXCLUDE = "exclude"
     ALLOW = "allow"
+
+
+class RadioAction(StrEnum):
+    """What a listener did with a track of a radio session."""
+
+    LIKE = "like"
+    SKIP = "skip"
+    FINISH = "finish"

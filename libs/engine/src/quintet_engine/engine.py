@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,7 @@ from quintet_engine.query import (
 )
 from quintet_engine.reasons import Adjustment, Ranked, explain, pulled
 from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
+from quintet_engine.row_set import RowSet
 from quintet_engine.seed_view import SeedView
 from quintet_engine.vectors import VectorIndex
 
@@ -92,6 +93,16 @@ class Versions:
     model: str
     index: str
     catalogue: str
+
+
+class Arrangement(Protocol):
+    """Restricts what a list may contain, and reorders it before it is explained."""
+
+    def allow(self, rows: RowSet) -> RowSet:
+        """Remove rows from those that the query may return."""
+
+    def arrange(self, context: Context, rows: Rows) -> Rows:
+        """Choose places of the ranked rows, best first, in the order of the answer."""
 
 
 @dataclass(frozen=True)
@@ -272,11 +283,17 @@ class Engine:
         sample = self.features(context, candidates)[:_SAMPLE]
         return bool(len(sample)) and self.ranker.accelerate(sample)
 
-    def recommend(self, query: Query, *, max_seeds: int = MAX_SEEDS) -> Ranking:
+    def recommend(
+        self,
+        query: Query,
+        *,
+        max_seeds: int = MAX_SEEDS,
+        arrangement: Arrangement | None = None,
+    ) -> Ranking:
         """Recommend tracks; the same query always gets the same list.
 
         Fewer tracks than asked for come back only if no other allowed track passes deduplication
-        and the artist cap.
+        and the artist cap, or the arrangement leaves tracks out.
 
         Raises:
             QueryInvalid: A rule is broken.
@@ -284,6 +301,8 @@ class Engine:
         """
         check(query, max_seeds)
         context = self.prepare(query)
+        if arrangement is not None:
+            context = replace(context, allowed=arrangement.allow(context.allowed))
         familiar = None if query.discovery is None else discovery.known_artists(context)
         available = context.allowed.count
         growth = 1  # of the candidate budget, for queries whose candidates are mostly duplicates
@@ -299,6 +318,10 @@ class Engine:
         found, distinct = len(scored.candidates.rows), len(scored.order)
         unknown = count_unknown(query.filters, self.catalogue)
         pool = Pool(len(self.catalogue), available, found, distinct, unknown)
+        if arrangement is not None:
+            with self.stage("arrange"):
+                rows = scored.candidates.rows[chosen]
+                chosen = chosen[arrangement.arrange(context, rows)]
         with self.stage("explain"):
             tracks = self._tracks(context, scored, chosen)
         seed_pools: tuple[SeedPool, ...] = ()

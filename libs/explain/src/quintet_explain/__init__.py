@@ -13,3 +13,7 @@ from quintet_explain.sentences import DEFAULT_LANGUAGE as DEFAULT_LANGUAGE
 from quintet_explain.sentences import LANGUAGES as LANGUAGES
 from quintet_explain.sentences import novelty_sentence as novelty_sentence
 from quintet_explain.sentences import sentence_of as sentence_of
+from quintet_explain.transitions import StepFact as StepFact
+from quintet_explain.transitions import StepKind as StepKind
+from quintet_explain.transitions import StepRelation as StepRelation
+from quintet_explain.transitions import transition_sentence as transition_sentence

@@ -48,7 +48,7 @@ def sentence_of(facts: Sequence[Fact], language: str = DEFAULT_LANGUAGE) -> str:
         facts: In the order in which they are stated; the first begins the sentence.
         language: One of `LANGUAGES`.
     """
-    phrases = _phrases(language)
+    phrases = phrases_of(language)
     if not facts:
         return str(phrases["none"])
     clauses = []
@@ -64,7 +64,8 @@ def sentence_of(facts: Sequence[Fact], language: str = DEFAULT_LANGUAGE) -> str:
 
 
 @cache
-def _phrases(language: str) -> Phrases:
+def phrases_of(language: str) -> Phrases:
+    """Read the phrases of a language, one of `LANGUAGES`."""
     path = files(__package__) / "phrases" / f"{language}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
@@ -90,7 +91,7 @@ def novelty_sentence(
     """
     if not total:
         return ""
-    phrases = _phrases(language)["novelty"]
+    phrases = phrases_of(language)["novelty"]
     counted = phrases["from_memory" if from_memory else "from_seeds"]
     parts = [counted.format(new=new, all=total)]
     parts += [phrases["lacks_new"]] if lacks_new else []
@@ -150,7 +151,7 @@ def _clause(group: list[Fact], form: str, phrases: Phrases) -> str:
 @lru_cache(maxsize=1024)
 def _names(reference: Reference, language: str) -> dict[str, _Name]:
     """Give the names of a reference, which the tracks of a list share."""
-    phrases = _phrases(language)
+    phrases = phrases_of(language)
     return {
         "seed": _Name(reference.name, phrases["seed"][reference.kind.value])
         if reference.kind in _TITLED
@@ -215,4 +216,4 @@ def wordable(relation: Relation) -> frozenset[str]:
     """List the attributes that have a word in this relation, such as energy for more of it."""
     if relation not in _ADJECTIVES:
         return frozenset()
-    return frozenset(_phrases(DEFAULT_LANGUAGE)[_ADJECTIVES[relation]])
+    return frozenset(phrases_of(DEFAULT_LANGUAGE)[_ADJECTIVES[relation]])

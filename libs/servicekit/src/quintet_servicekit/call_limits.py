@@ -21,7 +21,7 @@ from quintet_servicekit.tokens import CALLER
 MESSAGE_SECONDS: Final = 2.0
 """Seconds between the headers of a call and its message; every client sends both at once."""
 STREAM_SECONDS: Final = 300.0
-"""Seconds after which an open stream of health or reflection ends; clients open another."""
+"""Seconds after which an open stream ends; clients open another."""
 # Calls whose message has not arrived; each costs some 10 KiB.
 _MOST_WAITING: Final = 1024
 _MOST_STREAMS: Final = 32

@@ -13,6 +13,7 @@ from grpc_status import rpc_status
 from quintet_servicekit.call_limits import (
     INFRASTRUCTURE,
     MESSAGE_SECONDS,
+    STREAM_SECONDS,
     InfrastructureLimits,
     Slots,
     first_message,
@@ -53,6 +54,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, default_timeout: float, most: int) -> None:
         self._default_timeout = default_timeout
         self._slots = Slots(most)
+        # A quarter: the others stay free for calls that end at once.
+        self._streams = Slots(max(1, most // 4))
         self._infrastructure = InfrastructureLimits()
 
     async def intercept_service(
@@ -64,16 +67,35 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None or (method.startswith(INFRASTRUCTURE) and not denied):
             return handler and self._infrastructure.bounded(handler, _converted)
 
+        ends = (handler.request_deserializer, handler.response_serializer)
+        if handler.unary_stream is not None:
+            return grpc.stream_stream_rpc_method_handler(self._streaming(method, handler), *ends)
+
         async def answer(requests: AsyncIterator[Message], context: Any) -> Any:
             if denied:
                 return await self._answer(method, handler.stream_unary, requests, context)
-            return await self._answer(method, self._reading(handler), requests, context)
+            return await self._answer(method, self._reading(handler.unary_unary), requests, context)
 
-        return grpc.stream_unary_rpc_method_handler(
-            answer, handler.request_deserializer, handler.response_serializer
-        )
+        return grpc.stream_unary_rpc_method_handler(answer, *ends)
 
-    def _reading(self, handler: Any) -> Callable[..., Awaitable[Any]]:
+    def _streaming(self, method: str, handler: Any) -> Callable[..., Awaitable[None]]:
+        """Serve a method that returns several messages, as one call with one deadline.
+
+        A caller that reads slowly holds its slot, so streams have few of them, and end in time.
+        """
+
+        async def send(request: Message, context: Any) -> None:
+            with self._streams.held(""):
+                async with asyncio.timeout(STREAM_SECONDS):
+                    async for message in handler.unary_stream(request, context):
+                        await context.write(message)
+
+        async def answer(requests: AsyncIterator[Message], context: Any) -> None:
+            await self._answer(method, self._reading(send), requests, context)
+
+        return answer
+
+    def _reading(self, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def read(requests: AsyncIterator[Message], context: Any) -> Any:
             left = self._seconds_left(context)
             loop = asyncio.get_running_loop()
@@ -82,7 +104,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 request = await first_message(requests)
                 limit.reschedule(deadline)
                 with self._slots.held(""):
-                    return await handler.unary_unary(request, context)
+                    return await behaviour(request, context)
 
         return read
 

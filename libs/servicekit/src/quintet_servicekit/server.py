@@ -64,6 +64,7 @@ class Service:
         background: Coroutines that run until the process stops, such as version followers.
         close: Releases threads and connections.
         interceptors: Further server interceptors; they run inside the standard one.
+        also: Full names of further services that `register` adds.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Service:
     background: Sequence[Callable[[], Awaitable[None]]] = ()
     close: Callable[[], Awaitable[None]] | None = None
     interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+    also: Sequence[str] = ()
     port: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -103,7 +105,7 @@ class Service:
         )
         self.register(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        names = (self.name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (self.name, *self.also, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         await self._set_serving(False)
         try:
@@ -157,7 +159,7 @@ class Service:
     async def _set_serving(self, serving: bool) -> None:
         states = health_pb2.HealthCheckResponse
         state = states.SERVING if serving else states.NOT_SERVING
-        for name in ("", self.name):
+        for name in ("", self.name, *self.also):
             await self._health.set(name, state)
 
 

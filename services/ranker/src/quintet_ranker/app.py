@@ -1,15 +1,25 @@
 """Build the ranker service from its settings; the only module that imports every class."""
 
-from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
+import grpc
+from quintet.ranker.v1 import (
+    path_pb2,
+    path_pb2_grpc,
+    radio_pb2,
+    radio_pb2_grpc,
+    ranker_pb2,
+    ranker_pb2_grpc,
+)
 from quintet_servicekit.server import Service
 from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_servicekit.tokens import guards
 
 from quintet_ranker.adapters import ModelFollower, follow_models
-from quintet_ranker.domain import Recommender
-from quintet_ranker.servicer import RankerServicer
+from quintet_ranker.domain import Player, Recommender
+from quintet_ranker.servicer import PathServicer, RadioServicer, RankerServicer
 from quintet_ranker.settings import RankerSettings
 
+_RADIO = radio_pb2.DESCRIPTOR.services_by_name["RadioService"].full_name
+_PATH = path_pb2.DESCRIPTOR.services_by_name["PathService"].full_name
 NAME = ranker_pb2.DESCRIPTOR.services_by_name["RankerService"].full_name
 
 
@@ -30,15 +40,21 @@ def build(settings: RankerSettings, models: ModelFollower | None = None) -> Serv
     recommender = Recommender(source, threads.run, shadows.run, settings.challenger_patience)
     servicer = RankerServicer(source, recommender)
 
+    player = Player(source, threads.run)
+
+    def register(server: grpc.aio.Server) -> None:
+        ranker_pb2_grpc.add_RankerServiceServicer_to_server(servicer, server)
+        radio_pb2_grpc.add_RadioServiceServicer_to_server(RadioServicer(player), server)
+        path_pb2_grpc.add_PathServiceServicer_to_server(PathServicer(player), server)
+
     async def close() -> None:
         await threads.close()
         await shadows.close()
 
     return Service(
         name=NAME,
-        register=lambda server: ranker_pb2_grpc.add_RankerServiceServicer_to_server(
-            servicer, server
-        ),
+        register=register,
+        also=(_RADIO, _PATH),
         endpoint=settings.endpoint(),
         prepare=source.prepare,
         background=[source.run],

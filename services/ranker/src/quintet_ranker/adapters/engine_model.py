@@ -3,13 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
-from pathlib import Path
+from functools import cache, cached_property
+from pathlib import Path as Folder
 
 import numpy as np
 from quintet_engine.engine import Engine
 from quintet_engine.kernel.warm import load_all
+from quintet_engine.path import find_path
 from quintet_engine.query import Query, Ranking, Seed, SeedKind, SeedUnknown
+from quintet_engine.radio import Radio
+from quintet_engine.radio_session import Session
+from quintet_engine.radio_session import check as check_session
+from quintet_engine.sequence import Batch, BatchRequest, Path, PathQuery
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
 from quintet_servicekit import garbage_collection
 from quintet_servicekit.metrics import (
@@ -35,7 +40,7 @@ class EngineModel:
     @classmethod
     def load(
         cls,
-        folder: Path,
+        folder: Folder,
         place: Callable[[Engine], None] | None = None,
         *,
         accelerate: bool = True,
@@ -57,12 +62,12 @@ class EngineModel:
         return cls._of(engine, folder)
 
     @classmethod
-    def salvage(cls, folder: Path) -> "EngineModel":
+    def salvage(cls, folder: Folder) -> "EngineModel":
         """Load the intact parts of a damaged bundle; see `Engine.salvage` for its errors."""
         return cls._of(Engine.salvage(folder), folder)
 
     @classmethod
-    def _of(cls, engine: Engine, folder: Path) -> "EngineModel":
+    def _of(cls, engine: Engine, folder: Folder) -> "EngineModel":
         manifest = read_manifest(folder, verify=False)
         try:
             facts = ModelFacts(
@@ -104,6 +109,25 @@ class EngineModel:
             raise
         self._measure(query, ranking)
         return replace(ranking, degraded=(*ranking.degraded, *parts)) if parts else ranking
+
+    def play(self, session: Session, request: BatchRequest) -> Batch:
+        """Choose the next tracks of a radio session; blocks the thread for milliseconds."""
+        check_session(session)
+        with noted() as parts:
+            batch = self._radio.play(session, request)
+        ranking = batch.ranking
+        return replace(batch, ranking=replace(ranking, degraded=(*ranking.degraded, *parts)))
+
+    def find_path(self, query: PathQuery) -> Path:
+        """Find a path between two tracks; blocks the thread for milliseconds."""
+        with noted() as parts:
+            path = find_path(self._engine, query)
+        return replace(path, degraded=(*path.degraded, *parts))
+
+    @cached_property
+    def _radio(self) -> Radio:
+        """The player, made at the first batch: not every ranker plays."""
+        return Radio(self._engine)
 
     def _measure(self, query: Query, ranking: Ranking) -> None:
         """Record the quality of a list in metrics: length, popularity, distinct artists."""

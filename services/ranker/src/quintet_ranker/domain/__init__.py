@@ -8,12 +8,14 @@ from quintet_ranker.domain.models import (
     TrackIdentity,
     is_version,
 )
+from quintet_ranker.domain.player import Player
 from quintet_ranker.domain.recommender import RecommendationAnswer, Recommender, Run, Trial, Variant
 
 __all__ = [
     "ModelFacts",
     "ModelSource",
     "PickOrigin",
+    "Player",
     "RankingModel",
     "RecommendationAnswer",
     "Recommender",

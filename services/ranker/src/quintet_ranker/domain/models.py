@@ -7,6 +7,8 @@ from typing import Protocol
 
 from quintet_contract.patterns import VERSION_PATTERN, fits
 from quintet_engine.query import Query, Ranking
+from quintet_engine.radio_session import Session
+from quintet_engine.sequence import Batch, BatchRequest, Path, PathQuery
 
 
 def is_version(text: str) -> bool:
@@ -66,6 +68,14 @@ class RankingModel(Protocol):
 
     def recommend(self, query: Query) -> Ranking:
         """Answer a query; blocks the thread."""
+        ...
+
+    def play(self, session: Session, request: BatchRequest) -> Batch:
+        """Choose the next tracks of a radio session; blocks the thread."""
+        ...
+
+    def find_path(self, query: PathQuery) -> Path:
+        """Find a path between two tracks; blocks the thread."""
         ...
 
     def identities(self, track_ids: Sequence[str]) -> dict[str, TrackIdentity]:

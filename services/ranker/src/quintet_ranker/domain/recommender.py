@@ -11,18 +11,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from quintet_engine.query import Query, QueryInvalid, Ranking, SeedUnknown
+from quintet_engine.query import Query, Ranking
 from quintet_servicekit.degradation import Part
-from quintet_servicekit.errors import (
-    InvalidInput,
-    NotFound,
-    NotReady,
-    Reason,
-    overloaded,
-)
+from quintet_servicekit.errors import NotReady, Reason, overloaded
 
 from quintet_ranker.domain.interleaving import PickOrigin, interleaved, team_draft
 from quintet_ranker.domain.models import ModelSource, RankingModel
+from quintet_ranker.domain.player import rejections
 
 _log = logging.getLogger(__name__)
 
@@ -196,12 +191,5 @@ async def _ask(run: Run, model: RankingModel, query: Query) -> Timed:
         ranking = model.recommend(query)
         return ranking, time.perf_counter() - start
 
-    try:
+    with rejections():
         return await run(timed)
-    except QueryInvalid as fault:
-        raise InvalidInput(Reason(fault.reason), str(fault), field=fault.field) from fault
-    except SeedUnknown as fault:
-        seeds = ",".join(seed.name for seed in fault.seeds)
-        raise NotFound(
-            Reason.SEED_UNKNOWN, str(fault), field="seeds", metadata={"seeds": seeds}
-        ) from fault

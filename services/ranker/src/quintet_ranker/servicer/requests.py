@@ -33,8 +33,8 @@ VARIANTS: Final = {
     ranker_pb2.VARIANT_SHADOW: Variant.SHADOW,
 }
 # An unknown number of a newer caller means the default.
-_SONG_VARIANTS: Final = {ranker_pb2.SONG_VARIANTS_ALLOW: Variants.ALLOW}
-_SEASONAL: Final = {ranker_pb2.SEASONAL_SONGS_ALLOW: Seasonal.ALLOW}
+SONG_VARIANTS: Final = {ranker_pb2.SONG_VARIANTS_ALLOW: Variants.ALLOW}
+SEASONAL: Final = {ranker_pb2.SEASONAL_SONGS_ALLOW: Seasonal.ALLOW}
 
 
 def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
@@ -51,22 +51,22 @@ def query_of(request: ranker_pb2.RecommendTracksRequest) -> Query:
         profile=_profile(request.profile) if request.HasField("profile") else None,
         weights=by_attribute("weights", Reason.WEIGHT_RANGE, weights),
         targets=by_attribute("targets", Reason.TARGET_RANGE, targets),
-        filters=_filters(request.filters),
+        filters=filters_of(request.filters),
         limit=request.limit if request.HasField("limit") else DEFAULT_LIMIT,
         max_per_artist=(
             request.max_per_artist if request.HasField("max_per_artist") else DEFAULT_MAX_PER_ARTIST
         ),
         diversity=request.diversity,
         flow=request.flow,
-        variants=_SONG_VARIANTS.get(request.variants, Variants.EXCLUDE),
-        seasonal=_SEASONAL.get(request.seasonal, Seasonal.EXCLUDE),
+        variants=SONG_VARIANTS.get(request.variants, Variants.EXCLUDE),
+        seasonal=SEASONAL.get(request.seasonal, Seasonal.EXCLUDE),
         reasons=not request.omit_reasons,
         features=request.include_features,
         seed_pools=request.include_seed_pools,
         language=request.language or DEFAULT_LANGUAGE,
         discovery=request.discovery if request.HasField("discovery") else DEFAULT_DISCOVERY,
         known_tracks=tuple(map(track_id_of, request.known_track_ids)),
-        preferences=_preferences(request.preferences),
+        preferences=preferences_of(request.preferences),
         heard=frozenset(map(track_id_of, request.heard_track_ids)),
     )
 
@@ -102,7 +102,8 @@ def _profile(profile: profile_pb2.Profile) -> AudioProfile:
     )
 
 
-def _preferences(sent: memory_pb2.Preferences) -> Preferences:
+def preferences_of(sent: memory_pb2.Preferences) -> Preferences:
+    """Read what a listener heard, liked and skipped; the common empty one if nothing was sent."""
     if not sent.track_ids:
         return NO_PREFERENCES
     return Preferences(
@@ -110,7 +111,12 @@ def _preferences(sent: memory_pb2.Preferences) -> Preferences:
     )
 
 
-def _filters(filters: ranker_pb2.Filters) -> Filters:
+def filters_of(filters: ranker_pb2.Filters) -> Filters:
+    """Read the conditions on tracks.
+
+    Raises:
+        InvalidInput: An attribute is unknown or occurs twice.
+    """
     ranges = [
         (
             item.attribute,
