@@ -78,6 +78,14 @@ def serve(songs: int, pipe: Connection) -> None:
         server.serve_forever()
 
 
+def _written() -> int:
+    """Count the bytes that this process has written, to files and sockets."""
+    fields = dict(
+        line.split(": ") for line in Path("/proc/self/io").read_text("ascii").splitlines()
+    )
+    return int(fields["wchar"])
+
+
 def main() -> None:
     """Run the three syncs."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -99,14 +107,16 @@ def main() -> None:
         add_source(settings, spec)
         for name in ("first", "unchanged", "changed"):
             Path(state).write_text(name, encoding="utf-8")
-            start = time.monotonic()
+            start, processor, written = time.monotonic(), time.process_time(), _written()
             report = sync_source(settings, "many")
-            seconds = time.monotonic() - start
+            seconds, processor = time.monotonic() - start, time.process_time() - processor
             # Linux counts in KiB.
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             size = database.stat().st_size / 1e6
             sys.stdout.write(
-                f"{name}: {seconds:.0f} s, {songs / seconds:,.0f} songs/s, peak {peak:,.0f} MiB, "
+                f"{name}: {seconds:.0f} s ({processor:.0f} s of processor time), "
+                f"{songs / seconds:,.0f} songs/s, {(_written() - written) / 1e6:,.0f} MB written, "
+                f"peak {peak:,.0f} MiB, "
                 f"database {size:,.0f} MB, {dict(report.counts)}\n"
             )
             sys.stdout.flush()

@@ -52,13 +52,13 @@ class BeetsReader:
     file: Path
     music: str = ""
 
-    def pages(self) -> Iterator[Page]:
-        """Read all songs by their number in the library.
+    def pages(self, start: str = "") -> Iterator[Page]:
+        """Read all songs by their number in the library, or those after one.
 
         Raises:
             SourceFailed: It is no library of beets, or it cannot be read.
         """
-        last = done = 0
+        last = int(start or 0)
         with self._opened() as library:
             total = library.execute("SELECT count(*) FROM items").fetchone()[0]
             done = library.execute("SELECT count(*) FROM items WHERE id <= ?", (last,)).fetchone()[
@@ -71,7 +71,7 @@ class BeetsReader:
                 flexible = _flexible(library, first, last)
                 done += len(rows)
                 items = [self._song(dict(row), flexible.get(row["id"], {})) for row in rows]
-                yield Page(items, min(1.0, done / total))
+                yield Page(items, min(1.0, done / total), str(last))
 
     def playlists(self) -> Iterator[SourcePlaylist]:
         """Give none: beets keeps playlists in files, which `quintet playlists import` reads."""

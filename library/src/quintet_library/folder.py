@@ -127,8 +127,8 @@ class FolderReader:
     expected: int = 0
     unreadable: list[str] = field(default_factory=list)
 
-    def pages(self) -> Iterator[Page]:
-        """List all files, and read those that are new or changed.
+    def pages(self, start: str = "") -> Iterator[Page]:
+        """List all files from the beginning, and read those that are new or changed.
 
         Raises:
             SourceFailed: The folder cannot be listed.

@@ -56,14 +56,14 @@ class JellyfinReader:
         signed, user = self._signed_in()
         self._items(signed, user, 0, 1, "Audio")
 
-    def pages(self) -> Iterator[Page]:
-        """Read all songs.
+    def pages(self, start: str = "") -> Iterator[Page]:
+        """Read all songs, or those from a place on.
 
         Raises:
             SourceFailed: The server cannot be reached, denies the user, or answers otherwise.
         """
         signed, user = self._signed_in()
-        offset = 0
+        offset = int(start or 0)
         while True:
             songs, total = self._items(signed, user, offset, PAGE, "Audio")
             if not songs:
@@ -71,7 +71,7 @@ class JellyfinReader:
             offset += len(songs)
             items = {text_of(song.get("Id")): song for song in songs if song.get("Id")}
             share = min(1.0, offset / total) if total else None
-            yield Page([song_of(song) for song in items.values()], share)
+            yield Page([song_of(song) for song in items.values()], share, str(offset))
             if offset >= total:
                 return
 

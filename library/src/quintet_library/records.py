@@ -79,17 +79,22 @@ class Page:
     Attributes:
         items: In the order of the source.
         share: How much of the source has been read with this page, 0..1; None if not known.
+        next: Where `Reader.pages` continues after this page; empty if it cannot.
     """
 
     items: Sequence[Song | Rejected | Unchanged]
     share: float | None = None
+    next: str = ""
 
 
 class Reader(Protocol):
     """Reads one source."""
 
-    def pages(self) -> Iterator[Page]:
-        """Read all items.
+    def pages(self, start: str = "") -> Iterator[Page]:
+        """Read all items, or those after a page.
+
+        Args:
+            start: `Page.next` of that page; a reader that gives none starts at the beginning.
 
         Raises:
             SourceFailed: The source cannot be read; pages before it are valid.

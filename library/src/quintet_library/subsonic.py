@@ -40,6 +40,8 @@ _WRONG_PASSWORD: Final = (40, 44)
 # The server cannot check a token, because it does not have the password itself.
 _NO_TOKENS: Final = (41, 42)
 _MISSING: Final = 10
+# The two ways to read all songs, as `Page.next` names them.
+_SEARCH, _ALBUM = "search", "album"
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class SubsonicReader:
         """
         self._ask("ping")
 
-    def pages(self) -> Iterator[Page]:
-        """Read all songs.
+    def pages(self, start: str = "") -> Iterator[Page]:
+        """Read all songs, or those from a place on.
 
         An empty search lists every song. Where a server does not answer it with any, its albums
         are read one by one.
@@ -75,12 +77,16 @@ class SubsonicReader:
         Raises:
             SourceFailed: The server cannot be reached, denies the user, or answers otherwise.
         """
-        found = False
-        for page in self._by_search():
+        way, _, place = start.partition(":")
+        if way == _ALBUM:
+            yield from self._by_album(int(place))
+            return
+        found = bool(start)
+        for page in self._by_search(int(place or 0)):
             found = True
             yield page
         if not found:
-            yield from self._by_album()
+            yield from self._by_album(0)
 
     def playlists(self) -> Iterator[SourcePlaylist]:
         """Read the playlists that the user may see.
@@ -95,8 +101,7 @@ class SubsonicReader:
             entries = (text_of(entry.get("id")) for entry in _objects(answer, "entry"))
             yield SourcePlaylist(playlist_id, text_of(each.get("name")), [*filter(None, entries)])
 
-    def _by_search(self) -> Iterator[Page]:
-        offset = 0
+    def _by_search(self, offset: int) -> Iterator[Page]:
         while True:
             answer = self._ask(
                 "search3",
@@ -107,19 +112,18 @@ class SubsonicReader:
             if not songs:
                 return
             offset += len(songs)
-            yield Page(_items(songs))
+            yield Page(_items(songs), next=f"{_SEARCH}:{offset}")
             if len(songs) < PAGE:
                 return
 
-    def _by_album(self) -> Iterator[Page]:
-        offset = 0
+    def _by_album(self, offset: int) -> Iterator[Page]:
         while True:
             answer = self._ask("getAlbumList2", type="alphabeticalByName", size=PAGE, offset=offset)
             albums = _objects(answer.get("albumList2"), "album")
             for album in albums:
                 songs = self._ask("getAlbum", id=text_of(album.get("id"))).get("album")
                 offset += 1
-                yield Page(_items(_objects(songs, "song")))
+                yield Page(_items(_objects(songs, "song")), next=f"{_ALBUM}:{offset}")
             if len(albums) < PAGE:
                 return
 

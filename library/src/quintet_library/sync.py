@@ -1,8 +1,8 @@
 """Bring the catalogue in step with a source: what is new, changed, gone, and what was heard.
 
-Each page of items is one transaction. A sync that is killed starts again at the beginning and
-passes over what it has stored, so nothing is lost and nothing is read twice from files. Only a
-sync that met every item removes any.
+Each page of items is one transaction. A sync that was killed goes on, so nothing is lost: servers
+are asked from the last saved page on, and files that were stored are not read again. Only a sync
+that met every item, in one go, removes any.
 """
 
 import contextlib
@@ -36,15 +36,17 @@ from quintet_store.sources import (
     list_sources,
     quarantine_items,
     quarantined_items,
+    save_cursor,
 )
 from quintet_training.settings import TrainingSettings
 from sqlalchemy import Connection, Engine
 
 from quintet_library.features import forget_features, sync_features
 from quintet_library.folder import FolderReader
-from quintet_library.listening import Heard, store_listening, store_playlists
+from quintet_library.listening import store_listening, store_playlists
 from quintet_library.opening import open_reader
 from quintet_library.records import Page, Reader, Rejected, Song, SourceFailed, Unchanged
+from quintet_library.resuming import SAVE_PAGES, SyncState, state_of
 
 Progress = Callable[[float, str], None]
 """Receives the completed share, 0..1, and the current step."""
@@ -84,9 +86,13 @@ class _Run:
 
     engine: Engine
     source: Source
-    since: str
+    state: SyncState
     report: SyncReport
-    heard: Heard = field(default_factory=Heard)
+    resumed: bool = False
+
+    @property
+    def since(self) -> str:
+        return self.state.since
 
     @property
     def name(self) -> str:
@@ -116,7 +122,7 @@ def sync_source(
         StoreUnavailable: The database failed, for example because the disk is full.
     """
     on_progress = progress or (lambda share, text: None)
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, bulk=True)
     try:
         with reading(engine) as connection:
             _named(connection, name)
@@ -210,8 +216,8 @@ def _sync(
 ) -> SyncReport:
     on_progress(0.0, f"reading {name}")
     with writing(engine) as connection:
-        source = _named(connection, name)
-        run = _Run(engine, source, begin_sync(connection, name), SyncReport(name))
+        run = _begun(connection, engine, name, all_again)
+    source = run.source
     try:
         if source.spec.kind == "reccobeats":
             run.report.features = sync_features(
@@ -220,7 +226,7 @@ def _sync(
         else:
             fill_name_keys(engine)
             with open_reader(settings, engine, source, all_again=all_again) as reader:
-                _read(run, reader, on_progress, all_again)
+                _read_all(run, reader, on_progress, all_again)
                 _finish(run, reader, accept_removals)
     except (SourceFailed, StoreUnavailable) as fault:
         # The database may be what failed; then its own message is the one to show.
@@ -235,11 +241,44 @@ def _sync(
     return run.report
 
 
+def _begun(connection: Connection, engine: Engine, name: str, all_again: bool) -> _Run:
+    """Begin a sync, or go on with one that did not end."""
+    source = _named(connection, name)
+    state = None if all_again else state_of(source.cursor)
+    if state is not None:
+        begin_sync(connection, name, state.since)
+        report = SyncReport(name)
+        report.notes.append(f"continued after {state.songs:,} songs of a sync that did not end")
+        return _Run(engine, source, state, report, resumed=True)
+    # A new sync that is killed before it saves its state must not go on with that of another.
+    save_cursor(connection, name, "")
+    return _Run(engine, source, SyncState(begin_sync(connection, name)), SyncReport(name))
+
+
+def _read_all(run: _Run, reader: Reader, on_progress: Progress, all_again: bool) -> None:
+    """Read all pages; a failure of the source leaves the state, to go on with later."""
+    try:
+        _read(run, reader, on_progress, all_again)
+    except SourceFailed:
+        if run.state.start:
+            with writing(run.engine) as connection:
+                save_cursor(connection, run.name, run.state.to_json())
+        raise
+    # A sync that fails from here on, such as at too many removals, has met all items.
+    with writing(run.engine) as connection:
+        save_cursor(connection, run.name, "")
+
+
 def _read(run: _Run, reader: Reader, on_progress: Progress, all_again: bool) -> None:
-    for page in reader.pages():
+    state = run.state
+    for number, page in enumerate(reader.pages(state.start), 1):
         with writing(run.engine) as connection:
             _store(run, connection, page, all_again)
-        done = sum(run.report.counts.values())
+            state.songs += len(page.items)
+            state.start = page.next
+            if page.next and number % SAVE_PAGES == 0:
+                save_cursor(connection, run.name, state.to_json())
+        done = state.songs
         # Where a source does not say how much it has, the last sync says it.
         share = page.share
         if share is None:
@@ -281,7 +320,7 @@ def _hear(run: _Run, connection: Connection, songs: Sequence[Song]) -> None:
     for item_id, item in known_items(connection, run.name, heard).items():
         listening = heard[item_id]
         if listening is not None:
-            run.heard.add(item.track_id, listening)
+            run.state.heard.add(item.track_id, listening)
 
 
 def _quarantined(source: str, item: Rejected, now: str) -> Quarantined:
@@ -298,8 +337,8 @@ def version_of(song: Song) -> str:
 def _finish(run: _Run, reader: Reader, accept_removals: bool) -> None:
     """Store playlists and what was heard, and remove what the source no longer has."""
     report = run.report
-    report.playlists = store_playlists(run.engine, run.name, reader, run.heard)
-    report.signals = store_listening(run.engine, run.source, run.heard, report.notes)
+    report.playlists = store_playlists(run.engine, run.name, reader, run.state.heard)
+    report.signals = store_listening(run.engine, run.source, run.state.heard, report.notes)
     unreadable = reader.unreadable if isinstance(reader, FolderReader) else []
     if unreadable:
         report.notes += unreadable[:10]
@@ -309,6 +348,12 @@ def _finish(run: _Run, reader: Reader, accept_removals: bool) -> None:
         return
     with writing(run.engine) as connection:
         total, gone = store.count_items(connection, run.name, run.since)
+        if run.resumed and gone:
+            # While it stood still, songs may have moved to pages that were read already.
+            report.notes.append(
+                f"{gone:,} songs were not met, and are removed by the next sync if they are gone"
+            )
+            return
         many = gone >= _LEAST_GUARDED and gone > _MOST_GONE * total
         if not accept_removals and (many or (gone == total and gone)):
             raise SourceFailed(

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from quintet_files import PRIVATE_MODE
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import NullPool, QueuePool
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -30,6 +30,9 @@ BUSY_SECONDS: Final = 30
 SERVING_BUSY_SECONDS: Final = 1.5
 """A process that answers requests waits no longer than this for another writer."""
 _SERVING_STATEMENT_SECONDS: Final = 10
+_BULK_CACHE_KIB: Final = 64 * 1024
+_BULK_PAGES: Final = 16_384
+"""Pages of 4 KiB in the write-ahead log before they are copied into the database: 64 MiB."""
 _MIGRATING: Final = threading.Lock()
 _MIGRATION_LOCK: Final = 0x7175696E746574  # "quintet" in ASCII: unlikely to collide with others
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -39,7 +42,7 @@ class StoreUnavailable(Exception):
     """The database cannot be reached or used; the message is one line and holds no password."""
 
 
-def open_engine(url: str, *, serving: bool = False) -> Engine:
+def open_engine(url: str, *, serving: bool = False, bulk: bool = False) -> Engine:
     """Open a SQLite or PostgreSQL database: try the connection and migrate the schema.
 
     `postgresql://` means psycopg. A SQLite file is created with its folder; it runs in WAL mode
@@ -49,6 +52,8 @@ def open_engine(url: str, *, serving: bool = False) -> Engine:
         url: The database.
         serving: For a process that answers requests: a commit is on the disk when it returns,
             waits are short, and connections to PostgreSQL are kept.
+        bulk: For hundreds of transactions one after another: connections are kept, and on SQLite
+            pages stay in memory, so that a page which many transactions change is written once.
 
     Raises:
         StoreUnavailable: The URL is malformed, of another database, or cannot be reached.
@@ -56,7 +61,7 @@ def open_engine(url: str, *, serving: bool = False) -> Engine:
     parsed = parse_url(url)
     try:
         make = _sqlite if parsed.get_backend_name() == "sqlite" else _postgresql
-        engine = make(parsed, serving)
+        engine = make(parsed, serving, bulk)
         upgrade(engine)
     except (SQLAlchemyError, OSError) as fault:
         raise StoreUnavailable(_reason(parsed, fault)) from fault
@@ -109,20 +114,19 @@ def _only_readable(path: Path) -> bool:
     return path.is_file() and not os.access(path.parent, os.W_OK)
 
 
-def _sqlite(url: URL, serving: bool) -> Engine:
+def _sqlite(url: URL, serving: bool, bulk: bool = False) -> Engine:
     if url.database:
         _keep_private(Path(url.database))
     arguments = {"timeout": SERVING_BUSY_SECONDS if serving else BUSY_SECONDS}
     # In WAL mode NORMAL survives a killed process; only FULL survives a cut of power too.
     synchronous = "FULL" if serving else "NORMAL"
-    # A connection kept open would go on writing to a file that somebody has replaced.
-    if url.database and _only_readable(Path(url.database)):
-        # SQLite would create the journals of WAL mode even to read; nobody writes to this disk.
-        name = quote(str(Path(url.database).resolve()))
-        url = url.set(
-            database=f"file:{name}", query={"mode": "ro", "immutable": "1", "uri": "true"}
-        )
-    engine = create_engine(url, json_serializer=_dump, connect_args=arguments, poolclass=NullPool)
+    engine = create_engine(
+        _immutable(url),
+        json_serializer=_dump,
+        connect_args=arguments,
+        # A connection kept open would go on writing to a file that somebody has replaced.
+        poolclass=QueuePool if bulk else NullPool,
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: Any) -> None:  # noqa: ARG001 (signature of the event)
@@ -143,16 +147,54 @@ def _sqlite(url: URL, serving: bool) -> Engine:
         writes = connection.get_execution_options().get("quintet_writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
+    if bulk:
+        _keep_pages(engine, Path(url.database or ""))
     return engine
 
 
-def _postgresql(url: URL, serving: bool) -> Engine:
+def _immutable(url: URL) -> URL:
+    """Say of a file that only may be read that nobody writes to it.
+
+    SQLite would create the journals of WAL mode even to read.
+    """
+    if not url.database or not _only_readable(Path(url.database)):
+        return url
+    name = quote(str(Path(url.database).resolve()))
+    return url.set(database=f"file:{name}", query={"mode": "ro", "immutable": "1", "uri": "true"})
+
+
+def _keep_pages(engine: Engine, file: Path) -> None:
+    """Let the kept connections of a SQLite engine hold many pages, as long as the file stays."""
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: Any) -> None:
+        connection.execute(f"PRAGMA cache_size=-{_BULK_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_BULK_PAGES}")
+        record.info["file"] = _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def check(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG001 (as above)
+        # Somebody has restored another file: a new connection opens it.
+        if record.info["file"] != _identity(file):
+            raise DisconnectionError
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Identify the file that a path names now; None if there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _postgresql(url: URL, serving: bool, bulk: bool = False) -> Engine:
     if not serving:
         return create_engine(
             url,
             json_serializer=_dump,
             connect_args={"connect_timeout": 5},
-            poolclass=NullPool,
+            poolclass=QueuePool if bulk else NullPool,
         )
     # PostgreSQL counts in milliseconds. Without its own limits a request would outlive its
     # deadline in the server, and hold locks there.
