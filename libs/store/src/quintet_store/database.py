@@ -30,9 +30,9 @@ BUSY_SECONDS: Final = 30
 SERVING_BUSY_SECONDS: Final = 1.5
 """A process that answers requests waits no longer than this for another writer."""
 _SERVING_STATEMENT_SECONDS: Final = 10
-_BULK_CACHE_KIB: Final = 64 * 1024
-_BULK_PAGES: Final = 16_384
-"""Pages of 4 KiB in the write-ahead log before they are copied into the database: 64 MiB."""
+_BULK_CACHE_KIB: Final = 32 * 1024
+_BULK_PAGES: Final = 8_192
+"""Pages of 4 KiB in the write-ahead log before they are copied into the database: 32 MiB."""
 _MIGRATING: Final = threading.Lock()
 _MIGRATION_LOCK: Final = 0x7175696E746574  # "quintet" in ASCII: unlikely to collide with others
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
