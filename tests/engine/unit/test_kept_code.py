@@ -51,6 +51,20 @@ def test_the_fingerprint_changes_with_any_source(tmp_path, monkeypatch):
     assert compiling.fingerprint() not in digests
 
 
+def test_a_module_has_another_fingerprint_once_what_it_imports_has_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiling, "_FOLDER", tmp_path)
+    (tmp_path / "outer.py").write_text("from quintet_engine.kernel.middle import x")
+    (tmp_path / "middle.py").write_text("from quintet_engine.kernel.inner import x")
+    digests = []
+    for name, text in (("inner", "a = 1"), ("inner", "a = 2"), ("other", "a = 3")):
+        (tmp_path / f"{name}.py").write_text(text)
+        compiling.fingerprint.cache_clear()
+        digests.append(compiling.fingerprint("outer"))
+    monkeypatch.undo()
+    compiling.fingerprint.cache_clear()
+    assert digests[0] != digests[1] == digests[2]
+
+
 def test_code_is_noted_as_kept_for_these_sources_only(tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "kept_folder", lambda: tmp_path)
     assert not compiling.is_kept()

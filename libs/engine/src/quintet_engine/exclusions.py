@@ -14,6 +14,7 @@ from quintet_text.seasons import Season, season_of
 from quintet_text.versions import COPIES
 
 from quintet_engine.catalogue import Catalogue, Mask, Rows
+from quintet_engine.kernel.layout import fixed
 from quintet_engine.query import Filters, Query, Seasonal, SeedKind, Variants
 from quintet_engine.row_set import RowSet
 from quintet_engine.seed_view import NO_ROWS, SeedView
@@ -33,10 +34,13 @@ def allowed_rows(
     find = catalogue.snapshot.find
     # Unknown ids exclude nothing: a client may send the whole history of a listener.
     sent = [row for name in query.filters.excluded_tracks if (row := find(name)) is not None]
-    excluded = [releases(np.concatenate([NO_ROWS, *rows, sent]).astype(np.int64), catalogue)]
+    released = np.concatenate([NO_ROWS, *rows, sent])
     if query.variants is Variants.EXCLUDE:
         tracks += [view for view in negatives if view.seed.kind is SeedKind.TRACK]
-        excluded += [other_versions(int(view.rows[0]), catalogue) for view in tracks]
+        originals = np.concatenate([NO_ROWS, *(view.rows for view in tracks)])
+    else:
+        originals = NO_ROWS
+    excluded = [releases_and_versions(released, originals, catalogue)]
     allowed = filtered_rows(query.filters, catalogue)
     if query.seasonal is Seasonal.EXCLUDE and len(catalogue.seasonal):
         asked = _seasons_asked(query.filters, seeds, catalogue)
@@ -50,11 +54,6 @@ def allowed_rows(
     return allowed.without(np.concatenate(excluded))
 
 
-def releases(rows: Rows, catalogue: Catalogue) -> Rows:
-    """Find all releases of the recordings of some rows, ascending, int64."""
-    return catalogue.recordings.of_all(np.unique(catalogue.recording[rows]).astype(np.int64))
-
-
 def heard_rows(heard: frozenset[str], rows: Rows, catalogue: Catalogue) -> list[bool]:
     """Mark which of some rows were heard, in any release, (k,)."""
     row_of = catalogue.snapshot.row_of
@@ -66,30 +65,32 @@ def heard_rows(heard: frozenset[str], rows: Rows, catalogue: Catalogue) -> list[
     return marked
 
 
-def other_versions(row: int, catalogue: Catalogue) -> Rows:
-    """Find the tracks that are surely the song of a row, in this or another version, int64.
+def releases_and_versions(released: Rows, originals: Rows, catalogue: Catalogue) -> Rows:
+    """Find all releases of the recordings of some rows, and other versions of the songs of others.
 
-    They have the song's name, and one of:
+    A version is a track that is surely the song of a row. It has the song's name, and one of:
     - an artist of the row;
     - a note or artist that says copy: karaoke, tribute, cover, sped up. A copy does not say of
       which artist, so that a row which is one itself has all tracks of its name as versions;
     - a name of `_DISTINCTIVE` words: by another artist, it is a cover.
+
+    Returns:
+        int64 (k,), in any order, some of them twice.
     """
-    song = int(catalogue.song[row])
-    if song < 0:
-        return NO_ROWS
-    members = catalogue.songs.of(song)
-    if catalogue.version[row] & COPIES:
-        return members
-    artists, counts = catalogue.track_artists.members_of(members)
-    own = np.isin(artists, catalogue.track_artists.of(row))
-    sure = np.isin(members, np.repeat(members, counts)[own])
-    sure |= (catalogue.version[members] & COPIES) != 0
-    if not sure.all():
-        (title,) = catalogue.titles(np.array([row]))
-        if len(song_form(title).split()) >= _DISTINCTIVE:
-            return members
-    return np.asarray(members[sure])
+    from quintet_engine.kernel import excluding
+
+    rows, unsure = excluding.releases_and_versions(
+        *(catalogue.arrays, catalogue.recordings.arrays, catalogue.songs.arrays),
+        *(fixed(catalogue.version, np.int16), fixed(released, np.int32)),
+        *(fixed(originals, np.int32), int(COPIES)),
+    )
+    named = originals[unsure.astype(np.bool_)]
+    if not len(named):
+        return rows
+    titles = zip(named.tolist(), catalogue.titles(named), strict=True)
+    covered = [row for row, title in titles if len(song_form(title).split()) >= _DISTINCTIVE]
+    songs = [catalogue.songs.of(int(catalogue.song[row])) for row in covered]
+    return np.concatenate([rows, *songs])
 
 
 def _seasons_asked(filters: Filters, seeds: Sequence[SeedView], catalogue: Catalogue) -> list[int]:

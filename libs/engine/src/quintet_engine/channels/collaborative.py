@@ -49,10 +49,8 @@ def _related(context: Context, most: int) -> Hits:
 
     affinity = context.trained_affinity
     model, sound = affinity.model, fixed(affinity.sound, np.float32)
-    found = related(
-        *(context.catalogue.arrays, model.arrays, model.on_playlists, model.artist_tracks),
-        *(affinity.weights, sound, context.allowed.bits, most),
-    )
+    lists = (model.on_playlists, model.artist_tracks)
+    found = related(model.arrays, *lists, affinity.weights, sound, context.allowed.bits, most)
     return Hits(*found)
 
 
@@ -63,10 +61,7 @@ def _content(context: Context, most: int) -> Hits:
 
     affinity = context.trained_affinity
     pool, query = affinity.model.pool, affinity.arrays
-    scores = content(
-        *(pool, query.year_scores, query.cluster_scores, query.word_scores),
-        affinity.model.arrays.rarity,
-    )
+    scores = content(pool, query.year_scores, query.cluster_scores, query.word_scores)
     scored = fixed(scores, np.float32)
     return Hits(*best_rows(pool.rows, scored, context.allowed.bits, most, -np.inf))
 

@@ -30,7 +30,7 @@ from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import INPUTS, Taste
 from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.index import FaissIndex
-from quintet_engine.kernel.layout import Learned, Listed, Lists, Pool, fixed
+from quintet_engine.kernel.layout import Learned, Listed, Pool, Weighted, fixed
 from quintet_engine.vectors import VectorIndex
 
 FOLDER: Final = "collaborative"
@@ -82,10 +82,12 @@ class CollaborativeModel:
         return pool_arrays(self.content, self.catalogue.arrays, self.arrays)
 
     @cached_property
-    def artist_tracks(self) -> Lists:
-        """Rows of each first artist, the most popular first."""
-        groups, popularity = self.tokens.artist_tracks, self.catalogue.popularity
-        return groups.sorted_by(-popularity).arrays
+    def artist_tracks(self) -> Weighted:
+        """Rows of each first artist and their popularity, the most popular first."""
+        popularity = self.catalogue.popularity
+        lists = self.tokens.artist_tracks.sorted_by(-popularity).arrays
+        values = fixed(popularity[lists.members], np.float32)
+        return Weighted(lists.starts, lists.members, values)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write everything into a folder and return the facts to load it with.

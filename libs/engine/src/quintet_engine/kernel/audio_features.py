@@ -11,11 +11,33 @@ from quintet_contract.attributes import MEASURED
 from quintet_modelkit.features import COLUMN, LINEAR
 
 from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.lanes import (
+    FLOATS,
+    above,
+    add,
+    choose,
+    divide,
+    floats,
+    greater,
+    lesser,
+    multiply,
+    products,
+    put_floats,
+    repeated,
+    repeated_at,
+    root,
+    subtract,
+)
 from quintet_engine.kernel.layout import ALBUM, OCTAVE, POPULARITY, WHEEL, YEAR, AudioQuery, Tracks
 from quintet_engine.kernel.signatures import AUDIO_QUERY, TRACKS, reads, writes
+from quintet_engine.kernel.tiles import put_records, put_values
 
 _ENCODED: Final = 14
 _LINEAR: Final = len(LINEAR)
+# The column of the first gap; cosines come before.
+_FIRST_GAP: Final = 5
+# A record of `Tracks.audio` of eight candidates, and eight numbers to spare.
+_TILE: Final = 17 * FLOATS
 # Added to the seeds' spread, in standard deviations of the catalogue: five seeds that agree by
 # chance must not make every gap infinite.
 _SPREAD_FLOOR: Final = np.float32(0.5)
@@ -64,66 +86,95 @@ def _known_shares(query: Any) -> Any:
 
 
 @inlined
-def _cosines(tracks: Any, query: Any, rows: Any, matrix: Any, first: Any) -> None:
-    """Write profile, nearest, mean, farthest and negative cosine.
+def _put_cosines(
+    query: Any, shares: Any, tile: Any, weighted: Any, lengths: Any, matrix: Any, start: Any
+) -> None:
+    """Write eight candidates' profile, nearest, mean, farthest and negative cosine.
 
-    Missing where the candidate, or what it is compared with, was not analysed.
+    Args:
+        query: The query.
+        shares: From `_known_shares`.
+        tile: The encoded attributes.
+        weighted: The same, the query's attribute weights applied.
+        lengths: float32 (8,), of the unweighted ones.
+        matrix: float32 (features, c).
+        start: The first of the eight.
     """
-    weighted = np.empty(_ENCODED, np.float32)
+    none = repeated(_ZERO)
+    length = floats(lengths, 0)
+    put_values(matrix, 0, start, tile, divide(products(query.vector, 0, tile, 0, _ENCODED), length))
+    if query.has_weights:
+        squares = none
+        for each in range(_ENCODED):
+            value = floats(weighted, each * FLOATS)
+            squares = add(squares, multiply(value, value))
+        length = choose(above(squares, none), root(squares), repeated(_ONE))
+    nearest, mean, farthest = repeated(np.float32(-np.inf)), none, repeated(np.float32(np.inf))
+    for seed in range(len(shares)):
+        if shares[seed] > 0:
+            product = products(query.seed_vectors, seed * _ENCODED, weighted, 0, _ENCODED)
+            cosine = divide(product, length)
+            nearest, farthest = greater(cosine, nearest), lesser(cosine, farthest)
+            mean = add(mean, multiply(repeated_at(shares, seed), cosine))
+    put_values(matrix, 1, start, tile, nearest)
+    put_values(matrix, 2, start, tile, mean)
+    put_values(matrix, 3, start, tile, farthest)
+    # To the nearest negative seed; 0 without any.
+    negative = repeated(np.float32(-np.inf) if len(query.negative_vectors) else _ZERO)
+    for seed in range(len(query.negative_vectors)):
+        product = products(query.negative_vectors, seed * _ENCODED, weighted, 0, _ENCODED)
+        negative = greater(divide(product, length), negative)
+    put_values(matrix, 4, start, tile, negative)
+
+
+@inlined
+def _put_gaps(query: Any, tile: Any, matrix: Any, start: Any) -> None:
+    """Write eight candidates' gaps in linear attributes to the seeds' mean, by their spread."""
+    none = repeated(_ZERO)
+    for each in range(_LINEAR):
+        # NaN where no seed has the attribute.
+        gap = subtract(floats(tile, each * FLOATS), repeated(query.mean[each]))
+        gap = choose(above(none, gap), subtract(none, gap), gap)
+        gap = divide(gap, repeated(query.spread[each] + _SPREAD_FLOOR))
+        value = multiply(gap, repeated(query.weights[each]))
+        put_values(matrix, _FIRST_GAP + each, start, tile, value)
+
+
+@inlined
+def _cosines_and_gaps(tracks: Any, query: Any, rows: Any, matrix: Any) -> None:
+    """Write the columns of encoded attributes.
+
+    Missing where the candidate, or what it is compared with, was not analysed, or lacks an
+    attribute.
+    """
     shares, has_seeds = _known_shares(query)
     has_profile = False
     for each in range(_ENCODED):
         has_profile |= query.vector[each] != 0
-    for place in range(len(rows)):
-        row = rows[place]
-        if not is_analysed(tracks.missing[row]):
-            for column in range(5):
-                matrix[first + column, place] = _NAN
-            continue
-        profile = squares = _ZERO
+    tile, lengths = np.empty(_TILE, np.float32), np.empty(FLOATS, np.float32)
+    weighted, starts = np.empty(_TILE, np.float32), np.empty(FLOATS, np.int64)
+    for start in range(0, len(rows), FLOATS):
+        put_records(tracks.audio, rows, start, tile, starts)
+        for lane in range(FLOATS):
+            lengths[lane] = tracks.lengths[rows[min(start + lane, len(rows) - 1)]]
         for each in range(_ENCODED):
-            value = tracks.audio[row, each]
-            profile += value * query.vector[each]
-            weighted[each] = value * query.weights[each]
-            squares += weighted[each] * weighted[each]
-        length = tracks.lengths[row]
-        matrix[first, place] = profile / length if has_profile else _NAN
-        if query.has_weights:
-            length = np.sqrt(squares) if squares > 0 else _ONE
-        nearest, mean, farthest = np.float32(-np.inf), _ZERO, np.float32(np.inf)
-        for seed in range(len(shares)):
-            if shares[seed] > 0:
-                cosine = _ZERO
-                for each in range(_ENCODED):
-                    cosine += weighted[each] * query.seed_vectors[seed, each]
-                cosine /= length
-                nearest = max(nearest, cosine)
-                farthest = min(farthest, cosine)
-                mean += shares[seed] * cosine
-        matrix[first + 1, place] = nearest if has_seeds else _NAN
-        matrix[first + 2, place] = mean if has_seeds else _NAN
-        matrix[first + 3, place] = farthest if has_seeds else _NAN
-        # To the nearest negative seed; 0 without any.
-        negative = np.float32(-np.inf) if len(query.negative_vectors) else _ZERO
-        for seed in range(len(query.negative_vectors)):
-            cosine = _ZERO
-            for each in range(_ENCODED):
-                cosine += weighted[each] * query.negative_vectors[seed, each]
-            negative = max(negative, cosine / length)
-        matrix[first + 4, place] = negative
-
-
-@inlined
-def _gaps(tracks: Any, query: Any, rows: Any, matrix: Any, first: Any) -> None:
-    """Write the gap of each linear attribute to the seeds' mean, in units of their spread."""
-    for each in range(_LINEAR):
-        # NaN where no seed has the attribute.
-        mean, spread = query.mean[each], query.spread[each] + _SPREAD_FLOOR
-        bit = np.uint16(_BIT[each])
-        for place in range(len(rows)):
-            gap = abs(tracks.audio[rows[place], each] - mean) / spread
-            lacks = tracks.missing[rows[place]] & bit
-            matrix[first + each, place] = _NAN if lacks else gap * query.weights[each]
+            value = multiply(floats(tile, each * FLOATS), repeated_at(query.weights, each))
+            put_floats(weighted, each * FLOATS, value)
+        _put_cosines(query, shares, tile, weighted, lengths, matrix, start)
+        _put_gaps(query, tile, matrix, start)
+    for place in range(len(rows)):
+        missing = tracks.missing[rows[place]]
+        analysed = is_analysed(missing)
+        if not (analysed and has_profile):
+            matrix[0, place] = _NAN
+        if not (analysed and has_seeds):
+            matrix[1, place] = matrix[2, place] = matrix[3, place] = _NAN
+        if missing:
+            if not analysed:
+                matrix[4, place] = _NAN
+            for each in range(_LINEAR):
+                if missing & _BIT[each]:
+                    matrix[_FIRST_GAP + each, place] = _NAN
 
 
 @inlined
@@ -218,8 +269,9 @@ def audio_and_catalogue(tracks: Tracks, query: AudioQuery, rows: Any, matrix: An
         rows: int32 (c,), the candidates.
         matrix: float32 (features, c).
     """
-    _cosines(tracks, query, rows, matrix, 0)
-    _gaps(tracks, query, rows, matrix, 5)
+    if len(rows) == 0:
+        return
+    _cosines_and_gaps(tracks, query, rows, matrix)
     _rhythm_and_key(tracks, query, rows, matrix, 5 + _LINEAR)
     _relations(tracks, query, rows, matrix, 9 + _LINEAR)
     _release(tracks, query, rows, matrix, 13 + _LINEAR)

@@ -8,7 +8,7 @@ numba can keep machine code in files. Four of its habits do not suit a server, s
 - It keeps code only in a folder that it can write to. An image's root is read-only, so we read
   the files anyway.
 - It notices a changed function only if the file of that very function changed, not that of one it
-  calls. We take a fingerprint of all files of this folder.
+  calls. We take a fingerprint of a module and of those that it imports from this folder.
 - It uses the same files with and without bounds checks. We keep them apart.
 
 The files are pickles, as trusted as the `.pyc` files beside them: who can write there can run code
@@ -18,6 +18,7 @@ already. They are never read from anywhere else.
 import contextlib
 import hashlib
 import logging
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -44,6 +45,8 @@ BASELINE: Final = "x86-64-v3"
 _BASELINE_FEATURES: Final = ("avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")
 _OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy"}
 _FOLDER: Final = Path(__file__).parent
+# How a source names another one of this folder.
+_IMPORT: Final = re.compile(r"\bquintet_engine\.kernel\.(\w+)\b")
 compiled_anew: list[str] = []
 """Functions that this process compiled itself, because no kept code fitted."""
 # The one module whose functions this process compiles; all if empty.
@@ -63,12 +66,29 @@ if config.CPU_NAME is None:
 
 
 @cache
-def fingerprint() -> str:
-    """Compute a digest of all compiled sources and of what compiles them."""
+def fingerprint(module: str = "") -> str:
+    """Compute a digest of the sources that compiled code is made of, and of what compiles them.
+
+    Args:
+        module: The stem of the module with the functions; all sources count if empty.
+    """
     digest = hashlib.sha256(version("llvmlite").encode())
-    for path in sorted(_FOLDER.glob("*.py")):
+    paths = _FOLDER.glob("*.py")
+    for path in sorted(_imported(_FOLDER / f"{module}.py") if module else paths):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _imported(source: Path) -> set[Path]:
+    """Find a source of this folder and those it imports, and those they import."""
+    found, left = set(), [source]
+    while left:
+        path = left.pop()
+        if path not in found and path.is_file():
+            found.add(path)
+            names = _IMPORT.findall(path.read_text(encoding="utf-8"))
+            left += [_FOLDER / f"{name}.py" for name in names]
+    return found
 
 
 def kept_folder() -> Path:
@@ -103,6 +123,7 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._line = function.__code__.co_firstlineno
+        self._module = function.__module__.rpartition(".")[2]
 
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], _py_file: str) -> Self:
@@ -112,7 +133,7 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
         return str(kept_folder())
 
     def get_source_stamp(self) -> str:
-        return fingerprint()
+        return fingerprint(self._module)
 
     def get_disambiguator(self) -> str:
         return str(self._line)

@@ -17,11 +17,13 @@ import numpy as np
 from llvmlite import ir
 from numba import extending as _extending
 from numba import types as _types
+from numba.core import cgutils as _cgutils
 
 from quintet_engine.kernel.compiling import config, inlined, intrinsic
 
 # numba has no types for what we use of it.
 types: Any = _types
+cgutils: Any = _cgutils
 models: Any = _extending.models
 register_model: Any = _extending.register_model
 FLOATS: Final = 8
@@ -176,6 +178,62 @@ def _check(array: Any, start: Any, count: int) -> None:
 _check = inlined(_check)
 
 
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Exchange rows and columns of eight vectors of eight, by three rounds of shuffles."""
+
+    def pairs(distance: int) -> tuple[list[int], list[int]]:
+        # Blocks of `distance` lanes: the even ones of both vectors, or the odd ones.
+        low = [lane if lane & distance == 0 else lane - distance + FLOATS for lane in range(FLOATS)]
+        return low, [place + distance for place in low]
+
+    for distance in (4, 2, 1):
+        low, high = (
+            ir.Constant(ir.VectorType(ir.IntType(32), FLOATS), mask) for mask in pairs(distance)
+        )
+        for first in range(FLOATS):
+            if first & distance == 0:
+                a, b = rows[first], rows[first + distance]
+                rows[first] = builder.shuffle_vector(a, b, low)
+                rows[first + distance] = builder.shuffle_vector(a, b, high)
+    return rows
+
+
+@intrinsic
+def _put_columns(_context: Any, source: Any, starts: Any, target: Any, _place: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        arrays = (signature.args[0], arguments[0]), (signature.args[2], arguments[2])
+        rows = []
+        for lane in range(FLOATS):
+            where = ir.Constant(ir.IntType(64), lane)
+            start = builder.load(_address(context, builder, signature.args[1], arguments[1], where))
+            address = _address(context, builder, *arrays[0], start)
+            rows.append(builder.load(builder.bitcast(address, _F.vector.as_pointer()), align=4))
+        for lane, column in enumerate(_transposed(builder, rows)):
+            where = builder.add(arguments[3], ir.Constant(ir.IntType(64), lane * FLOATS))
+            address = _address(context, builder, *arrays[1], where)
+            builder.store(column, builder.bitcast(address, _F.vector.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, starts, target, types.intp), generate
+
+
+@inlined
+def put_columns(source: Any, starts: Any, target: Any, place: Any) -> None:
+    """Write eight runs of eight float32 column by column: the first of each run come first.
+
+    Args:
+        source: float32.
+        starts: int64 (8,), where each run starts, counted over all axes.
+        target: float32, written from `place` on.
+        place: Counted over all axes, too.
+    """
+    if _CHECKED:
+        for lane in range(FLOATS):
+            _check(source, starts[lane], FLOATS)
+        _check(target, place, FLOATS * FLOATS)
+    _put_columns(source, starts, target, place)
+
+
 @inlined
 def floats(array: Any, start: Any) -> Any:
     """Read eight float32, from an element of a C-contiguous array on, counted over all axes."""
@@ -246,6 +304,58 @@ def add_floats(array: Any, start: Any, lanes: Any) -> None:
     _add_floats(array, start, lanes)
 
 
+@intrinsic
+def _products(_context: Any, factors: Any, _begin: Any, tile: Any, _first: Any, _size: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        begin, first, size = arguments[1], arguments[3], arguments[4]
+        whole = ir.IntType(64)
+        sums = [cgutils.alloca_once_value(builder, _nothing()) for _ in range(2)]
+
+        def add_product(each: Any, total: Any) -> None:
+            where = builder.add(begin, each)
+            factor = _address(context, builder, signature.args[0], arguments[0], where)
+            where = builder.mul(each, whole(FLOATS))
+            numbers = _address(context, builder, signature.args[2], arguments[2], where)
+            wide = _repeated(builder, builder.load(factor, align=4), _F.vector)
+            pointer = builder.bitcast(numbers, _F.vector.as_pointer())
+            product = builder.fmul(wide, builder.load(pointer, align=4))
+            builder.store(builder.fadd(builder.load(total), product), total)
+
+        pairs = builder.lshr(builder.sub(size, first), whole(1))
+        with cgutils.for_range(builder, pairs) as loop:
+            each = builder.add(first, builder.shl(loop.index, whole(1)))
+            add_product(each, sums[0])
+            add_product(builder.add(each, whole(1)), sums[1])
+        rest = builder.add(first, builder.shl(pairs, whole(1)))
+        with builder.if_then(builder.icmp_signed("<", rest, size)):
+            add_product(rest, sums[0])
+        return builder.fadd(*(builder.load(total) for total in sums))
+
+    return _F(factors, types.int64, tile, types.int64, types.int64), generate
+
+
+def _nothing() -> Any:
+    return ir.Constant(_F.vector, [0.0] * FLOATS)
+
+
+@inlined
+def products(factors: Any, begin: Any, tile: Any, first: Any, size: Any) -> Any:
+    """Sum the products of factors and numbers of a tile, of those from `first` to `size`.
+
+    Two sums, so that two additions run at a time, one of every other number; then both are added.
+
+    Args:
+        factors: float32, from `begin` on; counted over all axes.
+        begin: Where factor 0 is.
+        tile: float32, eight numbers for each factor, one in each lane.
+        first: The first factor that counts.
+        size: The one after the last.
+    """
+    _check(factors, begin, size)
+    _check(tile, first * FLOATS, (size - first) * FLOATS)
+    return _products(factors, begin, tile, first, size)
+
+
 def _operation(name: str) -> Callable[..., Any]:
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return getattr(builder, name)(*arguments)
@@ -313,6 +423,30 @@ def multiply(_context: Any, _a: Any, _b: Any) -> Any:
 
 
 @intrinsic
+def subtract(_context: Any, _a: Any, _b: Any) -> Any:
+    """Subtract float32."""
+    return _F(_F, _F), _operation("fsub")
+
+
+@intrinsic
+def divide(_context: Any, _a: Any, _b: Any) -> Any:
+    """Divide float32."""
+    return _F(_F, _F), _operation("fdiv")
+
+
+@intrinsic
+def root(_context: Any, _a: Any) -> Any:
+    """Take the square root of float32."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(_F.vector, [_F.vector])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.sqrt.v8f32")
+        return builder.call(function, arguments)
+
+    return _F(_F), generate
+
+
+@intrinsic
 def both(_context: Any, a: Any, _b: Any) -> Any:
     """Combine words or answers bit by bit: set where both are."""
     return a(a, a), _operation("and_")
@@ -354,6 +488,18 @@ def not_at_most(_context: Any, _a: Any, _b: Any) -> Any:
         return builder.fcmp_unordered(">", *arguments)
 
     return _M(_F, _F), generate
+
+
+@inlined
+def greater(a: Any, b: Any) -> Any:
+    """Take the greater float32 of each lane, that of `b` if either is NaN."""
+    return choose(above(a, b), a, b)
+
+
+@inlined
+def lesser(a: Any, b: Any) -> Any:
+    """Take the lesser float32 of each lane, that of `b` if either is NaN."""
+    return choose(above(b, a), a, b)
 
 
 def _comparison(*, ordered: bool) -> Callable[..., Any]:

@@ -287,7 +287,7 @@ class LearnedQuery(NamedTuple):
         year_scores: float32 (NO_YEAR + 1, 4), the score of a track of each year in each view, the
             sum over `REACH` of the year tokens' scores, by `numeric.year_place`; the last row is 0.
         cluster_scores: float32 (kinds of sound, 4).
-        word_scores: float32 (w, 4).
+        word_scores: float32 (w, 4), each word's score times its rarity.
     """
 
     rows: Numbers

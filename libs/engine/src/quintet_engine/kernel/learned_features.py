@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import types
-from quintet_modelkit.features import COLUMN
 
 from quintet_engine.kernel.compiling import compiled, inlined
 from quintet_engine.kernel.layout import (
@@ -36,28 +35,17 @@ from quintet_engine.kernel.layout import (
     LearnedQuery,
     Tracks,
 )
-from quintet_engine.kernel.numeric import half_to_float, year_place
+from quintet_engine.kernel.numeric import year_place
 from quintet_engine.kernel.order import falling_key, slot_of, sort_by, table_for
-from quintet_engine.kernel.playlists import sound_cosine, sound_direction
 from quintet_engine.kernel.signatures import LEARNED, LEARNED_QUERY, TRACKS, reads
 from quintet_engine.kernel.signatures import writes as written
-from quintet_engine.kernel.sums import dot, half_dot, sum_of_rows
+from quintet_engine.kernel.sound_features import LINEAR, by_sound, by_taste
+from quintet_engine.kernel.sums import dot, plain_sum_of_rows, sum_of_rows
 
-# Attributes of `Tokens.shaped` before the two coordinates of the key.
-_LINEAR: Final = 11
-# Bits of `Tracks.missing`, in the order of `Tokens.shaped`.
-_BIT: Final = np.array(
-    [
-        1 << COLUMN[name]
-        for name in (
-            *("danceability", "energy", "loudness", "speechiness", "acousticness"),
-            *("instrumentalness", "liveness", "valence", "tempo", "duration_ms", "mode"),
-        )
-    ],
-    np.uint16,
-)
-# What a place in the taste space is predicted from, see `taste._inputs`.
-_INPUTS: Final = 2 * _LINEAR + 5
+# Numbers of an artist's record that are multiplied with a sound: whole lanes.
+_PADDED: Final = 16
+# numba lets a signed index count from the end, and checks each.
+_U: Final = np.uint64
 _ZERO, _ONE, _NAN = np.float32(0), np.float32(1), np.float32(np.nan)
 _LEAST, _MOST = np.float32(-np.inf), np.float32(np.inf)
 # Where the groups' columns start; audio and catalogue come first (`audio_features`).
@@ -65,7 +53,7 @@ _SOUND: Final = 30
 # The column of popularity, which is one of the catalogue's.
 _POPULARITY: Final = 27
 _OFFSETS: Final = _SOUND + 7
-_NAMES: Final = _OFFSETS + _LINEAR
+_NAMES: Final = _OFFSETS + LINEAR
 _AGE: Final = _NAMES + 6
 _QUERY: Final = _AGE + 11
 _SCORES: Final = _QUERY + 18
@@ -137,62 +125,6 @@ def _write_places(
 
 
 @inlined
-def _sound(sound: Any, learned: Any, query: Any, rows: Any, matrix: Any, first: Any) -> None:
-    """Write the cosine to the seeds' sound, the greatest to one seed, and the distance squared."""
-    count = len(query.rows)
-    unit, mean = np.empty(SHAPED, np.float32), np.zeros(SHAPED, np.float32)
-    directions = np.empty((count + 2, SHAPED + 1), np.float32)
-    for seed in range(count):
-        row = query.rows[seed]
-        for each in range(SHAPED):
-            total = learned.whitening[SHAPED, each]
-            for other in range(SHAPED):
-                total += sound[row, other] * learned.whitening[other, each]
-            if not sound[row, SOUND_LENGTH] > 0:  # not analysed: the zero vector
-                total = _ZERO
-            mean[each] += query.shares[seed] * total
-            unit[each] = total / sound[row, SOUND_LENGTH] if sound[row, SOUND_LENGTH] > 0 else _ZERO
-        directions[seed] = sound_direction(learned, unit)
-    directions[count] = sound_direction(learned, query.sound)
-    directions[count + 1] = sound_direction(learned, mean)
-    square = _ZERO
-    for each in range(SHAPED):
-        square += mean[each] * mean[each]
-    for place in range(len(rows)):
-        row, nearest = np.int64(rows[place]), _LEAST
-        for seed in range(count):
-            nearest = max(nearest, sound_cosine(sound, row, directions[seed]))
-        matrix[first, place] = sound_cosine(sound, row, directions[count])
-        matrix[first + 1, place] = nearest
-        length = sound[row, SOUND_LENGTH]
-        # |a - b|² = |a|² - 2 a·b + |b|²
-        product = sound_cosine(sound, row, directions[count + 1]) * length
-        matrix[first + 2, place] = max(length * length - np.float32(2) * product + square, _ZERO)
-
-
-@inlined
-def _offsets(sound: Any, missing: Any, query: Any, rows: Any, matrix: Any, first: Any) -> None:
-    """Write signed gaps to the seeds' mean, in units of the seeds' spread.
-
-    The spread is shrunk towards one standard deviation of the catalogue by as much as two more
-    seeds would weigh, since a handful of seeds estimates it badly.
-    """
-    count = len(query.rows)
-    for each in range(_LINEAR):
-        mean = variance = _ZERO
-        for seed in range(count):
-            mean += query.shares[seed] * sound[query.rows[seed], each]
-        for seed in range(count):
-            gap = sound[query.rows[seed], each] - mean
-            variance += query.shares[seed] * gap * gap
-        more = np.float32(count + 2)
-        spread = np.sqrt(variance * np.float32(count) / more + np.float32(2) / more)
-        for place in range(len(rows)):
-            offset = (sound[rows[place], each] - mean) / spread
-            matrix[first + each, place] = _NAN if missing[rows[place]] & _BIT[each] else offset
-
-
-@inlined
 def _is_repeated(members: Any, begin: Any, place: Any) -> Any:
     """Check whether an artist is credited before, too."""
     for each in range(begin, place):
@@ -245,42 +177,56 @@ def _names(
 
 
 @inlined
-def _words(words: Any, learned: Any, query: Any, rows: Any, matrix: Any, first: Any) -> None:
-    """Write nearest and mean tf-idf cosine of titles and album titles to the seeds'."""
-    count, total = len(query.rows), 0
+def _mark(marks: Any, number: Any) -> None:
+    marks[number >> 3] |= np.uint8(1) << np.uint8(number & 7)
+
+
+@inlined
+def _words(learned: Any, query: Any, rows: Any, matrix: Any, first: Any, scores: Any) -> None:
+    """Write nearest and mean tf-idf cosine of words to the seeds', and the words' scores."""
+    words, count, total = learned.words, len(query.rows), 0
     for seed in range(count):
         total += words.starts[query.rows[seed] + 1] - words.starts[query.rows[seed]]
     table, known = table_for(total), 0
     place_of = np.zeros(len(table), np.int32)
     few = np.zeros((total, count), np.float32)
+    # Nearly no word of a candidate is a seed's: one bit says so, from memory that stays in cache.
+    marks = np.zeros((len(learned.rarity) >> 3) + 1, np.uint8)
     for seed in range(count):
         row = query.rows[seed]
         for each in range(words.starts[row], words.starts[row + 1]):
             word = words.members[each]
+            _mark(marks, word)
             slot = slot_of(table, word)
             if table[slot] < 0:
                 table[slot], place_of[slot] = word, known
                 known += 1
             few[place_of[slot], seed] = learned.rarity[word] * learned.word_scale[row]
-    cosines = np.empty(count, np.float32)
+    cosines, views = np.zeros(count, np.float32), np.empty((1, VIEWS), np.float32)
+    members = words.members
     for place in range(len(rows)):
-        row, found = rows[place], False
-        for each in range(words.starts[row], words.starts[row + 1]):
-            word = words.members[each]
-            slot = slot_of(table, word)
-            if table[slot] >= 0:
-                if not found:
-                    found = True
-                    for seed in range(count):
-                        cosines[seed] = _ZERO
-                value = learned.rarity[word] * learned.word_scale[row]
+        row = _U(rows[place])
+        scale = learned.word_scale[row]
+        begin, end = words.starts[row], words.starts[row + _U(1)]
+        plain_sum_of_rows(members, begin, end, query.word_scores, views, 0)
+        # Ridge, artist and context: by shared tracks alone tokens say nothing new.
+        matrix[scores, place] = views[0, 0] * scale
+        matrix[scores + 1, place] = views[0, 2] * scale
+        matrix[scores + 2, place] = views[0, 3] * scale
+        found = False
+        for each in range(_U(begin), _U(end)):
+            word = _U(members[each])
+            if marks[word >> _U(3)] >> np.uint8(word & _U(7)) & np.uint8(1):
+                found = True
+                value, at = learned.rarity[word] * scale, place_of[slot_of(table, members[each])]
                 for seed in range(count):
-                    cosines[seed] += value * few[place_of[slot], seed]
+                    cosines[seed] += value * few[at, seed]
         nearest = mean = _ZERO
         if found:
             for seed in range(count):
                 nearest = max(nearest, cosines[seed])
                 mean += query.shares[seed] * cosines[seed]
+                cosines[seed] = _ZERO
         matrix[first, place] = nearest
         matrix[first + 1, place] = mean
 
@@ -405,14 +351,28 @@ def _write_query(
 
 
 @inlined
-def _write_artist(learned: Any, artist: Any, profile: Any, seeds: Any, values: Any) -> None:
+def _sounds(artists: Any, seeds: Any, profile: Any) -> Any:
+    """Lay out the sounds of the seeds' artists, and their profile last, float32 (a + 1, 16).
+
+    The last three numbers are 0: what an artist's record holds beside its sound adds nothing.
+    """
+    count = len(seeds.artists)
+    sounds = np.zeros((count + 1, _PADDED), np.float32)
+    for each in range(SHAPED):
+        for seed in range(count):
+            sounds[seed, each] = artists[seeds.artists[seed], each]
+        sounds[count, each] = profile[each]
+    return sounds
+
+
+@inlined
+def _write_artist(learned: Any, artist: Any, sounds: Any, values: Any) -> None:
     """Write what depends on the artist alone, but for playlists: sound, entries, playlists."""
-    width = learned.artists.shape[1]
+    count, begin = len(sounds) - 1, artist * learned.artists.shape[1]
     nearest = _LEAST
-    for each in range(len(seeds.artists)):
-        begin = np.int64(seeds.artists[each]) * width
-        nearest = max(nearest, dot(learned.artists, artist * width, learned.artists, begin, SHAPED))
-    values[0] = dot(learned.artists, artist * width, profile, 0, SHAPED)
+    for each in range(count):
+        nearest = max(nearest, dot(learned.artists, begin, sounds, each * _PADDED, _PADDED))
+    values[0] = dot(learned.artists, begin, sounds, count * _PADDED, _PADDED)
     values[1] = nearest
     values[2] = learned.artists[artist, ARTIST_ENTRIES]
     values[3] = learned.artists[artist, ARTIST_PLAYLISTS]
@@ -422,7 +382,14 @@ def _write_artist(learned: Any, artist: Any, profile: Any, seeds: Any, values: A
 
 @inlined
 def _write_artist_company(
-    by_artist: Any, facts: Any, artist: Any, seeds: Any, place_of: Any, few: Any, values: Any
+    by_artist: Any,
+    facts: Any,
+    artist: Any,
+    seeds: Any,
+    place_of: Any,
+    few: Any,
+    shared: Any,
+    values: Any,
 ) -> None:
     """Write how an artist meets the seeds' artists on playlists.
 
@@ -433,12 +400,13 @@ def _write_artist_company(
         seeds: The seeds.
         place_of: int32 (p,), each playlist's row of `few`, or -1.
         few: float32 (·, a), values of the seeds' artists on those playlists.
+        shared: float32 (a,), overwritten.
         values: float32 (4,): nearest, weighted mean, share met, nearest of other artists.
     """
     count = len(seeds.artists)
-    shared = np.zeros(count, np.float32)
-    for each in range(by_artist.starts[artist], by_artist.starts[artist + 1]):
-        place = place_of[by_artist.members[each]]
+    shared[:] = _ZERO
+    for each in range(_U(by_artist.starts[artist]), _U(by_artist.starts[artist + 1])):
+        place = place_of[_U(by_artist.members[each])]
         if place >= 0:
             for seed in range(count):
                 shared[seed] += by_artist.values[each] * few[place, seed]
@@ -517,6 +485,10 @@ def _artists(
     sort_by(keys, order, scratch)
     profile = _profile(learned.sound, query)
     place_of, few = _artist_playlists(learned.by_artist, seeds, query.weights.shape[0])
+    sounds, shared = (
+        _sounds(learned.artists, seeds, profile),
+        np.empty(len(seeds.artists), np.float32),
+    )
     facts, company = np.empty(6, np.float32), np.empty(4, np.float32)
     views = np.zeros((1, VIEWS), np.float32)
     before, rank = np.int64(-1), 0
@@ -525,14 +497,16 @@ def _artists(
         artist = np.int64(keys[place])
         if artist != before:
             before, rank = artist, 0
-            _write_artist(learned, artist, profile, seeds, facts)
+            _write_artist(learned, artist, sounds, facts)
             views[0, :] = 0
             company[:] = 0
             if artist < seeds.unknown_artist:
                 part = learned.by_artist
                 begin, end = part.starts[artist], part.starts[artist + 1]
                 sum_of_rows(part.members, part.values, begin, end, query.weights, views, 0)
-                _write_artist_company(part, learned.artists, artist, seeds, place_of, few, company)
+                _write_artist_company(
+                    *(part, learned.artists, artist, seeds, place_of, few, shared, company)
+                )
         matrix[_SOUND + 3, place], matrix[_SOUND + 4, place] = facts[0], facts[1]
         matrix[_SOUND + 6, place] = rank
         matrix[_AGE + 6, place], matrix[_AGE + 8, place] = facts[4], facts[5]
@@ -611,7 +585,7 @@ def _playlists(holders: Any, sound: Any, query: Any, rows: Any, matrix: Any) -> 
 
 @inlined
 def _tokens(tracks: Any, learned: Any, seeds: Any, query: Any, rows: Any, matrix: Any) -> None:
-    """Write scores of the candidates' albums, years, kinds of sound and words, and album facts."""
+    """Write scores of the candidates' albums, years and kinds of sound, and album facts."""
     views = np.zeros((1, VIEWS), np.float32)
     part = learned.by_album
     for place in range(len(rows)):
@@ -627,94 +601,19 @@ def _tokens(tracks: Any, learned: Any, seeds: Any, query: Any, rows: Any, matrix
         matrix[_AGE + 9, place] = learned.albums[album, ALBUM_TRACKS]
         matrix[_AGE + 10, place] = learned.albums[album, ALBUM_TRACKS + 1]
         year = year_place(tracks.audio[row, YEAR])
-        begin, end = learned.words.starts[row], learned.words.starts[row + 1]
-        # Ridge, artist and context: by shared tracks alone tokens say nothing new.
+        ridge = artist = context = _ZERO
+        for each in range(learned.clusters.shape[1]):
+            cluster, share = learned.clusters[row, each], learned.shares[row, each]
+            ridge += share * query.cluster_scores[cluster, 0]
+            artist += share * query.cluster_scores[cluster, 2]
+            context += share * query.cluster_scores[cluster, 3]
+        # Not by shared tracks, see `_words`.
         for column in range(3):
             view = column + (column > 0)
             matrix[_SCORES + 16 + column, place] = query.year_scores[year, view]
-            total = _ZERO
-            for each in range(learned.clusters.shape[1]):
-                cluster = learned.clusters[row, each]
-                total += learned.shares[row, each] * query.cluster_scores[cluster, view]
-            matrix[_SCORES + 19 + column, place] = total
-            total = _ZERO
-            for each in range(begin, end):
-                word = learned.words.members[each]
-                total += learned.rarity[word] * query.word_scores[word, view]
-            matrix[_SCORES + 22 + column, place] = total * learned.word_scale[row]
-
-
-@inlined
-def _put_inputs(sound: Any, row: Any, year: Any, inputs: Any) -> None:
-    """Write what a place in the taste space is predicted from; see `taste._inputs`."""
-    for each in range(SHAPED):
-        inputs[each] = sound[row, each]
-    for each in range(_LINEAR):
-        inputs[SHAPED + each] = inputs[each] * inputs[each]
-    # Centred and scaled like the other inputs; an unknown year counts as 2000.
-    scaled = (year - np.float32(2000)) / np.float32(15) if year == year else _ZERO
-    inputs[_INPUTS - 3] = scaled
-    inputs[_INPUTS - 2] = scaled * scaled
-    inputs[_INPUTS - 1] = _ONE
-
-
-@inlined
-def _by_inputs(regression: Any, vector: Any, result: Any) -> None:
-    """Write the factors whose product with inputs is that of the predicted place and a vector."""
-    width = regression.shape[1]
-    for each in range(_INPUTS):
-        result[each] = dot(regression, each * width, vector, 0, width)
-
-
-@inlined
-def _taste(audio: Any, learned: Any, query: Any, rows: Any, matrix: Any, first: Any) -> None:
-    """Write cosines in the taste space, of the places learned and of those predicted."""
-    count, width = len(query.rows), learned.taste.shape[1]
-    sound, taste, places = learned.sound, learned.taste, learned.taste_places
-    inputs, vector = np.empty(_INPUTS, np.float32), np.empty(width, np.float32)
-    learned_places = np.empty((count, width), np.float32)
-    predicted = np.empty((count + 1, _INPUTS), np.float32)
-    _by_inputs(learned.regression, query.direction, predicted[count])
-    for seed in range(count):
-        row = query.rows[seed]
-        for each in range(width):
-            learned_places[seed, each] = half_to_float(taste[places[row], each])
-            vector[each] = _ZERO
-        _put_inputs(sound, row, audio[row, YEAR], inputs)
-        square = _ZERO
-        for each in range(_INPUTS):
-            for other in range(width):
-                vector[other] += inputs[each] * learned.regression[each, other]
-        for other in range(width):
-            square += vector[other] * vector[other]
-        length = np.sqrt(square) if square > 0 else _ONE
-        for other in range(width):
-            vector[other] /= length
-        _by_inputs(learned.regression, vector, predicted[seed])
-    for place in range(len(rows)):
-        row = np.int64(rows[place])
-        begin = np.int64(places[row]) * width
-        nearest, farthest = _LEAST, _MOST
-        for seed in range(count):
-            cosine = half_dot(taste, begin, learned_places, seed * width, width)
-            nearest, farthest = max(nearest, cosine), min(farthest, cosine)
-        matrix[first, place] = half_dot(taste, begin, query.direction, 0, width)
-        matrix[first + 1, place] = nearest
-        matrix[first + 2, place] = farthest
-        _put_inputs(sound, row, audio[row, YEAR], inputs)
-        square = _ZERO
-        for each in range(_INPUTS):
-            product = dot(learned.triangle, each * _INPUTS, inputs, 0, _INPUTS)
-            square += product * product
-        length = np.sqrt(max(square, np.float32(1e-12)))
-        nearest, mean = _LEAST, _ZERO
-        for seed in range(count):
-            cosine = dot(predicted, seed * _INPUTS, inputs, 0, _INPUTS) / length
-            nearest = max(nearest, cosine)
-            mean += query.shares[seed] * cosine
-        matrix[first + 3, place] = dot(predicted, count * _INPUTS, inputs, 0, _INPUTS) / length
-        matrix[first + 4, place] = mean
-        matrix[first + 5, place] = nearest
+        matrix[_SCORES + 19, place] = ridge
+        matrix[_SCORES + 20, place] = artist
+        matrix[_SCORES + 21, place] = context
 
 
 @inlined
@@ -749,10 +648,9 @@ def learned_features(
     keys = np.empty(count, np.uint32)
     unknown = (len(learned.artists) - 1, len(learned.albums) - 1)
     seeds = _seeds(learned.names, query.rows, query.shares, unknown[0], unknown[1])
-    _sound(learned.sound, learned, query, rows, matrix, _SOUND)
-    _offsets(learned.sound, tracks.missing, query, rows, matrix, _OFFSETS)
+    by_sound(tracks, learned, query, rows, matrix, _SOUND, _OFFSETS, _TASTE + 3)
     _names(tracks.artists, learned.names, seeds, query, rows, matrix, _NAMES)
-    _words(learned.words, learned, query, rows, matrix, _NAMES + 4)
+    _words(learned, query, rows, matrix, _NAMES + 4, _SCORES + 22)
     _age_and_popularity(tracks.audio, query, rows, matrix, _AGE)
     values = np.empty(18, np.float32)
     _write_query(tracks, learned, seeds, query, count, values)
@@ -762,7 +660,7 @@ def learned_features(
     _artists(learned, seeds, query, rows, matrix, order, scratch, keys)
     _playlists(learned.holders, learned.sound, query, rows, matrix)
     _tokens(tracks, learned, seeds, query, rows, matrix)
-    _taste(tracks.audio, learned, query, rows, matrix, _TASTE)
+    by_taste(learned, query, rows, matrix, _TASTE)
     _write_places(matrix, _SOUND, _SOUND + 5, order, scratch, keys)
     _write_places(matrix, _POPULARITY, _AGE + 5, order, scratch, keys)
     _write_places(matrix, _SCORES + 4, _SCORES + 29, order, scratch, keys)

@@ -10,7 +10,22 @@ from quintet_engine.kernel.numeric import float_to_bits
 # A pass of the radix sort looks at so many bits; three passes are 33.
 _BITS: Final = 11
 _BUCKETS: Final = 1 << _BITS
+# numba lets a signed index count from the end, and checks each.
+_U: Final = np.uint64
 _SIGN: Final = np.uint32(1 << 31)
+
+
+@inlined
+def _scatter(keys: Any, shift: Any, counts: Any, source: Any, target: Any) -> None:
+    """Move places to where their key's digit belongs, equal ones as they are."""
+    first = np.int32(0)
+    for bucket in range(_BUCKETS):
+        first, counts[bucket] = first + counts[bucket], first
+    for each in range(_U(len(source))):
+        place = source[each]
+        slot = _U(keys[_U(place)] >> shift & np.uint32(_BUCKETS - 1))
+        target[_U(counts[slot])] = place
+        counts[slot] += 1
 
 
 @inlined
@@ -19,24 +34,19 @@ def sort_by(keys: Any, order: Any, scratch: Any) -> None:
 
     Args:
         keys: uint32, one per place.
-        order: int32 (k,), the places; sorted.
+        order: int32 (k,), all places in some order; sorted.
         scratch: int32 (k,), overwritten.
     """
-    counts = np.empty(_BUCKETS + 1, np.int32)
-    for turn in range(3):
-        shift = np.uint32(turn * _BITS)
-        for bucket in range(_BUCKETS + 1):
-            counts[bucket] = 0
-        for each in range(len(order)):
-            counts[(keys[order[each]] >> shift & np.uint32(_BUCKETS - 1)) + 1] += 1
-        for bucket in range(_BUCKETS):
-            counts[bucket + 1] += counts[bucket]
-        for each in range(len(order)):
-            slot = np.int64(keys[order[each]] >> shift & np.uint32(_BUCKETS - 1))
-            scratch[counts[slot]] = order[each]
-            counts[slot] += 1
-        for each in range(len(order)):
-            order[each] = scratch[each]
+    counts = np.zeros((3, _BUCKETS), np.int32)
+    for each in range(_U(len(keys))):
+        key = keys[each]
+        counts[_U(0), _U(key & np.uint32(_BUCKETS - 1))] += 1
+        counts[_U(1), _U(key >> np.uint32(_BITS) & np.uint32(_BUCKETS - 1))] += 1
+        counts[_U(2), _U(key >> np.uint32(2 * _BITS))] += 1
+    _scatter(keys, np.uint32(0), counts[0], order, scratch)
+    _scatter(keys, np.uint32(_BITS), counts[1], scratch, order)
+    _scatter(keys, np.uint32(2 * _BITS), counts[2], order, scratch)
+    order[:] = scratch
 
 
 @inlined

@@ -7,6 +7,18 @@ from numba import types
 from numpy.typing import NDArray
 
 from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.lanes import (
+    FLOATS,
+    above,
+    choose,
+    divide,
+    floats,
+    products,
+    put_floats,
+    repeated,
+    repeated_at,
+)
+from quintet_engine.kernel.lanes import add as add_lanes
 from quintet_engine.kernel.layout import (
     ALBUM_TITLE,
     BY_ALBUM,
@@ -16,7 +28,6 @@ from quintet_engine.kernel.layout import (
     BY_WORD,
     BY_YEAR,
     NO_YEAR,
-    POPULARITY,
     REACH,
     SHAPED,
     SOUND_LENGTH,
@@ -27,10 +38,10 @@ from quintet_engine.kernel.layout import (
     Floats,
     Learned,
     Listed,
-    Lists,
     Numbers,
     Pool,
     Tracks,
+    Weighted,
 )
 from quintet_engine.kernel.numeric import year_place
 from quintet_engine.kernel.selecting import (
@@ -46,20 +57,23 @@ from quintet_engine.kernel.selecting import (
 from quintet_engine.kernel.signatures import (
     LEARNED,
     LISTED,
-    LISTS,
     POOL,
     TRACKS,
+    WEIGHTED,
     reads,
     tuple_of,
     writes,
 )
 from quintet_engine.kernel.sums import dot, dot_and_add, sum_of_rows
+from quintet_engine.kernel.tiles import put_records
 
 _OFFSETS = np.array([offset for offset, _ in REACH])
 _VALUES = np.array([value for _, value in REACH], np.float32)
 _RIDGE, _BY_TRACK, _BY_ARTIST, _BY_CONTEXT = range(VIEWS)
 # The factor 1 + 0.5 · cosine of `related` is at most 1.5; the rest is room for rounding.
 _MOST_SOUND_FACTOR = np.float32(1.5001)
+# Tracks that wait to be scored together: few enough to raise the bar soon.
+_WAITING = 256
 _ABOVE_ZERO = np.nextafter(np.float32(0), np.float32(1))
 # numba lets a signed index count from the end, and checks each; unsigned takes a third of the time.
 _U = np.uint64
@@ -294,6 +308,8 @@ def token_scores(learned: Learned, weights: Floats) -> tuple[Floats, Floats, Flo
     for token in range(len(words)):
         begin, end = lists.starts[token], lists.starts[token + 1]
         sum_of_rows(lists.members, lists.values, begin, end, weights, words, token)
+        for view in range(VIEWS):
+            words[token, view] *= learned.rarity[token]
     return years, clusters, words
 
 
@@ -418,37 +434,65 @@ def _favours(on_playlists: Any, weights: Any) -> Any:
 
 
 @inlined
-def _add_tracks(
-    rows: Any,
-    favour: Any,
-    audio: Any,
-    sounds: Any,
+def _promising(bounds: Any, most: Any) -> Any:
+    """Sort the artists with the `most` greatest bounds above 0, the greatest first, as keys."""
+    keys, size, least, bar = room(most, len(bounds)), 0, np.uint64(0), _ABOVE_ZERO
+    # From the last: artists on many playlists come last, and mostly have greater bounds.
+    for place in range(len(bounds) - 1, -1, -1):
+        if bounds[_U(place)] >= bar:
+            size, least = add(keys, size, most, least, key_of(bounds[_U(place)], place))
+            if least:
+                bar = max(bar, score_of(least))
+    if size > most:
+        part(keys, size, most)
+        size = most
+    return np.sort(keys[:size])[::-1]
+
+
+@inlined
+def _add_waiting(
+    waiting: Any,
+    worths: Any,
+    size: Any,
+    sound: Any,
     direction: Any,
-    allowed: Any,
+    tile: Any,
     best: Any,
-    found: Any,
-    least: Any,
-    most: Any,
-) -> Any:
-    """Add an artist's tracks to the best so far; how many those are, and their least key."""
-    bar = score_of(least) if least else np.float32(0)
-    for row in rows:
-        worth = favour * _popularity_factor(audio[_U(row), _U(POPULARITY)])
-        if worth * _MOST_SOUND_FACTOR < bar:
-            break  # the artist's further tracks are less popular
-        if has(allowed, row):
-            cosine = sound_cosine(sounds, row, direction)
-            score = worth * (np.float32(1) + np.float32(0.5) * cosine)
-            found, least = add(best, found, most, least, key_of(score, row))
-    return found, least
+    state: Any,
+) -> None:
+    """Score the tracks that wait, eight at a time, and add them to the best so far.
+
+    Args:
+        waiting: int32, their rows.
+        worths: float32, what their scores are but for sound.
+        size: How many wait.
+        sound: `Learned.sound`.
+        direction: From `sound_direction`.
+        tile: float32 (136,) and int64 (8,), overwritten.
+        best: The best keys so far.
+        state: uint64 (3,): how many those are, the least key that counts, and how many count.
+    """
+    numbers, starts = tile
+    for start in range(0, size, FLOATS):
+        put_records(sound, waiting[:size], start, numbers, starts)
+        length, none = floats(numbers, SOUND_LENGTH * FLOATS), repeated(np.float32(0))
+        product = products(direction, 0, numbers, 0, SHAPED)
+        cosine = divide(add_lanes(product, repeated_at(direction, SHAPED)), length)
+        put_floats(numbers, 0, choose(above(length, none), cosine, none))
+        for lane in range(min(FLOATS, size - start)):
+            row = waiting[start + lane]
+            score = worths[start + lane] * (np.float32(1) + np.float32(0.5) * numbers[lane])
+            found, state[1] = add(
+                best, np.int64(state[0]), np.int64(state[2]), state[1], key_of(score, row)
+            )
+            state[0] = np.uint64(found)
 
 
-@compiled(_HITS(TRACKS, LEARNED, LISTED, LISTS, *_QUERY))
+@compiled(_HITS(LEARNED, LISTED, WEIGHTED, *_QUERY))
 def related(
-    tracks: Tracks,
     learned: Learned,
     on_playlists: Listed,
-    artist_tracks: Lists,
+    artist_tracks: Weighted,
     weights: Floats,
     sound: Floats,
     allowed: Bits,
@@ -457,78 +501,90 @@ def related(
     """Find the best tracks by artists that ridge favours: artist score · popularity · sound.
 
     An upper bound for each artist, the score of its most popular track with the best possible
-    sound, shows which artists need not be looked at.
+    sound, shows which artists need not be looked at. Artists come in the order of their bounds, a
+    few hundred at first; if those do not settle it, all.
 
     Args:
-        tracks: The catalogue.
         learned: The model.
         on_playlists: The artists on playlists.
-        artist_tracks: Rows of each first artist, the most popular first.
+        artist_tracks: Rows of each first artist and their popularity, the most popular first.
         weights: `LearnedQuery.weights`.
         sound: `LearnedQuery.sound`.
         allowed: A bitmap of all rows.
         most: How many.
     """
     artists, favour = on_playlists.artists, _favours(on_playlists, weights)
-    bounds = _bounds(favour, on_playlists.popularity)
-    keys, size, least = room(most, len(artists)), 0, np.uint64(0)
-    for place in range(len(artists)):
-        if bounds[place] > 0:
-            size, least = add(keys, size, most, least, key_of(bounds[place], place))
-    if size > most:
-        part(keys, size, most)
-        size = most
-    sounds, direction, audio = learned.sound, sound_direction(learned, sound), tracks.audio
-    starts, members = artist_tracks.starts, artist_tracks.members
-    best = np.empty(4 * most + 1024, np.uint64)
-    found, lowest, promised = 0, np.uint64(0), ~np.uint64(0)
-    for key in keys[:size]:
-        promised, place = min(promised, key), row_of(key)
-        rows = members[starts[artists[place]] : starts[artists[place] + 1]]
-        found, lowest = _add_tracks(
-            *(rows, favour[place], audio, sounds, direction, allowed, best, found, lowest, most)
-        )
-    if found > most:
-        part(best, found, most)
-        found = most
-    if found == most:
-        lowest = best[:most].min()
-    # The most promising artists give a score that the others, if they can, have to exceed.
-    # Without a least score, they may all be needed: score_of(0) is NaN.
-    if size == most and (not lowest or score_of(promised) >= score_of(lowest)):
-        for place in range(len(artists)):
-            bar = score_of(lowest) if lowest else _ABOVE_ZERO
-            if bounds[place] >= bar and key_of(bounds[place], place) < promised:
-                rows = members[starts[artists[place]] : starts[artists[place] + 1]]
-                found, lowest = _add_tracks(
-                    *(rows, favour[place], audio, sounds, direction),
-                    *(allowed, best, found, lowest, most),
-                )
+    bounds, direction = _bounds(favour, on_playlists.popularity), sound_direction(learned, sound)
+    tile = (np.empty(17 * FLOATS, np.float32), np.empty(FLOATS, np.int64))
+    waiting, worths = np.empty(_WAITING, np.int32), np.empty(_WAITING, np.float32)
+    best, state = np.empty(2 * most + 64, np.uint64), np.zeros(3, np.uint64)
+    for turn in range(2):
+        keys = _promising(bounds, most if turn == 0 else len(artists))
+        state[0], state[1], state[2] = 0, 0, most
+        size, bar = 0, np.float32(0)
+        settled = len(keys) < most
+        for key in keys:
+            if score_of(key) < bar:
+                settled = True  # the further artists have lower bounds
+                break
+            place = _U(row_of(key))
+            artist = _U(artists[place])
+            for each in range(
+                _U(artist_tracks.starts[artist]), _U(artist_tracks.starts[artist + _U(1)])
+            ):
+                worth = favour[place] * _popularity_factor(artist_tracks.values[each])
+                if worth * _MOST_SOUND_FACTOR < bar:
+                    break  # the artist's further tracks are less popular
+                row = _U(artist_tracks.members[each])
+                if has(allowed, row):
+                    waiting[size], worths[size] = row, worth
+                    size += 1
+                    if size == _WAITING:
+                        _add_waiting(
+                            *(waiting, worths, size, learned.sound, direction, tile, best, state)
+                        )
+                        size = 0
+                        bar = score_of(state[1]) if state[1] else bar
+        _add_waiting(waiting, worths, size, learned.sound, direction, tile, best, state)
+        if settled:
+            break
     nearest: Numbers
-    nearest, scores = ranked(best, found, most)
+    nearest, scores = ranked(best, np.int64(state[0]), most)
     return nearest, scores
+
+
+@inlined
+def _powers(values: Any, centre: Any) -> Any:
+    """Sum what values exceed a centre by, and the squares of that, float64.
+
+    Four sums, so that four additions run at a time; what remains adds to the first.
+    """
+    a = b = c = d = p = q = r = s = np.float64(0)
+    whole = _U(len(values)) & ~_U(3)
+    for each in range(_U(0), whole, _U(4)):
+        w, x = values[each] - centre, values[each + _U(1)] - centre
+        y, z = values[each + _U(2)] - centre, values[each + _U(3)] - centre
+        a, b, c, d = a + w, b + x, c + y, d + z
+        p, q, r, s = p + w * w, q + x * x, r + y * y, s + z * z
+    for each in range(whole, _U(len(values))):
+        w = values[each] - centre
+        a, p = a + w, p + w * w
+    return (a + c) + (b + d), (p + r) + (q + s)
 
 
 @inlined
 def _standardise(values: Any, total: Any) -> None:
     """Add the standard scores of values to a sum of them."""
-    mean = np.float64(0)
-    for value in values:
-        mean += value
-    mean /= max(len(values), 1)
-    variance = np.float64(0)
-    for value in values:
-        variance += (value - mean) * (value - mean)
-    spread = np.sqrt(variance / max(len(values), 1)) + 1e-9
+    count = max(len(values), 1)
+    mean = _powers(values, np.float64(0))[0] / count
+    spread = np.sqrt(_powers(values, mean)[1] / count) + 1e-9
     centre, scale = np.float32(mean), np.float32(1.0 / spread)
-    for place in range(len(values)):
+    for place in range(_U(len(values))):
         total[place] += (values[place] - centre) * scale
 
 
-@compiled(writes(np.float32)(POOL, *(3 * (reads(np.float32, 2),)), reads(np.float32)))
-def content(
-    pool: Pool, years: Floats, clusters: Floats, words: Floats, rarity: Floats
-) -> NDArray[np.float32]:
+@compiled(writes(np.float32)(POOL, *(3 * (reads(np.float32, 2),))))
+def content(pool: Pool, years: Floats, clusters: Floats, words: Floats) -> NDArray[np.float32]:
     """Score how well tracks of the content pool fit the context of the seeds, float32 (k,).
 
     The sum of the standard scores of year, sound and words, and half that of popularity.
@@ -538,15 +594,14 @@ def content(
         years: `LearnedQuery.year_scores`.
         clusters: `LearnedQuery.cluster_scores`.
         words: `LearnedQuery.word_scores`.
-        rarity: `Learned.rarity`.
     """
     count = len(pool.rows)
     by_year, by_sound = np.empty(count, np.float32), np.empty(count, np.float32)
     by_word, total = np.empty(count, np.float32), np.empty(count, np.float32)
     # One column on its own: all words of one view fit the cache, those of four do not.
-    context = np.empty(len(rarity), np.float32)
-    for word in range(len(rarity)):
-        context[word] = words[word, _BY_CONTEXT] * rarity[word]
+    context = np.empty(len(words), np.float32)
+    for word in range(len(words)):
+        context[word] = words[word, _BY_CONTEXT]
     starts, members = pool.words.starts, pool.words.members
     for place in range(count):
         by_year[place] = years[_U(pool.years[place]), _U(_BY_CONTEXT)]

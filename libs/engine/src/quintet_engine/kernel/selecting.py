@@ -142,8 +142,9 @@ def best_rows(
         return np.empty(0, np.int32), np.empty(0, np.float32)
     keys, size, least = room(most, len(rows)), 0, np.uint64(0)
     bar = above
-    for place in range(len(rows)):
-        score = scores[place]
+    # From the last: rows are often ordered so that greater scores come late.
+    for place in range(len(rows) - 1, -1, -1):
+        score = scores[np.uint64(place)]
         # One comparison that nearly always fails after the first rows; a NaN fails it too.
         if score >= bar and score > above and has(allowed, rows[place]):
             size, least = add(keys, size, most, least, key_of(score, rows[place]))

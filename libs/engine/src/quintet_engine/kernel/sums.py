@@ -14,6 +14,8 @@ from numba import types
 from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic
 
+from quintet_engine.kernel.compiling import BASELINE, config
+
 # numba has no types for what we use of it; it passes an intrinsic its first argument itself.
 cgutils: Any = _cgutils
 _intrinsic: Callable[[Any], Callable[..., Any]] = cast(Any, intrinsic)
@@ -65,6 +67,9 @@ class _Code:
         if not halves:
             return self.load(address, place, _VECTOR)
         build = self.builder
+        if config.CPU_NAME == BASELINE:  # it has an instruction for it
+            half = ir.VectorType(ir.HalfType(), _LANES)
+            return build.fpext(build.bitcast(self.load(address, place, _HALVES), half), _VECTOR)
         wide = build.zext(self.load(address, place, _HALVES), _WORDS)
         size = build.shl(build.and_(wide, _all(_WORDS, 0x7FFF)), _all(_WORDS, 13))
         scaled = build.fmul(build.bitcast(size, _VECTOR), _all(_VECTOR, 2.0**112))
@@ -143,6 +148,31 @@ def half_dot(_typing: Any, first: Any, begin: Any, second: Any, other: Any, size
 
 
 @_intrinsic
+def halves_to_floats(
+    _typing: Any, halves: Any, begin: Any, result: Any, first: Any, size: Any
+) -> Any:
+    """Write `size` float16, given as bits, from a place on, as float32 from `first` on."""
+
+    def generate(*parts: Any) -> Any:
+        code = _Code(*parts)
+        build, source, target = code.builder, code.data(0), code.data(2)
+        start, offset, count = code.number(1), code.number(3), code.number(4)
+        eights = build.lshr(count, _INDEX(3))
+        with cgutils.for_range(build, eights) as loop:
+            place = build.shl(loop.index, _INDEX(3))
+            values = code.floats(source, build.add(start, place), True)
+            where = build.add(offset, place)
+            build.store(values, code.vector(target, where, _VECTOR), align=4)
+        with cgutils.for_range_slice(build, build.shl(eights, _INDEX(3)), count, _INDEX(1)) as at:
+            value = code.float(source, build.add(start, at[0]), True)
+            build.store(value, build.gep(target, [build.add(offset, at[0])]))
+        return count
+
+    signature = types.int64(halves, types.int64, result, types.int64, types.int64)
+    return signature, generate
+
+
+@_intrinsic
 def dot_and_add(
     _typing: Any, first: Any, begin: Any, second: Any, size: Any, factor: Any, result: Any
 ) -> Any:
@@ -190,6 +220,47 @@ def dot_and_add(
     return signature, generate
 
 
+_TURNS: Final = 4
+
+
+def _sum_of_rows(code: _Code, places: dict[str, int]) -> Any:
+    """Write the sum of rows of four float32 of a table into a row of `result`.
+
+    Args:
+        code: The function.
+        places: Which argument is which: `values` only if rows have one each.
+    """
+    build, numbers = code.builder, code.data(places["members"])
+    factors = code.data(places["values"]) if "values" in places else None
+    start, stop = code.number(places["begin"]), code.number(places["end"])
+    rows, sums = code.data(places["table"]), code.data(places["result"])
+    totals = [cgutils.alloca_once_value(build, _all(_QUAD, 0.0)) for _ in range(_TURNS)]
+
+    def add(place: Any, total: Any) -> None:
+        number = build.sext(build.load(build.gep(numbers, [place])), _INDEX)
+        value = code.load(rows, build.shl(number, _INDEX(2)), _QUAD)
+        if factors is not None:
+            factor, wide = build.load(build.gep(factors, [place])), _all(_QUAD, 0.0)
+            for lane in range(4):
+                wide = build.insert_element(wide, factor, _WORD(lane))
+            value = build.fmul(value, wide)
+        build.store(build.fadd(build.load(total), value), total)
+
+    shift = _INDEX(_TURNS.bit_length() - 1)
+    turns = build.lshr(build.sub(stop, start), shift)
+    with cgutils.for_range(build, turns) as loop:
+        place = build.add(start, build.shl(loop.index, shift))
+        for turn, total in enumerate(totals):
+            add(build.add(place, _INDEX(turn)), total)
+    rest = build.add(start, build.shl(turns, shift))
+    with cgutils.for_range_slice(build, rest, stop, _INDEX(1)) as (place, _):
+        add(place, totals[0])
+    pairs = [build.fadd(build.load(totals[k]), build.load(totals[k + 2])) for k in range(2)]
+    target = code.vector(sums, build.shl(code.number(places["row"]), _INDEX(2)), _QUAD)
+    build.store(build.fadd(*pairs), target, align=4)
+    return code.number(places["row"])
+
+
 @_intrinsic
 def sum_of_rows(
     _typing: Any,
@@ -203,8 +274,8 @@ def sum_of_rows(
 ) -> Any:
     """Sum rows of four float32, each by its value, into a row of `result`.
 
-    Entries at even places add to one sum and those at odd places to another, so that two additions
-    run at a time; then both are added.
+    Entry k adds to sum k mod 4, so that four additions run at a time; what remains adds to sum 0;
+    then (0 + 2) + (1 + 3).
 
     Args:
         members: int32, row numbers of `table`.
@@ -215,33 +286,24 @@ def sum_of_rows(
         result: float32 (k, 4).
         row: The row that is written.
     """
+    names = ("members", "values", "begin", "end", "table", "result", "row")
 
     def generate(*parts: Any) -> Any:
-        code = _Code(*parts)
-        build, numbers, factors = code.builder, code.data(0), code.data(1)
-        start, stop, rows, sums = code.number(2), code.number(3), code.data(4), code.data(5)
-        totals = [cgutils.alloca_once_value(build, _all(_QUAD, 0.0)) for _ in range(2)]
-
-        def add(place: Any, total: Any) -> None:
-            number = build.sext(build.load(build.gep(numbers, [place])), _INDEX)
-            factor, wide = build.load(build.gep(factors, [place])), _all(_QUAD, 0.0)
-            for lane in range(4):
-                wide = build.insert_element(wide, factor, _WORD(lane))
-            product = build.fmul(code.load(rows, build.shl(number, _INDEX(2)), _QUAD), wide)
-            build.store(build.fadd(build.load(total), product), total)
-
-        pairs = build.lshr(build.sub(stop, start), _INDEX(1))
-        with cgutils.for_range(build, pairs) as loop:
-            place = build.add(start, build.shl(loop.index, _INDEX(1)))
-            add(place, totals[0])
-            add(build.add(place, _INDEX(1)), totals[1])
-        rest = build.add(start, build.shl(pairs, _INDEX(1)))
-        with build.if_then(build.icmp_signed("<", rest, stop)):
-            add(rest, totals[0])
-        both = build.fadd(build.load(totals[0]), build.load(totals[1]))
-        target = code.vector(sums, build.shl(code.number(6), _INDEX(2)), _QUAD)
-        build.store(both, target, align=4)
-        return code.number(6)
+        return _sum_of_rows(_Code(*parts), {name: place for place, name in enumerate(names)})
 
     signature = types.int64(members, values, types.int64, types.int64, table, result, types.int64)
+    return signature, generate
+
+
+@_intrinsic
+def plain_sum_of_rows(
+    _typing: Any, members: Any, begin: Any, end: Any, table: Any, result: Any, row: Any
+) -> Any:
+    """Do as `sum_of_rows`, each row with value 1."""
+    names = ("members", "begin", "end", "table", "result", "row")
+
+    def generate(*parts: Any) -> Any:
+        return _sum_of_rows(_Code(*parts), {name: place for place, name in enumerate(names)})
+
+    signature = types.int64(members, types.int64, types.int64, table, result, types.int64)
     return signature, generate

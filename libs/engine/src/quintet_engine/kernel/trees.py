@@ -38,6 +38,8 @@ from quintet_engine.kernel.lanes import (
     choose,
     either,
     floats,
+    greater,
+    lesser,
     multiply,
     nibbles,
     not_at_most,
@@ -112,12 +114,12 @@ _COLUMNS: Final = types.Array(types.float32, 2, "C", readonly=True)
 def _find_mixed(columns: NDArray[np.float32], trees: Trees) -> NDArray[np.uint8]:
     """Find how the rows answer each test: all left, all right, or mixed, uint8 (m,)."""
     result = np.empty(len(trees.feature), np.uint8)
-    feature = -1
+    feature, ends = -1, np.empty(2 * FLOATS, np.float32)
     least, greatest, unknown, known = np.float32(0), np.float32(0), False, False
     for test in range(len(result)):
         if trees.feature[test] != feature:
             feature = trees.feature[test]
-            least, greatest, unknown, known = _range(columns[feature])
+            least, greatest, unknown, known = _range(columns, feature, ends)
         limit, unknown_right = trees.threshold[test], trees.unknown_right[test] != 0
         some_right = (known and greatest > limit) or (unknown and unknown_right)
         some_left = (known and least <= limit) or (unknown and not unknown_right)
@@ -126,15 +128,41 @@ def _find_mixed(columns: NDArray[np.float32], trees: Trees) -> NDArray[np.uint8]
 
 
 @inlined
-def _range(column: NDArray[np.float32]) -> tuple[np.float32, np.float32, bool, bool]:
-    """Find the least and greatest known value, and whether any is unknown, and any known."""
-    least, greatest = np.float32(np.inf), np.float32(-np.inf)
-    known = 0
-    for value in column:
-        least = value if value < least else least
-        greatest = value if value > greatest else greatest
-        known += value == value  # false for NaN alone
-    return least, greatest, known < len(column), known > 0
+def _range(
+    columns: NDArray[np.float32], feature: int, ends: NDArray[np.float32]
+) -> tuple[Any, Any, Any, Any]:
+    """Find a column's least and greatest known value, and whether any is unknown, and any known.
+
+    Args:
+        columns: float32 (features, k).
+        feature: Which column.
+        ends: float32 (16,), overwritten.
+    """
+    count = columns.shape[1]
+    begin, whole = feature * count, count // FLOATS * FLOATS
+    infinity = np.float32(np.inf)
+    least, greatest = repeated(infinity), repeated(-infinity)
+    unknown = above(least, least)
+    for start in range(begin, begin + whole, FLOATS):
+        value = floats(columns, start)
+        # A NaN changes neither.
+        least, greatest = lesser(value, least), greater(value, greatest)
+        unknown = either(unknown, not_at_most(value, repeated(infinity)))
+    put_floats(ends, 0, least)
+    put_floats(ends, FLOATS, greatest)
+    lacking = choose(unknown, repeated(np.float32(1)), repeated(np.float32(0)))
+    low, high, lacks = infinity, -infinity, False
+    for lane in range(FLOATS):
+        low, high = min(low, ends[lane]), max(high, ends[FLOATS + lane])
+    put_floats(ends, 0, lacking)
+    for lane in range(FLOATS):
+        lacks |= ends[lane] > 0
+    for place in range(whole, count):
+        value = columns[feature, place]
+        low = value if value < low else low
+        high = value if value > high else high
+        lacks |= value != value
+    return low, high, lacks, low <= high
 
 
 @inlined
