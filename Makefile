@@ -207,14 +207,16 @@ packages-try: install ## Install dist/ in clean environments, check the types, r
 	@QUINTET_SLOW=1 QUINTET_DIST=$(CURDIR)/dist $(BIN)/pytest -q tests/system/compat/test_packages.py
 
 # Our own have no field for it, and atheris, Apache-2.0, has it in its files alone. mutagen is GPL
-# and runs in a separate program (tags/), which no image has unless it is built with it.
-LICENCES := $(DEPLOY_TOOLS)/bin/pip-licenses --from mixed --partial-match \
-  --ignore-packages quintet-airflow atheris mutagen \
-  --allow-only "$$(grep -v '^\#' deploy/licences.txt | paste -sd ';')"
+# and runs in a separate program (tags/), which the image of analysis alone has.
+LICENCES = $(DEPLOY_TOOLS)/bin/pip-licenses --from mixed --partial-match \
+  --ignore-packages quintet-airflow quintet-perception atheris mutagen \
+  --allow-only "$$(grep -v '^\#' deploy/licences.txt | paste -sd ';')$(1)"
 
-licences: deploy-tools install airflow-install ## Refuse a licence that is not on the list, in either lock
-	@$(LICENCES) --python $(BIN)/python > build/licences.txt
-	@$(LICENCES) --python $(AIRFLOW_VENV)/bin/python > build/licences-airflow.txt
+# The model's environment, which is under the GPL as a whole, may have that licence too.
+licences: deploy-tools install airflow-install analysis-install ## Refuse a licence that is not on the list, in any lock
+	@$(call LICENCES) --python $(BIN)/python > build/licences.txt
+	@$(call LICENCES) --python $(AIRFLOW_VENV)/bin/python > build/licences-airflow.txt
+	@$(call LICENCES,;GPL-3.0-or-later) --python $(ANALYSIS_VENV)/bin/python > build/licences-analysis.txt
 
 # By hand, deploy/audit.py exits 3 where it could not look; make turns every failure into 2.
 AUDIT ?=
@@ -233,7 +235,9 @@ sbom: install ## What each package runs with, as CycloneDX in build/sbom, checke
 	done; \
 	export_lock --directory dags --all-extras --no-default-groups --no-emit-project \
 	  > build/sbom/airflow.txt; \
-	for each in $(SBOM_PACKAGES) airflow; do \
+	export_lock --directory perception --no-default-groups --no-emit-project \
+	  > build/sbom/perception.txt; \
+	for each in $(SBOM_PACKAGES) airflow perception; do \
 	  $(BIN)/cyclonedx-py requirements build/sbom/$$each.txt --validate --output-reproducible \
 	    --of JSON -o build/sbom/$$each.json; \
 	  rm build/sbom/$$each.txt; echo build/sbom/$$each.json; \

@@ -21,6 +21,7 @@ BIN: Final = Path(sys.executable).parent
 _SCOPES: Final = {
     "uv.lock": (".", "--all-packages", "--no-emit-workspace"),
     "dags/uv.lock": ("dags", "--no-emit-project"),
+    "perception/uv.lock": ("perception", "--no-emit-project"),
 }
 
 
@@ -105,7 +106,7 @@ def main() -> int:
     """Audits the locks and returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", default=OSV, help=f"query address of OSV's API [{OSV}]")
-    parser.add_argument("--lock", action="append", choices=list(_SCOPES), help="[both]")
+    parser.add_argument("--lock", action="append", choices=list(_SCOPES), help="[all]")
     parser.add_argument(
         "--warn-unreachable",
         action="store_true",

@@ -5,13 +5,13 @@
 set -eu
 cd "$(dirname "$0")/.."
 wanted=" $* "
-grep -v '^#' deploy/images.txt | while read -r name file budget; do
+grep -v '^#' deploy/images.txt | while read -r name file target package budget; do
     case "$wanted" in "  " | *" $name "*) ;; *) continue ;; esac
     image=quintet/$name:${TAG:-dev}
     started=$(date +%s)
     # shellcheck disable=SC2086  # several arguments
     DOCKER_BUILDKIT=1 docker build ${ARGUMENTS:-} --quiet --file "$file" \
-        --build-arg "SERVICE=$name" --tag "$image" . >/dev/null
+        --target "$target" --build-arg "SERVICE=$package" --tag "$image" . >/dev/null
     seconds=$(($(date +%s) - started))
     size=$(docker image inspect --format '{{.Size}}' "$image")
     megabytes=$((size / 1000000))

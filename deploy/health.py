@@ -1,7 +1,8 @@
 """The health check of every image: exit code 0 if the image's service works.
 
 A gRPC service works if it reports SERVING: its catalogue or model is loaded. An HTTP service works
-if it answers; the services that it depends on have separate health checks.
+if it answers; the services that it depends on have separate health checks. A worker works if it
+renewed its lease in the database.
 """
 
 import os
@@ -31,6 +32,8 @@ def is_well(service: str) -> bool:
 
         name, port = _RPC[service]
         return is_serving_here(f"127.0.0.1:{os.environ.get(name) or port}", service)
+    if service == "analysis":
+        return _has_worker()
     if service not in _HTTP:
         return True  # a command that runs and ends
     name, port, path = _HTTP[service]
@@ -43,6 +46,21 @@ def is_well(service: str) -> bool:
         with urllib.request.urlopen(address, timeout=2, context=context) as answer:
             return bool(answer.status == 200)
     except OSError:
+        return False
+
+
+def _has_worker() -> bool:
+    """Return whether a worker of own music was seen by the database within its lease."""
+    # Only that image has them.
+    from quintet_command.settings import load_settings
+    from quintet_store import StoreUnavailable, open_engine, reading
+    from quintet_store.library_requests import worker_seen
+
+    try:
+        engine = open_engine(load_settings().database_url)
+        with reading(engine) as connection:
+            return worker_seen(connection)
+    except StoreUnavailable:
         return False
 
 

@@ -31,6 +31,7 @@ OPTIONS = {
     "profile": "--volume quintet-measured:/var/lib/quintet:ro",
     "ranker": "--volume quintet-measured:/var/lib/quintet",
     "memory": "--volume quintet-measured:/var/lib/quintet",
+    "analysis": "--volume quintet-measured:/var/lib/quintet",
 }
 
 
@@ -46,7 +47,7 @@ def images() -> dict[str, int]:
     """Return the budget of each image, in MB of 1,000,000 bytes."""
     lines = (ROOT / "deploy" / "images.txt").read_text(encoding="utf-8").splitlines()
     rows = (line.split() for line in lines if line and not line.startswith("#"))
-    return {name: int(budget) for name, _, budget in rows}
+    return {name: int(budget) for name, *_, budget in rows}
 
 
 @contextmanager

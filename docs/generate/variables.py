@@ -40,7 +40,9 @@ PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
 
 # What other programs read: no settings class of ours has it.
 _COMPOSE: Final = (
-    Variable("COMPOSE_PROFILES", "core,mlops,observe", "Parts that start: core, mlops, observe."),
+    Variable(
+        "COMPOSE_PROFILES", "core,mlops,observe", "Parts that start: core, mlops, observe, music."
+    ),
     Variable("QUINTET_TAG", "dev", "Tag of the images that are built and run."),
 )
 _TRACES: Final = (
@@ -79,6 +81,19 @@ _AIRFLOW: Final = (
         "The `quintet` command that tasks run; that on the PATH, or that of a clone, if empty.",
     ),
 )
+_MUSIC: Final = (
+    Variable(
+        "QUINTET_MUSIC_FOLDER",
+        "",
+        "With Compose: whole path of a folder of music, which gateway and worker see as /music.",
+    ),
+    Variable(
+        "MUSIC_PASSWORD",
+        "",
+        "Password of a media server, if a source names it: env:MUSIC_PASSWORD. Without Compose, "
+        "any name that begins with MUSIC_ will do.",
+    ),
+)
 # Section by title: the beginnings of names, best first, and what else belongs there.
 _SECTIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[Variable, ...]], ...]] = (
     ("Compose", (), _COMPOSE),
@@ -106,7 +121,7 @@ _SECTIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[Variable, ...]], ...]] 
     ("Promotion of models (the `quintet` command)", ("QUINTET_GATE_",), ()),
     ("Drift (the `quintet` command)", ("QUINTET_DRIFT_",), ()),
     ("Housekeeping (the `quintet` command)", ("QUINTET_HOUSEKEEPING_",), ()),
-    ("Sources of music (`quintet library`)", ("QUINTET_LIBRARY_",), ()),
+    ("Sources of music (`quintet library`)", ("QUINTET_LIBRARY_",), _MUSIC),
     ("Analysis of audio files (`quintet analyse`)", ("QUINTET_ANALYSIS_",), ()),
     ("Airflow", ("QUINTET_AIRFLOW_",), _AIRFLOW),
 )

@@ -6,9 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 from quintet_command import cli
@@ -211,11 +209,3 @@ def test_a_watched_folder_is_synced_whenever_it_changes(quintet, music, tmp_path
         watching.send_signal(signal.SIGINT)
         assert watching.wait(30) == 130
         watching.stdout.close()
-
-
-def test_without_the_extra_the_way_out_is_named(quintet, monkeypatch):
-    without = Mock(side_effect=lambda name: None if "library" in name else find_spec(name))
-    monkeypatch.setattr("quintet_command.cli.extra.find_spec", without)
-    code, _, err = quintet("list")
-    assert code == 2
-    assert "uv sync --package quintet-command --extra library" in err

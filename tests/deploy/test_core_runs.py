@@ -13,7 +13,7 @@ from tests.root import ROOT
 SLOW = os.environ.get("QUINTET_SLOW") == "1"
 IMAGES = {
     name: int(budget)
-    for name, _, budget in (
+    for name, *_, budget in (
         line.split()
         for line in (ROOT / "deploy" / "images.txt").read_text(encoding="utf-8").splitlines()
         if not line.startswith("#")

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 
 from tests.root import ROOT
 
@@ -22,29 +23,56 @@ def name_of(path):
     return str(path.parent.relative_to(ROOT))
 
 
+def stages_of(text):
+    """Name to base and instructions of each stage, in order."""
+    parts = re.split(r"^FROM (\S+) AS (\S+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[2::3], zip(parts[1::3], parts[3::3], strict=True), strict=True))
+
+
+def instructions_of(stages, name):
+    """What an image is made of: the instructions of its stage and of those it is based on."""
+    text = ""
+    while name in stages:
+        name, own = stages[name]
+        text = own + text
+    return text
+
+
 @pytest.fixture(params=DOCKERFILES, ids=name_of)
 def dockerfile(request):
     return request.param.read_text(encoding="utf-8")
 
 
 def test_every_dockerfile_has_a_pinned_base(dockerfile):
-    stages = re.findall(r"^FROM (\S+)(?: AS (\S+))?$", dockerfile, re.MULTILINE)
-    names = {name for _, name in stages}
-    outside = [image for image, _ in stages if image not in names]
+    stages = stages_of(dockerfile)
+    assert len(stages) == len(re.findall("^FROM ", dockerfile, re.MULTILINE))
+    outside = {base for base, _ in stages.values()} - set(stages)
     assert outside
     for image in outside:
         assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+", image)
-    assert names >= {"builder", "runtime"}
-    assert stages[-1][1] == "runtime"
+    assert stages.keys() >= {"builder", "runtime"}
+    # Built if no target is named.
+    assert list(stages)[-1] in {"runtime", "service"}
 
 
-def test_every_dockerfile_ends_as_a_user_without_rights(dockerfile):
-    runtime = dockerfile.rpartition("FROM ")[2]
-    assert re.findall(r"^USER (\S+)$", runtime, re.MULTILINE) == ["10001:10001"]
-    assert "HEALTHCHECK" in runtime
+@pytest.mark.parametrize(
+    ("file", "target"), sorted({(file, target) for _, file, target, *_ in IMAGES})
+)
+def test_every_image_has_a_user_without_rights_and_a_health_check(file, target):
+    text = instructions_of(stages_of((ROOT / file).read_text(encoding="utf-8")), target)
+    assert re.findall(r"^USER (\S+)$", text, re.MULTILINE)[-1] == "10001:10001"
+    assert "HEALTHCHECK" in text
     # Exec form, so that signals arrive.
-    assert re.search(r"^CMD \[", runtime, re.MULTILINE)
-    assert " uv " not in runtime
+    assert re.search(r"^CMD \[", text, re.MULTILINE)
+    assert " uv " not in text
+
+
+def test_only_the_image_that_names_their_licence_takes_programs_under_the_gpl():
+    stages = stages_of((ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8"))
+    takers = {name for name, (_, own) in stages.items() if "--from=gpl-programs" in own}
+    assert takers == {"analysis"}
+    assert 'licenses="GPL-3.0-or-later"' in stages["analysis"][1]
+    assert "--extra library" not in "".join(own for _, own in stages.values())
 
 
 def test_every_dockerfile_keeps_downloads_in_a_cache_and_out_of_layers(dockerfile):
@@ -64,10 +92,19 @@ def test_a_dockerfile_installs_what_is_locked_before_it_copies_sources(dockerfil
 
 
 def test_every_dockerfile_that_is_listed_exists_and_none_is_forgotten():
-    assert {ROOT / file for _, file, _ in IMAGES} == set(DOCKERFILES)
+    assert {ROOT / file for _, file, *_ in IMAGES} == set(DOCKERFILES)
     services = {"search", "profile", "ranker", "memory", "gateway", "ui", "airflow", "mlflow"}
-    assert services <= {name for name, _, _ in IMAGES}
-    assert all(int(budget) > 0 for _, _, budget in IMAGES)
+    assert services | {"analysis"} <= {name for name, *_ in IMAGES}
+    assert all(int(budget) > 0 for *_, budget in IMAGES)
+
+
+def test_the_workflow_builds_the_listed_images():
+    workflow = yaml.safe_load(
+        (ROOT / ".github" / "workflows" / "build.yml").read_text(encoding="utf-8")
+    )
+    rows = workflow["jobs"]["image"]["strategy"]["matrix"]["include"]
+    built = [(row["image"], row["file"], row["target"], row["package"] or "-") for row in rows]
+    assert built == [tuple(columns) for *columns, _ in IMAGES]
 
 
 def test_the_context_of_a_dockerfile_starts_empty_and_takes_no_data():

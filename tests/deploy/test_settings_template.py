@@ -85,7 +85,7 @@ def test_no_setting_in_the_template_is_unknown():
     known = set().union(*(names_of(settings) for settings in PROCESSES.values()))
     told = {name for name in lines_of(TEMPLATE) if name.startswith("QUINTET_")}
     # Beside the settings' own: options of commands, what DAGs read, and Compose's tag.
-    assert told - known - named_in(python_sources()) == {"QUINTET_TAG"}
+    assert told - known - named_in(python_sources()) == {"QUINTET_TAG", "QUINTET_MUSIC_FOLDER"}
 
 
 def test_every_setting_that_code_and_compose_name_is_in_the_template():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -87,9 +88,21 @@ def test_a_database_that_knows_nothing_is_not_believed_and_a_workflow_is_warned(
     assert "jinja2==2.4.1" in said
 
 
-def test_a_known_vulnerability_fails_and_is_named():
-    with database({"jinja2", "apache-airflow"}) as address:
-        code, said = audit(address, "--lock", "dags/uv.lock")
+@pytest.mark.parametrize(
+    ("lock", "package"),
+    [("dags/uv.lock", "apache-airflow 3."), ("perception/uv.lock", "onnxruntime 1.")],
+)
+def test_a_known_vulnerability_fails_and_is_named(lock, package):
+    with database({"jinja2", package.partition(" ")[0]}) as address:
+        code, said = audit(address, "--lock", lock)
     assert code == 1
-    assert "dags/uv.lock: apache-airflow 3." in said
+    assert f"{lock}: {package}" in said
     assert "PYSEC-2000-1" in said
+
+
+def test_every_lock_has_its_list_of_packages_and_its_check_of_licences():
+    recipes = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for folder in ("dags", "perception"):
+        assert f"export_lock --directory {folder} " in recipes
+    for environment in ("AIRFLOW_VENV", "ANALYSIS_VENV"):
+        assert re.search(rf"call LICENCES.*\$\({environment}\)", recipes)

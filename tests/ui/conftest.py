@@ -1,9 +1,11 @@
 """One whole installation for all tests here: real processes over the embedded catalogue."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from quintet_command.supervisor import free_ports
 from tools.processes import Processes, environment_without
 
 READY_SECONDS = 60.0
+NODE = Path(__file__).parent / "node"
 SERVICES = ("search", "profile", "ranker", "memory", "gateway")
 
 
@@ -135,7 +138,9 @@ def visit(chromium, served_page):
     """Opens the page in a browser of its own and watches what it asks of the network."""
     contexts = []
 
-    def opened(path="/", *, locale="en-US", scheme="light", width=1280, height=900):
+    def opened(
+        path="/", *, locale="en-US", scheme="light", width=1280, height=900, ready="combobox"
+    ):
         context = chromium.new_context(
             locale=locale,
             color_scheme=scheme,
@@ -151,7 +156,7 @@ def visit(chromium, served_page):
         tab.on("pageerror", lambda error: tab.faults.append(str(error)))
         tab.on("console", lambda line: _note_refused(tab, line.text))
         tab.goto(served_page + path)
-        tab.get_by_role("combobox").wait_for()
+        tab.get_by_role(ready).first.wait_for()
         return tab
 
     yield opened
@@ -178,3 +183,26 @@ def picture(tmp_path):
         tab.screenshot(path=folder / f"{name}.png", animations="disabled")
 
     return taken
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script of axe-core, from the locked npm package."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not on this machine")
+    lock = (NODE / "package-lock.json").read_bytes()
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = root / f"quintet-axe-{hashlib.sha256(lock).hexdigest()[:12]}"
+    script = cache / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(NODE / name, cache / name)
+        done = subprocess.run(
+            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=cache, capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+        if done.returncode:
+            pytest.skip(f"npm ci does not work here: {done.stderr.strip()[-200:]}")
+    return script.read_text(encoding="utf-8")

@@ -1,49 +1,10 @@
 """The page for everybody: axe-core, the keyboard, a phone."""
 
-import hashlib
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
+from tests.ui.access import violations
+
 expect = pytest.importorskip("playwright.sync_api").expect
-FOLDER = Path(__file__).parent / "node"
-
-
-@pytest.fixture(scope="session")
-def axe():
-    """The script of axe-core, from the locked npm package."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not on this machine")
-    lock = (FOLDER / "package-lock.json").read_bytes()
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    cache = root / f"quintet-axe-{hashlib.sha256(lock).hexdigest()[:12]}"
-    script = cache / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(FOLDER / name, cache / name)
-        done = subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=cache, capture_output=True, text=True, timeout=240,
-        )  # fmt: skip
-        if done.returncode:
-            pytest.skip(f"npm ci does not work here: {done.stderr.strip()[-200:]}")
-    return script.read_text(encoding="utf-8")
-
-
-def violations(tab, axe):
-    tab.evaluate(axe)
-    found = tab.evaluate("axe.run(document)")
-    return [
-        (item["id"], node["target"], node.get("failureSummary", ""))
-        for item in found["violations"]
-        if item["impact"] in {"serious", "critical"}
-        for node in item["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

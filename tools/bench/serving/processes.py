@@ -54,7 +54,7 @@ class Running:
 
     def memory(self) -> dict[str, Memory]:
         """Return the memory of each process, its children added."""
-        return {name: _memory_of((first, *children_of(first))) for name, first in self.pids.items()}
+        return {name: memory_of((first, *children_of(first))) for name, first in self.pids.items()}
 
 
 def _cpu_of(pid: int) -> float:
@@ -62,7 +62,12 @@ def _cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
-def _memory_of(pids: Sequence[int]) -> Memory:
+def memory_of(pids: Sequence[int]) -> Memory:
+    """Return the memory of some processes together.
+
+    Raises:
+        OSError: One has ended.
+    """
     total = dict.fromkeys(("Rss", "Pss", "Anonymous"), 0.0)
     for pid in pids:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():

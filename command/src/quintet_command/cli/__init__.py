@@ -23,7 +23,7 @@ from quintet_command.cli import (
     train,
     up,
 )
-from quintet_command.cli.extra import for_operators, require_library, require_operator
+from quintet_command.cli.extra import for_operators, require_operator
 from quintet_command.cli.progress import one_line_failures
 
 GROUPS: Final = {
@@ -76,8 +76,6 @@ def _mount(name: str, text: str) -> None:
 
     def call(context: typer.Context) -> int:
         require_operator(f"quintet {name}")
-        if name == "library":
-            require_library()
         return int(
             group(name)(context.args, prog_name=f"quintet {name}", standalone_mode=False) or 0
         )

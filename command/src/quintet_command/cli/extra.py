@@ -25,19 +25,6 @@ def require_operator(command: str) -> None:
         )
 
 
-def require_library() -> None:
-    """Check that the readers of sources of music are installed.
-
-    Raises:
-        CommandFailed: They are not; the message says what to install.
-    """
-    if find_spec("quintet_library") is None:
-        raise CommandFailed(
-            "quintet library needs the extra `library`, which is not installed; "
-            "in the repository, run: uv sync --package quintet-command --extra library"
-        )
-
-
 def for_operators(command: Callable[P, None]) -> Callable[P, None]:
     """Wrap a command so that it asks for the extra before it imports anything of it."""
 
