@@ -227,6 +227,9 @@ class Backends:
         than none. The budget of retries limits how often that happens.
         """
         count = len(self._backends)
+        if count == 1 and not tried:
+            # Most services have one address.
+            return 0 if self._backends[0].breaker.admits else None
         order = [(self._next + step) % count for step in range(count)]
         admitted = [number for number in order if self._backends[number].breaker.admits]
         untried = [number for number in (*admitted, *order) if number not in tried]

@@ -73,6 +73,8 @@ class Breaker:
 
     def succeeded(self) -> None:
         """Record that the target answered, which closes the breaker."""
+        if not self._failures and not self._openings:
+            return  # closed already, as after almost every call
         self._failures, self._openings, self._trial_runs = 0, 0, False
         self._gauge.set(_CLOSED)
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Final
 
 import grpc
@@ -85,7 +86,9 @@ class _InstrumentedMethod:
         self._method = method
         self._options = options
         self._name = name
+        # prometheus_client checks the labels at each look-up.
         self._seconds = CLIENT_SECONDS.labels(name)
+        self._calls = cache(partial(CLIENT_RPCS.labels, name))
 
     async def __call__(
         self,
@@ -114,7 +117,7 @@ class _InstrumentedMethod:
                 code = fault.code()
                 raise
             finally:
-                CLIENT_RPCS.labels(self._name, code.name).inc()
+                self._calls(code.name).inc()
                 self._seconds.observe(time.perf_counter() - started)
                 here.note({"rpc.system": "grpc", "rpc.response.status_code": code.name})
                 if code not in (grpc.StatusCode.OK, grpc.StatusCode.CANCELLED):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache, partial
 from typing import Any, Final
 
 import grpc
@@ -120,7 +121,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         started = time.perf_counter()
         code = grpc.StatusCode.OK
-        IN_FLIGHT.labels(method).inc()
+        series = _series(method)
+        series.in_flight.inc()
         try:
             return await behaviour(requests, context)
         except asyncio.CancelledError:
@@ -135,12 +137,26 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             code = grpc.StatusCode.INTERNAL if error is None else grpc_code_of(error)
             await _abort(context, error, fault, REQUEST_ID.get())
         finally:
-            IN_FLIGHT.labels(method).dec()
+            series.in_flight.dec()
             _account(here, method, code, time.perf_counter() - started)
 
     def _seconds_left(self, context: Any) -> float:
         remaining = context.time_remaining()
         return self._default_timeout if remaining is None else max(0.0, float(remaining))
+
+
+class _Series:
+    """The metrics of one method: prometheus_client checks the labels at each look-up."""
+
+    def __init__(self, method: str) -> None:
+        self.in_flight = IN_FLIGHT.labels(method)
+        self.seconds = RPC_SECONDS.labels(method)
+        self.calls = cache(partial(RPCS.labels, method))
+
+
+@cache  # only methods that a servicer has get here
+def _series(method: str) -> _Series:
+    return _Series(method)
 
 
 async def _converted(context: Any, answer: Callable[[], Awaitable[Any]]) -> Any:
@@ -155,18 +171,20 @@ async def _converted(context: Any, answer: Callable[[], Awaitable[Any]]) -> Any:
 
 def _account(here: Span, method: str, code: grpc.StatusCode, seconds: float) -> None:
     """Record an answer in metrics, trace and log."""
-    RPCS.labels(method, code.name).inc()
-    RPC_SECONDS.labels(method).observe(seconds)
+    name = code.name
+    series = _series(method)
+    series.calls(name).inc()
+    series.seconds.observe(seconds)
     here.note(
         {
             "rpc.system": "grpc",
-            "rpc.response.status_code": code.name,
+            "rpc.response.status_code": name,
             "quintet.request_id": REQUEST_ID.get(),
         }
     )
     if code in _FAULTS:
-        here.fail(code.name)
-    _log.info("rpc", method=method, code=code.name, ms=round(seconds * 1000, 2))
+        here.fail(name)
+    _log.info("rpc", method=method, code=name, ms=round(seconds * 1000, 2))
 
 
 def _as_app_error(fault: Exception) -> AppError | None:
