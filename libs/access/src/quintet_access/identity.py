@@ -4,15 +4,10 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 CERTIFICATE: Final = "tls.crt"
 KEY: Final = "tls.key"
@@ -93,6 +88,14 @@ class IdentityFolder:
         return tuple(stamps)
 
     def _read(self) -> Identity:
+        # Imported at first use, here and below: a process without TLS starts sooner.
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            PublicFormat,
+            load_pem_private_key,
+        )
+
         texts = dict.fromkeys((CERTIFICATE, KEY, AUTHORITY), b"")
         for name in self._names:
             try:
@@ -114,9 +117,11 @@ class IdentityFolder:
             raise IdentityInvalid(f"{self.folder / KEY} is not the key of {CERTIFICATE}")
         return Identity(texts[CERTIFICATE], texts[KEY], texts[AUTHORITY], leaf.not_valid_after_utc)
 
-    def _certificates(self, name: str, text: bytes) -> list[x509.Certificate]:
+    def _certificates(self, name: str, text: bytes) -> "list[Certificate]":
+        from cryptography.x509 import load_pem_x509_certificates
+
         try:
-            return x509.load_pem_x509_certificates(text)
+            return load_pem_x509_certificates(text)
         except ValueError as fault:
             raise IdentityInvalid(f"{self.folder / name} holds no PEM certificate") from fault
 
@@ -136,9 +141,11 @@ def is_signed_by(chain: bytes, authorities: bytes) -> bool:
         chain: As PEM: the certificate, then those between it and the authority.
         authorities: As PEM.
     """
+    from cryptography.x509 import load_pem_x509_certificates
+
     try:
-        below, *between = x509.load_pem_x509_certificates(chain)
-        trusted = x509.load_pem_x509_certificates(authorities)
+        below, *between = load_pem_x509_certificates(chain)
+        trusted = load_pem_x509_certificates(authorities)
     except ValueError:
         return False
     while not any(_signed(below, authority) for authority in trusted):
@@ -151,7 +158,9 @@ def is_signed_by(chain: bytes, authorities: bytes) -> bool:
     return True
 
 
-def _signed(below: x509.Certificate, above: x509.Certificate) -> bool:
+def _signed(below: "Certificate", above: "Certificate") -> bool:
+    from cryptography.exceptions import InvalidSignature
+
     try:
         below.verify_directly_issued_by(above)
     except (ValueError, TypeError, InvalidSignature):

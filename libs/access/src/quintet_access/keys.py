@@ -6,13 +6,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from jwt.algorithms import OKPAlgorithm
 from quintet_files import PRIVATE_MODE, PUBLIC_MODE
 
 from quintet_access.files import AccessFileInvalid, WatchedFile, locked, write_json
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
 
 TOKEN_SECONDS: Final = 3600
 CLOCK_LEEWAY_SECONDS: Final = 60
@@ -27,11 +31,14 @@ class SigningKey:
     """The private key that signs now, and the name it goes by in a token's header."""
 
     kid: str
-    key: Ed25519PrivateKey
+    key: "Ed25519PrivateKey"
 
 
 def new_key() -> SigningKey:
     """Generate a key with a random name."""
+    # Imported at first use, here and below: a process without authentication starts sooner.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     return SigningKey(secrets.token_hex(8), Ed25519PrivateKey.generate())
 
 
@@ -66,6 +73,9 @@ class KeyFolder:
         Raises:
             AccessFileInvalid: There is none, or its file is damaged.
         """
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from jwt.algorithms import OKPAlgorithm
+
         document = self._signing.read()
         if document is None:
             raise AccessFileInvalid(f"{self._signing.path} is missing")
@@ -80,7 +90,7 @@ class KeyFolder:
             self._signing_cache = (document, parsed)
         return self._signing_cache[1]
 
-    def public_key(self, kid: str) -> Ed25519PublicKey | None:
+    def public_key(self, kid: str) -> "Ed25519PublicKey | None":
         """Look up a key to verify with; None if it is unknown or expired."""
         document = self._public.read()
         if document is None:
@@ -90,7 +100,10 @@ class KeyFolder:
         key, retire_time = self._public_cache[1].get(kid, (None, 0.0))
         return key if time.time() < retire_time else None
 
-    def _parse(self, document: Any) -> Mapping[str, tuple[Ed25519PublicKey, float]]:
+    def _parse(self, document: Any) -> Mapping[str, tuple["Ed25519PublicKey", float]]:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from jwt.algorithms import OKPAlgorithm
+
         keys: dict[str, tuple[Ed25519PublicKey, float]] = {}
         try:
             for entry in document["keys"]:
@@ -103,6 +116,8 @@ class KeyFolder:
         return keys
 
     def _rotate(self) -> str:
+        from jwt.algorithms import OKPAlgorithm
+
         now = time.time()
         fresh = new_key()
         kept = [

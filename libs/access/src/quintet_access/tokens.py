@@ -5,11 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
-
-import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from quintet_access.files import WatchedFile
 from quintet_access.keys import CLOCK_LEEWAY_SECONDS, TOKEN_SECONDS, KeyFolder, SigningKey, new_key
@@ -61,11 +59,14 @@ class TokenIssuer:
     @classmethod
     def ephemeral(cls) -> "TokenIssuer":
         """Return an issuer with a new key that no service trusts, for QUINTET_AUTH=off."""
-        key = new_key()
-        return cls(lambda: key)
+        return cls(cache(new_key))
 
     def issue(self, client_id: str, generation: int, scopes: Sequence[str]) -> str:
         """Sign a token for a client; it is valid for one hour."""
+        # Imported at first use, here and below: a process without authentication starts sooner
+        # without cryptography.
+        import jwt
+
         signing = self._signing_key()
         now = int(time.time())
         claims = {
@@ -148,6 +149,8 @@ class TokenVerifier:
             TokenRefused: It is malformed, forged, of another algorithm or key, or its client was
                 revoked or got another secret since.
         """
+        import jwt
+
         # Before decoding: parsing a token costs time in proportion to its length.
         if len(token) > _MAX_TOKEN_LENGTH:
             raise TokenRefused("Invalid access token")
@@ -160,8 +163,10 @@ class TokenVerifier:
         return self._caller(claims)
 
     def _decode(self, token: str) -> dict[str, Any]:
+        import jwt
+
         kid = jwt.get_unverified_header(token).get("kid")
-        key: Ed25519PublicKey | None = self._keys.public_key(kid) if isinstance(kid, str) else None
+        key = self._keys.public_key(kid) if isinstance(kid, str) else None
         if key is None:
             raise jwt.InvalidKeyError("unknown key")
         claims: dict[str, Any] = jwt.decode(
@@ -202,6 +207,8 @@ def _check_times(claims: dict[str, Any]) -> None:
     Raises:
         PyJWTError: It is not valid yet, or no longer.
     """
+    import jwt
+
     now = time.time()
     try:
         begins = max(float(claims["iat"]), float(claims.get("nbf", 0)))
