@@ -134,6 +134,8 @@ def _run_k6(raw: Path, summary: Path, settings: dict[str, str], seconds: float) 
             **settings,
             "K6_CSV_TIME_FORMAT": "unix_milli",
             "GOMAXPROCS": "1",
+            # Few garbage collections: the generator takes time from the processes it measures.
+            "GOGC": "1000",
             "K6_NO_USAGE_REPORT": "true",
         },
         capture_output=True,
