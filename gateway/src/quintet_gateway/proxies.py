@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 from quintet_contract.addresses import split_host_port
 
@@ -31,6 +32,8 @@ class TrustedProxies:
 
     def trusts(self, host: str) -> bool:
         """Check whether a connection from this host comes from a trusted proxy."""
+        if not self._networks:
+            return False
         address = _address(host)
         return address is not None and any(address in network for network in self._networks)
 
@@ -54,6 +57,8 @@ class TrustedProxies:
         return caller
 
 
+# Remembered, since most requests come from a few addresses; bounded, since a caller chooses some.
+@lru_cache(maxsize=4096)
 def address_key(host: str) -> str:
     """Choose the name under which calls of an address are counted.
 

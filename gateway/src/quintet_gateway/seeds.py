@@ -75,15 +75,14 @@ class SeedBody(BaseModel):
 
     @model_validator(mode="after")
     def _names_one_thing(self) -> "SeedBody":
-        if sum(each is not None for each in (self.track_id, self.artist_id, self.genre)) != 1:
+        if (self.track_id, self.artist_id, self.genre).count(None) != 2:
             raise rule_error("SEED_COUNT", "must have exactly one of track_id, artist_id and genre")
         return self
 
     def message(self) -> profile_pb2.Seed:
         """Write the seed for profile service and ranker."""
-        names = {kind: getattr(self, field) for kind, field in FIELDS.items()}
-        kind = next(kind for kind, name in names.items() if name is not None)
-        return seed_message(Seed(kind, names[kind], self.weight))
+        kind = next(kind for kind, field in FIELDS.items() if getattr(self, field) is not None)
+        return seed_message(Seed(kind, getattr(self, FIELDS[kind]), self.weight))
 
 
 SeedOrId = Annotated[

@@ -53,6 +53,8 @@ class Admission:
             return
         if self._open >= self._limit:
             SHED.inc()
+            # A line for each would cost more than the rest of the answer; the metric counts them.
+            scope.setdefault("state", {})["unlogged"] = True
             await self._render(scope["path"], overloaded())(scope, receive, send)
             return
         self._open += 1

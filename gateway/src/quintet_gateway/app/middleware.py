@@ -3,6 +3,7 @@
 import time
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -118,8 +119,9 @@ def _trace(here: Span, method: str, facts: dict[str, Any], request_id: str) -> N
 
 
 def _account(scope: Scope, method: str, facts: dict[str, Any], seconds: float) -> None:
-    REQUESTS.labels(method, facts["route"], str(facts["status"])).inc()
-    SECONDS.labels(facts["route"]).observe(seconds)
+    requests, durations = _series(method, facts["route"], str(facts["status"]))
+    requests.inc()
+    durations.observe(seconds)
     # An attacker could fill the disk; the metric counts these.
     if facts.get("unlogged"):
         return
@@ -131,6 +133,12 @@ def _account(scope: Scope, method: str, facts: dict[str, Any], seconds: float) -
         status=facts["status"],
         ms=round(seconds * 1000, 2),
     )
+
+
+@lru_cache(maxsize=1024)
+def _series(method: str, route: str, status: str) -> tuple[Counter, Histogram]:
+    """Look up the metrics of a kind of answer; prometheus_client checks its labels each time."""
+    return REQUESTS.labels(method, route, status), SECONDS.labels(route)
 
 
 def _without_listener(path: str) -> str:

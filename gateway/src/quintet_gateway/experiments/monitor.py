@@ -168,7 +168,7 @@ class Experiments:
         if bucket_of(experiment.salt, unit) >= experiment.plan.percent:
             return
         try:
-            self._queue.put_nowait(shown)
+            self._queue.put_nowait(shown.without_reasons())
         # Dropped, not waited for: a shadow request must not slow down a listener's.
         except asyncio.QueueFull:
             SHADOWS.labels("dropped").inc()

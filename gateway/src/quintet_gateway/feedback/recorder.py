@@ -33,7 +33,7 @@ from quintet_store.reopening import Database
 from quintet_store.spool import Spool, SpoolFull
 
 from quintet_gateway.feedback.events import EventBatch, RecordOutcome
-from quintet_gateway.feedback.impressions import ImpressionQueue, ServedList, without_reasons
+from quintet_gateway.feedback.impressions import ImpressionQueue, ServedList
 from quintet_gateway.feedback.store import Cursor, Deleted, FeedbackStore, Page, Pruned
 
 _log = structlog.get_logger(__name__)
@@ -200,9 +200,7 @@ class Recorder:
             response: Its answer.
         """
         who = self._names.listener(listener)
-        # Reasons are not stored, and take nine tenths of the memory of a list that waits.
-        kept = without_reasons(response)
-        shown = ServedList(recommendation_id, who, datetime.now(UTC), surface, request, kept)
+        shown = ServedList(recommendation_id, who, datetime.now(UTC), surface, request, response)
         if self._waiting.put(shown):
             self._has_shown.set()
         self._on_recorded(shown)

@@ -2,16 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Request, Response
 from quintet_servicekit.logs import REQUEST_ID
 
-from quintet_gateway.recommender import ListRequest
+from quintet_gateway.recommender import ListRequest, Recommender
 from quintet_gateway.routes.dependencies import (
+    LISTENER,
     RECOMMENDATION_ID,
     ListenerHeader,
     RecommenderDep,
+    checked_listener,
     json_response,
 )
+from quintet_gateway.routes.direct import direct_route
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.links import OF_RECOMMENDATIONS
 from quintet_gateway.schemas.recommendation_request import BODY_EXAMPLES, RecommendationsBody
@@ -20,7 +23,17 @@ from quintet_gateway.schemas.recommendation_response import (
     recommendations_json,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["Recommendations"])
+
+async def _answer(request: Request, body: RecommendationsBody) -> Response:
+    listener = checked_listener(request.headers.get(LISTENER))
+    return await _recommended(request.app.state.recommender, listener, body)
+
+
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["Recommendations"],
+    route_class=direct_route(RecommendationsBody, _answer),
+)
 
 
 @router.post(
@@ -36,6 +49,12 @@ async def create_recommendations(
     body: Annotated[RecommendationsBody, Body(openapi_examples=BODY_EXAMPLES)],
 ) -> Response:
     """One to five seeds in; a ranked and explained list out."""
+    return await _recommended(recommender, listener, body)
+
+
+async def _recommended(
+    recommender: Recommender, listener: str, body: RecommendationsBody
+) -> Response:
     found = await recommender.recommend(
         ListRequest(
             body.ranker_request(),

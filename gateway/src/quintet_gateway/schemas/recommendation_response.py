@@ -145,7 +145,8 @@ def ranked_json(ranking: ranker_pb2.RecommendTracksResponse, tracks: ShownTracks
             track.rank,
             score,
             similarity,
-            orjson.dumps([*track.channels]),
+            # A slice, since protobuf's own list is read more slowly.
+            orjson.dumps(track.channels[:]),
             b"true" if track.known else b"false",
             shown_or_bare(tracks, track.track_id),
             track.reasons_json or b"null",

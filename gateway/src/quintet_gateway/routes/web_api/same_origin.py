@@ -7,6 +7,7 @@ A page of another origin is denied by its Origin header. A page that lets its ow
 
 import re
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -36,8 +37,10 @@ class KnownOrigins:
     def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
         self._hosts = frozenset(bare_host(host).lower() for host in hosts)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
+        # Remembered, since almost every request names the same host.
+        self.has_host = lru_cache(maxsize=64)(self._has_host)
 
-    def has_host(self, header: str) -> bool:
+    def _has_host(self, header: str) -> bool:
         """Check a Host header; any port is right."""
         host, _ = split_host_port(header)
         return is_loopback_name(host) or host.lower() in self._hosts
