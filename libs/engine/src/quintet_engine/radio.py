@@ -9,7 +9,7 @@ from quintet_contract.seeds import check_number
 
 from quintet_engine.catalogue import Rows
 from quintet_engine.engine import Engine
-from quintet_engine.exclusions import releases
+from quintet_engine.exclusions import releases_and_versions
 from quintet_engine.query import (
     Filters,
     Query,
@@ -103,7 +103,8 @@ class Radio:
         counts = high - low
         ends = np.cumsum(counts)
         places = np.arange(counts.sum()) + np.repeat(low - (ends - counts), counts)
-        return releases(self._by_hash[places].astype(np.int64), self._catalogue)
+        rows = self._by_hash[places].astype(np.int64)
+        return releases_and_versions(rows, rows[:0], self._catalogue)
 
     def _ranking(self, query: Query, asked: BatchOrder, limit: int) -> Ranking:
         """Rank and order; from a longer list, and at last with rules relaxed, if too few fit."""
