@@ -194,6 +194,11 @@ class Catalogue:
         return np.nan_to_num(known) if np.isnan(known).any() else known
 
     @cached_property
+    def popularity_to_rank(self) -> Weights:
+        """The same as compiled code reads it, float32 (n,)."""
+        return fixed(self.popularity, np.float32)
+
+    @cached_property
     def analysed(self) -> Mask | None:
         """Mark the rows that were measured at all, bool (n,); None if all of them were.
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +86,7 @@ class Context:
     def arrays(self) -> AudioQuery:
         """The query as compiled code reads it."""
         profile, seed_raw = self.profile, self.seed_raw
-        rows = [view.rows for view in self.seeds]
-        explicit = [float(self.catalogue.explicit[each].mean()) for each in rows]
+        explicit = _means_of_seeds(self.catalogue.explicit, self.seeds)
         rhythm = (wheel_places(seed_raw), octave(seed_raw[:, COLUMN["tempo"]]))
         mean = np.array(profile.mean)
         mean[: len(LINEAR)][np.isnan(profile.raw_mean[_LINEAR_COLUMNS])] = np.nan
@@ -101,7 +100,7 @@ class Context:
             seed_vectors=fixed(self.seed_vectors, np.float32),
             negative_vectors=fixed(self.negative_vectors, np.float32),
             seed_rhythm=fixed(np.column_stack(rhythm), np.float32),
-            seed_years=fixed([_known_mean(self.catalogue.year[each]) for each in rows], np.float32),
+            seed_years=fixed(_means_of_seeds(self.catalogue.year, self.seeds), np.float32),
             explicit=float(self.shares @ explicit),
             popularity=self.popularity,
             artists=self.artists,
@@ -282,8 +281,10 @@ def _averaged_features(views: Sequence[SeedView], catalogue: Catalogue) -> list[
 
 def _vectors(views: Sequence[SeedView], catalogue: Catalogue, weights: Encoded) -> Encoded:
     """Encode each seed as a unit vector, attribute weights applied, float32 (s, 14)."""
-    means = [catalogue.encoded[view.rows].mean(axis=0) for view in views]
-    stacked = np.stack(means) * weights if means else np.empty((0, len(weights)))
+    if (rows := _single_rows(views)) is not None:
+        stacked = catalogue.encoded[rows] * weights
+    else:
+        stacked = np.stack([catalogue.encoded[view.rows].mean(axis=0) for view in views]) * weights
     norms = np.linalg.norm(stacked, axis=1, keepdims=True)
     return np.asarray(stacked / np.where(norms > 0, norms, 1.0), dtype=np.float32)
 
@@ -305,7 +306,21 @@ def _spread_out(shares: Shares, count: int) -> Weights:
     return weight
 
 
-def _known_mean(values: NDArray[np.floating]) -> float:
+def _single_rows(views: Sequence[SeedView]) -> Rows | None:
+    """List the rows of seeds that are one row each, as tracks are; None if any is not."""
+    if any(len(view.rows) != 1 for view in views):
+        return None
+    return np.concatenate([NO_ROWS, *(view.rows for view in views)])
+
+
+def _means_of_seeds(values: NDArray[Any], views: Sequence[SeedView]) -> Raw:
+    """Average the known values of each seed's rows, float64 (s,); NaN if none is known."""
+    if (rows := _single_rows(views)) is not None:
+        return values[rows].astype(np.float64)
+    return np.array([_known_mean(values[view.rows]) for view in views])
+
+
+def _known_mean(values: NDArray[Any]) -> float:
     """Average what is not NaN; NaN if no value is known."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")

@@ -7,12 +7,12 @@ features hold places among the candidates.
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from quintet_engine.catalogue import Rows
 from quintet_engine.channels.channel import Channel
 from quintet_engine.channels.content import CHANNELS
 from quintet_engine.context import Context
-from quintet_engine.kernel.layout import fixed
+from quintet_engine.kernel.layout import Lists, fixed
 from quintet_engine.vectors import EMPTY, Hits
 
 
@@ -75,9 +75,8 @@ def _sound(context: Context, most: int) -> Hits:
 
 def _artist(context: Context, most: int) -> Hits:
     """Find the most popular tracks of each seed artist, up to `most` of each."""
-    affinity, catalogue = context.trained_affinity, context.catalogue
-    groups = [catalogue.artist_tracks.of(int(artist)) for artist in affinity.seed_artists]
-    return _popular(context, groups, most)
+    artists = context.trained_affinity.seed_artists
+    return _popular(context, context.catalogue.artist_tracks.arrays, artists, most)
 
 
 def _album(context: Context, most: int) -> Hits:
@@ -86,21 +85,15 @@ def _album(context: Context, most: int) -> Hits:
     tokens = affinity.model.tokens
     albums = np.unique(tokens.album[affinity.seeds])
     known = albums[albums < tokens.unknown_album]
-    groups = [tokens.album_tracks.of(int(album)) for album in known]
-    return _popular(context, groups, most)
+    return _popular(context, tokens.album_tracks.arrays, known, most)
 
 
-def _popular(context: Context, groups: list[Rows], most: int) -> Hits:
+def _popular(context: Context, lists: Lists, groups: NDArray[np.integer], most: int) -> Hits:
     """Take the most popular allowed rows of each group, and rank all of them by popularity."""
-    popularity = context.catalogue.popularity
-    kept = []
-    for group in groups:
-        rows = group[context.allowed.has(group)]
-        kept.append(rows[np.lexsort((rows, -popularity[rows]))[:most]])
-    if not kept:
-        return EMPTY
-    rows = np.unique(np.concatenate(kept)).astype(np.int64)
-    return Hits.ranked(rows, popularity[rows].astype(np.float32), len(rows))
+    from quintet_engine.kernel.selecting import popular
+
+    popularity, allowed = context.catalogue.popularity_to_rank, context.allowed.bits
+    return Hits(*popular(lists, fixed(groups, np.int64), popularity, allowed, most))
 
 
 _SHARED: Final = {channel.name: channel for channel in CHANNELS}

@@ -11,7 +11,7 @@ under NUMBA_BOUNDSCHECK.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from llvmlite import ir
@@ -24,6 +24,7 @@ from quintet_engine.kernel.compiling import config, inlined, intrinsic
 # numba has no types for what we use of it.
 types: Any = _types
 cgutils: Any = _cgutils
+F = TypeVar("F", bound=Callable[..., Any])
 models: Any = _extending.models
 register_model: Any = _extending.register_model
 FLOATS: Final = 8
@@ -34,7 +35,6 @@ BYTES: Final = 32
 """uint8 values together, likewise."""
 COMPARED: Final = 64
 """float32 values that are compared with a limit together, one bit of a word each."""
-_CHECKED: Final = bool(config.BOUNDSCHECK)
 
 
 class Lanes(types.Type):  # type: ignore[misc]
@@ -170,12 +170,24 @@ def _put_answers(_context: Any, array: Any, _start: Any, _lanes: Any) -> Any:
     return types.void(array, types.intp, _M), generate
 
 
-def _check(array: Any, start: Any, count: int) -> None:
-    if _CHECKED and (start < 0 or start + count > array.size):
+@inlined
+def check(array: Any, start: Any, count: Any) -> None:
+    """Check that an array has some elements, counted over all axes."""
+    if start < 0 or start + count > array.size:
         raise IndexError("lanes are out of bounds")
 
 
-_check = inlined(_check)
+def checked(unchecked: F) -> Callable[[F], F]:
+    """Make a decorator that takes a function which checks, or one which does not.
+
+    Under NUMBA_BOUNDSCHECK the decorated function is compiled, else the other one is used for it.
+    Both are not wanted: each compiled function takes a moment for each type of its arguments.
+    """
+
+    def decorate(function: F) -> F:
+        return inlined(function) if config.BOUNDSCHECK else unchecked
+
+    return decorate
 
 
 def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
@@ -217,7 +229,7 @@ def _put_columns(_context: Any, source: Any, starts: Any, target: Any, _place: A
     return types.void(source, starts, target, types.intp), generate
 
 
-@inlined
+@checked(_put_columns)
 def put_columns(source: Any, starts: Any, target: Any, place: Any) -> None:
     """Write eight runs of eight float32 column by column: the first of each run come first.
 
@@ -227,80 +239,79 @@ def put_columns(source: Any, starts: Any, target: Any, place: Any) -> None:
         target: float32, written from `place` on.
         place: Counted over all axes, too.
     """
-    if _CHECKED:
-        for lane in range(FLOATS):
-            _check(source, starts[lane], FLOATS)
-        _check(target, place, FLOATS * FLOATS)
+    for lane in range(FLOATS):
+        check(source, starts[lane], FLOATS)
+    check(target, place, FLOATS * FLOATS)
     _put_columns(source, starts, target, place)
 
 
-@inlined
+@checked(_floats)
 def floats(array: Any, start: Any) -> Any:
     """Read eight float32, from an element of a C-contiguous array on, counted over all axes."""
-    _check(array, start, FLOATS)
+    check(array, start, FLOATS)
     return _floats(array, start)
 
 
-@inlined
+@checked(_put_floats)
 def put_floats(array: Any, start: Any, lanes: Any) -> None:
     """Write eight float32, likewise."""
-    _check(array, start, FLOATS)
+    check(array, start, FLOATS)
     _put_floats(array, start, lanes)
 
 
-@inlined
+@checked(_repeated_at)
 def repeated_at(array: Any, place: Any) -> Any:
     """Read one float32 and make eight of it."""
-    _check(array, place, 1)
+    check(array, place, 1)
     return _repeated_at(array, place)
 
 
-@inlined
+@checked(_answers)
 def answers(array: Any, start: Any) -> Any:
     """Read eight answers, yes where an int32 is negative."""
-    _check(array, start, FLOATS)
+    check(array, start, FLOATS)
     return _answers(array, start)
 
 
-@inlined
+@checked(_put_answers)
 def put_answers(array: Any, start: Any, lanes: Any) -> None:
     """Write eight answers as int32, -1 or 0."""
-    _check(array, start, FLOATS)
+    check(array, start, FLOATS)
     _put_answers(array, start, lanes)
 
 
-@inlined
+@checked(_words)
 def words(array: Any, start: Any) -> Any:
     """Read four uint64, likewise."""
-    _check(array, start, WORDS)
+    check(array, start, WORDS)
     return _words(array, start)
 
 
-@inlined
+@checked(_put_words)
 def put_words(array: Any, start: Any, lanes: Any) -> None:
     """Write four uint64, likewise."""
-    _check(array, start, WORDS)
+    check(array, start, WORDS)
     _put_words(array, start, lanes)
 
 
-@inlined
+@checked(_bytes)
 def bytes_(array: Any, start: Any) -> Any:
     """Read 32 uint8, likewise."""
-    _check(array, start, BYTES)
+    check(array, start, BYTES)
     return _bytes(array, start)
 
 
-@inlined
+@checked(_put_bytes)
 def put_bytes(array: Any, start: Any, lanes: Any) -> None:
     """Write 32 uint8, likewise."""
-    _check(array, start, BYTES)
+    check(array, start, BYTES)
     _put_bytes(array, start, lanes)
 
 
-@inlined
+@checked(_add_floats)
 def add_floats(array: Any, start: Any, lanes: Any) -> None:
     """Add eight float32 to eight float64, likewise."""
-    _check(array, start, FLOATS)
+    check(array, start, FLOATS)
     _add_floats(array, start, lanes)
 
 
@@ -338,7 +349,7 @@ def _nothing() -> Any:
     return ir.Constant(_F.vector, [0.0] * FLOATS)
 
 
-@inlined
+@checked(_products)
 def products(factors: Any, begin: Any, tile: Any, first: Any, size: Any) -> Any:
     """Sum the products of factors and numbers of a tile, of those from `first` to `size`.
 
@@ -351,8 +362,8 @@ def products(factors: Any, begin: Any, tile: Any, first: Any, size: Any) -> Any:
         first: The first factor that counts.
         size: The one after the last.
     """
-    _check(factors, begin, size)
-    _check(tile, first * FLOATS, (size - first) * FLOATS)
+    check(factors, begin, size)
+    check(tile, first * FLOATS, (size - first) * FLOATS)
     return _products(factors, begin, tile, first, size)
 
 
@@ -526,6 +537,13 @@ def _bits_not_at_most(_context: Any, array: Any, _start: Any, _limit: Any) -> An
 
 
 @inlined
+def _either_bits(array: Any, start: Any, limit: Any, unknown: Any) -> Any:
+    if unknown:
+        return _bits_not_at_most(array, start, limit)
+    return _bits_above(array, start, limit)
+
+
+@checked(_either_bits)
 def bits_above(array: Any, start: Any, limit: np.float32, unknown: bool) -> Any:
     """Compare 64 consecutive float32 with a limit: bit i says whether value i is greater.
 
@@ -535,7 +553,5 @@ def bits_above(array: Any, start: Any, limit: np.float32, unknown: bool) -> Any:
         limit: The limit.
         unknown: The bit of a NaN.
     """
-    _check(array, start, COMPARED)
-    if unknown:
-        return _bits_not_at_most(array, start, limit)
-    return _bits_above(array, start, limit)
+    check(array, start, COMPARED)
+    return _either_bits(array, start, limit, unknown)

@@ -11,9 +11,9 @@ from numba import types
 from numpy.typing import NDArray
 
 from quintet_engine.kernel.compiling import compiled, inlined
-from quintet_engine.kernel.layout import Bits, Floats, Numbers
+from quintet_engine.kernel.layout import Bits, Floats, Lists, Numbers
 from quintet_engine.kernel.numeric import bits_to_float, float_to_bits
-from quintet_engine.kernel.signatures import reads, tuple_of, writes
+from quintet_engine.kernel.signatures import LISTS, reads, tuple_of, writes
 
 Keys = NDArray[np.uint64]
 _SIGN = np.uint32(0x80000000)
@@ -152,6 +152,46 @@ def best_rows(
                 bar = score_of(least)
     best: Numbers
     best, values = ranked(keys, size, most)
+    return best, values
+
+
+@compiled(_HITS(LISTS, reads(np.int64), reads(np.float32), reads(np.uint8), types.int64))
+def popular(
+    lists: Lists, groups: NDArray[np.int64], popularity: Floats, allowed: Bits, most: int
+) -> tuple[Numbers, Floats]:
+    """Take the most popular allowed rows of each of some groups, and rank all of them.
+
+    Args:
+        lists: The rows of every group.
+        groups: int64, some of them.
+        popularity: float32 (n,), without NaN.
+        allowed: A bitmap of all rows.
+        most: How many of each group, at least 1.
+    """
+    total = 0
+    for group in groups:
+        total += min(most, lists.starts[group + 1] - lists.starts[group])
+    kept, size = np.empty(total, np.uint64), 0
+    for group in groups:
+        begin, end = lists.starts[group], lists.starts[group + 1]
+        keys, count, least = room(most, end - begin), 0, np.uint64(0)
+        for each in range(begin, end):
+            row = lists.members[each]
+            if has(allowed, row):
+                count, least = add(keys, count, most, least, key_of(popularity[row], row))
+        if count > most:
+            part(keys, count, most)
+            count = most
+        kept[size : size + count] = keys[:count]
+        size += count
+    # A row of two groups comes once.
+    ordered, distinct = np.sort(kept[:size]), 0
+    for place in range(size):
+        if place == 0 or ordered[place] != ordered[place - 1]:
+            ordered[distinct] = ordered[place]
+            distinct += 1
+    best: Numbers
+    best, values = ranked(ordered, distinct, max(distinct, 1))
     return best, values
 
 

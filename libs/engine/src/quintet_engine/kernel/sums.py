@@ -14,7 +14,8 @@ from numba import types
 from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic
 
-from quintet_engine.kernel.compiling import BASELINE, config
+from quintet_engine.kernel.compiling import BASELINE, config, inlined
+from quintet_engine.kernel.lanes import check, checked
 
 # numba has no types for what we use of it; it passes an intrinsic its first argument itself.
 cgutils: Any = _cgutils
@@ -62,10 +63,8 @@ class _Code:
         width = 2 if kind is _HALVES else 4
         return self.builder.load(self.vector(address, place, kind), align=width)
 
-    def floats(self, address: Any, place: Any, halves: bool) -> Any:
-        """Read eight elements as float32; see `numeric.half_to_float`."""
-        if not halves:
-            return self.load(address, place, _VECTOR)
+    def halves(self, address: Any, place: Any) -> Any:
+        """Read eight float16 as float32; see `numeric.half_to_float`."""
         build = self.builder
         if config.CPU_NAME == BASELINE:  # it has an instruction for it
             half = ir.VectorType(ir.HalfType(), _LANES)
@@ -76,13 +75,10 @@ class _Code:
         sign = build.shl(build.and_(wide, _all(_WORDS, 0x8000)), _all(_WORDS, 16))
         return build.bitcast(build.or_(build.bitcast(scaled, _WORDS), sign), _VECTOR)
 
-    def float(self, address: Any, place: Any, halves: bool) -> Any:
-        """Read one element as float32."""
+    def half(self, address: Any, place: Any) -> Any:
+        """Read one float16 as float32."""
         build = self.builder
-        value = build.load(build.gep(address, [place]))
-        if not halves:
-            return value
-        wide = build.zext(value, _WORD)
+        wide = build.zext(build.load(build.gep(address, [place])), _WORD)
         size = build.shl(build.and_(wide, _WORD(0x7FFF)), _WORD(13))
         scaled = build.fmul(build.bitcast(size, _FLOAT), _FLOAT(2.0**112))
         sign = build.shl(build.and_(wide, _WORD(0x8000)), _WORD(16))
@@ -100,58 +96,34 @@ def _all(kind: Any, value: Any) -> Any:
     return ir.Constant(kind, [value] * kind.count)
 
 
-def _dot(code: _Code, halves: bool) -> Any:
-    """Write the inner product of arguments 0, from place 1, and 2, from place 3, of length 4."""
-    build, first, second = code.builder, code.data(0), code.data(2)
-    begin, other, size = code.number(1), code.number(3), code.number(4)
-    lanes = cgutils.alloca_once_value(build, _all(_VECTOR, 0.0))
-    eights = build.lshr(size, _INDEX(3))
-    with cgutils.for_range(build, eights) as loop:
-        place = build.shl(loop.index, _INDEX(3))
-        left = code.floats(first, build.add(begin, place), halves)
-        right = code.load(second, build.add(other, place), _VECTOR)
-        build.store(build.fadd(build.load(lanes), build.fmul(left, right)), lanes)
-    total = cgutils.alloca_once_value(build, code.added(build.load(lanes)))
-    rest = (build.shl(eights, _INDEX(3)), size, _INDEX(1))
-    with cgutils.for_range_slice(build, *rest) as (place, _):
-        left = code.float(first, build.add(begin, place), halves)
-        right = build.load(build.gep(second, [build.add(other, place)]))
-        build.store(build.fadd(build.load(total), build.fmul(left, right)), total)
-    return build.load(total)
-
-
-def _dot_signature(first: Any, second: Any) -> Any:
-    return types.float32(first, types.int64, second, types.int64, types.int64)
-
-
 @_intrinsic
-def dot(_typing: Any, first: Any, begin: Any, second: Any, other: Any, size: Any) -> Any:
-    """Compute the inner product of `size` float32 of two arrays, from a place of each on.
-
-    Places count the elements of the whole array, whatever its shape: it must be contiguous.
-    """
-
+def _dot_product(_typing: Any, first: Any, begin: Any, second: Any, other: Any, size: Any) -> Any:
     def generate(*parts: Any) -> Any:
-        return _dot(_Code(*parts), halves=False)
+        code = _Code(*parts)
+        build, left, right = code.builder, code.data(0), code.data(2)
+        start, place_of_other, count = code.number(1), code.number(3), code.number(4)
+        lanes = cgutils.alloca_once_value(build, _all(_VECTOR, 0.0))
+        eights = build.lshr(count, _INDEX(3))
+        with cgutils.for_range(build, eights) as loop:
+            place = build.shl(loop.index, _INDEX(3))
+            values = code.load(left, build.add(start, place), _VECTOR)
+            factors = code.load(right, build.add(place_of_other, place), _VECTOR)
+            build.store(build.fadd(build.load(lanes), build.fmul(values, factors)), lanes)
+        total = cgutils.alloca_once_value(build, code.added(build.load(lanes)))
+        rest = (build.shl(eights, _INDEX(3)), count, _INDEX(1))
+        with cgutils.for_range_slice(build, *rest) as (place, _):
+            value = build.load(build.gep(left, [build.add(start, place)]))
+            factor = build.load(build.gep(right, [build.add(place_of_other, place)]))
+            build.store(build.fadd(build.load(total), build.fmul(value, factor)), total)
+        return build.load(total)
 
-    return _dot_signature(first, second), generate
+    return types.float32(first, types.int64, second, types.int64, types.int64), generate
 
 
 @_intrinsic
-def half_dot(_typing: Any, first: Any, begin: Any, second: Any, other: Any, size: Any) -> Any:
-    """Do as `dot`, where the first array holds the bits of float16."""
-
-    def generate(*parts: Any) -> Any:
-        return _dot(_Code(*parts), halves=True)
-
-    return _dot_signature(first, second), generate
-
-
-@_intrinsic
-def halves_to_floats(
+def _halves_to_floats(
     _typing: Any, halves: Any, begin: Any, result: Any, first: Any, size: Any
 ) -> Any:
-    """Write `size` float16, given as bits, from a place on, as float32 from `first` on."""
 
     def generate(*parts: Any) -> Any:
         code = _Code(*parts)
@@ -160,11 +132,11 @@ def halves_to_floats(
         eights = build.lshr(count, _INDEX(3))
         with cgutils.for_range(build, eights) as loop:
             place = build.shl(loop.index, _INDEX(3))
-            values = code.floats(source, build.add(start, place), True)
+            values = code.halves(source, build.add(start, place))
             where = build.add(offset, place)
             build.store(values, code.vector(target, where, _VECTOR), align=4)
         with cgutils.for_range_slice(build, build.shl(eights, _INDEX(3)), count, _INDEX(1)) as at:
-            value = code.float(source, build.add(start, at[0]), True)
+            value = code.half(source, build.add(start, at[0]))
             build.store(value, build.gep(target, [build.add(offset, at[0])]))
         return count
 
@@ -173,21 +145,9 @@ def halves_to_floats(
 
 
 @_intrinsic
-def dot_and_add(
+def _dot_and_add(
     _typing: Any, first: Any, begin: Any, second: Any, size: Any, factor: Any, result: Any
 ) -> Any:
-    """Compute the inner product of a row with a vector, and add `factor` times the row to another.
-
-    It reads a row of a symmetric matrix once, for both of its triangles.
-
-    Args:
-        first: float32, holds the row.
-        begin: Where the row starts.
-        second: float32 (≥ size,), the vector.
-        size: The row's length.
-        factor: A float32.
-        result: float32 (≥ size,), added to.
-    """
 
     def generate(*parts: Any) -> Any:
         code = _Code(*parts)
@@ -262,15 +222,82 @@ def _sum_of_rows(code: _Code, places: dict[str, int]) -> Any:
 
 
 @_intrinsic
+def _weighted_sum(
+    _typing: Any, members: Any, values: Any, begin: Any, end: Any, table: Any, result: Any, row: Any
+) -> Any:
+    names = ("members", "values", "begin", "end", "table", "result", "row")
+
+    def generate(*parts: Any) -> Any:
+        return _sum_of_rows(_Code(*parts), {name: place for place, name in enumerate(names)})
+
+    signature = types.int64(members, values, types.int64, types.int64, table, result, types.int64)
+    return signature, generate
+
+
+@_intrinsic
+def _plain_sum(
+    _typing: Any, members: Any, begin: Any, end: Any, table: Any, result: Any, row: Any
+) -> Any:
+    names = ("members", "begin", "end", "table", "result", "row")
+
+    def generate(*parts: Any) -> Any:
+        return _sum_of_rows(_Code(*parts), {name: place for place, name in enumerate(names)})
+
+    signature = types.int64(members, types.int64, types.int64, table, result, types.int64)
+    return signature, generate
+
+
+@inlined
+def check_rows(members: Any, begin: Any, end: Any, table: Any) -> None:
+    """Check that some entries of a list exist and are rows of a table."""
+    check(members, begin, end - begin)
+    for each in range(begin, end):
+        if members[each] < 0 or members[each] >= len(table):
+            raise IndexError("a list names a row beyond the last")
+
+
+@checked(_dot_product)
+def dot(first: Any, begin: Any, second: Any, other: Any, size: Any) -> Any:
+    """Compute the inner product of `size` float32 of two arrays, from a place of each on.
+
+    Places count the elements of the whole array, whatever its shape: it must be contiguous.
+    """
+    check(first, begin, size)
+    check(second, other, size)
+    return _dot_product(first, begin, second, other, size)
+
+
+@checked(_halves_to_floats)
+def halves_to_floats(halves: Any, begin: Any, result: Any, first: Any, size: Any) -> Any:
+    """Write `size` float16, given as bits, from a place on, as float32 from `first` on."""
+    check(halves, begin, size)
+    check(result, first, size)
+    return _halves_to_floats(halves, begin, result, first, size)
+
+
+@checked(_dot_and_add)
+def dot_and_add(first: Any, begin: Any, second: Any, size: Any, factor: Any, result: Any) -> Any:
+    """Compute the inner product of a row with a vector, and add `factor` times the row to another.
+
+    It reads a row of a symmetric matrix once, for both of its triangles.
+
+    Args:
+        first: float32, holds the row.
+        begin: Where the row starts.
+        second: float32 (≥ size,), the vector.
+        size: The row's length.
+        factor: A float32.
+        result: float32 (≥ size,), added to.
+    """
+    check(first, begin, size)
+    check(second, 0, size)
+    check(result, 0, size)
+    return _dot_and_add(first, begin, second, size, factor, result)
+
+
+@checked(_weighted_sum)
 def sum_of_rows(
-    _typing: Any,
-    members: Any,
-    values: Any,
-    begin: Any,
-    end: Any,
-    table: Any,
-    result: Any,
-    row: Any,
+    members: Any, values: Any, begin: Any, end: Any, table: Any, result: Any, row: Any
 ) -> Any:
     """Sum rows of four float32, each by its value, into a row of `result`.
 
@@ -286,24 +313,15 @@ def sum_of_rows(
         result: float32 (k, 4).
         row: The row that is written.
     """
-    names = ("members", "values", "begin", "end", "table", "result", "row")
-
-    def generate(*parts: Any) -> Any:
-        return _sum_of_rows(_Code(*parts), {name: place for place, name in enumerate(names)})
-
-    signature = types.int64(members, values, types.int64, types.int64, table, result, types.int64)
-    return signature, generate
+    check_rows(members, begin, end, table)
+    check(values, begin, end - begin)
+    check(result, row * result.shape[1], result.shape[1])
+    return _weighted_sum(members, values, begin, end, table, result, row)
 
 
-@_intrinsic
-def plain_sum_of_rows(
-    _typing: Any, members: Any, begin: Any, end: Any, table: Any, result: Any, row: Any
-) -> Any:
+@checked(_plain_sum)
+def plain_sum_of_rows(members: Any, begin: Any, end: Any, table: Any, result: Any, row: Any) -> Any:
     """Do as `sum_of_rows`, each row with value 1."""
-    names = ("members", "begin", "end", "table", "result", "row")
-
-    def generate(*parts: Any) -> Any:
-        return _sum_of_rows(_Code(*parts), {name: place for place, name in enumerate(names)})
-
-    signature = types.int64(members, types.int64, types.int64, table, result, types.int64)
-    return signature, generate
+    check_rows(members, begin, end, table)
+    check(result, row * result.shape[1], result.shape[1])
+    return _plain_sum(members, begin, end, table, result, row)
