@@ -90,7 +90,7 @@ async def rejected(call: Any) -> tuple[grpc.StatusCode, str, str]:
 async def test_a_session_continues_from_its_cursor_with_what_the_listener_did(channel):
     radio = radio_of(channel)
     first = await radio.ContinueRadio(started("t001", "t010", limit=10), timeout=WAIT)
-    assert [each.track.rank for each in first.tracks] == list(range(1, 11))
+    assert [each.position for each in first.tracks] == list(range(1, 11))
     assert not first.tracks[0].HasField("transition")
     step = first.tracks[1].transition
     assert json.loads(step.reasons_json)["sentence"]
@@ -101,7 +101,7 @@ async def test_a_session_continues_from_its_cursor_with_what_the_listener_did(ch
         cursor=first.cursor, events=[liked(ids(first)[0]), skipped], limit=10, omit_reasons=True
     )
     second = await radio.ContinueRadio(more, timeout=WAIT)
-    assert [each.track.rank for each in second.tracks] == list(range(11, 21))
+    assert [each.position for each in second.tracks] == list(range(11, 21))
     assert not set(ids(first)) & set(ids(second))
     assert second.tracks[0].HasField("transition")
     assert second.tracks[0].transition.reasons_json == second.tracks[0].track.reasons_json == b""

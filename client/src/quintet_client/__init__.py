@@ -17,7 +17,7 @@ from quintet_client.errors import (
     QuintetError,
     TimedOut,
 )
-from quintet_client.request_models import Event, Filters, Seed
+from quintet_client.request_models import Event, Filters, RadioEvent, Seed
 from quintet_client.retries import Retries
 from quintet_client.session import ClientSettings
 from quintet_client.sync_client import Quintet
@@ -34,6 +34,7 @@ __all__ = [
     "Filters",
     "Quintet",
     "QuintetError",
+    "RadioEvent",
     "Retries",
     "Seed",
     "TimedOut",

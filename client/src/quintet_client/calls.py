@@ -10,7 +10,16 @@ from pydantic import BaseModel
 
 from quintet_client import models
 from quintet_client.protocol import Call, Reply
-from quintet_client.request_models import Choice, Event, Filters, Heard, Seed, Source, SourceKind
+from quintet_client.request_models import (
+    Choice,
+    Event,
+    Filters,
+    Heard,
+    RadioEvent,
+    Seed,
+    Source,
+    SourceKind,
+)
 
 ModelT = TypeVar("ModelT", bound=models.Answer)
 MOST_EVENTS: Final = 500
@@ -143,6 +152,108 @@ def recommend(
     path = "/api/v1/recommendations"
     read = _reads(models.Recommendations)
     return Call("POST", path, read, body=body, idempotent=False)
+
+
+def radio(
+    seeds: Sequence[Seed | str] = (),
+    *,
+    cursor: str | None = None,
+    events: Iterable[RadioEvent] = (),
+    limit: int | None = None,
+    filters: Filters | Mapping[str, Any] | None = None,
+    artist_gap: int | None = None,
+    variants: Choice | None = None,
+    seasonal: Choice | None = None,
+    heard: Choice | None = None,
+    heard_days: int | None = None,
+    reasons: bool | None = None,
+    language: str | None = None,
+    listener: str | None = None,
+) -> Call[models.RadioBatch]:
+    """Continue a radio session from its cursor, or start one from seeds: the next tracks.
+
+    Each call makes a new batch with a new id, so it is repeated only if the gateway rejected it
+    before it did anything. The same cursor and events give the same tracks.
+
+    Args:
+        seeds: To start: one to five; a text is a track's id.
+        cursor: To continue: `RadioBatch.cursor` of the last answer.
+        events: What the listener did since, up to 500; each names a track of the session.
+        limit: How many tracks, 1 to 100.
+        filters: To start: hard conditions on every track of the session.
+        artist_gap: To start: the least number of tracks between two that share an artist.
+        variants: To start: whether other versions of the seeds' songs may be played.
+        seasonal: To start: whether songs of a season may be played if no seed is of that season.
+        heard: Whether tracks that the listener heard may be played: "exclude" or "allow".
+        heard_days: Days within which a play or a skip counts as heard, 1 to 3650.
+        reasons: Whether each track says why, and how it follows the one before.
+        language: Of the sentences, "en" or "ko".
+        listener: The listener's id; choose one that identifies no person.
+    """
+    given: dict[str, Any] = {
+        "seeds": [_given(Seed.of(seed)) for seed in seeds] or None,
+        "cursor": cursor,
+        "events": [_given(event) for event in events] or None,
+        "limit": limit,
+        "filters": _given(filters) if isinstance(filters, Filters) else filters,
+        "artist_gap": artist_gap,
+        "variants": variants,
+        "seasonal": seasonal,
+        "heard": heard,
+        "heard_days": heard_days,
+        "reasons": reasons,
+        "language": language,
+        "listener": listener,
+    }
+    return _created("/api/v1/radio", models.RadioBatch, given)
+
+
+def path(
+    start: str,
+    end: str,
+    *,
+    length: int | None = None,
+    filters: Filters | Mapping[str, Any] | None = None,
+    max_per_artist: int | None = None,
+    variants: Choice | None = None,
+    seasonal: Choice | None = None,
+    heard: Choice | None = None,
+    heard_days: int | None = None,
+    reasons: bool | None = None,
+    language: str | None = None,
+    listener: str | None = None,
+) -> Call[models.SongPath]:
+    """Find a path of tracks from one song to another, in steps as small as possible.
+
+    Args:
+        start: The first track's id.
+        end: The last track's id.
+        length: Tracks, both ends included, 3 to 50.
+        filters: Hard conditions on the tracks between the ends.
+        max_per_artist: Tracks per artist between the ends; 0 for no limit.
+        variants: Whether other versions of the ends' songs may be on it.
+        seasonal: Whether songs of a season may be on it if no end is of that season.
+        heard: Whether tracks that the listener heard may be on it: "exclude" or "allow".
+        heard_days: Days within which a play or a skip counts as heard, 1 to 3650.
+        reasons: Whether each step has facts and a sentence.
+        language: Of the sentences, "en" or "ko".
+        listener: The listener's id; choose one that identifies no person.
+    """
+    given: dict[str, Any] = {
+        "start": start,
+        "end": end,
+        "length": length,
+        "filters": _given(filters) if isinstance(filters, Filters) else filters,
+        "max_per_artist": max_per_artist,
+        "variants": variants,
+        "seasonal": seasonal,
+        "heard": heard,
+        "heard_days": heard_days,
+        "reasons": reasons,
+        "language": language,
+        "listener": listener,
+    }
+    return _created("/api/v1/path", models.SongPath, given)
 
 
 def feedback(events: Iterable[Event]) -> Iterator[Call[models.Recorded]]:
@@ -330,6 +441,12 @@ def token(client_id: str, secret: str) -> Call[models.AccessToken]:
 
 def _get(path: str, kind: type[ModelT], params: Mapping[str, str] | None = None) -> Call[ModelT]:
     return Call("GET", path, _reads(kind), params=params or {})
+
+
+def _created(path: str, kind: type[ModelT], given: Mapping[str, Any]) -> Call[ModelT]:
+    """Build a call that makes something new; fields that are None are not sent."""
+    body = {name: value for name, value in given.items() if value is not None}
+    return Call("POST", path, _reads(kind), body=body, idempotent=False)
 
 
 def _queued(

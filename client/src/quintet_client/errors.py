@@ -274,6 +274,24 @@ class TrackUnknown(NotFound):
     reason_of_class = "TRACK_UNKNOWN"
 
 
+class CursorInvalid(InvalidArgument):
+    """The cursor of a radio session was altered, or is of another gateway or too old."""
+
+    reason_of_class = "CURSOR_INVALID"
+
+
+class PathEnds(InvalidArgument):
+    """Both ends of a path are the same recording."""
+
+    reason_of_class = "PATH_ENDS"
+
+
+class PathNotFound(NotFound):
+    """There is no path: an end has no audio features, or too few tracks are left."""
+
+    reason_of_class = "PATH_NOT_FOUND"
+
+
 class AudioUnavailable(NotFound):
     """No source has the track's audio now: its file is gone, or its server does not answer."""
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 EventKind = Literal["play", "skip", "like", "dislike", "save", "playlist_add"]
+RadioAction = Literal["like", "skip", "finish"]
 Choice = Literal["exclude", "allow"]
 Heard = Literal["exclude", "less", "allow"]
 Source = Literal["catalogue", "spotify", "both"]
@@ -71,6 +72,13 @@ class Filters(_Asked):
     explicit: bool | None = None
     excluded_track_ids: tuple[str, ...] = ()
     excluded_artist_ids: tuple[str, ...] = ()
+
+
+class RadioEvent(_Asked):
+    """What a listener did with a track of a radio session."""
+
+    track_id: str
+    action: RadioAction
 
 
 class Event(_Asked):

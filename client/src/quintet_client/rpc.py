@@ -5,7 +5,7 @@ and errors are those of `quintet_client`.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Self, TypeVar
 from uuid import uuid4
@@ -17,7 +17,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from quintet.feedback.v1 import feedback_pb2
 from quintet.profile.v1 import profile_pb2
-from quintet.ranker.v1 import ranker_pb2
+from quintet.ranker.v1 import path_pb2, radio_pb2, ranker_pb2
 from quintet.search.v1 import search_pb2
 
 from quintet_client.errors import ConnectionFailed, QuintetError, TimedOut, kind_of
@@ -103,8 +103,9 @@ def _rpc(
     method: str,
     request: type[RequestT],  # noqa: ARG001 (ties the method to the type of its request)
     answer: type[AnswerT],
+    service: str = "",
 ) -> Rpc[RequestT, AnswerT]:
-    service = f"quintet.{place}.v1.{place.capitalize()}Service"
+    service = f"quintet.{place}.v1.{service or place.capitalize()}Service"
     return Rpc(place, f"/{service}/{method}", answer)
 
 
@@ -150,6 +151,23 @@ HOLD_CHALLENGER: Final = _rpc(
     "HoldChallenger",
     ranker_pb2.HoldChallengerRequest,
     ranker_pb2.HoldChallengerResponse,
+)
+CONTINUE_RADIO: Final = _rpc(
+    "ranker",
+    "ContinueRadio",
+    radio_pb2.ContinueRadioRequest,
+    radio_pb2.ContinueRadioResponse,
+    "Radio",
+)
+STREAM_RADIO: Final = _rpc(
+    "ranker",
+    "StreamRadio",
+    radio_pb2.StreamRadioRequest,
+    radio_pb2.StreamRadioResponse,
+    "Radio",
+)
+FIND_PATH: Final = _rpc(
+    "ranker", "FindPath", path_pb2.FindPathRequest, path_pb2.FindPathResponse, "Path"
 )
 RECORD_EVENTS: Final = _rpc(
     "feedback", "RecordEvents", feedback_pb2.RecordEventsRequest, feedback_pb2.RecordEventsResponse
@@ -226,6 +244,33 @@ class QuintetRpc:
         except grpc.RpcError as fault:
             raise error_of(fault, address, request_id) from fault
 
+    def stream(
+        self, rpc: Rpc[RequestT, AnswerT], request: RequestT, *, timeout: float | None = None
+    ) -> Iterator[AnswerT]:
+        """Call a method that returns several messages, such as `STREAM_RADIO`.
+
+        The time allowed is for the whole stream. Closing the iterator ends the call.
+
+        Raises:
+            QuintetError: It failed; see `quintet_client.errors`.
+        """
+        request_id = uuid4().hex
+        address: str = getattr(self._settings, rpc.place)
+        stub = self._channel(address).unary_stream(
+            rpc.path, type(request).SerializeToString, rpc.answer.FromString
+        )
+        call: Any = stub(
+            request,
+            timeout=timeout or self._settings.timeout,
+            metadata=self._settings.metadata(request_id),
+        )
+        try:
+            yield from call
+        except grpc.RpcError as fault:
+            raise error_of(fault, address, request_id) from fault
+        finally:
+            call.cancel()
+
     def close(self) -> None:
         """Close the connections."""
         for channel in self._channels.values():
@@ -282,6 +327,32 @@ class AsyncQuintetRpc:
             )
         except grpc.aio.AioRpcError as fault:
             raise error_of(fault, address, request_id) from fault
+
+    async def stream(
+        self, rpc: Rpc[RequestT, AnswerT], request: RequestT, *, timeout: float | None = None
+    ) -> AsyncIterator[AnswerT]:
+        """Call a method that returns several messages, as `QuintetRpc.stream` does.
+
+        Raises:
+            QuintetError: It failed; see `quintet_client.errors`.
+        """
+        request_id = uuid4().hex
+        address: str = getattr(self._settings, rpc.place)
+        stub = self._channel(address).unary_stream(
+            rpc.path, type(request).SerializeToString, rpc.answer.FromString
+        )
+        call: Any = stub(
+            request,
+            timeout=timeout or self._settings.timeout,
+            metadata=self._settings.metadata(request_id),
+        )
+        try:
+            async for answer in call:
+                yield answer
+        except grpc.aio.AioRpcError as fault:
+            raise error_of(fault, address, request_id) from fault
+        finally:
+            call.cancel()
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -82,6 +82,8 @@ class Quintet:
     track = _answering(calls.track)
     audio_features = _answering(calls.audio_features)
     recommend = _answering(calls.recommend)
+    radio = _answering(calls.radio)
+    path = _answering(calls.path)
     model = _answering(calls.model)
     insights = _answering(calls.insights)
     experiment = _answering(calls.experiment)

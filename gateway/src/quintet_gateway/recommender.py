@@ -132,7 +132,7 @@ class Recommender:
         """
         request = asked.ranker_request
         self._experiments.enrol(request, asked.listener)
-        remembered, is_read = await self._remembered(asked)
+        remembered, is_read = await read_memory(self._memory, asked.listener, asked.heard)
         apply(request, remembered, asked.heard)
         ranking, profile = await self._ranked_and_profiled(asked)
         if request.heard_track_ids:
@@ -166,15 +166,6 @@ class Recommender:
             # A part that the ranker names too is named once.
             list(dict.fromkeys([*ranking.degraded, *missing])),
         )
-
-    async def _remembered(self, asked: ListRequest) -> tuple[Remembered, bool]:
-        """Read the memory of the listener; an empty one, and False, if it cannot be read."""
-        if self._memory is not None and asked.listener:
-            try:
-                return await self._memory.read(asked.listener, asked.heard), True
-            except UNAVAILABLE:
-                return _NOTHING, False
-        return _NOTHING, True
 
     async def _ranked_and_profiled(
         self, asked: ListRequest
@@ -217,6 +208,18 @@ class Recommender:
             return ranking
         _fill_up(ranking, uncapped, asked.limit)
         return ranking
+
+
+async def read_memory(
+    memory: ListenerMemory | None, listener: str, heard: HeardRule
+) -> tuple[Remembered, bool]:
+    """Read the memory of a listener; an empty one, and False, if it cannot be read."""
+    if memory is not None and listener:
+        try:
+            return await memory.read(listener, heard), True
+        except UNAVAILABLE:
+            return _NOTHING, False
+    return _NOTHING, True
 
 
 def _fill_up(

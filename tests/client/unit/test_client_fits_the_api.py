@@ -13,6 +13,7 @@ from quintet_client import AsyncQuintet, Event, Filters, Quintet, calls, errors,
 from quintet_client.request_models import Seed
 from quintet_gateway.app import build
 from quintet_gateway.schemas.recommendation_request import RecommendationsBody
+from quintet_gateway.schemas.sequences import PathBody, RadioBody
 from quintet_gateway.settings import GatewaySettings
 from quintet_servicekit.errors import Reason
 
@@ -25,6 +26,8 @@ ANSWERS = {
     ("get", "/api/v1/tracks/{id}"): models.Track,
     ("get", "/api/v1/model"): models.Model,
     ("post", "/api/v1/recommendations"): models.Recommendations,
+    ("post", "/api/v1/radio"): models.RadioBatch,
+    ("post", "/api/v1/path"): models.SongPath,
     ("post", "/api/v1/feedback"): models.Recorded,
     ("put", "/api/v1/feedback/banned-artists"): models.Ban,
     ("delete", "/api/v1/feedback/{event_id}"): models.Undone,
@@ -140,8 +143,12 @@ def test_every_path_of_the_api_has_a_method(document):
 
 
 def test_recommend_takes_every_parameter_of_the_api():
-    taken = set(inspect.signature(calls.recommend).parameters)
-    assert taken == set(RecommendationsBody.model_fields)
+    for call, body in (
+        (calls.recommend, RecommendationsBody),
+        (calls.radio, RadioBody),
+        (calls.path, PathBody),
+    ):
+        assert set(inspect.signature(call).parameters) == set(body.model_fields)
 
 
 def test_seeds_filters_and_events_have_the_fields_of_the_api(document):

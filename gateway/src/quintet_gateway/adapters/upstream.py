@@ -12,7 +12,13 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from quintet.memory.v1 import memory_pb2, memory_pb2_grpc
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
-from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
+from quintet.ranker.v1 import (
+    path_pb2,
+    path_pb2_grpc,
+    radio_pb2,
+    ranker_pb2,
+    ranker_pb2_grpc,
+)
 from quintet.search.v1 import search_pb2, search_pb2_grpc
 from quintet_contract.limits import MAX_TRACK_IDS
 from quintet_servicekit.backends import Backends, CallPolicy, addresses_of
@@ -143,10 +149,21 @@ class UpstreamClients:
     ) -> ranker_pb2.RecommendTracksResponse:
         """Recommend tracks."""
         answer = await self._call(self._ranker.RecommendTracks, request)
-        versions = answer.versions
-        told = {"model": versions.model_version, "catalogue": versions.catalogue_version}
-        note_answered(**told)
-        note_served(**told)
+        _note(answer.versions)
+        return answer
+
+    async def continue_radio(
+        self, request: radio_pb2.ContinueRadioRequest
+    ) -> radio_pb2.ContinueRadioResponse:
+        """Choose the next tracks of a radio session."""
+        answer = await self._call(self._continue_radio, request)
+        _note(answer.versions)
+        return answer
+
+    async def find_path(self, request: path_pb2.FindPathRequest) -> path_pb2.FindPathResponse:
+        """Find a path between two tracks."""
+        answer = await self._call(self._path.FindPath, request)
+        _note(answer.versions)
         return answer
 
     async def model(self) -> ranker_pb2.GetModelResponse:
@@ -244,6 +261,22 @@ class UpstreamClients:
     def _ranker(self) -> "ranker_pb2_grpc.RankerServiceAsyncStub":
         return ranker_pb2_grpc.RankerServiceStub(self._channel("ranker"))
 
+    @cached_property
+    def _continue_radio(self) -> Callable[..., Awaitable[radio_pb2.ContinueRadioResponse]]:
+        # Without the stub of RadioService, which needs a channel for streams as well.
+        method = radio_pb2.DESCRIPTOR.services_by_name["RadioService"].methods_by_name[
+            "ContinueRadio"
+        ]
+        return self._backends_of("ranker").unary_unary(
+            f"/{method.containing_service.full_name}/{method.name}",
+            request_serializer=radio_pb2.ContinueRadioRequest.SerializeToString,
+            response_deserializer=radio_pb2.ContinueRadioResponse.FromString,
+        )
+
+    @cached_property
+    def _path(self) -> "path_pb2_grpc.PathServiceAsyncStub":
+        return path_pb2_grpc.PathServiceStub(self._channel("ranker"))
+
     def _channel(self, name: str) -> grpc.aio.Channel:
         """Present a service's addresses to its stub as one channel."""
         return cast(grpc.aio.Channel, self._backends_of(name))
@@ -304,6 +337,13 @@ class UpstreamClients:
         return self._budget if deadline is None else deadline - time.monotonic()
 
 
+def _note(versions: ranker_pb2.Versions) -> None:
+    """Note for log and metrics which versions answered."""
+    noted = {"model": versions.model_version, "catalogue": versions.catalogue_version}
+    note_answered(**noted)
+    note_served(**noted)
+
+
 def _for_the_caller(error: AppError) -> AppError:
     """Hide from the caller that a service denied the gateway itself."""
     if isinstance(error, Unauthenticated | PermissionDenied):
@@ -347,6 +387,10 @@ def _methods(service: Any) -> tuple[str, ...]:
 _RETRYABLE: Final = {
     "search": _methods(search_pb2.DESCRIPTOR.services_by_name["SearchService"]),
     "profile": _methods(profile_pb2.DESCRIPTOR.services_by_name["ProfileService"]),
-    "ranker": _methods(ranker_pb2.DESCRIPTOR.services_by_name["RankerService"]),
+    "ranker": (
+        *_methods(ranker_pb2.DESCRIPTOR.services_by_name["RankerService"]),
+        *_methods(radio_pb2.DESCRIPTOR.services_by_name["RadioService"]),
+        *_methods(path_pb2.DESCRIPTOR.services_by_name["PathService"]),
+    ),
     "memory": _methods(memory_pb2.DESCRIPTOR.services_by_name["MemoryService"]),
 }

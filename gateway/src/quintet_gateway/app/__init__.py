@@ -25,6 +25,7 @@ from quintet_gateway.app.middleware import Guard, RequestContext
 from quintet_gateway.experiments import ExperimentConfig, Experiments
 from quintet_gateway.feedback import Database, Recorder, RecorderConfig
 from quintet_gateway.memory import ListenerMemory
+from quintet_gateway.player import Player
 from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes import (
     audio,
@@ -36,6 +37,7 @@ from quintet_gateway.routes import (
     legacy,
     library,
     operations,
+    playing,
     recommendations,
     search,
     tracks,
@@ -150,13 +152,15 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     catalogue = (search, tracks, catalogue_map)
     operation = (health, insights, experiment, operations)
     # Routes are tried in this order: the most frequent requests come first.
-    own_music = (library, audio)
-    for resource in (recommendations, *catalogue, feedback, *own_music, *operation, legacy):
+    lists, own_music = (recommendations, playing), (library, audio)
+    for resource in (*lists, *catalogue, feedback, *own_music, *operation, legacy):
         app.include_router(resource.router)
+    memory = ListenerMemory(upstream, names)
+    app.state.player = Player(upstream, recorder, memory, names)
     web_api.install(
         app,
         upstream,
-        Recommender(upstream, recorder, experiments, ListenerMemory(upstream, names)),
+        Recommender(upstream, recorder, experiments, memory),
         gatekeeper,
         render,
         proxies=settings.proxies(),

@@ -17,6 +17,7 @@ from quintet_contract.patterns import LISTENER_PATTERN
 from quintet_gateway.domain import CatalogueMap
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder, check_listener
+from quintet_gateway.player import Player, PlayerServices
 from quintet_gateway.recommender import RecommendationServices, Recommender
 
 RECOMMENDATION_ID: Final = "Quintet-Recommendation-Id"
@@ -26,7 +27,7 @@ LISTENER_DESCRIPTION: Final = (
 )
 
 
-class Upstream(RecommendationServices, Protocol):
+class Upstream(RecommendationServices, PlayerServices, Protocol):
     """Search, profile service and ranker; each call ends within the request's budget."""
 
     async def search_tracks(
@@ -77,6 +78,11 @@ async def _recommender(request: Request) -> Recommender:
     return recommender
 
 
+async def _player(request: Request) -> Player:
+    player: Player = request.app.state.player
+    return player
+
+
 async def _recorder(request: Request) -> Recorder:
     recorder: Recorder = request.app.state.recorder
     return recorder
@@ -102,6 +108,7 @@ async def _listener(
 
 UpstreamDep = Annotated[Upstream, Depends(_upstream)]
 RecommenderDep = Annotated[Recommender, Depends(_recommender)]
+PlayerDep = Annotated[Player, Depends(_player)]
 RecorderDep = Annotated[Recorder, Depends(_recorder)]
 ExperimentsDep = Annotated[Experiments, Depends(_experiments)]
 ListenerHeader = Annotated[str, Depends(_listener)]

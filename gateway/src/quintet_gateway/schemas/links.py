@@ -6,6 +6,8 @@ from typing import Any, Final
 # FastAPI's operation ids: function, path and method.
 _SEARCH: Final = "search_tracks_api_v1_search_get"
 _RECOMMEND: Final = "create_recommendations_api_v1_recommendations_post"
+_RADIO: Final = "continue_radio_api_v1_radio_post"
+_PATH: Final = "find_path_api_v1_path_post"
 _FEEDBACK: Final = "record_feedback_api_v1_feedback_post"
 _TRACK: Final = "get_track_api_v1_tracks__id__get"
 
@@ -53,6 +55,25 @@ OF_RECOMMENDATIONS: Final[Mapping[str, Any]] = {
         _RECOMMEND,
         "Recommendations from the first track",
         requestBody={"seeds": ["$response.body#/tracks/0/track/id"], "limit": 5},
+    ),
+}
+OF_RADIO: Final[Mapping[str, Any]] = {
+    "next": _link(
+        _RADIO,
+        "The next tracks, after a like of the first",
+        requestBody={
+            "cursor": "$response.body#/cursor",
+            "events": [{"track_id": "$response.body#/tracks/0/track/id", "action": "like"}],
+        },
+    ),
+    "path": _link(
+        _PATH,
+        "A path from the first track to the second",
+        requestBody={
+            "start": "$response.body#/tracks/0/track/id",
+            "end": "$response.body#/tracks/1/track/id",
+            "length": 5,
+        },
     ),
 }
 OF_TRACK: Final[Mapping[str, Any]] = {

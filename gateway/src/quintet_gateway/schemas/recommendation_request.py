@@ -142,10 +142,30 @@ Limit = Annotated[
 ]
 
 
-def _listener(name: str) -> str:
-    if not fits(LISTENER_PATTERN, name):
+def _listener(name: str | None) -> str | None:
+    if name is not None and not fits(LISTENER_PATTERN, name):
         raise rule_error("LISTENER_INVALID", f"must be {LISTENER_RULE}")
     return name
+
+
+ListenerName = Annotated[
+    str | None,
+    AfterValidator(_listener),
+    Field(
+        description="The listener's id at the caller, such as a pseudonym; stored only as a "
+        "keyed hash. It takes precedence over the header Quintet-Listener.",
+        json_schema_extra={"pattern": LISTENER_PATTERN},
+    ),
+]
+HeardDays = Annotated[
+    Integer,
+    AfterValidator(within("FILTER_RANGE", 1, MAX_HEARD_DAYS)),
+    bounds(1, MAX_HEARD_DAYS),
+    Field(description=HEARD_DAYS_MEANING),
+]
+Language = Annotated[
+    Literal["en", "ko"], Field(description="The language of the reasons' sentences.")
+]
 
 
 class RecommendationsBody(StrictBody):
@@ -173,25 +193,10 @@ class RecommendationsBody(StrictBody):
     variants: Literal["exclude", "allow"] = Field(default="exclude", description=VARIANTS_MEANING)
     seasonal: Literal["exclude", "allow"] = Field(default="exclude", description=SEASONAL_MEANING)
     heard: Literal["exclude", "less", "allow"] = Field(default="exclude", description=HEARD_MEANING)
-    heard_days: Annotated[
-        Integer,
-        AfterValidator(within("FILTER_RANGE", 1, MAX_HEARD_DAYS)),
-        bounds(1, MAX_HEARD_DAYS),
-        Field(description=HEARD_DAYS_MEANING),
-    ] = DEFAULT_HEARD_DAYS
+    heard_days: HeardDays = DEFAULT_HEARD_DAYS
     reasons: bool = True
-    language: Annotated[
-        Literal["en", "ko"], Field(description="The language of the reasons' sentences.")
-    ] = "en"
-    listener: Annotated[
-        str | None,
-        AfterValidator(lambda name: None if name is None else _listener(name)),
-        Field(
-            description="The listener's id at the caller, such as a pseudonym; stored only as a "
-            "keyed hash. It takes precedence over the header Quintet-Listener.",
-            json_schema_extra={"pattern": LISTENER_PATTERN},
-        ),
-    ] = None
+    language: Language = "en"
+    listener: ListenerName = None
 
     def heard_rule(self) -> HeardRule:
         """Read what happens to tracks that the listener heard."""

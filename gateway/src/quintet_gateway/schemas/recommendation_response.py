@@ -210,6 +210,17 @@ def discovery_json(
     }
 
 
+def pool_json(pool: ranker_pb2.PoolSizes) -> dict[str, int]:
+    """Write the number of tracks at each stage."""
+    return {
+        "initial": pool.initial,
+        "after_filtering": pool.after_filtering,
+        "candidates": pool.candidates,
+        "after_relinking": pool.after_relinking,
+        "unknown_filtered": pool.unknown_filtered,
+    }
+
+
 def recommendations_json(
     ranking: ranker_pb2.RecommendTracksResponse,
     tracks: ShownTracks,
@@ -217,19 +228,12 @@ def recommendations_json(
     profile: profile_pb2.Profile | None,
 ) -> dict[str, Any]:
     """Write the answer for orjson, without its ids and `degraded`, which the route adds."""
-    pool = ranking.pool
     return {
         "tracks": orjson.Fragment(ranked_json(ranking, tracks)),
         "seeds": [seed_json(seed, tracks) for seed in request.seeds],
         "profile": profile_json(profile),
         "versions": versions_json(ranking.versions),
-        "pool": {
-            "initial": pool.initial,
-            "after_filtering": pool.after_filtering,
-            "candidates": pool.candidates,
-            "after_relinking": pool.after_relinking,
-            "unknown_filtered": pool.unknown_filtered,
-        },
+        "pool": pool_json(ranking.pool),
         "discovery": discovery_json(ranking, request.language or DEFAULT_LANGUAGE),
     }
 

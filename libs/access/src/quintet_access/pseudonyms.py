@@ -1,9 +1,10 @@
-"""Names without personal data: keyed hashes of listeners, signed ids of recommendations.
+"""Names without personal data: keyed hashes of listeners, signed ids and cursors.
 
-Both are HMAC-SHA256 (RFC 2104) under one key of the installation. Without the key nobody can try
+All are HMAC-SHA256 (RFC 2104) under one key of the installation. Without the key nobody can try
 listener ids out against a stolen database.
 """
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -23,6 +24,9 @@ _TAG_BYTES: Final = 8
 # A prefix per purpose: no hash of a listener is ever the tag of a recommendation.
 _LISTENER: Final = b"listener\0"
 _RECOMMENDATION: Final = b"recommendation\0"
+_CURSOR: Final = b"cursor\0"
+# 128 bits: a cursor is not checked against anything else.
+_CURSOR_TAG_BYTES: Final = 16
 
 
 class Pseudonyms:
@@ -83,6 +87,25 @@ class Pseudonyms:
         if not hmac.compare_digest(tag, self._tag(body)):
             return None
         return float(int.from_bytes(body[:_TIME_BYTES], "big"))
+
+    def sign_cursor(self, content: bytes) -> str:
+        """Write a session that the caller keeps: signed, with the time, in URL-safe Base64."""
+        body = int(time.time()).to_bytes(_TIME_BYTES, "big") + content
+        tag = self._digest(_CURSOR, body)[:_CURSOR_TAG_BYTES]
+        return base64.urlsafe_b64encode(tag + body).decode()
+
+    def read_cursor(self, cursor: str, seconds: float) -> bytes | None:
+        """Read what `sign_cursor` wrote at most so many seconds ago; None for anything else."""
+        try:
+            raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
+        except ValueError:
+            return None
+        tag, body = raw[:_CURSOR_TAG_BYTES], raw[_CURSOR_TAG_BYTES:]
+        expected = self._digest(_CURSOR, body)[:_CURSOR_TAG_BYTES]
+        if not hmac.compare_digest(tag, expected):
+            return None
+        age = time.time() - int.from_bytes(body[:_TIME_BYTES], "big")
+        return body[_TIME_BYTES:] if age <= seconds else None
 
     def _tag(self, body: bytes) -> bytes:
         return self._digest(_RECOMMENDATION, body)[:_TAG_BYTES]

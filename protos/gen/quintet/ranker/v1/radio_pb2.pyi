@@ -317,9 +317,12 @@ class RadioTrack(_message.Message):
 
     TRACK_FIELD_NUMBER: _builtins.int
     TRANSITION_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Its position in the session, from 1."""
     @_builtins.property
     def track(self) -> _ranker_pb2.RankedTrack:
-        """The track; its rank is its position in the session, from 1."""
+        """The track; its rank is its place in this response, from 1."""
 
     @_builtins.property
     def transition(self) -> _transition_pb2.Transition:
@@ -330,10 +333,11 @@ class RadioTrack(_message.Message):
         *,
         track: _ranker_pb2.RankedTrack | None = ...,
         transition: _transition_pb2.Transition | None = ...,
+        position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["track", b"track", "transition", b"transition"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["track", b"track", "transition", b"transition"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "track", b"track", "transition", b"transition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -236,9 +236,8 @@ def _batch_message(batch: Batch) -> radio_pb2.ContinueRadioResponse:
         pool=ranked.pool,
     )
     for track, step in zip(ranked.tracks, batch.transitions, strict=True):
-        track.rank += first
         message = None if step is None else _transition_message(step)
-        response.tracks.add(track=track, transition=message)
+        response.tracks.add(track=track, transition=message, position=first + track.rank)
     return response
 
 
