@@ -58,7 +58,7 @@ def preference_sets(draw):
     )
     minimum, maximum = draw(values(SCALES)), draw(values(SCALES))
     minimum = {name: low for name, low in minimum.items() if low <= maximum.get(name, low)}
-    return Preferences(
+    preferences = Preferences(
         tuple(seeds),
         draw(values(SCALES)),
         minimum,
@@ -66,6 +66,7 @@ def preference_sets(draw):
         draw(st.sampled_from([0.0, 0.05, 0.5, 1.0])),
         *(draw(NAMES) for _ in range(4)),
     )
+    return replace(preferences, discovery=draw(st.sampled_from([0.0, 0.25, 0.8, 1.0])))
 
 
 @given(preference_sets())

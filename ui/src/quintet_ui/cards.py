@@ -109,6 +109,7 @@ def cards_data(
                 "link": web_address(ranked.track.external_url),
                 "sentence": ordered(sentence_of(ranked, texts)),
                 "bars": bars_of(ranked, texts),
+                "known": ranked.known,
                 "liked": ranked.track.id in preferences.liked,
                 "saved": ranked.track.id in saved,
             }

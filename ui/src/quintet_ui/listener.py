@@ -13,6 +13,7 @@ from quintet_ui.cards import search_data, seeds_data
 from quintet_ui.components import search_box, seed_row, triggered
 from quintet_ui.export import welcome_back
 from quintet_ui.faults import GatewayFault
+from quintet_ui.identity import who_listens
 from quintet_ui.map import map_section
 from quintet_ui.preferences import with_seed, with_seeds
 from quintet_ui.results import results
@@ -34,6 +35,7 @@ def listener_page() -> None:
         st.success(texts("spotify.done"), icon=":material/check_circle:")
         st.link_button(texts("spotify.open"), st.session_state.playlist)
     with st.sidebar:
+        who_listens(texts)
         tuning_panel(texts)
     _search()
     _seeds(texts)

@@ -12,7 +12,7 @@ from typing import Final
 from quintet_client import Seed, calls
 from quintet_client.models import Recommendations
 from quintet_client.protocol import Call
-from quintet_contract.limits import MAX_SEEDS
+from quintet_contract.limits import DEFAULT_DISCOVERY, MAX_SEEDS
 
 from quintet_ui.attributes import SCALES
 
@@ -62,6 +62,7 @@ class Preferences:
         muted: Artists not to show again.
         variants: Whether other versions of the seeds' songs are shown.
         seasonal: Whether songs of a season are shown if no seed is of it.
+        discovery: The dial from familiar (0) to new (1).
     """
 
     seeds: tuple[SeedTrack, ...] = ()
@@ -75,6 +76,7 @@ class Preferences:
     muted: tuple[str, ...] = ()
     variants: bool = False
     seasonal: bool = False
+    discovery: float = DEFAULT_DISCOVERY
 
     @property
     def is_complete(self) -> bool:
@@ -138,7 +140,7 @@ def with_dislike(preferences: Preferences, track_id: str) -> Preferences:
     return replace(
         preferences,
         disliked=_kept(preferences.disliked, track_id),
-        liked=tuple(each for each in preferences.liked if each != track_id),
+        liked=_without(preferences.liked, track_id),
     )
 
 
@@ -150,6 +152,31 @@ def with_skip(preferences: Preferences, track_id: str) -> Preferences:
 def with_mute(preferences: Preferences, artist_id: str) -> Preferences:
     """Mute an artist: none of its tracks is shown again."""
     return replace(preferences, muted=_kept(preferences.muted, artist_id))
+
+
+def without_skip(preferences: Preferences, track_id: str) -> Preferences:
+    """Show a skipped track again."""
+    return replace(preferences, skipped=_without(preferences.skipped, track_id))
+
+
+def without_dislike(preferences: Preferences, track_id: str) -> Preferences:
+    """Move away from a track no longer, and show it again."""
+    return replace(preferences, disliked=_without(preferences.disliked, track_id))
+
+
+def without_mute(preferences: Preferences, artist_id: str) -> Preferences:
+    """Show a muted artist again."""
+    return replace(preferences, muted=_without(preferences.muted, artist_id))
+
+
+def without_like(preferences: Preferences, track_id: str, closest: str) -> Preferences:
+    """Undo `with_like`: the track is no seed, or the closest seed weighs less again."""
+    if track_id not in preferences.liked:
+        return preferences
+    if preferences.holds(track_id):
+        seeds = tuple(seed for seed in preferences.seeds if seed.track_id != track_id)
+        return replace(preferences, seeds=seeds, liked=_without(preferences.liked, track_id))
+    return with_like(preferences, track_id, closest)
 
 
 def without_refusals(preferences: Preferences) -> Preferences:
@@ -187,6 +214,7 @@ def recommendation_call(
         },
         limit=limit,
         diversity=preferences.diversity,
+        discovery=preferences.discovery,
         variants="allow" if preferences.variants else "exclude",
         seasonal="allow" if preferences.seasonal else "exclude",
         listener=listener,
@@ -203,6 +231,9 @@ def query_of(preferences: Preferences) -> dict[str, list[str]]:
         "min": _written(preferences.minimum),
         "max": _written(preferences.maximum),
         "diversity": [f"{preferences.diversity:g}"] if preferences.diversity else [],
+        "new": (
+            [f"{preferences.discovery:g}"] if preferences.discovery != DEFAULT_DISCOVERY else []
+        ),
         "variants": [ON] if preferences.variants else [],
         "seasonal": [ON] if preferences.seasonal else [],
         "liked": list(preferences.liked),
@@ -231,6 +262,9 @@ def preferences_of(query: Mapping[str, Sequence[str]]) -> Preferences:
         minimum={name: value for name, value in minimum.items() if name not in crossed},
         maximum={name: value for name, value in maximum.items() if name not in crossed},
         diversity=_clamped(next(iter(query.get("diversity", ())), 0.0), 0.0, 1.0, 0.0),
+        discovery=_clamped(
+            next(iter(query.get("new", ())), DEFAULT_DISCOVERY), 0.0, 1.0, DEFAULT_DISCOVERY
+        ),
         variants=ON in query.get("variants", ()),
         seasonal=ON in query.get("seasonal", ()),
         liked=_ids(query.get("liked", ())),
@@ -265,6 +299,10 @@ def _reweighed(preferences: Preferences, track_id: str, change: float) -> Prefer
 
 def _kept(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     return (*(each for each in names if each != name), name)[-MAX_KEPT:]
+
+
+def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(each for each in names if each != name)
 
 
 def _ids(texts: Iterable[str]) -> tuple[str, ...]:

@@ -1,32 +1,30 @@
 """The list with radar and export: requested once, then refined in place."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import streamlit as st
 from quintet_client import QuintetError
 from quintet_client.models import RankedTrack, Recommendations
-from quintet_client.request_models import EventKind
+from quintet_contract.limits import DEFAULT_DISCOVERY
+from quintet_explain import novelty_sentence
 
 from quintet_ui import session
 from quintet_ui.alerts import show_degraded, show_fault
 from quintet_ui.cards import cards_data, visible
-from quintet_ui.components import card_list, triggered
+from quintet_ui.components import card_list
 from quintet_ui.export import exports, link
 from quintet_ui.faults import PASSING, Fault, GatewayFault, gateway_fault
 from quintet_ui.plain import code
 from quintet_ui.preferences import (
     Preferences,
     recommendation_call,
-    with_dislike,
-    with_like,
-    with_mute,
-    with_skip,
 )
 from quintet_ui.radar import mean_of, profile_of, radar_figure, radar_rows
+from quintet_ui.signals import acted, undo_bar
 from quintet_ui.translations import Translations
 
 GLANCE_SECONDS: Final = 0.5
@@ -36,6 +34,15 @@ _READY, _WAITING, _FAILING, _REFUSED = "ready", "waiting", "failing", "refused"
 RETRY_SECONDS: Final = 2.0
 _PAUSES: Final = {_READY: None, _WAITING: 0.5, _FAILING: RETRY_SECONDS, _REFUSED: None}
 """Seconds until the page polls again, by the list's state; None for not at all."""
+
+DIAL: Final[Mapping[float, str]] = {
+    0.0: "familiar",
+    0.25: "rather_familiar",
+    0.5: "half",
+    DEFAULT_DISCOVERY: "rather_new",
+    1.0: "new",
+}
+"""The stops of the dial from familiar to new, and the names of their texts."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,13 @@ def results() -> None:
 
 
 def _results() -> None:
+    # Seeds and panel are outside of this fragment: they must show what an action here changed.
+    if st.session_state.pop("refined", False):
+        st.rerun()
     texts = session.texts()
     before = st.session_state.get("list_state", _READY)
     st.header(texts("cards.heading"))
+    _dial(texts)
     # Alerts come and go in this container: if the list moved, its audio would stop.
     alerts = st.container()
     with alerts:
@@ -78,12 +89,48 @@ def _results() -> None:
         return
     wide, narrow = st.columns([5, 3], gap="medium")
     with wide:
+        if answer.discovery.sentence:
+            st.write(_novelty(answer, texts))
+        undo_bar(texts)
         _cards(answer, texts, stale=st.session_state.list_state != _READY)
     with narrow:
         _radar(answer, tracks, texts)
         exports(tracks, texts)
         link(texts)
         _facts(answer, texts)
+
+
+def _dial(texts: Translations) -> None:
+    """Show the dial from familiar to new; each move asks for another list."""
+    now = session.preferences().discovery
+    # A link may hold a value between two stops.
+    st.session_state.dial = min(DIAL, key=lambda stop: abs(stop - now))
+    st.select_slider(
+        texts("dial.label"),
+        list(DIAL),
+        format_func=lambda stop: texts(f"dial.{DIAL[stop]}"),
+        key="dial",
+        on_change=_dialled,
+        help=texts("dial.help"),
+    )
+
+
+def _dialled() -> None:
+    session.set_preferences(replace(session.preferences(), discovery=st.session_state.dial))
+    st.session_state.refined = True
+
+
+def _novelty(answer: Recommendations, texts: Translations) -> str:
+    """State what the dial did, in the page's language; the answer is in one language only."""
+    made = answer.discovery
+    return novelty_sentence(
+        made.new,
+        made.new + made.known,
+        texts.language,
+        from_memory=made.from_memory,
+        lacks_new=made.lacks_new,
+        lacks_known=made.lacks_known,
+    )
 
 
 def _say(answer: Recommendations | None, fault: GatewayFault | None, texts: Translations) -> None:
@@ -178,9 +225,7 @@ def _cards(answer: Recommendations, texts: Translations, *, stale: bool) -> None
         stale=stale,
         own=session.own_tracks([ranked.track.id for ranked in answer.tracks]),
     )
-    card_list(data, key="cards", acted=_acted)
-    if st.session_state.pop("refined", False):
-        st.rerun()
+    card_list(data, key="cards", acted=acted)
 
 
 def _chosen(answer: Recommendations) -> str:
@@ -188,84 +233,6 @@ def _chosen(answer: Recommendations) -> str:
     ids = [ranked.track.id for ranked in answer.tracks]
     chosen: str = st.session_state.chosen
     return chosen if chosen in ids else next(iter(ids), "")
-
-
-def _acted() -> None:
-    """Apply the listener's action on a card."""
-    act = triggered("cards", "acted")
-    answer = st.session_state.get("answer")
-    if not isinstance(act, dict) or answer is None:
-        return
-    ranked = next((each for each in answer[1].tracks if each.track.id == act.get("id")), None)
-    handle = _ACTS.get(str(act.get("kind")))
-    if ranked is not None and handle is not None:
-        handle(ranked, act)
-
-
-def _liked(ranked: RankedTrack, _act: dict[str, object]) -> None:
-    track_id, reasons = ranked.track.id, ranked.reasons
-    is_new = track_id not in session.preferences().liked
-    closest = reasons.closest_seed.id if reasons else ""
-    _refine(with_like(session.preferences(), track_id, closest))
-    if is_new:
-        _tell("like", ranked)
-
-
-def _disliked(ranked: RankedTrack, _act: dict[str, object]) -> None:
-    _refine(with_dislike(session.preferences(), ranked.track.id))
-    _tell("dislike", ranked)
-
-
-def _skipped(ranked: RankedTrack, _act: dict[str, object]) -> None:
-    _refine(with_skip(session.preferences(), ranked.track.id))
-    _tell("skip", ranked)
-
-
-def _muted(ranked: RankedTrack, _act: dict[str, object]) -> None:
-    artists = ranked.track.artists
-    if artists:
-        _refine(with_mute(session.preferences(), artists[0].id))
-        _tell("dislike", ranked)
-
-
-def _saved(ranked: RankedTrack, _act: dict[str, object]) -> None:
-    track_id, saved = ranked.track.id, st.session_state.saved
-    if track_id in saved:
-        st.session_state.saved = tuple(each for each in saved if each != track_id)
-    else:
-        st.session_state.saved = (*saved, track_id)
-        _tell("save", ranked)
-
-
-def _chose(ranked: RankedTrack, _act: dict[str, object]) -> None:
-    st.session_state.chosen = ranked.track.id
-
-
-def _played(ranked: RankedTrack, act: dict[str, object]) -> None:
-    dwell = act.get("dwell")
-    # Milliseconds from the browser, so checked: more than an hour is no song.
-    if isinstance(dwell, int) and 0 <= dwell < 3_600_000:
-        session.tell("play", ranked.track.id, position=ranked.rank, dwell_ms=dwell)
-
-
-_ACTS: Final[dict[str, Callable[[RankedTrack, dict[str, object]], None]]] = {
-    "like": _liked,
-    "dislike": _disliked,
-    "skip": _skipped,
-    "mute": _muted,
-    "save": _saved,
-    "choose": _chose,
-    "play": _played,
-}
-
-
-def _refine(changed: Preferences) -> None:
-    session.set_preferences(changed)
-    st.session_state.refined = True
-
-
-def _tell(kind: EventKind, ranked: RankedTrack) -> None:
-    session.tell(kind, ranked.track.id, position=ranked.rank)
 
 
 def _radar(answer: Recommendations, tracks: Sequence[RankedTrack], texts: Translations) -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import streamlit as st
 from quintet_client import Event, Quintet, QuintetError, Retries
-from quintet_client.models import OwnTrack, Track
+from quintet_client.models import Deleted, OwnTrack, Track
 from quintet_client.request_models import EventKind
 
 from quintet_ui.background import Background
@@ -76,11 +76,10 @@ def begin() -> None:
     st.session_state.asked = bool(query.get(_GO)) and preferences().is_complete
     wanted = next(iter(query.get(_LANGUAGE, ())), "")
     st.session_state.language = wanted if wanted in LANGUAGES else language_of(st.context.locale)
-    # Random and new for each session: it identifies no person.
-    st.session_state.listener = uuid4().hex
+    # Random: it identifies no person. A browser may keep one for a name (`quintet_ui.identity`).
+    listen_as("", "")
     st.session_state.tracks = {}
     st.session_state.features = {}
-    st.session_state.saved = ()
     st.session_state.chosen = ""
 
 
@@ -232,8 +231,12 @@ def own_tracks(ids: Sequence[str]) -> Mapping[str, OwnTrack]:
 
 def tell(
     kind: EventKind, *track_ids: str, position: int | None = None, dwell_ms: int | None = None
-) -> None:
-    """Send feedback on tracks of the current list; the page goes on if it cannot be stored."""
+) -> list[str]:
+    """Send feedback on tracks of the current list; the page goes on if it cannot be stored.
+
+    Returns:
+        The events' ids, by which they can be undone.
+    """
     now = datetime.now(UTC)
     events = [
         Event(
@@ -254,19 +257,61 @@ def tell(
         if not st.session_state.get("told_not_kept"):
             st.session_state.told_not_kept = True
             st.toast(texts()("feedback.lost"), icon=":material/info:")
+    return [event.event_id for event in events]
 
 
-def forget() -> None:
-    """Delete the stored data of this listener, and continue under a new id."""
+def take_back(event_id: str) -> bool:
+    """Undo an event; False if that cannot be stored now."""
+    try:
+        ask(lambda to: to.with_options(timeout=_FEEDBACK_SECONDS).undo(event_id))
+    except GatewayFault as failure:
+        # An event that never arrived needs no undo.
+        return failure.reason == "EVENT_UNKNOWN"
+    return True
+
+
+def set_ban(artist_id: str, *, banned: bool) -> bool:
+    """Ban an artist for this listener, or lift the ban; False if that cannot be stored now."""
     listener: str = st.session_state.listener
     try:
-        ask(lambda to: to.delete_listener(listener))
+        ask(
+            lambda to: to.with_options(timeout=_FEEDBACK_SECONDS).ban_artist(
+                listener, artist_id, banned=banned
+            ),
+            "feedback" if banned else "",
+        )
+    except GatewayFault:
+        return False
+    return True
+
+
+def listen_as(name: str, listener: str) -> None:
+    """Continue as another listener, whose memory decides the next list.
+
+    Args:
+        name: As this browser keeps it; empty for a visit that is not kept. It is sent nowhere.
+        listener: The random id that this browser keeps for the name; empty for a new one.
+    """
+    st.session_state.listener = listener or uuid4().hex
+    st.session_state.listener_name = name
+    # Another listener's list and choices are not this one's.
+    st.session_state.signals = ()
+    st.session_state.saved = ()
+    st.session_state.answer = st.session_state.pending = st.session_state.failure = None
+
+
+def forget() -> Deleted | None:
+    """Delete the stored data of this listener, and continue under a new id; None if it fails."""
+    listener: str = st.session_state.listener
+    try:
+        deleted = ask(lambda to: to.delete_listener(listener))
     except GatewayFault as failure:
         # Trying again helps only if the fault passes.
         if failure.fault in PASSING:
             st.toast(texts()("feedback.still_there"), icon=":material/error:")
         else:
             st.toast(texts()(f"fault.{failure.fault.value}"), icon=":material/error:")
-        return
-    st.session_state.listener = uuid4().hex
-    st.toast(texts()("feedback.forgotten"), icon=":material/delete:")
+        return None
+    st.session_state.forgotten = listener
+    listen_as("", "")
+    return deleted

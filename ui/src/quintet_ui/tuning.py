@@ -7,8 +7,9 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui.attributes import MAIN, MORE, SCALES, Scale
+from quintet_ui.identity import forget_button
 from quintet_ui.preferences import Preferences, without_refusals
-from quintet_ui.session import forget, preferences, set_preferences
+from quintet_ui.session import preferences, set_preferences
 from quintet_ui.translations import Translations
 
 ANY: Final = ""
@@ -70,7 +71,7 @@ def tuning_panel(texts: Translations) -> None:
             _limits(name, texts)
     _refusals(texts)
     st.button(texts("tuning.reset"), on_click=_reset, width="stretch")
-    st.button(texts("feedback.forget"), on_click=forget, type="tertiary", width="stretch")
+    forget_button(texts)
 
 
 def said(name: str, stop: float | str, texts: Translations) -> str:

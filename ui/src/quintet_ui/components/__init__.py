@@ -31,6 +31,13 @@ def card_list(data: Mapping[str, Any], *, key: str, acted: Handler) -> None:
     )
 
 
+def who_box(data: Mapping[str, Any], *, key: str, chosen: Handler) -> None:
+    """Show who listens; `chosen` is called after the state holds the name and its id."""
+    _component("who", '<div class="who quintet"></div>')(
+        key=key, data=dict(data), on_chosen_change=chosen
+    )
+
+
 def triggered(key: str, name: str) -> Any:
     """Read the value that a component sent in this run; None if it sent nothing."""
     return getattr(st.session_state.get(key), name, None)

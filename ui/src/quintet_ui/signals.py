@@ -1,0 +1,206 @@
+"""What a listener does on a card: it refines the list, goes to the gateway, and can be undone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+from quintet_client.models import RankedTrack
+from quintet_client.request_models import EventKind
+
+from quintet_ui import session
+from quintet_ui.components import triggered
+from quintet_ui.plain import ordered
+from quintet_ui.preferences import (
+    Preferences,
+    with_dislike,
+    with_like,
+    with_mute,
+    with_skip,
+    without_dislike,
+    without_like,
+    without_mute,
+    without_skip,
+)
+from quintet_ui.translations import Translations
+
+MOST_KEPT: Final = 20
+"""Signals of a visit that can be undone on the page, the newest."""
+_LONGEST_PLAY_MS: Final = 3_600_000
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One thing that a listener did on a card.
+
+    Attributes:
+        kind: The name of the card's button, or play.
+        track_id: The track.
+        title: The track's title, or the artist's name of a ban, as the page shows it.
+        event_id: The event that the gateway has of it.
+        artist_id: The banned artist; empty for other kinds.
+        closest: The seed that a like made weigh more; empty where unknown.
+    """
+
+    kind: str
+    track_id: str
+    title: str
+    event_id: str
+    artist_id: str = ""
+    closest: str = ""
+
+
+def acted() -> None:
+    """Apply the listener's action on a card."""
+    act = triggered("cards", "acted")
+    answer = st.session_state.get("answer")
+    if not isinstance(act, dict) or answer is None:
+        return
+    ranked = next((each for each in answer[1].tracks if each.track.id == act.get("id")), None)
+    handle = _ACTS.get(str(act.get("kind")))
+    if ranked is not None and handle is not None:
+        handle(ranked, act)
+
+
+def undo_bar(texts: Translations) -> None:
+    """Offer to undo what was done in this visit: the newest signal, and those before it."""
+    signals: tuple[Signal, ...] = st.session_state.signals
+    if not signals:
+        return
+    _undo_button(signals[-1], texts)
+    if len(signals) > 1:
+        with st.expander(texts("undo.earlier", count=len(signals) - 1)):
+            for signal in reversed(signals[:-1]):
+                _undo_button(signal, texts)
+
+
+def _undo_button(signal: Signal, texts: Translations) -> None:
+    st.button(
+        texts("undo.button", what=texts(f"undo.{signal.kind}"), title=ordered(signal.title)),
+        key=f"undo-{signal.event_id}",
+        icon=":material/undo:",
+        on_click=undo,
+        args=(signal,),
+    )
+
+
+def undo(signal: Signal) -> None:
+    """Undo a signal at the gateway and on the page; if it cannot be stored, nothing changes."""
+    texts = session.texts()
+    done = session.take_back(signal.event_id)
+    if done and signal.artist_id:
+        done = session.set_ban(signal.artist_id, banned=False)
+    if not done:
+        st.toast(texts("undo.failed"), icon=":material/error:")
+        return
+    signals: tuple[Signal, ...] = st.session_state.signals
+    st.session_state.signals = tuple(each for each in signals if each != signal)
+    restore = _RESTORED.get(signal.kind)
+    if restore is not None:
+        session.set_preferences(restore(session.preferences(), signal))
+    if signal.kind == "save":
+        saved: tuple[str, ...] = st.session_state.saved
+        st.session_state.saved = tuple(each for each in saved if each != signal.track_id)
+    # The memory has changed: the list is asked for again, also if the preferences are the same.
+    # The old one stays until then.
+    if (answer := st.session_state.get("answer")) is not None:
+        st.session_state.answer = (Preferences(), answer[1])
+    st.session_state.refined = True
+
+
+_RESTORED: Final[dict[str, Callable[[Preferences, Signal], Preferences]]] = {
+    "like": lambda now, signal: without_like(now, signal.track_id, signal.closest),
+    "dislike": lambda now, signal: without_dislike(now, signal.track_id),
+    "skip": lambda now, signal: without_skip(now, signal.track_id),
+    "mute": lambda now, signal: without_mute(now, signal.artist_id),
+}
+
+
+def _given(kind: str, track_id: str) -> Signal | None:
+    """Find the signal of this visit on a track; None if there is none."""
+    signals: tuple[Signal, ...] = st.session_state.signals
+    return next((s for s in reversed(signals) if (s.kind, s.track_id) == (kind, track_id)), None)
+
+
+def _note(kind: str, ranked: RankedTrack, event: EventKind, **more: str) -> None:
+    """Send a signal to the gateway, and keep it so that it can be undone."""
+    (event_id,) = session.tell(event, ranked.track.id, position=ranked.rank)
+    title = more.pop("title", ranked.track.title or ranked.track.id)
+    _keep(Signal(kind, ranked.track.id, title, event_id, **more))
+
+
+def _keep(signal: Signal) -> None:
+    st.session_state.signals = (*st.session_state.signals, signal)[-MOST_KEPT:]
+
+
+def _liked(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    track_id, reasons = ranked.track.id, ranked.reasons
+    closest = reasons.closest_seed.id if reasons else ""
+    given = _given("like", track_id)
+    if given is not None:
+        undo(given)
+        return
+    is_new = track_id not in session.preferences().liked
+    _refine(with_like(session.preferences(), track_id, closest))
+    if is_new:
+        _note("like", ranked, "like", closest=closest)
+
+
+def _disliked(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    _refine(with_dislike(session.preferences(), ranked.track.id))
+    _note("dislike", ranked, "dislike")
+
+
+def _skipped(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    _refine(with_skip(session.preferences(), ranked.track.id))
+    _note("skip", ranked, "skip")
+
+
+def _muted(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    artists = ranked.track.artists
+    if not artists:
+        return
+    artist = artists[0]
+    _refine(with_mute(session.preferences(), artist.id))
+    session.set_ban(artist.id, banned=True)
+    _note("mute", ranked, "dislike", artist_id=artist.id, title=artist.name)
+
+
+def _saved(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    track_id, saved = ranked.track.id, st.session_state.saved
+    if track_id not in saved:
+        st.session_state.saved = (*saved, track_id)
+        _note("save", ranked, "save")
+    elif (given := _given("save", track_id)) is not None:
+        undo(given)
+    else:
+        st.session_state.saved = tuple(each for each in saved if each != track_id)
+
+
+def _chose(ranked: RankedTrack, _act: dict[str, object]) -> None:
+    st.session_state.chosen = ranked.track.id
+
+
+def _played(ranked: RankedTrack, act: dict[str, object]) -> None:
+    dwell = act.get("dwell")
+    # Milliseconds from the browser, so checked: more than an hour is no song.
+    if isinstance(dwell, int) and 0 <= dwell < _LONGEST_PLAY_MS:
+        track_id = ranked.track.id
+        (event_id,) = session.tell("play", track_id, position=ranked.rank, dwell_ms=dwell)
+        _keep(Signal("play", track_id, ranked.track.title or track_id, event_id))
+
+
+_ACTS: Final[dict[str, Callable[[RankedTrack, dict[str, object]], None]]] = {
+    "like": _liked,
+    "dislike": _disliked,
+    "skip": _skipped,
+    "mute": _muted,
+    "save": _saved,
+    "choose": _chose,
+    "play": _played,
+}
+
+
+def _refine(changed: Preferences) -> None:
+    session.set_preferences(changed)
+    st.session_state.refined = True
