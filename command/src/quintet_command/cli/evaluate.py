@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +33,14 @@ def evaluate(
             help="Also train without a fifth of the tracks, and ask for those; half of the time.",
         ),
     ] = True,
+    listener: Annotated[
+        str,
+        typer.Option(help="Ask for what this listener heard next, session by session, instead."),
+    ] = "",
+    my_playlists: Annotated[
+        bool,
+        typer.Option("--my-playlists", help="Ask for the end of your playlists, instead."),
+    ] = False,
     seed: Seed = 7,
     threads: Threads = 0,
     trials: Trials = 6,
@@ -50,12 +58,21 @@ def evaluate(
         yield_cores()
         from quintet_training.evaluation import EvaluationOptions
         from quintet_training.evaluation.tables import tables
+        from quintet_training.steps import ListenerData, write_report
         from quintet_training.steps import evaluate as evaluate_step
-        from quintet_training.steps import write_report
 
         from quintet_command.settings import load_settings
 
         options = EvaluationOptions(held_out=held_out, seed=split_seed)
+        if listener or my_playlists:
+            if html_path or metrics_path or without_features:
+                raise typer.BadParameter(
+                    "--html, --metrics and --without-features do not go with --listener and "
+                    "--my-playlists; use --json"
+                )
+            data = ListenerData(listener, my_playlists)
+            _on_own_data(data, parameters(seed, threads, trials), options, json_path)
+            return
         if not cold:
             options = replace(options, cold_share=0.0)
         chosen = parameters(seed, threads, trials)
@@ -65,3 +82,19 @@ def evaluate(
             )
         write_report(report, json_path, html_path, metrics_path)
     Console().print(tables(report))
+
+
+def _on_own_data(data: Any, chosen: Any, options: Any, json_path: Path | None) -> None:
+    """Measure on the data of one listener, and print a table for that listener."""
+    from quintet_files import write_atomically
+    from quintet_training.evaluation.listener_report import listener_tables
+    from quintet_training.steps import evaluate_listener
+
+    from quintet_command.settings import load_settings
+
+    with progress_bar(Console(stderr=True)) as show:
+        report = evaluate_listener(load_settings(), data, chosen, options, show)
+    if json_path is not None:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(json_path, report.to_json())
+    Console().print(listener_tables(report))

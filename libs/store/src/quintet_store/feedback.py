@@ -443,6 +443,27 @@ def without_deleted(connection: Connection, rows: Rows) -> list[Mapping[str, Any
     return [row for row in rows if str(row["received_at"]) > gone.get(row["listener"] or "", "")]
 
 
+def listener_playlists(connection: Connection, listener: str) -> set[str]:
+    """List the playlists built from a listener's feedback, lists and histories.
+
+    Args:
+        connection: To read by.
+        listener: The keyed hash.
+    """
+    group = listener_group(listener)
+    given = [
+        str(row[0])
+        for table in (_LISTS, _EVENTS)
+        for row in connection.execute(
+            select(table.c.recommendation_id).where(table.c.listener == listener)
+        )
+    ]
+    imports = select(_IMPORTS.c.id).where(_IMPORTS.c.kind == HISTORY, _IMPORTS.c.file_name == group)
+    query = select(_PLAYLISTS.c.playlist_id).where(_PLAYLISTS.c.import_id.in_(imports))
+    sessions = {str(row[0]) for row in connection.execute(query)}
+    return sessions | set(feedback_playlists(connection, {*given, group}))
+
+
 def _delete_groups(connection: Connection, groups: set[str]) -> int:
     """Delete the playlists built from groups of feedback, by any import."""
     return _delete_playlists(connection, feedback_playlists(connection, groups))

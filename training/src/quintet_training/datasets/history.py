@@ -40,6 +40,9 @@ LICENCE: Final = "listener"
 _BATCH: Final = 10_000
 _SUFFIXES: Final = (".json", ".jsonl", ".csv", ".tsv", ".xml")
 
+SESSION_PREFIX: Final = "history:"
+"""Begins the id of a session of a history, as a playlist."""
+
 
 @dataclass(frozen=True)
 class HistoryOptions:
@@ -196,7 +199,7 @@ class _Run:
 
     def read(self, path: Path, on_progress: Progress) -> None:
         import_id = imports.begin_import(self.connection, self.facts)
-        self._sessions = Sessions("history", listener_group(self.who))
+        self._sessions = Sessions(SESSION_PREFIX.rstrip(":"), listener_group(self.who))
         self._import_id, self._read, self._added, self._owner = import_id, 0, 0, ""
         for name, file in _files(path):
             try:

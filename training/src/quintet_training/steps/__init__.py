@@ -8,6 +8,7 @@ from quintet_training.steps.batch import (
     batch_recommend,
 )
 from quintet_training.steps.evaluating import evaluate, write_report
+from quintet_training.steps.evaluating_listener import ListenerData, evaluate_listener
 from quintet_training.steps.publishing import CATALOGUE, MODELS, Progress, publish_model
 from quintet_training.steps.training import TrainReport, train
 
@@ -18,10 +19,12 @@ __all__ = [
     "BatchInvalid",
     "BatchOptions",
     "BatchReport",
+    "ListenerData",
     "Progress",
     "TrainReport",
     "batch_recommend",
     "evaluate",
+    "evaluate_listener",
     "publish_model",
     "train",
     "write_report",
