@@ -7,7 +7,8 @@ import pytest
 from mutagen.flac import Picture
 from mutagen.id3 import APIC, ID3, RVA2, TCON, TIT2, TPE1, TXXX
 from mutagen.oggvorbis import OggVorbis
-from quintet_tags.covers import keep_cover, picture_kind
+from quintet_files import picture_kind
+from quintet_tags.covers import keep_cover
 from quintet_tags.tags import MOST_TEXT, MOST_VALUES, read_tags
 
 from tests.fakes.audio_files import FOLDER, TONES, add_picture, tag, tone

@@ -276,6 +276,8 @@ class GatewaySettings(ProcessSettings):
     experiment_check_seconds: Annotated[float, FIXED] = Field(default=60.0, ge=0.05, le=86_400)
     # Requests that may wait for the challenger's shadow answer; more are dropped and counted.
     max_waiting_shadows: Annotated[int, FIXED] = Field(default=100, ge=1, le=10_000)
+    # Bytes of covers of Subsonic and Jellyfin servers in QUINTET_HOME/server-covers; 0 keeps none.
+    server_covers_max_bytes: Annotated[int, FIXED] = Field(default=256 * 1024**2, ge=0)
     library_allowed_networks: str = Field(
         default="",
         validation_alias="QUINTET_LIBRARY_ALLOWED_NETWORKS",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from quintet_files import PRIVATE_MODE, write_atomically
+from quintet_files import PRIVATE_MODE, picture_kind, write_atomically
 
 from quintet_tags.tags import Picture
 
@@ -14,21 +14,6 @@ MOST_BYTES: Final = 8 * 1024**2
 """Bytes of one cover; a larger picture is passed over."""
 _NAMES: Final = ("cover", "folder", "front", "album")
 _SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".gif")
-
-
-def picture_kind(data: bytes) -> str:
-    """Recognise a picture by its first bytes: jpg, png, webp, gif, or "" for anything else.
-
-    What a tag declares does not count: only formats that a browser shows without running
-    anything are kept, so no SVG.
-    """
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    return "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else ""
 
 
 def keep_cover(path: str, pictures: Iterable[Picture], folder: Path) -> str:

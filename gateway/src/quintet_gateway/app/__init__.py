@@ -16,7 +16,7 @@ from quintet_store.spool import Spool
 
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, UpstreamClients
-from quintet_gateway.adapters.music import Audio, MediaServers, OwnMusic
+from quintet_gateway.adapters.music import Audio, MediaServers, OwnMusic, ServerCovers
 from quintet_gateway.app.admission import Admission
 from quintet_gateway.app.bodies import Bodies
 from quintet_gateway.app.docs import install_docs
@@ -137,9 +137,9 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     app.state.rpc = rpc
     music = OwnMusic(database, settings.home.resolve() / "credentials")
     app.state.own_music = music
-    app.state.audio = Audio(
-        music, MediaServers(settings.allowed_networks()), settings.home / "covers"
-    )
+    servers = MediaServers(settings.allowed_networks())
+    kept = ServerCovers(servers, settings.home / "server-covers", settings.server_covers_max_bytes)
+    app.state.audio = Audio(music, servers, settings.home / "covers", kept)
     renderers = Renderers({"/v1": _render_web_api})
     install_errors(app, renderers)
     # Middleware added later wraps what was added before.

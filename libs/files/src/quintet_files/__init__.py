@@ -6,3 +6,4 @@ from quintet_files.atomic import keep_private as keep_private
 from quintet_files.atomic import replacing as replacing
 from quintet_files.atomic import write_atomically as write_atomically
 from quintet_files.locks import exclusive as exclusive
+from quintet_files.pictures import picture_kind as picture_kind

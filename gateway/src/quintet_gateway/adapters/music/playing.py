@@ -4,18 +4,17 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import structlog
 from quintet_servicekit.errors import InvalidInput, NotFound, PermissionDenied, Reason
 
 from quintet_gateway.adapters.music.files import FileUnavailable, file_part, read_cover
+from quintet_gateway.adapters.music.server_covers import ServerCovers
 from quintet_gateway.adapters.music.servers import MediaServers, ServerFailed
-from quintet_gateway.adapters.music.sources import OwnMusic, Place
+from quintet_gateway.adapters.music.sources import SERVER_KINDS, OwnMusic, Place
 from quintet_gateway.domain import AudioPart, Picture
 
 _log = structlog.get_logger(__name__)
-_SERVERS: Final = ("subsonic", "jellyfin")
 
 
 class Audio:
@@ -25,12 +24,16 @@ class Audio:
         music: Where tracks are.
         servers: Client of media servers.
         covers: The folder of covers that syncs keep.
+        server_covers: The covers of media servers.
     """
 
-    def __init__(self, music: OwnMusic, servers: MediaServers, covers: Path) -> None:
+    def __init__(
+        self, music: OwnMusic, servers: MediaServers, covers: Path, server_covers: ServerCovers
+    ) -> None:
         self._music = music
         self._servers = servers
         self._covers = covers
+        self._server_covers = server_covers
 
     async def close(self) -> None:
         """Close the connections to media servers."""
@@ -49,7 +52,7 @@ class Audio:
         for place in _playable(track_id, places):
             spec = place.source.spec
             try:
-                if spec.kind in _SERVERS:
+                if spec.kind in SERVER_KINDS:
                     return _checked(
                         await self._servers.part(spec, place.item.item_id, asked, if_range)
                     )
@@ -69,13 +72,19 @@ class Audio:
         )
 
     async def cover(self, track_id: str) -> Picture | None:
-        """Read the cover of a track from the disk; None if there is none."""
+        """Find the cover of a track: of its files first, then of a media server; None without."""
         places = (await self._music.places([track_id])).get(track_id, [])
         for name in dict.fromkeys(place.item.cover for place in places if place.item.cover):
             found = await asyncio.to_thread(read_cover, self._covers, name)
             if found is not None:
                 # The name is a hash of the picture.
                 return Picture(*found, f'"{name.partition(".")[0]}"')
+        for place in places:
+            spec = place.source.spec
+            if place.item.present and spec.kind in SERVER_KINDS:
+                picture = await self._server_covers.get(spec, place.item.item_id)
+                if picture is not None:
+                    return picture
         return None
 
 
@@ -95,7 +104,7 @@ def _playable(track_id: str, places: Sequence[Place]) -> list[Place]:
             f"The source does not allow playing ({names}); remove it and add it again with "
             "--allow-play, or with the switch on the page.",
         )
-    return sorted(found, key=lambda place: place.source.spec.kind in _SERVERS)
+    return sorted(found, key=lambda place: place.source.spec.kind in SERVER_KINDS)
 
 
 def _folder_of(place: Place) -> str:

@@ -1,9 +1,10 @@
-"""Pass audio on from a media server, part by part."""
+"""Ask media servers for audio, which is passed on part by part, and for covers."""
 
 import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -30,6 +31,9 @@ _READ_SECONDS: Final = 10.0
 _PASSED_ON: Final = ("content-length", "content-range", "etag", "last-modified")
 _KINDS: Final = ("audio/", "application/ogg")
 _MOST_LOGIN_BYTES: Final = 1024 * 1024
+# Pixels: a card shows a cover with a third of these, on screens of up to three dots a pixel.
+_COVER_SIZE: Final = 600
+_DENIED: Final = object()
 
 
 class ServerFailed(Exception):
@@ -70,15 +74,107 @@ class MediaServers:
         Raises:
             ServerFailed: It cannot be reached, denies it, or answers something else than audio.
         """
-        # Loaded by the first part that is played: most processes never ask a server.
-        import httpx
-
-        try:
+        async with self._failures(spec):
             response = await self._ask(spec, item_id, asked, if_range)
             if response.status_code == 401 and self._tokens.pop(spec.name, ""):
                 # The token has expired or was revoked; a new login gives another.
                 await response.aclose()
                 response = await self._ask(spec, item_id, asked, if_range)
+        try:
+            return _answer(response)
+        except ServerFailed:
+            await response.aclose()
+            raise
+
+    async def cover(self, spec: SourceSpec, item_id: str, most: int) -> bytes | None:
+        """Ask for the picture of an item, or of its album; None if it has none.
+
+        Args:
+            spec: The source.
+            item_id: Of the song.
+            most: Bytes of the picture at most.
+
+        Raises:
+            ServerFailed: It cannot be reached, denies it, or the picture is too large.
+        """
+        async with self._failures(spec):
+            if spec.kind == "subsonic":
+                return await self._subsonic_cover(spec, item_id, most)
+            found = await self._jellyfin_cover(spec, item_id, most)
+            if found is _DENIED and self._tokens.pop(spec.name, ""):
+                found = await self._jellyfin_cover(spec, item_id, most)
+            if isinstance(found, bytes | None):
+                return found
+            raise ServerFailed("it denied the user, the password or the key")
+
+    async def _subsonic_cover(self, spec: SourceSpec, item_id: str, most: int) -> bytes | None:
+        base, credentials = spec.address.rstrip("/"), await self._subsonic(spec)
+        _, data = await self._fetched(
+            f"{base}/rest/getSong.view", {**credentials, "id": item_id}, {}, _MOST_LOGIN_BYTES
+        )
+        try:
+            song = json.loads(data)["subsonic-response"]["song"]
+            cover = song.get("coverArt")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ServerFailed("it does not answer as Subsonic does") from None
+        if not isinstance(cover, str) or not cover:
+            return None
+        parameters = {**credentials, "id": cover, "size": _COVER_SIZE}
+        status, data = await self._fetched(f"{base}/rest/getCoverArt.view", parameters, {}, most)
+        return data if status == 200 else None
+
+    async def _jellyfin_cover(
+        self, spec: SourceSpec, item_id: str, most: int
+    ) -> bytes | object | None:
+        base, headers = spec.address.rstrip("/"), await self._jellyfin(spec)
+        status, data = await self._fetched(
+            f"{base}/Items", {"ids": item_id, "limit": 1}, headers, _MOST_LOGIN_BYTES
+        )
+        if status in (401, 403):
+            return _DENIED
+        try:
+            songs = json.loads(data)["Items"]
+            song = songs[0] if songs else {}
+            own = song["Id"] if "Primary" in (song.get("ImageTags") or {}) else None
+            named = own or (song.get("AlbumId") if song.get("AlbumPrimaryImageTag") else None)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ServerFailed("it does not answer as Jellyfin does") from None
+        if not isinstance(named, str):
+            return None
+        url = f"{base}/Items/{quote(named, safe='')}/Images/Primary"
+        status, data = await self._fetched(url, {"maxWidth": _COVER_SIZE}, headers, most)
+        return data if status == 200 else None
+
+    async def _fetched(
+        self, url: str, params: Mapping[str, Any], headers: Mapping[str, str], most: int
+    ) -> tuple[int, bytes]:
+        """Ask for a whole answer of bounded size; redirects are not followed."""
+        request = self._client().build_request(
+            "GET",
+            url,
+            params=dict(params),
+            headers=dict(headers),
+            extensions={"trace": self._check_peer},
+        )
+        response = await self._client().send(request, stream=True)
+        try:
+            data = bytearray()
+            async for piece in response.aiter_bytes():
+                data += piece
+                if len(data) > most:
+                    raise ServerFailed(f"it answered more than {most:,} bytes")
+            return response.status_code, bytes(data)
+        finally:
+            await response.aclose()
+
+    @asynccontextmanager
+    async def _failures(self, spec: SourceSpec) -> AsyncIterator[None]:
+        """Turn what fails on the way to a server into `ServerFailed`, without its address."""
+        # Loaded by the first request: most processes never ask a server.
+        import httpx
+
+        try:
+            yield
         except _AddressDenied as fault:
             raise ServerFailed(
                 f"it has the address {fault}, which is denied; QUINTET_LIBRARY_ALLOWED_NETWORKS "
@@ -89,11 +185,6 @@ class MediaServers:
             raise ServerFailed("it cannot be reached") from fault
         except SecretUnreadable as fault:
             raise ServerFailed(str(fault)) from fault
-        try:
-            return _answer(response)
-        except ServerFailed:
-            await response.aclose()
-            raise
 
     async def _ask(
         self, spec: SourceSpec, item_id: str, asked: str | None, if_range: str | None
@@ -123,21 +214,29 @@ class MediaServers:
     async def _target(
         self, spec: SourceSpec, item_id: str
     ) -> tuple[str, dict[str, str], dict[str, str]]:
-        base, user = spec.address.rstrip("/"), str(spec.options.get("user", ""))
-        environment = os.environ if self._environment is None else self._environment
-        secret = await asyncio.to_thread(secret_at, spec.credential, environment)
+        base = spec.address.rstrip("/")
         if spec.kind == "subsonic":
-            plain = bool(spec.options.get("send_password"))
             # The file as it is: ranges of audio that a server converts would not fit together.
             params = {"id": item_id, "format": "raw"}
-            return (
-                f"{base}/rest/stream.view",
-                {**subsonic_credentials(user, secret, plain=plain), **params},
-                {},
-            )
-        token = secret if not user else await self._signed_in(spec, base, user, secret)
+            return f"{base}/rest/stream.view", {**await self._subsonic(spec), **params}, {}
         url = f"{base}/Audio/{quote(item_id, safe='')}/stream"
-        return url, {"static": "true"}, {"Authorization": _authorization(token)}
+        return url, {"static": "true"}, await self._jellyfin(spec)
+
+    async def _secret(self, spec: SourceSpec) -> str:
+        environment = os.environ if self._environment is None else self._environment
+        return await asyncio.to_thread(secret_at, spec.credential, environment)
+
+    async def _subsonic(self, spec: SourceSpec) -> dict[str, str]:
+        """Make the parameters of a request to a Subsonic server."""
+        user, plain = str(spec.options.get("user", "")), bool(spec.options.get("send_password"))
+        return subsonic_credentials(user, await self._secret(spec), plain=plain)
+
+    async def _jellyfin(self, spec: SourceSpec) -> dict[str, str]:
+        """Make the headers of a request to a Jellyfin server, after a login if a user is named."""
+        base, user = spec.address.rstrip("/"), str(spec.options.get("user", ""))
+        secret = await self._secret(spec)
+        token = secret if not user else await self._signed_in(spec, base, user, secret)
+        return {"Authorization": _authorization(token)}
 
     async def _signed_in(self, spec: SourceSpec, base: str, user: str, password: str) -> str:
         if (known := self._tokens.get(spec.name)) is not None:

@@ -51,6 +51,7 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 # Reads of this part at once; the others wait, so that they never take all threads.
 _READS: Final = 4
+SERVER_KINDS: Final = ("subsonic", "jellyfin")
 WORKER_COMMAND: Final = "quintet library work"
 _LEAST_SECONDS: Final = 2.0
 """An estimate of the time left needs some work done."""
@@ -67,6 +68,13 @@ class Place:
     def playable(self) -> bool:
         """Whether its audio may and can be served."""
         return self.item.present and self.source.spec.play_allowed
+
+    @property
+    def may_have_cover(self) -> bool:
+        """Whether a cover can be asked for; a server says only then whether it has one."""
+        return bool(self.item.cover) or (
+            self.item.present and self.source.spec.kind in SERVER_KINDS
+        )
 
 
 class OwnMusic:
@@ -163,7 +171,7 @@ class OwnMusic:
             tracks=[
                 OwnTrack(
                     id=track_id,
-                    has_cover=any(place.item.cover for place in found[track_id]),
+                    has_cover=any(place.may_have_cover for place in found[track_id]),
                     places=[_place_facts(place) for place in found[track_id]],
                 )
                 for track_id in track_ids
