@@ -8,7 +8,9 @@ from mutagen.flac import Picture
 from mutagen.id3 import APIC, ID3, RVA2, TCON, TIT2, TPE1, TXXX
 from mutagen.oggvorbis import OggVorbis
 from quintet_files import picture_kind
+from quintet_tags.chunks import texts_of
 from quintet_tags.covers import keep_cover
+from quintet_tags.identity import audio_identity
 from quintet_tags.tags import MOST_TEXT, MOST_VALUES, read_tags
 
 from tests.fakes.audio_files import FOLDER, TONES, add_picture, tag, tone
@@ -148,3 +150,59 @@ def cover_of(path: Path, covers: Path) -> str:
 
 def test_the_audio_of_this_folder_has_no_tags():
     assert all(not read_tags(str(FOLDER / name)).fields for name in TONES)
+
+
+def chunk(name: bytes, data: bytes, order: str = "little") -> bytes:
+    size = len(data).to_bytes(4, "little" if order == "little" else "big")
+    return name + size + data + b"\0" * (len(data) % 2)
+
+
+def with_chunks(path: Path, more: bytes, order: str) -> Path:
+    """Appends chunks to a WAV or AIFF file, and corrects the length at its beginning."""
+    data = path.read_bytes() + more
+    size = (len(data) - 8).to_bytes(4, "little" if order == "little" else "big")
+    path.write_bytes(data[:4] + size + data[8:])
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_riff_info_is_read_where_there_is_no_id3(tmp_path, encoding):
+    texts = {b"INAM": "Où", b"IART": "Ann", b"IPRD": "First", b"ICRD": "2026", b"IGNR": "folk"}
+    info = b"".join(chunk(name, text.encode(encoding) + b"\0") for name, text in texts.items())
+    more = chunk(b"LIST", b"adtl" + chunk(b"INAM", b"a label")) + chunk(b"LIST", b"INFO" + info)
+    path = with_chunks(tone("tone.wav", tmp_path / "t.wav"), more, "little")
+    with path.open("rb") as file:
+        before = audio_identity(file)
+    assert read_tags(str(path)).fields == {
+        "title": "Où",
+        "artists": ["Ann"],
+        "album": "First",
+        "date": "2026",
+        "genres": ["folk"],
+    }
+    tag(path, title="From ID3")
+    fields = read_tags(str(path)).fields
+    assert (fields["title"], fields["artists"]) == ("From ID3", ["Ann"])
+    with path.open("rb") as file:
+        assert audio_identity(file) == before
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "mac_roman"])
+def test_text_chunks_of_aiff_are_read_where_there_is_no_id3(tmp_path, encoding):
+    more = chunk(b"NAME", "Où".encode(encoding), "big") + chunk(b"AUTH", b"Ann", "big")
+    path = with_chunks(tone("tone.aiff", tmp_path / "t.aiff"), more, "big")
+    assert read_tags(str(path)).fields == {"title": "Où", "artists": ["Ann"]}
+    tag(path, artists="From ID3")
+    fields = read_tags(str(path)).fields
+    assert (fields["title"], fields["artists"]) == ("Où", ["From ID3"])
+
+
+def test_damaged_lists_of_chunks_end_the_reading_and_nothing_else(tmp_path):
+    info = chunk(b"INAM", b"One\0")
+    endless = b"IART" + (2**32 - 1).to_bytes(4, "little") + b"Ann"
+    more = chunk(b"LIST", b"INFO" + info + endless)
+    path = with_chunks(tone("tone.wav", tmp_path / "t.wav"), more, "little")
+    assert texts_of(str(path)) == {"inam": "One", "iart": "Ann"}
+    for cut in range(1, len(more)):
+        path.write_bytes(path.read_bytes()[:-1])
+        assert set(texts_of(str(path))) <= {"inam", "iart"}, cut

@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
+from quintet_tags.chunks import MOST_CHUNKS, at, chunks
+
 MOST_BYTES: Final = 64 * 1024**2
 """Audio that is hashed; 27 minutes at 320 kbit/s. What follows counts with its length alone."""
 _CHUNK: Final = 1 << 20
@@ -22,7 +24,6 @@ _ASF_DATA: Final = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _ASF_DATA_HEAD: Final = 26
 # Number of header packets before the audio, by the first bytes of an Ogg stream.
 _OGG_HEADERS: Final = ((b"\x01vorbis", 3), (b"OpusHead", 2), (b"Speex   ", 2))
-_MOST_BOXES: Final = 100_000
 
 
 class NotAudio(ValueError):
@@ -117,30 +118,25 @@ def _before_trailers(file: BinaryIO, start: int, end: int) -> int:
     """Find the end of the audio before ID3v1, Lyrics3 and APE tags, in whatever order."""
     while True:
         cut = end
-        if end - start >= 128 and _at(file, end - 128, 3) == b"TAG":
+        if end - start >= 128 and at(file, end - 128, 3) == b"TAG":
             cut = end - 128
-        elif end - start >= 32 and _at(file, end - 32, 8) == b"APETAGEX":
-            footer = _at(file, end - 32, 32)
+        elif end - start >= 32 and at(file, end - 32, 8) == b"APETAGEX":
+            footer = at(file, end - 32, 32)
             size = int.from_bytes(footer[12:16], "little")
             header = 32 if footer[23] & 0x80 else 0  # flag 31: it has a header too
             cut = end - size - header
-        elif end - start >= 15 and _at(file, end - 9, 9) == b"LYRICS200":
-            digits = _at(file, end - 15, 6)
+        elif end - start >= 15 and at(file, end - 9, 9) == b"LYRICS200":
+            digits = at(file, end - 15, 6)
             cut = end - 15 - int(digits) if digits.isdigit() else end
         if not start <= cut < end:
             return end
         end = cut
 
 
-def _at(file: BinaryIO, place: int, size: int) -> bytes:
-    file.seek(place)
-    return file.read(size)
-
-
 def _mpeg(file: BinaryIO, start: int, end: int) -> str:
     """Hash the frames of MP3 or AAC: everything between the tags."""
     end = _before_trailers(file, start, end)
-    first = _first_frame(_at(file, start, min(_SEARCH, end - start)))
+    first = _first_frame(at(file, start, min(_SEARCH, end - start)))
     if first is None:
         raise NotAudio("it is no MP3, FLAC, Ogg, Opus, M4A, WAV, AIFF or WMA file")
     digest = _Digest("mpeg")
@@ -165,13 +161,13 @@ def _flac(file: BinaryIO, start: int, end: int) -> str:
     """Take the MD5 of the decoded samples from STREAMINFO, or hash the frames without one."""
     digest = _Digest("flac")
     place = start + 4
-    for _ in range(_MOST_BOXES):
-        head = _at(file, place, 4)
+    for _ in range(MOST_CHUNKS):
+        head = at(file, place, 4)
         if len(head) < 4:
             raise NotAudio("it ends within its headers")
         size = int.from_bytes(head[1:4], "big")
         if head[0] & 0x7F == 0 and size >= 34:
-            info = _at(file, place + 4, 34)
+            info = at(file, place + 4, 34)
             # Rate, channels, bits and number of samples, then the MD5; zero means not computed.
             if len(info) == 34 and any(info[18:]):
                 digest.feed(info[10:34])
@@ -225,8 +221,8 @@ def _pages(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, bytes]
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Walk the boxes of an MP4 file: name, begin and end of the content."""
     place = start
-    for _ in range(_MOST_BOXES):
-        head = _at(file, place, 16)
+    for _ in range(MOST_CHUNKS):
+        head = at(file, place, 16)
         if len(head) < 8:
             return
         size, begin = int.from_bytes(head[:4], "big"), place + 8
@@ -259,22 +255,11 @@ def _aiff(file: BinaryIO, start: int, end: int) -> str:
 
 
 def _chunks(file: BinaryIO, start: int, end: int, order: str, names: tuple[bytes, bytes]) -> str:
-    digest, has_samples, place, long_size = _Digest("pcm"), False, start + 12, 0
-    for _ in range(_MOST_BOXES):
-        head = _at(file, place, 8)
-        if len(head) < 8:
-            break
-        size = int.from_bytes(head[4:], "little" if order == "little" else "big")
-        if head[:4] == b"ds64":
-            # Sizes beyond 32 bits (EBU Tech 3306): the second is that of the samples.
-            long_size = int.from_bytes(_at(file, place + 16, 8), "little")
-        if head[:4] == b"data" and size == 0xFFFFFFFF:
-            size = long_size
-        stop = min(end, place + 8 + size)
-        if head[:4] in names:
-            has_samples |= head[:4] == names[1] and stop > place + 8
-            digest.feed_from(file, place + 8, stop)
-        place += 8 + size + size % 2  # chunks begin at even places
+    digest, has_samples = _Digest("pcm"), False
+    for name, begin, stop in chunks(file, start + 12, end, order):
+        if name in names:
+            has_samples |= name == names[1] and stop > begin
+            digest.feed_from(file, begin, stop)
     if not has_samples:
         raise NotAudio("it holds no audio, only tags or headers")
     return digest.hex()
@@ -283,8 +268,8 @@ def _chunks(file: BinaryIO, start: int, end: int, order: str, names: tuple[bytes
 def _asf(file: BinaryIO, start: int, end: int) -> str:
     """Hash the packets of a WMA file; tags are in its header object."""
     digest, place = _Digest("asf"), start
-    for _ in range(_MOST_BOXES):
-        head = _at(file, place, 24)
+    for _ in range(MOST_CHUNKS):
+        head = at(file, place, 24)
         if len(head) < 24:
             break
         size = int.from_bytes(head[16:], "little")

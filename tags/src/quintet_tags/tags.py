@@ -17,6 +17,7 @@ from mutagen.id3 import ID3
 from mutagen.mp4 import MP4, MP4FreeForm
 from mutagen.wave import WAVE
 
+from quintet_tags.chunks import texts_of
 from quintet_tags.identity import NotAudio
 
 Values = dict[str, list[str]]
@@ -33,13 +34,22 @@ _MUSICBRAINZ_OWNER: Final = "http://musicbrainz.org"
 # Field to the names that taggers use, the best first. Sources: ID3v2.4 section 4, the Vorbis
 # comment recommendation, and the mapping table of MusicBrainz Picard.
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "title": ("tit2", "title", "\xa9nam"),
+    "title": ("tit2", "title", "\xa9nam", "inam", "aiff name"),
     # A tag for several artists goes before the one that joins them into a credit.
-    "artists": ("artists", "wm/artists", "tpe1", "artist", "author", "\xa9art"),
-    "album": ("talb", "album", "\xa9alb", "wm/albumtitle"),
+    "artists": (
+        "artists",
+        "wm/artists",
+        "tpe1",
+        "artist",
+        "author",
+        "\xa9art",
+        "iart",
+        "aiff auth",
+    ),
+    "album": ("talb", "album", "\xa9alb", "wm/albumtitle", "iprd"),
     "album_artists": ("albumartist", "tpe2", "album artist", "aart", "wm/albumartist"),
-    "date": ("tdrc", "date", "year", "\xa9day", "wm/year"),
-    "genres": ("tcon", "genre", "\xa9gen", "wm/genre"),
+    "date": ("tdrc", "date", "year", "\xa9day", "wm/year", "icrd"),
+    "genres": ("tcon", "genre", "\xa9gen", "wm/genre", "ignr"),
     "bpm": ("tbpm", "bpm", "tempo", "tmpo", "wm/beatsperminute"),
     "key": ("tkey", "initialkey", "initial key", "key", "wm/initialkey"),
     "isrc": ("tsrc", "isrc", "wm/isrc"),
@@ -96,6 +106,11 @@ def read_tags(path: str) -> FileTags:
     if file is None:
         raise NotAudio("it is no MP3, FLAC, Ogg, Opus, M4A, WAV, AIFF or WMA file")
     values = _values(file)
+    if isinstance(file, WAVE | AIFF):
+        # mutagen reads ID3 alone; what an ID3 tag says goes before these by the order of `_NAMES`.
+        prefix = "aiff " if isinstance(file, AIFF) else ""
+        for name, text in texts_of(path).items():
+            values.setdefault(f"{prefix}{name}", [text])
     seconds = float(getattr(file.info, "length", 0) or 0)
     return FileTags(_fields(values), round(seconds * 1000, 3), lambda: _pictures(file))
 
