@@ -98,6 +98,7 @@ LASTFM_PAGE = [
 ]  # fmt: skip
 PLAYS = [("A", "play", START), ("B", "play", START + 300)]
 MINUTE = START // 60 * 60
+HOUR = START // 3600 * 3600
 LINES = "\n".join(
     json.dumps(listen(*each))
     for each in ((START, "Adele", "Hello"), (START + 300, "Hans Zimmer", "Time"))
@@ -148,6 +149,13 @@ FORMS = {
         f"Track Name,Last Played Date,Is User Initiated\nAdele - Hello,{START * 1000},true\n"
         f"Hans Zimmer - Time,{(START + 300) * 1000},true\n",
         PLAYS, "apple-music",
+    ),
+    "Apple Music - Play History Daily Tracks.csv": (
+        "Country,Track Identifier,Media type,Date Played,Hours,Play Duration Milliseconds,"
+        "End Reason Type,Source Type,Play Count,Skip Count,Track Description\n"
+        "Korea,1,AUDIO,20231114,22,240000,NATURAL_END_OF_TRACK,IPHONE,1,0,Adele - Hello\n"
+        'Korea,2,AUDIO,20231114,"23, 0",10000,SKIPPED,IPHONE,0,1,Hans Zimmer - Time\n',
+        [("A", "play", HOUR), ("B", "skip", HOUR + 3600)], "apple-music",
     ),
     "watch-history.json": (
         [
@@ -359,3 +367,17 @@ def test_what_is_remembered_is_shown(home: TrainingSettings, monkeypatch) -> Non
         "banned": 0,
         "latest": datetime.fromtimestamp(START + 300, UTC).isoformat(),
     }
+
+
+def test_an_encrypted_archive_is_rejected_with_the_way_out(home: TrainingSettings) -> None:
+    path = home.home / "mine.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Streaming_History_Audio_2023.json", json.dumps(EXTENDED))
+    content = bytearray(path.read_bytes())
+    # Bit 0 of the flags says "encrypted": in the header of the file, and in the directory.
+    content[6] |= 1
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetInvalid, match="is encrypted; unpack the archive first"):
+        import_history(home, path, "ann")
+    assert remembered(home) == []

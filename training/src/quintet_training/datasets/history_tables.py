@@ -20,11 +20,13 @@ from quintet_training.datasets.tables import Refused, TableFile
 _MORE_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     # "date" in a table of playlists is when a track was added; in a history it is the listen.
     "listened_at": (
-        *("event_start_timestamp", "event_end_timestamp", "last_played_date"),
+        *("event_start_timestamp", "event_end_timestamp", "last_played_date", "date_played"),
         *("date", "time", "datetime", "scrobbled_at"),
     ),
     "played_ms": ("play_duration_milliseconds", "play_duration_ms", "ms"),
     "artist": ("container_artist_name",),
+    "title": ("track_description",),
+    "hour": ("hours",),
     "event": ("event_type",),
 }
 """Names of columns that mean a field in a history only: Apple Music's, and Last.fm's tools'."""
@@ -33,12 +35,17 @@ _NOT_OF_LISTENS: Final = ("playlist_id", "playlist", "position", "added_at")
 _ENDS: Final = frozenset(map(compact, ("ts", "end_time", "event_end_timestamp")))
 # What lastfm-to-csv writes, without a header.
 _HEADERLESS: Final = ("artist", "album", "track", "date")
+# Apple's days of "Play History Daily Tracks", written as one number.
+_DAY: Final = compact("date_played")
 # Of Apple's events this alone has the time that was heard.
 _PLAYED: Final = "PLAY_END"
 _SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "spotify": ("master_metadata_track_name", "ms_played"),
     "lastfm": ("uts", "date.uts", "artist_mbid", "scrobbles"),
-    "apple-music": ("event_type", "container_artist_name", "last_played_date"),
+    "apple-music": (
+        *("event_type", "container_artist_name", "last_played_date"),
+        *("date_played", "track_description"),
+    ),
 }
 
 
@@ -93,17 +100,35 @@ def listens_of_table(path: Path, meter: Meter, how: Reading) -> Iterator[Listen 
 def _rows(
     table: TableFile, mapping: Mapping[str, str], meter: Meter
 ) -> Iterator[tuple[int, dict[str, Any]] | Refused]:
+    is_daily = compact(mapping["listened_at"]) == _DAY
     for row in values_of(table, mapping, meter):
         if not isinstance(row, Refused):
             _, values = row
             if values.pop("event", None) not in (None, "", _PLAYED):
                 meter.passed_over += 1
                 continue
+            hour = values.pop("hour", None)
+            if is_daily:
+                values["listened_at"] = _of_day(values.get("listened_at"), hour)
             if "artist" not in mapping and "track_id" not in mapping:
-                # Apple's "Track Play History" has "Artist - Title" in one column.
+                # Apple's "Track Play History" and "Play History Daily Tracks" have "Artist - Title"
+                # in one column.
                 artist, _, title = str(values.get("title") or "").partition(" - ")
                 values |= {"artist": artist, "title": title}
         yield row
+
+
+def _of_day(day: Any, hours: Any) -> Any:
+    """Join Apple's day, such as 20231114, and the first of its hours, such as "22, 23", to a time.
+
+    Without an hour it is noon: half a day off at most. Another form of day stays as it is.
+    """
+    text = str(day if day is not None else "").strip()
+    if len(text) != 8 or not text.isdigit():
+        return day
+    first = str(hours if hours is not None else "").split(",")[0].strip()
+    hour = int(first) if first.isdigit() and int(first) < 24 else 12
+    return f"{text[:4]}-{text[4:6]}-{text[6:]} {hour:02d}:00"
 
 
 def _open(path: Path, how: Reading) -> TableFile:
