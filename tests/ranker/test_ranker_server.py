@@ -20,6 +20,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
+from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_contract.attributes import ATTRIBUTES
@@ -142,6 +143,34 @@ async def test_a_sentence_is_made_of_the_facts_beside_it(home):
             assert sentence_of(facts_of(reasons), language) == reasons["sentence"]
     english, korean = map(explained, answers.values())
     assert [each["facts"] for each in english] == [each["facts"] for each in korean]
+
+
+async def test_likes_pull_and_are_named_and_heard_tracks_are_marked(home):
+    names = ["t100", "t101", "gone"]
+    memory = memory_pb2.Preferences(
+        track_ids=names, plays=[9, 9, 9], skips=[0, 0, 0], opinions=[1, 0, 1], days=[1, 1, 1],
+        skipped=[False] * 3,
+    )  # fmt: skip
+    asked = request("t001", limit=20, heard_track_ids=["t103", "gone"], discovery=0.0)
+    async with ready(home) as stub:
+        plain = await stub.RecommendTracks(asked, timeout=WAIT)
+        asked.preferences.CopyFrom(memory)
+        answer = await stub.RecommendTracks(asked, timeout=WAIT)
+        asked.preferences.days.append(2)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.RecommendTracks(asked, timeout=WAIT)
+    info = info_of(caught.value)
+    assert (info.reason, info.metadata["field"]) == ("REQUEST_MALFORMED", "preferences")
+    assert [track.track_id for track in plain.tracks] != [t.track_id for t in answer.tracks]
+    facts = [fact for reasons in explained(answer) for fact in reasons["facts"]]
+    because = {fact["kind"]: fact["reference"] for fact in facts if "because" in fact["kind"]}
+    assert set(because) <= {"because_you_liked", "because_you_played"}
+    assert because
+    for reference in because.values():
+        assert (reference["seed"], reference["kind"]) == (-1, "listened")
+        assert reference["id"] in names[:2]
+    marked = {track.track_id for each in (plain, answer) for track in each.tracks if track.heard}
+    assert marked <= {"t103"}
 
 
 async def test_reasons_are_left_out_on_demand(home):
