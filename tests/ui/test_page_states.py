@@ -206,3 +206,21 @@ def test_features_of_covers_and_unknown_tracks_never_break_the_page(page):
     page()
     with pytest.raises(errors.NotFound):
         session.gateway().track("no/such track")
+
+
+def test_a_radio_follows_the_listener_and_repeats_no_song(page, songs):
+    app = page(seat=seeds(songs))
+    start = next(each for each in app.button if each.label == EN("radio.start"))
+    start.click().run()
+    heard = []
+    for action in ("like", "finish", "skip", "finish", "finish", "finish", "skip"):
+        queue = app.session_state["radio"]
+        now = queue.tracks[0]
+        assert app.subheader[0].value == now.track.title
+        app.button(f"radio-{action}").click().run()
+        assert not app.exception
+        if action != "like":
+            heard.append(now.track.id)
+    assert len(set(heard)) == len(heard) == 6
+    # The second batch continues the first one.
+    assert [track.position for track in app.session_state["radio"].tracks] == [7, 8, 9, 10]

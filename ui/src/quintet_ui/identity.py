@@ -24,6 +24,11 @@ def who_listens(texts: Translations) -> None:
         "forgotten": st.session_state.get("forgotten", ""),
     }
     who_box(data, key="who", chosen=_chosen)
+    if st.session_state.listener_name:
+        with st.expander(texts("history.heading")):
+            st.write(texts("history.help"))
+            listener: str = st.session_state.listener
+            st.code(f"quintet history import FILE --listener {listener}", language=None)
 
 
 def _chosen() -> None:

@@ -16,6 +16,7 @@ from quintet_ui.faults import GatewayFault
 from quintet_ui.identity import who_listens
 from quintet_ui.map import map_section
 from quintet_ui.preferences import with_seed, with_seeds
+from quintet_ui.radio import radio_section
 from quintet_ui.results import results
 from quintet_ui.translations import Translations
 from quintet_ui.tuning import tuning_panel
@@ -41,6 +42,7 @@ def listener_page() -> None:
     _seeds(texts)
     _ask_button(texts)
     results()
+    radio_section()
     map_section()
     session.write_link()
 

@@ -221,6 +221,11 @@ def recommendation_call(
     )
 
 
+def radio_seeds(preferences: Preferences) -> list[Seed]:
+    """List the seeds that a radio starts from."""
+    return [_seed(seed) for seed in preferences.seeds if not seed.against]
+
+
 def query_of(preferences: Preferences) -> dict[str, list[str]]:
     """Encode preferences as the query of a link; defaults are left out."""
     pairs = {

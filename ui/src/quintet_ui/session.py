@@ -237,10 +237,26 @@ def tell(
     Returns:
         The events' ids, by which they can be undone.
     """
+    given: str = st.session_state.get("recommendation_id", "")
+    return _sent(given, kind, track_ids, position, dwell_ms)
+
+
+def tell_of(recommendation_id: str, kind: EventKind, track_id: str, position: int) -> None:
+    """Send feedback on a track of another list than the page's, such as a batch of radio."""
+    _sent(recommendation_id, kind, [track_id], position, None)
+
+
+def _sent(
+    recommendation_id: str,
+    kind: EventKind,
+    track_ids: Sequence[str],
+    position: int | None,
+    dwell_ms: int | None,
+) -> list[str]:
     now = datetime.now(UTC)
     events = [
         Event(
-            recommendation_id=st.session_state.get("recommendation_id", ""),
+            recommendation_id=recommendation_id,
             track_id=track_id,
             kind=kind,
             listener=st.session_state.listener,
@@ -298,6 +314,7 @@ def listen_as(name: str, listener: str) -> None:
     st.session_state.signals = ()
     st.session_state.saved = ()
     st.session_state.answer = st.session_state.pending = st.session_state.failure = None
+    st.session_state.radio = None
 
 
 def forget() -> Deleted | None:

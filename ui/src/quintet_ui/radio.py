@@ -1,0 +1,169 @@
+"""Radio on the page: one song now, those that follow, and what the listener does with each."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import streamlit as st
+from quintet_client import RadioEvent
+from quintet_client.models import RadioTrack
+from quintet_client.request_models import RadioAction
+
+from quintet_ui import session
+from quintet_ui.alerts import show_degraded, show_fault
+from quintet_ui.cards import byline
+from quintet_ui.faults import GatewayFault
+from quintet_ui.own_files import audio_address
+from quintet_ui.plain import ordered, web_address
+from quintet_ui.preferences import Preferences, radio_seeds
+from quintet_ui.translations import Translations
+
+BATCH: Final = 5
+"""Songs of one request: what a listener does counts from the next batch on."""
+
+
+@dataclass(frozen=True)
+class RadioQueue:
+    """A radio session, as this visit has it.
+
+    Attributes:
+        recommendation_id: Of the batch that the queue is of.
+        cursor: Continues the session.
+        tracks: The song that plays now, and those that follow.
+        events: What the listener did since the last request.
+        ended: Whether no song is left that may be played.
+        degraded: Parts that the batch was made without.
+    """
+
+    recommendation_id: str
+    cursor: str
+    tracks: tuple[RadioTrack, ...]
+    events: tuple[RadioEvent, ...] = ()
+    ended: bool = False
+    degraded: tuple[str, ...] = ()
+
+
+def radio_section() -> None:
+    """Offer a radio from the seeds, and show its queue."""
+    texts, now = session.texts(), session.preferences()
+    queue: RadioQueue | None = st.session_state.get("radio")
+    if not now.is_complete and queue is None:
+        return
+    st.header(texts("radio.heading"))
+    st.caption(texts("radio.help"))
+    st.button(
+        texts("radio.start" if queue is None else "radio.restart"),
+        icon=":material/radio:",
+        disabled=not now.is_complete,
+        on_click=_start,
+        args=(now,),
+    )
+    fault: GatewayFault | None = st.session_state.pop("radio_fault", None)
+    if fault is not None:
+        show_fault(fault, texts)
+    if queue is not None:
+        _show(queue, texts)
+
+
+def _show(queue: RadioQueue, texts: Translations) -> None:
+    show_degraded(queue.degraded, texts)
+    if not queue.tracks:
+        st.info(texts("radio.ended"), icon=":material/stop_circle:")
+        return
+    now, *following = queue.tracks
+    with st.container(border=True):
+        st.caption(texts("radio.now", place=now.position))
+        st.subheader(ordered(now.track.title or now.track.id), anchor=False)
+        st.write(ordered(byline(now.track)))
+        if now.transition is not None and now.transition.sentence:
+            st.caption(ordered(now.transition.sentence))
+        _sound(now)
+        _buttons(now, texts)
+    if following:
+        st.write(texts("radio.next"))
+        st.table([_row(track, texts) for track in following])
+
+
+def _sound(now: RadioTrack) -> None:
+    """Play the song's own file or preview, if there is one."""
+    own = session.own_tracks([now.track.id]).get(now.track.id)
+    playable = own is not None and any(place.playable for place in own.places)
+    source = audio_address(now.track.id) if playable else web_address(now.track.preview_url)
+    if source:
+        st.audio(source)
+
+
+def _buttons(now: RadioTrack, texts: Translations) -> None:
+    acts: tuple[tuple[RadioAction, str], ...] = (
+        ("like", "favorite"), ("skip", "skip_next"), ("finish", "check"),
+    )  # fmt: skip
+    with st.container(horizontal=True):
+        for action, sign in acts:
+            st.button(
+                texts(f"radio.{action}"),
+                key=f"radio-{action}",
+                icon=f":material/{sign}:",
+                on_click=_act,
+                args=(action, now),
+            )
+
+
+def _row(track: RadioTrack, texts: Translations) -> dict[str, str]:
+    return {
+        texts("radio.song"): ordered(track.track.title or track.track.id),
+        texts("radio.artist"): ordered(byline(track.track)),
+    }
+
+
+def _start(preferences: Preferences) -> None:
+    st.session_state.radio = None
+    _continue(RadioQueue("", "", ()), preferences)
+
+
+def _act(action: RadioAction, now: RadioTrack) -> None:
+    """Take an action on the song that plays; all but a like go on to the next song."""
+    queue: RadioQueue | None = st.session_state.get("radio")
+    if queue is None or not queue.tracks or queue.tracks[0].track.id != now.track.id:
+        return
+    events = (*queue.events, RadioEvent(track_id=now.track.id, action=action))
+    queue = replace(queue, events=events)
+    st.session_state.radio = queue
+    session.tell_of(
+        queue.recommendation_id, "play" if action == "finish" else action, now.track.id, now.rank
+    )
+    if action == "like":
+        st.toast(session.texts()("radio.liked"), icon=":material/favorite:")
+        return
+    queue = replace(queue, tracks=queue.tracks[1:])
+    st.session_state.radio = queue
+    if not queue.tracks and not queue.ended:
+        _continue(queue, session.preferences())
+
+
+def _continue(queue: RadioQueue, preferences: Preferences) -> None:
+    """Ask for the next batch; if it does not come, the queue stays as it is."""
+    listener: str = st.session_state.listener
+    language = session.texts().language
+    # The gateway takes the seeds at the start only, the cursor and the events later only.
+    begins = not queue.cursor
+    try:
+        batch = session.ask(
+            lambda to: to.radio(
+                radio_seeds(preferences) if begins else (),
+                cursor=queue.cursor or None,
+                events=queue.events,
+                limit=BATCH,
+                language=language,
+                listener=listener,
+            )
+        )
+    except GatewayFault as fault:
+        st.session_state.radio_fault = fault
+        return
+    session.remember([each.track for each in batch.tracks])
+    st.session_state.radio = RadioQueue(
+        batch.recommendation_id,
+        batch.cursor,
+        batch.tracks,
+        ended=batch.exhausted,
+        degraded=batch.degraded,
+    )
