@@ -242,10 +242,9 @@ def ids_to_describe(
     request: ranker_pb2.RecommendTracksRequest, ranking: ranker_pb2.RecommendTracksResponse
 ) -> list[str]:
     """Collect the id of every track that an answer shows: seeds and ranked tracks."""
-    return [
-        *(seed.track_id for seed in request.seeds if seed.HasField("track_id")),
-        *(track.track_id for track in ranking.tracks),
-    ]
+    # Lists instead of generators, which would take a call for each track.
+    seeds = [seed.track_id for seed in request.seeds if seed.HasField("track_id")]
+    return [*seeds, *[track.track_id for track in ranking.tracks]]
 
 
 def with_catalogue_ids(

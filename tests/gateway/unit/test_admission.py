@@ -17,6 +17,8 @@ class Door:
     def __init__(self, most: int) -> None:
         self.admission = Admission(self.app, most, lambda _path, error: render(error))
         self.inside: list[asyncio.Future[bool]] = []
+        # Of each answer: whether it is left out of the log.
+        self.unlogged: list[bool] = []
 
     async def app(self, scope: Any, _receive: Any, send: Any) -> None:
         waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -35,8 +37,9 @@ class Door:
         async def receive() -> Any:
             return {"type": "http.request", "body": b""}
 
-        scope = {"type": "http", "path": path, "method": "POST", "headers": []}
+        scope: dict[str, Any] = {"type": "http", "path": path, "method": "POST", "headers": []}
         await self.admission(scope, receive, send)
+        self.unlogged.append(bool(scope.get("state", {}).get("unlogged")))
         return int(statuses[0])
 
     async def enter(self) -> "asyncio.Task[int]":
@@ -54,6 +57,7 @@ async def test_what_comes_beyond_the_limit_is_refused_at_once() -> None:
     door = Door(2)
     first = [await door.enter(), await door.enter()]
     assert await door.ask() == OUT_OF_ROOM
+    assert door.unlogged == [True]
     await door.leave()
     third = await door.enter()
     await door.leave()

@@ -117,7 +117,8 @@ def running(
     with Processes(log.with_suffix("")) as started:
         for name, command in commands.items():
             started.start(name, command, environment, ROOT)
-        started.await_answer(url + ready_path, seconds, poll_seconds=0.02)
+        # Each poll makes the gateway ask all services: more polls would slow the start down.
+        started.await_answer(url + ready_path, seconds, poll_seconds=0.05)
         pids = {name: started[name].pid for name in commands}
         yield Running(url, ready_path, pids, time.monotonic() - began, {})
 

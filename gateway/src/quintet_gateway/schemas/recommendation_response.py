@@ -133,12 +133,14 @@ def ranked_json(ranking: ranker_pb2.RecommendTracksResponse, tracks: ShownTracks
     Neither a model nor a dictionary is built for each track: that took longer than all other work
     of a request here.
     """
-    listed = ranking.tracks
+    # A list, since each reading of protobuf's own list makes an object for every track again.
+    listed = ranking.tracks[:]
     # One call writes all numbers; orjson separates them by commas alone.
     scores = _numbers([track.score for track in listed])
     similarities = _numbers(
         [track.similarity if track.HasField("similarity") else None for track in listed]
     )
+    found = tracks.json
     rows = [
         _RANKED
         % (
@@ -148,7 +150,7 @@ def ranked_json(ranking: ranker_pb2.RecommendTracksResponse, tracks: ShownTracks
             # A slice, since protobuf's own list is read more slowly.
             orjson.dumps(track.channels[:]),
             b"true" if track.known else b"false",
-            shown_or_bare(tracks, track.track_id),
+            found.get(track.track_id) or bare_track(track.track_id),
             track.reasons_json or b"null",
         )
         for track, score, similarity in zip(listed, scores, similarities, strict=True)

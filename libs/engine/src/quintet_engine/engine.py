@@ -450,6 +450,7 @@ class Engine:
             packed,
             scored.known[chosen].tolist(),
             heard_rows(context.query.heard, rows, self.catalogue),
+            rows.tolist(),
         )
         return tuple(RankedTrack(*fields) for fields in zip(*columns, strict=True))
 

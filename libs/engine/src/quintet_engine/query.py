@@ -160,7 +160,7 @@ class RankedTrack:
     `features` are the values it was ranked by, little-endian float32 in the order of the ranking's
     `feature_names`; empty unless the query asked for them. `known` says whether it is by a known
     artist; False if the query has no `discovery`. `heard` says whether the query's `heard` has it,
-    in any release.
+    in any release. `row` is its row in the catalogue that ranked it, -1 outside of an engine.
     """
 
     track_id: str
@@ -171,6 +171,7 @@ class RankedTrack:
     features: bytes = b""
     known: bool = False
     heard: bool = False
+    row: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ class EngineModel:
         if not ranking.tracks:
             return
         catalogue = self._engine.catalogue
-        rows = [catalogue.snapshot.row_of[track.track_id] for track in ranking.tracks]
+        rows = [track.row for track in ranking.tracks]
         LIST_POPULARITY.observe(float(catalogue.popularity[rows].mean()))
         LIST_ARTISTS.observe(len(set(catalogue.first_artist[rows].tolist())) / len(rows))
 
