@@ -9,19 +9,18 @@ from quintet_access.pseudonyms import Pseudonyms
 from quintet_contract.patterns import LISTENER_PATTERN, LISTENER_RULE, fits
 from quintet_store import open_engine, reading, writing
 from quintet_store import sources as store
-from quintet_store.sources import SourceSpec
+from quintet_store.sources import SERVER_KINDS, SourceSpec
 from quintet_training.settings import TrainingSettings
 
 from quintet_library.opening import check_source, server_address
 from quintet_library.records import SourceFailed
 
-_SERVERS: Final = ("subsonic", "jellyfin")
 # Options by the kinds of sources that have them.
 _OPTIONS: Final = {
-    "user": ("subsonic", "jellyfin"),
+    "user": SERVER_KINDS,
     "send_password": ("subsonic",),
     "music": ("beets",),
-    "listener": ("subsonic", "jellyfin", "beets"),
+    "listener": (*SERVER_KINDS, "beets"),
 }
 
 
@@ -65,7 +64,7 @@ def _completed(spec: SourceSpec) -> SourceSpec:
     listener = str(spec.options.get("listener", ""))
     if listener and not fits(LISTENER_PATTERN, listener):
         raise SourceFailed(f"--listener: {LISTENER_RULE}")
-    if spec.kind in _SERVERS and not spec.credential:
+    if spec.kind in SERVER_KINDS and not spec.credential:
         raise SourceFailed(
             f"{spec.kind}: give --password-env NAME, a variable that holds the password"
             f"{' or API key' if spec.kind == 'jellyfin' else ''}, or --password-file PATH"
@@ -74,7 +73,7 @@ def _completed(spec: SourceSpec) -> SourceSpec:
         raise SourceFailed("subsonic: give --user NAME")
     if spec.kind == "jellyfin" and listener and not spec.options.get("user"):
         raise SourceFailed("--listener: needs --user, because an API key is nobody's")
-    if spec.kind in (*_SERVERS, "reccobeats"):
+    if spec.kind in (*SERVER_KINDS, "reccobeats"):
         return replace(spec, address=server_address(spec.kind, spec.address))
     if not spec.address:
         raise SourceFailed(f"{spec.kind}: give the path as the second argument")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, model_validator
 from quintet_contract.limits import MAX_TEXT
+from quintet_store.sources import SERVER_KINDS
 
 from quintet_gateway.schemas.catalogue import ResponseModel
 from quintet_gateway.validation import STRICT, rule_error
@@ -18,7 +19,7 @@ Without it, a caller could add a server of theirs with the name of any variable,
 would send them the secret in it.
 """
 _CREDENTIAL: Final = re.compile(r"env:MUSIC_[A-Z0-9_]{1,58}|file:[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-_SERVERS: Final = ("subsonic", "jellyfin")
+
 Kind = Literal["folder", "subsonic", "jellyfin", "beets"]
 Action = Literal["add", "sync", "analyse", "remove"]
 State = Literal["queued", "running", "done", "failed"]
@@ -146,19 +147,19 @@ class SourceBody(BaseModel):
                 "file in QUINTET_HOME/credentials; never the secret itself",
                 "credential",
             )
-        if self.kind in _SERVERS and not self.credential:
+        if self.kind in SERVER_KINDS and not self.credential:
             raise rule_error(
                 "REQUEST_MALFORMED",
                 f"is required for a {self.kind} server: env:MUSIC_PASSWORD, for example",
                 "credential",
             )
-        if self.kind in _SERVERS and not re.match(r"https?://[^@/]+(/|\Z)", self.address):
+        if self.kind in SERVER_KINDS and not re.match(r"https?://[^@/]+(/|\Z)", self.address):
             raise rule_error(
                 "REQUEST_MALFORMED",
                 "must begin with http:// or https:// and hold no user and password",
                 "address",
             )
-        if self.kind not in _SERVERS and not self.address.startswith("/"):
+        if self.kind not in SERVER_KINDS and not self.address.startswith("/"):
             raise rule_error(
                 "REQUEST_MALFORMED",
                 "must be a whole path, such as /home/me/Music, on the machine of the worker",

@@ -21,6 +21,8 @@ from quintet_store.tables import (
 from quintet_store.track_ids import parts
 
 SOURCE_KINDS: Final = ("folder", "subsonic", "jellyfin", "beets", "reccobeats")
+SERVER_KINDS: Final = ("subsonic", "jellyfin")
+"""Kinds that are media servers: they ask for a user, and give audio and covers over HTTP."""
 MAX_ITEM_ID: Final = 512
 MAX_REASON: Final = 500
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import structlog
 from quintet_servicekit.errors import InvalidInput, NotFound, PermissionDenied, Reason
+from quintet_store.sources import SERVER_KINDS
 
 from quintet_gateway.adapters.music.files import FileUnavailable, file_part, read_cover
 from quintet_gateway.adapters.music.server_covers import ServerCovers
 from quintet_gateway.adapters.music.servers import MediaServers, ServerFailed
-from quintet_gateway.adapters.music.sources import SERVER_KINDS, OwnMusic, Place
+from quintet_gateway.adapters.music.sources import OwnMusic, Place
 from quintet_gateway.domain import AudioPart, Picture
 
 _log = structlog.get_logger(__name__)

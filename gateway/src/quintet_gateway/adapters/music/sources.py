@@ -23,6 +23,7 @@ from quintet_store.library_requests import (
 )
 from quintet_store.source_items import KnownItem, items_of_tracks
 from quintet_store.sources import (
+    SERVER_KINDS,
     Quarantined,
     Source,
     find_source,
@@ -51,7 +52,6 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 # Reads of this part at once; the others wait, so that they never take all threads.
 _READS: Final = 4
-SERVER_KINDS: Final = ("subsonic", "jellyfin")
 WORKER_COMMAND: Final = "quintet library work"
 _LEAST_SECONDS: Final = 2.0
 """An estimate of the time left needs some work done."""
