@@ -49,7 +49,7 @@ COUNTED = {
 }
 GROWTH = 1.1
 """How far above the record a count may be."""
-MOST_RATIO = 12.0
+MOST_RATIO = 10.0
 """A recommendation's time over that of one search for 500 and one predict of 500 rows, at most.
 
 This catalogue is so small that the search costs next to nothing, hence a wide bound: it is for

@@ -64,9 +64,11 @@ def catalogue_with_gaps(seed: int) -> Catalogue:
     return Catalogue.of(snapshot)
 
 
-def learned_from(catalogue: Catalogue, seed: int) -> CollaborativeModel:
+def learned_from(catalogue: Catalogue, seed: int, lists: int) -> CollaborativeModel:
     random = np.random.default_rng(seed)
-    playlists = [np.sort(random.choice(len(catalogue) - 40, 12, replace=False)) for _ in range(30)]
+    playlists = [
+        np.sort(random.choice(len(catalogue) - 40, 12, replace=False)) for _ in range(lists)
+    ]
     tokens = Tokens.of(catalogue, seed=1)
     taste = Taste.fit(tokens, catalogue.year, membership(playlists, len(catalogue)))
     space = PlaylistSpace.fit(tokens, playlists)
@@ -75,10 +77,10 @@ def learned_from(catalogue: Catalogue, seed: int) -> CollaborativeModel:
     return CollaborativeModel(tokens, space, taste, near, sounds, content, catalogue)
 
 
-def engines(catalogue: Catalogue, seed: int) -> tuple[Engine, Engine]:
+def engines(catalogue: Catalogue, seed: int, lists: int = 30) -> tuple[Engine, Engine]:
     index = FaissIndex.build(catalogue.unit, seed=1)
     versions = Versions("m", "i", catalogue.snapshot.version)
-    learned = learned_from(catalogue, seed)
+    learned = learned_from(catalogue, seed, lists)
     return (
         Engine(catalogue, index, None, versions, BOOTSTRAP),
         Engine(catalogue, index, None, versions, TRAINED, learned),
@@ -87,6 +89,8 @@ def engines(catalogue: Catalogue, seed: int) -> tuple[Engine, Engine]:
 
 WORLDS = {
     "whole": engines(make_catalogue(240, 1), 1),
+    # A taste space of fewer coordinates than a place is predicted from.
+    "few playlists": engines(make_catalogue(240, 4), 4, 9),
     "with gaps": engines(catalogue_with_gaps(2), 2),
     "nothing analysed": engines(
         Catalogue.of(
@@ -166,6 +170,23 @@ def test_each_feature_of_each_model_is_that_of_the_plain_program(
         quotas = engine.recipe.quotas(query.limit, 1)
         candidates = gather(context, engine.recipe.channels, quotas)
         compare(engine, context, candidates, builders)
+
+
+@pytest.mark.parametrize("world", sorted(WORLDS))
+def test_a_candidate_has_the_same_features_among_any_others(world: str) -> None:
+    engine = WORLDS[world][1]
+    ids = engine.catalogue.track_ids(np.arange(3))
+    context = engine.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in ids)))
+    every = gather(context, engine.recipe.channels, engine.recipe.quotas(50, 1))
+    whole = engine.features(context, every)
+    # Places and the number of candidates depend on the others.
+    names = [n for n in engine.recipe.names if "_place" not in n and n != "candidate_count"]
+    columns = [engine.recipe.names.index(name) for name in names]
+    for first, step in ((0, 1), (0, 2), (1, 3), (2, 5), (0, len(every.rows))):
+        few = slice(first, None, step)
+        part = replace(every, rows=every.rows[few], closeness=every.closeness[few])
+        found = engine.features(context, part)
+        np.testing.assert_array_equal(found[:, columns], whole[few][:, columns])
 
 
 def test_no_candidate_makes_no_row() -> None:

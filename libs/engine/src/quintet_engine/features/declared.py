@@ -5,8 +5,9 @@ without computing them. `kernel.audio_features` and `kernel.learned_features` co
 order; the plain reference that tests compare with is `tests/oracle/features`.
 
 A place is the rank of a candidate by a value as a share of all candidates, 0 for the best; within
-an artist it is the rank itself. Gaps and cosines apply the query's attribute weights: an attribute
-of weight 0 is ignored.
+an artist it is the rank itself. Equal values are ranked in the order of rows.
+
+Gaps and cosines apply the query's attribute weights: an attribute of weight 0 is ignored.
 """
 
 from typing import Final, NamedTuple

@@ -198,7 +198,8 @@ def _audible(
 ) -> None:
     """Write cosines of predicted places: to the seeds' direction, mean and greatest to seeds'."""
     count, squares = len(factors) - 1, repeated(_ZERO)
-    for each in range(_INPUTS):
+    # One row for each coordinate of the space, if that has fewer than there are inputs.
+    for each in range(min(len(triangle), _INPUTS)):
         # Triangular: what stands before the diagonal is 0.
         product = products(triangle, each * _INPUTS, tile, each, _INPUTS)
         squares = add(squares, multiply(product, product))
