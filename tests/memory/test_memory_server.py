@@ -102,7 +102,7 @@ async def test_a_memory_is_read_as_it_is_now_and_gone_once_deleted(tmp_path, dat
         (memory_pb2.GetExclusionsRequest(listener="ann"), "LISTENER_INVALID listener"),
         (memory_pb2.GetExclusionsRequest(listener=ANN, heard_days=-1), "FILTER_RANGE heard_days"),
         (
-            memory_pb2.GetExclusionsRequest(listener=ANN, known_limit=5_001),
+            memory_pb2.GetExclusionsRequest(listener=ANN, known_limit=2_001),
             "FILTER_RANGE known_limit",
         ),
     ],

@@ -73,7 +73,7 @@ MAX_LISTENERS: Final = 100_000
 MAX_HEARD_DAYS: Final = 3_650
 """Days within which a heard track may be left out."""
 DEFAULT_HEARD_DAYS: Final = 14
-MAX_KNOWN_TRACKS: Final = 5_000
+MAX_KNOWN_TRACKS: Final = 2_000
 """Tracks of a memory, the latest, whose artists count as known in one request."""
 HALF_LIFE_DAYS: Final = 90.0
 """Days after which a signal weighs half as much."""

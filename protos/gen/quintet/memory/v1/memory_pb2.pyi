@@ -151,7 +151,7 @@ class GetExclusionsRequest(_message.Message):
     heard_days: _builtins.int
     """Days within which a heard track counts, from 0 (none) to 3,650."""
     known_limit: _builtins.int
-    """The number of known tracks to return at most, from 0 to 5,000."""
+    """The number of known tracks to return at most, from 0 to 2,000."""
     def __init__(
         self,
         *,

@@ -217,7 +217,7 @@ class RecommendTracksRequest(_message.Message):
 
     @_builtins.property
     def known_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Tracks that the listener heard or judged, up to 5,000; unknown ids count for nothing."""
+        """Tracks that the listener heard or judged, up to 2,000; unknown ids count for nothing."""
 
     @_builtins.property
     def preferences(self) -> _memory_pb2.Preferences:
