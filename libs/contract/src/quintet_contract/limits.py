@@ -77,7 +77,7 @@ MAX_KNOWN_TRACKS: Final = 2_000
 """Tracks of a memory, the latest, whose artists count as known in one request."""
 HALF_LIFE_DAYS: Final = 90.0
 """Days after which a signal weighs half as much."""
-MAX_PREFERENCES: Final = 1_000
+MAX_PREFERENCES: Final = 500
 """Tracks of a memory that ranking uses: the latest, and those that say most about likes."""
 RECENT_PREFERENCES: Final = 200
 """Of these, tracks heard or judged last, whatever they say: skips count while they are new."""

@@ -1,6 +1,6 @@
 """A listener's preferences in a catalogue: liked and unwanted rows, artists and genres.
 
-Everything here costs by the tracks of the preferences (at most 1,000), not by the catalogue, but
+Everything here costs by the tracks of the preferences (at most 500), not by the catalogue, but
 for one number per artist and genre.
 """
 
@@ -17,7 +17,7 @@ from quintet_modelkit.features import Encoded
 from quintet_engine.catalogue import Catalogue, Groups, Rows, Weights
 from quintet_engine.collaborative.model import CollaborativeModel
 
-NEAREST: Final = 200
+NEAREST: Final = 100
 """Liked tracks that candidates are compared with one by one: the most liked."""
 PRIOR: Final = 3.0
 """Tracks of an artist that count as heard without a skip: one skip gives a rate of 1/4."""
@@ -83,10 +83,12 @@ class ListenerView:
     ) -> Self | None:
         """Find a listener's tracks in a catalogue; None if it has none of them."""
         row_of = catalogue.snapshot.row_of
-        places = [n for n, name in enumerate(preferences.track_ids) if name in row_of]
+        # One look-up each: they take most of the time.
+        found = [row_of.get(name, -1) for name in preferences.track_ids]
+        places = [n for n, row in enumerate(found) if row >= 0]
         if not places:
             return None
-        rows = np.array([row_of[preferences.track_ids[n]] for n in places], dtype=np.int64)
+        rows = np.array([found[n] for n in places], dtype=np.int64)
         columns = (preferences.plays, preferences.skips, preferences.opinions, preferences.days)
         plays, skips, opinions, days = (_chosen(column, places) for column in columns)
         values = _liking(plays, skips, opinions)

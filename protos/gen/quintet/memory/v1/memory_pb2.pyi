@@ -261,7 +261,7 @@ Global___GetPreferencesResponse: _TypeAlias = GetPreferencesResponse  # noqa: Y0
 
 @_typing.final
 class Preferences(_message.Message):
-    """Describes what a listener likes: one value per track in each column, up to 1,000 tracks."""
+    """Describes what a listener likes: one value per track in each column, up to 500 tracks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
