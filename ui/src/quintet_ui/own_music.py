@@ -27,6 +27,8 @@ _OPEN: Final = ("queued", "running")
 _BUSY_SECONDS, _QUIET_SECONDS = 2.0, 10.0
 _PART: Final = "library"
 _ROWS: Final = 20
+# From the page's own font: not every machine has one with emoji.
+_ICONS: Final = {"done": ":material/check_circle:", "failed": ":material/error:"}
 _SHOWN_REQUESTS: Final = 5
 
 
@@ -67,7 +69,8 @@ def _source(source: MusicSource, library: Library, texts: Translations) -> None:
     running = [r for r in library.requests if r.source == source.name and r.state in _OPEN]
     with st.container(border=True, key=f"own_source_{source.name}"):
         st.subheader(code(source.name), anchor=False)
-        st.caption(f"{texts(f'own.kind.{source.kind}')} · {code(source.address)}")
+        # No caption: the green of code is too pale in its grey.
+        st.write(f"{texts(f'own.kind.{source.kind}')} · {code(source.address)}")
         facts = [texts("own.songs", count=source.present)]
         facts += [texts("own.absent", count=source.absent)] if source.absent else []
         facts.append(texts("own.playable" if source.play_allowed else "own.silent"))
@@ -148,13 +151,14 @@ def _quarantine(source: MusicSource, texts: Translations) -> None:
     except GatewayFault as fault:
         _show(fault, texts)
         return
-    st.dataframe(
-        {
-            texts("own.file"): [each.path or each.item_id for each in page.quarantined],
-            texts("own.reason"): [each.reason for each in page.quarantined],
-        },
-        hide_index=True,
-    )
+    # A list, not a data frame: that is drawn on a canvas, which no screen reader reads, and its
+    # columns cut a long reason off on a phone.
+    lines = [
+        f"- {code(each.path or each.item_id)}  \n  {code(each.reason)}  \n"
+        f"  {texts(f'own.fix.{_fix(each.stage, each.reason)}')}"
+        for each in page.quarantined
+    ]
+    st.markdown("\n".join(lines))
     with st.container(horizontal=True):
         if token:
             st.button(
@@ -172,6 +176,17 @@ def _quarantine(source: MusicSource, texts: Translations) -> None:
             )
 
 
+def _fix(stage: str, reason: str) -> str:
+    """Choose the advice for a file that failed; reasons begin with a field or say what happened."""
+    if reason.startswith(("artists:", "title:")):
+        return "tags"
+    if "takes longer" in reason or "takes too long" in reason:
+        return "slow"
+    if reason.startswith("it cannot be read"):
+        return "rights"
+    return "analysis" if stage == "analysis" else "replace"
+
+
 def _turn(key: str, token: str) -> None:
     st.session_state[key] = token
 
@@ -183,10 +198,11 @@ def _requests(library: Library, texts: Translations) -> None:
     open_or_failed = library.requests[0].state != "done"
     with st.expander(texts("own.requests"), expanded=open_or_failed):
         for request in library.requests[:_SHOWN_REQUESTS]:
-            icon = {"done": "✅", "failed": "❌"}.get(request.state, "⏳")
+            icon = _ICONS.get(request.state, ":material/schedule:")
             line = f"{icon} {texts(f'own.action.{request.action}')} {code(request.source)}: "
             line += texts(f"own.state.{request.state}")
-            st.write(f"{line} — {code(request.message)}" if request.message else line)
+            said = code(request.message.removeprefix("error: "))
+            st.write(f"{line} — {said}" if said else line)
 
 
 def _adding(texts: Translations) -> None:
@@ -200,7 +216,6 @@ def _adding(texts: Translations) -> None:
         key="own_kind",
     )
     with st.form("own_form", enter_to_submit=False):
-        name = st.text_input(texts("own.name"), value=kind, help=texts("own.name_help"))
         address = st.text_input(texts(f"own.address.{kind}"), placeholder=_EXAMPLES[kind])
         user = credential = music = ""
         plain = False
@@ -215,6 +230,7 @@ def _adding(texts: Translations) -> None:
             plain = kind == "subsonic" and st.checkbox(texts("own.plain"))
         if kind == "beets":
             music = st.text_input(texts("own.music"), help=texts("own.music_help"))
+        name = st.text_input(texts("own.name"), value=kind, help=texts("own.name_help"))
         play = st.checkbox(texts("own.play"), help=texts("own.play_help"))
         sent = st.form_submit_button(texts("own.submit"), type="primary")
     if sent:

@@ -12,7 +12,7 @@ from quintet_ui.translations import LANGUAGES, NAMES
 
 # Streamlit's text on primary buttons is white: unreadable on the light colour of the dark theme.
 _DARK_BUTTONS: Final = (
-    '<style>[data-testid="stBaseButton-primary"]:enabled * {color: #131120;}</style>'
+    '<style>[data-testid^="stBaseButton-primary"]:enabled * {color: #131120;}</style>'
 )
 
 
