@@ -70,5 +70,5 @@ with Quintet(address, **own, timeout=30.0) as quintet:
     print("found and played:", found[0].track.title, part.content[:4])
 PYTHON
 container=$(compose ps --quiet library)
-compose stop --timeout 10 library >/dev/null 2>&1
+compose stop --timeout 20 library >/dev/null 2>&1
 echo "library stopped, exit code $(docker inspect --format '{{.State.ExitCode}}' "$container")"
