@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded, normalise_rows
 from scipy.linalg import eigh
 
-from quintet_engine.catalogue import Rows, Weights
+from quintet_engine.catalogue import Mask, Rows, Weights
 from quintet_engine.collaborative.space import ALL_KINDS, TRACK, token_rows
 from quintet_engine.collaborative.tokens import SHAPED, Tokens
 
@@ -34,6 +34,9 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "audio": 0.35,
 }
 """The weight of each kind of token in the kernel and in a track's sum."""
+SOUND: Final = "audio"
+"""The kind of token that a track has only if it, or its artist, was analysed."""
+_PRIOR_TRACKS: Final = 1.0
 # λ of the regression. Inputs have a variance near 1, so it counts like 50 tracks of place 0.
 _RIDGE: Final = 50.0
 # Directions are scaled by their eigenvalue to minus this: between raw counts (1) and none (0).
@@ -72,6 +75,9 @@ class Taste:
             weights: By kind of token.
             dimensions: Coordinates at most.
         """
+        analysed = tokens.lengths > 0
+        # The fewer tracks were analysed, the less sound says of two tracks.
+        weights = {**weights, SOUND: weights[SOUND] * float(np.sqrt(analysed.mean()))}
         rows = {kind: token_rows(members, tokens, kind) for kind in ALL_KINDS}
         kernel = sum(weights[kind] * (x @ x.T).toarray() for kind, x in rows.items())
         basis = _leading(np.asarray(kernel, np.float64), dimensions)
@@ -83,11 +89,15 @@ class Taste:
                 continue
             matrix = tokens.kinds[kind]
             # The mean over a track's tokens: many words must not outweigh one artist.
-            total = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1.0)
-            places += weights[kind] * (matrix @ vectors) / total[:, None]
+            total = np.asarray(matrix.sum(axis=1)).ravel()
+            part = weights[kind] * (matrix @ vectors) / np.maximum(total, 1.0)[:, None]
+            places += _filled(part, tokens, analysed) if kind == SOUND else part
         listed = np.asarray(members.sum(axis=0)).ravel() > 0
-        inputs = _inputs(tokens.shaped[listed], year[listed])
-        regression = _regression(inputs, places[listed])
+        # Of tracks that were not analysed there is no audio to predict a place from.
+        heard = listed & analysed
+        heard = heard if heard.any() else listed
+        inputs = _inputs(tokens.shaped[heard], year[heard])
+        regression = _regression(inputs, places[heard])
         # The last input is 1, so changing its row moves the centre of listed tracks to 0.
         regression[-1] -= inputs.mean(axis=0) @ regression
         centred = (places - places[listed].mean(axis=0)).astype(np.float32)
@@ -123,6 +133,31 @@ class Taste:
         """The triangular U: a predicted place's length is ‖U · inputs‖, (`INPUTS`, `INPUTS`)."""
         wide = self.regression.astype(np.float64)
         return np.asarray(np.linalg.qr(wide.T, mode="r"), dtype=np.float32)
+
+
+def _filled(part: Encoded, tokens: Tokens, analysed: Mask) -> Encoded:
+    """Give tracks that were not analysed their artist's mean, so that they differ in no direction.
+
+    The mean is shrunk towards that of all tracks as if `_PRIOR_TRACKS` average ones were added.
+
+    Args:
+        part: float32 (n, d), what sound adds to each track's place.
+        tokens: Of the catalogue.
+        analysed: bool (n,).
+    """
+    if analysed.all() or not analysed.any():
+        return part
+    mean, count = part[analysed].mean(axis=0), tokens.unknown_artist
+    # Tracks without an artist are not by one artist.
+    own = analysed & (tokens.artist < count)
+    ones = np.ones(np.count_nonzero(own), np.float32)
+    of_artist = sp.csr_matrix(
+        (ones, (tokens.artist[own], np.flatnonzero(own))), shape=(count + 1, len(part))
+    )
+    sizes = np.asarray(of_artist.sum(axis=1))
+    means = (of_artist @ part + _PRIOR_TRACKS * mean) / (sizes + _PRIOR_TRACKS)
+    filled = np.where(analysed[:, None], part, means[tokens.artist])
+    return np.asarray(filled, np.float32)
 
 
 def _leading(kernel: NDArray[np.float64], dimensions: int) -> NDArray[np.float32]:

@@ -74,7 +74,7 @@ class Tokens:
         artist_sound: float32 (a + 1, 13), unit, each artist's mean of `shaped`, shrunk.
         artists: The artists of each track, guests included.
         album: int32 (n,), the album title, b if unknown.
-        clusters: int16 (n, 3), kinds of sound.
+        clusters: int16 (n, 3), kinds of sound; of a track that was not analysed, its artist's.
         shares: float32 (n, 3), the share of each, 0 where a track has fewer.
         cluster_count: How many kinds of sound there are.
         year: float32 (n,), NaN if unknown.
@@ -117,6 +117,8 @@ class Tokens:
         words = _words(titles, albums)
         rarity, word_scale = rarity_of(words)
         clusters, shares, cluster_count = _sounds(shaped[:, : len(SHAPED)], seed, analysed)
+        if analysed is not None:
+            clusters, shares = _with_artists_sounds(clusters, shares, artist, count, analysed)
         whitening = _whitening(shaped, artist, analysed)
         sound = np.einsum("ij,jk->ik", shaped, whitening[:-1]) + whitening[-1]
         lengths = np.linalg.norm(sound, axis=1)
@@ -464,6 +466,48 @@ def _sounds_of_some(
     if analysed.any():
         clusters[analysed], shares[analysed], count = _sounds(shaped[analysed], seed, None)
     return clusters, shares, count
+
+
+def _with_artists_sounds(
+    clusters: NDArray[np.int16],
+    shares: Weights,
+    artist: NDArray[Any],
+    count: int,
+    analysed: Mask,
+) -> tuple[NDArray[np.int16], Weights]:
+    """Give tracks that were not analysed the kinds of sound that their artist has most.
+
+    Without any, such a track would be unlike every analysed one in the taste space, whatever else
+    they have in common. A track stays without if nothing of its artist was analysed.
+
+    Args:
+        clusters: int16 (n, 3), of analysed tracks.
+        shares: float32 (n, 3), 0 for the others.
+        artist: (n,), first artists, `count` if unknown.
+        count: How many artists there are.
+        analysed: bool (n,).
+    """
+    known = analysed & (artist < count)
+    width = shares.shape[1]
+    owners, kinds = np.repeat(artist[known], width), clusters[known].ravel()
+    total = sp.coo_matrix(
+        (shares[known].ravel(), (owners, kinds)), shape=(count + 1, int(clusters.max()) + 1)
+    ).tocsr()
+    rows = np.repeat(np.arange(count + 1), np.diff(total.indptr))
+    # The greatest first within each artist, ties by the kind's number.
+    order = np.lexsort((total.indices, -total.data, rows))
+    place = np.arange(len(order)) - total.indptr[rows]
+    kept = order[place < width]
+    own_kinds = np.zeros((count + 1, width), np.int16)
+    own_shares = np.zeros((count + 1, width), np.float32)
+    at = (rows[place < width], place[place < width])
+    own_kinds[at], own_shares[at] = total.indices[kept], total.data[kept]
+    own_shares /= np.maximum(own_shares.sum(axis=1, keepdims=True), np.float32(1e-9))
+    bare = ~analysed[:, None]
+    return (
+        np.where(bare, own_kinds[artist], clusters).astype(np.int16),
+        np.where(bare, own_shares[artist], shares).astype(np.float32),
+    )
 
 
 def _facts(
