@@ -10,7 +10,7 @@ from quintet_library.listening import Heard
 SAVE_PAGES: Final = 10
 """Pages between two saved states: one has up to a megabyte, mostly of what was heard."""
 LONGEST: Final = timedelta(days=1)
-"""An older sync starts anew: by then the pages of the server may hold other songs."""
+"""An older sync starts from the beginning: by then the pages of the server may hold other songs."""
 _VERSION: Final = 1
 _HEARD: Final = ("favourites", "plays", "recent", "signals")
 
@@ -39,7 +39,7 @@ class SyncState:
 
 
 def state_of(cursor: str, now: datetime | None = None) -> SyncState | None:
-    """Read the state of a sync that did not end; None if the next one starts anew.
+    """Read the state of a sync that did not end; None if the next one starts from the first page.
 
     Args:
         cursor: As `to_json` wrote it; empty if the last sync ended.
