@@ -14,10 +14,10 @@ from quintet_gateway.proxies import TrustedProxies, networks_of
 from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes.web_api import install
 from quintet_gateway.schemas.catalogue import track_json
-from quintet_ranker.servicer.reasons_json import reasons_json
 from quintet_servicekit.errors import NotFound, Reason
 
 from tests.fakes.reasons import reasons_of
+from tests.oracle.reasons.reasons_json import reasons_json
 
 SHARED = [HealthCheck.function_scoped_fixture]
 IDS = [f"{number:022d}" for number in range(60)]

@@ -36,12 +36,12 @@ from quintet_gateway.schemas.recommendation_response import (
     RecommendationsResponse,
 )
 from quintet_gateway.settings import GatewaySettings
-from quintet_ranker.servicer.reasons_json import reasons_json
 from quintet_servicekit.errors import AppError, InvalidInput, NotFound, Reason
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.server import Endpoint, Service
 
 from tests.fakes.reasons import reasons_of
+from tests.oracle.reasons.reasons_json import reasons_json
 
 RECOMMENDATIONS = "/api/v1/recommendations"
 JSON = {"content-type": "application/json"}

@@ -17,9 +17,9 @@ from quintet_gateway.schemas.recommendation_response import (
     RecommendationsResponse,
     recommendations_json,
 )
-from quintet_ranker.servicer.reasons_json import reasons_json
 
 from tests.fakes.reasons import facts_of, reasons_of
+from tests.oracle.reasons.reasons_json import reasons_json
 
 SEEDS = [profile_pb2.Seed(track_id="s1"), profile_pb2.Seed(genre="rock")]
 REQUEST = ranker_pb2.RecommendTracksRequest(seeds=SEEDS)

@@ -347,7 +347,24 @@ class Catalogue:
     def artist_title(self, row: int, artist: int) -> str:
         """Look up the name of one of a row's artists, by artist number."""
         place = list(self.track_artists.of(row)).index(artist)
-        return str(self.snapshot.tracks.column("artists")[row].as_py()[place])
+        return self.credited(np.array([row]), np.array([place]))[0]
+
+    def first_artists(self, rows: Rows) -> list[str]:
+        """Look up the names of rows' first artists; empty for a row without any."""
+        has_artist = self.first_artist[rows] >= 0
+        names = iter(self.credited(rows[has_artist], np.zeros(has_artist.sum(), np.int64)))
+        return [next(names) if known else "" for known in has_artist.tolist()]
+
+    def credited(self, rows: Rows, places: NDArray[np.integer]) -> list[str]:
+        """Look up the names of rows' artists, by place in the rows' credits."""
+        starts, names = self._credits
+        return [str(name) for name in names.take(starts[rows] + places).to_pylist()]
+
+    @cached_property
+    def _credits(self) -> tuple[NDArray[np.int32], Any]:
+        """The artists' names of all rows one after another, and where each row's start."""
+        lists: Any = self.snapshot.tracks.column("artists").combine_chunks()
+        return lists.offsets.to_numpy(), lists.values
 
     def _text(self, column: str, rows: Rows) -> list[str]:
         return [str(value) for value in self.snapshot.tracks.column(column).take(rows).to_pylist()]

@@ -24,7 +24,6 @@ from quintet_engine.channels.channel import (
     with_unreachable,
 )
 from quintet_engine.collaborative import model as collaborative_model
-from quintet_engine.collaborative import products
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.context import Context, prepare
 from quintet_engine.exclusions import count_unknown, heard_rows
@@ -39,11 +38,11 @@ from quintet_engine.query import (
     MAX_SEEDS,
     TASTE,
     Discovery,
+    Explanation,
     Pool,
     Query,
     RankedTrack,
     Ranking,
-    Reasons,
     Seasonal,
     Seed,
     SeedKind,
@@ -276,8 +275,6 @@ class Engine:
             return False
         # Real candidates of a real query: the comparison needs rows that occur in serving.
         seeds = self.catalogue.track_ids(np.arange(min(len(self.catalogue), 2)))
-        if self.collaborative is not None:
-            products.accelerate()
         context = self.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in seeds)))
         candidates = self.candidates(context, self.recipe.quotas(context.query.limit, 1))
         sample = self.features(context, candidates)[:_SAMPLE]
@@ -465,7 +462,9 @@ class Engine:
         pairs = zip(cosines, analysed[rows].tolist(), strict=True)
         return [cosine if known else None for cosine, known in pairs]
 
-    def _reasons(self, context: Context, scored: _Scored, chosen: Rows) -> Sequence[Reasons | None]:
+    def _reasons(
+        self, context: Context, scored: _Scored, chosen: Rows
+    ) -> Sequence[Explanation | None]:
         """Explain the chosen candidates, if the query asks for it."""
         if not context.query.reasons:
             return [None] * len(chosen)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from quintet_contract.attributes import RANGES
 from quintet_contract.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
@@ -152,8 +152,21 @@ class Reasons:
     closest_title: str = ""
 
 
-@dataclass(frozen=True)
-class RankedTrack:
+class Explanation(Protocol):
+    """Why one track is in the list, as bytes or as objects; each is made on demand."""
+
+    @property
+    def json(self) -> bytes:
+        """The reasons as the HTTP API shows them: an object in UTF-8."""
+        ...
+
+    @property
+    def reasons(self) -> Reasons:
+        """The reasons as objects."""
+        ...
+
+
+class RankedTrack(NamedTuple):
     """One recommended track: id, score, cosine to the profile, channels that found it, reasons.
 
     `similarity` is None if the track was not analysed, or if none of the seeds was.
@@ -167,11 +180,16 @@ class RankedTrack:
     score: float
     similarity: float | None
     channels: tuple[str, ...]
-    reasons: Reasons | None = None
+    explanation: Explanation | None = None
     features: bytes = b""
     known: bool = False
     heard: bool = False
     row: int = field(default=-1, compare=False)
+
+    @property
+    def reasons(self) -> Reasons | None:
+        """Why the track is in the list; None if the query did not ask for it."""
+        return None if self.explanation is None else self.explanation.reasons
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ a clause: alike first, then different. A clause names its seed unless the clause
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any, Final
+from string import Formatter
+from typing import Any, Final, NamedTuple
 
 from quintet_explain.facts import CLOSE_COSINE, Fact, Kind, Reference, ReferenceKind, Relation
 from quintet_explain.numbers import shown
@@ -16,8 +17,6 @@ from quintet_explain.particles import with_particle
 
 LANGUAGES: Final = ("en", "ko")
 DEFAULT_LANGUAGE: Final = "en"
-COMPARISONS: Final = frozenset((Kind.ATTRIBUTE, Kind.TEMPO, Kind.KEY))
-"""The kinds of fact that share one clause."""
 # References that are named by a title, in quotation marks.
 _TITLED: Final = (ReferenceKind.TRACK, ReferenceKind.MEMBER, ReferenceKind.LISTENED)
 # The tables of phrases by relation; `high` and `low` are joined by "and" in one part.
@@ -53,10 +52,20 @@ def sentence_of(facts: Sequence[Fact], language: str = DEFAULT_LANGUAGE) -> str:
         return str(phrases["none"])
     clauses = []
     named: Reference | None = None
-    for group in _grouped(facts):
-        reference = group[0].reference
-        is_known = reference == named and not _needs_name(group[0])
-        clauses.append(_clause(group, "known" if is_known else "new", phrases))
+    compared: list[Reference | None] = []
+    for fact in facts:
+        kind, reference = fact.kind, fact.reference
+        # By identity: to hash a member of an enumeration takes longer.
+        is_comparison = kind is Kind.ATTRIBUTE or kind is Kind.TEMPO or kind is Kind.KEY
+        if is_comparison and reference in compared:
+            continue
+        form = "known" if reference == named and not _needs_name(fact, is_comparison) else "new"
+        if is_comparison:
+            # Comparisons with one reference form one clause, at the place of the first.
+            compared.append(reference)
+            clauses.append(_comparison(facts, fact, form, language))
+        else:
+            clauses.append(_clause(fact, form, language))
         named = reference or named
     text = str(phrases["between_clauses"]).join(clauses)
     # Names stay as they are written: only a clause of ours begins with a small letter.
@@ -99,58 +108,94 @@ def novelty_sentence(
     return " ".join(parts)
 
 
-def _grouped(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
-    """Split facts into clauses: comparisons with one reference form one, at the first's place."""
-    seen: set[Reference | None] = set()
-    for fact in facts:
-        if fact.kind not in COMPARISONS:
-            yield [fact]
-        elif fact.reference not in seen:
-            seen.add(fact.reference)
-            yield [
-                other
-                for other in facts
-                if other.kind in COMPARISONS and other.reference == fact.reference
-            ]
-
-
-def _needs_name(fact: Fact) -> bool:
+def _needs_name(fact: Fact, is_comparison: bool) -> bool:
     """Report whether a clause names its seed in any case: "it" cannot stand for an average."""
-    is_average = fact.reference is not None and fact.reference.kind in (
-        ReferenceKind.ARTIST,
-        ReferenceKind.GENRE,
-    )
-    return is_average and fact.kind in (*COMPARISONS, Kind.SOUND)
+    if not is_comparison and fact.kind is not Kind.SOUND:
+        return False
+    kind = None if fact.reference is None else fact.reference.kind
+    return kind is ReferenceKind.ARTIST or kind is ReferenceKind.GENRE
 
 
-def _clause(group: list[Fact], form: str, phrases: Phrases) -> str:
-    first = group[0]
-    if first.kind in COMPARISONS:
-        return _comparison(group, form, phrases)
-    if first.kind is Kind.TARGET:
-        return str(phrases["target"]["fit"]).format(
-            attribute=_Name(phrases["attribute"][first.attribute]),
-            value=shown(first.attribute, first.value, phrases["unit"]),
-            target=shown(first.attribute, first.other_value, phrases["unit"]),
-        )
-    assert first.reference is not None, "only a target has no reference"
-    by_kind = phrases[first.kind.value]
-    if first.kind is Kind.SOUND:
-        key = "near" if first.value >= CLOSE_COSINE else "far"
-    elif first.kind in (Kind.LIKED, Kind.PLAYED):
-        key = first.attribute
+def _clause(fact: Fact, form: str, language: str) -> str:
+    """Write the clause of a fact that is no comparison."""
+    if fact.kind is Kind.TARGET:
+        return _target(fact, phrases_of(language))
+    reference = fact.reference
+    assert reference is not None, "only a target has no reference"
+    if fact.kind is Kind.SOUND:
+        key = "near" if fact.value >= CLOSE_COSINE else "far"
+    elif fact.kind is Kind.LIKED or fact.kind is Kind.PLAYED:
+        key = fact.attribute
     else:
-        key = first.reference.kind.value
-    return str(by_kind[key][form]).format(
-        **_names(first.reference, phrases["language"]),
-        name=_Name(first.name),
-        count=_count(first, phrases),
+        key = str(reference.kind)
+    template = _template(language, (str(fact.kind), key), form, *reference)
+    if not template.has_gaps:
+        return template.text
+    return template.text.format(name=_Name(fact.name), count=_count(fact, phrases_of(language)))
+
+
+def _target(fact: Fact, phrases: Phrases) -> str:
+    return str(phrases["target"]["fit"]).format(
+        attribute=_Name(phrases["attribute"][fact.attribute]),
+        value=shown(fact.attribute, fact.value, phrases["unit"]),
+        target=shown(fact.attribute, fact.other_value, phrases["unit"]),
     )
 
 
-@lru_cache(maxsize=1024)
+class _Template(NamedTuple):
+    """A phrase about one reference, with gaps for what differs between tracks.
+
+    Attributes:
+        text: For `str.format` if it has gaps, else as it is.
+        has_gaps: Whether it has.
+    """
+
+    text: str
+    has_gaps: bool
+
+
+@lru_cache(maxsize=4096)
+def _template(
+    language: str, keys: tuple[str, ...], form: str, seed: int, kind: str, *texts: str
+) -> _Template:
+    """Fill what the facts of a list share, which are about few references, into a phrase.
+
+    Args:
+        language: The language.
+        keys: Where the phrase is in the table of phrases.
+        form: "new" or "known".
+        seed: The reference's field, as `kind`; plain values are hashed faster than a reference.
+        kind: Likewise.
+        texts: Its other fields.
+    """
+    reference = Reference(seed, ReferenceKind(kind), *texts)
+    forms: Any = phrases_of(language)
+    for key in keys:
+        forms = forms[key]
+    names = _names(reference, language)
+    parts, has_gaps = [], False
+    for literal, field, particle, _ in Formatter().parse(forms[form]):
+        parts.append(literal)
+        if field in names:
+            parts.append(format(names[field], particle or ""))
+        elif field is not None:
+            has_gaps = True
+            parts.append((field, particle))
+    if not has_gaps:
+        return _Template("".join(map(str, parts)), False)
+    return _Template("".join(map(_for_format, parts)), True)
+
+
+def _for_format(part: str | tuple[str, str | None]) -> str:
+    """Write text, or a gap, as `str.format` reads it."""
+    if isinstance(part, str):
+        return part.replace("{", "{{").replace("}", "}}")
+    field, particle = part
+    return f"{{{field}:{particle}}}" if particle else f"{{{field}}}"
+
+
 def _names(reference: Reference, language: str) -> dict[str, _Name]:
-    """Give the names of a reference, which the tracks of a list share."""
+    """Give the names of a reference."""
     phrases = phrases_of(language)
     return {
         "seed": _Name(reference.name, phrases["seed"][reference.kind.value])
@@ -167,40 +212,66 @@ def _count(fact: Fact, phrases: Phrases) -> str:
     return str(phrases["count"]["one" if count == "1" else "many"]).format(count=count)
 
 
-def _comparison(group: list[Fact], form: str, phrases: Phrases) -> str:
-    """Write comparisons with one reference: what is alike, then what differs."""
-    reference = group[0].reference
+def _comparison(facts: Sequence[Fact], first: Fact, form: str, language: str) -> str:
+    """Write all comparisons with the reference of the first: what is alike, then what differs."""
+    reference = first.reference
     assert reference is not None, "a comparison has a reference"
-    names = _names(reference, phrases["language"])
-    alike: list[str] = []
-    words = _words(group, (Relation.HIGH, Relation.LOW), phrases)
-    if words:
-        alike.append(_filled(phrases["alike"], form, names, words))
-    for fact in group:
-        if fact.relation in (Relation.SAME, Relation.DOUBLE, Relation.HALF):
-            # The first part has named the seed already.
-            part_form = "known" if alike else form
-            alike.append(
-                _filled(phrases[fact.kind.value][fact.relation.value], part_form, names, "")
-            )
-    text = str(phrases["between_parts"]).join(alike)
-    words = _words(group, (Relation.MORE, Relation.LESS), phrases)
-    if not words:
+    stated = tuple(
+        [
+            (str(fact.kind), fact.attribute, str(fact.relation))
+            for fact in facts
+            if fact.relation is not Relation.NONE and fact.reference == reference
+        ]
+    )
+    alike, same, different = _compared(language, stated)
+    parts: list[str] = []
+    if alike:
+        parts.append(_filled(language, ("alike",), form, reference, alike))
+    for keys in same:
+        # The first part has named the seed already.
+        parts.append(_filled(language, keys, "known" if parts else form, reference, ""))
+    phrases = phrases_of(language)
+    text = str(phrases["between_parts"]).join(parts)
+    if not different:
         return text
-    different = _filled(phrases["different"], "known" if alike else form, names, words)
-    return f"{text}{phrases['but']}{different}" if alike else different
+    rest = _filled(language, ("different",), "known" if parts else form, reference, different)
+    return f"{text}{phrases['but']}{rest}" if parts else rest
 
 
-def _filled(forms: Mapping[str, str], form: str, names: Mapping[str, _Name], words: str) -> str:
-    return forms[form].format(**names, words=words)
+def _filled(
+    language: str, keys: tuple[str, ...], form: str, reference: Reference, words: str
+) -> str:
+    template = _template(language, keys, form, *reference)
+    return template.text.format(words=words) if template.has_gaps else template.text
 
 
-def _words(group: list[Fact], relations: Sequence[Relation], phrases: Phrases) -> str:
+@lru_cache(maxsize=4096)
+def _compared(
+    language: str, stated: tuple[tuple[str, str, str], ...]
+) -> tuple[str, tuple[tuple[str, str], ...], str]:
+    """Word comparisons: what is alike, where the phrases of equal ones are, and what differs.
+
+    Args:
+        language: The language.
+        stated: Kind, attribute and relation of each.
+    """
+    equal = (Relation.SAME, Relation.DOUBLE, Relation.HALF)
+    return (
+        _words(stated, (Relation.HIGH, Relation.LOW), language),
+        tuple((kind, relation) for kind, _, relation in stated if relation in equal),
+        _words(stated, (Relation.MORE, Relation.LESS), language),
+    )
+
+
+def _words(
+    stated: Sequence[tuple[str, str, str]], relations: Sequence[Relation], language: str
+) -> str:
     """Join the adjectives of these relations; empty if there are none."""
+    phrases = phrases_of(language)
     forms = [
-        phrases[_ADJECTIVES[fact.relation]][fact.attribute]
-        for fact in group
-        if fact.relation in relations
+        phrases[_ADJECTIVES[Relation(relation)]][attribute]
+        for _, attribute, relation in stated
+        if relation in relations
     ]
     if not forms:
         return ""

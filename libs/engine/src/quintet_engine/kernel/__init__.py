@@ -15,6 +15,8 @@ still that of the sources.
     selecting   the best rows, and the union of several channels' rows
     excluding   releases and versions of a query's seeds
     playlists   the channels of a model that learned from playlists
+    reasons     the facts that explain the tracks of a list
+    reasons_json  their JSON
     audio_features, learned_features, sound_features   the feature matrix
     trees       scores and their explanation
 

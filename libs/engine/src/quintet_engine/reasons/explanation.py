@@ -1,39 +1,38 @@
-"""Put together why each track of a list is in it: facts, sentence, contributions, comparisons."""
+"""Put together why each track of a list is in it: facts, sentence, contributions, comparisons.
 
-import math
-from collections.abc import Sequence
+Everything is found for all tracks at once, as arrays, and their JSON is written from the arrays.
+Objects are made for callers who ask for them.
+"""
+
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES
-from quintet_explain import Fact, Kind, Reference, ReferenceKind, sentence_of
 from quintet_modelkit.features import COLUMN, DIMENSIONS, dimensions_of
 
 from quintet_engine.catalogue import Rows
 from quintet_engine.context import Context
 from quintet_engine.features.weighting import weighted_units
-from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, SeedKind
+from quintet_engine.kernel.layout import NAMED_ARTIST, Floats, Lists, fixed
+from quintet_engine.query import SeedKind
 from quintet_engine.reasons.adjustments import Adjustment
-from quintet_engine.reasons.comparisons import ALIKE, Comparer
-from quintet_engine.reasons.families import (
-    PLACE,
-    SOUND,
-    effects_of_booster,
-    effects_of_cosine,
-)
-from quintet_engine.reasons.liked import LikedFinder
-from quintet_engine.reasons.relations import Effects, RelationFinder
-from quintet_engine.reasons.selection import ordered, selected_relations, selected_targets
+from quintet_engine.reasons.asked import asked_by
+from quintet_engine.reasons.explained import Explained, ExplainedTrack
+from quintet_engine.reasons.families import PLACE, SOUND, effects_of_cosine, family_numbers
+from quintet_engine.reasons.liked import liked_facts
+from quintet_engine.reasons.statements import statements_of
+from quintet_engine.reasons.writing import written
 
-MOST_CONTRIBUTIONS: Final = 6
-"""How many feature contributions a track has at most, the strongest."""
+_TEMPO: Final = COLUMN["tempo"]
+_KEY: Final = COLUMN["key"]
 # Sums the encoded coordinates of each attribute (key has two): (14 coordinates, 14 attributes).
 _DIMENSIONS_OF: Final = np.array(
     [[float(d in dimensions_of(name)) for name in ATTRIBUTES] for d in range(DIMENSIONS)],
     dtype=np.float32,
 )
+_NONE: Final = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -55,106 +54,67 @@ class Ranked:
     adjustment: Adjustment
 
 
-def explain(context: Context, ranked: Ranked) -> list[Reasons]:
+def explain(context: Context, ranked: Ranked) -> list[ExplainedTrack]:
     """Explain the rows of a list."""
-    rows, catalogue = ranked.rows, context.catalogue
-    raw = catalogue.columns[rows]
-    cosines = np.clip(weighted_units(context, rows) @ context.seed_vectors.T, -1.0, 1.0)
+    explained = _explained(context, ranked)
+    return [ExplainedTrack(json, explained, n) for n, json in enumerate(written(explained))]
+
+
+def _explained(context: Context, ranked: Ranked) -> Explained:
+    from quintet_engine.kernel.reasons import find
+
+    catalogue, rows = context.catalogue, ranked.rows
+    raw = fixed(catalogue.columns[rows], np.float64)
+    cosines = fixed(
+        np.clip(weighted_units(context, rows) @ context.seed_vectors.T, -1.0, 1.0), np.float32
+    )
     shares = np.asarray((catalogue.unit[rows] * context.vector) @ _DIMENSIONS_OF, np.float64)
-    explainer = _Explainer(context, ranked, cosines, shares)
-    strongest = _strongest(ranked.contributions, ranked.matrix, ranked.names)
-    means = context.seeds_mean.tolist()
-    closest = _closest_track(context, rows, cosines, explainer.references)
-    result = []
-    for place, (values, parts) in enumerate(zip(raw.tolist(), shares.tolist(), strict=True)):
-        facts = explainer.facts(place)
-        seed, title, similarity = closest[place]
-        result.append(
-            Reasons(
-                sentence_of(facts, context.query.language),
-                facts,
-                seed,
-                similarity,
-                strongest[place] if strongest else (),
-                tuple(map(AudioComparison, ATTRIBUTES, values, means, parts)),
-                title,
-            )
-        )
-    return result
+    effects, totals, strongest = _effects(ranked, shares)
+    asked = asked_by(context)
+    # References count the seeds, then the seed rows, then the tracks of the memory.
+    first = len(context.seeds) + len(asked.rows)
+    liked = liked_facts(context, rows, ranked.adjustment, totals, first)
+    listing = _listing(context, ranked, raw, cosines, effects, totals)._replace(
+        liked=fixed(liked.codes, np.int32), likings=fixed(liked.numbers, np.float64)
+    )
+    codes, numbers, sizes = find(catalogue.arrays, asked, listing, _TEMPO, _KEY)
+    statements = statements_of(context, rows, asked.owners, liked.rows, codes, numbers, sizes)
+    closest, similarity = _closest_track(context, rows, cosines)
+    places = np.where(strongest < 0, 0, strongest)
+    contributions = (0 * places).astype(np.float64)
+    if ranked.contributions is not None:
+        contributions = np.take_along_axis(ranked.contributions, places, axis=1)
+    return Explained(
+        statements,
+        ranked.names,
+        fixed(closest, np.int32),
+        fixed(similarity, np.float64),
+        fixed(strongest, np.int32),
+        fixed(contributions, np.float64),
+        fixed(np.take_along_axis(ranked.matrix, places, axis=1), np.float64),
+        raw,
+        fixed(context.seeds_mean, np.float64),
+        fixed(shares, np.float64),
+    )
 
 
-class _Explainer:
-    """Finds the facts of each row of one list."""
+def _effects(
+    ranked: Ranked, shares: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
+    """Compute the effects of each row's families, in the unit of the final score.
 
-    def __init__(
-        self,
-        context: Context,
-        ranked: Ranked,
-        cosines: NDArray[np.float32],
-        shares: NDArray[np.float64],
-    ) -> None:
-        self._context, self._rows = context, ranked.rows
-        self._raw = context.catalogue.columns[ranked.rows]
-        self._cosines = cosines
-        self._relations = RelationFinder(context, ranked.rows, cosines)
-        self.references = self._relations.references
-        self._comparer = Comparer(context, self._raw)
-        self._effects = _effects(ranked, shares)
-        self._liked: LikedFinder | None = None
-        if context.listener is not None and ranked.adjustment.listener:
-            self._liked = LikedFinder(
-                context.listener, context.catalogue, ranked.rows, ranked.adjustment
-            )
-        self._targets = {
-            name: (values.tolist(), context.catalogue.distances(name, target, ranked.rows).tolist())
-            for name, values in ranked.adjustment.targets.items()
-            for target in (context.query.targets[name],)
-        }
+    Returns:
+        Their shares of all effects, float64 (k, families); the size of all effects, (k,); and the
+        features of the strongest contributions, int32 (k, most), none if no booster ranked.
+    """
+    from quintet_engine.kernel.reasons import effects_of
 
-    def facts(self, place: int) -> tuple[Fact, ...]:
-        """Find the facts of a row, in the order in which they are stated."""
-        effects = self._effects[place]
-        relations = selected_relations(self._relations.of(place, effects))
-        targets = selected_targets(self._target_facts(place, effects))
-        subject = self._subject(place, relations)
-        comparisons = self._comparer.of(place, subject, effects)
-        liked = [] if self._liked is None else self._liked.of(place, effects.total)
-        found = [*targets, *relations, *liked, *comparisons]
-        if not found:
-            nearest = self._relations.nearest(place, effects)
-            found = [] if nearest is None else [nearest]
-        return ordered(found, subject)
-
-    def _subject(self, place: int, relations: list[Fact]) -> Reference:
-        """Choose the seed that attributes are compared with.
-
-        That of the strongest relation, if it is a seed itself; else the nearest in sound.
-        """
-        for fact in relations[:1]:
-            if fact.reference is not None and fact.reference.kind is not ReferenceKind.MEMBER:
-                return fact.reference
-        return self._relations.references[int(self._cosines[place].argmax())]
-
-    def _target_facts(self, place: int, effects: Effects) -> list[Fact]:
-        """State the fit to targets where it raised the score, or is too close to hear."""
-        facts = []
-        for name, (effect, distances) in self._targets.items():
-            if effect[place] > 0 or distances[place] <= ALIKE:
-                weight = effect[place] / effects.total if effects.total else 0.0
-                value = float(self._raw[place, COLUMN[name]])
-                if math.isnan(value):
-                    continue
-                target = self._context.query.targets[name]
-                facts.append(Fact(Kind.TARGET, None, weight, name, value=value, other_value=target))
-        return facts
-
-
-def _effects(ranked: Ranked, shares: NDArray[np.float64]) -> list[Effects]:
-    """Compute the effects of each row's families, in the unit of the final score."""
     if ranked.contributions is None:
         effects, totals = effects_of_cosine(shares, ATTRIBUTES)
+        strongest = np.empty((len(effects), 0), np.int32)
     else:
-        effects, totals = effects_of_booster(ranked.contributions, ranked.names)
+        family = family_numbers(ranked.names)
+        effects, totals, strongest = effects_of(fixed(ranked.contributions, np.float64), family)
     adjustment = ranked.adjustment
     effects, totals = effects / adjustment.spread, totals / adjustment.spread
     if adjustment.sound is not None:
@@ -162,59 +122,90 @@ def _effects(ranked: Ranked, shares: NDArray[np.float64]) -> list[Effects]:
         totals = totals + np.abs(adjustment.sound)
     for values in (*adjustment.targets.values(), *adjustment.listener.values()):
         totals = totals + np.abs(values)
-    shares = effects / np.where(totals > 0, totals, 1.0)[:, None]
-    return [Effects(*row) for row in zip(shares.tolist(), totals.tolist(), strict=True)]
+    return effects / np.where(totals > 0, totals, 1.0)[:, None], totals, strongest
+
+
+def _listing(
+    context: Context,
+    ranked: Ranked,
+    raw: NDArray[np.float64],
+    cosines: Floats,
+    effects: NDArray[np.float64],
+    totals: NDArray[np.float64],
+) -> Any:
+    """Collect what `kernel.reasons` reads of a list: its `Listing`."""
+    from quintet_engine.kernel.reasons import CODES, NUMBERS, Listing
+
+    catalogue, rows = context.catalogue, ranked.rows
+    wanted, fits = context.query.targets, ranked.adjustment.targets
+    shape = (len(wanted), len(rows))
+    together, artists, taste = _relations(context, rows)
+    return Listing(
+        liked=fixed(np.empty((0, CODES)), np.int32),
+        likings=fixed(np.empty((0, NUMBERS)), np.float64),
+        rows=fixed(rows, np.int32),
+        raw=raw,
+        scores=fixed((raw - catalogue.centres) / catalogue.deviations, np.float64),
+        cosines=cosines,
+        together=together,
+        artists_met=artists,
+        taste=taste,
+        effects=fixed(effects, np.float64),
+        totals=fixed(totals, np.float64),
+        fits=fixed(np.reshape([fits[name] for name in wanted], shape), np.float64),
+        distances=fixed(
+            np.reshape([catalogue.distances(*each, rows) for each in wanted.items()], shape),
+            np.float64,
+        ),
+    )
+
+
+def _relations(context: Context, rows: Rows) -> tuple[Floats, Floats, Floats]:
+    """Relate rows to the m seed rows by playlists, float32 (k, m) each; m is 0 without a model.
+
+    Returns:
+        How many playlists hold both tracks; how many hold both first artists, 0 for an unknown
+        artist and for the same one; the cosine of the tracks in the taste space.
+    """
+    from quintet_engine.kernel.reasons import met
+
+    affinity = context.affinity
+    if affinity is None:
+        none = fixed(np.empty((len(rows), 0)), np.float32)
+        return none, none, none
+    learned, seeds = affinity.model.arrays, affinity.seeds
+    playlists = len(affinity.weights)
+    left, right = (fixed(each, np.int32) for each in (rows, seeds))
+    unknown = len(learned.by_artist.starts) - 1
+    artists = (learned.names[each, NAMED_ARTIST] for each in (left, right))
+    ours, theirs = (fixed(np.where(each < unknown, each, -1), np.int32) for each in artists)
+    by_artist = Lists(learned.by_artist.starts, learned.by_artist.members)
+    taste = affinity.model.taste
+    return (
+        fixed(met(learned.holders, left, right, playlists), np.float32),
+        fixed(met(by_artist, ours, theirs, playlists), np.float32),
+        fixed(taste.of(rows) @ taste.of(seeds).T, np.float32),
+    )
 
 
 def _closest_track(
-    context: Context, rows: Rows, cosines: NDArray[np.float32], references: Sequence[Reference]
-) -> list[tuple[str, str, float | None]]:
-    """Find each row's nearest seed track, its title and the cosine.
+    context: Context, rows: Rows, cosines: Floats
+) -> tuple[Rows, NDArray[np.float64]]:
+    """Find each row's nearest seed track and the cosine.
 
-    "", "" and None without a seed track that was analysed, and for a row that was not.
+    The number of seeds and NaN without a seed track that was analysed, and for a row that was not.
     """
-    none = ("", "", None)
-    tracks = np.flatnonzero(
-        [
-            view.seed.kind is SeedKind.TRACK and bool(vector.any())
-            for view, vector in zip(context.seeds, context.seed_vectors, strict=True)
-        ]
-    )
-    if not len(tracks):
-        return [none] * len(rows)
-    places = tracks[cosines[:, tracks].argmax(axis=1)]
-    greatest = cosines[:, tracks].max(axis=1).tolist()
-    nearest = [references[place] for place in places.tolist()]
-    analysed = context.catalogue.analysed
-    known = [True] * len(rows) if analysed is None else analysed[rows].tolist()
-    return [
-        (seed.id, seed.name, cosine) if is_known else none
-        for seed, cosine, is_known in zip(nearest, greatest, known, strict=True)
-    ]
-
-
-def _strongest(
-    contributions: NDArray[np.float64] | None, values: NDArray[np.float32], names: tuple[str, ...]
-) -> list[tuple[FeatureContribution, ...]]:
-    """Select the strongest contributions of each row; an empty list if no booster ranked."""
-    if contributions is None:
-        return []
-    shares = contributions[:, :-1]
-    sizes, most = -np.abs(shares), min(MOST_CONTRIBUTIONS, shares.shape[1])
-    # Partition first: sorting only the few greatest takes a fraction of the time.
-    first = np.argpartition(sizes, most - 1, axis=1)[:, :most]
-    by_size = np.argsort(np.take_along_axis(sizes, first, axis=1), axis=1, kind="stable")
-    order = np.take_along_axis(first, by_size, axis=1)
-    picked = np.take_along_axis(shares, order, axis=1).tolist()
-    seen = np.take_along_axis(values, order, axis=1).tolist()
-    return [
-        # A list first: a generator costs a call for each of its items.
-        tuple(
-            [
-                FeatureContribution(names[feature], share, value)
-                for feature, share, value in zip(*row, strict=True)
-                if share != 0
-            ]
+    tracks = [
+        place
+        for place, (view, vector) in enumerate(
+            zip(context.seeds, context.seed_vectors, strict=True)
         )
-        for row in zip(order.tolist(), picked, seen, strict=True)
+        if view.seed.kind is SeedKind.TRACK and vector.any()
     ]
+    none = np.full(len(rows), len(context.seeds))
+    if not tracks:
+        return none, np.full(len(rows), np.nan)
+    near, analysed = cosines[:, tracks], context.catalogue.analysed
+    known = np.ones(len(rows), np.bool_) if analysed is None else analysed[rows]
+    places = np.where(known, np.asarray(tracks)[near.argmax(axis=1)], none)
+    return places, np.where(known, near.max(axis=1).astype(np.float64), np.nan)

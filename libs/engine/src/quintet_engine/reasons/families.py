@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES
 
+from quintet_engine.kernel.layout import fixed
+
 ARTIST: Final = "artist"
 ALBUM: Final = "album"
 ARTIST_IN_PLAYLISTS: Final = "artist_in_playlists"
@@ -32,6 +34,7 @@ FAMILIES: Final = (
     *(ARTIST, ALBUM, ARTIST_IN_PLAYLISTS, ALBUM_IN_PLAYLISTS, TOGETHER, TASTE, GENRE, SOUND),
     *ATTRIBUTES,
 )
+"""In the order that `kernel.reasons` numbers them by."""
 PLACE: Final = {name: place for place, name in enumerate(FAMILIES)}
 _FEATURES: Final = {
     ARTIST: ("artist_share", "same_artist", "any_artist", "artist_closeness"),
@@ -71,31 +74,11 @@ _FAMILY_OF: Final = {
 
 
 @cache
-def _membership(names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Map features to families, float64 (features, families); rows of zeros belong to none."""
-    matrix = np.zeros((len(names), len(FAMILIES)))
-    for row, name in enumerate(names):
-        # Popularity has no family on purpose: no fact is about it, unless it is a target.
-        family = _FAMILY_OF.get(name)
-        if family is not None and family != "popularity":
-            matrix[row, PLACE[family]] = 1.0
-    return matrix
-
-
-def effects_of_booster(
-    contributions: NDArray[np.float64], names: tuple[str, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum contributions by family.
-
-    Args:
-        contributions: float64 (k, features + 1), TreeSHAP; the last column is the mean score.
-        names: The features' names.
-
-    Returns:
-        The effects, float64 (k, families), and the total size of all contributions, (k,).
-    """
-    shares = contributions[:, :-1]
-    return shares @ _membership(names), np.abs(shares).sum(axis=1)
+def family_numbers(names: tuple[str, ...]) -> NDArray[np.int8]:
+    """Look up the family of each feature, int8 (features,); -1 for a feature of none."""
+    # Popularity has no family on purpose: no fact is about it, unless it is a target.
+    families = {feature: name for feature, name in _FAMILY_OF.items() if name != "popularity"}
+    return fixed([PLACE.get(families.get(name, ""), -1) for name in names], np.int8)
 
 
 def effects_of_cosine(
@@ -108,7 +91,7 @@ def effects_of_cosine(
         attributes: The attribute of each column.
 
     Returns:
-        As `effects_of_booster`.
+        The effects, float64 (k, families), and the size of all of them, (k,).
     """
     effects = np.zeros((len(terms), len(FAMILIES)))
     effects[:, [PLACE[name] for name in attributes]] = terms

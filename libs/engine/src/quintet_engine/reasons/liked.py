@@ -5,36 +5,93 @@ pull that the fact names raised its score.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_explain import Fact, Kind, Reference, ReferenceKind
-from quintet_explain.facts import CLOSE_COSINE, NO_SEED
+from quintet_contract.attributes import ATTRIBUTES
+from quintet_explain import Kind
+from quintet_explain.facts import CLOSE_COSINE
 
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.collaborative.reasons import NEAR_TASTE
+from quintet_engine.context import Context
+from quintet_engine.listening import PARTS
 from quintet_engine.listening.pull import ARTIST, SOUND, TASTE
 from quintet_engine.listening.view import NEAREST, ListenerView
 from quintet_engine.reasons.adjustments import Adjustment
-from quintet_engine.reasons.relations import track_reference
+
+NEAR_TASTE: Final = 0.5
+"""From this cosine in the taste space on, listeners' taste is a reason."""
+_KINDS: Final = tuple(Kind)
 
 
-class LikedFinder:
-    """Finds for the rows of one list what the listener liked that is like them.
+class Liked(NamedTuple):
+    """The facts of k tracks about liked ones.
+
+    Attributes:
+        codes: int32 (k or 0, `CODES`), as `kernel.reasons` writes facts; the kind is -1 for none.
+        numbers: float64 (k or 0, `NUMBERS`).
+        rows: int64, the liked tracks, which references number after seeds and seed rows.
+    """
+
+    codes: NDArray[np.int32]
+    numbers: NDArray[np.float64]
+    rows: Rows
+
+
+class _Link(NamedTuple):
+    """A link of a track to a liked one: how strong, by which part of the pull, and the cosine.
+
+    `name` is the place of the shared artist in the track's credits, -1 for none.
+    """
+
+    weight: float
+    part: str
+    row: int
+    value: float
+    name: int
+
+
+def liked_facts(
+    context: Context, rows: Rows, adjustment: Adjustment, totals: NDArray[np.float64], first: int
+) -> Liked:
+    """Find for each row of a list what the listener liked that is like it: one fact, or none.
 
     Args:
-        view: The listener.
-        catalogue: The catalogue.
+        context: The prepared query.
         rows: int64 (k,), the tracks of the list.
         adjustment: What the memory added to their scores.
+        totals: float64 (k,), the size of all effects on each score.
+        first: The number of the first liked track as a reference.
     """
+    from quintet_engine.kernel.reasons import CODES, NUMBERS
+
+    view = context.listener
+    if view is None or adjustment.rose is None:
+        return Liked(np.empty((0, CODES), np.int32), np.empty((0, NUMBERS)), rows[:0])
+    finder = _LinkFinder(view, context.catalogue, rows, adjustment)
+    codes, numbers = np.full((len(rows), CODES), -1, np.int32), np.zeros((len(rows), NUMBERS))
+    places: dict[int, int] = {}
+    # Tracks that fell, and those that nothing moved, have no fact.
+    for place in np.flatnonzero(adjustment.rose & (totals > 0)).tolist():
+        link = max(finder.links(place), key=lambda each: each.weight, default=None)
+        if link is None:
+            continue
+        kind = Kind.LIKED if view.opinions[link.row] > 0 else Kind.PLAYED
+        reference = first + places.setdefault(link.row, len(places))
+        attribute = len(ATTRIBUTES) + PARTS.index(link.part)
+        codes[place] = (_KINDS.index(kind), reference, attribute, 0, link.name)
+        numbers[place] = (link.weight / totals[place], link.value, 0.0)
+    return Liked(codes, numbers, np.array(list(places), np.int64))
+
+
+class _LinkFinder:
+    """Finds for the rows of one list what the listener liked that is like them."""
 
     def __init__(
         self, view: ListenerView, catalogue: Catalogue, rows: Rows, adjustment: Adjustment
     ) -> None:
-        assert adjustment.rose is not None, "a listener's list says which tracks rose"
         self._view, self._catalogue, self._rows = view, catalogue, rows.tolist()
-        self._rose = adjustment.rose.tolist()
         self._parts = {name: values.tolist() for name, values in adjustment.listener.items()}
         liked = view.liked.rows[:NEAREST]
         self._nearest = {SOUND: _nearest(catalogue.unit[rows], catalogue.unit[liked], CLOSE_COSINE)}
@@ -43,44 +100,19 @@ class LikedFinder:
             self._nearest[TASTE] = _nearest(taste.of(rows), taste.of(liked), NEAR_TASTE)
         self._by_artist = _strongest_by_artist(catalogue, view.liked.rows)
 
-    def of(self, place: int, total: float) -> list[Fact]:
-        """State the strongest link of a row to a liked track: one fact, or none.
-
-        Args:
-            place: Of the row in the list.
-            total: The size of all effects on its score.
-        """
-        if not self._rose[place] or not total:
-            return []
-        facts = [*self._artist(place, total), *self._near(place, total)]
-        return [max(facts, key=lambda fact: fact.weight)] if facts else []
-
-    def _artist(self, place: int, total: float) -> Iterator[Fact]:
+    def links(self, place: int) -> Iterator[_Link]:
+        """List the links of a row that raised its score."""
         effect, row = self._parts[ARTIST][place], self._rows[place]
-        if effect <= 0:
-            return
-        for artist in self._catalogue.track_artists.of(row).tolist():
+        artists = self._catalogue.track_artists.of(row).tolist() if effect > 0 else ()
+        for name, artist in enumerate(artists):
             liked = self._by_artist.get(artist)
             if liked is not None and liked != row:
-                name = self._catalogue.artist_title(row, artist)
-                yield self._fact(liked, effect / total, ARTIST, 1.0, name)
-                return
-
-    def _near(self, place: int, total: float) -> Iterator[Fact]:
+                yield _Link(effect, ARTIST, liked, 1.0, name)
+                break
         for part, found in self._nearest.items():
-            effect, (liked, cosine) = self._parts[part][place], found[place]
-            if effect > 0 and liked >= 0 and self._view.liked.rows[liked] != self._rows[place]:
-                row = int(self._view.liked.rows[liked])
-                yield self._fact(row, effect / total, part, min(cosine, 1.0))
-
-    def _fact(self, row: int, weight: float, link: str, value: float, name: str = "") -> Fact:
-        kind = Kind.LIKED if self._view.opinions[row] > 0 else Kind.PLAYED
-        reference = _reference(self._catalogue, row)
-        return Fact(kind, reference, weight, link, value=value, name=name)
-
-
-def _reference(catalogue: Catalogue, row: int) -> Reference:
-    return track_reference(catalogue, NO_SEED, ReferenceKind.LISTENED, row)
+            effect, (nearest, cosine) = self._parts[part][place], found[place]
+            if effect > 0 and nearest >= 0 and self._view.liked.rows[nearest] != row:
+                yield _Link(effect, part, int(self._view.liked.rows[nearest]), min(cosine, 1.0), -1)
 
 
 def _nearest(

@@ -178,7 +178,7 @@ def _widened(track: RankedTrack, columns: list[int], count: int) -> RankedTrack:
     # Little-endian float32, as impressions store features.
     values = np.full(count, np.nan, dtype="<f4")
     values[columns] = np.frombuffer(track.features, dtype="<f4")
-    return replace(track, features=values.tobytes())
+    return track._replace(features=values.tobytes())
 
 
 def _either(left: str, right: str) -> str:

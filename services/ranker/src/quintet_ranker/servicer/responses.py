@@ -8,7 +8,6 @@ from quintet.ranker.v1 import ranker_pb2
 from quintet_engine.query import Discovery, RankedTrack
 
 from quintet_ranker.domain import PickOrigin, RecommendationAnswer
-from quintet_ranker.servicer.reasons_json import reasons_json
 from quintet_ranker.servicer.requests import VARIANTS
 
 _VARIANT_NUMBERS: Final = {variant: number for number, variant in VARIANTS.items()}
@@ -64,10 +63,8 @@ def response_of(
         ranking_seconds=answer.seconds,
         discovery=_discovery(ranking.discovery),
     )
-    explained = [track.reasons for track in ranking.tracks if track.reasons is not None]
-    reasons = reasons_json(explained) if explained else [b""] * len(ranking.tracks)
-    for track, origin, written in zip(ranking.tracks, origins, reasons, strict=True):
-        _add_track(response, track, origin, written)
+    for track, origin in zip(ranking.tracks, origins, strict=True):
+        _add_track(response, track, origin)
     return response
 
 
@@ -85,10 +82,7 @@ def _discovery(made: Discovery | None) -> ranker_pb2.Discovery | None:
 
 
 def _add_track(
-    response: ranker_pb2.RecommendTracksResponse,
-    track: RankedTrack,
-    origin: PickOrigin,
-    reasons: bytes,
+    response: ranker_pb2.RecommendTracksResponse, track: RankedTrack, origin: PickOrigin
 ) -> None:
     """Append a track to a response.
 
@@ -103,7 +97,7 @@ def _add_track(
         channels=track.channels,
         features=track.features,
         origin=_ORIGINS[origin],
-        reasons_json=reasons,
         known=track.known,
         heard=track.heard,
+        reasons_json=b"" if track.explanation is None else track.explanation.json,
     )

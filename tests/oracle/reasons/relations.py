@@ -10,19 +10,15 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.collaborative.affinity import MOST_ROWS
+from quintet_engine.context import Context
+from quintet_engine.query import SeedKind
+from quintet_engine.seed_view import SeedView
 from quintet_explain import Fact, Kind, Reference, ReferenceKind
 from quintet_explain.facts import CLOSE_COSINE
 
-from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.collaborative.affinity import MOST_ROWS
-from quintet_engine.collaborative.reasons import (
-    NEAR_TASTE,
-    PlaylistRelations,
-    playlist_relations,
-)
-from quintet_engine.context import Context
-from quintet_engine.query import SeedKind
-from quintet_engine.reasons.families import (
+from tests.oracle.reasons.families import (
     ALBUM,
     ALBUM_IN_PLAYLISTS,
     ARTIST,
@@ -33,7 +29,11 @@ from quintet_engine.reasons.families import (
     TASTE,
     TOGETHER,
 )
-from quintet_engine.seed_view import SeedView
+from tests.oracle.reasons.playlists import (
+    NEAR_TASTE,
+    PlaylistRelations,
+    playlist_relations,
+)
 
 _KINDS: Final = {
     SeedKind.TRACK: ReferenceKind.TRACK,

@@ -4,7 +4,6 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-
 from quintet_engine.catalogue import Rows
 from quintet_engine.collaborative.affinity import Affinity
 from quintet_engine.collaborative.products import product_with

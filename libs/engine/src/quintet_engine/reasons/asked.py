@@ -1,0 +1,76 @@
+"""What the reasons of a list read of the query, as arrays."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from quintet_contract.attributes import ATTRIBUTES
+from quintet_explain import Relation
+from quintet_explain.sentences import wordable
+from quintet_modelkit.features import COLUMN
+
+from quintet_engine.catalogue import Rows
+from quintet_engine.collaborative.affinity import MOST_ROWS
+from quintet_engine.context import Context
+from quintet_engine.kernel.layout import Lists, fixed
+from quintet_engine.query import SeedKind
+
+RELATIONS: Final = tuple(Relation)
+"""By the numbers that `kernel.reasons` gives them."""
+_KINDS: Final = {SeedKind.TRACK: 0, SeedKind.ARTIST: 1, SeedKind.GENRE: 2}
+_COMPARED: Final = (
+    *("energy", "acousticness", "danceability", "valence", "instrumentalness"),
+    *("speechiness", "liveness", "loudness"),
+)
+# The attributes that comparing keys reads: weight 0 for one of them silences it.
+_READ_BY_KEY: Final = ("key", "mode")
+
+
+def asked_by(context: Context) -> Any:
+    """Collect what `kernel.reasons` reads of a query: its `Asked`."""
+    from quintet_engine.kernel.reasons import Asked
+
+    catalogue, query, seeds = context.catalogue, context.query, context.seeds
+    silent = silenced(query.weights, query.targets)
+    affinity, sizes = context.affinity, np.zeros(len(seeds), np.int64)
+    if affinity is not None:
+        # As `Affinity.of` joins the seeds' rows: each group cut to its most popular.
+        sizes = np.array([min(len(view.rows), MOST_ROWS) for view in seeds])
+    return Asked(
+        kinds=fixed([_KINDS[view.seed.kind] for view in seeds], np.int8),
+        albums=_lists([view.albums for view in seeds]),
+        artists=_lists([view.artists for view in seeds]),
+        genres=_lists([view.genres for view in seeds]),
+        genre_shares=context.genres,
+        raw=fixed(context.seed_raw, np.float64),
+        scores=fixed((context.seed_raw - catalogue.centres) / catalogue.deviations, np.float64),
+        rhythm=context.arrays.seed_rhythm,
+        owners=fixed(np.repeat(np.arange(len(seeds)), sizes), np.int32),
+        rows=fixed(() if affinity is None else affinity.seeds, np.int32),
+        compared=fixed([COLUMN[name] for name in _COMPARED if name not in silent], np.int32),
+        worded=_worded(),
+        compares_tempo="tempo" not in silent,
+        compares_key=not silent.intersection(_READ_BY_KEY),
+        targets=fixed([COLUMN[name] for name in query.targets], np.int32),
+        wanted=fixed(list(query.targets.values()), np.float64),
+    )
+
+
+def silenced(weights: Mapping[str, float], targets: Mapping[str, float]) -> set[str]:
+    """List the attributes that are not compared: the ranking ignores them, or aims elsewhere."""
+    ignored = {name for name, weight in weights.items() if weight == 0}
+    return ignored | set(targets)
+
+
+def _lists(groups: Sequence[Rows]) -> Lists:
+    starts = np.cumsum([0, *map(len, groups)])
+    return Lists(fixed(starts, np.int32), fixed(np.concatenate(groups), np.int32))
+
+
+@cache
+def _worded() -> NDArray[np.uint8]:
+    """Mark the attributes that have a word in each relation, uint8 (relations, 14)."""
+    words = [[name in wordable(relation) for name in ATTRIBUTES] for relation in RELATIONS]
+    return fixed(words, np.uint8)
