@@ -82,17 +82,7 @@ async def record_feedback(
     return json_response(asdict(recorded))
 
 
-@router.delete(
-    "/feedback/{event_id}",
-    responses={200: {"model": UndoneResponse}, **errors(400, 401, 403, 404, 429, 500, 503, 504)},
-)
-async def undo_feedback(request: Request, recorder: RecorderDep, event_id: EventId) -> Response:
-    """Undo an event that this client sent; repeating it changes nothing."""
-    check_event_id(event_id)
-    await recorder.undo(request.scope["quintet.caller"].name, event_id)
-    return json_response({"event_id": event_id, "undone": True})
-
-
+# Before the route of an event: its path would match this one for the methods that neither has.
 @router.put(
     "/feedback/banned-artists",
     responses={200: {"model": BanBody}, **errors(400, 401, 403, 409, 413, 429, 500, 503, 504)},
@@ -106,6 +96,17 @@ async def set_ban(
     check_artist(artist)
     await recorder.ban(body.listener, artist, banned=body.banned)
     return json_response({"listener": body.listener, "artist_id": artist, "banned": body.banned})
+
+
+@router.delete(
+    "/feedback/{event_id}",
+    responses={200: {"model": UndoneResponse}, **errors(400, 401, 403, 404, 429, 500, 503, 504)},
+)
+async def undo_feedback(request: Request, recorder: RecorderDep, event_id: EventId) -> Response:
+    """Undo an event that this client sent; repeating it changes nothing."""
+    check_event_id(event_id)
+    await recorder.undo(request.scope["quintet.caller"].name, event_id)
+    return json_response({"event_id": event_id, "undone": True})
 
 
 @router.delete(

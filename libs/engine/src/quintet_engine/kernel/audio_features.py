@@ -36,7 +36,7 @@ _ENCODED: Final = 14
 _LINEAR: Final = len(LINEAR)
 # The column of the first gap; cosines come before.
 _FIRST_GAP: Final = 5
-# A record of `Tracks.audio` of eight candidates, and eight numbers to spare.
+# A record of `Tracks.audio` of eight candidates, and eight unused numbers.
 _TILE: Final = 17 * FLOATS
 # Added to the seeds' spread, in standard deviations of the catalogue: five seeds that agree by
 # chance must not make every gap infinite.

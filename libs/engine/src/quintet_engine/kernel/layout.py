@@ -140,7 +140,7 @@ class Learned(NamedTuple):
         taste_places: int32 (n,), each track's row of `taste`.
         whitening: float32 (14, 13): `Tokens.sound` is `shaped @ whitening[:13] + whitening[13]`.
         regression: float32 (inputs, d), predicts a place in the taste space, see `Taste`.
-        triangle: float32 (inputs, inputs), for its length, see `Taste.audible_cosines`.
+        triangle: float32 (min(inputs, d), inputs), for its length, see `Taste.audible_cosines`.
     """
 
     sound: Floats

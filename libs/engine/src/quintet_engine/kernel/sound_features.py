@@ -49,7 +49,7 @@ _BIT: Final = np.array(
 )
 # What a place in the taste space is predicted from, see `taste._inputs`.
 _INPUTS: Final = 2 * LINEAR + 5
-# The inputs of eight candidates, the lengths of their sounds, and eight numbers to spare.
+# The inputs of eight candidates, the lengths of their sounds, and eight unused numbers.
 _TILE: Final = (_INPUTS + 2) * FLOATS
 # numba lets a signed index count from the end, and checks each.
 _U: Final = np.uint64
@@ -200,7 +200,7 @@ def _audible(
     count, squares = len(factors) - 1, repeated(_ZERO)
     # One row for each coordinate of the space, if that has fewer than there are inputs.
     for each in range(min(len(triangle), _INPUTS)):
-        # Triangular: what stands before the diagonal is 0.
+        # Triangular: the values before the diagonal are 0.
         product = products(triangle, each * _INPUTS, tile, each, _INPUTS)
         squares = add(squares, multiply(product, product))
     length = root(greater(squares, repeated(np.float32(1e-12))))

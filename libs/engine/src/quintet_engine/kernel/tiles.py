@@ -1,7 +1,7 @@
 """Reads eight candidates' records side by side, and writes their values to columns of the matrix.
 
 A tile is a float32 array of which each eight numbers are those of eight candidates, one in each
-lane (`lanes`). Its last eight numbers are to spare, for the end of a column.
+lane (`lanes`). Its last eight numbers belong to no candidate; the end of a column is written there.
 """
 
 from typing import Any, Final
@@ -50,7 +50,7 @@ def put_values(matrix: Any, column: Any, start: Any, tile: Any, values: Any) -> 
     if start + FLOATS <= count:
         put_floats(matrix, column * count + start, values)
     else:
-        spare = len(tile) - FLOATS
-        put_floats(tile, spare, values)
+        unused = len(tile) - FLOATS
+        put_floats(tile, unused, values)
         for lane in range(count - start):
-            matrix[column, start + lane] = tile[spare + lane]
+            matrix[column, start + lane] = tile[unused + lane]
