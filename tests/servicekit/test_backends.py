@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import REGISTRY
 from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
-from quintet.ranker.v1 import ranker_pb2
+from quintet.ranker.v1 import path_pb2, radio_pb2, ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_command.supervisor import free_ports
 from quintet_gateway.adapters import UpstreamClients
@@ -249,6 +249,8 @@ OUTGOING: dict[str, tuple[Any, ...]] = {
     "audio_features": (profile_pb2.BatchGetAudioFeaturesRequest(),),
     "build_profile": (profile_pb2.BuildProfileRequest(),),
     "recommend": (ranker_pb2.RecommendTracksRequest(),),
+    "continue_radio": (radio_pb2.ContinueRadioRequest(),),
+    "find_path": (path_pb2.FindPathRequest(),),
     "exclusions": (memory_pb2.GetExclusionsRequest(),),
     "preferences": (memory_pb2.GetPreferencesRequest(),),
     "model": (),

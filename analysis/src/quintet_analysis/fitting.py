@@ -18,6 +18,8 @@ _LEAST_GAIN: Final = 0.05
 _CONFIDENCE: Final = 1.645
 """Standard errors by which the gain must exceed 0: 95 %, one-sided."""
 _SEED: Final = 20
+_DECIMALS: Final = 9
+"""Smaller differences between values are no measurement, and would make slopes infinite."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def fit(computed: NDArray[np.float64], published: NDArray[np.float64]) -> Fit:
         A fit whose curve is None unless it lowers the error of held-out tracks by at least 5 %,
         and by more than chance would (95 %).
     """
+    computed = np.round(computed, _DECIMALS)
     order = np.random.default_rng(_SEED).permutation(len(computed))
     held, rest = np.split(order, [round(_HELD_OUT * len(order))])
     method = min(_METHODS, key=lambda name: _cross_validated(name, computed[rest], published[rest]))

@@ -214,15 +214,13 @@ def _stop_when_asked(arbiter: Any) -> None:
     arbiter._ensure_ioloop()
     asked: list[int] = []
 
-    def install() -> None:
-        # After circus has installed its handlers, which this one replaces.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, _frame: asked.append(number))
-        again()
+    # At once: circus installed its own handlers with the arbiter, and those may lose a signal.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: asked.append(number))
 
     def again() -> None:
         if asked:
             arbiter.ctrl.dispatch((None, json.dumps({"command": "quit"})))
         arbiter.loop.call_later(_SIGNAL_SECONDS, again)
 
-    arbiter.loop.call_later(_SIGNAL_SECONDS, install)
+    arbiter.loop.call_later(_SIGNAL_SECONDS, again)

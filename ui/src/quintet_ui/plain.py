@@ -35,8 +35,11 @@ def code(text: str, most: int = MOST_IN_TABLE) -> str:
 
 
 def chart(text: str, most: int = MOST_IN_CHART) -> str:
-    """Write text for a chart of Plotly, which makes links and styles of HTML."""
-    return html.escape(printable(text, most))
+    """Write text for a chart of Plotly, which makes links and styles of HTML.
+
+    Quotes stay: Plotly would show their entities, and text is never an attribute there.
+    """
+    return html.escape(printable(text, most), quote=False)
 
 
 def ordered(text: str) -> str:

@@ -30,9 +30,9 @@ BUSY_SECONDS: Final = 30
 SERVING_BUSY_SECONDS: Final = 1.5
 """A process that answers requests waits no longer than this for another writer."""
 _SERVING_STATEMENT_SECONDS: Final = 10
-_BULK_CACHE_KIB: Final = 32 * 1024
-_BULK_PAGES: Final = 8_192
-"""Pages of 4 KiB in the write-ahead log before they are copied into the database: 32 MiB."""
+_BULK_PRAGMAS: Final = ("PRAGMA cache_size=-32768", "PRAGMA wal_autocheckpoint=8192")
+"""32 MiB of pages in memory, and as many in the write-ahead log before they are copied into the
+database: 8,192 pages of 4 KiB."""
 _MIGRATING: Final = threading.Lock()
 _MIGRATION_LOCK: Final = 0x7175696E746574  # "quintet" in ASCII: unlikely to collide with others
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -168,8 +168,8 @@ def _keep_pages(engine: Engine, file: Path) -> None:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: Any) -> None:
-        connection.execute(f"PRAGMA cache_size=-{_BULK_CACHE_KIB}")
-        connection.execute(f"PRAGMA wal_autocheckpoint={_BULK_PAGES}")
+        for pragma in _BULK_PRAGMAS:
+            connection.execute(pragma)
         record.info["file"] = _identity(file)
 
     @event.listens_for(engine, "checkout")
