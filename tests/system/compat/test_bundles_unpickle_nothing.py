@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PROGRAM = """
+HOOKS = """
 import _pickle, pickle, sys
 forbidden, found = False, []
 def check():
@@ -41,22 +41,23 @@ for module in (pickle, _pickle):
     module.Unpickler = Unpickler
 # What a library written in C unpickles is reported by Python itself.
 sys.addaudithook(lambda name, _: check() if name == "pickle.find_class" else None)
+"""
+LOADING = """
 from pathlib import Path
 from quintet_engine.engine import Engine
 from quintet_engine.kernel.warm import load_all
 from quintet_engine.query import Query, Seed, SeedKind
 load_all()
 forbidden = True
-{first}
 engine = Engine.load(Path(sys.argv[1]))
 assert engine.recommend(Query(seeds=(Seed(SeedKind.GENRE, "rock", 1.0),), limit=5)).tracks
 assert not found, found
 """
 UNPICKLING = {
-    "pickle": "pickle.loads(Path(sys.argv[2]).read_bytes())",
-    "_pickle": "import _pickle; _pickle.loads(Path(sys.argv[2]).read_bytes())",
-    "unpickler": "from _pickle import Unpickler; Unpickler(open(sys.argv[2], 'rb')).load()",
-    "numpy": "import numpy; numpy.load(sys.argv[2], allow_pickle=True)",
+    "pickle": "from pathlib import Path; pickle.loads(Path(sys.argv[1]).read_bytes())",
+    "_pickle": "from pathlib import Path; _pickle.loads(Path(sys.argv[1]).read_bytes())",
+    "unpickler": "from _pickle import Unpickler; Unpickler(open(sys.argv[1], 'rb')).load()",
+    "numpy": "import numpy; numpy.load(sys.argv[1], allow_pickle=True)",
 }
 
 
@@ -65,22 +66,22 @@ def bundle_of(home: Path) -> Path:
     return models / (models / "current").read_text(encoding="utf-8").strip()
 
 
-def run(first: str, *paths: Path) -> "subprocess.CompletedProcess[str]":
+def run(statements: str, path: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM.replace("{first}", first), *map(str, paths)],
+        [sys.executable, "-c", HOOKS + statements, str(path)],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
 def test_a_bundle_loads_and_answers_without_unpickling(embedded_home):
-    done = run("", bundle_of(embedded_home))
+    done = run(LOADING, bundle_of(embedded_home))
     assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("way", UNPICKLING)
-def test_a_file_that_is_unpickled_would_be_noticed(embedded_home, tmp_path, way):
+def test_a_file_that_is_unpickled_would_be_noticed(tmp_path, way):
     (tmp_path / "file").write_bytes(pickle.dumps([Path("of the bundle")]))
-    done = run(UNPICKLING[way], bundle_of(embedded_home), tmp_path / "file")
+    done = run(f"forbidden = True\n{UNPICKLING[way]}", tmp_path / "file")
     assert done.returncode != 0
     assert "AssertionError: unpickled" in done.stderr
 
