@@ -21,6 +21,7 @@ from quintet_engine.query import Query, Seed, SeedKind
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
 
 from tests.oracle.features.ranks import places
+from tests.oracle.products import scores_of_names, scores_of_tracks
 
 
 def world_of(catalogue) -> np.ndarray:
@@ -202,7 +203,7 @@ def test_channels_find_the_world_of_the_seeds(catalogue, engine):
     candidates = engine.candidates(context, TRAINED.quotas(50, 1))
     column = candidates.names.index("playlists")
     found = candidates.rows[candidates.found[:, column]]
-    best = candidates.rows[np.argsort(-context.affinity.scores_of_tracks(candidates.rows)[:, 0])][
+    best = candidates.rows[np.argsort(-scores_of_tracks(context.affinity, candidates.rows)[:, 0])][
         :20
     ]
     assert len(found) > 20
@@ -304,7 +305,7 @@ def test_the_content_pool_of_a_large_catalogue_holds_the_best_known_of_each_kind
 def test_scores_of_artists_beyond_the_last_are_zero(catalogue, learned):
     affinity = Affinity.of(learned, catalogue, [np.array([0])], np.ones(1, np.float32))
     unknown = np.array([learned.tokens.unknown_artist])
-    np.testing.assert_array_equal(affinity.scores_of_names("artist", unknown), 0)
+    np.testing.assert_array_equal(scores_of_names(affinity, "artist", unknown), 0)
 
 
 @given(st.lists(st.floats(-5, 5, allow_nan=False), min_size=1, max_size=40))

@@ -19,13 +19,20 @@ from quintet_engine.collaborative.affinity import (
     VIEWS,
     Affinity,
 )
-from quintet_engine.collaborative.products import product, product_with
 from quintet_engine.collaborative.space import values_of_artists
 from quintet_engine.context import Context
 
 from tests.oracle.features.matrix import Builder, Column, Rising
 from tests.oracle.features.ranks import places
 from tests.oracle.features.tokens import mean_and_seeds
+from tests.oracle.products import (
+    co_occurrences,
+    product_with,
+    scores_of_names,
+    scores_of_tracks,
+    seed_playlists,
+    token_scores,
+)
 
 # Kinds of token → the name of their features. By shared tracks alone they say nothing new.
 _TOKEN_KINDS: Final = (("year", "year"), ("audio", "sound"), ("word", "words"))
@@ -57,9 +64,9 @@ def _scores(context: Context, candidates: Candidates) -> dict[str, Column]:
     count = space.counts[rows]
     entries = values_of_artists(space.artist_entries, artist)
     playlists = values_of_artists(space.artist_playlists, artist)
-    by_track = affinity.scores_of_tracks(rows).T
-    by_artist = affinity.scores_of_names("artist", artist).T
-    by_album = affinity.scores_of_names("album", album).T
+    by_track = scores_of_tracks(affinity, rows).T
+    by_artist = scores_of_names(affinity, "artist", artist).T
+    by_album = scores_of_names(affinity, "album", album).T
     columns: dict[str, Column] = {
         "playlist_count": count,
         "artist_entries": entries,
@@ -70,7 +77,7 @@ def _scores(context: Context, candidates: Candidates) -> dict[str, Column]:
         columns.update(zip(_by_view(kind), by_view, strict=True))
     for kind, name in _TOKEN_KINDS:
         matrix = tokens.words_of(rows) if kind == "word" else tokens.tokens_of(kind, rows)
-        scores = product(matrix, affinity.token_scores[kind])
+        scores = np.asarray(matrix @ token_scores(affinity, kind), np.float32)
         columns.update({f"{name}_by_{VIEWS[view]}": scores[:, view] for view in _TOKEN_VIEWS})
     # + 1: a track that no playlist holds has score 0, and 0 / 1 is 0.
     rarity, artist_rarity = np.sqrt(count + 1), np.sqrt(playlists + 1)
@@ -103,9 +110,9 @@ class CoOccurrenceFeatures(TypedDict):
 def _co_occurrence(context: Context, candidates: Candidates) -> CoOccurrenceFeatures:
     affinity, rows = context.trained_affinity, candidates.rows
     shares, count = affinity.shares, len(affinity.seeds)
-    together = np.ascontiguousarray(affinity.co_occurrences(rows).T)
+    together = np.ascontiguousarray(co_occurrences(affinity, rows).T)
     # Cosine of the two tracks' playlists; 0.5 keeps a track of one playlist from being its twin.
-    seed_lengths = np.sqrt(affinity.seed_playlists.sum(axis=0) + np.float32(0.5))
+    seed_lengths = np.sqrt(seed_playlists(affinity).sum(axis=0) + np.float32(0.5))
     lengths = np.sqrt(affinity.model.space.counts[rows] + np.float32(0.5))
     seed_artists, artist_shares = _seed_artist_shares(affinity)
     artists = affinity.model.tokens.artist[rows]

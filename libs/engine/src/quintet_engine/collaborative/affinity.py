@@ -11,7 +11,6 @@ from quintet_modelkit.features import Encoded, normalise_rows
 
 from quintet_engine.catalogue import Catalogue, Rows, Weights
 from quintet_engine.collaborative.model import CollaborativeModel
-from quintet_engine.collaborative.products import product, product_of
 from quintet_engine.collaborative.space import ALL_KINDS
 from quintet_engine.kernel.layout import LearnedQuery, fixed
 
@@ -91,37 +90,10 @@ class Affinity:
 
         return fixed(listed_scores(self.model.on_playlists, self.weights), np.float32)
 
-    def scores_of_tracks(self, rows: Rows) -> Weights:
-        """Sum the weights of each row's playlists in each view, float32 (k, 4)."""
-        return product_of(self.model.space.holders, rows, self.weights)
-
-    def scores_of_names(self, kind: str, numbers: NDArray[np.integer]) -> Weights:
-        """Score artists or albums in each view, float32 (k, 4); 0 for an unknown name.
-
-        Args:
-            kind: "artist" or "album".
-            numbers: (k,), token numbers; one beyond the last stands for no name.
-        """
-        rows = self.model.space.rows[kind]
-        known = numbers < rows.shape[0]
-        scores = product_of(rows, np.where(known, numbers, 0).astype(np.int64), self.weights)
-        scores[~known] = 0
-        return scores
-
-    @cached_property
-    def token_scores(self) -> dict[str, Weights]:
-        """The score of each year, sound and word in each view, float32 (tokens, 4)."""
-        rows = self.model.space.rows
-        return {kind: product(rows[kind], self.weights) for kind in ("year", "audio", "word")}
-
     @cached_property
     def sound(self) -> Encoded:
         """The seeds' mean of `Tokens.sound`, unit, float32 (13,)."""
         return _unit(self.shares @ self.model.tokens.sound[self.seeds])
-
-    def sound_cosines(self, rows: Rows) -> Weights:
-        """Compute the cosine of rows to the seeds' sound, float32 (k,)."""
-        return np.asarray(self.model.tokens.sound_units[rows] @ self.sound, np.float32)
 
     @cached_property
     def taste(self) -> Encoded:
@@ -138,15 +110,6 @@ class Affinity:
         """The different first artists of the seeds, known ones only."""
         artists = np.unique(self.model.tokens.artist[self.seeds])
         return artists[artists < self.model.tokens.unknown_artist].astype(np.int64)
-
-    @cached_property
-    def seed_playlists(self) -> NDArray[Any]:
-        """Which playlist holds which seed, float32 (p, m)."""
-        return np.asarray(self.model.space.holders[self.seeds].toarray().T, dtype=np.float32)
-
-    def co_occurrences(self, rows: Rows) -> Weights:
-        """Count the playlists that hold both a row and a seed, float32 (k, m)."""
-        return product_of(self.model.space.holders, rows, self.seed_playlists)
 
 
 def _seed_rows(
