@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_engine.context import Context
 from quintet_engine.music import tempo_distance, wheel_distance, wheel_places
+from quintet_engine.reasons.families import PLACE
 from quintet_explain import Fact, Kind, Reference, ReferenceKind, Relation
 from quintet_explain.sentences import wordable
 from quintet_modelkit.features import COLUMN, Raw
 
-from tests.oracle.reasons.families import PLACE
 from tests.oracle.reasons.relations import Effects
 
 ALIKE: Final = 0.25

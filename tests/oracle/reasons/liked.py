@@ -13,9 +13,8 @@ from quintet_engine.listening.pull import ARTIST, SOUND, TASTE
 from quintet_engine.listening.view import NEAREST, ListenerView
 from quintet_engine.reasons.adjustments import Adjustment
 from quintet_explain import Fact, Kind, Reference, ReferenceKind
-from quintet_explain.facts import CLOSE_COSINE, NO_SEED
+from quintet_explain.facts import CLOSE_COSINE, NEAR_TASTE, NO_SEED
 
-from tests.oracle.reasons.playlists import NEAR_TASTE
 from tests.oracle.reasons.relations import track_reference
 
 

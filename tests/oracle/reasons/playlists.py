@@ -1,6 +1,6 @@
 """Relations of tracks to seeds that come from playlists, for explaining a list."""
 
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +8,6 @@ from quintet_engine.catalogue import Rows
 from quintet_engine.collaborative.affinity import Affinity
 
 from tests.oracle.products import co_occurrences, product_with
-
-NEAR_TASTE: Final = 0.5
-"""From this cosine in the taste space on, listeners' taste is a reason."""
 
 
 class Strongest(NamedTuple):

@@ -14,11 +14,7 @@ from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.collaborative.affinity import MOST_ROWS
 from quintet_engine.context import Context
 from quintet_engine.query import SeedKind
-from quintet_engine.seed_view import SeedView
-from quintet_explain import Fact, Kind, Reference, ReferenceKind
-from quintet_explain.facts import CLOSE_COSINE
-
-from tests.oracle.reasons.families import (
+from quintet_engine.reasons.families import (
     ALBUM,
     ALBUM_IN_PLAYLISTS,
     ARTIST,
@@ -29,8 +25,11 @@ from tests.oracle.reasons.families import (
     TASTE,
     TOGETHER,
 )
+from quintet_engine.seed_view import SeedView
+from quintet_explain import Fact, Kind, Reference, ReferenceKind
+from quintet_explain.facts import CLOSE_COSINE, NEAR_TASTE
+
 from tests.oracle.reasons.playlists import (
-    NEAR_TASTE,
     PlaylistRelations,
     playlist_relations,
 )

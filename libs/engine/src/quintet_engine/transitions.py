@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from quintet_explain import StepFact, StepKind, StepRelation, transition_sentence
+from quintet_explain.facts import NEAR_TASTE
 from quintet_modelkit.features import COLUMN, Encoded, Raw
 
 from quintet_engine.catalogue import Catalogue, Rows
@@ -18,8 +19,6 @@ SAME_ENERGY: Final = 0.25
 """Energies up to this many standard deviations apart are about the same."""
 LITTLE_ENERGY: Final = 0.75
 """Below this many standard deviations a difference is called a little."""
-NEAR_TASTE: Final = 0.5
-"""From this cosine in the taste space on, two tracks are called near in taste."""
 
 
 def angles(a: Encoded, b: Encoded) -> Distances:

@@ -5,6 +5,8 @@ from typing import Final, NamedTuple
 
 CLOSE_COSINE: Final = 0.5
 """From this cosine on, two tracks are called close in sound; below, a seed is only the nearest."""
+NEAR_TASTE: Final = 0.5
+"""From this cosine in the taste space on, two tracks are called near in taste."""
 
 NO_SEED: Final = -1
 """The place of a reference that is no seed: a track of the listener's memory."""

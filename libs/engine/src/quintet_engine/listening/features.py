@@ -55,9 +55,9 @@ def pair_features(view: ListenerView, catalogue: Catalogue, rows: Rows) -> PairF
     everywhere = np.ones(len(rows), np.bool_)
     artists, genres = catalogue.track_artists, catalogue.track_genres
     return PairFeatures(
-        _to_mean(taste, _taste(view.liked), everywhere),
+        _to_mean(taste, view.liked.taste, everywhere),
         _to_nearest(taste, _places(view, view.liked), everywhere),
-        _to_mean(taste, _taste(view.unwanted), everywhere),
+        _to_mean(taste, view.unwanted.taste, everywhere),
         _to_mean(unit, view.liked.sound, heard),
         _to_nearest(unit, catalogue.unit[view.liked.rows[:NEAREST]], heard),
         _to_mean(unit, view.unwanted.sound, heard),
@@ -66,10 +66,6 @@ def pair_features(view: ListenerView, catalogue: Catalogue, rows: Rows) -> PairF
         artists.greatest(rows, view.artist_recency),
         genres.greatest(rows, view.genre_liking),
     )
-
-
-def _taste(side: Side) -> NDArray[np.float32] | None:
-    return side.taste
 
 
 def _places(view: ListenerView, side: Side) -> NDArray[np.float32] | None:

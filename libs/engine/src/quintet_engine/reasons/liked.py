@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_explain import Kind
-from quintet_explain.facts import CLOSE_COSINE
+from quintet_explain.facts import CLOSE_COSINE, NEAR_TASTE
 
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.context import Context
@@ -20,8 +20,6 @@ from quintet_engine.listening.pull import ARTIST, SOUND, TASTE
 from quintet_engine.listening.view import NEAREST, ListenerView
 from quintet_engine.reasons.adjustments import Adjustment
 
-NEAR_TASTE: Final = 0.5
-"""From this cosine in the taste space on, listeners' taste is a reason."""
 _KINDS: Final = tuple(Kind)
 
 
