@@ -4,10 +4,12 @@ The playlists are made by a rule that a listener could have: each draws on one g
 one mood, so what belongs together is known.
 """
 
+import contextlib
 import gc
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import weakref
@@ -17,6 +19,7 @@ import numpy as np
 import polars as pl
 import pytest
 from quintet_engine.catalogue import Catalogue
+from quintet_engine.collaborative import space
 from quintet_engine.engine import Engine
 from quintet_engine.forest import Forest
 from quintet_engine.query import Query, Seed, SeedKind
@@ -40,7 +43,7 @@ from quintet_training.ranking import TooFewPlaylists, TrainingParameters
 from quintet_training.ranking.fitting import BoosterParameters
 from quintet_training.ranking.rows import draw_queries
 from quintet_training.settings import TrainingSettings
-from quintet_training.steps import evaluate, publish_model, train, write_report
+from quintet_training.steps import evaluate, publish_model, publishing, train, write_report
 
 SMALL = TrainingParameters(
     folds=3,
@@ -202,13 +205,34 @@ def test_training_again_on_the_same_data_changes_nothing(trained):
     assert report.version == before
 
 
-def test_the_same_data_and_seed_give_the_same_booster_byte_for_byte(trained, copied):
+def test_the_same_data_and_seed_give_the_same_version_and_bytes_whenever_imported(trained, copied):
+    connection = sqlite3.connect(copied.home / "quintet.db")
+    with contextlib.closing(connection), connection:
+        for table in ("imports", "tracks"):
+            connection.execute(f"UPDATE {table} SET imported_at = '2020-01-01T00:00:00+00:00'")
+    datasets.publish_catalogue(copied)
     report = train(copied, SMALL)
+    assert not report.unchanged
+    assert report.version == current_version(trained.home / "models")
     texts = [
         (settings.home / "models" / report.version / "booster.txt").read_bytes()
         for settings in (trained, copied)
     ]
     assert texts[0] == texts[1]
+
+
+def test_another_constant_makes_another_version_of_the_same_files(trained, copied, monkeypatch):
+    monkeypatch.setattr(space, "WEIGHTS", {**space.WEIGHTS, "word": 0.9})
+    monkeypatch.setattr(publishing, "_program", lambda: "another program")
+    report = train(copied, SMALL, serve=False)
+    assert not report.unchanged
+    assert report.version != current_version(trained.home / "models")
+
+
+def test_another_program_that_makes_the_same_model_keeps_its_version(copied, monkeypatch):
+    first = publish_model(copied.home)
+    monkeypatch.setattr(publishing, "_program", lambda: "another program")
+    assert publish_model(copied.home) == first
 
 
 def test_a_search_for_parameters_is_part_of_what_repeats(copied, prepared, tmp_path):

@@ -202,7 +202,9 @@ class Maker:
         version = f"{kind}-{code_digest()}"
         shutil.rmtree(models / version, ignore_errors=True)
         facts = {"parameters": {}, "seed": SEED, "metrics": {}}
-        publish_bundle(models, folder, catalogue, index, more.pop("text"), version, facts, **more)
+        publish_bundle(
+            models, folder, catalogue, index, more.pop("text"), facts, version=version, **more
+        )
         return version
 
     def _bootstrap(self, folder: Path, catalogue: Any, index: Any) -> str:

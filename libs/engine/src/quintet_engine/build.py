@@ -10,7 +10,7 @@ from typing import Any, Final
 import faiss
 import lightgbm
 import numpy as np
-from quintet_modelkit.bundle import write_bundle
+from quintet_modelkit.bundle import content_version, write_bundle
 from quintet_modelkit.publication import sha256_of
 
 from quintet_engine.booster import Ranker
@@ -44,10 +44,10 @@ def build_bundle(
     index: FaissIndex,
     booster_text: str,
     *,
-    version: str,
     kind: str,
     facts: Mapping[str, Any],
     collaborative: CollaborativeModel | None = None,
+    version: str | None = None,
 ) -> Engine:
     """Write a complete bundle into an empty folder and return its engine.
 
@@ -57,17 +57,24 @@ def build_bundle(
         catalogue: The view of that snapshot.
         index: The audio index over it.
         booster_text: The booster in LightGBM's text format.
-        version: The model version.
         kind: "bootstrap" or "trained".
         facts: Further fields of the manifest: parameters, seed, metrics.
         collaborative: What was learned from playlists; for a trained model.
+        version: The model version; None to name the model by its content.
     """
     index.save(folder / INDEX_FILE)
     (folder / BOOSTER_FILE).write_text(booster_text, encoding="utf-8")
     index_version = f"idx-{sha256_of(folder / INDEX_FILE)[:12]}"
-    versions = Versions(version, index_version, catalogue.snapshot.version)
     recipe = RECIPES[kind]
     ranker = Ranker.from_text(booster_text)
+    parts = {
+        **({} if collaborative is None else {"taste_index": collaborative.save(folder / FOLDER)}),
+        **_saved_forest(folder, ranker),
+    }
+    if version is None:
+        ranked_by = {"catalogue": catalogue.snapshot.version, "features": recipe.feature_hash}
+        version = content_version(kind, folder, ranked_by)
+    versions = Versions(version, index_version, catalogue.snapshot.version)
     engine = Engine(catalogue, index, ranker, versions, recipe, collaborative)
     rows = np.linspace(0, len(catalogue) - 1, min(_GOLDEN_SEEDS, len(catalogue))).astype(np.int64)
     seeds = catalogue.track_ids(np.unique(rows))
@@ -83,8 +90,7 @@ def build_bundle(
         "channels": [channel.name for channel in recipe.channels],
         "index": index.facts,
         "libraries": libraries(),
-        **({} if collaborative is None else {"taste_index": collaborative.save(folder / FOLDER)}),
-        **_saved_forest(folder, ranker),
+        **parts,
         **facts,
     }
     golden = {"seeds": seeds, "tracks": engine.golden_answer(seeds)}

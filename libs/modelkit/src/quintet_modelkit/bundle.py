@@ -27,6 +27,7 @@ from quintet_modelkit.publication import (
     PublicationInvalid,
     read_manifest,
     read_text,
+    sha256_of,
     write_manifest,
 )
 from quintet_modelkit.snapshot import Snapshot
@@ -48,12 +49,23 @@ REQUIRED: Final = (
 """The fields that every bundle's manifest must have."""
 
 
-def model_version(kind: str, inputs: Mapping[str, Any]) -> str:
-    """Name a model by its content: `<kind>-` and 12 digits of a SHA-256 over all its inputs.
+def content_version(kind: str, folder: Path, ranked_by: Mapping[str, str]) -> str:
+    """Name a model by its content: `<kind>-` and 12 digits of a SHA-256.
 
-    The same data, parameters and seed give the same name on every machine.
+    Two models with the same name give the same lists. When and from where the data was imported
+    does not count, nor how long training took.
+
+    Args:
+        kind: "bootstrap" or "trained".
+        folder: Holds the model's files, and nothing else.
+        ranked_by: What decides its lists besides these files: catalogue and features.
     """
-    text = json.dumps({"kind": kind, **inputs}, sort_keys=True)
+    files = {
+        path.relative_to(folder).as_posix(): sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    text = json.dumps({"kind": kind, "files": files, **ranked_by}, sort_keys=True)
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 

@@ -1,10 +1,15 @@
 """Publishing a model for the catalogue in use: trained, carried over, or made without playlists."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import quintet_engine
+import quintet_modelkit
 from quintet_engine.booster import Ranker
 from quintet_engine.build import build_bundle, libraries
 from quintet_engine.catalogue import Catalogue
@@ -12,20 +17,22 @@ from quintet_engine.collaborative.model import CollaborativeModel, load_holders
 from quintet_engine.engine import BOOSTER_FILE, Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
-from quintet_files import exclusive
-from quintet_modelkit.bundle import model_version
+from quintet_files import exclusive, write_atomically
 from quintet_modelkit.publication import (
     PublicationInvalid,
     current_folder,
     current_version,
+    is_version,
     publish,
     read_manifest,
+    read_pointer,
     set_current,
     sha256_of,
     staged,
 )
 from quintet_modelkit.snapshot import Snapshot
 
+import quintet_training
 from quintet_training.datasets.publishing import LOCK
 from quintet_training.ranking import (
     BootstrapParameters,
@@ -39,8 +46,9 @@ Progress = Callable[[float, str], None]
 """Receives the completed share, 0..1, and the current step."""
 MODELS: Final = "models"
 CATALOGUE: Final = "catalogue"
-# Part of a bootstrap's version: raised when the way it is made changes.
-_RECIPE: Final = 2
+INPUTS: Final = ".inputs"
+"""Folder beside the models: a file per digest of inputs, which contains the version they make."""
+MOST_INPUTS: Final = 100
 # What a model keeps of itself when it is carried to another catalogue.
 _CARRIED: Final = ("parameters", "seed", "metrics", "chosen", "importances", "data", "trained_as")
 
@@ -80,21 +88,52 @@ def _publish(home: Path, parameters: BootstrapParameters, on_progress: Progress)
     return _publish_bootstrap(models, snapshot_folder, parameters, on_progress)
 
 
-def point_at(models: Path, version: str) -> bool:
-    """Make a published version the one that is served; return False if its folder is not whole."""
-    if not is_whole(models / version):
-        return False
-    set_current(models, version)
-    return True
+def inputs_digest(kind: str, facts: Mapping[str, Any]) -> str:
+    """Compute the SHA-256 of all that decides a model, so that it is not made a second time.
+
+    The program is part of it: with another constant or another formula the model is made again. It
+    keeps its version if its content is the same nevertheless.
+
+    Args:
+        kind: "bootstrap" or "trained".
+        facts: Data and parameters, as JSON.
+    """
+    inputs = {"kind": kind, "program": _program(), "libraries": libraries(), **facts}
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def is_whole(folder: Path) -> bool:
-    """Check whether a bundle is there and every file is as its manifest says."""
+@cache
+def _program() -> str:
+    """Hash the source code that makes models."""
+    digest = hashlib.sha256()
+    for package in (quintet_engine, quintet_modelkit, quintet_training):
+        root = Path(package.__path__[0])
+        for path in sorted(root.rglob("*.py")):
+            digest.update(f"{package.__name__}/{path.relative_to(root).as_posix()}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def published_from(models: Path, inputs: str) -> str | None:
+    """Find the undamaged model that was made from these inputs; None if there is none."""
+    version = read_pointer(models / INPUTS / inputs)
+    if not is_version(version):
+        return None
     try:
-        read_manifest(folder, verify=True)
+        read_manifest(models / version, verify=True)
     except PublicationInvalid:
-        return False
-    return True
+        return None
+    return version
+
+
+def record_inputs(models: Path, inputs: str, version: str) -> None:
+    """Record that these inputs make this model; the newest `MOST_INPUTS` records are kept."""
+    folder = models / INPUTS
+    folder.mkdir(exist_ok=True)
+    write_atomically(folder / inputs, version + "\n")
+    newest_last = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    for path in newest_last[:-MOST_INPUTS]:
+        path.unlink(missing_ok=True)
 
 
 def _trained(models: Path) -> Mapping[str, Any] | None:
@@ -117,15 +156,17 @@ def _carry(
     """Publish a trained model for another catalogue; None if no playlist has two tracks in it."""
     folder = models / str(manifest["model_version"])
     text = (folder / BOOSTER_FILE).read_text(encoding="utf-8")
-    inputs = {
-        "booster": sha256_of(folder / BOOSTER_FILE),
-        "playlists": manifest["data"],
-        "catalogue": snapshot_folder.name,
-        "libraries": libraries(),
-    }
-    # The same model on the same catalogue has one name, on every machine.
-    version = model_version(TRAINED.kind, inputs)
-    if point_at(models, version):
+    inputs = inputs_digest(
+        TRAINED.kind,
+        {
+            "booster": sha256_of(folder / BOOSTER_FILE),
+            "playlists": manifest["data"],
+            "catalogue": snapshot_folder.name,
+        },
+    )
+    version = published_from(models, inputs)
+    if version is not None:
+        set_current(models, version)
         return version
     on_progress(0.0, "carrying the trained model over")
     catalogue = Catalogue.of(Snapshot.load(snapshot_folder), recommend_absent=True)
@@ -137,7 +178,8 @@ def _carry(
     index = FaissIndex.build(catalogue.unit, seed=seed)
     facts = {name: manifest[name] for name in _CARRIED if name in manifest}
     facts.setdefault("trained_as", manifest["model_version"])
-    publish_bundle(models, snapshot_folder, catalogue, index, text, version, facts, learned)
+    version = publish_bundle(models, snapshot_folder, catalogue, index, text, facts, learned)
+    record_inputs(models, inputs, version)
     on_progress(1.0, "published")
     return version
 
@@ -163,53 +205,55 @@ def publish_bundle(
     catalogue: Catalogue,
     index: FaissIndex,
     text: str,
-    version: str,
     facts: Mapping[str, Any],
     learned: CollaborativeModel | None = None,
     *,
+    version: str | None = None,
     serve: bool = True,
-) -> None:
-    """Write a bundle and, by default, serve it; its kind is `trained` if `learned` is given."""
+) -> str:
+    """Write a bundle, by default serve it, and return its version, by default of its content.
+
+    Its kind is `trained` if `learned` is given.
+    """
     kind = BOOTSTRAP.kind if learned is None else TRAINED.kind
     with staged(models) as folder:
-        build_bundle(
+        built = build_bundle(
             folder,
             snapshot_folder,
             catalogue,
             index,
             text,
-            version=version,
             kind=kind,
             facts=facts,
             collaborative=learned,
+            version=version,
         )
+        version = built.versions.model
         publish(folder, models, version, make_current=serve)
+    return version
 
 
 def _publish_bootstrap(
     models: Path, snapshot_folder: Path, parameters: BootstrapParameters, on_progress: Progress
 ) -> str:
-    inputs = {
-        "recipe": _RECIPE,
-        "catalogue": snapshot_folder.name,
-        "features": BOOTSTRAP.feature_hash,
-        "parameters": parameters.facts(),
-        "libraries": libraries(),
-    }
-    version = model_version(BOOTSTRAP.kind, inputs)
-    if point_at(models, version):
+    facts = {"catalogue": snapshot_folder.name, "parameters": parameters.facts()}
+    inputs = inputs_digest(BOOTSTRAP.kind, facts)
+    version = published_from(models, inputs)
+    if version is not None:
+        set_current(models, version)
         on_progress(1.0, "model is up to date")
         return version
     on_progress(0.0, "reading the catalogue")
     catalogue = Catalogue.of(Snapshot.load(snapshot_folder), recommend_absent=True)
     index, rows, text = _bootstrap(catalogue, parameters, on_progress)
     on_progress(0.9, "publishing")
-    facts = {
+    described = {
         "parameters": parameters.facts(),
         "seed": parameters.seed,
         "metrics": {"training_groups": len(rows.sizes), "training_rows": len(rows.labels)},
     }
-    publish_bundle(models, snapshot_folder, catalogue, index, text, version, facts)
+    version = publish_bundle(models, snapshot_folder, catalogue, index, text, described)
+    record_inputs(models, inputs, version)
     on_progress(1.0, "published")
     return version
 

@@ -7,24 +7,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import polars as pl
-from quintet_engine.build import libraries
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.recipes import TRAINED
-from quintet_modelkit.bundle import model_version
-from quintet_modelkit.publication import current_folder
+from quintet_modelkit.publication import current_folder, set_current
 from quintet_modelkit.snapshot import Snapshot
 
 from quintet_training import datasets
 from quintet_training.ranking import TrainerBackend, TrainingParameters, train_model
 from quintet_training.settings import TrainingSettings
-from quintet_training.steps.publishing import CATALOGUE, MODELS, is_whole, point_at, publish_bundle
-
-# Part of a trained model's version: raised when the way it is made changes.
-_RECIPE: Final = 1
+from quintet_training.steps.publishing import (
+    CATALOGUE,
+    MODELS,
+    inputs_digest,
+    publish_bundle,
+    published_from,
+    record_inputs,
+)
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ def train(
 ) -> TrainReport:
     """Train on the playlists of the database and, by default, serve the model from then on.
 
-    The version names everything that decides the model: training again on the same data with the
-    same parameters changes nothing.
+    The version names the content of the model. Training again on the same data with the same
+    parameters and the same program changes nothing.
 
     Args:
         settings: Where data and models are.
@@ -128,18 +130,19 @@ def train(
     on_progress(0.0, "reading catalogue and playlists")
     catalogue = Catalogue.of(Snapshot.load(snapshot_folder), recommend_absent=True)
     playlists = load_playlists(settings, catalogue)
-    inputs = {
-        "recipe": _RECIPE,
-        "features": TRAINED.feature_hash,
-        "data": playlists.data,
-        "parameters": parameters.facts(),
-        "libraries": libraries(),
-        # Sums over several machines come out otherwise in the last digits, and so may trees.
-        **({} if cluster is None else {"trained_by": "dask"}),
-    }
-    version = model_version(TRAINED.kind, inputs)
-    # The version names its inputs, so a whole folder of that name is the result of this training.
-    if point_at(models, version) if serve else is_whole(models / version):
+    inputs = inputs_digest(
+        TRAINED.kind,
+        {
+            "data": _without_times(playlists.data),
+            "parameters": parameters.facts(),
+            # Sums over several machines come out otherwise in the last digits, and so may trees.
+            **({} if cluster is None else {"trained_by": "dask"}),
+        },
+    )
+    version = published_from(models, inputs)
+    if version is not None:
+        if serve:
+            set_current(models, version)
         return TrainReport(version, True, time.monotonic() - started, {}, {})
     with _backend(settings, snapshot_folder, cluster) as backend:
         trained = train_model(catalogue, playlists.rows, parameters, on_progress, backend)
@@ -153,20 +156,29 @@ def train(
         "importances": dict(trained.importances),
         "data": dict(playlists.data),
     }
-    publish_bundle(
+    version = publish_bundle(
         models,
         snapshot_folder,
         catalogue,
         trained.index,
         trained.booster,
-        version,
         facts,
         trained.learned,
         serve=serve,
     )
+    record_inputs(models, inputs, version)
     on_progress(1.0, "published")
     seconds = time.monotonic() - started
     return TrainReport(version, False, seconds, trained.metrics, trained.importances)
+
+
+def _without_times(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out when each source was imported: it does not decide the model."""
+    sources = [
+        {name: value for name, value in source.items() if name != "imported_at"}
+        for source in data["catalogue_sources"]
+    ]
+    return {**data, "catalogue_sources": sources}
 
 
 @contextlib.contextmanager
