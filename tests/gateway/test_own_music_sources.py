@@ -11,10 +11,17 @@ from quintet_gateway.schemas.library import (
     OwnTracksResponse,
     QuarantineResponse,
     RequestFacts,
+    SourceMatchResponse,
 )
-from quintet_store import open_engine, writing
+from quintet_store import open_engine, reading, writing
+from quintet_store.items import Group
 from quintet_store.library_requests import begin_request, recent_requests, report_worker
+from quintet_store.recording_items import record_items
+from quintet_store.source_groups import group_of
+from quintet_store.source_items import mark_unseen
 from quintet_store.sources import SourceSpec
+from quintet_store.tables import SourceGroup, table_of
+from sqlalchemy import select
 
 from tests.fakes.own_music import gateway_of, own_item, store
 from tests.known_secrets import known
@@ -201,6 +208,63 @@ async def test_each_route_needs_its_scope(tmp_path: Path) -> None:
         assert await status(own, owner) == 404
         assert await status(f"/api/v1/tracks/{ids['one']}/cover", owner) == 403
         assert (await client.get("/api/v1/library")).status_code == 401
+
+
+async def test_songs_albums_and_artists_of_a_server_are_found_by_its_ids(tmp_path: Path) -> None:
+    groups = (Group("artist", "ar-1", "Björk"), Group("album", "al-1", "Début"))
+    songs = [own_item("so-1", groups=groups), own_item("so-2", groups=groups), own_item("so-3")]
+    ids = store(tmp_path, SERVER, songs)
+    both = [ids["so-1"], ids["so-2"]]
+    async with gateway_of(tmp_path) as (_, client):
+
+        async def match(**asked: str) -> dict[str, Any]:
+            answer = await client.get("/api/v1/library/sources/home/match", params=asked)
+            assert answer.status_code == 200, answer.text
+            return SourceMatchResponse.model_validate_json(answer.content).model_dump()
+
+        song = {"source": "home", "kind": "song", "id": "so-3", "name": ""}
+        assert await match(id="so-3") == {**song, "track_ids": [ids["so-3"]]}
+        artist = {"source": "home", "kind": "artist", "id": "ar-1", "name": "Björk"}
+        assert await match(id="ar-1") == {**artist, "track_ids": both}
+        assert await match(artist="bjork") == {**artist, "track_ids": both}
+        found = await match(id="al-1")
+        assert (found["kind"], found["name"], found["track_ids"]) == ("album", "Début", both)
+        for asked in ({"id": "so-9"}, {"artist": "Ann"}):
+            answer = await client.get("/api/v1/library/sources/home/match", params=asked)
+            assert answer.status_code == 404
+            assert "quintet library sync home" in answer.json()["error"]["message"]
+        for path, asked in (("home", {}), ("home", {"id": "a", "artist": "b"})):
+            answer = await client.get(f"/api/v1/library/sources/{path}/match", params=asked)
+            assert answer.status_code == 400
+        assert (await client.get("/api/v1/library/sources/no/match?id=a")).status_code == 404
+        answer = await client.get(f"/api/v1/library/tracks?ids={ids['so-1']}")
+        (track,) = OwnTracksResponse.model_validate_json(answer.content).tracks
+        (place,) = track.places
+        assert [each.id for each in place.artists] == ["ar-1"]
+        assert place.album is not None
+        assert place.album.id == "al-1"
+
+
+def test_groups_of_a_song_follow_its_source(tmp_path: Path) -> None:
+    first, then = Group("artist", "ar-1", "Ann"), Group("artist", "ar-2", "Bob")
+    store(tmp_path, SERVER, [own_item("so-1", groups=[first]), own_item("so-2", groups=[first])])
+    engine = open_engine(f"sqlite:///{tmp_path / 'quintet.db'}")
+
+    def songs(artist: str) -> int:
+        with reading(engine) as connection:
+            found = group_of(connection, "home", "artist", artist)
+        return len(found.track_ids) if found else 0
+
+    with writing(engine) as connection:
+        # The server moved a song to another artist, and then lost it.
+        record_items(connection, "home", [own_item("so-1", groups=[then])], "2026-02-01")
+    assert (songs("ar-1"), songs("ar-2")) == (1, 1)
+    with writing(engine) as connection:
+        mark_unseen(connection, "home", "2026-03-01")
+    assert (songs("ar-1"), songs("ar-2")) == (0, 0)
+    with reading(engine) as connection:
+        assert not connection.execute(select(table_of(SourceGroup))).all()
+    engine.dispose()
 
 
 async def test_a_database_that_is_down_is_a_503(tmp_path: Path) -> None:

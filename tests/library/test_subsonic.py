@@ -199,6 +199,11 @@ def test_a_real_server_gives_songs_stars_ratings_and_playlists(tmp_path: Path):
     assert (playlist.name, playlist.item_ids) == ("Road", [ids["Two"], ids["One"]])
     one, two, three = (songs[name] for name in ("One", "Two", "Three"))
     assert one.item.artists == ("Ann",)
+    assert {(group.kind, group.name) for group in one.item.groups} == {
+        ("artist", "Ann"),
+        ("album", "First"),
+    }
+    assert len({group for song in songs.values() for group in song.item.groups}) == 2
     assert (three.item.duration_ms, three.item.album, three.item.genres) == (
         3000,
         "First",

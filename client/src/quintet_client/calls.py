@@ -405,6 +405,18 @@ def quarantine(
     return _get(path, models.QuarantinePage, params)
 
 
+def match_in_source(source: str, *, id: str = "", artist: str = "") -> Call[models.SourceMatch]:
+    """Look up the tracks of a song, album or artist of a source; requires the scope library.
+
+    Args:
+        source: Name of the source.
+        id: The source's own id of a song, album or artist.
+        artist: Instead of an id, the name of an artist.
+    """
+    params = _params(id=id or None, artist=artist or None)
+    return _get(f"/api/v1/library/sources/{_quoted(source)}/match", models.SourceMatch, params)
+
+
 def own_tracks(track_ids: Sequence[str]) -> Call[models.OwnTracks]:
     """Look up the sources and paths of up to 500 tracks; requires the scope library."""
     params = {"ids": ",".join(track_ids)}

@@ -632,6 +632,31 @@ class QuarantinePage(Page[Quarantined]):
         return self.quarantined
 
 
+class SourceGroup(Answer):
+    """An artist or album as a media server has it, by the server's own id."""
+
+    id: str
+    name: str
+
+
+class SourceMatch(Answer):
+    """What an id of a source names, with the tracks of the catalogue that it stands for.
+
+    Attributes:
+        source: Name of the source.
+        kind: What the id names.
+        id: The source's own id.
+        name: Of an album or artist; empty for a song.
+        track_ids: Of the catalogue, 1 to 500.
+    """
+
+    source: str
+    kind: Literal["song", "album", "artist"]
+    id: str
+    name: str
+    track_ids: tuple[str, ...]
+
+
 class TrackPlace(Answer):
     """A track as one source has it."""
 
@@ -641,6 +666,8 @@ class TrackPlace(Answer):
     path: str
     present: bool
     playable: bool
+    artists: tuple[SourceGroup, ...] = ()
+    album: SourceGroup | None = None
 
 
 class OwnTrack(Answer):

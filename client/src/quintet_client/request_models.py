@@ -72,6 +72,7 @@ class Filters(_Asked):
     explicit: bool | None = None
     excluded_track_ids: tuple[str, ...] = ()
     excluded_artist_ids: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 class RadioEvent(_Asked):

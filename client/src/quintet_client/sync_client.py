@@ -98,6 +98,7 @@ class Quintet:
     remove_source = _answering(calls.remove_source)
     quarantine = _answering(calls.quarantine)
     quarantine_all = _iterating(calls.quarantine)
+    match_in_source = _answering(calls.match_in_source)
     own_tracks = _answering(calls.own_tracks)
     audio = _answering(calls.audio)
     cover = _answering(calls.cover)

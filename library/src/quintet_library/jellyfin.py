@@ -19,6 +19,7 @@ from quintet_library.records import (
 from quintet_library.values import (
     date_of,
     genres_of,
+    groups_of,
     ids_of,
     make_song,
     number_of,
@@ -175,6 +176,10 @@ def song_of(song: Mapping[str, Any]) -> Song | Rejected:
                 (ISRC, found.get("isrc")),
             )
         ),
+        "groups": groups_of(
+            ((each.get("Id"), each.get("Name")) for each in _artists(song)),
+            (song.get("AlbumId"), song.get("Album")),
+        ),
     }
     # Paths are those of the server's machine, so they are left out.
     listening = Listening(
@@ -183,6 +188,11 @@ def song_of(song: Mapping[str, Any]) -> Song | Rejected:
         played_at=text_of(data.get("LastPlayedDate"))[:40],
     )
     return make_song(text_of(song.get("Id")), values, listening)
+
+
+def _artists(song: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    items = song.get("ArtistItems") or song.get("AlbumArtists")
+    return [_object(each) for each in items] if isinstance(items, list) else []
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quintet_access.media_servers import subsonic_credentials
+from quintet_store.items import Group
 from quintet_text.track_ids import ARTIST, ISRC, RECORDING
 
 from quintet_library.http import ServerClient
@@ -23,6 +24,7 @@ from quintet_library.records import (
 from quintet_library.values import (
     date_of,
     genres_of,
+    groups_of,
     ids_of,
     in_range,
     make_song,
@@ -201,8 +203,19 @@ def song_of(song: Mapping[str, Any]) -> Song | Rejected:
         ),
         "features": features,
         "size": _whole(song.get("size")),
+        "groups": _groups(song),
     }
     return make_song(text_of(song["id"]), values, _listening(song))
+
+
+def _groups(song: Mapping[str, Any]) -> tuple[Group, ...]:
+    """List the artists and the album of a song by the server's ids."""
+    named = [each for each in _objects(song, "artists") if text_of(each.get("id"))]
+    artists = named or [{"id": song.get("artistId"), "name": song.get("artist")}]
+    return groups_of(
+        ((each.get("id"), each.get("name")) for each in artists),
+        (song.get("albumId"), song.get("album")),
+    )
 
 
 def _listening(song: Mapping[str, Any]) -> Listening:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from quintet_contract.attributes import RANGES, WHOLE
 from quintet_contract.limits import MAX_TEXT
-from quintet_store.items import Item
+from quintet_store.items import ALBUM, Group, Item
+from quintet_store.items import ARTIST as ARTIST_GROUP
 from quintet_text.lists import split_list
 from quintet_training.datasets.units import parse
 
@@ -129,3 +130,16 @@ def ids_of(pairs: Iterable[tuple[str, object]]) -> tuple[tuple[str, str], ...]:
         for text in texts_of(values if isinstance(values, list | tuple) else [values])
     ]
     return tuple(dict.fromkeys(found))[:MOST_VALUES]
+
+
+def groups_of(
+    artists: Iterable[tuple[object, object]], album: tuple[object, object]
+) -> tuple[Group, ...]:
+    """List artists and the album, (id, name) each, as groups; those without an id are left out."""
+    pairs = [(ARTIST_GROUP, *each) for each in artists] + [(ALBUM, *album)]
+    found = {
+        (kind, group_id): Group(kind, group_id, text_of(name)[:MAX_TEXT])
+        for kind, value, name in pairs
+        if (group_id := text_of(value))
+    }
+    return tuple(found.values())[:MOST_VALUES]

@@ -41,6 +41,7 @@ ANSWERS = {
     ("post", "/api/v1/library/sources/{name}/analyse"): models.LibraryRequest,
     ("delete", "/api/v1/library/sources/{name}"): models.LibraryRequest,
     ("get", "/api/v1/library/sources/{name}/quarantine"): models.QuarantinePage,
+    ("get", "/api/v1/library/sources/{name}/match"): models.SourceMatch,
     ("get", "/api/v1/library/tracks"): models.OwnTracks,
     ("get", "/readyz"): models.Readiness,
     ("post", "/api/token"): models.AccessToken,

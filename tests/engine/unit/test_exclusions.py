@@ -15,6 +15,7 @@ from quintet_modelkit.features import Standardiser
 from quintet_modelkit.identity import recording_key
 from quintet_modelkit.snapshot import SCHEMA, Snapshot
 from quintet_modelkit.songs import join_releases, songs_of
+from quintet_modelkit.text_index import TextIndex
 
 from tests.engine.unit.conftest import random_features
 
@@ -97,6 +98,30 @@ def test_tracks_that_no_source_has_are_not_returned_but_may_be_seeds():
         assert not {TRACKS[row] for row in (5, 8, 12)} & set(kept)
     learning = Catalogue.of(snapshot, recommend_absent=True)
     assert ("Thunder", "Imagine") in titles_of(learning, of_track(12))
+
+
+def test_a_filter_of_sources_leaves_their_tracks_alone():
+    ids = pa.array(["source:home:a", "source:home:b", "source:home2:a", "source:nas:a"])
+    snapshot = replace(
+        catalogue_of(TRACKS).snapshot,
+        ids=TextIndex(ids),
+        id_rows=np.array([3, 5, 7, 9], np.int32),
+        absent=np.array([5], np.int32),
+    )
+    songs = Catalogue.of(snapshot)
+    for names, rows in (
+        (("home",), [3]),
+        (("nas", "home"), [3, 9]),
+        (("home2",), [7]),
+        (("hom",), []),
+        (("elsewhere",), []),
+    ):
+        query = replace(of_track(12), filters=Filters(sources=names), variants=Variants.ALLOW)
+        query = replace(query, seasonal=Seasonal.ALLOW)
+        assert titles_of(songs, query) == [TRACKS[row] for row in rows]
+    # A catalogue without ids by others has no tracks of any source.
+    plain = replace(of_track(12), filters=Filters(sources=("home",)))
+    assert titles_of(catalogue_of(TRACKS), plain) == []
 
 
 def other_versions(row: int, catalogue: Catalogue) -> list[int]:

@@ -20,6 +20,14 @@ def test_every_text_has_its_place_and_no_other_text_has_one(names, ordered, othe
     assert numbers.get(other, -1) == (names.index(other) if other in names else -1)
 
 
+@settings(deadline=None)
+@given(texts, st.booleans(), st.text(max_size=3))
+def test_texts_with_a_prefix_are_those_that_begin_with_it(names, ordered, prefix):
+    names = sorted(names) if ordered else names
+    places = TextIndex(pa.array(names, pa.string())).places(prefix).tolist()
+    assert [names[place] for place in places] == sorted(n for n in names if n.startswith(prefix))
+
+
 def test_a_slice_and_several_chunks_are_read_from_their_start():
     whole = pa.array(["a", "b", "c", "d", "e"])
     assert dict(TextIndex(whole[2:])) == {"c": 0, "d": 1, "e": 2}

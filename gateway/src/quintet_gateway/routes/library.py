@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import AfterValidator
 from quintet_contract.limits import MAX_NAME
 from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_store.sources import MAX_ITEM_ID
 
 from quintet_gateway.routes.dependencies import json_response
 from quintet_gateway.schemas.errors import errors
@@ -17,6 +18,7 @@ from quintet_gateway.schemas.library import (
     QuarantineResponse,
     RequestFacts,
     SourceBody,
+    SourceMatchResponse,
 )
 from quintet_gateway.validation import bounds, within
 
@@ -39,6 +41,9 @@ class Sources(Protocol):
 
     async def request(self, action: str, name: str) -> RequestFacts:
         """Queue work on a source."""
+
+    async def match(self, name: str, item_id: str, artist: str) -> SourceMatchResponse:
+        """Look up what an id of a source names, or an artist of it by name."""
 
     async def tracks(self, track_ids: list[str]) -> OwnTracksResponse:
         """Look up which sources have tracks."""
@@ -128,6 +133,32 @@ async def get_quarantine(
 
 
 @router.get(
+    "/sources/{name}/match",
+    responses={
+        200: {"model": SourceMatchResponse},
+        **errors(400, 401, 403, 404, 429, 503, 504),
+    },
+)
+async def match_in_source(
+    name: Name,
+    sources: SourcesDep,
+    id: Annotated[
+        str,
+        Query(description="The source's id of a song, album or artist", max_length=MAX_ITEM_ID),
+    ] = "",
+    artist: Annotated[str, Query(description="Name of an artist", max_length=MAX_NAME)] = "",
+) -> Response:
+    """Look up the tracks of a song, album or artist by the source's id, or of an artist by name."""
+    if bool(id) == bool(artist):
+        raise InvalidInput(
+            Reason.REQUEST_MALFORMED,
+            "exactly one of id and artist must be given, and not be empty",
+            field="id",
+        )
+    return _json(await sources.match(name, id, artist))
+
+
+@router.get(
     "/tracks",
     responses={200: {"model": OwnTracksResponse}, **errors(400, 401, 403, 429, 503, 504)},
 )
@@ -155,7 +186,11 @@ async def get_own_tracks(
 
 
 def _json(
-    answer: LibraryResponse | OwnTracksResponse | QuarantineResponse | RequestFacts,
+    answer: LibraryResponse
+    | OwnTracksResponse
+    | QuarantineResponse
+    | RequestFacts
+    | SourceMatchResponse,
     status: int = 200,
 ) -> Response:
     # Paths of a person's files are for the caller alone.

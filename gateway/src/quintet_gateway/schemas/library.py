@@ -91,6 +91,23 @@ class QuarantineResponse(ResponseModel):
     next_page_token: str
 
 
+class SourceGroupFacts(ResponseModel):
+    """An artist or album as a media server has it."""
+
+    id: str = Field(description="The server's own id")
+    name: str
+
+
+class SourceMatchResponse(ResponseModel):
+    """What an id of a source names, with the tracks of the catalogue that it stands for."""
+
+    source: str
+    kind: Literal["song", "album", "artist"]
+    id: str = Field(description="The source's own id")
+    name: str = Field(description="Of an album or artist; empty for a song")
+    track_ids: list[str] = Field(description="Of the catalogue, 1 to 500")
+
+
 class TrackPlace(ResponseModel):
     """A track as one source has it."""
 
@@ -100,6 +117,8 @@ class TrackPlace(ResponseModel):
     path: str = Field(description="Empty for servers; bytes that are not UTF-8 are U+FFFD")
     present: bool
     playable: bool = Field(description="Whether /api/v1/tracks/{id}/audio plays it from here")
+    artists: list[SourceGroupFacts] = Field(description="By the server's ids; empty for files")
+    album: SourceGroupFacts | None = Field(description="By the server's id; null for files")
 
 
 class OwnTrack(ResponseModel):

@@ -15,6 +15,7 @@ from quintet_contract.limits import (
     MAX_EXCLUDED_ARTISTS,
     MAX_EXCLUDED_TRACKS,
     MAX_FILTER_GENRES,
+    MAX_FILTER_SOURCES,
     MAX_HEARD_DAYS,
     MAX_LIMIT,
     MAX_SEEDS,
@@ -97,6 +98,11 @@ class Filters(BaseModel):
     excluded_artist_ids: Annotated[
         list[str], AfterValidator(counted("FILTER_RANGE", 0, MAX_EXCLUDED_ARTISTS))
     ] = []
+    sources: Annotated[
+        list[str],
+        AfterValidator(counted("FILTER_RANGE", 0, MAX_FILTER_SOURCES)),
+        Field(description="Only tracks that one of these sources of own music has, by name"),
+    ] = []
 
     @model_validator(mode="after")
     def _min_is_not_above_max(self) -> "Filters":
@@ -124,6 +130,7 @@ class Filters(BaseModel):
             explicit=self.explicit,
             excluded_track_ids=map(track_id_of, self.excluded_track_ids),
             excluded_artist_ids=(id_of("artist", name) for name in self.excluded_artist_ids),
+            sources=self.sources,
         )
         # A range is sent if one end is set; the other stays open.
         for name, number in NUMBER_OF.items():

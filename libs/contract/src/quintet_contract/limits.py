@@ -19,6 +19,7 @@ DEFAULT_DISCOVERY: Final = 0.8
 MAX_EXCLUDED_TRACKS: Final = 10_000
 MAX_EXCLUDED_ARTISTS: Final = 1_000
 MAX_FILTER_GENRES: Final = 1_000
+MAX_FILTER_SOURCES: Final = 64
 MAX_NAME: Final = 256
 """Characters of a track id, an artist id or a genre in a request."""
 

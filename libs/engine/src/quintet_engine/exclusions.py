@@ -130,7 +130,7 @@ def count_unknown(filters: Filters, catalogue: Catalogue) -> int:
 def filtered_rows(filters: Filters, catalogue: Catalogue) -> RowSet:
     """Find the available rows that meet every filter but the excluded tracks."""
     allowed = catalogue.available
-    if filters.ranges or filters.explicit is not None or filters.genres:
+    if filters.ranges or filters.explicit is not None or filters.genres or filters.sources:
         allowed = RowSet.of(_filtered(filters, catalogue))
     artists = [catalogue.artist_names.get(name) for name in filters.excluded_artists]
     known = np.array([artist for artist in artists if artist is not None], dtype=np.int64)
@@ -138,7 +138,7 @@ def filtered_rows(filters: Filters, catalogue: Catalogue) -> RowSet:
 
 
 def _filtered(filters: Filters, catalogue: Catalogue) -> Mask:
-    """Mark the rows that meet the filters of attributes and genres, bool (n,).
+    """Mark the rows that meet the filters of attributes, genres and sources, bool (n,).
 
     A row of which a filtered attribute is unknown does not meet the filter: NaN compares as false.
     """
@@ -157,4 +157,14 @@ def _filtered(filters: Filters, catalogue: Catalogue) -> Mask:
         chosen = np.zeros(len(catalogue), dtype=np.bool_)
         chosen[catalogue.genre_tracks.of_all(known)] = True
         allowed &= chosen
+    if filters.sources:
+        allowed &= _of_sources(filters.sources, catalogue)
     return allowed
+
+
+def _of_sources(names: Sequence[str], catalogue: Catalogue) -> Mask:
+    """Mark the rows that at least one of the sources has, bool (n,); a source may be unknown."""
+    marked = np.zeros(len(catalogue), dtype=np.bool_)
+    for name in names:
+        marked[catalogue.snapshot.rows_of_source(name)] = True
+    return marked

@@ -8,6 +8,7 @@ from quintet_contract.attributes import RANGES
 from quintet_contract.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
 from quintet_contract.limits import DEFAULT_MAX_PER_ARTIST as DEFAULT_MAX_PER_ARTIST
 from quintet_contract.limits import (
+    MAX_FILTER_SOURCES,
     MAX_KNOWN_TRACKS,
     MAX_PREFERENCES,
     MAX_RANKED_EXCLUDED_ARTISTS,
@@ -52,6 +53,7 @@ class Filters:
         explicit: Only tracks with this flag; both if None.
         excluded_tracks: Track ids never returned, nor other releases of their recordings.
         excluded_artists: Artist ids never returned.
+        sources: Only tracks that at least one of these sources of music has; all if empty.
     """
 
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Filters:
     explicit: bool | None = None
     excluded_tracks: frozenset[str] = frozenset()
     excluded_artists: frozenset[str] = frozenset()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -307,6 +310,7 @@ def _check_filters(filters: Filters) -> None:
     for label, names, most in (
         ("excluded_track_ids", filters.excluded_tracks, MAX_RANKED_EXCLUDED_TRACKS),
         ("excluded_artist_ids", filters.excluded_artists, MAX_RANKED_EXCLUDED_ARTISTS),
+        ("sources", filters.sources, MAX_FILTER_SOURCES),
     ):
         if len(names) > most:
             raise QueryInvalid(

@@ -150,6 +150,7 @@ def _query(
             filters.explicit,
             filters.excluded_tracks | request.excluded_tracks,
             filters.excluded_artists | request.excluded_artists,
+            filters.sources,
         ),
         variants=session.variants,
         seasonal=session.seasonal,

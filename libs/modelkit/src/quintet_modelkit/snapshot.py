@@ -300,6 +300,13 @@ class Snapshot:
                 return int(self.id_rows[place])
         return None
 
+    def rows_of_source(self, name: str) -> NDArray[np.int32]:
+        """Find the rows that a source of music has, in any order; none for an unknown source."""
+        # Without ids by others `ids` is an empty dictionary.
+        if not isinstance(self.ids, TextIndex):
+            return NO_ROWS
+        return self.id_rows[self.ids.places(f"source:{name}:")]
+
     def release(self) -> None:
         """Return pages to the system that were read once; they are read again on demand.
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
+from numpy.typing import NDArray
 
 # Every 64th text is in memory: six comparisons with the file remain, since 2⁶ = 64.
 _BETWEEN: Final = 64
@@ -55,6 +56,17 @@ class TextIndex(Mapping[str, int]):
         if place == high or self._bytes(place) != key:
             raise KeyError(name)
         return self._row(place)
+
+    def places(self, prefix: str) -> NDArray[np.int32]:
+        """Find the places in the array of all texts that begin with a prefix, in sorted order."""
+        key = prefix.encode("utf-8", "surrogatepass")
+        everything = range(len(self))
+        low = bisect.bisect_left(everything, key, key=self._bytes)
+        # No UTF-8 contains the byte 0xFF, so that every text with the prefix sorts before it.
+        high = bisect.bisect_left(everything, key + b"\xff", low, key=self._bytes)
+        if self._order is None:
+            return np.arange(low, high, dtype=np.int32)
+        return np.frombuffer(self._order, np.int32)[low:high]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._texts.to_pylist())

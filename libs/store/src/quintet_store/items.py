@@ -13,6 +13,9 @@ from quintet_contract.limits import MAX_TEXT
 from quintet_store.features import FeatureInvalid, check_features
 from quintet_store.sources import MAX_ITEM_ID
 
+ARTIST: Final = "artist"
+ALBUM: Final = "album"
+"""Kinds of groups of songs."""
 _HASH: Final = re.compile(r"(?:[0-9a-f]{32,64})?\Z")
 
 
@@ -25,6 +28,21 @@ class Match(StrEnum):
     NAME = "name"
     NEW = "new"
     INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Group:
+    """An artist or album that a media server lists a song under.
+
+    Attributes:
+        kind: `ARTIST` or `ALBUM`.
+        group_id: The server's own id of it, 1 to 512 characters.
+        name: As the server writes it.
+    """
+
+    kind: str
+    group_id: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +65,7 @@ class Item:
         audio_hash: Identifies the audio without tags, 32 to 64 hexadecimal digits.
         features: Audio features that the tags hold.
         features_from: Kind of their provenance: `tags` or `beets`.
+        groups: Artists and the album by the server's ids; empty for sources without such ids.
     """
 
     item_id: str
@@ -64,6 +83,7 @@ class Item:
     audio_hash: str = ""
     features: Mapping[str, float | None] = field(default_factory=dict)
     features_from: str = "tags"
+    groups: Sequence[Group] = ()
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,27 @@ class SourceItem(Base):
     seen_at: Mapped[str] = mapped_column(String(32))
 
 
+class SourceGroup(Base):
+    """An artist or album of a media server, and one of its songs: one row for each such pair.
+
+    `kind` is `artist` or `album`; `group_id` is the server's own id of it. `name` is as the server
+    writes it; `name_key` is `names.name_key` of it, by which an artist is found by name.
+    """
+
+    __tablename__ = "source_groups"
+    __table_args__ = (
+        Index(None, "source", "item_id"),
+        Index(None, "source", "kind", "name_key"),
+    )
+
+    source: Mapped[str] = mapped_column(ForeignKey("sources.name"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    group_id: Mapped[str] = mapped_column(String(512), primary_key=True)
+    item_id: Mapped[str] = mapped_column(String(512), primary_key=True)
+    name: Mapped[str]
+    name_key: Mapped[str] = mapped_column(String(34))
+
+
 class QuarantinedItem(Base):
     """An item of a source that could not be read (`stage` sync) or analysed (`stage` analysis)."""
 

@@ -14,6 +14,7 @@ from quintet_store.features import put_features
 from quintet_store.items import Item, Match, Recorded, unfit
 from quintet_store.matching_items import TrackFinder
 from quintet_store.names import KEY_PREFIX, name_key
+from quintet_store.source_groups import write_groups
 from quintet_store.source_items import write_items
 from quintet_store.sources import (
     Quarantined,
@@ -110,6 +111,7 @@ def _write(
     _write_tracks(connection, source, import_id, known, now, replace=True)
     _write_tracks(connection, source, import_id, others, now, replace=False)
     write_items(connection, [_item_row(source, item, track, now) for item, track, _ in found])
+    write_groups(connection, source, [item for item, _, _ in found])
     genres = {(track, genre) for item, track, _ in found for genre in item.genres if genre}
     add_genres(connection, [{"track_id": t, "genre": g} for t, g in sorted(genres)])
     ids = ((t, kind, text) for i, t, _ in found for kind, text in i.ids if kind in KINDS)

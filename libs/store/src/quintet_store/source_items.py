@@ -16,6 +16,7 @@ from quintet_store.tables import (
     MusicSource,
     PlaylistTrack,
     QuarantinedItem,
+    SourceGroup,
     SourceItem,
     Track,
     TrackFeatures,
@@ -26,6 +27,7 @@ from quintet_store.tables import (
 from quintet_store.track_ids import parts
 
 _ITEMS: Final = table_of(SourceItem)
+_GROUPS: Final = table_of(SourceGroup)
 _TRACKS: Final = table_of(Track)
 _IMPORTS: Final = table_of(Import)
 _SOURCES: Final = table_of(MusicSource)
@@ -176,6 +178,7 @@ def remove_source(connection: Connection, name: str) -> Removal:
         raise SourceInvalid(f"there is no source {name!r:.80}; quintet library list shows them")
     own = _ITEMS.c.source == name
     tracks = {str(row[0]) for row in connection.execute(select(_ITEMS.c.track_id).where(own))}
+    connection.execute(delete(_GROUPS).where(_GROUPS.c.source == name))
     items = connection.execute(delete(_ITEMS).where(own)).rowcount
     connection.execute(delete(_QUARANTINE).where(_QUARANTINE.c.source == name))
     said = [f"{kind}:{name}" for kind in ("tags", "beets")]
@@ -197,6 +200,12 @@ def _delete_orphans(connection: Connection, track_ids: set[str], items: int) -> 
                 select(_ENTRIES.c.track_id).where(_ENTRIES.c.track_id.in_(orphans)).distinct()
             )
         }
+        of_orphans = (
+            (_ITEMS.c.source == _GROUPS.c.source)
+            & (_ITEMS.c.item_id == _GROUPS.c.item_id)
+            & _ITEMS.c.track_id.in_(orphans - listed)
+        )
+        connection.execute(delete(_GROUPS).where(exists().where(of_orphans)))
         for table in _OF_TRACK:
             connection.execute(delete(table).where(table.c.track_id.in_(orphans - listed)))
         deleted, kept = deleted + len(orphans - listed), kept + len(listed)

@@ -8,6 +8,7 @@ from quintet_store.library_tables import LibraryRequest as LibraryRequest
 from quintet_store.library_tables import LibraryWorker as LibraryWorker
 from quintet_store.library_tables import MusicSource as MusicSource
 from quintet_store.library_tables import QuarantinedItem as QuarantinedItem
+from quintet_store.library_tables import SourceGroup as SourceGroup
 from quintet_store.library_tables import SourceItem as SourceItem
 from quintet_store.library_tables import TrackFeatures as TrackFeatures
 from quintet_store.library_tables import TrackId as TrackId

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import structlog
 from quintet_servicekit.errors import Conflict, InvalidInput, NotFound, NotReady, Reason
 from quintet_store import StoreUnavailable
+from quintet_store.items import ALBUM, ARTIST, Group
 from quintet_store.library_progress import Progress, analysis_progress, sync_progress
 from quintet_store.library_requests import (
     RUNNING,
@@ -21,6 +22,7 @@ from quintet_store.library_requests import (
     request_work,
     worker_seen,
 )
+from quintet_store.source_groups import artist_named, groups_of_items, named_by
 from quintet_store.source_items import KnownItem, items_of_tracks
 from quintet_store.sources import (
     SERVER_KINDS,
@@ -43,6 +45,8 @@ from quintet_gateway.schemas.library import (
     RequestFacts,
     SourceBody,
     SourceFacts,
+    SourceGroupFacts,
+    SourceMatchResponse,
     TrackPlace,
     options_of,
     shown,
@@ -63,6 +67,7 @@ class Place:
 
     item: KnownItem
     source: Source
+    groups: Sequence[Group] = ()
 
     @property
     def playable(self) -> bool:
@@ -184,10 +189,53 @@ class OwnMusic:
 
         def read(connection: Connection) -> dict[str, list[Place]]:
             sources = {source.spec.name: source for source in list_sources(connection)}
+            found = items_of_tracks(connection, track_ids)
+            names = [(item.source, item.item_id) for items in found.values() for item in items]
+            groups = groups_of_items(connection, names)
             return {
-                track_id: [Place(item, sources[item.source]) for item in items]
-                for track_id, items in items_of_tracks(connection, track_ids).items()
+                track_id: [
+                    Place(item, sources[item.source], groups.get((item.source, item.item_id), ()))
+                    for item in items
+                ]
+                for track_id, items in found.items()
             }
+
+        return await self._run(read)
+
+    async def match(self, name: str, item_id: str, artist: str) -> SourceMatchResponse:
+        """Look up what an id of a source names, or an artist of it by name.
+
+        Args:
+            name: Of the source.
+            item_id: The source's id of a song, album or artist; empty to look for a name.
+            artist: The name of an artist.
+
+        Raises:
+            NotFound: There is no such source, or it has no present song of that id or artist.
+        """
+
+        def read(connection: Connection) -> SourceMatchResponse:
+            _known(connection, name)
+            found = (
+                named_by(connection, name, item_id)
+                if item_id
+                else artist_named(connection, name, artist)
+            )
+            if found is None:
+                asked = f"with the id {item_id!r:.80}" if item_id else f"by {artist!r:.80}"
+                raise NotFound(
+                    Reason.ID_UNKNOWN,
+                    f"The source {name!r} has no song {asked}; sync it if the song is new: "
+                    f"quintet library sync {name}.",
+                    field="id" if item_id else "artist",
+                )
+            return SourceMatchResponse(
+                source=name,
+                kind=found.kind,  # type: ignore[arg-type]
+                id=found.item_id,
+                name=found.name,
+                track_ids=[*found.track_ids],
+            )
 
         return await self._run(read)
 
@@ -283,7 +331,17 @@ def _place_facts(place: Place) -> TrackPlace:
         path=shown(item.path),
         present=item.present,
         playable=place.playable,
+        artists=_group_facts(place, ARTIST),
+        album=next(iter(_group_facts(place, ALBUM)), None),
     )
+
+
+def _group_facts(place: Place, kind: str) -> list[SourceGroupFacts]:
+    return [
+        SourceGroupFacts(id=group.group_id, name=group.name)
+        for group in place.groups
+        if group.kind == kind
+    ]
 
 
 def _queued(

@@ -621,6 +621,7 @@ class Filters(_message.Message):
     EXPLICIT_FIELD_NUMBER: _builtins.int
     EXCLUDED_TRACK_IDS_FIELD_NUMBER: _builtins.int
     EXCLUDED_ARTIST_IDS_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
     explicit: _builtins.bool
     """Only tracks with this explicit flag."""
     @_builtins.property
@@ -639,6 +640,10 @@ class Filters(_message.Message):
     def excluded_artist_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Artists never returned; up to 2,000."""
 
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only tracks that at least one of these sources of music has; all tracks if empty. Up to 64 names."""
+
     def __init__(
         self,
         *,
@@ -647,10 +652,11 @@ class Filters(_message.Message):
         explicit: _builtins.bool | None = ...,
         excluded_track_ids: _abc.Iterable[_builtins.str] | None = ...,
         excluded_artist_ids: _abc.Iterable[_builtins.str] | None = ...,
+        sources: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_explicit", b"_explicit", "explicit", b"explicit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_explicit", b"_explicit", "excluded_artist_ids", b"excluded_artist_ids", "excluded_track_ids", b"excluded_track_ids", "explicit", b"explicit", "genres", b"genres", "ranges", b"ranges"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_explicit", b"_explicit", "excluded_artist_ids", b"excluded_artist_ids", "excluded_track_ids", b"excluded_track_ids", "explicit", b"explicit", "genres", b"genres", "ranges", b"ranges", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__explicit: _TypeAlias = _typing.Literal["explicit"]  # noqa: Y015
     _WhichOneofArgType__explicit: _TypeAlias = _typing.Literal["_explicit", b"_explicit"]  # noqa: Y015

@@ -114,6 +114,7 @@ def _options(session: Session) -> radio_pb2.RadioOptions:
         # Sets have no order, and equal sessions have equal cursors.
         excluded_track_ids=sorted(session.filters.excluded_tracks),
         excluded_artist_ids=sorted(session.filters.excluded_artists),
+        sources=session.filters.sources,
     )
     for name, (low, high) in session.filters.ranges.items():
         filters.ranges.add(attribute=NUMBER_OF[name], min=low, max=high)

@@ -133,4 +133,5 @@ def filters_of(filters: ranker_pb2.Filters) -> Filters:
         explicit=filters.explicit if filters.HasField("explicit") else None,
         excluded_tracks=frozenset(map(track_id_of, filters.excluded_track_ids)),
         excluded_artists=frozenset(id_of("artist", name) for name in filters.excluded_artist_ids),
+        sources=tuple(filters.sources),
     )
