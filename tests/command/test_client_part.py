@@ -122,7 +122,7 @@ def loaded(output: str) -> set[str]:
     return set(output.rpartition("loaded ")[2].split())
 
 
-@pytest.mark.parametrize("command", ["search", "recommend"])
+@pytest.mark.parametrize("command", ["search", "recommend", "radio", "path"])
 @pytest.mark.parametrize("isolated", [True, False])
 def test_help_loads_no_library_of_the_operator(client_only, command, isolated):
     environment = client_only if isolated else {}

@@ -14,6 +14,8 @@ WORK = {
     "prepare": "quintet_command.cli.prepare",
     "doctor": "quintet_command.doctor",
     "search": "quintet_command.cli.gateway",
+    "radio": "quintet_command.cli.gateway",
+    "path": "quintet_command.cli.gateway",
     "recommend": "quintet_command.cli.gateway",
     "batch-recommend": "quintet_training.steps.batch",
     "train": "quintet_training.steps.training",

@@ -22,10 +22,10 @@ from typing import Any
 
 import psutil
 
+from tools.fuzz.files import file_targets
 from tools.fuzz.targets import (
     REFUSALS,
     Target,
-    file_targets,
     rpc_targets,
     spoiled,
     text_targets,

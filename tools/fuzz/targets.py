@@ -2,8 +2,8 @@
 
 import json
 import random
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,29 +12,31 @@ from fastapi.exceptions import RequestValidationError
 from google.protobuf.message import DecodeError, Message
 from pydantic import ValidationError
 from quintet.feedback.v1 import feedback_pb2
+from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2
-from quintet.ranker.v1 import ranker_pb2
+from quintet.ranker.v1 import path_pb2, radio_pb2, ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_access.tokens import TokenIssuer, TokenRefused, TokenVerifier
 from quintet_engine.query import QueryInvalid, check
+from quintet_engine.radio_session import check as check_session
 from quintet_gateway import servicer as feedback_servicer
 from quintet_gateway.app.errors import field_error, render
 from quintet_gateway.feedback.events import check_events
-from quintet_gateway.schemas.feedback import read_events
+from quintet_gateway.schemas.feedback import BanBody, read_events
 from quintet_gateway.schemas.recommendation_request import RankedTracksBody, RecommendationsBody
+from quintet_gateway.schemas.sequences import PathBody, RadioBody
 from quintet_gateway.settings import GatewaySettings
+from quintet_memory.domain import check_days, check_known_limit, check_listener
 from quintet_profile import servicer as profile_servicer
 from quintet_ranker import servicer as ranker_servicer
+from quintet_ranker.servicer import cursors, playing
 from quintet_search.domain.paging import PageRequest, window
 from quintet_search.domain.query import parse
 from quintet_servicekit.errors import AppError
 from quintet_training.datasets.columns import DatasetInvalid
-from quintet_training.datasets.entries import Meter
-from quintet_training.datasets.playlist_formats import READERS, Format, check_file
-from quintet_training.datasets.reading import open_table
 
 # Errors that a caller may get; everything else is a fault of ours.
 REFUSALS = (
@@ -70,10 +72,29 @@ def rpc_targets() -> dict[str, Target]:
     event = feedback_pb2.Event(event_id="e", recommendation_id="r", track_id="t", position=3)
     event.occur_time.FromSeconds(1_700_000_000)
     events = feedback_pb2.RecordEventsRequest(events=[event, event])
+    options = radio_pb2.RadioOptions(
+        seeds=[seed], filters=ranker_pb2.Filters(genres=["rock"]), artist_gap=4
+    )
+    begun = radio_pb2.ContinueRadioRequest(
+        options=options,
+        events=[radio_pb2.RadioEvent(track_id="t", action=radio_pb2.RADIO_ACTION_LIKE)],
+        limit=20,
+        preferences=memory_pb2.Preferences(track_ids=["t"], plays=[1.0], opinions=[1]),
+    )
+    state = radio_pb2.RadioState(
+        options=options, played=[1, 2], recent_track_ids=["t"],
+        likes=[radio_pb2.RadioMark(track_id="t", position=1)],
+    )  # fmt: skip
+    found = path_pb2.FindPathRequest(start_track_id="a", end_track_id="b", length=5)
+    remembered = memory_pb2.GetExclusionsRequest(listener="0a" * 32, heard_days=14, known_limit=9)
     searched = search_pb2.SearchTracksRequest(query="artist:eagles year:1970-1980", page_size=5)
     profiled = profile_pb2.BuildProfileRequest(seeds=[seed])
     return {
         "rpc ranker": _rpc(recommend, lambda each: check(ranker_servicer.query_of(each))),
+        "rpc radio": _rpc(begun, _played),
+        "rpc radio state": _rpc(state, _continued),
+        "rpc path": _rpc(found, playing.path_query_of),
+        "rpc memory": _rpc(remembered, _remembered),
         "rpc profile": _rpc(profiled, profile_servicer.query_of),
         "rpc search": _rpc(searched, _searched),
         "rpc feedback": _rpc(events, _recorded),
@@ -89,6 +110,25 @@ def _rpc(sound: Message, handle: Callable[[Any], object]) -> Target:
     return Target(
         lambda data: handle(kind.FromString(data)), [sound.SerializeToString(), b""], weight=4
     )
+
+
+def _played(request: radio_pb2.ContinueRadioRequest) -> None:
+    check_session(playing.radio_session_of(request))
+    playing.radio_events_of(request)
+    playing.batch_request_of(request)
+
+
+def _continued(state: radio_pb2.RadioState) -> None:
+    """Read the state of a session as a cursor whose checksum is right: its values are hostile."""
+    content = state.SerializeToString()
+    session = cursors.read_cursor(zlib.crc32(content).to_bytes(4, "big") + content)
+    cursors.cursor_of(session)
+
+
+def _remembered(request: memory_pb2.GetExclusionsRequest) -> None:
+    check_listener(request.listener)
+    check_days(request.heard_days)
+    check_known_limit(request.known_limit)
 
 
 def _searched(request: search_pb2.SearchTracksRequest) -> None:
@@ -111,6 +151,9 @@ def text_targets(folder: Path) -> dict[str, Target]:
     names = Pseudonyms(b"k" * 32)
     body = b'{"seeds":["a",{"genre":"rock","weight":2}],"weights":{"energy":2.0},"limit":5}'
     event = b'{"event_id":"e","recommendation_id":"r","track_id":"t","event":"like"}'
+    radio = b'{"cursor":"c","events":[{"track_id":"a","action":"like"}],"heard":"allow","limit":5}'
+    path = b'{"start":"a","end":"b","length":5,"filters":{"min_energy":0.5},"heard_days":3}'
+    ban = b'{"listener":"l","artist_id":"a","banned":true}'
     shown = names.new_recommendation_id().encode()
     return {
         "token": Target(lambda data: verifier.verify(_text(data)), [token], 0.5),
@@ -128,7 +171,14 @@ def text_targets(folder: Path) -> dict[str, Target]:
         "query": Target(lambda data: parse(_text(data)), [b'artist:queen year:1975 genre:"rock"']),
         "body recommendations": _body(_recommended, body),
         "body ranked": _body(RankedTracksBody.model_validate, b'{"track_ids":["a"]}'),
+        "body radio": _body(lambda body: RadioBody.model_validate(body).message(), radio),
+        "body path": _body(lambda body: PathBody.model_validate(body).message(), path),
+        "body ban": _body(BanBody.model_validate, ban),
         "body event": _body(read_events, event),
+        "radio cursor": Target(
+            lambda data: names.read_cursor(_text(data), 60),
+            [names.sign_cursor(b"session").encode()],
+        ),
         "setting": Target(
             lambda data: GatewaySettings(rate_limit=_text(data), airflow_url=_text(data)),
             [b"10/minute"],
@@ -157,66 +207,6 @@ def _body(handle: Callable[[Any], object], sound: bytes) -> Target:
 
 def _recommended(body: Any) -> None:
     RecommendationsBody.model_validate(body).ranker_request()
-
-
-FILES: Mapping[str, tuple[str, bytes]] = {
-    "m3u": ("a.m3u", b"#EXTM3U\n#EXTINF:123,Queen - Bohemian Rhapsody\nQueen - Bohemian.mp3\n"),
-    "xspf": (
-        "a.xspf",
-        b'<playlist xmlns="http://xspf.org/ns/0/"><trackList><track><title>a</title>'
-        b"<creator>b</creator><location>http://x/y</location></track></trackList></playlist>",
-    ),
-    "jspf": ("a.jspf", b'{"playlist":{"title":"a","track":[{"title":"b","creator":"c"}]}}'),
-    "mpd": (
-        "a.json",
-        b'{"playlists":[{"pid":1,"name":"n","tracks":[{"track_uri":"spotify:track:a","pos":0}]}]}',
-    ),
-    "listenbrainz": (
-        "a.jsonl",
-        b'{"listened_at":1,"track_metadata":{"artist_name":"a","track_name":"b"}}\n',
-    ),
-    "feedback": ("b.jsonl", b'{"recommendation_id":"r","track_id":"t","event":"like"}\n'),
-    "table": ("a.csv", b"playlist_id,position,track_id\n1,0,abc\n"),
-    "exportify": ("b.csv", b'track_id,artist,title\nabc,"a;b",c\n'),
-}
-
-
-def file_targets(folder: Path) -> dict[str, Target]:
-    """Return the readers of every format of playlists and of tables."""
-    made = {}
-    for name, (file, sound) in FILES.items():
-        made[f"file {name}"] = Target(_reader(folder / file, Format(name)), [sound], 0.12)
-    made["file tracks"] = Target(_table(folder / "tracks.csv"), [FILES["exportify"][1]], 0.12)
-    made["file parquet"] = Target(_table(folder / "tracks.parquet"), [_parquet()], 0.06)
-    return made
-
-
-def _reader(path: Path, kind: Format) -> Callable[[bytes], object]:
-    def run(data: bytes) -> None:
-        path.write_bytes(data)
-        check_file(path)
-        for _ in READERS[kind](path, Meter()):
-            pass
-
-    return run
-
-
-def _table(path: Path) -> Callable[[bytes], object]:
-    def run(data: bytes) -> None:
-        path.write_bytes(data)
-        table = open_table(path)
-        for _ in table.batches(table.columns[:3]):
-            pass
-
-    return run
-
-
-def _parquet() -> bytes:
-    import polars as pl
-
-    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
-        pl.DataFrame({"track_id": ["a", "b"], "title": ["x", "y"]}).write_parquet(file.name)
-        return Path(file.name).read_bytes()
 
 
 def _text(data: bytes) -> str:

@@ -57,12 +57,14 @@ class Wire:
 
     def frames(self, count: int) -> None:
         """Frames of HTTP/2 that break its rules, sent to each service with a good certificate."""
-        ports = [self._running.ports[name] for name in ("search", "profile", "ranker", "grpc")]
+        ports = [
+            self._running.ports[name] for name in ("search", "profile", "ranker", "memory", "grpc")
+        ]
         for number in range(count):
             frames = b"".join(self._frame() for _ in range(self._chance.randint(1, 6)))
             with (
                 contextlib.suppress(OSError),
-                self._raw(ports[number % 4], self._mutual) as secure,
+                self._raw(ports[number % len(ports)], self._mutual) as secure,
             ):
                 secure.sendall(_PREFACE + _SETTINGS + frames)
                 secure.settimeout(0.02)
@@ -156,6 +158,8 @@ def _stated(lines: Sequence[bytes]) -> int:
 _REQUESTS = (
     (b'{"seeds":["6rqhFgbbKwnb9MLmUQDhG6"],"limit":5}', b"/api/v1/recommendations"),
     (b'{"track_ids":["a"],"limit":5}', b"/recommend_ranked"),
+    (b'{"seeds":["6rqhFgbbKwnb9MLmUQDhG6"],"limit":5}', b"/api/v1/radio"),
+    (b'{"start":"6rqhFgbbKwnb9MLmUQDhG6","end":"a","length":5}', b"/api/v1/path"),
     (
         b'{"event_id":"e","recommendation_id":"r","track_id":"t","event":"like"}',
         b"/api/v1/feedback",

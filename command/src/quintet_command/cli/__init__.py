@@ -17,7 +17,9 @@ from quintet_command.cli import (
     evaluate,
     gate,
     housekeeping,
+    path,
     prepare,
+    radio,
     recommend,
     search,
     train,
@@ -54,6 +56,8 @@ app.command("prepare")(for_operators(prepare.prepare))
 app.command("doctor")(for_operators(doctor.doctor))
 app.command("search")(search.search)
 app.command("recommend")(recommend.recommend)
+app.command("radio")(radio.radio)
+app.command("path")(path.path)
 app.command("batch-recommend")(for_operators(batch_recommend.batch_recommend))
 app.command("train")(for_operators(train.train))
 app.command("evaluate")(for_operators(evaluate.evaluate))

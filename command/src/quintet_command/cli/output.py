@@ -1,5 +1,6 @@
 """Tables and JSON that several commands print from the gateway's responses."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +9,7 @@ from rich.table import Table
 from quintet_command.cli.terminal import Console
 
 if TYPE_CHECKING:
-    from quintet_client.models import Recommendations, Track
+    from quintet_client.models import PathTrack, RadioTrack, Recommendations, Track, Versions
 
 Json = Annotated[bool, typer.Option("--json", help="Print the gateway's response as JSON.")]
 
@@ -47,4 +48,31 @@ def print_recommendations(answer: "Recommendations", console: Console) -> None:
         f"{pool.candidates} candidates",
         highlight=False,
         style="dim",
+    )
+
+
+def print_sequence(
+    title: str,
+    tracks: "Sequence[RadioTrack] | Sequence[PathTrack]",
+    versions: "Versions",
+    console: Console,
+) -> None:
+    """Print tracks in the order to play them, each with the step from the track before."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    # Widths that fit a terminal of 80 columns; a wider one gives the room to the last column.
+    table.add_column("#", justify="right", min_width=2, no_wrap=True)
+    # `--like`, `--skip` and `--finish` name ids, so they are never cut.
+    table.add_column("id", no_wrap=True, min_width=22)
+    table.add_column("track", min_width=12, max_width=30, overflow="fold")
+    table.add_column("artist", min_width=8, max_width=20, overflow="fold")
+    table.add_column("step", justify="right", min_width=4, no_wrap=True)
+    table.add_column("how it follows", min_width=14, overflow="fold")
+    for item in tracks:
+        step = item.transition
+        cells = (item.track.id, item.track.title, artist_names(item.track))
+        how = ("", "") if step is None else (f"{step.distance:.2f}", step.sentence)
+        table.add_row(str(item.position), *cells, *how)
+    console.print(table, "", sep="\n")
+    console.print(
+        f"model {versions.model}, catalogue {versions.catalogue}", highlight=False, style="dim"
     )

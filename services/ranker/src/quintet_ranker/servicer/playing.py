@@ -94,7 +94,7 @@ class RadioServicer(radio_pb2_grpc.RadioServiceServicer):
         self, request: radio_pb2.ContinueRadioRequest
     ) -> radio_pb2.ContinueRadioResponse:
         batch = await self._player.play(
-            _session(request), _events(request), _batch_request(request)
+            radio_session_of(request), radio_events_of(request), batch_request_of(request)
         )
         response = _batch_message(batch)
         for part in response.degraded:
@@ -119,7 +119,7 @@ class PathServicer(path_pb2_grpc.PathServiceServicer):
         self, request: path_pb2.FindPathRequest, _context: Any
     ) -> path_pb2.FindPathResponse:
         """Find a path from one track to another."""
-        path, seconds = await self._player.path(_path_query(request))
+        path, seconds = await self._player.path(path_query_of(request))
         response = path_pb2.FindPathResponse(
             greatest_step=path.greatest_step,
             mean_step=path.mean_step,
@@ -143,7 +143,7 @@ class PathServicer(path_pb2_grpc.PathServiceServicer):
         return response
 
 
-def _session(request: radio_pb2.ContinueRadioRequest) -> Session:
+def radio_session_of(request: radio_pb2.ContinueRadioRequest) -> Session:
     """Read the session of a request.
 
     Raises:
@@ -159,7 +159,12 @@ def _session(request: radio_pb2.ContinueRadioRequest) -> Session:
     return read_cursor(request.cursor) if request.cursor else session_of(request.options)
 
 
-def _events(request: radio_pb2.ContinueRadioRequest) -> list[Event]:
+def radio_events_of(request: radio_pb2.ContinueRadioRequest) -> list[Event]:
+    """Read the events of a request.
+
+    Raises:
+        InvalidInput: There are too many, or one has no action.
+    """
     # Before they are read: of a million events each would be converted first.
     with rejections():
         if len(request.events) > MAX_EVENTS:
@@ -180,7 +185,12 @@ def _read_events(events: Sequence[radio_pb2.RadioEvent]) -> Iterator[Event]:
         yield Event(track_id_of(event.track_id), action)
 
 
-def _batch_request(request: radio_pb2.ContinueRadioRequest) -> BatchRequest:
+def batch_request_of(request: radio_pb2.ContinueRadioRequest) -> BatchRequest:
+    """Read what the next batch needs, besides session and events; unset fields get their defaults.
+
+    Raises:
+        InvalidInput: Too many tracks or artists are excluded, or the preferences are malformed.
+    """
     with rejections():
         for label, names, most in (
             ("excluded_track_ids", request.excluded_track_ids, MAX_SIGNALS),
@@ -200,7 +210,12 @@ def _batch_request(request: radio_pb2.ContinueRadioRequest) -> BatchRequest:
     )
 
 
-def _path_query(request: path_pb2.FindPathRequest) -> PathQuery:
+def path_query_of(request: path_pb2.FindPathRequest) -> PathQuery:
+    """Read a request for a path; unset fields get their defaults.
+
+    Raises:
+        InvalidInput: An attribute of the filters is unknown or occurs twice.
+    """
     return PathQuery(
         track_id_of(request.start_track_id),
         track_id_of(request.end_track_id),
