@@ -118,6 +118,9 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
     async def GetMap(self, request, _context):
         raise NotImplementedError
 
+    async def ResolveNames(self, request, _context):
+        raise NotImplementedError
+
     async def ListGenres(self, request, _context):
         self._behind.hear(request)
         return search_pb2.ListGenresResponse(genres=[search_pb2.Genre(name="rock", track_count=2)])

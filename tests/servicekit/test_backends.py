@@ -245,6 +245,7 @@ OUTGOING: dict[str, tuple[Any, ...]] = {
     "tracks": (search_pb2.BatchGetTracksRequest(),),
     "shown_tracks": (["t"],),
     "artists": (search_pb2.BatchGetArtistsRequest(),),
+    "names": (search_pb2.ResolveNamesRequest(),),
     "genres": (search_pb2.ListGenresRequest(),),
     "audio_features": (profile_pb2.BatchGetAudioFeaturesRequest(),),
     "build_profile": (profile_pb2.BuildProfileRequest(),),

@@ -11,6 +11,18 @@ RadioAction = Literal["like", "skip", "finish"]
 Choice = Literal["exclude", "allow"]
 Heard = Literal["exclude", "less", "allow"]
 Source = Literal["catalogue", "spotify", "both"]
+SongVersion = Literal[
+    "live",
+    "remix",
+    "acoustic",
+    "instrumental",
+    "demo",
+    "cover",
+    "karaoke",
+    "speed",
+    "extended",
+    "rerecorded",
+]
 SourceKind = Literal["folder", "subsonic", "jellyfin", "beets"]
 
 
@@ -73,6 +85,11 @@ class Filters(_Asked):
     excluded_track_ids: tuple[str, ...] = ()
     excluded_artist_ids: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    min_year: int | None = None
+    max_year: int | None = None
+    excluded_genres: tuple[str, ...] = ()
+    artist_ids: tuple[str, ...] = ()
+    excluded_versions: tuple[SongVersion, ...] = ()
 
 
 class RadioEvent(_Asked):

@@ -128,6 +128,9 @@ LIST_GENRES: Final = _rpc(
     "search", "ListGenres", search_pb2.ListGenresRequest, search_pb2.ListGenresResponse
 )
 GET_MAP: Final = _rpc("search", "GetMap", search_pb2.GetMapRequest, search_pb2.GetMapResponse)
+RESOLVE_NAMES: Final = _rpc(
+    "search", "ResolveNames", search_pb2.ResolveNamesRequest, search_pb2.ResolveNamesResponse
+)
 BUILD_PROFILE: Final = _rpc(
     "profile", "BuildProfile", profile_pb2.BuildProfileRequest, profile_pb2.BuildProfileResponse
 )

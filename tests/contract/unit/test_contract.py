@@ -112,7 +112,8 @@ def test_scales_of_the_page_lie_within_the_ranges_of_the_contract():
 def test_the_published_client_has_the_filters_and_limits_of_the_contract():
     bounds = {f"{end}_{name}" for name in ATTRIBUTES for end in ("min", "max")}
     fields = set(request_models.Filters.model_fields)
-    assert {name for name in fields if name.startswith(("min_", "max_"))} == bounds
+    ranges = {name for name in fields if name.startswith(("min_", "max_"))}
+    assert ranges == bounds | {"min_year", "max_year"}
     assert set(Filters.model_fields) == fields
     assert calls.MOST_EVENTS == limits.MAX_EVENTS
 

@@ -5,8 +5,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quintet_contract.attributes import ATTRIBUTES, RANGES
-from quintet_engine.query import Filters, Query, QueryInvalid, Seed, SeedKind, SeedUnknown
+from quintet_engine.exclusions import filtered_rows
+from quintet_engine.query import (
+    Filters,
+    Query,
+    QueryInvalid,
+    Seed,
+    SeedKind,
+    SeedUnknown,
+    SongVersion,
+)
 from quintet_modelkit.features import COLUMN, average_profile
+from quintet_text.versions import Version
 
 QUICK = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -119,6 +129,54 @@ def test_every_spelling_of_a_genre_is_one_seed_and_one_filter(engine):
         query = Query((Seed(SeedKind.GENRE, name),), filters=Filters(genres=(name,)), limit=10)
         lists.append([track.track_id for track in engine.recommend(query).tracks])
     assert lists[0] == lists[1] != []
+
+
+@QUICK
+@given(
+    years=st.lists(st.integers(1960, 2020), max_size=2).map(sorted),
+    genres=st.sets(st.sampled_from(["rock", "pop", "jazz", "nothing"]), max_size=2),
+    versions=st.sets(st.sampled_from(SongVersion), max_size=3),
+    artists=st.sets(st.integers(0, 30), max_size=3),
+)
+def test_years_excluded_genres_artists_and_versions_hold_for_exactly_the_allowed_rows(
+    engine, years, genres, versions, artists
+):
+    catalogue = engine.catalogue
+    low, high = (years[0], years[1]) if len(years) == 2 else (years[0] if years else None, None)
+    ids = [name for name, number in catalogue.artist_names.items() if number in artists]
+    filters = Filters(
+        years=(low, high),
+        excluded_genres=tuple(genres),
+        artists=tuple(ids),
+        excluded_versions=frozenset(versions),
+    )
+    flags = {Version[version.name] for version in versions}
+    expected = [
+        row
+        for row in range(len(catalogue))
+        if (low is None or catalogue.year[row] >= low)
+        and (high is None or catalogue.year[row] <= high)
+        and not genres & {catalogue.genres[n] for n in catalogue.track_genres.of(row)}
+        and (not ids or artists & set(catalogue.track_artists.of(row).tolist()))
+        and not any(catalogue.version[row] & flag for flag in flags)
+    ]
+    assert np.flatnonzero(filtered_rows(filters, catalogue).mask).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("filters", "field"),
+    [
+        (Filters(years=(1859, None)), "min_year"),
+        (Filters(years=(None, 2101)), "max_year"),
+        (Filters(years=(2000, 1990)), "min_year"),
+        (Filters(excluded_genres=("g",) * 1001), "excluded_genres"),
+        (Filters(artists=("a",) * 1001), "artist_ids"),
+    ],
+)
+def test_a_wrong_filter_of_years_genres_or_artists_is_named(engine, filters, field):
+    with pytest.raises(QueryInvalid) as caught:
+        engine.recommend(Query(tracks(1), filters=filters))
+    assert (caught.value.reason, caught.value.field) == ("FILTER_RANGE", field)
 
 
 def test_genre_and_explicit_filters_hold(engine):

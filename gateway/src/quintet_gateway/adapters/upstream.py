@@ -131,6 +131,12 @@ class UpstreamClients:
         """List genres."""
         return await self._call(self._search.ListGenres, request)
 
+    async def names(
+        self, request: search_pb2.ResolveNamesRequest
+    ) -> search_pb2.ResolveNamesResponse:
+        """Look names up, and what the catalogue has."""
+        return await self._call(self._search.ResolveNames, request)
+
     async def audio_features(
         self, request: profile_pb2.BatchGetAudioFeaturesRequest
     ) -> profile_pb2.BatchGetAudioFeaturesResponse:

@@ -53,6 +53,11 @@ class Upstream(RecommendationServices, PlayerServices, Protocol):
     async def genres(self, request: search_pb2.ListGenresRequest) -> search_pb2.ListGenresResponse:
         """List genres by name."""
 
+    async def names(
+        self, request: search_pb2.ResolveNamesRequest
+    ) -> search_pb2.ResolveNamesResponse:
+        """Look names up, and what the catalogue has."""
+
     async def audio_features(
         self, request: profile_pb2.BatchGetAudioFeaturesRequest
     ) -> profile_pb2.BatchGetAudioFeaturesResponse:

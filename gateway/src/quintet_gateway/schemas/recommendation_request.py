@@ -14,16 +14,19 @@ from quintet_contract.limits import (
     DEFAULT_MAX_PER_ARTIST,
     MAX_EXCLUDED_ARTISTS,
     MAX_EXCLUDED_TRACKS,
+    MAX_FILTER_ARTISTS,
     MAX_FILTER_GENRES,
     MAX_FILTER_SOURCES,
     MAX_HEARD_DAYS,
     MAX_LIMIT,
     MAX_SEEDS,
     MAX_WEIGHT,
+    MAX_YEAR,
+    MIN_YEAR,
 )
-from quintet_contract.options import Heard
+from quintet_contract.options import Heard, SongVersion
 from quintet_contract.patterns import LISTENER_PATTERN, LISTENER_RULE, fits
-from quintet_servicekit.messages import NUMBER_OF
+from quintet_servicekit.messages import NUMBER_OF, VERSION_NUMBERS
 from quintet_text.track_ids import id_of, track_id_of
 
 from quintet_gateway.memory import DISCOVERY_MEANING, HEARD_DAYS_MEANING, HEARD_MEANING, HeardRule
@@ -56,6 +59,23 @@ Decibels = Annotated[float, AfterValidator(_bound("loudness")), bounds(*RANGES["
 Percent = Annotated[float, AfterValidator(_bound("popularity")), bounds(*RANGES["popularity"])]
 Beats = Annotated[float, AfterValidator(_bound("tempo")), bounds(*RANGES["tempo"])]
 Bars = Annotated[float, AfterValidator(_bound("time_signature")), bounds(*RANGES["time_signature"])]
+
+
+Year = Annotated[
+    Integer, AfterValidator(within("FILTER_RANGE", MIN_YEAR, MAX_YEAR)), bounds(MIN_YEAR, MAX_YEAR)
+]
+VersionName = Literal[
+    "live",
+    "remix",
+    "acoustic",
+    "instrumental",
+    "demo",
+    "cover",
+    "karaoke",
+    "speed",
+    "extended",
+    "rerecorded",
+]
 
 
 class Filters(BaseModel):
@@ -103,11 +123,22 @@ class Filters(BaseModel):
         AfterValidator(counted("FILTER_RANGE", 0, MAX_FILTER_SOURCES)),
         Field(description="Only tracks that one of these sources of own music has, by name"),
     ] = []
+    min_year: Year | None = None
+    max_year: Year | None = None
+    excluded_genres: Annotated[
+        list[str], AfterValidator(counted("FILTER_RANGE", 0, MAX_FILTER_GENRES))
+    ] = []
+    artist_ids: Annotated[
+        list[str], AfterValidator(counted("FILTER_RANGE", 0, MAX_FILTER_ARTISTS))
+    ] = []
+    excluded_versions: Annotated[
+        list[VersionName], AfterValidator(counted("FILTER_RANGE", 0, len(VERSION_NUMBERS)))
+    ] = []
 
     @model_validator(mode="after")
     def _min_is_not_above_max(self) -> "Filters":
         # Most requests have no filters, and every request is checked.
-        for name in ATTRIBUTES if self.model_fields_set else ():
+        for name in (*ATTRIBUTES, "year") if self.model_fields_set else ():
             low, high = self.range_of(name)
             if low is not None and high is not None and low > high:
                 raise rule_error(
@@ -118,7 +149,7 @@ class Filters(BaseModel):
         return self
 
     def range_of(self, name: str) -> tuple[float | None, float | None]:
-        """Read the bounds of an attribute; None on an open side."""
+        """Read the bounds of an attribute or of the year; None on an open side."""
         return getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
 
     def message(self) -> ranker_pb2.Filters:
@@ -131,6 +162,13 @@ class Filters(BaseModel):
             excluded_track_ids=map(track_id_of, self.excluded_track_ids),
             excluded_artist_ids=(id_of("artist", name) for name in self.excluded_artist_ids),
             sources=self.sources,
+            min_year=self.min_year,
+            max_year=self.max_year,
+            excluded_genres=self.excluded_genres,
+            artist_ids=(id_of("artist", name) for name in self.artist_ids),
+            excluded_versions=(
+                VERSION_NUMBERS[SongVersion(each)] for each in self.excluded_versions
+            ),
         )
         # A range is sent if one end is set; the other stays open.
         for name, number in NUMBER_OF.items():
@@ -257,7 +295,16 @@ BODY_EXAMPLES: Final[dict[str, Any]] = {
             "negative_seeds": [],
             "weights": {"energy": 2.0},
             "targets": {"valence": 0.8},
-            "filters": {"min_energy": 0.2, "max_tempo": 140, "genres": ["rock"], "explicit": False},
+            "filters": {
+                "min_energy": 0.2,
+                "max_tempo": 140,
+                "genres": ["rock"],
+                "explicit": False,
+                "min_year": 1990,
+                "max_year": 1999,
+                "excluded_genres": ["metal"],
+                "excluded_versions": ["live", "remix"],
+            },
             "limit": 50,
             "max_per_artist": 3,
             "diversity": 0.2,

@@ -15,6 +15,7 @@ _NEEDED: Final = {
         "/quintet.search.v1.SearchService/BatchGetArtists",
         "/quintet.search.v1.SearchService/ListGenres",
         "/quintet.search.v1.SearchService/GetMap",
+        "/quintet.search.v1.SearchService/ResolveNames",
         "/quintet.profile.v1.ProfileService/BuildProfile",
         "/quintet.profile.v1.ProfileService/BatchGetAudioFeatures",
         # Listeners are named by a hash that only the installation can compute.

@@ -20,6 +20,11 @@ MAX_EXCLUDED_TRACKS: Final = 10_000
 MAX_EXCLUDED_ARTISTS: Final = 1_000
 MAX_FILTER_GENRES: Final = 1_000
 MAX_FILTER_SOURCES: Final = 64
+MAX_FILTER_ARTISTS: Final = 1_000
+"""Artists of whom only tracks may be returned."""
+MIN_YEAR: Final = 1860
+"""The first year of release that a filter may name: the oldest recording of a voice."""
+MAX_YEAR: Final = 2100
 MAX_NAME: Final = 256
 """Characters of a track id, an artist id or a genre in a request."""
 
@@ -42,8 +47,18 @@ MAX_GENRES: Final = 1_000
 MAX_TRACK_IDS: Final = 500
 """Tracks of one lookup; a whole list, so that one call names it."""
 MAX_ARTIST_IDS: Final = 50
+MAX_NAMES: Final = 2_000
+"""Names of one lookup of what names mean."""
+MAX_SIMILAR_NAMES: Final = 50
+"""Names of such a lookup for which similar ones are searched."""
 MAX_FEATURE_IDS: Final = 100
 """Tracks of one request for raw audio features, as in Spotify's Web API."""
+
+# --- A prompt: a wish in words -------------------------------------------------------------------
+MAX_PROMPT: Final = 500
+"""Characters of a prompt."""
+MAX_PROMPT_PARTS: Final = 100
+"""Parts of a prompt that a request may remove."""
 
 # --- Feedback ------------------------------------------------------------------------------------
 EVENT_KINDS: Final = ("play", "skip", "like", "dislike", "save", "playlist_add")

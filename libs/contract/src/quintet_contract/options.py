@@ -10,6 +10,21 @@ class Variants(StrEnum):
     ALLOW = "allow"
 
 
+class SongVersion(StrEnum):
+    """How a track differs from the song's first recording, as title, artists and album say."""
+
+    LIVE = "live"
+    REMIX = "remix"
+    ACOUSTIC = "acoustic"
+    INSTRUMENTAL = "instrumental"
+    DEMO = "demo"
+    COVER = "cover"
+    KARAOKE = "karaoke"
+    SPEED = "speed"
+    EXTENDED = "extended"
+    RERECORDED = "rerecorded"
+
+
 class Heard(StrEnum):
     """What happens to tracks that the listener heard lately."""
 

@@ -8,17 +8,20 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN
 from quintet_modelkit.songs import song_form
 from quintet_text.seasons import Season, season_of
-from quintet_text.versions import COPIES
+from quintet_text.versions import COPIES, Version
 
-from quintet_engine.catalogue import Catalogue, Mask, Rows
+from quintet_engine.catalogue import Catalogue, Groups, Mask, Rows
 from quintet_engine.kernel.layout import fixed
 from quintet_engine.query import Filters, Query, Seasonal, SeedKind, Variants
 from quintet_engine.row_set import RowSet
 from quintet_engine.seed_view import NO_ROWS, SeedView
 
+Ranged = tuple[NDArray[np.floating], float | None, float | None]
+"""Values of all rows, (n,) with NaN for unknown ones, and the least and greatest allowed."""
 _DISTINCTIVE: Final = 6
 """Words of a name that two songs hardly share by chance: of 60 such pairs by different artists in a
 catalogue of 100,000 tracks, 55 were covers; of names of five words, three in four."""
@@ -108,29 +111,40 @@ def _seasons_asked(filters: Filters, seeds: Sequence[SeedView], catalogue: Catal
 
 
 def count_unknown(filters: Filters, catalogue: Catalogue) -> int:
-    """Count the rows left out because a filtered attribute is unknown of them.
+    """Count the rows left out because a filtered attribute or the year is unknown of them.
 
-    They meet all filters whose attribute is known of them.
+    They meet all filters whose value is known of them.
     """
-    if not filters.ranges or not catalogue.missing.any():
+    ranged = _ranged(filters, catalogue)
+    if not ranged:
         return 0
-    columns = {name: catalogue.columns[:, COLUMN[name]] for name in filters.ranges}
-    unknown = np.any([np.isnan(values) for values in columns.values()], axis=0)
+    unknown = np.any([np.isnan(values) for values, _, _ in ranged], axis=0)
     if not unknown.any():
         return 0
-    kept = filtered_rows(replace(filters, ranges={}), catalogue).mask & unknown
-    for name, (low, high) in filters.ranges.items():
-        values = columns[name]
+    others = replace(filters, ranges={}, years=(None, None))
+    kept = filtered_rows(others, catalogue).mask & unknown
+    for values, low, high in ranged:
         below = np.zeros(len(values), np.bool_) if low is None else values < low
         above = np.zeros(len(values), np.bool_) if high is None else values > high
         kept &= ~(below | above)
     return int(np.count_nonzero(kept))
 
 
+def _ranged(filters: Filters, catalogue: Catalogue) -> list[Ranged]:
+    """List the values that have a range: of attributes, and the year of release."""
+    ranged: list[Ranged] = [
+        (catalogue.columns[:, COLUMN[name]], low, high)
+        for name, (low, high) in filters.ranges.items()
+    ]
+    if filters.years != (None, None):
+        ranged.append((catalogue.year, *filters.years))
+    return ranged
+
+
 def filtered_rows(filters: Filters, catalogue: Catalogue) -> RowSet:
     """Find the available rows that meet every filter but the excluded tracks."""
     allowed = catalogue.available
-    if filters.ranges or filters.explicit is not None or filters.genres or filters.sources:
+    if filters.selects:
         allowed = RowSet.of(_filtered(filters, catalogue))
     artists = [catalogue.artist_names.get(name) for name in filters.excluded_artists]
     known = np.array([artist for artist in artists if artist is not None], dtype=np.int64)
@@ -138,13 +152,12 @@ def filtered_rows(filters: Filters, catalogue: Catalogue) -> RowSet:
 
 
 def _filtered(filters: Filters, catalogue: Catalogue) -> Mask:
-    """Mark the rows that meet the filters of attributes, genres and sources, bool (n,).
+    """Mark the rows that meet every filter but excluded tracks and artists, bool (n,).
 
     A row of which a filtered attribute is unknown does not meet the filter: NaN compares as false.
     """
     allowed = catalogue.available.mask.copy()
-    for name, (low, high) in filters.ranges.items():
-        values = catalogue.columns[:, COLUMN[name]]
+    for values, low, high in _ranged(filters, catalogue):
         if low is not None:
             allowed &= values >= low
         if high is not None:
@@ -152,14 +165,32 @@ def _filtered(filters: Filters, catalogue: Catalogue) -> Mask:
     if filters.explicit is not None:
         allowed &= catalogue.explicit == filters.explicit
     if filters.genres:
-        numbers = [catalogue.genre_number(genre) for genre in filters.genres]
-        known = np.array([number for number in numbers if number is not None], dtype=np.int64)
-        chosen = np.zeros(len(catalogue), dtype=np.bool_)
-        chosen[catalogue.genre_tracks.of_all(known)] = True
-        allowed &= chosen
+        allowed &= _of_genres(filters.genres, catalogue)
+    if filters.excluded_genres:
+        allowed &= ~_of_genres(filters.excluded_genres, catalogue)
+    if filters.artists:
+        artists = [catalogue.artist_names.get(name) for name in filters.artists]
+        allowed &= _members(catalogue.artist_tracks, artists, len(catalogue))
     if filters.sources:
         allowed &= _of_sources(filters.sources, catalogue)
+    if filters.excluded_versions:
+        flags = sum(Version[version.name] for version in filters.excluded_versions)
+        allowed &= (catalogue.version & flags) == 0
     return allowed
+
+
+def _of_genres(genres: Sequence[str], catalogue: Catalogue) -> Mask:
+    """Mark the rows of at least one of the genres; an unknown genre has none."""
+    numbers = [catalogue.genre_number(genre) for genre in genres]
+    return _members(catalogue.genre_tracks, numbers, len(catalogue))
+
+
+def _members(groups: Groups, numbers: Sequence[int | None], count: int) -> Mask:
+    """Mark the rows that are members of at least one group, bool (count,)."""
+    known = np.array([number for number in numbers if number is not None], dtype=np.int64)
+    chosen = np.zeros(count, dtype=np.bool_)
+    chosen[groups.of_all(known)] = True
+    return chosen
 
 
 def _of_sources(names: Sequence[str], catalogue: Catalogue) -> Mask:

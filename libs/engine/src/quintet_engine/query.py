@@ -8,15 +8,20 @@ from quintet_contract.attributes import RANGES
 from quintet_contract.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
 from quintet_contract.limits import DEFAULT_MAX_PER_ARTIST as DEFAULT_MAX_PER_ARTIST
 from quintet_contract.limits import (
+    MAX_FILTER_ARTISTS,
+    MAX_FILTER_GENRES,
     MAX_FILTER_SOURCES,
     MAX_KNOWN_TRACKS,
     MAX_PREFERENCES,
     MAX_RANKED_EXCLUDED_ARTISTS,
     MAX_RANKED_EXCLUDED_TRACKS,
+    MAX_YEAR,
+    MIN_YEAR,
 )
 from quintet_contract.limits import MAX_LIMIT as MAX_LIMIT
 from quintet_contract.limits import MAX_SEEDS as MAX_SEEDS
 from quintet_contract.options import Seasonal as Seasonal
+from quintet_contract.options import SongVersion as SongVersion
 from quintet_contract.options import Variants as Variants
 from quintet_contract.seeds import QueryInvalid as QueryInvalid
 from quintet_contract.seeds import Seed as Seed
@@ -54,6 +59,10 @@ class Filters:
         excluded_tracks: Track ids never returned, nor other releases of their recordings.
         excluded_artists: Artist ids never returned.
         sources: Only tracks that at least one of these sources of music has; all if empty.
+        years: Closed range of years of release (first or None, last or None).
+        excluded_genres: Only tracks without any of these.
+        artists: Only tracks by at least one of these artist ids; all if empty.
+        excluded_versions: Versions of songs never returned.
     """
 
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
@@ -62,6 +71,24 @@ class Filters:
     excluded_tracks: frozenset[str] = frozenset()
     excluded_artists: frozenset[str] = frozenset()
     sources: tuple[str, ...] = ()
+    years: tuple[int | None, int | None] = (None, None)
+    excluded_genres: tuple[str, ...] = ()
+    artists: tuple[str, ...] = ()
+    excluded_versions: frozenset[SongVersion] = frozenset()
+
+    @property
+    def selects(self) -> bool:
+        """Whether a condition needs every row checked: any but the excluded tracks and artists."""
+        return bool(
+            self.ranges
+            or self.explicit is not None
+            or self.genres
+            or self.sources
+            or self.years != (None, None)
+            or self.excluded_genres
+            or self.artists
+            or self.excluded_versions
+        )
 
 
 @dataclass(frozen=True)
@@ -307,15 +334,29 @@ def _check_filters(filters: Filters) -> None:
                 f"min_{name}",
                 f"min_{name} ({low:g}) must not be above max_{name} ({high:g})",
             )
+    _check_years(filters.years)
     for label, names, most in (
         ("excluded_track_ids", filters.excluded_tracks, MAX_RANKED_EXCLUDED_TRACKS),
         ("excluded_artist_ids", filters.excluded_artists, MAX_RANKED_EXCLUDED_ARTISTS),
         ("sources", filters.sources, MAX_FILTER_SOURCES),
+        ("excluded_genres", filters.excluded_genres, MAX_FILTER_GENRES),
+        ("artist_ids", filters.artists, MAX_FILTER_ARTISTS),
     ):
         if len(names) > most:
             raise QueryInvalid(
                 "FILTER_RANGE", label, f"{label} must be at most {most}; got {len(names)}"
             )
+
+
+def _check_years(years: tuple[int | None, int | None]) -> None:
+    first, last = years
+    for label, year in (("min_year", first), ("max_year", last)):
+        if year is not None:
+            check_number(label, "FILTER_RANGE", year, MIN_YEAR, MAX_YEAR)
+    if first is not None and last is not None and first > last:
+        raise QueryInvalid(
+            "FILTER_RANGE", "min_year", f"min_year ({first}) must not be above max_year ({last})"
+        )
 
 
 def _check_listener(query: Query) -> None:

@@ -11,7 +11,6 @@ from quintet_engine.catalogue import Rows
 from quintet_engine.engine import Engine
 from quintet_engine.exclusions import releases_and_versions
 from quintet_engine.query import (
-    Filters,
     Query,
     Ranking,
     Seed,
@@ -144,13 +143,10 @@ def _query(
     return Query(
         tuple(each.seed for each in seeds),
         tuple(Seed(SeedKind.TRACK, name) for name in avoided),
-        filters=Filters(
-            filters.ranges,
-            filters.genres,
-            filters.explicit,
-            filters.excluded_tracks | request.excluded_tracks,
-            filters.excluded_artists | request.excluded_artists,
-            filters.sources,
+        filters=replace(
+            filters,
+            excluded_tracks=filters.excluded_tracks | request.excluded_tracks,
+            excluded_artists=filters.excluded_artists | request.excluded_artists,
         ),
         variants=session.variants,
         seasonal=session.seasonal,

@@ -236,6 +236,7 @@ def check(session: Session) -> None:
     for label, names in (
         ("excluded_track_ids", session.filters.excluded_tracks),
         ("excluded_artist_ids", session.filters.excluded_artists),
+        ("artist_ids", session.filters.artists),
     ):
         if len(names) > MAX_RADIO_EXCLUDED:
             raise QueryInvalid(

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar
 
 from quintet.profile.v1 import profile_pb2
+from quintet.ranker.v1 import ranker_pb2
 from quintet_contract.attributes import ATTRIBUTES
+from quintet_contract.options import SongVersion
 from quintet_contract.seeds import Seed, SeedKind
 from quintet_text.track_ids import id_of
 
@@ -19,6 +21,10 @@ NUMBER_OF: Final = {
     name: profile_pb2.Attribute.ValueType(number) for number, name in NAME_OF.items()
 }
 """Numbers of the proto enum by attribute name."""
+VERSION_NUMBERS: Final = {
+    version: ranker_pb2.SongVersion.Value(f"SONG_VERSION_{version.name}") for version in SongVersion
+}
+"""Numbers of the proto enum by version of a song."""
 _KINDS: Final = {
     "track_id": SeedKind.TRACK,
     "artist_id": SeedKind.ARTIST,

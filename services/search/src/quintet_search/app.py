@@ -10,7 +10,7 @@ from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_servicekit.tokens import guards
 
 from quintet_search.adapters.catalogue import follow_catalogue
-from quintet_search.domain.records import SearchableCatalogue
+from quintet_search.domain.ports import SearchableCatalogue
 from quintet_search.domain.search import CatalogueSearch
 from quintet_search.servicer import SearchServicer
 from quintet_search.settings import SearchSettings

@@ -7,6 +7,7 @@ from quintet_servicekit.channel import RESERVE_SECONDS
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.metrics import DEGRADED
 
+from quintet_search.domain.names import NamedItem, NameKind, NameQuery
 from quintet_search.domain.paging import PageRequest
 from quintet_search.domain.records import ArtistRecord, SearchSource, TrackRecord
 from quintet_search.domain.search import CatalogueSearch
@@ -21,6 +22,11 @@ _NUMBERS: Final = {
     SearchSource.CATALOGUE: search_pb2.SOURCE_CATALOGUE,
     SearchSource.SPOTIFY: search_pb2.SOURCE_SPOTIFY,
     SearchSource.BOTH: search_pb2.SOURCE_BOTH,
+}
+_KINDS: Final = {
+    NameKind.ARTIST: search_pb2.NAME_KIND_ARTIST,
+    NameKind.TRACK: search_pb2.NAME_KIND_TRACK,
+    NameKind.GENRE: search_pb2.NAME_KIND_GENRE,
 }
 # Seconds kept for the catalogue, which answers if Spotify does not.
 _FALLBACK_SECONDS: Final = 0.1 + RESERVE_SECONDS
@@ -139,6 +145,31 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             version=part.version, total_size=part.total_size, content=part.content
         )
 
+    async def ResolveNames(
+        self, request: search_pb2.ResolveNamesRequest, _context: Any
+    ) -> search_pb2.ResolveNamesResponse:
+        """Look names up."""
+        names = [NameQuery(name.text, name.similar) for name in request.names]
+        found = await self._search.names(names)
+        facts = found.facts
+        return search_pb2.ResolveNamesResponse(
+            results=[
+                search_pb2.NameResult(items=[_named(item) for item in items])
+                for items in found.items
+            ],
+            facts=search_pb2.CatalogueFacts(
+                track_count=facts.track_count,
+                dated_track_count=facts.dated_count,
+                explicit_track_count=facts.explicit_count,
+                largest_genres=[
+                    search_pb2.Genre(name=genre.name, track_count=genre.track_count)
+                    for genre in facts.largest_genres
+                ],
+                popular_track_ids=facts.popular_tracks,
+            ),
+            catalogue_version=found.catalogue_version,
+        )
+
 
 def _source(number: int) -> SearchSource:
     # Proto3 enums are open: a client may send any number.
@@ -171,6 +202,16 @@ def _fill_track(written: search_pb2.Track, track: TrackRecord) -> None:
     written.licence = track.licence
     written.cover_url = track.cover_url
     written.preview_url = track.preview_url
+
+
+def _named(item: NamedItem) -> search_pb2.NamedItem:
+    return search_pb2.NamedItem(
+        kind=_KINDS[item.kind],
+        id=item.id,
+        name=item.name,
+        artists=[search_pb2.ArtistReference(id=each.id, name=each.name) for each in item.artists],
+        is_similar=item.is_similar,
+    )
 
 
 def _artist(artist: ArtistRecord) -> search_pb2.Artist:

@@ -133,6 +133,62 @@ ORIGIN_CHALLENGER: Origin.ValueType  # 2
 """The challenger."""
 Global___Origin: _TypeAlias = Origin  # noqa: Y015
 
+class _SongVersion:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SongVersionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SongVersion.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SONG_VERSION_UNSPECIFIED: _SongVersion.ValueType  # 0
+    """Not a version; not accepted."""
+    SONG_VERSION_LIVE: _SongVersion.ValueType  # 1
+    """Recorded before an audience."""
+    SONG_VERSION_REMIX: _SongVersion.ValueType  # 2
+    """A remix."""
+    SONG_VERSION_ACOUSTIC: _SongVersion.ValueType  # 3
+    """An acoustic version."""
+    SONG_VERSION_INSTRUMENTAL: _SongVersion.ValueType  # 4
+    """An instrumental version."""
+    SONG_VERSION_DEMO: _SongVersion.ValueType  # 5
+    """A demo."""
+    SONG_VERSION_COVER: _SongVersion.ValueType  # 6
+    """A cover."""
+    SONG_VERSION_KARAOKE: _SongVersion.ValueType  # 7
+    """For karaoke."""
+    SONG_VERSION_SPEED: _SongVersion.ValueType  # 8
+    """Sped up, slowed down or nightcore."""
+    SONG_VERSION_EXTENDED: _SongVersion.ValueType  # 9
+    """An extended version."""
+    SONG_VERSION_RERECORDED: _SongVersion.ValueType  # 10
+    """Recorded again by the same artist."""
+
+class SongVersion(_SongVersion, metaclass=_SongVersionEnumTypeWrapper):
+    """Names how a track differs from the song's first recording, as its title, artists and album say."""
+
+SONG_VERSION_UNSPECIFIED: SongVersion.ValueType  # 0
+"""Not a version; not accepted."""
+SONG_VERSION_LIVE: SongVersion.ValueType  # 1
+"""Recorded before an audience."""
+SONG_VERSION_REMIX: SongVersion.ValueType  # 2
+"""A remix."""
+SONG_VERSION_ACOUSTIC: SongVersion.ValueType  # 3
+"""An acoustic version."""
+SONG_VERSION_INSTRUMENTAL: SongVersion.ValueType  # 4
+"""An instrumental version."""
+SONG_VERSION_DEMO: SongVersion.ValueType  # 5
+"""A demo."""
+SONG_VERSION_COVER: SongVersion.ValueType  # 6
+"""A cover."""
+SONG_VERSION_KARAOKE: SongVersion.ValueType  # 7
+"""For karaoke."""
+SONG_VERSION_SPEED: SongVersion.ValueType  # 8
+"""Sped up, slowed down or nightcore."""
+SONG_VERSION_EXTENDED: SongVersion.ValueType  # 9
+"""An extended version."""
+SONG_VERSION_RERECORDED: SongVersion.ValueType  # 10
+"""Recorded again by the same artist."""
+Global___SongVersion: _TypeAlias = SongVersion  # noqa: Y015
+
 @_typing.final
 class RecommendTracksRequest(_message.Message):
     """Asks for recommendations."""
@@ -622,8 +678,17 @@ class Filters(_message.Message):
     EXCLUDED_TRACK_IDS_FIELD_NUMBER: _builtins.int
     EXCLUDED_ARTIST_IDS_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
+    MIN_YEAR_FIELD_NUMBER: _builtins.int
+    MAX_YEAR_FIELD_NUMBER: _builtins.int
+    EXCLUDED_GENRES_FIELD_NUMBER: _builtins.int
+    ARTIST_IDS_FIELD_NUMBER: _builtins.int
+    EXCLUDED_VERSIONS_FIELD_NUMBER: _builtins.int
     explicit: _builtins.bool
     """Only tracks with this explicit flag."""
+    min_year: _builtins.int
+    """The first year of release allowed, from 1860 to 2100. A track without a release date is left out."""
+    max_year: _builtins.int
+    """The last year of release allowed; not below min_year."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeRange]:
         """Closed ranges of attributes."""
@@ -644,6 +709,18 @@ class Filters(_message.Message):
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only tracks that at least one of these sources of music has; all tracks if empty. Up to 64 names."""
 
+    @_builtins.property
+    def excluded_genres(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only tracks without any of these genres; up to 1,000."""
+
+    @_builtins.property
+    def artist_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only tracks by at least one of these artists; all artists if empty; up to 1,000."""
+
+    @_builtins.property
+    def excluded_versions(self) -> _containers.RepeatedScalarFieldContainer[Global___SongVersion.ValueType]:
+        """Versions of songs never returned."""
+
     def __init__(
         self,
         *,
@@ -653,14 +730,28 @@ class Filters(_message.Message):
         excluded_track_ids: _abc.Iterable[_builtins.str] | None = ...,
         excluded_artist_ids: _abc.Iterable[_builtins.str] | None = ...,
         sources: _abc.Iterable[_builtins.str] | None = ...,
+        min_year: _builtins.int | None = ...,
+        max_year: _builtins.int | None = ...,
+        excluded_genres: _abc.Iterable[_builtins.str] | None = ...,
+        artist_ids: _abc.Iterable[_builtins.str] | None = ...,
+        excluded_versions: _abc.Iterable[Global___SongVersion.ValueType] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_explicit", b"_explicit", "explicit", b"explicit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_explicit", b"_explicit", "_max_year", b"_max_year", "_min_year", b"_min_year", "explicit", b"explicit", "max_year", b"max_year", "min_year", b"min_year"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_explicit", b"_explicit", "excluded_artist_ids", b"excluded_artist_ids", "excluded_track_ids", b"excluded_track_ids", "explicit", b"explicit", "genres", b"genres", "ranges", b"ranges", "sources", b"sources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_explicit", b"_explicit", "_max_year", b"_max_year", "_min_year", b"_min_year", "artist_ids", b"artist_ids", "excluded_artist_ids", b"excluded_artist_ids", "excluded_genres", b"excluded_genres", "excluded_track_ids", b"excluded_track_ids", "excluded_versions", b"excluded_versions", "explicit", b"explicit", "genres", b"genres", "max_year", b"max_year", "min_year", b"min_year", "ranges", b"ranges", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__explicit: _TypeAlias = _typing.Literal["explicit"]  # noqa: Y015
     _WhichOneofArgType__explicit: _TypeAlias = _typing.Literal["_explicit", b"_explicit"]  # noqa: Y015
+    _WhichOneofReturnType__max_year: _TypeAlias = _typing.Literal["max_year"]  # noqa: Y015
+    _WhichOneofArgType__max_year: _TypeAlias = _typing.Literal["_max_year", b"_max_year"]  # noqa: Y015
+    _WhichOneofReturnType__min_year: _TypeAlias = _typing.Literal["min_year"]  # noqa: Y015
+    _WhichOneofArgType__min_year: _TypeAlias = _typing.Literal["_min_year", b"_min_year"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__explicit) -> _WhichOneofReturnType__explicit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_year) -> _WhichOneofReturnType__max_year | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_year) -> _WhichOneofReturnType__min_year | None: ...
 
 Global___Filters: _TypeAlias = Filters  # noqa: Y015
 

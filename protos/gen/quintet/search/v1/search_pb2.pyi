@@ -19,6 +19,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _NameKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NameKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NameKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NAME_KIND_UNSPECIFIED: _NameKind.ValueType  # 0
+    """Not a kind; not returned."""
+    NAME_KIND_ARTIST: _NameKind.ValueType  # 1
+    """An artist."""
+    NAME_KIND_TRACK: _NameKind.ValueType  # 2
+    """A track."""
+    NAME_KIND_GENRE: _NameKind.ValueType  # 3
+    """A genre."""
+
+class NameKind(_NameKind, metaclass=_NameKindEnumTypeWrapper):
+    """Names a kind of item."""
+
+NAME_KIND_UNSPECIFIED: NameKind.ValueType  # 0
+"""Not a kind; not returned."""
+NAME_KIND_ARTIST: NameKind.ValueType  # 1
+"""An artist."""
+NAME_KIND_TRACK: NameKind.ValueType  # 2
+"""A track."""
+NAME_KIND_GENRE: NameKind.ValueType  # 3
+"""A genre."""
+Global___NameKind: _TypeAlias = NameKind  # noqa: Y015
+
 class _Source:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -468,6 +496,200 @@ class GetMapResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetMapResponse: _TypeAlias = GetMapResponse  # noqa: Y015
+
+@_typing.final
+class ResolveNamesRequest(_message.Message):
+    """Requests what some names mean."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedCompositeFieldContainer[Global___NameQuery]:
+        """Up to 2,000 names; none requests the facts alone."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[Global___NameQuery] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveNamesRequest: _TypeAlias = ResolveNamesRequest  # noqa: Y015
+
+@_typing.final
+class NameQuery(_message.Message):
+    """Contains one name to look up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    SIMILAR_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The name, up to 256 characters; case, accents and punctuation do not matter."""
+    similar: _builtins.bool
+    """Whether similar names are returned if the catalogue does not have this one: with one or two typos,
+    or longer. Up to 50 names of a request.
+    """
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        similar: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["similar", b"similar", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NameQuery: _TypeAlias = NameQuery  # noqa: Y015
+
+@_typing.final
+class ResolveNamesResponse(_message.Message):
+    """Contains one result for each name, in the same order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    CATALOGUE_VERSION_FIELD_NUMBER: _builtins.int
+    catalogue_version: _builtins.str
+    """The version of the catalogue."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___NameResult]:
+        """One entry for each name."""
+
+    @_builtins.property
+    def facts(self) -> Global___CatalogueFacts:
+        """What the catalogue has."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___NameResult] | None = ...,
+        facts: Global___CatalogueFacts | None = ...,
+        catalogue_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_version", b"catalogue_version", "facts", b"facts", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveNamesResponse: _TypeAlias = ResolveNamesResponse  # noqa: Y015
+
+@_typing.final
+class NameResult(_message.Message):
+    """Contains what one name means."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedItem]:
+        """Up to 20 items: artists, then tracks, then genres, each the most popular first; empty if the catalogue
+        does not have the name.
+        """
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___NamedItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NameResult: _TypeAlias = NameResult  # noqa: Y015
+
+@_typing.final
+class NamedItem(_message.Message):
+    """Contains an artist, a track or a genre with a name."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ARTISTS_FIELD_NUMBER: _builtins.int
+    IS_SIMILAR_FIELD_NUMBER: _builtins.int
+    kind: Global___NameKind.ValueType
+    """What it is."""
+    id: _builtins.str
+    """The id of an artist or a track; empty for a genre."""
+    name: _builtins.str
+    """The name as the catalogue writes it."""
+    is_similar: _builtins.bool
+    """Whether the name differs from the one requested."""
+    @_builtins.property
+    def artists(self) -> _containers.RepeatedCompositeFieldContainer[Global___ArtistReference]:
+        """The artists of a track, in order; empty for artists and genres."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___NameKind.ValueType = ...,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        artists: _abc.Iterable[Global___ArtistReference] | None = ...,
+        is_similar: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artists", b"artists", "id", b"id", "is_similar", b"is_similar", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NamedItem: _TypeAlias = NamedItem  # noqa: Y015
+
+@_typing.final
+class CatalogueFacts(_message.Message):
+    """Contains what the catalogue has, so that a caller can report a condition that it cannot check."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_COUNT_FIELD_NUMBER: _builtins.int
+    DATED_TRACK_COUNT_FIELD_NUMBER: _builtins.int
+    EXPLICIT_TRACK_COUNT_FIELD_NUMBER: _builtins.int
+    LARGEST_GENRES_FIELD_NUMBER: _builtins.int
+    POPULAR_TRACK_IDS_FIELD_NUMBER: _builtins.int
+    track_count: _builtins.int
+    """The number of tracks."""
+    dated_track_count: _builtins.int
+    """The number of tracks with a year of release."""
+    explicit_track_count: _builtins.int
+    """The number of tracks that are marked explicit; 0 means that nothing is known about lyrics."""
+    @_builtins.property
+    def largest_genres(self) -> _containers.RepeatedCompositeFieldContainer[Global___Genre]:
+        """Up to five genres with the most tracks, the largest first."""
+
+    @_builtins.property
+    def popular_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Up to five most popular tracks."""
+
+    def __init__(
+        self,
+        *,
+        track_count: _builtins.int = ...,
+        dated_track_count: _builtins.int = ...,
+        explicit_track_count: _builtins.int = ...,
+        largest_genres: _abc.Iterable[Global___Genre] | None = ...,
+        popular_track_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dated_track_count", b"dated_track_count", "explicit_track_count", b"explicit_track_count", "largest_genres", b"largest_genres", "popular_track_ids", b"popular_track_ids", "track_count", b"track_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CatalogueFacts: _TypeAlias = CatalogueFacts  # noqa: Y015
 
 @_typing.final
 class TrackMatch(_message.Message):

@@ -70,6 +70,11 @@ class SearchServiceStub:
                 request_serializer=quintet_dot_search_dot_v1_dot_search__pb2.GetMapRequest.SerializeToString,
                 response_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.GetMapResponse.FromString,
                 _registered_method=True)
+        self.ResolveNames = channel.unary_unary(
+                '/quintet.search.v1.SearchService/ResolveNames',
+                request_serializer=quintet_dot_search_dot_v1_dot_search__pb2.ResolveNamesRequest.SerializeToString,
+                response_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.ResolveNamesResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer:
@@ -133,6 +138,14 @@ class SearchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResolveNames(self, request, context):
+        """Finds artists, tracks and genres by their whole names, and returns what the catalogue has at all.
+        Errors: INVALID_ARGUMENT (QUERY_LENGTH, ID_COUNT), UNAVAILABLE (NOT_READY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SearchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -170,6 +183,11 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.GetMap,
                     request_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.GetMapRequest.FromString,
                     response_serializer=quintet_dot_search_dot_v1_dot_search__pb2.GetMapResponse.SerializeToString,
+            ),
+            'ResolveNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveNames,
+                    request_deserializer=quintet_dot_search_dot_v1_dot_search__pb2.ResolveNamesRequest.FromString,
+                    response_serializer=quintet_dot_search_dot_v1_dot_search__pb2.ResolveNamesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -362,6 +380,33 @@ class SearchService:
             '/quintet.search.v1.SearchService/GetMap',
             quintet_dot_search_dot_v1_dot_search__pb2.GetMapRequest.SerializeToString,
             quintet_dot_search_dot_v1_dot_search__pb2.GetMapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quintet.search.v1.SearchService/ResolveNames',
+            quintet_dot_search_dot_v1_dot_search__pb2.ResolveNamesRequest.SerializeToString,
+            quintet_dot_search_dot_v1_dot_search__pb2.ResolveNamesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,6 +62,10 @@ class SearchServiceStub:
     """Returns a part of the map, on which every track is a point and similar tracks are close together.
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
     """
+    ResolveNames: _grpc.UnaryUnaryMultiCallable[_search_pb2.ResolveNamesRequest, _search_pb2.ResolveNamesResponse]
+    """Finds artists, tracks and genres by their whole names, and returns what the catalogue has at all.
+    Errors: INVALID_ARGUMENT (QUERY_LENGTH, ID_COUNT), UNAVAILABLE (NOT_READY).
+    """
 
 @_typing.type_check_only
 class SearchServiceAsyncStub(SearchServiceStub):
@@ -96,6 +100,10 @@ class SearchServiceAsyncStub(SearchServiceStub):
     GetMap: _aio.UnaryUnaryMultiCallable[_search_pb2.GetMapRequest, _search_pb2.GetMapResponse]  # type: ignore[assignment]
     """Returns a part of the map, on which every track is a point and similar tracks are close together.
     Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
+    """
+    ResolveNames: _aio.UnaryUnaryMultiCallable[_search_pb2.ResolveNamesRequest, _search_pb2.ResolveNamesResponse]  # type: ignore[assignment]
+    """Finds artists, tracks and genres by their whole names, and returns what the catalogue has at all.
+    Errors: INVALID_ARGUMENT (QUERY_LENGTH, ID_COUNT), UNAVAILABLE (NOT_READY).
     """
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -170,6 +178,16 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_pb2.GetMapResponse, _abc.Awaitable[_search_pb2.GetMapResponse]]:
         """Returns a part of the map, on which every track is a point and similar tracks are close together.
         Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID), UNAVAILABLE (NOT_READY).
+        """
+
+    @_abc_1.abstractmethod
+    def ResolveNames(
+        self,
+        request: _search_pb2.ResolveNamesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_pb2.ResolveNamesResponse, _abc.Awaitable[_search_pb2.ResolveNamesResponse]]:
+        """Finds artists, tracks and genres by their whole names, and returns what the catalogue has at all.
+        Errors: INVALID_ARGUMENT (QUERY_LENGTH, ID_COUNT), UNAVAILABLE (NOT_READY).
         """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -21,7 +21,7 @@ from quintet_contract.limits import (
 from quintet_engine.query import QueryInvalid, Seasonal, Variants
 from quintet_engine.radio_session import MOST_MARKS, Mark, Session, check
 from quintet_servicekit.errors import AppError, InvalidInput, Reason
-from quintet_servicekit.messages import NUMBER_OF, seed_message, seed_of
+from quintet_servicekit.messages import NUMBER_OF, VERSION_NUMBERS, seed_message, seed_of
 
 from quintet_ranker.servicer.requests import SEASONAL, SONG_VARIANTS, filters_of
 
@@ -115,6 +115,13 @@ def _options(session: Session) -> radio_pb2.RadioOptions:
         excluded_track_ids=sorted(session.filters.excluded_tracks),
         excluded_artist_ids=sorted(session.filters.excluded_artists),
         sources=session.filters.sources,
+        min_year=session.filters.years[0],
+        max_year=session.filters.years[1],
+        excluded_genres=session.filters.excluded_genres,
+        artist_ids=session.filters.artists,
+        excluded_versions=sorted(
+            VERSION_NUMBERS[each] for each in session.filters.excluded_versions
+        ),
     )
     for name, (low, high) in session.filters.ranges.items():
         filters.ranges.add(attribute=NUMBER_OF[name], min=low, max=high)

@@ -16,11 +16,12 @@ from quintet_engine.query import (
     Filters,
     Query,
     Seasonal,
+    SongVersion,
     Variants,
 )
 from quintet_modelkit.features import COLUMN, AudioProfile
-from quintet_servicekit.errors import Reason
-from quintet_servicekit.messages import NAME_OF, by_attribute, seed_of
+from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_servicekit.messages import NAME_OF, VERSION_NUMBERS, by_attribute, seed_of
 from quintet_text.track_ids import id_of, track_id_of
 
 from quintet_ranker.domain import Trial, Variant
@@ -115,7 +116,7 @@ def filters_of(filters: ranker_pb2.Filters) -> Filters:
     """Read the conditions on tracks.
 
     Raises:
-        InvalidInput: An attribute is unknown or occurs twice.
+        InvalidInput: An attribute is unknown or occurs twice, or a version is unknown.
     """
     ranges = [
         (
@@ -134,4 +135,24 @@ def filters_of(filters: ranker_pb2.Filters) -> Filters:
         excluded_tracks=frozenset(map(track_id_of, filters.excluded_track_ids)),
         excluded_artists=frozenset(id_of("artist", name) for name in filters.excluded_artist_ids),
         sources=tuple(filters.sources),
+        years=(
+            filters.min_year if filters.HasField("min_year") else None,
+            filters.max_year if filters.HasField("max_year") else None,
+        ),
+        excluded_genres=tuple(filters.excluded_genres),
+        artists=tuple(id_of("artist", name) for name in filters.artist_ids),
+        excluded_versions=frozenset(map(_version, filters.excluded_versions)),
+    )
+
+
+def _version(number: int) -> SongVersion:
+    # A condition that is not applied would return what the caller excluded.
+    for version, known in VERSION_NUMBERS.items():
+        if known == number:
+            return version
+    allowed = ", ".join(VERSION_NUMBERS)
+    raise InvalidInput(
+        Reason.FILTER_RANGE,
+        f"excluded_versions must be of {allowed}; got the number {number}",
+        field="filters.excluded_versions",
     )

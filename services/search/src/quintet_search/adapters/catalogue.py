@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -33,15 +34,17 @@ from quintet_text.normal_form import VERSION as NORMAL_FORM
 
 from quintet_search.adapters.map import FILE as MAP_FILE
 from quintet_search.adapters.map import write_map
+from quintet_search.adapters.names import Names, catalogue_facts
 from quintet_search.adapters.text_analysis import beginnings, indexed, whole, wholes
 from quintet_search.adapters.text_index import ARTISTS, TRACKS, TextIndex, isrc_of, write_index
+from quintet_search.domain.names import CatalogueFacts, NamedItem, NameQuery
+from quintet_search.domain.ports import SearchableCatalogue
 from quintet_search.domain.query import ParsedQuery
 from quintet_search.domain.records import (
     ArtistRecord,
     ArtistReference,
     GenreRecord,
     Matches,
-    SearchableCatalogue,
     TrackRecord,
 )
 
@@ -207,6 +210,25 @@ class IndexedCatalogue:
         with stage("look up"):
             found = dict(zip(known, self._tracks(list(known)), strict=True))
         return [None if row is None else found[row] for row in rows]
+
+    def named(self, names: Sequence[NameQuery]) -> list[list[NamedItem]]:
+        """List the items of each name."""
+        with stage("look up"):
+            return [self._names.find(name) for name in names]
+
+    @cached_property
+    def facts(self) -> CatalogueFacts:
+        """What the catalogue has."""
+        popular = [track.id for track in self.popular(0, 5)]
+        return catalogue_facts(self.snapshot, self.genre_list, popular)
+
+    @cached_property
+    def _names(self) -> Names:
+        table = self.artist_table
+        return Names(
+            *(self.snapshot, self.track_index, self.artist_index),
+            *(table.ids, table.names, self.genre_list),
+        )
 
     @property
     def track_count(self) -> int:

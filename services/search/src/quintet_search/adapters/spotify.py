@@ -19,7 +19,8 @@ from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.exceptions import SpotifyException, SpotifyOauthError
 from spotipy.oauth2 import SpotifyClientCredentials
 
-from quintet_search.domain.records import ArtistReference, Matches, RemoteUnavailable, TrackRecord
+from quintet_search.domain.ports import RemoteUnavailable
+from quintet_search.domain.records import ArtistReference, Matches, TrackRecord
 
 RETRY: Final = RetryPolicy(0.1, 60.0, attempts=4, jitter=(0.8, 1.2))
 """Before the deadline of the call; a longer Retry-After of Spotify has priority."""

@@ -135,6 +135,45 @@ class TextIndex:
         hits += [(row, score / 100.0) for row, score in more if row not in known]
         return hits[offset : offset + size], total
 
+    def named(self, text: str, size: int, title_words: Sequence[str] = ()) -> list[int]:
+        """List rows whose whole name is a text, the most popular first.
+
+        Args:
+            text: As `whole` returns it.
+            size: How many at most.
+            title_words: Words that a title must contain too.
+        """
+        clauses = [(Occur.Must, self._term("whole", text))]
+        clauses += [(Occur.Must, self._term("title", word)) for word in title_words]
+        return self._rows(Query.boolean_query(clauses), size)
+
+    def similar(self, text: str, size: int) -> list[int]:
+        """List rows whose whole name is a text but for a typo or two, the fewest typos first."""
+        for typos in range(1, typos_of(text) + 1):
+            if rows := self._rows(self._typo("whole", text, typos, prefix=False), size):
+                return rows
+        return []
+
+    def beginning_with(self, text: str, size: int) -> list[int]:
+        """List rows whose whole name begins with a text, the most popular first."""
+        return self._rows(self._prefix("whole", text), size)
+
+    def similar_words(self, field: str, texts: Sequence[str], size: int) -> list[int]:
+        """List rows of which a field contains each of some words, or one with a typo."""
+        clauses = [
+            (
+                Occur.Must,
+                self._typo(field, text, 1, prefix=False)
+                if typos_of(text)
+                else self._term(field, text),
+            )
+            for text in texts[:MAX_WORDS]
+        ]
+        return self._rows(Query.boolean_query(clauses), size) if clauses else []
+
+    def _rows(self, query: Query, size: int) -> list[int]:
+        return [row for row, _ in self._hits(_constant(query, 1.0), 0, size)[0]]
+
     def _hits(self, query: Query, offset: int, size: int) -> tuple[list[tuple[int, float]], int]:
         result = self._searcher.search(query, limit=max(1, size), offset=offset)
         addresses = [address for _, address in result.hits]

@@ -1,11 +1,9 @@
-"""Records of search, and the ports to the catalogue and to Spotify."""
+"""Records of search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, NamedTuple, Protocol, TypeVar
-
-from quintet_search.domain.query import ParsedQuery
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -152,76 +150,3 @@ class MapPart:
     version: str
     total_size: int
     content: bytes
-
-
-class SearchableCatalogue(Protocol):
-    """One version of the catalogue; every method except `has` and `knows` blocks the thread."""
-
-    @property
-    def version(self) -> str:
-        """The catalogue version."""
-        ...
-
-    def has(self, track_id: str) -> bool:
-        """Check whether the catalogue contains a track."""
-        ...
-
-    def knows(self, name: str) -> bool:
-        """Check whether a text is the id of a track, or one that others gave it."""
-        ...
-
-    def search_tracks(self, query: ParsedQuery, offset: int, size: int) -> Matches[TrackRecord]:
-        """Find matches, beginning at an offset."""
-        ...
-
-    def search_artists(self, query: ParsedQuery, offset: int, size: int) -> Matches[ArtistRecord]:
-        """Find matches, beginning at an offset."""
-        ...
-
-    def tracks(self, ids: Sequence[str]) -> list[TrackRecord | None]:
-        """Look up tracks by id or by an id that others gave, in order; None for an unknown one."""
-        ...
-
-    def popular(self, offset: int, size: int) -> list[TrackRecord]:
-        """List up to `size` tracks from an offset on, most popular first."""
-        ...
-
-    @property
-    def track_count(self) -> int:
-        """The number of tracks."""
-        ...
-
-    def artists(self, ids: Sequence[str]) -> list[ArtistRecord | None]:
-        """Look up artists, in the order of the ids; None for an unknown id."""
-        ...
-
-    def genres(self) -> Sequence[GenreRecord]:
-        """List all genres in alphabetical order."""
-        ...
-
-    @property
-    def map_version(self) -> str:
-        """The version of the map."""
-        ...
-
-    def map_part(self, offset: int, size: int) -> tuple[bytes, int]:
-        """Read up to `size` bytes of the map from `offset` on, and its total size in bytes."""
-        ...
-
-
-class RemoteUnavailable(Exception):
-    """The external search did not answer in time; the text is the reason, for the log."""
-
-
-class RemoteSearch(Protocol):
-    """An external search, such as Spotify."""
-
-    async def search(
-        self, text: str, offset: int, size: int, seconds: float
-    ) -> Matches[TrackRecord]:
-        """Find matches from an offset on, within `seconds`.
-
-        Raises:
-            RemoteUnavailable: There was no answer in time.
-        """
-        ...

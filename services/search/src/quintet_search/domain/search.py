@@ -16,17 +16,16 @@ from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_text.track_ids import id_of, track_id_of
 
+from quintet_search.domain.names import NameLookup, NameQuery, check_names
 from quintet_search.domain.paging import PageRequest, PageWindow, window
+from quintet_search.domain.ports import RemoteSearch, RemoteUnavailable, SearchableCatalogue
 from quintet_search.domain.query import named, parse
 from quintet_search.domain.records import (
     ArtistRecord,
     GenreRecord,
     MapPart,
     Matches,
-    RemoteSearch,
-    RemoteUnavailable,
     ResultPage,
-    SearchableCatalogue,
     SearchSource,
     TrackListing,
     TrackLookup,
@@ -172,6 +171,18 @@ class CatalogueSearch:
         part = window(page, default=MAX_GENRES, maximum=MAX_GENRES, scope=scope)
         items = genres[part.offset : part.offset + part.size]
         return ResultPage(items, part.token(len(genres)), len(genres))
+
+    async def names(self, names: Sequence[NameQuery]) -> NameLookup:
+        """Look names up, and what the catalogue has.
+
+        Raises:
+            InvalidInput: There are too many names, or one is too long.
+            NotReady: No catalogue is loaded.
+        """
+        check_names(names)
+        catalogue = self._catalogue()
+        items, facts = await self._run(lambda: (catalogue.named(names), catalogue.facts))
+        return NameLookup(items, facts, catalogue.version)
 
     async def map_part(self, known_version: str, offset: int) -> MapPart:
         """Read the part of the map that begins at a byte.
