@@ -118,6 +118,9 @@ def test_a_source_is_added_with_its_options_and_no_address_is_an_option() -> Non
         *("--name=home", "--password-file=/s/x", "--music=/m", "--allow-play"),
     ]
 
+    push = Request(1, "push", "home", {"list": "5f2c"}, "running", "", 1, 0, "", "", "")
+    assert arguments_of(push) == ["playlists", "push", "--saved=5f2c", "--to=home"]
+
 
 def test_the_line_that_names_the_source_is_kept_without_control_characters() -> None:
     output = io.BytesIO(b"10 %\r90 %\r\nmusic: 3 new\n\ncatalogue cat-1\n")

@@ -12,13 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent."""
+    """What a client sent; `query` has the last value of each parameter, `queries` all of them."""
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: Any
+    queries: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,14 @@ def web_server(answer: Callable[[Request], Answer], host: str = "127.0.0.1") -> 
             parts = urlsplit(self.path)
             length = int(self.headers.get("content-length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
-            query = {name: values[-1] for name, values in parse_qs(parts.query, True).items()}
+            queries = parse_qs(parts.query, True)
+            query = {name: values[-1] for name, values in queries.items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Request(self.command, parts.path, query, headers, body)
+            request = Request(self.command, parts.path, query, headers, body, queries)
             web.requests.append(request)
             given = web.answer(request)
             data = given.body if isinstance(given.body, bytes) else json.dumps(given.body).encode()
+            data = b"" if given.status == 204 else data
             self.send_response(given.status)
             kind = "text/html" if isinstance(given.body, bytes) else "application/json"
             for name, value in {"content-type": kind, **given.headers}.items():

@@ -77,6 +77,16 @@ def test_a_busy_server_is_asked_again_when_it_says(waits):
     assert waits == [7.0, 4.0, 8.0]
 
 
+def test_what_would_be_made_twice_is_asked_for_once(waits):
+    with web_server(lambda _: Answer({}, 503)) as web:
+        client = client_of(web.address, waits)
+        for ask in (client.get, lambda path, again: client.post(path, {}, again=again)):
+            with pytest.raises(SourceFailed, match="answered 503; run the command again later"):
+                ask("x", again=False)
+        client.close()
+    assert (len(web.requests), waits) == (2, [])
+
+
 def test_a_server_that_stays_busy_ends_the_sync_and_says_that_it_continues(waits):
     assert "answered 503, 4 times in a row; run the sync again" in failure_of(
         Answer({}, 503, {"retry-after": "100000"}), waits

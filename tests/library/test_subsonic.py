@@ -188,8 +188,8 @@ def test_a_real_server_gives_songs_stars_ratings_and_playlists(tmp_path: Path):
         reader.check()
         ids = {song.item.title: song.item.item_id for song in songs_of(reader)}
         assert set(ids) == {"One", "Two", "Three"}
-        reader._ask("star", id=ids["One"])
-        reader._ask("setRating", id=ids["Two"], rating=2)
+        reader.ask("star", id=ids["One"])
+        reader.ask("setRating", id=ids["Two"], rating=2)
         reader.client.get(
             "rest/createPlaylist.view",
             {**reader.credentials(), "name": "Road", "songId": [ids["Two"], ids["One"]]},

@@ -43,6 +43,9 @@ def arguments_of(request: Request) -> list[str]:
     """Write a request as the arguments of `quintet`."""
     if request.action == "analyse":
         return ["analyse", "--source", request.source]
+    if request.action == "push":
+        saved = str(request.options["list"])
+        return ["playlists", "push", f"--saved={saved}", f"--to={request.source}"]
     if request.action != "add":
         return ["library", request.action, "--", request.source]
     options = request.options

@@ -157,7 +157,7 @@ def record_of(record: Mapping[str, Any]) -> feedback_pb2.ListenerRecord:
             features=record["features"],
         )
         return feedback_pb2.ListenerRecord(track=track)
-    if record["record"] in ("signal", "banned_artist"):
+    if record["record"] in ("signal", "banned_artist", "saved_list"):
         return _memory_record(record)
     event = feedback_pb2.Event(
         event_id=record["event_id"],
@@ -175,6 +175,13 @@ def _memory_record(record: Mapping[str, Any]) -> feedback_pb2.ListenerRecord:
     if record["record"] == "banned_artist":
         banned = feedback_pb2.BannedArtist(artist_id=record["artist_id"], source=record["source"])
         return feedback_pb2.ListenerRecord(banned_artist=banned)
+    if record["record"] == "saved_list":
+        saved = feedback_pb2.SavedList(
+            list_id=record["list_id"], name=record["name"], track_ids=record["track_ids"]
+        )
+        saved.create_time.FromDatetime(datetime.fromisoformat(record["created_at"]))
+        saved.update_time.FromDatetime(datetime.fromisoformat(record["updated_at"]))
+        return feedback_pb2.ListenerRecord(saved_list=saved)
     signal = feedback_pb2.Signal(
         track_id=record["track_id"],
         kind=record["kind"],
@@ -191,17 +198,18 @@ def token_of(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(json.dumps([cursor.stage, *cursor.key]).encode()).decode()
 
 
-# The types of a cursor's key at each stage: lists, impressions, events, signals, banned artists
-# (`quintet_store.feedback`).
+# The types of a cursor's key at each stage: lists, impressions, events, signals, banned artists,
+# saved lists (`quintet_store.feedback`).
 _KEYS: Final[tuple[tuple[type, ...], ...]] = (
     (str,),
     (str, int),
     (str, str),
     (str, str, int, str),
     (str, str),
+    (str,),
 )
 # Positions are 32-bit integers in the database, times of signals 64-bit ones.
-_MAX_INTS: Final = (0, 2**31 - 1, 0, 2**63 - 1, 0)
+_MAX_INTS: Final = (0, 2**31 - 1, 0, 2**63 - 1, 0, 0)
 
 
 def cursor_of(token: str) -> Cursor:
@@ -214,7 +222,7 @@ def cursor_of(token: str) -> Cursor:
         return Cursor()
     try:
         stage, *key = json.loads(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
-        kinds = _KEYS["01234".index(str(stage))]
+        kinds = _KEYS["012345".index(str(stage))]
     except (ValueError, TypeError, IndexError, RecursionError) as fault:
         raise _token_invalid() from fault
     most = _MAX_INTS[int(stage)]

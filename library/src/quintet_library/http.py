@@ -20,7 +20,7 @@ from quintet_access.media_servers import Network, is_allowed
 from quintet_text.bounded_json import Bounds, JsonRefused, loads
 from quintet_text.printable import printable
 
-from quintet_library.records import SourceFailed
+from quintet_library.records import AnsweredError, SourceFailed
 
 MOST_BYTES: Final = 64 * 1024**2
 """Bytes of one answer; a page of 500 songs has some 500 kB."""
@@ -101,24 +101,37 @@ class ServerClient:
         parts = urlsplit(self.address)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
-    def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def get(
+        self, path: str, parameters: Mapping[str, Any] | None = None, *, again: bool = True
+    ) -> dict[str, Any]:
         """Ask for a JSON object.
+
+        Args:
+            path: Below the address.
+            parameters: Of the query; a list is repeated.
+            again: Whether to try again while the server is busy or down; False where asking twice
+                would make something twice.
 
         Raises:
             SourceFailed: The server is unreachable, denies, or does not answer with JSON.
         """
-        return self._ask("GET", path, dict(parameters or {}), None)
+        return self._ask("GET", path, dict(parameters or {}), None, again)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a JSON object and read the one that is the answer.
+    def post(self, path: str, body: Mapping[str, Any], *, again: bool = True) -> dict[str, Any]:
+        """Send a JSON object and read the one that is the answer; empty for no content.
 
         Raises:
             SourceFailed: As `get`.
         """
-        return self._ask("POST", path, {}, dict(body))
+        return self._ask("POST", path, {}, dict(body), again)
 
     def _ask(
-        self, method: str, path: str, parameters: dict[str, Any], body: dict[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        parameters: dict[str, Any],
+        body: dict[str, Any] | None,
+        again: bool,
     ) -> dict[str, Any]:
         """Try several times while the server is busy or down, as long as it asks for."""
         for attempt in range(1, _ATTEMPTS + 1):
@@ -126,6 +139,10 @@ class ServerClient:
                 self._keep_gap()
                 return self._once(method, path, parameters, body)
             except _Retry as fault:
+                if not again:
+                    raise SourceFailed(
+                        f"{self.name} at {self.host} {fault}; run the command again later"
+                    ) from fault
                 if attempt == _ATTEMPTS:
                     raise SourceFailed(
                         f"{self.name} at {self.host} {fault}, {attempt} times in a row; "
@@ -226,7 +243,9 @@ class ServerClient:
                 "give the address of the server itself, not of a login page or proxy before it"
             )
         if status >= 400:
-            raise SourceFailed(f"{self.name} at {self.host} answered HTTP {status}")
+            raise AnsweredError(f"{self.name} at {self.host} answered HTTP {status}", status)
+        if status == 204:
+            return {}
         try:
             answer = loads(data, Bounds(total=MOST_BYTES))
         except JsonRefused as fault:

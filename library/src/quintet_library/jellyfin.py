@@ -54,7 +54,7 @@ class JellyfinReader:
         Raises:
             SourceFailed: With the reason and the way out.
         """
-        signed, user = self._signed_in()
+        signed, user = self.signed_in()
         self._items(signed, user, 0, 1, "Audio")
 
     def pages(self, start: str = "") -> Iterator[Page]:
@@ -63,7 +63,7 @@ class JellyfinReader:
         Raises:
             SourceFailed: The server cannot be reached, denies the user, or answers otherwise.
         """
-        signed, user = self._signed_in()
+        signed, user = self.signed_in()
         offset = int(start or 0)
         while True:
             songs, total = self._items(signed, user, offset, PAGE, "Audio")
@@ -84,18 +84,18 @@ class JellyfinReader:
         """
         if not self.user:
             return
-        signed, user = self._signed_in()
-        for each in _all(lambda start: self._items(signed, user, start, PAGE, "Playlist")):
+        signed, user = self.signed_in()
+        for each in every(lambda start: self._items(signed, user, start, PAGE, "Playlist")):
             playlist_id = text_of(each.get("Id"))
             path = f"Playlists/{playlist_id}/Items"
             ids = [
                 text_of(entry.get("Id"))
-                for entry in _all(lambda start, path=path: self._entries(signed, user, path, start))
+                for entry in every(lambda start, path=path: self.entries(signed, user, path, start))
                 if entry.get("Type", "Audio") == "Audio"
             ]
             yield SourcePlaylist(playlist_id, text_of(each.get("Name")), [*filter(None, ids)])
 
-    def _signed_in(self) -> tuple[ServerClient, str]:
+    def signed_in(self) -> tuple[ServerClient, str]:
         """Sign in, and give a client with the token, and the user's id."""
         client = self.client
         if not self.user:
@@ -131,9 +131,10 @@ class JellyfinReader:
             parameters |= {"userId": user, "enableUserData": "true"}
         return _listed(client, client.get("Items", parameters))
 
-    def _entries(
+    def entries(
         self, client: ServerClient, user: str, path: str, start: int
     ) -> tuple[list[dict[str, Any]], int]:
+        """Read one page of a playlist's entries, and how many it has in all."""
         parameters = {"userId": user, "startIndex": start, "limit": PAGE}
         return _listed(client, client.get(path, parameters))
 
@@ -145,7 +146,7 @@ def _listed(client: ServerClient, answer: Mapping[str, Any]) -> tuple[list[dict[
     return [each for each in items if isinstance(each, dict)], total
 
 
-def _all(page: Any) -> Iterator[dict[str, Any]]:
+def every(page: Any) -> Iterator[dict[str, Any]]:
     """Read page after page until all are read, or one is empty."""
     start = 0
     while True:

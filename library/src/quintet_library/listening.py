@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from quintet_contract.limits import MAX_SIGNALS, OPINION_KINDS
-from quintet_store import writing
+from quintet_store import reading, writing
 from quintet_store.feedback import DELETED_LISTENER, stamp
 from quintet_store.listeners import Signal, remember
+from quintet_store.saved_lists import pushed_ids
 from quintet_store.source_items import known_items
 from quintet_store.source_sync import forget_playlists, replace_playlist
 from quintet_store.sources import Source
@@ -106,13 +107,20 @@ def _push(heap: list[tuple], entry: tuple, most: int) -> None:  # type: ignore[t
 def store_playlists(engine: Engine, source: str, reader: Reader, heard: Heard) -> int:
     """Store the playlists of a source, and those made of what was heard; forget all others of it.
 
+    Playlists that were pushed there are left out.
+
     Each is a transaction, so that no other writer waits while the source is asked.
 
     Raises:
         SourceFailed: The source cannot be read; playlists of the last sync stay.
     """
     kept: set[str] = set()
+    with reading(engine) as connection:
+        ours = pushed_ids(connection, source)
     for playlist in reader.playlists():
+        # A list that Quintet made says nothing about what a person puts together.
+        if playlist.playlist_id in ours:
+            continue
         ids = playlist.item_ids[:MOST_ENTRIES]
         with writing(engine) as connection:
             items = known_items(connection, source, ids)

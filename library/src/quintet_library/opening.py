@@ -54,14 +54,14 @@ def open_reader(
     elif spec.kind == "beets":
         yield BeetsReader(Path(spec.address), str(spec.options.get("music", "")))
     else:
-        with _client(settings, spec) as client:
-            yield _server(spec, client)
+        with open_client(settings, spec) as client:
+            yield reader_of(spec, client)
 
 
 @contextmanager
 def open_reccobeats(settings: TrainingSettings, source: Source) -> Iterator[ReccoBeats]:
     """Open the service of audio features, which allows some requests per second."""
-    with _client(settings, source.spec, LEAST_GAP) as client:
+    with open_client(settings, source.spec, LEAST_GAP) as client:
         yield ReccoBeats(client)
 
 
@@ -78,8 +78,8 @@ def check_source(settings: TrainingSettings, spec: SourceSpec) -> None:
     elif spec.kind == "beets":
         next(BeetsReader(Path(spec.address)).pages(), None)
     elif spec.kind != "reccobeats":
-        with _client(settings, spec) as client:
-            _server(spec, client).check()
+        with open_client(settings, spec) as client:
+            reader_of(spec, client).check()
 
 
 def server_address(kind: str, text: str) -> str:
@@ -110,7 +110,8 @@ def server_address(kind: str, text: str) -> str:
     return text
 
 
-def _server(spec: SourceSpec, client: ServerClient) -> SubsonicReader | JellyfinReader:
+def reader_of(spec: SourceSpec, client: ServerClient) -> SubsonicReader | JellyfinReader:
+    """Make the reader of a media server, with its credential."""
     user = str(spec.options.get("user", ""))
     secret = read_credential(spec.credential, spec.name)
     if spec.kind == "jellyfin":
@@ -119,9 +120,10 @@ def _server(spec: SourceSpec, client: ServerClient) -> SubsonicReader | Jellyfin
 
 
 @contextmanager
-def _client(
+def open_client(
     settings: TrainingSettings, spec: SourceSpec, least_gap: float = 0.0
 ) -> Iterator[ServerClient]:
+    """Open a client of a server, by the limits of the settings, and close it at the end."""
     limits = Limits(allowed=settings.allowed_networks, least_gap=least_gap)
     client = ServerClient(spec.address, _NAMES[spec.kind], limits)
     try:

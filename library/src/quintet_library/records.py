@@ -11,6 +11,14 @@ class SourceFailed(Exception):
     """A source cannot be read; the message is one line: what failed and the way out, no secret."""
 
 
+class AnsweredError(SourceFailed):
+    """A server answered a request with an error; `code` is the protocol's, or the HTTP status."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @dataclass(frozen=True)
 class Listening:
     """What a listener did with a song, as a media server keeps it.

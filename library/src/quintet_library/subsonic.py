@@ -14,6 +14,7 @@ from quintet_text.track_ids import ARTIST, ISRC, RECORDING
 
 from quintet_library.http import ServerClient
 from quintet_library.records import (
+    AnsweredError,
     Listening,
     Page,
     Rejected,
@@ -68,7 +69,7 @@ class SubsonicReader:
         Raises:
             SourceFailed: With the reason and the way out.
         """
-        self._ask("ping")
+        self.ask("ping")
 
     def pages(self, start: str = "") -> Iterator[Page]:
         """Read all songs, or those from a place on.
@@ -96,21 +97,24 @@ class SubsonicReader:
         Raises:
             SourceFailed: As `pages`.
         """
-        listed = _objects(self._ask("getPlaylists").get("playlists"), "playlist")
+        listed = objects_of(self.ask("getPlaylists").get("playlists"), "playlist")
         for each in listed[:MOST_PLAYLISTS]:
             playlist_id = text_of(each.get("id"))
-            answer = self._ask("getPlaylist", id=playlist_id).get("playlist")
-            entries = (text_of(entry.get("id")) for entry in _objects(answer, "entry"))
+            answer = self.ask("getPlaylist", id=playlist_id).get("playlist")
+            entries = (text_of(entry.get("id")) for entry in objects_of(answer, "entry"))
             yield SourcePlaylist(playlist_id, text_of(each.get("name")), [*filter(None, entries)])
 
     def _by_search(self, offset: int) -> Iterator[Page]:
         while True:
-            answer = self._ask(
+            answer = self.ask(
                 "search3",
-                **{"query": "", "songCount": PAGE, "songOffset": offset},
-                **{"artistCount": 0, "albumCount": 0},
+                query="",
+                songCount=PAGE,
+                songOffset=offset,
+                artistCount=0,
+                albumCount=0,
             )
-            songs = _objects(answer.get("searchResult3"), "song")
+            songs = objects_of(answer.get("searchResult3"), "song")
             if not songs:
                 return
             offset += len(songs)
@@ -120,17 +124,28 @@ class SubsonicReader:
 
     def _by_album(self, offset: int) -> Iterator[Page]:
         while True:
-            answer = self._ask("getAlbumList2", type="alphabeticalByName", size=PAGE, offset=offset)
-            albums = _objects(answer.get("albumList2"), "album")
+            answer = self.ask("getAlbumList2", type="alphabeticalByName", size=PAGE, offset=offset)
+            albums = objects_of(answer.get("albumList2"), "album")
             for album in albums:
-                songs = self._ask("getAlbum", id=text_of(album.get("id"))).get("album")
+                songs = self.ask("getAlbum", id=text_of(album.get("id"))).get("album")
                 offset += 1
-                yield Page(_items(_objects(songs, "song")), next=f"{_ALBUM}:{offset}")
+                yield Page(_items(objects_of(songs, "song")), next=f"{_ALBUM}:{offset}")
             if len(albums) < PAGE:
                 return
 
-    def _ask(self, method: str, **parameters: object) -> dict[str, Any]:
-        answer = self.client.get(f"rest/{method}.view", {**self.credentials(), **parameters})
+    def ask(self, method: str, *, again: bool = True, **parameters: object) -> dict[str, Any]:
+        """Call a method of the protocol and give the content of the answer.
+
+        Args:
+            method: Its name, without ".view".
+            again: As in `ServerClient.get`.
+            parameters: Of the method; a list is repeated.
+
+        Raises:
+            SourceFailed: As `pages`; `AnsweredError` has the protocol's code of an error.
+        """
+        given = {**self.credentials(), **parameters}
+        answer = self.client.get(f"rest/{method}.view", given, again=again)
         body = answer.get("subsonic-response")
         if not isinstance(body, dict):
             raise SourceFailed(
@@ -161,7 +176,10 @@ class SubsonicReader:
                 f"{where} denied the user {self.user!r} or the password; check both, and the "
                 "variable or the file that holds the password"
             )
-        raise SourceFailed(f"{where} answered {method} with error {code}: {said or 'no reason'}")
+        raise AnsweredError(
+            f"{where} answered {method} with error {code}: {said or 'no reason'}",
+            code if isinstance(code, int) else 0,
+        )
 
 
 def _items(songs: list[dict[str, Any]]) -> list[Song | Rejected]:
@@ -170,7 +188,7 @@ def _items(songs: list[dict[str, Any]]) -> list[Song | Rejected]:
     return [song_of(song) for item_id, song in unique.items() if item_id]
 
 
-def _objects(holder: object, name: str) -> list[dict[str, Any]]:
+def objects_of(holder: object, name: str) -> list[dict[str, Any]]:
     """List the objects under a name; a single one may stand without a list around it."""
     value = holder.get(name) if isinstance(holder, dict) else None
     values = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
@@ -185,8 +203,8 @@ def song_of(song: Mapping[str, Any]) -> Song | Rejected:
     if track_gain:
         loudness = in_range("loudness", f"{_REPLAYGAIN_LUFS - track_gain:.6f}")
         features |= {} if loudness is None else {"loudness": loudness}
-    artists = [each.get("name") for each in _objects(song, "artists")]
-    genres = [each.get("name") for each in _objects(song, "genres")]
+    artists = [each.get("name") for each in objects_of(song, "artists")]
+    genres = [each.get("name") for each in objects_of(song, "genres")]
     values = {
         "title": text_of(song.get("title")),
         "artists": texts_of(artists) or texts_of([song.get("artist")]),
@@ -198,7 +216,7 @@ def song_of(song: Mapping[str, Any]) -> Song | Rejected:
             (
                 (ISRC, song.get("isrc")),
                 (RECORDING, song.get("musicBrainzId")),
-                (ARTIST, [each.get("musicBrainzId") for each in _objects(song, "artists")]),
+                (ARTIST, [each.get("musicBrainzId") for each in objects_of(song, "artists")]),
             )
         ),
         "features": features,
@@ -210,7 +228,7 @@ def song_of(song: Mapping[str, Any]) -> Song | Rejected:
 
 def _groups(song: Mapping[str, Any]) -> tuple[Group, ...]:
     """List the artists and the album of a song by the server's ids."""
-    named = [each for each in _objects(song, "artists") if text_of(each.get("id"))]
+    named = [each for each in objects_of(song, "artists") if text_of(each.get("id"))]
     artists = named or [{"id": song.get("artistId"), "name": song.get("artist")}]
     return groups_of(
         ((each.get("id"), each.get("name")) for each in artists),

@@ -2,11 +2,13 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+import quintet_playlists
 from quintet_client.models import RankedTrack
+from quintet_playlists import Entry
 
 from quintet_ui.cards import byline
 from quintet_ui.reasons import sentence_of
@@ -19,20 +21,8 @@ COLUMNS: Final = (
 
 
 def m3u8_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
-    """Write an extended M3U playlist in UTF-8; tracks without an address get a URI of their id.
-
-    Source of the format: RFC 8216, section 4, and the de-facto `#EXTINF`, `#EXTALB`, `#PLAYLIST`.
-    """
-    lines = ["#EXTM3U", f"#PLAYLIST:{_line(title)}"]
-    for ranked in tracks:
-        track = ranked.track
-        # -1 means unknown, by convention of players; RFC 8216 has no such value.
-        seconds = round(track.duration_ms / 1000) or -1
-        lines.append(f"#EXTINF:{seconds},{_line(byline(track))} - {_line(track.title)}")
-        if track.album:
-            lines.append(f"#EXTALB:{_line(track.album)}")
-        lines.append(_line(_address(ranked)))
-    return ("\n".join(lines) + "\n").encode()
+    """Write an extended M3U playlist in UTF-8; tracks without an address get a URI of their id."""
+    return quintet_playlists.m3u8_of(title, map(_entry, tracks))
 
 
 def csv_of(tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
@@ -55,24 +45,21 @@ def csv_of(tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
 
 
 def jspf_of(title: str, tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
-    """Write a JSPF playlist (https://www.xspf.org/jspf), with ISRCs as identifiers."""
-    entries = []
-    for ranked in tracks:
-        track = ranked.track
-        entry: dict[str, object] = {
-            "title": track.title,
-            "creator": byline(track),
-            "album": track.album,
-            "duration": track.duration_ms,
-            "trackNum": ranked.rank,
-            "location": [_address(ranked)],
-        }
-        if track.isrc:
-            entry["identifier"] = [f"isrc:{track.isrc}"]
-        entry["annotation"] = sentence_of(ranked, texts)
-        entries.append({name: value for name, value in entry.items() if value})
-    playlist = {"playlist": {"title": title, "creator": "Quintet", "track": entries}}
-    return json.dumps(playlist, ensure_ascii=False, indent=1).encode()
+    """Write a JSPF playlist, with the reasons as annotations."""
+    entries = (replace(_entry(ranked), note=sentence_of(ranked, texts)) for ranked in tracks)
+    return quintet_playlists.jspf_of(title, entries)
+
+
+def _entry(ranked: RankedTrack) -> Entry:
+    track = ranked.track
+    return Entry(
+        track.title,
+        byline(track),
+        _line(_address(ranked)),
+        track.album,
+        track.duration_ms,
+        track.isrc,
+    )
 
 
 def _address(ranked: RankedTrack) -> str:

@@ -33,7 +33,7 @@ GROUPS: Final = {
     "tracks": "Tracks: show what is known of one, by any of its ids.",
     "library": "Your own music: folders, media servers, beets; add, sync, remove.",
     "analyse": "Compute missing audio attributes from files.",
-    "playlists": "Playlists and listening histories, for training.",
+    "playlists": "Playlists: import them for training, make them of lists.",
     "history": "A listener's history: import it, see what is remembered.",
     "models": "The registry's models: list, compare, promote, roll back.",
     "feedback": "What listeners did: export it for training, delete it.",

@@ -1,4 +1,4 @@
-"""`quintet playlists`: import playlists and listening histories, and say what there is."""
+"""`quintet playlists`: import playlists and histories for training, and make playlists of lists."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +12,12 @@ from quintet_training.datasets.playlist_formats import check_file, detect
 from rich.table import Table
 
 from quintet_command.cli.import_options import fail_on_nothing, overrides
+from quintet_command.cli.playlist_push import forget, push, saved
 from quintet_command.cli.progress import one_line_failures, progress_bar
 from quintet_command.cli.terminal import Console, json_text
 from quintet_command.settings import load_settings
 
-playlists_app = typer.Typer(help="Playlists and listening histories, for training.")
+playlists_app = typer.Typer(help="Playlists: import them for training, make them of lists.")
 _console: Final = Console()
 _errors: Final = Console(stderr=True)
 
@@ -80,6 +81,11 @@ def info(
     table.add_row("all", "", f"{facts.playlists:,}", f"{facts.rows:,}")
     table.caption = f"{facts.tracks:,} different tracks"
     _console.print(table)
+
+
+playlists_app.command("push")(push)
+playlists_app.command("saved")(saved)
+playlists_app.command("forget")(forget)
 
 
 def _summary_table(reports: Sequence[datasets.PlaylistReport]) -> Table:

@@ -53,6 +53,7 @@ EXPECTED: Final = (
     ("quintet_store", "StoreUnavailable"),
     ("quintet_store.backup", "DumpInvalid"),
     ("quintet_store.sources", "SourceInvalid"),
+    ("quintet_store.saved_lists", "ListInvalid"),
     ("quintet_library.records", "SourceFailed"),
     ("quintet_modelkit.publication", "PublicationInvalid"),
     ("quintet_training.datasets", "DatasetInvalid"),

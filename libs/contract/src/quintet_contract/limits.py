@@ -129,6 +129,14 @@ MAX_PATH: Final = 50
 DEFAULT_PATH: Final = 10
 DEFAULT_PATH_PER_ARTIST: Final = 2
 
+# --- Saved lists ---------------------------------------------------------------------------------
+MAX_LIST_NAME: Final = 200
+"""Characters of the name of a saved list, which becomes that of a playlist."""
+MAX_SAVED_LISTS: Final = 100_000
+"""Saved lists in all, those of listeners included."""
+MAX_MIXES: Final = 6
+"""Daily mixes of one listener."""
+
 # --- The catalogue -------------------------------------------------------------------------------
 MAX_TRACK_ID: Final = 128
 """Characters of a track id that an import accepts."""

@@ -38,6 +38,7 @@ from sqlalchemy.pool import NullPool
 from quintet_store.bulk import Rows
 from quintet_store.database import parse_url, reading, revision_of, writing
 from quintet_store.listeners import BANNED, SIGNALS, forget_inactive, forget_memory, remember_events
+from quintet_store.saved_lists import SAVED, delete_lists_of
 from quintet_store.tables import (
     DeletedListener,
     FeatureSet,
@@ -308,8 +309,8 @@ class Page:
     """A part of a listener's export.
 
     Attributes:
-        records: (kind, column to value); kinds are recommendation, impression, event, signal and
-            banned_artist.
+        records: (kind, column to value); kinds are recommendation, impression, event, signal,
+            banned_artist and saved_list.
         next: Where the next part begins; None after the last.
     """
 
@@ -329,12 +330,12 @@ def _of_listener(stage: int, listener: str) -> tuple[str, Select[Any], list[Any]
     if stage == 2:
         query = select(_EVENTS).where(_EVENTS.c.listener == listener, _EVENTS.c.kind != UNDONE)
         return "event", query, [_EVENTS.c.client, _EVENTS.c.event_id]
-    kind, table = ("signal", SIGNALS) if stage == 3 else ("banned_artist", BANNED)
+    kind, table = (("signal", SIGNALS), ("banned_artist", BANNED), ("saved_list", SAVED))[stage - 3]
     key = [column for column in table.primary_key.columns if column.name != "listener"]
     return kind, select(table).where(table.c.listener == listener), key
 
 
-_STAGES: Final = 5
+_STAGES: Final = 6
 
 
 def export_page(connection: Connection, listener: str, cursor: Cursor, size: int) -> Page:
@@ -372,7 +373,9 @@ class Deleted:
 
 
 def delete_listener(connection: Connection, listener: str, until: str) -> Deleted:
-    """Delete a listener's events, memory and derived playlists, and unlink their recommendations.
+    """Delete a listener's events, memory, saved lists and derived playlists.
+
+    Recommendations of the listener no longer name them.
 
     The deletion is kept, by the keyed hash alone, so that `repeat_deletions` can apply it to an
     older state that a backup brings back.
@@ -398,6 +401,7 @@ def delete_listener(connection: Connection, listener: str, until: str) -> Delete
     playlists = _delete_groups(connection, {*groups, listener_group(listener)})
     playlists += _delete_history(connection, listener, until)
     signals = forget_memory(connection, listener, until)
+    delete_lists_of(connection, listener, until)
     _unlink_sources(connection, listener, until)
     events = connection.execute(delete(_EVENTS).where(mine_events))
     lists = connection.execute(update(_LISTS).where(mine_lists).values(listener=""))

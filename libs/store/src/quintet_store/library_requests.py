@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from quintet_store.sources import MAX_REASON, utc_now
 from quintet_store.tables import LibraryRequest, LibraryWorker, table_of
 
-ACTIONS: Final = ("add", "sync", "analyse", "remove")
+ACTIONS: Final = ("add", "sync", "analyse", "remove", "push")
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 MOST_OPEN: Final = 100
 """Requests that may be queued or running at once."""
@@ -41,7 +41,8 @@ class Request:
         id: Grows with each request.
         action: One of `ACTIONS`.
         source: Name of the source.
-        options: Of `add`: kind, address, options, credential, play_allowed of the source.
+        options: Of `add`: kind, address, options, credential, play_allowed of the source. Of
+            `push`: the id of the saved list.
         state: queued, running, done or failed.
         message: The last line of the work: what was done, or why it failed.
         attempts: How often it was started.

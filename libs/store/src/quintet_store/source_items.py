@@ -13,6 +13,7 @@ from quintet_store.sources import SourceInvalid, find_source
 from quintet_store.state import catalogue_changed
 from quintet_store.tables import (
     Import,
+    ListPush,
     MusicSource,
     PlaylistTrack,
     QuarantinedItem,
@@ -34,6 +35,7 @@ _SOURCES: Final = table_of(MusicSource)
 _FEATURES: Final = table_of(TrackFeatures)
 _QUARANTINE: Final = table_of(QuarantinedItem)
 _ENTRIES: Final = table_of(PlaylistTrack)
+_PUSHES: Final = table_of(ListPush)
 # Rows of these go before the track itself, which they refer to.
 _OF_TRACK: Final = tuple(map(table_of, (SourceItem, TrackFeatures, TrackId, TrackGenre, Track)))
 _LENGTH: Final = 1000
@@ -184,6 +186,7 @@ def remove_source(connection: Connection, name: str) -> Removal:
     said = [f"{kind}:{name}" for kind in ("tags", "beets")]
     connection.execute(delete(_FEATURES).where(_FEATURES.c.provenance.in_(said)))
     removal = _delete_orphans(connection, tracks, items)
+    connection.execute(delete(_PUSHES).where(_PUSHES.c.source == name))
     connection.execute(delete(_SOURCES).where(_SOURCES.c.name == name))
     return removal
 

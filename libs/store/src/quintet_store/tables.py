@@ -12,6 +12,8 @@ from quintet_store.library_tables import SourceGroup as SourceGroup
 from quintet_store.library_tables import SourceItem as SourceItem
 from quintet_store.library_tables import TrackFeatures as TrackFeatures
 from quintet_store.library_tables import TrackId as TrackId
+from quintet_store.list_tables import ListPush as ListPush
+from quintet_store.list_tables import SavedList as SavedList
 from quintet_store.table_base import Base as Base
 from quintet_store.table_base import table_of as table_of
 

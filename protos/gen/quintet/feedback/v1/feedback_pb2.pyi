@@ -431,6 +431,7 @@ class ListenerRecord(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
     BANNED_ARTIST_FIELD_NUMBER: _builtins.int
+    SAVED_LIST_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def list(self) -> Global___ShownList:
         """A recommended list."""
@@ -451,6 +452,10 @@ class ListenerRecord(_message.Message):
     def banned_artist(self) -> Global___BannedArtist:
         """A banned artist."""
 
+    @_builtins.property
+    def saved_list(self) -> Global___SavedList:
+        """A list that was saved for the listener, such as a daily mix."""
+
     def __init__(
         self,
         *,
@@ -459,12 +464,13 @@ class ListenerRecord(_message.Message):
         event: Global___Event | None = ...,
         signal: Global___Signal | None = ...,
         banned_artist: Global___BannedArtist | None = ...,
+        saved_list: Global___SavedList | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["banned_artist", b"banned_artist", "event", b"event", "list", b"list", "record", b"record", "signal", b"signal", "track", b"track"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["banned_artist", b"banned_artist", "event", b"event", "list", b"list", "record", b"record", "saved_list", b"saved_list", "signal", b"signal", "track", b"track"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned_artist", b"banned_artist", "event", b"event", "list", b"list", "record", b"record", "signal", b"signal", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned_artist", b"banned_artist", "event", b"event", "list", b"list", "record", b"record", "saved_list", b"saved_list", "signal", b"signal", "track", b"track"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["list", "track", "event", "signal", "banned_artist"]  # noqa: Y015
+    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["list", "track", "event", "signal", "banned_artist", "saved_list"]  # noqa: Y015
     _WhichOneofArgType_record: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_record) -> _WhichOneofReturnType_record | None: ...
 
@@ -639,3 +645,47 @@ class ShownTrack(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ShownTrack: _TypeAlias = ShownTrack  # noqa: Y015
+
+@_typing.final
+class SavedList(_message.Message):
+    """Describes a list that was saved for the listener."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TRACK_IDS_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    list_id: _builtins.str
+    """The list's id."""
+    name: _builtins.str
+    """The list's name, which is that of the playlists made of it."""
+    @_builtins.property
+    def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of its tracks, in order."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was saved first."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When its tracks were replaced last."""
+
+    def __init__(
+        self,
+        *,
+        list_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "list_id", b"list_id", "name", b"name", "track_ids", b"track_ids", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SavedList: _TypeAlias = SavedList  # noqa: Y015
