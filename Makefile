@@ -51,13 +51,18 @@ test: install ## Run the tests
 # Playlists and tracks to measure on; the models of QUINTET_HOME are not touched.
 EVAL_DATA ?= ../shared/data
 EVAL_HOME ?= .quintet/eval
+# The kind of the playlists of EVAL_DATA; those of its folder `kinds` name their own.
+EVAL_KIND ?= genre
+EVAL_MORE := $(wildcard $(EVAL_DATA)/kinds/playlists.parquet)
+EVAL = QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet
 CARD_HOME ?= .quintet/card
 
 eval: install ## Measure the ranking on EVAL_DATA against every baseline; report in EVAL_HOME
 	@test -f $(EVAL_DATA)/playlists.parquet || { echo "no playlists.parquet in $(EVAL_DATA); set EVAL_DATA=folder" >&2; exit 2; }
-	@QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet catalog import $(EVAL_DATA)/tracks.parquet
-	@QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet playlists import $(EVAL_DATA)/playlists.parquet
-	@QUINTET_HOME=$(EVAL_HOME) QUINTET_DATABASE_URL= $(BIN)/quintet evaluate --json $(EVAL_HOME)/report.json --html $(EVAL_HOME)/report.html
+	@$(EVAL) catalog import $(EVAL_DATA)/tracks.parquet $(wildcard $(EVAL_DATA)/kinds/tracks.parquet)
+	@$(EVAL) playlists import $(EVAL_DATA)/playlists.parquet --kind $(EVAL_KIND)
+	@$(if $(EVAL_MORE),$(EVAL) playlists import $(EVAL_MORE))
+	@$(EVAL) evaluate --json $(EVAL_HOME)/report.json --html $(EVAL_HOME)/report.html
 
 # Of this run alone: `make chaos CHAOS="--docs docs/resilience.md"` puts the table into the page too.
 CHAOS ?=

@@ -231,6 +231,15 @@ def test_artists_are_parted(tmp_path: Path, column: str, cell: str, names: list[
     assert track(settings, "t1")["artists"] == names
 
 
+def test_an_album_that_is_a_whole_object_of_a_web_api_becomes_its_name(tmp_path: Path) -> None:
+    markets = [f"M{number}" for number in range(300)]
+    album = {"album_type": "album", "available_markets": markets, "name": "Once Upon A Time"}
+    settings = TrainingSettings(home=tmp_path)
+    run_text(settings, table({"album_name": str(album), "track_name": '{"name": "Alive"}'}))
+    stored = track(settings, "t1")
+    assert (stored["album"], stored["title"]) == ("Once Upon A Time", "Alive")
+
+
 def test_optional_columns_have_defaults(tmp_path: Path) -> None:
     optional = ("popularity", "explicit", "time_signature", "album_name", "track_genre")
     names = [name for name in GOOD if name not in optional]

@@ -34,7 +34,8 @@ def report(catalogue_of) -> Report:
     def train(known, _purpose):
         return baselines(catalogue, known, seed=1)["hand_made"]
 
-    return run(catalogue, playlists, names, train, options, bootstrap=audio)
+    kinds = [(HOSTILE, "", "charts")[number % 3] for number in range(len(playlists))]
+    return run(catalogue, playlists, names, train, options, bootstrap=audio, kinds=kinds)
 
 
 def printed(report: Report, width: int) -> str:
@@ -88,6 +89,16 @@ def test_metrics_are_the_report_s_own_means(report):
     assert metrics["ndcg_500.five_seeds"] == report.main.methods["model"]["ndcg"].mean
     assert metrics["ratio.ndcg_500.hand_made.five_seeds"] == pytest.approx(1.0)
     assert metrics["difference.hand_made.recall_500.five_seeds"] == 0
+
+
+def test_kinds_are_reported_one_by_one_and_share_the_cases_of_the_main_section(report):
+    assert [one.name for one in report.by_kind] == [
+        *("kind_none", "kind_script_alert_x_script", "kind_charts")
+    ]
+    assert sum(one.cases for one in report.by_kind) == report.main.cases
+    weighted = sum(one.cases * one.methods["model"]["ndcg"].mean for one in report.by_kind)
+    assert weighted / report.main.cases == pytest.approx(report.main.methods["model"]["ndcg"].mean)
+    assert "kind_charts" in {name.split(".")[1] for name in report.metrics() if "." in name}
 
 
 def test_genres_nobody_knows_leave_calibration_out(report):

@@ -11,6 +11,7 @@ import pytest
 from quintet_store.catalogue import Counts
 from quintet_training import datasets
 from quintet_training.datasets import DatasetInvalid, Format, PlaylistReport
+from quintet_training.datasets.entries import Reading
 from quintet_training.datasets.matching import Match
 from quintet_training.datasets.playlist_formats import detect
 from quintet_training.settings import TrainingSettings
@@ -116,6 +117,16 @@ def test_same_id_of_another_origin_is_another_playlist(filled: TrainingSettings)
     run(filled, "one.csv", "playlist_id,position,track_id\np,0,A\n")
     run(filled, "two.csv", "playlist_id,position,track_id\np,0,B\n")
     assert stored(filled) == {"p": ["A"], "two.csv:p": ["B"]}
+
+
+def test_kinds_come_from_the_column_or_from_the_option(filled: TrainingSettings) -> None:
+    text = "playlist_id,position,track_id,kind\np,0,A,charts\np,1,B,charts\nq,0,A,\n"
+    path = write(filled, "p.csv", text)
+    datasets.import_playlists(filled, path, how=Reading(kind="archive"))
+    assert datasets.read_kinds(filled) == {"p": "charts", "q": "archive"}
+    assert datasets.playlists_info(filled).kinds == {"archive": 1, "charts": 1}
+    reasons = refused(run(filled, "q.csv", text.replace("charts", "c" * 65)))
+    assert reasons[0] == (2, "kind: longer than 64 characters")
 
 
 def test_parquet_table_with_numbers_as_ids(lite: TrainingSettings) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_text.credits import credit_prefixes, split_credit
-from quintet_text.lists import split_list
+from quintet_text.lists import single_name, split_list
 from quintet_text.printable import printable
 from quintet_text.track_ids import KINDS, id_of, is_valid_id, normal_id, readings_of, track_id_of
 
@@ -104,6 +104,22 @@ def test_escaped_commas_belong_to_the_name() -> None:
 )
 def test_a_cell_becomes_its_names(cell: str, names: list[str]) -> None:
     assert split_list(cell, ";|,") == names
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("{'album_type': 'album', 'name': \"D'Arc\", 'artists': [{'name': 'Ann'}]}", "D'Arc"),
+        (' {"name": "Blue", "total_tracks": 10}', "Blue"),
+        ("{'album_type': 'album'}", "{'album_type': 'album'}"),
+        ("{'name': None}", "{'name': None}"),
+        ("{'Blue'}", "{'Blue'}"),
+        ("{Blue", "{Blue"),
+        ("Blue", "Blue"),
+    ],
+)
+def test_an_object_in_a_cell_of_one_name_becomes_its_name(cell: str, name: str) -> None:
+    assert single_name(cell) == name
 
 
 @given(st.text(max_size=80))

@@ -6,11 +6,12 @@ from typing import Annotated, Final
 
 import typer
 from quintet_training import datasets
-from quintet_training.datasets.entries import Reading
+from quintet_training.datasets.entries import MAX_KIND, Reading
 from quintet_training.datasets.matching import Match, Names
 from quintet_training.datasets.playlist_formats import check_file, detect
 from rich.table import Table
 
+from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.import_options import fail_on_nothing, overrides
 from quintet_command.cli.playlist_push import forget, push, saved
 from quintet_command.cli.progress import one_line_failures, progress_bar
@@ -37,11 +38,18 @@ def import_files(
     encoding: Annotated[
         str, typer.Option(help="Encoding of text; what the file says, else UTF-8.")
     ] = "",
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="Kind of playlists whose file has no column kind, such as charts; at most 64 "
+            "characters. `quintet evaluate` reports by kind."
+        ),
+    ] = "",
 ) -> None:
     """Import playlists, matching tracks by id, ISRC or name: each file whole or not at all."""
     with one_line_failures():
         settings = load_settings()
-        how = Reading(overrides(columns or []), encoding)
+        how = Reading(overrides(columns or []), encoding, checked_kind(kind))
         # All files are checked before the first is imported, so that a mistake changes nothing.
         for path in files:
             check_file(path) if format_ is not datasets.Format.AUTO else detect(path, how)
@@ -79,13 +87,25 @@ def info(
         numbers = (f"{origin.playlists:,}", f"{origin.rows:,}")
         table.add_row(origin.name, origin.licence, *numbers)
     table.add_row("all", "", f"{facts.playlists:,}", f"{facts.rows:,}")
-    table.caption = f"{facts.tracks:,} different tracks"
+    kinds = ", ".join(f"{kind or 'none'} {count:,}" for kind, count in facts.kinds.items())
+    table.caption = f"{facts.tracks:,} different tracks; playlists by kind: {kinds or 'none'}"
     _console.print(table)
 
 
 playlists_app.command("push")(push)
 playlists_app.command("saved")(saved)
 playlists_app.command("forget")(forget)
+
+
+def checked_kind(kind: str) -> str:
+    """Check `--kind`.
+
+    Raises:
+        CommandFailed: It is too long or contains a character that is not text.
+    """
+    if len(kind) > MAX_KIND or "\0" in kind:
+        raise CommandFailed(f"--kind: at most {MAX_KIND} characters of text; leave it out for none")
+    return kind.strip()
 
 
 def _summary_table(reports: Sequence[datasets.PlaylistReport]) -> Table:

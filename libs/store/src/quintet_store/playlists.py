@@ -103,6 +103,12 @@ def playlist_sources(connection: Connection) -> list[PlaylistSource]:
     return [PlaylistSource(*row) for row in connection.execute(query)]
 
 
+def playlist_kinds(connection: Connection) -> dict[str, str]:
+    """Map the id of each playlist to its kind, in order of ids."""
+    query = select(_PLAYLISTS.c.playlist_id, _PLAYLISTS.c.kind).order_by(_PLAYLISTS.c.playlist_id)
+    return {str(row[0]): str(row[1]) for row in connection.execute(query)}
+
+
 def count_playlist_tracks(connection: Connection) -> int:
     """Count the different tracks in all playlists."""
     query = select(func.count(func.distinct(_ENTRIES.c.track_id)))

@@ -77,12 +77,16 @@ class TrackGenre(Base):
 
 
 class Playlist(Base):
-    """A playlist or listening session; `playlist_id` is unique over all sources."""
+    """A playlist or listening session; `playlist_id` is unique over all sources.
+
+    `kind` is what its origin calls this kind of playlist, such as `charts`; empty if it does not.
+    """
 
     __tablename__ = "playlists"
 
     playlist_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
+    kind: Mapped[str] = mapped_column(String(64), server_default="")
     provenance: Mapped[str]
     licence: Mapped[str]
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"), index=True)

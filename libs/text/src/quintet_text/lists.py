@@ -52,6 +52,20 @@ def split_list(text: str, separators: str = ";", placeholders: bool = True) -> l
     return [name.strip() for name in names if not is_empty_list(name, placeholders)]
 
 
+def single_name(text: str) -> str:
+    """Read a cell with one name: where it is an object such as {"id": …, "name": …}, its name.
+
+    Tables made of a web API's answers have whole objects in cells, as JSON or as Python prints
+    them. Any other text, such as the title "{x}", stays as it is.
+    """
+    stripped = text.strip()
+    if not stripped.startswith("{"):
+        return text
+    names = _literal(stripped)
+    # A set of one text, {"x"}, is not an object: only those have a colon.
+    return names[0] if names and len(names) == 1 and ":" in stripped else text
+
+
 def _literal(text: str) -> list[str] | None:
     """Read a list as Python, NumPy or JSON write it; None for any other text."""
     if _BRACKETS.get(text[0]) != text[-1] or len(text) > MAX_CELL:

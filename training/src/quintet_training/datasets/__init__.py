@@ -16,6 +16,7 @@ from quintet_training.datasets.playlists import (
     PlaylistReport,
     import_playlists,
     playlists_info,
+    read_kinds,
     read_playlists,
 )
 from quintet_training.datasets.publishing import publish_catalogue
@@ -35,5 +36,6 @@ __all__ = [
     "prepare_embedded",
     "preview",
     "publish_catalogue",
+    "read_kinds",
     "read_playlists",
 ]

@@ -11,7 +11,7 @@ import polars as pl
 from quintet_contract.attributes import ATTRIBUTES, NULLABLE, RANGES, WHOLE
 from quintet_contract.limits import MAX_TEXT, MAX_TRACK_ID
 from quintet_text.credits import split_credit
-from quintet_text.lists import is_empty_list, split_list
+from quintet_text.lists import is_empty_list, single_name, split_list
 from quintet_text.normal_form import normalise
 from quintet_text.track_ids import ID_RULE, is_address, is_valid_id, track_id_of
 
@@ -20,6 +20,7 @@ from quintet_training.datasets.tables import LINE, Refused
 from quintet_training.datasets.units import LEAST_MS, Scale, value_of
 
 _TEXT: Final = ("track_id", "title", "artists", "album", *IDS, "genres", "provenance", "licence")
+_NAMES: Final = ("title", "album")
 _REQUIRED_TEXT: Final = ("track_id", "title", "artists")
 # Spreadsheets write truth values in their own language: German, French, Spanish, Italian, Korean.
 _TRUE: Final = (
@@ -95,6 +96,11 @@ def _text(rows: pl.DataFrame, mapping: Mapping[str, str], name: str, default: st
         address = text.str.contains("(?i)spotify")
         named = text.map_elements(track_id_of, return_dtype=pl.String)
         text = pl.when(address).then(named).otherwise(text) if _any(rows, address) else text
+    if name in _NAMES:
+        # Likewise: whole objects of a web API in cells.
+        an_object = text.str.starts_with("{")
+        single = text.map_elements(single_name, return_dtype=pl.String)
+        text = pl.when(an_object).then(single).otherwise(text) if _any(rows, an_object) else text
     text = text.fill_null("")
     return pl.when(text == "").then(pl.lit(default)).otherwise(text).alias(name)
 

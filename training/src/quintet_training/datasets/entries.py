@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import unquote_plus
 
-from quintet_text.lists import split_list
+from quintet_text.lists import single_name, split_list
 from quintet_text.track_ids import ISRC, RECORDING, normal_id, track_id_of
 
 from quintet_training.datasets.tables import Refused
 
 MAX_NAME: Final = 1000
+MAX_KIND: Final = 64
 MAX_POSITION: Final = 2**31 - 1
 # A file on a listener's disk: spotify:local:ARTIST:ALBUM:TITLE:SECONDS, percent-encoded.
 _LOCAL: Final = re.compile(r"spotify:local:(?P<artist>[^:]*):[^:]*:(?P<title>[^:]+):\d*")
@@ -30,6 +31,7 @@ class Entry:
         position: Orders the playlist's tracks; may be negative or have gaps.
         musicbrainz_recording: In the form in which ids are stored, like `isrc`; empty for none.
         added_at: ISO 8601, as the file has it.
+        kind: What the origin calls this kind of playlist; at most 64 characters, or empty.
     """
 
     line: int
@@ -42,6 +44,7 @@ class Entry:
     title: str = ""
     added_at: str | None = None
     musicbrainz_recording: str = ""
+    kind: str = ""
 
     def describe(self) -> str:
         """Return the entry in one line, for the quarantine."""
@@ -65,10 +68,12 @@ class Reading:
     Attributes:
         columns: Column of a table to field, over the names recognised.
         encoding: Of text; empty for what the file says, else UTF-8.
+        kind: Of playlists whose kind the file does not contain.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     encoding: str = ""
+    kind: str = ""
 
 
 HOW: Final = Reading()
@@ -117,32 +122,38 @@ def make_entry(line: int, values: Mapping[str, Any], raw: object = "") -> Item:
 
 _TEXTS: Final = (
     *("playlist_id", "playlist", "track_id", ISRC, RECORDING, "artist", "title", "added_at"),
+    "kind",
 )
 
 
 def _clean(name: str, value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str) and name == "artist" and value.lstrip().startswith("["):
-        value = split_list(value, "", placeholders=False)
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        # A credit of several artists; commas of their names are escaped, as in Exportify's files.
-        value = ", ".join(part.replace(",", "\\,") for part in value)
-    if isinstance(value, float) and value != value:
-        return ""  # pandas writes a missing text as NaN
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # an id read by a tool that turned gaps into NaN
-    if isinstance(value, date):
-        value = value.isoformat()
+    value = _one_text(name, value)
     if not isinstance(value, str | int):
         raise EntryInvalid(f"{name}: {str(value)[:40]!r} is not text")
     text = str(value).strip()
-    if len(text) > MAX_NAME:
-        raise EntryInvalid(f"{name}: longer than {MAX_NAME} characters")
+    most = MAX_KIND if name == "kind" else MAX_NAME
+    if len(text) > most:
+        raise EntryInvalid(f"{name}: longer than {most} characters")
     # Neither database stores NUL or half of a surrogate pair.
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise EntryInvalid(f"{name}: holds a character that is not text")
     return text
+
+
+def _one_text(name: str, value: object) -> object:
+    """Read a cell that another type, a list or an object stands in as text, where it can be."""
+    if value is None or (isinstance(value, float) and value != value):
+        return ""  # pandas writes a missing text as NaN
+    if isinstance(value, str) and name in ("title", "playlist", "artist"):
+        value = single_name(value)
+    if isinstance(value, str) and name == "artist" and value.lstrip().startswith("["):
+        value = split_list(value, "", placeholders=False)
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        # A credit of several artists; commas of their names are escaped, as in Exportify's files.
+        return ", ".join(part.replace(",", "\\,") for part in value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # an id read by a tool that turned gaps into NaN
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _position(value: object) -> int:

@@ -19,6 +19,7 @@ from quintet_training.datasets.tables import LINE, Refused, TableFile
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "playlist_id": ("playlist_id", "pid", "playlist_uri", "session_id"),
     "playlist": ("playlist_name", "playlist", "playlist_title"),
+    "kind": ("kind", "playlist_kind"),
     "owner": ("user_id", "user", "user_name", "owner", "playlist_owner"),
     "position": ("position", "pos", "track_position", "index"),
     "track_id": ("track_id", "track_uri", "spotify_id", "spotify_track_id", "spotify_track_uri"),
@@ -128,7 +129,7 @@ def read_exportify(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Ite
     columns = columns_of(table, how)
     _check_columns(table, columns)
     # The user said that the file is one playlist: columns that would split it do not count.
-    grouping = ("playlist_id", "playlist", "owner", "position", "listened_at", "played_ms")
+    grouping = ("playlist_id", "playlist", "kind", "owner", "position", "listened_at", "played_ms")
     mapping = {name: column for name, column in columns.items() if name not in grouping}
     yield from _rows(table, mapping, meter, prefix="exportify")
 

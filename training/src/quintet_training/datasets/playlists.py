@@ -144,6 +144,7 @@ def _fingerprint(facts: Mapping[str, str], known: Format, state: str, how: Readi
     """Name content and reading alike: another mapping reads other rows."""
     named = [facts[name] for name in ("kind", "sha256", "source", "licence")]
     asked = [sorted(how.columns.items()), how.encoding] if how != HOW else []
+    asked += [how.kind] if how.kind else []
     return hashlib.sha256(json.dumps([*named, known, state, *asked]).encode()).hexdigest()
 
 
@@ -187,7 +188,7 @@ class _Run:
                 self.refused.add([Refused(entry.line, UNMATCHED, entry.describe())])
             else:
                 rows.append((entry, track_id))
-        store_entries(self.connection, rows, import_id, self.facts)
+        store_entries(self.connection, rows, import_id, self.facts, self.how.kind)
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
@@ -200,6 +201,7 @@ def store_entries(
     rows: Sequence[tuple[Entry, str]],
     import_id: int,
     facts: Mapping[str, str],
+    kind: str = "",
 ) -> None:
     """Store matched rows as playlists; an existing position of a playlist stays unchanged.
 
@@ -208,6 +210,7 @@ def store_entries(
         rows: Entries, each with its track's id.
         import_id: The import that they belong to.
         facts: `source` and `licence` of the rows.
+        kind: Of playlists whose entries have none.
     """
     source = facts["source"]
     taken = store.provenance_of(connection, {entry.playlist_id for entry, _ in rows})
@@ -221,6 +224,7 @@ def store_entries(
         id_of(entry): {
             "playlist_id": id_of(entry),
             "name": entry.playlist,
+            "kind": entry.kind or kind,
             "provenance": source,
             "licence": facts["licence"],
             "import_id": import_id,
@@ -243,12 +247,13 @@ def store_entries(
 
 @dataclass(frozen=True)
 class PlaylistInfo:
-    """What playlists the database holds."""
+    """What playlists the database holds; `kinds` counts them by kind, empty for none."""
 
     playlists: int
     rows: int
     tracks: int
     sources: Sequence[store.PlaylistSource]
+    kinds: Mapping[str, int]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as JSON types."""
@@ -266,10 +271,25 @@ def playlists_info(settings: TrainingSettings) -> PlaylistInfo:
         with reading(engine) as connection:
             origins = store.playlist_sources(connection)
             tracks = store.count_playlist_tracks(connection)
+            kinds = Counter(store.playlist_kinds(connection).values())
     finally:
         engine.dispose()
     playlists, rows = sum(s.playlists for s in origins), sum(s.rows for s in origins)
-    return PlaylistInfo(playlists, rows, tracks, origins)
+    return PlaylistInfo(playlists, rows, tracks, origins, dict(sorted(kinds.items())))
+
+
+def read_kinds(settings: TrainingSettings) -> dict[str, str]:
+    """Map the id of each playlist to its kind; empty if its origin named none.
+
+    Raises:
+        StoreUnavailable: The database cannot be used.
+    """
+    engine = open_engine(settings.database_url)
+    try:
+        with reading(engine) as connection:
+            return store.playlist_kinds(connection)
+    finally:
+        engine.dispose()
 
 
 def read_playlists(settings: TrainingSettings) -> pl.DataFrame:

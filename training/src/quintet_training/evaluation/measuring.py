@@ -23,13 +23,17 @@ class Measured:
 
     Attributes:
         scores: float64 (cases, metrics), in the order of `METRICS`.
-        coverage: Share of the catalogue that any list holds, 0..1.
+        coverage: Share of the catalogue that any list holds, 0..1; None for a part of the cases.
         found: For each case, which of its hidden tracks the list holds, one after another.
     """
 
     scores: Values
-    coverage: float
+    coverage: float | None
     found: Values
+
+    def of(self, cases: Rows) -> "Measured":
+        """Select the scores of some cases, by number; coverage is that of all lists together."""
+        return Measured(self.scores[cases], None, self.found[:0])
 
 
 def measure(
@@ -85,7 +89,7 @@ def section(
         method: dict(zip(METRICS, intervals(one.scores, seed), strict=True))
         for method, one in measured.items()
     }
-    covered = {method: one.coverage for method, one in measured.items()}
+    covered = {method: one.coverage for method, one in measured.items() if one.coverage is not None}
     return Section(name, title, len(cases[0].seeds), len(cases), methods, covered)
 
 

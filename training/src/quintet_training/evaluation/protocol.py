@@ -1,5 +1,6 @@
 """The evaluation: hold playlists out, train on the others, ask every method the same cases."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -109,6 +110,7 @@ class _Evaluation:
     catalogue: Catalogue
     playlists: Sequence[Rows]
     playlist_ids: Sequence[str]
+    kinds: Sequence[str]
     held_out: Mask
     options: EvaluationOptions
     on_progress: OnProgress
@@ -154,6 +156,7 @@ def run(
     options: EvaluationOptions,
     on_progress: OnProgress = lambda _share, _text: None,
     bootstrap: Recommender | None = None,
+    kinds: Sequence[str] = (),
 ) -> Report:
     """Evaluate a trainer; the same arguments give the same report.
 
@@ -166,6 +169,7 @@ def run(
         options: How to evaluate.
         on_progress: Receives the progress.
         bootstrap: The model without any playlist, to compare with audio cosine.
+        kinds: The kind of each playlist, to report by kind; empty to report all together.
 
     Raises:
         EvaluationImpossible: Too few playlists, or too short ones.
@@ -174,7 +178,7 @@ def run(
     on_progress(0.0, "looking for near-duplicate playlists")
     groups = near_duplicates(playlists, len(catalogue))
     held_out = options.hold_out(groups)
-    this = _Evaluation(catalogue, playlists, playlist_ids, held_out, options, on_progress)
+    this = _Evaluation(catalogue, playlists, playlist_ids, kinds, held_out, options, on_progress)
     cases = options.cases(playlists, held_out)
     if not cases[options.primary] or not any(len(rows) for rows in this.train):
         raise EvaluationImpossible(
@@ -217,6 +221,7 @@ def _main_parts(
         if count == options.primary:
             # Measured answers of one count fill memory; only the primary ones are compared.
             found = _comparisons(this, cases[count], measured)
+            found["by_kind"] = _by_kind(this, cases[count], measured)
     found["by_seeds"] = tuple(sections.values())
     if bootstrap is not None:
         found |= _only_audio_part(this, cases[options.primary], methods, bootstrap)
@@ -242,6 +247,24 @@ def _comparisons(
             for case, scores in zip(cases, measured[MODEL].scores, strict=True)
         ),
     }
+
+
+def _by_kind(
+    this: _Evaluation, cases: Sequence[Case], measured: Mapping[str, Measured]
+) -> tuple[Section, ...]:
+    """Summarise the same answers kind by kind, so that no kind hides behind another."""
+    if len(set(this.kinds)) < 2:
+        return ()
+    of_case = np.array([this.kinds[case.playlist] for case in cases])
+    sections = []
+    for kind in sorted(set(of_case.tolist())):
+        chosen = np.flatnonzero(of_case == kind)
+        title = f"Playlists of the kind {kind}" if kind else "Playlists without a kind"
+        name = f"kind_{re.sub(r'[^a-z0-9]+', '_', kind.lower()).strip('_') or 'none'}"
+        part = [cases[number] for number in chosen.tolist()]
+        answers = {method: one.of(chosen) for method, one in measured.items()}
+        sections.append(section(name, title, part, answers, this.options.seed))
+    return tuple(sections)
 
 
 def _only_audio_part(

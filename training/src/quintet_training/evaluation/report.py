@@ -31,7 +31,8 @@ class Section:
         seeds: How many seeds each playlist was asked about with.
         cases: How many playlists were asked about.
         methods: Method to metric to its mean and interval.
-        coverage: Method to the share of the catalogue in any of its lists, 0..1.
+        coverage: Method to the share of the catalogue in any of its lists, 0..1; empty for a part
+            of the playlists.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Report:
         to_hand_made: Metric to the ratio of the model's mean to the hand-made sum's, likewise.
         deciles: Recall by popularity of the hidden track, likewise.
         playlists: The model's measurements playlist by playlist, likewise.
+        by_kind: The primary section by kind of playlist; empty if all are of one kind.
         cold: Only tracks that no training playlist holds; None without such tracks.
         cold_to_cosine: Metric to the model's mean over standardised cosine's, on cold tracks.
         only_audio: A model without playlists against standardised cosine; None if not measured.
@@ -88,6 +90,7 @@ class Report:
     to_hand_made: Mapping[str, Interval]
     deciles: tuple[Decile, ...]
     playlists: tuple[Mapping[str, Any], ...]
+    by_kind: tuple[Section, ...] = ()
     cold: Section | None = None
     cold_to_cosine: Mapping[str, Interval] | None = None
     only_audio: Section | None = None
@@ -102,7 +105,7 @@ class Report:
     def sections(self) -> tuple[Section, ...]:
         """All sections."""
         others = (self.cold, self.only_audio)
-        return (*self.by_seeds, *(one for one in others if one is not None))
+        return (*self.by_seeds, *self.by_kind, *(one for one in others if one is not None))
 
     def apart(self, baseline: str, metric: str) -> bool:
         """Check whether the model's interval lies wholly on the better side of a baseline's."""
@@ -163,7 +166,8 @@ class Report:
         for metric, value in values.items():
             name = f"{prefix}{self.label(metric)}.{section.name}"
             found.update(_with_bounds(name, value) if ours else {name: value.mean})
-        found[f"{prefix}coverage.{section.name}"] = section.coverage[method]
+        if method in section.coverage:
+            found[f"{prefix}coverage.{section.name}"] = section.coverage[method]
 
     def _ratios(self) -> dict[str, Mapping[str, Interval]]:
         found = {f"{HAND_MADE}.{self.primary}": self.to_hand_made}

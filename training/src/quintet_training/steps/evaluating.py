@@ -88,6 +88,7 @@ def evaluate(
             options,
             on_progress,
             recommender(bare),
+            playlists.kinds,
         )
     except EvaluationImpossible as fault:
         raise TrainingRefused(str(fault)) from fault

@@ -55,11 +55,13 @@ class Playlists:
     Attributes:
         ids: One a playlist.
         rows: The distinct catalogue rows of each, in playlist order.
+        kinds: The kind of each, empty for none.
         data: What they are: counts, SHA-256, sources and licences.
     """
 
     ids: Sequence[str]
     rows: Sequence[Rows]
+    kinds: Sequence[str]
     data: Mapping[str, Any]
 
 
@@ -80,6 +82,7 @@ def load_playlists(settings: TrainingSettings, catalogue: Catalogue) -> Playlist
     known = frame.with_columns(numbers).filter(pl.col("row") >= 0)
     grouped = known.group_by("playlist_id", maintain_order=True).agg("row")
     info = datasets.playlists_info(settings)
+    kinds = datasets.read_kinds(settings)
     data = {
         "catalogue": catalogue.snapshot.version,
         "playlists": len(grouped),
@@ -92,7 +95,8 @@ def load_playlists(settings: TrainingSettings, catalogue: Catalogue) -> Playlist
         "catalogue_sources": list(catalogue.snapshot.manifest.get("sources", ())),
     }
     rows = [np.array(each, dtype=np.int64) for each in grouped["row"].to_list()]
-    return Playlists(grouped["playlist_id"].to_list(), rows, data)
+    ids = grouped["playlist_id"].to_list()
+    return Playlists(ids, rows, [kinds.get(name, "") for name in ids], data)
 
 
 def train(
