@@ -107,6 +107,9 @@ class AsyncQuintet:
     cover = _answering(calls.cover)
     undo = _answering(calls.undo)
     ban_artist = _answering(calls.ban_artist)
+    start_history = _answering(calls.start_history)
+    add_history_part = _answering(calls.add_history_part)
+    history = _answering(calls.history)
     export_listener = _answering(calls.export_listener)
     delete_listener = _answering(calls.delete_listener)
 

@@ -301,6 +301,41 @@ def delete_listener(listener: str) -> Call[models.Deleted]:
     return Call("DELETE", path, _reads(models.Deleted))
 
 
+def start_history(listener: str, size: int, *, train: bool = True) -> Call[models.HistoryUpload]:
+    """Start the upload of a listener's history; requires the scope feedback.
+
+    Send the file by `add_history_part`, then ask `history` until `state` is "done" or "failed".
+
+    Args:
+        listener: The listener's id.
+        size: Bytes of the whole file.
+        train: Whether the next training may learn from its sessions.
+    """
+    body = {"listener": listener, "bytes": size, "train": train}
+    read = _reads(models.HistoryUpload)
+    accepts = frozenset({201})
+    return Call("POST", "/api/v1/histories", read, body=body, accepts=accepts, idempotent=False)
+
+
+def add_history_part(upload_id: str, offset: int, part: bytes) -> Call[models.HistoryUpload]:
+    """Send a part of a history; repeating it changes nothing. The last part queues the import.
+
+    Args:
+        upload_id: Of `start_history`.
+        offset: Where the part begins in the file: `received` of the last answer.
+        part: 1 to `part_bytes` bytes.
+    """
+    path, params = f"/api/v1/histories/{_quoted(upload_id)}/content", {"offset": str(offset)}
+    headers = {"Content-Type": "application/octet-stream"}
+    read = _reads(models.HistoryUpload)
+    return Call("PUT", path, read, params=params, content=part, headers=headers)
+
+
+def history(upload_id: str) -> Call[models.HistoryUpload]:
+    """Report how the import of an uploaded history is, and what it found."""
+    return _get(f"/api/v1/histories/{_quoted(upload_id)}", models.HistoryUpload)
+
+
 def export_listener(listener: str) -> Call[tuple[Mapping[str, Any], ...]]:
     """Export all stored data of a listener, one record per item; requires the scope admin."""
     path = f"/api/v1/listeners/{_quoted(listener)}/export"

@@ -414,6 +414,40 @@ class Deleted(Answer):
     deleted_signals: int = 0  # rows of the memory; servers before it do not send the field
 
 
+class HistoryReport(Answer):
+    """What the import of a history found; read = stored + duplicate + quarantined."""
+
+    rows_read: int
+    rows_stored: int
+    rows_duplicate: int
+    rows_quarantined: int
+    sources: Mapping[str, int]  # rows by what the files were recognised as
+    kinds: Mapping[str, int]  # signals by kind
+    matched: Mapping[str, int]  # rows by how their track was found
+    sessions: int
+    banned_artists: int
+    passed_over: int
+    files_ignored: int
+    unchanged: bool
+    unmatched: tuple[str, ...]  # up to 50 songs that the catalogue does not have
+
+
+class HistoryUpload(Answer):
+    """The state of an uploaded history; `report` is None before the end."""
+
+    upload_id: str
+    state: Literal["receiving", "queued", "running", "done", "failed"]
+    bytes: int
+    received: int
+    part_bytes: int
+    share: float  # of the import, 0 to 1
+    failure: str
+    reason: str  # unmatched, empty, unreadable or interrupted; empty without a failure
+    worker_running: bool
+    worker_command: str
+    report: HistoryReport | None
+
+
 class ArtistPlaces(Answer):
     """An artist's share of all places in lists."""
 

@@ -31,11 +31,12 @@ class Call(Generic[AnswerT]):
     """One request and how its answer is read.
 
     Attributes:
-        method: GET, POST or DELETE.
+        method: GET, POST, PUT or DELETE.
         path: Below the gateway's address.
         read: Turns an accepted answer into the typed one.
         params: The query.
         body: Sent as JSON.
+        content: Sent as it is, by parts of files alone.
         form: Sent as a form, by the token call alone.
         headers: Beyond those that every request has.
         accepts: The HTTP statuses that `read` understands; others raise.
@@ -48,6 +49,7 @@ class Call(Generic[AnswerT]):
     read: Callable[[Reply], AnswerT]
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    content: bytes | None = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     accepts: frozenset[int] = _OK

@@ -226,6 +226,7 @@ class Attempts:
             self._session.settings.base_url.rstrip("/") + call.path,
             params=dict(call.params),
             json=call.body,
+            content=call.content,
             data=call.form,
             headers=headers,
             timeout=httpx.Timeout(left, connect=min(self._session.settings.connect_timeout, left)),

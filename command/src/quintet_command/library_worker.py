@@ -1,4 +1,4 @@
-"""Work on requests for sources that came over HTTP: one command after the other.
+"""Work on what was asked for over HTTP, sources and uploaded histories: command after command.
 
 Each request runs the command that a person would type, in a separate process: what is done is the
 same, memory is given back, and a crash costs that request alone.
@@ -26,6 +26,7 @@ from quintet_store.library_requests import (
     request_work,
     retire_worker,
 )
+from quintet_store.uploads import Uploads
 from quintet_text.printable import printable
 from sqlalchemy import Engine
 
@@ -77,12 +78,17 @@ class LibraryWorker:
     Args:
         database_url: The database.
         command: The program that runs a request, before its arguments.
+        uploads: Histories that listeners uploaded; None to leave them to another process.
     """
 
     def __init__(
-        self, database_url: str, command: Sequence[str] = (sys.executable, "-m", "quintet_command")
+        self,
+        database_url: str,
+        command: Sequence[str] = (sys.executable, "-m", "quintet_command"),
+        uploads: Uploads | None = None,
     ) -> None:
         self._url = database_url
+        self._uploads = uploads
         self._command = command
         # Unique: a process id comes again, and several machines may share a database.
         self._name = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(8)}"
@@ -143,14 +149,14 @@ class LibraryWorker:
                 return False
             request = begin_request(connection)
         if request is None:
-            return False
+            return self._import_uploads(engine, say)
         with reading(engine) as connection:
             progress = analysis_progress(connection).get(request.source)
         before = progress.done if progress and request.action == "analyse" else 0
         with writing(engine) as connection:
             note_progress(connection, request.id, "", before)
         say(f"{request.action} {request.source}: begun")
-        code, line = self._do(engine, request)
+        code, line = self._do(engine, arguments_of(request), f"{request.source}: ")
         if self._stop.is_set() and code:
             return True  # `retire_worker` queues it again
         with writing(engine) as connection:
@@ -161,10 +167,20 @@ class LibraryWorker:
         say(f"{request.action} {request.source}: {line or 'done'}")
         return True
 
-    def _do(self, engine: Engine, request: Request) -> tuple[int, str]:
+    def _import_uploads(self, engine: Engine, say: Callable[[str], None]) -> bool:
+        """Import the histories that wait; False if there is none, or the import failed."""
+        if self._uploads is None or self._uploads.queued() is None:
+            return False
+        code, line = self._do(engine, ["history", "work"], "uploads: ")
+        say(line or "uploads: failed")
+        # After a failure, such as a database that is down, the next turn comes after a pause.
+        return code == 0
+
+    def _do(self, engine: Engine, arguments: Sequence[str], start: str) -> tuple[int, str]:
+        """Run a command of `quintet`, and give its exit code and the line that begins so."""
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                [*self._command, *arguments_of(request)],
+                [*self._command, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -176,7 +192,7 @@ class LibraryWorker:
                 self._wait(engine, process)
             finally:
                 _end(process)
-            return process.returncode, last_line(output, f"{request.source}: ")
+            return process.returncode, last_line(output, start)
 
     def _wait(self, engine: Engine, process: "subprocess.Popen[bytes]") -> None:
         """Wait for the command, and report meanwhile that this worker runs."""

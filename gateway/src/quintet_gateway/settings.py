@@ -258,6 +258,21 @@ class GatewaySettings(ProcessSettings):
         le=10_000_000,
         description="Impressions that may wait for the database; more are dropped and counted.",
     )
+    history_bytes: int = Field(
+        default=512 * 1024**2,
+        ge=1024,
+        le=64 * 1024**3,
+        description="Bytes of a listening history that is uploaded; larger ones get 413.",
+    )
+    histories_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=1024,
+        le=1024**4,
+        description=(
+            "Bytes of all uploaded histories in QUINTET_HOME/uploads that wait for their import; "
+            "more get 429."
+        ),
+    )
     spool_bytes: int = Field(
         default=64 * 1024 * 1024,
         ge=4096,

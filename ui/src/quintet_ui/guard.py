@@ -34,6 +34,9 @@ _ROUTES: Final = re.compile(
     r"|/_stcore/(health|host-config)|/media/[0-9a-f]{8,128}(\.\w{1,16})?"
 )
 _METHODS: Final = ("GET", "HEAD")
+# The only addresses that are written to: a history that a listener uploads.
+_UPLOADS: Final = re.compile(r"/own/histories(/[0-9a-f]{32})?")
+_UPLOAD_METHODS: Final = ("GET", "POST", "PUT")
 IDLE_SECONDS: Final = 900.0
 """A session that sent nothing for so long gives way to a new one if there are too many."""
 # RFC 6455, section 7.4.1: the endpoint is going away. Streamlit's page then connects again.
@@ -111,6 +114,8 @@ class Guard:
             return Denial(403, "Requests of other websites are denied.")
         if scope["type"] == "websocket":
             return None if scope["path"] == STREAM else Denial(404, "There is no such address.")
+        if _UPLOADS.fullmatch(scope["path"]):
+            return _upload_denial(scope["method"], is_named=bool(origins))
         if not _ROUTES.fullmatch(scope["path"]):
             return Denial(404, "There is no such address.")
         if scope["method"] not in _METHODS:
@@ -146,6 +151,16 @@ class Guard:
         self._sessions.discard(oldest)
         oldest.evicted.set()
         return True
+
+
+def _upload_denial(method: str, *, is_named: bool) -> Denial | None:
+    """Deny what no script of the page sends: each browser names the origin of a script's write."""
+    if method not in _UPLOAD_METHODS:
+        allowed = ", ".join(_UPLOAD_METHODS)
+        return Denial(405, "This address takes uploads.", {"allow": allowed})
+    if method != "GET" and not is_named:
+        return Denial(403, "Uploads come from the page itself.")
+    return None
 
 
 def is_known_host(host: str, names: Collection[str]) -> bool:

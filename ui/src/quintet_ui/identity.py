@@ -6,7 +6,8 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
-from quintet_ui.components import triggered, who_box
+from quintet_ui.components import triggered, upload_box, who_box
+from quintet_ui.histories import HISTORIES, PART_BYTES
 from quintet_ui.plain import code
 from quintet_ui.translations import Translations
 
@@ -26,9 +27,16 @@ def who_listens(texts: Translations) -> None:
     who_box(data, key="who", chosen=_chosen)
     if st.session_state.listener_name:
         with st.expander(texts("history.heading")):
-            st.write(texts("history.help"))
-            listener: str = st.session_state.listener
-            st.code(f"quintet history import FILE --listener {listener}", language=None)
+            upload_box(
+                {
+                    "labels": texts.group("history"),
+                    "listener": st.session_state.listener,
+                    "address": HISTORIES,
+                    "part": PART_BYTES,
+                },
+                key="upload",
+                imported=session.ask_again,
+            )
 
 
 def _chosen() -> None:

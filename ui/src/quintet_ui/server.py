@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from quintet_ui.guard import Guard
 from quintet_ui.headers import SecureHeaders, content_policy, index_of_streamlit
+from quintet_ui.histories import Histories
 from quintet_ui.own_files import OwnFiles
 from quintet_ui.session import open_gateway
 from quintet_ui.settings import Settings
@@ -42,8 +43,9 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     secured = Middleware(SecureHeaders, policy=content_policy(index_of_streamlit()))
     guarded = Middleware(Guard, hosts=hosts_of(settings), max_sessions=settings.max_sessions)
     # Its own client: the page's is made in a session, of which there is none yet.
-    files = OwnFiles(open_gateway(settings))
-    app = st.App(_PAGE, routes=files.routes(), middleware=[secured, guarded])
+    client = open_gateway(settings)
+    routes = [*OwnFiles(client).routes(), *Histories(client).routes()]
+    app = st.App(_PAGE, routes=routes, middleware=[secured, guarded])
     try:
         listener = _bind(settings.host, settings.port)
     except OSError as fault:

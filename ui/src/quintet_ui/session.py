@@ -317,6 +317,16 @@ def listen_as(name: str, listener: str) -> None:
     st.session_state.radio = None
 
 
+def ask_again() -> None:
+    """Ask for the list again with the same preferences, because the memory has changed.
+
+    The old list stays until the new one is there.
+    """
+    if (answer := st.session_state.get("answer")) is not None:
+        st.session_state.answer = (Preferences(), answer[1])
+    st.session_state.refined = True
+
+
 def forget() -> Deleted | None:
     """Delete the stored data of this listener, and continue under a new id; None if it fails."""
     listener: str = st.session_state.listener

@@ -101,11 +101,7 @@ def undo(signal: Signal) -> None:
     if signal.kind == "save":
         saved: tuple[str, ...] = st.session_state.saved
         st.session_state.saved = tuple(each for each in saved if each != signal.track_id)
-    # The memory has changed: the list is asked for again, also if the preferences are the same.
-    # The old one stays until then.
-    if (answer := st.session_state.get("answer")) is not None:
-        st.session_state.answer = (Preferences(), answer[1])
-    st.session_state.refined = True
+    session.ask_again()
 
 
 _RESTORED: Final[dict[str, Callable[[Preferences, Signal], Preferences]]] = {

@@ -17,6 +17,7 @@ from quintet_training.datasets.history import (
 )
 from quintet_training.datasets.matching import Match, Names
 from quintet_training.datasets.memories import memory_info
+from quintet_training.datasets.uploaded_histories import import_uploads
 from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed
@@ -79,6 +80,18 @@ def import_files(
         for note in _notes(report):
             _console.print(f"{report.path.name}: {note}", markup=False, highlight=False)
     fail_on_nothing(report.failure for report in reports)
+
+
+@history_app.command("work")
+def work() -> None:
+    """Import the histories that listeners uploaded; `quintet library work` runs this."""
+    with one_line_failures():
+        ended = import_uploads(load_settings(), _say)
+    _say(f"uploads: {ended:,} imported or rejected")
+
+
+def _say(text: str) -> None:
+    _console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 @history_app.command("info")

@@ -72,7 +72,7 @@ def radio(
     artist_gap: Annotated[
         int | None,
         typer.Option(
-            help=f"Tracks between two that share an artist, 0 to 50; {DEFAULT_ARTIST_GAP} if not set."
+            help=f"Tracks between two that share an artist, 0 to 50 [default: {DEFAULT_ARTIST_GAP}]"
         ),
     ] = None,
     variants: OtherVersions = Variants.EXCLUDE,

@@ -13,9 +13,11 @@ from quintet_servicekit.errors import AppError
 from quintet_servicekit.server import Service
 from quintet_servicekit.tokens import guards
 from quintet_store.spool import Spool
+from quintet_store.uploads import Uploads
 
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, UpstreamClients
+from quintet_gateway.adapters.histories import Histories
 from quintet_gateway.adapters.music import Audio, MediaServers, OwnMusic, ServerCovers
 from quintet_gateway.app.admission import Admission
 from quintet_gateway.app.bodies import Bodies
@@ -33,6 +35,7 @@ from quintet_gateway.routes import (
     experiment,
     feedback,
     health,
+    histories,
     insights,
     legacy,
     library,
@@ -90,6 +93,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     # One connection pool for feedback and experiments.
     database = Database(settings.database())
     experiments = Experiments(_experiment_config(settings, database, names), upstream)
+    uploads = Uploads(settings.home, settings.histories_bytes)
     recorder_config = RecorderConfig(
         database,
         Spool(settings.home / "spool", settings.spool_bytes),
@@ -100,6 +104,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         settings.store_patience_seconds,
         settings.feedback_max_bytes,
         settings.home / "quarantine",
+        uploads,
     )
     recorder = Recorder(recorder_config, experiments.shadow)
     rpc = _rpc_service(settings, recorder)
@@ -137,6 +142,9 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     app.state.rpc = rpc
     music = OwnMusic(database, settings.home.resolve() / "credentials")
     app.state.own_music = music
+    app.state.histories = Histories(
+        database, uploads, names, settings.history_bytes, settings.max_body_bytes
+    )
     servers = MediaServers(settings.allowed_networks())
     kept = ServerCovers(servers, settings.home / "server-covers", settings.server_covers_max_bytes)
     app.state.audio = Audio(music, servers, settings.home / "covers", kept)
@@ -153,7 +161,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     operation = (health, insights, experiment, operations)
     # Routes are tried in this order: the most frequent requests come first.
     lists, own_music = (recommendations, playing), (library, audio)
-    for resource in (*lists, *catalogue, feedback, *own_music, *operation, legacy):
+    for resource in (*lists, *catalogue, feedback, histories, *own_music, *operation, legacy):
         app.include_router(resource.router)
     memory = ListenerMemory(upstream, names)
     app.state.player = Player(upstream, recorder, memory, names)

@@ -6,7 +6,7 @@ there they are replayed in their order of arrival once the database answers agai
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from quintet_store import StoreUnavailable
 from quintet_store.insights import Insights
 from quintet_store.reopening import Database
 from quintet_store.spool import Spool, SpoolFull
+from quintet_store.uploads import Uploads
 
 from quintet_gateway.feedback.events import EventBatch, RecordOutcome
 from quintet_gateway.feedback.impressions import ImpressionQueue, ServedList
@@ -73,6 +74,7 @@ class RecorderConfig:
         patience: Seconds that events wait for the database before they go to the spool.
         most_bytes: What recorded lists may take in the database.
         quarantine: Folder of the rows that imports rejected.
+        uploads: Histories that listeners uploaded.
     """
 
     database: Database
@@ -84,6 +86,7 @@ class RecorderConfig:
     patience: float = 0.5
     most_bytes: int = MAX_FEEDBACK_BYTES
     quarantine: Path = Path("quarantine")
+    uploads: Uploads = field(default_factory=lambda: Uploads(Path()))
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class Recorder:
             config.retention,
             config.most_bytes,
             config.quarantine,
+            config.uploads,
         )
         self._patience = config.patience
         # True until the spool is empty, so that newer events do not overtake older ones.

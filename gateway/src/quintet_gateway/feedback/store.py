@@ -25,6 +25,7 @@ from quintet_store.playlists import known_track_ids
 from quintet_store.reopening import Database
 from quintet_store.spool import Row, Spool
 from quintet_store.undoing import Undone, undo_event
+from quintet_store.uploads import Uploads
 from sqlalchemy import Connection
 
 from quintet_gateway.feedback.events import Event, EventBatch, RecordOutcome
@@ -64,6 +65,7 @@ class FeedbackStore:
         retention: Age at which events and impressions are deleted.
         most_bytes: What recorded lists may take in the database.
         quarantine: Folder of the rows that imports rejected.
+        uploads: Histories that listeners uploaded.
     """
 
     def __init__(
@@ -75,7 +77,9 @@ class FeedbackStore:
         retention: timedelta,
         most_bytes: int,
         quarantine: Path,
+        uploads: Uploads,
     ) -> None:
+        self._uploads = uploads
         self._quarantine = quarantine
         self._most_bytes = most_bytes
         # Bytes written by this process since the size was counted.
@@ -301,6 +305,7 @@ class FeedbackStore:
             # Other gateways may hold events in the same folder.
             self._spool.forget(name, until)
             feedback.remove_rejected(self._quarantine, name)
+            self._uploads.forget(name)
         except OSError as fault:
             raise StoreUnavailable(f"QUINTET_HOME cannot be written: {fault.strerror}") from fault
         with self._database.writing() as connection:

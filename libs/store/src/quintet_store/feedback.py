@@ -29,6 +29,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -86,6 +87,22 @@ def stamp(moment: datetime) -> str:
 def listener_group(listener: str) -> str:
     """Return the id of a listener's playlist from feedback, which does not reveal the hash."""
     return f"listener-{hashlib.sha256(listener.encode()).hexdigest()[:16]}"
+
+
+def hold_listener(connection: Connection, listener: str) -> None:
+    """Let no other transaction that asks import or delete the data of a listener until the end.
+
+    A deletion thus waits for an import that runs, and deletes what it brought. SQLite has one
+    writer at a time anyway.
+
+    Args:
+        connection: In a transaction that writes.
+        listener: The keyed hash.
+    """
+    if connection.dialect.name == "postgresql":
+        # 63 bits of the hash: the key of an advisory lock is a signed 64-bit integer.
+        key = int(listener[:16] or "0", 16) >> 1
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def remove_rejected(quarantine: Path, listener: str) -> None:
@@ -387,6 +404,7 @@ def delete_listener(connection: Connection, listener: str, until: str) -> Delete
     """
     if not listener:
         return Deleted(0, 0, 0)
+    hold_listener(connection, listener)
     mine_lists = and_(_LISTS.c.listener == listener, _LISTS.c.shown_at <= until)
     mine_events = and_(_EVENTS.c.listener == listener, _EVENTS.c.received_at <= until)
     columns = (

@@ -17,6 +17,7 @@ from quintet_files import replacing
 from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store import feedback as store
 from quintet_store.spool import forget
+from quintet_store.uploads import Uploads
 from sqlalchemy import Connection
 
 from quintet_training.datasets.columns import DatasetInvalid
@@ -462,6 +463,7 @@ def delete_listener(settings: TrainingSettings, listener: str) -> store.Deleted:
         until = store.stamp(datetime.now(UTC))
         forget(settings.home / "spool", name, until)
         store.remove_rejected(settings.quarantine, name)
+        Uploads(settings.home).forget(name)
         with writing(engine) as connection:
             return store.delete_listener(connection, name, until)
     except OSError as fault:

@@ -17,7 +17,7 @@ from quintet_store import catalogue as imports
 from quintet_store import listeners as memory
 from quintet_store import open_engine, writing
 from quintet_store import playlists as store
-from quintet_store.feedback import HISTORY, listener_group, stamp
+from quintet_store.feedback import HISTORY, hold_listener, listener_group, stamp
 from sqlalchemy import Connection
 
 from quintet_training.datasets.archives import is_zip, members
@@ -136,8 +136,36 @@ def import_history(
         AccessFileInvalid: The key that names listeners cannot be read.
         StoreUnavailable: The database failed.
     """
-    asked = options or HistoryOptions()
     who = listener_hash(settings, listener)
+    return import_for(settings, path, who, options, progress, names)
+
+
+def import_for(
+    settings: TrainingSettings,
+    path: Path,
+    who: str,
+    options: HistoryOptions | None = None,
+    progress: Progress | None = None,
+    names: Names | None = None,
+    check: Callable[[], None] | None = None,
+) -> HistoryReport:
+    """Import a history as `import_history` does, for the keyed hash of a listener.
+
+    Args:
+        settings: Where the database and the quarantine are.
+        path: A file of listens, or a zip of such files.
+        who: The keyed hash.
+        options: Source, licence, columns, and whether sessions are for training.
+        progress: Receives the share done, 0..1, and what is being done.
+        names: Names of the catalogue, to share between files.
+        check: Called once nobody else can delete the listener's data before the import ends; it
+            raises if there is nothing to import any more.
+
+    Raises:
+        DatasetInvalid: As `import_history`.
+        StoreUnavailable: The database failed.
+    """
+    asked = options or HistoryOptions()
     if len(asked.source) > memory.MAX_SOURCE:
         raise DatasetInvalid(f"--source: at most {memory.MAX_SOURCE} characters")
     on_progress = progress or (lambda share, text: None)
@@ -145,6 +173,9 @@ def import_history(
     engine = open_engine(settings.database_url)
     try:
         with writing(engine) as connection:
+            hold_listener(connection, who)
+            if check is not None:
+                check()
             facts = _facts(connection, path, who, asked)
             folder = settings.quarantine / listener_group(who)
             target = folder / f"{facts['fingerprint'][:12]}.csv"

@@ -38,6 +38,13 @@ def who_box(data: Mapping[str, Any], *, key: str, chosen: Handler) -> None:
     )
 
 
+def upload_box(data: Mapping[str, Any], *, key: str, imported: Handler) -> None:
+    """Show the upload of a history; `imported` is called after one became part of the memory."""
+    _component("upload", '<div class="upload quintet"></div>')(
+        key=key, data=dict(data), on_imported_change=imported
+    )
+
+
 def triggered(key: str, name: str) -> Any:
     """Read the value that a component sent in this run; None if it sent nothing."""
     return getattr(st.session_state.get(key), name, None)

@@ -29,6 +29,7 @@ _UNKNOWN_ROUTE: Final = (404, 405)
 # Paths that need another scope than reading.
 _SCOPES: Final = {
     "/api/v1/feedback": AccessScope.FEEDBACK,
+    "/api/v1/histories": AccessScope.FEEDBACK,
     "/api/v1/listeners": AccessScope.ADMIN,
     "/api/v1/experiment": AccessScope.ADMIN,
     "/api/v1/library": AccessScope.LIBRARY,
