@@ -479,6 +479,58 @@ def cover(track_id: str, etag: str = "") -> Call[models.Binary]:
     return Call("GET", path, _binary, headers=headers, accepts=frozenset({200, 304}))
 
 
+def playlists(
+    listener: str = "", *, page_size: int | None = None, page_token: str = ""
+) -> Call[models.SavedListsPage]:
+    """List saved lists, and the sources they can be pushed to; requires the scope playlists.
+
+    Args:
+        listener: Whose lists; those of nobody in particular if empty.
+        page_size: Lists of one page, 1 to 200.
+        page_token: `next_page_token` of the page before.
+    """
+    params = _params(listener=listener, page_size=page_size, page_token=page_token)
+    return _get("/api/v1/playlists", models.SavedListsPage, params)
+
+
+def save_playlist(
+    name: str, track_ids: Sequence[str], *, listener: str | None = None
+) -> Call[models.SavedListTracks]:
+    """Save a list under a name; requires the scope playlists.
+
+    A list of the same name and listener is replaced, so the call may be repeated.
+
+    Args:
+        name: 1 to 200 characters in one line.
+        track_ids: 1 to 500 ids, in order.
+        listener: Whose list it is; it is deleted with the listener.
+    """
+    body: dict[str, Any] = {"name": name, "track_ids": list(track_ids)}
+    body |= {} if listener is None else {"listener": listener}
+    return Call("POST", "/api/v1/playlists", _reads(models.SavedListTracks), body=body)
+
+
+def playlist(list_id: str) -> Call[models.SavedListTracks]:
+    """Read a saved list with its tracks and latest pushes; requires the scope playlists."""
+    return _get(f"/api/v1/playlists/{_quoted(list_id)}", models.SavedListTracks)
+
+
+def delete_playlist(list_id: str) -> Call[models.DeletedList]:
+    """Delete a saved list, and no playlist of a source; requires the scope playlists."""
+    path = f"/api/v1/playlists/{_quoted(list_id)}"
+    return Call("DELETE", path, _reads(models.DeletedList))
+
+
+def push_playlist(list_id: str, source: str) -> Call[models.LibraryRequest]:
+    """Queue the push of a saved list to a source; requires the scope playlists.
+
+    Args:
+        list_id: Of the list.
+        source: One of the targets that `playlists` lists.
+    """
+    return _queued("POST", f"/api/v1/playlists/{_quoted(list_id)}/pushes", {"source": source})
+
+
 def token(client_id: str, secret: str) -> Call[models.AccessToken]:
     """Fetch an access token for a client's credentials (RFC 6749, section 4.4)."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}

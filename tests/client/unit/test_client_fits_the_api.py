@@ -46,6 +46,11 @@ ANSWERS = {
     ("get", "/api/v1/library/sources/{name}/quarantine"): models.QuarantinePage,
     ("get", "/api/v1/library/sources/{name}/match"): models.SourceMatch,
     ("get", "/api/v1/library/tracks"): models.OwnTracks,
+    ("get", "/api/v1/playlists"): models.SavedListsPage,
+    ("post", "/api/v1/playlists"): models.SavedListTracks,
+    ("get", "/api/v1/playlists/{id}"): models.SavedListTracks,
+    ("delete", "/api/v1/playlists/{id}"): models.DeletedList,
+    ("post", "/api/v1/playlists/{id}/pushes"): models.LibraryRequest,
     ("get", "/readyz"): models.Readiness,
     ("post", "/api/token"): models.AccessToken,
 }

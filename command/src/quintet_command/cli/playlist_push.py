@@ -165,7 +165,7 @@ def summary_of(report: PushReport) -> str:
     """Say in one line what a push did, with the first of the missing tracks."""
     would = "would be " if report.dry_run else ""
     text = f"{report.target}: playlist {report.name!r} {would}{report.action.value}"
-    text += f", {report.songs:,} tracks"
+    text += f", {_tracks(report.songs)}"
     if not report.missing:
         return text
     names = [_title(m.title, m.artists, m.track_id) for m in report.missing[:_NAMED]]
@@ -206,6 +206,10 @@ def _named(settings: CommandSettings, name: str, ids: list[str], dry_run: bool) 
             return save_list(connection, name, ids, list_id=list_id)
     finally:
         engine.dispose()
+
+
+def _tracks(number: int) -> str:
+    return f"{number:,} track{'' if number == 1 else 's'}"
 
 
 def _title(title: str, artists: str, track_id: str) -> str:

@@ -18,7 +18,7 @@ from quintet_store.uploads import Uploads
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, UpstreamClients
 from quintet_gateway.adapters.histories import Histories
-from quintet_gateway.adapters.music import Audio, MediaServers, OwnMusic, ServerCovers
+from quintet_gateway.adapters.music import Audio, MediaServers, OwnMusic, SavedLists, ServerCovers
 from quintet_gateway.app.admission import Admission
 from quintet_gateway.app.bodies import Bodies
 from quintet_gateway.app.docs import install_docs
@@ -41,6 +41,7 @@ from quintet_gateway.routes import (
     library,
     operations,
     playing,
+    playlists,
     recommendations,
     search,
     tracks,
@@ -142,6 +143,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     app.state.rpc = rpc
     music = OwnMusic(database, settings.home.resolve() / "credentials")
     app.state.own_music = music
+    app.state.saved_lists = SavedLists(music, names)
     app.state.histories = Histories(
         database, uploads, names, settings.history_bytes, settings.max_body_bytes
     )
@@ -160,7 +162,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     catalogue = (search, tracks, catalogue_map)
     operation = (health, insights, experiment, operations)
     # Routes are tried in this order: the most frequent requests come first.
-    lists, own_music = (recommendations, playing), (library, audio)
+    lists, own_music = (recommendations, playing), (library, audio, playlists)
     for resource in (*lists, *catalogue, feedback, histories, *own_music, *operation, legacy):
         app.include_router(resource.router)
     memory = ListenerMemory(upstream, names)

@@ -21,7 +21,7 @@ would send them the secret in it.
 _CREDENTIAL: Final = re.compile(r"env:MUSIC_[A-Z0-9_]{1,58}|file:[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 Kind = Literal["folder", "subsonic", "jellyfin", "beets"]
-Action = Literal["add", "sync", "analyse", "remove"]
+Action = Literal["add", "sync", "analyse", "remove", "push"]
 State = Literal["queued", "running", "done", "failed"]
 
 

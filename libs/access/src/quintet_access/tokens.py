@@ -27,6 +27,7 @@ class Scope(StrEnum):
     READ = "read"
     FEEDBACK = "feedback"
     LIBRARY = "library"
+    PLAYLISTS = "playlists"
     ADMIN = "admin"
 
 

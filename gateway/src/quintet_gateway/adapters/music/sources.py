@@ -97,7 +97,7 @@ class OwnMusic:
 
     async def overview(self) -> LibraryResponse:
         """Read all sources, the latest requests, and whether the worker runs."""
-        return await self._run(_overview)
+        return await self.run(_overview)
 
     async def quarantine(self, name: str, page_token: str, page_size: int) -> QuarantineResponse:
         """Read one page of a source's quarantine.
@@ -109,7 +109,7 @@ class OwnMusic:
         after = _read_token(page_token)
 
         def read(connection: Connection) -> list[Quarantined]:
-            _known(connection, name)
+            known_source(connection, name)
             # One more than asked for shows if there is a next page.
             return quarantined_items(
                 connection,
@@ -118,7 +118,7 @@ class OwnMusic:
                 limit=page_size + 1,
             )
 
-        found = await self._run(read)
+        found = await self.run(read)
         page = found[:page_size]
         last = page[-1] if len(found) > page_size else None
         return QuarantineResponse(
@@ -151,9 +151,9 @@ class OwnMusic:
                     f"name must be new; there is a source {body.name!r} already.",
                     field="name",
                 )
-            return _queued(connection, "add", body.name, options)
+            return queued(connection, "add", body.name, options)
 
-        return await self._run(write, writes=True)
+        return await self.run(write, writes=True)
 
     async def request(self, action: str, name: str) -> RequestFacts:
         """Queue work on a source: sync, analyse or remove.
@@ -164,10 +164,10 @@ class OwnMusic:
         """
 
         def write(connection: Connection) -> RequestFacts:
-            _known(connection, name)
-            return _queued(connection, action, name, {})
+            known_source(connection, name)
+            return queued(connection, action, name, {})
 
-        return await self._run(write, writes=True)
+        return await self.run(write, writes=True)
 
     async def tracks(self, track_ids: Sequence[str]) -> OwnTracksResponse:
         """Look up which sources have tracks; tracks in none are left out."""
@@ -200,7 +200,7 @@ class OwnMusic:
                 for track_id, items in found.items()
             }
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def match(self, name: str, item_id: str, artist: str) -> SourceMatchResponse:
         """Look up what an id of a source names, or an artist of it by name.
@@ -215,7 +215,7 @@ class OwnMusic:
         """
 
         def read(connection: Connection) -> SourceMatchResponse:
-            _known(connection, name)
+            known_source(connection, name)
             found = (
                 named_by(connection, name, item_id)
                 if item_id
@@ -237,9 +237,14 @@ class OwnMusic:
                 track_ids=[*found.track_ids],
             )
 
-        return await self._run(read)
+        return await self.run(read)
 
-    async def _run(self, work: Callable[[Connection], T], *, writes: bool = False) -> T:
+    async def run(self, work: Callable[[Connection], T], *, writes: bool = False) -> T:
+        """Run a call of the database in a thread, a few at once.
+
+        Raises:
+            NotReady: The database is unavailable.
+        """
         async with self._reads:
             return await asyncio.to_thread(self._with_database, work, writes)
 
@@ -269,7 +274,7 @@ def _overview(connection: Connection) -> LibraryResponse:
             for source in sources
         ],
         requests=[
-            _request_facts(request, by_action.get(request.action, {}).get(request.source))
+            request_facts(request, by_action.get(request.action, {}).get(request.source))
             for request in recent_requests(connection)
         ],
     )
@@ -296,7 +301,8 @@ def _source_facts(source: Source, sync: Progress, analysis: Progress | None) -> 
     )
 
 
-def _request_facts(request: Request, progress: Progress | None) -> RequestFacts:
+def request_facts(request: Request, progress: Progress | None = None) -> RequestFacts:
+    """Describe a request, with the progress of its work if that is known."""
     return RequestFacts(
         id=request.id,
         action=request.action,  # type: ignore[arg-type]
@@ -344,21 +350,36 @@ def _group_facts(place: Place, kind: str) -> list[SourceGroupFacts]:
     ]
 
 
-def _queued(
+def queued(
     connection: Connection, action: str, name: str, options: Mapping[str, object]
 ) -> RequestFacts:
+    """Queue a request.
+
+    Raises:
+        Conflict: The queue is full.
+    """
     try:
-        return _request_facts(request_work(connection, action, name, options), None)
+        return request_facts(request_work(connection, action, name, options), None)
     except QueueFull as fault:
         raise Conflict(Reason.STATE_CONFLICT, f"{fault}.") from fault
 
 
-def _known(connection: Connection, name: str) -> None:
+def known_source(
+    connection: Connection,
+    name: str,
+    field: str = "name",
+    way_out: str = "/api/v1/library lists them",
+) -> None:
+    """Check that there is a source.
+
+    Raises:
+        NotFound: There is none.
+    """
     if find_source(connection, name) is None:
         raise NotFound(
             Reason.ID_UNKNOWN,
-            f"There is no source {name!r}; /api/v1/library lists them.",
-            field="name",
+            f"There is no source {name!r}; {way_out}.",
+            field=field,
         )
 
 

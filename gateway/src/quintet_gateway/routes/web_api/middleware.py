@@ -33,6 +33,7 @@ _SCOPES: Final = {
     "/api/v1/listeners": AccessScope.ADMIN,
     "/api/v1/experiment": AccessScope.ADMIN,
     "/api/v1/library": AccessScope.LIBRARY,
+    "/api/v1/playlists": AccessScope.PLAYLISTS,
     "/metrics": AccessScope.ADMIN,
 }
 
