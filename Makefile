@@ -148,7 +148,7 @@ protos-check: protos ## Fail where committed stubs differ from the .proto files
 	@test -z "$$(git status --porcelain -- protos/gen)" || { git status --short -- protos/gen; exit 1; }
 
 smoke: install ## Import each member alone, with its own dependencies only
-	@for module in search.app profile.app memory.app ranker.app gateway.app ui.listener ui.operator training.steps library.sync tags.tags command.cli; do \
+	@for module in search.app profile.app memory.app ranker.app gateway.app ui.listener ui.operator players.app training.steps library.sync tags.tags command.cli; do \
 	  echo "quintet_$$module"; \
 	  $(UV) run --quiet --isolated --no-default-groups --package quintet-$${module%%.*} \
 	    python -c "import quintet_$$module" || exit 1; \
@@ -229,7 +229,7 @@ AUDIT ?=
 audit: install ## Ask OSV's database about everything locked; says so where it cannot (Error 3)
 	@$(BIN)/python deploy/audit.py $(AUDIT)
 
-SBOM_PACKAGES := search profile memory ranker gateway ui command
+SBOM_PACKAGES := search profile memory ranker gateway ui players command
 
 sbom: install ## What each package runs with, as CycloneDX in build/sbom, checked by its schema
 	@mkdir -p build/sbom

@@ -12,6 +12,7 @@ import urllib.request
 
 _HTTP = {
     "gateway": ("QUINTET_GATEWAY_PORT", "8000", "/healthz"),
+    "players": ("QUINTET_PLAYERS_PORT", "8600", "/healthz"),
     "ui": ("QUINTET_UI_PORT", "8501", "/_stcore/health"),
     "mlflow": ("QUINTET_MLFLOW_PORT", "5000", "/health"),
     "s3": ("", "8333", "/healthz"),

@@ -59,6 +59,7 @@ home)
     quintet prepare
     # The page shows figures to the operator and adds music, so it needs more scopes than `read`.
     make_client page "$secrets/page/client.env" QUINTET_UI_CLIENT_ read feedback library admin
+    make_client players "$secrets/players/client.env" QUINTET_PLAYERS_CLIENT_ read library
     make_client command "$secrets/command/client.env" CLIENT_ read feedback
     ;;
 *)

@@ -13,6 +13,7 @@ SERVED: Final = (
     "tests/ui/",
     "tests/system/compat/",
     "tests/system/registry/",
+    "tests/players/",
     "tests/system/observe/",
 )
 """Folders whose tests share services, the longest first."""

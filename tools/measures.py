@@ -29,6 +29,7 @@ PACKAGES: Final = (
     "perception",
     "command",
     "client",
+    "players",
     "dags",
 )
 _CONDITIONAL: Final = re.compile(

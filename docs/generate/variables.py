@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings
 from quintet_command.settings import CommandSettings
 from quintet_gateway.settings import GatewaySettings
 from quintet_memory.settings import MemorySettings
+from quintet_players.settings import PlayersSettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
@@ -35,13 +36,16 @@ PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
     "ranker": RankerSettings,
     "gateway": GatewaySettings,
     "page": PageSettings,
+    "players": PlayersSettings,
     "command": CommandSettings,
 }
 
 # What other programs read: no settings class of ours has it.
 _COMPOSE: Final = (
     Variable(
-        "COMPOSE_PROFILES", "core,mlops,observe", "Parts that start: core, mlops, observe, music."
+        "COMPOSE_PROFILES",
+        "core,mlops,observe",
+        "Parts that start: core, mlops, observe, music, players.",
     ),
     Variable("QUINTET_TAG", "dev", "Tag of the images that are built and run."),
 )
@@ -116,6 +120,7 @@ _SECTIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[Variable, ...]], ...]] 
     ("Memory", ("QUINTET_MEMORY_",), ()),
     ("Ranker", ("QUINTET_RANKER_",), ()),
     ("Page", ("QUINTET_UI_", "QUINTET_GATEWAY_URL", "QUINTET_GATEWAY_CA", "QUINTET_TOKEN"), ()),
+    ("Music players", ("QUINTET_PLAYERS",), ()),
     ("Gateway", ("QUINTET_GATEWAY_",), ()),
     ("Registry of models", ("QUINTET_MLFLOW_",), _STORAGE),
     ("Promotion of models (the `quintet` command)", ("QUINTET_GATE_",), ()),
@@ -127,7 +132,7 @@ _SECTIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[Variable, ...]], ...]] 
 )
 # Containers have these from their image, from files of `setup`, or from their own lines in Compose.
 _NOT_PASSED_ON: Final = re.compile(
-    r"QUINTET_(HOME|HOST|AUTH|TOKEN|\w*_?PORT|UI_CLIENT_(ID|SECRET)|\w+_ADDRESS|DATABASE_URL"
+    r"QUINTET_(HOME|HOST|AUTH|TOKEN|\w*_?PORT|(UI|PLAYERS)_CLIENT_(ID|SECRET)|PLAYERS|\w+_ADDRESS|DATABASE_URL"
     r"|GATEWAY_URL|MLFLOW_(URI|BACKEND_URL|ARTIFACTS))"
 )
 _FOR_DEVELOPERS: Final = (

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from quintet_gateway.settings import GatewaySettings
 from quintet_memory.settings import MemorySettings
+from quintet_players.settings import PlayersSettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
@@ -28,6 +29,8 @@ SET_INSIDE = {
     "QUINTET_TOKEN",
     "QUINTET_UI_CLIENT_ID",
     "QUINTET_UI_CLIENT_SECRET",
+    "QUINTET_PLAYERS_CLIENT_ID",
+    "QUINTET_PLAYERS_CLIENT_SECRET",
 }
 
 
@@ -48,12 +51,12 @@ def test_the_compose_file_holds_everything_that_is_asked_of_it():
     needed |= {"prometheus", "grafana", "library"}
     assert needed <= set(SERVICES)
     profiles = {profile for service in SERVICES.values() for profile in service["profiles"]}
-    assert profiles == {"core", "mlops", "observe", "music", "command"}
+    assert profiles == {"core", "mlops", "observe", "music", "players", "command"}
 
 
-def test_compose_publishes_gateway_and_page_alone_and_on_loopback():
+def test_compose_publishes_gateway_page_and_players_alone_and_on_loopback():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"gateway", "ui"}
+    assert set(published) == {"gateway", "ui", "players"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert not any(service.get("network_mode") == "host" for service in SERVICES.values())
 
@@ -65,7 +68,7 @@ def test_compose_keeps_the_database_on_a_network_that_leads_nowhere():
     assert SERVICES["postgres"]["networks"] == SERVICES["profile"]["networks"] == ["back"]
     # They meet listeners, Spotify and media servers; no service without a password is beside them.
     beside = {name for name, service in SERVICES.items() if "front" in service.get("networks", [])}
-    assert beside == {"gateway", "search", "ui", "library"}
+    assert beside == {"gateway", "search", "ui", "players", "library"}
 
 
 def test_worker_and_gateway_see_own_music_at_one_path_and_cannot_change_it():
@@ -121,6 +124,7 @@ def test_compose_services_that_run_have_a_health_check():
         ("memory", MemorySettings),
         ("ranker", RankerSettings),
         ("ui", UiSettings),
+        ("players", PlayersSettings),
     ],
 )
 def test_compose_passes_each_setting_on_to_its_service(service, settings):
@@ -150,6 +154,7 @@ def test_a_secret_is_mounted_only_where_it_is_needed():
                 users.setdefault(source, set()).add(name)
     airflow = {name for name in SERVICES if name.startswith("airflow-")}
     assert users["page-secret"] == {"setup", "ui"}
+    assert users["players-secret"] == {"setup", "players"}
     assert users["command-secret"] == {"setup", "quintet"}
     assert users["s3-secret"] == {"secrets", "s3", "mlflow", "bucket"}
     assert users["airflow-secret"] == {"secrets"} | airflow

@@ -10,6 +10,7 @@ from quintet_command.doctor.known import SECRETS
 from quintet_command.settings import CommandSettings
 from quintet_gateway.settings import GatewaySettings
 from quintet_memory.settings import MemorySettings
+from quintet_players.settings import PlayersSettings
 from quintet_profile.settings import ProfileSettings
 from quintet_ranker.settings import RankerSettings
 from quintet_search.settings import SearchSettings
@@ -29,6 +30,7 @@ PROCESSES: dict[str, type[BaseSettings]] = {
     "memory": MemorySettings,
     "ranker": RankerSettings,
     "ui": UiSettings,
+    "players": PlayersSettings,
     "training": CommandSettings,
 }
 

@@ -8,7 +8,9 @@ from quintet_command.settings import CommandSettings
 
 from tools.processes import environment_without
 
-PROGRAMS = {program.name: list(program.command) for program in programs_of(CommandSettings())}
+PROGRAMS = {
+    program.name: list(program.command) for program in programs_of(CommandSettings(players="on"))
+}
 
 
 def ended(command, home, **settings):
@@ -19,7 +21,7 @@ def ended(command, home, **settings):
 
 
 def test_the_list_of_processes_is_whole():
-    assert set(PROGRAMS) == {"search", "profile", "ranker", "memory", "gateway", "ui"}
+    assert set(PROGRAMS) == {"search", "profile", "ranker", "memory", "gateway", "ui", "players"}
 
 
 # The rule's own cases are tests/access/test_access_tokens.py: one host for each way to set it.

@@ -29,6 +29,10 @@ def programs_of(settings: CommandSettings) -> list[Program]:
             ("gateway", settings.gateway_port),
         )
     ]
+    if settings.players == "on":
+        players = (sys.executable, "-m", "quintet_players")
+        port = (settings.players_port, "QUINTET_PLAYERS_PORT")
+        services.append(Program("players", players, *port))
     # Only looked up: importing the page would load Streamlit into the supervisor.
     page = find_spec("quintet_ui.page")
     if page is None or page.origin is None:

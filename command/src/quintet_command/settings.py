@@ -1,6 +1,7 @@
 """Settings of the commands that work on an installation, each from a QUINTET_* variable."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,6 +20,11 @@ class CommandSettings(ConnectionSettings, TrainingSettings):
     ranker_port: int = Field(default=50053, ge=1, le=65535)
     memory_port: int = Field(default=50054, ge=1, le=65535)
     ui_port: int = Field(default=8501, ge=1, le=65535)
+    players: Literal["off", "on"] = Field(
+        default="off",
+        description="on: `quintet up` starts the service for music players too.",
+    )
+    players_port: int = Field(default=8600, ge=1, le=65535)
     mlflow_uri: str = Field(default="", pattern=HTTP_ADDRESS)
     mlflow_model: str = Field(default="quintet-ranker", min_length=1)
     mlflow_port: int = Field(

@@ -19,7 +19,7 @@ from quintet_command.supervisor import free_ports
 
 from tools.processes import Processes
 
-SERVICES = ("gateway", "search", "profile", "ranker", "memory")
+SERVICES = ("gateway", "search", "profile", "ranker", "memory", "players")
 READY_SECONDS = 180.0
 
 
@@ -107,7 +107,7 @@ class Installation:
         return httpx.get(url, timeout=20, trust_env=False)
 
     def lines(self) -> list[dict[str, Any]]:
-        """Every line that the five wrote, as the object it is."""
+        """Every line that the processes wrote, as the object it is."""
         text = self.log.read_text(encoding="utf-8")
         rows = (line.partition(" | ")[2] for line in text.splitlines())
         return [json.loads(row) for row in rows if row.startswith("{")]
@@ -117,14 +117,15 @@ class Installation:
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("observe")
     home, log = folder / "home", folder / "up.log"
-    ports = free_ports(11)
-    served = dict(zip(SERVICES, ports[:5], strict=True))
-    metrics = dict(zip(SERVICES, ports[5:10], strict=True))
+    ports = free_ports(13)
+    served = dict(zip(SERVICES, ports[:6], strict=True))
+    metrics = dict(zip(SERVICES, ports[6:12], strict=True))
     collector = Collector()
     environment = {
         **{f"QUINTET_{name.upper()}_PORT": str(port) for name, port in served.items()},
         **{f"QUINTET_{name.upper()}_METRICS_PORT": str(port) for name, port in metrics.items()},
-        "QUINTET_GATEWAY_GRPC_PORT": str(ports[10]),
+        "QUINTET_GATEWAY_GRPC_PORT": str(ports[12]),
+        "QUINTET_PLAYERS": "on",
         "QUINTET_HOME": str(home),
         "QUINTET_DATABASE_URL": "",
         "QUINTET_HOST": "127.0.0.1",

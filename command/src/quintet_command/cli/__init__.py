@@ -38,6 +38,7 @@ GROUPS: Final = {
     "models": "The registry's models: list, compare, promote, roll back.",
     "feedback": "What listeners did: export it for training, delete it.",
     "clients": "The clients that may call when QUINTET_AUTH is on.",
+    "players": "Music players that ask for similar songs: add, show, remove.",
     "backup": "Everything that matters into one file, checked, and back.",
     "certificates": "Certificates for TLS between the services and for HTTPS.",
     "experiment": "Champion and challenger compared on listeners.",

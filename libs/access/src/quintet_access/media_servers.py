@@ -1,10 +1,11 @@
 """Access to media servers: which addresses they may have, and how callers show who they are."""
 
-import hashlib
 import ipaddress
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Final
+
+from quintet_access.players import subsonic_token
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Metadata services outside of the link-local range: AWS over IPv6, Alibaba, Oracle, Azure.
@@ -57,9 +58,7 @@ def subsonic_credentials(
         # Hexadecimal, as the protocol wants it; this hides nothing.
         return {**common, "p": f"enc:{password.encode().hex()}"}
     made = salt()
-    # The protocol's token is an MD5; a stronger hash would not be understood.
-    token = hashlib.md5(f"{password}{made}".encode(), usedforsecurity=False)
-    return {**common, "t": token.hexdigest(), "s": made}
+    return {**common, "t": subsonic_token(password, made), "s": made}
 
 
 def jellyfin_authorization(token: str = "") -> str:

@@ -1,0 +1,1 @@
+"""Similar songs inside music players, by the calls that players and media servers make."""
