@@ -1,6 +1,6 @@
 """The engine's in-memory view of a catalogue snapshot: row arrays and group memberships."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Self
@@ -247,6 +247,30 @@ class Catalogue:
             self.track_genres.arrays,
             fixed(self.missing, np.uint16),
         )
+
+    def rows_of(self, track_ids: Sequence[str]) -> Rows:
+        """Look up the rows of many track ids at once, int64 (k,); -1 for an unknown one."""
+        row_of = self.snapshot.row_of
+        if not isinstance(row_of, TextIndex):
+            return np.array([row_of.get(name, -1) for name in track_ids], dtype=np.int64)
+        from quintet_engine.kernel import looking_up
+
+        # Lone surrogates, which JSON can contain, must not raise.
+        joined = "".join(track_ids)
+        keys = joined.encode("utf-8", "surrogatepass")
+        lengths = [len(name) for name in track_ids]
+        if len(keys) != len(joined):
+            lengths = [len(name.encode("utf-8", "surrogatepass")) for name in track_ids]
+        starts = np.zeros(len(lengths) + 1, np.int32)
+        np.cumsum(lengths, out=starts[1:])
+        rows = np.empty(len(lengths), np.int64)
+        places, texts, order = row_of.arrays
+        looking_up.rows_of(
+            *(fixed(places, np.int32), fixed(texts, np.uint8), fixed(order, np.int32)),
+            *(fixed(np.frombuffer(keys, np.uint8), np.uint8), fixed(starts, np.int32)),
+            rows,
+        )
+        return rows
 
     @cached_property
     def artist_tracks(self) -> Groups:

@@ -68,13 +68,13 @@ class KnownArtists:
 def known_artists(context: Context) -> KnownArtists:
     """Find the artists of the seeds and of the tracks that the listener knows."""
     catalogue = context.catalogue
-    row_of = catalogue.snapshot.row_of
+    rows = catalogue.rows_of(context.query.known_tracks)
     # Unknown ids are skipped: a memory may hold tracks that have left the catalogue.
-    rows = [row for name in context.query.known_tracks if (row := row_of.get(name)) is not None]
+    rows = rows[rows >= 0]
     artists = np.zeros(len(catalogue.artist_names), dtype=np.bool_)
     artists[context.artists.numbers] = True
-    artists[catalogue.track_artists.members_of(np.array(rows, dtype=np.int64))[0]] = True
-    return KnownArtists(artists, bool(rows))
+    artists[catalogue.track_artists.members_of(rows)[0]] = True
+    return KnownArtists(artists, bool(len(rows)))
 
 
 def familiar_rows(context: Context, known: KnownArtists) -> Rows:

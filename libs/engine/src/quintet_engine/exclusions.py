@@ -34,10 +34,7 @@ def allowed_rows(
     tracks = [view for view in seeds if view.seed.kind is SeedKind.TRACK]
     # The tracks of an artist or genre seed stay, since the listener asked for them.
     rows = [view.rows for view in (*tracks, *negatives)]
-    find = catalogue.snapshot.find
-    # Unknown ids exclude nothing: a client may send the whole history of a listener.
-    sent = [row for name in query.filters.excluded_tracks if (row := find(name)) is not None]
-    released = np.concatenate([NO_ROWS, *rows, sent])
+    released = np.concatenate([NO_ROWS, *rows, _excluded(query.filters, catalogue)])
     if query.variants is Variants.EXCLUDE:
         tracks += [view for view in negatives if view.seed.kind is SeedKind.TRACK]
         originals = np.concatenate([NO_ROWS, *(view.rows for view in tracks)])
@@ -57,13 +54,26 @@ def allowed_rows(
     return allowed.without(np.concatenate(excluded))
 
 
+def _excluded(filters: Filters, catalogue: Catalogue) -> Rows:
+    """Find the rows of the excluded tracks, by any of their ids, int64.
+
+    Unknown ids exclude nothing: a client may send the whole history of a listener.
+    """
+    names = list(filters.excluded_tracks)
+    rows = catalogue.rows_of(names)
+    # Most names are ids of the catalogue itself, as those that a memory has.
+    found = [catalogue.snapshot.find(names[place]) for place in np.flatnonzero(rows < 0).tolist()]
+    others = np.array([row for row in found if row is not None], dtype=np.int64)
+    return np.concatenate([rows[rows >= 0], others])
+
+
 def heard_rows(heard: frozenset[str], rows: Rows, catalogue: Catalogue) -> list[bool]:
     """Mark which of some rows were heard, in any release, (k,)."""
-    row_of = catalogue.snapshot.row_of
-    known = [row for name in heard if (row := row_of.get(name)) is not None]
-    if not known:
+    known = catalogue.rows_of(tuple(heard))
+    known = known[known >= 0]
+    if not len(known):
         return [False] * len(rows)
-    recordings = np.unique(catalogue.recording[np.array(known, dtype=np.int64)])
+    recordings = np.unique(catalogue.recording[known])
     marked: list[bool] = np.isin(catalogue.recording[rows], recordings).tolist()
     return marked
 

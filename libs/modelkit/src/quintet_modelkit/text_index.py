@@ -74,6 +74,16 @@ class TextIndex(Mapping[str, int]):
     def __len__(self) -> int:
         return len(self._texts)
 
+    @property
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32]]:
+        """The texts as compiled code searches them, without a copy.
+
+        These are where each text begins and the last ends, int32 (n + 1,); their UTF-8, uint8; and
+        their places in ascending order of the bytes, int32 (n,), empty if they are sorted.
+        """
+        order = np.empty(0, np.int32) if self._order is None else np.asarray(self._order)
+        return np.asarray(self._offsets), np.frombuffer(self._data, np.uint8), order
+
     def _row(self, place: int) -> int:
         """Convert a place in sorted order to a place in the array."""
         return place if self._order is None else self._order[place]

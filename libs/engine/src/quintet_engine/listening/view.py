@@ -82,42 +82,53 @@ class ListenerView:
         cls, preferences: Preferences, catalogue: Catalogue, model: CollaborativeModel | None
     ) -> Self | None:
         """Find a listener's tracks in a catalogue; None if it has none of them."""
-        row_of = catalogue.snapshot.row_of
-        # One look-up each: they take most of the time.
-        found = [row_of.get(name, -1) for name in preferences.track_ids]
-        places = [n for n, row in enumerate(found) if row >= 0]
-        if not places:
+        found = catalogue.rows_of(preferences.track_ids)
+        places = np.flatnonzero(found >= 0)
+        if not len(places):
             return None
-        rows = np.array([found[n] for n in places], dtype=np.int64)
+        rows = found[places]
         columns = (preferences.plays, preferences.skips, preferences.opinions, preferences.days)
         plays, skips, opinions, days = (_chosen(column, places) for column in columns)
         values = _liking(plays, skips, opinions)
         unwanted = np.asarray(preferences.skipped, dtype=np.bool_)[places] | (opinions < 0)
-        artists = _Sums(catalogue.track_artists, len(catalogue.artist_names), rows)
+        artists = _Sums(catalogue.track_artists, rows)
         skip_rate = artists.lately(unwanted, days)
         # Plays of an artist count like those of a track: the hundredth says less than the first.
         likes = OPINION_WEIGHT * artists.total(np.maximum(opinions, 0))
         wanted = np.log2(1 + artists.total(plays)) + likes
-        genres = _Sums(catalogue.track_genres, len(catalogue.genre_names), rows).total(values)
+        genres = _Sums(catalogue.track_genres, rows)
+        genre_liking = genres.total(values)
+        genre_liking /= max(float(np.abs(genre_liking).max(initial=0.0)), 1e-9)
+        artist_count, genre_count = len(catalogue.artist_names), len(catalogue.genre_names)
         return cls(
             _side(catalogue, model, rows, values),
             _side(catalogue, model, rows, -values),
             dict(zip(rows.tolist(), opinions.tolist(), strict=True)),
-            (wanted / (wanted + PRIOR) * (1 - skip_rate)).astype(np.float32),
-            skip_rate.astype(np.float32),
-            artists.greatest(0.5 ** (days / HALF_LIFE_DAYS)).astype(np.float32),
-            (genres / max(float(np.abs(genres).max(initial=0.0)), 1e-9)).astype(np.float32),
+            artists.spread(wanted / (wanted + PRIOR) * (1 - skip_rate), artist_count),
+            artists.spread(skip_rate, artist_count),
+            artists.spread(artists.greatest(0.5 ** (days / HALF_LIFE_DAYS)), artist_count),
+            genres.spread(genre_liking, genre_count),
             model,
         )
 
 
 class _Sums:
-    """Sums and maxima of tracks' values by their artists or genres."""
+    """Sums and maxima of tracks' values by those artists, or genres, that the tracks have.
 
-    def __init__(self, groups: Groups, count: int, rows: Rows) -> None:
-        self._members, counts = groups.members_of(rows)
+    Each is float64 (g,), of the g groups in ascending order, which are few of the catalogue's.
+    """
+
+    def __init__(self, groups: Groups, rows: Rows) -> None:
+        members, counts = groups.members_of(rows)
+        self._groups, self._members = np.unique(members, return_inverse=True)
         self._owners = np.repeat(np.arange(len(rows)), counts)
-        self._count = count
+        self._count = len(self._groups)
+
+    def spread(self, values: NDArray[np.float64], count: int) -> Weights:
+        """Write the value of each group at its number, float32 (count,); 0 for the others."""
+        spread = np.zeros(count, np.float32)
+        spread[self._groups] = values
+        return spread
 
     def total(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         total = np.bincount(self._members, values[self._owners], minlength=self._count)
@@ -154,7 +165,7 @@ def _liking(
     return np.asarray(played - np.log2(1 + skips) + OPINION_WEIGHT * opinions, np.float64)
 
 
-def _chosen(column: Sequence[float], places: list[int]) -> NDArray[np.float64]:
+def _chosen(column: Sequence[float], places: Rows) -> NDArray[np.float64]:
     return np.asarray(column, dtype=np.float64)[places]
 
 
