@@ -15,13 +15,14 @@ from quintet_store import listeners, open_engine, writing
 from quintet_store.listeners import Signal
 from quintet_training import datasets
 from quintet_training.datasets.feedback import listener_hash
+from quintet_training.datasets.listener_cases import SEEDS, session_cases
 from quintet_training.datasets.publishing import publish_catalogue
 from quintet_training.evaluation.listener_report import (
     ListenerReport,
     ListenerSection,
     listener_tables,
 )
-from quintet_training.evaluation.listening import FIRST, SEEDS, playlist_cases, session_cases
+from quintet_training.evaluation.listening import FIRST, playlist_cases
 from quintet_training.settings import TrainingSettings
 from rich.console import Console
 from typer.testing import CliRunner
@@ -98,7 +99,7 @@ def test_the_table_says_what_a_listener_wants_to_know():
     section = ListenerSection.of("sessions", [20, 20, 20], 0.1, found, 1)
     assert section.gains["without_memory"].mean == pytest.approx(2.0)
     assert section.gains["without_memory"].lower == pytest.approx(1.0)
-    report = ListenerReport("trained", 30, (section,))
+    report = ListenerReport("trained", 30, 0, (section,))
     written = StringIO()
     console = Console(file=written, width=100)
     console.print(listener_tables(report))

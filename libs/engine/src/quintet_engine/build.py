@@ -16,6 +16,8 @@ from quintet_modelkit.publication import sha256_of
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative.model import FOLDER, CollaborativeModel
+from quintet_engine.correction import FILE as LISTENING_FILE
+from quintet_engine.correction import Correction
 from quintet_engine.engine import BOOSTER_FILE, INDEX_FILE, Engine, Versions
 from quintet_engine.forest import ForestUnsupported
 from quintet_engine.forest import files as forest_files
@@ -48,6 +50,7 @@ def build_bundle(
     facts: Mapping[str, Any],
     collaborative: CollaborativeModel | None = None,
     version: str | None = None,
+    listening_text: str = "",
 ) -> Engine:
     """Write a complete bundle into an empty folder and return its engine.
 
@@ -61,10 +64,16 @@ def build_bundle(
         facts: Further fields of the manifest: parameters, seed, metrics.
         collaborative: What was learned from playlists; for a trained model.
         version: The model version; None to name the model by its content.
+        listening_text: The booster learned from listeners, in LightGBM's text format; empty for
+            none. `facts["listening"]` describes it.
     """
     index.save(folder / INDEX_FILE)
     (folder / BOOSTER_FILE).write_text(booster_text, encoding="utf-8")
     index_version = f"idx-{sha256_of(folder / INDEX_FILE)[:12]}"
+    correction = None
+    if listening_text:
+        (folder / LISTENING_FILE).write_text(listening_text, encoding="utf-8")
+        correction = Correction.from_text(listening_text)
     recipe = RECIPES[kind]
     ranker = Ranker.from_text(booster_text)
     parts = {
@@ -75,7 +84,9 @@ def build_bundle(
         ranked_by = {"catalogue": catalogue.snapshot.version, "features": recipe.feature_hash}
         version = content_version(kind, folder, ranked_by)
     versions = Versions(version, index_version, catalogue.snapshot.version)
-    engine = Engine(catalogue, index, ranker, versions, recipe, collaborative)
+    engine = Engine(
+        catalogue, index, ranker, versions, recipe, collaborative, correction=correction
+    )
     rows = np.linspace(0, len(catalogue) - 1, min(_GOLDEN_SEEDS, len(catalogue))).astype(np.int64)
     seeds = catalogue.track_ids(np.unique(rows))
     content = {

@@ -26,6 +26,8 @@ from quintet_engine.channels.channel import (
 from quintet_engine.collaborative import model as collaborative_model
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.context import Context, prepare
+from quintet_engine.correction import FILE as LISTENING_FILE
+from quintet_engine.correction import Correction, learned_columns
 from quintet_engine.exclusions import count_unknown, heard_rows
 from quintet_engine.features import matrix as feature_matrix
 from quintet_engine.features.weighting import weighted_units
@@ -35,6 +37,7 @@ from quintet_engine.listening import pair_features, pulls_of
 from quintet_engine.query import (
     BOOSTER,
     INDEX,
+    LISTENING,
     MAX_SEEDS,
     TASTE,
     Discovery,
@@ -86,7 +89,7 @@ BOOSTER_FILE: Final = "booster.txt"
 _COLLABORATIVE: Final = f"{collaborative_model.FOLDER}/"
 _FOREST: Final = f"{forest_files.FOLDER}/"
 # Parts that `Engine.salvage` can do without.
-_REPLACEABLE: Final = (INDEX_FILE, BOOSTER_FILE, _COLLABORATIVE, _FOREST)
+_REPLACEABLE: Final = (INDEX_FILE, BOOSTER_FILE, _COLLABORATIVE, _FOREST, LISTENING_FILE)
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ class Engine:
         recipe: The channels and features.
         collaborative: What was learned from playlists; for a trained model.
         without: Parts that could not be loaded, which every list names.
+        correction: What was learned from listeners; None if a memory counts by the rule alone.
 
     Attributes:
         stage: Wraps prepare, retrieve, features, score, choose, explain and pools of each request;
@@ -157,6 +161,7 @@ class Engine:
         recipe: Recipe = BOOTSTRAP,
         collaborative: CollaborativeModel | None = None,
         without: Sequence[str] = (),
+        correction: Correction | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.index = index
@@ -164,6 +169,7 @@ class Engine:
         self.versions = versions
         self.recipe = recipe
         self.collaborative = collaborative
+        self.correction = correction
         self.without = tuple(without) or (() if ranker is not None else (BOOSTER,))
         self.stage: Stage = lambda _name: nullcontext()
 
@@ -184,9 +190,18 @@ class Engine:
             index = _index_of(folder, manifest, catalogue)
             ranker = _ranker_of(folder, recipe, manifest.get("forest"))
             collaborative = _collaborative_of(folder, manifest, catalogue)
+            correction = Correction.load(folder, manifest)
         except (ValueError, OSError, KeyError, TypeError, MemoryError) as fault:
             raise PublicationInvalid(f"{folder.name}: {_said(fault)}") from fault
-        engine = cls(catalogue, index, ranker, _versions_of(manifest), recipe, collaborative)
+        engine = cls(
+            catalogue,
+            index,
+            ranker,
+            _versions_of(manifest),
+            recipe,
+            collaborative,
+            correction=correction,
+        )
         bundle.snapshot.release()
         engine.check_golden(bundle.golden)
         return engine
@@ -201,6 +216,7 @@ class Engine:
           audio and catalogue only, and are in the order of cosine too.
         - Without its index, the catalogue is searched row by row.
         - Without the saved forest nothing is missing: it is parsed from the booster again.
+        - Without what was learned from listeners, a memory counts by the rule alone.
 
         Raises:
             PublicationInvalid: The manifest, the catalogue or another irreplaceable part is
@@ -222,8 +238,11 @@ class Engine:
         collaborative = parts.load(
             TASTE, _COLLABORATIVE, lambda: _collaborative_of(folder, manifest, catalogue)
         )
+        correction = parts.load(
+            LISTENING, LISTENING_FILE, lambda: Correction.load(folder, manifest)
+        )
         if TASTE in parts.without:
-            ranker, recipe = None, BOOTSTRAP
+            ranker, recipe, correction = None, BOOTSTRAP, None
         if forest_is_whole and not parts.without:
             raise PublicationInvalid(
                 f"{folder.name}: every file is as published, but the bundle cannot serve; "
@@ -231,7 +250,9 @@ class Engine:
             )
         exact = index or FaissIndex.exact(catalogue.unit)
         versions = _versions_of(manifest)
-        return cls(catalogue, exact, ranker, versions, recipe, collaborative, parts.without)
+        return cls(
+            catalogue, exact, ranker, versions, recipe, collaborative, parts.without, correction
+        )
 
     def check_golden(self, golden: dict[str, Any]) -> None:
         """Answer the golden request and compare the scores with the recorded ones.
@@ -283,6 +304,8 @@ class Engine:
         context = self.prepare(Query(tuple(Seed(SeedKind.TRACK, name) for name in seeds)))
         candidates = self.candidates(context, self.recipe.quotas(context.query.limit, 1))
         sample = self.features(context, candidates)[:_SAMPLE]
+        if self.correction is not None and len(sample):
+            self.correction.accelerate()
         return bool(len(sample)) and self.ranker.accelerate(sample)
 
     def recommend(
@@ -380,7 +403,16 @@ class Engine:
             return _Scored(candidates, matrix, empty, np.empty(0, np.int64), self.without)
         with self.stage("score"):
             relevance, without = self._relevance(matrix)
-            scores, adjustment = _adjusted(context, candidates, relevance)
+            correction = None if BOOSTER in without else self.correction
+            if context.listener is None:
+                # Nothing is missing of a list that no memory changes.
+                without = tuple(part for part in without if part != LISTENING)
+            try:
+                scores, adjustment = _adjusted(context, candidates, relevance, correction)
+            except BoosterFailed:
+                _log.exception("the booster of listeners failed")
+                without = (*without, LISTENING)
+                scores, adjustment = _adjusted(context, candidates, relevance, None)
         closeness = self._closeness(matrix)
         order = reranking.deduplicate(candidates.rows, scores, self.catalogue.recording, closeness)
         return _Scored(candidates, matrix, scores, order, without, adjustment, known)
@@ -477,6 +509,8 @@ class Engine:
         if self.ranker is not None and BOOSTER not in scored.without:
             shares = self.ranker.contributions(matrix)
         rows, adjustment = scored.candidates.rows[chosen], scored.adjustment.of(chosen)
+        if self.correction is not None and adjustment.columns is not None:
+            adjustment = adjustment.with_parts(self.correction.parts(adjustment.columns))
         return explain(context, Ranked(rows, matrix, shares, self.recipe.names, adjustment))
 
     def _seed_pools(self, context: Context) -> tuple[SeedPool, ...]:
@@ -610,7 +644,7 @@ def _collaborative_of(
 
 
 def _adjusted(
-    context: Context, candidates: Candidates, relevance: Scores
+    context: Context, candidates: Candidates, relevance: Scores, correction: Correction | None
 ) -> tuple[Scores, Adjustment]:
     """Blend in what the booster never saw in training: targets, weights and negative seeds.
 
@@ -618,7 +652,11 @@ def _adjusted(
     deviations over the candidates. `TARGET_STRENGTH` times the mean distance to the targets and
     `NEGATIVE_STRENGTH` times the cosine to the nearest negative seed are subtracted. For a trained
     booster, which depends little on audio, `WEIGHT_STRENGTH` times the standardised weighted cosine
-    to the profile is added. What the listener's memory adds is the rule of `listening.pull`.
+    to the profile is added. What the listener's memory adds is the rule of `listening.pull`, and
+    what a model learned from listeners beyond it.
+
+    Raises:
+        BoosterFailed: The correction failed.
 
     Returns:
         The scores, and what targets, weights and the memory added to them.
@@ -628,7 +666,7 @@ def _adjusted(
     plain = not context.query.targets and not context.negatives and not weighted
     if plain and listener is None:
         return relevance, Adjustment()
-    scores = _standardised(relevance)
+    scores = standardised(relevance)
     fits: dict[str, Scores] = {}
     sound: Scores | None = None
     if context.query.targets:
@@ -640,12 +678,17 @@ def _adjusted(
         )
     if weighted:
         units = weighted_units(context, candidates.rows)
-        sound = WEIGHT_STRENGTH * _standardised(units @ context.vector)
+        sound = WEIGHT_STRENGTH * standardised(units @ context.vector)
         scores = scores + sound
     adjustment = Adjustment(_spread(relevance), fits, sound)
     if listener is not None:
         pair = pair_features(listener, context.catalogue, candidates.rows)
-        scores, adjustment = pulled(scores, adjustment, pulls_of(listener, pair))
+        learned = None
+        if correction is not None:
+            columns = learned_columns(listener, pair, standardised(relevance))
+            learned = correction.scores(columns)
+            adjustment = replace(adjustment, columns=columns)
+        scores, adjustment = pulled(scores, adjustment, pulls_of(listener, pair), learned)
     return np.asarray(scores, dtype=np.float64), adjustment
 
 
@@ -658,7 +701,7 @@ def _target_fits(context: Context, candidates: Candidates) -> dict[str, Scores]:
     return fits
 
 
-def _standardised(values: NDArray[Any]) -> Scores:
+def standardised(values: NDArray[Any]) -> Scores:
     """Standardise values; constant ones become 0."""
     return np.asarray((values - values.mean()) / _spread(values), np.float64)
 

@@ -42,6 +42,7 @@ from quintet_modelkit.features import AudioProfile
 BOOSTER: Final = "booster"
 TASTE: Final = "taste"
 INDEX: Final = "index"
+LISTENING: Final = "listening"
 """Parts that a list can be made without; `Ranking.degraded` names those that were missing."""
 
 MAX_PREFERENCE: Final = 1e6

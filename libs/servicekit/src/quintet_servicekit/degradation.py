@@ -9,6 +9,7 @@ class Part(StrEnum):
     BOOSTER = "booster"
     TASTE = "taste"
     INDEX = "index"
+    LISTENING = "listening"
     CHALLENGER = "challenger"
     PROFILE = "profile"
     SPOTIFY = "spotify"

@@ -210,6 +210,12 @@ def revision_of(connection: Connection, listener: str) -> str:
     return str(connection.execute(query).scalar_one_or_none() or "")
 
 
+def listener_names(connection: Connection) -> list[str]:
+    """List the keyed hashes of the listeners with a memory, sorted: at most `MAX_LISTENERS`."""
+    query = select(LISTENERS.c.listener).order_by(LISTENERS.c.listener)
+    return [str(row[0]) for row in connection.execute(query)]
+
+
 def read_signals(connection: Connection, listener: str) -> list[tuple[str, str, int, int, str]]:
     """Read (track id, kind, seconds, count, source) of a listener's signals, the oldest first.
 

@@ -121,3 +121,17 @@ def stream_rows(connection: Connection, size: int) -> Iterator[list[tuple[str, i
     result = connection.execute(query.execution_options(yield_per=size))
     for part in result.partitions(size):
         yield [(str(row[0]), int(row[1]), str(row[2])) for row in part]
+
+
+def playlist_spans(connection: Connection, mark: str) -> dict[str, tuple[int, int]]:
+    """Read the first and the last position of the playlists whose id contains a mark."""
+    query = (
+        select(
+            _ENTRIES.c.playlist_id,
+            func.min(_ENTRIES.c.position),
+            func.max(_ENTRIES.c.position),
+        )
+        .where(_ENTRIES.c.playlist_id.contains(mark, autoescape=True))
+        .group_by(_ENTRIES.c.playlist_id)
+    )
+    return {str(row[0]): (int(row[1]), int(row[2])) for row in connection.execute(query)}

@@ -10,6 +10,7 @@ from quintet_training.datasets.catalogue import (
 )
 from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.embedded import prepare_embedded
+from quintet_training.datasets.listener_queries import read_listener_queries
 from quintet_training.datasets.playlist_formats import Format
 from quintet_training.datasets.playlists import (
     PlaylistInfo,
@@ -37,5 +38,6 @@ __all__ = [
     "preview",
     "publish_catalogue",
     "read_kinds",
+    "read_listener_queries",
     "read_playlists",
 ]

@@ -21,6 +21,7 @@ from quintet_store.uploads import Uploads
 from sqlalchemy import Connection
 
 from quintet_training.datasets.columns import DatasetInvalid
+from quintet_training.datasets.listener_cases import LikedList
 from quintet_training.datasets.playlist_events import POSITIVE
 from quintet_training.settings import TrainingSettings
 
@@ -294,6 +295,37 @@ def feedback_playlists(settings: TrainingSettings) -> list[dict[str, Any]]:
         return [*_by_list(acts, places, seeds), *_by_listener(acts)]
 
     found: list[dict[str, Any]] = _reading(settings, read)
+    return found
+
+
+def liked_lists(settings: TrainingSettings) -> dict[str, list[LikedList]]:
+    """Return the lists of which something was liked, saved or added, by the listener's keyed hash.
+
+    A track that was disliked later does not count.
+
+    Raises:
+        StoreUnavailable: The database cannot be used.
+    """
+
+    def read(connection: Connection) -> dict[str, list[LikedList]]:
+        liked: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for act in _positives(_frame(store.stream_events(connection, _BATCH), _EVENT_SCHEMA)):
+            if act.listener:
+                liked[act.recommendation_id, act.listener].append(act.track_id)
+        seeds = {
+            given: (shown_at, [seed["track_id"] for seed in listed if _is_start(seed)])
+            for part in store.stream_seeds(connection, _BATCH)
+            for given, shown_at, listed in part
+        }
+        lists: dict[str, list[LikedList]] = defaultdict(list)
+        for (given, listener), tracks in sorted(liked.items()):
+            if given in seeds:
+                shown_at, starts = seeds[given]
+                at = int(datetime.fromisoformat(shown_at).timestamp())
+                lists[listener].append(LikedList(at, starts, tracks))
+        return lists
+
+    found: dict[str, list[LikedList]] = _reading(settings, read)
     return found
 
 

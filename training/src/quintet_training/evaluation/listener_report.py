@@ -16,8 +16,10 @@ from quintet_training.evaluation.listening import FIRST
 
 WITH_MEMORY: Final = "with_memory"
 WITHOUT_MEMORY: Final = "without_memory"
+BY_RULE: Final = "by_rule"
 _NAMES: Final = {
     WITH_MEMORY: "Quintet with your memory",
+    BY_RULE: "with your memory, by the rule",
     WITHOUT_MEMORY: "the same without memory",
     STANDARDISED_COSINE: "audio cosine",
     "same_artist": "same artist",
@@ -79,11 +81,14 @@ class ListenerReport:
     Attributes:
         kind: The model asked: "trained", on playlists of others, or "bootstrap".
         training_playlists: How many playlists it learned from; 0 for a bootstrap model.
+        listener_queries: From how many earlier sessions and lists of listeners it learned how a
+            memory counts; 0 if a memory counts by the rule.
         sections: Sessions, playlists or both.
     """
 
     kind: str
     training_playlists: int
+    listener_queries: int
     sections: tuple[ListenerSection, ...]
 
     def to_json(self) -> str:
@@ -101,7 +106,13 @@ def listener_tables(report: ListenerReport) -> Group:
         if report.training_playlists
         else "the bootstrap model: there are too few other playlists to train on"
     )
-    parts.append(f"Asked was {learned}.")
+    memory = (
+        f"how a memory counts it learned from {report.listener_queries} earlier sessions and lists"
+        if report.listener_queries
+        else "a memory counts by the rule: earlier sessions and lists are too few to learn from, "
+        "or nothing better was learned"
+    )
+    parts.append(f"Asked was {learned}; {memory}.")
     return Group(*parts)
 
 

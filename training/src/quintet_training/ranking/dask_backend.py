@@ -28,7 +28,7 @@ from quintet_modelkit.snapshot import Snapshot
 from threadpoolctl import threadpool_limits
 
 from quintet_training.ranking.backend import OnProgress, RowOptions
-from quintet_training.ranking.fitting import CUT, SEARCH_ROWS, BoosterParameters, Fit, Fitter
+from quintet_training.ranking.fitting import SEARCH_ROWS, BoosterParameters, Fit, Fitter, ndcg
 from quintet_training.ranking.folds import FoldEngines
 from quintet_training.ranking.rows import RowMaker, TrainingRows, read_rows
 from quintet_training.settings import TrainingRefused
@@ -253,24 +253,6 @@ def stopped(booster: Any, held: TrainingRows, patience: int) -> Fit:
         if reached > best:
             best, rounds = reached, tree + 1
     return Fit(str(booster.model_to_string(num_iteration=rounds)), rounds, best)
-
-
-def ndcg(scores: NDArray[np.float64], rows: TrainingRows) -> float:
-    """Compute the mean NDCG@500 over queries as LightGBM does, to stop early without it.
-
-    Args:
-        scores: float64 (r,), of all rows.
-        rows: The rows; gains are 0 and 1.
-    """
-    discount = 1.0 / np.log2(np.arange(2, CUT + 2))
-    total, end = 0.0, 0
-    for size in rows.sizes.tolist():
-        own = slice(end, end := end + size)
-        relevant = rows.relevant[own][np.argsort(-scores[own], kind="stable")] > 0
-        best = discount[: min(int(relevant.sum()), CUT)].sum()
-        # Like LightGBM: a query without a relevant row counts as 1.
-        total += discount[: min(size, CUT)][relevant[:CUT]].sum() / best if best else 1.0
-    return total / len(rows.sizes)
 
 
 def scored(text: str, rows: TrainingRows) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import lightgbm
 import numpy as np
+from numpy.typing import NDArray
 
 from quintet_training.ranking.rows import TrainingRows
 
@@ -60,7 +61,7 @@ class BoosterParameters:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted booster: its text, its trees, and validation NDCG@500 (NaN without validation)."""
+    """A fitted booster: its text, its trees, and validation NDCG (NaN without validation)."""
 
     text: str
     rounds: int
@@ -76,12 +77,14 @@ class Fitter:
         monotone: The sign of each one's constraint.
         seed: For sampling.
         threads: LightGBM's threads; the same number gives the same bytes.
+        cut: Where NDCG is cut, by which fits stop early.
     """
 
     names: Sequence[str]
     monotone: Sequence[int]
     seed: int
     threads: int
+    cut: int = CUT
 
     def fit(
         self,
@@ -90,7 +93,7 @@ class Fitter:
         validation: TrainingRows | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> Fit:
-        """Fit a booster; with validation rows it stops early, by NDCG@500."""
+        """Fit a booster; with validation rows it stops early, by NDCG."""
         data = self._dataset(rows)
         held = None if validation is None else self._dataset(validation, data)
         return self._train(parameters, data, held, on_progress)
@@ -156,7 +159,7 @@ class Fitter:
         )
         if held is None:
             return Fit(str(booster.model_to_string()), parameters.rounds, float("nan"))
-        score = float(booster.best_score["valid_0"][f"ndcg@{CUT}"])
+        score = float(booster.best_score["valid_0"][f"ndcg@{self.cut}"])
         # The trees after the best one are cut off: they made validation worse.
         rounds = int(booster.best_iteration)
         return Fit(str(booster.model_to_string(num_iteration=rounds)), rounds, score)
@@ -166,7 +169,7 @@ class Fitter:
         return {
             "objective": "lambdarank",
             "metric": "ndcg",
-            "eval_at": [CUT],
+            "eval_at": [self.cut],
             "label_gain": [0, 1],
             "num_leaves": parameters.leaves,
             "learning_rate": parameters.learning_rate,
@@ -192,12 +195,32 @@ class Fitter:
             rows.features,
             label=rows.relevant,
             group=rows.sizes,
+            init_score=rows.start,
             feature_name=list(self.names),
             params={"verbosity": -1, **_BINNING},
             # Validation rows must be binned by the thresholds of the training rows.
             reference=reference,
             free_raw_data=False,
         )
+
+
+def ndcg(scores: NDArray[np.float64], rows: TrainingRows, cut: int = CUT) -> float:
+    """Compute the mean NDCG over queries as LightGBM does, where it does not compute it.
+
+    Args:
+        scores: float64 (r,), of all rows.
+        rows: The rows; gains are 0 and 1.
+        cut: Places that count.
+    """
+    discount = 1.0 / np.log2(np.arange(2, cut + 2))
+    total, end = 0.0, 0
+    for size in rows.sizes.tolist():
+        own = slice(end, end := end + size)
+        relevant = rows.relevant[own][np.argsort(-scores[own], kind="stable")] > 0
+        best = discount[: min(int(relevant.sum()), cut)].sum()
+        # Like LightGBM: a query without a relevant row counts as 1.
+        total += discount[: min(size, cut)][relevant[:cut]].sum() / best if best else 1.0
+    return float(total / len(rows.sizes))
 
 
 def _suggest(trial: "optuna.trial.BaseTrial", start: BoosterParameters) -> BoosterParameters:

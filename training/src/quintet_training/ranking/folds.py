@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.catalogue import Catalogue, Mask, Rows
 from quintet_engine.channels.collaborative import BUDGET
 from quintet_engine.collaborative import space
 from quintet_engine.collaborative.content import ContentPool
@@ -72,9 +72,12 @@ class FoldEngines:
 
     def __call__(self, fold: int) -> Engine:
         """Return the engine that has seen all playlists but those of a fold."""
-        pairs = zip(self.playlists, self.folds, strict=True)
-        others = [rows for rows, own in pairs if own != fold]
-        learned = fit_learned(self.catalogue, others, self.weights, self.seed, self.tokens)
+        return self.fitted_on(self.folds != fold)
+
+    def fitted_on(self, known: Mask) -> Engine:
+        """Return the engine that has seen some playlists, bool (playlists,), at least one."""
+        seen = [self.playlists[number] for number in np.flatnonzero(known).tolist()]
+        learned = fit_learned(self.catalogue, seen, self.weights, self.seed, self.tokens)
         versions = Versions("training", "", self.catalogue.snapshot.version)
         # No booster: rows need candidates and features, not scores.
         return Engine(self.catalogue, self.index, None, versions, TRAINED, learned)

@@ -44,19 +44,33 @@ class TrainingRows:
         features: float32 (r, f).
         relevant: int8 (r,), 1 for a track of the playlist.
         sizes: int32 (q,), rows of each query, in order.
+        numbers: int64 (q,), the number of each query; None if not known.
+        start: float64 (r,), scores that boosting starts from; None to start from 0.
     """
 
     features: Matrix
     relevant: NDArray[np.int8]
     sizes: NDArray[np.int32]
+    numbers: NDArray[np.int64] | None = None
+    start: NDArray[np.float64] | None = None
 
     def sample(self, most: int) -> Self:
         """Thin to about `most` rows for the parameter search: every k-th query, all of its rows."""
         step = max(1, round(len(self.relevant) / most))
+        return self.of(np.arange(0, len(self.sizes), step))
+
+    def of(self, places: Rows) -> Self:
+        """Select some queries by their place, int64 (k,), with all of their rows."""
         ends = np.cumsum(self.sizes)
-        kept = np.arange(0, len(self.sizes), step)
-        rows = np.concatenate([np.arange(ends[q] - self.sizes[q], ends[q]) for q in kept])
-        return type(self)(self.features[rows], self.relevant[rows], self.sizes[kept])
+        parts = [np.arange(ends[q] - self.sizes[q], ends[q]) for q in places]
+        rows = np.concatenate([np.empty(0, np.int64), *parts])
+        return type(self)(
+            self.features[rows],
+            self.relevant[rows],
+            self.sizes[places],
+            None if self.numbers is None else self.numbers[places],
+            None if self.start is None else self.start[rows],
+        )
 
 
 def draw_queries(
@@ -177,17 +191,24 @@ class RowMaker:
         features = engine.features(context, candidates)
         # Validation keeps all candidates, because NDCG there must be that of a served list.
         if not query["validation"]:
-            kept = self._kept(relevant, int(query["query"]))
+            # Seeded by the query: threads and machines may build rows in any order.
+            random = np.random.default_rng((self.seed, 2, int(query["query"])))
+            kept = kept_rows(relevant, self.negatives, random)
             features, relevant = features[kept], relevant[kept]
         return int(query["query"]), relevant.astype(np.int8), features
 
-    def _kept(self, relevant: Mask, number: int) -> Rows:
-        # Seeded by the query: threads and machines may build rows in any order.
-        random = np.random.default_rng((self.seed, 2, number))
-        negatives = np.flatnonzero(~relevant)
-        count = min(self.negatives, len(negatives))
-        drawn = random.choice(negatives, count, replace=False)
-        return np.sort(np.concatenate((np.flatnonzero(relevant), drawn)))
+
+def kept_rows(relevant: Mask, negatives: int, random: np.random.Generator) -> Rows:
+    """Choose the candidates of a query that become rows, sorted: the relevant, and some others.
+
+    Args:
+        relevant: bool (c,).
+        negatives: Irrelevant candidates at most, sampled at random.
+        random: Samples them.
+    """
+    others = np.flatnonzero(~relevant)
+    drawn = random.choice(others, min(negatives, len(others)), replace=False)
+    return np.sort(np.concatenate((np.flatnonzero(relevant), drawn)))
 
 
 def _table(blocks: Sequence[tuple[int, NDArray[np.int8], Matrix]], schema: pa.Schema) -> pa.Table:
@@ -207,9 +228,10 @@ def read_rows(path: Path, queries: pl.DataFrame) -> TrainingRows:
         .collect()
     )
     # Run lengths are group sizes only because the join above keeps the order of the file.
-    sizes = frame.select(pl.col("query").rle().struct.field("len")).to_series()
+    runs = frame.select(pl.col("query").rle()).unnest("query")
     return TrainingRows(
         frame.drop("query", "relevant").to_numpy().astype(np.float32, copy=False),
         frame["relevant"].to_numpy(),
-        sizes.to_numpy().astype(np.int32),
+        runs["len"].to_numpy().astype(np.int32),
+        runs["value"].to_numpy().astype(np.int64),
     )

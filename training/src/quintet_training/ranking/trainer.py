@@ -1,12 +1,13 @@
 """Trains a model from playlists: taste space, training rows, booster; arrays in, a model out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Mask, Rows
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.collaborative.tokens import Tokens
@@ -14,10 +15,12 @@ from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import TRAINED
 from threadpoolctl import threadpool_limits
 
+from quintet_training.datasets.listener_queries import ALWAYS, ListenerQueries
 from quintet_training.datasets.playlist_groups import near_duplicates, split_groups
 from quintet_training.ranking.backend import BuiltRows, LocalBackend, RowOptions, TrainerBackend
 from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter, importances
 from quintet_training.ranking.folds import FoldEngines, fit_learned
+from quintet_training.ranking.listening import Learned, Listening
 from quintet_training.ranking.rows import draw_queries
 from quintet_training.ranking.tuning import tune_taste
 from quintet_training.settings import TrainingRefused
@@ -85,6 +88,7 @@ class Trained:
         chosen: The parameters that the searches chose.
         metrics: Numbers about the training.
         importances: Total gain by feature.
+        listening: What was learned from listeners.
     """
 
     booster: str
@@ -93,6 +97,7 @@ class Trained:
     chosen: Mapping[str, Any]
     metrics: Mapping[str, float]
     importances: Mapping[str, float]
+    listening: Learned
 
 
 def train_model(
@@ -101,6 +106,7 @@ def train_model(
     parameters: TrainingParameters,
     on_progress: OnProgress | None = None,
     backend: TrainerBackend | None = None,
+    listeners: ListenerQueries | None = None,
 ) -> Trained:
     """Train on playlists, each its distinct catalogue rows.
 
@@ -110,20 +116,28 @@ def train_model(
         parameters: What decides the model.
         on_progress: Receives the completed share and the current step.
         backend: Makes rows and fits the booster; this machine where None.
+        listeners: Questions about listeners, and when each of `playlists` was complete. They change
+            nothing of what is learned from playlists.
 
     Raises:
         TooFewPlaylists: Fewer than `LEAST_PLAYLISTS` are long enough.
     """
     on_progress = on_progress or (lambda share, text: None)
     kept = _enough(playlists, parameters)
-    run = _Run(catalogue, kept, parameters, on_progress, backend or LocalBackend())
+    queries = ListenerQueries((), [ALWAYS] * len(kept))
+    if listeners is not None:
+        complete = [listeners.complete[number] for number in kept]
+        queries = ListenerQueries(listeners.cases, complete)
+    members = [np.unique(playlists[number]) for number in kept]
+    run = _Run(catalogue, members, parameters, on_progress, backend or LocalBackend(), queries)
     # Sums in linear algebra come out the same however many cores there are, and the threads that
     # make rows do not multiply.
     with threadpool_limits(1, user_api="blas"):
         return run.train()
 
 
-def _enough(playlists: Sequence[Rows], parameters: TrainingParameters) -> list[Rows]:
+def _enough(playlists: Sequence[Rows], parameters: TrainingParameters) -> list[int]:
+    """Choose the playlists to learn from, by number; an error if they are too few."""
     able = sum(len(rows) >= parameters.least_tracks for rows in playlists)
     if able < LEAST_PLAYLISTS:
         raise TooFewPlaylists(
@@ -131,11 +145,11 @@ def _enough(playlists: Sequence[Rows], parameters: TrainingParameters) -> list[R
             f"more tracks of the catalogue; there are {able}"
         )
     # One track alone shows no co-occurrence.
-    kept = [np.unique(rows) for rows in playlists if len(rows) > 1]
+    kept = [number for number, rows in enumerate(playlists) if len(rows) > 1]
     if len(kept) > MOST_PLAYLISTS:
         random = np.random.default_rng((parameters.seed, 3))
         drawn = np.sort(random.choice(len(kept), MOST_PLAYLISTS, replace=False))
-        kept = [kept[number] for number in drawn.tolist()]
+        kept = [kept[place] for place in drawn.tolist()]
     return kept
 
 
@@ -148,6 +162,7 @@ class _Run:
     parameters: TrainingParameters
     on_progress: OnProgress
     backend: TrainerBackend
+    listeners: ListenerQueries
 
     def train(self) -> Trained:
         self.on_progress(0.0, "reading the catalogue")
@@ -172,13 +187,15 @@ class _Run:
         engines = FoldEngines(
             self.catalogue, self.playlists, folds, weights, parameters.seed, tokens, index
         )
+        queries = self._queries(folds, validation)
         rows = self.backend.rows(
             engines,
-            self._queries(folds, validation),
+            queries,
             RowOptions(parameters.negatives, parameters.seed, parameters.threads),
             lambda s: self.on_progress(0.2 + 0.5 * s, "asking playlists"),
         )
         fit, booster = self._booster(rows)
+        listening = self._listening(engines, queries, rows, replace(booster, rounds=fit.rounds))
         self.on_progress(0.95, "fitting all playlists")
         # Cross-fitting served the booster's rows; what is published learns from all playlists.
         learned = fit_learned(self.catalogue, self.playlists, weights, self.parameters.seed, tokens)
@@ -191,7 +208,37 @@ class _Run:
             "trees": fit.rounds,
         }
         chosen = {"taste_weights": dict(weights), "booster": booster.facts()}
-        return Trained(fit.text, learned, index, chosen, metrics, importances(fit.text))
+        return Trained(fit.text, learned, index, chosen, metrics, importances(fit.text), listening)
+
+    def _listening(
+        self,
+        engines: FoldEngines,
+        queries: pl.DataFrame,
+        rows: BuiltRows,
+        parameters: BoosterParameters,
+    ) -> Learned:
+        """Learn from listeners; `parameters` are those of the booster of the seeds."""
+
+        def base(known: Mask) -> Ranker | None:
+            """Fit the booster of the seeds on the rows of some playlists."""
+            sample = rows.sample
+            assert sample.numbers is not None
+            places = np.flatnonzero(known[queries["playlist"].to_numpy()[sample.numbers]])
+            if len(places) < LEAST_PLAYLISTS:
+                return None
+            return Ranker.from_text(self._fitter.fit(parameters, sample.of(places)).text)
+
+        task = Listening(
+            engines, self.listeners, self.parameters.negatives, self.parameters.threads
+        )
+        return task.learn(
+            base, lambda s: self.on_progress(0.9 + 0.05 * s, "learning from listeners")
+        )
+
+    @property
+    def _fitter(self) -> Fitter:
+        parameters = self.parameters
+        return Fitter(TRAINED.names, TRAINED.monotone, parameters.seed, parameters.threads)
 
     def _folds(self, groups: NDArray[np.int64]) -> NDArray[np.int64]:
         # Near-duplicates share a fold; otherwise a copy would reveal the hidden tracks.
@@ -214,8 +261,7 @@ class _Run:
 
     def _booster(self, rows: BuiltRows) -> tuple[Fit, BoosterParameters]:
         """Search parameters, then fit the booster with the best; both judged on validation rows."""
-        parameters = self.parameters
-        fitter = Fitter(TRAINED.names, TRAINED.monotone, parameters.seed, parameters.threads)
+        parameters, fitter = self.parameters, self._fitter
         best = fitter.search(
             parameters.booster,
             rows.sample,
@@ -223,4 +269,4 @@ class _Run:
             parameters.booster_trials,
             lambda s: self.on_progress(0.7 + 0.15 * s, "choosing the booster's parameters"),
         )
-        return rows.fit(fitter, best, lambda s: self.on_progress(0.85 + 0.1 * s, "boosting")), best
+        return rows.fit(fitter, best, lambda s: self.on_progress(0.85 + 0.05 * s, "boosting")), best

@@ -1,13 +1,16 @@
 """Evaluating on one listener's own data: what was heard next, and whether a list had it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from quintet_contract.signals import NO_PREFERENCES, SignalRow
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.correction import Correction
 from quintet_engine.engine import Engine, Versions
 from quintet_engine.query import Filters, Query, Seasonal, Seed, SeedKind, Variants
 from quintet_engine.recipes import TRAINED
@@ -18,9 +21,16 @@ from quintet_store.feedback import GROUP_PREFIX, listener_playlists
 
 from quintet_training.datasets.feedback import listener_hash
 from quintet_training.datasets.history import SESSION_PREFIX
+from quintet_training.datasets.listener_cases import ListenerCase, session_cases
+from quintet_training.datasets.listener_queries import (
+    NEVER,
+    ListenerQueries,
+    read_listener_queries,
+)
 from quintet_training.datasets.playlist_groups import near_duplicates
 from quintet_training.evaluation import EvaluationOptions
 from quintet_training.evaluation.listener_report import (
+    BY_RULE,
     WITH_MEMORY,
     WITHOUT_MEMORY,
     ListenerReport,
@@ -29,12 +39,10 @@ from quintet_training.evaluation.listener_report import (
 from quintet_training.evaluation.listening import (
     FIRST,
     LEAST_CASES,
-    ListenerCase,
     Method,
     chance,
     hits,
     playlist_cases,
-    session_cases,
     simple_methods,
 )
 from quintet_training.ranking import BootstrapParameters, TrainingParameters, train_model
@@ -69,7 +77,8 @@ def evaluate_listener(
     """Ask a model for what a listener heard next; publish nothing.
 
     The model is trained on the playlists that are not asked about; nothing of the listener is among
-    them. If there are too few, the bootstrap model is asked.
+    them. If there are too few, the bootstrap model is asked. From listeners it learns what was
+    heard and liked before the first session asked about.
 
     Args:
         settings: Names the home.
@@ -99,14 +108,23 @@ def evaluate_listener(
         known, held = _split(playlists, known, options, len(catalogue))
         cases = playlist_cases(playlists.rows, held, known, catalogue)
         asked["playlists"] = _enough(cases, "playlists", "")
-    engine, learned = _engine(
-        catalogue, [playlists.rows[number] for number in known], parameters, on_progress
+    parameters = parameters or TrainingParameters()
+    first = min((case.at for case in asked.get("sessions", ())), default=NEVER)
+    listeners = read_listener_queries(
+        settings,
+        catalogue,
+        [playlists.ids[number] for number in known],
+        most=parameters.most_queries,
+        seed=parameters.seed,
+        before=first,
     )
+    rows = [playlists.rows[number] for number in known]
+    engine, learned = _engine(catalogue, rows, parameters, listeners, on_progress)
     sections = tuple(
         _section(name, cases, engine, options.seed, on_progress) for name, cases in asked.items()
     )
     on_progress(1.0, "evaluated")
-    return ListenerReport(engine.recipe.kind, learned, sections)
+    return ListenerReport(engine.recipe.kind, learned.playlists, learned.queries, sections)
 
 
 def listening_method(engine: Engine, case: ListenerCase, *, memory: bool) -> Rows:
@@ -178,31 +196,41 @@ def _is_derived(playlist_id: str) -> bool:
     return any(mark in playlist_id for mark in (SESSION_PREFIX, GROUP_PREFIX))
 
 
+class _Learned(NamedTuple):
+    """What a model learned from: how many playlists, and questions about listeners."""
+
+    playlists: int = 0
+    queries: int = 0
+
+
 def _engine(
     catalogue: Catalogue,
     known: Sequence[Rows],
-    parameters: TrainingParameters | None,
+    parameters: TrainingParameters,
+    listeners: ListenerQueries,
     on_progress: OnProgress,
-) -> tuple[Engine, int]:
-    """Train on playlists, or make the bootstrap model if they are too few; count them."""
+) -> tuple[Engine, _Learned]:
+    """Train on playlists, or make the bootstrap model if they are too few."""
+
+    def report(share: float, text: str) -> None:
+        on_progress(0.05 + 0.75 * share, text)
+
     try:
-        trained = train_model(
-            catalogue,
-            known,
-            parameters or TrainingParameters(),
-            lambda share, text: on_progress(0.05 + 0.75 * share, text),
-        )
+        trained = train_model(catalogue, known, parameters, report, listeners=listeners)
     except TooFewPlaylists:
-        bare = bootstrap_engine(
-            catalogue,
-            BootstrapParameters(),
-            lambda share, text: on_progress(0.05 + 0.75 * share, text),
-        )
-        return bare, 0
+        return bootstrap_engine(catalogue, BootstrapParameters(), report), _Learned()
     versions = Versions("main", "", catalogue.snapshot.version)
-    ranker = Ranker.from_text(trained.booster)
-    engine = Engine(catalogue, trained.index, ranker, versions, TRAINED, trained.learned)
-    return engine, len(known)
+    listening = trained.listening
+    engine = Engine(
+        catalogue,
+        trained.index,
+        Ranker.from_text(trained.booster),
+        versions,
+        TRAINED,
+        trained.learned,
+        correction=Correction.from_text(listening.text) if listening.text else None,
+    )
+    return engine, _Learned(len(known), int(listening.facts["queries"]))
 
 
 def _section(
@@ -211,6 +239,7 @@ def _section(
     catalogue = engine.catalogue
     methods: Mapping[str, Method] = {
         WITH_MEMORY: partial(listening_method, engine, memory=True),
+        **_by_rule(engine),
         WITHOUT_MEMORY: partial(listening_method, engine, memory=False),
         **simple_methods(catalogue, seed),
     }
@@ -220,3 +249,12 @@ def _section(
         found[method] = hits(answer, cases)
     sizes = [len(case.truth) for case in cases]
     return ListenerSection.of(name, sizes, chance(cases, catalogue), found, seed)
+
+
+def _by_rule(engine: Engine) -> Mapping[str, Method]:
+    """Provide the same model without what it learned from listeners, if it did."""
+    if engine.correction is None:
+        return {}
+    ruled = copy(engine)
+    ruled.correction = None
+    return {BY_RULE: partial(listening_method, ruled, memory=True)}

@@ -14,6 +14,8 @@ from quintet_engine.booster import Ranker
 from quintet_engine.build import build_bundle, libraries
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative.model import CollaborativeModel, load_holders
+from quintet_engine.correction import FEATURE_HASH
+from quintet_engine.correction import FILE as LISTENING_FILE
 from quintet_engine.engine import BOOSTER_FILE, Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import BOOTSTRAP, TRAINED
@@ -50,7 +52,10 @@ INPUTS: Final = ".inputs"
 """Folder beside the models: a file per digest of inputs, which contains the version they make."""
 MOST_INPUTS: Final = 100
 # What a model keeps of itself when it is carried to another catalogue.
-_CARRIED: Final = ("parameters", "seed", "metrics", "chosen", "importances", "data", "trained_as")
+_CARRIED: Final = (
+    *("parameters", "seed", "metrics", "chosen", "importances", "data", "trained_as"),
+    "listening",
+)
 
 
 def publish_model(
@@ -156,12 +161,14 @@ def _carry(
     """Publish a trained model for another catalogue; None if no playlist has two tracks in it."""
     folder = models / str(manifest["model_version"])
     text = (folder / BOOSTER_FILE).read_text(encoding="utf-8")
+    listening = _listening_of(folder, manifest)
     inputs = inputs_digest(
         TRAINED.kind,
         {
             "booster": sha256_of(folder / BOOSTER_FILE),
             "playlists": manifest["data"],
             "catalogue": snapshot_folder.name,
+            **({"listening": sha256_of(folder / LISTENING_FILE)} if listening else {}),
         },
     )
     version = published_from(models, inputs)
@@ -178,10 +185,29 @@ def _carry(
     index = FaissIndex.build(catalogue.unit, seed=seed)
     facts = {name: manifest[name] for name in _CARRIED if name in manifest}
     facts.setdefault("trained_as", manifest["model_version"])
-    version = publish_bundle(models, snapshot_folder, catalogue, index, text, facts, learned)
+    if "listening" in facts and not listening:
+        facts["listening"] = {**facts["listening"], "queries": 0}
+    version = publish_bundle(
+        models,
+        snapshot_folder,
+        catalogue,
+        index,
+        text,
+        facts,
+        learned,
+        listening_text=listening,
+    )
     record_inputs(models, inputs, version)
     on_progress(1.0, "published")
     return version
+
+
+def _listening_of(folder: Path, manifest: Mapping[str, Any]) -> str:
+    """Read what a bundle learned from listeners; empty if nothing, or of other features."""
+    facts = manifest.get("listening") or {"queries": 0}
+    if not facts["queries"] or facts["feature_hash"] != FEATURE_HASH:
+        return ""
+    return (folder / LISTENING_FILE).read_text(encoding="utf-8")
 
 
 def _playlists_of(folder: Path, catalogue: Catalogue) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
@@ -209,6 +235,7 @@ def publish_bundle(
     learned: CollaborativeModel | None = None,
     *,
     version: str | None = None,
+    listening_text: str = "",
     serve: bool = True,
 ) -> str:
     """Write a bundle, by default serve it, and return its version, by default of its content.
@@ -227,6 +254,7 @@ def publish_bundle(
             facts=facts,
             collaborative=learned,
             version=version,
+            listening_text=listening_text,
         )
         version = built.versions.model
         publish(folder, models, version, make_current=serve)

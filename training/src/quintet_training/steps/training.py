@@ -18,6 +18,7 @@ from quintet_modelkit.snapshot import Snapshot
 
 from quintet_training import datasets
 from quintet_training.ranking import TrainerBackend, TrainingParameters, train_model
+from quintet_training.ranking.listening import LEAST_QUERIES
 from quintet_training.settings import TrainingSettings
 from quintet_training.steps.publishing import (
     CATALOGUE,
@@ -134,6 +135,14 @@ def train(
     on_progress(0.0, "reading catalogue and playlists")
     catalogue = Catalogue.of(Snapshot.load(snapshot_folder), recommend_absent=True)
     playlists = load_playlists(settings, catalogue)
+    listeners = datasets.read_listener_queries(
+        settings,
+        catalogue,
+        playlists.ids,
+        most=parameters.most_queries,
+        seed=parameters.seed,
+    )
+    enough = len(listeners.cases) >= LEAST_QUERIES
     inputs = inputs_digest(
         TRAINED.kind,
         {
@@ -141,6 +150,8 @@ def train(
             "parameters": parameters.facts(),
             # Sums over several machines come out otherwise in the last digits, and so may trees.
             **({} if cluster is None else {"trained_by": "dask"}),
+            # Too few queries decide nothing.
+            **({"listeners": listeners.sha256} if enough else {}),
         },
     )
     version = published_from(models, inputs)
@@ -149,7 +160,9 @@ def train(
             set_current(models, version)
         return TrainReport(version, True, time.monotonic() - started, {}, {})
     with _backend(settings, snapshot_folder, cluster) as backend:
-        trained = train_model(catalogue, playlists.rows, parameters, on_progress, backend)
+        trained = train_model(
+            catalogue, playlists.rows, parameters, on_progress, backend, listeners
+        )
     on_progress(0.98, "publishing")
     facts = {
         "parameters": parameters.facts(),
@@ -159,6 +172,7 @@ def train(
         "chosen": dict(trained.chosen),
         "importances": dict(trained.importances),
         "data": dict(playlists.data),
+        "listening": dict(trained.listening.facts),
     }
     version = publish_bundle(
         models,
@@ -168,6 +182,7 @@ def train(
         trained.booster,
         facts,
         trained.learned,
+        listening_text=trained.listening.text,
         serve=serve,
     )
     record_inputs(models, inputs, version)

@@ -22,6 +22,8 @@ class Adjustment:
         sound: What the weighted cosine to the profile adds, likewise, or None.
         listener: What each part of `listening.PARTS` adds, likewise; empty without a memory.
         rose: Whether the listener's memory gave the track a better place, bool (candidates,).
+        columns: What a model that learned from listeners reads, float32 (candidates,
+            `correction.COLUMNS`); None without such a model, or without a memory.
     """
 
     spread: float = 1.0
@@ -29,6 +31,7 @@ class Adjustment:
     sound: NDArray[np.float64] | None = None
     listener: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     rose: NDArray[np.bool_] | None = None
+    columns: NDArray[np.float32] | None = None
 
     def of(self, places: NDArray[np.int64]) -> "Adjustment":
         """Select the values of some candidates, by place."""
@@ -38,13 +41,20 @@ class Adjustment:
             None if self.sound is None else self.sound[places],
             {name: values[places] for name, values in self.listener.items()},
             None if self.rose is None else self.rose[places],
+            None if self.columns is None else self.columns[places],
         )
+
+    def with_parts(self, more: Mapping[str, NDArray[np.float64]]) -> "Adjustment":
+        """Add to what each part of the memory adds."""
+        parts = {name: values + more[name] for name, values in self.listener.items()}
+        return replace(self, listener=parts)
 
 
 def pulled(
     scores: NDArray[np.float64],
     adjustment: Adjustment,
     pulls: Mapping[str, NDArray[np.float64]],
+    learned: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], Adjustment]:
     """Add what a listener's memory gives to scores, and note which tracks it moved up.
 
@@ -52,8 +62,11 @@ def pulled(
         scores: float64 (candidates,), without the memory.
         adjustment: What was added to them before.
         pulls: By part of `listening.PARTS`.
+        learned: What a model that learned from listeners adds to these, likewise.
     """
     moved = scores + sum(pulls.values())
+    if learned is not None:
+        moved = moved + learned
     rose = _places(moved) < _places(scores)
     return moved, replace(adjustment, listener=dict(pulls), rose=rose)
 
