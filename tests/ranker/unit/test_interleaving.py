@@ -5,6 +5,7 @@ from math import isnan
 
 from hypothesis import given
 from hypothesis import strategies as st
+from quintet_engine.dial import Bounds
 from quintet_engine.query import Pool, RankedTrack, Ranking
 from quintet_ranker.domain import PickOrigin, TrackIdentity, interleaved, team_draft
 
@@ -49,6 +50,32 @@ def test_tracks_beyond_what_both_can_offer_are_nobodys(pair, key):
     drafts = sum(origin is not PickOrigin.NOBODY for origin in origins)
     assert origins[drafts:] == [PickOrigin.NOBODY] * (len(origins) - drafts)
     assert len({pick.taken_from for pick in picks[drafts:]}) <= 1
+
+
+@given(st.data(), st.floats(0, 1), st.text(max_size=5))
+def test_the_merged_list_keeps_the_bounds_of_the_dial_at_every_length(data, value, key):
+    known, new = (
+        [f"{kind}{n}" for n in data.draw(st.permutations(range(60)))] for kind in ("known", "new")
+    )
+    bounds = Bounds(value)
+
+    def arranged(shuffled):
+        """A list that keeps the bounds, as the engine's do: as many known ones as it may."""
+        kinds, names = {True: iter(shuffled(known)), False: iter(shuffled(new))}, []
+        for count in range(1, 31):
+            had = sum(name in known for name in names)
+            names.append(next(kinds[had < bounds.most(count)]))
+        return names
+
+    pair = arranged(list), arranged(lambda names: names[::-1])
+    picks = team_draft(*pair, limit=30, key=key, known=set(known), bounds=bounds)
+    merged = drafted(pair, picks)
+    assert len(merged) == 30
+    for count in range(1, 31):
+        familiar = sum(name in known for name in merged[:count])
+        assert bounds.least(count) <= familiar <= bounds.most(count)
+    same = team_draft(pair[0], pair[0], limit=30, key=key, known=set(known), bounds=bounds)
+    assert drafted((pair[0], pair[0]), same) == pair[0]
 
 
 @given(tracks, st.integers(0, 50))

@@ -13,35 +13,15 @@ from numpy.typing import NDArray
 
 from quintet_engine.catalogue import Catalogue, Mask, Rows
 from quintet_engine.context import Context
+from quintet_engine.dial import Bounds as Bounds
 from quintet_engine.query import Discovery
 from quintet_engine.row_set import RowSet
 
-# (1 - 0.8) * 10 is 1.9999999999999996 in floating point, and two tracks are meant.
-_ROUNDING: Final = 1e-9
 # Tracks by artists of the listener's memory that become candidates, the nearest to the profile.
 # Channels look for the seeds' artists only.
 _FAMILIAR: Final = 200
 Pick = Callable[[Rows, Rows], Rows]
 """Picks places from some of a list's places, best first, given the places taken before."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How many of the first n tracks may be by known artists.
-
-    Attributes:
-        discovery: The dial, 0 (familiar) to 1 (discover).
-    """
-
-    discovery: float
-
-    def most(self, count: int) -> int:
-        """Compute the greatest number among the first `count`: a share of 1 - discovery."""
-        return int((1 - self.discovery) * count + _ROUNDING)
-
-    def least(self, count: int) -> int:
-        """Compute the smallest number among the first `count`: a share of 1 - 2 * discovery."""
-        return max(0, int((1 - 2 * self.discovery) * count + _ROUNDING))
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ quality?", CIKM 2008.
 """
 
 import random
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 import numpy as np
+from quintet_engine.dial import Bounds
 from quintet_engine.query import Discovery, RankedTrack, Ranking
 
 from quintet_ranker.domain.models import TrackIdentity
@@ -68,6 +69,34 @@ class _Roster:
             self._artists.update(known.artists)
 
 
+class _Side:
+    """The tracks of one model that are not picked yet, those by known artists apart."""
+
+    def __init__(self, names: Sequence[str], known: Collection[str], roster: _Roster) -> None:
+        self._names, self._roster = names, roster
+        self._left: dict[bool, deque[int]] = {True: deque(), False: deque()}
+        for place, name in enumerate(names):
+            self._left[name in known].append(place)
+
+    def best(self, wanted: bool | None) -> int | None:
+        """Find the place of the best track that the rules admit; None if none is left.
+
+        Args:
+            wanted: Whether it should be by a known artist; None if it may be by any. If no such
+                track is left, another one is the best.
+        """
+        heads = {}
+        for is_known, places in self._left.items():
+            # What the rules exclude once stays excluded.
+            while places and not self._roster.admits(self._names[places[0]]):
+                places.popleft()
+            if places:
+                heads[is_known] = places[0]
+        if wanted in heads:
+            return heads[wanted]
+        return min(heads.values(), default=None)
+
+
 def team_draft(
     champion: Sequence[str],
     challenger: Sequence[str],
@@ -76,6 +105,8 @@ def team_draft(
     key: str,
     identities: Mapping[str, TrackIdentity] | None = None,
     most: int = 0,
+    known: Collection[str] = (),
+    bounds: Bounds | None = None,
 ) -> list[Pick]:
     """Merge two ranked lists by team draft.
 
@@ -91,28 +122,42 @@ def team_draft(
         key: The random seed of the coins: the same key gives the same list.
         identities: Recording and artists of the tracks that are known.
         most: The limit of tracks per artist; 0 for none.
+        known: Ids of tracks by artists that the listener knows.
+        bounds: How many of these the first tracks of the merged list may be, and must; None for no
+            bounds. A model that has no other track left may break them.
     """
     # `random` hashes a text with SHA-512, so a key gives the same coins in every process.
     coins = random.Random(key)
-    lists = {PickOrigin.CHAMPION: champion, PickOrigin.CHALLENGER: challenger}
-    sizes = dict.fromkeys(lists, 0)
-    places = dict.fromkeys(lists, 0)
     roster = _Roster(identities or {}, most)
+    names = {PickOrigin.CHAMPION: champion, PickOrigin.CHALLENGER: challenger}
+    sides = {origin: _Side(each, known, roster) for origin, each in names.items()}
+    sizes = dict.fromkeys(names, 0)
+    familiar = 0
     picks: list[Pick] = []
     while len(picks) < limit:
-        for side, names in lists.items():
-            while places[side] < len(names) and not roster.admits(names[places[side]]):
-                places[side] += 1
-        able = [side for side, names in lists.items() if places[side] < len(names)]
+        wanted = _wanted(familiar, len(picks) + 1, bounds)
+        best = {origin: side.best(wanted) for origin, side in sides.items()}
+        able = {origin: place for origin, place in best.items() if place is not None}
         if not able:
             break
-        side = _next(able, sizes, coins)
+        side = _next(list(able), sizes, coins)
         # Without competition a click is no preference.
-        origin = side if len(able) == len(lists) else PickOrigin.NOBODY
-        picks.append(Pick(side, places[side], origin))
-        roster.take(lists[side][places[side]])
+        origin = side if len(able) == len(sides) else PickOrigin.NOBODY
+        picks.append(Pick(side, able[side], origin))
+        track = names[side][able[side]]
+        roster.take(track)
+        familiar += track in known
         sizes[side] += 1
     return picks
+
+
+def _wanted(familiar: int, count: int, bounds: Bounds | None) -> bool | None:
+    """Decide whether the track at a place, from 1, is by a known artist; None if it may be any."""
+    if bounds is None:
+        return None
+    if familiar < bounds.least(count):
+        return True
+    return False if familiar >= bounds.most(count) else None
 
 
 def _next(
@@ -158,17 +203,18 @@ def interleaved(
 def _dialled(
     champion: Ranking, challenger: Ranking, tracks: Sequence[RankedTrack]
 ) -> Discovery | None:
-    """Count what the dial did to the merged list; each model kept its bounds in its own list."""
+    """Count what the dial did to the merged list, which keeps its bounds like any other."""
     one, other = champion.discovery, challenger.discovery
     if one is None or other is None:
         return None
-    known = sum(track.known for track in tracks)
+    count, known = len(tracks), sum(track.known for track in tracks)
+    bounds = Bounds(one.value)
     return replace(
         one,
-        new=len(tracks) - known,
+        new=count - known,
         known=known,
-        lacks_new=one.lacks_new or other.lacks_new,
-        lacks_known=one.lacks_known or other.lacks_known,
+        lacks_new=known > bounds.most(count),
+        lacks_known=known < bounds.least(count),
     )
 
 

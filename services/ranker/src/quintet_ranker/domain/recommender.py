@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from quintet_engine.dial import Bounds
 from quintet_engine.query import Query, Ranking
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import NotReady, Reason, overloaded
@@ -136,8 +137,15 @@ class Recommender:
         theirs = challenger.identities(lists[1])
         known = {name: replace(one, recording=-1 - one.recording) for name, one in theirs.items()}
         known |= champion.identities([*lists[0], *lists[1]])
+        tracks = (*first[0].tracks, *second[0].tracks)
         picks = team_draft(
-            *lists, limit=query.limit, key=key, identities=known, most=query.max_per_artist
+            *lists,
+            limit=query.limit,
+            key=key,
+            identities=known,
+            most=query.max_per_artist,
+            known={track.track_id for track in tracks if track.known},
+            bounds=None if query.discovery is None else Bounds(query.discovery),
         )
         if len(picks) < len(first[0].tracks):
             # The limit per artist may exclude so much that the champion's list alone is longer.
