@@ -28,6 +28,7 @@ from quintet_gateway.experiments import ExperimentConfig, Experiments
 from quintet_gateway.feedback import Database, Recorder, RecorderConfig
 from quintet_gateway.memory import ListenerMemory
 from quintet_gateway.player import Player
+from quintet_gateway.prompts import PromptReader
 from quintet_gateway.recommender import Recommender
 from quintet_gateway.routes import (
     audio,
@@ -42,6 +43,7 @@ from quintet_gateway.routes import (
     operations,
     playing,
     playlists,
+    prompts,
     recommendations,
     search,
     tracks,
@@ -162,10 +164,11 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     catalogue = (search, tracks, catalogue_map)
     operation = (health, insights, experiment, operations)
     # Routes are tried in this order: the most frequent requests come first.
-    lists, own_music = (recommendations, playing), (library, audio, playlists)
+    lists, own_music = (recommendations, playing, prompts), (library, audio, playlists)
     for resource in (*lists, *catalogue, feedback, histories, *own_music, *operation, legacy):
         app.include_router(resource.router)
     memory = ListenerMemory(upstream, names)
+    app.state.prompt_reader = PromptReader(upstream)
     app.state.player = Player(upstream, recorder, memory, names)
     web_api.install(
         app,

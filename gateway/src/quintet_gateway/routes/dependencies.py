@@ -18,6 +18,7 @@ from quintet_gateway.domain import CatalogueMap
 from quintet_gateway.experiments import Experiments
 from quintet_gateway.feedback import Recorder, check_listener
 from quintet_gateway.player import Player, PlayerServices
+from quintet_gateway.prompts import PromptReader
 from quintet_gateway.recommender import RecommendationServices, Recommender
 
 RECOMMENDATION_ID: Final = "Quintet-Recommendation-Id"
@@ -88,6 +89,11 @@ async def _player(request: Request) -> Player:
     return player
 
 
+async def _prompt_reader(request: Request) -> PromptReader:
+    reader: PromptReader = request.app.state.prompt_reader
+    return reader
+
+
 async def _recorder(request: Request) -> Recorder:
     recorder: Recorder = request.app.state.recorder
     return recorder
@@ -114,6 +120,7 @@ async def _listener(
 UpstreamDep = Annotated[Upstream, Depends(_upstream)]
 RecommenderDep = Annotated[Recommender, Depends(_recommender)]
 PlayerDep = Annotated[Player, Depends(_player)]
+PromptReaderDep = Annotated[PromptReader, Depends(_prompt_reader)]
 RecorderDep = Annotated[Recorder, Depends(_recorder)]
 ExperimentsDep = Annotated[Experiments, Depends(_experiments)]
 ListenerHeader = Annotated[str, Depends(_listener)]

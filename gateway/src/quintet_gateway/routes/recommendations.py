@@ -1,6 +1,6 @@
 """`POST /api/v1/recommendations`: seeds in, a ranked and explained list out."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 from quintet_servicekit.logs import REQUEST_ID
@@ -55,6 +55,18 @@ async def create_recommendations(
 async def _recommended(
     recommender: Recommender, listener: str, body: RecommendationsBody
 ) -> Response:
+    content = await recommended(recommender, listener, body)
+    return json_response(content, headers={RECOMMENDATION_ID: content["recommendation_id"]})
+
+
+async def recommended(
+    recommender: Recommender, listener: str, body: RecommendationsBody
+) -> dict[str, Any]:
+    """Make the list of a checked body, as `RecommendationsResponse` describes it.
+
+    Raises:
+        AppError: A seed is unknown, or the ranker is down.
+    """
     found = await recommender.recommend(
         ListRequest(
             body.ranker_request(),
@@ -64,10 +76,9 @@ async def _recommended(
             heard=body.heard_rule(),
         )
     )
-    content = {
+    return {
         "recommendation_id": found.recommendation_id,
         "request_id": REQUEST_ID.get(),
         **recommendations_json(found.ranking, found.tracks, found.request, found.profile),
         "degraded": found.degraded,
     }
-    return json_response(content, headers={RECOMMENDATION_ID: found.recommendation_id})
