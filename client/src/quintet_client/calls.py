@@ -208,6 +208,33 @@ def radio(
     return _created("/api/v1/radio", models.RadioBatch, given)
 
 
+def prompt(
+    text: str,
+    *,
+    removed: Sequence[str] = (),
+    recommend: bool | None = None,
+    language: str | None = None,
+    listener: str | None = None,
+) -> Call[models.Prompt]:
+    """Read a wish in words as a query, and recommend by it on request.
+
+    Args:
+        text: The wish, in English or Korean, up to 500 characters.
+        removed: Ids of parts of an earlier answer for the same text to leave out.
+        recommend: Whether to make the list too.
+        language: Of the list's sentences, "en" or "ko"; parts have both.
+        listener: The listener's id; choose one that identifies no person.
+    """
+    given: dict[str, Any] = {
+        "text": text,
+        "removed": list(removed) or None,
+        "recommend": recommend,
+        "language": language,
+        "listener": listener,
+    }
+    return _created("/api/v1/prompts", models.Prompt, given)
+
+
 def path(
     start: str,
     end: str,

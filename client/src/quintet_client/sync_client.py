@@ -82,6 +82,7 @@ class Quintet:
     track = _answering(calls.track)
     audio_features = _answering(calls.audio_features)
     recommend = _answering(calls.recommend)
+    prompt = _answering(calls.prompt)
     radio = _answering(calls.radio)
     path = _answering(calls.path)
     model = _answering(calls.model)

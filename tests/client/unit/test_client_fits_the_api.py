@@ -26,6 +26,7 @@ ANSWERS = {
     ("get", "/api/v1/tracks/{id}"): models.Track,
     ("get", "/api/v1/model"): models.Model,
     ("post", "/api/v1/recommendations"): models.Recommendations,
+    ("post", "/api/v1/prompts"): models.Prompt,
     ("post", "/api/v1/radio"): models.RadioBatch,
     ("post", "/api/v1/path"): models.SongPath,
     ("post", "/api/v1/feedback"): models.Recorded,
