@@ -11,7 +11,14 @@ from quintet_airflow import report_failure
 
 FOLDER = Path(__file__).parents[1]
 FILES = sorted(FOLDER.glob("*.py"))
-WANTED = {"catalogue_refresh", "drift_watch", "housekeeping", "promote", "ranker_retrain"}
+WANTED = {
+    "catalogue_refresh",
+    "daily_mixes",
+    "drift_watch",
+    "housekeeping",
+    "promote",
+    "ranker_retrain",
+}
 
 
 @pytest.fixture(scope="module")

@@ -93,3 +93,8 @@ def test_what_is_not_registered_is_not_promoted(bag):
         "failed",
         {"gate": "failed", "make_champion": "upstream_failed"},
     )
+
+
+def test_daily_mixes_of_nobody_are_no_failure(bag):
+    state, tasks = run(bag, "daily_mixes")
+    assert (state, tasks) == ("success", {"make_and_push_mixes": "success"})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from quintet_command import cli
-from quintet_command.cli.list_inputs import tracks_in
+from quintet_command.cli.playlists.inputs import tracks_in
 from quintet_settings import sqlite_url
 from quintet_store import open_engine, writing
 from quintet_store.feedback import add_shown

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,10 @@ def isrc_of(row: int) -> str:
     return f"USQTT26{row:05d}"
 
 
-def _isrcs(count: int) -> pa.Table:
-    rows = [{"id": f"isrc:{isrc_of(row)}", "row": row} for row in range(count)]
-    return pa.Table.from_pylist(rows, schema=IDS_SCHEMA)
+def _ids(count: int, isrcs: bool, owned: Mapping[int, str]) -> pa.Table:
+    rows = [{"id": f"isrc:{isrc_of(row)}", "row": row} for row in range(count) if isrcs]
+    rows += [{"id": f"source:{name}:i{row}", "row": row} for row, name in owned.items()]
+    return pa.Table.from_pylist(sorted(rows, key=lambda each: str(each["id"])), schema=IDS_SCHEMA)
 
 
 def publish_catalogue(
@@ -39,6 +41,7 @@ def publish_catalogue(
     isrcs: bool = False,
     absent: Sequence[int] = (),
     unknown: Sequence[int] = (),
+    owned: Mapping[int, str] = MappingProxyType({}),
 ) -> str:
     """Publishes so many tracks in a home and returns the catalogue's version.
 
@@ -53,6 +56,7 @@ def publish_catalogue(
         isrcs: Whether tracks have ISRCs, `isrc_of`.
         absent: Rows of tracks that no source has any more.
         unknown: Rows of tracks of which nothing was measured and no popularity is known.
+        owned: Rows to the name of the source that has them, each as the item `iROW`.
     """
     random = np.random.default_rng(seed)
     features = random.random((count, len(ATTRIBUTES)))
@@ -77,7 +81,7 @@ def publish_catalogue(
     with staged(root) as folder:
         table = pa.Table.from_pylist(rows, schema=SCHEMA)
         origins = [dict(each) for each in sources]
-        ids = _isrcs(count) if isrcs else None
+        ids = _ids(count, isrcs, owned)
         gone = np.array(sorted(absent), np.int32)
         version = write_snapshot(folder, table, features, origins, ids=ids, absent=gone)
         publish(folder, root, version)

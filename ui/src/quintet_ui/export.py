@@ -8,6 +8,7 @@ import streamlit as st
 from quintet_client.models import RankedTrack
 
 from quintet_ui import session, spotify
+from quintet_ui.player_export import to_player
 from quintet_ui.playlist_files import csv_of, jspf_of, m3u8_of
 from quintet_ui.translations import Translations
 
@@ -33,6 +34,7 @@ def exports(tracks: Sequence[RankedTrack], texts: Translations) -> None:
             icon=":material/download:",
             width="stretch",
         )
+    to_player(chosen, texts)
     _to_spotify(chosen, texts)
 
 

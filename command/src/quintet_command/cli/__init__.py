@@ -35,6 +35,7 @@ GROUPS: Final = {
     "analyse": "Compute missing audio attributes from files.",
     "playlists": "Playlists: import them for training, make them of lists.",
     "history": "A listener's history: import it, see what is remembered.",
+    "mixes": "Daily mixes for each listener, pushed to their players.",
     "models": "The registry's models: list, compare, promote, roll back.",
     "feedback": "What listeners did: export it for training, delete it.",
     "clients": "The clients that may call when QUINTET_AUTH is on.",

@@ -16,7 +16,10 @@ from quintet_servicekit.metrics import CACHE
 from quintet_gateway.schemas.operations import AirflowState, DagRun, DagRuns, Moment
 
 _log = structlog.get_logger(__name__)
-DAGS: Final = ("catalogue_refresh", "ranker_retrain", "promote", "drift_watch", "housekeeping")
+DAGS: Final = (
+    *("catalogue_refresh", "ranker_retrain", "promote", "drift_watch", "housekeeping"),
+    "daily_mixes",
+)
 RUNS: Final = 5
 # The operator's page should not wait longer for an Airflow that hangs.
 _SECONDS: Final = 2.0

@@ -252,14 +252,25 @@ def read_recent(
     return sorted(rows, key=_in_time)
 
 
-def read_heard(connection: Connection, listener: str, since: int) -> list[str]:
-    """Read the tracks that a listener played or skipped at a time or later, the latest first."""
+def read_heard(
+    connection: Connection, listener: str, since: int, until: int | None = None
+) -> list[str]:
+    """Read the tracks that a listener played or skipped at a time or later, the latest first.
+
+    Args:
+        connection: To read by.
+        listener: The keyed hash.
+        since: Seconds since 1970.
+        until: Plays and skips of this time and later are left out; none are if None.
+    """
     # Grouped here: GROUP BY would make SQLite read all rows of the listener, in order of tracks.
     query = select(SIGNALS.c.at, SIGNALS.c.track_id).where(
         SIGNALS.c.listener == listener,
         SIGNALS.c.kind.in_(HEARD_KINDS),
         SIGNALS.c.at >= since,
     )
+    if until is not None:
+        query = query.where(SIGNALS.c.at < until)
     rows = sorted(_tuples(connection, query), key=lambda row: (-row[0], row[1]))
     return list(dict.fromkeys(track_id for _, track_id in rows))
 
@@ -273,15 +284,19 @@ def read_disliked(connection: Connection, listener: str) -> list[str]:
     return [track_id for _, track_id in sorted(disliked, reverse=True)]
 
 
-def read_known(connection: Connection, listener: str, most: int) -> list[str]:
+def read_known(
+    connection: Connection, listener: str, most: int, until: int | None = None
+) -> list[str]:
     """Read the tracks that a listener heard or judged, the latest first, up to `most`.
 
     At most `most` signals of each kind are read, the latest, so that long histories cost no more.
+    Those of `until` (seconds since 1970) and later are left out; none are if it is None.
     """
     rows: list[tuple[Any, ...]] = []
     for kind in SIGNAL_KINDS:
         query = select(SIGNALS.c.at, SIGNALS.c.track_id)
         query = query.where(SIGNALS.c.listener == listener, SIGNALS.c.kind == kind)
+        query = query if until is None else query.where(SIGNALS.c.at < until)
         rows += _tuples(connection, query.order_by(SIGNALS.c.at.desc()).limit(most))
     latest = sorted(rows, key=lambda row: (-row[0], row[1]))
     return list(dict.fromkeys(track_id for _, track_id in latest))[:most]
@@ -294,6 +309,13 @@ def _in_time(row: tuple[Any, ...]) -> tuple[int, bool]:
 def _tuples(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
     """Read plain texts and numbers as the driver gives them: SQLAlchemy's rows take four times."""
     return list(connection.execute(query).cursor.fetchall())
+
+
+def active_listeners(connection: Connection, most: int) -> list[str]:
+    """List the listeners with a memory, by keyed hash, the one active last first, up to `most`."""
+    query = select(LISTENERS.c.listener).where(LISTENERS.c.signals > 0)
+    query = query.order_by(LISTENERS.c.active_at.desc(), LISTENERS.c.listener).limit(most)
+    return [str(row[0]) for row in connection.execute(query)]
 
 
 def banned_artists(connection: Connection, listener: str) -> list[str]:

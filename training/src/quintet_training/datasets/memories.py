@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +17,7 @@ from quintet_contract.signals import (
 )
 from quintet_store import listeners as memory
 from quintet_store import open_engine, reading
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from quintet_training.datasets.feedback import listener_hash
 from quintet_training.settings import TrainingSettings
@@ -60,19 +61,46 @@ class MemoryReader:
             AccessFileInvalid: The key that names listeners cannot be read.
             StoreUnavailable: The database cannot be used.
         """
-        who = listener_hash(self._settings, listener)
-        now = int(time.time())
+        return self.read_hashed(listener_hash(self._settings, listener), heard_days)
+
+    def read_hashed(self, who: str, heard_days: int, as_of: int | None = None) -> Remembered:
+        """Read as `read` does, by the keyed hash of a listener.
+
+        Args:
+            who: The keyed hash.
+            heard_days: Days within which a track counts as heard.
+            as_of: Seconds since 1970: what the listener heard and liked later does not count, so
+                that a list of one day stays the same. What was disliked or banned counts always.
+
+        Raises:
+            StoreUnavailable: The database cannot be used.
+        """
+        now = int(time.time()) if as_of is None else as_of
         since = now - heard_days * DAY
-        self._engine = self._engine or open_engine(self._settings.database_url)
-        with reading(self._engine) as connection:
+        with self.reading() as connection:
             recent = memory.read_recent(connection, who, RECENT_HEARD, RECENT_OPINIONS)
+            heard = memory.read_heard(connection, who, since, as_of)
+            known = memory.read_known(connection, who, MAX_KNOWN_TRACKS, as_of)
+            if as_of is not None:
+                recent = [row for row in recent if row[2] < now]
             return Remembered(
                 tuple(memory.read_disliked(connection, who)),
                 tuple(memory.banned_artists(connection, who)),
-                tuple(memory.read_heard(connection, who, since)) if heard_days else (),
-                tuple(memory.read_known(connection, who, MAX_KNOWN_TRACKS)),
+                tuple(heard) if heard_days else (),
+                tuple(known),
                 preferences_of(summarise(recent, now), now),
             )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction for reading.
+
+        Raises:
+            StoreUnavailable: The database cannot be used.
+        """
+        self._engine = self._engine or open_engine(self._settings.database_url)
+        with reading(self._engine) as connection:
+            yield connection
 
 
 @dataclass(frozen=True)

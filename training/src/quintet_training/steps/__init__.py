@@ -9,6 +9,7 @@ from quintet_training.steps.batch import (
 )
 from quintet_training.steps.evaluating import evaluate, write_report
 from quintet_training.steps.evaluating_listener import ListenerData, evaluate_listener
+from quintet_training.steps.mixes import Mix, MixMaker, MixOptions, check_options
 from quintet_training.steps.publishing import CATALOGUE, MODELS, Progress, publish_model
 from quintet_training.steps.training import TrainReport, train
 
@@ -20,9 +21,13 @@ __all__ = [
     "BatchOptions",
     "BatchReport",
     "ListenerData",
+    "Mix",
+    "MixMaker",
+    "MixOptions",
     "Progress",
     "TrainReport",
     "batch_recommend",
+    "check_options",
     "evaluate",
     "evaluate_listener",
     "publish_model",

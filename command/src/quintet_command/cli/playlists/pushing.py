@@ -21,7 +21,7 @@ from quintet_text.printable import printable
 from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed
-from quintet_command.cli.list_inputs import tracks_for, tracks_in, tracks_of_recommendation
+from quintet_command.cli.playlists.inputs import tracks_for, tracks_in, tracks_of_recommendation
 from quintet_command.cli.progress import one_line_failures
 from quintet_command.cli.terminal import Console, json_text
 from quintet_command.settings import CommandSettings, load_settings

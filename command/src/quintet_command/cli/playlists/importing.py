@@ -1,4 +1,4 @@
-"""`quintet playlists`: import playlists and histories for training, and make playlists of lists."""
+"""`quintet playlists import` and `info`: playlists and listening histories, for training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,17 +13,14 @@ from rich.table import Table
 
 from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.import_options import fail_on_nothing, overrides
-from quintet_command.cli.playlist_push import forget, push, saved
 from quintet_command.cli.progress import one_line_failures, progress_bar
 from quintet_command.cli.terminal import Console, json_text
 from quintet_command.settings import load_settings
 
-playlists_app = typer.Typer(help="Playlists: import them for training, make them of lists.")
 _console: Final = Console()
 _errors: Final = Console(stderr=True)
 
 
-@playlists_app.command("import")
 def import_files(
     files: Annotated[list[Path], typer.Argument(help="Files of playlists, listens or feedback.")],
     format_: Annotated[
@@ -72,7 +69,6 @@ def import_files(
     fail_on_nothing(report.failure for report in reports)
 
 
-@playlists_app.command("info")
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -90,11 +86,6 @@ def info(
     kinds = ", ".join(f"{kind or 'none'} {count:,}" for kind, count in facts.kinds.items())
     table.caption = f"{facts.tracks:,} different tracks; playlists by kind: {kinds or 'none'}"
     _console.print(table)
-
-
-playlists_app.command("push")(push)
-playlists_app.command("saved")(saved)
-playlists_app.command("forget")(forget)
 
 
 def checked_kind(kind: str) -> str:
