@@ -1,6 +1,5 @@
 """What the plugins of AudioMuse-AI send, answered in the ids of a real media server."""
 
-from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -163,6 +162,38 @@ def test_artists_like_one_are_those_of_the_server(running: Running, name: str) -
     assert "component_matches" not in plain[0]
 
 
+def test_other_searches_of_plugins_find_similar_songs_too(running: Running) -> None:
+    headers = {"Authorization": f"Bearer {running.player.key}"}
+
+    def post(path: str, content: Any) -> httpx.Response:
+        url = f"{running.url}/api/{path}"
+        return httpx.post(url, json=content, headers=headers, timeout=30, trust_env=False)
+
+    seed = running.ids["Song 6"]
+    wanted = running.get("/api/similar_tracks", item_id=seed, n=5).json()
+    body = {"item_id": seed, "mode": "similar", "limit": 5}
+    found = post("hyperbolic/similar", body).json()["results"]
+    # As SimilarTrackSearch.cs and main.go convert it.
+    back = [{**row, "distance": row["distance"] / (1 + row["distance"])} for row in found]
+    assert [row["item_id"] for row in back] == [row["item_id"] for row in wanted]
+    for row, other in zip(back, wanted, strict=True):
+        assert row["distance"] == pytest.approx(other["distance"], abs=1e-5)
+    first, *rows = post("sem_grove/search", {"item_id": seed, "limit": 6}).json()["results"]
+    assert (first["item_id"], first["is_seed"]) == (seed, True)
+    assert [row["item_id"] for row in rows] == [row["item_id"] for row in wanted]
+    for row, other in zip(rows, wanted, strict=True):
+        assert 1 - row["similarity"] == pytest.approx(other["distance"], abs=1e-5)
+    bad: tuple[Any, ...] = (
+        {},
+        [],
+        {"item_id": 3},
+        {"item_id": "a", "limit": 0},
+        {**body, "mode": "roots"},
+    )
+    for wrong in bad:
+        assert post("hyperbolic/similar", wrong).status_code == 400
+
+
 def test_lyrion_searches_and_blends(running: Running) -> None:
     found = running.get("/api/search_tracks", search_query="Dora").json()
     assert {each["author"] for each in found} == {"Dora"}
@@ -210,11 +241,3 @@ def test_a_key_is_needed_as_token_or_in_the_address(running: Running) -> None:
     wrong = httpx.get(keyed.replace(running.player.key, "0" * 32), params=given, trust_env=False)
     assert wrong.status_code == 401
     assert running.player.key not in running.processes.text("players")
-
-
-def test_steps_of_a_path_are_small(running: Running) -> None:
-    given = {"start_song_id": running.ids["Song 5"], "end_song_id": running.ids["Song 12"]}
-    path = running.get("/api/find_path", max_steps=6, **given).json()["path"]
-    direct = running.get("/api/find_path", max_steps=3, **given).json()["path"]
-    assert max(t["distance"] for t in path) <= max(t["distance"] for t in direct) + 1e-6
-    assert all(a["item_id"] != b["item_id"] for a, b in pairwise(path))

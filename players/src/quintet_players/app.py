@@ -15,9 +15,10 @@ from quintet_players import audiomuse, envelope
 from quintet_players.access import PlayerAccess
 from quintet_players.audiomuse import AudioMuse
 from quintet_players.faults import PlayerFault
-from quintet_players.middleware import Bounds
+from quintet_players.middleware import HEALTH, Bounds
 from quintet_players.mixes import Mixes
 from quintet_players.settings import PlayersSettings
+from quintet_players.sources import Sources
 from quintet_players.subsonic import PREFIX, Subsonic
 
 
@@ -30,8 +31,8 @@ def build(settings: PlayersSettings, gateway: AsyncQuintet | None = None) -> Sta
     """
     client = gateway or client_of(settings)
     access = PlayerAccess(Auth(settings.auth), settings.home / "access")
-    mixes = Mixes(client, settings.source)
-    subsonic, audio_muse = Subsonic(mixes, access), AudioMuse(mixes, access)
+    parts = (Mixes(client), Sources(client, settings.source), access)
+    subsonic, audio_muse = Subsonic(*parts), AudioMuse(*parts)
     base = settings.base_path
 
     def render(path: str, fault: PlayerFault) -> Response:
@@ -52,7 +53,7 @@ def build(settings: PlayersSettings, gateway: AsyncQuintet | None = None) -> Sta
     ]
     inner: list[BaseRoute] = [Mount(base, routes=routes)] if base else routes
     return Starlette(
-        routes=[Route("/healthz", _healthy, name="healthz"), *inner],
+        routes=[Route(HEALTH, _healthy, name="healthz"), *inner],
         lifespan=lifespan,
         middleware=[
             Middleware(

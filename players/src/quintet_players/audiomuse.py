@@ -14,31 +14,27 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from quintet_players.access import PlayerAccess
+from quintet_players.bodies import blend_of, seed_of
 from quintet_players.faults import PlayerFault, fault_of
-from quintet_players.mixes import (
-    LONGEST_PATH,
-    MOST_SEEDS,
-    MOST_SONGS,
-    SHORTEST_PATH,
-    Asker,
-    Mixes,
-    Names,
-    SimilarArtist,
-    Song,
-)
+from quintet_players.mixes import LONGEST_PATH, MOST_SEEDS, MOST_SONGS, SHORTEST_PATH, Mixes
 from quintet_players.parameters import Parameters
+from quintet_players.songs import Asker, Names, SimilarArtist, Song
+from quintet_players.sources import Sources
 
 DEFAULT_SONGS: Final = 10
 DEFAULT_PATH: Final = 25
 DEFAULT_ARTISTS: Final = 10
-DEFAULT_BLEND: Final = 100
 _MOST_ARTISTS: Final = 100
 _SONGS_PER_ARTIST: Final = 3
 UNKNOWN_DISTANCE: Final = 1.0
 """Of a song that was not analysed: plugins read a missing number as 0, which is the nearest."""
+_MOST_BELOW_ONE: Final = 0.999999
 _MOOD: Final = {"energy": 3.0, "valence": 3.0}
 """Weights of attributes for `mood_similarity`."""
-_ANSWERED: Final = "/api/similar_tracks, /api/find_path, /api/similar_artists, /api/search_tracks"
+_ANSWERED: Final = (
+    "/api/similar_tracks, /api/find_path, /api/similar_artists, /api/search_tracks, /api/alchemy, "
+    "/api/hyperbolic/similar and /api/sem_grove/search"
+)
 Handler = Callable[[Asker, Parameters, Request], Awaitable[Any]]
 
 
@@ -47,11 +43,13 @@ class AudioMuse:
 
     Args:
         mixes: Finds songs.
+        sources: Chooses the source of each player.
         access: Identifies players.
     """
 
-    def __init__(self, mixes: Mixes, access: PlayerAccess) -> None:
+    def __init__(self, mixes: Mixes, sources: Sources, access: PlayerAccess) -> None:
         self._mixes = mixes
+        self._sources = sources
         self._access = access
 
     def routes(self) -> list[BaseRoute]:
@@ -62,26 +60,29 @@ class AudioMuse:
             "/api/similar_artists": ("GET", self.similar_artists),
             "/api/search_tracks": ("GET", self.search_tracks),
             "/api/alchemy": ("POST", self.alchemy),
+            "/api/hyperbolic/similar": ("POST", self.hyperbolic),
+            "/api/sem_grove/search": ("POST", self.sem_grove),
             "/api/active_tasks": ("GET", _nothing),
             "/api/last_task": ("GET", _no_task),
             "/api/playlists": ("GET", _nothing),
         }
         found: list[BaseRoute] = [
-            Route(path, self._answering(handler), methods=[method], name=path)
+            Route(path, self._answering(path, handler), methods=[method], name=path)
             for path, (method, handler) in handlers.items()
         ]
         found += [Route(path, _healthy, name="health") for path in ("/", "/api/health")]
         return [*found, Route("/api/{rest:path}", self._unknown, name="/api/unknown")]
 
-    def _answering(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def _answering(self, name: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
+            request.scope["state"]["call"] = name
             try:
                 player = self._access.by_bearer(
                     request.headers.get("authorization"), request.path_params.get("key", "")
                 )
                 parameters = Parameters(request.query_params)
                 asked = parameters.text("server")
-                source = await self._mixes.source_of(player.source, asked)
+                source = await self._sources.choose(player.source, asked)
                 content = await handler(Asker(source, player.listener), parameters, request)
             except QuintetError as fault:
                 return render_fault(fault_of(fault))
@@ -146,18 +147,46 @@ class AudioMuse:
 
     async def alchemy(self, asker: Asker, _: Parameters, request: Request) -> Any:
         """Find songs like some songs and unlike others."""
-        items, count = _blend_of(await request.body())
+        items, count = blend_of(await request.body())
         seeds: dict[bool, list[str]] = {True: [], False: []}
         for item_id, added in items:
             seeds[added] += (await self._mixes.match(asker, item_id)).track_ids[:MOST_SEEDS]
         songs = await self._mixes.similar(asker, seeds[True], count, negative=seeds[False])
         return {"results": [track_json(song) for song in songs], "filtered_out": []}
 
+    async def hyperbolic(self, asker: Asker, _: Parameters, request: Request) -> Any:
+        """Find similar songs for plugins that are set to the hyperbolic search.
+
+        They squash its unbounded distance x to x / (1 + x), which gives ours back.
+        """
+        item_id, count = seed_of(await request.body())
+        found = await self._mixes.match(asker, item_id)
+        songs = await self._mixes.similar(asker, found.track_ids, count)
+        results = []
+        for song in songs:
+            row = track_json(song)
+            near = min(float(row["distance"]), _MOST_BELOW_ONE)
+            results.append({**row, "distance": round(near / (1.0 - near), 6)})
+        return {"seed_item_id": item_id, "count": len(results), "results": results}
+
+    async def sem_grove(self, asker: Asker, _: Parameters, request: Request) -> Any:
+        """Find similar songs for plugins that are set to the search by lyrics; the seed first."""
+        item_id, count = seed_of(await request.body())
+        found = await self._mixes.match(asker, item_id)
+        seed = await self._mixes.song_of(asker, found)
+        # The seed counts: plugins ask for one more than they want, and leave it out.
+        songs = [] if count == 1 else await self._mixes.similar(asker, found.track_ids, count - 1)
+        rows = [{**_names_json(seed), "similarity": 1.0, "is_seed": True}]
+        for song in songs:
+            near = 1.0 - float(track_json(song)["distance"])
+            rows.append({**_names_json(song), "similarity": round(near, 6), "is_seed": False})
+        return {"count": len(rows), "results": rows}
+
     async def _unknown(self, request: Request) -> Response:
         return render_fault(
             PlayerFault(
                 "Quintet does not answer this call of AudioMuse-AI. It answers "
-                f"{_ANSWERED} and /api/alchemy; choose similar songs in the plugin.",
+                f"{_ANSWERED}; choose similar songs in the plugin.",
                 404,
             )
         )
@@ -198,34 +227,6 @@ def _artist_json(artist: SimilarArtist, with_songs: bool) -> dict[str, Any]:
 
 def _name_json(names: Names) -> dict[str, str]:
     return {"item_id": names.item_id, "title": names.title}
-
-
-def _blend_of(body: bytes) -> tuple[list[tuple[str, bool]], int]:
-    """Read the body of /api/alchemy: (id, whether it is added) of each song, and how many songs.
-
-    Raises:
-        PlayerFault: It has another shape, no song to add, or too many.
-    """
-    shape = PlayerFault(
-        'The body must be JSON such as {"items": [{"id": "…", "op": "ADD", "type": "song"}], '
-        f'"n": 25}}, with 1 to {MOST_SEEDS} items to ADD and at most as many to SUBTRACT.'
-    )
-    try:
-        content = orjson.loads(body)
-        items = [(each["id"], str(each.get("op", "ADD")).upper()) for each in content["items"]]
-        count = content.get("n", DEFAULT_BLEND)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        raise shape from None
-    added = [item for item, op in items if op == "ADD"]
-    taken = [item for item, op in items if op == "SUBTRACT"]
-    texts = all(isinstance(item, str) and 0 < len(item) <= 512 for item in added + taken)
-    counted = isinstance(count, int) and not isinstance(count, bool) and count >= 1
-    if not texts or not counted or len(added) + len(taken) != len(items):
-        raise shape
-    if not 1 <= len(added) <= MOST_SEEDS or len(taken) > MOST_SEEDS:
-        raise shape
-    found = [(item, True) for item in added] + [(item, False) for item in taken]
-    return found, min(count, MOST_SONGS)
 
 
 async def _nothing(_asker: Asker, _given: Parameters, _request: Request) -> Any:

@@ -28,6 +28,8 @@ SECONDS: Final = Histogram(
 )
 IN_FLIGHT: Final = Gauge("quintet_players_in_flight", "Requests of music players being answered")
 UNMATCHED: Final = "none"
+HEALTH: Final = "/healthz"
+"""Always answered, and neither counted nor logged: a health check asks every few seconds."""
 Renderer = Callable[[str, PlayerFault], Response]
 
 
@@ -59,7 +61,7 @@ class Bounds:
         self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] == HEALTH:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)

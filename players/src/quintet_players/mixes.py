@@ -4,18 +4,25 @@ Asks the gateway, and translates the ids of the server to tracks of the catalogu
 tracks that the server has are asked for, and a track without an id there is left out.
 """
 
-import math
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from quintet_client import AsyncQuintet
 from quintet_client.errors import NotFound, PathNotFound
-from quintet_client.models import RankedTrack, SongPath, SourceMatch, Track, TrackPlace
+from quintet_client.models import RankedTrack, SourceMatch, Track, TrackPlace
 from quintet_text.normal_form import normalise
 
 from quintet_players.faults import NOT_FOUND, PlayerFault
+from quintet_players.songs import (
+    Asker,
+    Names,
+    SimilarArtist,
+    Song,
+    distance_of,
+    grouped,
+    spread,
+    steps_of,
+)
 
 MOST_SONGS: Final = 500
 """Songs of one answer; a player that asks for more gets as many."""
@@ -23,65 +30,7 @@ MOST_SEEDS: Final = 5
 SHORTEST_PATH: Final = 3
 LONGEST_PATH: Final = 50
 _SONGS_OF_ARTIST: Final = 3
-_LISTED_SECONDS: Final = 60.0
-"""How long the list of sources is kept."""
-_SERVER_KINDS: Final = ("subsonic", "jellyfin")
 _SEARCH_PAGES: Final = 4
-
-
-@dataclass(frozen=True)
-class Asker:
-    """For whom songs are sought.
-
-    Attributes:
-        source: The source whose ids count.
-        listener: Whose memory counts; empty for nobody.
-    """
-
-    source: str
-    listener: str = ""
-
-
-@dataclass(frozen=True)
-class Song:
-    """A song as the player knows it.
-
-    Attributes:
-        item_id: The server's id.
-        track: Names and length.
-        place: Artists and album by the server's ids.
-        distance: 0 near to 1 far: of the seeds, or of the song before on a path; None if unknown.
-    """
-
-    item_id: str
-    track: Track
-    place: TrackPlace
-    distance: float | None = None
-
-
-@dataclass(frozen=True)
-class Names:
-    """A song by id and title alone."""
-
-    item_id: str
-    title: str
-
-
-@dataclass(frozen=True)
-class SimilarArtist:
-    """An artist like another.
-
-    Attributes:
-        artist_id: The server's id; empty for sources without ids of artists.
-        name: As the server writes it.
-        distance: Of the nearest of its songs, 0 to 1; None if unknown.
-        matches: Pairs of a song of the other artist and the song of this one that it is near to.
-    """
-
-    artist_id: str
-    name: str
-    distance: float | None
-    matches: tuple[tuple[Names, Names], ...]
 
 
 class Mixes:
@@ -89,52 +38,10 @@ class Mixes:
 
     Args:
         gateway: The client of the gateway; each call has its deadline.
-        default_source: The source of players without one; the only media server if empty.
     """
 
-    def __init__(self, gateway: AsyncQuintet, default_source: str = "") -> None:
+    def __init__(self, gateway: AsyncQuintet) -> None:
         self._gateway = gateway
-        self._default = default_source
-        self._servers: tuple[str, ...] = ()
-        self._listed_at = -math.inf
-
-    async def source_of(self, bound: str, asked: str) -> str:
-        """Choose the source whose ids a player sends.
-
-        Args:
-            bound: The source of the player; empty for none.
-            asked: The source that the request names; empty for none.
-
-        Raises:
-            PlayerFault: The request names another one than the player has, or none can be chosen.
-        """
-        if bound and asked and asked != bound:
-            raise PlayerFault(f"server: this player has the source {bound!r} alone; leave it out.")
-        if chosen := bound or asked or self._default:
-            return chosen
-        servers = await self._media_servers()
-        if len(servers) == 1:
-            return servers[0]
-        if not servers:
-            raise PlayerFault(
-                "No media server is a source of music; add it: quintet library add subsonic "
-                "ADDRESS, then quintet library sync.",
-                404,
-            )
-        raise PlayerFault(
-            f"Several media servers are sources: {', '.join(servers)}. Give the player one: "
-            "quintet players add NAME --source SOURCE, or set QUINTET_PLAYERS_SOURCE.",
-        )
-
-    async def _media_servers(self) -> tuple[str, ...]:
-        if time.monotonic() - self._listed_at > _LISTED_SECONDS:
-            listed = (await self._gateway.library()).sources
-            found = tuple(each.name for each in listed if each.kind in _SERVER_KINDS)
-            # One server or none may become another state at any moment: only a choice is kept.
-            if len(found) != 1:
-                return found
-            self._servers, self._listed_at = found, time.monotonic()
-        return self._servers
 
     async def match(self, asker: Asker, item_id: str) -> SourceMatch:
         """Look up the song, album or artist that an id of the server names."""
@@ -168,6 +75,17 @@ class Mixes:
         raise PlayerFault(
             f"{asker.source} has no song {title!r:.80} by {artist!r:.80}.", 404, NOT_FOUND
         )
+
+    async def song_of(self, asker: Asker, found: SourceMatch) -> Song:
+        """Read the first song of a match.
+
+        Raises:
+            PlayerFault: It left the source meanwhile.
+        """
+        track = await self._gateway.track(found.track_ids[0])
+        for song in await self._songs(asker, {track.id: track}, {track.id: 0.0}):
+            return song
+        raise PlayerFault(f"{asker.source} has no song {found.id!r:.80}.", 404, NOT_FOUND)
 
     async def search(self, asker: Asker, text: str, count: int) -> list[Song]:
         """Find songs of the source by text, best first; the first pages of the catalogue alone."""
@@ -236,7 +154,7 @@ class Mixes:
                 if exact or length <= SHORTEST_PATH or fault.field in ("start", "end"):
                     raise
                 length = max(SHORTEST_PATH, length // 2)
-        return await self._songs(asker, *_steps_of(found))
+        return await self._songs(asker, *steps_of(found))
 
     async def similar_artists(
         self, asker: Asker, artist: SourceMatch, count: int
@@ -265,7 +183,7 @@ class Mixes:
             asker, tracks, {each.track.id: distance_of(each.similarity) for each in ranked}
         )
         nearest = await self._nearest_seeds(asker, ranked)
-        return _grouped(songs, nearest, artist, count)
+        return grouped(songs, nearest, artist, count)
 
     async def _nearest_seeds(
         self, asker: Asker, ranked: Sequence[RankedTrack]
@@ -325,48 +243,3 @@ class Mixes:
             for place in reversed(track.places)
             if place.source == asker.source and place.present
         }
-
-
-def spread(names: Sequence[str], count: int) -> list[str]:
-    """Choose up to so many names, spread evenly over all."""
-    if len(names) <= count:
-        return [*names]
-    return [names[index * len(names) // count] for index in range(count)]
-
-
-def distance_of(similarity: float | None) -> float | None:
-    """Convert a cosine, -1 to 1, to the angle as a share of half a turn, 0 near to 1 far."""
-    if similarity is None:
-        return None
-    return math.acos(max(-1.0, min(1.0, similarity))) / math.pi
-
-
-def _steps_of(found: SongPath) -> tuple[dict[str, Track], dict[str, float | None]]:
-    tracks = {each.track.id: each.track for each in found.tracks}
-    steps: dict[str, float | None] = {
-        each.track.id: each.transition.distance if each.transition else 0.0 for each in found.tracks
-    }
-    return tracks, steps
-
-
-def _grouped(
-    songs: Sequence[Song], nearest: Mapping[str, Names], other: SourceMatch, count: int
-) -> list[SimilarArtist]:
-    """Group songs by the first artist of each, in their order."""
-    groups: dict[tuple[str, str], list[Song]] = {}
-    for song in songs:
-        # Sources without ids of artists name them as the catalogue does.
-        here = song.place.artists
-        known = here or song.track.artists
-        if known and (not here or here[0].id != other.id):
-            groups.setdefault((here[0].id if here else "", known[0].name), []).append(song)
-    artists = []
-    for (artist_id, name), own in list(groups.items())[:count]:
-        distances = [song.distance for song in own if song.distance is not None]
-        matches = tuple(
-            (nearest[song.track.id], Names(song.item_id, song.track.title))
-            for song in own
-            if song.track.id in nearest
-        )
-        artists.append(SimilarArtist(artist_id, name, min(distances, default=None), matches))
-    return artists

@@ -9,7 +9,7 @@ from quintet_players.faults import MISSING_PARAMETER, PlayerFault
 
 _YES: Final = ("1", "true", "yes", "y", "on")
 _NO: Final = ("0", "false", "no", "n", "off", "")
-_MOST: Final = 512
+MAX_ID: Final = 512
 """Characters of an id or a text; the longest id of a source."""
 
 
@@ -30,8 +30,8 @@ class Parameters:
             PlayerFault: It is too long, or has characters that no name or id has.
         """
         value = self._given.get(name, "").strip()
-        if len(value) > _MOST or "\0" in value:
-            raise PlayerFault(f"{name} must have at most {_MOST} characters, none of them NUL.")
+        if len(value) > MAX_ID or "\0" in value:
+            raise PlayerFault(f"{name} must have at most {MAX_ID} characters, none of them NUL.")
         return value
 
     def name(self, name: str) -> str:

@@ -16,8 +16,10 @@ from starlette.routing import BaseRoute, Route
 from quintet_players.access import ANYONE, PlayerAccess
 from quintet_players.envelope import render
 from quintet_players.faults import GENERIC, NOT_FOUND, PlayerFault, fault_of
-from quintet_players.mixes import LONGEST_PATH, MOST_SONGS, SHORTEST_PATH, Asker, Mixes, Song
+from quintet_players.mixes import LONGEST_PATH, MOST_SONGS, SHORTEST_PATH, Mixes
 from quintet_players.parameters import Parameters
+from quintet_players.songs import Asker, Song
+from quintet_players.sources import Sources
 
 PREFIX: Final = "/rest/"
 DEFAULT_SIMILAR: Final = 50
@@ -38,11 +40,13 @@ class Subsonic:
 
     Args:
         mixes: Finds songs.
+        sources: Chooses the source of each player.
         access: Identifies players.
     """
 
-    def __init__(self, mixes: Mixes, access: PlayerAccess) -> None:
+    def __init__(self, mixes: Mixes, sources: Sources, access: PlayerAccess) -> None:
         self._mixes = mixes
+        self._sources = sources
         self._access = access
         self._methods: Mapping[str, Method] = {
             "getSimilarSongs": self.similar_songs,
@@ -100,7 +104,7 @@ class Subsonic:
                 404,
                 GENERIC,
             )
-        source = await self._mixes.source_of(player.source, "")
+        source = await self._sources.choose(player.source, "")
         return await method(Asker(source, player.listener), Parameters(given))
 
     async def similar_songs(self, asker: Asker, given: Parameters) -> dict[str, Any]:

@@ -65,6 +65,9 @@ def _print_addresses(settings: "CommandSettings", *, has_page: bool, has_registr
     if has_page:
         page = host_port(settings.host, settings.ui_port)
         _console.print(styled("page ", "bold green"), f"http://{page}")
+    if settings.players == "on":
+        players = host_port(settings.host, settings.players_port)
+        _console.print(styled("players", "bold green"), f"http://{players}", highlight=False)
     if has_registry:
         _console.print(styled("models", "bold green"), settings.registry_uri, highlight=False)
 
@@ -73,6 +76,9 @@ def _environment(settings: "CommandSettings") -> dict[str, str]:
     environment = {"QUINTET_HOME": str(settings.home.resolve()), "PYTHONUNBUFFERED": "1"}
     if sys.stdout.isatty():
         # The services write to pipes, so they cannot see that a person reads their lines.
-        forms = [f"QUINTET_{name}_LOG_FORM" for name in ("GATEWAY", "SEARCH", "PROFILE", "RANKER")]
+        forms = [
+            f"QUINTET_{name}_LOG_FORM"
+            for name in ("GATEWAY", "SEARCH", "PROFILE", "RANKER", "PLAYERS")
+        ]
         environment |= {form: "console" for form in forms if form not in os.environ}
     return environment
