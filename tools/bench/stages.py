@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from quintet_contract.limits import DEFAULT_DISCOVERY
 from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seed, SeedKind
 
@@ -46,7 +47,12 @@ def queries_of(engine: Engine, limit: int) -> list[Query]:
     known = np.argsort(-catalogue.popularity, kind="stable")[: max(len(catalogue) // 5, SEEDS)]
     drawn = [random.choice(known, SEEDS, replace=False) for _ in range(QUERIES)]
     return [
-        Query(tuple(Seed(SeedKind.TRACK, name) for name in catalogue.track_ids(rows)), limit=limit)
+        Query(
+            tuple(Seed(SeedKind.TRACK, name) for name in catalogue.track_ids(rows)),
+            limit=limit,
+            # As the ranker fills in what a request leaves out.
+            discovery=DEFAULT_DISCOVERY,
+        )
         for rows in drawn
     ]
 

@@ -13,6 +13,7 @@ from quintet_modelkit.features import COLUMN, Encoded, Raw, is_analysed, normali
 from quintet_modelkit.snapshot import NO_ROWS, Snapshot
 from quintet_modelkit.songs import songs_of
 from quintet_modelkit.text_index import TextIndex
+from quintet_modelkit.texts import Texts
 from quintet_text.normal_form import by_form, normalise
 
 from quintet_engine.kernel.layout import Lists, Tracks, fixed
@@ -362,11 +363,11 @@ class Catalogue:
 
     def track_ids(self, rows: Rows) -> list[str]:
         """Look up the track ids of rows."""
-        return self._text("track_id", rows)
+        return self._ids.of(rows.tolist())
 
     def titles(self, rows: Rows) -> list[str]:
         """Look up the titles of rows."""
-        return self._text("title", rows)
+        return self._titles.of(rows.tolist())
 
     def artist_title(self, row: int, artist: int) -> str:
         """Look up the name of one of a row's artists, by artist number."""
@@ -382,16 +383,21 @@ class Catalogue:
     def credited(self, rows: Rows, places: NDArray[np.integer]) -> list[str]:
         """Look up the names of rows' artists, by place in the rows' credits."""
         starts, names = self._credits
-        return [str(name) for name in names.take(starts[rows] + places).to_pylist()]
+        return names.of((starts[rows] + places).tolist())
 
     @cached_property
-    def _credits(self) -> tuple[NDArray[np.int32], Any]:
+    def _credits(self) -> tuple[NDArray[np.int32], Texts]:
         """The artists' names of all rows one after another, and where each row's start."""
         lists: Any = self.snapshot.tracks.column("artists").combine_chunks()
-        return lists.offsets.to_numpy(), lists.values
+        return lists.offsets.to_numpy(), Texts(lists.values)
 
-    def _text(self, column: str, rows: Rows) -> list[str]:
-        return [str(value) for value in self.snapshot.tracks.column(column).take(rows).to_pylist()]
+    @cached_property
+    def _ids(self) -> Texts:
+        return Texts(self.snapshot.tracks.column("track_id"))
+
+    @cached_property
+    def _titles(self) -> Texts:
+        return Texts(self.snapshot.tracks.column("title"))
 
 
 def entries_of(starts: NDArray[np.integer], rows: Rows) -> tuple[Rows, Rows, Rows]:

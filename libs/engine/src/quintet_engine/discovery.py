@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Mask, Rows
 from quintet_engine.context import Context
 from quintet_engine.dial import Bounds as Bounds
+from quintet_engine.kernel.layout import fixed
 from quintet_engine.query import Discovery
 from quintet_engine.row_set import RowSet
 
@@ -38,11 +39,10 @@ class KnownArtists:
 
     def of_rows(self, catalogue: Catalogue, rows: Rows) -> Mask:
         """Mark the rows by at least one known artist, bool (k,)."""
-        members, counts = catalogue.track_artists.members_of(rows)
-        owner = np.repeat(np.arange(len(rows)), counts)
-        marked = np.zeros(len(rows), dtype=np.bool_)
-        marked[owner[self.artists[members]]] = True
-        return marked
+        from quintet_engine.kernel.choosing import have_any
+
+        marked = fixed(self.artists, np.uint8)
+        return have_any(catalogue.track_artists.arrays, marked, fixed(rows, np.int32))
 
 
 def known_artists(context: Context) -> KnownArtists:

@@ -429,7 +429,7 @@ class Engine:
         cosine = matrix[:, self.recipe.names.index("profile_cosine")].astype(np.float64)
         return np.nan_to_num(cosine), without  # 0 for a track that was not analysed
 
-    def _closeness(self, matrix: NDArray[np.float32]) -> Scores:
+    def _closeness(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute what decides among equal scores: cosine, and popularity like the seeds'.
 
         A booster made from a catalogue of unrelated tracks gives all of them the same score: then
@@ -437,8 +437,8 @@ class Engine:
         """
         names = self.recipe.names
         columns = (matrix[:, names.index(n)] for n in ("profile_cosine", "popularity_gap"))
-        cosine, gap = map(np.nan_to_num, columns)
-        return np.asarray(cosine - POPULARITY_STRENGTH * gap, dtype=np.float64)
+        cosine, gap = (np.where(np.isnan(each), np.float32(0), each) for each in columns)
+        return np.asarray(cosine - np.float32(POPULARITY_STRENGTH) * gap, np.float32)
 
     def _choose(self, context: Context, scored: _Scored) -> Rows:
         """Select places among the candidates, in the order of the list."""
@@ -479,7 +479,7 @@ class Engine:
             self.catalogue.track_ids(rows),
             scored.scores[chosen].tolist(),
             self._similarity(context, rows),
-            [scored.candidates.channels_of(place) for place in chosen.tolist()],
+            scored.candidates.channels_of(chosen),
             self._reasons(context, scored, chosen),
             packed,
             scored.known[chosen].tolist(),

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import COLUMN, Encoded, Raw
 
 from quintet_engine.catalogue import Catalogue, Rows
+from quintet_engine.kernel.layout import fixed
 from quintet_engine.music import tempo_distance, wheel_distance, wheel_places
+from quintet_engine.seed_view import NO_ROWS
 
 Scores = NDArray[np.float64]
 # A step of 8 % in tempo counts as much as one step on the circle of fifths: disc jockeys mix
@@ -16,39 +18,30 @@ _TEMPO_STEP: Final = float(np.log2(1.08))
 
 
 def deduplicate(
-    rows: Rows, scores: Scores, recording: NDArray[np.int32], closeness: Scores | None = None
+    rows: Rows,
+    scores: Scores,
+    recording: NDArray[np.int32],
+    closeness: NDArray[np.float32] | None = None,
 ) -> Rows:
     """Keep the best release of each recording; returns places, best first.
 
     Args:
-        rows: int64 (c,), candidates.
-        scores: float64 (c,).
+        rows: int64 (c,), candidates, distinct.
+        scores: float64 (c,), finite.
         recording: int32 (n,), recording numbers of the catalogue's rows.
-        closeness: float64 (c,), decides among equal scores, the greater first; then the lower row.
+        closeness: float32 (c,), without NaN; decides among equal scores, the greater first; then
+            the lower row.
     """
-    keys = (rows, -scores) if closeness is None else (rows, -closeness, -scores)
-    order = np.lexsort(keys)
-    _, first = np.unique(recording[rows[order]], return_index=True)
-    return np.asarray(order[np.sort(first)], dtype=np.int64)
+    from quintet_engine.kernel.choosing import best_releases
 
-
-class _ArtistCap:
-    """Counts every artist of every track taken: a guest appearance counts for the guest too."""
-
-    def __init__(self, catalogue: Catalogue, most: int) -> None:
-        self._artists = catalogue.track_artists
-        self._most = most
-        self._taken: dict[int, int] = {}
-
-    def admits(self, row: int) -> bool:
-        if not self._most:
-            return True
-        artists = self._artists.of(row).tolist()
-        return all(self._taken.get(artist, 0) < self._most for artist in artists)
-
-    def take(self, row: int) -> None:
-        for artist in self._artists.of(row).tolist():
-            self._taken[artist] = self._taken.get(artist, 0) + 1
+    narrow = fixed(rows, np.int32)
+    if closeness is None:
+        closeness = np.zeros(len(rows), np.float32)
+    ascending = bool((narrow[1:] > narrow[:-1]).all())
+    return best_releases(
+        *(narrow, fixed(scores, np.float64), fixed(closeness, np.float32)),
+        *(fixed(recording, np.int32), ascending),
+    )
 
 
 def choose(
@@ -78,49 +71,18 @@ def choose(
         among: int64, ascending, the places that may be picked; all if None.
         before: int64, places picked before, which count for the cap; none if None.
     """
-    cap = _ArtistCap(catalogue, max_per_artist)
-    for place in () if before is None else before.tolist():
-        cap.take(int(rows[place]))
+    from quintet_engine.kernel.choosing import pick, pick_varied
+
     places = np.arange(len(rows)) if among is None else among
+    narrow, artists = fixed(rows, np.int32), catalogue.track_artists.arrays
+    rest = (
+        *(fixed(places, np.int64), fixed(NO_ROWS if before is None else before, np.int64)),
+        *(limit, max_per_artist),
+    )
     if diversity <= 0:
-        picked = _in_order(rows[places], cap, limit)
-    else:
-        picked = _in_variety(rows[places], scores[places], catalogue, cap, limit, diversity)
-    return np.asarray(places[picked], dtype=np.int64)
-
-
-def _in_variety(
-    rows: Rows, scores: Scores, catalogue: Catalogue, cap: _ArtistCap, limit: int, diversity: float
-) -> Rows:
-    """Pick by maximal marginal relevance; see `choose`."""
-    units = catalogue.unit[rows]
-    span = float(np.ptp(scores)) if len(scores) else 0.0
-    relevance = (scores - scores.min()) / span if span > 0 else np.ones(len(scores))
-    # The least cosine there is, so that the first pick goes by relevance alone.
-    nearest = np.full(len(rows), -1.0)
-    free = np.ones(len(rows), dtype=np.bool_)
-    picked: list[int] = []
-    while len(picked) < limit and free.any():
-        worth = np.where(free, (1 - diversity) * relevance - diversity * nearest, -np.inf)
-        place = int(np.argmax(worth))  # the first among equals, which has the better rank
-        free[place] = False
-        if cap.admits(int(rows[place])):
-            cap.take(int(rows[place]))
-            picked.append(place)
-            nearest = np.maximum(nearest, units @ units[place])
-    return np.array(picked, dtype=np.int64)
-
-
-def _in_order(rows: Rows, cap: _ArtistCap, limit: int) -> Rows:
-    """Pick in the order of scores, which is MMR without diversity, at a fraction of its cost."""
-    picked: list[int] = []
-    for place, row in enumerate(rows.tolist()):
-        if len(picked) == limit:
-            break
-        if cap.admits(row):
-            cap.take(row)
-            picked.append(place)
-    return np.array(picked, dtype=np.int64)
+        return pick(narrow, artists, *rest)
+    scored, units = fixed(scores, np.float64), fixed(catalogue.unit, np.float32)
+    return pick_varied(narrow, scored, units, artists, *rest, diversity)
 
 
 def step_costs(raw: Raw, units: Encoded) -> Raw:

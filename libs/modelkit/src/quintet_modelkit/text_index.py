@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from quintet_modelkit.texts import Texts
+
 # Every 64th text is in memory: six comparisons with the file remain, since 2⁶ = 64.
 _BETWEEN: Final = 64
 
@@ -25,22 +27,12 @@ class TextIndex(Mapping[str, int]):
     """
 
     def __init__(self, texts: pa.Array | pa.ChunkedArray) -> None:
-        if isinstance(texts, pa.ChunkedArray):
-            texts = texts.chunk(0) if texts.num_chunks == 1 else pa.concat_arrays(texts.chunks)
-        texts = texts.cast(pa.string())
-        self._texts: pa.StringArray = texts
-        _, offsets, data = texts.buffers()
-        count = len(texts)
-        starts = np.zeros(1, np.int32)
-        if count:
-            starts = np.frombuffer(offsets, np.int32, count + 1, 4 * texts.offset)
-        # Reading one number through a memoryview takes a third of the time of NumPy's indexing.
-        self._offsets = starts.data
-        self._data = memoryview(b"" if data is None else data)
-        ascending = pa.compute.all(pa.compute.less(texts[:-1], texts[1:])).as_py()
+        self._texts = Texts(texts)
+        array, count = self._texts.array, len(self._texts)
+        ascending = pa.compute.all(pa.compute.less(array[:-1], array[1:])).as_py()
         self._order: memoryview | None = None
         if count > 1 and not ascending:
-            order = pa.compute.sort_indices(texts)
+            order = pa.compute.sort_indices(array)
             self._order = order.to_numpy(zero_copy_only=False).astype(np.int32).data
         self._posts = [self._bytes(place) for place in range(0, count, _BETWEEN)]
 
@@ -69,7 +61,7 @@ class TextIndex(Mapping[str, int]):
         return np.frombuffer(self._order, np.int32)[low:high]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._texts.to_pylist())
+        return iter(self._texts.array.to_pylist())
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -82,7 +74,7 @@ class TextIndex(Mapping[str, int]):
         their places in ascending order of the bytes, int32 (n,), empty if they are sorted.
         """
         order = np.empty(0, np.int32) if self._order is None else np.asarray(self._order)
-        return np.asarray(self._offsets), np.frombuffer(self._data, np.uint8), order
+        return *self._texts.arrays, order
 
     def _row(self, place: int) -> int:
         """Convert a place in sorted order to a place in the array."""
@@ -90,5 +82,4 @@ class TextIndex(Mapping[str, int]):
 
     def _bytes(self, place: int) -> bytes:
         """Read the UTF-8 of the text at a place in sorted order."""
-        row = self._row(place)
-        return self._data[self._offsets[row] : self._offsets[row + 1]].tobytes()
+        return self._texts.utf8(self._row(place))

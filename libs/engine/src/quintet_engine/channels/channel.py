@@ -7,6 +7,7 @@ reasons and clients identify channels by name.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,32 +38,44 @@ class Candidates:
 
     Attributes:
         rows: int64 (c,), distinct, ascending.
-        found: bool (c, channels), which channel found which row.
         closeness: float32 (c, channels), 1 / (1 + place in the channel); 0 where not found.
         names: The channels' names, in the order of the columns.
     """
 
     rows: Rows
-    found: Mask
     closeness: Weights
     names: tuple[str, ...]
 
-    def channels_of(self, place: int) -> tuple[str, ...]:
-        """Name the channels that found the candidate at a place."""
-        return tuple(n for n, hit in zip(self.names, self.found[place], strict=True) if hit)
+    @property
+    def found(self) -> Mask:
+        """Which channel found which row, bool (c, channels)."""
+        return np.asarray(self.closeness > 0, np.bool_)
+
+    def channels_of(self, places: Rows) -> list[tuple[str, ...]]:
+        """Name the channels that found the candidates at some places."""
+        bits = (self.closeness[places] > 0) @ (1 << np.arange(len(self.names)))
+        return [_named(self.names, each) for each in bits.tolist()]
+
+
+@lru_cache(maxsize=4096)
+def _named(names: tuple[str, ...], bits: int) -> tuple[str, ...]:
+    """Select the names whose bit is set."""
+    return tuple(name for place, name in enumerate(names) if bits >> place & 1)
 
 
 def gather(context: Context, channels: Sequence[Channel], quotas: Sequence[int]) -> Candidates:
     """Run the channels, each up to its quota of rows, and unite their hits."""
-    hits = [channel.find(context, most) for channel, most in zip(channels, quotas, strict=True)]
     from quintet_engine.kernel.selecting import united
 
-    ends = np.cumsum([len(hit.rows) for hit in hits])
+    hits = [channel.find(context, most) for channel, most in zip(channels, quotas, strict=True)]
+    starts = np.zeros(len(hits) + 1, np.int64)
+    np.cumsum([len(hit.rows) for hit in hits], out=starts[1:])
     found = np.concatenate([hit.rows for hit in hits])
-    starts = fixed(np.concatenate(([0], ends)), np.int64)
-    rows, closeness = united(fixed(found, np.int32), starts, len(context.catalogue))
+    rows, closeness = united(
+        fixed(found, np.int32), fixed(starts, np.int64), len(context.catalogue)
+    )
     names = tuple(channel.name for channel in channels)
-    return Candidates(rows.astype(np.int64), (closeness > 0).T, closeness.T, names)
+    return Candidates(rows.astype(np.int64), closeness.T, names)
 
 
 def with_unreachable(context: Context, candidates: Candidates, most: int) -> Candidates:
@@ -85,14 +98,14 @@ def with_unreachable(context: Context, candidates: Candidates, most: int) -> Can
 
 def with_rows(candidates: Candidates, more: Rows) -> Candidates:
     """Add rows, int64, distinct, that no channel has found; those that are candidates stay."""
-    more = more[~np.isin(more, candidates.rows)]
+    more = more[~np.isin(more, candidates.rows)] if len(more) else more
     if not len(more):
         return candidates
     rows = np.concatenate((candidates.rows, more))
     order = np.argsort(rows)
     unfound = np.zeros((len(more), len(candidates.names)), np.float32)
     closeness = np.concatenate((candidates.closeness, unfound))[order]
-    return Candidates(rows[order], closeness > 0, closeness, candidates.names)
+    return Candidates(rows[order], closeness, candidates.names)
 
 
 def target_distance(context: Context, rows: Rows) -> Weights:

@@ -11,6 +11,7 @@ from quintet_contract.attributes import MEASURED
 from quintet_modelkit.features import COLUMN, LINEAR
 
 from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.fetching import fetch_lists, fetch_records
 from quintet_engine.kernel.lanes import (
     FLOATS,
     above,
@@ -271,7 +272,17 @@ def audio_and_catalogue(tracks: Tracks, query: AudioQuery, rows: Any, matrix: An
     """
     if len(rows) == 0:
         return
+    fetch_records(tracks.audio, rows)
+    fetch_records(tracks.lengths, rows)
+    fetch_records(tracks.missing, rows)
+    fetch_records(tracks.rhythm, rows)
+    fetch_records(tracks.artists.starts, rows)
+    fetch_records(tracks.genres.starts, rows)
+    fetch_records(tracks.numbers, rows)
+    fetch_records(tracks.explicit, rows)
     _cosines_and_gaps(tracks, query, rows, matrix)
     _rhythm_and_key(tracks, query, rows, matrix, 5 + _LINEAR)
+    fetch_lists(tracks.artists, rows)
+    fetch_lists(tracks.genres, rows)
     _relations(tracks, query, rows, matrix, 9 + _LINEAR)
     _release(tracks, query, rows, matrix, 13 + _LINEAR)

@@ -10,6 +10,7 @@ import numpy as np
 from numba import types
 
 from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.fetching import fetch_lists, fetch_records
 from quintet_engine.kernel.layout import (
     ALBUM_TITLE,
     ALBUM_TRACKS,
@@ -39,7 +40,7 @@ from quintet_engine.kernel.numeric import year_place
 from quintet_engine.kernel.order import falling_key, slot_of, sort_by, table_for
 from quintet_engine.kernel.signatures import LEARNED, LEARNED_QUERY, TRACKS, reads
 from quintet_engine.kernel.signatures import writes as written
-from quintet_engine.kernel.sound_features import LINEAR, by_sound, by_taste
+from quintet_engine.kernel.sound_features import LINEAR, by_sound, by_taste, fetch_taste
 from quintet_engine.kernel.sums import dot, plain_sum_of_rows, sum_of_rows
 
 # Numbers of an artist's record that are multiplied with a sound: whole lanes.
@@ -648,8 +649,14 @@ def learned_features(
     keys = np.empty(count, np.uint32)
     unknown = (len(learned.artists) - 1, len(learned.albums) - 1)
     seeds = _seeds(learned.names, query.rows, query.shares, unknown[0], unknown[1])
+    fetch_records(learned.sound, rows)
+    fetch_records(learned.names, rows)
+    fetch_records(learned.words.starts, rows)
+    fetch_records(learned.word_scale, rows)
     by_sound(tracks, learned, query, rows, matrix, _SOUND, _OFFSETS, _TASTE + 3)
     _names(tracks.artists, learned.names, seeds, query, rows, matrix, _NAMES)
+    fetch_lists(learned.words, rows)
+    fetch_records(learned.holders.starts, rows)
     _words(learned, query, rows, matrix, _NAMES + 4, _SCORES + 22)
     _age_and_popularity(tracks.audio, query, rows, matrix, _AGE)
     values = np.empty(18, np.float32)
@@ -657,9 +664,13 @@ def learned_features(
     for column in range(18):
         for place in range(count):
             matrix[_QUERY + column, place] = values[column]
+    fetch_lists(learned.holders, rows)
+    fetch_records(learned.clusters, rows)
+    fetch_records(learned.shares, rows)
     _artists(learned, seeds, query, rows, matrix, order, scratch, keys)
     _playlists(learned.holders, learned.sound, query, rows, matrix)
     _tokens(tracks, learned, seeds, query, rows, matrix)
+    fetch_taste(learned, rows)
     by_taste(learned, query, rows, matrix, _TASTE)
     _write_places(matrix, _SOUND, _SOUND + 5, order, scratch, keys)
     _write_places(matrix, _POPULARITY, _AGE + 5, order, scratch, keys)

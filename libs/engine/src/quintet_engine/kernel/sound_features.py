@@ -11,6 +11,7 @@ import numpy as np
 from quintet_modelkit.features import COLUMN
 
 from quintet_engine.kernel.compiling import inlined
+from quintet_engine.kernel.fetching import fetch
 from quintet_engine.kernel.lanes import (
     FLOATS,
     above,
@@ -247,6 +248,17 @@ def by_sound(
             for each in range(LINEAR):
                 if missing & _BIT[each]:
                     matrix[first_offset + each, place] = _NAN
+
+
+@inlined
+def fetch_taste(learned: Any, rows: Any) -> None:
+    """Ask for the rows of candidates in the taste space."""
+    width = learned.taste.shape[1]
+    for place in range(_U(len(rows))):
+        start = np.int64(learned.taste_places[_U(rows[place])]) * width
+        # A cache line has 64 bytes, which are 32 numbers.
+        for block in range(0, width, 32):
+            fetch(learned.taste, start + block)
 
 
 @inlined
