@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quintet_engine.channels.channel import gather
@@ -16,6 +17,7 @@ from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.context import prepare
 from quintet_engine.index import FaissIndex
 from quintet_engine.kernel.layout import fixed
+from quintet_engine.kernel.playlists import content, token_scores
 from quintet_engine.query import Filters, Query, Seed, SeedKind
 from quintet_engine.recipes import TRAINED
 from quintet_engine.row_set import RowSet
@@ -146,3 +148,33 @@ def test_a_track_without_artists_words_or_year_as_the_only_seed_finds_candidates
     found = gather(context, TRAINED.channels, TRAINED.quotas(5, 1))
     assert len(found.rows)
     assert context.allowed.has(found.rows).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(queries(), st.integers(0, 2))
+def test_words_have_the_same_scores_from_lists_in_16_and_in_32_bits(world, query, seed):
+    context = prepare(query, *world(seed))
+    affinity = context.trained_affinity
+    learned, lists = affinity.model.arrays, affinity.model.word_lists
+    plain = lists.plain
+    wide = lists._replace(plain=plain._replace(members=fixed(plain.members, np.int32)))
+    assert plain.members.dtype == np.uint16
+    found = token_scores(learned, lists, affinity.weights)
+    for one, other in zip(found, token_scores(learned, wide, affinity.weights), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Every value of `by_word` is in one of the two parts.
+    want = products(learned.by_word, affinity.weights) * learned.rarity[:, None]
+    np.testing.assert_allclose(found[2], want, rtol=1e-4, atol=1e-6)
+    pool, scores = affinity.model.pool, affinity.arrays
+    narrow = (scores.year_scores, scores.cluster_scores, scores.word_scores)
+    assert pool.words.members.dtype == np.uint16
+    words = pool.words._replace(members=fixed(pool.words.members, np.int32))
+    np.testing.assert_array_equal(
+        content(pool, *narrow), content(pool._replace(words=words), *narrow)
+    )
+
+
+def products(lists, weights):
+    """Multiply a sparse matrix in compressed rows by playlists' weights, float64 (rows, 4)."""
+    shape = (len(lists.starts) - 1, len(weights))
+    return sp.csr_matrix((lists.values, lists.members, lists.starts), shape) @ weights

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -41,3 +43,70 @@ def test_flow_is_never_rougher_than_the_order_given(catalogue, rows):
     assert order[0] == 0
     plain = np.arange(len(rows))
     assert costs[order[:-1], order[1:]].sum() <= costs[plain[:-1], plain[1:]].sum() + 1e-9
+
+
+@QUICK
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 299),
+            st.sampled_from([-1.5, -0.0, 0.0, 1e-9, 0.25, 2.0]),
+            st.sampled_from([-1.0, 0.0, 0.5]),
+        ),
+        max_size=60,
+        unique_by=lambda each: each[0],
+    )
+)
+def test_candidates_are_in_the_order_of_score_closeness_and_row(candidates):
+    rows = np.array([row for row, _, _ in candidates], np.int64)
+    scores = np.array([score for _, score, _ in candidates], np.float64)
+    closeness = np.array([close for _, _, close in candidates], np.float32)
+    recording = np.arange(300, dtype=np.int32) // 3
+    order = np.lexsort((rows, -closeness, -scores))
+    _, first = np.unique(recording[rows[order]], return_index=True)
+    found = reranking.deduplicate(rows, scores, recording, closeness)
+    assert found.tolist() == order[np.sort(first)].tolist()
+
+
+@QUICK
+@given(
+    rows=st.lists(st.integers(0, 299), min_size=1, max_size=60, unique=True),
+    before=st.sets(st.integers(0, 20), max_size=5),
+    cap=st.integers(0, 3),
+    limit=st.integers(1, 40),
+    diversity=st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_picks_are_the_best_that_the_cap_allows(catalogue, rows, before, cap, limit, diversity):
+    chosen, scores = np.array(rows), np.linspace(1, 0, len(rows))
+    taken = [place for place in sorted(before) if place < len(rows)]
+    among = [place for place in range(len(rows)) if place not in taken]
+    picked = reranking.choose(
+        *(chosen, scores, catalogue),
+        limit=limit,
+        max_per_artist=cap,
+        diversity=diversity,
+        among=np.array(among, np.int64),
+        before=np.array(taken, np.int64),
+    ).tolist()
+    artists = [catalogue.track_artists.of(row).tolist() for row in rows]
+    counts = Counter(artist for place in taken for artist in artists[place])
+    want: list[int] = []
+    span = scores[among] - scores[among].min() if among else scores[:0]
+    relevance = span / span.max() if len(span) and span.max() > 0 else np.ones(len(among))
+    free, near = dict(zip(among, relevance.tolist(), strict=True)), dict.fromkeys(among, -1.0)
+    while free and len(want) < limit:
+        worth = {p: (1 - diversity) * free[p] - diversity * near[p] for p in free}
+        best = max(worth, key=lambda place: (worth[place], -place))
+        del free[best]
+        if cap and any(counts[artist] >= cap for artist in artists[best]):
+            continue
+        counts.update(artists[best])
+        want.append(best)
+        for place in free:
+            cosine = float(catalogue.unit[rows[place]] @ catalogue.unit[rows[best]])
+            near[place] = max(near[place], cosine)
+    if diversity:  # practically equal cosines may change places
+        assert len(picked) == len(want)
+        assert set(picked) == set(want) or len(set(picked) & set(want)) >= len(want) - 1
+    else:
+        assert picked == want

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quintet_modelkit.text_index import TextIndex
+from quintet_modelkit.texts import Texts
 
 texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), unique=True)
 
@@ -47,3 +48,14 @@ def test_many_texts_are_found_between_those_kept_apart(count):
         assert [numbers[name] for name in order] == list(range(count))
         between = [f"{number:05d}" for number in range(0, 2 * count + 1, 2)]
         assert not any(name in numbers for name in between)
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=12), max_size=20), st.data())
+def test_texts_are_read_by_place_as_arrow_reads_them(names, data):
+    whole = pa.array(names, pa.string())
+    start = data.draw(st.integers(0, len(names)))
+    places = data.draw(st.lists(st.integers(0, max(len(names) - start - 1, 0)), max_size=9))
+    places = places if start < len(names) else []
+    for array in (whole[start:], pa.chunked_array([whole[start:], whole[:0]])):
+        assert Texts(array).of(places) == array.take(pa.array(places, pa.int64())).to_pylist()

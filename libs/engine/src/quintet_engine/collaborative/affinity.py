@@ -76,7 +76,8 @@ class Affinity:
         """The comparison as compiled code reads it."""
         from quintet_engine.kernel.playlists import token_scores
 
-        years, clusters, words = token_scores(self.model.arrays, self.weights)
+        model = self.model
+        years, clusters, words = token_scores(model.arrays, model.word_lists, self.weights)
         floats = (self.shares, self._kernels, self.weights, self.sound, self.taste)
         more = (self.taste_direction, years, clusters, words)
         return LearnedQuery(

@@ -25,12 +25,13 @@ from quintet_engine.collaborative.packing import (
     listed_arrays,
     pool_arrays,
     tokens_of,
+    word_lists,
 )
 from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import INPUTS, Taste
 from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.index import FaissIndex
-from quintet_engine.kernel.layout import Learned, Listed, Pool, Weighted, fixed
+from quintet_engine.kernel.layout import Learned, Listed, Pool, Weighted, WordLists, fixed
 from quintet_engine.vectors import VectorIndex
 
 FOLDER: Final = "collaborative"
@@ -75,6 +76,11 @@ class CollaborativeModel:
     def on_playlists(self) -> Listed:
         """The tracks and artists on playlists, likewise."""
         return listed_arrays(self.space, self.arrays)
+
+    @cached_property
+    def word_lists(self) -> WordLists:
+        """The playlists of each word, likewise."""
+        return word_lists(self.arrays.by_word, len(self.space.lengths))
 
     @cached_property
     def pool(self) -> Pool:

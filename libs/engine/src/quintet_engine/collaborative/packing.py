@@ -28,7 +28,9 @@ from quintet_engine.kernel.layout import (
     Pool,
     Tracks,
     Weighted,
+    WordLists,
     fixed,
+    narrow,
 )
 
 
@@ -85,14 +87,39 @@ def pool_arrays(pool: ContentPool, tracks: Tracks, learned: Learned) -> Pool:
     rows = pool.rows[order]
     starts = np.concatenate(([0], np.cumsum(sizes[order])))
     words = learned.words.members[entries_of(learned.words.starts, rows)[0]]
+    width = narrow(len(learned.rarity))
     return Pool(
         fixed(rows, np.int32),
         fixed(pool.popularity[order], np.float32),
         fixed(_year_places(tracks.audio[rows, YEAR]), np.int16),
         fixed(learned.clusters[rows], np.int16),
         fixed(learned.shares[rows], np.float32),
-        Lists(fixed(starts, np.int32), fixed(words, np.int32)),
+        Lists(fixed(starts, np.int32), fixed(words, width)),
         fixed(learned.word_scale[rows], np.float32),
+    )
+
+
+def word_lists(by_word: Weighted, playlists: int) -> WordLists:
+    """Pack the playlists of each word; see `layout.WordLists`.
+
+    Args:
+        by_word: `Learned.by_word`.
+        playlists: How many playlists there are.
+    """
+    least = np.full(playlists, np.inf, np.float32)
+    np.minimum.at(least, by_word.members, by_word.values)
+    is_least = by_word.values == least[by_word.members]
+    starts = np.concatenate(([0], np.cumsum(is_least)))[by_word.starts]
+    least[np.isinf(least)] = 0  # a playlist without words
+    plain = fixed(by_word.members[is_least], narrow(playlists))
+    return WordLists(
+        fixed(least, np.float32),
+        Lists(fixed(starts, np.int32), plain),
+        Weighted(
+            fixed(by_word.starts - starts, np.int32),
+            fixed(by_word.members[~is_least], np.int32),
+            fixed(by_word.values[~is_least], np.float32),
+        ),
     )
 
 

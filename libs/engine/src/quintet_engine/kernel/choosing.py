@@ -71,12 +71,12 @@ def best_releases(
     _sort_by_score(scores, order, scratch)
     table, size = table_for(count), 0
     best = np.empty(count, np.int64)
-    for place in order:
-        number = recording[rows[place]]
+    for each in order:
+        number = recording[rows[each]]
         slot = slot_of(table, number)
         if table[slot] < 0:
             table[slot] = number
-            best[size] = place
+            best[size] = each
             size += 1
     return best[:size]
 

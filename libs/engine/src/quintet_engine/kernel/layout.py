@@ -62,11 +62,11 @@ class Lists(NamedTuple):
 
     Attributes:
         starts: int32 (lists + 1,); list i is `members[starts[i]:starts[i + 1]]`.
-        members: int32.
+        members: int32; or uint16, where `narrow` says so, for lists that each query reads whole.
     """
 
     starts: Numbers
-    members: Numbers
+    members: NDArray[Any]
 
 
 class Weighted(NamedTuple):
@@ -81,6 +81,23 @@ class Weighted(NamedTuple):
     starts: Numbers
     members: Numbers
     values: Floats
+
+
+class WordLists(NamedTuple):
+    """The playlists of each word, the values of `Learned.by_word` in a third of the memory.
+
+    A playlist's values are the roots of counts times one factor. Most counts are 1, so four in five
+    values are the least one of their playlist. Of these, the playlist's number alone is stored.
+
+    Attributes:
+        least: float32 (p,), the least value of each playlist.
+        plain: The playlists of which a word has the least value, in 16 bits if that is enough.
+        rest: The other playlists of each word, with their values.
+    """
+
+    least: Floats
+    plain: Lists
+    rest: Weighted
 
 
 class Tracks(NamedTuple):
@@ -195,7 +212,7 @@ class Pool(NamedTuple):
         years: int16 (k,), rows of `LearnedQuery.year_scores`.
         clusters: int16 (k, 3), kinds of sound.
         shares: float32 (k, 3), the share of each.
-        words: Word numbers of each track of the pool.
+        words: Word numbers of each track of the pool, in 16 bits if that is enough.
         word_scale: float32 (k,), as `Learned.word_scale`.
     """
 
@@ -316,9 +333,16 @@ class Found(NamedTuple):
 
 def fixed(values: Any, dtype: Any) -> NDArray[Any]:
     """Make the read-only, C-contiguous view of an array; copied only if it has another type."""
-    array = np.ascontiguousarray(values, dtype=dtype).view()
-    array.flags.writeable = False
+    array = np.ascontiguousarray(values, dtype=dtype)
+    if array.flags.writeable:
+        array = array.view()  # its owner may still write to it
+        array.flags.writeable = False
     return array
+
+
+def narrow(count: int) -> Any:
+    """Choose the type of numbers below a count: uint16 if that is enough, or int32."""
+    return np.uint16 if count <= np.iinfo(np.uint16).max + 1 else np.int32
 
 
 class Trees(NamedTuple):

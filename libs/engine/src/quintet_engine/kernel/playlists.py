@@ -42,6 +42,7 @@ from quintet_engine.kernel.layout import (
     Pool,
     Tracks,
     Weighted,
+    WordLists,
 )
 from quintet_engine.kernel.numeric import year_place
 from quintet_engine.kernel.selecting import (
@@ -57,14 +58,15 @@ from quintet_engine.kernel.selecting import (
 from quintet_engine.kernel.signatures import (
     LEARNED,
     LISTED,
-    POOL,
+    POOLS,
     TRACKS,
     WEIGHTED,
+    WORD_LISTS,
     reads,
     tuple_of,
     writes,
 )
-from quintet_engine.kernel.sums import dot, dot_and_add, sum_of_rows
+from quintet_engine.kernel.sums import dot, dot_and_add, plain_sum_of_rows, sum_of_rows
 from quintet_engine.kernel.tiles import put_records
 
 _OFFSETS = np.array([offset for offset, _ in REACH])
@@ -271,16 +273,40 @@ def compare(
     return kernels, _views(kernels, _ridge(triangle, total))
 
 
+@inlined
+def _word_scores(lists: Any, rarity: Any, weights: Any) -> Any:
+    """Score words by the weighted playlists, each times its rarity, float32 (w, 4)."""
+    scaled = np.empty_like(weights)
+    for playlist in range(len(weights)):
+        for view in range(VIEWS):
+            scaled[playlist, view] = weights[playlist, view] * lists.least[playlist]
+    words = np.empty((len(rarity), VIEWS), np.float32)
+    more = np.empty((1, VIEWS), np.float32)
+    plain, rest = lists.plain, lists.rest
+    for word in range(len(rarity)):
+        begin, end = plain.starts[word], plain.starts[word + 1]
+        plain_sum_of_rows(plain.members, begin, end, scaled, words, word)
+        begin, end = rest.starts[word], rest.starts[word + 1]
+        sum_of_rows(rest.members, rest.values, begin, end, weights, more, 0)
+        for view in range(VIEWS):
+            words[word, view] = (words[word, view] + more[0, view]) * rarity[word]
+    return words
+
+
+_TABLE = writes(np.float32, 2)
+
+
 @compiled(
-    tuple_of(writes(np.float32, 2), writes(np.float32, 2), writes(np.float32, 2))(
-        LEARNED, reads(np.float32, 2)
-    )
+    *(tuple_of(_TABLE, _TABLE, _TABLE)(LEARNED, each, reads(np.float32, 2)) for each in WORD_LISTS)
 )
-def token_scores(learned: Learned, weights: Floats) -> tuple[Floats, Floats, Floats]:
+def token_scores(
+    learned: Learned, by_word: WordLists, weights: Floats
+) -> tuple[Floats, Floats, Floats]:
     """Score years, kinds of sound and words by the weighted playlists.
 
     Args:
         learned: The model.
+        by_word: The playlists of its words.
         weights: `LearnedQuery.weights`.
 
     Returns:
@@ -303,14 +329,7 @@ def token_scores(learned: Learned, weights: Floats) -> tuple[Floats, Floats, Flo
     for token in range(len(clusters)):
         begin, end = lists.starts[token], lists.starts[token + 1]
         sum_of_rows(lists.members, lists.values, begin, end, weights, clusters, token)
-    lists = learned.by_word
-    words = np.empty((len(lists.starts) - 1, VIEWS), np.float32)
-    for token in range(len(words)):
-        begin, end = lists.starts[token], lists.starts[token + 1]
-        sum_of_rows(lists.members, lists.values, begin, end, weights, words, token)
-        for view in range(VIEWS):
-            words[token, view] *= learned.rarity[token]
-    return years, clusters, words
+    return years, clusters, _word_scores(by_word, learned.rarity, weights)
 
 
 @inlined
@@ -583,7 +602,7 @@ def _standardise(values: Any, total: Any) -> None:
         total[place] += (values[place] - centre) * scale
 
 
-@compiled(writes(np.float32)(POOL, *(3 * (reads(np.float32, 2),))))
+@compiled(*(writes(np.float32)(pool, *(3 * (reads(np.float32, 2),))) for pool in POOLS))
 def content(pool: Pool, years: Floats, clusters: Floats, words: Floats) -> NDArray[np.float32]:
     """Score how well tracks of the content pool fit the context of the seeds, float32 (k,).
 

@@ -16,6 +16,7 @@ from quintet_engine.kernel.layout import (
     Shares,
     Tracks,
     Weighted,
+    WordLists,
     fixed,
 )
 
@@ -74,9 +75,14 @@ _LEARNED = Learned(
     triangle=_TABLE,
 )
 _LISTED = Listed(_NUMBERS, _LISTS, _NUMBERS, _WEIGHTED, _FLOATS)
-_POOL = Pool(
-    *(_NUMBERS, _FLOATS, _example(np.int16), _example(np.int16, 2), _TABLE, _LISTS, _FLOATS)
-)
+_NARROW_LISTS = Lists(_NUMBERS, _example(np.uint16))
+
+
+def _pool(words: Lists) -> Pool:
+    clusters = _example(np.int16, 2)
+    return Pool(_NUMBERS, _FLOATS, _example(np.int16), clusters, _TABLE, words, _FLOATS)
+
+
 _AUDIO_QUERY = AudioQuery(
     *(_FLOATS, _FLOATS, _FLOATS, _FLOATS, False, _FLOATS, _TABLE, _TABLE, _TABLE, _FLOATS),
     *(0.0, 0.0, _SHARES, _SHARES, _SHARES, _BITS, 0),
@@ -90,6 +96,10 @@ WEIGHTED: Final = numba.typeof(_WEIGHTED)
 TRACKS: Final = numba.typeof(_TRACKS)
 LEARNED: Final = numba.typeof(_LEARNED)
 LISTED: Final = numba.typeof(_LISTED)
-POOL: Final = numba.typeof(_POOL)
+# Lists in 32 and in 16 bits, see `layout.narrow`.
+POOLS: Final = tuple(numba.typeof(_pool(words)) for words in (_LISTS, _NARROW_LISTS))
+WORD_LISTS: Final = tuple(
+    numba.typeof(WordLists(_FLOATS, plain, _WEIGHTED)) for plain in (_LISTS, _NARROW_LISTS)
+)
 AUDIO_QUERY: Final = numba.typeof(_AUDIO_QUERY)
 LEARNED_QUERY: Final = numba.typeof(_LEARNED_QUERY)

@@ -49,6 +49,10 @@ class _Code:
         """Take an argument that is a number."""
         return self._values[place]
 
+    def is_signed(self, place: int) -> bool:
+        """Check whether an argument is an array of signed numbers."""
+        return bool(self._types[place].dtype.signed)
+
     def data(self, place: int) -> Any:
         """Take the address of an array's first element."""
         array = self._context.make_array(self._types[place])
@@ -195,9 +199,10 @@ def _sum_of_rows(code: _Code, places: dict[str, int]) -> Any:
     start, stop = code.number(places["begin"]), code.number(places["end"])
     rows, sums = code.data(places["table"]), code.data(places["result"])
     totals = [cgutils.alloca_once_value(build, _all(_QUAD, 0.0)) for _ in range(_TURNS)]
+    extend = build.sext if code.is_signed(places["members"]) else build.zext
 
     def add(place: Any, total: Any) -> None:
-        number = build.sext(build.load(build.gep(numbers, [place])), _INDEX)
+        number = extend(build.load(build.gep(numbers, [place])), _INDEX)
         value = code.load(rows, build.shl(number, _INDEX(2)), _QUAD)
         if factors is not None:
             factor, wide = build.load(build.gep(factors, [place])), _all(_QUAD, 0.0)
@@ -321,7 +326,7 @@ def sum_of_rows(
 
 @checked(_plain_sum)
 def plain_sum_of_rows(members: Any, begin: Any, end: Any, table: Any, result: Any, row: Any) -> Any:
-    """Do as `sum_of_rows`, each row with value 1."""
+    """Do as `sum_of_rows`, each row with value 1; members may be uint16."""
     check_rows(members, begin, end, table)
     check(result, row * result.shape[1], result.shape[1])
     return _plain_sum(members, begin, end, table, result, row)
