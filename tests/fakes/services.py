@@ -34,7 +34,7 @@ async def started(service: Any, wait: bool = True) -> AsyncIterator[Any]:
 
 
 @contextlib.asynccontextmanager
-async def gateway(home: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
+async def gateway(home: Path, **settings: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
     """A client of a gateway over real services, and the profile service, to be stopped."""
     async with (
         started(build_search(SearchSettings(home=home, port=0))) as search,
@@ -46,7 +46,7 @@ async def gateway(home: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
         addresses: dict[str, Any] = {
             f"{name}_address": f"127.0.0.1:{service.port}" for name, service in services.items()
         }
-        app = build_gateway(GatewaySettings(home=home, budget_seconds=30, **addresses))
+        app = build_gateway(GatewaySettings(home=home, budget_seconds=30, **addresses, **settings))
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),

@@ -301,6 +301,29 @@ class GatewaySettings(ProcessSettings):
             "such as 169.254.7.0/24."
         ),
     )
+    prompt_model_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#@]+)?$",
+        description=(
+            "Address of a language model that reads prompts, with the path before "
+            "/chat/completions, such as http://127.0.0.1:11434/v1; the parser reads them if empty."
+        ),
+    )
+    prompt_model_name: str = Field(
+        default="default",
+        min_length=1,
+        max_length=200,
+        description="Name of that model, as its server calls it.",
+    )
+    prompt_model_key: SecretStr = Field(
+        default=SecretStr(""), description="API key of that server; none is sent if empty."
+    )
+    prompt_model_seconds: float = Field(
+        default=10.0,
+        ge=0.1,
+        le=120,
+        description="Seconds that the model may take; then the parser reads the prompt.",
+    )
     airflow_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s?#]+)?$",

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI, Response
 from quintet.feedback.v1 import feedback_pb2_grpc
@@ -52,6 +52,9 @@ from quintet_gateway.routes import (
 from quintet_gateway.routes.web_api.responses import failure
 from quintet_gateway.servicer import NAME, FeedbackServicer
 from quintet_gateway.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from quintet_gateway.adapters.language_model import LanguageModel
 
 _DESCRIPTION: Final = """
 Five songs in, a ranked and explained list out.
@@ -124,9 +127,12 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
         await experiments.close()
         await recorder.close()
         await running.close()
+        if model is not None:
+            await model.close()
         await app.state.audio.close()
         await upstream.close()
 
+    model = _language_model(settings)
     app = FastAPI(
         title="Quintet",
         version=version("quintet-gateway"),
@@ -168,7 +174,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     for resource in (*lists, *catalogue, feedback, histories, *own_music, *operation, legacy):
         app.include_router(resource.router)
     memory = ListenerMemory(upstream, names)
-    app.state.prompt_reader = PromptReader(upstream)
+    app.state.prompt_reader = PromptReader(upstream, model)
     app.state.player = Player(upstream, recorder, memory, names)
     web_api.install(
         app,
@@ -211,6 +217,22 @@ def _operations(settings: GatewaySettings) -> Operations:
         settings.budget_seconds,
     )
     return Operations(settings.home, airflow)
+
+
+def _language_model(settings: GatewaySettings) -> "LanguageModel | None":
+    """Build the client of the operator's language model, if there is one."""
+    if not settings.prompt_model_url:
+        return None
+    # Imported here, as Airflow's client is.
+    from quintet_gateway.adapters.language_model import LanguageModel
+
+    return LanguageModel(
+        settings.prompt_model_url,
+        settings.prompt_model_name,
+        settings.prompt_model_key,
+        settings.prompt_model_seconds,
+        settings.budget_seconds,
+    )
 
 
 def _rpc_service(settings: GatewaySettings, recorder: Recorder) -> Service:

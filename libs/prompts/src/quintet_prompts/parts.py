@@ -86,6 +86,7 @@ class Part:
         problem: Why it is not in the query; None if it is.
         names: Ids in `piece` → name, for sentences.
         correction: The name as written and as the catalogue has it, if they differ.
+        number: Distinguishes parts of one kind that come from the same words.
     """
 
     kind: str
@@ -95,11 +96,13 @@ class Part:
     problem: Problem | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     correction: tuple[str, str] | None = None
+    number: int = 0
 
     @property
     def id(self) -> str:
         """The same for the same part of the same text."""
-        return f"{self.kind}:{self.start}-{self.end}"
+        place = f"{self.kind}:{self.start}-{self.end}"
+        return f"{place}.{self.number}" if self.number else place
 
 
 @dataclass(frozen=True)
