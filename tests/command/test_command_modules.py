@@ -29,6 +29,7 @@ WORK = {
     "analyse": "quintet_analysis.catalogue",
     "tracks": "quintet_store.lookup",
     "playlists": "quintet_training.datasets.playlists",
+    "players": "quintet_access.players",
     "mixes": "quintet_training.steps.mixes",
     "models": "quintet_command.models",
     "feedback": "quintet_training.datasets.feedback",

@@ -36,7 +36,7 @@ from quintet_training.settings import TrainingSettings
 from quintet_training.steps.publishing import MODELS
 
 LEAST_LIKED: Final = 3
-"""Liked tracks that a cluster needs to become a mix; fewer join the nearest cluster by Ward."""
+"""Liked tracks that a cluster needs to become a mix."""
 LEAST_TRACKS: Final = 5
 """Tracks below which a mix is not worth a playlist."""
 _NAMED_ARTISTS: Final = 2
