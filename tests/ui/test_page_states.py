@@ -224,3 +224,21 @@ def test_a_radio_follows_the_listener_and_repeats_no_song(page, songs):
     assert len(set(heard)) == len(heard) == 6
     # The second batch continues the first one.
     assert [track.position for track in app.session_state["radio"].tracks] == [7, 8, 9, 10]
+
+
+def test_a_wish_in_words_shows_its_parts_and_its_list_and_a_part_can_be_removed(page):
+    app = page()
+    app.text_input(key="prompt_text").set_value("calm rock with lutes, under 4 minutes")
+    (ask,) = [button for button in app.button if button.label == EN("prompt.ask")]
+    ask.click()
+    app.run()
+    assert not app.exception
+    shown = [text.value for text in app.text]
+    assert "Only tracks with length of at most 4:00." in shown
+    assert any("`with lutes`" in warning.value for warning in app.warning)
+    first = app.dataframe[0].value
+    assert len(first) == 50
+    app.button(key="prompt-quality:0-4").click().run()
+    assert not app.exception
+    assert "Prefers energy near 25%." not in [text.value for text in app.text]
+    assert list(app.dataframe[0].value.iloc[:, 0]) != list(first.iloc[:, 0])

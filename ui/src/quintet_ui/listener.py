@@ -16,6 +16,7 @@ from quintet_ui.faults import GatewayFault
 from quintet_ui.identity import who_listens
 from quintet_ui.map import map_section
 from quintet_ui.preferences import with_seed, with_seeds
+from quintet_ui.prompt import prompt_section
 from quintet_ui.radio import radio_section
 from quintet_ui.results import results
 from quintet_ui.translations import Translations
@@ -38,6 +39,7 @@ def listener_page() -> None:
     with st.sidebar:
         who_listens(texts)
         tuning_panel(texts)
+    prompt_section()
     _search()
     _seeds(texts)
     _ask_button(texts)

@@ -314,7 +314,7 @@ def listen_as(name: str, listener: str) -> None:
     st.session_state.signals = ()
     st.session_state.saved = ()
     st.session_state.answer = st.session_state.pending = st.session_state.failure = None
-    st.session_state.radio = None
+    st.session_state.radio = st.session_state.wish = None
 
 
 def ask_again() -> None:
