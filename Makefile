@@ -148,7 +148,7 @@ protos-check: protos ## Fail where committed stubs differ from the .proto files
 	@test -z "$$(git status --porcelain -- protos/gen)" || { git status --short -- protos/gen; exit 1; }
 
 smoke: install ## Import each member alone, with its own dependencies only
-	@for module in search.app profile.app memory.app ranker.app gateway.app ui.listener ui.operator players.app training.steps library.sync tags.tags command.cli; do \
+	@for module in search.app profile.app memory.app ranker.app gateway.app ui.listener ui.operator players.app training.steps library.sync tags.tags command.cli home.wiring; do \
 	  echo "quintet_$$module"; \
 	  $(UV) run --quiet --isolated --no-default-groups --package quintet-$${module%%.*} \
 	    python -c "import quintet_$$module" || exit 1; \

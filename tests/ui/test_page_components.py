@@ -49,7 +49,7 @@ def cards(chromium):
             const {default: show} = await import(address);
             window.sent = [];
             const setTriggerValue = (_name, value) => window.sent.push(value);
-            window.give = (data) => show({data, parentElement: document.body, setTriggerValue});
+            window.give = (data) => show({data: [data], parentElement: document.body, setTriggerValue});
         }""",
         script,
     )

@@ -12,15 +12,18 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import IO, Final
 
 from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store.library_progress import analysis_progress
 from quintet_store.library_requests import (
+    LEASE_SECONDS,
     Request,
     begin_request,
     end_request,
+    is_work_queued,
     note_progress,
     report_worker,
     request_work,
@@ -32,6 +35,9 @@ from sqlalchemy import Engine
 
 # Far below the lease, so that a slow write loses no lease.
 REPORT_SECONDS: Final = 2.0
+# Half of the lease is left at least. An idle worker writes this rarely, because each write of the
+# database waits for the disk; it reads the queue every `REPORT_SECONDS`.
+_IDLE_REPORT_SECONDS: Final = LEASE_SECONDS / 3
 # As circus waits before it kills: the command stores what it has within that time.
 _GRACE_SECONDS: Final = 8.0
 # Of a command's output, the end is read: its last line says what was done, or why not.
@@ -93,6 +99,7 @@ class LibraryWorker:
         # Unique: a process id comes again, and several machines may share a database.
         self._name = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(8)}"
         self._stop = threading.Event()
+        self._reported = -LEASE_SECONDS
 
     def stop(self) -> None:
         """End after the running request is interrupted; it is queued again."""
@@ -109,6 +116,8 @@ class LibraryWorker:
             StoreUnavailable: The database cannot be opened.
         """
         while not self._stop.is_set():
+            # After a fault the lease may have run out.
+            self._reported = -LEASE_SECONDS
             try:
                 engine = open_engine(self._url)
             except StoreUnavailable as fault:
@@ -144,9 +153,14 @@ class LibraryWorker:
 
     def _turn(self, engine: Engine, say: Callable[[str], None]) -> bool:
         """Do the oldest request; False if there is none, or another worker runs."""
+        with reading(engine) as connection:
+            due = time.monotonic() - self._reported >= _IDLE_REPORT_SECONDS
+            if not due and not is_work_queued(connection):
+                return False
         with writing(engine) as connection:
             if not report_worker(connection, self._name):
                 return False
+            self._reported = time.monotonic()
             request = begin_request(connection)
         if request is None:
             return self._import_uploads(engine, say)

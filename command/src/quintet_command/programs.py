@@ -18,27 +18,59 @@ def programs_of(settings: CommandSettings) -> list[Program]:
             name,
             (sys.executable, "-m", f"quintet_{name}"),
             port,
-            f"QUINTET_{name.upper()}_PORT",
+            setting,
             more_ports=feedback if name == "gateway" else (),
         )
-        for name, port in (
-            ("search", settings.search_port),
-            ("profile", settings.profile_port),
-            ("ranker", settings.ranker_port),
-            ("memory", settings.memory_port),
-            ("gateway", settings.gateway_port),
-        )
+        for name, (port, setting) in _ports_of(settings).items()
     ]
-    if settings.players == "on":
-        players = (sys.executable, "-m", "quintet_players")
-        port = (settings.players_port, "QUINTET_PLAYERS_PORT")
-        services.append(Program("players", players, *port))
+    return [*services, *players_of(settings), *page_of(settings)]
+
+
+def players_of(settings: CommandSettings) -> list[Program]:
+    """Describe the service of music players, if it is on."""
+    if settings.players == "off":
+        return []
+    players = (sys.executable, "-m", "quintet_players")
+    return [Program("players", players, settings.players_port, "QUINTET_PLAYERS_PORT")]
+
+
+def page_of(settings: CommandSettings) -> list[Program]:
+    """Describe the page, if its package is installed."""
     # Only looked up: importing the page would load Streamlit into the supervisor.
-    page = find_spec("quintet_ui.page")
-    if page is None or page.origin is None:
-        return services
+    if find_spec("quintet_ui") is None:
+        return []
     streamlit = (sys.executable, "-m", "quintet_ui")
-    return [*services, Program("ui", streamlit, settings.ui_port, "QUINTET_UI_PORT")]
+    return [Program("ui", streamlit, settings.ui_port, "QUINTET_UI_PORT")]
+
+
+def all_services(settings: CommandSettings) -> Program | None:
+    """Describe the one process of all services and the library worker; None if not installed."""
+    if find_spec("quintet_home") is None:
+        return None
+    ports = _ports_of(settings)
+    first, setting = ports.pop("gateway")
+    return Program(
+        "services",
+        (sys.executable, "-m", "quintet_home"),
+        first,
+        setting,
+        more_ports=(
+            (settings.gateway_grpc_port, "QUINTET_GATEWAY_GRPC_PORT"),
+            *ports.values(),
+        ),
+    )
+
+
+def _ports_of(settings: CommandSettings) -> dict[str, tuple[int, str]]:
+    """Port and its setting by the service's name."""
+    ports = {
+        "search": settings.search_port,
+        "profile": settings.profile_port,
+        "ranker": settings.ranker_port,
+        "memory": settings.memory_port,
+        "gateway": settings.gateway_port,
+    }
+    return {name: (port, f"QUINTET_{name.upper()}_PORT") for name, port in ports.items()}
 
 
 def library_worker() -> Program:

@@ -7,18 +7,21 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NoReturn
 
 from circus import get_arbiter
 from circus.exc import ConflictError
+
+from quintet_command.parent_death import bound_to_parent
 
 # Between SIGTERM and SIGKILL; services drain within less.
 GRACE_SECONDS: Final = 10.0
 # What a process exits with when its settings or its port are wrong: restarting cannot help.
 MISCONFIGURED: Final = 2
-# How often signals are looked for, in seconds.
+NOT_STARTED: Final = "a service could not start with these settings; see its line above"
+# How often circus is asked to stop, in seconds, until it does.
 _SIGNAL_SECONDS: Final = 0.1
 _COLOURS: Final = (36, 33, 35, 32, 34, 31)
 
@@ -118,7 +121,7 @@ def supervise(
     """Run programs until SIGINT or SIGTERM, then drain them all.
 
     A program that dies is started again; one that exits with code 2 is misconfigured, and all
-    are stopped.
+    are stopped. If this process dies, also by SIGKILL, the programs drain and end.
 
     Args:
         programs: What to run, all at once; they start in any order.
@@ -179,10 +182,12 @@ def _watcher(
     after_reap: Callable[..., bool],
 ) -> dict[str, Any]:
     stream = {"stream": _PrefixedStream(program.name, width, colour, sys.stdout)}
+    # Also where this process is killed, no service is left without a supervisor.
+    first, *arguments = bound_to_parent(program.command)
     return {
         "name": program.name,
-        "cmd": program.command[0],
-        "args": list(program.command[1:]),
+        "cmd": first,
+        "args": arguments,
         "env": {**environment, **program.environment},
         "copy_env": True,
         "graceful_timeout": GRACE_SECONDS,
@@ -214,13 +219,50 @@ def _stop_when_asked(arbiter: Any) -> None:
     arbiter._ensure_ioloop()
     asked: list[int] = []
 
-    # At once: circus installed its own handlers with the arbiter, and those may lose a signal.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _frame: asked.append(number))
-
     def again() -> None:
-        if asked:
-            arbiter.ctrl.dispatch((None, json.dumps({"command": "quit"})))
+        arbiter.ctrl.dispatch((None, json.dumps({"command": "quit"})))
         arbiter.loop.call_later(_SIGNAL_SECONDS, again)
 
-    arbiter.loop.call_later(_SIGNAL_SECONDS, again)
+    def ask(number: int, _frame: object) -> None:
+        if not asked:
+            arbiter.loop.add_callback_from_signal(again)
+        asked.append(number)
+
+    # At once: circus installed its own handlers with the arbiter, and those may lose a signal.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+
+
+def become_supervisor(
+    programs: Sequence[Program], environment: Mapping[str, str], run_folder: Path
+) -> NoReturn:
+    """Replace this process by one that runs `supervise` and has nothing else in memory.
+
+    Commands import libraries that a supervisor never uses: as a new program it needs half of the
+    memory.
+
+    Args:
+        programs: What to run; their variables may be read by every user of the machine.
+        environment: Environment variables added to this process's own.
+        run_folder: A private folder for the supervisor's sockets.
+    """
+    described = [{**asdict(each), "environment": dict(each.environment)} for each in programs]
+    task = json.dumps({"programs": described, "run_folder": str(run_folder)})
+    command = (sys.executable, "-m", "quintet_command.supervisor", task)
+    os.execve(sys.executable, command, {**os.environ, **environment})
+
+
+def main() -> int:
+    """Run the programs that the argument describes; the exit code is that of `supervise`."""
+    task = json.loads(sys.argv[1])
+    programs = [
+        Program(**{**each, "command": tuple(each["command"])}) for each in task["programs"]
+    ]
+    code = supervise(programs, {}, Path(task["run_folder"]))
+    if code:
+        sys.stderr.write(f"error: {NOT_STARTED}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,15 +14,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import requests
-import spotipy
 import streamlit as st
 from quintet_contract.patterns import SPOTIFY_TRACK_PATTERN, fits
 
 from quintet_ui.settings import Settings
 
+if TYPE_CHECKING:
+    from spotipy import SpotifyOAuth
+
+# spotipy imports Redis and OpenTelemetry, 20 MB: it is imported where a listener exports, so a page
+# without that does not pay for it.
 SCOPE: Final = "playlist-modify-private"
 STATE_SECONDS: Final = 900.0  # time to sign in at Spotify
 _MOST_STATES: Final = 1000
@@ -127,6 +130,9 @@ def export(settings: Settings, code: str, title: str, tracks: Sequence[str]) -> 
     Raises:
         ExportFailed: Spotify denied it, or did not answer in time.
     """
+    import requests
+    import spotipy
+
     try:
         token = _oauth(settings).get_access_token(code, as_dict=False, check_cache=False)
         client = spotipy.Spotify(auth=token, requests_timeout=_SECONDS, retries=0)
@@ -146,13 +152,15 @@ def export(settings: Settings, code: str, title: str, tracks: Sequence[str]) -> 
         raise ExportFailed(type(fault).__name__) from None
 
 
-def _oauth(settings: Settings) -> spotipy.SpotifyOAuth:
-    oauth = spotipy.SpotifyOAuth(
+def _oauth(settings: Settings) -> "SpotifyOAuth":
+    from spotipy import MemoryCacheHandler, SpotifyOAuth
+
+    oauth = SpotifyOAuth(
         client_id=settings.spotify_client_id,
         client_secret=settings.spotify_client_secret.get_secret_value(),
         redirect_uri=settings.spotify_redirect_uri,
         scope=SCOPE,
-        cache_handler=spotipy.MemoryCacheHandler(),
+        cache_handler=MemoryCacheHandler(),
         open_browser=False,
         requests_timeout=_SECONDS,
     )

@@ -22,6 +22,7 @@ from quintet_command.cli import (
     radio,
     recommend,
     search,
+    serve,
     train,
     up,
 )
@@ -53,6 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(for_operators(up.up))
+app.command("serve")(for_operators(serve.serve))
 app.command("demo")(for_operators(demo.demo))
 app.command("prepare")(for_operators(prepare.prepare))
 app.command("doctor")(for_operators(doctor.doctor))

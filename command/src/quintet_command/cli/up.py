@@ -28,7 +28,7 @@ def up(
     from quintet_command.cli.prepare import ensure_prepared
     from quintet_command.programs import library_worker, programs_of, registry_of
     from quintet_command.settings import load_settings
-    from quintet_command.supervisor import PortInUse, check_ports, supervise
+    from quintet_command.supervisor import NOT_STARTED, PortInUse, check_ports, supervise
 
     settings = load_settings()
     programs = [p for p in programs_of(settings) if not (without_ui and p.name == "ui")]
@@ -44,7 +44,7 @@ def up(
     ensure_prepared(settings)
     gateway = open_gateway(settings.gateway_url, timeout=2.0, ca_file=settings.gateway_ca)
     has_page = any(program.name == "ui" for program in programs)
-    environment = _environment(settings)
+    environment = environment_of(settings)
     if own_registry:
         environment["QUINTET_MLFLOW_URI"] = settings.registry_uri
         (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def up(
 
     code = supervise(programs, environment, settings.home / "run", announce)
     if code:
-        raise CommandFailed("a service could not start with these settings; see its line above")
+        raise CommandFailed(NOT_STARTED)
 
 
 def _print_addresses(settings: "CommandSettings", *, has_page: bool, has_registry: bool) -> None:
@@ -72,7 +72,8 @@ def _print_addresses(settings: "CommandSettings", *, has_page: bool, has_registr
         _console.print(styled("models", "bold green"), settings.registry_uri, highlight=False)
 
 
-def _environment(settings: "CommandSettings") -> dict[str, str]:
+def environment_of(settings: "CommandSettings") -> dict[str, str]:
+    """Collect the variables that all processes of an installation get."""
     environment = {"QUINTET_HOME": str(settings.home.resolve()), "PYTHONUNBUFFERED": "1"}
     if sys.stdout.isatty():
         # The services write to pipes, so they cannot see that a person reads their lines.

@@ -1,11 +1,13 @@
 """Start a service process: read settings, build, configure logs, metrics and traces, serve."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import uvloop
 from pydantic import ValidationError
+from quintet_access.files import AccessFileInvalid
 from quintet_access.rules import ExposedWithoutAuth
 from quintet_files import keep_private
 from quintet_settings import first_fault
@@ -20,6 +22,32 @@ from quintet_servicekit.tracing import TracesInvalid, start_tracing, stop_tracin
 S = TypeVar("S", bound=ServiceSettings)
 
 
+class Misconfigured(Exception):
+    """A process cannot start with its settings; the message is one line without any value."""
+
+
+@contextmanager
+def checked_settings(name: str) -> Iterator[None]:
+    """Convert what reading settings, and building from them, may raise.
+
+    Args:
+        name: The service's name; its settings start with `QUINTET_<NAME>_`.
+
+    Raises:
+        Misconfigured: A setting is wrong, a metrics port is in use, or a public address has no
+            authentication. The message never repeats a value, because it may be a secret.
+    """
+    prefix = f"QUINTET_{name.upper()}_"
+    try:
+        yield
+    except ValidationError as fault:
+        raise Misconfigured(first_fault(fault, prefix)) from fault
+    except (ExposedWithoutAuth, AccessFileInvalid, IdentityInvalid, TracesInvalid) as fault:
+        raise Misconfigured(str(fault)) from fault
+    except PortUnavailable as fault:
+        raise Misconfigured(f"{prefix}METRICS_PORT: {fault}") from fault
+
+
 def launch(name: str, read: Callable[[], S], build: Callable[[S], Service]) -> int:
     """Serve until SIGTERM or SIGINT; the result is the process's exit code.
 
@@ -31,27 +59,24 @@ def launch(name: str, read: Callable[[], S], build: Callable[[S], Service]) -> i
         read: Reads the settings from the environment.
         build: Wires the service; no port is bound before it returns.
     """
-    prefix = f"QUINTET_{name.upper()}_"
     keep_private()
     try:
-        settings = read()
-        service = build(settings)
-        configure_logs(name, settings.log_level, settings.log_form)
-        note_build(name)
-        start_tracing(name)
-        start_metrics_server(settings.host, settings.metrics_port)
-    except ValidationError as fault:
-        return _refuse(first_fault(fault, prefix))
-    except (ExposedWithoutAuth, IdentityInvalid, TracesInvalid) as fault:
-        return _refuse(str(fault))
-    except PortUnavailable as fault:
-        return _refuse(f"{prefix}METRICS_PORT: {fault}")
+        with checked_settings(name):
+            settings = read()
+            service = build(settings)
+            configure_logs(name, settings.log_level, settings.log_form)
+            note_build(name)
+            start_tracing(name)
+            start_metrics_server(settings.host, settings.metrics_port)
+    except Misconfigured as fault:
+        return refuse(str(fault))
     try:
         return uvloop.run(run(service))
     finally:
         stop_tracing()
 
 
-def _refuse(line: str) -> int:
+def refuse(line: str) -> int:
+    """Write why the process cannot start to standard error; return exit code 2."""
     sys.stderr.write(f"error: {line}\n")
     return 2

@@ -12,6 +12,8 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 from quintet_contract.addresses import host_port
 
+from quintet_servicekit.current import SERVICE
+
 
 class PortUnavailable(Exception):
     """An address cannot be bound; the message contains the address and a way out."""
@@ -126,15 +128,19 @@ SEEDS: Final = Counter(
 )
 
 
-_served: Final[dict[str, str]] = {}
+# By service and kind: a process may serve several services, each with a version of one kind.
+_served: Final[dict[tuple[str, str], str]] = {}
 
 
 def note_version(kind: str, version: str) -> None:
-    """Set the version of a kind that this process serves, and remove the previous one."""
-    if kind in _served:
-        VERSION.remove(kind, _served[kind])
+    """Set the version of a kind that the service serves, and remove the previous one."""
+    key = (SERVICE.get(), kind)
+    before = _served.get(key, version)
+    _served[key] = version
+    others = [held for (_, each), held in _served.items() if each == kind]
+    if before not in others:
+        VERSION.remove(kind, before)
     VERSION.labels(kind, version).set(1)
-    _served[kind] = version
 
 
 def release_of(service: str) -> str:

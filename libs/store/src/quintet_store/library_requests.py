@@ -23,7 +23,7 @@ MOST_KEPT: Final = 200
 MOST_ATTEMPTS: Final = 3
 """Starts of one request: one that ends the worker each time must not do so for ever."""
 LEASE_SECONDS: Final = 15.0
-"""A worker that was not seen for so long no longer runs; it reports every two seconds."""
+"""A worker that was not seen for so long no longer runs; it reports at least every five."""
 _REQUESTS: Final = table_of(LibraryRequest)
 _WORKER: Final = table_of(LibraryWorker)
 _OPEN: Final = _REQUESTS.c.state.in_((QUEUED, RUNNING))
@@ -141,6 +141,12 @@ def _requeue(connection: Connection) -> None:
     tried = running & (_REQUESTS.c.attempts >= MOST_ATTEMPTS)
     connection.execute(update(_REQUESTS).where(tried).values(often))
     connection.execute(update(_REQUESTS).where(running).values(state=QUEUED))
+
+
+def is_work_queued(connection: Connection) -> bool:
+    """Whether a request waits to be begun."""
+    query = select(_REQUESTS.c.id).where(_REQUESTS.c.state == QUEUED).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def begin_request(connection: Connection) -> Request | None:

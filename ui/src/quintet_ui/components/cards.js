@@ -1,5 +1,5 @@
 // The ranked list. Cards are kept by track, so that what plays goes on while the list is refined.
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".cards");
   const view = root.view ?? (root.view = { cards: new Map(), sent: 0 });
   view.send = (facts) => setTriggerValue("acted", { ...facts, number: (view.sent += 1) });

@@ -1,7 +1,7 @@
 // Search as you type: a combobox (ARIA 1.2) whose list is always below it.
 const WAIT_MS = 60;
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   // Screen readers must know which language they read.
   document.documentElement.lang = data.language;
   const root = parentElement.querySelector(".search");

@@ -1,5 +1,5 @@
 // Five seeds: each holds a track, its weight and whether the list moves away from it.
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".seeds");
   const view = root.view ?? (root.view = {});
   view.send = setTriggerValue;

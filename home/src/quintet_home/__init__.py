@@ -1,0 +1,1 @@
+"""All services of a small installation in one process; `quintet serve` starts it."""
