@@ -14,6 +14,7 @@ SERVED: Final = (
     "tests/system/compat/",
     "tests/system/registry/",
     "tests/players/",
+    "tests/home/",
     "tests/system/observe/",
 )
 """Folders whose tests share services, the longest first."""

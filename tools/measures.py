@@ -30,6 +30,7 @@ PACKAGES: Final = (
     "command",
     "client",
     "players",
+    "home",
     "dags",
 )
 _CONDITIONAL: Final = re.compile(

@@ -3,9 +3,13 @@
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from quintet_command.settings import CommandSettings
+
+from tools.processes import children_of
 
 FLAPPING = """
 import sys
@@ -31,6 +35,27 @@ def test_sigterm_is_heard_while_a_program_is_started_again(tmp_path, restarts):
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux ends them")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_program_outlives_the_supervisor(tmp_path, number):
+    with subprocess.Popen(
+        [sys.executable, "-c", FLAPPING, str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        while "again" not in process.stdout.readline():
+            pass
+        programs = children_of(process.pid)
+        assert programs
+        process.send_signal(number)
+        process.wait(60)
+    deadline = time.monotonic() + 20
+    while left := [pid for pid in programs if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)  # polling interval
 
 
 @pytest.mark.parametrize(("host", "url"), [("::1", "http://[::1]:8000"),

@@ -49,7 +49,8 @@ def cards(chromium):
             const {default: show} = await import(address);
             window.sent = [];
             const setTriggerValue = (_name, value) => window.sent.push(value);
-            window.give = (data) => show({data: [data], parentElement: document.body, setTriggerValue});
+            const parentElement = document.body;
+            window.give = (data) => show({data: [data], parentElement, setTriggerValue});
         }""",
         script,
     )

@@ -255,9 +255,7 @@ def become_supervisor(
 def main() -> int:
     """Run the programs that the argument describes; the exit code is that of `supervise`."""
     task = json.loads(sys.argv[1])
-    programs = [
-        Program(**{**each, "command": tuple(each["command"])}) for each in task["programs"]
-    ]
+    programs = [Program(**{**each, "command": tuple(each["command"])}) for each in task["programs"]]
     code = supervise(programs, {}, Path(task["run_folder"]))
     if code:
         sys.stderr.write(f"error: {NOT_STARTED}\n")

@@ -14,7 +14,7 @@ from quintet_contract.addresses import host_port, reachable_host
 from quintet_gateway.serving import serve as serve_gateway
 from quintet_servicekit import garbage_collection
 from quintet_servicekit.current import as_service
-from quintet_servicekit.server import PortUnavailable, Service
+from quintet_servicekit.server import Service
 
 from quintet_home.memory import release_code
 from quintet_home.wiring import LIBRARY, Installation
@@ -92,10 +92,11 @@ async def _announce(installation: Installation, serving: asyncio.Event) -> None:
 
 async def _work(installation: Installation) -> None:
     worker = installation.worker
-    context = copy_context()
     # A daemon thread: a command that does not end in time must not keep the process.
     thread = threading.Thread(
-        target=context.run, args=(worker.run, lambda line: _log.info("work", line=line)), daemon=True
+        target=copy_context().run,
+        args=(worker.run, lambda line: _log.info("work", line=line)),
+        daemon=True,
     )
     thread.start()
     try:

@@ -65,7 +65,7 @@ def wired() -> Installation:
     with checked_settings("gateway"):
         of_gateway = GatewaySettings(experiment_seconds=_EXPERIMENT_SECONDS)
     # The gateway first: lines outside of all services are written in its style.
-    of_all = {"gateway": of_gateway, **settings}
+    of_all: dict[str, GatewaySettings | ServiceSettings] = {"gateway": of_gateway, **settings}
     styles = {name: LogStyle(each.log_level, each.log_form) for name, each in of_all.items()}
     configure_logs_of({**styles, LIBRARY: styles["gateway"]})
     with checked_settings("home"):

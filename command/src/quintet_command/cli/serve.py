@@ -20,8 +20,8 @@ class Profile(StrEnum):
     SEPARATE = "separate"
 
 
-# glibc keeps freed memory: a pool for each thread that ever allocated, and more the larger the blocks
-# are that were freed. A small installation answers few requests at once, so it needs neither.
+# glibc keeps freed memory: a pool for each thread that ever allocated, and more of it the larger
+# the freed blocks are. A small installation answers few requests at once, so it needs neither.
 _MEMORY: Final = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_TRIM_THRESHOLD_": "131072",
