@@ -127,6 +127,18 @@ async def test_what_the_listener_does_not_want_is_neither_played_nor_on_a_path(
     everything = await answer(gateway, RADIO, seeds=["t001"], limit=100, listener=who)
     assert disliked not in ids(everything)
     assert heard not in ids(everything)
+    options = {"limit": 100, "listener": who, "heard": "less"}
+    later = await answer(gateway, RADIO, seeds=["t001"], artist_gap=0, **options)
+    assert heard not in ids(later)
+    rest = await answer(gateway, RADIO, cursor=later["cursor"], **options)
+    assert (ids(rest)[-1], rest["exhausted"]) == (heard, True)
+    assert later["discovery"] is None
+    assert not any(track["known"] for track in later["tracks"])
+    dialled = await answer(gateway, RADIO, seeds=["t001"], limit=20, listener=who, discovery=0.5)
+    known = [track["known"] for track in dialled["tracks"]]
+    made = dialled["discovery"]
+    assert (made["value"], made["known"], made["from_memory"]) == (0.5, sum(known), True)
+    assert all(sum(known[:n]) <= n / 2 for n in range(1, 21))
     without = await answer(gateway, PATH, start="t001", end="t090", length=5, listener=who)
     assert heard not in ids(without)
     allowed = await answer(
@@ -137,6 +149,8 @@ async def test_what_the_listener_does_not_want_is_neither_played_nor_on_a_path(
 
 WRONG: list[tuple[str, dict[str, Any], tuple[int, str, str]]] = [
     (RADIO, {}, (400, "SEED_COUNT", "seeds")),
+    (RADIO, {"seeds": ["t001"], "discovery": 1.5}, (400, "DISCOVERY_RANGE", "discovery")),
+    (PATH, {"start": "t001", "end": "t090", "heard": "less"}, (400, "REQUEST_MALFORMED", "heard")),
     (RADIO, {"seeds": ["t001"], "cursor": "x"}, (400, "REQUEST_MALFORMED", "seeds")),
     (RADIO, {"cursor": "x", "artist_gap": 3}, (400, "REQUEST_MALFORMED", "artist_gap")),
     (RADIO, {"cursor": "x"}, (400, "CURSOR_INVALID", "cursor")),

@@ -164,7 +164,8 @@ def radio(
     artist_gap: int | None = None,
     variants: Choice | None = None,
     seasonal: Choice | None = None,
-    heard: Choice | None = None,
+    discovery: float | None = None,
+    heard: Heard | None = None,
     heard_days: int | None = None,
     reasons: bool | None = None,
     language: str | None = None,
@@ -184,7 +185,10 @@ def radio(
         artist_gap: To start: the least number of tracks between two that share an artist.
         variants: To start: whether other versions of the seeds' songs may be played.
         seasonal: To start: whether songs of a season may be played if no seed is of that season.
-        heard: Whether tracks that the listener heard may be played: "exclude" or "allow".
+        discovery: 0 for known artists first, 1 for none of them, counted over the last 50 tracks
+            and these; by score alone if None.
+        heard: What happens to tracks that the listener heard: "exclude" (the default), "less" for
+            playing them only if no other track fits, or "allow".
         heard_days: Days within which a play or a skip counts as heard, 1 to 3650.
         reasons: Whether each track says why, and how it follows the one before.
         language: Of the sentences, "en" or "ko".
@@ -199,6 +203,7 @@ def radio(
         "artist_gap": artist_gap,
         "variants": variants,
         "seasonal": seasonal,
+        "discovery": discovery,
         "heard": heard,
         "heard_days": heard_days,
         "reasons": reasons,

@@ -383,6 +383,7 @@ class RadioTrack(Answer):
     score: float
     similarity: float | None
     channels: tuple[str, ...]
+    known: bool = False  # by an artist that the dial counts as known
     track: Track
     reasons: Reasons | None
     transition: Transition | None  # None for the first of a session
@@ -407,6 +408,7 @@ class RadioBatch(Answer):
     seeds: tuple[RadioSeed, ...]
     avoided: tuple[str, ...]  # tracks skipped lately
     relaxed: tuple[str, ...]  # rules that gave way because few tracks are left
+    discovery: Discovery | None = None  # None without the dial
     versions: Versions
     pool: Pool
     degraded: tuple[str, ...]

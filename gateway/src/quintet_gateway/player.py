@@ -115,6 +115,10 @@ class Player:
         remembered, is_read = await read_memory(self._memory, listener, heard)
         request.excluded_track_ids.extend(_unwanted(remembered, heard))
         request.excluded_artist_ids.extend(remembered.exclusions.banned_artist_ids)
+        if request.HasField("discovery"):
+            request.known_track_ids.extend(remembered.exclusions.known_track_ids)
+        if heard.choice is Heard.LESS:
+            request.heard_track_ids.extend(remembered.exclusions.heard_track_ids)
         if remembered.preferences.track_ids:
             request.preferences.CopyFrom(remembered.preferences)
         batch = await self._services.continue_radio(request)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quintet_contract.limits import MAX_RADIO_TRACKS
 from quintet_contract.options import RadioAction
+from quintet_engine.dial import Bounds
 from quintet_engine.query import Filters, Query, QueryInvalid, Seed, SeedKind, SeedUnknown
 from quintet_engine.radio import Radio
 from quintet_engine.radio_session import Event, Session, hash_of
@@ -220,3 +221,64 @@ def test_a_thousand_tracks_have_no_repeat_and_no_latency_that_grows(catalogue_of
 def test_tracks_are_known_by_their_hash_alone(catalogue):
     names = catalogue.track_ids(np.arange(len(catalogue)))
     assert len({hash_of(name) for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 20])
+def test_the_dial_bounds_known_artists_among_the_last_tracks_of_a_session(catalogue, radio, limit):
+    row_of = catalogue.snapshot.row_of
+    known = tuple(f"t{n:05d}" for n in range(0, 200, 4))
+    artists = catalogue.track_artists.of_all(
+        np.array([row_of[name] for name in ("t00000", *known)])
+    )
+    shares = []
+    for value in (0.0, 0.3, 0.8, 1.0):
+        bounds, session, familiar = Bounds(value), start(artist_gap=1), []
+        request = BatchRequest(limit, reasons=False, discovery=value, known_tracks=known)
+        while len(familiar) < 60:
+            batch = radio.play(session, request)
+            recent = familiar[-50:]
+            for track in batch.ranking.tracks:
+                is_known = bool(np.isin(catalogue.track_artists.of(track.row), artists).any())
+                assert track.known == is_known
+                recent.append(is_known)
+                lacks = batch.ranking.discovery
+                assert lacks.lacks_new or sum(recent) <= bounds.most(len(recent))
+                assert lacks.lacks_known or sum(recent) >= bounds.least(len(recent))
+            made = batch.ranking.discovery
+            assert (made.known, made.new) == (
+                sum(recent[-len(batch.ranking.tracks) :]),
+                len(batch.ranking.tracks) - made.known,
+            )
+            familiar, session = familiar + recent[len(familiar[-50:]) :], batch.session
+        shares.append(sum(familiar[:60]))
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 30
+    assert shares[-1] == 0
+
+
+def test_without_the_dial_a_batch_states_none_and_known_tracks_change_nothing(radio):
+    batch = radio.play(start(), PLAIN)
+    assert batch.ranking.discovery is None
+    known = BatchRequest(20, reasons=False, known_tracks=("t00004",))
+    assert ids(radio.play(start(), known)) == ids(batch)
+
+
+def test_heard_tracks_are_played_after_all_others_and_not_forgotten(catalogue, radio):
+    everything = played(radio, start())
+    heard = frozenset(everything[:40])
+    request, session, found = BatchRequest(25, reasons=False, heard=heard), start(), []
+    while True:
+        batch = radio.play(session, request)
+        found += [(track.track_id, track.heard) for track in batch.ranking.tracks]
+        session = batch.session
+        if batch.exhausted:
+            break
+        assert batch.remaining > 0
+    rows = np.array([catalogue.snapshot.row_of[name] for name, _ in found])
+    recordings = catalogue.recording[rows]
+    assert len(found) == len(set(recordings.tolist())) == len(everything)
+    were = np.isin(recordings, catalogue.recording[[catalogue.snapshot.row_of[n] for n in heard]])
+    assert [flag for _, flag in found] == were.tolist()
+    # Others come first, but for those of an artist that was just played.
+    first = int(np.argmax(were))
+    assert first > len(found) - were.sum() - 10

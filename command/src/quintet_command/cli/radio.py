@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from quintet_contract.limits import DEFAULT_ARTIST_GAP, DEFAULT_RADIO_BATCH
+from quintet_contract.options import Heard as RadioHeardRule
 from quintet_contract.options import RadioAction, Seasonal, Variants
 from quintet_files import PRIVATE_MODE, write_atomically
 from quintet_text.track_ids import track_id_of
@@ -39,6 +40,10 @@ class Heard(StrEnum):
 
 HeardLately = Annotated[
     Heard, typer.Option("--heard", help="Tracks that the listener heard lately.")
+]
+RadioHeard = Annotated[
+    RadioHeardRule,
+    typer.Option("--heard", help="Tracks that the listener heard lately; less: if no other fits."),
 ]
 HeardDays = Annotated[
     int | None, typer.Option("--heard-days", help="Days that count as lately, 1 to 3650.")
@@ -77,7 +82,14 @@ def radio(
     ] = None,
     variants: OtherVersions = Variants.EXCLUDE,
     seasonal: OfSeasons = Seasonal.EXCLUDE,
-    heard: HeardLately = Heard.EXCLUDE,
+    discovery: Annotated[
+        float | None,
+        typer.Option(
+            help="0: artists you know first, 1: artists you do not know, of the last 50 tracks "
+            "and these. By score alone if not set."
+        ),
+    ] = None,
+    heard: RadioHeard = RadioHeardRule.EXCLUDE,
     heard_days: HeardDays = None,
     language: Language = "en",
     listener: Listener = None,
@@ -105,6 +117,7 @@ def radio(
             for each in each_of or ()
         ],
         limit=limit,
+        discovery=discovery,
         heard=heard.value,
         heard_days=heard_days,
         language=language,

@@ -43,7 +43,7 @@ async def continue_radio(
         "recommendation_id": played.recommendation_id,
         "request_id": REQUEST_ID.get(),
         "cursor": played.cursor,
-        **radio_json(played.batch, played.tracks),
+        **radio_json(played.batch, played.tracks, body.language),
         "degraded": played.degraded,
     }
     return json_response(content, headers={RECOMMENDATION_ID: played.recommendation_id})

@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 from pydantic import Field
 from quintet.profile.v1 import profile_pb2
-from quintet.ranker.v1 import ranker_pb2
+from quintet.ranker.v1 import radio_pb2, ranker_pb2
 from quintet_contract.seeds import SeedKind
 from quintet_explain import DEFAULT_LANGUAGE, novelty_sentence
 from quintet_servicekit.degradation import Part
@@ -190,9 +190,9 @@ def profile_json(profile: profile_pb2.Profile | None) -> dict[str, dict[str, flo
 
 
 def discovery_json(
-    ranking: ranker_pb2.RecommendTracksResponse, language: str
+    ranking: ranker_pb2.RecommendTracksResponse | radio_pb2.ContinueRadioResponse, language: str
 ) -> dict[str, float | int | bool | str]:
-    """Write what the dial did to a list."""
+    """Write what the dial did to a list or a batch."""
     made = ranking.discovery
     return {
         "value": made.value,

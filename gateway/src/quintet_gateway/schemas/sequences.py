@@ -33,8 +33,10 @@ from quintet_gateway.schemas.recommendation_request import (
     ListenerName,
 )
 from quintet_gateway.schemas.recommendation_response import (
+    Discovery,
     Pool,
     SeedUsed,
+    discovery_json,
     pool_json,
     seed_json,
     shown_or_bare,
@@ -64,12 +66,21 @@ _ORIGINS: Final = {
 }
 _OF_THE_START: Final = ("seeds", "filters", "artist_gap", "variants", "seasonal")
 _HEARD: Final = "Whether tracks that the listener heard within `heard_days` may be in it."
+_RADIO_HEARD: Final = (
+    "What happens to tracks that the listener heard within `heard_days`: exclude leaves them out, "
+    "less plays them only if no other track fits, allow does nothing."
+)
+_RADIO_DISCOVERY: Final = (
+    "The dial from familiar (0) to discover (1): of the last 50 tracks and these, at most "
+    "1 - discovery, and at least 1 - 2 * discovery, are by artists of the seeds or of the "
+    "listener's memory. Without it, by score alone."
+)
 
 
 class SequenceBody(StrictBody):
     """Options that radio and paths share."""
 
-    heard: Literal["exclude", "allow"] = Field(default="exclude", description=_HEARD)
+    heard: Literal["exclude", "less", "allow"] = Field(default="exclude", description=_HEARD)
     heard_days: HeardDays = DEFAULT_HEARD_DAYS
     reasons: bool = Field(default=True, description="false leaves sentences and facts out")
     language: Language = "en"
@@ -99,6 +110,10 @@ def _cursor(value: str | None) -> str | None:
 class RadioBody(SequenceBody):
     """Seeds to start a session, or the cursor to continue it."""
 
+    heard: Literal["exclude", "less", "allow"] = Field(default="exclude", description=_RADIO_HEARD)
+    discovery: (
+        Annotated[float, AfterValidator(within("DISCOVERY_RANGE", 0, 1)), bounds(0, 1)] | None
+    ) = Field(default=None, description=_RADIO_DISCOVERY)
     seeds: Annotated[
         list[SeedOrId],
         AfterValidator(counted("SEED_COUNT", 0, MAX_SEEDS)),
@@ -161,6 +176,7 @@ class RadioBody(SequenceBody):
             language=self.language,
             # Feature values are stored with the impressions, for training.
             include_features=True,
+            discovery=self.discovery,
         )
         if self.cursor is None:
             options = radio_pb2.RadioOptions(
@@ -177,6 +193,7 @@ class RadioBody(SequenceBody):
 class PathBody(SequenceBody):
     """Two tracks, and options for the path between them."""
 
+    heard: Literal["exclude", "allow"] = Field(default="exclude", description=_HEARD)
     start: TrackName
     end: TrackName
     length: Annotated[
@@ -240,6 +257,7 @@ class RadioTrack(ResponseModel):
     score: float
     similarity: float | None = Field(description="null if it was not analysed")
     channels: list[str]
+    known: bool = Field(description="by an artist that the dial counts as known; false without it")
     track: Track
     reasons: Reasons | None = Field(description="null if the request has `reasons: false`")
     transition: Transition | None = Field(description="null for the first track of a session")
@@ -264,6 +282,7 @@ class RadioResponse(ResponseModel):
     seeds: list[RadioSeed]
     avoided: list[str] = Field(description="ids of tracks that were skipped lately")
     relaxed: list[str] = Field(description="rules that gave way because few tracks are left")
+    discovery: Discovery | None = Field(description="what the dial did; null without the dial")
     versions: Versions
     pool: Pool
     degraded: list[Part]
@@ -290,7 +309,9 @@ class PathResponse(ResponseModel):
     degraded: list[Part]
 
 
-def radio_json(batch: radio_pb2.ContinueRadioResponse, tracks: ShownTracks) -> dict[str, Any]:
+def radio_json(
+    batch: radio_pb2.ContinueRadioResponse, tracks: ShownTracks, language: str
+) -> dict[str, Any]:
     """Write a batch for orjson, without its ids, `cursor` and `degraded`."""
     return {
         "tracks": [_radio_track(each, tracks) for each in batch.tracks],
@@ -303,6 +324,7 @@ def radio_json(batch: radio_pb2.ContinueRadioResponse, tracks: ShownTracks) -> d
         ],
         "avoided": [*batch.avoided_track_ids],
         "relaxed": [*batch.relaxed],
+        "discovery": discovery_json(batch, language) if batch.HasField("discovery") else None,
         "versions": versions_json(batch.versions),
         "pool": pool_json(batch.pool),
     }
@@ -316,6 +338,7 @@ def _radio_track(each: radio_pb2.RadioTrack, tracks: ShownTracks) -> dict[str, A
         "score": ranked.score,
         "similarity": ranked.similarity if ranked.HasField("similarity") else None,
         "channels": [*ranked.channels],
+        "known": ranked.known,
         "track": orjson.Fragment(shown_or_bare(tracks, ranked.track_id)),
         "reasons": orjson.Fragment(ranked.reasons_json or b"null"),
         "transition": _transition(each.transition) if each.HasField("transition") else None,
@@ -364,8 +387,9 @@ RADIO_EXAMPLES: Final[dict[str, Any]] = {
             "variants": "exclude",
             "seasonal": "exclude",
             "limit": 10,
-            "heard": "exclude",
+            "heard": "less",
             "heard_days": 30,
+            "discovery": 0.5,
             "reasons": True,
             "language": "en",
         },

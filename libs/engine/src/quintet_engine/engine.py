@@ -347,6 +347,7 @@ class Engine:
             with self.stage("arrange"):
                 rows = scored.candidates.rows[chosen]
                 chosen = chosen[arrangement.arrange(context, rows)]
+                dialled = _outcome(query, familiar, scored.known[chosen])
         with self.stage("explain"):
             tracks = self._tracks(context, scored, chosen)
         seed_pools: tuple[SeedPool, ...] = ()

@@ -50,7 +50,13 @@ class Radio:
         check_number("limit", "LIMIT_RANGE", request.limit, 1, MAX_RADIO_BATCH)
         limit = min(request.limit, MAX_RADIO_TRACKS - session.length)
         seeds, avoided = self._present(session)
-        asked = BatchOrder(self._catalogue, session, self._rows_played(session), max(limit, 1))
+        asked = BatchOrder(
+            self._catalogue,
+            session,
+            self._rows_played(session),
+            max(limit, 1),
+            self._rows_heard(request),
+        )
         query = _query(session, request, seeds, avoided)
         ranking = self._ranking(query, asked, limit)
         # An empty batch of a session that is full still reports what is left.
@@ -60,8 +66,12 @@ class Radio:
         steps = self._transitions(session, [row_of[name] for name in ids], request)
         after = session.continued(ids)
         remaining = asked.allowed - len(ids)
+        dialled = ranking.discovery
+        if dialled is not None:
+            lacks = {"lacks_new": asked.lacks_new, "lacks_known": asked.lacks_known}
+            dialled = replace(dialled, **lacks)
         return Batch(
-            replace(ranking, tracks=tracks),
+            replace(ranking, tracks=tracks, discovery=dialled),
             tuple(steps),
             after,
             tuple(seeds),
@@ -105,17 +115,28 @@ class Radio:
         rows = self._by_hash[places].astype(np.int64)
         return releases_and_versions(rows, rows[:0], self._catalogue)
 
+    def _rows_heard(self, request: BatchRequest) -> Rows:
+        """Find all releases of the recordings that the listener heard, int64."""
+        rows = self._catalogue.rows_of(tuple(request.heard))
+        rows = rows[rows >= 0]
+        return releases_and_versions(rows, rows[:0], self._catalogue)
+
     def _ranking(self, query: Query, asked: BatchOrder, limit: int) -> Ranking:
-        """Rank and order; from a longer list, and at last with rules relaxed, if too few fit."""
+        """Rank and order; from a longer list, if too few tracks fit.
+
+        At last tracks that were heard are played, and then rules give way.
+        """
         per_artist = -(-limit // (asked.session.artist_gap + 1)) if asked.session.artist_gap else 0
         pool = min(_MOST_POOL, max(_LEAST_POOL, _POOL_PER_TRACK * limit))
         ranking = self._engine.recommend(
             replace(query, limit=pool, max_per_artist=per_artist), arrangement=asked
         )
-        for relaxes in (False, True):
+        for plays_heard, relaxes in ((False, False), (True, False), (True, True)):
             if len(ranking.tracks) >= min(limit, asked.allowed):
                 break
-            asked.relaxes = relaxes
+            if plays_heard and not relaxes and not len(asked.heard):
+                continue
+            asked.plays_heard, asked.relaxes = plays_heard, relaxes
             ranking = self._engine.recommend(
                 replace(query, limit=MAX_LIMIT, max_per_artist=0), arrangement=asked
             )
@@ -154,4 +175,7 @@ def _query(
         features=request.features,
         language=request.language,
         preferences=request.preferences,
+        discovery=request.discovery,
+        known_tracks=request.known_tracks,
+        heard=request.heard,
     )

@@ -48,6 +48,9 @@ class BatchRequest:
         language: Of the sentences.
         features: Whether to return the feature values that tracks were ranked by.
         preferences: What the listener likes, from a memory; empty without a listener.
+        discovery: The dial from familiar (0) to discover (1); None for the order of scores alone.
+        known_tracks: Tracks whose artists the listener knows, besides those of the seeds.
+        heard: Track ids that the listener heard: played only if no other track fits.
     """
 
     limit: int
@@ -57,6 +60,9 @@ class BatchRequest:
     language: str = DEFAULT_LANGUAGE
     features: bool = False
     preferences: Preferences = NO_PREFERENCES
+    discovery: float | None = None
+    known_tracks: tuple[str, ...] = ()
+    heard: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

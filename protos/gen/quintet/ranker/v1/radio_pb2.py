@@ -28,37 +28,37 @@ from quintet.ranker.v1 import ranker_pb2 as quintet_dot_ranker_dot_v1_dot_ranker
 from quintet.ranker.v1 import transition_pb2 as quintet_dot_ranker_dot_v1_dot_transition__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dquintet/ranker/v1/radio.proto\x12\x11quintet.ranker.v1\x1a\x1equintet/memory/v1/memory.proto\x1a quintet/profile/v1/profile.proto\x1a\x1equintet/ranker/v1/ranker.proto\x1a\"quintet/ranker/v1/transition.proto\"\xd5\x02\n\x14\x43ontinueRadioRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x1f.quintet.ranker.v1.RadioOptions\x12-\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x1d.quintet.ranker.v1.RadioEvent\x12\x12\n\x05limit\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\x12\x65xcluded_track_ids\x18\x05 \x03(\t\x12\x1b\n\x13\x65xcluded_artist_ids\x18\x06 \x03(\t\x12\x14\n\x0comit_reasons\x18\x07 \x01(\x08\x12\x10\n\x08language\x18\x08 \x01(\t\x12\x18\n\x10include_features\x18\t \x01(\x08\x12\x33\n\x0bpreferences\x18\n \x01(\x0b\x32\x1e.quintet.memory.v1.PreferencesB\x08\n\x06_limit\"\xf3\x01\n\x0cRadioOptions\x12\'\n\x05seeds\x18\x01 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12+\n\x07\x66ilters\x18\x02 \x01(\x0b\x32\x1a.quintet.ranker.v1.Filters\x12\x17\n\nartist_gap\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x31\n\x08variants\x18\x04 \x01(\x0e\x32\x1f.quintet.ranker.v1.SongVariants\x12\x32\n\x08seasonal\x18\x05 \x01(\x0e\x32 .quintet.ranker.v1.SeasonalSongsB\r\n\x0b_artist_gap\"N\n\nRadioEvent\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12.\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1e.quintet.ranker.v1.RadioAction\"\xe9\x02\n\x15\x43ontinueRadioResponse\x12-\n\x06tracks\x18\x01 \x03(\x0b\x32\x1d.quintet.ranker.v1.RadioTrack\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\x12\x11\n\texhausted\x18\x03 \x01(\x08\x12\x11\n\tremaining\x18\x04 \x01(\x03\x12\x0e\n\x06played\x18\x05 \x01(\x05\x12+\n\x05seeds\x18\x06 \x03(\x0b\x32\x1c.quintet.ranker.v1.RadioSeed\x12\x19\n\x11\x61voided_track_ids\x18\x07 \x03(\t\x12\x0f\n\x07relaxed\x18\x08 \x03(\t\x12-\n\x08versions\x18\t \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12\x10\n\x08\x64\x65graded\x18\n \x03(\t\x12\x15\n\rfeature_names\x18\x0b \x03(\t\x12*\n\x04pool\x18\x0c \x01(\x0b\x32\x1c.quintet.ranker.v1.PoolSizes\"\x80\x01\n\nRadioTrack\x12-\n\x05track\x18\x01 \x01(\x0b\x32\x1e.quintet.ranker.v1.RankedTrack\x12\x31\n\ntransition\x18\x02 \x01(\x0b\x32\x1d.quintet.ranker.v1.Transition\x12\x10\n\x08position\x18\x03 \x01(\x05\"g\n\tRadioSeed\x12&\n\x04seed\x18\x01 \x01(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x32\n\x06origin\x18\x02 \x01(\x0e\x32\".quintet.ranker.v1.RadioSeedOrigin\"x\n\x12StreamRadioRequest\x12\x38\n\x07request\x18\x01 \x01(\x0b\x32\'.quintet.ranker.v1.ContinueRadioRequest\x12\x18\n\x0b\x62\x61tch_count\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x0e\n\x0c_batch_count\"N\n\x13StreamRadioResponse\x12\x37\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32(.quintet.ranker.v1.ContinueRadioResponse\"\xf2\x01\n\nRadioState\x12\x30\n\x07options\x18\x01 \x01(\x0b\x32\x1f.quintet.ranker.v1.RadioOptions\x12\x0e\n\x06played\x18\x02 \x03(\x07\x12\x18\n\x10recent_track_ids\x18\x03 \x03(\t\x12+\n\x05likes\x18\x04 \x03(\x0b\x32\x1c.quintet.ranker.v1.RadioMark\x12.\n\x08\x66inishes\x18\x05 \x03(\x0b\x32\x1c.quintet.ranker.v1.RadioMark\x12+\n\x05skips\x18\x06 \x03(\x0b\x32\x1c.quintet.ranker.v1.RadioMark\"/\n\tRadioMark\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\r*r\n\x0bRadioAction\x12\x1c\n\x18RADIO_ACTION_UNSPECIFIED\x10\x00\x12\x15\n\x11RADIO_ACTION_LIKE\x10\x01\x12\x15\n\x11RADIO_ACTION_SKIP\x10\x02\x12\x17\n\x13RADIO_ACTION_FINISH\x10\x03*\x8e\x01\n\x0fRadioSeedOrigin\x12!\n\x1dRADIO_SEED_ORIGIN_UNSPECIFIED\x10\x00\x12\x1b\n\x17RADIO_SEED_ORIGIN_START\x10\x01\x12\x1b\n\x17RADIO_SEED_ORIGIN_LIKED\x10\x02\x12\x1e\n\x1aRADIO_SEED_ORIGIN_FINISHED\x10\x03\x32\xd2\x01\n\x0cRadioService\x12\x62\n\rContinueRadio\x12\'.quintet.ranker.v1.ContinueRadioRequest\x1a(.quintet.ranker.v1.ContinueRadioResponse\x12^\n\x0bStreamRadio\x12%.quintet.ranker.v1.StreamRadioRequest\x1a&.quintet.ranker.v1.StreamRadioResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dquintet/ranker/v1/radio.proto\x12\x11quintet.ranker.v1\x1a\x1equintet/memory/v1/memory.proto\x1a quintet/profile/v1/profile.proto\x1a\x1equintet/ranker/v1/ranker.proto\x1a\"quintet/ranker/v1/transition.proto\"\xad\x03\n\x14\x43ontinueRadioRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x1f.quintet.ranker.v1.RadioOptions\x12-\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x1d.quintet.ranker.v1.RadioEvent\x12\x12\n\x05limit\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\x12\x65xcluded_track_ids\x18\x05 \x03(\t\x12\x1b\n\x13\x65xcluded_artist_ids\x18\x06 \x03(\t\x12\x14\n\x0comit_reasons\x18\x07 \x01(\x08\x12\x10\n\x08language\x18\x08 \x01(\t\x12\x18\n\x10include_features\x18\t \x01(\x08\x12\x33\n\x0bpreferences\x18\n \x01(\x0b\x32\x1e.quintet.memory.v1.Preferences\x12\x16\n\tdiscovery\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x17\n\x0fknown_track_ids\x18\x0c \x03(\t\x12\x17\n\x0fheard_track_ids\x18\r \x03(\tB\x08\n\x06_limitB\x0c\n\n_discovery\"\xf3\x01\n\x0cRadioOptions\x12\'\n\x05seeds\x18\x01 \x03(\x0b\x32\x18.quintet.profile.v1.Seed\x12+\n\x07\x66ilters\x18\x02 \x01(\x0b\x32\x1a.quintet.ranker.v1.Filters\x12\x17\n\nartist_gap\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x31\n\x08variants\x18\x04 \x01(\x0e\x32\x1f.quintet.ranker.v1.SongVariants\x12\x32\n\x08seasonal\x18\x05 \x01(\x0e\x32 .quintet.ranker.v1.SeasonalSongsB\r\n\x0b_artist_gap\"N\n\nRadioEvent\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12.\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1e.quintet.ranker.v1.RadioAction\"\x9a\x03\n\x15\x43ontinueRadioResponse\x12-\n\x06tracks\x18\x01 \x03(\x0b\x32\x1d.quintet.ranker.v1.RadioTrack\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\x12\x11\n\texhausted\x18\x03 \x01(\x08\x12\x11\n\tremaining\x18\x04 \x01(\x03\x12\x0e\n\x06played\x18\x05 \x01(\x05\x12+\n\x05seeds\x18\x06 \x03(\x0b\x32\x1c.quintet.ranker.v1.RadioSeed\x12\x19\n\x11\x61voided_track_ids\x18\x07 \x03(\t\x12\x0f\n\x07relaxed\x18\x08 \x03(\t\x12-\n\x08versions\x18\t \x01(\x0b\x32\x1b.quintet.ranker.v1.Versions\x12\x10\n\x08\x64\x65graded\x18\n \x03(\t\x12\x15\n\rfeature_names\x18\x0b \x03(\t\x12*\n\x04pool\x18\x0c \x01(\x0b\x32\x1c.quintet.ranker.v1.PoolSizes\x12/\n\tdiscovery\x18\r \x01(\x0b\x32\x1c.quintet.ranker.v1.Discovery\"\x80\x01\n\nRadioTrack\x12-\n\x05track\x18\x01 \x01(\x0b\x32\x1e.quintet.ranker.v1.RankedTrack\x12\x31\n\ntransition\x18\x02 \x01(\x0b\x32\x1d.quintet.ranker.v1.Transition\x12\x10\n\x08position\x18\x03 \x01(\x05\"g\n\tRadioSeed\x12&\n\x04seed\x18\x01 \x01(\x0b\x32\x18.quintet.profile.v1.Seed\x12\x32\n\x06origin\x18\x02 \x01(\x0e\x32\".quintet.ranker.v1.RadioSeedOrigin\"x\n\x12StreamRadioRequest\x12\x38\n\x07request\x18\x01 \x01(\x0b\x32\'.quintet.ranker.v1.ContinueRadioRequest\x12\x18\n\x0b\x62\x61tch_count\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x0e\n\x0c_batch_count\"N\n\x13StreamRadioResponse\x12\x37\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32(.quintet.ranker.v1.ContinueRadioResponse\"\xf2\x01\n\nRadioState\x12\x30\n\x07options\x18\x01 \x01(\x0b\x32\x1f.quintet.ranker.v1.RadioOptions\x12\x0e\n\x06played\x18\x02 \x03(\x07\x12\x18\n\x10recent_track_ids\x18\x03 \x03(\t\x12+\n\x05likes\x18\x04 \x03(\x0b\x32\x1c.quintet.ranker.v1.RadioMark\x12.\n\x08\x66inishes\x18\x05 \x03(\x0b\x32\x1c.quintet.ranker.v1.RadioMark\x12+\n\x05skips\x18\x06 \x03(\x0b\x32\x1c.quintet.ranker.v1.RadioMark\"/\n\tRadioMark\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\r*r\n\x0bRadioAction\x12\x1c\n\x18RADIO_ACTION_UNSPECIFIED\x10\x00\x12\x15\n\x11RADIO_ACTION_LIKE\x10\x01\x12\x15\n\x11RADIO_ACTION_SKIP\x10\x02\x12\x17\n\x13RADIO_ACTION_FINISH\x10\x03*\x8e\x01\n\x0fRadioSeedOrigin\x12!\n\x1dRADIO_SEED_ORIGIN_UNSPECIFIED\x10\x00\x12\x1b\n\x17RADIO_SEED_ORIGIN_START\x10\x01\x12\x1b\n\x17RADIO_SEED_ORIGIN_LIKED\x10\x02\x12\x1e\n\x1aRADIO_SEED_ORIGIN_FINISHED\x10\x03\x32\xd2\x01\n\x0cRadioService\x12\x62\n\rContinueRadio\x12\'.quintet.ranker.v1.ContinueRadioRequest\x1a(.quintet.ranker.v1.ContinueRadioResponse\x12^\n\x0bStreamRadio\x12%.quintet.ranker.v1.StreamRadioRequest\x1a&.quintet.ranker.v1.StreamRadioResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quintet.ranker.v1.radio_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RADIOACTION']._serialized_start=1952
-  _globals['_RADIOACTION']._serialized_end=2066
-  _globals['_RADIOSEEDORIGIN']._serialized_start=2069
-  _globals['_RADIOSEEDORIGIN']._serialized_end=2211
+  _globals['_RADIOACTION']._serialized_start=2089
+  _globals['_RADIOACTION']._serialized_end=2203
+  _globals['_RADIOSEEDORIGIN']._serialized_start=2206
+  _globals['_RADIOSEEDORIGIN']._serialized_end=2348
   _globals['_CONTINUERADIOREQUEST']._serialized_start=187
-  _globals['_CONTINUERADIOREQUEST']._serialized_end=528
-  _globals['_RADIOOPTIONS']._serialized_start=531
-  _globals['_RADIOOPTIONS']._serialized_end=774
-  _globals['_RADIOEVENT']._serialized_start=776
-  _globals['_RADIOEVENT']._serialized_end=854
-  _globals['_CONTINUERADIORESPONSE']._serialized_start=857
-  _globals['_CONTINUERADIORESPONSE']._serialized_end=1218
-  _globals['_RADIOTRACK']._serialized_start=1221
-  _globals['_RADIOTRACK']._serialized_end=1349
-  _globals['_RADIOSEED']._serialized_start=1351
-  _globals['_RADIOSEED']._serialized_end=1454
-  _globals['_STREAMRADIOREQUEST']._serialized_start=1456
-  _globals['_STREAMRADIOREQUEST']._serialized_end=1576
-  _globals['_STREAMRADIORESPONSE']._serialized_start=1578
-  _globals['_STREAMRADIORESPONSE']._serialized_end=1656
-  _globals['_RADIOSTATE']._serialized_start=1659
-  _globals['_RADIOSTATE']._serialized_end=1901
-  _globals['_RADIOMARK']._serialized_start=1903
-  _globals['_RADIOMARK']._serialized_end=1950
-  _globals['_RADIOSERVICE']._serialized_start=2214
-  _globals['_RADIOSERVICE']._serialized_end=2424
+  _globals['_CONTINUERADIOREQUEST']._serialized_end=616
+  _globals['_RADIOOPTIONS']._serialized_start=619
+  _globals['_RADIOOPTIONS']._serialized_end=862
+  _globals['_RADIOEVENT']._serialized_start=864
+  _globals['_RADIOEVENT']._serialized_end=942
+  _globals['_CONTINUERADIORESPONSE']._serialized_start=945
+  _globals['_CONTINUERADIORESPONSE']._serialized_end=1355
+  _globals['_RADIOTRACK']._serialized_start=1358
+  _globals['_RADIOTRACK']._serialized_end=1486
+  _globals['_RADIOSEED']._serialized_start=1488
+  _globals['_RADIOSEED']._serialized_end=1591
+  _globals['_STREAMRADIOREQUEST']._serialized_start=1593
+  _globals['_STREAMRADIOREQUEST']._serialized_end=1713
+  _globals['_STREAMRADIORESPONSE']._serialized_start=1715
+  _globals['_STREAMRADIORESPONSE']._serialized_end=1793
+  _globals['_RADIOSTATE']._serialized_start=1796
+  _globals['_RADIOSTATE']._serialized_end=2038
+  _globals['_RADIOMARK']._serialized_start=2040
+  _globals['_RADIOMARK']._serialized_end=2087
+  _globals['_RADIOSERVICE']._serialized_start=2351
+  _globals['_RADIOSERVICE']._serialized_end=2561
 # @@protoc_insertion_point(module_scope)

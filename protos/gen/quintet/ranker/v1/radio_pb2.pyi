@@ -95,6 +95,9 @@ class ContinueRadioRequest(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     INCLUDE_FEATURES_FIELD_NUMBER: _builtins.int
     PREFERENCES_FIELD_NUMBER: _builtins.int
+    DISCOVERY_FIELD_NUMBER: _builtins.int
+    KNOWN_TRACK_IDS_FIELD_NUMBER: _builtins.int
+    HEARD_TRACK_IDS_FIELD_NUMBER: _builtins.int
     cursor: _builtins.bytes
     """The session, from the last response. Empty starts a session."""
     limit: _builtins.int
@@ -105,6 +108,12 @@ class ContinueRadioRequest(_message.Message):
     """The language of sentences, "en" or "ko"; "en" if empty."""
     include_features: _builtins.bool
     """Returns the feature values that each track was ranked by, for training."""
+    discovery: _builtins.float
+    """The dial from familiar (0) to discover (1); by score alone if unset. Known are the artists of the
+    seeds that the session follows now and of known_track_ids. Of the last 50 tracks and these, at most
+    (1 - discovery) of n tracks are by known artists, and at least 1 - 2 * discovery of them. It is not
+    part of the cursor.
+    """
     @_builtins.property
     def options(self) -> Global___RadioOptions:
         """The options of a session that starts; must be unset with a cursor, which contains them."""
@@ -129,6 +138,16 @@ class ContinueRadioRequest(_message.Message):
         the cursor.
         """
 
+    @_builtins.property
+    def known_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tracks that the listener heard or judged, up to 2,000; unknown ids count for nothing."""
+
+    @_builtins.property
+    def heard_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tracks that are played only if no other is left, in any release, such as those heard lately; up to
+        20,000. They are not part of the cursor.
+        """
+
     def __init__(
         self,
         *,
@@ -142,13 +161,21 @@ class ContinueRadioRequest(_message.Message):
         language: _builtins.str = ...,
         include_features: _builtins.bool = ...,
         preferences: _memory_pb2.Preferences | None = ...,
+        discovery: _builtins.float | None = ...,
+        known_track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        heard_track_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit", "options", b"options", "preferences", b"preferences"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_discovery", b"_discovery", "_limit", b"_limit", "discovery", b"discovery", "limit", b"limit", "options", b"options", "preferences", b"preferences"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "cursor", b"cursor", "events", b"events", "excluded_artist_ids", b"excluded_artist_ids", "excluded_track_ids", b"excluded_track_ids", "include_features", b"include_features", "language", b"language", "limit", b"limit", "omit_reasons", b"omit_reasons", "options", b"options", "preferences", b"preferences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_discovery", b"_discovery", "_limit", b"_limit", "cursor", b"cursor", "discovery", b"discovery", "events", b"events", "excluded_artist_ids", b"excluded_artist_ids", "excluded_track_ids", b"excluded_track_ids", "heard_track_ids", b"heard_track_ids", "include_features", b"include_features", "known_track_ids", b"known_track_ids", "language", b"language", "limit", b"limit", "omit_reasons", b"omit_reasons", "options", b"options", "preferences", b"preferences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__discovery: _TypeAlias = _typing.Literal["discovery"]  # noqa: Y015
+    _WhichOneofArgType__discovery: _TypeAlias = _typing.Literal["_discovery", b"_discovery"]  # noqa: Y015
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__discovery) -> _WhichOneofReturnType__discovery | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
 
 Global___ContinueRadioRequest: _TypeAlias = ContinueRadioRequest  # noqa: Y015
@@ -241,6 +268,7 @@ class ContinueRadioResponse(_message.Message):
     DEGRADED_FIELD_NUMBER: _builtins.int
     FEATURE_NAMES_FIELD_NUMBER: _builtins.int
     POOL_FIELD_NUMBER: _builtins.int
+    DISCOVERY_FIELD_NUMBER: _builtins.int
     cursor: _builtins.bytes
     """The session after these tracks, for the next request. It may be kept for 30 days."""
     exhausted: _builtins.bool
@@ -285,6 +313,10 @@ class ContinueRadioResponse(_message.Message):
     def pool(self) -> _ranker_pb2.PoolSizes:
         """The number of tracks at each stage."""
 
+    @_builtins.property
+    def discovery(self) -> _ranker_pb2.Discovery:
+        """What the dial did to these tracks; unset without the dial."""
+
     def __init__(
         self,
         *,
@@ -300,10 +332,11 @@ class ContinueRadioResponse(_message.Message):
         degraded: _abc.Iterable[_builtins.str] | None = ...,
         feature_names: _abc.Iterable[_builtins.str] | None = ...,
         pool: _ranker_pb2.PoolSizes | None = ...,
+        discovery: _ranker_pb2.Discovery | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool", "versions", b"versions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["discovery", b"discovery", "pool", b"pool", "versions", b"versions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["avoided_track_ids", b"avoided_track_ids", "cursor", b"cursor", "degraded", b"degraded", "exhausted", b"exhausted", "feature_names", b"feature_names", "played", b"played", "pool", b"pool", "relaxed", b"relaxed", "remaining", b"remaining", "seeds", b"seeds", "tracks", b"tracks", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["avoided_track_ids", b"avoided_track_ids", "cursor", b"cursor", "degraded", b"degraded", "discovery", b"discovery", "exhausted", b"exhausted", "feature_names", b"feature_names", "played", b"played", "pool", b"pool", "relaxed", b"relaxed", "remaining", b"remaining", "seeds", b"seeds", "tracks", b"tracks", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,6 +19,7 @@ from quintet_contract.limits import (
     DEFAULT_RADIO_BATCHES,
     MAX_BANNED_ARTISTS,
     MAX_EVENTS,
+    MAX_KNOWN_TRACKS,
     MAX_RADIO_BATCHES,
     MAX_SIGNALS,
 )
@@ -195,6 +196,8 @@ def batch_request_of(request: radio_pb2.ContinueRadioRequest) -> BatchRequest:
         for label, names, most in (
             ("excluded_track_ids", request.excluded_track_ids, MAX_SIGNALS),
             ("excluded_artist_ids", request.excluded_artist_ids, MAX_BANNED_ARTISTS),
+            ("heard_track_ids", request.heard_track_ids, MAX_SIGNALS),
+            ("known_track_ids", request.known_track_ids, MAX_KNOWN_TRACKS),
         ):
             if len(names) > most:
                 message = f"{label} must be at most {most}; got {len(names)}"
@@ -207,6 +210,9 @@ def batch_request_of(request: radio_pb2.ContinueRadioRequest) -> BatchRequest:
         request.language or DEFAULT_LANGUAGE,
         request.include_features,
         preferences_of(request.preferences),
+        request.discovery if request.HasField("discovery") else None,
+        tuple(map(track_id_of, request.known_track_ids)),
+        frozenset(map(track_id_of, request.heard_track_ids)),
     )
 
 
@@ -249,6 +255,7 @@ def _batch_message(batch: Batch) -> radio_pb2.ContinueRadioResponse:
         degraded=ranked.degraded,
         feature_names=ranked.feature_names,
         pool=ranked.pool,
+        discovery=ranked.discovery if ranked.HasField("discovery") else None,
     )
     for track, step in zip(ranked.tracks, batch.transitions, strict=True):
         message = None if step is None else _transition_message(step)
