@@ -354,6 +354,12 @@ def test_an_evaluation_measures_the_model_against_every_baseline(prepared, tmp_p
     assert 0 < metrics["ndcg_500.five_seeds"] <= 1
     assert metrics["ndcg_500.five_seeds"] > metrics["standardised_cosine.ndcg_500.five_seeds"]
     assert "recall_500.cold" in metrics
+    # The dial decides how many of the first ten tracks are by artists of the seeds.
+    known = [point.known.mean for point in report.dial]
+    assert [point.value for point in report.dial] == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert known == sorted(known, reverse=True)
+    assert known[0] > 2 >= known[4] >= known[5] == 0
+    assert all(0 < point.ndcg.mean <= 1 for point in report.dial)
     write_report(report, tmp_path / "out" / "report.json", tmp_path / "out" / "report.html")
     assert json.loads((tmp_path / "out" / "report.json").read_text())["counts"]["held_out"] > 0
     assert "<html" in (tmp_path / "out" / "report.html").read_text()

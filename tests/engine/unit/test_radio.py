@@ -232,7 +232,8 @@ def test_the_dial_bounds_known_artists_among_the_last_tracks_of_a_session(catalo
     )
     shares = []
     for value in (0.0, 0.3, 0.8, 1.0):
-        bounds, session, familiar = Bounds(value), start(artist_gap=1), []
+        bounds, session = Bounds(value), start(artist_gap=1)
+        familiar: list[bool] = []
         request = BatchRequest(limit, reasons=False, discovery=value, known_tracks=known)
         while len(familiar) < 60:
             batch = radio.play(session, request)

@@ -61,7 +61,8 @@ def test_the_merged_list_keeps_the_bounds_of_the_dial_at_every_length(data, valu
 
     def arranged(shuffled):
         """A list that keeps the bounds, as the engine's do: as many known ones as it may."""
-        kinds, names = {True: iter(shuffled(known)), False: iter(shuffled(new))}, []
+        names: list[str] = []
+        kinds = {True: iter(shuffled(known)), False: iter(shuffled(new))}
         for count in range(1, 31):
             had = sum(name in known for name in names)
             names.append(next(kinds[had < bounds.most(count)]))

@@ -9,6 +9,8 @@ from quintet_training.evaluation.report import OURS, Report, Section
 from quintet_training.evaluation.wording import (
     BEYOND,
     COMPARED,
+    DIAL_KNOWN,
+    DIAL_TITLE,
     bounds,
     method_name,
     metric_name,
@@ -47,6 +49,7 @@ def page(report: Report) -> str:
     others = [one for one in report.sections if one.name != report.primary]
     tables = [_accuracy(report, one) for one in (report.main, *others)]
     tables += [_beyond(report, report.main), _differences(report), _deciles(report)]
+    tables.append(_dial(report))
     return environment.get_template("report.html").render(
         summary=summary(report),
         pictures=pictures,
@@ -104,6 +107,17 @@ def _deciles(report: Report) -> dict[str, Any]:
     title = f"{metric_name(report, 'recall')} by popularity of the hidden track"
     headings = [method_name(method) for method in methods]
     return _table(title, "popularity", headings, tenths, cells)
+
+
+def _dial(report: Report) -> dict[str, Any]:
+    points = {f"{point.value:.1f}": point for point in report.dial}
+
+    def cells(name: str) -> list[tuple[str, str]]:
+        found = (points[name].ndcg, points[name].known)
+        return [(number(one.mean), bounds(one)) for one in found]
+
+    headings = [metric_name(report, "ndcg"), DIAL_KNOWN]
+    return _table(DIAL_TITLE, "discovery", headings, points, cells)
 
 
 def _headings(report: Report, metrics: tuple[str, ...]) -> list[str]:

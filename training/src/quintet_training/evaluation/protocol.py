@@ -24,6 +24,7 @@ from quintet_training.evaluation.cases import (
     draw_cold_tracks,
     without,
 )
+from quintet_training.evaluation.dial import Dial, measure_dial
 from quintet_training.evaluation.measuring import (
     Measured,
     deciles,
@@ -33,7 +34,13 @@ from quintet_training.evaluation.measuring import (
     section,
 )
 from quintet_training.evaluation.metrics import METRICS, Yardstick
-from quintet_training.evaluation.report import MODEL, WITHOUT_PLAYLISTS, Report, Section
+from quintet_training.evaluation.report import (
+    MODEL,
+    WITHOUT_PLAYLISTS,
+    DialPoint,
+    Report,
+    Section,
+)
 
 Train = Callable[[Sequence[Rows], str], Recommender]
 """Trains on playlists for a purpose, `main` or `cold`, and gives the trained recommender."""
@@ -157,6 +164,7 @@ def run(
     on_progress: OnProgress = lambda _share, _text: None,
     bootstrap: Recommender | None = None,
     kinds: Sequence[str] = (),
+    dial: Dial | None = None,
 ) -> Report:
     """Evaluate a trainer; the same arguments give the same report.
 
@@ -169,6 +177,8 @@ def run(
         options: How to evaluate.
         on_progress: Receives the progress.
         bootstrap: The model without any playlist, to compare with audio cosine.
+        dial: Gives the recommender of `main` with the dial from familiar to new at a value; called
+            before the training without cold tracks. None to measure no dial.
         kinds: The kind of each playlist, to report by kind; empty to report all together.
 
     Raises:
@@ -193,7 +203,7 @@ def run(
         "training": int((~held_out).sum()),
         "held_out": int(held_out.sum()),
     }
-    found = _main_parts(this, cases, train, bootstrap)
+    found = _main_parts(this, cases, train, bootstrap, dial)
     found |= _cold_part(this, train)
     on_progress(1.0, "evaluated")
     return Report(options=asdict(options), counts=counts, **found)
@@ -204,6 +214,7 @@ def _main_parts(
     cases: Mapping[int, list[Case]],
     train: Train,
     bootstrap: Recommender | None,
+    dial: Dial | None,
 ) -> dict[str, Any]:
     """Train once, then measure model and baselines at each number of seeds."""
     options, known = this.options, this.train
@@ -225,7 +236,19 @@ def _main_parts(
     found["by_seeds"] = tuple(sections.values())
     if bootstrap is not None:
         found |= _only_audio_part(this, cases[options.primary], methods, bootstrap)
+    if dial is not None:
+        found["dial"] = _dial_part(this, cases[options.primary], known, dial)
     return found
+
+
+def _dial_part(
+    this: _Evaluation, cases: Sequence[Case], known: Sequence[Rows], dial: Dial
+) -> tuple[DialPoint, ...]:
+    """Measure the model along the dial on the primary cases."""
+    yardstick = Yardstick.of(this.catalogue, known, this.options.limit)
+    this.on_progress(_MEASURED, "asking along the dial")
+    with threadpool_limits(1, "blas"):
+        return measure_dial(dial, this.catalogue, cases, yardstick, this.options.seed)
 
 
 def _comparisons(

@@ -63,6 +63,21 @@ class Decile:
 
 
 @dataclass(frozen=True)
+class DialPoint:
+    """The model with the dial from familiar to new at one value.
+
+    Attributes:
+        value: 0 (familiar) to 1 (new).
+        ndcg: NDCG of its lists.
+        known: Tracks by artists of the seeds among the first ten.
+    """
+
+    value: float
+    ndcg: Interval
+    known: Interval
+
+
+@dataclass(frozen=True)
 class Report:
     """The result of one evaluation.
 
@@ -76,6 +91,7 @@ class Report:
         deciles: Recall by popularity of the hidden track, likewise.
         playlists: The model's measurements playlist by playlist, likewise.
         by_kind: The primary section by kind of playlist; empty if all are of one kind.
+        dial: The model at values of the dial, on the primary cases; empty if not measured.
         cold: Only tracks that no training playlist holds; None without such tracks.
         cold_to_cosine: Metric to the model's mean over standardised cosine's, on cold tracks.
         only_audio: A model without playlists against standardised cosine; None if not measured.
@@ -91,6 +107,7 @@ class Report:
     deciles: tuple[Decile, ...]
     playlists: tuple[Mapping[str, Any], ...]
     by_kind: tuple[Section, ...] = ()
+    dial: tuple[DialPoint, ...] = ()
     cold: Section | None = None
     cold_to_cosine: Mapping[str, Interval] | None = None
     only_audio: Section | None = None
@@ -123,7 +140,8 @@ class Report:
 
         `ndcg_500.five_seeds` is the model's mean, `….lower` and `….upper` its interval;
         `hand_made.ndcg_500.five_seeds` is a baseline's mean; `difference.…` and `ratio.…`
-        compare, with intervals; `recall_500.decile_1.five_seeds` is the least popular tenth.
+        compare, with intervals; `recall_500.decile_1.five_seeds` is the least popular tenth;
+        `ndcg_500.dial_80.five_seeds` and `known_of_ten.dial_80.five_seeds` are at 0.8 of the dial.
         """
         found: dict[str, float] = {}
         for one in self.sections:
@@ -139,6 +157,10 @@ class Report:
         for tenth in self.deciles:
             name = f"{self.label('recall')}.decile_{tenth.number}.{self.primary}"
             found[name] = tenth.recall[MODEL]
+        for point in self.dial:
+            name = f"dial_{round(100 * point.value)}.{self.primary}"
+            found.update(_with_bounds(f"{self.label('ndcg')}.{name}", point.ndcg))
+            found.update(_with_bounds(f"known_of_ten.{name}", point.known))
         for metric, value in (self.only_audio_differences or {}).items():
             name = f"difference.{STANDARDISED_COSINE}.{self.label(metric)}.only_audio"
             found.update(_with_bounds(name, value))

@@ -11,6 +11,8 @@ from quintet_training.evaluation.report import Report, Section
 from quintet_training.evaluation.wording import (
     BEYOND,
     COMPARED,
+    DIAL_KNOWN,
+    DIAL_TITLE,
     FOLLOWED,
     metric_name,
     narrow_bounds,
@@ -29,6 +31,8 @@ def tables(report: Report) -> Group:
     parts: list[RenderableType] = [*summary(report), "", _accuracy(report, report.main)]
     parts += [_accuracy(report, one) for one in report.sections if one.name != report.primary]
     parts += [_beyond(report, report.main), _differences(report), _deciles(report)]
+    if report.dial:
+        parts.append(_dial(report))
     return Group(*parts)
 
 
@@ -70,6 +74,14 @@ def _differences(report: Report) -> Table:
         chosen = [values[metric] for metric in _DIFFERENCES]
         cells = [f"{signed(one.mean)}\n{signed(one.lower)} {signed(one.upper)}" for one in chosen]
         table.add_row(short_name(report, method), *cells)
+    return table
+
+
+def _dial(report: Report) -> Table:
+    table = _table(DIAL_TITLE, "discovery", metric_name(report, "ndcg"), DIAL_KNOWN)
+    for point in report.dial:
+        cells = [f"{number(one.mean)}\n{narrow_bounds(one)}" for one in (point.ndcg, point.known)]
+        table.add_row(f"{point.value:.1f}", *cells)
     return table
 
 

@@ -43,6 +43,8 @@ FOLLOWED: Final = (
 )
 """The methods that are followed over popularity and numbers of seeds."""
 UNKNOWN: Final = "n/a"
+DIAL_TITLE: Final = "The model along the dial from familiar (0) to new (1)"
+DIAL_KNOWN: Final = "By artists of the seeds, of ten"
 
 
 def metric_name(report: Report, metric: str) -> str:

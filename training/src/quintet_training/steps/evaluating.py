@@ -66,7 +66,11 @@ def evaluate(
     catalogue = Catalogue.of(measured, recommend_absent=True)
     playlists = load_playlists(settings, catalogue)
 
+    engines: list[Engine] = []
+
     def train(known: Sequence[Rows], purpose: str) -> Recommender:
+        # The model before is not needed any more, and takes memory.
+        engines.clear()
         # The parts of the progress bar that `evaluation.protocol` leaves to the two trainings.
         start, width = (0.01, 0.44) if purpose == "main" else (0.55, 0.4)
         trained = train_model(
@@ -74,9 +78,9 @@ def evaluate(
         )
         ranker = Ranker.from_text(trained.booster)
         versions = Versions(purpose, "", catalogue.snapshot.version)
-        return recommender(
-            Engine(catalogue, trained.index, ranker, versions, TRAINED, trained.learned)
-        )
+        engine = Engine(catalogue, trained.index, ranker, versions, TRAINED, trained.learned)
+        engines[:] = [engine]
+        return recommender(engine)
 
     bare = bootstrap_engine(catalogue, BootstrapParameters(), lambda share, text: None)
     try:
@@ -89,6 +93,7 @@ def evaluate(
             on_progress,
             recommender(bare),
             playlists.kinds,
+            lambda value: recommender(engines[0], discovery=value),
         )
     except EvaluationImpossible as fault:
         raise TrainingRefused(str(fault)) from fault
@@ -113,6 +118,7 @@ def recommender(
     max_per_artist: int = 0,
     variants: Variants = Variants.ALLOW,
     seasonal: Seasonal = Seasonal.ALLOW,
+    discovery: float | None = None,
 ) -> Recommender:
     """Wrap an engine as a method that can be evaluated.
 
@@ -133,6 +139,7 @@ def recommender(
             variants=variants,
             seasonal=seasonal,
             reasons=False,
+            discovery=discovery,
         )
         ranking = engine.recommend(asked, max_seeds=MAX_BATCH_SEEDS)
         return np.array([row_of[track.track_id] for track in ranking.tracks], dtype=np.int64)

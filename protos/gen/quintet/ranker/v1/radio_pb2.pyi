@@ -144,7 +144,7 @@ class ContinueRadioRequest(_message.Message):
 
     @_builtins.property
     def heard_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Tracks that are played only if no other is left, in any release, such as those heard lately; up to
+        """Tracks that are played only if no other fits, in any release, such as those heard lately; up to
         20,000. They are not part of the cursor.
         """
 
