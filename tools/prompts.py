@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from quintet_command.settings import CommandSettings
 from quintet_modelkit.publication import followed_version
 from quintet_prompts import (
     CatalogueFacts,
@@ -156,7 +157,7 @@ def read_all(home: Path) -> list[Reading]:
 def main() -> int:
     """Print the figures, and on request each prompt that is not exactly right."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--home", type=Path, default=Path(".quintet"))
+    parser.add_argument("--home", type=Path, default=CommandSettings().home)
     parser.add_argument("--wrong", choices=("seen", "all"), help="show the prompts that are wrong")
     options = parser.parse_args()
     readings = read_all(options.home)

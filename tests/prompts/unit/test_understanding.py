@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import time
 
 import pytest
@@ -19,6 +20,8 @@ from quintet_prompts import (
 )
 from quintet_prompts.lexicon import lexicon
 from quintet_prompts.model import KINDS, SCHEMA, AnswerInvalid, read_answer, understand_answer
+
+from tests.root import ROOT
 
 FACTS = CatalogueFacts(100, 0, 5, ["rock", "pop", "jazz"], ["t1"])
 ARTISTS = {"queen": "Queen", "yes": "Yes", "pop": "Pop", "chicago": "Chicago", "iu": "IU"}
@@ -242,3 +245,16 @@ def test_ambiguous_names_are_read_by_the_words_around_them(text, kinds):
 def test_the_schema_of_a_model_names_every_kind():
     items = SCHEMA["properties"]["parts"]["items"]
     assert set(items["required"]) == set(items["properties"])
+
+
+def test_the_page_states_what_each_quality_becomes():
+    page = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
+    for name, entry in lexicon().qualities.items():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        _, _, _, _, wanted, unwanted, _ = row.split("|")
+        for cell, values in (
+            (wanted, entry.get("targets") or entry["filters"]),
+            (unwanted, entry.get("negated", {})),
+        ):
+            stated = re.findall(r"`(\w+)` (-?[\d.]+)", cell)
+            assert {key: float(value) for key, value in stated} == values, name

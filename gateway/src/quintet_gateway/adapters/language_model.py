@@ -69,7 +69,7 @@ class LanguageModel:
         except (httpx.HTTPError, httpx.InvalidURL):
             raise ModelUnavailable("it is unreachable") from None
         finally:
-            # The model has a time limit of its own: the services get the whole budget.
+            # The model has a separate time limit: the services get the whole budget.
             DEADLINE.set(time.monotonic() + self._budget)
         if status != HTTPStatus.OK:
             raise ModelUnavailable(f"it answered with status {status}")
