@@ -233,7 +233,11 @@ async def test_songs_albums_and_artists_of_a_server_are_found_by_its_ids(tmp_pat
             answer = await client.get("/api/v1/library/sources/home/match", params=asked)
             assert answer.status_code == 404
             assert "quintet library sync home" in answer.json()["error"]["message"]
-        for path, asked in (("home", {}), ("home", {"id": "a", "artist": "b"})):
+        for path, asked in (
+            ("home", {}),
+            ("home", {"id": "a", "artist": "b"}),
+            ("home", {"id": "a\0"}),
+        ):
             answer = await client.get(f"/api/v1/library/sources/{path}/match", params=asked)
             assert answer.status_code == 400
         assert (await client.get("/api/v1/library/sources/no/match?id=a")).status_code == 404

@@ -1,6 +1,8 @@
 """Whom the service answers, for which source, and within which bounds, by a real gateway."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ from quintet_store.sources import SourceSpec
 
 from tests.fakes.own_music import gateway_of, own_item, store
 from tests.known_secrets import known
+from tools.processes import Processes, environment_without
 
 HOME = SourceSpec("home", "subsonic", "https://one.example")
 NAS = SourceSpec("nas", "jellyfin", "https://two.example")
@@ -178,3 +181,31 @@ def test_half_of_the_clients_credentials_is_a_wrong_setting(tmp_path: Path) -> N
         PlayersSettings(home=tmp_path, client_id="a")
     with pytest.raises(ValidationError, match="base_path"):
         PlayersSettings(home=tmp_path, base_path="music/")
+
+
+def test_the_process_drains_at_sigterm_and_names_a_port_in_use(tmp_path: Path) -> None:
+    port, metrics = free_ports(2)
+    environment = {
+        **{"QUINTET_HOME": str(tmp_path), "QUINTET_PLAYERS_PORT": str(port)},
+        "QUINTET_PLAYERS_METRICS_PORT": str(metrics),
+    }
+    command = [sys.executable, "-m", "quintet_players"]
+    with Processes(tmp_path / "logs") as processes:
+        processes.start("players", command, environment)
+        processes.await_answer(f"http://127.0.0.1:{port}/healthz", 60)
+        assert httpx.get(f"http://127.0.0.1:{port}/api/health", trust_env=False).json()
+        text = httpx.get(f"http://127.0.0.1:{metrics}/metrics", trust_env=False).text
+        assert 'quintet_players_requests_total{call="none",status="200"} 1.0' in text
+        done = subprocess.run(
+            command,
+            env={**environment_without("QUINTET_"), **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "QUINTET_PLAYERS_METRICS_PORT" in done.stderr
+        process = processes.programs["players"].running
+        process.terminate()
+        assert process.wait(20) == 0

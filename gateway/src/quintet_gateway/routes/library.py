@@ -155,6 +155,11 @@ async def match_in_source(
             "exactly one of id and artist must be given, and not be empty",
             field="id",
         )
+    if "\0" in id:
+        # PostgreSQL has no NUL in texts.
+        raise InvalidInput(
+            Reason.REQUEST_MALFORMED, "id must not contain a NUL character", field="id"
+        )
     return _json(await sources.match(name, id, artist))
 
 
