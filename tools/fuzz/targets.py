@@ -20,17 +20,21 @@ from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.pseudonyms import Pseudonyms
 from quintet_access.tokens import TokenIssuer, TokenRefused, TokenVerifier
+from quintet_contract.limits import MAX_PROMPT
 from quintet_engine.query import QueryInvalid, check
 from quintet_engine.radio_session import check as check_session
 from quintet_gateway import servicer as feedback_servicer
 from quintet_gateway.app.errors import field_error, render
 from quintet_gateway.feedback.events import check_events
 from quintet_gateway.schemas.feedback import BanBody, read_events
+from quintet_gateway.schemas.prompts import PromptBody
 from quintet_gateway.schemas.recommendation_request import RankedTracksBody, RecommendationsBody
 from quintet_gateway.schemas.sequences import PathBody, RadioBody
 from quintet_gateway.settings import GatewaySettings
 from quintet_memory.domain import check_days, check_known_limit, check_listener
 from quintet_profile import servicer as profile_servicer
+from quintet_prompts import CatalogueFacts, NamedItem, meaning, name_phrases, understand
+from quintet_prompts.model import AnswerInvalid, read_answer, understand_answer
 from quintet_ranker import servicer as ranker_servicer
 from quintet_ranker.servicer import cursors, playing
 from quintet_search.domain.paging import PageRequest, window
@@ -38,6 +42,12 @@ from quintet_search.domain.query import parse
 from quintet_servicekit.errors import AppError
 from quintet_training.datasets.columns import DatasetInvalid
 
+_FACTS = CatalogueFacts(9, 9, 1, ["rock"], ["t"])
+_EVERY_KIND = [
+    NamedItem("artist", "a", "Queen"),
+    NamedItem("track", "t", "Yes", (("a", "Queen"),)),
+    NamedItem("genre", "", "rock"),
+]
 # Errors that a caller may get; everything else is a fault of ours.
 REFUSALS = (
     AppError,
@@ -46,6 +56,7 @@ REFUSALS = (
     ValidationError,
     TokenRefused,
     DatasetInvalid,
+    AnswerInvalid,
 )
 
 
@@ -169,6 +180,22 @@ def text_targets(folder: Path) -> dict[str, Target]:
             [b"AAAAFAECAwQFBgcICQoLDA"],
         ),
         "query": Target(lambda data: parse(_text(data)), [b'artist:queen year:1975 genre:"rock"']),
+        "prompt": Target(
+            lambda data: _prompted(_text(data)[:MAX_PROMPT]),
+            [
+                b"calm rock like Queen, nothing explicit, under 4 minutes, no live",
+                "Queen 같은 조용한 록, 4분 이하, 욕설 없이 20곡".encode(),
+                b"10 songs from the 80s and 90s, 100-120 bpm, not too sad",
+            ],
+        ),
+        "prompt of a model": Target(
+            lambda data: _answered(_text(data)),
+            [
+                b'{"parts":[{"words":"calm","kind":"prefer","attribute":"energy","value":0.2}]}',
+                b'{"parts":[{"words":"rock","kind":"genre","name":"rock","min":null}]}',
+            ],
+        ),
+        "body prompt": _body(PromptBody.model_validate, b'{"text":"calm","removed":["a"]}'),
         "body recommendations": _body(_recommended, body),
         "body ranked": _body(RankedTracksBody.model_validate, b'{"track_ids":["a"]}'),
         "body radio": _body(lambda body: RadioBody.model_validate(body).message(), radio),
@@ -185,6 +212,22 @@ def text_targets(folder: Path) -> dict[str, Target]:
             0.01,
         ),
     }  # fmt: skip
+
+
+def _prompted(text: str) -> None:
+    """Read a prompt through to the check of its query, with a name in every phrase."""
+    names = {phrase.text: _EVERY_KIND for phrase in name_phrases(text)}
+    found = understand(text, names, _FACTS, 2026)
+    RecommendationsBody.model_validate(found.query)
+    for part in found.parts:
+        assert meaning(part, "en")
+        assert meaning(part, "ko")
+
+
+def _answered(content: str) -> None:
+    """Check an answer of a language model through to its query."""
+    parts = read_answer("calm rock", content)
+    RecommendationsBody.model_validate(understand_answer("calm rock", parts, {}, _FACTS).query)
 
 
 def _body(handle: Callable[[Any], object], sound: bytes) -> Target:
