@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pydantic_settings import BaseSettings
+from quintet_command.mcp_server.settings import McpSettings
 from quintet_command.settings import CommandSettings
 from quintet_gateway.settings import GatewaySettings
 from quintet_memory.settings import MemorySettings
@@ -121,6 +122,7 @@ _SECTIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[Variable, ...]], ...]] 
     ("Ranker", ("QUINTET_RANKER_",), ()),
     ("Page", ("QUINTET_UI_", "QUINTET_GATEWAY_URL", "QUINTET_GATEWAY_CA", "QUINTET_TOKEN"), ()),
     ("Music players", ("QUINTET_PLAYERS",), ()),
+    ("Assistants (`quintet mcp`)", ("QUINTET_MCP_",), ()),
     ("Gateway", ("QUINTET_GATEWAY_",), ()),
     ("Registry of models", ("QUINTET_MLFLOW_",), _STORAGE),
     ("Promotion of models (the `quintet` command)", ("QUINTET_GATE_",), ()),
@@ -161,7 +163,9 @@ allowed ends with exit code 2 and one line that names the variable.
 def settings() -> dict[str, Variable]:
     """Collect every variable by name; the class that describes a variable owns it."""
     found: dict[str, Variable] = {}
-    for process in PROCESSES.values():
+    # The MCP server has no container, so Compose has no block of its settings.
+    every: tuple[type[BaseSettings], ...] = (*PROCESSES.values(), McpSettings)
+    for process in every:
         for variable in variables_of(process):
             known = found.get(variable.name)
             if known is None or not known.meaning:

@@ -17,6 +17,7 @@ WORK = {
     "radio": "quintet_command.cli.gateway",
     "path": "quintet_command.cli.gateway",
     "recommend": "quintet_command.cli.gateway",
+    "mcp": "quintet_command.mcp_server.server",
     "batch-recommend": "quintet_training.steps.batch",
     "train": "quintet_training.steps.training",
     "evaluate": "quintet_training.steps.evaluating",

@@ -44,6 +44,7 @@ class Running:
     player: Player
     home: Path
     processes: Processes
+    gateway: str
 
     def get(self, path: str, **parameters: object) -> httpx.Response:
         """Call as a plugin does: with the key as bearer token."""
@@ -79,9 +80,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             for name in (*SERVICES, "players"):
                 processes.start(name, [sys.executable, "-m", f"quintet_{name}"], environment)
             processes.await_answer(f"http://127.0.0.1:{ports['gateway']}/readyz", READY_SECONDS)
+            gateway = f"http://127.0.0.1:{ports['gateway']}"
             url = f"http://127.0.0.1:{ports['players']}"
             processes.await_answer(f"{url}/healthz", READY_SECONDS)
-            yield Running(f"{url}/quintet", server, ids, artists, albums, player, home, processes)
+            names = (ids, artists, albums)
+            yield Running(f"{url}/quintet", server, *names, player, home, processes, gateway)
 
 
 def _write_music(folder: Path) -> None:

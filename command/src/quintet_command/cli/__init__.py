@@ -17,6 +17,7 @@ from quintet_command.cli import (
     evaluate,
     gate,
     housekeeping,
+    mcp,
     path,
     prepare,
     radio,
@@ -63,6 +64,7 @@ app.command("recommend")(recommend.recommend)
 app.command("radio")(radio.radio)
 app.command("path")(path.path)
 app.command("batch-recommend")(for_operators(batch_recommend.batch_recommend))
+app.command("mcp")(mcp.mcp)
 app.command("train")(for_operators(train.train))
 app.command("evaluate")(for_operators(evaluate.evaluate))
 app.command("gate")(for_operators(gate.gate))
