@@ -74,7 +74,7 @@ def _radio(engine: Engine) -> None:
 
 def _paths(engine: Engine) -> None:
     catalogue, random = engine.catalogue, np.random.default_rng(1)
-    rows = np.flatnonzero(catalogue.unit.any(axis=1))
+    rows = np.flatnonzero(np.asarray(catalogue.unit).any(axis=1))
     steps: dict[str, list[tuple[float, float]]] = {"path": [], "random": [], "nearest": []}
     took: list[float] = []
     while len(took) < _PAIRS:

@@ -67,7 +67,7 @@ def nearest(catalogue, start: int, end: int, count: int) -> list[int]:
     points = arc(catalogue.unit[start], catalogue.unit[end], np.linspace(0, 1, count + 2)[1:-1])
     used = {start, end}
     for point in points:
-        order = np.argsort(-(catalogue.unit @ point), kind="stable").tolist()
+        order = np.argsort(-(np.asarray(catalogue.unit) @ point), kind="stable").tolist()
         used.add(next(row for row in order if row not in used))
     return [row for row in used if row not in (start, end)]
 

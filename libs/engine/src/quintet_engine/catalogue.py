@@ -9,14 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
-from quintet_modelkit.features import COLUMN, Encoded, Raw, is_analysed, normalise_rows
+from quintet_modelkit.features import COLUMN, DIMENSIONS, Encoded, Raw, is_analysed
 from quintet_modelkit.snapshot import NO_ROWS, Snapshot
 from quintet_modelkit.songs import songs_of
 from quintet_modelkit.text_index import TextIndex
 from quintet_modelkit.texts import Texts
 from quintet_text.normal_form import by_form, normalise
 
-from quintet_engine.kernel.layout import Lists, Tracks, fixed
+from quintet_engine.computed_rows import ComputedRows
+from quintet_engine.kernel.layout import POPULARITY, YEAR, Lists, Tracks, fixed
 from quintet_engine.music import octave, wheel_places
 from quintet_engine.row_set import Mask as Mask
 from quintet_engine.row_set import Rows as Rows
@@ -34,11 +35,11 @@ class Groups:
     """The members of each of g groups, as compressed sparse rows.
 
     Attributes:
-        starts: int64 (g + 1,); group i holds `members[starts[i]:starts[i + 1]]`.
+        starts: int32 (g + 1,); group i holds `members[starts[i]:starts[i + 1]]`.
         members: int32, the groups' members one after another.
     """
 
-    starts: NDArray[np.int64]
+    starts: NDArray[np.int32]
     members: NDArray[np.int32]
 
     @cached_property
@@ -67,7 +68,7 @@ class Groups:
 
     def sizes(self) -> NDArray[np.int64]:
         """Count the members of each group, int64 (g,)."""
-        return np.diff(self.starts)
+        return np.diff(self.starts).astype(np.int64)
 
     def greatest(self, groups: Rows, weight: Weights) -> Weights:
         """Find the greatest weight among each group's members, float32 (k,); 0 if empty."""
@@ -88,7 +89,7 @@ class Groups:
         owners = np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), self.sizes())
         order = np.argsort(self.members, kind="stable")
         starts = np.concatenate(([0], np.cumsum(np.bincount(self.members, minlength=count))))
-        return Groups(starts.astype(np.int64), owners[order])
+        return Groups(starts.astype(np.int32), owners[order])
 
     def _gather(self, groups: Rows) -> tuple[NDArray[np.int32], Rows, Rows]:
         """Select the members of groups one after another, with each group's start and size."""
@@ -111,8 +112,8 @@ class Catalogue:
 
     Attributes:
         snapshot: The snapshot itself.
-        encoded: float32 (n, 14), standardised features, 0 where missing.
-        unit: float32 (n, 14), the same with rows of unit length; 0 if nothing was measured.
+        audio: float32 (n, 16), see `layout.Tracks.audio`: standardised features, 0 where missing,
+            then year and popularity.
         columns: float64 (n, 14) in column order (Fortran), raw attributes for filters and targets,
             NaN where missing.
         artist_names: Artist id → artist number.
@@ -122,7 +123,6 @@ class Catalogue:
         album_tracks: Rows of each album.
         genre_names: Genre → genre number.
         track_genres: Genre numbers of each row.
-        year: float32 (n,), NaN if unknown.
         explicit: bool (n,).
         recording: int32 (n,), the same for releases of one recording.
         song: int32 (n,), the same for all tracks of one name; -1 for a name of one track.
@@ -131,8 +131,7 @@ class Catalogue:
     """
 
     snapshot: Snapshot
-    encoded: Encoded
-    unit: Encoded
+    audio: NDArray[np.float32]
     columns: Raw
     artist_names: Mapping[str, int]
     track_artists: Groups
@@ -141,7 +140,6 @@ class Catalogue:
     album_tracks: Groups
     genre_names: Mapping[str, int]
     track_genres: Groups
-    year: Weights
     explicit: Mask
     recording: NDArray[np.int32]
     song: NDArray[np.int32]
@@ -160,7 +158,11 @@ class Catalogue:
         if recommend_absent:
             snapshot = replace(snapshot, absent=NO_ROWS)
         tracks = snapshot.tracks
-        encoded = snapshot.standardiser.transform(np.asarray(snapshot.features))
+        features = np.asarray(snapshot.features)
+        audio = np.empty((len(tracks), POPULARITY + 1), np.float32)
+        audio[:, :DIMENSIONS] = snapshot.standardiser.transform(features)
+        audio[:, YEAR] = _years(tracks.column("release_date"))
+        audio[:, POPULARITY] = features[:, COLUMN["popularity"]]
         artist_names, track_artists = _lists(tracks.column("artist_ids"))
         genre_names, track_genres = _lists(tracks.column("genres"))
         first = np.full(len(tracks), -1, dtype=np.int32)
@@ -169,9 +171,8 @@ class Catalogue:
         album, albums = _numbers(tracks.column("album_id"))
         return cls(
             snapshot,
-            encoded,
-            normalise_rows(encoded),
-            np.asfortranarray(snapshot.features),
+            fixed(audio, np.float32),
+            np.asfortranarray(features),
             artist_names,
             track_artists,
             first,
@@ -179,14 +180,37 @@ class Catalogue:
             by_number(album, albums),
             genre_names,
             track_genres,
-            _years(tracks.column("release_date")),
             tracks.column("explicit").to_numpy().astype(np.bool_),
             tracks.column("recording").to_numpy().astype(np.int32),
             *songs_of(tracks),
         )
 
     def __len__(self) -> int:
-        return len(self.unit)
+        return len(self.audio)
+
+    @property
+    def encoded(self) -> Encoded:
+        """The standardised features, 0 where missing, float32 (n, 14)."""
+        return self.audio[:, :DIMENSIONS]
+
+    @property
+    def year(self) -> Weights:
+        """The year of release, NaN if unknown, float32 (n,)."""
+        return self.audio[:, YEAR]
+
+    @cached_property
+    def lengths(self) -> Weights:
+        """The length of each row of `encoded`, float32 (n,); 1 if nothing was measured."""
+        lengths = np.linalg.norm(self.encoded, axis=1)
+        return fixed(np.where(lengths > 0, lengths, 1), np.float32)
+
+    @cached_property
+    def unit(self) -> ComputedRows:
+        """`encoded` with rows of unit length, float32 (n, 14); 0 if nothing was measured."""
+        return ComputedRows(
+            (len(self), DIMENSIONS),
+            lambda rows: self.encoded[rows] / self.lengths[rows][..., None],
+        )
 
     @cached_property
     def popularity(self) -> Raw:
@@ -233,14 +257,11 @@ class Catalogue:
     @cached_property
     def arrays(self) -> Tracks:
         """The catalogue as compiled code reads it."""
-        lengths = np.linalg.norm(self.encoded, axis=1)
-        popularity = self.columns[:, COLUMN["popularity"]].astype(np.float32)
-        audio = np.column_stack((self.encoded, self.year, popularity))
         rhythm = (wheel_places(self.columns), octave(self.columns[:, COLUMN["tempo"]]))
         numbers = (self.first_artist, self.album, self.recording, self.song)
         return Tracks(
-            fixed(audio, np.float32),
-            fixed(np.where(lengths > 0, lengths, 1), np.float32),
+            self.audio,
+            self.lengths,
             fixed(np.column_stack(rhythm), np.float32),
             fixed(self.explicit, np.uint8),
             fixed(np.column_stack(numbers), np.int32),
@@ -411,7 +432,7 @@ def entries_of(starts: NDArray[np.integer], rows: Rows) -> tuple[Rows, Rows, Row
         The places of all entries, row after row; where each row's entries begin among them (k,);
         how many entries each row has (k,).
     """
-    sizes = starts[rows + 1] - starts[rows]
+    sizes = (starts[rows + 1] - starts[rows]).astype(np.int64)
     begins = np.cumsum(sizes) - sizes
     shift = np.repeat(starts[rows] - begins, sizes)
     return np.arange(len(shift)) + shift, begins, sizes
@@ -448,13 +469,13 @@ def by_number(numbers: NDArray[np.integer], count: int | None = None) -> Groups:
     known = np.flatnonzero(numbers >= 0).astype(np.int32)
     order = np.argsort(numbers[known], kind="stable")
     starts = np.concatenate(([0], np.cumsum(np.bincount(numbers[known], minlength=count))))
-    return Groups(starts.astype(np.int64), known[order])
+    return Groups(starts.astype(np.int32), known[order])
 
 
 def _lists(column: pa.ChunkedArray) -> tuple[Mapping[str, int], Groups]:
     """Assign numbers to the members of a column of lists, by first appearance."""
     lists: Any = column.combine_chunks()
-    starts = lists.offsets.to_numpy().astype(np.int64)
+    starts = lists.offsets.to_numpy().astype(np.int32)
     encoded = lists.flatten().dictionary_encode()
     members = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
     return TextIndex(encoded.dictionary), Groups(starts - starts[0], members)

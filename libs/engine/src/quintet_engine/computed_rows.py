@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Select = NDArray[np.integer] | slice
+Select = NDArray[np.integer] | slice | int
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class ComputedRows:
 
     Attributes:
         shape: (n, d).
-        compute: Computes selected rows, float32 (k, d).
+        compute: Computes selected rows, float32 (k, d); one row, (d,), for one number.
     """
 
     shape: tuple[int, int]

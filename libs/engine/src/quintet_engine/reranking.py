@@ -81,7 +81,7 @@ def choose(
     )
     if diversity <= 0:
         return pick(narrow, artists, *rest)
-    scored, units = fixed(scores, np.float64), fixed(catalogue.unit, np.float32)
+    scored, units = fixed(scores, np.float64), fixed(catalogue.unit[rows], np.float32)
     return pick_varied(narrow, scored, units, artists, *rest, diversity)
 
 

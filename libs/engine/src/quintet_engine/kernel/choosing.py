@@ -207,7 +207,7 @@ def pick_varied(
     Args:
         rows: int32 (c,), candidates, best first.
         scores: float64 (c,).
-        units: float32 (n, 14), unit vectors of all rows.
+        units: float32 (c, 14), their unit vectors.
         artists: As in `pick`, and so are the further arguments.
         among: Likewise.
         before: Likewise.
@@ -240,7 +240,6 @@ def pick_varied(
         picked[size] = among[best]
         size += 1
         for each in range(len(among)):
-            other = np.int64(rows[among[each]]) * width
-            cosine = dot(units, other, units, np.int64(row) * width, width)
+            cosine = dot(units, among[each] * width, units, among[best] * width, width)
             nearest[each] = max(nearest[each], cosine)
     return picked[:size]
