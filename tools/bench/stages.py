@@ -4,13 +4,16 @@ It asks a loaded bundle for the same recommendations again and again, on one thr
 the least processor time of each stage over the rounds, as a mean over the queries. Unlike the time
 by the clock, that hardly depends on what else the machine does.
 
+`--memory` reports what a loaded bundle takes of Python's and NumPy's memory, without mapped files.
 `--save FILE` writes candidates, scores and lists to compare with those of another commit:
 `--compare FILE`.
 """
 
 import argparse
+import gc
 import sys
 import time
+import tracemalloc
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +23,7 @@ from typing import Any
 import numpy as np
 from quintet_contract.limits import DEFAULT_DISCOVERY
 from quintet_engine.engine import Engine
+from quintet_engine.kernel.warm import load_all
 from quintet_engine.query import Query, Seed, SeedKind
 
 QUERIES, ROUNDS, SEEDS = 60, 5, 5
@@ -87,6 +91,17 @@ def answers_of(engine: Engine, queries: list[Query]) -> dict[str, Any]:
     return found
 
 
+def memory_of(bundle: Path) -> float:
+    """Measure the memory of a loaded bundle after a recommendation, in MB."""
+    load_all()
+    tracemalloc.start()
+    engine = Engine.load(bundle, verify=False)
+    assert engine.accelerate()
+    engine.recommend(queries_of(engine, 50)[0])
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0] / 1e6
+
+
 def compare(engine: Engine, ours: dict[str, Any], path: Path) -> Iterator[str]:
     """Describe how answers differ from saved ones."""
     with np.load(path) as saved:
@@ -112,9 +127,13 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, help="the folder of a model")
     parser.add_argument("--limit", type=int, default=50, help="tracks in a list")
     parser.add_argument("--no-times", action="store_true", help="save or compare only")
+    parser.add_argument("--memory", action="store_true", help="report the memory only")
     parser.add_argument("--save", type=Path, help="write the answers to this file, .npz")
     parser.add_argument("--compare", type=Path, help="compare the answers with this file's")
     asked = parser.parse_args()
+    if asked.memory:
+        sys.stdout.write(f"memory    {memory_of(asked.bundle):8.1f} MB\n")
+        return 0
     engine = Engine.load(asked.bundle, verify=False)
     assert engine.accelerate()
     queries = queries_of(engine, asked.limit)

@@ -26,6 +26,8 @@ from quintet_engine.row_set import RowSet
 Weights = NDArray[np.float32]
 # The oldest recording of a voice is from 1860: an earlier release date is a placeholder.
 _FIRST_YEAR = 1860
+# Up to so many rows are read from the features of all attributes, and more from a copied column.
+_FEW: Final = 10_000
 UNKNOWN_DISTANCE: Final = 2.0
 """Standard deviations between a target and a missing value: nearly all known values are nearer."""
 
@@ -114,8 +116,6 @@ class Catalogue:
         snapshot: The snapshot itself.
         audio: float32 (n, 16), see `layout.Tracks.audio`: standardised features, 0 where missing,
             then year and popularity.
-        columns: float64 (n, 14) in column order (Fortran), raw attributes for filters and targets,
-            NaN where missing.
         artist_names: Artist id → artist number.
         track_artists: Artist numbers of each row.
         first_artist: int32 (n,), -1 for a row without artists.
@@ -132,7 +132,6 @@ class Catalogue:
 
     snapshot: Snapshot
     audio: NDArray[np.float32]
-    columns: Raw
     artist_names: Mapping[str, int]
     track_artists: Groups
     first_artist: NDArray[np.int32]
@@ -172,7 +171,6 @@ class Catalogue:
         return cls(
             snapshot,
             fixed(audio, np.float32),
-            np.asfortranarray(features),
             artist_names,
             track_artists,
             first,
@@ -187,6 +185,29 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.audio)
+
+    @property
+    def columns(self) -> Raw:
+        """Raw attributes, NaN where missing, float64 (n, 14), mapped from the snapshot."""
+        return self.snapshot.features
+
+    def read_features(self) -> None:
+        """Compute what reads the features of all rows, whose pages can be released afterwards."""
+        for name in ("deviations", "centres", "popularity_to_rank", "arrays"):
+            getattr(self, name)
+
+    def column(self, attribute: str) -> Raw:
+        """One raw attribute of all rows, side by side in memory, float64 (n,), for filters.
+
+        Copied at the first use: most catalogues are filtered by few attributes.
+        """
+        if attribute not in self._columns:
+            self._columns[attribute] = fixed(self.columns[:, COLUMN[attribute]], np.float64)
+        return self._columns[attribute]
+
+    @cached_property
+    def _columns(self) -> dict[str, Raw]:
+        return {}
 
     @property
     def encoded(self) -> Encoded:
@@ -207,16 +228,15 @@ class Catalogue:
     @cached_property
     def unit(self) -> ComputedRows:
         """`encoded` with rows of unit length, float32 (n, 14); 0 if nothing was measured."""
-        return ComputedRows(
-            (len(self), DIMENSIONS),
-            lambda rows: self.encoded[rows] / self.lengths[rows][..., None],
-        )
+        # Not `self`: a catalogue that refers to itself is freed late, by the collector.
+        encoded, lengths = self.encoded, self.lengths
+        shape = (len(self), DIMENSIONS)
+        return ComputedRows(shape, lambda rows: encoded[rows] / lengths[rows][..., None])
 
     @cached_property
     def popularity(self) -> Raw:
         """Popularity of each row to order by, 0..100, float64 (n,); an unknown one counts as 0."""
-        known = self.columns[:, COLUMN["popularity"]]
-        return np.nan_to_num(known) if np.isnan(known).any() else known
+        return np.nan_to_num(self.column("popularity"))
 
     @cached_property
     def popularity_to_rank(self) -> Weights:
@@ -355,7 +375,7 @@ class Catalogue:
         every difference in duration look small. For key it is 3 semitones, half the greatest
         distance on the circle.
         """
-        # Column by column: all at once would take twice the memory of the columns.
+        # Column by column: all at once would take twice the memory of the features.
         spread = np.array([_clipped(column).std() for column in self.columns.T])
         spread = np.where(spread > 1e-9, spread, 1.0)
         spread[COLUMN["key"]] = 3.0
@@ -374,7 +394,9 @@ class Catalogue:
         `UNKNOWN_DISTANCE` away.
         """
         column = COLUMN[attribute]
-        values = self.columns[rows, column]
+        # Of few rows, the features themselves: a copy of the column would be read once.
+        many = isinstance(rows, slice) or len(rows) > _FEW
+        values = self.column(attribute)[rows] if many else self.columns[rows, column]
         gaps = np.abs(values - value)
         if attribute == "key":
             gaps = np.minimum(gaps % 12, -gaps % 12)

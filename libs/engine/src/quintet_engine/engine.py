@@ -202,6 +202,7 @@ class Engine:
             collaborative,
             correction=correction,
         )
+        catalogue.read_features()
         bundle.snapshot.release()
         engine.check_golden(bundle.golden)
         return engine

@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from quintet_modelkit.features import COLUMN
 from quintet_modelkit.songs import song_form
 from quintet_text.seasons import Season, season_of
 from quintet_text.versions import COPIES, Version
@@ -143,8 +142,7 @@ def count_unknown(filters: Filters, catalogue: Catalogue) -> int:
 def _ranged(filters: Filters, catalogue: Catalogue) -> list[Ranged]:
     """List the values that have a range: of attributes, and the year of release."""
     ranged: list[Ranged] = [
-        (catalogue.columns[:, COLUMN[name]], low, high)
-        for name, (low, high) in filters.ranges.items()
+        (catalogue.column(name), low, high) for name, (low, high) in filters.ranges.items()
     ]
     if filters.years != (None, None):
         ranged.append((catalogue.year, *filters.years))
