@@ -242,6 +242,40 @@ def test_ambiguous_names_are_read_by_the_words_around_them(text, kinds):
     assert [part.kind for part in found.parts if part.kind != "start"] == kinds
 
 
+@pytest.mark.parametrize(
+    ("text", "filters"),
+    [
+        ("no songs longer than 4 minutes", {"max_duration_ms": 240_000}),
+        ("nothing slower than 100 bpm", {"min_tempo": 100}),
+        ("no songs before 1990", {"min_year": 1990}),
+        ("2000년 이전 노래 빼고", {"min_year": 2001}),
+        ("before the 80s", {"max_year": 1979}),
+        ("since the 80s", {"min_year": 1980}),
+        ("90년대 이전", {"max_year": 1989}),
+        ("from the 70s to the 90s", {"min_year": 1970, "max_year": 1999}),
+        ("70년대부터 90년대까지", {"min_year": 1970, "max_year": 1999}),
+        ("4분을 넘지 않는 노래", {"max_duration_ms": 240_000}),
+        ("100 bpm 이하는 빼고", {"min_tempo": 100}),
+        ("I don't mind explicit lyrics", {}),
+        # A query cannot leave a range out, nor say how long a list is: listed instead.
+        ("not from the 90s", None),
+        ("1990년대 말고", None),
+        ("not between 3 and 5 minutes", None),
+        ("15 minutes of music", None),
+        ("30분 분량", None),
+    ],
+)
+def test_a_range_is_read_with_what_rejects_or_extends_it(text, filters):
+    found = read(text)
+    said = [part for part in found.parts if part.kind != "start"]
+    if filters is None:
+        assert said == []
+        assert found.not_understood
+    else:
+        assert [part.piece.get("filters", {}) for part in said] == [filters]
+        assert found.not_understood == []
+
+
 def test_the_schema_of_a_model_names_every_kind():
     items = SCHEMA["properties"]["parts"]["items"]
     assert set(items["required"]) == set(items["properties"])

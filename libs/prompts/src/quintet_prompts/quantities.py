@@ -178,16 +178,27 @@ class Quantities:
                 return end, self._part(first, end, unit, {"min": ends[0], "max": ends[1]})
         if not low.unit or bound == "range":
             return None
+        if low.unit == "duration_ms" and self._end("units", "whole_list", low.end) is not None:
+            # "An hour of music" is the length of the list, which no query can say.
+            return None
         end = low.end
         if not bound:
-            for name in ("max", "min", "about"):
-                if (after := self._end("bounds", f"{name}_after", low.end)) is not None:
-                    bound, end = name, after
-                    break
+            bound, end = self._bound_after(low.end)
         end = self._after(end)
         if bound in ("max", "min"):
             return end, self._part(first, end, low.unit, {bound: low.value})
         return end, self._part(first, end, low.unit, {"target": low.value})
+
+    def _bound_after(self, place: int) -> tuple[str, int]:
+        """Read the bound after an amount, and after its particle: "4분을 넘지 않는"."""
+        is_particle = (
+            place < len(self._tokens) and self._tokens[place].word in self._words.particles
+        )
+        for at in (place, place + 1) if is_particle else (place,):
+            for name in ("max", "min", "about"):
+                if (after := self._end("bounds", f"{name}_after", at)) is not None:
+                    return name, after
+        return "", place
 
     def _second(self, low: Amount) -> Amount | None:
         """Read the second number of a range: "to 5 minutes", "에서 5분 사이"."""

@@ -49,7 +49,7 @@ class Reader:
         self._left: list[tuple[int, int]] = []
         self._counted = -1
         self._rules: tuple[Rule, ...] = (
-            *(self._not_a_negation, self._cap, self._quantity, self._dated, self._count),
+            *(self._not_a_negation, self._allowed, self._cap, self._measure, self._count),
             *(self._unlike, self._only_from, self._like, self._by, self._negated, self._plain),
             self._spare,
         )
@@ -85,11 +85,48 @@ class Reader:
         item = Item("one_per_artist", place, found.end)
         return self._add(self._items.wanted(item), place, found.end)
 
-    def _quantity(self, place: int) -> int | None:
-        return self._take(self._quantities.at(place))
+    def _measure(self, place: int) -> int | None:
+        """Read a length, a tempo or years, and the word after it that rejects it."""
+        measured = self._measured(place)
+        if measured is None:
+            return None
+        negated = self._suffixes.negation(measured[0])
+        if negated is not None:
+            return self._flipped(place, negated, measured[1])
+        return self._take(measured)
 
-    def _dated(self, place: int) -> int | None:
-        return self._take(self._years.at(place))
+    def _measured(self, place: int) -> tuple[int, Part] | None:
+        if place >= len(self._tokens):
+            return None
+        return self._quantities.at(place) or self._years.at(place)
+
+    def _flipped(self, place: int, end: int, part: Part) -> int:
+        """Reject a range with one end: "no songs longer than 4 minutes" is a greatest length.
+
+        What has two ends, or none, cannot be rejected by a query: it is listed.
+        """
+        filters = part.piece.get("filters", {})
+        if len(filters) != 1:
+            self._left.append((place, end))
+            return end
+        ((name, value),) = filters.items()
+        is_least = name.startswith("min_")
+        other = ("max_" if is_least else "min_") + name[4:]
+        # Years are whole: before 1990 and from 1990 on leave none out.
+        step = 0 if name[4:] != "year" else -1 if is_least else 1
+        span = self._tokens[place].start, self._tokens[end - 1].end
+        piece = {"filters": {other: value + step}}
+        self.parts.append(Part(part.kind, *span, piece, part.problem))
+        return end
+
+    def _allowed(self, place: int) -> int | None:
+        """Read "I don't mind X"."""
+        start = self._after("negators.allowed_before", place)
+        item = None if start is None else self._items.at(start)
+        content = None if item is None else self._items.allowed(item)
+        if start is None or item is None or content is None:
+            return None
+        return self._add(content, place, item.end)
 
     def _count(self, place: int) -> int | None:
         counted = self._quantities.count(place)
@@ -158,6 +195,8 @@ class Reader:
             return None
         at = start
         for _ in range(_MOST_BETWEEN):
+            if (measured := self._measured(at)) is not None:
+                return self._flipped(place, *measured)
             if self._thing(at) is not None:
                 break
             at = self._after("negators.between", at) or at

@@ -122,7 +122,7 @@ class Suffixes:
             for at in self._places(item.end):
                 if (end := self._end("negators.allowed", at)) is not None:
                     return end, self._items.allowed
-        if (negated := self._negation(item.end)) is not None:
+        if (negated := self.negation(item.end)) is not None:
             return negated, self._items.unwanted
         if item.group in ("name", "genre"):
             return self._likened(item) or self._by(item)
@@ -138,7 +138,7 @@ class Suffixes:
                 continue
             while (more := self._end("like.after", end)) is not None:
                 end = more
-            negated = self._negation(end)
+            negated = self.negation(end)
             if item.group == "genre":
                 reject = negated is not None
                 return negated or end, self._items.unwanted if reject else self._items.wanted
@@ -156,7 +156,7 @@ class Suffixes:
                     return among or end, _named(only_by)
         return None
 
-    def _negation(self, place: int) -> int | None:
+    def negation(self, place: int) -> int | None:
         """Find a word such as 빼고 soon after a place; the place after it."""
         at: int | None = place
         for _ in range(_MOST_BETWEEN + 1):

@@ -32,7 +32,12 @@ class Years:
 
     def at(self, place: int) -> tuple[int, Part] | None:
         """Read years at a place; None if there are none."""
-        found = self._decades(place) or self._bounded(place) or self._recent(place)
+        found = (
+            self._bounded_decade(place)
+            or self._decades(place)
+            or self._bounded(place)
+            or self._recent(place)
+        )
         if found is None:
             return None
         end, (first, last) = found
@@ -50,13 +55,54 @@ class Years:
         if found is None:
             return None
         end, (first, last) = found
+        if (through := self._through(end)) is not None:
+            return through[0], (first, through[1])
         while (more := self._next_decade(end)) is not None:
             low, high = more[1]
             # A gap between the two cannot be one range: the second is read as another part.
             if low > last + 1 or high < first - 1:
                 break
             end, first, last = more[0], min(first, low), max(last, high)
+        return self._beside(start, end, (first, last))
+
+    def _through(self, place: int) -> tuple[int, int] | None:
+        """Read the end of a range of decades: "to the 90s", "부터 90년대까지"."""
+        between = self._words.tables["bounds.range_between"].at(self._tokens, place)
+        if between is None or self._tokens[place].word == "and":
+            return None
+        at = between.end
+        found = self._decade(at + 1 if self._word(at) == "the" else at)
+        if found is None:
+            return None
+        after = self._words.tables["bounds.range_after"].at(self._tokens, found[0])
+        return (found[0] if after is None else after.end), found[1][1]
+
+    def _beside(self, start: int | None, end: int, span: tuple[int, int]) -> tuple[int, Span]:
+        """Read "before" and "since" with a decade: "before the 90s", "90년대 이전"."""
+        first, last = span
+        if start is None and self._tokens[end - 1].is_korean:
+            if (after := self._end("since_year", end)) is not None:
+                return after, (first, None)
+            if (after := self._end("before_year", end)) is not None:
+                # "90년대까지" includes the decade, "90년대 이전" does not.
+                is_included = self._word(end) == "까지"
+                return after, (None, last if is_included else first - 1)
         return end, (first, last)
+
+    def _bounded_decade(self, place: int) -> tuple[int, Span] | None:
+        """Read "before the 90s", "since the 80s" and "after the 70s"."""
+        for name, span_of in _DECADE_BOUNDS.items():
+            at = self._end(name, place)
+            # "From the 80s" is the decade alone.
+            if at is None or (name == "since_year" and self._word(place) != "since"):
+                continue
+            found = self._decade(at + 1 if self._word(at) == "the" else at)
+            if found is not None:
+                return found[0], span_of(*found[1])
+        return None
+
+    def _word(self, place: int) -> str:
+        return self._tokens[place].word if place < len(self._tokens) else ""
 
     def _next_decade(self, place: int) -> tuple[int, tuple[int, int]] | None:
         words = [token.word for token in self._tokens[place : place + 3]]
@@ -159,6 +205,12 @@ class Years:
 _JOINING: Final = frozenset(
     ("and", "or", ",", "&", "-", "–", "the", "이나", "나", "와", "과", "랑", "하고", "또는", "~")
 )
+_DECADE_BOUNDS: Final[Mapping[str, Callable[[int, int], Span]]] = {
+    "after_year": lambda _first, last: (last + 1, None),
+    "before_year": lambda first, _last: (None, first - 1),
+    "until_year": lambda _first, last: (None, last),
+    "since_year": lambda first, _last: (first, None),
+}
 _BOUNDS: Final[Mapping[str, Callable[[int], Span]]] = {
     "between_years": lambda year: (year, year),
     "after_year": lambda year: (year + 1, None),
