@@ -132,7 +132,7 @@ def test_a_listener_saves_the_list_as_a_playlist_and_nobody_else_can(
     page, log = configured_page
     context = chromium.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
     tab = context.new_page()
-    tab.goto(f"{page}/?" + "&".join(f"seat=1~{song}" for song in songs) + "&go=1")
+    tab.goto(f"{page}/?" + "&".join(f"seat=1~{song}" for song in songs))
     expect(tab.locator(".card")).to_have_count(50)
     shown = [card.get_attribute("data-id") for card in tab.locator(".card").all()]
     button = tab.get_by_role("link", name="Save as a Spotify playlist")

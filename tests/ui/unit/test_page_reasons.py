@@ -22,7 +22,7 @@ from quintet_engine.recipes import RECIPES
 from quintet_ui.cards import bare, cards_data, duration, visible
 from quintet_ui.covers import cover_of
 from quintet_ui.feature_names import feature_name
-from quintet_ui.playlist_files import csv_of, jspf_of, m3u8_of
+from quintet_ui.playlist_files import csv_of, file_name, jspf_of, m3u8_of
 from quintet_ui.preferences import Preferences
 from quintet_ui.radar import mean_of, profile_of, radar_figure
 from quintet_ui.reasons import bars_of, sentence_of
@@ -209,17 +209,28 @@ def exported():
     return [item, ranked("t2")]
 
 
-def test_m3u8_has_one_address_a_track_and_no_broken_line():
-    lines = m3u8_of("My\nlist", exported()).decode().splitlines()
+def test_m3u8_has_the_songs_with_a_file_and_no_broken_line():
+    lines = m3u8_of("My\nlist", exported(), {"t1": "/music/a.flac"}).decode().splitlines()
     assert lines[:2] == ["#EXTM3U", "#PLAYLIST:My list"]
-    assert sum(not line.startswith("#") for line in lines) == 2
+    assert [line for line in lines if not line.startswith("#")] == ["/music/a.flac"]
     assert lines[2].startswith("#EXTINF:201,Artist t1 - =cmd")
+
+
+@given(st.text(max_size=200))
+def test_a_file_has_a_name_that_every_file_system_takes(title):
+    name = file_name(title, "csv")
+    assert name.endswith(".csv")
+    assert 5 <= len(name) <= 84
+    assert not set(name) & set('<>:"/\\|?*\n\r\0')
+    assert not name.startswith((".", " "))
 
 
 def test_csv_is_read_back_and_runs_no_formula():
     rows = list(csv.DictReader(io.StringIO(csv_of(exported(), KO).decode("utf-8-sig"))))
     assert rows[0]["title"] == '\'=cmd "x",\ny'
     assert rows[1]["track_id"] == "t2"
+    # Services that transfer playlists look for these two columns.
+    assert (rows[1]["artist"], rows[1]["title"]) == ("Artist t2", "Title t2")
     assert rows[1]["why"] == sentence_of(exported()[1], KO)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import quintet_ui
+from quintet_explain import Kind
 from quintet_ui.faults import Fault
 from quintet_ui.translations import LANGUAGES, language_of, translations_for
 from quintet_ui.tuning import PRESETS
@@ -17,7 +18,7 @@ EN, KO = (translations_for(language) for language in LANGUAGES)
 CHOSEN_BY_NAME = {
     "attribute", "feature", "fault", "degraded", "preset", "unit", "key", "mode", "why",
     "family", "search", "seeds", "cards", "operator", "own", "state",
-    "undo", "who", "dial", "radio",
+    "undo", "who", "dial", "radio", "chip", "history", "tray",
 }  # fmt: skip
 
 
@@ -124,6 +125,9 @@ def test_everything_chosen_by_name_has_a_text(texts):
         assert texts(f"fault.{fault.value}")
     for preset in PRESETS:
         assert texts(f"preset.{preset}")
+    # A target names no seed, and so it has no chip.
+    for kind in set(Kind) - {Kind.TARGET}:
+        assert "{" in texts(f"chip.{kind}")
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,22 @@ from quintet_gateway.schemas.recommendation_request import RecommendationsBody
 from quintet_ui.attributes import SCALES, share
 from quintet_ui.preferences import (
     MAX_AGAINST,
-    MOST_WEIGHT,
+    MAX_KEPT,
     Preferences,
     SeedTrack,
+    kept_ids,
     preferences_of,
     query_of,
     recommendation_call,
+    saved_of,
     with_dislike,
     with_like,
     with_mute,
+    with_replaced,
     with_seed,
     with_seeds,
     with_skip,
+    without_like,
     without_refusals,
 )
 
@@ -130,24 +134,27 @@ def test_a_sixth_seat_and_a_second_of_the_same_are_not_taken():
     assert [seed.track_id for seed in preferences.seeds] == ["a", "b", "c", "d", "e"]
 
 
-def test_a_like_takes_a_free_seat():
-    preferences = with_like(Preferences((SeedTrack("a"),)), "b", closest="a")
-    assert preferences.seeds == (SeedTrack("a"), SeedTrack("b"))
-    assert preferences.liked == ("b",)
+def test_a_sixth_song_replaces_the_one_that_the_listener_names():
+    full = Preferences(tuple(SeedTrack(name, 2.0) for name in "abcde"))
+    changed = with_replaced(full, 2, "x")
+    assert [(seed.track_id, seed.weight) for seed in changed.seeds][2] == ("x", 1.0)
+    assert with_replaced(full, 2, "a") == full
+    assert with_replaced(full, 2, "no id") == full
 
 
-def test_a_like_without_a_free_seat_weighs_the_closest_more_and_is_taken_back():
-    full = Preferences(tuple(SeedTrack(name) for name in "abcde"))
-    liked = with_like(full, "x", closest="c")
-    assert liked.seeds[2] == SeedTrack("c", 1.5)
-    assert with_like(liked, "x", closest="c") == full
+def test_acts_on_rows_change_no_request_but_the_next_one_carries_them():
+    preferences = Preferences((SeedTrack("a"),))
+    acted = with_skip(with_dislike(with_like(preferences, "b"), "c"), "d")
+    assert acted.request == preferences
+    assert recommendation_call(acted).body != recommendation_call(preferences).body
+    assert without_like(with_like(preferences, "b"), "b") == preferences
 
 
-def test_likes_never_weigh_a_seat_beyond_the_slider():
-    preferences = Preferences(tuple(SeedTrack(name) for name in "abcde"))
-    for number in range(20):
-        preferences = with_like(preferences, f"x{number}", closest="a")
-    assert preferences.seeds[0].weight == MOST_WEIGHT
+def test_saved_songs_of_a_link_are_checked():
+    assert saved_of({"save": ["a", "b", "a", "no id", ""]}) == ("a", "b")
+    assert len(saved_of({"save": [f"t{number}" for number in range(500)]})) == MAX_KEPT
+    assert kept_ids(["a", 1, None, {}, "b", "a b"]) == ("a", "b")
+    assert kept_ids("a") == ()
 
 
 def test_refusals_are_sent_as_exclusions_and_dislikes_as_negative_seeds_too():

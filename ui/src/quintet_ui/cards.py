@@ -9,8 +9,8 @@ from quintet_contract.limits import MAX_SEEDS
 from quintet_ui.covers import cover_of
 from quintet_ui.own_files import audio_address, cover_address
 from quintet_ui.plain import ordered, web_address
-from quintet_ui.preferences import LEAST_WEIGHT, MOST_WEIGHT, Preferences
-from quintet_ui.reasons import bars_of, sentence_of
+from quintet_ui.preferences import LEVELS, Preferences
+from quintet_ui.reasons import bars_of, chip_of, sentence_of
 from quintet_ui.translations import Translations
 
 Features = Mapping[str, Mapping[str, float]]
@@ -53,7 +53,7 @@ def search_data(
         "labels": texts.group("search"),
         "query": query,
         "status": status,
-        "full": preferences.free_places == 0,
+        "start": not preferences.seeds,
         "tracks": [
             {**_shown(track, features.get(track.id)), "taken": preferences.holds(track.id)}
             for track in tracks
@@ -68,8 +68,7 @@ def seeds_data(
     return {
         "labels": texts.group("seeds"),
         "count": MAX_SEEDS,
-        "least": LEAST_WEIGHT,
-        "most": MOST_WEIGHT,
+        "levels": [{"name": name, "weight": weight} for name, weight in LEVELS.items()],
         "seeds": [
             {
                 **_shown(
@@ -96,6 +95,9 @@ def cards_data(
     """Build the data of the ranked list."""
     return {
         "labels": texts.group("cards"),
+        "language": texts.language,
+        # A list that replaces another is announced.
+        "list": answer.recommendation_id,
         "stale": stale,
         "chosen": chosen,
         "tracks": [
@@ -104,6 +106,8 @@ def cards_data(
                 **_own((own or {}).get(ranked.track.id)),
                 "rank": ranked.rank,
                 "artist": ordered(next((each.name for each in ranked.track.artists), "")),
+                "year": ranked.track.release_date[:4],
+                "chip": ordered(chip_of(ranked, texts)),
                 "details": ordered(details(ranked.track)),
                 "preview": web_address(ranked.track.preview_url),
                 "link": web_address(ranked.track.external_url),
@@ -114,6 +118,28 @@ def cards_data(
                 "saved": ranked.track.id in saved,
             }
             for ranked in visible(answer, preferences)
+        ],
+    }
+
+
+def tray_data(
+    tracks: Sequence[Track], listener: str, forgotten: str, texts: Translations
+) -> dict[str, Any]:
+    """Build the data of the saved songs.
+
+    Args:
+        tracks: The saved songs.
+        listener: The id of a listener with a name; empty for a visit without one.
+        forgotten: The id of a listener whose data was deleted.
+        texts: The texts.
+    """
+    return {
+        "labels": texts.group("tray"),
+        "listener": listener,
+        "forgotten": forgotten,
+        "tracks": [
+            {"id": track.id, "title": ordered(track.title), "byline": ordered(byline(track))}
+            for track in tracks
         ],
     }
 

@@ -1,41 +1,87 @@
 """Exports of a list: files, a playlist at Spotify, and the link that restores the session."""
 
+import math
 import time
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import urlencode
 
 import streamlit as st
-from quintet_client.models import RankedTrack
+from quintet_client.models import RankedTrack, Track
 
 from quintet_ui import session, spotify
 from quintet_ui.player_export import to_player
-from quintet_ui.playlist_files import csv_of, jspf_of, m3u8_of
+from quintet_ui.playlist_files import csv_of, file_name, jspf_of, m3u8_of
 from quintet_ui.translations import Translations
+
+_MOST_NAMED: Final = 3
+"""Seeds in the name of a list."""
 
 
 def exports(tracks: Sequence[RankedTrack], texts: Translations) -> None:
     """Offer the list as files, and as a Spotify playlist if that is configured."""
     st.header(texts("export.heading"))
-    kept = [ranked for ranked in tracks if ranked.track.id in st.session_state.saved]
+    kept = _saved(tracks)
     only = bool(kept) and st.toggle(texts("export.only_saved", count=len(kept)))
     chosen = kept if only else tracks
-    title = texts("export.title")
-    for name, kind, content in (
-        ("M3U8", "audio/x-mpegurl", m3u8_of(title, chosen)),
+    title = _title(texts)
+    paths = _paths(chosen)
+    files = [
         ("CSV", "text/csv", csv_of(chosen, texts)),
         ("JSPF", "application/jspf+json", jspf_of(title, chosen, texts)),
-    ):
+    ]
+    if paths:
+        files.append(("M3U8", "audio/x-mpegurl", m3u8_of(title, chosen, paths)))
+    for name, kind, content in files:
         st.download_button(
             texts("export.file", kind=name),
             content,
-            file_name=f"quintet.{name.lower()}",
+            file_name=file_name(title, name.lower()),
             mime=kind,
             on_click="ignore",
             icon=":material/download:",
             width="stretch",
         )
+    st.caption(texts("export.own_files", count=len(paths), all=len(chosen)))
     to_player(chosen, texts)
     _to_spotify(chosen, texts)
+
+
+def _saved(tracks: Sequence[RankedTrack]) -> list[RankedTrack]:
+    """List the saved songs in the order of saving, also those that are not in the list."""
+    saved: tuple[str, ...] = st.session_state.saved
+    listed = {ranked.track.id: ranked for ranked in tracks}
+    known = session.tracks_of([name for name in saved if name not in listed])
+    both = [
+        listed.get(name) or (_unranked(known[name], place) if name in known else None)
+        for place, name in enumerate(saved, 1)
+    ]
+    return [ranked for ranked in both if ranked is not None]
+
+
+def _unranked(track: Track, place: int) -> RankedTrack:
+    """Make the entry of a song that was saved from an earlier list: without score and reasons."""
+    return RankedTrack(
+        rank=place, score=math.nan, similarity=None, channels=(), track=track, reasons=None
+    )
+
+
+def _title(texts: Translations) -> str:
+    """Name the list after its seeds."""
+    seeds = [seed.track_id for seed in session.preferences().seeds if not seed.against]
+    known = session.tracks_of(seeds[:_MOST_NAMED])
+    names = [track.title for track in known.values() if track.title]
+    return texts("export.named", songs=", ".join(names)) if names else texts("export.title")
+
+
+def _paths(tracks: Sequence[RankedTrack]) -> dict[str, str]:
+    """Look up paths of the listener's own files by track id; songs of servers have none."""
+    own = session.own_tracks([ranked.track.id for ranked in tracks])
+    found = {
+        name: next((place.path for place in track.places if place.present and place.path), "")
+        for name, track in own.items()
+    }
+    return {name: path for name, path in found.items() if path}
 
 
 def _to_spotify(tracks: Sequence[RankedTrack], texts: Translations) -> None:

@@ -1,25 +1,28 @@
-"""The listener's page: search, five seeds, one button, the list."""
+"""The listener's page: search, five seeds, and the list as soon as there is one seed."""
 
 import time
 from typing import Final
 
 import streamlit as st
 from quintet_client.models import Track
-from quintet_contract.limits import MAX_SEEDS
+from quintet_text.normal_form import normalise
+from quintet_text.track_ids import is_address, track_id_of
 
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
-from quintet_ui.cards import search_data, seeds_data
+from quintet_ui.cards import byline, search_data, seeds_data
 from quintet_ui.components import search_box, seed_row, triggered
 from quintet_ui.export import welcome_back
-from quintet_ui.faults import GatewayFault
+from quintet_ui.faults import Fault, GatewayFault
 from quintet_ui.identity import who_listens
 from quintet_ui.map import map_section
-from quintet_ui.preferences import with_seed, with_seeds
+from quintet_ui.plain import code, ordered
+from quintet_ui.preferences import with_replaced, with_seeds
 from quintet_ui.prompt import prompt_section
 from quintet_ui.radio import radio_section
 from quintet_ui.results import results
 from quintet_ui.translations import Translations
+from quintet_ui.tray import saved_tray
 from quintet_ui.tuning import tuning_panel
 
 FOUND: Final = 8  # as many results as fit without scrolling
@@ -29,8 +32,10 @@ _AGAIN_SECONDS: Final = 2.0  # before a failed search is tried again
 def listener_page() -> None:
     """Show the page."""
     texts = session.texts()
+    _leave_out_unknown()
     st.title(texts("page.title"))
-    st.write(texts("page.lead"))
+    if not session.preferences().seeds:
+        st.write(texts("page.lead"))
     if "returned" in st.session_state:
         welcome_back()
     if "playlist" in st.session_state:
@@ -39,14 +44,28 @@ def listener_page() -> None:
     with st.sidebar:
         who_listens(texts)
         tuning_panel(texts)
+    with st.container(key="finder"):
+        _search()
     prompt_section()
-    _search()
-    _seeds(texts)
-    _ask_button(texts)
-    results()
+    with st.container(key="slots"):
+        _seeds(texts)
+    _missing(texts)
+    if session.preferences().is_complete:
+        results()
+    else:
+        saved_tray(texts)
     radio_section()
     map_section()
-    session.write_link()
+
+
+def _leave_out_unknown() -> None:
+    """Leave out songs of a link that the catalogue does not have, and say so."""
+    if not st.session_state.get("link_checked"):
+        st.session_state.link_checked = True
+        st.session_state.left_out = session.leave_out_unknown()
+    if st.session_state.left_out:
+        text = session.texts()("link.left_out", count=st.session_state.left_out)
+        st.warning(text, icon=":material/link_off:")
 
 
 @st.fragment
@@ -55,13 +74,9 @@ def _search() -> None:
     texts = session.texts()
     query: str = st.session_state.get("query", "")
     now = session.preferences()
-    # With five seeds nothing can be picked: suggestions would only push the list down.
-    tracks, fault = _found(query) if query or now.free_places else ([], None)
-    status = texts("search.full") if not now.free_places else ""
-    if fault is None and not status and query:
-        status = texts("search.count", count=len(tracks)) if tracks else ""
-    if fault is None and query and not tracks:
-        status = texts("search.nothing", query=query)
+    # Suggestions are for the start: later they would only push the list down.
+    tracks, fault = _found(query) if query or not now.seeds else ([], None)
+    status = "" if fault is not None or not query else _status(query, tracks, texts)
     features = session.features_of([track.id for track in tracks])
     search_box(
         search_data(tracks, query, status, now, features, texts),
@@ -76,6 +91,28 @@ def _search() -> None:
         st.rerun()
 
 
+def _status(query: str, tracks: list[Track], texts: Translations) -> str:
+    """Say how well the results fit a text."""
+    if not tracks:
+        return texts("search.nothing_at" if is_address(query) else "search.nothing", query=query)
+    # A text with a field, such as artist:eagles, names what it wants exactly.
+    if ":" in query or any(_names(track, query) for track in tracks):
+        return texts("search.count", count=len(tracks))
+    return texts("search.similar", query=query)
+
+
+def _names(track: Track, query: str) -> bool:
+    """Whether a track has a word of the text in its title, artists, album or genres."""
+    names = (track.title, track.album, byline(track), *track.genres)
+    known = set(normalise(" ".join(names)).split())
+    words = normalise(query).split()
+    # The last word may still be typed.
+    return all(
+        word in known or (word == words[-1] and any(name.startswith(word) for name in known))
+        for word in words
+    )
+
+
 def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
     """Search for a text; an earlier result of the same text is reused."""
     known = st.session_state.get("found")
@@ -86,14 +123,28 @@ def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
     fault: GatewayFault | None = None
     tracks: list[Track] = []
     try:
-        page = session.ask(lambda to: to.search(query, limit=FOUND), "search")
-        # Spotify's search may find songs that the catalogue lacks: they cannot be seeds.
-        tracks = [match.track for match in page.tracks if match.recommendable]
+        tracks = _at_address(query) if is_address(query) else _search_for(query)
         session.remember(tracks)
     except GatewayFault as error:
         fault = error
     st.session_state.found = (query, tracks, fault, time.monotonic())
     return tracks, fault
+
+
+def _search_for(query: str) -> list[Track]:
+    page = session.ask(lambda to: to.search(query, limit=FOUND), "search")
+    # Spotify's search may find songs that the catalogue lacks: they cannot be seeds.
+    return [match.track for match in page.tracks if match.recommendable]
+
+
+def _at_address(address: str) -> list[Track]:
+    """Look up the track of a pasted link or URI; none if the catalogue does not have it."""
+    try:
+        return [session.ask(lambda to: to.track(track_id_of(address)), "search")]
+    except GatewayFault as fault:
+        if fault.fault in {Fault.UNKNOWN, Fault.ABSENT, Fault.REFUSED}:
+            return []
+        raise
 
 
 def _typed() -> None:
@@ -103,37 +154,53 @@ def _typed() -> None:
 
 
 def _picked() -> None:
-    picked = triggered("search", "picked")
-    if picked:
-        session.set_preferences(with_seed(session.preferences(), str(picked)))
-        st.session_state.query = ""
-        st.session_state.seed_added = True
+    picked = str(triggered("search", "picked") or "")
+    if not picked:
+        return
+    session.pick(picked)
+    st.session_state.query = ""
+    st.session_state.seed_added = True
 
 
 def _seeds(texts: Translations) -> None:
     now = session.preferences()
-    st.header(texts("seeds.heading"))
-    st.caption(texts("seeds.taken", count=len(now.seeds), all=MAX_SEEDS))
     ids = [seed.track_id for seed in now.seeds]
-    data = seeds_data(now, session.tracks_of(ids), session.features_of(ids), texts)
+    tracks = session.tracks_of(ids)
+    data = seeds_data(now, tracks, session.features_of(ids), texts)
     seed_row(data, key="seeds", changed=_seeds_changed)
+    waiting: str = st.session_state.get("replacing", "")
+    if waiting:
+        _ask_which(waiting, texts)
+
+
+def _ask_which(waiting: str, texts: Translations) -> None:
+    """Ask which of five songs a sixth one replaces."""
+    tracks = session.tracks_of([waiting, *(s.track_id for s in session.preferences().seeds)])
+    named = {name: ordered(track.title or name) for name, track in tracks.items()}
+    st.write(texts("seeds.which", title=code(named.get(waiting, waiting))))
+    with st.container(horizontal=True):
+        for place, seed in enumerate(session.preferences().seeds):
+            st.button(
+                named.get(seed.track_id, seed.track_id),
+                key=f"replace-{place}",
+                on_click=_replaced,
+                args=(place, waiting),
+            )
+        st.button(texts("seeds.keep"), type="tertiary", on_click=_replaced, args=(None, waiting))
+
+
+def _replaced(place: int | None, track_id: str) -> None:
+    st.session_state.replacing = ""
+    if place is not None:
+        session.set_preferences(with_replaced(session.preferences(), place, track_id))
 
 
 def _seeds_changed() -> None:
     session.set_preferences(with_seeds(session.preferences(), triggered("seeds", "changed")))
 
 
-def _ask_button(texts: Translations) -> None:
-    ready = session.preferences().is_complete
-    if st.button(
-        texts("page.ask"),
-        type="primary",
-        disabled=not ready,
-        icon=":material/queue_music:",
-        width="stretch",
-    ):
-        st.session_state.asked = True
-    if not ready:
-        st.session_state.asked = False
-        against = bool(session.preferences().seeds)
-        st.caption(texts("page.only_against" if against else "page.empty"))
+def _missing(texts: Translations) -> None:
+    """Say what is missing for a list."""
+    now = session.preferences()
+    if not now.is_complete:
+        st.caption(texts("page.only_against" if now.seeds else "page.empty"))

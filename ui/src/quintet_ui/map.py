@@ -17,7 +17,6 @@ from quintet_ui import session
 from quintet_ui.alerts import show_fault
 from quintet_ui.faults import GatewayFault
 from quintet_ui.plain import chart
-from quintet_ui.preferences import with_seed
 from quintet_ui.translations import Translations
 
 MOST_GENRES: Final = 7
@@ -209,7 +208,7 @@ def map_section() -> None:
     if track_map.unplaced:
         st.caption(texts("map.unplaced", count=f"{track_map.unplaced:,}"))
     seeds = [seed.track_id for seed in session.preferences().seeds]
-    answer = st.session_state.get("answer") if st.session_state.asked else None
+    answer = st.session_state.get("answer") if session.preferences().is_complete else None
     listed = [ranked.track.id for ranked in answer[1].tracks] if answer else []
     st.plotly_chart(
         map_figure(track_map, seeds, listed, texts),
@@ -232,11 +231,7 @@ def _pointed() -> None:
     track_id = pointed_track(track_map, points)
     if not track_id:
         return
-    before = session.preferences()
-    session.set_preferences(with_seed(before, track_id))
-    if session.preferences() == before and not before.holds(track_id):
-        st.toast(session.texts()("search.full"), icon=":material/event_seat:")
-    st.session_state.pointed = session.preferences() != before
+    st.session_state.pointed = session.pick(track_id)
 
 
 def pointed_track(track_map: TrackMap, points: Sequence[Mapping[str, Any]]) -> str:

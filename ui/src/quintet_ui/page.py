@@ -8,22 +8,40 @@ from quintet_ui import session
 from quintet_ui.listener import listener_page
 from quintet_ui.operator import operator_page, traffic
 from quintet_ui.own_music import own_music_page
+from quintet_ui.signals import went_back
 from quintet_ui.translations import LANGUAGES, NAMES
 
 # Streamlit's text on primary buttons is white: unreadable on the light colour of the dark theme.
 _DARK_BUTTONS: Final = (
     '<style>[data-testid^="stBaseButton-primary"]:enabled * {color: #131120;}</style>'
 )
+# The bar of seeds stays in view; the navigation shows its focus; what Streamlit adds for authors of
+# apps ("Record a screencast", "Made with Streamlit", a running figure) means nothing to a listener.
+_LAYOUT: Final = """<style>
+[data-testid="stMainBlockContainer"] {padding-top: 4rem;}
+.st-key-finder {position: relative; z-index: 60;}
+.st-key-slots {position: sticky; top: 3.4rem; z-index: 50; padding: 0.4rem 0; background: BACK;}
+[data-testid="stExpandSidebarButton"]::after {content: "LABEL"; padding-left: 0.3rem;}
+[data-testid="stTopNavLink"]:focus-visible, [data-testid="stSidebarNavLink"]:focus-visible {
+  outline: 3px solid var(--st-primary-color); outline-offset: 2px;}
+[data-testid="stMainMenu"], [data-testid="stAppDeployButton"], [data-testid="stStatusWidget"] {
+  display: none;}
+</style>"""
 
 
 def main() -> None:
     """Show the chosen page."""
-    session.begin()
+    if session.begin():
+        went_back()
     # Started at once: the operator's page shows the hour before it was opened.
     traffic()
     texts = session.texts()
     st.set_page_config(page_title=texts("page.name"), page_icon="🎵", layout="wide")
-    if st.context.theme.type == "dark":
+    dark = st.context.theme.type == "dark"
+    # The label is ours and holds neither quotes nor backslashes.
+    layout = _LAYOUT.replace("BACK", "#131120" if dark else "#ffffff")
+    st.html(layout.replace("LABEL", texts("page.panel")))
+    if dark:
         st.html(_DARK_BUTTONS)
     with st.sidebar:
         st.segmented_control(
@@ -53,6 +71,8 @@ def main() -> None:
         ),
     ]
     st.navigation(pages, position="top").run()
+    # On every page, so that a reload of any of them keeps the songs.
+    session.write_link()
 
 
 def _language_chosen() -> None:

@@ -1,8 +1,10 @@
-"""The list as playlist files: M3U8, CSV and JSPF."""
+"""The list as playlist files: CSV for transfer services, JSPF, and M3U8 of files on this disk."""
 
 import csv
 import io
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,14 +17,32 @@ from quintet_ui.reasons import sentence_of
 from quintet_ui.translations import Translations
 
 COLUMNS: Final = (
-    "rank", "track_id", "title", "artists", "album", "release_date", "duration_ms", "isrc",
+    "rank", "track_id", "title", "artist", "album", "release_date", "duration_ms", "isrc",
     "score", "similarity", "url", "why",
 )  # fmt: skip
 
 
-def m3u8_of(title: str, tracks: Sequence[RankedTrack]) -> bytes:
-    """Write an extended M3U playlist in UTF-8; tracks without an address get a URI of their id."""
-    return quintet_playlists.m3u8_of(title, map(_entry, tracks))
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
+_MOST_NAME: Final = 80
+
+
+def file_name(title: str, kind: str) -> str:
+    """Make the name of a file from a title: without signs that a file system forbids."""
+    stem = _line(_FORBIDDEN.sub(" ", title))[:_MOST_NAME].strip(" .")
+    return f"{stem or 'quintet'}.{kind}"
+
+
+def m3u8_of(title: str, tracks: Sequence[RankedTrack], paths: Mapping[str, str]) -> bytes:
+    """Write an extended M3U playlist in UTF-8, of the tracks that have a file.
+
+    Args:
+        title: Of the playlist.
+        tracks: The list.
+        paths: Paths of files by track id; a player plays nothing else.
+    """
+    own = (ranked for ranked in tracks if ranked.track.id in paths)
+    entries = (replace(_entry(each), location=paths[each.track.id]) for each in own)
+    return quintet_playlists.m3u8_of(title, entries)
 
 
 def csv_of(tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
@@ -37,7 +57,7 @@ def csv_of(tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
             for value in (
                 ranked.rank, track.id, track.title, byline(track), track.album,
                 track.release_date, track.duration_ms, track.isrc,
-                f"{ranked.score:.6g}", _number(ranked.similarity), track.external_url,
+                _number(ranked.score), _number(ranked.similarity), track.external_url,
                 sentence_of(ranked, texts),
             )
         )  # fmt: skip
@@ -69,7 +89,7 @@ def _address(ranked: RankedTrack) -> str:
 
 def _number(value: float | None) -> str:
     """Write a number for a cell; an unknown one leaves it empty."""
-    return "" if value is None else f"{value:.6g}"
+    return "" if value is None or math.isnan(value) else f"{value:.6g}"
 
 
 def _line(text: str) -> str:

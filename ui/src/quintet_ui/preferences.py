@@ -22,11 +22,14 @@ MAX_KEPT: Final = 100
 LIMIT: Final = 50
 SEEDS_PARAMETER: Final = "seat"
 """The query parameter of seeds in links; not renamed, so that old links still work."""
+SAVED_PARAMETER: Final = "save"
+"""The query parameter of saved songs in links."""
 ON: Final = "1"
 """The value of a switch in a link; a switch that is off is left out."""
+LEVELS: Final = {"fewer": 0.5, "normal": 1.0, "many": 2.0}
+"""How much a seed counts, by the name of its text."""
 LEAST_WEIGHT: Final = 0.25
 MOST_WEIGHT: Final = 3.0
-LIKE_WEIGHT: Final = 0.5  # added to the closest seed for a like
 # As the gateway accepts ids; anything else in a link is ignored.
 _ID: Final = re.compile(r"[\w.:-]{1,256}\Z")
 
@@ -88,6 +91,16 @@ class Preferences:
         """How many more seeds fit."""
         return MAX_SEEDS - len(self.seeds)
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """The tracks and artists that no list may have."""
+        return frozenset((*self.disliked, *self.skipped, *self.muted))
+
+    @property
+    def request(self) -> "Preferences":
+        """What a list is asked for by: without likes, skips and the like, which rows show."""
+        return replace(self, liked=(), disliked=(), skipped=(), muted=())
+
     def holds(self, track_id: str) -> bool:
         """Whether a track is a seed."""
         return any(seed.track_id == track_id for seed in self.seeds)
@@ -98,6 +111,15 @@ def with_seed(preferences: Preferences, track_id: str) -> Preferences:
     if not preferences.free_places or preferences.holds(track_id) or not _ID.match(track_id):
         return preferences
     return replace(preferences, seeds=(*preferences.seeds, SeedTrack(track_id)))
+
+
+def with_replaced(preferences: Preferences, place: int, track_id: str) -> Preferences:
+    """Replace the seed at a place, from 0, by a track; ignored if it is one, or malformed."""
+    if preferences.holds(track_id) or not _ID.match(track_id):
+        return preferences
+    seeds = list(preferences.seeds)
+    seeds[place : place + 1] = [SeedTrack(track_id)]
+    return replace(preferences, seeds=tuple(seeds))
 
 
 def with_seeds(preferences: Preferences, seeds: object) -> Preferences:
@@ -115,24 +137,9 @@ def with_seeds(preferences: Preferences, seeds: object) -> Preferences:
     return replace(preferences, seeds=_distinct_seeds(made))
 
 
-def with_like(preferences: Preferences, track_id: str, closest: str) -> Preferences:
-    """Move the preferences toward a liked track.
-
-    It becomes a seed; with five seeds, the seed closest to it weighs more instead. A second like
-    undoes the first.
-
-    Args:
-        preferences: The current ones.
-        track_id: The track liked.
-        closest: The seed nearest to it; empty where unknown.
-    """
-    if track_id in preferences.liked:
-        liked = tuple(each for each in preferences.liked if each != track_id)
-        return replace(_reweighed(preferences, closest, -LIKE_WEIGHT), liked=liked)
-    liked = _kept(preferences.liked, track_id)
-    if preferences.free_places:
-        return replace(with_seed(preferences, track_id), liked=liked)
-    return replace(_reweighed(preferences, closest, LIKE_WEIGHT), liked=liked)
+def with_like(preferences: Preferences, track_id: str) -> Preferences:
+    """Mark a track as liked; the memory of the listener moves the next list toward it."""
+    return replace(preferences, liked=_kept(preferences.liked, track_id))
 
 
 def with_dislike(preferences: Preferences, track_id: str) -> Preferences:
@@ -169,14 +176,9 @@ def without_mute(preferences: Preferences, artist_id: str) -> Preferences:
     return replace(preferences, muted=_without(preferences.muted, artist_id))
 
 
-def without_like(preferences: Preferences, track_id: str, closest: str) -> Preferences:
-    """Undo `with_like`: the track is no seed, or the closest seed weighs less again."""
-    if track_id not in preferences.liked:
-        return preferences
-    if preferences.holds(track_id):
-        seeds = tuple(seed for seed in preferences.seeds if seed.track_id != track_id)
-        return replace(preferences, seeds=seeds, liked=_without(preferences.liked, track_id))
-    return with_like(preferences, track_id, closest)
+def without_like(preferences: Preferences, track_id: str) -> Preferences:
+    """Undo `with_like`."""
+    return replace(preferences, liked=_without(preferences.liked, track_id))
 
 
 def without_refusals(preferences: Preferences) -> Preferences:
@@ -279,6 +281,16 @@ def preferences_of(query: Mapping[str, Sequence[str]]) -> Preferences:
     )
 
 
+def saved_of(query: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Decode the saved songs of a link; malformed ids are left out."""
+    return _ids(query.get(SAVED_PARAMETER, ()))
+
+
+def kept_ids(ids: object) -> tuple[str, ...]:
+    """Read the ids that a browser kept; malformed ones are left out."""
+    return _ids(each for each in ids if isinstance(each, str)) if isinstance(ids, list) else ()
+
+
 def _seed(seed: SeedTrack) -> Seed:
     return Seed(track_id=seed.track_id, weight=seed.weight)
 
@@ -288,18 +300,6 @@ def _distinct_seeds(seeds: Iterable[SeedTrack]) -> tuple[SeedTrack, ...]:
     for seed in seeds:
         distinct.setdefault(seed.track_id, seed)
     return tuple(distinct.values())[:MAX_SEEDS]
-
-
-def _reweighed(preferences: Preferences, track_id: str, change: float) -> Preferences:
-    return replace(
-        preferences,
-        seeds=tuple(
-            replace(seed, weight=min(MOST_WEIGHT, max(LEAST_WEIGHT, seed.weight + change)))
-            if seed.track_id == track_id and not seed.against
-            else seed
-            for seed in preferences.seeds
-        ),
-    )
 
 
 def _kept(names: tuple[str, ...], name: str) -> tuple[str, ...]:

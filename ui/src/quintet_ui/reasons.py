@@ -11,6 +11,7 @@ from quintet_explain import sentence_of as sentence_in
 from quintet_ui.feature_names import feature_name
 from quintet_ui.translations import Translations
 
+_NAMED: Final = frozenset({Kind.SAME_ARTIST, Kind.GENRE})
 MOST_BARS: Final = 5  # as many as fit on a card
 
 
@@ -29,6 +30,24 @@ def sentence_of(ranked: RankedTrack, texts: Translations) -> str:
         # A newer gateway sent a kind of fact that this page has no words for.
         return reasons.sentence
     return sentence_in(facts, texts.language)
+
+
+def chip_of(ranked: RankedTrack, texts: Translations) -> str:
+    """Write the fact that mattered most in a few words; empty if the list has no facts.
+
+    A fact about sound names the seed that it is about, so that the words are true of that seed.
+    """
+    if ranked.reasons is None or not ranked.reasons.facts:
+        return ""
+    fact = ranked.reasons.facts[0]
+    seed = fact.reference.name if fact.reference is not None else ""
+    # Of a fact about an artist or a genre the name is what both tracks share.
+    name = fact.name if fact.kind in _NAMED else seed
+    if fact.kind == Kind.ATTRIBUTE and seed:
+        attribute = texts.get(f"attribute.{fact.attribute}") or fact.attribute
+        return texts("chip.attribute", attribute=attribute, seed=seed)
+    pattern = texts.get(f"chip.{fact.kind}")
+    return pattern.format(name=name) if pattern and name else ""
 
 
 def _fact(fact: models.Fact) -> Fact:

@@ -19,13 +19,11 @@ from quintet_ui.components import card_list
 from quintet_ui.export import exports, link
 from quintet_ui.faults import PASSING, Fault, GatewayFault, gateway_fault
 from quintet_ui.plain import code
-from quintet_ui.preferences import (
-    Preferences,
-    recommendation_call,
-)
+from quintet_ui.preferences import Preferences, recommendation_call, without_refusals
 from quintet_ui.radar import mean_of, profile_of, radar_figure, radar_rows
 from quintet_ui.signals import acted, undo_bar
 from quintet_ui.translations import Translations
+from quintet_ui.tray import saved_tray
 
 GLANCE_SECONDS: Final = 0.5
 """Seconds that the page waits for a list before it shows progress; most lists take less."""
@@ -61,8 +59,8 @@ class Failure:
 
 
 def results() -> None:
-    """Show the list if one was requested; poll until it arrives."""
-    if not st.session_state.asked:
+    """Show the list as soon as there is a seed to start from; poll until it arrives."""
+    if not session.preferences().is_complete:
         return
     st.fragment(_results, run_every=_PAUSES[st.session_state.get("list_state", _READY)])()
 
@@ -91,13 +89,39 @@ def _results() -> None:
     with wide:
         if answer.discovery.sentence:
             st.write(_novelty(answer, texts))
-        undo_bar(texts)
+        _changes(texts)
         _cards(answer, texts, stale=st.session_state.list_state != _READY)
     with narrow:
-        _radar(answer, tracks, texts)
+        saved_tray(texts)
         exports(tracks, texts)
+        _radar(answer, tracks, texts)
         link(texts)
         _facts(answer, texts)
+    # An act on a row runs this fragment alone.
+    session.write_link()
+
+
+def _changes(texts: Translations) -> None:
+    """Show what is hidden, and offer the next list and an undo after an act on a row."""
+    now = session.preferences()
+    songs, artists = len({*now.skipped, *now.disliked}), len(now.muted)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.session_state.stale:
+            st.button(
+                texts("cards.refresh"),
+                icon=":material/refresh:",
+                help=texts("cards.refresh_help"),
+                on_click=session.ask_again,
+            )
+        undo_bar(texts)
+        if songs or artists:
+            st.caption(texts("tuning.refused", songs=songs, artists=artists))
+            st.button(texts("tuning.show_again"), on_click=_shown_again, type="tertiary")
+
+
+def _shown_again() -> None:
+    session.set_preferences(without_refusals(session.preferences()))
+    session.ask_again()
 
 
 def _dial(texts: Translations) -> None:
@@ -148,9 +172,10 @@ def _say(answer: Recommendations | None, fault: GatewayFault | None, texts: Tran
 
 def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault | None]:
     """Get the list for the current preferences, else the previous list and the failure."""
-    now = session.preferences()
+    preferences = session.preferences()
+    now = preferences.request
     known: tuple[Preferences, Recommendations] | None = st.session_state.get("answer")
-    if known is not None and known[0] == now:
+    if known is not None and known[0] == now and not _lacks_undone(preferences):
         st.session_state.list_state = _READY
         return known[1], None
     old = known[1] if known else None
@@ -158,7 +183,7 @@ def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault |
     if failure is not None and time.monotonic() < failure.again:
         return old, failure.fault
     try:
-        answer = _awaited(now)
+        answer = _awaited(now, preferences)
     except GatewayFault as fault:
         st.session_state.pending = None
         st.session_state.failure = Failure(now, fault, time.monotonic() + RETRY_SECONDS)
@@ -174,9 +199,17 @@ def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault |
     st.session_state.pending = st.session_state.failure = None
     st.session_state.list_state = _READY
     st.session_state.answer = (now, answer)
+    st.session_state.made_without = preferences.refused
+    st.session_state.stale = False
     st.session_state.recommendation_id = answer.recommendation_id
     session.remember([ranked.track for ranked in answer.tracks])
     return answer, None
+
+
+def _lacks_undone(preferences: Preferences) -> bool:
+    """Whether the list was made without something that is not refused any more."""
+    without: frozenset[str] = st.session_state.get("made_without", frozenset())
+    return not without <= preferences.refused
 
 
 def _failure(now: Preferences) -> Failure | None:
@@ -189,8 +222,12 @@ def _try_again() -> None:
     st.session_state.failure = None
 
 
-def _awaited(now: Preferences) -> Recommendations | None:
+def _awaited(now: Preferences, preferences: Preferences) -> Recommendations | None:
     """Request the list in the background; None until it arrives.
+
+    Args:
+        now: What decides whether a list is the one wanted.
+        preferences: All that the request says.
 
     Raises:
         GatewayFault: It does not come.
@@ -200,7 +237,10 @@ def _awaited(now: Preferences) -> Recommendations | None:
         if pending is not None:
             # Only queued calls can be cancelled; a running one ends by its deadline.
             pending[1].cancel()
-        call, gateway = recommendation_call(now, st.session_state.listener), session.gateway()
+        call, gateway = (
+            recommendation_call(preferences, st.session_state.listener),
+            session.gateway(),
+        )
         pending = (now, session.background().start(lambda: gateway.call(call)))
         st.session_state.pending = pending
     try:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from uuid import uuid4
@@ -10,10 +11,18 @@ import streamlit as st
 from quintet_client import Event, Quintet, QuintetError, Retries
 from quintet_client.models import Deleted, OwnTrack, Track
 from quintet_client.request_models import EventKind
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from quintet_ui.background import Background
 from quintet_ui.faults import PASSING, Fault, GatewayFault, gateway_fault
-from quintet_ui.preferences import Preferences, preferences_of, query_of
+from quintet_ui.preferences import (
+    SAVED_PARAMETER,
+    Preferences,
+    preferences_of,
+    query_of,
+    saved_of,
+    with_seed,
+)
 from quintet_ui.settings import Settings, load_settings
 from quintet_ui.spotify import browser_secret, pending_exports
 from quintet_ui.translations import LANGUAGES, Translations, language_of, translations_for
@@ -34,7 +43,6 @@ _CONNECTIONS: Final = 32
 """Calls at once, of all sessions of this process together."""
 _ALL: Final = "gateway"
 # Query parameters of links, besides those of the preferences.
-_GO: Final = "go"
 _LANGUAGE: Final = "lang"
 
 
@@ -66,21 +74,32 @@ def open_gateway(found: Settings) -> Quintet:
     )
 
 
-def begin() -> None:
-    """Read the link that opened this session, once."""
+def begin() -> bool:
+    """Read the link that opened this session, once, or to which the listener went back.
+
+    Returns:
+        Whether the listener went back or forward in the browser's history: the session is not yet
+        as the link says.
+    """
     if "preferences" in st.session_state:
-        return
-    query = {name: st.query_params.get_all(name) for name in st.query_params}
-    query = _back_from_spotify(query)
+        context = get_script_run_ctx()
+        return context is not None and context.is_history_navigation
+    query = _back_from_spotify(address_query())
     st.session_state.preferences = preferences_of(query)
-    st.session_state.asked = bool(query.get(_GO)) and preferences().is_complete
     wanted = next(iter(query.get(_LANGUAGE, ())), "")
     st.session_state.language = wanted if wanted in LANGUAGES else language_of(st.context.locale)
     # Random: it identifies no person. A browser may keep one for a name (`quintet_ui.identity`).
+    st.session_state.saved = saved_of(query)
     listen_as("", "")
     st.session_state.tracks = {}
     st.session_state.features = {}
     st.session_state.chosen = ""
+    return False
+
+
+def address_query() -> dict[str, list[str]]:
+    """Read the query of the address that the browser shows."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
 
 
 def _back_from_spotify(query: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -105,21 +124,41 @@ def set_preferences(changed: Preferences) -> None:
     st.session_state.preferences = changed
 
 
+def pick(track_id: str) -> bool:
+    """Take a track as a seed; with five seeds, the page asks which one it replaces.
+
+    Returns:
+        Whether something changed.
+    """
+    before = preferences()
+    if before.holds(track_id):
+        return False
+    if not before.free_places:
+        st.session_state.replacing = track_id
+        return True
+    set_preferences(with_seed(before, track_id))
+    return preferences() != before
+
+
 def texts() -> Translations:
     """Choose the texts in the listener's language."""
     return translations_for(st.session_state.language)
 
 
 def link_query() -> dict[str, list[str]]:
-    """Encode the session as a query: preferences, language, and whether to ask at once."""
-    asked = {_GO: ["1"]} if st.session_state.asked else {}
-    return {**query_of(preferences()), **asked, _LANGUAGE: [st.session_state.language]}
+    """Encode the session as a query: preferences, saved songs and language."""
+    saved = {SAVED_PARAMETER: list(st.session_state.saved)} if st.session_state.saved else {}
+    return {**query_of(preferences()), **saved, _LANGUAGE: [st.session_state.language]}
 
 
 def write_link() -> None:
-    """Write the link to the browser's address bar if it differs."""
-    query = link_query()
-    if {name: st.query_params.get_all(name) for name in st.query_params} != query:
+    """Write the link to the browser's address bar if it differs.
+
+    Each link is an entry of the browser's history, so that Back undoes one change. A page on which
+    nothing was chosen keeps its address: no entry comes before the first choice.
+    """
+    query, shown = link_query(), address_query()
+    if shown != query and (shown or set(query) != {_LANGUAGE}):
         st.query_params.from_dict(query)
 
 
@@ -171,6 +210,26 @@ def remember(tracks: Sequence[Track]) -> None:
         known[track.id] = track
     while len(known) > MOST_TRACKS:
         known.pop(next(iter(known)))
+
+
+def leave_out_unknown() -> int:
+    """Leave out seeds that the catalogue does not have, such as those of an old link.
+
+    Returns:
+        How many were left out.
+    """
+    unknown = set()
+    for seed in preferences().seeds:
+        if seed.track_id not in st.session_state.tracks:
+            try:
+                remember([ask(lambda to, name=seed.track_id: to.track(name), "search")])  # type: ignore[misc]
+            except GatewayFault as failure:
+                if failure.fault is Fault.UNKNOWN:
+                    unknown.add(seed.track_id)
+    if unknown:
+        seeds = tuple(each for each in preferences().seeds if each.track_id not in unknown)
+        set_preferences(replace(preferences(), seeds=seeds))
+    return len(unknown)
 
 
 def tracks_of(ids: Sequence[str]) -> dict[str, Track]:
@@ -308,11 +367,14 @@ def listen_as(name: str, listener: str) -> None:
         name: As this browser keeps it; empty for a visit that is not kept. It is sent nowhere.
         listener: The random id that this browser keeps for the name; empty for a new one.
     """
+    # Somebody who gives a name keeps what they saved before.
+    if st.session_state.get("listener_name", ""):
+        st.session_state.saved = ()
     st.session_state.listener = listener or uuid4().hex
     st.session_state.listener_name = name
     # Another listener's list and choices are not this one's.
     st.session_state.signals = ()
-    st.session_state.saved = ()
+    st.session_state.stale = False
     st.session_state.answer = st.session_state.pending = st.session_state.failure = None
     st.session_state.radio = st.session_state.wish = None
 
@@ -324,6 +386,7 @@ def ask_again() -> None:
     """
     if (answer := st.session_state.get("answer")) is not None:
         st.session_state.answer = (Preferences(), answer[1])
+    st.session_state.stale = False
     st.session_state.refined = True
 
 
@@ -340,5 +403,6 @@ def forget() -> Deleted | None:
             st.toast(texts()(f"fault.{failure.fault.value}"), icon=":material/error:")
         return None
     st.session_state.forgotten = listener
+    st.session_state.saved = ()
     listen_as("", "")
     return deleted

@@ -13,6 +13,8 @@ from quintet_ui.components import triggered
 from quintet_ui.plain import ordered
 from quintet_ui.preferences import (
     Preferences,
+    preferences_of,
+    saved_of,
     with_dislike,
     with_like,
     with_mute,
@@ -39,7 +41,6 @@ class Signal:
         title: The track's title, or the artist's name of a ban, as the page shows it.
         event_id: The event that the gateway has of it.
         artist_id: The banned artist; empty for other kinds.
-        closest: The seed that a like made weigh more; empty where unknown.
     """
 
     kind: str
@@ -47,7 +48,6 @@ class Signal:
     title: str
     event_id: str
     artist_id: str = ""
-    closest: str = ""
 
 
 def acted() -> None:
@@ -55,6 +55,11 @@ def acted() -> None:
     act = triggered("cards", "acted")
     answer = st.session_state.get("answer")
     if not isinstance(act, dict) or answer is None:
+        return
+    if act.get("kind") == "undo":
+        signals: tuple[Signal, ...] = st.session_state.signals
+        if signals:
+            undo(signals[-1])
         return
     ranked = next((each for each in answer[1].tracks if each.track.id == act.get("id")), None)
     handle = _ACTS.get(str(act.get("kind")))
@@ -86,26 +91,65 @@ def _undo_button(signal: Signal, texts: Translations) -> None:
 
 def undo(signal: Signal) -> None:
     """Undo a signal at the gateway and on the page; if it cannot be stored, nothing changes."""
-    texts = session.texts()
+    if not _taken_back(signal):
+        return
+    now = session.preferences()
+    restore = _RESTORED.get(signal.kind)
+    if restore is not None:
+        session.set_preferences(restore(now, signal))
+    if signal.kind == "save":
+        unsave(signal.track_id)
+    # Where the list is older than the signal it is right again as it is.
+    st.session_state.stale = True
+
+
+def went_back() -> None:
+    """Follow the browser's Back or Forward: the session becomes what the address says.
+
+    A signal that the address does not have is undone at the gateway too.
+    """
+    query = session.address_query()
+    wanted, saved = preferences_of(query), saved_of(query)
+    for signal in reversed(st.session_state.signals):
+        if not _is_in(signal, wanted, saved):
+            _taken_back(signal)
+    session.set_preferences(wanted)
+    st.session_state.saved = saved
+
+
+def unsave(track_id: str) -> None:
+    """Take a song out of the saved ones."""
+    saved: tuple[str, ...] = st.session_state.saved
+    st.session_state.saved = tuple(each for each in saved if each != track_id)
+
+
+def _taken_back(signal: Signal) -> bool:
+    """Undo a signal at the gateway; False if that cannot be stored now."""
     done = session.take_back(signal.event_id)
     if done and signal.artist_id:
         done = session.set_ban(signal.artist_id, banned=False)
     if not done:
-        st.toast(texts("undo.failed"), icon=":material/error:")
-        return
+        st.toast(session.texts()("undo.failed"), icon=":material/error:")
+        return False
     signals: tuple[Signal, ...] = st.session_state.signals
     st.session_state.signals = tuple(each for each in signals if each != signal)
-    restore = _RESTORED.get(signal.kind)
-    if restore is not None:
-        session.set_preferences(restore(session.preferences(), signal))
-    if signal.kind == "save":
-        saved: tuple[str, ...] = st.session_state.saved
-        st.session_state.saved = tuple(each for each in saved if each != signal.track_id)
-    session.ask_again()
+    return True
+
+
+def _is_in(signal: Signal, preferences: Preferences, saved: tuple[str, ...]) -> bool:
+    """Whether the effect of a signal is in preferences and saved songs; a play has none."""
+    effects = {
+        "like": signal.track_id in preferences.liked,
+        "dislike": signal.track_id in preferences.disliked,
+        "skip": signal.track_id in preferences.skipped,
+        "mute": signal.artist_id in preferences.muted,
+        "save": signal.track_id in saved,
+    }
+    return effects.get(signal.kind, True)
 
 
 _RESTORED: Final[dict[str, Callable[[Preferences, Signal], Preferences]]] = {
-    "like": lambda now, signal: without_like(now, signal.track_id, signal.closest),
+    "like": lambda now, signal: without_like(now, signal.track_id),
     "dislike": lambda now, signal: without_dislike(now, signal.track_id),
     "skip": lambda now, signal: without_skip(now, signal.track_id),
     "mute": lambda now, signal: without_mute(now, signal.artist_id),
@@ -130,16 +174,16 @@ def _keep(signal: Signal) -> None:
 
 
 def _liked(ranked: RankedTrack, _act: dict[str, object]) -> None:
-    track_id, reasons = ranked.track.id, ranked.reasons
-    closest = reasons.closest_seed.id if reasons else ""
-    given = _given("like", track_id)
-    if given is not None:
+    track_id, now = ranked.track.id, session.preferences()
+    if (given := _given("like", track_id)) is not None:
         undo(given)
-        return
-    is_new = track_id not in session.preferences().liked
-    _refine(with_like(session.preferences(), track_id, closest))
-    if is_new:
-        _note("like", ranked, "like", closest=closest)
+    elif track_id in now.liked:
+        # From a link: the event is another visit's.
+        _refine(without_like(now, track_id))
+    else:
+        _refine(with_like(now, track_id))
+        _note("like", ranked, "like")
+        st.toast(session.texts()("cards.liked"), icon=":material/favorite:")
 
 
 def _disliked(ranked: RankedTrack, _act: dict[str, object]) -> None:
@@ -170,7 +214,7 @@ def _saved(ranked: RankedTrack, _act: dict[str, object]) -> None:
     elif (given := _given("save", track_id)) is not None:
         undo(given)
     else:
-        st.session_state.saved = tuple(each for each in saved if each != track_id)
+        unsave(track_id)
 
 
 def _chose(ranked: RankedTrack, _act: dict[str, object]) -> None:
@@ -198,5 +242,6 @@ _ACTS: Final[dict[str, Callable[[RankedTrack, dict[str, object]], None]]] = {
 
 
 def _refine(changed: Preferences) -> None:
+    """Change what the rows show; the whole list changes when the listener asks for that."""
     session.set_preferences(changed)
-    st.session_state.refined = True
+    st.session_state.stale = True

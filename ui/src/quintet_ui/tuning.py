@@ -8,7 +8,7 @@ import streamlit as st
 
 from quintet_ui.attributes import MAIN, MORE, SCALES, Scale
 from quintet_ui.identity import forget_button
-from quintet_ui.preferences import Preferences, without_refusals
+from quintet_ui.preferences import Preferences
 from quintet_ui.session import preferences, set_preferences
 from quintet_ui.translations import Translations
 
@@ -69,7 +69,6 @@ def tuning_panel(texts: Translations) -> None:
         for name in MORE if more.open else ():
             _aim(name, texts)
             _limits(name, texts)
-    _refusals(texts)
     st.button(texts("tuning.reset"), on_click=_reset, width="stretch")
     forget_button(texts)
 
@@ -118,14 +117,6 @@ def _limits(name: str, texts: Translations) -> None:
         on_change=_limited,
         args=(name,),
     )
-
-
-def _refusals(texts: Translations) -> None:
-    now = preferences()
-    songs, artists = len({*now.skipped, *now.disliked}), len(now.muted)
-    if songs or artists:
-        st.caption(texts("tuning.refused", songs=songs, artists=artists))
-        st.button(texts("tuning.show_again"), on_click=_shown_again, width="stretch")
 
 
 def _preset_chosen() -> None:
@@ -189,7 +180,3 @@ def _bounded(
 def _reset() -> None:
     st.session_state.preset = None
     set_preferences(replace(_tuned(preferences(), Preset()), variants=False, seasonal=False))
-
-
-def _shown_again() -> None:
-    set_preferences(without_refusals(preferences()))

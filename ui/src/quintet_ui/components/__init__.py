@@ -44,7 +44,14 @@ def who_box(data: Mapping[str, Any], *, key: str, chosen: Handler) -> None:
 def upload_box(data: Mapping[str, Any], *, key: str, imported: Handler) -> None:
     """Show the upload of a history; `imported` is called after one became part of the memory."""
     _component("upload", '<div class="upload quintet"></div>')(
-        key=key, data=dict(data), on_imported_change=imported
+        key=key, data=[dict(data)], on_imported_change=imported
+    )
+
+
+def tray_box(data: Mapping[str, Any], *, key: str, restored: Handler, removed: Handler) -> None:
+    """Show the saved songs; `restored` is called with those that the browser kept."""
+    _component("tray", '<div class="tray quintet"></div>')(
+        key=key, data=[dict(data)], on_restored_change=restored, on_removed_change=removed
     )
 
 

@@ -1,17 +1,20 @@
-// The ranked list. Cards are kept by track, so that what plays goes on while the list is refined.
+// The ranked list. Rows are kept by track, so that what plays goes on while the list is refined.
 export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".cards");
-  const view = root.view ?? (root.view = { cards: new Map(), sent: 0 });
+  const view = root.view ?? (root.view = build(root));
   view.send = (facts) => setTriggerValue("acted", { ...facts, number: (view.sent += 1) });
+  view.labels = data.labels;
   root.setAttribute("aria-label", data.labels.heading);
   root.setAttribute("aria-busy", String(data.stale));
-  const focused = root.getRootNode().activeElement?.dataset?.control;
+  view.keys.textContent = data.labels.keys;
+  const active = root.getRootNode().activeElement, focused = active?.dataset?.control;
   const kept = new Map();
   const items = data.tracks.map((track) => {
     const text = JSON.stringify([track, data.labels]);
     const known = view.cards.get(track.id);
-    const card = known?.text === text ? known : { text, audio: known?.audio, item: undefined };
+    const card = known?.text === text ? known : { text, audio: known?.audio, open: known?.open, item: undefined };
     if (!card.item) card.item = draw(view, data.labels, track, card);
+    card.item.hidden = false;
     card.item.classList.toggle("chosen", track.id === data.chosen);
     card.item.querySelector(".choose").setAttribute("aria-pressed", String(track.id === data.chosen));
     kept.set(track.id, card);
@@ -20,8 +23,75 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
   view.cards.forEach((card, id) => { if (!kept.has(id)) card.audio?.pause(); });
   view.cards = kept;
   arrange(root, items);
+  reach(root, root.querySelector('.card[tabindex="0"]') ?? items[0]);
   const again = focused && root.querySelector(`[data-control="${CSS.escape(focused)}"]`);
-  if (again) again.focus();
+  if (again && again !== root.getRootNode().activeElement) again.focus({ preventScroll: true });
+  if (view.list !== data.list && view.list !== undefined) view.status.textContent = data.labels.changed.replace("#", items.length);
+  view.list = data.list;
+}
+
+function build(root) {
+  const view = { cards: new Map(), sent: 0, list: undefined };
+  view.status = make("p", { class: "hidden", role: "status" });
+  view.keys = make("p", { class: "keys", hidden: true });
+  root.before(view.status);
+  root.after(view.keys);
+  root.addEventListener("keydown", (event) => pressed(view, root, event));
+  root.addEventListener("focusin", (event) => reach(root, event.target.closest(".card")));
+  // The usual key for undo works anywhere but in a field, which has an undo of text.
+  document.addEventListener("keydown", (event) => {
+    const undoes = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+    if (undoes && root.isConnected && !isField(event.composedPath()[0])) { event.preventDefault(); view.send({ kind: "undo" }); }
+  });
+  return view;
+}
+
+function isField(element) {
+  return element instanceof Element && (element.matches("input, textarea, select, audio") || element.isContentEditable);
+}
+
+// One row can be reached by Tab; J and K, or the arrows, go to the others.
+function reach(root, item) {
+  if (!item) return;
+  for (const other of root.children) {
+    const here = other === item;
+    other.tabIndex = here ? 0 : -1;
+    other.querySelectorAll(".quick button").forEach((button) => { button.tabIndex = here ? 0 : -1; });
+  }
+}
+
+function pressed(view, root, event) {
+  const item = event.target.closest(".card");
+  if (!item || isField(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+  const press = (name) => item.querySelector(name)?.click();
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (key === " " && event.target !== item) return; // a button is pressed by it
+  const acts = {
+    j: () => go(root, item, 1), ArrowDown: () => go(root, item, 1), k: () => go(root, item, -1), ArrowUp: () => go(root, item, -1),
+    l: () => press(".like"), s: () => press(".skip"), b: () => press(".save"), u: () => view.send({ kind: "undo" }),
+    " ": () => toggleSound(item), "?": () => { view.keys.hidden = !view.keys.hidden; if (!view.keys.hidden) view.status.textContent = view.keys.textContent; },
+    Enter: () => press(".open"),
+  };
+  if (key === "Enter" && event.target !== item) return;
+  const act = acts[key];
+  if (!act) return;
+  event.preventDefault();
+  // Streamlit has keyboard shortcuts too.
+  event.stopPropagation();
+  act();
+}
+
+function toggleSound(item) {
+  const audio = item.querySelector("audio");
+  if (!audio) return item.querySelector(".open").click();
+  if (audio.paused) audio.play().catch(() => undefined);
+  else audio.pause();
+}
+
+function go(root, item, step) {
+  const items = [...root.children].filter((each) => !each.hidden);
+  const next = items[items.indexOf(item) + step];
+  if (next) { reach(root, next); next.focus(); }
 }
 
 function arrange(root, items) {
@@ -31,30 +101,56 @@ function arrange(root, items) {
   items.forEach((item, place) => { if (root.children[place] !== item) root.insertBefore(item, root.children[place] ?? null); });
 }
 
+// What the listener does shows at once on the row; the page confirms it, or brings the row back.
+function acts(view, track, kind) {
+  const item = view.cards.get(track.id)?.item, root = item?.parentElement;
+  if (item && root && ["skip", "dislike", "mute"].includes(kind)) {
+    const inside = item.contains(item.getRootNode().activeElement);
+    const items = [...root.children].filter((each) => !each.hidden), place = items.indexOf(item);
+    item.hidden = true;
+    const next = items[place + 1] ?? items[place - 1];
+    if (next) reach(root, next);
+    if (inside) next?.focus({ preventScroll: true });
+  }
+  const button = item?.querySelector(`.${kind}`);
+  if (["like", "save"].includes(kind) && button) button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+  view.send({ kind, id: track.id });
+}
+
 function draw(view, labels, track, card) {
   const source = track.audio || track.preview;
   if (source && !card.audio) card.audio = sound(view, track, source, labels);
   if (card.audio) card.audio.setAttribute("aria-label", `${track.audio ? labels.play : labels.preview}: ${track.title}`);
-  const act = (kind) => view.send({ kind, id: track.id });
-  const button = (kind, sign, pressed) => make("button", {
-    type: "button", class: `act ${kind}`, "data-control": `${kind}-${track.id}`,
-    "aria-pressed": pressed === undefined ? undefined : String(pressed), onclick: () => act(kind),
-  }, icon(sign), labels[kind], make("span", { class: "hidden" }, ` ${kind === "mute" ? track.artist : track.title}`));
-  return make("li", { class: "card moves", "data-id": track.id },
-    make("span", { class: "rank" }, String(track.rank)),
-    cover(track),
-    make("div", { class: "what" },
-      make("h3", { class: "title" }, track.title),
-      make("span", { class: "byline" }, track.byline), track.known ? make("span", { class: "known" }, labels.known) : "",
-      make("span", { class: "byline" }, track.details),
-      make("p", { class: "why" }, track.sentence),
-      card.audio ?? "", places(labels, track)),
-    chart(labels, track),
+  const pressed = { like: track.liked, save: track.saved, choose: false };
+  const facts = (kind) => ({
+    type: "button", "data-control": `${kind}-${track.id}`, onclick: () => acts(view, track, kind),
+    "aria-pressed": kind in pressed ? String(Boolean(pressed[kind])) : undefined,
+  });
+  const quick = (kind, sign) => make("button", { ...facts(kind), class: kind, title: labels[kind], "aria-label": `${labels[kind]} ${track.title}` }, icon(sign));
+  const button = (kind, sign) => make("button", { ...facts(kind), class: `act ${kind}` }, icon(sign), labels[kind],
+    make("span", { class: "hidden" }, ` ${kind === "mute" ? track.artist : track.title}`));
+  const more = make("div", { class: "more", hidden: !card.open },
+    track.sentence ? make("p", { class: "why" }, track.sentence) : "",
+    track.known ? make("span", { class: "known" }, labels.known) : "",
+    track.details ? make("span", { class: "byline" }, track.details) : "",
+    card.audio ?? "", chart(labels, track), places(labels, track),
     make("div", { class: "acts" },
-      button("like", "favorite", track.liked), button("save", "bookmark", track.saved), button("skip", "skip_next"),
-      button("dislike", "thumb_down"), button("mute", "person_off"), button("choose", "radar", false),
+      button("save", "bookmark"), button("dislike", "thumb_down"), button("mute", "person_off"), button("choose", "radar"),
       track.link ? make("a", { class: "act", href: track.link, target: "_blank", rel: "noopener noreferrer" },
         icon("open_in_new"), labels.open, make("span", { class: "hidden" }, ` ${track.title}`)) : ""));
+  const opener = make("button", { type: "button", class: "open", title: labels.more, "aria-label": `${labels.more} ${track.title}`,
+    "aria-expanded": String(Boolean(card.open)), "data-control": `open-${track.id}`,
+    onclick: () => { card.open = more.hidden; more.hidden = !card.open; opener.setAttribute("aria-expanded", String(card.open)); } }, icon("more_horiz"));
+  return make("li", { class: "card moves", "data-id": track.id, "data-control": `row-${track.id}`, tabindex: "-1" },
+    make("div", { class: "row" },
+      make("span", { class: "rank" }, String(track.rank)),
+      cover(track),
+      make("div", { class: "what" },
+        make("h3", { class: "title", title: track.title }, track.title),
+        make("span", { class: "byline" }, [track.byline, track.year].filter(Boolean).join(" · "))),
+      make("span", { class: "chip", title: track.chip }, track.chip ?? ""),
+      make("div", { class: "quick" }, quick("like", "favorite"), quick("skip", "skip_next"), opener)),
+    more);
 }
 
 function chart(labels, track) {

@@ -1,4 +1,4 @@
-// Search as you type: a combobox (ARIA 1.2) whose list is always below it.
+// Search as you type: a combobox (ARIA 1.2). Its list lies over the page once a song is picked.
 const WAIT_MS = 60;
 
 export default function ({ data: [data], parentElement, setTriggerValue }) {
@@ -9,6 +9,9 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
   view.send = setTriggerValue;
   view.data = data;
   show(view);
+  // Who opens the page begins to type; on a screen that is touched, the keyboard would hide half of it.
+  if (!view.begun && data.start && matchMedia("(hover: hover)").matches) view.input.focus({ preventScroll: true });
+  view.begun = true;
 }
 
 function build(root) {
@@ -22,7 +25,11 @@ function build(root) {
   view.heading = make("p", { class: "heading", id: "heading" });
   view.list = make("ul", { role: "listbox", id: "found", "aria-labelledby": "heading" });
   view.status = make("p", { role: "status", class: "status" });
-  root.append(view.label, view.input, view.heading, view.list, view.status);
+  view.panel = make("div", { class: "panel", onmousedown: (event) => event.preventDefault() }, view.heading, view.list, view.status);
+  view.root = root;
+  root.append(view.label, view.input, view.panel);
+  root.addEventListener("focusin", () => root.classList.add("active"));
+  root.addEventListener("focusout", () => root.classList.remove("active"));
   return view;
 }
 
@@ -38,10 +45,18 @@ function show(view) {
   view.list.replaceChildren(...view.data.tracks.map((track, place) => option(view, track, place)));
   view.list.hidden = !view.data.tracks.length;
   view.heading.hidden = !view.data.tracks.length;
+  view.root.classList.toggle("over", !view.data.start || Boolean(query));
+  view.panel.classList.toggle("full", Boolean(query));
+  view.input.setAttribute("aria-expanded", String(Boolean(query) || view.data.start));
+  // Enter was pressed before this list was there: it meant the first song of it.
+  if (view.entered && query === view.input.value.trim()) {
+    view.entered = false;
+    pick(view, 0);
+  }
 }
 
 function option(view, track, place) {
-  const taken = track.taken || view.data.full;
+  const taken = track.taken;
   return make("li", {
     role: "option", id: `option-${place}`, class: "option moves", "aria-selected": String(track.taken),
     "aria-disabled": taken ? "true" : undefined, "data-id": track.id, onclick: () => pick(view, place),
@@ -52,6 +67,7 @@ function option(view, track, place) {
 
 function typed(view) {
   clearTimeout(view.timer);
+  view.entered = false;
   view.list.setAttribute("aria-busy", "true");
   view.timer = setTimeout(() => view.send("typed", view.input.value.trim()), WAIT_MS);
 }
@@ -81,7 +97,11 @@ function pick(view, place) {
   const track = view.data.tracks[place];
   // A list still on its way belongs to an older text: Enter must not pick from it.
   const stale = view.data.query !== view.input.value.trim();
-  if (!track || track.taken || view.data.full || (stale && view.at < 0)) return;
+  if (stale && view.at < 0) {
+    view.entered = Boolean(view.input.value.trim());
+    return;
+  }
+  if (!track || track.taken) return;
   clearTimeout(view.timer);
   view.input.value = "";
   view.send("picked", track.id);

@@ -1,19 +1,46 @@
-// Five seeds: each holds a track, its weight and whether the list moves away from it.
+// Five seeds in a bar: each holds a track, and its menu how much it counts, where it stands, and removal.
+const FAR = 8; // pixels: less is a click
+
 export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".seeds");
-  const view = root.view ?? (root.view = {});
+  const view = root.view ?? (root.view = build(root));
   view.send = setTriggerValue;
+  view.data = data;
   const focused = root.getRootNode().activeElement?.dataset?.control;
   const { labels, seeds, count } = data;
+  if (!seeds.some((seed) => seed.id === view.open)) view.open = "";
   const items = seeds.map((seed, place) => seedItem(view, data, seed, place));
   for (let place = seeds.length; place < count; place += 1) {
     items.push(make("li", { class: "seed empty" }, make("span", {}, labels.empty.replace("#", place + 1))));
   }
   root.setAttribute("aria-label", labels.heading);
   root.replaceChildren(...items);
-  // The list is redrawn: a control that was used gets the focus back.
+  // The bar is redrawn: a control that was used gets the focus back.
   const again = focused && root.querySelector(`[data-control="${CSS.escape(focused)}"]`);
-  if (again) again.focus();
+  if (again) again.focus({ preventScroll: true });
+}
+
+function build(root) {
+  const view = { open: "" };
+  view.show = (id) => {
+    view.open = id;
+    for (const item of root.children) {
+      const menu = item.querySelector(".menu");
+      if (!menu) continue;
+      menu.hidden = item.dataset.id !== id;
+      item.querySelector(".slot").setAttribute("aria-expanded", String(!menu.hidden));
+    }
+  };
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !view.open) return;
+    const slot = [...root.children].find((item) => item.dataset.id === view.open)?.querySelector(".slot");
+    view.show("");
+    slot?.focus();
+    event.stopPropagation();
+  });
+  document.addEventListener("focusin", (event) => { if (root.isConnected && view.open && !event.composedPath().includes(root)) view.show(""); });
+  document.addEventListener("pointerdown", (event) => { if (root.isConnected && view.open && !event.composedPath().includes(root)) view.show(""); });
+  return view;
 }
 
 function seedItem(view, data, seed, place) {
@@ -21,36 +48,48 @@ function seedItem(view, data, seed, place) {
   // A function, because a title such as "$&" is a pattern to replace.
   const told = (text) => text.replace("#", () => seed.title);
   const change = (facts) => send(view, seeds.map((each) => each === seed ? { ...each, ...facts } : each));
-  const weight = make("output", {}, labels.times.replace("#", seed.weight));
-  const item = make("li", { class: `seed${seed.against ? " against" : ""}`, draggable: "true", "data-id": seed.id },
-    make("div", { class: "track" }, cover(seed), make("span", { class: "names" },
-      make("span", { class: "title" }, seed.title), make("span", { class: "byline" }, seed.byline))),
-    make("label", { class: "weight" }, make("span", {}, labels.weight, make("span", { class: "hidden" }, ` ${seed.title}`)),
-      make("input", {
-        type: "range", min: data.least, max: data.most, step: 0.25, value: seed.weight, "data-control": `weight-${seed.id}`,
-        oninput: (event) => { weight.textContent = labels.times.replace("#", event.target.value); },
-        onchange: (event) => change({ weight: Number(event.target.value) }),
-      }), weight),
-    make("button", {
-      class: "less", type: "button", "aria-pressed": String(seed.against), "data-control": `less-${seed.id}`,
-      "aria-label": told(labels.lessOf), onclick: () => change({ against: !seed.against }),
-    }, icon(seed.against ? "thumb_down" : "remove"), labels.less),
-    make("div", { class: "tools" },
-      tool(`left-${seed.id}`, "arrow_back", told(labels.left), place === 0, () => send(view, moved(seeds, place, place - 1))),
-      tool(`right-${seed.id}`, "arrow_forward", told(labels.right), place === seeds.length - 1, () => send(view, moved(seeds, place, place + 1))),
-      tool(`remove-${seed.id}`, "close", told(labels.remove), false, () => send(view, seeds.filter((each) => each !== seed)))));
-  item.addEventListener("dragstart", (event) => { if (event.target === item) event.dataTransfer.setData("text/plain", String(place)); });
-  item.addEventListener("dragover", (event) => event.preventDefault());
-  item.addEventListener("drop", (event) => {
-    event.preventDefault();
-    const from = Number(event.dataTransfer.getData("text/plain"));
-    if (Number.isInteger(from) && seeds[from] && from !== place) send(view, moved(seeds, from, place));
-  });
+  const level = data.levels.reduce((best, each) => Math.abs(each.weight - seed.weight) < Math.abs(best.weight - seed.weight) ? each : best);
+  const weights = data.levels.map((each) => tool(`${each.name}-${seed.id}`, "", labels[each.name], { "aria-pressed": String(each === level), onclick: () => change({ weight: each.weight }) }));
+  const menu = make("div", { class: "menu", role: "group", "aria-label": seed.title, hidden: view.open !== seed.id },
+    make("span", { class: "title" }, seed.title),
+    make("div", { class: "group", role: "group", "aria-label": told(labels.weight) }, ...weights),
+    tool(`against-${seed.id}`, "thumb_down", labels.less, { "aria-pressed": String(seed.against), "aria-label": told(labels.lessOf), onclick: () => change({ against: !seed.against }) }),
+    make("div", { class: "group" },
+      tool(`left-${seed.id}`, "arrow_back", labels.earlier, { "aria-label": told(labels.left), disabled: place === 0, onclick: () => send(view, moved(seeds, place, place - 1)) }),
+      tool(`right-${seed.id}`, "arrow_forward", labels.later, { "aria-label": told(labels.right), disabled: place === seeds.length - 1, onclick: () => send(view, moved(seeds, place, place + 1)) })),
+    tool(`remove-${seed.id}`, "close", labels.removeIt, { "aria-label": told(labels.remove), onclick: () => send(view, seeds.filter((each) => each !== seed)) }));
+  const slot = make("button", { type: "button", class: "slot", "aria-haspopup": "true", "aria-expanded": String(view.open === seed.id), "data-control": `slot-${seed.id}` },
+  cover(seed), make("span", { class: "names" }, make("span", { class: "title" }, seed.title), make("span", { class: "byline" }, seed.byline)),
+  level.weight === 1 && !seed.against ? "" : make("span", { class: "share" }, seed.against ? labels.less : labels[level.name]),
+  make("span", { class: "hidden" }, ` ${labels.menu}`));
+  const item = make("li", { class: `seed${seed.against ? " against" : ""}`, "data-id": seed.id }, slot, menu);
+  drag(view, item, slot, seeds, place);
   return item;
 }
 
-function tool(control, sign, label, disabled, onclick) {
-  return make("button", { type: "button", class: "tool", "aria-label": label, title: label, disabled, "data-control": control, onclick }, icon(sign));
+// A slot is dragged by mouse, pen or finger; a press that stays in its place opens the menu.
+function drag(view, item, slot, seeds, place) {
+  let start = null;
+  const end = () => { start = null; item.classList.remove("dragged"); };
+  slot.addEventListener("click", (event) => { if (event.detail === 0 || !slot.moved) view.show(view.open === seeds[place].id ? "" : seeds[place].id); slot.moved = false; });
+  slot.addEventListener("dragstart", (event) => event.preventDefault());
+  slot.addEventListener("pointerdown", (event) => { start = event.clientX; slot.moved = false; slot.setPointerCapture(event.pointerId); });
+  slot.addEventListener("pointermove", (event) => {
+    if (start !== null && Math.abs(event.clientX - start) > FAR) { slot.moved = true; item.classList.add("dragged"); view.show(""); }
+  });
+  slot.addEventListener("pointercancel", end);
+  slot.addEventListener("pointerup", (event) => {
+    const wasMoved = slot.moved;
+    end();
+    if (!wasMoved) return;
+    const items = [...item.parentElement.children].slice(0, seeds.length);
+    const to = items.findIndex((each) => { const box = each.getBoundingClientRect(); return event.clientX >= box.left && event.clientX <= box.right; });
+    if (to >= 0 && to !== place) send(view, moved(seeds, place, to));
+  });
+}
+
+function tool(control, sign, text, facts) {
+  return make("button", { type: "button", class: "tool", "data-control": control, ...facts }, sign ? icon(sign) : "", text);
 }
 
 function moved(seeds, from, to) {

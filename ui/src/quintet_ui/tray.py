@@ -1,0 +1,36 @@
+"""The saved songs of a listener: kept in the browser and in the link, whatever the list is."""
+
+import streamlit as st
+
+from quintet_ui import session
+from quintet_ui.cards import bare, tray_data
+from quintet_ui.components import tray_box, triggered
+from quintet_ui.preferences import MAX_KEPT, kept_ids
+from quintet_ui.signals import Signal, undo, unsave
+from quintet_ui.translations import Translations
+
+
+def saved_tray(texts: Translations) -> None:
+    """Show the saved songs; what this browser kept for the listener is added at the first visit."""
+    saved: tuple[str, ...] = st.session_state.saved
+    known = session.tracks_of(saved)
+    tracks = [known.get(name) or bare(name) for name in saved]
+    listener: str = st.session_state.listener if st.session_state.listener_name else ""
+    data = tray_data(tracks, listener, st.session_state.get("forgotten", ""), texts)
+    tray_box(data, key="tray", restored=_restored, removed=_removed)
+
+
+def _restored() -> None:
+    kept = kept_ids(triggered("tray", "restored"))
+    both = dict.fromkeys([*kept, *st.session_state.saved])
+    st.session_state.saved = tuple(both)[-MAX_KEPT:]
+
+
+def _removed() -> None:
+    track_id = str(triggered("tray", "removed") or "")
+    signals: tuple[Signal, ...] = st.session_state.signals
+    given = next((s for s in signals if (s.kind, s.track_id) == ("save", track_id)), None)
+    if given is not None:
+        undo(given)
+    else:
+        unsave(track_id)
