@@ -89,3 +89,36 @@ def test_axe_finds_no_serious_violation_on_the_second_page(chromium, served_page
     tab.get_by_role("link", name="Listen").click()
     expect(tab.get_by_role("combobox")).to_be_visible()
     tab.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
+def test_radio_and_the_question_before_a_deletion_are_for_everybody(visit, axe, songs, width):
+    tab = visit(f"/?seat=1~{songs[0]}", width=width, height=900)
+    expect(tab.locator(".card")).to_have_count(50)
+    start = tab.get_by_role("button", name="Start the radio")
+    start.focus()
+    start.press("Enter")
+    expect(tab.get_by_text("Now, song 1 of this radio")).to_be_visible()
+    skip = tab.locator(".st-key-radio-skip button")
+    skip.focus()
+    skip.press("Enter")
+    expect(tab.get_by_text("Now, song 2 of this radio")).to_be_visible()
+    undo = tab.locator(".st-key-radio-undo button")
+    undo.focus()
+    undo.press("Enter")
+    expect(tab.get_by_text("Now, song 1 of this radio")).to_be_visible()
+    # What is being drawn again is shown fainter.
+    expect(tab.locator('[data-testid="stApp"]')).to_have_attribute(
+        "data-test-script-state", "notRunning"
+    )
+    expect(tab.locator(".cards")).to_have_attribute("aria-busy", "false")
+    assert violations(tab, axe) == []
+    if width < 700:
+        tab.get_by_test_id("stExpandSidebarButton").click()
+    forget = tab.get_by_role("button", name="Delete my history")
+    forget.focus()
+    forget.press("Enter")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    assert violations(tab, axe) == []
+    tab.get_by_role("button", name="Keep everything").press("Enter")
+    expect(tab.get_by_role("dialog")).to_have_count(0)

@@ -232,6 +232,24 @@ def test_a_radio_follows_the_listener_and_repeats_no_song(page, songs):
     assert [track.position for track in app.session_state["radio"].tracks] == [7, 8, 9, 10]
 
 
+def test_what_was_done_in_radio_is_undone_one_act_after_the_other(page, songs, installation):
+    app = page(seat=seeds(songs))
+    next(each for each in app.button if each.label == EN("radio.start")).click().run()
+    queues, stored = [app.session_state["radio"]], []
+    for action in ("finish", "skip", "like"):
+        track = queues[-1].tracks[0].track.id
+        stored.append((track, installation.feedback_on(track)))
+        app.button(f"radio-{action}").click().run()
+        queues.append(app.session_state["radio"])
+    for track, kinds in reversed(stored):
+        queues.pop()
+        app.button("radio-undo").click().run()
+        assert not app.exception
+        assert app.session_state["radio"] == queues[-1]
+        assert installation.feedback_on(track) == kinds
+    assert not [each for each in app.button if each.key == "radio-undo"]
+
+
 def test_a_wish_in_words_shows_its_parts_and_its_list_and_a_part_can_be_removed(page):
     app = page()
     app.text_input(key="prompt_text").set_value("calm rock with lutes, under 4 minutes")

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, Final
 
 from quintet_store import StoreUnavailable, open_engine, reading, writing
@@ -84,17 +85,18 @@ class LibraryWorker:
     Args:
         database_url: The database.
         command: The program that runs a request, before its arguments.
-        uploads: Histories that listeners uploaded; None to leave them to another process.
+        home: QUINTET_HOME, where histories that listeners upload are; None to leave them to another
+            process.
     """
 
     def __init__(
         self,
         database_url: str,
         command: Sequence[str] = (sys.executable, "-m", "quintet_command"),
-        uploads: Uploads | None = None,
+        home: Path | None = None,
     ) -> None:
         self._url = database_url
-        self._uploads = uploads
+        self._uploads = None if home is None else Uploads(home)
         self._command = command
         # Unique: a process id comes again, and several machines may share a database.
         self._name = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(8)}"

@@ -77,7 +77,8 @@ def wired() -> Installation:
     services = {name: _build(name, each) for name, each in settings.items()}
     with checked_settings("gateway"), as_service("gateway"):
         gateway = build_gateway(of_gateway)
-    return Installation(services, gateway, LibraryWorker(of_gateway.database()))
+    worker = LibraryWorker(of_gateway.database(), home=of_gateway.home)
+    return Installation(services, gateway, worker)
 
 
 def _read(name: str, kind: type[ServiceSettings]) -> ServiceSettings:

@@ -15,6 +15,7 @@ from quintet_ui.faults import GatewayFault
 from quintet_ui.own_files import audio_address
 from quintet_ui.plain import ordered, web_address
 from quintet_ui.preferences import Preferences, radio_seeds
+from quintet_ui.signals import MOST_KEPT
 from quintet_ui.translations import Translations
 
 BATCH: Final = 5
@@ -42,6 +43,23 @@ class RadioQueue:
     degraded: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class RadioAct:
+    """One thing that the listener did, and how to undo it.
+
+    Attributes:
+        action: What it was.
+        title: Of the song.
+        event_id: The event that the gateway has of it.
+        before: The queue as it was.
+    """
+
+    action: RadioAction
+    title: str
+    event_id: str
+    before: RadioQueue
+
+
 def radio_section() -> None:
     """Offer a radio from the seeds, and show its queue."""
     texts, now = session.texts(), session.preferences()
@@ -61,7 +79,32 @@ def radio_section() -> None:
     if fault is not None:
         show_fault(fault, texts)
     if queue is not None:
+        _undo_button(texts)
         _show(queue, texts)
+
+
+def _undo_button(texts: Translations) -> None:
+    """Offer to undo what was done last; again, what was done before it."""
+    done: tuple[RadioAct, ...] = st.session_state.radio_done
+    if done:
+        what, title = texts(f"radio.{done[-1].action}"), ordered(done[-1].title)
+        st.button(
+            texts("undo.button", what=what, title=title),
+            key="radio-undo",
+            icon=":material/undo:",
+            on_click=_undo,
+        )
+
+
+def _undo() -> None:
+    """Undo the last act: the queue is as before it, and the gateway forgets the event."""
+    *rest, last = st.session_state.radio_done
+    if not session.take_back(last.event_id):
+        st.toast(session.texts()("undo.failed"), icon=":material/error:")
+        return
+    # A session is in its cursor, so that an earlier queue goes on as if nothing had been done.
+    st.session_state.radio = last.before
+    st.session_state.radio_done = tuple(rest)
 
 
 def _show(queue: RadioQueue, texts: Translations) -> None:
@@ -115,7 +158,7 @@ def _row(track: RadioTrack, texts: Translations) -> dict[str, str]:
 
 
 def _start(preferences: Preferences) -> None:
-    st.session_state.radio = None
+    st.session_state.radio, st.session_state.radio_done = None, ()
     _continue(RadioQueue("", "", ()), preferences)
 
 
@@ -124,12 +167,14 @@ def _act(action: RadioAction, now: RadioTrack) -> None:
     queue: RadioQueue | None = st.session_state.get("radio")
     if queue is None or not queue.tracks or queue.tracks[0].track.id != now.track.id:
         return
-    events = (*queue.events, RadioEvent(track_id=now.track.id, action=action))
+    before, events = queue, (*queue.events, RadioEvent(track_id=now.track.id, action=action))
     queue = replace(queue, events=events)
     st.session_state.radio = queue
-    session.tell_of(
+    event_id = session.tell_of(
         queue.recommendation_id, "play" if action == "finish" else action, now.track.id, now.rank
     )
+    act = RadioAct(action, now.track.title or now.track.id, event_id, before)
+    st.session_state.radio_done = (*st.session_state.radio_done, act)[-MOST_KEPT:]
     if action == "like":
         st.toast(session.texts()("radio.liked"), icon=":material/favorite:")
         return

@@ -300,9 +300,14 @@ def tell(
     return _sent(given, kind, track_ids, position, dwell_ms)
 
 
-def tell_of(recommendation_id: str, kind: EventKind, track_id: str, position: int) -> None:
-    """Send feedback on a track of another list than the page's, such as a batch of radio."""
-    _sent(recommendation_id, kind, [track_id], position, None)
+def tell_of(recommendation_id: str, kind: EventKind, track_id: str, position: int) -> str:
+    """Send feedback on a track of another list than the page's, such as a batch of radio.
+
+    Returns:
+        The event's id, by which it can be undone.
+    """
+    (event_id,) = _sent(recommendation_id, kind, [track_id], position, None)
+    return event_id
 
 
 def _sent(
@@ -377,6 +382,7 @@ def listen_as(name: str, listener: str) -> None:
     st.session_state.stale = False
     st.session_state.answer = st.session_state.pending = st.session_state.failure = None
     st.session_state.radio = st.session_state.wish = None
+    st.session_state.radio_done = ()
 
 
 def ask_again() -> None:

@@ -13,7 +13,6 @@ from quintet_library.records import SourceFailed
 from quintet_library.sync import SyncReport
 from quintet_library.watching import changed_folders
 from quintet_store.sources import Source, SourceSpec
-from quintet_store.uploads import Uploads
 from quintet_text.printable import printable
 from rich.table import Table
 
@@ -180,7 +179,7 @@ def work(
     """Do what was asked for on the page or over HTTP, until Ctrl-C; `quintet up` starts this."""
     with one_line_failures():
         settings = load_settings()
-        worker = LibraryWorker(settings.database_url, uploads=Uploads(settings.home))
+        worker = LibraryWorker(settings.database_url, home=settings.home)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: worker.stop())
         worker.run(_say, once=once)
