@@ -102,7 +102,7 @@ def _undo() -> None:
     if not session.take_back(last.event_id):
         st.toast(session.texts()("undo.failed"), icon=":material/error:")
         return
-    # A session is in its cursor, so that an earlier queue goes on as if nothing had been done.
+    # A session is in its cursor, so that an earlier queue continues as if nothing had been done.
     st.session_state.radio = last.before
     st.session_state.radio_done = tuple(rest)
 
