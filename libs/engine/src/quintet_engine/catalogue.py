@@ -293,6 +293,8 @@ class Catalogue:
     def rows_of(self, track_ids: Sequence[str]) -> Rows:
         """Look up the rows of many track ids at once, int64 (k,); -1 for an unknown one."""
         row_of = self.snapshot.row_of
+        if not len(track_ids):
+            return np.empty(0, np.int64)
         if not isinstance(row_of, TextIndex):
             return np.array([row_of.get(name, -1) for name in track_ids], dtype=np.int64)
         from quintet_engine.kernel import looking_up

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
+from operator import itemgetter
 from typing import Any, Final
 
 from quintet_contract.limits import (
@@ -224,7 +225,7 @@ def read_signals(connection: Connection, listener: str) -> list[tuple[str, str, 
     columns = [SIGNALS.c[name] for name in _ROW]
     query = select(*columns).where(SIGNALS.c.listener == listener)
     # Sorted here: the rows are bounded, and the database would sort by text columns too.
-    return sorted(_tuples(connection, query), key=_in_time)
+    return _in_order(_tuples(connection, query))
 
 
 def read_recent(
@@ -249,7 +250,7 @@ def read_recent(
             query = query.order_by(SIGNALS.c.at.desc(), SIGNALS.c.track_id.desc()).limit(most)
             found += _tuples(connection, query)
         rows += found if len(found) <= most else nlargest(most, found, key=_in_time)
-    return sorted(rows, key=_in_time)
+    return _in_order(rows)
 
 
 def read_heard(
@@ -300,6 +301,14 @@ def read_known(
         rows += _tuples(connection, query.order_by(SIGNALS.c.at.desc()).limit(most))
     latest = sorted(rows, key=lambda row: (-row[0], row[1]))
     return list(dict.fromkeys(track_id for _, track_id in latest))[:most]
+
+
+def _in_order(rows: list[tuple[str, str, int, int, str]]) -> list[tuple[str, str, int, int, str]]:
+    """Sort signals by time, of one second a dislike last, as `_in_time` orders them."""
+    # Stable by time alone, which needs no function call for each of twenty thousand rows.
+    dislikes = [row for row in rows if row[1] == "dislike"]
+    others = [row for row in rows if row[1] != "dislike"] if dislikes else rows
+    return sorted([*others, *dislikes], key=itemgetter(2))
 
 
 def _in_time(row: tuple[Any, ...]) -> tuple[int, bool]:
