@@ -134,7 +134,7 @@ def test_a_catalogue_of_unrelated_tracks_is_ordered_by_sound_and_popularity(tmp_
     seeds = tuple(Seed(SeedKind.TRACK, name) for name in names)
     ranking = engine.recommend(Query(seeds, limit=40, max_per_artist=0))
     context = engine.prepare(Query(seeds))
-    rows = [engine.catalogue.snapshot.row_of[track.track_id] for track in ranking.tracks]
+    rows = np.array([engine.catalogue.snapshot.row_of[track.track_id] for track in ranking.tracks])
     cosines = engine.catalogue.unit[rows] @ context.vector
     assert len({track.score for track in ranking.tracks}) == 1
     assert cosines[:20].mean() > cosines[20:].mean()
