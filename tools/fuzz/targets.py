@@ -163,8 +163,7 @@ def text_targets(folder: Path) -> dict[str, Target]:
     body = b'{"seeds":["a",{"genre":"rock","weight":2}],"weights":{"energy":2.0},"limit":5}'
     event = b'{"event_id":"e","recommendation_id":"r","track_id":"t","event":"like"}'
     radio = (
-        b'{"cursor":"c","events":[{"track_id":"a","action":"like"}],'
-        b'"heard":"less","discovery":1}'
+        b'{"cursor":"c","events":[{"track_id":"a","action":"like"}],"heard":"less","discovery":1}'
     )
     path = b'{"start":"a","end":"b","length":5,"filters":{"min_energy":0.5},"heard_days":3}'
     ban = b'{"listener":"l","artist_id":"a","banned":true}'
