@@ -16,6 +16,9 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
 TEST_WORKERS ?= 4
 
+# What a target runs ends when make is killed, also by SIGKILL (Linux); 15 is SIGTERM.
+BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test settings check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
@@ -39,14 +42,14 @@ $(KEPT): $(STAMP) $(wildcard $(KERNEL)/*.py)
 	@$(BIN)/python -m quintet_engine.kernel
 
 demo: install ## Five real seeds in, recommendations out, through the real services
-	@$(BIN)/quintet demo
+	@$(BOUND) $(BIN)/quintet demo
 
 up: install ## Run all services in the foreground, without Docker
-	@$(BIN)/quintet up
+	@$(BOUND) $(BIN)/quintet up
 
 # Three at a time: most tests wait for real servers. A file stays with one worker, and so do its servers.
 test: install ## Run the tests
-	@$(BIN)/pytest -q -n $(TEST_WORKERS)
+	@$(BOUND) $(BIN)/pytest -q -n $(TEST_WORKERS)
 
 # Playlists and tracks to measure on; the models of QUINTET_HOME are not touched.
 EVAL_DATA ?= ../shared/data
@@ -69,7 +72,7 @@ CHAOS ?=
 
 chaos: install ## Break everything in turn under load; table in build/chaos.md
 	@mkdir -p build
-	@$(BIN)/python -m tools.chaos.rehearse --report build/chaos.md $(CHAOS)
+	@$(BOUND) $(BIN)/python -m tools.chaos.rehearse --report build/chaos.md $(CHAOS)
 
 bench-training: install ## Time and memory of training at three sizes made from EVAL_DATA
 	@$(BIN)/python tools/bench/training_bench.py --data $(EVAL_DATA)
@@ -138,7 +141,7 @@ check-kernel: install ## The engine's tests and damaged bundles, with every inde
 QUINTET_SOAK_MINUTES ?= 30
 
 soak: install ## Everything at half load for QUINTET_SOAK_MINUTES, memory and descriptors watched
-	@$(BIN)/python -m tools.soak --minutes $(QUINTET_SOAK_MINUTES)
+	@$(BOUND) $(BIN)/python -m tools.soak --minutes $(QUINTET_SOAK_MINUTES)
 
 protos: install ## Regenerate the gRPC stubs
 	@$(BIN)/python protos/generate.py
@@ -275,7 +278,7 @@ $(AIRFLOW_VENV)/.installed: dags/uv.lock dags/pyproject.toml | $(STAMP)
 	@touch $@
 
 demo-library: install analysis-install ## Debian's free music, analysed on the spot, and a list out of it
-	@$(BIN)/python -m tools.demo_library
+	@$(BOUND) $(BIN)/python -m tools.demo_library
 
 analysis-install: $(ANALYSIS_VENV)/.installed ## Make .analysis-venv: the perceptual model (GPL-3.0) and an ffmpeg
 
@@ -286,7 +289,7 @@ $(ANALYSIS_VENV)/.installed: perception/uv.lock perception/pyproject.toml | $(ST
 	@touch $@
 
 demo-retrain: install airflow-install ## Listeners, Airflow, registry and ranker: the whole loop, shown
-	@$(BIN)/python -m tools.rehearsal --airflow $(AIRFLOW_VENV)/bin/airflow
+	@$(BOUND) $(BIN)/python -m tools.rehearsal --airflow $(AIRFLOW_VENV)/bin/airflow
 
 clean: ## Remove the environment and the state
 	@rm -rf $(VENV) $(AIRFLOW_VENV) $(LIBRARY_SERVERS) $(ANALYSIS_VENV) .quintet

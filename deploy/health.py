@@ -12,6 +12,7 @@ import urllib.request
 
 _HTTP = {
     "gateway": ("QUINTET_GATEWAY_PORT", "8000", "/healthz"),
+    "home": ("QUINTET_GATEWAY_PORT", "8000", "/healthz"),
     "players": ("QUINTET_PLAYERS_PORT", "8600", "/healthz"),
     "ui": ("QUINTET_UI_PORT", "8501", "/_stcore/health"),
     "mlflow": ("QUINTET_MLFLOW_PORT", "5000", "/health"),
@@ -39,7 +40,7 @@ def is_well(service: str) -> bool:
         return True  # a command that runs and ends
     name, port, path = _HTTP[service]
     scheme, context = "http", None
-    if service == "gateway" and os.environ.get("QUINTET_GATEWAY_HTTPS_FOLDER"):
+    if service in ("gateway", "home") and os.environ.get("QUINTET_GATEWAY_HTTPS_FOLDER"):
         # Inside the container: whose certificate it is does not matter here.
         scheme, context = "https", ssl._create_unverified_context()
     address = f"{scheme}://127.0.0.1:{os.environ.get(name) or port}{path}"

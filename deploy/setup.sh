@@ -20,19 +20,34 @@ keep() { # keep FILE: writes standard input to it, whole, unless it is there alr
     fi
 }
 
-make_client() { # make_client NAME FILE PREFIX SCOPE…: a client of the gateway, as lines of a shell
-    if [ ! -s "$2" ]; then
-        name=$1 file=$2 prefix=$3
-        shift 3
-        for scope in "$@"; do
-            shift
-            set -- "$@" --scope "$scope"
-        done
-        quintet clients create "$name" "$@" |
-            sed -n -e "s/^client_id  *\(.*\)/export ${prefix}ID=\1/p" \
-                -e "s/^client_secret  *\(.*\)/export ${prefix}SECRET=\1/p" |
-            keep "$file"
+is_known() { # is_known FILE PREFIX: whether the gateway knows the client of that file
+    (
+        # shellcheck source=/dev/null
+        . "$1"
+        eval "id=\$${2}ID secret=\$${2}SECRET"
+        printf '%s\n' "$secret" | quintet clients check "$id" >/dev/null 2>&1
+    )
+}
+
+# make_client NAME FILE PREFIX SCOPE…: a client of the gateway, as lines of a shell. It gets a new
+# secret if the file is lost, or if it is of another host, as after a restore.
+make_client() {
+    name=$1 file=$2 prefix=$3
+    shift 3
+    if [ -s "$file" ] && is_known "$file" "$prefix"; then
+        return
     fi
+    for scope in "$@"; do
+        shift
+        set -- "$@" --scope "$scope"
+    done
+    # Not through a pipe, which would hide that the command failed.
+    made=$(quintet clients renew "$name" "$@")
+    printf '%s\n' "$made" |
+        sed -n -e "s/^client_id  *\(.*\)/export ${prefix}ID=\1/p" \
+            -e "s/^client_secret  *\(.*\)/export ${prefix}SECRET=\1/p" >"$file.new"
+    mv "$file.new" "$file"
+    echo "client $name has a new secret; a container that runs with the old one needs a restart"
 }
 
 case "${1:-}" in
@@ -57,8 +72,11 @@ secrets)
     ;;
 home)
     quintet prepare
-    # The page shows figures to the operator and adds music, so it needs more scopes than `read`.
-    make_client page "$secrets/page/client.env" QUINTET_UI_CLIENT_ read feedback library admin
+    # Everybody who reaches the page acts with its scopes. QUINTET_UI_SCOPES may add admin, for the
+    # operator's figures and for deleting histories, if a proxy asks for a login.
+    # shellcheck disable=SC2086  # a list of words
+    make_client page "$secrets/page/client.env" QUINTET_UI_CLIENT_ \
+        ${QUINTET_UI_SCOPES:-read feedback library playlists}
     make_client players "$secrets/players/client.env" QUINTET_PLAYERS_CLIENT_ read library
     make_client command "$secrets/command/client.env" CLIENT_ read feedback
     ;;

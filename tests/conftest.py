@@ -19,6 +19,7 @@ from quintet_command.settings import CommandSettings
 from quintet_command.supervisor import free_ports
 
 from tests.known_secrets import known
+from tools import leftovers
 
 pytest_plugins = ["tests.scheduling", "tests.secrets_in_logs"]
 
@@ -71,6 +72,10 @@ def denied_sockets(
             monkeypatch.setattr(socket.socket, method, deny)
     yield denied
     assert not denied, f"a unit test opened sockets to {', '.join(denied)}"
+
+
+def pytest_configure() -> None:
+    leftovers.watch()
 
 
 @pytest.fixture(scope="session")

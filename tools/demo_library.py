@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from tools import leftovers
+
 ROOT: Final = Path(__file__).parent.parent
 PACKAGES: Final = ("singularity-music", "wesnoth-1.16-music")
 _FOLDERS: Final = (
@@ -27,6 +29,7 @@ _SEEDS: Final = ("Coherence", "Nebula", "Awakening", "Inevitable", "Through Spac
 
 def main() -> None:
     """Find the music, sync and analyse it, and recommend from it through the real services."""
+    leftovers.watch()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=ROOT / ".quintet" / "demo-library")
     parser.add_argument("--music", type=Path, help="Folder of music; Debian's if not given.")

@@ -21,6 +21,7 @@ import numpy as np
 import psutil
 from scipy import stats
 
+from tools import leftovers
 from tools.installation import SERVICES, Installation, installed
 
 SAMPLE_SECONDS = 10.0
@@ -151,6 +152,7 @@ class Client:
 
 
 def main() -> int:
+    leftovers.watch()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=0.0, help="requests/s; 0: half of capacity")

@@ -25,6 +25,7 @@ from quintet_store import open_engine, reading
 from quintet_store.tables import FeedbackEvent, table_of
 from sqlalchemy import select
 
+from tools import leftovers
 from tools.chaos.faults import Fault, all_faults, can_isolate
 from tools.chaos.load import Load, Request, Truth
 from tools.chaos.report import Row, goals, put_into, table
@@ -135,6 +136,7 @@ async def rehearse(stack: Stack, only: Sequence[str], rate: float, isolated: boo
 
 
 def main() -> int:
+    leftovers.watch()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="parts of names of faults, by commas")
     parser.add_argument("--rate", type=float, default=15.0, help="recommendations a second")

@@ -14,6 +14,7 @@ from quintet_command.supervisor import free_ports
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tools import leftovers
 from tools.processes import Processes, ProcessFailed
 from tools.rehearsal.failure import RehearsalFailed
 from tools.rehearsal.listeners import PROBE_LENGTH, PROBES, Gateway, Traffic, liked_share, listen
@@ -207,6 +208,7 @@ def _judge(first: str, champion: str, before: float, after: float, traffic: Traf
 
 def main() -> int:
     """Run the rehearsal; its files stay where it fails."""
+    leftovers.watch()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--airflow", type=Path, required=True, help="the airflow command")
     chosen = parser.parse_args()

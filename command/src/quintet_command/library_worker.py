@@ -34,6 +34,8 @@ from quintet_store.uploads import Uploads
 from quintet_text.printable import printable
 from sqlalchemy import Engine
 
+from quintet_command.parent_death import bound_to_parent
+
 # Far below the lease, so that a slow write loses no lease.
 REPORT_SECONDS: Final = 2.0
 # Half of the lease is left at least. An idle worker writes this rarely, because each write of the
@@ -196,7 +198,8 @@ class LibraryWorker:
         """Run a command of `quintet`, and give its exit code and the line that begins so."""
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                [*self._command, *arguments],
+                # An interrupt, as below: the command stores what it has.
+                bound_to_parent([*self._command, *arguments], signal.SIGINT),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

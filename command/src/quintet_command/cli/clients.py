@@ -1,5 +1,6 @@
 """`quintet clients`: programs that may call when QUINTET_AUTH is on."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -85,6 +86,38 @@ def rotate(who: Who) -> None:
     except _UNUSABLE as fault:
         raise CommandFailed(str(fault)) from fault
     _show_secret(client, secret)
+
+
+@clients_app.command("renew")
+def renew(
+    name: Annotated[str, typer.Argument(help="The client's name.")],
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(help="What it may do; repeatable. Default: read, feedback."),
+    ] = None,
+) -> None:
+    """Give a client another secret and these scopes, or create it; show the secret, once."""
+    try:
+        client, secret = ClientFolder(_folder()).renew(name, scope or DEFAULT_SCOPES)
+    except _UNUSABLE as fault:
+        raise CommandFailed(str(fault)) from fault
+    _show_secret(client, secret)
+
+
+@clients_app.command("check")
+def check(client_id: Annotated[str, typer.Argument(help="The client's id.")]) -> None:
+    """Check that a secret, read from standard input, is the client's; fail if it is not."""
+    secret = sys.stdin.readline().strip()
+    try:
+        known = ClientFolder(_folder()).authenticate(client_id, secret)
+    except _UNUSABLE as fault:
+        raise CommandFailed(str(fault)) from fault
+    if known is None:
+        raise CommandFailed(
+            "there is no such client, it is revoked, or its secret is another one, for example "
+            "after a restore; `quintet clients renew NAME` gives it a new secret"
+        )
+    _say(f"{known.name} may {', '.join(known.scopes)}")
 
 
 @clients_app.command("rotate-keys")

@@ -16,6 +16,7 @@ from quintet_command.cli.failure import CommandFailed
 from quintet_command.cli.output import print_recommendations
 from quintet_command.cli.progress import progress_bar
 from quintet_command.cli.terminal import Console
+from quintet_command.parent_death import bound_to_parent
 
 if TYPE_CHECKING:
     from quintet_client import Quintet
@@ -70,7 +71,16 @@ def _running(changes: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "quintet_command", "up", "--without-ui", "--without-registry"],
+            bound_to_parent(
+                (
+                    sys.executable,
+                    "-m",
+                    "quintet_command",
+                    "up",
+                    "--without-ui",
+                    "--without-registry",
+                )
+            ),
             stdout=stream,
             stderr=subprocess.STDOUT,
             env={**os.environ, **changes},

@@ -53,7 +53,27 @@ def serve(
         raise CommandFailed(str(fault)) from fault
     ensure_prepared(settings)
     memory = {name: text for name, text in _MEMORY.items() if name not in os.environ}
-    become_supervisor(programs, environment_of(settings) | memory, settings.home / "run")
+    variables = environment_of(settings) | memory
+    if any(program.name == "ui" for program in programs):
+        variables |= _client_of_page(settings)
+    become_supervisor(programs, variables, settings.home / "run")
+
+
+def _client_of_page(settings: "CommandSettings") -> dict[str, str]:
+    """Give the page a client with its scopes, if callers need a token and none is set.
+
+    Its secret is new at each start and is written nowhere.
+    """
+    set_already = ("QUINTET_UI_CLIENT_ID", "QUINTET_UI_CLIENT_ID_FILE", "QUINTET_TOKEN")
+    if os.environ.get("QUINTET_AUTH") != "on" or any(map(os.environ.get, set_already)):
+        return {}
+    from quintet_access.clients import ClientFolder
+    from quintet_access.tokens import Scope
+
+    # Everybody who reaches the page acts with them: no admin.
+    scopes = (Scope.READ, Scope.FEEDBACK, Scope.LIBRARY, Scope.PLAYLISTS)
+    client, secret = ClientFolder(settings.home / "access").renew("page", scopes)
+    return {"QUINTET_UI_CLIENT_ID": client.client_id, "QUINTET_UI_CLIENT_SECRET": secret}
 
 
 def _programs(settings: "CommandSettings", profile: Profile, no_page: bool) -> "list[Program]":

@@ -127,6 +127,25 @@ class ClientFolder:
 
         return self._change(who, renewed), secret
 
+    def renew(self, name: str, scopes: Sequence[Scope]) -> tuple[Client, str]:
+        """Give the active client of a name another secret and these scopes; create it if none is.
+
+        Raises:
+            ClientNameInvalid: The name is empty, too long or not printable.
+        """
+        secret = _new_secret()
+        secret_hash = _HASHER.hash(secret)
+        values = tuple(scope.value for scope in scopes)
+
+        def renewed(client: Client) -> Client:
+            generation = client.generation + 1
+            return replace(client, secret_hash=secret_hash, generation=generation, scopes=values)
+
+        try:
+            return self._change(name, renewed), secret
+        except ClientUnknown:
+            return self.create(name, scopes)
+
     def authenticate(self, client_id: str, secret: str) -> Client | None:
         """Authenticate a client by its credentials; None if they are wrong or revoked.
 
