@@ -45,8 +45,14 @@ PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
 _COMPOSE: Final = (
     Variable(
         "COMPOSE_PROFILES",
-        "core,mlops,observe",
+        "core",
         "Parts that start: core, mlops, observe, music, players.",
+    ),
+    Variable(
+        "QUINTET_UI_SCOPES",
+        "read feedback library playlists",
+        "With Compose: scopes of the page's client. Everybody who reaches the page acts with them; "
+        "add admin only with a login in front of it.",
     ),
     Variable("QUINTET_TAG", "dev", "Tag of the images that are built and run."),
 )

@@ -64,7 +64,7 @@ def _client_of_page(settings: "CommandSettings") -> dict[str, str]:
 
     Its secret is new at each start and is written nowhere.
     """
-    set_already = ("QUINTET_UI_CLIENT_ID", "QUINTET_UI_CLIENT_ID_FILE", "QUINTET_TOKEN")
+    set_already = ("QUINTET_UI_CLIENT_ID", "QUINTET_TOKEN")
     if os.environ.get("QUINTET_AUTH") != "on" or any(map(os.environ.get, set_already)):
         return {}
     from quintet_access.clients import ClientFolder
