@@ -41,6 +41,9 @@ PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
     "command": CommandSettings,
 }
 
+READERS: Final[Mapping[str, type[BaseSettings]]] = {**PROCESSES, "mcp": McpSettings}
+"""All that read settings; the MCP server has no container, so Compose has no block for it."""
+
 # What other programs read: no settings class of ours has it.
 _COMPOSE: Final = (
     Variable(
@@ -169,9 +172,7 @@ allowed ends with exit code 2 and one line that names the variable.
 def settings() -> dict[str, Variable]:
     """Collect every variable by name; the class that describes a variable owns it."""
     found: dict[str, Variable] = {}
-    # The MCP server has no container, so Compose has no block of its settings.
-    every: tuple[type[BaseSettings], ...] = (*PROCESSES.values(), McpSettings)
-    for process in every:
+    for process in READERS.values():
         for variable in variables_of(process):
             known = found.get(variable.name)
             if known is None or not known.meaning:

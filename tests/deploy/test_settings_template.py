@@ -7,6 +7,7 @@ import sys
 import pytest
 from pydantic_settings import BaseSettings
 from quintet_command.doctor.known import SECRETS
+from quintet_command.mcp_server.settings import McpSettings
 from quintet_command.settings import CommandSettings
 from quintet_gateway.settings import GatewaySettings
 from quintet_memory.settings import MemorySettings
@@ -32,6 +33,7 @@ PROCESSES: dict[str, type[BaseSettings]] = {
     "ui": UiSettings,
     "players": PlayersSettings,
     "training": CommandSettings,
+    "mcp": McpSettings,
 }
 
 
