@@ -120,3 +120,17 @@ def test_servers_that_fail_are_named_in_plain_words(visit, picture):
             expect(tab.get_by_text(said)).to_be_visible(timeout=60_000)
         picture(tab, "own-music-failed")
     assert "not this one" not in tab.content()
+
+
+@pytest.mark.usefixtures("source", "worker")
+def test_a_list_is_sent_to_a_source_and_the_worker_s_answer_is_shown(visit, songs):
+    tab = visit(f"/?seat=1~{songs[0]}&go=1", height=1500)
+    tab.get_by_text("Send to my player").click()
+    name = tab.get_by_role("textbox", name="Name of the playlist")
+    expect(name).to_have_value("Quintet")
+    name.fill("From the page")
+    name.press("Enter")
+    expect(tab.get_by_role("combobox", name=re.compile("Server or folder"))).to_be_visible()
+    tab.get_by_role("button", name="Send the list").click()
+    # The folder of this source is not on this machine: the reason is said, and nothing is lost.
+    expect(tab.get_by_text("/music/mine: no such folder")).to_be_visible(timeout=60_000)
