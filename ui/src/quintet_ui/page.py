@@ -24,6 +24,7 @@ _LAYOUT: Final = """<style>
 [data-testid="stExpandSidebarButton"]::after {content: "LABEL"; padding-left: 0.3rem;}
 [data-testid="stTopNavLink"]:focus-visible, [data-testid="stSidebarNavLink"]:focus-visible {
   outline: 3px solid var(--st-primary-color); outline-offset: 2px;}
+[data-testid="stCaptionContainer"] code {color: inherit;}
 [data-testid="stMainMenu"], [data-testid="stAppDeployButton"], [data-testid="stStatusWidget"] {
   display: none;}
 </style>"""
