@@ -14,13 +14,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
-TEST_WORKERS ?= 4
+TEST_WORKERS ?= 5
 
 # What a target runs ends when make is killed, also by SIGKILL (Linux); 15 is SIGTERM.
 BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test settings check fmt protos protos-check smoke clean
+.PHONY: help install demo up test settings check check-types check-rest fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
 .PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
@@ -104,10 +104,15 @@ settings: install ## Write .env.template and the lists of settings from the sett
 	@$(BIN)/python docs/generate/variables.py
 
 check: install protos-check ## Lint, types, architecture, protos, settings, documents
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-types check-rest
+
+check-types: install
+	@$(BIN)/mypy
+
+check-rest: install
 	@$(BIN)/python docs/generate/variables.py --check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@cd protos && buf lint
 	@$(MAKE) --no-print-directory docs

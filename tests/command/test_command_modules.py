@@ -10,6 +10,7 @@ from quintet_command.cli.progress import EXPECTED
 # Command → the module that does its work, once the command line is parsed.
 WORK = {
     "up": "quintet_command.supervisor",
+    "serve": "quintet_home.wiring",
     "demo": "quintet_command.cli.demo",
     "prepare": "quintet_command.cli.prepare",
     "doctor": "quintet_command.doctor",

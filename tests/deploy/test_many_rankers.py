@@ -18,6 +18,8 @@ from quintet_command.supervisor import free_ports
 from quintet_gateway.adapters import UpstreamClients
 from quintet_servicekit.probe import is_serving
 
+from tests.slow import slow
+
 RANKERS = 3
 REQUEST = ranker_pb2.RecommendTracksRequest(seeds=[profile_pb2.Seed(genre="rock")], limit=5)
 
@@ -93,6 +95,7 @@ def rankers(home: Path) -> Iterator[Rankers]:
         process.wait()
 
 
+@slow("three rankers and a rollout take two minutes")
 async def test_calls_are_spread_and_a_rollout_fails_none(rankers):
     await asyncio.gather(*(rankers.ready(which) for which in range(RANKERS)))
     gateway = UpstreamClients({"ranker": rankers.address}, budget=10.0)

@@ -23,6 +23,7 @@ from quintet_training.evaluation.wording import summary
 from quintet_training.settings import TrainingSettings
 
 from tests.root import ROOT
+from tests.slow import slow
 
 SHARED = Path(os.environ.get("QUINTET_SHARED_DATA", ROOT.parent / "shared" / "data"))
 CLUBS, CLUB, TRACKS = 4, 200, 800
@@ -214,6 +215,7 @@ def test_cold_questions_have_warm_seeds_and_cold_answers():
 @pytest.mark.skipif(
     not (SHARED / "playlists.parquet").exists(), reason="shared data is not beside this clone"
 )
+@slow("evaluates on all shared playlists")
 def test_the_hand_made_sum_beats_audio_cosine_on_real_playlists(tmp_path):
     settings = TrainingSettings(home=tmp_path)
     datasets.import_catalogue(settings, datasets.preview(SHARED / "tracks.parquet"))

@@ -20,6 +20,8 @@ from quintet_training.ranking.fitting import BoosterParameters
 from quintet_training.steps import evaluate, train, write_report
 from typer.testing import CliRunner
 
+from tests.slow import slow
+
 SMALL = TrainingParameters(
     folds=3,
     samplings=2,
@@ -196,6 +198,7 @@ def learned(tmp_path_factory):
     return candidate(tmp_path_factory.mktemp("gate") / "true")
 
 
+@slow("trains and evaluates")
 def test_a_model_trained_on_shuffled_playlists_is_stopped(tmp_path, learned, monkeypatch):
     settings, version, path = candidate(tmp_path / "shuffled", shuffled)
     verdict = judge(settings, version, path, "none")

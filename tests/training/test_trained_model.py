@@ -45,6 +45,8 @@ from quintet_training.ranking.rows import draw_queries
 from quintet_training.settings import TrainingSettings
 from quintet_training.steps import evaluate, publish_model, publishing, train, write_report
 
+from tests.slow import slow
+
 SMALL = TrainingParameters(
     folds=3,
     samplings=1,
@@ -235,6 +237,7 @@ def test_another_program_that_makes_the_same_model_keeps_its_version(copied, mon
     assert publish_model(copied.home) == first
 
 
+@slow("trains twice with a search")
 def test_a_search_for_parameters_is_part_of_what_repeats(copied, prepared, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(prepared.home, other)

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.slow import slow
+
 HOOKS = """
 import _pickle, pickle, sys
 forbidden, found = False, []
@@ -73,6 +75,7 @@ def run(statements: str, path: Path) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
+@slow("every call of Python is watched")
 def test_a_bundle_loads_and_answers_without_unpickling(embedded_home):
     done = run(LOADING, bundle_of(embedded_home))
     assert done.returncode == 0, done.stderr[-2000:]

@@ -10,6 +10,8 @@ from quintet_command.models import promote, register_model, registry_of
 from quintet_command.settings import CommandSettings
 from quintet_modelkit.publication import read_manifest
 
+from tests.slow import slow
+
 
 @pytest.fixture
 def s3(monkeypatch) -> Iterator[str]:
@@ -29,6 +31,7 @@ def s3(monkeypatch) -> Iterator[str]:
 
 
 @pytest.mark.postgres
+@slow("starts PostgreSQL, S3 and MLflow")
 def test_a_bundle_goes_through_postgresql_and_s3_and_comes_back_whole(
     tmp_path, serving_registry, workshop, s3, postgresql, monkeypatch
 ):

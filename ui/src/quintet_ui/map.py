@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import plotly.graph_objects as go  # type: ignore[import-untyped]
 import pyarrow as pa
 import streamlit as st
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from quintet_client.models import CatalogueMap
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
 from quintet_ui.faults import GatewayFault
+from quintet_ui.figures import go
 from quintet_ui.plain import chart
 from quintet_ui.translations import Translations
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Final
 
-import plotly.graph_objects as go  # type: ignore[import-untyped]
 from quintet_client.models import RankedTrack, Recommendations
 
 from quintet_ui.attributes import RADAR, SCALES, share
 from quintet_ui.cards import features_of
+from quintet_ui.figures import go
 from quintet_ui.plain import chart, code
 from quintet_ui.translations import Translations
 

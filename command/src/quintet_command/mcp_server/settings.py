@@ -37,7 +37,7 @@ class McpSettings(ConnectionSettings):
         ),
     )
     mcp_seconds: float = Field(
-        default=10.0, ge=0.5, le=60, description="Seconds within which a tool answers."
+        default=10.0, ge=0.5, le=60, description="Seconds for each call of the gateway."
     )
 
     @model_validator(mode="after")

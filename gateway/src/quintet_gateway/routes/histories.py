@@ -93,7 +93,7 @@ async def add_history_part(
 
 @router.get(
     "/{upload_id}",
-    responses={200: {"model": HistoryUpload}, **errors(401, 403, 404, 429, 503, 504)},
+    responses={200: {"model": HistoryUpload}, **errors(400, 401, 403, 404, 429, 503, 504)},
 )
 async def get_history(histories: HistoriesDep, upload_id: UploadId) -> Response:
     """Report how the import of an upload is, and what it found."""

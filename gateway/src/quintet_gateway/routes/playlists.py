@@ -105,7 +105,8 @@ async def save_playlist(
 
 
 @router.get(
-    "/{id}", responses={200: {"model": SavedListResponse}, **errors(401, 403, 404, 429, 503, 504)}
+    "/{id}",
+    responses={200: {"model": SavedListResponse}, **errors(400, 401, 403, 404, 429, 503, 504)},
 )
 async def get_playlist(list_id: ListId, lists: ListsDep) -> Response:
     """Read a saved list with its tracks, and how its latest pushes went."""
@@ -114,7 +115,7 @@ async def get_playlist(list_id: ListId, lists: ListsDep) -> Response:
 
 @router.delete(
     "/{id}",
-    responses={200: {"model": DeletedListResponse}, **errors(401, 403, 404, 429, 503, 504)},
+    responses={200: {"model": DeletedListResponse}, **errors(400, 401, 403, 404, 429, 503, 504)},
 )
 async def delete_playlist(list_id: ListId, lists: ListsDep) -> Response:
     """Delete a saved list; the playlists that it became stay where they are."""

@@ -1,7 +1,7 @@
 """The components of the page that run in the browser: each has a script, a style and triggers."""
 
-# The data of a component is sent as a list of one object: in an object, Streamlit would look for
-# tables, and import pandas for that: 35 MB.
+# The data of a component is sent as a list of one object: in an object, Streamlit would look at
+# each value for tables.
 
 from collections.abc import Callable, Mapping
 from functools import cache

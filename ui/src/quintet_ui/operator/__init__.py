@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
-import plotly.graph_objects as go  # type: ignore[import-untyped]
 import streamlit as st
 from quintet_client import Quintet
 from quintet_client.models import Experiment
@@ -18,6 +17,7 @@ from quintet_client.models import Experiment
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
 from quintet_ui.faults import Fault, GatewayFault
+from quintet_ui.figures import go
 from quintet_ui.operator.operations import dag_runs, drift
 from quintet_ui.operator.text import NOTHING, moment, number, percent
 from quintet_ui.plain import code
