@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
-TEST_WORKERS ?= 5
+TEST_WORKERS ?= 4
 
 # What a target runs ends when make is killed, also by SIGKILL (Linux); 15 is SIGTERM.
 BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15

@@ -23,8 +23,8 @@ from tools import leftovers
 
 pytest_plugins = ["tests.scheduling", "tests.secrets_in_logs"]
 
-# Every run draws other inputs, so each run need not draw many; QUINTET_SLOW=1 draws ten times more.
-hypothesis.register_profile("every run", max_examples=40)
+# Every run draws other inputs, so each run need not draw many; QUINTET_SLOW=1 draws 400 each.
+hypothesis.register_profile("every run", max_examples=25)
 hypothesis.register_profile("slow", max_examples=400)
 hypothesis.load_profile("slow" if os.environ.get("QUINTET_SLOW") == "1" else "every run")
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import jsonschema
 import pytest
 import yaml
 from markdown_it import MarkdownIt
@@ -201,6 +200,9 @@ def check_schema(block, installation):
     described = described if block.mark == "body" else described["200"]
     content = described["content"]["application/json"]
     schema = {**content["schema"], "components": document["components"]}
+    # Imported here: it takes seconds, in each worker.
+    import jsonschema
+
     jsonschema.validate(json.loads(block.text), schema)
 
 

@@ -15,7 +15,7 @@ SLOW = pytest.mark.skipif(
 )
 
 
-def schemathesis(stack, token, folder, *options: str, seconds: float = 100) -> str:
+def schemathesis(stack, token, folder, *options: str, seconds: float = 240) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run",
          f"{stack.base}/openapi.json",
