@@ -52,7 +52,7 @@ def cards(chromium):
             window.sent = [];
             const setTriggerValue = (_name, value) => window.sent.push(value);
             const parentElement = document.body;
-            window.give = (data) => show({data: [data], parentElement, setTriggerValue});
+            window.give = (data) => show({data, parentElement, setTriggerValue});
         }""",
         script,
     )

@@ -65,9 +65,9 @@ def components(app):
     given = {}
     for element in app.get("bidi_component"):
         proto = element.proto
-        # A list of one object: quintet_ui.components says why.
-        (data,) = json.loads(proto.json or proto.mixed.json)
-        given[proto.component_name.removeprefix("quintet_")] = data
+        given[proto.component_name.removeprefix("quintet_")] = json.loads(
+            proto.json or proto.mixed.json
+        )
     return given
 
 

@@ -159,11 +159,11 @@ def test_each_part_can_be_removed_and_the_others_stay(text):
 def test_a_word_that_no_table_has_is_never_lost(text):
     """Every word is in a part, listed, or a word that asks for nothing."""
     found = read(text)
-    spare = lexicon().noise.words() | set(lexicon().particles)
+    noise = lexicon().noise.words() | set(lexicon().particles)
     spans = [(each.start, each.end) for each in (*found.parts, *found.not_understood)]
     for token in lexicon().tokens(text):
         if not token.is_mark and not any(start <= token.start < end for start, end in spans):
-            assert token.word in spare, token.word
+            assert token.word in noise, token.word
 
 
 NUMBERS = st.one_of(st.none(), st.integers(-5, 5000), st.floats(), st.booleans())

@@ -17,7 +17,7 @@ from quintet_access.keys import KeyFolder
 from quintet_access.tokens import Scope
 from rich.table import Table
 
-from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.failure import CommandFailed, failing_on
 from quintet_command.cli.terminal import Console
 from quintet_command.settings import load_settings
 
@@ -40,20 +40,16 @@ def create(
     ] = None,
 ) -> None:
     """Make a client and show its secret, once."""
-    try:
+    with failing_on(*_UNUSABLE):
         client, secret = ClientFolder(_folder()).create(name, scope or DEFAULT_SCOPES)
-    except _UNUSABLE as fault:
-        raise CommandFailed(str(fault)) from fault
     _show_secret(client, secret)
 
 
 @clients_app.command("list")
 def list_all() -> None:
     """List all clients, revoked ones included."""
-    try:
+    with failing_on(*_UNUSABLE):
         clients = ClientFolder(_folder()).all()
-    except _UNUSABLE as fault:
-        raise CommandFailed(str(fault)) from fault
     table = Table(box=None, pad_edge=False)
     for title in ("client_id", "name", "scopes", "created", "state"):
         table.add_column(title, no_wrap=True)
@@ -71,20 +67,16 @@ def list_all() -> None:
 @clients_app.command("revoke")
 def revoke(who: Who) -> None:
     """Refuse a client and all its tokens from now on."""
-    try:
+    with failing_on(*_UNUSABLE):
         client = ClientFolder(_folder()).revoke(who)
-    except _UNUSABLE as fault:
-        raise CommandFailed(str(fault)) from fault
     _say(f"revoked {client.name} ({client.client_id}); its tokens are refused from now on")
 
 
 @clients_app.command("rotate")
 def rotate(who: Who) -> None:
     """Give a client another secret and show it, once; the old one is refused from now on."""
-    try:
+    with failing_on(*_UNUSABLE):
         client, secret = ClientFolder(_folder()).rotate(who)
-    except _UNUSABLE as fault:
-        raise CommandFailed(str(fault)) from fault
     _show_secret(client, secret)
 
 
@@ -97,10 +89,8 @@ def renew(
     ] = None,
 ) -> None:
     """Give a client another secret and these scopes, or create it; show the secret, once."""
-    try:
+    with failing_on(*_UNUSABLE):
         client, secret = ClientFolder(_folder()).renew(name, scope or DEFAULT_SCOPES)
-    except _UNUSABLE as fault:
-        raise CommandFailed(str(fault)) from fault
     _show_secret(client, secret)
 
 
@@ -108,10 +98,8 @@ def renew(
 def check(client_id: Annotated[str, typer.Argument(help="The client's id.")]) -> None:
     """Check that a secret, read from standard input, is the client's; fail if it is not."""
     secret = sys.stdin.readline().strip()
-    try:
+    with failing_on(*_UNUSABLE):
         known = ClientFolder(_folder()).authenticate(client_id, secret)
-    except _UNUSABLE as fault:
-        raise CommandFailed(str(fault)) from fault
     if known is None:
         raise CommandFailed(
             "there is no such client, it is revoked, or its secret is another one, for example "
@@ -123,10 +111,8 @@ def check(client_id: Annotated[str, typer.Argument(help="The client's id.")]) ->
 @clients_app.command("rotate-keys")
 def rotate_keys() -> None:
     """Sign tokens with a new key; tokens of the old one stay valid until they run out."""
-    try:
+    with failing_on(*_UNUSABLE):
         kid = KeyFolder(_folder()).rotate()
-    except _UNUSABLE as fault:
-        raise CommandFailed(str(fault)) from fault
     _say(f"tokens are signed with key {kid} from now on")
 
 

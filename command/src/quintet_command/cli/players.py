@@ -8,7 +8,7 @@ from quintet_access.players import PlayerFolder, PlayerInvalid, PlayerUnknown
 from quintet_library import sync as library
 from rich.table import Table
 
-from quintet_command.cli.failure import CommandFailed
+from quintet_command.cli.failure import CommandFailed, failing_on
 from quintet_command.cli.progress import one_line_failures
 from quintet_command.cli.terminal import Console
 from quintet_command.settings import CommandSettings, load_settings
@@ -36,10 +36,8 @@ def add(
     """Add a player and show its key."""
     settings = load_settings()
     _check_source(settings, source)
-    try:
+    with failing_on(*_UNUSABLE):
         player = PlayerFolder(settings.home / "access").add(name, source, listener)
-    except _UNUSABLE as fault:
-        raise CommandFailed(str(fault)) from fault
     _say(f"name {player.name}")
     _say(f"key  {player.key}")
     _say("The key is the player's password, API key and API token; `quintet players show` has it.")
@@ -73,19 +71,15 @@ def show(name: Name) -> None:
 @players_app.command("remove")
 def remove(name: Name) -> None:
     """Remove a player; its key is rejected from now on."""
-    try:
+    with failing_on(*_UNUSABLE):
         _folder().remove(name)
-    except _UNUSABLE as fault:
-        raise CommandFailed(str(fault)) from fault
     _say(f"removed {name}; its key is rejected from now on")
 
 
 def _folder() -> PlayerFolder:
     folder = PlayerFolder(load_settings().home / "access")
-    try:
+    with failing_on(AccessFileInvalid):
         folder.all()
-    except AccessFileInvalid as fault:
-        raise CommandFailed(str(fault)) from fault
     return folder
 
 

@@ -351,8 +351,8 @@ class Reader:
     def _ends_here(self, place: int) -> bool:
         token = self._tokens[place]
         known = self._items.at(place) is not None or self._after("negators.before", place)
-        spare = self._words.noise.at(self._tokens, place) is not None
-        return token.is_mark or bool(known) or spare or self._quantities.at(place) is not None
+        noise = self._words.noise.at(self._tokens, place) is not None
+        return token.is_mark or bool(known) or noise or self._quantities.at(place) is not None
 
     def _skip_article(self, place: int) -> int:
         """Skip "the band", "the song" before a name that does not begin with "the"."""

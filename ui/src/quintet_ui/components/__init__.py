@@ -1,8 +1,5 @@
 """The components of the page that run in the browser: each has a script, a style and triggers."""
 
-# The data of a component is sent as a list of one object: in an object, Streamlit would look at
-# each value for tables.
-
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -16,42 +13,42 @@ Handler = Callable[[], None]
 def search_box(data: Mapping[str, Any], *, key: str, typed: Handler, picked: Handler) -> None:
     """Show the search box; `typed` and `picked` are called after the state holds the new value."""
     _component("search", '<div class="search quintet"></div>')(
-        key=key, data=[dict(data)], on_typed_change=typed, on_picked_change=picked
+        key=key, data=dict(data), on_typed_change=typed, on_picked_change=picked
     )
 
 
 def seed_row(data: Mapping[str, Any], *, key: str, changed: Handler) -> None:
     """Show the seeds; `changed` is called after the state holds the new order and weights."""
     _component("seeds", '<ol class="seeds quintet"></ol>')(
-        key=key, data=[dict(data)], on_changed_change=changed
+        key=key, data=dict(data), on_changed_change=changed
     )
 
 
 def card_list(data: Mapping[str, Any], *, key: str, acted: Handler) -> None:
     """Show the ranked list; `acted` is called after the state holds the action and its track."""
     _component("cards", '<ol class="cards quintet"></ol>')(
-        key=key, data=[dict(data)], on_acted_change=acted
+        key=key, data=dict(data), on_acted_change=acted
     )
 
 
 def who_box(data: Mapping[str, Any], *, key: str, chosen: Handler) -> None:
     """Show who listens; `chosen` is called after the state holds the name and its id."""
     _component("who", '<div class="who quintet"></div>')(
-        key=key, data=[dict(data)], on_chosen_change=chosen
+        key=key, data=dict(data), on_chosen_change=chosen
     )
 
 
 def upload_box(data: Mapping[str, Any], *, key: str, imported: Handler) -> None:
     """Show the upload of a history; `imported` is called after one became part of the memory."""
     _component("upload", '<div class="upload quintet"></div>')(
-        key=key, data=[dict(data)], on_imported_change=imported
+        key=key, data=dict(data), on_imported_change=imported
     )
 
 
 def tray_box(data: Mapping[str, Any], *, key: str, restored: Handler, removed: Handler) -> None:
     """Show the saved songs; `restored` is called with those that the browser kept."""
     _component("tray", '<div class="tray quintet"></div>')(
-        key=key, data=[dict(data)], on_restored_change=restored, on_removed_change=removed
+        key=key, data=dict(data), on_restored_change=restored, on_removed_change=removed
     )
 
 

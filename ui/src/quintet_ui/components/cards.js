@@ -1,5 +1,5 @@
 // The ranked list. Rows are kept by track, so that what plays goes on while the list is refined.
-export default function ({ data: [data], parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".cards");
   const view = root.view ?? (root.view = build(root));
   view.send = (facts) => setTriggerValue("acted", { ...facts, number: (view.sent += 1) });

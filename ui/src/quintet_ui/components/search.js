@@ -1,7 +1,7 @@
 // Search as you type: a combobox (ARIA 1.2). Its list lies over the page once a song is picked.
 const WAIT_MS = 60;
 
-export default function ({ data: [data], parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   // Screen readers must know which language they read.
   document.documentElement.lang = data.language;
   const root = parentElement.querySelector(".search");

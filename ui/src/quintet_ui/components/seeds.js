@@ -1,7 +1,7 @@
 // Five seeds in a bar: each holds a track, and its menu how much it counts, where it stands, and removal.
 const FAR = 8; // pixels: less is a click
 
-export default function ({ data: [data], parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".seeds");
   const view = root.view ?? (root.view = build(root));
   view.send = setTriggerValue;

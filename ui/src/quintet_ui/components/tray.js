@@ -1,7 +1,7 @@
 // Saved songs. This browser keeps their ids for each listener; the page and its link have them too.
 const KEPT = "quintet.saved", MOST = 100;
 
-export default function ({ data: [data], parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".tray");
   const view = root.view ?? (root.view = { listener: undefined, forgotten: "" });
   const kept = read();

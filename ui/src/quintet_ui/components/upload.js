@@ -2,7 +2,7 @@
 const KEPT = "quintet.uploads";
 const POLL_MS = 1000, RETRY_MS = 2000, MOST_TRIES = 30, MOST_FILES = 5;
 
-export default function ({ data: [data], parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".upload");
   const view = root.view ?? (root.view = build(root));
   view.data = data;

@@ -1,7 +1,7 @@
 // Who listens. Names and random ids stay in this browser; the page gets the id of the one who listens.
 const KEPT = "quintet.listeners";
 
-export default function ({ data: [data], parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".who");
   const view = root.view ?? (root.view = { sent: 0, told: undefined });
   const kept = read();

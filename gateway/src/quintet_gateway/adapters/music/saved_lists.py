@@ -1,7 +1,5 @@
 """Saved lists in the database, and requests to push them, which the worker of sources does."""
 
-import base64
-import json
 from typing import Any, Final
 
 from quintet_access.pseudonyms import Pseudonyms
@@ -19,6 +17,7 @@ from quintet_store.saved_lists import (
 from quintet_store.sources import find_source, list_sources
 from sqlalchemy import Connection
 
+from quintet_gateway.adapters.music.page_tokens import read_token, write_token
 from quintet_gateway.adapters.music.sources import (
     WORKER_COMMAND,
     OwnMusic,
@@ -59,7 +58,7 @@ class SavedLists:
         Raises:
             InvalidInput: The token is not one of this method.
         """
-        after = _read_token(page_token)
+        after = read_token(page_token)
         hashed = self._names.listener(listener)
 
         def read(connection: Connection) -> SavedListsResponse:
@@ -69,7 +68,7 @@ class SavedLists:
             sources = [source.spec for source in list_sources(connection)]
             return SavedListsResponse(
                 lists=[SavedListFacts(**_facts(each)) for each in found[:page_size]],
-                next_page_token=_write_token(last) if last else "",
+                next_page_token=write_token(last.updated_at, last.list_id) if last else "",
                 targets=[
                     TargetFacts(source=spec.name, kind=spec.kind)
                     for spec in sources
@@ -195,24 +194,4 @@ def _unknown(list_id: str) -> NotFound:
         Reason.ID_UNKNOWN,
         f"There is no saved list {list_id!r}; /api/v1/playlists lists them.",
         field="id",
-    )
-
-
-def _write_token(last: SavedList) -> str:
-    return base64.urlsafe_b64encode(json.dumps([last.updated_at, last.list_id]).encode()).decode()
-
-
-def _read_token(text: str) -> tuple[str, str] | None:
-    if not text:
-        return None
-    try:
-        moment, list_id = json.loads(base64.urlsafe_b64decode(text.encode()))
-        if isinstance(moment, str) and isinstance(list_id, str) and "\0" not in moment + list_id:
-            return moment, list_id
-    except (ValueError, TypeError):
-        pass  # the same answer as for a token of another shape
-    raise InvalidInput(
-        Reason.PAGE_TOKEN_INVALID,
-        "page_token must be the next_page_token of an earlier page, or empty.",
-        field="page_token",
     )

@@ -1,8 +1,6 @@
 """A listener's own music in the database: sources, requests, and where a track's file is."""
 
 import asyncio
-import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +32,7 @@ from quintet_store.sources import (
 )
 from sqlalchemy import Connection
 
+from quintet_gateway.adapters.music.page_tokens import read_token, write_token
 from quintet_gateway.feedback import Database
 from quintet_gateway.schemas.library import (
     LibraryResponse,
@@ -106,7 +105,7 @@ class OwnMusic:
             NotFound: There is no such source.
             InvalidInput: The token is not one of this method.
         """
-        after = _read_token(page_token)
+        after = read_token(page_token)
 
         def read(connection: Connection) -> list[Quarantined]:
             known_source(connection, name)
@@ -132,7 +131,7 @@ class OwnMusic:
                 )
                 for each in page
             ],
-            next_page_token=_write_token(last.item_id, last.stage) if last else "",
+            next_page_token=write_token(last.item_id, last.stage) if last else "",
         )
 
     async def add(self, body: SourceBody) -> RequestFacts:
@@ -381,23 +380,3 @@ def known_source(
             f"There is no source {name!r}; {way_out}.",
             field=field,
         )
-
-
-def _write_token(item_id: str, stage: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([item_id, stage]).encode()).decode()
-
-
-def _read_token(text: str) -> tuple[str, str] | None:
-    if not text:
-        return None
-    try:
-        item_id, stage = json.loads(base64.urlsafe_b64decode(text.encode()))
-        if isinstance(item_id, str) and isinstance(stage, str) and "\0" not in item_id + stage:
-            return item_id, stage
-    except (ValueError, TypeError):
-        pass  # the same answer as for a token of another shape
-    raise InvalidInput(
-        Reason.PAGE_TOKEN_INVALID,
-        "page_token must be the next_page_token of an earlier page, or empty.",
-        field="page_token",
-    )
