@@ -20,7 +20,7 @@ TEST_WORKERS ?= 4
 BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test settings check check-types check-rest fmt protos protos-check smoke clean
+.PHONY: help install demo up test test-all settings check check-types check-rest fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
 .PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
@@ -50,6 +50,13 @@ up: install ## Run all services in the foreground, without Docker
 # Three at a time: most tests wait for real servers. A file stays with one worker, and so do its servers.
 test: install ## Run the tests
 	@$(BOUND) $(BIN)/pytest -q -n $(TEST_WORKERS)
+
+# What is still skipped here needs a Docker engine, or data that is not part of the repository.
+MOST_SKIPPED ?= 20
+
+test-all: install airflow-install analysis-install deploy-tools library-servers ## Install all that tests need and run every test; at most MOST_SKIPPED may be skipped
+	@tests/install-programs.sh
+	@QUINTET_SLOW=1 $(BOUND) $(BIN)/pytest -q -n $(TEST_WORKERS) --most-skipped $(MOST_SKIPPED)
 
 # Playlists and tracks to measure on; the models of QUINTET_HOME are not touched.
 EVAL_DATA ?= ../shared/data

@@ -19,14 +19,17 @@ from quintet_command.settings import CommandSettings
 from quintet_command.supervisor import free_ports
 
 from tests.known_secrets import known
+from tests.needs import POSTGRESQL, skip
+from tests.rights import rights_of_root_put_down
+from tests.slow import SLOW
 from tools import leftovers
 
-pytest_plugins = ["tests.scheduling", "tests.secrets_in_logs"]
+pytest_plugins = ["tests.scheduling", "tests.secrets_in_logs", "tests.skipped"]
 
 # Every run draws other inputs, so each run need not draw many; QUINTET_SLOW=1 draws 400 each.
 hypothesis.register_profile("every run", max_examples=25)
 hypothesis.register_profile("slow", max_examples=400)
-hypothesis.load_profile("slow" if os.environ.get("QUINTET_SLOW") == "1" else "every run")
+hypothesis.load_profile("slow" if SLOW else "every run")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,13 @@ def denied_sockets(
     assert not denied, f"a unit test opened sockets to {', '.join(denied)}"
 
 
+@pytest.fixture
+def without_rights_of_root() -> Iterator[None]:
+    """Files are closed to this test by their permissions, also where root runs it."""
+    with rights_of_root_put_down():
+        yield
+
+
 def pytest_configure() -> None:
     leftovers.watch()
 
@@ -109,7 +119,7 @@ def postgresql() -> Iterator[Server]:
     """A server on loopback with a random password; it refuses to run as root, so root lends it."""
     binaries = _binaries()
     if binaries is None:
-        pytest.skip("no PostgreSQL server binaries (Debian: apt-get install postgresql)")
+        skip(POSTGRESQL)
     folder = Path(tempfile.mkdtemp(prefix="quintet-pg-", dir="/tmp"))
     password = known(secrets.token_urlsafe(16))
     secret = folder / "password"

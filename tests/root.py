@@ -1,6 +1,9 @@
-"""Where the repository starts, for tests that read its files or start its programs."""
+"""Where the repository starts, and where data beside it is, for tests that read files there."""
 
+import os
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
+SHARED: Final = Path(os.environ.get("QUINTET_SHARED_DATA", ROOT.parent / "shared" / "data"))
+"""Playlists and tracks that are not part of the repository."""

@@ -3,8 +3,10 @@
 import shutil
 from pathlib import Path
 
-import pytest
 from quintet_analysis.programs import ProgramMissing, find_ffmpeg, find_perception
+
+from tests import needs as need
+from tests.needs import needs
 
 PERCEPTION = find_perception("")
 
@@ -17,15 +19,9 @@ def _ffmpeg() -> str:
 
 
 FFMPEG = _ffmpeg()
-needs_ffmpeg = pytest.mark.skipif(
-    not FFMPEG, reason="no ffmpeg: apt-get install ffmpeg, or make analysis-install"
-)
-needs_perception = pytest.mark.skipif(
-    PERCEPTION is None, reason="no perceptual model: make analysis-install"
-)
-needs_espeak = pytest.mark.skipif(
-    not shutil.which("espeak-ng"), reason="no speech: apt-get install espeak-ng"
-)
+needs_ffmpeg = needs(need.FFMPEG, bool(FFMPEG))
+needs_perception = needs(need.PERCEPTION, PERCEPTION is not None)
+needs_espeak = needs(need.SPEECH, shutil.which("espeak-ng") is not None)
 
 # What ffmpeg writes for four seconds of a tone, without ffmpeg; a file named "crash" ends the
 # worker, as a fault in a library would.

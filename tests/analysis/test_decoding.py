@@ -13,6 +13,7 @@ from quintet_analysis.measuring import measure
 from tests.analysis.programs import FFMPEG, needs_ffmpeg, script
 from tests.fakes.audio_files import FOLDER, TONES
 from tests.fakes.synthetic_audio import clicks, write_wav
+from tests.slow import slow
 
 
 @pytest.fixture
@@ -165,12 +166,11 @@ def test_a_decoder_cannot_write_files(audio, tmp_path):
 
 
 @needs_ffmpeg
+@slow("writes a day of silence")
 def test_a_compressed_day_of_silence_costs_its_time_only(tmp_path):
     path = tmp_path / "day.flac"
     source = "anullsrc=r=8000:cl=mono:d=86400"
     command = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", source, "-c:a", "flac", str(path)]
-    if os.environ.get("QUINTET_SLOW") != "1":
-        pytest.skip("takes seconds: QUINTET_SLOW=1")
     subprocess.run(command, check=True)
     with pytest.raises(NotDecoded, match="takes longer than 1 s"):
         decode(str(path), FFMPEG, Limits(seconds=1))

@@ -1,6 +1,5 @@
 """Real music, analysed as a listener's: the Ogg files of two Debian packages."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,10 @@ from quintet_analysis.pool import Pool
 from quintet_analysis.run import Job, Result, analyse
 
 from tests.analysis.programs import FFMPEG, PERCEPTION, needs_ffmpeg
-from tests.fakes.debian_music import FOLDERS, files_of, no_music
+from tests.fakes.debian_music import FOLDERS, files_of
+from tests.needs import MUSIC, skip
+from tests.slow import SLOW
 
-SLOW = os.environ.get("QUINTET_SLOW") == "1"
 FEW = 3
 """Files per package that are analysed by default, the smallest; QUINTET_SLOW=1 takes all."""
 
@@ -24,7 +24,7 @@ def analysed(tmp_path_factory) -> dict[Path, Result]:
     for package in FOLDERS:
         found = sorted(files_of(package), key=lambda path: path.stat().st_size)
         if not found:
-            pytest.skip(no_music(package))
+            skip(MUSIC[package])
         paths += found if SLOW else found[:FEW]
     results: dict[Path, Result] = {}
     model = Perception(PERCEPTION, 0) if PERCEPTION else None
@@ -74,7 +74,7 @@ def test_attributes_of_real_music_are_plausible(analysed):
 def test_the_silent_file_of_a_game_is_silence(tmp_path):
     silence = FOLDERS["wesnoth-1.16-music"] / "silence.ogg"
     if not silence.is_file():
-        pytest.skip(no_music("wesnoth-1.16-music"))
+        skip(MUSIC["wesnoth-1.16-music"])
     with Pool(1, FFMPEG, Limits(), 0) as pool:
         found = pool.measure(str(silence), tmp_path / "excerpt.wav")
     assert not isinstance(found, str)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from quintet_command.parent_death import bound_to_parent
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="the parent-death signal is Linux'"
-)
+from tests.needs import LINUX, needs
+
+pytestmark = needs(LINUX, sys.platform.startswith("linux"))
 PARENT = """
 import subprocess, sys, time
 from quintet_command.parent_death import bound_to_parent

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from quintet_command.settings import CommandSettings
 
+from tests.needs import LINUX, needs
 from tools.processes import children_of
 
 FLAPPING = """
@@ -37,7 +38,7 @@ def test_sigterm_is_heard_while_a_program_is_started_again(tmp_path, restarts):
     assert process.returncode == 0
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux ends them")
+@needs(LINUX, sys.platform.startswith("linux"))
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_program_outlives_the_supervisor(tmp_path, number):
     with subprocess.Popen(

@@ -12,28 +12,27 @@ import pytest
 from quintet_command.supervisor import free_ports
 
 from tests.known_secrets import known
+from tests.needs import AIRFLOW, REDIS, skip
 from tests.root import ROOT
+from tests.slow import slow
 from tools.processes import Processes
 
 COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
 RUN_SECONDS = 400.0
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.postgres,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        os.environ.get("QUINTET_SLOW") != "1", reason="some minutes; QUINTET_SLOW=1 runs it"
-    ),
+    slow("starts Airflow with a worker"),
 ]
 
 
 @pytest.fixture
 def processes(tmp_path) -> Iterator[Processes]:
     if not COMMAND.exists():
-        pytest.skip("Airflow has an environment of its own: make airflow-install")
+        skip(AIRFLOW)
     if shutil.which("redis-server") is None:
-        pytest.skip("no redis-server (Debian: apt-get install redis-server)")
+        skip(REDIS)
     with Processes(tmp_path) as found:
         yield found
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from quintet_command.supervisor import free_ports
 
+from tests.needs import AIRFLOW as ENVIRONMENT
+from tests.needs import skip
 from tests.root import ROOT
+from tests.slow import slow
 
 AIRFLOW = ROOT / ".airflow-venv" / "bin"
 
@@ -16,7 +19,7 @@ AIRFLOW = ROOT / ".airflow-venv" / "bin"
 @pytest.fixture
 def airflow() -> Path:
     if not (AIRFLOW / "airflow").exists():
-        pytest.skip("Airflow has an environment of its own: make airflow-install")
+        skip(ENVIRONMENT)
     return AIRFLOW
 
 
@@ -50,11 +53,8 @@ def test_dags_load_and_run(airflow, tmp_path):
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.skipif(
-    os.environ.get("QUINTET_SLOW") != "1", reason="some minutes; QUINTET_SLOW=1 runs it"
-)
+@slow("runs the whole loop")
 def test_the_whole_loop_runs_by_itself(airflow):
     done = subprocess.run(
         [sys.executable, "-m", "tools.rehearsal", "--airflow", str(airflow / "airflow")],

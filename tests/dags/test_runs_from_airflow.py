@@ -13,26 +13,22 @@ from pydantic import SecretStr
 from quintet_gateway.adapters.airflow import DAGS, Airflow
 
 from tests.known_secrets import known
+from tests.needs import AIRFLOW, skip
 from tests.root import ROOT
+from tests.slow import slow
 
 COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
 PASSWORD = known("open-sesame")
 READY_SECONDS = 240.0
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        os.environ.get("QUINTET_SLOW") != "1", reason="some minutes; QUINTET_SLOW=1 runs it"
-    ),
-]
+pytestmark = [pytest.mark.timeout(600), slow("starts Airflow's API")]
 
 
 @pytest.fixture
 def url(tmp_path):
     """A real api-server that knows our DAGs and one run."""
     if not COMMAND.exists():
-        pytest.skip("Airflow has an environment of its own: make airflow-install")
+        skip(AIRFLOW)
     passwords = tmp_path / "passwords.json"
     passwords.write_text(json.dumps({"admin": PASSWORD}))
     environment = {

@@ -8,14 +8,14 @@ import time
 import psutil
 import pytest
 
+from tests.needs import AIRFLOW, needs
 from tests.root import ROOT
+from tests.slow import slow
 
 PYTHON = ROOT / ".airflow-venv" / "bin" / "python"
 COMMAND = ROOT / "deploy" / "airflow" / "command.py"
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="Airflow has an environment of its own: make airflow-install"
-)
+pytestmark = needs(AIRFLOW, PYTHON.exists())
 
 
 @pytest.fixture
@@ -50,11 +50,8 @@ def test_it_stops_while_airflow_is_imported(environment, number):
     assert "scheduler_job_runner" not in told
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(200)
-@pytest.mark.skipif(
-    os.environ.get("QUINTET_SLOW") != "1", reason="makes a database; QUINTET_SLOW=1 runs it"
-)
+@slow("makes a database")
 def test_a_triggerer_whose_child_ends_first_does_not_wait_for_it(environment):
     python = {**environment, "PATH": os.environ["PATH"]}
     migrate = [str(PYTHON), str(COMMAND), "db", "migrate"]

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -16,11 +15,11 @@ from quintet_search.settings import SearchSettings
 from quintet_settings import variables_of
 from quintet_ui.settings import Settings as UiSettings
 
+from tests.deploy.programs import tool
 from tests.root import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
-TOOLS = ROOT / "build" / "deploy-tools" / "bin"
 # What the images set, or Compose itself: never from outside.
 SET_INSIDE = {
     "QUINTET_HOME",
@@ -32,13 +31,6 @@ SET_INSIDE = {
     "QUINTET_PLAYERS_CLIENT_ID",
     "QUINTET_PLAYERS_CLIENT_SECRET",
 }
-
-
-def tool(name):
-    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
-    if found is None:
-        pytest.skip(f"no {name}; `make deploy-tools` installs it")
-    return found
 
 
 def runs_on(service):

@@ -8,9 +8,11 @@ import sys
 
 import pytest
 
+from tests.needs import DOCKER, DOCKER_COMPOSE, skip
+from tests.needs import IMAGES as BUILT_IMAGES
 from tests.root import ROOT
+from tests.slow import slow
 
-SLOW = os.environ.get("QUINTET_SLOW") == "1"
 IMAGES = {
     name: int(budget)
     for name, *_, budget in (
@@ -30,33 +32,29 @@ def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def engine() -> None:
     if shutil.which("docker") is None or docker("info").returncode:
-        pytest.skip("no Docker engine answers")
+        skip(DOCKER)
 
 
 def inspected(name: str, what: str) -> str:
     done = docker("image", "inspect", "--format", what, f"quintet/{name}:dev")
     if done.returncode:
-        pytest.skip(f"quintet/{name}:dev is not built; `make images` builds it")
+        skip(BUILT_IMAGES)
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("name", IMAGES)
 @pytest.mark.usefixtures("engine")
-def test_an_image_is_within_its_budget_and_has_a_user_without_rights(name):
-    assert int(inspected(name, "{{.Size}}")) <= IMAGES[name] * 1_000_000
-    assert inspected(name, "{{.Config.User}}") == "10001:10001"
-
-
-@pytest.mark.parametrize("name", IMAGES)
-@pytest.mark.usefixtures("engine")
-def test_an_image_holds_no_secret_in_its_environment(name):
-    variables = inspected(name, "{{range .Config.Env}}{{println .}}{{end}}")
-    assert not re.search("^[A-Z_]*(PASSWORD|SECRET|TOKEN|ACCESS_KEY)[A-Z_]*=.", variables, re.M)
+def test_every_image_is_within_its_budget_and_has_a_user_without_rights_and_no_secret():
+    for name in IMAGES:
+        assert int(inspected(name, "{{.Size}}")) <= IMAGES[name] * 1_000_000, name
+        assert inspected(name, "{{.Config.User}}") == "10001:10001", name
+        variables = inspected(name, "{{range .Config.Env}}{{println .}}{{end}}")
+        secret = "^[A-Z_]*(PASSWORD|SECRET|TOKEN|ACCESS_KEY)[A-Z_]*=."
+        assert not re.search(secret, variables, re.M), name
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("engine")
-@pytest.mark.skipif(not SLOW, reason="starts every image; QUINTET_SLOW=1 runs it")
+@slow("starts every image")
 def test_every_image_gets_healthy_and_stops_within_ten_seconds_with_exit_code_0():
     for name in IMAGES:
         inspected(name, "{{.Id}}")
@@ -77,7 +75,7 @@ def test_every_image_gets_healthy_and_stops_within_ten_seconds_with_exit_code_0(
 def tried(script: str, seconds: float) -> subprocess.CompletedProcess[str]:
     """Runs a script of deploy/ on the images that are there."""
     if docker("compose", "version").returncode:
-        pytest.skip("no Docker Compose")
+        skip(DOCKER_COMPOSE)
     return subprocess.run(
         [str(ROOT / "deploy" / script)],
         env={**os.environ, "BUILD": "0"},
@@ -112,7 +110,7 @@ def test_core_recommends_and_survives_the_death_of_a_ranker():
 
 @pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("engine")
-@pytest.mark.skipif(not SLOW, reason="the whole stack; QUINTET_SLOW=1 runs it")
+@slow("runs the whole stack")
 def test_the_stack_runs_a_dag_follows_the_registry_and_stops():
     for name in IMAGES:
         inspected(name, "{{.Id}}")

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import yaml
 
+from tests.needs import DEPLOY_TOOLS, skip
 from tests.root import ROOT
 
 FOLDER = ROOT / "deploy" / "grafana"
@@ -21,7 +22,7 @@ def provisioned(kind):
 
 def check(path):
     if not PYTHON.exists():
-        pytest.skip("no tools; `make deploy-tools` installs them")
+        skip(DEPLOY_TOOLS)
     return subprocess.run(
         [str(PYTHON), str(FOLDER / "check.py"), str(path)],
         capture_output=True,

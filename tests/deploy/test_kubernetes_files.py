@@ -1,17 +1,15 @@
 """deploy/k8s: probes, scaling, disruptions, networks; rendered and validated where tools are."""
 
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
 import yaml
 
+from tests.deploy.programs import tool
 from tests.root import ROOT
 
 FOLDER = ROOT / "deploy" / "k8s"
-TOOLS = ROOT / "build" / "deploy-tools" / "bin"
 RPC = {"search": 50051, "profile": 50052, "ranker": 50053, "memory": 50054}
 
 
@@ -37,13 +35,6 @@ DEPLOYMENTS = objects("Deployment")
 def container(name):
     (only,) = DEPLOYMENTS[name]["spec"]["template"]["spec"]["containers"]
     return only
-
-
-def tool(name):
-    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
-    if found is None:
-        pytest.skip(f"no {name}; `make deploy-tools` installs it")
-    return found
 
 
 def test_kubernetes_runs_every_service_and_asks_grpc_for_their_health():

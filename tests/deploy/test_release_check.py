@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.root import ROOT
+from tests.slow import slow
 
 CHECK = ROOT / "deploy" / "release_check.py"
 TODAY = datetime.now(UTC).date()
@@ -157,11 +158,8 @@ def test_what_is_in_order_comes_as_far_as_the_licences(clone, tagged):
     assert (code, "licences" in why) == (1, True)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.skipif(
-    os.environ.get("QUINTET_SLOW") != "1", reason="installs and builds all; QUINTET_SLOW=1 runs it"
-)
+@slow("installs and builds all")
 def test_a_tagged_clone_of_this_repository_may_be_released_and_one_line_less_refuses_it(tmp_path):
     subprocess.run(["git", "clone", "--quiet", ROOT, tmp_path], check=True, timeout=60)
     clone = WholeClone(tmp_path)

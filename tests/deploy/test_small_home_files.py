@@ -8,6 +8,7 @@ import tomllib
 import pytest
 import yaml
 
+from tests.needs import SYSTEMD, needs
 from tests.root import ROOT
 
 PURE_SOURCES: set[str] = set()
@@ -16,9 +17,7 @@ UNIT = ROOT / "deploy" / "quintet.service"
 COMPOSE = ROOT / "deploy" / "home.compose.yml"
 
 
-@pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze: apt install systemd"
-)
+@needs(SYSTEMD, shutil.which("systemd-analyze") is not None)
 def test_systemd_accepts_the_unit(tmp_path):
     text = UNIT.read_text(encoding="utf-8")
     # The program of this checkout, because the check looks for it.

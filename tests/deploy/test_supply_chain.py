@@ -1,7 +1,6 @@
 """What is locked has hashes, and the audit never takes silence for health."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.root import ROOT
+from tests.slow import slow
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def test_a_database_that_is_away_is_not_taken_for_health():
     assert said.count("\n") == 1
 
 
-@pytest.mark.skipif(os.environ.get("QUINTET_SLOW") != "1", reason="takes seconds: QUINTET_SLOW=1")
+@slow("asks a database about everything locked")
 def test_a_database_that_knows_nothing_is_not_believed_and_a_workflow_is_warned():
     with database(set()) as address:
         code, said = audit(address, "--warn-unreachable")

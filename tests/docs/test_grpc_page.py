@@ -19,6 +19,7 @@ from quintet_ranker.settings import RankerSettings
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
+from tests.needs import GRPCURL, needs
 from tests.root import ROOT
 
 PAGE = (ROOT / "docs" / "grpc.md").read_text(encoding="utf-8")
@@ -80,7 +81,7 @@ async def test_the_python_example_prints_tracks_and_the_reason_of_an_error(addre
     assert f"`{last}`" in PAGE
 
 
-@pytest.mark.skipif(shutil.which("grpcurl") is None, reason="grpcurl is not installed")
+@needs(GRPCURL, shutil.which("grpcurl") is not None)
 async def test_the_grpcurl_example_prints_tracks(address):
     printed = await output_of("sh", "-c", example("sh").replace(ADDRESS, address))
     assert len(json.loads(printed)["tracks"]) == 3

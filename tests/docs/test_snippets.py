@@ -7,7 +7,6 @@ CONTRIBUTING.md says what each means.
 """
 
 import json
-import os
 import re
 import subprocess
 import tomllib
@@ -21,13 +20,13 @@ import yaml
 from markdown_it import MarkdownIt
 
 from tests.root import ROOT
+from tests.slow import slow
 
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md")),
     *filter(Path.exists, [ROOT / "SECURITY.md", ROOT / "client" / "README.md"]),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-SLOW = os.environ.get("QUINTET_SLOW") == "1"
 NEVER = 5  # blocks that no test runs; each says why
 MARK = re.compile(r"<!-- snippet: (slow|elsewhere|never|answer|body|schema): (.+?) -->", re.DOTALL)
 SHELL = ("console", "sh", "bash")
@@ -230,8 +229,7 @@ def desks(tmp_path_factory, tracks_of_ours):
 def with_services(block):
     """Gives a block its place as its name, and the reason where it is left out."""
     told = block.detail if block.mark == "slow" else "starts an installation"
-    left_out = pytest.mark.skipif(not SLOW, reason=f"{told}; set QUINTET_SLOW=1")
-    marks = [pytest.mark.slow, pytest.mark.timeout(600), left_out]
+    marks = [pytest.mark.timeout(600), slow(told)]
     return pytest.param(block, id=block.place, marks=marks)
 
 

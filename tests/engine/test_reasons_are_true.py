@@ -5,7 +5,6 @@ fact is computed again from the raw tables, by code that shares nothing with the
 hundred lists by default; a thousand where QUINTET_SLOW=1.
 """
 
-import os
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -19,8 +18,9 @@ from quintet_explain import Kind, ReferenceKind, Relation
 
 from tests.fakes.reasoned import Reasoned, bootstrap, trained
 from tests.fakes.statements import statements_in, statements_of_facts
+from tests.slow import SLOW
 
-LISTS = 1000 if os.environ.get("QUINTET_SLOW") == "1" else 120
+LISTS = 1000 if SLOW else 120
 MODELS = ["trained", "bootstrap", "cosine"]
 DIFFERENCES = (Relation.MORE, Relation.LESS)
 COMPARED = (Kind.ATTRIBUTE, Kind.TEMPO, Kind.KEY)

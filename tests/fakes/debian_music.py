@@ -11,8 +11,3 @@ FOLDERS = {
 def files_of(package: str) -> list[Path]:
     """Lists a package's Ogg files; empty where it is not installed."""
     return sorted(FOLDERS[package].rglob("*.ogg"))
-
-
-def no_music(package: str) -> str:
-    """Says why a test is skipped, and how to run it."""
-    return f"no music: apt-get install --no-install-recommends {package}"

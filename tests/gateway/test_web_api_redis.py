@@ -13,12 +13,14 @@ from quintet_access.tokens import TokenIssuer
 from quintet_gateway.access import AccessRules, Gatekeeper
 from quintet_servicekit.errors import ResourceExhausted
 
+from tests.needs import REDIS, skip
+
 
 @pytest.fixture
 def redis(tmp_path):
     program = shutil.which("redis-server")
     if program is None:
-        pytest.skip("redis-server is not on this machine")
+        skip(REDIS)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     process = subprocess.Popen(

@@ -9,16 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.fakes.audio_files import tag
 from tests.known_secrets import known
+from tests.needs import LIBRARY_SERVERS, needs
 from tests.root import ROOT
 
 SERVERS = ROOT / ".library-servers" / "bin"
-installed = pytest.mark.skipif(
-    not (SERVERS / "beet").exists(), reason="supysonic and beets are missing: make library-servers"
-)
+installed = needs(LIBRARY_SERVERS, (SERVERS / "beet").exists())
 USER, PASSWORD = "ann", known("a password of supysonic")
 
 

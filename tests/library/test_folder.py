@@ -116,7 +116,7 @@ def test_hidden_files_and_folders_of_storage_are_passed_over(tmp_path):
     assert list(audio_files(str(tmp_path), [])) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+@pytest.mark.usefixtures("without_rights_of_root")
 def test_a_folder_that_may_not_be_read_is_named_by_its_permissions(tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0)

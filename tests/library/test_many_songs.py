@@ -1,17 +1,14 @@
 """A library of many songs takes time, and no more memory than one of few."""
 
-import os
 import re
 import subprocess
 import sys
 
-import pytest
-
 from tests.root import ROOT
+from tests.slow import slow
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.environ.get("QUINTET_SLOW") != "1", reason="takes minutes: QUINTET_SLOW=1")
+@slow("reads 22,000 songs")
 def test_ten_times_the_songs_take_no_more_memory():
     few, many = peak(2_000), peak(20_000)
     # What is kept of plays and stars is bounded by 20,000 signals: some megabytes.

@@ -300,7 +300,7 @@ def test_every_name_makes_a_plain_file_name(name: str):
     assert len(stem.encode()) <= 180
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+@pytest.mark.usefixtures("without_rights_of_root")
 def test_a_folder_that_cannot_be_written_is_one_line(folder: Home, tmp_path: Path):
     (tmp_path / "music").chmod(0o500)
     with pytest.raises(SourceFailed, match="must be allowed to write"):

@@ -9,7 +9,8 @@ from quintet_library.records import Song
 from quintet_library.tag_readers import TagReaders
 
 from tests.fakes.audio_files import tag
-from tests.fakes.debian_music import FOLDERS, files_of, no_music
+from tests.fakes.debian_music import FOLDERS, files_of
+from tests.needs import MUSIC, skip
 
 MOST_BYTES = 3_000_000
 """Larger files are left out, so that the test takes a second."""
@@ -20,7 +21,7 @@ def test_real_files_are_songs_and_keep_their_identity_with_new_tags(package, tmp
     folder = FOLDERS[package]
     paths = [path for path in files_of(package) if path.stat().st_size < MOST_BYTES]
     if not paths:
-        pytest.skip(no_music(package))
+        skip(MUSIC[package])
     assert len(paths) > 3
     for path in paths:
         # Without tags, the name of the package's folder stands for the artist.

@@ -25,6 +25,7 @@ from quintet_training.steps import publish_model
 
 from tests.known_secrets import known
 from tests.library.real_servers import PASSWORD, SERVERS, USER, supysonic, wav
+from tests.needs import LIBRARY_SERVERS, skip
 from tools.processes import Processes
 
 ARTISTS = ("Ann", "Bob", "Cleo", "Dora", "Egon", "Finn")
@@ -56,7 +57,7 @@ class Running:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     if not (SERVERS / "subsonic-cli").exists():
-        pytest.skip("supysonic is missing: make library-servers")
+        skip(LIBRARY_SERVERS)
     base = tmp_path_factory.mktemp("players")
     home = base / "home"
     home.mkdir()

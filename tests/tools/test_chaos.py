@@ -1,6 +1,5 @@
 """The rehearsal of faults: a few of them always, all of them where QUINTET_SLOW=1."""
 
-import os
 import subprocess
 import sys
 from typing import Any
@@ -8,11 +7,8 @@ from typing import Any
 import pytest
 
 from tests.root import ROOT
+from tests.slow import slow
 from tools.chaos.report import BEGIN, END, Row, goals, put_into, table
-
-SLOW = pytest.mark.skipif(
-    os.environ.get("QUINTET_SLOW") != "1", reason="takes up to ten minutes; set QUINTET_SLOW=1"
-)
 
 
 def rehearse(*arguments: str, seconds: float) -> str:
@@ -28,16 +24,14 @@ def rehearse(*arguments: str, seconds: float) -> str:
     return done.stdout
 
 
-@SLOW
-@pytest.mark.slow
+@slow("takes up to ten minutes")
 @pytest.mark.timeout(300)
 def test_a_ranker_and_a_gateway_killed_under_load_cost_nothing():
     shown = rehearse("--plain", "--only", "kill -9 ranker,kill -9 gateway", seconds=280)
     assert "| kill -9 gateway-2 |" in shown
 
 
-@SLOW
-@pytest.mark.slow
+@slow("takes up to ten minutes")
 @pytest.mark.timeout(700)
 def test_no_fault_loses_an_event_doubles_one_or_makes_an_answer_wrong(tmp_path):
     rehearse("--report", str(tmp_path / "chaos.md"), seconds=690)

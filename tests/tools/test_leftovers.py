@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.needs import LINUX, needs
 from tests.root import ROOT
 from tools import leftovers
 from tools.processes import children_of
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="needs Linux, which shows processes in /proc"
-)
+pytestmark = needs(LINUX, sys.platform.startswith("linux"))
 TEST = """
 import subprocess, sys, time
 def test_it(tmp_path):

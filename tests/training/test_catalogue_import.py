@@ -18,9 +18,9 @@ from quintet_training.datasets import DatasetInvalid, ImportReport, Options
 from quintet_training.datasets.embedded import embedded_path
 from quintet_training.settings import TrainingSettings
 
-from tests.root import ROOT
+from tests.needs import SHARED_DATA, needs
+from tests.root import SHARED
 
-SHARED = Path(os.environ.get("QUINTET_SHARED_DATA", ROOT.parent / "shared" / "data"))
 GOOD = {
     "track_id": "t1",
     "artists": "Ann;Bob",
@@ -428,9 +428,7 @@ def test_empty_catalogue_is_not_published(tmp_path: Path) -> None:
         datasets.publish_catalogue(TrainingSettings(home=tmp_path))
 
 
-@pytest.mark.skipif(
-    not (SHARED / "tracks.parquet").exists(), reason="shared data is not beside this clone"
-)
+@needs(SHARED_DATA, (SHARED / "tracks.parquet").exists())
 def test_shared_table_imports_whole(settings: TrainingSettings) -> None:
     report = run(settings, SHARED / "tracks.parquet")
     assert report.counts == store.Counts(28346, 28346, 0, 0)

@@ -1,8 +1,6 @@
 """The evaluation as a whole: what it hides, what it asks, and whom it finds the better."""
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,10 +20,10 @@ from quintet_training.evaluation.cases import cold_cases, draw_cases, draw_cold_
 from quintet_training.evaluation.wording import summary
 from quintet_training.settings import TrainingSettings
 
-from tests.root import ROOT
+from tests.needs import SHARED_DATA, needs
+from tests.root import SHARED
 from tests.slow import slow
 
-SHARED = Path(os.environ.get("QUINTET_SHARED_DATA", ROOT.parent / "shared" / "data"))
 CLUBS, CLUB, TRACKS = 4, 200, 800
 OPTIONS = EvaluationOptions(seed=3, seed_counts=(1, 5), limit=50)
 
@@ -212,9 +210,7 @@ def test_cold_questions_have_warm_seeds_and_cold_answers():
     assert [len(rows) for rows in without(playlists, cold)] == [30 - len(case.truth), 8]
 
 
-@pytest.mark.skipif(
-    not (SHARED / "playlists.parquet").exists(), reason="shared data is not beside this clone"
-)
+@needs(SHARED_DATA, (SHARED / "playlists.parquet").exists())
 @slow("evaluates on all shared playlists")
 def test_the_hand_made_sum_beats_audio_cosine_on_real_playlists(tmp_path):
     settings = TrainingSettings(home=tmp_path)

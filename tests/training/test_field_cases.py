@@ -8,12 +8,12 @@ from quintet_training.datasets import DatasetInvalid, Options
 from quintet_training.datasets.entries import Reading
 from quintet_training.settings import TrainingSettings
 
-from tests.root import ROOT
+from tests.needs import FIELD_CASES, skip
+from tests.root import SHARED
 
-CASES = ROOT.parent / "shared" / "cases"
-pytestmark = pytest.mark.skipif(
-    not (CASES / "00-base.csv").exists(), reason="the field cases are not beside this clone"
-)
+CASES = SHARED.parent / "cases"
+if not (CASES / "00-base.csv").exists():
+    skip(FIELD_CASES, whole_module=True)
 # File, encoding, rows stored, playlists.
 PLAYLISTS = [
     ("01-exportify-escaped-commas.csv", "", 4, 1),

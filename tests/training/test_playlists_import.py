@@ -16,9 +16,9 @@ from quintet_training.datasets.matching import Match
 from quintet_training.datasets.playlist_formats import detect
 from quintet_training.settings import TrainingSettings
 
-from tests.root import ROOT
+from tests.needs import SHARED_DATA, needs
+from tests.root import SHARED
 
-SHARED = Path(os.environ.get("QUINTET_SHARED_DATA", ROOT.parent / "shared" / "data"))
 FEATURES = {
     "duration_ms": 200000.0,
     "danceability": 0.5,
@@ -356,9 +356,7 @@ def test_provenance_and_licence_are_kept(filled: TrainingSettings) -> None:
     assert (origin.name, origin.licence, origin.playlists, origin.rows) == ("survey", "CC0", 1, 1)
 
 
-@pytest.mark.skipif(
-    not (SHARED / "playlists.parquet").exists(), reason="shared data is not beside this clone"
-)
+@needs(SHARED_DATA, (SHARED / "playlists.parquet").exists())
 def test_shared_playlists_match_whole(tmp_path: Path) -> None:
     settings = TrainingSettings(home=tmp_path)
     datasets.import_catalogue(settings, datasets.preview(SHARED / "tracks.parquet"))

@@ -12,9 +12,9 @@ from quintet_training.ranking import dask_backend
 from quintet_training.ranking.fitting import BoosterParameters, Fitter
 from quintet_training.ranking.rows import TrainingRows
 
-from tests.root import ROOT
-
-DATA = ROOT.parent / "shared" / "data"
+from tests.needs import SHARED_DATA, needs
+from tests.root import ROOT, SHARED
+from tests.slow import slow
 
 
 def queries(folds: int, each: int) -> pl.DataFrame:
@@ -52,12 +52,9 @@ def test_a_booster_is_cut_where_early_stopping_would_have_ended_it():
     assert dask_backend.scored(cut.text, held) == pytest.approx(early.ndcg, abs=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.skipif(
-    os.environ.get("QUINTET_SLOW") != "1",
-    reason="trains twice, some minutes; QUINTET_SLOW=1 runs it",
-)
+@slow("trains twice")
+@needs(SHARED_DATA, (SHARED / "playlists.parquet").exists())
 def test_two_workers_train_as_good_a_model_as_one_process(tmp_path):
     """In an environment that has Dask: figures stand in docs/scale.md."""
     command = [ROOT / ".venv/bin/uv", "run", "--isolated", "--quiet", "--no-default-groups"]
@@ -82,8 +79,8 @@ def test_two_workers_train_as_good_a_model_as_one_process(tmp_path):
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
-    quintet("catalog", "import", DATA / "tracks.parquet")
-    quintet("playlists", "import", DATA / "playlists.parquet")
+    quintet("catalog", "import", SHARED / "tracks.parquet")
+    quintet("playlists", "import", SHARED / "playlists.parquet")
     reached = []
     for words in [(), ("--on", "dask")]:
         text = quintet("train", "--trials", "0", "--no-serve", "--json", *words)

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from quintet_command.supervisor import free_ports
 
+from tests.needs import CHROMIUM, npm_packages, skip
+from tests.needs import NODE as NODE_JS
 from tools.processes import Processes, environment_without
 
 READY_SECONDS = 60.0
@@ -108,13 +111,12 @@ def chromium():
     Not for the whole session: Playwright keeps an event loop running for as long as it lives, and
     asynchronous tests of other rooms need their own.
     """
-    sync_api = pytest.importorskip("playwright.sync_api")
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     if path is None:
-        pytest.skip("Chromium is not on this machine")
+        skip(CHROMIUM)
     # A busy machine draws slowly; nothing waits longer than it must.
-    sync_api.expect.set_options(timeout=20_000)
-    with sync_api.sync_playwright() as playwright:
+    expect.set_options(timeout=20_000)
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path,
             args=[
@@ -171,7 +173,6 @@ def visit(chromium, served_page):
 @pytest.fixture
 def picture(tmp_path):
     """Takes pictures; into the folder named by QUINTET_SCREENSHOTS, where there is one."""
-    expect = pytest.importorskip("playwright.sync_api").expect
     folder = Path(os.environ.get("QUINTET_SCREENSHOTS") or tmp_path)
 
     def taken(tab, name):
@@ -190,7 +191,7 @@ def axe():
     """The script of axe-core, from the locked npm package."""
     npm = shutil.which("npm")
     if npm is None:
-        pytest.skip("npm is not on this machine")
+        skip(NODE_JS)
     lock = (NODE / "package-lock.json").read_bytes()
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     cache = root / f"quintet-axe-{hashlib.sha256(lock).hexdigest()[:12]}"
@@ -204,5 +205,5 @@ def axe():
             cwd=cache, capture_output=True, text=True, timeout=240,
         )  # fmt: skip
         if done.returncode:
-            pytest.skip(f"npm ci does not work here: {done.stderr.strip()[-200:]}")
+            skip(npm_packages("tests/ui/node", done.stderr))
     return script.read_text(encoding="utf-8")

@@ -9,10 +9,10 @@ import zipfile
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from tests.ui.access import violations
 
-expect = pytest.importorskip("playwright.sync_api").expect
 SAID = {
     "en-US": {
         "who": "Who listens?",

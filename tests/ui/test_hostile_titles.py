@@ -9,9 +9,8 @@ import threading
 import httpx
 import pyarrow as pa
 import pytest
+from playwright.sync_api import expect
 from quintet_command.supervisor import free_ports
-
-expect = pytest.importorskip("playwright.sync_api").expect
 
 HOSTILE = (
     '<a href="https://evil.example/a">win</a>',

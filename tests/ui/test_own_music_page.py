@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from quintet_store import open_engine, writing
 from quintet_store.source_items import remove_source
 from quintet_store.sources import SourceSpec
@@ -14,7 +15,6 @@ from tests.fakes.own_music import own_item, store
 from tests.fakes.web_server import Answer, web_server
 from tests.ui.access import violations
 
-expect = pytest.importorskip("playwright.sync_api").expect
 BAD = {
     "a": "artists: neither a tag nor the name of the file gives one",
     "b": "it is damaged: HeaderNotFoundError",

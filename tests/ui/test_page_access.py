@@ -1,10 +1,9 @@
 """The page for everybody: axe-core, the keyboard, a phone."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.ui.access import violations
-
-expect = pytest.importorskip("playwright.sync_api").expect
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

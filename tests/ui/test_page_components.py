@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import quintet_ui.components
 
-pytest.importorskip("playwright.sync_api")
 FOLDER = Path(quintet_ui.components.__file__).parent
 LABELS = {
     "preview": "Preview", "like": "Like", "save": "Save", "skip": "Skip", "mute": "Mute",

@@ -9,9 +9,9 @@ import time
 from urllib.parse import parse_qs, urlparse
 
 import pytest
+from playwright.sync_api import expect
 from quintet_ui.results import GLANCE_SECONDS
 
-expect = pytest.importorskip("playwright.sync_api").expect
 WANTED = ("hotel cali", "bohemian rha", "back in black", "teen spirit", "everlong")
 SAID = {
     "en-US": {

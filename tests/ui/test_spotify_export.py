@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlparse
 
 import pytest
+from playwright.sync_api import expect
 from quintet_ui.settings import Settings
 from quintet_ui.spotify import (
     ExportFailed,
@@ -24,7 +25,6 @@ from quintet_ui.spotify import (
 
 from tests.known_secrets import known
 
-expect = pytest.importorskip("playwright.sync_api").expect
 TOKEN, CODE = known("token-that-nobody-may-see"), known("code-from-spotify")
 SECRET = known("s3cr3t-of-our-app")
 PLAYLIST = "https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M"

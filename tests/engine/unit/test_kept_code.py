@@ -1,6 +1,5 @@
 """Compiled code is kept beside the sources, and used only if it is theirs."""
 
-import os
 import subprocess
 import sys
 from importlib import import_module
@@ -74,7 +73,7 @@ def test_code_is_noted_as_kept_for_these_sources_only(tmp_path, monkeypatch):
     assert not compiling.is_kept()
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may write to any folder")
+@pytest.mark.usefixtures("without_rights_of_root")
 def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path, monkeypatch):
     tmp_path.chmod(0o500)
     monkeypatch.setattr(compiling, "kept_folder", lambda: tmp_path)

@@ -1,6 +1,5 @@
 """Vectors, and everything that keeps them: FAISS, Milvus Lite, and a Milvus server."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,13 +7,10 @@ from quintet_engine.collections import FaissCollections
 from quintet_engine.vectors import VectorCollections
 from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
 
+from tests.slow import slow
 from tools.milvus_server import milvus_serving
 
 FLAT_LIMIT = 1_000
-slow = pytest.mark.skipif(
-    os.environ.get("QUINTET_SLOW") != "1",
-    reason="a Milvus server takes a minute to start and fill; QUINTET_SLOW=1 runs it",
-)
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +20,11 @@ def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-KINDS = ["faiss", "lite", pytest.param("server", marks=slow)]
+KINDS = [
+    "faiss",
+    "lite",
+    pytest.param("server", marks=slow("starts and fills a Milvus server")),
+]
 
 
 @pytest.fixture(scope="session", params=KINDS)

@@ -15,13 +15,9 @@ from quintet_store import open_engine
 from quintet_store.tables import FeedbackEvent, Recommendation, table_of
 from sqlalchemy import select
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        os.environ.get("QUINTET_SLOW") != "1",
-        reason="starts all services twice, about a minute; QUINTET_SLOW=1 runs it",
-    ),
-]
+from tests.slow import slow
+
+pytestmark = slow("starts all services twice")
 EVENTS, LISTS = table_of(FeedbackEvent), table_of(Recommendation)
 
 

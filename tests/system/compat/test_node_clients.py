@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.needs import NODE, npm_packages, skip
 from tests.root import ROOT
 
 FOLDER = Path(__file__).parent / "node"
@@ -34,7 +35,7 @@ def modules():
     """The locked npm packages, installed once outside the repository."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        pytest.skip("Node.js and npm are not on this machine")
+        skip(NODE)
     lock = (FOLDER / "package-lock.json").read_bytes()
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     cache = root / f"quintet-compat-{hashlib.sha256(lock).hexdigest()[:12]}"
@@ -47,7 +48,7 @@ def modules():
             cwd=cache, capture_output=True, text=True, timeout=240,
         )  # fmt: skip
         if done.returncode:
-            pytest.skip(f"npm ci does not work here: {done.stderr.strip()[-200:]}")
+            skip(npm_packages("tests/system/compat/node", done.stderr))
         (cache / "done").touch()
     return cache / "node_modules"
 

@@ -1,6 +1,5 @@
 """The gateway against its own OpenAPI document: each operation, and what one answer leads to."""
 
-import os
 import subprocess
 import sys
 
@@ -8,11 +7,10 @@ import httpx
 import pytest
 
 from tests.root import ROOT
+from tests.slow import slow
 
 CONFIG = ROOT / "schemathesis.toml"
-SLOW = pytest.mark.skipif(
-    os.environ.get("QUINTET_SLOW") != "1", reason="takes minutes; set QUINTET_SLOW=1"
-)
+SLOW = slow("asks for every operation, minutes")
 
 
 def schemathesis(stack, token, folder, *options: str, seconds: float = 240) -> str:
@@ -40,7 +38,6 @@ def test_schemathesis_finds_no_failure_from_answer_to_answer(stack, token, tmp_p
 
 
 @SLOW
-@pytest.mark.slow
 @pytest.mark.timeout(700)
 @pytest.mark.parametrize("phases", ["examples,coverage,fuzzing", "stateful"])
 def test_schemathesis_finds_no_failure_in_many_tries(stack, token, tmp_path, phases):

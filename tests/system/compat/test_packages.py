@@ -14,16 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.root import ROOT
+from tests.slow import slow
 
 UV = str(Path(sys.executable).parent / "uv")
 EXAMPLES = sorted(path.name for path in (ROOT / "client" / "examples").glob("*.py"))
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        os.environ.get("QUINTET_SLOW") != "1",
-        reason="installs from PyPI, about a minute; QUINTET_SLOW=1 or `make packages-try` runs it",
-    ),
-]
+pytestmark = slow("installs from PyPI")
 
 
 def run(*command: object, cwd: Path = ROOT, **environment: str) -> str:

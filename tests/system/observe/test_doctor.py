@@ -20,7 +20,9 @@ from quintet_command.settings import load_settings
 from typer.testing import CliRunner
 
 from tests.known_secrets import known
+from tests.needs import MOUNTS, skip
 from tests.root import ROOT
+from tests.slow import slow
 
 
 def run(*arguments: str, prefix: tuple[str, ...] = (), **environment: str):
@@ -123,7 +125,7 @@ def test_one_altered_byte_of_a_bundle_is_named_with_its_file(looked, home):
     assert str(bundle) in found["model"].remedy
 
 
-@pytest.mark.skipif(os.environ.get("QUINTET_SLOW") != "1", reason="takes 10 s; set QUINTET_SLOW=1")
+@slow("prepares a model, 10 s")
 def test_what_the_doctor_says_of_a_damaged_model_mends_it(looked, home, installation):
     (bundle,) = (home / "models").glob("bootstrap-*")
     flip(bundle / "booster.txt")
@@ -219,7 +221,7 @@ def test_a_home_that_cannot_be_written_is_named(installation, home):
         prefix = ("unshare", "--mount", "sh", "-c", mount, str(home))
         probe = subprocess.run([*prefix, "true"], capture_output=True, check=False)
         if probe.returncode:
-            pytest.skip("this root may not mount")
+            skip(MOUNTS)
         done = run("--json", prefix=prefix, **environment)
     checks = {each["name"]: each for each in json.loads(done.stdout)["checks"]}
     assert done.returncode == 1

@@ -12,6 +12,8 @@ import yaml
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.needs import PROMTOOL as HAVE_PROMTOOL
+from tests.needs import needs
 from tests.root import ROOT
 
 DASHBOARD = ROOT / "deploy/grafana/dashboards/quintet.json"
@@ -170,7 +172,7 @@ def test_every_alert_is_tested():
     assert {name for name in alerts if f"alertname: {name}\n" not in text} == set()
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="no promtool (Debian: apt-get install prometheus)")
+@needs(HAVE_PROMTOOL, PROMTOOL is not None)
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -195,7 +197,7 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="no promtool (Debian: apt-get install prometheus)")
+@needs(HAVE_PROMTOOL, PROMTOOL is not None)
 def test_every_query_of_the_dashboard_is_one(tmp_path):
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     queries = [target["expr"] for panel in panels for target in panel.get("targets", [])]

@@ -26,6 +26,8 @@ from quintet_ranker.settings import RankerSettings
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
+from tests.needs import MOUNTS, skip
+
 WAIT = 60.0
 
 
@@ -447,7 +449,7 @@ async def test_a_full_disk_is_named_and_the_model_served_once_there_is_room(
         ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(disk)], capture_output=True
     )
     if mounted.returncode:
-        pytest.skip("mounting a small disk needs root")
+        skip(MOUNTS)
     try:
         shutil.copytree(home, disk / "home")
         filler = disk / "filler"
