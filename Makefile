@@ -13,6 +13,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The locked set is built from wheels for the interpreter at hand; uv never fetches another Python.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
+# Without kept bytecode each start of a service compiles thousands of modules again: seconds of processor time.
+unexport PYTHONDONTWRITEBYTECODE
 
 TEST_WORKERS ?= 4
 
