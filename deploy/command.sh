@@ -25,4 +25,6 @@ PYTHON
     export QUINTET_TOKEN
     unset CLIENT_ID CLIENT_SECRET
 fi
+# shellcheck source=deploy/registry.sh
+. /app/registry.sh
 exec quintet "$@"

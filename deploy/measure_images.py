@@ -160,7 +160,7 @@ def rebuild() -> None:
         raise SystemExit("error: the layer of dependencies was not reused")
     text = f"The ranker built again: {unchanged:.0f} s. With a changed line in its source:"
     text += f" {changed:.0f} s, and the log says of the dependencies\n\n```text\n"
-    text += f"{step[0][:60].rstrip()} … uv sync --frozen …\n{step[1]} CACHED\n```"
+    text += f"{step[0][:60].rstrip()} … uv pip install …\n{step[1]} CACHED\n```"
     print(text)
     write("rebuilt", text)
 

@@ -12,11 +12,13 @@ from quintet_airflow import report_failure
 FOLDER = Path(__file__).parents[1]
 FILES = sorted(FOLDER.glob("*.py"))
 WANTED = {
+    "backup",
     "catalogue_refresh",
     "daily_mixes",
     "drift_watch",
     "housekeeping",
     "promote",
+    "restore_drill",
     "ranker_retrain",
 }
 

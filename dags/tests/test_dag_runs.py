@@ -95,6 +95,15 @@ def test_what_is_not_registered_is_not_promoted(bag):
     )
 
 
+def test_a_backup_is_created_and_a_drill_finds_the_same_lists(bag, tmp_path):
+    quintet("prepare")
+    for name in ("backup", "restore_drill"):
+        state, tasks = run(bag, name, folder=str(tmp_path), keep=1, lists=20)
+        assert (state, set(tasks.values())) == ("success", {"success"})
+        assert len(list(tmp_path.glob("quintet-*.tar.zst"))) == 1
+    assert not list(HOME.glob(".restore-*"))
+
+
 def test_daily_mixes_of_nobody_are_no_failure(bag):
     state, tasks = run(bag, "daily_mixes")
     assert (state, tasks) == ("success", {"make_and_push_mixes": "success"})

@@ -57,6 +57,12 @@ _COMPOSE: Final = (
         "With Compose: scopes of the page's client. Everybody who reaches the page acts with them; "
         "add admin only with a login in front of it.",
     ),
+    Variable(
+        "QUINTET_BACKUP_FOLDER",
+        "",
+        "With Compose: whole path of a folder for backups, which user 10001 may write; the volume "
+        "backups if empty.",
+    ),
     Variable("QUINTET_TAG", "dev", "Tag of the images that are built and run."),
 )
 _TRACES: Final = (
@@ -144,7 +150,7 @@ _SECTIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[Variable, ...]], ...]] 
 # Containers have these from their image, from files of `setup`, or from their own lines in Compose.
 _NOT_PASSED_ON: Final = re.compile(
     r"QUINTET_(HOME|HOST|AUTH|TOKEN|\w*_?PORT|(UI|PLAYERS)_CLIENT_(ID|SECRET)|PLAYERS|\w+_ADDRESS|DATABASE_URL"
-    r"|GATEWAY_URL|MLFLOW_(URI|BACKEND_URL|ARTIFACTS))"
+    r"|GATEWAY_URL|MLFLOW_(URI|BACKEND_URL|ARTIFACTS)|AIRFLOW_DATABASE_URL)"
 )
 _FOR_DEVELOPERS: Final = (
     "QUINTET_DIST",

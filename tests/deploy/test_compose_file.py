@@ -145,6 +145,11 @@ def test_a_secret_is_mounted_only_where_it_is_needed():
             if source.endswith("-secret"):
                 users.setdefault(source, set()).add(name)
     airflow = {name for name in SERVICES if name.startswith("airflow-")}
+    # A backup includes them on demand, and changes none.
+    assert all("backup" in found for found in users.values())
+    assert all(v.endswith(":ro") for v in SERVICES["backup"]["volumes"] if "-secret:" in v)
+    for found in users.values():
+        found.remove("backup")
     assert users["page-secret"] == {"setup", "ui"}
     assert users["players-secret"] == {"setup", "players"}
     assert users["command-secret"] == {"setup", "quintet"}

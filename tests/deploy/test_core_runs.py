@@ -1,5 +1,6 @@
 """The images and the profile core, run for real where a Docker engine and built images are."""
 
+import json
 import os
 import re
 import shutil
@@ -122,3 +123,32 @@ def test_the_stack_runs_a_dag_follows_the_registry_and_stops():
     assert "Brought In" in done.stdout
     stopped = re.findall(r"^([\w-]+) stopped in [\d.]+ s, exit code 0$", done.stdout, re.MULTILINE)
     assert {"airflow-api", "airflow-scheduler", "airflow-triggerer", "mlflow"} <= set(stopped)
+
+
+def layers_of(folder, name) -> list[str]:
+    """Build an image from a folder with build-images.sh, and list its layers."""
+    subprocess.run(
+        [folder / "deploy" / "build-images.sh", name],
+        env={**os.environ, "TAG": "layers"},
+        check=True,
+        timeout=900,
+    )
+    shown = docker(
+        "image", "inspect", "--format", "{{json .RootFS.Layers}}", f"quintet/{name}:layers"
+    )
+    return json.loads(shown.stdout)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("engine")
+@pytest.mark.skipif(not SLOW, reason="builds images; QUINTET_SLOW=1 runs it")
+def test_a_change_of_a_service_changes_one_layer_of_its_image_and_no_other_image(tmp_path):
+    tree = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True)
+    subprocess.run(["tar", "-x"], cwd=tmp_path, input=tree.stdout, check=True)
+    before = {name: layers_of(tmp_path, name) for name in ("search", "gateway")}
+    source = tmp_path / "services" / "search" / "src" / "quintet_search" / "app.py"
+    source.write_text(source.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    after = {name: layers_of(tmp_path, name) for name in before}
+    assert after["gateway"] == before["gateway"]
+    changed = [a for a, b in zip(after["search"], before["search"], strict=True) if a != b]
+    assert len(changed) == 1

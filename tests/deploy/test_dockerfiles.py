@@ -80,15 +80,63 @@ def test_every_dockerfile_keeps_downloads_in_a_cache_and_out_of_layers(dockerfil
     assert all("--mount=type=cache" in run for run in fetching)
 
 
-def test_a_dockerfile_installs_what_is_locked_before_it_copies_sources():
-    texts = [path.read_text(encoding="utf-8") for path in DOCKERFILES]
-    installing = [text for text in texts if "uv sync" in text]
-    assert len(installing) > 1
-    for text in installing:
-        first = text.index("uv sync")
-        assert first < text.index("\nCOPY ")
-        # The layer knows the lock alone: bind mounts, no sources.
-        assert "--frozen" in text[first : text.index("\n", first)]
+def test_an_image_has_one_layer_of_dependencies_and_one_of_our_packages():
+    stages = stages_of((ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8"))
+    copied = re.findall(r"^COPY --from=(\S+) (\S+) (\S+)$", stages["runtime"][1], re.MULTILINE)
+    assert copied == [
+        ("builder", "/app/.venv", "/app/.venv"),
+        ("artefact", "/app/lib", "/app/lib"),
+    ]
+    # Neither sees more than `chosen` selected: the lock's part for one image, and its packages.
+    for name, expected in (("builder", "requirements.txt /"), ("artefact", "packages /src")):
+        sources = re.findall(r"^COPY (.*)$", stages[name][1], re.MULTILINE)
+        assert [each for each in sources if "prune.sh" not in each] == [
+            f"--from=chosen /chosen/{expected}"
+        ]
+        assert "type=bind" not in stages[name][1]
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory):
+    """Of each image of deploy/Dockerfile, what deploy/choose.sh selects: packages, dependencies."""
+    found = {}
+    for _, file, _, package, _ in IMAGES:
+        if file != "deploy/Dockerfile" or package in found:
+            continue
+        target = tmp_path_factory.mktemp("chosen") / package
+        subprocess.run(
+            [ROOT / "deploy" / "choose.sh", package, "", target],
+            cwd=ROOT,
+            env={**os.environ, "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"},
+            check=True,
+            timeout=60,
+        )
+        members = (target / "packages" / "members").read_text(encoding="utf-8").split()
+        folders = {path.parent for path in (target / "packages").rglob("pyproject.toml")}
+        assert folders == {target / "packages" / member for member in members}
+        found[package] = (
+            {member.removeprefix("./") for member in members},
+            (target / "requirements.txt").read_text(encoding="utf-8"),
+        )
+    return found
+
+
+def test_a_change_of_a_service_is_in_the_images_of_that_service_alone(chosen):
+    services = ("search", "profile", "memory", "ranker", "gateway", "ui", "players", "command")
+    for name in services:
+        folder = next(each for each in (name, f"services/{name}") if (ROOT / each).is_dir())
+        assert {package for package, (members, _) in chosen.items() if folder in members} == (
+            {name} if name == "players" else {name, "home"}
+        )
+
+
+def test_every_dependency_of_an_image_is_pinned_with_its_hash(chosen):
+    for members, requirements in chosen.values():
+        lines = [line for line in requirements.splitlines() if line and line[0].isalnum()]
+        assert len(lines) > 10
+        assert all("==" in line for line in lines)
+        assert len(members) > 2
+        assert requirements.count("--hash=sha256:") >= len(lines)
 
 
 def test_every_dockerfile_that_is_listed_exists_and_none_is_forgotten():

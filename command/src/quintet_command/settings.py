@@ -39,6 +39,12 @@ class CommandSettings(ConnectionSettings, TrainingSettings):
             "Database of that registry, SQLite or PostgreSQL; a file in QUINTET_HOME if empty."
         ),
     )
+    airflow_database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description=(
+            "PostgreSQL database of Airflow, for `quintet backup`; left out of backups if empty."
+        ),
+    )
     mlflow_artifacts: str = Field(
         default="",
         description=(

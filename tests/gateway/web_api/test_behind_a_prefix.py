@@ -31,6 +31,26 @@ async def test_page_and_document_name_the_prefix(app):
     assert flow["tokenUrl"] == "/music/api/api/token"
 
 
+@pytest.mark.parametrize("forwarded", [{}, FORWARDED])
+async def test_the_first_page_links_to_addresses_that_answer(app, forwarded):
+    prefix = forwarded.get("X-Forwarded-Prefix", "")
+    async with client_of(app) as http:
+        facts = (await http.get("/", headers=forwarded)).json()
+        page = await http.get("/", headers={**forwarded, "Accept": "text/html,*/*;q=0.8"})
+        assert facts["name"] == app.title
+        assert facts["version"] == app.version
+        assert sorted(facts["links"]) == ["docs", "health", "openapi", "readiness", "token"]
+        assert re.findall(r'href="([^"]+)"', page.text) == list(facts["links"].values())
+        assert page.headers["content-type"].startswith("text/html")
+        for name, address in facts["links"].items():
+            assert address.startswith(f"{prefix}/")
+            method = "POST" if name == "token" else "GET"
+            answer = await http.request(method, address.removeprefix(prefix))
+            # Health routes are not in this application; a token needs a client.
+            expected = {"health": 404, "readiness": 404, "token": 400}.get(name, 200)
+            assert answer.status_code == expected, name
+
+
 async def test_every_asset_of_the_page_is_served_without_the_prefix_that_the_proxy_removes(app):
     async with client_of(app) as http:
         page = (await http.get("/docs/", headers=FORWARDED)).text

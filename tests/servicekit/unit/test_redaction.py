@@ -10,7 +10,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from quintet_servicekit.logs import call_context, configure_logs, note_answered, note_served
-from quintet_servicekit.redaction import REDACTED, redacted, redacted_text
+from quintet_text.redaction import REDACTED, redacted, redacted_text
 
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJwYWdlIn0.c2lnbmF0dXJlLXdpdGgtbGVuZ3Ro"
 SECRET = "s3cr3t-Wert_9"

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+from quintet_access.clients import ClientFolder
 from quintet_command.cli import app
-from quintet_command.doctor import Finding, State, diagnose
+from quintet_command.doctor import Finding, State, diagnose, place
 from quintet_command.doctor.known import SECRETS, SETTINGS
 from quintet_command.settings import load_settings
 from typer.testing import CliRunner
@@ -77,6 +78,34 @@ def test_the_doctor_finds_nothing_wrong_where_all_is_well_within_ten_seconds(ins
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].endswith("0 wrong")
     assert len(done.stdout.splitlines()) <= 24
+
+
+def test_in_a_container_the_doctor_knows_the_parts_and_whether_its_client_is_known(
+    looked, home, tmp_path, monkeypatch
+):
+    (tmp_path / "health.py").touch()
+    monkeypatch.setattr(place, "IMAGE_FILE", tmp_path / "health.py")
+    monkeypatch.setattr(place, "SECRETS", tmp_path)
+    file = tmp_path / "command" / "client.env"
+    file.parent.mkdir()
+    changes = {"SERVICE": "command", "COMPOSE_PROFILES": "core,mlops"}
+
+    found = looked(**changes)
+    assert found["place"].said == "in a container of the image command; Compose runs core,mlops"
+    assert found["clients"].state is State.WRONG
+    assert "lost" in found["clients"].said
+
+    client, secret = ClientFolder(home / "access").create("command")
+    lines = f"export CLIENT_ID={client.client_id}\nexport CLIENT_SECRET={known(secret)}\n"
+    file.write_text(lines, encoding="utf-8")
+    assert looked()["clients"].state is State.WELL
+
+    # What a restore does: the clients of the backup are others.
+    (home / "access" / "clients.json").unlink()
+    after = looked()["clients"]
+    assert after.state is State.WRONG
+    assert "docker compose up -d --force-recreate setup ui" in after.remedy
+    assert "`docker compose up -d`" in looked(QUINTET_HOME=str(tmp_path / "none"))["home"].remedy
 
 
 @pytest.mark.usefixtures("looked")

@@ -49,8 +49,10 @@ def gain_shares(folder: Path) -> dict[str, float]:
     }
 
 
-def fixed_requests(left: Sequence[str], right: Sequence[str]) -> list[tuple[str, ...]]:
-    """Choose the seeds of 100 requests that two catalogues can both answer.
+def fixed_requests(
+    left: Sequence[str], right: Sequence[str], count: int = REQUESTS
+) -> list[tuple[str, ...]]:
+    """Choose the seeds of some requests that two catalogues can both answer.
 
     Tracks are taken in the order of a hash of their ids, so the requests are the same on every
     machine and change little as a catalogue grows. None without five common tracks.
@@ -58,8 +60,8 @@ def fixed_requests(left: Sequence[str], right: Sequence[str]) -> list[tuple[str,
     common = sorted(set(left) & set(right), key=lambda name: hashlib.sha256(name.encode()).digest())
     if len(common) < SEEDS:
         return []
-    # With fewer than 500 common tracks the requests start over and overlap.
-    starts = (SEEDS * request for request in range(REQUESTS))
+    # With fewer common tracks than seeds the requests start over and overlap.
+    starts = (SEEDS * request for request in range(count))
     return [
         tuple(common[(start + step) % len(common)] for step in range(SEEDS)) for start in starts
     ]

@@ -73,7 +73,7 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "client_allowedOrigins": [],
         "client_showErrorDetails": "none",
         "client_toolbarMode": "viewer",
-        "logger_level": "warning",
+        "logger_level": settings.log_level.lower(),
         # Sliders follow the preferences, which links and presets change too.
         "global_disableWidgetStateDuplicationWarning": True,
         "theme_baseRadius": "medium",

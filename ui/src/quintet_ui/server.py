@@ -17,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from quintet_ui.guard import Guard
 from quintet_ui.headers import SecureHeaders, content_policy, index_of_streamlit
 from quintet_ui.histories import Histories
+from quintet_ui.logs import configure_logs
 from quintet_ui.own_files import OwnFiles
 from quintet_ui.session import open_gateway
 from quintet_ui.settings import Settings
@@ -40,6 +41,7 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
         0, or 2 with one line on standard error if the address cannot be bound.
     """
     bootstrap.load_config_options(options)
+    configure_logs(settings.log_level, settings.log_form)
     secured = Middleware(SecureHeaders, policy=content_policy(index_of_streamlit()))
     guarded = Middleware(Guard, hosts=hosts_of(settings), max_sessions=settings.max_sessions)
     # Its own client: the page's is made in a session, of which there is none yet.
@@ -74,8 +76,9 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
             proxy_headers=False,
             server_header=False,
             access_log=False,
-            log_level="warning",
-            use_colors=False,
+            # Both by `configure_logs`: without handlers, lines reach the root logger.
+            log_config=None,
+            log_level=None,
         )
     )
     server.run(sockets=[listener])

@@ -47,6 +47,18 @@ class Settings(EnvironmentSettings):
         le=65535,
         description="HTTP port; with Compose, the port on 127.0.0.1 of this machine.",
     )
+    log_level: str = Field(
+        default="WARNING",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="Least severe level that is logged.",
+    )
+    log_form: str = Field(
+        default="auto",
+        pattern="^(auto|json|console)$",
+        description=(
+            "Form of log lines; auto is console if standard error is a terminal, else json."
+        ),
+    )
     gateway_port: int = Field(default=8000, ge=1, le=65535, validation_alias="QUINTET_GATEWAY_PORT")
     gateway_url: str = Field(
         default="",

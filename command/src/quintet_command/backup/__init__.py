@@ -16,7 +16,7 @@ from quintet_store import backup as store
 from quintet_store.database import parse_url
 from quintet_store.spool import forget
 
-from quintet_command.backup import contents
+from quintet_command.backup import contents, elsewhere
 from quintet_command.backup.archive import (
     SUFFIX,
     BackupInvalid,
@@ -28,7 +28,8 @@ from quintet_command.backup.archive import (
 from quintet_command.settings import CommandSettings
 
 _log = logging.getLogger(__name__)
-_STAGING: Final = ".restore-"
+STAGING: Final = ".restore-"
+"""How names of temporary folders in QUINTET_HOME begin."""
 _ASIDE: Final = ".before-restore-"
 # Entries that a file system creates in each volume.
 _NOT_OURS: Final = ("lost+found",)
@@ -45,6 +46,8 @@ class Backup:
         files: How many files.
         bytes: Size of all files in bytes, each content counted once.
         registry: Whether the registry of models is in it.
+        others: Names of the databases of other programs in it, such as "airflow".
+        secrets: Whether the secrets of the containers are in it.
     """
 
     made_at: str
@@ -53,18 +56,27 @@ class Backup:
     files: int
     bytes: int
     registry: bool
+    others: tuple[str, ...] = ()
+    secrets: bool = False
 
 
-def create(settings: CommandSettings, target: Path, *, registry: bool = True) -> Backup:
+def create(
+    settings: CommandSettings,
+    target: Path,
+    *,
+    registry: bool = True,
+    secrets: Path | None = None,
+) -> Backup:
     """Write a backup, while the product runs.
 
     Args:
-        settings: The home, the database and the registry.
+        settings: The home, the database, the registry and Airflow's database.
         target: A file that ends in `.tar.zst`, or a folder; it must not exist yet.
-        registry: Include the registry, if its files are in QUINTET_HOME.
+        registry: Include the registry: its files in QUINTET_HOME, or its database and server.
+        secrets: A folder of secrets to include.
 
     Raises:
-        BackupInvalid: The target exists, or there is nothing to back up.
+        BackupInvalid: The target exists, there is nothing to back up, or the registry is down.
         StoreUnavailable: A database cannot be read.
         OSError: The disk is full.
     """
@@ -74,13 +86,17 @@ def create(settings: CommandSettings, target: Path, *, registry: bool = True) ->
     place = contents.linked if target.name.endswith(SUFFIX) else contents.copied
     with staged(target) as folder:
         made = contents.gather(settings, folder, place, registry=registry)
+        others = elsewhere.gather(settings, folder, registry=registry)
+        if secrets is not None:
+            elsewhere.gather_secrets(secrets, folder)
         facts = {
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "quintet": version("quintet-training"),
             "database": made.facts(),
+            "others": others,
             "settings": contents.plain_settings(),
         }
-        return _backup(seal(folder, target, facts))
+        return described(seal(folder, target, facts))
 
 
 def verify(source: Path) -> Backup:
@@ -89,7 +105,7 @@ def verify(source: Path) -> Backup:
     Raises:
         BackupInvalid: It is not whole, altered, hostile or of another version.
     """
-    return _backup(read(source, None))
+    return described(read(source, None))
 
 
 def restore(
@@ -116,15 +132,18 @@ def restore(
         _refuse_state(settings)
     home.mkdir(parents=True, exist_ok=True)
     # In the home, so that its parts move into place by renaming, on one file system.
-    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
+    staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=home))
     try:
-        backup = _backup(read(source, staging))
+        sealed = read(source, staging)
+        backup = described(sealed)
         store.check(backup.database, url)
+        others = elsewhere.check(sealed.facts.get("others", {}), settings)
         # Read before the database makes way: the backup may be older than a deletion.
         deleted = _deletions_before(url)
         with _undone_on_error() as undo:
             aside = _make_way(settings, undo)
             _put_in_place(staging, home, undo)
+            elsewhere.put_back(others, settings, staging)
             # The database last: if it fails, the files go back. It is replaced whole or not at all.
             _load_database(backup.database, staging / contents.DATABASE, url)
         if backup.database.kind != "none":
@@ -175,7 +194,12 @@ def _load_database(dump: store.Dump, folder: Path, url: str) -> None:
         shutil.move(folder / store.FILE, file)
 
 
-def _backup(sealed: Sealed) -> Backup:
+def described(sealed: Sealed) -> Backup:
+    """Read from a checked manifest what its backup holds.
+
+    Raises:
+        BackupInvalid: The manifest is unreadable.
+    """
     facts: Mapping[str, Any] = sealed.facts
     try:
         found = facts["database"]
@@ -185,13 +209,23 @@ def _backup(sealed: Sealed) -> Backup:
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise BackupInvalid("the backup's manifest is unreadable") from fault
     # Derived from the files, so that a manifest cannot contradict them.
-    registry = f"{contents.HOME}/{contents.REGISTRY}/mlflow.db" in sealed.files
-    return Backup(made_at, made_by, dump, len(sealed.files), sealed.bytes, registry)
+    names = {"/".join(name.split("/")[:2]) for name in sealed.files}
+    others = tuple(
+        sorted(n.split("/")[1] for n in names if n.startswith(f"{elsewhere.DATABASES}/"))
+    )
+    registry = (
+        f"{contents.HOME}/{contents.REGISTRY}/mlflow.db" in sealed.files
+        or elsewhere.REGISTRY in others
+    )
+    secrets = any(name.startswith(f"{elsewhere.SECRETS}/") for name in names)
+    return Backup(
+        made_at, made_by, dump, len(sealed.files), sealed.bytes, registry, others, secrets
+    )
 
 
 def _children(home: Path) -> list[Path]:
     """List the state in a home, without folders that restores created."""
-    kept = (_STAGING, _ASIDE)
+    kept = (STAGING, _ASIDE)
     found = home.iterdir() if home.is_dir() else ()
     return sorted(p for p in found if not p.name.startswith(kept) and p.name not in _NOT_OURS)
 
@@ -238,4 +272,4 @@ def _open_published(home: Path) -> None:
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-__all__ = ["Backup", "BackupInvalid", "create", "restore", "verify"]
+__all__ = ["STAGING", "Backup", "BackupInvalid", "create", "described", "restore", "verify"]

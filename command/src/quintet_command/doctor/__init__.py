@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quintet_command.doctor import encryption, machine, running, state
+from quintet_command.doctor import encryption, machine, place, running, state
 from quintet_command.doctor.findings import Finding, State, look, wrong
 from quintet_command.settings import CommandSettings
 
@@ -30,6 +30,7 @@ class _Named:
 
 # In the order of the report: each may be the cause of later ones.
 _CHECKS: Final = (
+    _Named("place", place.place),
     _Named("python", machine.python),
     _Named("settings", machine.settings),
     _Named("home", machine.home),
@@ -42,6 +43,7 @@ _CHECKS: Final = (
     _Named("model", state.model),
     _Named("search index", state.search_index),
     _Named("certificates", encryption.certificates),
+    _Named("clients", place.client),
     _Named("services", running.running),
     _Named("registry", running.registry),
     _Named("spotify", machine.spotify),

@@ -4,6 +4,7 @@ from typing import Final
 
 SETTINGS: Final = frozenset(
     (
+        "QUINTET_AIRFLOW_DATABASE_URL",
         "QUINTET_AIRFLOW_PASSWORD",
         "QUINTET_AIRFLOW_URL",
         "QUINTET_AIRFLOW_USER",
@@ -13,6 +14,7 @@ SETTINGS: Final = frozenset(
         "QUINTET_ANALYSIS_PYTHON",
         "QUINTET_ANALYSIS_WORKERS",
         "QUINTET_AUTH",
+        "QUINTET_BACKUP_FOLDER",
         "QUINTET_COMMAND",
         "QUINTET_DATABASE_URL",
         "QUINTET_DRIFT_DAYS",
@@ -139,6 +141,8 @@ SETTINGS: Final = frozenset(
         "QUINTET_UI_CLIENT_SECRET",
         "QUINTET_UI_GATEWAY_SECONDS",
         "QUINTET_UI_HOSTS",
+        "QUINTET_UI_LOG_FORM",
+        "QUINTET_UI_LOG_LEVEL",
         "QUINTET_UI_MAX_SESSIONS",
         "QUINTET_UI_MLFLOW_URL",
         "QUINTET_UI_PORT",
@@ -150,6 +154,7 @@ SETTINGS: Final = frozenset(
 )
 SECRETS: Final = frozenset(
     (
+        "QUINTET_AIRFLOW_DATABASE_URL",
         "QUINTET_AIRFLOW_PASSWORD",
         "QUINTET_DATABASE_URL",
         "QUINTET_GATEWAY_PROMPT_MODEL_KEY",

@@ -16,6 +16,7 @@ from quintet_settings import FILE_SUFFIX, SecretUnreadable, from_file
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from quintet_command.doctor import place
 from quintet_command.doctor.findings import Finding, look, well, wrong
 from quintet_command.doctor.known import FOR_DEVELOPERS, SECRETS, SETTINGS
 from quintet_command.settings import CommandSettings
@@ -45,6 +46,10 @@ def python(_settings: CommandSettings) -> Finding:
         said = f"Python {version}; parts of different releases: {', '.join(releases)}"
         return wrong("python", said, "make install")
     missing = [name for name in _PARTS if name not in installed]
+    if missing and place.image():
+        # The other parts have containers of their own release, which `versions` compares.
+        said = f"Python {version}, release {releases[0]}; in other containers: {', '.join(missing)}"
+        return well("python", said)
     if missing:
         said = f"Python {version}, release {releases[0]}, without {', '.join(missing)}"
         return look("python", said, "make install, where `quintet up` should run them here")
@@ -91,7 +96,7 @@ def home(settings: CommandSettings) -> Finding:
     folder = settings.home.resolve()
     if not folder.exists():
         said = f"{folder} does not exist yet"
-        return look("home", said, "`quintet up` makes it, or set QUINTET_HOME")
+        return look("home", said, f"`{place.start()}` creates it, or set QUINTET_HOME")
     if not folder.is_dir():
         return wrong("home", f"{folder} is not a folder", "set QUINTET_HOME to a folder")
     # By writing: permissions alone miss read-only mounts, quotas and full disks.

@@ -28,6 +28,7 @@ from quintet_client.protocol import Reply
 from quintet_contract.addresses import host_port, reachable_host
 from quintet_modelkit.publication import current_version
 
+from quintet_command.doctor import place
 from quintet_command.doctor.encryption import between_services
 from quintet_command.doctor.findings import Finding, look, well, wrong
 from quintet_command.settings import CommandSettings
@@ -43,7 +44,6 @@ _AHEAD_SECONDS: Final = 30.0
 _EMPTY: Final = b"\x00\x00\x00\x00\x00"
 # Protobuf: field 1 is the number 1, SERVING (grpc/health/v1/health.proto).
 _SERVING: Final = b"\x08\x01"
-_START: Final = "quintet up"
 
 
 @dataclass
@@ -66,7 +66,7 @@ def running(settings: CommandSettings) -> list[Finding]:
     if gateway.absent and not any(_listens(_address(name, settings)) for name in SERVICES):
         places = ", ".join(_address(name, settings) for name in SERVICES)
         said = f"none runs: nothing listens at {places}, {settings.gateway_url}"
-        return [wrong("services", said, f"{_START}, or correct their addresses")]
+        return [wrong("services", said, f"{place.start()}, or correct their addresses")]
     services = [_service(name, settings, gateway.states) for name in SERVICES]
     return [*services, _gateway(settings, gateway), _versions(settings, gateway)]
 
@@ -74,7 +74,8 @@ def running(settings: CommandSettings) -> list[Finding]:
 def registry(settings: CommandSettings) -> Finding:
     """Check that the model registry answers, if one is set."""
     if not settings.mlflow_uri:
-        return well("registry", "none is set; `quintet up` starts one")
+        said = "the Compose part mlops has one" if place.image() else "`quintet up` starts one"
+        return well("registry", f"none is set; {said}")
     # An address may contain a password.
     shown = httpx.URL(settings.mlflow_uri).copy_with(username=None, password=None)
     remedy = "start it or correct QUINTET_MLFLOW_URI; rankers still serve their model"
@@ -116,7 +117,7 @@ def _note_fault(fault: QuintetError, settings: CommandSettings, found: _Gateway)
     elif isinstance(fault, ConnectionFailed):
         found.absent = True
         found.fault = f"nothing answers at {address}"
-        found.remedy = f"{_START}, or correct QUINTET_GATEWAY_URL or QUINTET_GATEWAY_PORT"
+        found.remedy = f"{place.start()}, or correct QUINTET_GATEWAY_URL or QUINTET_GATEWAY_PORT"
     elif isinstance(fault, ApiError | AnswerInvalid):
         found.fault = f"what answers at {address} is not the gateway"
         found.remedy = "choose another port with QUINTET_GATEWAY_PORT, or QUINTET_GATEWAY_URL"
@@ -182,7 +183,9 @@ def _service(name: str, settings: CommandSettings, states: Mapping[str, str] | N
         return wrong(name, said, remedy)
     setting = f"QUINTET_{name.upper()}_PORT"
     if direct == "CLOSED":
-        return wrong(name, f"nothing listens at {address}", f"{_START}, or correct {setting}")
+        return wrong(
+            name, f"nothing listens at {address}", f"{place.start()}, or correct {setting}"
+        )
     if direct == "HANGS":
         said = f"{address} takes connections and does not answer"
         return wrong(name, said, "see its lines in the log; stop and start it")
@@ -233,7 +236,7 @@ def _health(address: str) -> str:
 def _versions(settings: CommandSettings, found: _Gateway) -> Finding:
     """Check that all processes serve the published versions."""
     if found.states is None:
-        return look("versions", "the gateway cannot be reached to report them", _START)
+        return look("versions", "the gateway cannot be reached to report them", place.start())
     if found.refused:
         return look("versions", found.refused, "set QUINTET_TOKEN; docs/api.md says how")
     if found.model is None:

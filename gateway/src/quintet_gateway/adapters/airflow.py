@@ -18,7 +18,7 @@ from quintet_gateway.schemas.operations import AirflowState, DagRun, DagRuns, Mo
 _log = structlog.get_logger(__name__)
 DAGS: Final = (
     *("catalogue_refresh", "ranker_retrain", "promote", "drift_watch", "housekeeping"),
-    "daily_mixes",
+    *("daily_mixes", "backup", "restore_drill"),
 )
 RUNS: Final = 5
 # The operator's page should not wait longer for an Airflow that hangs.

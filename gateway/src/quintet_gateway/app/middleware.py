@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet_gateway.adapters import DEADLINE
-from quintet_gateway.routes.web_api.middleware import UNMATCHED
+from quintet_gateway.routes.web_api.middleware import ALWAYS_ANSWERED, UNMATCHED
 
 _log = structlog.get_logger(__name__)
 # Seconds, around and beyond the default budget of 2 s.
@@ -125,7 +125,9 @@ def _account(scope: Scope, method: str, facts: dict[str, Any], seconds: float) -
     # An attacker could fill the disk; the metric counts these.
     if facts.get("unlogged"):
         return
-    _log.info(
+    # Health checks and scrapes come every few seconds: only a failure of one is worth a line.
+    routine = facts["route"] in ALWAYS_ANSWERED and facts["status"] < 400
+    (_log.debug if routine else _log.info)(
         "http",
         method=method,
         path=_without_listener(scope["path"]),

@@ -18,10 +18,10 @@ from uuid import uuid4
 
 import structlog
 from quintet_contract.patterns import REQUEST_PATTERN, fits
+from quintet_text.redaction import redacted
 
 from quintet_servicekit.current import SERVICE
 from quintet_servicekit.metrics import release_of
-from quintet_servicekit.redaction import redacted
 from quintet_servicekit.tracing import trace_id
 
 Event = MutableMapping[str, Any]

@@ -5,6 +5,7 @@ as the server, by COPY table by table. Each reads one state while other processe
 """
 
 import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -36,8 +37,8 @@ FILE: Final = "quintet.db"
 DUMP: Final = "postgresql.dump"
 COPIES: Final = "tables"
 _TOOL_SECONDS: Final = 3_600
-# Bytes per COPY message: large enough that the number of messages does not matter.
-_CHUNK: Final = 1 << 20
+CHUNK: Final = 1 << 20
+"""Bytes per COPY message: large enough that the number of messages does not matter."""
 
 
 class DumpInvalid(Exception):
@@ -154,7 +155,7 @@ def holds_anything(url: str) -> bool:
     if parsed.get_backend_name() == "sqlite":
         return Path(parsed.database or "").exists()
     try:
-        with psycopg.connect(_conninfo(parsed), connect_timeout=5) as connection:
+        with psycopg.connect(conninfo(parsed), connect_timeout=5) as connection:
             for table in Base.metadata.sorted_tables:
                 name = sql.Identifier(table.name)
                 if connection.execute("SELECT to_regclass(%s)", [table.name]).fetchone() == (None,):
@@ -164,7 +165,7 @@ def holds_anything(url: str) -> bool:
     except psycopg.OperationalError as fault:
         if _is_missing(parsed, fault):
             return False
-        raise StoreUnavailable(_told(parsed, fault)) from fault
+        raise StoreUnavailable(described(parsed, fault)) from fault
     return False
 
 
@@ -225,6 +226,51 @@ def load(made: Dump, folder: Path, url: str) -> None:
         )
     options = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error")
     _run(tool, parsed, *options, str(folder / DUMP))
+
+
+def trial(made: Dump, folder: Path, url: str) -> Mapping[str, int]:
+    """Load a dump into a temporary database, count its rows and remove the database.
+
+    Args:
+        made: The dump.
+        folder: Where its files are.
+        url: The installation's database; another one on the same server is created, or, for
+            SQLite, the file is opened in its folder.
+
+    Returns:
+        Rows by table.
+
+    Raises:
+        StoreUnavailable: The database cannot be created, or rejected the dump.
+    """
+    if made.kind == "none":
+        return {}
+    if made.kind == "sqlite":
+        return _describe_file(folder / FILE).rows
+    parsed = parse_url(url)
+    temporary = parsed.set(database=f"quintet_trial_{secrets.token_hex(6)}")
+    address = temporary.render_as_string(hide_password=False)
+    try:
+        load(made, folder, address)
+        engine = open_engine(address)
+        try:
+            with reading(engine) as connection:
+                return {t.name: _count(connection, t) for t in Base.metadata.sorted_tables}
+        finally:
+            engine.dispose()
+    finally:
+        _drop(temporary)
+
+
+def _drop(url: URL) -> None:
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+    try:
+        with psycopg.connect(
+            conninfo(url, "postgres"), autocommit=True, connect_timeout=5
+        ) as connection:
+            connection.execute(statement.format(sql.Identifier(str(url.database))))
+    except psycopg.Error as fault:
+        raise StoreUnavailable(described(url, fault)) from fault
 
 
 def _describe_file(path: Path) -> Dump:
@@ -288,7 +334,7 @@ def _copy_in(driver: Any, table: Table, source: Path) -> None:
         driver.cursor() as cursor,
         cursor.copy(statement) as copy,
     ):
-        while piece := stream.read(_CHUNK):
+        while piece := stream.read(CHUNK):
             copy.write(piece)
     column = table.autoincrement_column
     if column is not None:
@@ -306,10 +352,10 @@ def _tool(name: str, url: URL) -> str | None:
     found = [Path(p) for p in (shutil.which(name),) if p]
     found += sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     try:
-        with psycopg.connect(_conninfo(url), connect_timeout=5) as connection:
+        with psycopg.connect(conninfo(url), connect_timeout=5) as connection:
             server = connection.info.server_version // 10_000
     except psycopg.Error as fault:
-        raise StoreUnavailable(_told(url, fault)) from fault
+        raise StoreUnavailable(described(url, fault)) from fault
     # pg_dump rejects a server newer than itself, so an older program is no help.
     for path in found:
         told = subprocess.run(
@@ -346,7 +392,8 @@ def _run(tool: str, url: URL, *options: str) -> None:
         raise StoreUnavailable(f"{Path(tool).name} failed: {line}")
 
 
-def _conninfo(url: URL, database: str | None = None) -> str:
+def conninfo(url: URL, database: str | None = None) -> str:
+    """Write an address for psycopg, of this database or of another one of the same server."""
     plain = url.set(drivername="postgresql", database=database or url.database)
     return plain.render_as_string(hide_password=False)
 
@@ -354,18 +401,18 @@ def _conninfo(url: URL, database: str | None = None) -> str:
 def _make_missing(url: URL) -> None:
     # CREATE DATABASE has no IF NOT EXISTS, so that the connection is tried first.
     try:
-        psycopg.connect(_conninfo(url), connect_timeout=5).close()
+        psycopg.connect(conninfo(url), connect_timeout=5).close()
     except psycopg.OperationalError as fault:
         if not _is_missing(url, fault):
-            raise StoreUnavailable(_told(url, fault)) from fault
+            raise StoreUnavailable(described(url, fault)) from fault
         create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(str(url.database)))
         try:
             with psycopg.connect(
-                _conninfo(url, "postgres"), autocommit=True, connect_timeout=5
+                conninfo(url, "postgres"), autocommit=True, connect_timeout=5
             ) as connection:
                 connection.execute(create)
         except psycopg.Error as refusal:
-            raise StoreUnavailable(_told(url, refusal)) from refusal
+            raise StoreUnavailable(described(url, refusal)) from refusal
 
 
 def _is_missing(url: URL, fault: Exception) -> bool:
@@ -373,7 +420,8 @@ def _is_missing(url: URL, fault: Exception) -> bool:
     return f'database "{url.database}" does not exist' in str(fault)
 
 
-def _told(url: URL, fault: Exception) -> str:
+def described(url: URL, fault: Exception) -> str:
+    """Describe why a database cannot be used, in one line and without its password."""
     line = " ".join(str(fault).split())[:300]
     if url.password:
         line = line.replace(str(url.password), "***")
