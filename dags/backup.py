@@ -1,8 +1,8 @@
 """# backup
 
 Creates a backup of everything on the volume `backups`, verifies it, and keeps the newest seven:
-database, catalogue, models, keys, the registry with its files, and Airflow's database. It runs while
-all services work.
+database, catalogue, models, keys, the registry with its files, and Airflow's database. All services
+keep working meanwhile.
 """
 
 from datetime import timedelta

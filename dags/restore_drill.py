@@ -1,8 +1,8 @@
 """# restore_drill
 
-Shows that a backup can be restored: creates one, restores it into a temporary folder and a temporary
-database, counts the rows of each table, and compares 200 lists of the restored model with those of
-the installation. Nothing of the installation changes. The run fails if a row is missing or a list
+Shows that a backup can be restored: creates one, restores it into a temporary folder and database,
+counts the rows of each table, and compares 200 lists of the restored model with those of the
+installation. Nothing of the installation changes. The run fails if a row is missing or a list
 differs.
 """
 

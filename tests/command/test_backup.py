@@ -203,7 +203,7 @@ def test_a_series_keeps_the_newest_and_leaves_other_files(filled, tmp_path):
     assert series.newest(folder) == made.path
     assert made.path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(BackupInvalid, match="no secrets"):
-        series.run(filled, folder, 2, tmp_path / "none", registry=True)
+        series.run(filled, tmp_path / "new", 2, tmp_path / "none", registry=True)
 
 
 def test_a_drill_compares_rows_and_lists_and_changes_nothing(filled, embedded_home, tmp_path):

@@ -141,7 +141,7 @@ def layers_of(folder, name) -> list[str]:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("engine")
-@pytest.mark.skipif(not SLOW, reason="builds images; QUINTET_SLOW=1 runs it")
+@slow("builds two images, twice")
 def test_a_change_of_a_service_changes_one_layer_of_its_image_and_no_other_image(tmp_path):
     tree = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True)
     subprocess.run(["tar", "-x"], cwd=tmp_path, input=tree.stdout, check=True)

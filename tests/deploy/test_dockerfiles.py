@@ -1,5 +1,6 @@
 """The Dockerfiles: stages, pins, users, health checks, and what the context leaves out."""
 
+import os
 import re
 import subprocess
 

@@ -89,7 +89,12 @@ def test_no_setting_in_the_template_is_unknown():
     known = set().union(*(names_of(settings) for settings in PROCESSES.values()))
     told = {name for name in lines_of(TEMPLATE) if name.startswith("QUINTET_")}
     # Beside the settings' own: options of commands, what DAGs read, and Compose's tag.
-    of_compose = {"QUINTET_TAG", "QUINTET_MUSIC_FOLDER", "QUINTET_UI_SCOPES"}
+    of_compose = {
+        "QUINTET_BACKUP_FOLDER",
+        "QUINTET_TAG",
+        "QUINTET_MUSIC_FOLDER",
+        "QUINTET_UI_SCOPES",
+    }
     assert told - known - named_in(python_sources()) == of_compose
 
 
