@@ -22,7 +22,7 @@ TEST_WORKERS ?= 4
 BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-all settings check check-types check-rest fmt protos protos-check smoke clean
+.PHONY: help install demo up test test-all settings check check-types check-rest check-security secrets-check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
 .PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
@@ -113,7 +113,7 @@ settings: install ## Write .env.template and the lists of settings from the sett
 	@$(BIN)/python docs/generate/variables.py
 
 check: install protos-check ## Lint, types, architecture, protos, settings, documents
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-types check-rest
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-types check-rest check-security
 
 check-types: install
 	@$(BIN)/mypy
@@ -125,6 +125,23 @@ check-rest: install
 	@$(BIN)/lint-imports
 	@cd protos && buf lint
 	@$(MAKE) --no-print-directory docs
+
+# What runs in production, on a build machine, or on the machine of a contributor.
+PROGRAMS := $(shell git ls-files '*.py' ':!tests' ':!protos/gen' 2>/dev/null)
+BANDIT_READ := build/bandit.log
+
+check-security: install $(BANDIT_READ) ## Look for weaknesses in the code, and for secrets in the tree
+	@$(BIN)/python -m tools.find_secrets
+
+# Files that changed since the last time; all of them after another version of bandit. Any finding
+# of medium or high severity fails.
+$(BANDIT_READ): uv.lock $(PROGRAMS) | $(STAMP)
+	@mkdir -p build
+	@$(BIN)/bandit --quiet -ll $(if $(filter uv.lock,$?),$(PROGRAMS),$?) > $@ 2>&1 || { cat $@; rm $@; exit 1; }
+
+secrets-check: install ## Look for secrets in the tree and in every commit of git's history
+	@$(BIN)/python -m tools.find_secrets
+	@$(BIN)/python -m tools.find_secrets --history
 
 # The theme announces its successor at every build; docs/rationale.md says what we do about it.
 docs: export NO_MKDOCS_2_WARNING := 1

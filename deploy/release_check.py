@@ -139,6 +139,7 @@ def main() -> int:
         ("the tree is clean", check_tree),
         ("the version is the tag's, or the next one", settle_version),
         ("the changelog has a dated section", lambda: check_changelog(state["version"])),
+        ("neither tree nor history holds a secret", lambda: run(*make, "secrets-check")),
         ("the licences of all dependencies are allowed", lambda: run(*make, "licences")),
         ("the contracts break no caller", check_contracts),
         ("both packages build", lambda: check_packages(state["version"])),

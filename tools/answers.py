@@ -186,7 +186,8 @@ def record(home: Path, python: str) -> dict[str, Json]:
     """
     ids = _track_ids(home)
     requests, jobs = requests_for(ids), rpc_jobs(ids)
-    with tempfile.TemporaryDirectory(prefix="quintet-answers-", dir="/tmp") as folder:
+    # The folder gets a random name and is closed to others.
+    with tempfile.TemporaryDirectory(prefix="quintet-answers-", dir="/tmp") as folder:  # nosec B108
         copy = Path(folder) / "home"
         shutil.copytree(home, copy, symlinks=True)
         environment = {**environment_without("QUINTET_"), **_PATIENT, "QUINTET_HOME": str(copy)}

@@ -83,7 +83,8 @@ def in_process(count: int, chance: random.Random) -> dict[str, Any]:
     memory = psutil.Process().memory_info
     faults: list[str] = []
     told: dict[str, dict[str, int]] = {}
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+    # The folder gets a random name and is closed to others.
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:  # nosec B108
         folder = Path(name)
         targets = {**rpc_targets(), **text_targets(folder), **file_targets(folder)}
         for target in targets.values():

@@ -148,7 +148,8 @@ class _Child:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         self._seed = seed
-        self._home = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="quintet-fuzz-"))
+        # The folder gets a random name and is closed to others.
+        self._home = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="quintet-fuzz-"))  # nosec B108
         self._folder = publish_trained(self._home, isrcs=True, absent=range(3, 240, 9))
         self._sound = {
             path.relative_to(self._folder).as_posix(): path.read_bytes()

@@ -60,7 +60,7 @@ class RouteTraffic:
 def parse_sample(text: str, moment: float) -> Sample:
     """Read the counters of a text in Prometheus' format."""
     start = 0.0
-    requests: dict[tuple[str, str], float] = {}
+    counted: dict[tuple[str, str], float] = {}
     buckets: dict[str, dict[float, float]] = {}
     for family in text_string_to_metric_families(text):
         for name, labels, value, *_ in family.samples:
@@ -71,12 +71,12 @@ def parse_sample(text: str, moment: float) -> Sample:
                 continue
             elif name == "quintet_http_requests_total":
                 key = (route, labels["status"])
-                requests[key] = requests.get(key, 0.0) + value
+                counted[key] = counted.get(key, 0.0) + value
             elif name == "quintet_http_seconds_bucket":
                 bound = float(labels["le"])
                 counts = buckets.setdefault(route, {})
                 counts[bound] = counts.get(bound, 0.0) + value
-    return Sample(moment, start, requests, buckets)
+    return Sample(moment, start, counted, buckets)
 
 
 def between(old: Sample | None, new: Sample) -> list[RouteTraffic]:

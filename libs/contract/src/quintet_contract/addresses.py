@@ -3,7 +3,8 @@
 import ipaddress
 from typing import Final
 
-_WILDCARDS: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+# Addresses to recognise; nothing binds to them.
+_WILDCARDS: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104
 
 
 def bare_host(host: str) -> str:
