@@ -17,11 +17,18 @@ from quintet_command.supervisor import free_ports
 
 from tests.needs import CHROMIUM, npm_packages, skip
 from tests.needs import NODE as NODE_JS
+from tests.ui.patience import WAIT_MS, WAIT_SECONDS, patient_context
 from tools.processes import Processes, environment_without
 
-READY_SECONDS = 60.0
 NODE = Path(__file__).parent / "node"
 SERVICES = ("search", "profile", "ranker", "memory", "gateway")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            # A test waits several times, and the first one starts all services.
+            item.add_marker(pytest.mark.timeout(10 * WAIT_SECONDS))
 
 
 @dataclass
@@ -55,7 +62,7 @@ class Installation:
         self.processes.programs[name].kill()
 
     def await_answer(self, url):
-        self.processes.await_answer(url, READY_SECONDS)
+        self.processes.await_answer(url, WAIT_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -114,8 +121,7 @@ def chromium():
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     if path is None:
         skip(CHROMIUM)
-    # A busy machine draws slowly; nothing waits longer than it must.
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path,
@@ -143,7 +149,8 @@ def visit(chromium, served_page):
     def opened(
         path="/", *, locale="en-US", scheme="light", width=1280, height=900, ready="combobox"
     ):
-        context = chromium.new_context(
+        context = patient_context(
+            chromium,
             locale=locale,
             color_scheme=scheme,
             viewport={"width": width, "height": height},
@@ -151,7 +158,6 @@ def visit(chromium, served_page):
         )
         contexts.append(context)
         tab = context.new_page()
-        tab.set_default_timeout(20_000)
         tab.foreign, tab.faults, tab.refused = [], [], []
         near = (served_page, served_page.replace("http", "ws"), "data:", "blob:")
         tab.on("request", lambda r: None if r.url.startswith(near) else tab.foreign.append(r.url))

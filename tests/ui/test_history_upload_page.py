@@ -11,7 +11,9 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from tests.slow import slow
 from tests.ui.access import violations
+from tests.ui.patience import WAIT_SECONDS
 
 SAID = {
     "en-US": {
@@ -50,7 +52,9 @@ def export(track):
 
 
 @pytest.mark.parametrize(
-    ("locale", "width"), [("en-US", 1440), ("ko-KR", 390)], ids=["desk", "phone"]
+    ("locale", "width"),
+    [pytest.param("en-US", 1440, marks=slow("a second width")), ("ko-KR", 390)],
+    ids=["desk", "phone"],
 )
 def test_an_export_is_uploaded_and_the_page_shows_what_it_brought(
     visit, installation, songs, axe, picture, locale, width
@@ -74,7 +78,7 @@ def test_an_export_is_uploaded_and_the_page_shows_what_it_brought(
         env=installation.environment,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=WAIT_SECONDS,
     )
     expect(tab.get_by_text(said["done"])).to_be_visible()
     expect(tab.get_by_text(said["unmatched"])).to_be_visible()

@@ -18,6 +18,8 @@ from quintet_ui.operator.operations import dag_runs
 from quintet_ui.translations import translations_for
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.patience import WAIT_SECONDS
+
 EN, KO = translations_for("en"), translations_for("ko")
 
 
@@ -37,7 +39,7 @@ def open_operator_page(monkeypatch, installation):
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
         st.cache_resource.clear()
-        app = AppTest.from_function(script, default_timeout=30)
+        app = AppTest.from_function(script, default_timeout=WAIT_SECONDS)
         app.run()
         assert not app.exception
         return app
@@ -68,7 +70,9 @@ def test_what_was_recommended_and_how_it_was_received_is_shown(
     open_operator_page, installation, songs
 ):
     body = {"seeds": songs, "limit": 20}
-    with httpx.Client(base_url=installation.gateway, trust_env=False, timeout=10) as client:
+    with httpx.Client(
+        base_url=installation.gateway, trust_env=False, timeout=WAIT_SECONDS
+    ) as client:
         made = client.post("/api/v1/recommendations", json=body).json()
         like = {
             "event_id": uuid4().hex,
@@ -77,7 +81,7 @@ def test_what_was_recommended_and_how_it_was_received_is_shown(
             "kind": "like",
         }
         assert client.post("/api/v1/feedback", json=like).json()["accepted"] == 1
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + WAIT_SECONDS
         # Lists are written off the path of their request.
         while not client.get("/api/v1/insights").json()["lists"]:
             assert time.monotonic() < deadline

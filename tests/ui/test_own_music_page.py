@@ -13,6 +13,7 @@ from quintet_store.sources import SourceSpec
 
 from tests.fakes.own_music import own_item, store
 from tests.fakes.web_server import Answer, web_server
+from tests.slow import slow
 from tests.ui.access import violations
 
 BAD = {
@@ -85,6 +86,7 @@ def test_sources_and_their_failures_are_read_by_everybody(
     assert violations(tab, axe) == []
 
 
+@slow("a second width")
 @pytest.mark.usefixtures("source")
 def test_a_phone_shows_all_of_own_music_within_its_width(visit, axe, picture):
     tab = opened(visit, width=360, height=1900)
@@ -94,6 +96,7 @@ def test_a_phone_shows_all_of_own_music_within_its_width(visit, axe, picture):
     assert violations(tab, axe) == []
 
 
+@slow("waits for three servers that fail")
 @pytest.mark.usefixtures("source", "worker")
 def test_servers_that_fail_are_named_in_plain_words(visit, picture):
     def denies(_):
@@ -117,7 +120,7 @@ def test_servers_that_fail_are_named_in_plain_words(visit, picture):
             "answered a web page instead of JSON",
             "cannot be reached",
         ):
-            expect(tab.get_by_text(said)).to_be_visible(timeout=60_000)
+            expect(tab.get_by_text(said)).to_be_visible()
         picture(tab, "own-music-failed")
     assert "not this one" not in tab.content()
 
@@ -133,4 +136,4 @@ def test_a_list_is_sent_to_a_source_and_the_worker_s_answer_is_shown(visit, song
     expect(tab.get_by_role("combobox", name=re.compile("Server or folder"))).to_be_visible()
     tab.get_by_role("button", name="Send the list").click()
     # The folder of this source is not on this machine: the reason is said, and nothing is lost.
-    expect(tab.get_by_text("/music/mine: no such folder")).to_be_visible(timeout=60_000)
+    expect(tab.get_by_text("/music/mine: no such folder")).to_be_visible()

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from tests.ui.patience import WAIT_SECONDS
 from tools.processes import Processes, environment_without
 
 STREAM = "/_stcore/stream"
@@ -63,15 +64,15 @@ class Page:
         host = host or f"127.0.0.1:{self.port}"
         return connect(
             f"ws://{host}{STREAM}",
-            sock=socket.create_connection(("127.0.0.1", self.port), timeout=20),
+            sock=socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_SECONDS),
             origin=self.url if origin == "own" else origin,
             subprotocols=[Subprotocol("streamlit")],
-            open_timeout=20,
+            open_timeout=WAIT_SECONDS,
         )
 
     def raw(self, head, body=b""):
         """Sends bytes and returns the status line of the answer."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_SECONDS) as connection:
             with contextlib.suppress(ConnectionError):
                 connection.sendall(head + body)
             return connection.makefile("rb").readline()
@@ -257,7 +258,7 @@ def test_too_large_a_head_is_denied(page):
 def test_endless_trailers_end_the_connection_in_silence(page):
     # Other tests of this page send damaged messages, which Streamlit logs.
     before = len(page.log.read_text(encoding="utf-8"))
-    with socket.create_connection(("127.0.0.1", page.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(
             f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n"
             "Transfer-Encoding: chunked\r\n\r\n0\r\n".encode()

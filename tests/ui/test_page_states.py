@@ -16,6 +16,8 @@ from quintet_ui.tuning import ANY
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.patience import WAIT_SECONDS
+
 PAGE = Path(quintet_ui.__file__).parent / "page.py"
 EN = translations_for("en")
 
@@ -35,7 +37,7 @@ def page(monkeypatch, installation):
 
     def run(gateway=installation.gateway, **query):
         monkeypatch.setenv("QUINTET_GATEWAY_URL", gateway)
-        app = AppTest.from_file(str(PAGE), default_timeout=30)
+        app = AppTest.from_file(str(PAGE), default_timeout=WAIT_SECONDS)
         for name, value in query.items():
             app.query_params[name] = value
         return settled(app.run())
@@ -45,7 +47,7 @@ def page(monkeypatch, installation):
 
 def settled(app):
     """Runs the page until its list is here or cannot be had, as a browser would by itself."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + WAIT_SECONDS
     while "list_state" in app.session_state and app.session_state["list_state"] == "waiting":
         assert time.monotonic() < deadline
         app.run()

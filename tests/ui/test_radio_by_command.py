@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.ui.patience import WAIT_SECONDS
+
 
 @pytest.fixture
 def quintet(installation, tmp_path):
@@ -20,7 +22,7 @@ def quintet(installation, tmp_path):
             [sys.executable, "-m", "quintet_command", *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=WAIT_SECONDS,
             env=environment,
             cwd=tmp_path,
             check=False,

@@ -24,6 +24,7 @@ from quintet_ui.spotify import (
 )
 
 from tests.known_secrets import known
+from tests.ui.patience import WAIT_SECONDS, patient_context
 
 TOKEN, CODE = known("token-that-nobody-may-see"), known("code-from-spotify")
 SECRET = known("s3cr3t-of-our-app")
@@ -123,14 +124,14 @@ def configured_page(installation, spotify, tmp_path):
     installation.await_answer(f"{page}/_stcore/health")
     yield page, log
     process.terminate()
-    process.wait(timeout=15)
+    process.wait(timeout=WAIT_SECONDS)
 
 
 def test_a_listener_saves_the_list_as_a_playlist_and_nobody_else_can(
     chromium, configured_page, spotify, songs
 ):
     page, log = configured_page
-    context = chromium.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+    context = patient_context(chromium, locale="en-US", viewport={"width": 1280, "height": 900})
     tab = context.new_page()
     tab.goto(f"{page}/?" + "&".join(f"seat=1~{song}" for song in songs))
     expect(tab.locator(".card")).to_have_count(50)
@@ -150,7 +151,7 @@ def test_a_listener_saves_the_list_as_a_playlist_and_nobody_else_can(
     expect(back.locator(".card")).to_have_count(50)
     expect(back).not_to_have_url(re.compile("code="))
     # The same state a second time, in whatever browser, makes nothing.
-    other = chromium.new_context(locale="en-US")
+    other = patient_context(chromium, locale="en-US")
     thief = other.new_page()
     thief.goto(f"{page}/?code={CODE}&state={state}")
     expect(thief.get_by_text("Spotify was not allowed")).to_be_visible()
