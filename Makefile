@@ -25,7 +25,7 @@ BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
 .PHONY: help install demo up test test-all settings check check-types check-rest check-security secrets-check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
-.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report sign eval bench-training chaos
+.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report image-index sign eval bench-training chaos
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -231,8 +231,12 @@ images-report: ## Run each built image alone and write its size and times into d
 	@$(PYTHON) deploy/measure_images.py $(NAMES)
 	@$(PYTHON) deploy/measure_images.py rebuild
 
+image-index: ## Name IMAGE-amd64 and IMAGE-arm64 as one image by each of TAGS; prints digest=sha256:…
+	@docker buildx imagetools create $(foreach tag,$(TAGS),--tag $(tag)) "$(IMAGE)-amd64" "$(IMAGE)-arm64" >&2
+	@printf 'digest=%s\n' "$$(docker buildx imagetools inspect "$(IMAGE)" --format '{{.Manifest.Digest}}')"
+
 sign: ## Sign an image by its digest with this workflow's identity (IMAGE=…@sha256:…)
-	@cosign sign --yes "$(IMAGE)"
+	@cosign sign --yes --recursive "$(IMAGE)"
 
 packages: install ## Build the packages quintet-protos and quintet-client into dist/
 	@rm -rf dist

@@ -17,6 +17,7 @@ _HTTP = {
     "ui": ("QUINTET_UI_PORT", "8501", "/_stcore/health"),
     "mlflow": ("QUINTET_MLFLOW_PORT", "5000", "/health"),
     "s3": ("", "8333", "/healthz"),
+    "alerts": ("", "9094", "/healthz"),
 }
 _RPC = {
     "search": ("QUINTET_SEARCH_PORT", "50051"),

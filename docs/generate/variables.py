@@ -63,6 +63,21 @@ _COMPOSE: Final = (
         "With Compose: whole path of a folder for backups, which user 10001 may write; the volume "
         "backups if empty.",
     ),
+    Variable(
+        "QUINTET_CPUS",
+        "0",
+        "With Compose: processors that one container may use, such as 1.5; all if 0.",
+    ),
+    Variable(
+        "QUINTET_PROXY_FOLDER",
+        "",
+        "With deploy/proxy.yml: folder with tls.crt, tls.key and users.htpasswd.",
+    ),
+    Variable(
+        "QUINTET_PROXY_ADDRESS",
+        "127.0.0.1:8443",
+        "With deploy/proxy.yml: address and port of this machine for HTTPS.",
+    ),
     Variable("QUINTET_TAG", "dev", "Tag of the images that are built and run."),
 )
 _TRACES: Final = (

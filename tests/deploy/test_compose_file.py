@@ -158,13 +158,19 @@ def test_a_secret_is_mounted_only_where_it_is_needed():
     assert users["grafana-secret"] == {"secrets", "grafana"}
 
 
-@pytest.mark.parametrize("more", [[], ["deploy/celery.yml"]])
+@pytest.mark.parametrize(
+    "more", [[], ["deploy/celery.yml"], ["deploy/proxy.yml", "deploy/consoles.yml"]]
+)
 def test_compose_itself_accepts_the_file(more):
     files = [word for file in ("docker-compose.yml", *more) for word in ("--file", file)]
     done = subprocess.run(
         [tool("docker-compose"), *files, "--env-file", ".env.safe", "config", "--quiet"],
         cwd=ROOT,
-        env={**os.environ, "COMPOSE_PROFILES": "core,mlops,observe,music,command"},
+        env={
+            **os.environ,
+            "QUINTET_PROXY_FOLDER": "/tmp",
+            "COMPOSE_PROFILES": "core,mlops,observe,music,command",
+        },
         capture_output=True,
         text=True,
         timeout=60,

@@ -151,9 +151,14 @@ def test_the_workflow_builds_the_listed_images():
     workflow = yaml.safe_load(
         (ROOT / ".github" / "workflows" / "build.yml").read_text(encoding="utf-8")
     )
-    rows = workflow["jobs"]["image"]["strategy"]["matrix"]["include"]
+    matrix = workflow["jobs"]["image"]["strategy"]["matrix"]
+    assert matrix["processor"] == ["amd64", "arm64"]
+    rows = matrix["of"]
     built = [(row["image"], row["file"], row["target"], row["package"] or "-") for row in rows]
     assert built == [tuple(columns) for *columns, _ in IMAGES]
+    index = workflow["jobs"]["index"]
+    assert index["needs"] == "image"
+    assert index["strategy"]["matrix"]["image"] == [name for name, *_ in IMAGES]
 
 
 def test_the_context_of_a_dockerfile_starts_empty_and_takes_no_data():

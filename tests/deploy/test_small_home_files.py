@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.markers import Marker
 
 from tests.needs import SYSTEMD, needs
 from tests.root import ROOT
@@ -48,28 +49,58 @@ def test_the_compose_file_is_short_and_publishes_this_machine_alone():
     assert service["mem_limit"]
 
 
+# What markers of the lock are evaluated for: the images' Python, on either processor.
+IMAGE = {
+    "python_version": "3.11",
+    "python_full_version": "3.11.9",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "os_name": "posix",
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "extra": "",
+}
+
+
 def packages_of(name, locked, seen):
     """Collect what a package of the lock depends on, extras included."""
     for entry in locked[name]:
         groups = [entry.get("dependencies", []), *entry.get("optional-dependencies", {}).values()]
         for dependency in (each for group in groups for each in group):
             marker = dependency.get("marker", "")
-            foreign = "win32" in marker and "!=" not in marker
-            if dependency["name"] not in seen and not foreign:
+            wanted = not marker or Marker(marker).evaluate(IMAGE)
+            if dependency["name"] not in seen and wanted:
                 seen.add(dependency["name"])
                 packages_of(dependency["name"], locked, seen)
     return seen
 
 
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_everything_locked_has_a_wheel_for_the_processor(machine):
+def of_lock(path):
+    """Read a lock: entries by name. A package may be locked in several versions."""
     locked: dict = {}
-    for entry in tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]:
+    for entry in tomllib.loads((ROOT / path).read_text(encoding="utf-8"))["package"]:
         locked.setdefault(entry["name"], []).append(entry)
+    return locked
+
+
+# The environment of each image: its lock, and the package whose dependencies it has.
+ENVIRONMENTS = [
+    ("uv.lock", "quintet-home"),
+    ("uv.lock", "quintet-command"),
+    ("uv.lock", "quintet-players"),
+    ("dags/uv.lock", "quintet-airflow"),
+    ("perception/uv.lock", "quintet-perception"),
+]
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize(("lock", "package"), ENVIRONMENTS)
+def test_everything_locked_has_a_wheel_for_the_processor(lock, package, machine):
+    locked = of_lock(lock)
     fits = re.compile(rf"-(any|manylinux[0-9a-z_.]*_{machine}[0-9a-z_.]*)\.whl")
-    usable = re.compile(r"-(py3|py2\.py3|cp311|cp3[0-9]+-abi3)[^/]*\.whl$")
+    usable = re.compile(r"-(py3|py2\.py3|py310\.py311[0-9a-z.]*|cp311|cp3[0-9]+-abi3)[^/]*\.whl$")
     missing = set()
-    for name in packages_of("quintet-home", locked, set()):
+    for name in packages_of(package, locked, set()):
         # Several versions where newer Pythons get a newer one; the image has Python 3.11.
         outside = [entry for entry in locked[name] if "registry" in entry["source"]]
         wheels = [wheel for entry in outside for wheel in entry.get("wheels", [])]

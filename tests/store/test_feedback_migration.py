@@ -3,11 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from alembic.migration import MigrationContext
-from quintet_store import open_engine, reading
-from quintet_store.database import HEAD
+from quintet_store import open_engine, reading, writing
+from quintet_store.database import HEAD, parse_url
 from quintet_store.feedback import feedback_counts
 from quintet_store.listeners import read_signals, revision_of
-from sqlalchemy import text
+from quintet_store.tables import FeedbackEvent, table_of
+from sqlalchemy import create_engine, insert, text
 
 from tests.store.old_databases import database_at
 
@@ -76,3 +77,23 @@ def test_feedback_from_before_the_memory_is_remembered(database_url: str) -> Non
         assert read_signals(connection, "") == []
         assert revision_of(connection, "a") != revision_of(connection, "b") != ""
     engine.dispose()
+
+
+def test_an_earlier_release_works_on_the_schema_of_a_newer_one(database_url: str) -> None:
+    open_engine(database_url).dispose()
+    newer = f"{int(HEAD) + 1:04d}"
+    change = create_engine(parse_url(database_url))
+    with change.begin() as connection:
+        connection.execute(
+            text("UPDATE alembic_version SET version_num = :newer"), {"newer": newer}
+        )
+        connection.execute(text("ALTER TABLE feedback_events ADD COLUMN later TEXT"))
+    change.dispose()
+    engine = open_engine(database_url)
+    with writing(engine) as connection:
+        row = {"client": "c", "event_id": "e", "recommendation_id": "r", "track_id": "t"}
+        row |= {"kind": "like", "listener": "", "occurred_at": "2030", "received_at": "2030"}
+        connection.execute(insert(table_of(FeedbackEvent)), [row])
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    engine.dispose()
+    assert found == newer

@@ -35,10 +35,10 @@ def database(settings: CommandSettings) -> Finding:
         return wrong("database", str(fault), remedy)
     if not revision.current:
         return look("database", "nothing was made in it yet", "`quintet up` does")
-    # Migrations of a newer release are unknown here and cannot be undone.
+    # Migrations only add, so this release works on it: during an upgrade, and after going back.
     if revision.current not in revision.known:
         said = f"schema {revision.current} is of a newer release"
-        return wrong("database", said, "run that release, or restore a backup of this one")
+        return look("database", said, "run that release, or see docs/how-to/upgrade.md")
     if revision.current != revision.known[0]:
         said = f"schema {revision.current}, the newest is {revision.known[0]}"
         return wrong("database", said, "quintet catalog info brings it up to date")

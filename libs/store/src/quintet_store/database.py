@@ -251,10 +251,22 @@ def _revision(connection: Connection) -> str:
     return str(found.scalar_one_or_none() or "")
 
 
+def _is_current(revision: str) -> bool:
+    """Check that a schema needs no migration: it is this release's, or that of a newer release.
+
+    Migrations only add, so an earlier release works on the schema of a newer one, during an upgrade
+    and after going back.
+    """
+    return revision >= HEAD and len(revision) == len(HEAD) and revision.isdecimal()
+
+
 def upgrade(engine: Engine) -> None:
-    """Migrate the schema to the newest version, in one transaction; a current one is unchanged."""
+    """Migrate the schema to the newest version, in one transaction; a current one is unchanged.
+
+    The schema of a newer release stays as it is.
+    """
     with engine.connect() as connection:
-        if _revision(connection) == HEAD:
+        if _is_current(_revision(connection)):
             return
     from alembic import command
 
@@ -264,7 +276,7 @@ def upgrade(engine: Engine) -> None:
         if connection.dialect.name == "postgresql":
             # And one at a time on a server; SQLite's write lock sees to that by itself.
             connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-        if _revision(connection) == HEAD:
+        if _is_current(_revision(connection)):
             return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
