@@ -188,6 +188,9 @@ class FakeRanker(ranker_pb2_grpc.RankerServiceServicer):
         self._behind.hear(request)
         return ranker_pb2.GetModelResponse(versions=VERSIONS, kind="bootstrap")
 
+    async def ListModels(self, request, _context):
+        raise NotImplementedError
+
     async def HoldChallenger(self, request, _context):
         self._behind.hear(request)
         return ranker_pb2.HoldChallengerResponse(held=True)

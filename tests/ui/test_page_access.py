@@ -80,11 +80,17 @@ def test_axe_finds_no_serious_violation_on_the_second_page(chromium, served_page
     context = patient_context(chromium, viewport={"width": 1280, "height": 1250})
     tab = context.new_page()
     tab.goto(f"{served_page}/operator")
-    expect(tab.get_by_role("heading", name="The last hour")).to_be_visible()
+    expect(tab.get_by_role("heading", name="Events")).to_be_visible()
     expect(tab.locator("table").first).to_be_visible()
     expect(tab.locator('[data-testid="stSkeleton"]')).to_have_count(0)
     assert violations(tab, axe) == []
     picture(tab, "operator")
+    tab.get_by_role("link", name="Explore").click()
+    expect(tab.locator(".map .regions button").first).to_be_visible()
+    tab.locator(".map .over").press("Enter")
+    expect(tab.locator(".map .card")).to_be_visible()
+    assert violations(tab, axe) == []
+    tab.keyboard.press("Escape")
     tab.get_by_role("link", name="Listen").click()
     expect(tab.get_by_role("combobox")).to_be_visible()
     context.close()

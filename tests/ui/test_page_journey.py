@@ -356,32 +356,35 @@ def test_the_list_waits_for_a_killed_ranker_and_comes_back_by_itself(visit, inst
     assert titles(tab) != before
 
 
-POINT = """
-() => {
-    const plot = document.querySelector(".st-key-map .js-plotly-plot");
-    const {xaxis, yaxis} = plot._fullLayout, {x, y} = plot._fullData[0];
-    const box = plot.getBoundingClientRect();
-    for (let i = 0; i < x.length; i += 1) {
-        const [left, top] = [xaxis._offset + xaxis.l2p(x[i]), yaxis._offset + yaxis.l2p(y[i])];
-        if (left > 60 && left < box.width - 60 && top > 60 && top < box.height - 120) {
-            return [box.x + left, box.y + top];
-        }
-    }
-}
-"""
-
-
-def test_a_point_of_the_map_takes_a_seat(visit, songs, picture):
-    tab = visit(f"/?seat=1~{songs[0]}")
-    expect(tab.locator(".card")).to_have_count(50)
-    tab.get_by_text("Show the map").click()
-    plot = tab.locator(".st-key-map .js-plotly-plot")
-    plot.scroll_into_view_if_needed()
-    expect(plot.locator("canvas").first).to_be_attached()
-    settled(tab)
+def test_a_song_of_the_map_becomes_a_seed_or_starts_a_list(visit, songs, picture):
+    tab = visit("/explore?" + "&".join(f"seat=1~{song}" for song in songs[:4]))
+    drawn = tab.locator(".map .over")
+    expect(tab.locator(".map .regions button").first).to_be_visible()
+    tab.locator(".map .regions button").first.click()
+    # By keyboard: the song in the middle.
+    drawn.press("ArrowRight")
+    expect(tab.locator(".map [role=status]")).to_contain_text("·")
+    drawn.press("Enter")
+    expect(tab.locator(".map .card .from")).to_be_visible()
     picture(tab, "map")
-    tab.mouse.click(*tab.evaluate(POINT))
-    expect(tab.locator(".seed:not(.empty)")).to_have_count(2)
+    tab.keyboard.press("Escape")
+    expect(tab.locator(".map .card")).to_be_hidden()
+    expect(drawn).to_be_focused()
+    drawn.press("Enter")
+    tab.locator(".map .card .add").click()
+    expect(tab).to_have_url(re.compile(r"(seat=.*){5}"))
+    # With five seeds, the page asks which one the next song replaces.
+    for _ in range(4):
+        drawn.press("ArrowUp")
+    drawn.press("Enter")
+    tab.locator(".map .card .add").click()
+    keep = tab.get_by_role("button", name=re.compile("keep my five"))
+    expect(keep).to_be_visible()
+    drawn.press("Enter")
+    tab.locator(".map .card .from").click()
+    expect(tab.locator(".seed:not(.empty)")).to_have_count(1)
+    expect(tab.locator(".card.moves").first).to_be_visible()
+    assert tab.locator(".map").count() == 0
 
 
 def search_seconds(tab, artist):

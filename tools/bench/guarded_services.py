@@ -21,6 +21,7 @@ from quintet_gateway.app import build
 from quintet_gateway.domain import ShownTracks
 from quintet_gateway.schemas.catalogue import bare_track
 from quintet_gateway.settings import GatewaySettings
+from quintet_ranker.adapters import RegisteredModels
 from quintet_ranker.domain import Recommender
 from quintet_ranker.servicer import RankerServicer
 from quintet_servicekit.logs import configure_logs
@@ -92,7 +93,8 @@ def _servicer(engine: Engine) -> RankerServicer:
         return work()
 
     source: Any = SimpleNamespace(value=engine, registry_unavailable=False)
-    return RankerServicer(source, Recommender(source, at_once, at_once))
+    recommender = Recommender(source, at_once, at_once)
+    return RankerServicer(source, recommender, RegisteredModels(None))
 
 
 class _Recorded:

@@ -395,6 +395,46 @@ def operations() -> Call[models.Operations]:
     return _get("/api/v1/operations", models.Operations)
 
 
+def operator_overview(*, hours: int | None = None) -> Call[models.OperatorOverview]:
+    """Report the installation now and over some hours, 1 to 744; 24 if None. Scope admin."""
+    return _get("/api/v1/operator/overview", models.OperatorOverview, _params(hours=hours))
+
+
+def recorded_list(recommendation_id: str) -> Call[models.RecordedList]:
+    """Look up a recorded list with everything that made it; requires the scope admin."""
+    return _get(f"/api/v1/operator/lists/{_quoted(recommendation_id)}", models.RecordedList)
+
+
+def registered_models() -> Call[models.RegisteredModels]:
+    """List the registry's models with their metrics; requires the scope admin."""
+    return _get("/api/v1/operator/models", models.RegisteredModels)
+
+
+def promote_model(number: str, *, without_gate: bool = False) -> Call[models.ModelRequest]:
+    """Queue the promotion of a model of the registry; requires the scope admin.
+
+    Args:
+        number: The model's number.
+        without_gate: Promote it whatever the gate would report.
+    """
+    path = f"/api/v1/operator/models/{_quoted(number)}/promotion"
+    return _queued_for_models(path, {"without_gate": without_gate})
+
+
+def roll_back(champion: str) -> Call[models.ModelRequest]:
+    """Queue a rollback to the champion before this one; requires the scope admin.
+
+    Args:
+        champion: The number of the present champion: a repeated call goes back once.
+    """
+    return _queued_for_models("/api/v1/operator/rollback", {"champion": champion})
+
+
+def _queued_for_models(path: str, body: dict[str, Any]) -> Call[models.ModelRequest]:
+    accepts, read = frozenset({202}), _reads(models.ModelRequest)
+    return Call("POST", path, read, body=body, accepts=accepts, idempotent=True)
+
+
 def readiness() -> Call[models.Readiness]:
     """Report the state of each service; a service that is not SERVING is no error."""
     read = _reads(models.Readiness)

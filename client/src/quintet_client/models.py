@@ -644,6 +644,168 @@ class Operations(Answer):
     dags: tuple[DagRuns, ...]
 
 
+class TrafficCounts(Answer):
+    """Answers of the gateway, without those to probes and to the operator's page."""
+
+    requests: int
+    client_errors: int  # status 400 to 499
+    server_errors: int  # status 500 to 599
+    median_ms: float | None  # estimated from a histogram; None without answers
+    p95_ms: float | None
+
+
+class TrafficInterval(TrafficCounts):
+    """Answers of one interval."""
+
+    begin: datetime
+
+
+class TrafficRoute(TrafficCounts):
+    """Answers of one route in the whole period."""
+
+    route: str
+
+
+class Traffic(Answer):
+    """Answers of a period; intervals without answers are left out, the busiest route is first."""
+
+    seconds: int  # length of an interval
+    total: TrafficCounts
+    intervals: tuple[TrafficInterval, ...]
+    routes: tuple[TrafficRoute, ...]
+
+
+class ApprovalCount(Answer):
+    """Approval of one model's lists of one hour or day."""
+
+    begin: datetime
+    model: str
+    lists: int
+    approved: int  # lists with a like, a save or a playlist_add
+
+
+class FeedbackCount(Answer):
+    """Feedback of one kind in one hour or day."""
+
+    begin: datetime
+    kind: str
+    count: int
+
+
+class Trend(Answer):
+    """Approval by model, and feedback by kind, over time."""
+
+    unit: Literal["hour", "day"]
+    approval: tuple[ApprovalCount, ...]
+    feedback: tuple[FeedbackCount, ...]
+
+
+class OperationEvent(Answer):
+    """Something that happened to the installation, such as a restart or a promotion."""
+
+    time: datetime
+    kind: str
+    subject: str  # the service, version, model or kind of import
+    detail: str
+
+
+class OperatorOverview(Answer):
+    """The installation now and over some hours; a part is None while it is unavailable."""
+
+    time: datetime
+    hours: int
+    services: Mapping[str, str]
+    model: Model | None
+    quality: Mapping[str, float]  # of its evaluation, as the registry has it
+    traffic: Traffic | None
+    insights: Insights | None
+    trend: Trend | None
+    experiment: Experiment | None  # None also without any
+    operations: Operations
+    events: tuple[OperationEvent, ...]  # the newest first
+    unavailable: tuple[str, ...]  # database, ranker
+
+
+class RecordedTrack(Answer):
+    """One place of a recorded list."""
+
+    position: int  # from 1
+    track_id: str
+    title: str  # empty if the track has left the catalogue
+    artists: tuple[str, ...]
+    score: float
+    channels: tuple[str, ...]
+    origin: str  # champion or challenger, in an interleaved list
+    features: Mapping[str, float | None]
+    reasons: Reasons | None
+
+
+class RecordedEvent(Answer):
+    """Feedback on a recorded list."""
+
+    kind: str
+    track_id: str
+    position: int | None
+    dwell_ms: int | None
+    occurred_at: datetime
+    received_at: datetime
+
+
+class RecordedList(Answer):
+    """A recorded list with everything that made it, but for who it was for."""
+
+    recommendation_id: str
+    shown_at: datetime
+    surface: str  # the path that answered
+    has_listener: bool
+    seeds: tuple[Mapping[str, Any], ...]
+    options: Mapping[str, Any]
+    pool: Mapping[str, int]
+    versions: Versions
+    experiment_id: str
+    arm: str
+    tracks: tuple[RecordedTrack, ...]
+    feedback: tuple[RecordedEvent, ...]
+    reasons_from: Literal["replay", "other_versions", "no_options", "unavailable"]
+
+
+class RegisteredModel(Answer):
+    """A model of the registry."""
+
+    number: str
+    model: str  # the version of its bundle, as in Versions.model
+    kind: str
+    catalogue: str
+    aliases: tuple[str, ...]  # such as champion
+    create_time: datetime
+    promote_time: datetime | None  # when it became champion last
+    metrics: Mapping[str, float]
+
+
+class ModelRequest(Answer):
+    """A promotion or a rollback that was asked for; times are empty before they come."""
+
+    id: int
+    action: Literal["promote", "rollback"]
+    number: str  # the model to promote, or the champion to roll back from
+    state: Literal["queued", "running", "done", "failed"]
+    message: str
+    requested_at: str
+    started_at: str
+    ended_at: str
+
+
+class RegisteredModels(Answer):
+    """The registry's models, the newest first, and the latest requests."""
+
+    registry: Literal["up", "unavailable", "off", "unknown"]
+    previous_champion: str  # empty if there is none to roll back to
+    models: tuple[RegisteredModel, ...]
+    worker_running: bool
+    worker_command: str
+    requests: tuple[ModelRequest, ...]
+
+
 class Readiness(Answer):
     """Whether all services are SERVING; which are not, and how they are."""
 

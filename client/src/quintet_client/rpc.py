@@ -155,6 +155,9 @@ HOLD_CHALLENGER: Final = _rpc(
     ranker_pb2.HoldChallengerRequest,
     ranker_pb2.HoldChallengerResponse,
 )
+LIST_MODELS: Final = _rpc(
+    "ranker", "ListModels", ranker_pb2.ListModelsRequest, ranker_pb2.ListModelsResponse
+)
 CONTINUE_RADIO: Final = _rpc(
     "ranker",
     "ContinueRadio",

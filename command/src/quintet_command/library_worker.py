@@ -56,6 +56,12 @@ def arguments_of(request: Request) -> list[str]:
     if request.action == "push":
         saved = str(request.options["list"])
         return ["playlists", "push", f"--saved={saved}", f"--to={request.source}"]
+    if request.action == "promote":
+        gate = ["--without-gate"] if request.options.get("without_gate") else []
+        return ["models", "promote", *gate, "--", request.source]
+    if request.action == "rollback":
+        # A request that is started again after a crash must not go back twice.
+        return ["models", "rollback", f"--from={request.source}"]
     if request.action != "add":
         return ["library", request.action, "--", request.source]
     options = request.options

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from quintet_client.models import Experiment
-from quintet_gateway.routes.experiment import ExperimentFacts
+from quintet_gateway.schemas.experiment import ExperimentFacts
 from quintet_store.sequential_test import Verdict
-from quintet_ui.operator import experiment_rows
+from quintet_ui.operator.state import experiment_rows
 from quintet_ui.operator.text import NOTHING
 from quintet_ui.translations import translations_for
 

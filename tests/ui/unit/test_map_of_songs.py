@@ -1,18 +1,20 @@
-"""The map as the page draws it: every song once, seeds and list lit, clicks that are songs."""
+"""The map as the browser reads it: every song once, at its place, with its genre and name."""
 
+import gzip
 import io
+import json
+import struct
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quintet_client import ConnectionFailed
 from quintet_client.models import CatalogueMap
-from quintet_ui.map import MOST_GENRES, MapCache, map_figure, pointed_track, read_map
-from quintet_ui.translations import translations_for
-
-EN = translations_for("en")
+from quintet_ui.map import NO_GENRE, MapRoutes, map_files
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 
 def arrow_of(genres):
@@ -33,66 +35,68 @@ def arrow_of(genres):
     return sink.getvalue()
 
 
+def read(files):
+    """Reads the places as the browser does."""
+    content = gzip.decompress(files.places)
+    (length,) = struct.unpack_from("<I", content)
+    header, start = json.loads(content[4 : 4 + length]), 4 + length
+    assert start % 4 == 0
+    count = header["count"]
+    x, y = (np.frombuffer(content, "<f4", count, start + 4 * count * axis) for axis in (0, 1))
+    genre = np.frombuffer(content, np.uint8, count, start + 8 * count)
+    assert len(content) == start + 9 * count
+    return header, x, y, genre, json.loads(gzip.decompress(files.names))
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["", *"abcdefghijkl"]), max_size=60))
-def test_every_song_is_on_the_map_once_with_its_own_place(genres):
-    track_map = read_map("v", arrow_of(genres))
-    assert track_map.size == len(genres)
-    assert sum(len(layer.ids) for layer in track_map.layers) == len(genres)
-    assert len(track_map.layers) <= MOST_GENRES + 1
-    for name, (layer, row) in track_map.place.items():
-        assert track_map.layers[layer].ids[row] == name
-        assert track_map.layers[layer].x[row] == float(name[1:]) == -track_map.layers[layer].y[row]
+def test_every_song_is_on_the_map_once_with_its_place_its_genre_and_its_name(genres):
+    header, x, y, genre, names = read(map_files("v", arrow_of(genres)))
+    assert header["count"] == len(genres) == len(names["ids"])
+    for row, name in enumerate(names["ids"]):
+        assert x[row] == float(name[1:]) == -y[row]
+        assert (names["titles"][row], names["artists"][row]) == (f"Song {row}", f"Artist {row}")
+        own = "" if genre[row] == NO_GENRE else header["genres"][genre[row]]
+        assert own == genres[row]
 
 
-def test_the_biggest_genres_have_colours_of_their_own():
-    genres = [letter for number, letter in enumerate("abcdefghij") for _ in range(number + 1)]
-    track_map = read_map("v", arrow_of(genres))
-    assert [layer.genre for layer in track_map.layers] == [*"jihgfed", ""]
+def test_the_most_frequent_genres_come_first_and_the_rest_have_none():
+    genres = [f"g{number:03d}" for number in range(300) for _ in range(1 + (number > 290))]
+    header, _, _, genre, _ = read(map_files("v", arrow_of(genres)))
+    assert header["genres"][:2] == ["g291", "g292"]
+    assert len(header["genres"]) == 254
+    assert np.count_nonzero(genre == NO_GENRE) == 300 - 254
 
 
-def test_seats_and_list_are_lit_and_what_is_not_on_the_map_is_left_out():
-    figure = map_figure(read_map("v", arrow_of(["a"] * 5)), ["t1", "gone"], ["t3", "t4"], EN)
-    *_, listed, seeds = figure.data
-    assert list(seeds.text) == ["Song 1 · Artist 1"]
-    assert list(listed.x) == [3.0, 4.0]
-    assert {trace.type for trace in figure.data} == {"scattergl"}
+class Gateway:
+    def __init__(self):
+        self.asked, self.fault = [], False
+
+    def with_options(self, **_):
+        return self
+
+    def catalogue_map(self, etag):
+        self.asked.append(etag)
+        if self.fault:
+            raise ConnectionFailed("No gateway answers")
+        return None if etag == '"v"' else CatalogueMap(etag='"v"', content=arrow_of(["a"]))
 
 
-@pytest.mark.parametrize(
-    ("point", "track"),
-    [
-        ({"curve_number": 0, "point_index": 1}, "t1"),
-        ({"curve_number": 1, "point_index": 0}, "t2"),
-        ({"curve_number": 2, "point_index": 0}, ""),
-        ({"curve_number": 0, "point_index": 99}, ""),
-        ({}, ""),
-    ],
-)
-def test_a_click_finds_its_song_and_one_on_a_lit_point_finds_none(point, track):
-    track_map = read_map("v", arrow_of(["a", "a", "b"]))
-    assert pointed_track(track_map, [point]) == track
-
-
-def test_the_map_is_asked_for_once_and_then_only_whether_it_changed(monkeypatch):
-    asked, cache = [], MapCache()
-
-    def fetch(etag):
-        asked.append(etag)
-        return None if etag == "v" else CatalogueMap(etag="v", content=arrow_of(["a"]))
-
-    first = cache.newest(fetch)
-    assert cache.newest(fetch) is first
+def test_the_map_is_downloaded_once_and_an_older_one_is_better_than_none(monkeypatch):
     monkeypatch.setattr("quintet_ui.map.FRESH_SECONDS", 0.0)
-    assert cache.newest(fetch) is first
-    assert asked == ["", "v"]
-
-
-def test_a_map_that_cannot_be_had_is_a_fault_each_time():
-    def fetch(_etag):
-        raise ConnectionFailed("No gateway answers")
-
-    cache = MapCache()
-    for _ in range(2):
-        with pytest.raises(ConnectionFailed):
-            cache.newest(fetch)
+    gateway: Any = Gateway()
+    with TestClient(Starlette(routes=MapRoutes(gateway).routes())) as client:
+        gateway.fault = True
+        assert client.get("/map/places").status_code == 503
+        gateway.fault = False
+        found = client.get("/map/places")
+        assert (found.status_code, found.headers["content-encoding"]) == (200, "gzip")
+        plain = client.get("/map/places", headers={"accept-encoding": "identity"})
+        assert plain.content == found.content
+        known = {"if-none-match": found.headers["etag"]}
+        assert client.get("/map/places", headers=known).status_code == 304
+        gateway.fault = True
+        assert client.get("/map/names").json() == {
+            "ids": ["t0"], "titles": ["Song 0"], "artists": ["Artist 0"],
+        }  # fmt: skip
+    assert gateway.asked == ["", "", '"v"', '"v"', '"v"']

@@ -18,7 +18,7 @@ EN, KO = (translations_for(language) for language in LANGUAGES)
 CHOSEN_BY_NAME = {
     "attribute", "feature", "fault", "degraded", "preset", "unit", "key", "mode", "why",
     "family", "search", "seeds", "cards", "operator", "own", "state",
-    "undo", "who", "dial", "radio", "chip", "history", "tray",
+    "undo", "who", "dial", "radio", "chip", "history", "tray", "map",
 }  # fmt: skip
 
 

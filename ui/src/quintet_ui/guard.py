@@ -28,9 +28,9 @@ STREAM: Final = "/_stcore/stream"
 """The WebSocket of a session."""
 ANY_HOST: Final = "*"
 # All that a browser asks for while it uses the page: its pages, files of the release, downloads,
-# and audio and covers of own music.
+# the map, and audio and covers of own music.
 _ROUTES: Final = re.compile(
-    r"/((operator|own-music)/?)?|/own/(audio|cover)/[^/]{1,1024}|/static/\w+/\w[\w@~.-]*|/(favicon\.png|manifest\.json)"
+    r"/((explore|operator|own-music)/?)?|/map/(places|names)|/own/(audio|cover)/[^/]{1,1024}|/static/\w+/\w[\w@~.-]*|/(favicon\.png|manifest\.json)"
     r"|/_stcore/(health|host-config)|/media/[0-9a-f]{8,128}(\.\w{1,16})?"
 )
 _METHODS: Final = ("GET", "HEAD")

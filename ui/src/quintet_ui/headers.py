@@ -28,7 +28,7 @@ def content_policy(index: str) -> str:
     Only covers and previews load from other servers, and nothing is sent to them. Scripts run only
     if they are files of this server or are in the index that Streamlit serves. Streamlit loads
     components as blobs and writes its styles inline. Plotly compiles functions from text to draw
-    the map with WebGL; without that it reports that the browser has no WebGL.
+    the operator's charts.
 
     Args:
         index: The HTML that Streamlit answers every address with.

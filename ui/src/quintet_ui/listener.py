@@ -15,7 +15,6 @@ from quintet_ui.components import search_box, seed_row, triggered
 from quintet_ui.export import welcome_back
 from quintet_ui.faults import Fault, GatewayFault
 from quintet_ui.identity import who_listens
-from quintet_ui.map import map_section
 from quintet_ui.plain import code, ordered
 from quintet_ui.preferences import with_replaced, with_seeds
 from quintet_ui.prompt import prompt_section
@@ -55,7 +54,8 @@ def listener_page() -> None:
     else:
         saved_tray(texts)
     radio_section()
-    map_section()
+    if (explore := st.session_state.get("explore_page")) is not None:
+        st.page_link(explore, label=texts("map.open"), icon=":material/scatter_plot:")
 
 
 def _leave_out_unknown() -> None:
@@ -170,10 +170,10 @@ def _seeds(texts: Translations) -> None:
     seed_row(data, key="seeds", changed=_seeds_changed)
     waiting: str = st.session_state.get("replacing", "")
     if waiting:
-        _ask_which(waiting, texts)
+        ask_which(waiting, texts)
 
 
-def _ask_which(waiting: str, texts: Translations) -> None:
+def ask_which(waiting: str, texts: Translations) -> None:
     """Ask which of five songs a sixth one replaces."""
     tracks = session.tracks_of([waiting, *(s.track_id for s in session.preferences().seeds)])
     named = {name: ordered(track.title or name) for name, track in tracks.items()}

@@ -1,243 +1,166 @@
-"""The map of the catalogue: a point per song, seeds and list highlighted; a click picks."""
+"""The map of the catalogue as the browser reads it: places first, names after them.
 
+The gateway's Arrow file becomes two files of the page's server, each made once for a version and
+compressed: the browser draws as soon as it has the first, which takes nine bytes per song.
+"""
+
+import gzip
+import json
+import struct
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import streamlit as st
 from numpy.typing import NDArray
-from quintet_client import Quintet
-from quintet_client.models import CatalogueMap
+from quintet_client import ApiError, Quintet, QuintetError
+from quintet_text.printable import printable
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
-from quintet_ui import session
-from quintet_ui.alerts import show_fault
-from quintet_ui.faults import GatewayFault
-from quintet_ui.figures import go
-from quintet_ui.plain import chart
-from quintet_ui.translations import Translations
-
-MOST_GENRES: Final = 7
-"""Genres with a separate colour; all others share one."""
+PLACES: Final = "/map/places"
+NAMES: Final = "/map/names"
+MOST_GENRES: Final = 254
+"""Genres with a number; all others share 255, as tracks without a genre do."""
+NO_GENRE: Final = 255
 FRESH_SECONDS: Final = 30.0  # a catalogue changes a few times a day at most
-_MAP_PATIENCE: Final = 4
-_COLOURS: Final = (
-    "#6f55f0", "#c2571a", "#0f8a7e", "#b5336f", "#3a78c9", "#8a7a12", "#7b4fa3", "#8d8a99",
-)  # fmt: skip
+_SECONDS: Final = 12.0
+"""100,000 songs are some 7 MB: more than a list, so it may take longer than one."""
+_MOST_TITLE: Final = 120
+_LEVEL: Final = 5
 
 
 @dataclass(frozen=True)
-class Layer:
-    """The points of one colour.
+class MapFiles:
+    """The two files of one version of the map.
 
     Attributes:
-        genre: Its genre; empty for all others together.
-        ids: Track ids.
-        names: What a point says of its song, as Plotly's markup.
-        x: float32 (n,).
-        y: float32 (n,).
-    """
-
-    genre: str
-    ids: Sequence[str]
-    names: Sequence[str]
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class TrackMap:
-    """The map of one version of the catalogue.
-
-    Attributes:
-        version: Its version.
-        layers: The points by colour, the biggest genre first.
-        place: Layer and row of each track id.
-        unplaced: How many songs have no place, because they were not analysed.
+        version: The version, as the gateway's ETag.
+        places: Compressed: length of the header (uint32), header (JSON), padding to four bytes,
+            x and y (float32 each, within -1 to 1), and the genre of each song (uint8).
+        names: Compressed JSON: ids, titles and artists in the order of the places.
     """
 
     version: str
-    layers: tuple[Layer, ...]
-    place: Mapping[str, tuple[int, int]]
-    unplaced: int = 0
-
-    @property
-    def size(self) -> int:
-        """How many songs there are."""
-        return len(self.place)
+    places: bytes
+    names: bytes
 
 
-def read_map(version: str, content: bytes) -> TrackMap:
-    """Read the map from an Arrow IPC file (docs/api.md)."""
+def map_files(version: str, content: bytes) -> MapFiles:
+    """Read the map from an Arrow IPC file (docs/api.md), and write it for the browser."""
     table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
     placed = np.isfinite(table.column("x").to_numpy())
     unplaced = int(np.count_nonzero(~placed))
     if unplaced:
         table = table.filter(pa.array(placed))
-    ids, titles, artists, genres = (
-        np.asarray(table.column(name).to_pylist(), dtype=object)
-        for name in ("track_id", "title", "artist", "genre")
-    )
-    x, y = (table.column(name).to_numpy() for name in ("x", "y"))
-    # The most frequent genres get a colour each; ties keep their alphabetical order.
+    x, y = (table.column(name).to_numpy().astype("<f4") for name in ("x", "y"))
+    genres = np.asarray(table.column("genre").to_pylist(), dtype=object)
     found, counts = np.unique(genres[genres != ""], return_counts=True)
-    biggest = list(found[np.argsort(-counts, kind="stable")][:MOST_GENRES])
-    layers = []
-    for genre in [*biggest, ""]:
-        rows = np.flatnonzero(genres == genre if genre else ~np.isin(genres, biggest))
-        if not len(rows):
-            continue
-        names = [
-            f"{chart(titles[row])} · {chart(artists[row])}" if artists[row] else chart(titles[row])
-            for row in rows
-        ]
-        layers.append(Layer(str(genre), ids[rows].tolist(), names, x[rows], y[rows]))
-    place = {
-        name: (number, row)
-        for number, layer in enumerate(layers)
-        for row, name in enumerate(layer.ids)
+    # The most frequent genres first; ties keep their alphabetical order.
+    named = [str(found[place]) for place in np.argsort(-counts, kind="stable")[:MOST_GENRES]]
+    number = {name: place for place, name in enumerate(named)}
+    codes = np.array([number.get(name, NO_GENRE) for name in genres], dtype=np.uint8)
+    header = {
+        "version": version,
+        "count": len(x),
+        "unplaced": unplaced,
+        "genres": [printable(name, _MOST_TITLE) for name in named],
     }
-    return TrackMap(version, tuple(layers), place, unplaced)
-
-
-def map_figure(
-    track_map: TrackMap, seeds: Sequence[str], listed: Sequence[str], texts: Translations
-) -> go.Figure:
-    """Plot the map with seeds and list highlighted; the genres' traces come first, in order."""
-    figure = go.Figure()
-    for number, layer in enumerate(track_map.layers):
-        figure.add_scattergl(
-            x=layer.x,
-            y=layer.y,
-            text=layer.names,
-            name=chart(layer.genre) or texts("map.others"),
-            mode="markers",
-            marker={"size": 4, "opacity": 0.45, "color": _COLOURS[number % len(_COLOURS)]},
-            hovertemplate="%{text}<extra></extra>",
-        )
-    for title, names, marker in (
-        (texts("map.list"), listed, {"size": 9, "color": "#ffd166"}),
-        (texts("map.seeds"), seeds, {"size": 15, "color": "#ff4d6d", "symbol": "star"}),
-    ):
-        figure.add_scattergl(**_lit(track_map, title, names, marker))
-    figure.update_layout(
-        dragmode="pan",  # a drag moves the map, instead of zooming to a rectangle
-        height=560,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "y": -0.02, "itemsizing": "constant"},
-        xaxis={"visible": False},
-        yaxis={"visible": False, "scaleanchor": "x"},
-        # Plotly keeps zoom and position of the same version when the figure is drawn again.
-        uirevision=track_map.version,
-        clickmode="event+select",
+    columns = {name: table.column(source).to_pylist() for name, source in _COLUMNS.items()}
+    names = {
+        "ids": columns["ids"],
+        **{key: [printable(text, _MOST_TITLE) for text in columns[key]] for key in _SHOWN},
+    }
+    return MapFiles(
+        version,
+        _compressed(_packed(header, [x, y, codes])),
+        _compressed(json.dumps(names, ensure_ascii=False, separators=(",", ":")).encode()),
     )
-    return figure
 
 
-def _lit(
-    track_map: TrackMap, title: str, names: Sequence[str], marker: dict[str, Any]
-) -> dict[str, Any]:
-    places = [track_map.place[name] for name in names if name in track_map.place]
-    layers = track_map.layers
-    return {
-        "x": np.array([layers[layer].x[row] for layer, row in places], dtype=np.float32),
-        "y": np.array([layers[layer].y[row] for layer, row in places], dtype=np.float32),
-        "text": [layers[layer].names[row] for layer, row in places],
-        "name": title,
-        "mode": "markers",
-        "marker": {**marker, "line": {"width": 1, "color": "#1d1a2b"}},
-        "hovertemplate": "%{text}<extra></extra>",
-    }
+_COLUMNS: Final = {"ids": "track_id", "titles": "title", "artists": "artist"}
+_SHOWN: Final = ("titles", "artists")
 
 
-class MapCache:
-    """The newest map, for all sessions; checked for changes when it is half a minute old."""
+def _packed(header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> bytes:
+    text = json.dumps(header, ensure_ascii=False).encode()
+    # A view of float32 in the browser begins at a multiple of four bytes.
+    text += b" " * (-(len(text) + 4) % 4)
+    return struct.pack("<I", len(text)) + text + b"".join(array.tobytes() for array in arrays)
 
-    def __init__(self) -> None:
-        self._track_map: TrackMap | None = None
-        self._asked = 0.0
 
-    def newest(self, fetch: Callable[[str], CatalogueMap | None]) -> TrackMap:
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, _LEVEL, mtime=0)
+
+
+class MapRoutes:
+    """Answers the browser's requests for the map; the newest version is kept, compressed.
+
+    Args:
+        gateway: The page's client.
+    """
+
+    def __init__(self, gateway: Quintet) -> None:
+        self._gateway = gateway.with_options(timeout=_SECONDS)
+        self._files: MapFiles | None = None
+        self._asked = -FRESH_SECONDS
+        self._lock = threading.Lock()
+
+    def routes(self) -> list[Route]:
+        """List the routes for the page's server."""
+        return [
+            Route(PLACES, self._places, methods=["GET"]),
+            Route(NAMES, self._names, methods=["GET"]),
+        ]
+
+    def newest(self) -> MapFiles:
         """Get the newest map, downloading it at most every half minute.
 
-        Args:
-            fetch: Downloads the map, unless its version is still the one given.
-
         Raises:
-            QuintetError: The gateway did not answer with one.
+            QuintetError: The gateway did not answer with one, and there is none from before.
         """
-        known = self._track_map
-        if known is not None and time.monotonic() - self._asked < FRESH_SECONDS:
+        # One visitor downloads it; others wait for that.
+        with self._lock:
+            known = self._files
+            if known is not None and time.monotonic() - self._asked < FRESH_SECONDS:
+                return known
+            try:
+                found = self._gateway.catalogue_map(known.version if known else "")
+            except QuintetError:
+                # An older map is better than none.
+                if known is None:
+                    raise
+                return known
+            self._asked = time.monotonic()
+            if found is not None:
+                known = self._files = map_files(found.etag, found.content)
+            if known is None:
+                raise RuntimeError("a gateway said that a map we never had is still the newest")
             return known
-        found = fetch(known.version if known else "")
-        self._asked = time.monotonic()
-        if found is not None:
-            known = self._track_map = read_map(found.etag, found.content)
-        if known is None:
-            raise RuntimeError("a gateway said that a map we never had is still the newest")
-        return known
 
+    async def _places(self, request: Request) -> Response:
+        return await self._answer(request, "application/octet-stream", "places")
 
-def _download(gateway: Quintet) -> Callable[[str], CatalogueMap | None]:
-    # 100,000 songs are some 5 MB: more than one list, so it may take longer than one.
-    seconds = _MAP_PATIENCE * session.settings().gateway_seconds
-    return gateway.with_options(timeout=seconds).catalogue_map
+    async def _names(self, request: Request) -> Response:
+        return await self._answer(request, "application/json", "names")
 
-
-@st.cache_resource(show_spinner=False)
-def _cache() -> MapCache:
-    return MapCache()
-
-
-@st.fragment
-def map_section() -> None:
-    """Show the map if the listener switched it on."""
-    texts = session.texts()
-    st.header(texts("map.heading"))
-    if not st.toggle(texts("map.show"), key="map_shown", help=texts("map.help")):
-        return
-    try:
-        with st.spinner(texts("map.loading")):
-            track_map = session.ask(lambda to: _cache().newest(_download(to)))
-    except GatewayFault as fault:
-        show_fault(fault, texts)
-        return
-    st.caption(texts("map.caption", count=f"{track_map.size:,}"))
-    if track_map.unplaced:
-        st.caption(texts("map.unplaced", count=f"{track_map.unplaced:,}"))
-    seeds = [seed.track_id for seed in session.preferences().seeds]
-    answer = st.session_state.get("answer") if session.preferences().is_complete else None
-    listed = [ranked.track.id for ranked in answer[1].tracks] if answer else []
-    st.plotly_chart(
-        map_figure(track_map, seeds, listed, texts),
-        config={"scrollZoom": True, "displaylogo": False},
-        key="map",
-        on_select=_pointed,
-        selection_mode="points",
-    )
-    if st.session_state.pop("pointed", False):
-        st.rerun()
-
-
-def _pointed() -> None:
-    """Add the song of the clicked point as a seed."""
-    points = st.session_state.map.selection.points
-    try:
-        track_map = session.ask(lambda to: _cache().newest(_download(to)))
-    except GatewayFault:
-        return  # the map's own section shows why, when it is drawn next
-    track_id = pointed_track(track_map, points)
-    if not track_id:
-        return
-    st.session_state.pointed = session.pick(track_id)
-
-
-def pointed_track(track_map: TrackMap, points: Sequence[Mapping[str, Any]]) -> str:
-    """Find the track of the first selected point of a genre's trace; empty if there is none."""
-    for point in points:
-        layer, row = int(point.get("curve_number", -1)), int(point.get("point_index", -1))
-        if 0 <= layer < len(track_map.layers) and 0 <= row < len(track_map.layers[layer].ids):
-            return track_map.layers[layer].ids[row]
-    return ""
+    async def _answer(self, request: Request, media_type: str, part: str) -> Response:
+        try:
+            files = await run_in_threadpool(self.newest)
+        except QuintetError as fault:
+            code = fault.code if isinstance(fault, ApiError) else 503
+            headers = {"cache-control": "no-store"}
+            return PlainTextResponse("The map is unavailable.\n", code, headers)
+        # no-cache: the browser keeps the file, and asks each time whether it is the newest.
+        headers = {"etag": files.version, "cache-control": "no-cache", "vary": "accept-encoding"}
+        if files.version in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        content: bytes = getattr(files, part)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(content, 200, {**headers, "content-encoding": "gzip"}, media_type)
+        return Response(gzip.decompress(content), 200, headers, media_type)

@@ -5,8 +5,9 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
+from quintet_ui.explore import LIST_PAGE, explore_page
 from quintet_ui.listener import listener_page
-from quintet_ui.operator import operator_page, traffic
+from quintet_ui.operator import operator_page
 from quintet_ui.own_music import own_music_page
 from quintet_ui.signals import went_back
 from quintet_ui.translations import LANGUAGES, NAMES
@@ -34,8 +35,6 @@ def main() -> None:
     """Show the chosen page."""
     if session.begin():
         went_back()
-    # Started at once: the operator's page shows the hour before it was opened.
-    traffic()
     texts = session.texts()
     st.set_page_config(page_title=texts("page.name"), page_icon="🎵", layout="wide")
     dark = st.context.theme.type == "dark"
@@ -54,10 +53,19 @@ def main() -> None:
             required=True,
             on_change=_language_chosen,
         )
+    listener = st.Page(
+        listener_page, title=texts("page.listener"), icon=":material/headphones:", default=True
+    )
+    explore = st.Page(
+        explore_page,
+        title=texts("page.explore"),
+        icon=":material/scatter_plot:",
+        url_path="explore",
+    )
+    st.session_state[LIST_PAGE], st.session_state.explore_page = listener, explore
     pages = [
-        st.Page(
-            listener_page, title=texts("page.listener"), icon=":material/headphones:", default=True
-        ),
+        listener,
+        explore,
         st.Page(
             own_music_page,
             title=texts("own.page"),

@@ -18,6 +18,7 @@ from quintet_ui.guard import Guard
 from quintet_ui.headers import SecureHeaders, content_policy, index_of_streamlit
 from quintet_ui.histories import Histories
 from quintet_ui.logs import configure_logs
+from quintet_ui.map import MapRoutes
 from quintet_ui.own_files import OwnFiles
 from quintet_ui.session import open_gateway
 from quintet_ui.settings import Settings
@@ -46,7 +47,7 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     guarded = Middleware(Guard, hosts=hosts_of(settings), max_sessions=settings.max_sessions)
     # Its own client: the page's is made in a session, of which there is none yet.
     client = open_gateway(settings)
-    routes = [*OwnFiles(client).routes(), *Histories(client).routes()]
+    routes = [*OwnFiles(client).routes(), *Histories(client).routes(), *MapRoutes(client).routes()]
     app = st.App(_PAGE, routes=routes, middleware=[secured, guarded])
     try:
         listener = _bind(settings.host, settings.port)

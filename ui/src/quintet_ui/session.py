@@ -58,16 +58,22 @@ def gateway() -> Quintet:
     return open_gateway(settings())
 
 
-def open_gateway(found: Settings) -> Quintet:
-    """Open a client of the gateway."""
+def open_gateway(found: Settings, token: str = "") -> Quintet:
+    """Open a client of the gateway.
+
+    Args:
+        found: The page's settings.
+        token: Of a person who may do more than the page; that of the page if empty.
+    """
+    client_id = "" if token else found.client_id
     return Quintet(
         found.gateway_url,
         timeout=found.gateway_seconds,
         # The page tries again by itself, and shows meanwhile that it does.
         retries=Retries(attempts=1),
-        token=None if found.client_id else found.token.get_secret_value(),
-        client_id=found.client_id,
-        client_secret=found.client_secret.get_secret_value() if found.client_id else "",
+        token=token or (None if found.client_id else found.token.get_secret_value()),
+        client_id=client_id,
+        client_secret=found.client_secret.get_secret_value() if client_id else "",
         ca_file=found.gateway_ca,
         connect_timeout=_CONNECT_SECONDS,
         max_connections=_CONNECTIONS,

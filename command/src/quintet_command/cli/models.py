@@ -109,10 +109,14 @@ def promote(
 
 
 @models_app.command("rollback")
-def rollback() -> None:
+def rollback(
+    expected: Annotated[
+        str, typer.Option("--from", help="Only if this model, by its number, is champion now.")
+    ] = "",
+) -> None:
     """Make the champion before this one champion again."""
     with one_line_failures():
-        _tell(models.rollback(load_settings()))
+        _tell(models.rollback(load_settings(), expected))
 
 
 @models_app.command("diff")

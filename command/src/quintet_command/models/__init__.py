@@ -101,13 +101,17 @@ def promote(settings: CommandSettings, name: str) -> Move:
     return registry.promote(found(registry, name).version)
 
 
-def rollback(settings: CommandSettings) -> Move:
+def rollback(settings: CommandSettings, expected: str = "") -> Move:
     """Make the champion before this one champion again.
 
+    Args:
+        settings: Of the command.
+        expected: The model that must be champion now; any if empty.
+
     Raises:
-        RegistryError: There is none, or the registry is down.
+        RegistryError: There is none, another model is champion, or the registry is down.
     """
-    return registry_of(settings).rollback()
+    return registry_of(settings).rollback(expected)
 
 
 def compare_models(settings: CommandSettings, left: str, right: str) -> "Difference":

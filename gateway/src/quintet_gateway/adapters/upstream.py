@@ -176,6 +176,10 @@ class UpstreamClients:
         """Read which model the ranker serves."""
         return await self._call(self._ranker.GetModel, ranker_pb2.GetModelRequest())
 
+    async def models(self) -> ranker_pb2.ListModelsResponse:
+        """List the models of the registry."""
+        return await self._call(self._ranker.ListModels, ranker_pb2.ListModelsRequest())
+
     async def hold_challenger(self, version: str) -> ranker_pb2.HoldChallengerResponse:
         """Make the ranker load a challenger and keep it for some minutes."""
         request = ranker_pb2.HoldChallengerRequest(challenger_version=version)

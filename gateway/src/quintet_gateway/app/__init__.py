@@ -18,12 +18,15 @@ from quintet_store.uploads import Uploads
 from quintet_gateway.access import AccessRules, Auth, Gatekeeper
 from quintet_gateway.adapters import Operations, UpstreamClients
 from quintet_gateway.adapters.histories import Histories
+from quintet_gateway.adapters.model_registry import ModelRegistry
 from quintet_gateway.adapters.music import Audio, MediaServers, OwnMusic, SavedLists, ServerCovers
+from quintet_gateway.adapters.observer import Observer
+from quintet_gateway.adapters.reports import Reports
 from quintet_gateway.app.admission import Admission
 from quintet_gateway.app.bodies import Bodies
 from quintet_gateway.app.docs import install_docs
 from quintet_gateway.app.errors import Renderers, install_errors, render, render_internal
-from quintet_gateway.app.middleware import Guard, RequestContext
+from quintet_gateway.app.middleware import Guard, RequestContext, answers
 from quintet_gateway.experiments import ExperimentConfig, Experiments
 from quintet_gateway.feedback import Database, Recorder, RecorderConfig
 from quintet_gateway.memory import ListenerMemory
@@ -41,6 +44,7 @@ from quintet_gateway.routes import (
     legacy,
     library,
     operations,
+    operator,
     playing,
     playlists,
     prompts,
@@ -115,15 +119,19 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     recorder = Recorder(recorder_config, experiments.shadow)
     rpc = _rpc_service(settings, recorder)
     running = _operations(settings)
+    observer = Observer(database, upstream, answers)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await upstream.start()
         await recorder.start()
         await experiments.start()
+        await observer.start()
         yield
         # gRPC stops first: it accepts events, which the recorder then writes to the end.
         await rpc.stop()
+        # Before the recorder, which closes the database.
+        await observer.close()
         await experiments.close()
         await recorder.close()
         await running.close()
@@ -148,9 +156,13 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     app.state.recorder = recorder
     app.state.experiments = experiments
     app.state.operations = running
+    app.state.reports = Reports(
+        database, upstream, recorder, experiments, running, settings.budget_seconds
+    )
     app.state.rpc = rpc
     music = OwnMusic(database, settings.home.resolve() / "credentials")
     app.state.own_music = music
+    app.state.model_registry = ModelRegistry(upstream, music, observer.note)
     app.state.saved_lists = SavedLists(music, names)
     app.state.histories = Histories(
         database, uploads, names, settings.history_bytes, settings.max_body_bytes
@@ -168,7 +180,7 @@ def build(settings: GatewaySettings, services: UpstreamClients | None = None) ->
     app.add_middleware(Admission, most=settings.max_in_flight, render=renderers.render)
     app.add_middleware(Bodies, most_bytes=settings.max_body_bytes, render=renderers.render)
     catalogue = (search, tracks, catalogue_map)
-    operation = (health, insights, experiment, operations)
+    operation = (health, insights, experiment, operations, operator)
     # Routes are tried in this order: the most frequent requests come first.
     lists, own_music = (recommendations, playing, prompts), (library, audio, playlists)
     for resource in (*lists, *catalogue, feedback, histories, *own_music, *operation, legacy):

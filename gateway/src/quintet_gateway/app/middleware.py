@@ -12,6 +12,7 @@ from fastapi import Response
 from prometheus_client import Counter, Gauge, Histogram
 from quintet_servicekit.logs import accepted_request_id, call_context
 from quintet_servicekit.tracing import Span, span
+from quintet_store.operation_history import Traffic
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -141,6 +142,33 @@ def _account(scope: Scope, method: str, facts: dict[str, Any], seconds: float) -
 def _series(method: str, route: str, status: str) -> tuple[Counter, Histogram]:
     """Look up the metrics of a kind of answer; prometheus_client checks its labels each time."""
     return REQUESTS.labels(method, route, status), SECONDS.labels(route)
+
+
+def answers() -> dict[str, Traffic]:
+    """Read the metrics: what this process has answered since its start, by route."""
+    counts: dict[str, list[int]] = {}
+    for sample in (sample for family in REQUESTS.collect() for sample in family.samples):
+        if sample.name.endswith("_total"):
+            row = counts.setdefault(sample.labels["route"], [0, 0, 0])
+            status = sample.labels["status"][:1]
+            for place, counted in enumerate((True, status == "4", status == "5")):
+                row[place] += int(sample.value) * counted
+    durations: dict[str, dict[float, int]] = {}
+    for sample in (sample for family in SECONDS.collect() for sample in family.samples):
+        if sample.name.endswith("_bucket"):
+            bounds = durations.setdefault(sample.labels["route"], {})
+            bounds[float(sample.labels["le"])] = int(sample.value)
+    return {
+        route: Traffic(row[0], row[1], row[2], _apart(durations.get(route, {})))
+        for route, row in counts.items()
+    }
+
+
+def _apart(cumulated: dict[float, int]) -> dict[float, int]:
+    """Turn cumulated counts of a histogram into the count of each bucket."""
+    bounds = sorted(cumulated)
+    below = [0, *(cumulated[bound] for bound in bounds)]
+    return {bound: cumulated[bound] - below[place] for place, bound in enumerate(bounds)}
 
 
 def _without_listener(path: str) -> str:

@@ -4,11 +4,13 @@ import hashlib
 import json
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message import Message
 from prometheus_client import Counter as Total
 from prometheus_client import Gauge
 from quintet.ranker.v1 import ranker_pb2
@@ -26,6 +28,16 @@ QUEUED: Final = Gauge("quintet_impressions_queued", "Tracks shown that wait to b
 # Tracks of lists that wait with their reasons, some 4 KB for each: copying a list takes longer
 # than storing half of it, and most are stored within a quarter of a second.
 _WHOLE_TRACKS: Final = 5_000
+M = TypeVar("M", bound=Message)
+MEMORY: Final = "memory"
+"""The key of stored options that counts what came from the listener's memory."""
+_NOT_OPTIONS: Final = frozenset(
+    {
+        "seeds", "negative_seeds", "profile", "trial", "preferences", "known_track_ids",
+        "heard_track_ids", "include_features", "filters",
+    }
+)  # fmt: skip
+_OF_MEMORY: Final = frozenset({"excluded_track_ids", "excluded_artist_ids"})
 # The arm of a list that another model answered than the experiment asked for.
 FALLBACK: Final = "fallback"
 _ARMS: Final = {
@@ -83,6 +95,7 @@ def without_reasons(
         feature_names=response.feature_names,
         variant=response.variant,
         ranking_seconds=response.ranking_seconds,
+        pool=response.pool,
     )
     for track in response.tracks:
         kept.tracks.add(
@@ -206,6 +219,8 @@ def impression_rows(taken: Sequence[ServedList]) -> ImpressionRows:
             "feature_hash": digest,
             "experiment_id": one.request.trial.experiment_id,
             "arm": experiment_arm(one.request, one.response),
+            "options": stored_options(one.request),
+            "pool": {field.name: int(n) for field, n in one.response.pool.ListFields()},
         }
         rows += [
             {
@@ -236,3 +251,51 @@ def experiment_arm(
         return ""
     same = request.trial.variant == response.variant
     return _ARMS.get(response.variant, FALLBACK) if same else FALLBACK
+
+
+def stored_options(request: ranker_pb2.RecommendTracksRequest) -> dict[str, Any]:
+    """Write the options of a request as JSON; of a listener's memory only how much it was.
+
+    Seeds and trial have columns of their own. The memory names tracks that a person heard and
+    judged, which must not outlive the memory itself.
+    """
+    kept = _without(request, _NOT_OPTIONS)
+    if request.HasField("filters"):
+        kept.filters.CopyFrom(_without(request.filters, _OF_MEMORY))
+    options: dict[str, Any] = MessageToDict(kept, preserving_proto_field_name=True)
+    memory = {
+        "excluded_tracks": len(request.filters.excluded_track_ids),
+        "excluded_artists": len(request.filters.excluded_artist_ids),
+        "known_tracks": len(request.known_track_ids),
+        "heard_tracks": len(request.heard_track_ids),
+        "preferences": int(request.HasField("preferences")),
+    }
+    return options | {MEMORY: {name: count for name, count in memory.items() if count}}
+
+
+def request_of(
+    options: Mapping[str, Any], seeds: Sequence[Mapping[str, Any]]
+) -> ranker_pb2.RecommendTracksRequest:
+    """Read a request from what `stored_options` and `stored_seeds` wrote, without any memory."""
+    request = ranker_pb2.RecommendTracksRequest()
+    ParseDict({name: value for name, value in options.items() if name != MEMORY}, request)
+    for seed in seeds:
+        named = {name: value for name, value in seed.items() if name != "negative"}
+        target = request.negative_seeds if seed.get("negative") else request.seeds
+        target.add(**named)
+    return request
+
+
+def _without(message: M, names: frozenset[str]) -> M:
+    """Copy the fields of a message but for some, which are not even read."""
+    kept = type(message)()
+    for field, value in message.ListFields():
+        if field.name in names:
+            continue
+        if isinstance(value, Message):
+            getattr(kept, field.name).CopyFrom(value)
+        elif isinstance(value, str | bytes | int | float):
+            setattr(kept, field.name, value)
+        else:
+            getattr(kept, field.name).extend(value)
+    return kept

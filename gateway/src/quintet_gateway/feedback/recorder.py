@@ -21,6 +21,7 @@ from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import (
     AppError,
     DeadlineExceeded,
+    NotFound,
     NotReady,
     Reason,
     overloaded,
@@ -29,6 +30,7 @@ from quintet_servicekit.metrics import DEGRADED
 from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_store import StoreUnavailable
 from quintet_store.insights import Insights
+from quintet_store.recorded_list import RecordedList
 from quintet_store.reopening import Database
 from quintet_store.spool import Spool, SpoolFull
 from quintet_store.uploads import Uploads
@@ -291,6 +293,26 @@ class Recorder:
         """
         read = partial(self._storage.insights, since)
         return await self._in_time(self._run(self._reader, read))
+
+    async def recorded_list(self, recommendation_id: str) -> RecordedList:
+        """Read a list with all that is stored of how it was made; a queued one is stored first.
+
+        Raises:
+            NotFound: No list of this id is stored.
+            NotReady: The database is down.
+            DeadlineExceeded: The budget ran out.
+        """
+        await self._in_time(self._write(self._storage.flush))
+        read = partial(self._storage.recorded_list, recommendation_id)
+        found = await self._in_time(self._run(self._reader, read))
+        if found is None:
+            raise NotFound(
+                Reason.RECOMMENDATION_UNKNOWN,
+                "No list of this id is stored: it is older than QUINTET_FEEDBACK_RETENTION_DAYS, "
+                "was trimmed by QUINTET_FEEDBACK_MAX_BYTES, or is of another installation.",
+                field="id",
+            )
+        return found
 
     async def prune(self) -> Pruned:
         """Delete feedback that is older than the retention.

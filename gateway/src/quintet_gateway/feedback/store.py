@@ -22,6 +22,7 @@ from quintet_store.feedback import Pruned as Pruned
 from quintet_store.feedback import stamp
 from quintet_store.insights import Insights, insights_since
 from quintet_store.playlists import known_track_ids
+from quintet_store.recorded_list import RecordedList, read_list
 from quintet_store.reopening import Database
 from quintet_store.spool import Row, Spool
 from quintet_store.undoing import Undone, undo_event
@@ -362,6 +363,15 @@ class FeedbackStore:
         """
         with self._database.reading() as connection:
             return insights_since(connection, since)
+
+    def recorded_list(self, recommendation_id: str) -> RecordedList | None:
+        """Read a list with all that is stored of how it was made; None if it is not stored.
+
+        Raises:
+            StoreUnavailable: The database is down.
+        """
+        with self._database.reading() as connection:
+            return read_list(connection, recommendation_id)
 
     def prune(self) -> Pruned:
         """Delete feedback older than the retention, in small transactions that let others write.

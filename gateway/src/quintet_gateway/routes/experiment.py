@@ -1,79 +1,13 @@
 """`GET /api/v1/experiment`: the running experiment; requires the admin scope."""
 
 from fastapi import APIRouter, Response
-from quintet_store.experiments import facts_of
 
 from quintet_gateway.routes.dependencies import ExperimentsDep, json_response
-from quintet_gateway.schemas.catalogue import ResponseModel
 from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.experiment import ExperimentResponse as ExperimentResponse
+from quintet_gateway.schemas.experiment import experiment_json
 
 router = APIRouter(prefix="/api/v1", tags=["Operation"])
-
-
-class ExperimentRule(ResponseModel):
-    """The rule by which trials decide: level, smallest effect, most trials."""
-
-    alpha: float
-    min_effect: float
-    most_trials: int
-    unit: str
-
-
-class Preference(ResponseModel):
-    """Share of trials that the challenger wins, with its interval; 0.5 is no preference."""
-
-    seen: float
-    low: float
-    high: float
-
-
-class Latency(ResponseModel):
-    """Time to rank one request, in milliseconds."""
-
-    median: float
-    p95: float
-
-
-class ShadowResponse(ResponseModel):
-    """Comparison of the challenger's shadow lists, which listeners do not see."""
-
-    requests: int
-    rank_correlation: float | None
-    overlap: float | None
-    champion_ms: Latency | None
-    challenger_ms: Latency | None
-
-
-class ExperimentFacts(ResponseModel):
-    """An experiment with the evidence of its trials."""
-
-    experiment_id: str
-    running: bool
-    mode: str
-    percent: float
-    champion: str
-    challenger: str
-    challenger_held: bool
-    challenger_refused: str
-    started_at: str
-    ended_at: str | None
-    reason: str
-    rule: ExperimentRule
-    lists: dict[str, int]
-    other_lists: int
-    wins: int
-    losses: int
-    ties: int
-    verdict: str
-    p_value: float
-    preference: Preference
-    shadow: ShadowResponse
-
-
-class ExperimentResponse(ResponseModel):
-    """The running experiment, else the last one, else null."""
-
-    experiment: ExperimentFacts | None
 
 
 @router.get(
@@ -82,11 +16,4 @@ class ExperimentResponse(ResponseModel):
 )
 async def get_experiment(experiments: ExperimentsDep) -> Response:
     """Wins, losses, the verdict of the sequential test, and the comparison of shadow requests."""
-    found = await experiments.overview()
-    if found is None:
-        return json_response({"experiment": None})
-    held = {
-        "challenger_held": found.challenger_held,
-        "challenger_refused": found.challenger_refused,
-    }
-    return json_response({"experiment": facts_of(found.standing) | held})
+    return json_response({"experiment": experiment_json(await experiments.overview())})

@@ -4,45 +4,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from quintet_gateway.routes.dependencies import RecorderDep, json_response
-from quintet_gateway.schemas.catalogue import ResponseModel
 from quintet_gateway.schemas.errors import errors
+from quintet_gateway.schemas.insights import InsightsResponse as InsightsResponse
+from quintet_gateway.schemas.insights import insights_json
 from quintet_gateway.validation import bounds, within
 
 router = APIRouter(prefix="/api/v1", tags=["Operation"])
 # A month: longer ranges would read many impressions in one query.
 _MOST_HOURS = 24 * 31
-
-
-class ArtistPlaces(ResponseModel):
-    """An artist's share of all positions in lists."""
-
-    name: str
-    share: float
-
-
-class ModelReceived(ResponseModel):
-    """Approval of one model's lists."""
-
-    model: str
-    lists: int
-    approved: int = Field(description="Lists of which a track was liked, saved or kept")
-    low: float = Field(description="Lower end of the 95 % interval of approved / lists")
-    high: float
-
-
-class InsightsResponse(ResponseModel):
-    """Summary of the lists of the last hours."""
-
-    since: str
-    lists: int
-    impressions: int
-    tracks_shown: int = Field(description="Different tracks on these lists")
-    artists: list[ArtistPlaces]
-    events: dict[str, int]
-    models: list[ModelReceived]
 
 
 @router.get(
@@ -61,23 +33,4 @@ async def get_insights(
     """Coverage, the most recommended artists, and the approval of each model's lists."""
     since = datetime.now(UTC) - timedelta(hours=hours)
     found = await recorder.insights(since)
-    return json_response(
-        {
-            "since": since.isoformat(timespec="seconds"),
-            "lists": found.lists,
-            "impressions": found.impressions,
-            "tracks_shown": found.tracks_shown,
-            "artists": [{"name": each.name, "share": each.share} for each in found.artists],
-            "events": dict(found.events),
-            "models": [
-                {
-                    "model": each.model,
-                    "lists": each.lists,
-                    "approved": each.approved,
-                    "low": each.low,
-                    "high": each.high,
-                }
-                for each in found.models
-            ],
-        }
-    )
+    return json_response(insights_json(since, found))

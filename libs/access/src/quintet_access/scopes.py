@@ -24,6 +24,8 @@ _NEEDED: Final = {
         "/quintet.memory.v1.MemoryService/GetPreferences",
         "/quintet.ranker.v1.RankerService/RecommendTracks",
         "/quintet.ranker.v1.RankerService/GetModel",
+        # The gateway, whose token has this scope alone, shows it to operators only.
+        "/quintet.ranker.v1.RankerService/ListModels",
         # Loads nothing that RecommendTracks, which needs the same scope, would not load for a
         # trial; the gateway's token has this scope alone.
         "/quintet.ranker.v1.RankerService/HoldChallenger",

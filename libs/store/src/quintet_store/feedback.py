@@ -68,6 +68,8 @@ _SOURCES: Final = table_of(MusicSource)
 _PARAMETERS: Final = 900
 # Bytes of a row beside its texts and features; the migration that added the sizes has the same.
 _LIST_BYTES: Final = 600
+# Options of a request and the sizes of its stages, as JSON; lists of older releases have none.
+_OPTIONS_BYTES: Final = 300
 _SHOWN_BYTES: Final = 200
 GROUP_PREFIX: Final = "feedback:"
 """Prefix of the ids of playlists built from feedback, before the id of their group."""
@@ -198,7 +200,12 @@ def with_bytes(lists: Rows, shown: Rows) -> list[dict[str, Any]]:
     for row in shown:
         of_list.setdefault(row["recommendation_id"], []).append(row)
     return [
-        {**row, "bytes": list_bytes(of_list.get(row["recommendation_id"], []))} for row in lists
+        {
+            **row,
+            "bytes": list_bytes(of_list.get(row["recommendation_id"], []))
+            + (_OPTIONS_BYTES if row.get("options") else 0),
+        }
+        for row in lists
     ]
 
 

@@ -152,3 +152,78 @@ def _models(connection: Connection, start: str) -> list[ModelOutcome]:
         for model, count in given
     ]
     return sorted(outcomes, key=lambda outcome: (-outcome.lists, outcome.model))
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Count the approval of one model's lists in one hour or day.
+
+    Attributes:
+        begin: Start of the hour or day, ISO 8601 in UTC.
+        model: The model's version.
+        lists: How many lists it gave then.
+        approved: In how many of these a track was liked, saved or put on a playlist since.
+    """
+
+    begin: str
+    model: str
+    lists: int
+    approved: int
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Approval and feedback by hour or day.
+
+    Attributes:
+        unit: "hour" or "day".
+        approval: By time and model, in order of time.
+        events: Start of the hour or day, kind of feedback, count; in order of time.
+    """
+
+    unit: str
+    approval: Sequence[Approval]
+    events: Sequence[tuple[str, str, int]]
+
+
+def trend_since(connection: Connection, since: datetime, unit: str) -> Trend:
+    """Count approval by model, and feedback by kind, for each hour or day since a time.
+
+    Args:
+        connection: Reads.
+        since: Start of the period.
+        unit: "hour" or "day".
+    """
+    start = stamp(since)
+    # Times are text: the first characters name the hour, or the day.
+    length, rest = {"hour": (13, ":00:00+00:00"), "day": (10, "T00:00:00+00:00")}[unit]
+    begin = func.substr(_LISTS.c.shown_at, 1, length)
+    given = _counted(connection, begin, start, approved=False)
+    liked = _counted(connection, begin, start, approved=True)
+    received = func.substr(_EVENTS.c.received_at, 1, length)
+    kinds = connection.execute(
+        select(received, _EVENTS.c.kind, func.count())
+        .where(_EVENTS.c.received_at >= start, _EVENTS.c.kind != UNDONE)
+        .group_by(received, _EVENTS.c.kind)
+        .order_by(received, _EVENTS.c.kind)
+    )
+    return Trend(
+        unit,
+        [
+            Approval(f"{moment}{rest}", model, count, liked.get((moment, model), 0))
+            for (moment, model), count in sorted(given.items())
+        ],
+        [(f"{moment}{rest}", str(kind), int(count)) for moment, kind, count in kinds],
+    )
+
+
+def _counted(
+    connection: Connection, begin: ColumnElement[Any], start: str, *, approved: bool
+) -> dict[tuple[str, str], int]:
+    """Count lists by time and model; only the approved ones, if wanted."""
+    query = select(begin, _LISTS.c.model_version, func.count(distinct(_LISTS.c.recommendation_id)))
+    if approved:
+        same = _EVENTS.c.recommendation_id == _LISTS.c.recommendation_id
+        query = query.join(_EVENTS, same).where(_EVENTS.c.kind.in_(APPROVAL))
+    grouped = query.where(_LISTS.c.shown_at >= start).group_by(begin, _LISTS.c.model_version)
+    return {(str(at), str(model)): int(n) for at, model, n in connection.execute(grouped)}

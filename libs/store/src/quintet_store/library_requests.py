@@ -5,16 +5,19 @@ server for minutes has no place in a process that answers within two seconds.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from quintet_store.sources import MAX_REASON, utc_now
 from quintet_store.tables import LibraryRequest, LibraryWorker, table_of
 
 ACTIONS: Final = ("add", "sync", "analyse", "remove", "push")
+"""Work on sources of music; a request names its source."""
+MODEL_ACTIONS: Final = ("promote", "rollback")
+"""Work on the model registry; a request has the number of a model in place of a source."""
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 MOST_OPEN: Final = 100
 """Requests that may be queued or running at once."""
@@ -39,8 +42,8 @@ class Request:
 
     Attributes:
         id: Grows with each request.
-        action: One of `ACTIONS`.
-        source: Name of the source.
+        action: One of `ACTIONS` or `MODEL_ACTIONS`.
+        source: Name of the source, or number of the model.
         options: Of `add`: kind, address, options, credential, play_allowed of the source. Of
             `push`: the id of the saved list.
         state: queued, running, done or failed.
@@ -88,9 +91,13 @@ def request_work(
     return _read(connection, _REQUESTS.c.id == int(made.scalar_one()))[0]
 
 
-def recent_requests(connection: Connection, limit: int = MOST_OPEN + MOST_KEPT) -> list[Request]:
-    """List requests, the newest first."""
-    return _read(connection, None, limit)
+def recent_requests(
+    connection: Connection,
+    limit: int = MOST_OPEN + MOST_KEPT,
+    actions: Collection[str] = ACTIONS,
+) -> list[Request]:
+    """List requests for some kinds of work, the newest first."""
+    return _read(connection, _REQUESTS.c.action.in_(actions), limit)
 
 
 def worker_seen(connection: Connection, now: float | None = None) -> bool:
@@ -150,9 +157,11 @@ def is_work_queued(connection: Connection) -> bool:
 
 
 def begin_request(connection: Connection) -> Request | None:
-    """Start the oldest queued request; None if there is none."""
-    query = select(func.min(_REQUESTS.c.id)).where(_REQUESTS.c.state == QUEUED)
-    if (oldest := connection.execute(query).scalar_one_or_none()) is None:
+    """Start the oldest queued request, one on models first; None if there is none."""
+    urgent = case((_REQUESTS.c.action.in_(MODEL_ACTIONS), 0), else_=1)
+    query = select(_REQUESTS.c.id).where(_REQUESTS.c.state == QUEUED)
+    oldest = connection.execute(query.order_by(urgent, _REQUESTS.c.id).limit(1)).scalar()
+    if oldest is None:
         return None
     own = _REQUESTS.c.id == int(oldest)
     started = {

@@ -14,6 +14,8 @@ from quintet_store.library_tables import TrackFeatures as TrackFeatures
 from quintet_store.library_tables import TrackId as TrackId
 from quintet_store.list_tables import ListPush as ListPush
 from quintet_store.list_tables import SavedList as SavedList
+from quintet_store.operation_tables import OperationEvent as OperationEvent
+from quintet_store.operation_tables import TrafficInterval as TrafficInterval
 from quintet_store.table_base import Base as Base
 from quintet_store.table_base import table_of as table_of
 
@@ -121,8 +123,10 @@ class Recommendation(Base):
     is ISO 8601 in UTC with milliseconds, so that text sorts as time does; `surface` is the path
     that answered; `seeds` are objects with track_id, artist_id or genre, a weight, and
     `"negative": true` for those moved away from. `experiment_id` is empty outside of experiments;
-    `arm` says which model answered in one: champion, challenger or interleave. `bytes` is about
-    what the list and its impressions take on the disk: `feedback.list_bytes`.
+    `arm` says which model answered in one: champion, challenger or interleave. `options` is the
+    rest of the request as the JSON of its protobuf message, without seeds, listener and memory;
+    `pool` counts the tracks at each stage; both are empty in rows of older releases. `bytes` is
+    about what the list and its impressions take on the disk: `feedback.list_bytes`.
     """
 
     __tablename__ = "recommendations"
@@ -138,6 +142,8 @@ class Recommendation(Base):
     feature_hash: Mapped[str] = mapped_column(String(64))
     experiment_id: Mapped[str] = mapped_column(String(64), index=True, server_default="")
     arm: Mapped[str] = mapped_column(String(16), server_default="")
+    options: Mapped[dict[str, object]] = mapped_column(JSON, server_default="{}")
+    pool: Mapped[dict[str, int]] = mapped_column(JSON, server_default="{}")
     bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 

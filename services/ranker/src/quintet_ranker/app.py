@@ -13,7 +13,7 @@ from quintet_servicekit.server import Service
 from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_servicekit.tokens import guards
 
-from quintet_ranker.adapters import ModelFollower, follow_models
+from quintet_ranker.adapters import ModelFollower, RegisteredModels, follow_models, registry_of
 from quintet_ranker.domain import Player, Recommender
 from quintet_ranker.servicer import PathServicer, RadioServicer, RankerServicer
 from quintet_ranker.settings import RankerSettings
@@ -38,7 +38,7 @@ def build(settings: RankerSettings, models: ModelFollower | None = None) -> Serv
     # One thread: shadow requests may take only time that listeners do not need.
     shadows = BoundedThreadPool(1, "shadow")
     recommender = Recommender(source, threads.run, shadows.run, settings.challenger_patience)
-    servicer = RankerServicer(source, recommender)
+    servicer = RankerServicer(source, recommender, RegisteredModels(registry_of(settings)))
 
     player = Player(source, threads.run)
 

@@ -52,6 +52,20 @@ def tray_box(data: Mapping[str, Any], *, key: str, restored: Handler, removed: H
     )
 
 
+def map_view(data: Mapping[str, Any], *, key: str, acted: Handler) -> None:
+    """Show the map; `acted` is called after the state holds what to do with which song."""
+    _component("map_view", '<div class="map quintet"></div>')(
+        key=key, data=dict(data), on_acted_change=acted
+    )
+
+
+def clock(seconds: float, *, key: str) -> None:
+    """Run the script, or the fragment, again every so many seconds while the page can be seen."""
+    _component("clock", '<div class="clock"></div>')(
+        key=key, data={"seconds": seconds}, on_ticked_change=lambda: None
+    )
+
+
 def triggered(key: str, name: str) -> Any:
     """Read the value that a component sent in this run; None if it sent nothing."""
     return getattr(st.session_state.get(key), name, None)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 import streamlit as st
-from quintet_client import Quintet
-from quintet_client.models import DagRun, DagRuns, Drift
+from quintet_client.models import DagRun, DagRuns, Drift, OperatorOverview
 
 from quintet_ui import session
 from quintet_ui.operator.text import NOTHING, moment
@@ -13,9 +12,9 @@ from quintet_ui.plain import code, web_address
 from quintet_ui.translations import Translations
 
 
-def drift(texts: Translations) -> None:
+def drift(overview: OperatorOverview, texts: Translations) -> None:
     """Show how far recommendations have drifted from those for the training playlists."""
-    facts = session.ask(Quintet.operations).drift
+    facts = overview.operations.drift
     if facts is None:
         return
     st.header(texts("operator.drift"))
@@ -54,9 +53,9 @@ def _quantity(name: str, texts: Translations) -> str:
     return texts.get(f"operator.moved.{name}") or code(name)
 
 
-def dag_runs(texts: Translations) -> None:
+def dag_runs(overview: OperatorOverview, texts: Translations) -> None:
     """Show the last runs of each DAG with links, or why Airflow returns none."""
-    found = session.ask(Quintet.operations)
+    found = overview.operations
     rows = run_rows(found.dags, texts, session.settings().airflow_url)
     trouble = texts.get(f"operator.airflow.{found.airflow}")
     if rows or trouble:

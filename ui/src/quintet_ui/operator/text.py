@@ -3,6 +3,10 @@
 from datetime import UTC, datetime
 from typing import Final
 
+import streamlit as st
+
+from quintet_ui.translations import Translations
+
 # A hyphen alone would begin a list: tables read Markdown.
 NOTHING: Final = "\u2013"
 
@@ -20,3 +24,9 @@ def number(value: float) -> str:
 def moment(time: datetime) -> str:
     """Show a time in UTC, to the minute: the operator's logs are in UTC too."""
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def facts(rows: dict[str, str], texts: Translations) -> None:
+    """Show a table of fields and values, both as Markdown."""
+    fact, value = texts("operator.fact"), texts("operator.value")
+    st.table([{fact: name, value: text} for name, text in rows.items()])

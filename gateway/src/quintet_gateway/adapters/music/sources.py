@@ -357,8 +357,19 @@ def queued(
     Raises:
         Conflict: The queue is full.
     """
+    return request_facts(request_queued(connection, action, name, options))
+
+
+def request_queued(
+    connection: Connection, action: str, name: str, options: Mapping[str, object]
+) -> Request:
+    """Queue a request, and return it as it is stored.
+
+    Raises:
+        Conflict: The queue is full.
+    """
     try:
-        return request_facts(request_work(connection, action, name, options), None)
+        return request_work(connection, action, name, options)
     except QueueFull as fault:
         raise Conflict(Reason.STATE_CONFLICT, f"{fault}.") from fault
 

@@ -32,6 +32,7 @@ _SCOPES: Final = {
     "/api/v1/histories": AccessScope.FEEDBACK,
     "/api/v1/listeners": AccessScope.ADMIN,
     "/api/v1/experiment": AccessScope.ADMIN,
+    "/api/v1/operator": AccessScope.ADMIN,
     "/api/v1/library": AccessScope.LIBRARY,
     "/api/v1/playlists": AccessScope.PLAYLISTS,
     "/metrics": AccessScope.ADMIN,

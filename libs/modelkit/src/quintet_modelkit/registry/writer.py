@@ -128,16 +128,26 @@ class Registry(Reader):
         self._write_history([v for v in history if v != version] + [version])
         return Move(before, self.version(record.version))
 
-    def rollback(self) -> Move:
+    def previous_champion(self) -> str:
+        """Find the version that `rollback` would make champion; empty if there is none."""
+        return (self._champions_before(self.aliases().get(CHAMPION)) or [""])[-1]
+
+    def rollback(self, expected: str = "") -> Move:
         """Make the previous champion champion again.
 
+        Args:
+            expected: The version that must be champion now, so that a request that is repeated
+                goes back once; any if empty.
+
         Raises:
-            RegistryInvalid: There is none.
+            RegistryInvalid: There is none, or another version is champion.
         """
         now = self.aliases().get(CHAMPION)
-        history = self._history()
-        kept = {record.version for record in self._all()}
-        before = [version for version in history if version != now and version in kept]
+        if expected and now != expected:
+            raise RegistryInvalid(
+                f"the champion is model {now}, not model {expected}; nothing was rolled back"
+            )
+        before = self._champions_before(now)
         if now is None or not before:
             raise RegistryInvalid("there is no previous champion to roll back to")
         moment = datetime.now(UTC).isoformat()
@@ -228,6 +238,11 @@ class Registry(Reader):
         for key, value in tags.items():
             self._client.set_model_version_tag(self.name, known.version, key, value)
         return known.version
+
+    def _champions_before(self, now: str | None) -> list[str]:
+        """List former champions that are still registered, in the order of their promotion."""
+        kept = {record.version for record in self._all()}
+        return [version for version in self._history() if version != now and version in kept]
 
     def _history(self) -> list[str]:
         """List the champions, each once, in the order of their last promotion."""

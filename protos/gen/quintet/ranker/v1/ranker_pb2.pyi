@@ -77,6 +77,34 @@ SEASONAL_SONGS_ALLOW: SeasonalSongs.ValueType  # 2
 """Songs of a season are candidates like any track."""
 Global___SeasonalSongs: _TypeAlias = SeasonalSongs  # noqa: Y015
 
+class _RegistryState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RegistryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RegistryState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REGISTRY_STATE_UNSPECIFIED: _RegistryState.ValueType  # 0
+    """The registry was not read yet; ask again."""
+    REGISTRY_STATE_UP: _RegistryState.ValueType  # 1
+    """The list is from the last seconds."""
+    REGISTRY_STATE_UNAVAILABLE: _RegistryState.ValueType  # 2
+    """The registry does not answer; the list is the last that was read."""
+    REGISTRY_STATE_OFF: _RegistryState.ValueType  # 3
+    """The ranker has no registry: QUINTET_MLFLOW_URI is empty."""
+
+class RegistryState(_RegistryState, metaclass=_RegistryStateEnumTypeWrapper):
+    """Describes whether the model registry can be read."""
+
+REGISTRY_STATE_UNSPECIFIED: RegistryState.ValueType  # 0
+"""The registry was not read yet; ask again."""
+REGISTRY_STATE_UP: RegistryState.ValueType  # 1
+"""The list is from the last seconds."""
+REGISTRY_STATE_UNAVAILABLE: RegistryState.ValueType  # 2
+"""The registry does not answer; the list is the last that was read."""
+REGISTRY_STATE_OFF: RegistryState.ValueType  # 3
+"""The ranker has no registry: QUINTET_MLFLOW_URI is empty."""
+Global___RegistryState: _TypeAlias = RegistryState  # noqa: Y015
+
 class _Variant:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -631,6 +659,133 @@ class HoldChallengerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HoldChallengerResponse: _TypeAlias = HoldChallengerResponse  # noqa: Y015
+
+@_typing.final
+class ListModelsRequest(_message.Message):
+    """Requests the models of the registry."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelsRequest: _TypeAlias = ListModelsRequest  # noqa: Y015
+
+@_typing.final
+class ListModelsResponse(_message.Message):
+    """Lists the models of the registry."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODELS_FIELD_NUMBER: _builtins.int
+    REGISTRY_FIELD_NUMBER: _builtins.int
+    PREVIOUS_CHAMPION_FIELD_NUMBER: _builtins.int
+    registry: Global___RegistryState.ValueType
+    """Whether the registry can be read."""
+    previous_champion: _builtins.str
+    """The number of the model that a rollback would make champion; empty if there is none."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegisteredModel]:
+        """The models, the newest first; at most 100."""
+
+    def __init__(
+        self,
+        *,
+        models: _abc.Iterable[Global___RegisteredModel] | None = ...,
+        registry: Global___RegistryState.ValueType = ...,
+        previous_champion: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "previous_champion", b"previous_champion", "registry", b"registry"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
+
+@_typing.final
+class RegisteredModel(_message.Message):
+    """Describes one model of the registry."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CATALOGUE_VERSION_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    PROMOTE_TIME_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    number: _builtins.str
+    """The number of the model in the registry, such as "3"."""
+    model_version: _builtins.str
+    """The version of its bundle, as in Versions.model_version."""
+    kind: _builtins.str
+    """"trained" or "bootstrap"."""
+    catalogue_version: _builtins.str
+    """The catalogue that it was made for."""
+    @_builtins.property
+    def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Aliases, such as "champion" and "challenger"."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was registered."""
+
+    @_builtins.property
+    def promote_time(self) -> _timestamp_pb2.Timestamp:
+        """When it became champion last; absent if it never did."""
+
+    @_builtins.property
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Metrics of its training and its evaluation, by name."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.str = ...,
+        model_version: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        catalogue_version: _builtins.str = ...,
+        aliases: _abc.Iterable[_builtins.str] | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        promote_time: _timestamp_pb2.Timestamp | None = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "promote_time", b"promote_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "catalogue_version", b"catalogue_version", "create_time", b"create_time", "kind", b"kind", "metrics", b"metrics", "model_version", b"model_version", "number", b"number", "promote_time", b"promote_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisteredModel: _TypeAlias = RegisteredModel  # noqa: Y015
 
 @_typing.final
 class Trial(_message.Message):

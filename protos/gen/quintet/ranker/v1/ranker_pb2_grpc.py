@@ -50,6 +50,11 @@ class RankerServiceStub:
                 request_serializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerRequest.SerializeToString,
                 response_deserializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerResponse.FromString,
                 _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/quintet.ranker.v1.RankerService/ListModels',
+                request_serializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
 
 
 class RankerServiceServicer:
@@ -83,6 +88,14 @@ class RankerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListModels(self, request, context):
+        """Lists the models of the registry with their metrics, as read within the last seconds. The first
+        call after a start may answer before they are read. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RankerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -100,6 +113,11 @@ def add_RankerServiceServicer_to_server(servicer, server):
                     servicer.HoldChallenger,
                     request_deserializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerRequest.FromString,
                     response_serializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.ListModelsRequest.FromString,
+                    response_serializer=quintet_dot_ranker_dot_v1_dot_ranker__pb2.ListModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -184,6 +202,33 @@ class RankerService:
             '/quintet.ranker.v1.RankerService/HoldChallenger',
             quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerRequest.SerializeToString,
             quintet_dot_ranker_dot_v1_dot_ranker__pb2.HoldChallengerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quintet.ranker.v1.RankerService/ListModels',
+            quintet_dot_ranker_dot_v1_dot_ranker__pb2.ListModelsRequest.SerializeToString,
+            quintet_dot_ranker_dot_v1_dot_ranker__pb2.ListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

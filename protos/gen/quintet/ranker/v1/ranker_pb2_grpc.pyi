@@ -48,6 +48,10 @@ class RankerServiceStub:
     call reports the progress and extends the time. One challenger is held; another replaces it.
     Errors: INVALID_ARGUMENT (REQUEST_MALFORMED).
     """
+    ListModels: _grpc.UnaryUnaryMultiCallable[_ranker_pb2.ListModelsRequest, _ranker_pb2.ListModelsResponse]
+    """Lists the models of the registry with their metrics, as read within the last seconds. The first
+    call after a start may answer before they are read. Changes nothing.
+    """
 
 @_typing.type_check_only
 class RankerServiceAsyncStub(RankerServiceStub):
@@ -68,6 +72,10 @@ class RankerServiceAsyncStub(RankerServiceStub):
     that an experiment can use it. Answers at once: loading goes on in the background, and a repeated
     call reports the progress and extends the time. One challenger is held; another replaces it.
     Errors: INVALID_ARGUMENT (REQUEST_MALFORMED).
+    """
+    ListModels: _aio.UnaryUnaryMultiCallable[_ranker_pb2.ListModelsRequest, _ranker_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """Lists the models of the registry with their metrics, as read within the last seconds. The first
+    call after a start may answer before they are read. Changes nothing.
     """
 
 class RankerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -104,6 +112,16 @@ class RankerServiceServicer(metaclass=_abc_1.ABCMeta):
         that an experiment can use it. Answers at once: loading goes on in the background, and a repeated
         call reports the progress and extends the time. One challenger is held; another replaces it.
         Errors: INVALID_ARGUMENT (REQUEST_MALFORMED).
+        """
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _ranker_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ranker_pb2.ListModelsResponse, _abc.Awaitable[_ranker_pb2.ListModelsResponse]]:
+        """Lists the models of the registry with their metrics, as read within the last seconds. The first
+        call after a start may answer before they are read. Changes nothing.
         """
 
 def add_RankerServiceServicer_to_server(servicer: RankerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -325,13 +325,16 @@ def _bundles(root: Path) -> list[Path]:
 
 def follow_models(settings: RankerSettings) -> ModelFollower:
     """Build the follower of QUINTET_HOME/models and, if its address is set, of the registry."""
-    registry = None
-    if settings.registry_uri:
-        registry = Registry(
-            settings.registry_uri,
-            settings.registry_name,
-            settings.registry_timeout,
-            # The follower polls again anyway.
-            retries=0,
-        )
-    return ModelFollower(settings.home / "models", settings, registry, model_loader(settings))
+    return ModelFollower(
+        settings.home / "models", settings, registry_of(settings), model_loader(settings)
+    )
+
+
+def registry_of(settings: RankerSettings) -> Registry | None:
+    """Open the registry if its address is set; each one serves one thread at a time."""
+    if not settings.registry_uri:
+        return None
+    # Without retries: whoever reads it reads again anyway.
+    return Registry(
+        settings.registry_uri, settings.registry_name, settings.registry_timeout, retries=0
+    )

@@ -10,15 +10,25 @@ from quintet_ranker.domain.models import (
 )
 from quintet_ranker.domain.player import Player
 from quintet_ranker.domain.recommender import RecommendationAnswer, Recommender, Run, Trial, Variant
+from quintet_ranker.domain.registered import (
+    ModelList,
+    Registered,
+    RegisteredModel,
+    RegistryState,
+)
 
 __all__ = [
     "ModelFacts",
+    "ModelList",
     "ModelSource",
     "PickOrigin",
     "Player",
     "RankingModel",
     "RecommendationAnswer",
     "Recommender",
+    "Registered",
+    "RegisteredModel",
+    "RegistryState",
     "Run",
     "TrackIdentity",
     "Trial",

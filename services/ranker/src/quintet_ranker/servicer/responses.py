@@ -7,7 +7,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet_engine.query import Discovery, RankedTrack
 
-from quintet_ranker.domain import PickOrigin, RecommendationAnswer
+from quintet_ranker.domain import PickOrigin, RecommendationAnswer, Registered, RegistryState
 from quintet_ranker.servicer.requests import VARIANTS
 
 _VARIANT_NUMBERS: Final = {variant: number for number, variant in VARIANTS.items()}
@@ -101,3 +101,31 @@ def _add_track(
         heard=track.heard,
         reasons_json=b"" if track.explanation is None else track.explanation.json,
     )
+
+
+_REGISTRY_STATES: Final = {
+    RegistryState.UNKNOWN: ranker_pb2.REGISTRY_STATE_UNSPECIFIED,
+    RegistryState.UP: ranker_pb2.REGISTRY_STATE_UP,
+    RegistryState.UNAVAILABLE: ranker_pb2.REGISTRY_STATE_UNAVAILABLE,
+    RegistryState.OFF: ranker_pb2.REGISTRY_STATE_OFF,
+}
+
+
+def models_response(found: Registered) -> ranker_pb2.ListModelsResponse:
+    """Write the models of the registry as an answer."""
+    answer = ranker_pb2.ListModelsResponse(
+        registry=_REGISTRY_STATES[found.state], previous_champion=found.previous_champion
+    )
+    for model in found.models:
+        row = answer.models.add(
+            number=model.number,
+            model_version=model.model_version,
+            kind=model.kind,
+            catalogue_version=model.catalogue_version,
+            aliases=model.aliases,
+            metrics=model.metrics,
+        )
+        row.create_time.FromDatetime(model.create_time)
+        if model.promote_time is not None:
+            row.promote_time.FromDatetime(model.promote_time)
+    return answer

@@ -8,9 +8,9 @@ from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.logs import note_answered
 from quintet_servicekit.metrics import DEGRADED
 
-from quintet_ranker.domain import ModelSource, Recommender, is_version
+from quintet_ranker.domain import ModelList, ModelSource, Recommender, is_version
 from quintet_ranker.servicer.requests import query_of, trial_of
-from quintet_ranker.servicer.responses import response_of
+from quintet_ranker.servicer.responses import models_response, response_of
 
 
 class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
@@ -19,11 +19,15 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
     Args:
         source: The models served.
         recommender: Chooses which models answer a request.
+        registered: Lists the models of the registry.
     """
 
-    def __init__(self, source: ModelSource, recommender: Recommender) -> None:
+    def __init__(
+        self, source: ModelSource, recommender: Recommender, registered: ModelList
+    ) -> None:
         self._source = source
         self._recommender = recommender
+        self._registered = registered
 
     async def RecommendTracks(
         self, request: ranker_pb2.RecommendTracksRequest, _context: Any
@@ -83,3 +87,9 @@ class RankerServicer(ranker_pb2_grpc.RankerServiceServicer):
         held = self._source.hold_challenger(version) is not None
         reason = "" if held else self._source.challenger_refused_reason
         return ranker_pb2.HoldChallengerResponse(held=held, refused_reason=reason)
+
+    async def ListModels(
+        self, _request: ranker_pb2.ListModelsRequest, _context: Any
+    ) -> ranker_pb2.ListModelsResponse:
+        """List the models of the registry; changes nothing."""
+        return models_response(await self._registered.newest())

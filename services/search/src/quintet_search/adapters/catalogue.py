@@ -48,7 +48,7 @@ from quintet_search.domain.records import (
     TrackRecord,
 )
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Increase it when documents or their order change, so that older indexes are built again."""
 # Indexes on disk: the one in use, and the one before it for a rollback.
 KEPT: Final = 2

@@ -1,17 +1,14 @@
-"""The map of the catalogue: every track is a point, and similar tracks are close together.
-
-The axes are the first two principal components of the encoded features. They are deterministic,
-fast and linear, so a direction has the same meaning everywhere on the map.
-"""
+"""The map of the catalogue: every track is a point, and similar tracks are close together."""
 
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from quintet_modelkit.features import is_analysed
 from quintet_modelkit.snapshot import Snapshot
+
+from quintet_search.adapters.regions import layout
 
 FILE: Final = "map.arrow"
 SCHEMA: Final = pa.schema(
@@ -24,7 +21,6 @@ SCHEMA: Final = pa.schema(
         ("y", pa.float32()),
     ]
 )
-Points = NDArray[np.float32]
 
 
 def write_map(folder: Path, snapshot: Snapshot) -> None:
@@ -33,8 +29,10 @@ def write_map(folder: Path, snapshot: Snapshot) -> None:
     analysed = is_analysed(raw)
     # A track that was not analysed has no place: NaN.
     points = np.full((len(raw), 2), np.nan, np.float32)
-    points[analysed] = plane(snapshot.standardiser.transform(raw[analysed]))
     tracks = snapshot.tracks
+    genres = tracks.column("genres").to_pylist()
+    placed = [genres[row] for row in np.flatnonzero(analysed)]
+    points[analysed] = layout(snapshot.standardiser.transform(raw[analysed]), placed)
     columns = [
         _one(tracks.column("track_id")),
         _one(tracks.column("title")),
@@ -48,29 +46,6 @@ def write_map(folder: Path, snapshot: Snapshot) -> None:
                                  schema=SCHEMA)  # fmt: skip
     with pa.OSFile(str(folder / FILE), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
         writer.write_table(table)
-
-
-def plane(encoded: NDArray[np.float32]) -> Points:
-    """Project features onto their first two principal components.
-
-    Args:
-        encoded: float32 (n, d), encoded features.
-
-    Returns:
-        float32 (n, 2), centred, each column of unit variance, or 0 if nothing varies. The sign of a
-        component is set by its largest loading, so that equal catalogues give equal maps.
-    """
-    if not len(encoded):
-        return np.zeros((0, 2), dtype=np.float32)
-    centred = encoded.astype(np.float64) - encoded.mean(axis=0, dtype=np.float64)
-    values, vectors = np.linalg.eigh(centred.T @ centred / max(1, len(centred)))
-    # `eigh` sorts ascending; the largest two are last.
-    axes = vectors[:, ::-1][:, :2]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), range(2)])
-    scale = np.sqrt(np.maximum(values[::-1][:2], 0.0))
-    # Below this, the variance is rounding error; dividing by it would scatter the points.
-    scale = np.where(scale > 1e-9, scale, np.inf)
-    return np.asarray(centred @ axes / scale, dtype=np.float32)
 
 
 def _one(column: Any) -> Any:
