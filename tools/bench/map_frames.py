@@ -1,9 +1,9 @@
 """Measure how long a frame of the page's map takes in Chromium: `python -m tools.bench.map_frames`.
 
 The component runs as in the page, over files in the form of the page's server, in a browser without
-a graphics processor. It draws while the map zooms: `script` is the time of the component in a frame,
-`gaps` the time from frame to frame, and the processor time is that of all processes of the browser.
-On a busy machine only the last one means much.
+a graphics processor, and draws while the map zooms. `script` is the time of the component in a
+frame, `gaps` the time from frame to frame, and the processor time is that of all processes of the
+browser. On a busy machine only the last one means much.
 """
 
 import argparse
