@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 SERVING: Final = "SERVING"
 # A service that restarts is unreachable for some seconds.
 _LOOK_SECONDS: Final = 3.0
-_MODEL_LOOKS: Final = 3
+_MODEL_LOOKS: Final = 5
 _WRITE_SECONDS: Final = 30.0
 _PRUNE_SECONDS: Final = 3600.0
 _CLOSE_SECONDS: Final = 2.0

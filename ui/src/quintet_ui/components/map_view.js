@@ -18,15 +18,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
 function build(root) {
   const view = { root, places: undefined, names: undefined, x: 0, y: 0, zoom: 1, frames: [], drawn: 0, picked: -1, pointers: new Map() };
   root.frames = view.frames;
-  view.base = make("canvas", { class: "points" });
   view.over = make("canvas", { class: "over", tabindex: "0", role: "application" });
+  // Its pixels are written by this script, so they stay in the memory of the processor.
+  view.pen = view.over.getContext("2d", { alpha: false, willReadFrequently: true });
   view.card = make("div", { class: "card", hidden: true });
   view.status = make("p", { class: "hidden", role: "status" });
   view.note = make("p", { class: "note" });
   view.tools = make("div", { class: "tools" });
   view.help = make("p", { class: "help" });
   view.regions = make("ul", { class: "regions" });
-  root.replaceChildren(make("div", { class: "stage" }, view.base, view.over, view.tools, view.card), view.note, view.help, view.regions, view.status);
+  root.replaceChildren(make("div", { class: "stage" }, view.over, view.tools, view.card), view.note, view.help, view.regions, view.status);
   listen(view);
   new ResizeObserver(() => redraw(view)).observe(view.over);
   return view;
@@ -111,7 +112,8 @@ function colours(view) {
   view.dark = 0.3 * red + 0.6 * green + 0.1 * blue < 128;
   const wheel = view.dark ? LIGHT : HUES;
   view.hues = wheel;
-  const packed = (hex) => (0xd9 << 24 | parseInt(hex.slice(5, 7), 16) << 16 | parseInt(hex.slice(3, 5), 16) << 8 | parseInt(hex.slice(1, 3), 16)) >>> 0;
+  const packed = (hex) => (0xff << 24 | parseInt(hex.slice(5, 7), 16) << 16 | parseInt(hex.slice(3, 5), 16) << 8 | parseInt(hex.slice(1, 3), 16)) >>> 0;
+  view.paper = (0xff << 24 | blue << 16 | green << 8 | red) >>> 0;
   view.colours = new Uint32Array(256).fill(packed(view.dark ? "#8d8a99" : "#9c99a8"));
   for (let number = 0; number < NO_GENRE; number++) view.colours[number] = packed(wheel[number % wheel.length]);
 }
@@ -127,18 +129,16 @@ function redraw(view) {
   });
 }
 
-// Both canvases have the size of the stage; one pixel of theirs is one of the screen, up to two per unit.
+// The canvas has the size of the stage; one pixel of it is one of the screen, up to two per unit.
 function fit(view) {
   const { clientWidth: width, clientHeight: height } = view.over;
   if (!width || !height) return false;
   view.density = Math.min(2, window.devicePixelRatio || 1);
   view.width = Math.round(width * view.density);
   view.height = Math.round(height * view.density);
-  for (const canvas of [view.base, view.over]) {
-    if (canvas.width !== view.width || canvas.height !== view.height) { canvas.width = view.width; canvas.height = view.height; view.image = undefined; }
-  }
+  if (view.over.width !== view.width || view.over.height !== view.height) { view.over.width = view.width; view.over.height = view.height; view.image = undefined; }
   if (!view.image) {
-    view.image = view.base.getContext("2d").createImageData(view.width, view.height);
+    view.image = view.pen.createImageData(view.width, view.height);
     view.pixels = new Uint32Array(view.image.data.buffer);
   }
   colours(view);
@@ -151,7 +151,7 @@ const down = (view, y) => (view.y - y) * view.scale + view.height / 2;
 
 function points(view) {
   const { pixels, width, height, scale, colours: colour } = view, { x, y, genre, count } = view.places;
-  pixels.fill(0);
+  pixels.fill(view.paper);
   const size = Math.max(1, Math.round(view.density * Math.min(7, 1.2 * Math.sqrt(view.zoom) * Math.min(2.6, Math.sqrt(60000 / count)))));
   const left = width / 2 - view.x * scale - size / 2, top = height / 2 + view.y * scale - size / 2;
   const right = width - size, bottom = height - size, round = size > 3 ? 1 : 0;
@@ -164,12 +164,11 @@ function points(view) {
       for (let at = start + inset; at < start + size - inset; at++) pixels[at] = paint;
     }
   }
-  view.base.getContext("2d").putImageData(view.image, 0, 0);
+  view.pen.putImageData(view.image, 0, 0);
 }
 
 function over(view) {
-  const pen = view.over.getContext("2d"), ink = view.dark ? "#ffffff" : "#1d1a2b", paper = view.dark ? "#131120" : "#ffffff";
-  pen.clearRect(0, 0, view.width, view.height);
+  const { pen } = view, ink = view.dark ? "#ffffff" : "#1d1a2b", paper = view.dark ? "#131120" : "#ffffff";
   labels(view, pen, ink, paper);
   if (view.rows) {
     for (const id of view.listed) mark(view, pen, view.rows.get(id), 5, "#ffd166", "#1d1a2b");
