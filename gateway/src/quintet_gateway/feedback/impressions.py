@@ -256,7 +256,7 @@ def experiment_arm(
 def stored_options(request: ranker_pb2.RecommendTracksRequest) -> dict[str, Any]:
     """Write the options of a request as JSON; of a listener's memory only how much it was.
 
-    Seeds and trial have columns of their own. The memory names tracks that a person heard and
+    Seeds and trial have separate columns. The memory names tracks that a person heard and
     judged, which must not outlive the memory itself.
     """
     kept = _without(request, _NOT_OPTIONS)

@@ -25,7 +25,7 @@ def ask(call: Callable[[Quintet], T]) -> T:
     token: str = st.session_state.get(_TOKEN, "")
     if not token:
         return session.ask(lambda to: call(to.with_options(timeout=_SECONDS)))
-    # A client of its own, so that no other visitor calls with this token.
+    # A separate client, so that no other visitor calls with this token.
     try:
         with session.open_gateway(session.settings(), token) as own:
             return call(own.with_options(timeout=_SECONDS))

@@ -67,7 +67,7 @@ def show_model(model: Model, texts: Translations) -> None:
 
 
 def quality(overview: OperatorOverview, texts: Translations) -> None:
-    """Show the metrics of the served model's evaluation; where none is known, how to get them."""
+    """Show the metrics of the served model's evaluation, or how to get them."""
     st.header(texts("operator.quality"))
     rows = quality_rows(dict(overview.quality), texts)
     if not rows:

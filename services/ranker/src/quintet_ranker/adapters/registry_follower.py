@@ -334,7 +334,7 @@ def registry_of(settings: RankerSettings) -> Registry | None:
     """Open the registry if its address is set; each one serves one thread at a time."""
     if not settings.registry_uri:
         return None
-    # Without retries: whoever reads it reads again anyway.
+    # Without retries: all that read it read again anyway.
     return Registry(
         settings.registry_uri, settings.registry_name, settings.registry_timeout, retries=0
     )
