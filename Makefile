@@ -74,7 +74,7 @@ eval: install ## Measure the ranking on EVAL_DATA against every baseline; report
 	@$(EVAL) catalog import $(EVAL_DATA)/tracks.parquet $(wildcard $(EVAL_DATA)/kinds/tracks.parquet)
 	@$(EVAL) playlists import $(EVAL_DATA)/playlists.parquet --kind $(EVAL_KIND)
 	@$(if $(EVAL_MORE),$(EVAL) playlists import $(EVAL_MORE))
-	@$(EVAL) evaluate --json $(EVAL_HOME)/report.json --html $(EVAL_HOME)/report.html
+	@$(EVAL) evaluate --growth --json $(EVAL_HOME)/report.json --html $(EVAL_HOME)/report.html
 
 # Of this run alone: `make chaos CHAOS="--docs docs/resilience.md"` puts the table into the page too.
 CHAOS ?=

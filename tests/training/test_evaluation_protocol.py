@@ -49,7 +49,7 @@ class Oracle:
         self.playlists, self.limit = playlists, limit
         self.trained = {}
 
-    def train(self, playlists, purpose):
+    def train(self, playlists, _kinds, purpose):
         self.trained[purpose] = playlists
         return self.recommend
 
@@ -168,7 +168,7 @@ def test_the_same_seed_gives_the_same_report_and_another_another(world, oracle):
 def test_a_recommender_that_breaks_the_rules_is_refused(world, answer, fault):
     catalogue, playlists, names = world
     with pytest.raises(RecommendationInvalid, match=fault):
-        run(catalogue, playlists, names, lambda _train, _purpose: answer, OPTIONS)
+        run(catalogue, playlists, names, lambda _train, _kinds, _purpose: answer, OPTIONS)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -231,7 +231,7 @@ def test_the_hand_made_sum_beats_audio_cosine_on_real_playlists(tmp_path):
         catalogue,
         playlists,
         names,
-        lambda train, _purpose: baselines(catalogue, train, seed=1)["hand_made"],
+        lambda train, _kinds, _purpose: baselines(catalogue, train, seed=1)["hand_made"],
         options,
     )
     assert report.cold is None

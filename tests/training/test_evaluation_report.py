@@ -28,15 +28,15 @@ def report(catalogue_of) -> Report:
     )
     playlists = [(number % 2) * 200 + random.choice(200, 20, replace=False) for number in range(40)]
     names = [f"{HOSTILE} {number}" for number in range(len(playlists))]
-    options = EvaluationOptions(seed_counts=(1, 5))
+    options = EvaluationOptions(seed_counts=(1, 5), growth=(0.1, 0.5))
     audio = baselines(catalogue, [], seed=1)["standardised_cosine"]
 
-    def train(known, _purpose):
+    def train(known, _kinds, _purpose):
         return baselines(catalogue, known, seed=1)["hand_made"]
 
     kinds = [(HOSTILE, "", "charts")[number % 3] for number in range(len(playlists))]
     return run(catalogue, playlists, names, train, options, bootstrap=audio, kinds=kinds,
-               dial=lambda _value: audio)  # fmt: skip
+               dial=lambda _value: audio, defaults=lambda: audio)  # fmt: skip
 
 
 def printed(report: Report, width: int) -> str:
@@ -73,6 +73,8 @@ def test_metrics_have_names_that_a_registry_takes_and_finite_values(report):
     metrics = report.metrics()
     assert {
         *("ndcg_500.five_seeds", "ndcg_500.five_seeds.lower", "ndcg_500.five_seeds.upper"),
+        *("ndcg_500.share_10.five_seeds", "recall_500.share_50.five_seeds.upper"),
+        "ndcg_500.defaults",
         *("ndcg_500.dial_80.five_seeds", "known_of_ten.dial_80.five_seeds.lower"),
         *("r_precision.one_seed", "clicks.five_seeds", "recall_500.cold", "coverage.five_seeds"),
         *("hand_made.ndcg_500.five_seeds", "difference.als.ndcg_500.five_seeds.lower"),
@@ -153,7 +155,7 @@ def test_every_picture_says_in_words_what_it_shows(report, html):
 
 def test_every_table_has_a_caption_and_headings_with_a_scope(html):
     page = Page(html)
-    assert len(page.of("table")) == len(page.of("caption")) == 11
+    assert len(page.of("table")) == len(page.of("caption")) == 13
     assert {heading["scope"] for heading in page.of("th")} == {"col", "row"}
 
 
@@ -195,3 +197,14 @@ def test_a_report_of_one_number_of_seeds_and_nothing_else_still_draws():
 
 def _titled(section: Section) -> Section:
     return replace(section, title=f"{HOSTILE} {section.title}")
+
+
+def test_growth_ends_with_all_playlists_and_has_each_kind(report):
+    assert [point.share for point in report.growth] == [0.1, 0.5, 1.0]
+    assert [point.playlists for point in report.growth] == [3, 15, report.counts["training"]]
+    last = report.growth[-1]
+    assert last.ndcg.mean == pytest.approx(report.main.methods["model"]["ndcg"].mean)
+    of_kinds = [one.methods["model"]["ndcg"].mean for one in report.by_kind]
+    assert [one.mean for one in last.by_kind.values()] == pytest.approx(of_kinds)
+    text = " ".join(printed(report, 80).split())
+    assert "The model trained on a part of the playlists, and on all" in text

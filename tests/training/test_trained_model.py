@@ -336,7 +336,9 @@ def test_queries_draw_seeds_from_their_own_playlist_and_want_the_rest(prepared):
     playlists = [np.sort(rows) for rows in made_playlists(catalogue_in(prepared.home))]
     folds = np.arange(len(playlists)) % 3
     held = folds == 2
-    queries = draw_queries(playlists, folds, held, samplings=2, least=6, most=10_000, seed=3)
+    strata = np.arange(len(playlists)) % 5 // 4  # four in five playlists are of one stratum
+    options = {"samplings": 2, "least": 6, "seed": 3}
+    queries = draw_queries(playlists, folds, held, strata, most=10_000, **options)
     for query in queries.iter_rows(named=True):
         members = set(playlists[query["playlist"]].tolist())
         assert 1 <= len(query["seeds"]) <= 10
@@ -348,6 +350,9 @@ def test_queries_draw_seeds_from_their_own_playlist_and_want_the_rest(prepared):
     assert (asked.filter(~pl.col("validation"))["len"] == 2).all()
     counts = queries["seeds"].list.len()
     assert counts.mode()[0] == 5
+    # Where not all can be asked, strata are asked equally often.
+    few = draw_queries(playlists, folds, held, strata, most=10, **options)
+    assert np.bincount(strata[few["playlist"].to_numpy()]).tolist() == [5, 5]
 
 
 def test_an_evaluation_measures_the_model_against_every_baseline(prepared, tmp_path):

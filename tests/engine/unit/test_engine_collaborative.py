@@ -18,7 +18,7 @@ from quintet_engine.collaborative.tokens import KINDS, Tokens
 from quintet_engine.engine import Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.query import Query, Seed, SeedKind
-from quintet_engine.recipes import BOOTSTRAP, TRAINED
+from quintet_engine.recipes import BOOTSTRAP, FIRST_QUOTAS, TRAINED
 
 from tests.oracle.features.ranks import places
 from tests.oracle.products import scores_of_names, scores_of_tracks
@@ -277,8 +277,18 @@ def test_a_filter_that_leaves_few_tracks_still_fills_the_list(catalogue, engine)
 def test_recipes_have_their_own_features_and_channels():
     assert BOOTSTRAP.feature_hash != TRAINED.feature_hash
     assert TRAINED.quotas(500, 1) == TRAINED.quotas(1, 1)
-    grown = dict(zip((c.name for c in TRAINED.channels), TRAINED.quotas(50, 4), strict=True))
-    assert grown["audio"] == 4 * grown["sound"]
+    names = [channel.name for channel in TRAINED.channels]
+    first = dict(zip(names, TRAINED.quotas(50, 1), strict=True))
+    grown = dict(zip(names, TRAINED.quotas(50, 4), strict=True))
+    assert grown == {**first, "audio": 4 * first["audio"]}
+
+
+def test_a_model_keeps_the_quotas_that_it_was_trained_with():
+    first = TRAINED.with_quotas(FIRST_QUOTAS)
+    assert dict(zip((c.name for c in first.channels), first.quotas(1, 1), strict=True)) == {
+        **dict(zip((c.name for c in TRAINED.channels), TRAINED.quotas(1, 1), strict=True)),
+        **{name: round(1_000 * quota) for name, quota in FIRST_QUOTAS.items()},
+    }
 
 
 def test_the_content_pool_of_a_small_catalogue_is_the_catalogue(catalogue, tokens):

@@ -33,6 +33,13 @@ def evaluate(
             help="Also train without a fifth of the tracks, and ask for those; half of the time.",
         ),
     ] = True,
+    growth: Annotated[
+        bool,
+        typer.Option(
+            "--growth",
+            help="Also train on a tenth and on half of the playlists, and compare.",
+        ),
+    ] = False,
     listener: Annotated[
         str,
         typer.Option(help="Ask for what this listener heard next, session by session, instead."),
@@ -73,6 +80,8 @@ def evaluate(
             data = ListenerData(listener, my_playlists)
             _on_own_data(data, parameters(seed, threads, trials), options, json_path)
             return
+        if growth:
+            options = replace(options, growth=(0.1, 0.5))
         if not cold:
             options = replace(options, cold_share=0.0)
         chosen = parameters(seed, threads, trials)

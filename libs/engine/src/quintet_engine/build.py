@@ -1,5 +1,6 @@
 """Makes a bundle from a snapshot, an index and a booster."""
 
+import json
 import logging
 import platform
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from quintet_engine.engine import BOOSTER_FILE, INDEX_FILE, Engine, Versions
 from quintet_engine.forest import ForestUnsupported
 from quintet_engine.forest import files as forest_files
 from quintet_engine.index import FaissIndex
-from quintet_engine.recipes import RECIPES
+from quintet_engine.recipes import RECIPES, TRAINED
 
 _log = logging.getLogger(__name__)
 # Tracks of the golden request, evenly spread over the catalogue.
@@ -61,7 +62,8 @@ def build_bundle(
         index: The audio index over it.
         booster_text: The booster in LightGBM's text format.
         kind: "bootstrap" or "trained".
-        facts: Further fields of the manifest: parameters, seed, metrics.
+        facts: Further fields of the manifest: parameters, seed, metrics; `quotas` of a booster that
+            learned from other candidates than this program retrieves.
         collaborative: What was learned from playlists; for a trained model.
         version: The model version; None to name the model by its content.
         listening_text: The booster learned from listeners, in LightGBM's text format; empty for
@@ -74,7 +76,8 @@ def build_bundle(
     if listening_text:
         (folder / LISTENING_FILE).write_text(listening_text, encoding="utf-8")
         correction = Correction.from_text(listening_text)
-    recipe = RECIPES[kind]
+    recipe = RECIPES[kind].with_quotas(facts.get("quotas", {}))
+    quotas = {channel.name: channel.quota for channel in recipe.channels}
     ranker = Ranker.from_text(booster_text)
     parts = {
         **({} if collaborative is None else {"taste_index": collaborative.save(folder / FOLDER)}),
@@ -82,6 +85,8 @@ def build_bundle(
     }
     if version is None:
         ranked_by = {"catalogue": catalogue.snapshot.version, "features": recipe.feature_hash}
+        if kind == TRAINED.kind:
+            ranked_by["quotas"] = json.dumps(quotas, sort_keys=True)
         version = content_version(kind, folder, ranked_by)
     versions = Versions(version, index_version, catalogue.snapshot.version)
     engine = Engine(
@@ -103,6 +108,7 @@ def build_bundle(
         "libraries": libraries(),
         **parts,
         **facts,
+        **({"quotas": quotas} if kind == TRAINED.kind else {}),
     }
     golden = {"seeds": seeds, "tracks": engine.golden_answer(seeds)}
     write_bundle(folder, snapshot_folder, content, golden)

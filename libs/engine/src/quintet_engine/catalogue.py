@@ -219,6 +219,11 @@ class Catalogue:
         """The year of release, NaN if unknown, float32 (n,)."""
         return self.audio[:, YEAR]
 
+    @property
+    def known_popularity(self) -> Weights:
+        """Popularity 0..100, NaN if unknown, float32 (n,)."""
+        return self.audio[:, POPULARITY]
+
     @cached_property
     def lengths(self) -> Weights:
         """The length of each row of `encoded`, float32 (n,); 1 if nothing was measured."""

@@ -54,7 +54,7 @@ from quintet_engine.query import (
     check,
 )
 from quintet_engine.reasons import Adjustment, Ranked, explain, pulled
-from quintet_engine.recipes import BOOTSTRAP, RECIPES, Recipe
+from quintet_engine.recipes import BOOTSTRAP, FIRST_QUOTAS, RECIPES, TRAINED, Recipe
 from quintet_engine.row_set import RowSet
 from quintet_engine.seed_view import SeedView
 from quintet_engine.vectors import VectorIndex
@@ -566,7 +566,9 @@ def _recipe_of(name: str, manifest: Mapping[str, Any]) -> Recipe:
             f"{name}: made for features {manifest['feature_hash'][:12]}, "
             f"this program has {recipe.feature_hash[:12]}; train the model again"
         )
-    return recipe
+    if recipe.kind != TRAINED.kind:
+        return recipe
+    return recipe.with_quotas(manifest.get("quotas", FIRST_QUOTAS))
 
 
 def _said(fault: Exception) -> str:

@@ -5,9 +5,9 @@ model trained on playlists and one made from the catalogue alone.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, Self
 
 from quintet_modelkit.features import feature_hash
 
@@ -56,6 +56,16 @@ class Recipe:
         """SHA-256 over the names; a bundle made for other features is rejected."""
         return feature_hash(self.names)
 
+    def with_quotas(self, quotas: Mapping[str, float]) -> Self:
+        """Return the recipe with the quotas of some channels replaced, by name."""
+        return replace(
+            self,
+            channels=tuple(
+                replace(channel, quota=float(quotas.get(channel.name, channel.quota)))
+                for channel in self.channels
+            ),
+        )
+
     def quotas(self, limit: int, growth: int) -> Sequence[int]:
         """Compute how many rows each channel may find.
 
@@ -79,4 +89,12 @@ class Recipe:
 
 BOOTSTRAP: Final = Recipe("bootstrap", CHANNELS, (*AUDIO_AND_CATALOGUE, *CLOSENESS))
 TRAINED: Final = Recipe("trained", TRAINED_CHANNELS, (*AUDIO_AND_CATALOGUE, *LEARNED), BUDGET)
+FIRST_QUOTAS: Final[Mapping[str, float]] = {
+    "sound": 0.15,
+    "taste": 1.0,
+    "related": 0.7,
+    "content": 0.2,
+}
+"""Quotas of trained models whose manifest names none. A booster ranks candidates like those that it
+learned from, since places among them are features."""
 RECIPES: Final[Mapping[str, Recipe]] = {recipe.kind: recipe for recipe in (BOOTSTRAP, TRAINED)}

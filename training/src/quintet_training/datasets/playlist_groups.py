@@ -40,7 +40,9 @@ def near_duplicates(
     return _by_first_appearance(labels)
 
 
-def split_groups(groups: NDArray[np.int64], share: float, random: np.random.Generator) -> Mask:
+def split_groups(
+    groups: NDArray[np.int64], share: float, random: np.random.Generator, order: Rows | None = None
+) -> Mask:
     """Sample whole groups until no further one fits into the share.
 
     Groups are visited in random order and each is taken if it still fits, so one group larger
@@ -50,6 +52,7 @@ def split_groups(groups: NDArray[np.int64], share: float, random: np.random.Gene
         groups: The group of each playlist, int64 (p,), ≥ 0, as `near_duplicates` gives it.
         share: The greatest share of all playlists to hold out, 0..1.
         random: Where the order comes from.
+        order: All groups, int64, in the order to visit them; random if None.
 
     Returns:
         Which playlists are held out, bool (p,).
@@ -58,7 +61,8 @@ def split_groups(groups: NDArray[np.int64], share: float, random: np.random.Gene
     # 0.29 * 100 is slightly below 29 in floating point: the addend keeps such a whole number.
     room = int(np.floor(share * len(groups) + 1e-9))
     held = np.zeros(len(sizes), dtype=np.bool_)
-    for group in random.permutation(len(sizes)).tolist():
+    visited = random.permutation(len(sizes)) if order is None else order
+    for group in visited.tolist():
         if sizes[group] <= room:
             held[group] = True
             room -= int(sizes[group])

@@ -11,6 +11,8 @@ from quintet_training.evaluation.wording import (
     COMPARED,
     DIAL_KNOWN,
     DIAL_TITLE,
+    GROWTH_METRICS,
+    GROWTH_TITLE,
     bounds,
     method_name,
     metric_name,
@@ -49,7 +51,7 @@ def page(report: Report) -> str:
     others = [one for one in report.sections if one.name != report.primary]
     tables = [_accuracy(report, one) for one in (report.main, *others)]
     tables += [_beyond(report, report.main), _differences(report), _deciles(report)]
-    tables.append(_dial(report))
+    tables += [_dial(report), _growth(report)]
     return environment.get_template("report.html").render(
         summary=summary(report),
         pictures=pictures,
@@ -118,6 +120,21 @@ def _dial(report: Report) -> dict[str, Any]:
 
     headings = [metric_name(report, "ndcg"), DIAL_KNOWN]
     return _table(DIAL_TITLE, "discovery", headings, points, cells)
+
+
+def _growth(report: Report) -> dict[str, Any]:
+    points = {f"{point.playlists:,}": point for point in report.growth}
+    kinds = list(report.growth[-1].by_kind) if report.growth else []
+
+    def cells(name: str) -> list[tuple[str, str]]:
+        point = points[name]
+        found = [getattr(point, metric) for metric in GROWTH_METRICS]
+        found += [point.by_kind[kind] for kind in kinds]
+        return [(number(one.mean), bounds(one)) for one in found]
+
+    ndcg = metric_name(report, "ndcg")
+    headings = [*_headings(report, GROWTH_METRICS), *(f"{ndcg}, {k or 'none'}" for k in kinds)]
+    return _table(GROWTH_TITLE, "playlists", headings, points, cells)
 
 
 def _headings(report: Report, metrics: tuple[str, ...]) -> list[str]:

@@ -25,6 +25,7 @@ from quintet_training.evaluation.cases import (
     without,
 )
 from quintet_training.evaluation.dial import Dial, measure_dial
+from quintet_training.evaluation.growth import measure_growth
 from quintet_training.evaluation.measuring import (
     Measured,
     deciles,
@@ -38,12 +39,13 @@ from quintet_training.evaluation.report import (
     MODEL,
     WITHOUT_PLAYLISTS,
     DialPoint,
+    GrowthPoint,
     Report,
     Section,
 )
 
-Train = Callable[[Sequence[Rows], str], Recommender]
-"""Trains on playlists for a purpose, `main` or `cold`, and gives the trained recommender."""
+Train = Callable[[Sequence[Rows], Sequence[str], str], Recommender]
+"""Trains on playlists, with their kinds if known, for a purpose: `main`, `share_…` or `cold`."""
 OnProgress = Callable[[float, str], None]
 """Receives the completed share, 0..1, and the current step."""
 
@@ -76,6 +78,7 @@ class EvaluationOptions:
             the second training.
         limit: Length of the lists, 1..500.
         min_length: Shorter playlists are held out but not asked about.
+        growth: Shares of the training playlists to train on as well, ascending, 0..1.
     """
 
     held_out: float = 0.25
@@ -84,9 +87,11 @@ class EvaluationOptions:
     cold_share: float = 0.2
     limit: int = 500
     min_length: int = 10
+    growth: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         shares = 0 < self.held_out < 1 and 0 <= self.cold_share < 1
+        shares &= all(0 < share < 1 for share in self.growth)
         counts = bool(self.seed_counts) and min(self.seed_counts) >= 1
         if not (shares and counts and self.limit >= 1 and self.min_length >= 2):
             raise ValueError(f"{self} cannot be evaluated with")
@@ -132,6 +137,12 @@ class _Evaluation:
         known = np.flatnonzero(~self.held_out).tolist()
         return [self.playlists[number] for number in known]
 
+    @property
+    def train_kinds(self) -> list[str]:
+        """Their kinds; empty if unknown."""
+        known = np.flatnonzero(~self.held_out).tolist()
+        return [self.kinds[number] for number in known] if self.kinds else []
+
     def ask(
         self,
         methods: Mapping[str, Recommender],
@@ -165,6 +176,7 @@ def run(
     bootstrap: Recommender | None = None,
     kinds: Sequence[str] = (),
     dial: Dial | None = None,
+    defaults: Callable[[], Recommender] | None = None,
 ) -> Report:
     """Evaluate a trainer; the same arguments give the same report.
 
@@ -172,13 +184,14 @@ def run(
         catalogue: What is recommended from.
         playlists: Distinct rows of each playlist.
         playlist_ids: The id of each playlist, for the report.
-        train: Called with the training playlists and `main`, then with those playlists without
-            cold tracks and `cold`; the first recommender is let go before.
+        train: Called with the training playlists and `main`, with shares of them, then with those
+            playlists without cold tracks and `cold`; a recommender is not used after the next call.
         options: How to evaluate.
         on_progress: Receives the progress.
         bootstrap: The model without any playlist, to compare with audio cosine.
         dial: Gives the recommender of `main` with the dial from familiar to new at a value; called
             before the training without cold tracks. None to measure no dial.
+        defaults: Gives the recommender of `main` with the product's default settings, likewise.
         kinds: The kind of each playlist, to report by kind; empty to report all together.
 
     Raises:
@@ -203,7 +216,10 @@ def run(
         "training": int((~held_out).sum()),
         "held_out": int(held_out.sum()),
     }
-    found = _main_parts(this, cases, train, bootstrap, dial)
+    found = _main_parts(this, cases, train, bootstrap, dial, defaults)
+    if options.growth:
+        found["growth"] = _growth_part(this, cases[options.primary], train, found.pop("scores"))
+    found.pop("scores", None)
     found |= _cold_part(this, train)
     on_progress(1.0, "evaluated")
     return Report(options=asdict(options), counts=counts, **found)
@@ -215,11 +231,12 @@ def _main_parts(
     train: Train,
     bootstrap: Recommender | None,
     dial: Dial | None,
+    defaults: Callable[[], Recommender] | None,
 ) -> dict[str, Any]:
     """Train once, then measure model and baselines at each number of seeds."""
     options, known = this.options, this.train
     this.on_progress(0.01, f"training on {len(known)} playlists")
-    methods = {MODEL: train(known, "main")}
+    methods = {MODEL: train(known, this.train_kinds, "main")}
     this.on_progress(_TRAINED, "fitting the baselines")
     methods |= baselines(this.catalogue, known, options.seed, options.limit)
     asked = [count for count in options.seed_counts if cases[count]]
@@ -233,12 +250,42 @@ def _main_parts(
             # Measured answers of one count fill memory; only the primary ones are compared.
             found = _comparisons(this, cases[count], measured)
             found["by_kind"] = _by_kind(this, cases[count], measured)
+            found["scores"] = measured[MODEL].scores
     found["by_seeds"] = tuple(sections.values())
     if bootstrap is not None:
         found |= _only_audio_part(this, cases[options.primary], methods, bootstrap)
     if dial is not None:
         found["dial"] = _dial_part(this, cases[options.primary], known, dial)
+    if defaults is not None:
+        found["defaults"] = _defaults_part(this, cases[options.primary], defaults())
     return found
+
+
+def _defaults_part(this: _Evaluation, cases: Sequence[Case], with_defaults: Recommender) -> Section:
+    """Measure what a listener gets who changes no setting."""
+    measured = this.ask({MODEL: with_defaults}, cases, this.train, (_MEASURED, _MEASURED))
+    title = "With the default settings, among them three tracks per artist"
+    return section("defaults", title, cases, measured, this.options.seed)
+
+
+def _growth_part(
+    this: _Evaluation, cases: Sequence[Case], train: Train, whole: NDArray[np.float64]
+) -> tuple[GrowthPoint, ...]:
+    """Train on shares of the playlists and ask the primary cases."""
+    options, kinds = this.options, [this.kinds[case.playlist] for case in cases if this.kinds]
+
+    def on_share(chosen: Rows, purpose: str) -> NDArray[np.float64]:
+        this.on_progress(_MEASURED, f"training on {len(chosen)} of the playlists")
+        known = [this.train[number] for number in chosen.tolist()]
+        of_known = [this.train_kinds[number] for number in chosen.tolist() if this.kinds]
+        method = {MODEL: train(known, of_known, purpose)}
+        return this.ask(method, cases, known, (_MEASURED, _MEASURED))[MODEL].scores
+
+    several = kinds if len(set(kinds)) > 1 else []
+    random = options.random(4)
+    return measure_growth(
+        len(this.train), options.growth, whole, several, on_share, random, options.seed
+    )
 
 
 def _dial_part(
@@ -317,7 +364,9 @@ def _cold_part(this: _Evaluation, train: Train) -> dict[str, Any]:
     if not cases or not known:
         return {}
     this.on_progress(_MEASURED, f"training on {len(known)} playlists without cold tracks")
-    methods = {MODEL: train(known, "cold")}
+    long = [int((~cold[rows]).sum()) > 1 for rows in this.train]
+    of_known = [kind for kind, kept in zip(this.train_kinds, long, strict=False) if kept]
+    methods = {MODEL: train(known, of_known, "cold")}
     this.on_progress(_TRAINED_COLD, "fitting the baselines without cold tracks")
     methods |= baselines(this.catalogue, known, options.seed, options.limit)
     measured = this.ask(methods, cases, known, (_TRAINED_COLD, 1.0))

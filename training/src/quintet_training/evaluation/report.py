@@ -78,6 +78,29 @@ class DialPoint:
 
 
 @dataclass(frozen=True)
+class GrowthPoint:
+    """The model trained on a share of the training playlists, on the primary cases.
+
+    Attributes:
+        share: Of the training playlists, 0..1.
+        playlists: How many they are.
+        r_precision: Of all cases, like the next three.
+        ndcg: NDCG.
+        clicks: Clicks.
+        recall: Recall.
+        by_kind: Kind of playlist to NDCG; empty if there are not several kinds.
+    """
+
+    share: float
+    playlists: int
+    r_precision: Interval
+    ndcg: Interval
+    clicks: Interval
+    recall: Interval
+    by_kind: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
 class Report:
     """The result of one evaluation.
 
@@ -92,6 +115,9 @@ class Report:
         playlists: The model's measurements playlist by playlist, likewise.
         by_kind: The primary section by kind of playlist; empty if all are of one kind.
         dial: The model at values of the dial, on the primary cases; empty if not measured.
+        growth: The model trained on shares of the playlists and on all; empty if not measured.
+        defaults: The model's lists with the default settings of the product, on the primary cases;
+            None if not measured.
         cold: Only tracks that no training playlist holds; None without such tracks.
         cold_to_cosine: Metric to the model's mean over standardised cosine's, on cold tracks.
         only_audio: A model without playlists against standardised cosine; None if not measured.
@@ -108,6 +134,8 @@ class Report:
     playlists: tuple[Mapping[str, Any], ...]
     by_kind: tuple[Section, ...] = ()
     dial: tuple[DialPoint, ...] = ()
+    growth: tuple[GrowthPoint, ...] = ()
+    defaults: Section | None = None
     cold: Section | None = None
     cold_to_cosine: Mapping[str, Interval] | None = None
     only_audio: Section | None = None
@@ -121,7 +149,7 @@ class Report:
     @property
     def sections(self) -> tuple[Section, ...]:
         """All sections."""
-        others = (self.cold, self.only_audio)
+        others = (self.defaults, self.cold, self.only_audio)
         return (*self.by_seeds, *self.by_kind, *(one for one in others if one is not None))
 
     def apart(self, baseline: str, metric: str) -> bool:
@@ -141,7 +169,8 @@ class Report:
         `ndcg_500.five_seeds` is the model's mean, `….lower` and `….upper` its interval;
         `hand_made.ndcg_500.five_seeds` is a baseline's mean; `difference.…` and `ratio.…`
         compare, with intervals; `recall_500.decile_1.five_seeds` is the least popular tenth;
-        `ndcg_500.dial_80.five_seeds` and `known_of_ten.dial_80.five_seeds` are at 0.8 of the dial.
+        `ndcg_500.dial_80.five_seeds` and `known_of_ten.dial_80.five_seeds` are at 0.8 of the dial;
+        `ndcg_500.share_50.five_seeds` is of the model trained on half of the playlists.
         """
         found: dict[str, float] = {}
         for one in self.sections:
@@ -157,10 +186,7 @@ class Report:
         for tenth in self.deciles:
             name = f"{self.label('recall')}.decile_{tenth.number}.{self.primary}"
             found[name] = tenth.recall[MODEL]
-        for point in self.dial:
-            name = f"dial_{round(100 * point.value)}.{self.primary}"
-            found.update(_with_bounds(f"{self.label('ndcg')}.{name}", point.ndcg))
-            found.update(_with_bounds(f"known_of_ten.{name}", point.known))
+        self._add_series(found)
         for metric, value in (self.only_audio_differences or {}).items():
             name = f"difference.{STANDARDISED_COSINE}.{self.label(metric)}.only_audio"
             found.update(_with_bounds(name, value))
@@ -175,6 +201,17 @@ class Report:
         }
         content = _finite({**asdict(self), "apart": apart})
         return json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
+
+    def _add_series(self, found: dict[str, float]) -> None:
+        """Add the points of the dial and of growth."""
+        for point in self.dial:
+            name = f"dial_{round(100 * point.value)}.{self.primary}"
+            found.update(_with_bounds(f"{self.label('ndcg')}.{name}", point.ndcg))
+            found.update(_with_bounds(f"known_of_ten.{name}", point.known))
+        for step in self.growth[:-1]:  # the last is the whole, which has these names already
+            for metric in ("r_precision", "ndcg", "clicks", "recall"):
+                name = f"{self.label(metric)}.share_{round(100 * step.share)}.{self.primary}"
+                found.update(_with_bounds(name, getattr(step, metric)))
 
     def _add_method(
         self,

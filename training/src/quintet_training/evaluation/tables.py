@@ -14,6 +14,8 @@ from quintet_training.evaluation.wording import (
     DIAL_KNOWN,
     DIAL_TITLE,
     FOLLOWED,
+    GROWTH_METRICS,
+    GROWTH_TITLE,
     metric_name,
     narrow_bounds,
     number,
@@ -33,6 +35,8 @@ def tables(report: Report) -> Group:
     parts += [_beyond(report, report.main), _differences(report), _deciles(report)]
     if report.dial:
         parts.append(_dial(report))
+    if report.growth:
+        parts += [_growth(report), *_growth_by_kind(report)]
     return Group(*parts)
 
 
@@ -83,6 +87,28 @@ def _dial(report: Report) -> Table:
         cells = [f"{number(one.mean)}\n{narrow_bounds(one)}" for one in (point.ndcg, point.known)]
         table.add_row(f"{point.value:.1f}", *cells)
     return table
+
+
+def _growth(report: Report) -> Table:
+    table = _headed(report, GROWTH_TITLE, "playlists", GROWTH_METRICS)
+    for point in report.growth:
+        values = [getattr(point, metric) for metric in GROWTH_METRICS]
+        cells = [f"{number(one.mean)}\n{narrow_bounds(one)}" for one in values]
+        table.add_row(f"{point.playlists:,}", *cells)
+    return table
+
+
+def _growth_by_kind(report: Report) -> list[Table]:
+    kinds = list(report.growth[-1].by_kind)
+    if not kinds:
+        return []
+    title = f"{metric_name(report, 'ndcg')} by kind of playlist, trained on a part and on all"
+    table = _table(title, "playlists", *(kind or "none" for kind in kinds))
+    for point in report.growth:
+        values = [point.by_kind[kind] for kind in kinds]
+        cells = [f"{number(one.mean)}\n{narrow_bounds(one)}" for one in values]
+        table.add_row(f"{point.playlists:,}", *cells)
+    return [table]
 
 
 def _deciles(report: Report) -> Table:

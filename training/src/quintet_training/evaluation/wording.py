@@ -44,6 +44,9 @@ FOLLOWED: Final = (
 """The methods that are followed over popularity and numbers of seeds."""
 UNKNOWN: Final = "n/a"
 DIAL_TITLE: Final = "The model along the dial from familiar (0) to new (1)"
+GROWTH_TITLE: Final = "The model trained on a part of the playlists, and on all"
+GROWTH_METRICS: Final = ("r_precision", "ndcg", "clicks", "recall")
+"""In the order of the table of growth; NDCG by kind follows."""
 DIAL_KNOWN: Final = "By artists of the seeds, of ten"
 
 

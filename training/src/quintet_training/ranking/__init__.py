@@ -9,7 +9,6 @@ from quintet_training.ranking.bootstrap import (
 )
 from quintet_training.ranking.folds import fit_learned
 from quintet_training.ranking.trainer import (
-    MOST_PLAYLISTS,
     TooFewPlaylists,
     Trained,
     TrainingParameters,
@@ -17,7 +16,6 @@ from quintet_training.ranking.trainer import (
 )
 
 __all__ = [
-    "MOST_PLAYLISTS",
     "BootstrapParameters",
     "RankingRows",
     "TooFewPlaylists",

@@ -45,8 +45,8 @@ class BoosterParameters:
     """
 
     rounds: int = 300
-    patience: int = 30
-    learning_rate: float = 0.06
+    patience: int = 60
+    learning_rate: float = 0.1
     leaves: int = 31
     least_rows: int = 50
     feature_share: float = 0.4

@@ -5,11 +5,13 @@ Why folds and not single playlists: docs/rationale.md, "Cross-fitting uses folds
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Mask, Rows
-from quintet_engine.channels.collaborative import BUDGET
+from quintet_engine.channels.collaborative import MOST_NEIGHBOURS
 from quintet_engine.collaborative import space
 from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.model import CollaborativeModel
@@ -19,6 +21,12 @@ from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.engine import Engine, Versions
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import TRAINED
+
+from quintet_training.ranking.strata import by_content, evenly
+
+MOST_COMPARED: Final = 6_000
+"""Queries are compared with at most so many playlists, since the kernel of these is square: 288 MB
+in float64. Taste, counts, folds and queries are those of all playlists."""
 
 
 def fit_learned(
@@ -40,12 +48,28 @@ def fit_learned(
     tokens = tokens or Tokens.of(catalogue, seed)
     members = membership(playlists, len(catalogue))
     fitted = Taste.fit(tokens, catalogue.year, members, weights)
-    fitted_space = PlaylistSpace.fit(tokens, playlists, space.WEIGHTS)
-    # Tuned for the full budget of the collaborative channels, which ask for the most neighbours.
-    index = FaissIndex.build(fitted.places, seed=seed, depth=BUDGET)
+    fitted_space = PlaylistSpace.fit(
+        tokens, _compared(playlists, tokens, members, seed), space.WEIGHTS, everything=members
+    )
+    # Tuned for as many neighbours as the channel asks for.
+    index = FaissIndex.build(fitted.places, seed=seed, depth=MOST_NEIGHBOURS)
     sounds = FaissIndex.build(tokens.sound_units, seed=seed)
     content = ContentPool.of(tokens, catalogue.popularity)
-    return CollaborativeModel(tokens, fitted_space, fitted, index, sounds, content, catalogue)
+    return CollaborativeModel(
+        *(tokens, fitted_space, fitted, index, sounds, content, catalogue),
+        playlists=members if len(fitted_space) < len(playlists) else None,
+    )
+
+
+def _compared(
+    playlists: Sequence[Rows], tokens: Tokens, members: sp.csr_matrix, seed: int
+) -> Sequence[Rows]:
+    """Choose the playlists that queries are compared with, in order, evenly by content."""
+    if len(playlists) <= MOST_COMPARED:
+        return playlists
+    random = np.random.default_rng((seed, 7))
+    order = evenly(by_content(tokens, members, seed), random)
+    return [playlists[number] for number in np.sort(order[:MOST_COMPARED]).tolist()]
 
 
 @dataclass(frozen=True)

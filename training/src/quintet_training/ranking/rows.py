@@ -29,6 +29,8 @@ from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seasonal, Seed, SeedKind, Variants
 from quintet_engine.recipes import TRAINED
 
+from quintet_training.ranking.strata import Strata, evenly
+
 Matrix = NDArray[np.float32]
 _SEED_COUNTS: Final = (5, 5, 5, 5, 5, 5, 1, 2, 3, 4, 6, 7, 8, 9, 10)
 """How many seeds are drawn, each entry equally often: mostly five, as the product is used."""
@@ -77,6 +79,7 @@ def draw_queries(
     playlists: Sequence[Rows],
     folds: NDArray[np.int64],
     validation: Mask,
+    strata: Strata,
     *,
     samplings: int,
     least: int,
@@ -85,15 +88,15 @@ def draw_queries(
 ) -> pl.DataFrame:
     """Sample seeds from each playlist of at least `least` tracks, `samplings` times.
 
-    A validation playlist makes one query, with five seeds as the product is measured. More than
-    `most` queries are cut to a random choice of playlists.
+    A validation playlist makes one query, with five seeds as the product is measured. If more than
+    `most` queries are possible, each stratum makes equally many until its playlists are used up.
     """
-    # Each purpose has a separate stream: (seed, 1) to (seed, 6) in this package.
+    # Each purpose has a separate stream: (seed, 1) to (seed, 7) in this package.
     random = np.random.default_rng((seed, 1))
     able = np.array([number for number, rows in enumerate(playlists) if len(rows) >= least])
     drawn = []
     for sampling in range(samplings):
-        for playlist in random.permutation(able).tolist():
+        for playlist in able[evenly(strata[able], random)].tolist():
             rows = playlists[playlist]
             held = bool(validation[playlist])
             count = 5 if held else int(random.choice(_SEED_COUNTS))

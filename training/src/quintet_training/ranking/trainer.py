@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Mask, Rows
 from quintet_engine.collaborative.model import CollaborativeModel
+from quintet_engine.collaborative.space import membership
 from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import TRAINED
@@ -22,16 +23,14 @@ from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter, imp
 from quintet_training.ranking.folds import FoldEngines, fit_learned
 from quintet_training.ranking.listening import Learned, Listening
 from quintet_training.ranking.rows import draw_queries
+from quintet_training.ranking.strata import Strata, evenly, strata_of
 from quintet_training.ranking.tuning import tune_taste
 from quintet_training.settings import TrainingRefused
 
 OnProgress = Callable[[float, str], None]
 LEAST_PLAYLISTS: Final = 20
 """Fewer playlists of at least `least_tracks` do not make a model."""
-MOST_PLAYLISTS: Final = 8_000
-"""The kernel of playlists is square: 8,000 of them are 512 MB in float64."""
-
-MOST_VALIDATION: Final = 150
+MOST_VALIDATION: Final = 240
 """Playlists that stop the booster at most: their rows are all kept."""
 
 
@@ -107,6 +106,7 @@ def train_model(
     on_progress: OnProgress | None = None,
     backend: TrainerBackend | None = None,
     listeners: ListenerQueries | None = None,
+    kinds: Sequence[str] = (),
 ) -> Trained:
     """Train on playlists, each its distinct catalogue rows.
 
@@ -118,6 +118,8 @@ def train_model(
         backend: Makes rows and fits the booster; this machine where None.
         listeners: Questions about listeners, and when each of `playlists` was complete. They change
             nothing of what is learned from playlists.
+        kinds: The kind of each of `playlists`, by which samples of playlists are balanced; if there
+            are not several, samples are balanced by clusters of playlists.
 
     Raises:
         TooFewPlaylists: Fewer than `LEAST_PLAYLISTS` are long enough.
@@ -129,7 +131,10 @@ def train_model(
         complete = [listeners.complete[number] for number in kept]
         queries = ListenerQueries(listeners.cases, complete)
     members = [np.unique(playlists[number]) for number in kept]
-    run = _Run(catalogue, members, parameters, on_progress, backend or LocalBackend(), queries)
+    named = [kinds[number] for number in kept] if len(kinds) else []
+    run = _Run(
+        catalogue, members, named, parameters, on_progress, backend or LocalBackend(), queries
+    )
     # Sums in linear algebra come out the same however many cores there are, and the threads that
     # make rows do not multiply.
     with threadpool_limits(1, user_api="blas"):
@@ -145,12 +150,7 @@ def _enough(playlists: Sequence[Rows], parameters: TrainingParameters) -> list[i
             f"more tracks of the catalogue; there are {able}"
         )
     # One track alone shows no co-occurrence.
-    kept = [number for number, rows in enumerate(playlists) if len(rows) > 1]
-    if len(kept) > MOST_PLAYLISTS:
-        random = np.random.default_rng((parameters.seed, 3))
-        drawn = np.sort(random.choice(len(kept), MOST_PLAYLISTS, replace=False))
-        kept = [kept[place] for place in drawn.tolist()]
-    return kept
+    return [number for number, rows in enumerate(playlists) if len(rows) > 1]
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,7 @@ class _Run:
 
     catalogue: Catalogue
     playlists: list[Rows]
+    kinds: Sequence[str]
     parameters: TrainingParameters
     on_progress: OnProgress
     backend: TrainerBackend
@@ -171,9 +172,9 @@ class _Run:
         self.on_progress(0.05, "grouping playlists")
         groups = near_duplicates(self.playlists, len(self.catalogue))
         folds = self._folds(groups)
-        share = min(self.parameters.validation, MOST_VALIDATION / len(self.playlists))
-        random = np.random.default_rng((self.parameters.seed, 4))
-        validation = split_groups(groups, share, random)
+        members = membership(self.playlists, len(self.catalogue))
+        strata = strata_of(tokens, members, self.kinds, self.parameters.seed)
+        validation = self._validation(groups, strata)
         self.on_progress(0.07, "choosing the weights of tokens")
         weights = tune_taste(
             self.catalogue,
@@ -187,7 +188,7 @@ class _Run:
         engines = FoldEngines(
             self.catalogue, self.playlists, folds, weights, parameters.seed, tokens, index
         )
-        queries = self._queries(folds, validation)
+        queries = self._queries(folds, validation, strata)
         rows = self.backend.rows(
             engines,
             queries,
@@ -206,6 +207,8 @@ class _Run:
             "training_rows": rows.count,
             "validation_groups": len(rows.held.sizes),
             "trees": fit.rounds,
+            "compared_playlists": len(learned.space),
+            "strata": int(strata.max()) + 1,
         }
         chosen = {"taste_weights": dict(weights), "booster": booster.facts()}
         return Trained(fit.text, learned, index, chosen, metrics, importances(fit.text), listening)
@@ -246,14 +249,24 @@ class _Run:
         count = int(groups.max()) + 1
         return np.asarray((random.permutation(count) % self.parameters.folds)[groups])
 
-    def _queries(self, folds: NDArray[np.int64], validation: Mask) -> pl.DataFrame:
+    def _validation(self, groups: NDArray[np.int64], strata: Strata) -> Mask:
+        """Choose the playlists that stop the booster, evenly by stratum."""
+        parameters = self.parameters
+        share = min(parameters.validation, MOST_VALIDATION / len(self.playlists))
+        random = np.random.default_rng((parameters.seed, 4))
+        # A group of near-duplicates is in the stratum of its first playlist.
+        first = np.unique(groups, return_index=True)[1]
+        return split_groups(groups, share, random, evenly(strata[first], random))
+
+    def _queries(self, folds: NDArray[np.int64], validation: Mask, strata: Strata) -> pl.DataFrame:
         parameters = self.parameters
         return draw_queries(
             self.playlists,
             folds,
             validation,
-            # Three times up to 1,000 playlists, twice up to 1,500, then once.
-            samplings=parameters.samplings or int(np.clip(3_000 // len(self.playlists), 1, 3)),
+            strata,
+            # Three times up to 500 playlists, twice up to 750, then once: more gain nothing.
+            samplings=parameters.samplings or int(np.clip(1_500 // len(self.playlists), 1, 3)),
             least=parameters.least_tracks,
             most=parameters.most_queries,
             seed=parameters.seed,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Catalogue, Rows
-from quintet_engine.collaborative.space import ALL_KINDS, membership
+from quintet_engine.collaborative.space import membership
 from quintet_engine.collaborative.taste import WEIGHTS, Taste
 from quintet_engine.collaborative.tokens import Tokens
 
@@ -52,7 +52,7 @@ def tune_taste(
             kind: trial.suggest_float(
                 kind, WEIGHTS[kind] / _REACH, WEIGHTS[kind] * _REACH, log=True
             )
-            for kind in ALL_KINDS
+            for kind in WEIGHTS
         }
         return _recall(Taste.fit(tokens, catalogue.year, members, weights), cases)
 
@@ -60,7 +60,7 @@ def tune_taste(
     # The defaults come first, so the search never does worse on these cases.
     study.enqueue_trial(dict(WEIGHTS))
     study.optimize(objective, n_trials=trials)
-    return {kind: float(study.best_params[kind]) for kind in ALL_KINDS}
+    return {kind: float(study.best_params[kind]) for kind in WEIGHTS}
 
 
 def _cases(playlists: Sequence[Rows], able: Rows, seed: int) -> list[tuple[Rows, Rows]]:

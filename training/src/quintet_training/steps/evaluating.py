@@ -68,13 +68,17 @@ def evaluate(
 
     engines: list[Engine] = []
 
-    def train(known: Sequence[Rows], purpose: str) -> Recommender:
+    def train(known: Sequence[Rows], kinds: Sequence[str], purpose: str) -> Recommender:
         # The model before is not needed any more, and takes memory.
         engines.clear()
         # The parts of the progress bar that `evaluation.protocol` leaves to the two trainings.
-        start, width = (0.01, 0.44) if purpose == "main" else (0.55, 0.4)
+        start, width = {"main": (0.01, 0.44), "cold": (0.55, 0.4)}.get(purpose, (0.55, 0.0))
         trained = train_model(
-            catalogue, known, parameters, lambda s, text: on_progress(start + width * s, text)
+            catalogue,
+            known,
+            parameters,
+            lambda s, text: on_progress(start + width * s, text),
+            kinds=kinds,
         )
         ranker = Ranker.from_text(trained.booster)
         versions = Versions(purpose, "", catalogue.snapshot.version)
@@ -82,6 +86,7 @@ def evaluate(
         engines[:] = [engine]
         return recommender(engine)
 
+    defaults = Query((Seed(SeedKind.TRACK, ""),))
     bare = bootstrap_engine(catalogue, BootstrapParameters(), lambda share, text: None)
     try:
         return run(
@@ -94,6 +99,12 @@ def evaluate(
             recommender(bare),
             playlists.kinds,
             lambda value: recommender(engines[0], discovery=value),
+            lambda: recommender(
+                engines[0],
+                max_per_artist=defaults.max_per_artist,
+                variants=defaults.variants,
+                seasonal=defaults.seasonal,
+            ),
         )
     except EvaluationImpossible as fault:
         raise TrainingRefused(str(fault)) from fault

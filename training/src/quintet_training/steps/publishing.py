@@ -18,7 +18,7 @@ from quintet_engine.correction import FEATURE_HASH
 from quintet_engine.correction import FILE as LISTENING_FILE
 from quintet_engine.engine import BOOSTER_FILE, Engine, Versions
 from quintet_engine.index import FaissIndex
-from quintet_engine.recipes import BOOTSTRAP, TRAINED
+from quintet_engine.recipes import BOOTSTRAP, FIRST_QUOTAS, TRAINED
 from quintet_files import exclusive, write_atomically
 from quintet_modelkit.publication import (
     PublicationInvalid,
@@ -185,6 +185,7 @@ def _carry(
     index = FaissIndex.build(catalogue.unit, seed=seed)
     facts = {name: manifest[name] for name in _CARRIED if name in manifest}
     facts.setdefault("trained_as", manifest["model_version"])
+    facts["quotas"] = manifest.get("quotas", FIRST_QUOTAS)
     if "listening" in facts and not listening:
         facts["listening"] = {**facts["listening"], "queries": 0}
     version = publish_bundle(

@@ -77,13 +77,15 @@ def load_playlists(settings: TrainingSettings, catalogue: Catalogue) -> Playlist
     # Ids identify the data; row numbers would change with the catalogue.
     for column in ("playlist_id", "track_id"):
         digest.update("\n".join(frame[column].to_list()).encode())
+    kinds = datasets.read_kinds(settings)
+    for name in sorted(name for name, kind in kinds.items() if kind):
+        digest.update(f"{name}\n{kinds[name]}\n".encode())
     row_of = catalogue.snapshot.row_of
     numbers = pl.Series("row", [row_of.get(name, -1) for name in frame["track_id"]], pl.Int64)
     # A track that came after the catalogue was published has no row yet.
     known = frame.with_columns(numbers).filter(pl.col("row") >= 0)
     grouped = known.group_by("playlist_id", maintain_order=True).agg("row")
     info = datasets.playlists_info(settings)
-    kinds = datasets.read_kinds(settings)
     data = {
         "catalogue": catalogue.snapshot.version,
         "playlists": len(grouped),
@@ -161,7 +163,13 @@ def train(
         return TrainReport(version, True, time.monotonic() - started, {}, {})
     with _backend(settings, snapshot_folder, cluster) as backend:
         trained = train_model(
-            catalogue, playlists.rows, parameters, on_progress, backend, listeners
+            catalogue,
+            playlists.rows,
+            parameters,
+            on_progress,
+            backend,
+            listeners,
+            playlists.kinds,
         )
     on_progress(0.98, "publishing")
     facts = {

@@ -89,6 +89,7 @@ def _tokens(folder: Path, catalogue: Catalogue) -> Tokens:
         shares,
         audio.shape[1],
         catalogue.year,
+        catalogue.known_popularity,
         lists_of(words),
         *rarity_of(words),
         facts[:, 1],

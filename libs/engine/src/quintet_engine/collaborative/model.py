@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from quintet_engine.arrays import load_array, numbers_fit, save_arrays
+from quintet_engine.arrays import load_array, load_matrix, numbers_fit, save_arrays
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative.content import ContentPool
 from quintet_engine.collaborative.files import (
@@ -39,6 +39,7 @@ _INDEX: Final = "taste.faiss"
 _SOUNDS: Final = "sounds.faiss"
 _CONTENT: Final = "content"
 _ARRAYS: Final = "arrays"
+_PLAYLISTS: Final = "playlists"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class CollaborativeModel:
         content: The tracks that are searched by year, sound and words.
         catalogue: The catalogue that it was learned for.
         packed: The arrays of a saved model; packed on first use if None.
+        playlists: sparse float32 (q, n), all playlists learned from if they are more than those of
+            `space`; None if they are the same, and in a loaded model.
     """
 
     tokens: Tokens
@@ -64,6 +67,7 @@ class CollaborativeModel:
     content: ContentPool
     catalogue: Catalogue
     packed: Learned | None = None
+    playlists: sp.csr_matrix | None = None
 
     @cached_property
     def arrays(self) -> Learned:
@@ -110,6 +114,9 @@ class CollaborativeModel:
         )
         save_learned(folder / _ARRAYS, self.arrays, playlists)
         save_arrays(folder / _CONTENT, {"rows": self.content.rows})
+        if self.playlists is not None:
+            # Serving does not read it: a new catalogue learns from all playlists again.
+            save_arrays(folder / _PLAYLISTS, {"holders": self.playlists.T.tocsr()})
         facts: list[dict[str, Any]] = []
         for index, name in zip(indices, (_INDEX, _SOUNDS), strict=True):
             assert isinstance(index, FaissIndex)
@@ -159,12 +166,14 @@ class CollaborativeModel:
 
 
 def load_holders(bundle: Path) -> sp.csr_matrix:
-    """Map which playlist holds which track, sparse float32 (n, p), from a bundle's folder.
+    """Map which playlist holds which track, of all playlists, sparse float32 (n, p), of a bundle.
 
     Raises:
         OSError, ValueError: A file is missing or damaged.
     """
     folder = bundle / FOLDER
+    if (folder / _PLAYLISTS).is_dir():
+        return load_matrix(folder / _PLAYLISTS, "holders")
     if (folder / _ARRAYS).is_dir():
         return saved_holders(folder / _ARRAYS)
     return load_unpacked_holders(folder)

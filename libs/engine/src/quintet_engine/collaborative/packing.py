@@ -170,6 +170,7 @@ def tokens_of(learned: Learned, catalogue: Catalogue) -> Tokens:
         shares=learned.shares,
         cluster_count=len(learned.by_cluster.starts) - 1,
         year=catalogue.year,
+        popularity=catalogue.known_popularity,
         word_lists=learned.words,
         rarity=learned.rarity,
         word_scale=learned.word_scale,

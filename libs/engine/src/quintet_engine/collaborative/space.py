@@ -97,14 +97,14 @@ def values_of_artists(values: Weights, artists: NDArray[np.integer]) -> Weights:
 
 @dataclass(frozen=True)
 class PlaylistSpace:
-    """The playlists a model was fitted on: p of them, over n tracks.
+    """The playlists that queries are compared with: p of them, over n tracks.
 
     Attributes:
         holders: sparse float32 (n, p), which playlist holds which track.
         rows: For each kind but tracks, X transposed, sparse float32 (tokens, p).
-        counts: float32 (n,), how many playlists hold each track.
+        counts: float32 (n,), how many of all playlists hold each track.
         artist_entries: float32 (artists,), entries by each artist in all playlists.
-        artist_playlists: float32 (artists,), playlists with a track by each artist.
+        artist_playlists: float32 (artists,), playlists of all with a track by each artist.
         lengths: float32 (p,), tracks in each.
         triangle: float32 (p · (p + 1) / 2,), (K + λI)⁻¹: its lower triangle, row after row, since
             the upper one has the same numbers.
@@ -127,16 +127,20 @@ class PlaylistSpace:
         playlists: Sequence[Rows],
         weights: Mapping[str, float] = WEIGHTS,
         ridge: float = RIDGE,
+        everything: sp.csr_matrix | None = None,
     ) -> Self:
-        """Fit the space; time and memory grow with the square of the number of playlists.
+        """Fit the space; memory grows with the square of the number of playlists, time faster.
 
         Args:
             tokens: The catalogue's.
             playlists: int64 rows of each playlist.
             weights: a_g by kind of token.
             ridge: λ.
+            everything: sparse (q, n), the playlists that count tracks and artists; `playlists` if
+                None.
         """
         members = membership(playlists, len(tokens.artist))
+        everything = members if everything is None else everything
         kernel = ridge * np.eye(len(playlists))
         rows = {}
         for kind in ALL_KINDS:
@@ -144,11 +148,11 @@ class PlaylistSpace:
             kernel += weights[kind] * (matrix @ matrix.T).toarray()
             if kind != TRACK:
                 rows[kind] = matrix.T.tocsr()
-        by_artist = (members @ tokens.kinds["artist"]).tocsr()
+        by_artist = (everything @ tokens.kinds["artist"]).tocsr()
         return cls(
             members.T.tocsr(),
             rows,
-            np.asarray(members.sum(axis=0), np.float32).ravel(),
+            np.asarray(everything.sum(axis=0), np.float32).ravel(),
             np.asarray(by_artist.sum(axis=0), np.float32).ravel(),
             np.asarray((by_artist > 0).sum(axis=0), np.float32).ravel(),
             np.asarray(members.sum(axis=1), np.float32).ravel(),

@@ -2,8 +2,8 @@
 
 The leading eigenvectors of the playlists' joint kernel (kernel principal components, Schölkopf,
 Smola & Müller, 1998) give each token a vector, and a track is the sum of its tokens' vectors. So a
-track that no playlist holds has a place as well: by its artist, words, year and sound. A ridge
-regression from audio and year alone predicts a second, purely audible, place.
+track that no playlist holds has a place as well: by its artist, words, year, sound and popularity.
+A ridge regression from audio and year alone predicts a second, purely audible, place.
 """
 
 from collections.abc import Mapping
@@ -18,20 +18,21 @@ from quintet_modelkit.features import Encoded, normalise_rows
 from scipy.linalg import eigh
 
 from quintet_engine.catalogue import Mask, Rows, Weights
-from quintet_engine.collaborative.space import ALL_KINDS, TRACK, token_rows
-from quintet_engine.collaborative.tokens import SHAPED, Tokens
+from quintet_engine.collaborative.space import TRACK, token_rows
+from quintet_engine.collaborative.tokens import POPULARITY, SHAPED, Tokens
 
 DIMENSIONS: Final = 64
 """Coordinates of the taste space, fewer if there are fewer playlists."""
 INPUTS: Final = 2 * len(SHAPED) + 5
 """The attributes and the key, squares of the attributes, the year, its square, and 1."""
 WEIGHTS: Final[Mapping[str, float]] = {
-    "track": 2.0,
-    "artist": 2.2,
+    "track": 3.0,
+    "artist": 3.5,
     "album": 0.4,
-    "word": 0.6,
+    "word": 0.8,
     "year": 0.15,
-    "audio": 0.35,
+    "audio": 0.2,
+    POPULARITY: 0.1,
 }
 """The weight of each kind of token in the kernel and in a track's sum."""
 SOUND: Final = "audio"
@@ -39,6 +40,12 @@ SOUND: Final = "audio"
 _PRIOR_TRACKS: Final = 1.0
 # λ of the regression. Inputs have a variance near 1, so it counts like 50 tracks of place 0.
 _RIDGE: Final = 50.0
+MOST_EXACT: Final = 4_000
+"""Up to so many playlists eigenvectors are those of the whole kernel, which is square: 128 MB in
+float64. Of more, they are found by randomised iteration over the tokens."""
+# Directions more than needed, and iterations: eigenvectors then agree with the exact ones.
+_MORE: Final = 32
+_ITERATIONS: Final = 6
 # Directions are scaled by their eigenvalue to minus this: between raw counts (1) and none (0).
 _POWER: Final = 0.5
 
@@ -72,15 +79,16 @@ class Taste:
             tokens: The catalogue's.
             year: float32 (n,), NaN if unknown.
             members: sparse (p, n), which playlist holds which track, p ≥ 1.
-            weights: By kind of token.
+            weights: By kind of token; the kinds of a model published before may be fewer.
             dimensions: Coordinates at most.
         """
         analysed = tokens.lengths > 0
-        # The fewer tracks were analysed, the less sound says of two tracks.
-        weights = {**weights, SOUND: weights[SOUND] * float(np.sqrt(analysed.mean()))}
-        rows = {kind: token_rows(members, tokens, kind) for kind in ALL_KINDS}
-        kernel = sum(weights[kind] * (x @ x.T).toarray() for kind, x in rows.items())
-        basis = _leading(np.asarray(kernel, np.float64), dimensions)
+        known = {SOUND: analysed, POPULARITY: np.isfinite(tokens.popularity)}
+        # The fewer tracks have such a token, the less it says of two tracks.
+        shares = {kind: float(np.sqrt(mask.mean())) for kind, mask in known.items()}
+        weights = {kind: weight * shares.get(kind, 1.0) for kind, weight in weights.items()}
+        rows = {kind: token_rows(members, tokens, kind) for kind in weights}
+        basis = _basis(rows, weights, dimensions)
         places = np.zeros((len(year), basis.shape[1]), np.float32)
         for kind, x in rows.items():
             vectors = np.asarray(x.T @ basis)
@@ -91,7 +99,7 @@ class Taste:
             # The mean over a track's tokens: many words must not outweigh one artist.
             total = np.asarray(matrix.sum(axis=1)).ravel()
             part = weights[kind] * (matrix @ vectors) / np.maximum(total, 1.0)[:, None]
-            places += _filled(part, tokens, analysed) if kind == SOUND else part
+            places += _filled(part, tokens, known[kind]) if kind in known else part
         listed = np.asarray(members.sum(axis=0)).ravel() > 0
         # Of tracks that were not analysed there is no audio to predict a place from.
         heard = listed & analysed
@@ -135,41 +143,81 @@ class Taste:
         return np.asarray(np.linalg.qr(wide.T, mode="r"), dtype=np.float32)
 
 
-def _filled(part: Encoded, tokens: Tokens, analysed: Mask) -> Encoded:
-    """Give tracks that were not analysed their artist's mean, so that they differ in no direction.
+def _filled(part: Encoded, tokens: Tokens, known: Mask) -> Encoded:
+    """Give tracks without a kind of token their artist's mean, so that they differ in no direction.
 
     The mean is shrunk towards that of all tracks as if `_PRIOR_TRACKS` average ones were added.
 
     Args:
-        part: float32 (n, d), what sound adds to each track's place.
+        part: float32 (n, d), what the kind adds to each track's place.
         tokens: Of the catalogue.
-        analysed: bool (n,).
+        known: bool (n,), the tracks that have such a token.
     """
-    if analysed.all() or not analysed.any():
+    if known.all() or not known.any():
         return part
-    mean, count = part[analysed].mean(axis=0), tokens.unknown_artist
+    mean, count = part[known].mean(axis=0), tokens.unknown_artist
     # Tracks without an artist are not by one artist.
-    own = analysed & (tokens.artist < count)
+    own = known & (tokens.artist < count)
     ones = np.ones(np.count_nonzero(own), np.float32)
     of_artist = sp.csr_matrix(
         (ones, (tokens.artist[own], np.flatnonzero(own))), shape=(count + 1, len(part))
     )
     sizes = np.asarray(of_artist.sum(axis=1))
     means = (of_artist @ part + _PRIOR_TRACKS * mean) / (sizes + _PRIOR_TRACKS)
-    filled = np.where(analysed[:, None], part, means[tokens.artist])
+    filled = np.where(known[:, None], part, means[tokens.artist])
     return np.asarray(filled, np.float32)
 
 
-def _leading(kernel: NDArray[np.float64], dimensions: int) -> NDArray[np.float32]:
-    """Compute the leading eigenvectors (p, d), scaled, each with its largest entry positive."""
-    size = len(kernel)
-    first = max(0, size - dimensions)
-    values, vectors = eigh(kernel, subset_by_index=(first, size - 1))
-    values, vectors = values[::-1], vectors[:, ::-1]
+def _basis(
+    rows: Mapping[str, sp.csr_matrix], weights: Mapping[str, float], dimensions: int
+) -> NDArray[np.float32]:
+    """Compute the leading eigenvectors of the joint kernel, scaled, float32 (p, d).
+
+    The largest entry of each is positive.
+
+    Args:
+        rows: The playlists' tokens by kind, unit rows, sparse (p, tokens).
+        weights: Of the kinds.
+        dimensions: d at most.
+    """
+    count = next(iter(rows.values())).shape[0]
+    if count <= MOST_EXACT:
+        kernel = sum(weights[kind] * (x @ x.T).toarray() for kind, x in rows.items())
+        first = max(0, count - dimensions)
+        whole = np.asarray(kernel, np.float64)
+        values, vectors = eigh(whole, subset_by_index=(first, count - 1))
+        values, vectors = values[::-1], vectors[:, ::-1]
+    else:
+        scaled = [np.sqrt(weights[kind]) * x for kind, x in rows.items()]
+        values, vectors = _leading(sp.hstack(scaled, format="csr"), dimensions)
     # An eigenvector's sign is arbitrary; fixing it makes fits reproducible.
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
-    scaled = vectors * np.sign(largest) * np.maximum(values, 1e-6) ** -_POWER
-    return np.asarray(scaled, dtype=np.float32)
+    lengths = np.maximum(values, 1e-6) ** -_POWER
+    return np.asarray(vectors * np.sign(largest) * lengths, dtype=np.float32)
+
+
+def _leading(
+    tokens: sp.csr_matrix, dimensions: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute the leading eigenvalues (d,) and eigenvectors (p, d) of Z Zᵀ without that matrix.
+
+    Randomised subspace iteration (Halko, Martinsson & Tropp, "Finding structure with randomness",
+    SIAM Review, 2011, algorithm 4.4): memory grows with p, and the same numbers come out each time.
+
+    Args:
+        tokens: Z, sparse float32 (p, tokens).
+        dimensions: d.
+    """
+    random = np.random.default_rng(0)
+    start = random.standard_normal((tokens.shape[1], dimensions + _MORE)).astype(np.float32)
+    turned = tokens.T.tocsr()
+    basis = np.linalg.qr(tokens @ start)[0]
+    for _ in range(_ITERATIONS):
+        basis = np.linalg.qr(tokens @ (turned @ basis))[0]
+    small = (turned @ basis).astype(np.float64)
+    values, inner = np.linalg.eigh(small.T @ small)
+    best = np.argsort(-values, kind="stable")[:dimensions]
+    return values[best], basis.astype(np.float64) @ inner[:, best]
 
 
 def _inputs(shaped: Encoded, year: Weights) -> NDArray[np.float64]:

@@ -26,6 +26,8 @@ Numbers = NDArray[np.int32]
 
 KINDS: Final = ("artist", "album", "word", "year", "audio")
 """The kinds of tokens besides the track itself."""
+POPULARITY: Final = "popularity"
+"""A kind of token of the taste space alone: playlists are not compared by it."""
 SHAPED: Final = (
     "danceability",
     "energy",
@@ -54,6 +56,11 @@ _CLIP: Final = 4.0
 _SOUNDS: Final = 200
 _TRACKS_PER_SOUND: Final = 20
 _NEAREST_SOUNDS: Final = 3
+# Popularity is 0..100: tokens for 0, 10 … 100. Each track has those near its popularity, by a
+# normal curve of this standard deviation; values below the least one are left out.
+_POPULARITY_STEP: Final = 10.0
+_POPULARITY_SPREAD: Final = 15.0
+_LEAST_POPULARITY: Final = 0.1
 # Words of fewer tracks are noise; words of more than this share of all tracks say nothing.
 _LEAST_WORD_TRACKS: Final = 4
 _MOST_WORD_SHARE: Final = 0.2
@@ -78,6 +85,7 @@ class Tokens:
         shares: float32 (n, 3), the share of each, 0 where a track has fewer.
         cluster_count: How many kinds of sound there are.
         year: float32 (n,), NaN if unknown.
+        popularity: float32 (n,), 0..100, NaN if unknown.
         word_lists: The words of each track.
         rarity: float32 (w,), the words' inverse document frequency.
         word_scale: float32 (n,), one over the length of each track's tf-idf row.
@@ -97,6 +105,7 @@ class Tokens:
     shares: Weights
     cluster_count: int
     year: Weights
+    popularity: Weights
     word_lists: Lists
     rarity: Weights
     word_scale: Weights
@@ -136,6 +145,7 @@ class Tokens:
             shares,
             cluster_count,
             catalogue.year,
+            catalogue.known_popularity,
             Lists(fixed(words.indptr, np.int32), fixed(words.indices, np.int32)),
             rarity,
             word_scale,
@@ -195,6 +205,8 @@ class Tokens:
             return _ones(self.word_lists, rows, len(self.rarity))
         if kind == "year":
             return _years(self.year[rows])
+        if kind == POPULARITY:
+            return _popularities(self.popularity[rows])
         return _clustered(self.clusters[rows], self.shares[rows], self.cluster_count)
 
     def words_of(self, rows: Rows) -> sp.csr_matrix:
@@ -208,7 +220,7 @@ class Tokens:
     def kinds(self) -> dict[str, sp.csr_matrix]:
         """The tokens of all tracks by kind, for training."""
         rows = np.arange(len(self.artist))
-        return {kind: self.tokens_of(kind, rows) for kind in KINDS}
+        return {kind: self.tokens_of(kind, rows) for kind in (*KINDS, POPULARITY)}
 
     @cached_property
     def artist_popularity(self) -> Weights:
@@ -408,6 +420,15 @@ def rarity_of(words: sp.csr_matrix) -> tuple[Weights, Weights]:
     weight = np.log(words.shape[0] / (1.0 + used)).astype(np.float32)
     lengths = np.sqrt(np.asarray(words @ np.square(weight.astype(np.float64))).ravel())
     return weight, (1.0 / np.maximum(lengths, 1e-9)).astype(np.float32)
+
+
+def _popularities(popularity: Weights) -> sp.csr_matrix:
+    """Turn popularity into tokens, each track with those near its own; none if it is unknown."""
+    centres = np.arange(0, 100 + _POPULARITY_STEP, _POPULARITY_STEP, dtype=np.float32)
+    gaps = (popularity[:, None] - centres) / np.float32(_POPULARITY_SPREAD)
+    values = np.exp(np.float32(-0.5) * gaps * gaps)
+    # A comparison with NaN is false, so an unknown popularity gets no token.
+    return sp.csr_matrix(np.where(values >= _LEAST_POPULARITY, values, np.float32(0)))
 
 
 def _years(year: Weights) -> sp.csr_matrix:
