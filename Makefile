@@ -25,7 +25,7 @@ BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
 .PHONY: help install demo up test test-all settings check check-types check-rest check-security secrets-check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
-.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report image-index sign eval bench-training chaos
+.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report image-index sign eval bench-training chaos egress mutants reproduce provenance
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,15 @@ bench-guard: install ## Fail where a recommendation makes more calls, or takes l
 flame: install ## Flame charts of gateway and ranker at half of saturation, into docs/flame
 	@$(UV) sync --quiet $(TOOLS)
 	@BENCH_HOME=$(BENCH_HOME) $(BIN)/python -m tools.bench.serving --data $(EVAL_DATA) --flame docs/flame $(BENCH)
+
+egress: install ## Run the whole product without a route and record every call: none leaves the machine
+	@$(BOUND) $(BIN)/python -m tools.egress
+
+# Of this run alone: `make mutants MUTANTS="spool --workers 4"`.
+MUTANTS ?=
+
+mutants: install ## Change the code of access, spool, publication and contract, and count what tests notice
+	@$(BOUND) $(BIN)/python -m tools.mutants $(MUTANTS)
 
 settings: install ## Write .env.template and the lists of settings from the settings classes
 	@$(BIN)/python docs/generate/variables.py
@@ -288,6 +297,14 @@ sbom: install ## What each package runs with, as CycloneDX in build/sbom, checke
 
 release-check: install deploy-tools ## Say whether this tree may be released (on a tag, or VERSION=x.y.z)
 	@$(BIN)/python deploy/release_check.py
+
+reproduce: install ## Build all wheels twice, in different surroundings, and compare every byte
+	@$(BIN)/python deploy/reproduce.py
+
+PROVENANCE_KEY ?= release.key
+
+provenance: packages ## Sign with PROVENANCE_KEY which commit dist/ was built from
+	@$(BIN)/python deploy/provenance.py make dist --key $(PROVENANCE_KEY)
 
 publish: ## Upload dist/ to PyPI by trusted publishing; only the workflow of a tag may
 	@$(UV) publish --trusted-publishing always dist/*.whl dist/*.tar.gz

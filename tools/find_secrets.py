@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 from detect_secrets.plugins.base import BasePlugin
@@ -53,7 +53,7 @@ class Finding:
 
 def detectors() -> list[BasePlugin]:
     """Make one of each detector that knows the form of a secret, or the word before it."""
-    kinds = get_mapping_from_secret_type_to_class().values()
+    kinds: Iterable[Any] = get_mapping_from_secret_type_to_class().values()
     return [kind() for kind in kinds if kind.__name__ not in _LEFT_OUT]
 
 
@@ -139,7 +139,7 @@ def commits_with(line: str) -> list[str]:
 
 def main() -> int:
     """Name what was found, without the secret; return 1 where anything was."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--history", action="store_true", help="read every commit")
     history = parser.parse_args().history
     try:
