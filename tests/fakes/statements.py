@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from quintet_contract.attributes import ATTRIBUTES
-from quintet_explain import Fact, Kind
+from quintet_explain import Fact, Kind, genre_name
 
 Statement = tuple[Any, ...]
 # Word → attribute and relation. Written here by hand: this is what a listener understands.
@@ -142,6 +142,8 @@ _BECAUSE = {
     "liked": "because_you_liked", "listened to": "because_you_played",
     "좋아하신": "because_you_liked", "들으신": "because_you_played",
 }  # fmt: skip
+# The genres of the synthetic catalogue, by their Korean names.
+_GENRES = {genre_name(name, "ko"): name for name in ("rock", "jazz")}
 _LINKS = {
     "": "artist", "near in listeners' taste": "taste", "close in sound": "sound",
     "취향이": "taste", "소리가": "sound",
@@ -175,6 +177,8 @@ def statements_in(sentence: str, language: str) -> list[Statement]:
             # A clause without a name is about the seed named last; a target is about none.
             about = named or about
             found.append((kind, "" if kind == "target" else about, *rest))
+    if language == "ko":
+        found = [tuple(_GENRES.get(part, part) for part in statement) for statement in found]
     return sorted(found, key=repr)
 
 

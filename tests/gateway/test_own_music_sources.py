@@ -21,11 +21,14 @@ from quintet_store.source_groups import group_of
 from quintet_store.source_items import mark_unseen
 from quintet_store.sources import SourceSpec
 from quintet_store.tables import SourceGroup, table_of
+from quintet_store.track_ids import add_ids
+from quintet_text.track_ids import RECORDING
 from sqlalchemy import select
 
 from tests.fakes.own_music import gateway_of, own_item, store
 from tests.known_secrets import known
 
+MBID = "0a1b2c3d-0000-4000-8000-000000000001"
 FOLDER = SourceSpec("music", "folder", "/srv/music", play_allowed=True)
 SERVER = SourceSpec("home", "subsonic", "https://music.example", {"user": "me"}, "env:MUSIC_HOME")
 NEW = {"name": "new", "kind": "folder", "address": "/srv/new"}
@@ -169,14 +172,20 @@ async def test_the_quarantine_is_read_page_by_page_and_of_one_source(tmp_path: P
 
 async def test_a_track_shows_its_sources_and_paths(tmp_path: Path) -> None:
     odd = "/srv/music/\udcff.mp3"
-    ids = store(tmp_path, FOLDER, [own_item("one", odd)], covers={"one": f"{'0' * 32}.jpg"})
+    two = own_item("two", "/srv/music/two.mp3")
+    ids = store(tmp_path, FOLDER, [own_item("one", odd), two], covers={"one": f"{'0' * 32}.jpg"})
+    engine = open_engine(f"sqlite:///{tmp_path / 'quintet.db'}")
+    with writing(engine) as connection:
+        add_ids(connection, [(ids["two"], RECORDING, MBID)])
+    engine.dispose()
     store(tmp_path, SERVER, [own_item("far", audio_hash="6f6e65".rjust(32, "0"))])
     async with gateway_of(tmp_path) as (_, client):
         answer = await client.get(
-            "/api/v1/library/tracks", params={"ids": f"{ids['one']},nope,{ids['one']}"}
+            "/api/v1/library/tracks", params={"ids": f"{ids['one']},nope,{ids['one']},{ids['two']}"}
         )
         none = await client.get("/api/v1/library/tracks", params={"ids": " , "})
-    (track,) = OwnTracksResponse.model_validate_json(answer.content).tracks
+    track, other = OwnTracksResponse.model_validate_json(answer.content).tracks
+    assert (track.recording_mbid, other.recording_mbid) == ("", MBID)
     assert track.has_cover
     assert [(p.source, p.path, p.playable) for p in track.places] == [
         ("home", "", False),

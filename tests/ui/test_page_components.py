@@ -12,7 +12,8 @@ FOLDER = Path(quintet_ui.components.__file__).parent
 LABELS = {
     "preview": "Preview", "like": "Like", "save": "Save", "skip": "Skip", "mute": "Mute",
     "dislike": "Less", "choose": "Compare", "open": "Open", "bars": "Why", "heading": "List",
-    "more": "More about", "keys": "Keys", "changed": "New list: #",
+    "more": "More about", "why": "Why this song", "likeness": "Alike", "nerds": "For nerds",
+    "keys": "Keys", "changed": "New list: #",
 }  # fmt: skip
 DRAWN = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 
@@ -31,7 +32,9 @@ def card(name, **changes):
     return {
         "id": name, "rank": 1, "title": f"Title {name}", "byline": "Artist", "artist": "Artist",
         "details": "Album", "cover": DRAWN, "drawn": DRAWN, "preview": "", "link": "",
-        "sentence": "Because.", "bars": [], "year": "1976", "chip": "More",
+        "sentence": "Because.",
+        "why": {"facts": ["Because."], "likeness": [], "fit": None, "bars": []},
+        "year": "1976", "chip": "More",
         "liked": False, "saved": False, **changes,
     }  # fmt: skip
 
@@ -66,9 +69,16 @@ def cards(chromium):
 
 def test_titles_are_text_and_never_run(cards):
     tab, _, give = cards
-    give(card("a", title="<img src=x onerror='window.broken = 1'>", sentence="<b>x</b>"))
+    why = {
+        "facts": ["<b>x</b>"],
+        "likeness": [{"name": "<i>a</i>", "text": "<i>b</i>", "share": 0.5}],
+        "fit": {"name": "<i>c</i>", "lines": ["<i>d</i>"], "share": 0.25},
+        "bars": [{"name": "<i>e</i>", "text": "+1.0", "share": 1.0, "sign": "up"}],
+    }
+    give(card("a", title="<img src=x onerror='window.broken = 1'>", why=why))
     assert tab.locator("h3").inner_text() == "<img src=x onerror='window.broken = 1'>"
-    assert tab.locator(".why").text_content() == "<b>x</b>"
+    shown = tab.locator(".why").text_content()
+    assert all(text in shown for text in ("<b>x</b>", *(f"<i>{name}</i>" for name in "abcde")))
     assert tab.evaluate("window.broken") is None
 
 

@@ -984,11 +984,12 @@ class OwnTrack(Answer):
 
     id: str
     has_cover: bool
-    places: tuple[TrackPlace, ...]
+    places: tuple[TrackPlace, ...]  # empty for a track that no source has
+    recording_mbid: str = ""  # MusicBrainz id of the recording; empty if it is not known
 
 
 class OwnTracks(Answer):
-    """Tracks that sources have; others are left out."""
+    """Tracks that sources have, or whose MusicBrainz recording is known; others are left out."""
 
     tracks: tuple[OwnTrack, ...]
 

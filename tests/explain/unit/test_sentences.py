@@ -11,6 +11,8 @@ from quintet_explain import (
     Reference,
     ReferenceKind,
     Relation,
+    fact_sentence,
+    genre_name,
     novelty_sentence,
     sentence_of,
 )
@@ -56,7 +58,7 @@ def tempo(reference, relation):
         ([Fact(Kind.SAME_ARTIST, QUEEN, 0.4, name="Queen")],
          "By Queen, an artist you picked.", "고르신 아티스트 Queen의 곡."),
         ([Fact(Kind.GENRE, ROCK, 0.4, name="rock")],
-         "Of the genre rock, which you picked.", "고르신 rock 장르의 곡."),
+         "Of the genre rock, which you picked.", "고르신 록 장르의 곡."),
         ([Fact(Kind.SOUND, LITHIUM, 0.4, value=0.3)],
          "Nearest in sound to “Lithium” among your picks.",
          "고르신 것 중 “Lithium”과 소리가 가장 가까운 곡."),
@@ -108,3 +110,41 @@ def test_a_list_says_how_much_of_it_is_new_in_both_languages():
     assert novelty_sentence(9, 9, lacks_known=True).endswith("artists you know fit.")
     assert novelty_sentence(12, 50, "ko", from_memory=True).startswith("50곡 중 12곡")
     assert novelty_sentence(0, 0) == ""
+
+
+COMPARED = [
+    *((Kind.ATTRIBUTE, r) for r in (Relation.HIGH, Relation.LOW, Relation.MORE, Relation.LESS)),
+    *((Kind.TEMPO, r) for r in (Relation.HIGH, Relation.SAME, Relation.DOUBLE, Relation.HALF)),
+    (Kind.KEY, Relation.SAME),
+]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(("kind", "relation"), COMPARED)
+def test_a_comparison_alone_states_both_values_and_its_own_seed(kind, relation, language):
+    attribute = "energy" if kind is Kind.ATTRIBUTE else str(kind)
+    ours, theirs = {"energy": (0.92, 0.91), "tempo": (120, 118), "key": (0, 7)}[attribute]
+    fact = Fact(kind, LITHIUM, 0.1, attribute, relation, ours, theirs)
+    shown = {"energy": ("92%", "91%"), "tempo": ("120", "118"), "key": ("C", "G")}[attribute]
+    text = fact_sentence(fact, language)
+    assert all(part in text for part in (*shown, "“Lithium”"))
+    assert text.endswith(".")
+
+
+def test_values_that_read_as_equal_are_not_called_more_or_less():
+    fact = Fact(Kind.ATTRIBUTE, LITHIUM, 0.1, "energy", Relation.MORE, 0.914, 0.911)
+    assert fact_sentence(fact) == "Energy 91%, like “Lithium” with 91%."
+
+
+def test_a_fact_without_two_values_is_the_sentence_of_it_alone():
+    fact = Fact(Kind.SAME_ARTIST, BLACK, 0.1, name="AC/DC")
+    assert fact_sentence(fact) == sentence_of([fact])
+
+
+def test_genres_are_named_in_korean_and_unknown_ones_keep_their_name():
+    assert genre_name("Hip-Hop", "ko") == "힙합"
+    assert genre_name("hip-hop", "en") == "hip-hop"
+    assert genre_name("zydeco", "ko") == "zydeco"
+    genre = Reference(0, ReferenceKind.GENRE, "rock", "rock")
+    fact = Fact(Kind.GENRE, genre, 0.1, name="rock")
+    assert sentence_of([fact], "ko") == "고르신 록 장르의 곡."

@@ -22,11 +22,15 @@ from quintet_engine.recipes import RECIPES
 from quintet_ui.cards import bare, cards_data, duration, visible
 from quintet_ui.covers import cover_of
 from quintet_ui.feature_names import feature_name
-from quintet_ui.playlist_files import csv_of, file_name, jspf_of, m3u8_of
+from quintet_ui.mood import with_mood
+from quintet_ui.playlist_files import csv_of, file_name, jspf_of, lines_of, m3u8_of
 from quintet_ui.preferences import Preferences
+from quintet_ui.presets import PRESETS, TEMPI, preset_of, tempo_of, with_preset, with_tempo
+from quintet_ui.qr import qr_code
 from quintet_ui.radar import mean_of, profile_of, radar_figure
-from quintet_ui.reasons import bars_of, sentence_of
+from quintet_ui.reasons import bars_of, chip_of, sentence_of
 from quintet_ui.translations import translations_for
+from quintet_ui.why import why_data
 
 EN, KO = translations_for("en"), translations_for("ko")
 MEANS = {
@@ -238,3 +242,97 @@ def test_jspf_carries_titles_and_isrcs():
     playlist = json.loads(jspf_of("Quintet", exported(), KO))["playlist"]
     assert playlist["track"][0]["identifier"] == ["isrc:GBUM71029604"]
     assert [entry["title"] for entry in playlist["track"]] == ['=cmd "x",\ny', "Title t2"]
+
+
+REFERENCE = {"seed": 0, "kind": "track", "id": "s", "name": "Seed", "artist": "Queen"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "english", "korean"),
+    [
+        (fact("attribute", REFERENCE, attribute="energy", relation="alike_high"),
+         "Energy like Seed", "에너지: Seed와 비슷함"),
+        (fact("attribute", REFERENCE, attribute="energy", relation="less"),
+         "Energy: less than Seed", "에너지: Seed보다 낮음"),
+        (fact("tempo", REFERENCE, relation="double"),
+         "Double the tempo of Seed", "Seed의 두 배 템포"),
+        (fact("close_in_sound", REFERENCE, value=0.4),
+         "Nearest in sound: Seed", "소리가 가장 가까운 곡: Seed"),
+        (fact("close_in_sound", REFERENCE, value=0.6), "Sounds like Seed", "Seed와 비슷한 소리"),
+        (fact("shared_genre", REFERENCE, name="hip-hop"), "More hip-hop", "같은 장르: 힙합"),
+        (fact("target", None, attribute="energy", value=0.77, other_value=0.8),
+         "Energy 77 %", "에너지 77%"),
+    ],
+)  # fmt: skip
+def test_a_chip_says_what_its_fact_says(stated, english, korean):
+    item = ranked(facts=[stated])
+    assert (chip_of(item, EN), chip_of(item, KO)) == (english, korean)
+
+
+def test_an_opened_row_states_each_fact_and_how_alike_and_fitting_the_song_is():
+    seed = changed(bare("s"), artists=[{"id": "a-t1", "name": "Artist t1"}], genres=["rock"])
+    other = changed(bare("o"), artists=[{"id": "x", "name": "X"}], genres=["pop"])
+    facts = [
+        fact("same_artist", REFERENCE, name="Queen"),
+        fact(
+            "attribute", REFERENCE, attribute="energy", relation="more", value=0.9, other_value=0.5
+        ),
+    ]
+    item = with_track(ranked(facts=facts, similarity=0.62, energy=0.9), genres=["jazz"])
+    wishes = Preferences(targets={"energy": 0.8}, minimum={"tempo": 100.0})
+    shown = why_data(item, answer(item, seeds=(seed, other)), wishes, EN)
+    assert shown["facts"] == [
+        "By Queen, whose “Seed” you picked.",
+        "Energy 90%, more than “Seed” with 50%.",
+    ]
+    assert [(each["name"], each["text"], each["share"]) for each in shown["likeness"]] == [
+        ("Artist", "songs of yours by the same artist: 1 of 2", 0.5),
+        ("Genre", "no genre of your songs", 0),
+        ("Sound", "close to your songs (0.62 of 1)", 0.62),
+    ]
+    assert shown["fit"] == {
+        "name": "Fits “Your tuning”",
+        "lines": ["Energy 90 %, aim 80 %", "Tempo 120 BPM, at least 100 BPM"],
+        "share": 0.9,
+    }
+    # What is not known has no bar, and without a tuning there is nothing to fit.
+    unknown = ranked().model_copy(update={"similarity": None, "reasons": None})
+    shown = why_data(unknown, answer(unknown), Preferences(), EN)
+    assert shown == {"facts": [], "likeness": [], "fit": None, "bars": []}
+
+
+@given(st.sampled_from(sorted(PRESETS)), st.sampled_from(sorted(TEMPI)))
+def test_presets_and_tempi_are_recognised_and_removed(preset, tempo):
+    tuned = with_preset(Preferences(variants=True), preset)
+    assert preset_of(tuned) == preset
+    assert tempo_of(with_tempo(tuned, tempo)) == tempo
+    assert tempo_of(with_tempo(tuned, "")) == ""
+    assert with_preset(tuned, "") == Preferences(variants=True)
+    assert preset_of(Preferences()) == ""
+
+
+@given(st.one_of(st.none(), st.dictionaries(st.sampled_from(["energy", "valence"]),
+                                            st.one_of(st.floats(), st.text()))))  # fmt: skip
+def test_a_mood_is_two_shares_or_none(mood):
+    before = Preferences(targets={"energy": 0.2, "tempo": 120.0})
+    targets = with_mood(before, mood).targets
+    assert targets["tempo"] == 120
+    assert set(targets) - {"tempo"} in (set(), {"energy", "valence"})
+    assert all(0 <= targets[name] <= 1 for name in set(targets) - {"tempo"})
+
+
+def test_text_lines_and_a_code_of_a_link():
+    assert lines_of([ranked("t1"), ranked("t2")]).splitlines() == [
+        "Artist t1 \u2013 Title t1",
+        "Artist t2 \u2013 Title t2",
+    ]
+    assert ElementTree.fromstring(qr_code("http://127.0.0.1:8501/?seat=1~a")).tag.endswith("svg")
+    assert qr_code("x" * 5000) is None
+
+
+def test_jspf_has_the_recordings_that_are_known():
+    recording = "0a1b2c3d-0000-4000-8000-000000000001"
+    tracks = [ranked("t1"), ranked("t2")]
+    entries = json.loads(jspf_of("x", tracks, EN, {"t1": recording}))["playlist"]["track"]
+    assert entries[0]["identifier"] == [f"https://musicbrainz.org/recording/{recording}"]
+    assert "identifier" not in entries[1]

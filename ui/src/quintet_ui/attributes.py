@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from quintet_ui.translations import Translations
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -31,6 +33,18 @@ class Scale:
     def nearest(self, value: float) -> float:
         """Find the stop nearest to a value, which is in the attribute's unit."""
         return min(self.stops(), key=lambda stop: abs(stop - value / self.factor))
+
+
+def said(name: str, value: float, texts: Translations) -> str:
+    """Format a value, in the attribute's own unit, for the listener."""
+    scale = SCALES[name]
+    number = value / scale.factor
+    if scale.worded:
+        return texts(f"{name}.{number:.0f}")
+    rounded = f"{number:.0f}" if scale.step >= 1 else f"{round(number, 1):g}"
+    if (unit := texts.get(f"unit.{name}")) is not None:
+        return unit.format(value=rounded)
+    return texts("unit.share", value=f"{100 * number:.0f}") if scale.high == 1 else rounded
 
 
 _UNIT: Final = Scale(0.0, 1.0, 0.05)

@@ -5,13 +5,15 @@ from typing import Any
 
 from quintet_client.models import OwnTrack, RankedTrack, Recommendations, Track
 from quintet_contract.limits import MAX_SEEDS
+from quintet_explain import genre_name
 
 from quintet_ui.covers import cover_of
 from quintet_ui.own_files import audio_address, cover_address
 from quintet_ui.plain import ordered, web_address
 from quintet_ui.preferences import LEVELS, Preferences
-from quintet_ui.reasons import bars_of, chip_of, sentence_of
+from quintet_ui.reasons import chip_of, sentence_of
 from quintet_ui.translations import Translations
+from quintet_ui.why import why_data
 
 Features = Mapping[str, Mapping[str, float]]
 
@@ -45,6 +47,7 @@ def search_data(
     status: str,
     preferences: Preferences,
     features: Features,
+    genres: Sequence[str],
     texts: Translations,
 ) -> dict[str, Any]:
     """Build the data of the search box."""
@@ -54,6 +57,9 @@ def search_data(
         "query": query,
         "status": status,
         "start": not preferences.seeds,
+        "genres": [
+            {"name": name, "label": ordered(genre_name(name, texts.language))} for name in genres
+        ],
         "tracks": [
             {**_shown(track, features.get(track.id)), "taken": preferences.holds(track.id)}
             for track in tracks
@@ -112,7 +118,7 @@ def cards_data(
                 "preview": web_address(ranked.track.preview_url),
                 "link": web_address(ranked.track.external_url),
                 "sentence": ordered(sentence_of(ranked, texts)),
-                "bars": bars_of(ranked, texts),
+                "why": why_data(ranked, answer, preferences, texts),
                 "known": ranked.known,
                 "liked": ranked.track.id in preferences.liked,
                 "saved": ranked.track.id in saved,

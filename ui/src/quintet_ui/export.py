@@ -2,20 +2,23 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
 import streamlit as st
-from quintet_client.models import RankedTrack, Track
+from quintet_client.models import OwnTrack, RankedTrack, Track
+from quintet_explain import Name
 
 from quintet_ui import session, spotify
 from quintet_ui.player_export import to_player
-from quintet_ui.playlist_files import csv_of, file_name, jspf_of, m3u8_of
+from quintet_ui.playlist_files import csv_of, file_name, jspf_of, lines_of, m3u8_of
+from quintet_ui.qr import qr_code
 from quintet_ui.translations import Translations
 
 _MOST_NAMED: Final = 3
 """Seeds in the name of a list."""
+_LINES_HEIGHT: Final = 240  # pixels; more lines scroll
 
 
 def exports(tracks: Sequence[RankedTrack], texts: Translations) -> None:
@@ -25,10 +28,11 @@ def exports(tracks: Sequence[RankedTrack], texts: Translations) -> None:
     only = bool(kept) and st.toggle(texts("export.only_saved", count=len(kept)))
     chosen = kept if only else tracks
     title = _title(texts)
-    paths = _paths(chosen)
+    own = session.own_tracks([ranked.track.id for ranked in chosen])
+    paths, recordings = _paths(own), _recordings(own)
     files = [
         ("CSV", "text/csv", csv_of(chosen, texts)),
-        ("JSPF", "application/jspf+json", jspf_of(title, chosen, texts)),
+        ("JSPF", "application/jspf+json", jspf_of(title, chosen, texts, recordings)),
     ]
     if paths:
         files.append(("M3U8", "audio/x-mpegurl", m3u8_of(title, chosen, paths)))
@@ -42,8 +46,11 @@ def exports(tracks: Sequence[RankedTrack], texts: Translations) -> None:
             icon=":material/download:",
             width="stretch",
         )
+    with st.expander(texts("export.lines"), icon=":material/content_copy:"):
+        st.code(lines_of(chosen), language=None, height=_LINES_HEIGHT)
+    st.caption(texts("export.recordings", count=len(recordings), all=len(chosen)))
     st.caption(texts("export.own_files", count=len(paths), all=len(chosen)))
-    to_player(chosen, texts)
+    to_player(title, chosen, texts)
     _to_spotify(chosen, texts)
 
 
@@ -71,12 +78,16 @@ def _title(texts: Translations) -> str:
     seeds = [seed.track_id for seed in session.preferences().seeds if not seed.against]
     known = session.tracks_of(seeds[:_MOST_NAMED])
     names = [track.title for track in known.values() if track.title]
-    return texts("export.named", songs=", ".join(names)) if names else texts("export.title")
+    return texts("export.named", songs=Name(", ".join(names))) if names else texts("export.title")
 
 
-def _paths(tracks: Sequence[RankedTrack]) -> dict[str, str]:
-    """Look up paths of the listener's own files by track id; songs of servers have none."""
-    own = session.own_tracks([ranked.track.id for ranked in tracks])
+def _recordings(own: Mapping[str, OwnTrack]) -> dict[str, str]:
+    """Read the known MusicBrainz recordings by track id."""
+    return {name: track.recording_mbid for name, track in own.items() if track.recording_mbid}
+
+
+def _paths(own: Mapping[str, OwnTrack]) -> dict[str, str]:
+    """Read the paths of the listener's own files by track id; songs of servers have none."""
     found = {
         name: next((place.path for place in track.places if place.present and place.path), "")
         for name, track in own.items()
@@ -130,4 +141,12 @@ def link(texts: Translations) -> None:
     st.header(texts("link.heading"))
     st.caption(texts("link.help"))
     query = urlencode(session.link_query(), doseq=True)
-    st.code(f"{st.context.url or ''}?{query}", language=None, wrap_lines=True)
+    address = f"{st.context.url or ''}?{query}"
+    st.code(address, language=None, wrap_lines=True)
+    with st.expander(texts("link.qr"), key="qr_open", on_change="rerun") as code:
+        if code.open:
+            picture = qr_code(address)
+            if picture is None:
+                st.info(texts("link.too_long"), icon=":material/info:")
+            else:
+                st.image(picture, caption=texts("link.scan"))

@@ -54,11 +54,16 @@ def content_policy(index: str) -> str:
     )
 
 
-def index_of_streamlit() -> str:
-    """Read the HTML that Streamlit serves."""
+def static_folder() -> Path:
+    """Find the files that Streamlit serves."""
     from streamlit import file_util
 
-    return (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")
+    return Path(file_util.get_static_dir())
+
+
+def index_of_streamlit() -> str:
+    """Read the HTML that Streamlit serves."""
+    return (static_folder() / "index.html").read_text(encoding="utf-8")
 
 
 class SecureHeaders:

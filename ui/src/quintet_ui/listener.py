@@ -1,5 +1,6 @@
 """The listener's page: search, five seeds, and the list as soon as there is one seed."""
 
+import secrets
 import time
 from typing import Final
 
@@ -14,17 +15,19 @@ from quintet_ui.cards import byline, search_data, seeds_data
 from quintet_ui.components import search_box, seed_row, triggered
 from quintet_ui.export import welcome_back
 from quintet_ui.faults import Fault, GatewayFault
-from quintet_ui.identity import who_listens
+from quintet_ui.genres import genres_for
+from quintet_ui.identity import forget_button, who_listens
 from quintet_ui.plain import code, ordered
 from quintet_ui.preferences import with_replaced, with_seeds
 from quintet_ui.prompt import prompt_section
 from quintet_ui.radio import radio_section
-from quintet_ui.results import results
+from quintet_ui.results import results, shown_tracks
 from quintet_ui.translations import Translations
 from quintet_ui.tray import saved_tray
 from quintet_ui.tuning import tuning_panel
 
 FOUND: Final = 8  # as many results as fit without scrolling
+_SURPRISES: Final = 50  # songs that a surprise is one of
 _AGAIN_SECONDS: Final = 2.0  # before a failed search is tried again
 
 
@@ -41,9 +44,10 @@ def listener_page() -> None:
         st.success(texts("spotify.done"), icon=":material/check_circle:")
         st.link_button(texts("spotify.open"), st.session_state.playlist)
     with st.sidebar:
+        tuning = st.container(key="tuning")
         who_listens(texts)
-        tuning_panel(texts)
-    with st.container(key="finder"):
+        forget_button(texts)
+    with st.container(key="finder" if session.preferences().seeds else "finder-start"):
         _search()
     prompt_section()
     with st.container(key="slots"):
@@ -56,6 +60,9 @@ def listener_page() -> None:
     radio_section()
     if (explore := st.session_state.get("explore_page")) is not None:
         st.page_link(explore, label=texts("map.open"), icon=":material/scatter_plot:")
+    # After the list, whose songs are points of the pad.
+    with tuning:
+        tuning_panel(shown_tracks(), texts)
 
 
 def _leave_out_unknown() -> None:
@@ -79,10 +86,11 @@ def _search() -> None:
     status = "" if fault is not None or not query else _status(query, tracks, texts)
     features = session.features_of([track.id for track in tracks])
     search_box(
-        search_data(tracks, query, status, now, features, texts),
+        search_data(tracks, query, status, now, features, genres_for(query, texts), texts),
         key="search",
         typed=_typed,
         picked=_picked,
+        surprised=_surprised,
     )
     if fault is not None:
         show_fault(fault, texts)
@@ -160,6 +168,24 @@ def _picked() -> None:
     session.pick(picked)
     st.session_state.query = ""
     st.session_state.seed_added = True
+
+
+def _surprised() -> None:
+    """Pick a song of one of the most used genres at random."""
+    texts = session.texts()
+    try:
+        genre = secrets.choice(genres_for("", texts) or [""])
+        query = f'genre:"{genre}"' if genre else ""
+        page = session.ask(lambda to: to.search(query, limit=_SURPRISES), "search")
+    except GatewayFault as fault:
+        st.toast(texts(f"fault.{fault.fault.value}"), icon=":material/error:")
+        return
+    tracks = [match.track for match in page.tracks if match.recommendable]
+    if tracks:
+        track = secrets.choice(tracks)
+        session.remember([track])
+        session.pick(track.id)
+        st.session_state.seed_added = True
 
 
 def _seeds(texts: Translations) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
+from quintet_ui.components import watch_box
 from quintet_ui.explore import LIST_PAGE, explore_page
 from quintet_ui.listener import listener_page
 from quintet_ui.operator import operator_page
@@ -20,14 +21,35 @@ _DARK_BUTTONS: Final = (
 # apps ("Record a screencast", "Made with Streamlit", a running figure) means nothing to a listener.
 _LAYOUT: Final = """<style>
 [data-testid="stMainBlockContainer"] {padding-top: 4rem;}
-.st-key-finder {position: relative; z-index: 60;}
-.st-key-slots {position: sticky; top: 3.4rem; z-index: 50; padding: 0.4rem 0; background: BACK;}
+.st-key-finder, .st-key-finder-start {position: relative; z-index: 60;}
+/* Room for what arrives later, so that nothing below it moves. */
+.st-key-finder {min-height: 5.6rem;}
+.st-key-finder-start {min-height: 23rem;}
+.st-key-tuning {min-height: 36rem;}
+@media (max-width: 900px) {.st-key-finder-start {min-height: 42rem;}}
+.st-key-slots {
+  min-height: 4.6rem; position: sticky; top: 3.4rem; z-index: 50; padding: 0.4rem 0;
+  background: BACK;}
 [data-testid="stExpandSidebarButton"]::after {content: "LABEL"; padding-left: 0.3rem;}
 [data-testid="stTopNavLink"]:focus-visible, [data-testid="stSidebarNavLink"]:focus-visible {
   outline: 3px solid var(--st-primary-color); outline-offset: 2px;}
 [data-testid="stCaptionContainer"] code {color: inherit;}
-[data-testid="stMainMenu"], [data-testid="stAppDeployButton"], [data-testid="stStatusWidget"] {
-  display: none;}
+[data-testid="stMainMenu"], [data-testid="stAppDeployButton"], [data-testid="stStatusWidget"],
+[data-testid="stConnectionStatus"] {display: none;}
+/* In an outage the page says in its own words what happens (components/watch.js). */
+body:has([data-test-connection-state]:not([data-test-connection-state="CONNECTED"]))
+  [data-testid="stDialog"] {display: none;}
+/* A phone has no room for a panel at the side: it is a sheet at the bottom. */
+@media (max-width: 640px) {
+  [data-testid="stSidebar"][data-collapsed="false"] {
+    position: fixed !important; inset: auto 0 0 0 !important; width: 100% !important;
+    max-width: 100% !important; height: 82dvh !important; transform: none !important;
+    border-top: 1px solid; border-radius: 1rem 1rem 0 0; z-index: 999990;}
+  [data-testid="stExpandSidebarButton"] {
+    position: fixed; bottom: 0.8rem; left: 50%; transform: translateX(-50%); width: max-content;
+    padding: 0.6rem 1rem; border: 1px solid; border-radius: 1.5rem; background: BACK;}
+  [data-testid="stMainBlockContainer"] {padding-bottom: 6rem;}
+}
 </style>"""
 
 
@@ -43,16 +65,6 @@ def main() -> None:
     st.html(layout.replace("LABEL", texts("page.panel")))
     if dark:
         st.html(_DARK_BUTTONS)
-    with st.sidebar:
-        st.segmented_control(
-            texts("page.language"),
-            LANGUAGES,
-            format_func=NAMES.__getitem__,
-            key="language_choice",
-            default=st.session_state.language,
-            required=True,
-            on_change=_language_chosen,
-        )
     listener = st.Page(
         listener_page, title=texts("page.listener"), icon=":material/headphones:", default=True
     )
@@ -63,6 +75,7 @@ def main() -> None:
         url_path="explore",
     )
     st.session_state[LIST_PAGE], st.session_state.explore_page = listener, explore
+    watch_box({"labels": texts.group("watch")}, key="watch")
     pages = [
         listener,
         explore,
@@ -80,6 +93,16 @@ def main() -> None:
         ),
     ]
     st.navigation(pages, position="top").run()
+    with st.sidebar:
+        st.segmented_control(
+            texts("page.language"),
+            LANGUAGES,
+            format_func=NAMES.__getitem__,
+            key="language_choice",
+            default=st.session_state.language,
+            required=True,
+            on_change=_language_chosen,
+        )
     # On every page, so that a reload of any of them keeps the songs.
     session.write_link()
 

@@ -19,7 +19,7 @@ _FOLLOW_SECONDS: Final = 2.0
 _MOST_NAME: Final = 200
 
 
-def to_player(tracks: Sequence[RankedTrack], texts: Translations) -> None:
+def to_player(title: str, tracks: Sequence[RankedTrack], texts: Translations) -> None:
     """Offer the list as a playlist of a source; the sources are asked for once it is opened."""
     if st.toggle(texts("player.open"), key="player_open"):
         try:
@@ -32,7 +32,7 @@ def to_player(tracks: Sequence[RankedTrack], texts: Translations) -> None:
             return
         names = [target.source for target in targets]
         name = st.text_input(
-            texts("player.name"), texts("export.title"), _MOST_NAME, key="player_name"
+            texts("player.name"), title[:_MOST_NAME], _MOST_NAME, key="player_name"
         )
         source = st.selectbox(texts("player.source"), names, key="player_source")
         ids = [ranked.track.id for ranked in tracks]

@@ -24,6 +24,7 @@ COLUMNS: Final = (
 
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
 _MOST_NAME: Final = 80
+_DASH: Final = " \u2013 "
 
 
 def file_name(title: str, kind: str) -> str:
@@ -64,10 +65,39 @@ def csv_of(tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def jspf_of(title: str, tracks: Sequence[RankedTrack], texts: Translations) -> bytes:
-    """Write a JSPF playlist, with the reasons as annotations."""
-    entries = (replace(_entry(ranked), note=sentence_of(ranked, texts)) for ranked in tracks)
+def jspf_of(
+    title: str,
+    tracks: Sequence[RankedTrack],
+    texts: Translations,
+    recordings: Mapping[str, str] | None = None,
+) -> bytes:
+    """Write a JSPF playlist, with the reasons as annotations.
+
+    Args:
+        title: Of the playlist.
+        tracks: The list.
+        texts: In the language of the reasons.
+        recordings: MusicBrainz ids of recordings by track id.
+    """
+    known = recordings or {}
+    entries = (
+        replace(
+            _entry(ranked),
+            note=sentence_of(ranked, texts),
+            recording_mbid=known.get(ranked.track.id, ""),
+        )
+        for ranked in tracks
+    )
     return quintet_playlists.jspf_of(title, entries)
+
+
+def lines_of(tracks: Sequence[RankedTrack]) -> str:
+    """Write a line of artist and title for each track, as services for transfers read text."""
+    return "\n".join(
+        _DASH.join(filter(None, (_line(byline(each.track)), _line(each.track.title))))
+        or each.track.id
+        for each in tracks
+    )
 
 
 def _entry(ranked: RankedTrack) -> Entry:

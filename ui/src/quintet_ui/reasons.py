@@ -4,10 +4,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from quintet_client import models
-from quintet_client.models import Comparison, RankedTrack
-from quintet_explain import Fact, Kind, Reference, ReferenceKind, Relation
+from quintet_client.models import Comparison, RankedTrack, Reasons
+from quintet_explain import (
+    CLOSE_COSINE,
+    Fact,
+    Kind,
+    Name,
+    Reference,
+    ReferenceKind,
+    Relation,
+    genre_name,
+)
 from quintet_explain import sentence_of as sentence_in
 
+from quintet_ui.attributes import SCALES, said
 from quintet_ui.feature_names import feature_name
 from quintet_ui.translations import Translations
 
@@ -24,12 +34,16 @@ def sentence_of(ranked: RankedTrack, texts: Translations) -> str:
     reasons = ranked.reasons
     if reasons is None:
         return ""
+    facts = facts_of(reasons)
+    return reasons.sentence if facts is None else sentence_in(facts, texts.language)
+
+
+def facts_of(reasons: Reasons) -> list[Fact] | None:
+    """Read the facts; None if a newer gateway sent a kind that this page has no words for."""
     try:
-        facts = [_fact(fact) for fact in reasons.facts]
+        return [_fact(fact) for fact in reasons.facts]
     except ValueError:
-        # A newer gateway sent a kind of fact that this page has no words for.
-        return reasons.sentence
-    return sentence_in(facts, texts.language)
+        return None
 
 
 def chip_of(ranked: RankedTrack, texts: Translations) -> str:
@@ -43,11 +57,23 @@ def chip_of(ranked: RankedTrack, texts: Translations) -> str:
     seed = fact.reference.name if fact.reference is not None else ""
     # Of a fact about an artist or a genre the name is what both tracks share.
     name = fact.name if fact.kind in _NAMED else seed
-    if fact.kind == Kind.ATTRIBUTE and seed:
-        attribute = texts.get(f"attribute.{fact.attribute}") or fact.attribute
-        return texts("chip.attribute", attribute=attribute, seed=seed)
-    pattern = texts.get(f"chip.{fact.kind}")
-    return pattern.format(name=name) if pattern and name else ""
+    if fact.kind == Kind.GENRE:
+        name = genre_name(name, texts.language)
+    pattern = texts.get(f"chip.{_pattern(fact)}")
+    if not pattern or not (name or fact.kind == Kind.TARGET):
+        return ""
+    attribute = texts.get(f"attribute.{fact.attribute}") or fact.attribute
+    value = said(fact.attribute, fact.value, texts) if fact.attribute in SCALES else ""
+    return pattern.format(name=Name(name), attribute=attribute, value=value)
+
+
+def _pattern(fact: models.Fact) -> str:
+    """Choose the words of a chip: two facts of one kind may state the opposite."""
+    if fact.kind == Kind.SOUND and fact.value < CLOSE_COSINE:
+        return "nearest_in_sound"
+    if fact.relation in {Relation.MORE, Relation.LESS, Relation.DOUBLE, Relation.HALF}:
+        return f"{fact.kind}_{fact.relation}"
+    return fact.kind
 
 
 def _fact(fact: models.Fact) -> Fact:

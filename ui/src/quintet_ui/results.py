@@ -65,6 +65,13 @@ def results() -> None:
     st.fragment(_results, run_every=_PAUSES[st.session_state.get("list_state", _READY)])()
 
 
+def shown_tracks() -> list[RankedTrack]:
+    """List the tracks of the last list that are shown; empty before there is one."""
+    known: tuple[Preferences, Recommendations] | None = st.session_state.get("answer")
+    now = session.preferences()
+    return visible(known[1], now) if known is not None and now.is_complete else []
+
+
 def _results() -> None:
     # Seeds and panel are outside of this fragment: they must show what an action here changed.
     if st.session_state.pop("refined", False):

@@ -14,8 +14,9 @@ from starlette.middleware import Middleware
 from streamlit.web import bootstrap
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from quintet_ui.assets import Assets
 from quintet_ui.guard import Guard
-from quintet_ui.headers import SecureHeaders, content_policy, index_of_streamlit
+from quintet_ui.headers import SecureHeaders, content_policy, index_of_streamlit, static_folder
 from quintet_ui.histories import Histories
 from quintet_ui.logs import configure_logs
 from quintet_ui.map import MapRoutes
@@ -45,10 +46,11 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     configure_logs(settings.log_level, settings.log_form)
     secured = Middleware(SecureHeaders, policy=content_policy(index_of_streamlit()))
     guarded = Middleware(Guard, hosts=hosts_of(settings), max_sessions=settings.max_sessions)
+    assets = Middleware(Assets, folder=static_folder())
     # Its own client: the page's is made in a session, of which there is none yet.
     client = open_gateway(settings)
     routes = [*OwnFiles(client).routes(), *Histories(client).routes(), *MapRoutes(client).routes()]
-    app = st.App(_PAGE, routes=routes, middleware=[secured, guarded])
+    app = st.App(_PAGE, routes=routes, middleware=[secured, guarded, assets])
     try:
         listener = _bind(settings.host, settings.port)
     except OSError as fault:

@@ -17,11 +17,13 @@ def saved_tray(texts: Translations) -> None:
     tracks = [known.get(name) or bare(name) for name in saved]
     listener: str = st.session_state.listener if st.session_state.listener_name else ""
     data = tray_data(tracks, listener, st.session_state.get("forgotten", ""), texts)
+    data["restored"] = st.session_state.get("restored") == listener
     tray_box(data, key="tray", restored=_restored, removed=_removed)
 
 
 def _restored() -> None:
     kept = kept_ids(triggered("tray", "restored"))
+    st.session_state.restored = st.session_state.listener if st.session_state.listener_name else ""
     both = dict.fromkeys([*kept, *st.session_state.saved])
     st.session_state.saved = tuple(both)[-MAX_KEPT:]
 

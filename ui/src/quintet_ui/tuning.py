@@ -1,50 +1,71 @@
-"""The side panel: presets, and for each attribute a value to aim at and limits to keep."""
+"""The side panel: the mood pad, what is set, and every attribute under "Advanced"."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import streamlit as st
+from quintet_client.models import RankedTrack
 
-from quintet_ui.attributes import MAIN, MORE, SCALES, Scale
-from quintet_ui.identity import forget_button
+from quintet_ui.attributes import MAIN, MORE, SCALES, Scale, said
+from quintet_ui.mood import mood_pad
 from quintet_ui.preferences import Preferences
-from quintet_ui.session import preferences, set_preferences
+from quintet_ui.presets import with_preset
+from quintet_ui.session import preferences, set_preferences, tracks_of
 from quintet_ui.translations import Translations
 
 ANY: Final = ""
 """The first stop of a target's slider: no target."""
+_KINDS: Final = {"aim": "targets", "least": "minimum", "most": "maximum"}
+"""What can be set of an attribute, by the names of texts and of fields."""
 
 
-@dataclass(frozen=True)
-class Preset:
-    """A tuning by name."""
+def tuning_panel(tracks: Sequence[RankedTrack], texts: Translations) -> None:
+    """Show the panel; every change updates the preferences at once.
 
-    targets: Mapping[str, float] = field(default_factory=dict)
-    minimum: Mapping[str, float] = field(default_factory=dict)
-    maximum: Mapping[str, float] = field(default_factory=dict)
-    diversity: float = 0.0
-
-
-PRESETS: Final[Mapping[str, Preset]] = {
-    "party": Preset({"danceability": 0.85, "energy": 0.8, "valence": 0.75}),
-    "workout": Preset({"energy": 0.9}, {"tempo": 120}),
-    "focus": Preset({"instrumentalness": 0.85, "energy": 0.4}, {}, {"speechiness": 0.3}),
-    "calm": Preset({"energy": 0.2, "acousticness": 0.8}, {}, {"energy": 0.5}),
-    "gems": Preset({}, {}, {"popularity": 40}, 0.4),
-}
-
-
-def tuning_panel(texts: Translations) -> None:
-    """Show the panel; every change updates the preferences at once."""
+    Args:
+        tracks: The list as it is shown, whose songs are points of the pad.
+        texts: The texts.
+    """
     st.header(texts("tuning.heading"))
-    st.pills(
-        texts("tuning.presets"),
-        list(PRESETS),
-        format_func=lambda name: texts(f"preset.{name}"),
-        key="preset",
-        on_change=_preset_chosen,
-    )
+    known = tracks_of([seed.track_id for seed in preferences().seeds if not seed.against])
+    mood_pad(list(known.values()), tracks, texts)
+    _settings(texts)
+    # Hidden sliders would cost each visit a second, so a closed panel draws none.
+    with st.expander(
+        texts("tuning.advanced"), key="advanced_open", on_change="rerun", icon=":material/tune:"
+    ) as advanced:
+        if advanced.open:
+            _advanced(texts)
+    st.button(texts("tuning.reset"), on_click=_reset, width="stretch")
+
+
+def _settings(texts: Translations) -> None:
+    """Show each target and limit as a button that removes it."""
+    now = preferences()
+    with st.container(horizontal=True, gap="small", key="set"):
+        for kind, field in _KINDS.items():
+            for name, value in getattr(now, field).items():
+                bound = texts(f"bound.{kind}", value=said(name, value, texts))
+                st.button(
+                    texts("tuning.set", name=texts(f"attribute.{name}"), bound=bound),
+                    key=f"unset-{kind}-{name}",
+                    icon=":material/close:",
+                    help=texts("tuning.unset"),
+                    on_click=_unset,
+                    args=(field, name),
+                )
+
+
+def _unset(field: str, name: str) -> None:
+    now = preferences()
+    kept = {key: value for key, value in getattr(now, field).items() if key != name}
+    changes: dict[str, object] = {field: kept}
+    set_preferences(replace(now, **changes))  # type: ignore[arg-type]
+
+
+def _advanced(texts: Translations) -> None:
+    """Show everything that the pad does not set, for one attribute at a time."""
     st.session_state.diversity = preferences().diversity
     st.slider(
         texts("tuning.diversity"),
@@ -55,35 +76,26 @@ def tuning_panel(texts: Translations) -> None:
         on_change=_diversity_changed,
         help=texts("tuning.diversity_help"),
     )
-    _limits("popularity", texts)
     _switch("variants", texts("tuning.variants"), texts("tuning.variants_help"))
     _switch("seasonal", texts("tuning.seasonal"), texts("tuning.seasonal_help"))
-    with st.expander(texts("tuning.aims"), expanded=True):
-        for name in MAIN:
-            _aim(name, texts)
-    # Twenty hidden sliders would cost each visit a second, so closed panels draw none.
-    with st.expander(texts("tuning.limits"), key="limits_open", on_change="rerun") as limits:
-        for name in MAIN if limits.open else ():
-            _limits(name, texts)
-    with st.expander(texts("tuning.more"), key="more_open", on_change="rerun") as more:
-        for name in MORE if more.open else ():
-            _aim(name, texts)
-            _limits(name, texts)
-    st.button(texts("tuning.reset"), on_click=_reset, width="stretch")
-    forget_button(texts)
+    name = st.selectbox(
+        texts("tuning.attribute"),
+        [*MAIN, "popularity", *MORE],
+        format_func=lambda name: texts(f"attribute.{name}"),
+        key="attribute",
+    )
+    if name != "popularity":
+        _aim(name, texts)
+    # Between C and B is every key: a range of names says nothing.
+    if not SCALES[name].worded:
+        _limits(name, texts)
 
 
-def said(name: str, stop: float | str, texts: Translations) -> str:
+def _stop(name: str, stop: float | str, texts: Translations) -> str:
     """Format a stop of an attribute's slider for the listener."""
     if isinstance(stop, str):
         return texts("tuning.any")
-    scale = SCALES[name]
-    if scale.worded:
-        return texts(f"{name}.{stop:.0f}")
-    unit = texts.get(f"unit.{name}")
-    if unit is not None:
-        return unit.format(value=f"{stop:g}")
-    return texts("unit.share", value=f"{100 * stop:.0f}") if scale.high == 1 else f"{stop:g}"
+    return said(name, stop * SCALES[name].factor, texts)
 
 
 def _aim(name: str, texts: Translations) -> None:
@@ -93,7 +105,7 @@ def _aim(name: str, texts: Translations) -> None:
     st.select_slider(
         texts("tuning.aim_for", name=texts(f"attribute.{name}")),
         [ANY, *scale.stops()],
-        format_func=lambda stop: said(name, stop, texts),
+        format_func=lambda stop: _stop(name, stop, texts),
         key=key,
         on_change=_aimed,
         args=(name,),
@@ -112,26 +124,10 @@ def _limits(name: str, texts: Translations) -> None:
         scale.stops(),
         # A pair of values gives the slider two handles; their positions come from the session.
         value=(scale.low, scale.high),
-        format_func=lambda stop: said(name, stop, texts),
+        format_func=lambda stop: _stop(name, stop, texts),
         key=key,
         on_change=_limited,
         args=(name,),
-    )
-
-
-def _preset_chosen() -> None:
-    preset = PRESETS.get(st.session_state.preset or "", Preset())
-    # A preset replaces all targets and limits, so that presets do not add up.
-    set_preferences(_tuned(preferences(), preset))
-
-
-def _tuned(now: Preferences, preset: Preset) -> Preferences:
-    return replace(
-        now,
-        targets=dict(preset.targets),
-        minimum=dict(preset.minimum),
-        maximum=dict(preset.maximum),
-        diversity=preset.diversity,
     )
 
 
@@ -178,5 +174,5 @@ def _bounded(
 
 
 def _reset() -> None:
-    st.session_state.preset = None
-    set_preferences(replace(_tuned(preferences(), Preset()), variants=False, seasonal=False))
+    cleared: Preferences = with_preset(preferences(), "")
+    set_preferences(replace(cleared, variants=False, seasonal=False))

@@ -178,7 +178,7 @@ async def get_own_tracks(
         ),
     ],
 ) -> Response:
-    """Look up the sources and paths of tracks; tracks that no source has are left out."""
+    """Look up sources, paths and MusicBrainz recordings of tracks; others are left out."""
     names = list(dict.fromkeys(filter(None, (name.strip() for name in ids.split(",")))))
     if not 1 <= len(names) <= MOST_TRACKS or any(len(name) > MAX_NAME for name in names):
         raise InvalidInput(

@@ -126,11 +126,14 @@ class OwnTrack(ResponseModel):
 
     id: str
     has_cover: bool = Field(description="Whether /api/v1/tracks/{id}/cover has a picture")
-    places: list[TrackPlace]
+    places: list[TrackPlace] = Field(description="Empty for a track that no source has")
+    recording_mbid: str = Field(
+        default="", description="MusicBrainz id of the recording; empty if it is not known"
+    )
 
 
 class OwnTracksResponse(ResponseModel):
-    """Tracks that sources have; others are left out."""
+    """Tracks that sources have, or whose MusicBrainz recording is known; others are left out."""
 
     tracks: list[OwnTrack]
 

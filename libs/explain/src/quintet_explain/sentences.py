@@ -12,6 +12,7 @@ from string import Formatter
 from typing import Any, Final, NamedTuple
 
 from quintet_explain.facts import CLOSE_COSINE, Fact, Kind, Reference, ReferenceKind, Relation
+from quintet_explain.genres import genre_name
 from quintet_explain.numbers import shown
 from quintet_explain.particles import with_particle
 
@@ -26,11 +27,29 @@ _ADJECTIVES: Final = {
     Relation.MORE: "more",
     Relation.LESS: "less",
 }
+# The patterns of sentences with both values, by what a fact compares and how.
+_VALUED: Final = {
+    (Kind.ATTRIBUTE, Relation.HIGH): "alike",
+    (Kind.ATTRIBUTE, Relation.LOW): "alike",
+    (Kind.ATTRIBUTE, Relation.MORE): "more",
+    (Kind.ATTRIBUTE, Relation.LESS): "less",
+    (Kind.TEMPO, Relation.HIGH): "alike",
+    (Kind.TEMPO, Relation.LOW): "alike",
+    (Kind.TEMPO, Relation.SAME): "alike",
+    (Kind.TEMPO, Relation.DOUBLE): "double",
+    (Kind.TEMPO, Relation.HALF): "half",
+    (Kind.KEY, Relation.SAME): "key_fits",
+}
 Phrases = Mapping[str, Any]
 
 
-class _Name:
-    """A name in a phrase; a format such as `{seed:과/와}` appends a Korean particle."""
+class Name:
+    """A name in a phrase; a format such as `{seed:과/와}` appends a Korean particle.
+
+    Args:
+        word: The name as it is read.
+        shown_as: How it is written, with `{name}` for the word, such as in quotation marks.
+    """
 
     def __init__(self, word: str, shown_as: str = "{name}") -> None:
         self._word = word
@@ -70,6 +89,38 @@ def sentence_of(facts: Sequence[Fact], language: str = DEFAULT_LANGUAGE) -> str:
     text = str(phrases["between_clauses"]).join(clauses)
     # Names stay as they are written: only a clause of ours begins with a small letter.
     return f"{text[0].upper()}{text[1:]}." if phrases["language"] == "en" else f"{text}."
+
+
+def fact_sentence(fact: Fact, language: str = DEFAULT_LANGUAGE) -> str:
+    """Write one fact as a sentence that names its seed; a comparison states both values.
+
+    Args:
+        fact: The fact.
+        language: One of `LANGUAGES`.
+    """
+    pattern = _VALUED.get((fact.kind, fact.relation))
+    if pattern is None or fact.reference is None:
+        return sentence_of([fact], language)
+    phrases = phrases_of(language)
+    value, other = shown_values(fact, language)
+    if value == other:
+        # Rounded to the same: a sentence that calls one of them more would read as false.
+        pattern = "key_same" if fact.kind is Kind.KEY else "alike"
+    name = str(phrases["attribute"][fact.attribute or str(fact.kind)])
+    text = str(phrases["valued"][pattern]).format(
+        attribute=f"{name[0].upper()}{name[1:]}",
+        value=value,
+        other=other,
+        seed=_names(fact.reference, language)["seed"],
+    )
+    return f"{text}."
+
+
+def shown_values(fact: Fact, language: str) -> tuple[str, str]:
+    """Write both values of a comparison, the track's first, as a listener reads them."""
+    units = phrases_of(language)["unit"]
+    attribute = fact.attribute or str(fact.kind)
+    return shown(attribute, fact.value, units), shown(attribute, fact.other_value, units)
 
 
 @cache
@@ -131,12 +182,13 @@ def _clause(fact: Fact, form: str, language: str) -> str:
     template = _template(language, (str(fact.kind), key), form, *reference)
     if not template.has_gaps:
         return template.text
-    return template.text.format(name=_Name(fact.name), count=_count(fact, phrases_of(language)))
+    name = genre_name(fact.name, language) if fact.kind is Kind.GENRE else fact.name
+    return template.text.format(name=Name(name), count=_count(fact, phrases_of(language)))
 
 
 def _target(fact: Fact, phrases: Phrases) -> str:
     return str(phrases["target"]["fit"]).format(
-        attribute=_Name(phrases["attribute"][fact.attribute]),
+        attribute=Name(phrases["attribute"][fact.attribute]),
         value=shown(fact.attribute, fact.value, phrases["unit"]),
         target=shown(fact.attribute, fact.other_value, phrases["unit"]),
     )
@@ -194,16 +246,18 @@ def _for_format(part: str | tuple[str, str | None]) -> str:
     return f"{{{field}:{particle}}}" if particle else f"{{{field}}}"
 
 
-def _names(reference: Reference, language: str) -> dict[str, _Name]:
+def _names(reference: Reference, language: str) -> dict[str, Name]:
     """Give the names of a reference."""
     phrases = phrases_of(language)
+    is_genre = reference.kind is ReferenceKind.GENRE
+    name = genre_name(reference.name, language) if is_genre else reference.name
     return {
-        "seed": _Name(reference.name, phrases["seed"][reference.kind.value])
+        "seed": Name(name, phrases["seed"][reference.kind.value])
         if reference.kind in _TITLED
         # The particle follows "average" here, so the whole label is the word.
-        else _Name(phrases["seed"][reference.kind.value].format(name=reference.name)),
-        "plain": _Name(reference.name),
-        "artist": _Name(reference.artist),
+        else Name(phrases["seed"][reference.kind.value].format(name=name)),
+        "plain": Name(name),
+        "artist": Name(reference.artist),
     }
 
 

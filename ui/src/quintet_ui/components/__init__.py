@@ -10,10 +10,16 @@ import streamlit as st
 Handler = Callable[[], None]
 
 
-def search_box(data: Mapping[str, Any], *, key: str, typed: Handler, picked: Handler) -> None:
-    """Show the search box; `typed` and `picked` are called after the state holds the new value."""
+def search_box(
+    data: Mapping[str, Any], *, key: str, typed: Handler, picked: Handler, surprised: Handler
+) -> None:
+    """Show the search box; a handler is called after the state holds the new value."""
     _component("search", '<div class="search quintet"></div>')(
-        key=key, data=dict(data), on_typed_change=typed, on_picked_change=picked
+        key=key,
+        data=dict(data),
+        on_typed_change=typed,
+        on_picked_change=picked,
+        on_surprised_change=surprised,
     )
 
 
@@ -28,6 +34,13 @@ def card_list(data: Mapping[str, Any], *, key: str, acted: Handler) -> None:
     """Show the ranked list; `acted` is called after the state holds the action and its track."""
     _component("cards", '<ol class="cards quintet"></ol>')(
         key=key, data=dict(data), on_acted_change=acted
+    )
+
+
+def mood_box(data: Mapping[str, Any], *, key: str, tuned: Handler) -> None:
+    """Show the mood pad; `tuned` is called after the state holds the point, preset or tempo."""
+    _component("mood", '<div class="mood quintet"></div>')(
+        key=key, data=dict(data), on_tuned_change=tuned
     )
 
 
@@ -64,6 +77,11 @@ def clock(seconds: float, *, key: str) -> None:
     _component("clock", '<div class="clock"></div>')(
         key=key, data={"seconds": seconds}, on_ticked_change=lambda: None
     )
+
+
+def watch_box(data: Mapping[str, Any], *, key: str) -> None:
+    """Watch the connection to the page's server, and say so while it is lost."""
+    _component("watch", '<div class="watch quintet"></div>')(key=key, data=dict(data))
 
 
 def triggered(key: str, name: str) -> Any:

@@ -130,10 +130,10 @@ function draw(view, labels, track, card) {
   const button = (kind, sign) => make("button", { ...facts(kind), class: `act ${kind}` }, icon(sign), labels[kind],
     make("span", { class: "hidden" }, ` ${kind === "mute" ? track.artist : track.title}`));
   const more = make("div", { class: "more", hidden: !card.open },
-    track.sentence ? make("p", { class: "why" }, track.sentence) : "",
+    why(labels, track),
     track.known ? make("span", { class: "known" }, labels.known) : "",
     track.details ? make("span", { class: "byline" }, track.details) : "",
-    card.audio ?? "", chart(labels, track), places(labels, track),
+    card.audio ?? "", places(labels, track),
     make("div", { class: "acts" },
       button("save", "bookmark"), button("dislike", "thumb_down"), button("mute", "person_off"), button("choose", "radar"),
       track.link ? make("a", { class: "act", href: track.link, target: "_blank", rel: "noopener noreferrer" },
@@ -141,8 +141,10 @@ function draw(view, labels, track, card) {
   const opener = make("button", { type: "button", class: "open", title: labels.more, "aria-label": `${labels.more} ${track.title}`,
     "aria-expanded": String(Boolean(card.open)), "data-control": `open-${track.id}`,
     onclick: () => { card.open = more.hidden; more.hidden = !card.open; opener.setAttribute("aria-expanded", String(card.open)); } }, icon("more_horiz"));
+  // A press anywhere on the row opens it, as the button for that does.
+  const opens = (event) => { if (!event.target.closest("button, a")) opener.click(); };
   return make("li", { class: "card moves", "data-id": track.id, "data-control": `row-${track.id}`, tabindex: "-1" },
-    make("div", { class: "row" },
+    make("div", { class: "row", onclick: opens },
       make("span", { class: "rank" }, String(track.rank)),
       cover(track),
       make("div", { class: "what" },
@@ -153,13 +155,29 @@ function draw(view, labels, track, card) {
     more);
 }
 
-function chart(labels, track) {
-  if (!track.bars.length) return "";
-  return make("ul", { class: "bars", "aria-label": labels.bars }, ...track.bars.map((bar) =>
-    make("li", {}, make("span", { class: "name" }, bar.name),
-      make("span", { class: "track", "aria-hidden": "true" },
-        make("span", { class: `bar ${bar.sign}`, style: `width:${Math.max(2, bar.share * 50)}%` })),
-      make("span", { class: "value" }, bar.text))));
+// One sentence for each fact, how alike the song is, how it fits the tuning; numbers only when opened.
+function why(labels, track) {
+  const { facts, likeness, fit, bars } = track.why;
+  return make("div", { class: "why" },
+    facts.length ? make("ul", { class: "facts", "aria-label": labels.why }, ...facts.map((text) => make("li", {}, text))) : "",
+    likeness.length ? make("ul", { class: "bars", "aria-label": labels.likeness }, ...likeness.map(meter)) : "",
+    fit ? make("div", { class: "fit" }, make("ul", { class: "bars" }, meter({ ...fit, text: `${Math.round(100 * fit.share)} %` })),
+      make("ul", { class: "facts" }, ...fit.lines.map((text) => make("li", {}, text)))) : "",
+    bars.length ? make("details", {}, make("summary", {}, labels.nerds, make("span", { class: "hidden" }, ` ${track.title}`)),
+      make("p", {}, labels.bars), make("ul", { class: "bars", "aria-label": labels.bars }, ...bars.map(contribution))) : "");
+}
+
+function meter({ name, text, share }) {
+  return make("li", { class: "meter" }, make("span", { class: "name" }, name),
+    make("span", { class: "track", "aria-hidden": "true" }, make("span", { class: "bar part", style: `width:${Math.max(1, 100 * share)}%` })),
+    make("span", { class: "words" }, text));
+}
+
+function contribution(bar) {
+  return make("li", {}, make("span", { class: "name" }, bar.name),
+    make("span", { class: "track both", "aria-hidden": "true" },
+      make("span", { class: `bar ${bar.sign}`, style: `width:${Math.max(2, bar.share * 50)}%` })),
+    make("span", { class: "value" }, bar.text));
 }
 
 function places(labels, track) {

@@ -25,7 +25,8 @@ function build(root) {
   view.heading = make("p", { class: "heading", id: "heading" });
   view.list = make("ul", { role: "listbox", id: "found", "aria-labelledby": "heading" });
   view.status = make("p", { role: "status", class: "status" });
-  view.panel = make("div", { class: "panel", onmousedown: (event) => event.preventDefault() }, view.heading, view.list, view.status);
+  view.genres = make("div", { class: "genres", role: "group" });
+  view.panel = make("div", { class: "panel", onmousedown: (event) => event.preventDefault() }, view.heading, view.list, view.status, view.genres);
   view.root = root;
   root.append(view.label, view.input, view.panel);
   root.addEventListener("focusin", () => root.classList.add("active"));
@@ -43,6 +44,8 @@ function show(view) {
   view.at = -1;
   view.input.removeAttribute("aria-activedescendant");
   view.list.replaceChildren(...view.data.tracks.map((track, place) => option(view, track, place)));
+  view.genres.setAttribute("aria-label", labels.genres);
+  view.genres.replaceChildren(...chips(view));
   view.list.hidden = !view.data.tracks.length;
   view.heading.hidden = !view.data.tracks.length;
   view.root.classList.toggle("over", !view.data.start || Boolean(query));
@@ -63,6 +66,17 @@ function option(view, track, place) {
   }, cover(track), make("span", { class: "names" },
     make("span", { class: "title" }, track.title), make("span", { class: "byline" }, track.byline)),
   icon(track.taken ? "check" : "add"));
+}
+
+// The most used genres at the start, and those that a text begins; a press searches for its songs.
+function chips(view) {
+  const { labels, genres, start, query } = view.data;
+  const ask = (name) => { view.input.value = `genre:"${name}"`; typed(view); view.input.focus(); };
+  const items = genres.map(({ name, label }) => make("button", {
+    type: "button", class: "genre", "data-control": `genre-${name}`, title: labels.genre.replace("#", () => label), onclick: () => ask(name) }, label));
+  if (!start || query) return items;
+  return [make("button", { type: "button", class: "genre surprise", "data-control": "surprise", onclick: () => view.send("surprised", (view.surprises = (view.surprises ?? 0) + 1)) },
+    icon("casino"), labels.surprise), ...items];
 }
 
 function typed(view) {

@@ -11,7 +11,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!seeds.some((seed) => seed.id === view.open)) view.open = "";
   const items = seeds.map((seed, place) => seedItem(view, data, seed, place));
   for (let place = seeds.length; place < count; place += 1) {
-    items.push(make("li", { class: "seed empty" }, make("span", {}, labels.empty.replace("#", place + 1))));
+    items.push(make("li", { class: "seed empty" }, make("span", { class: "cover" }, icon("add")), make("span", { class: "names" }, labels.empty.replace("#", place + 1))));
   }
   root.setAttribute("aria-label", labels.heading);
   root.replaceChildren(...items);

@@ -13,9 +13,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const ids = data.tracks.map((track) => track.id);
   if (view.listener !== data.listener) {
     view.listener = data.listener;
-    const missing = (kept[data.listener] ?? []).filter((id) => !ids.includes(id));
-    if (missing.length) return setTriggerValue("restored", kept[data.listener]);
+    view.waits = (kept[data.listener] ?? []).some((id) => !ids.includes(id));
+    if (view.waits) return setTriggerValue("restored", kept[data.listener]);
   }
+  // The page may show this again before it has the songs: what is kept must not be lost then.
+  if (view.waits && !data.restored) return;
+  view.waits = false;
   if (ids.length) kept[data.listener] = ids.slice(-MOST);
   else delete kept[data.listener];
   write(kept);

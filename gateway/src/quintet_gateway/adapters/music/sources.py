@@ -30,6 +30,8 @@ from quintet_store.sources import (
     list_sources,
     quarantined_items,
 )
+from quintet_store.track_ids import ids_of
+from quintet_text.track_ids import RECORDING
 from sqlalchemy import Connection
 
 from quintet_gateway.adapters.music.page_tokens import read_token, write_token
@@ -169,17 +171,19 @@ class OwnMusic:
         return await self.run(write, writes=True)
 
     async def tracks(self, track_ids: Sequence[str]) -> OwnTracksResponse:
-        """Look up which sources have tracks; tracks in none are left out."""
+        """Look up sources and MusicBrainz recordings; tracks without any are left out."""
         found = await self.places(track_ids)
+        recordings = await self.run(lambda connection: _recordings(connection, track_ids))
         return OwnTracksResponse(
             tracks=[
                 OwnTrack(
                     id=track_id,
-                    has_cover=any(place.may_have_cover for place in found[track_id]),
-                    places=[_place_facts(place) for place in found[track_id]],
+                    has_cover=any(place.may_have_cover for place in found.get(track_id, ())),
+                    places=[_place_facts(place) for place in found.get(track_id, ())],
+                    recording_mbid=recordings.get(track_id, ""),
                 )
                 for track_id in track_ids
-                if track_id in found
+                if track_id in found or track_id in recordings
             ]
         )
 
@@ -325,6 +329,15 @@ def _seconds_left(request: Request, progress: Progress | None) -> float | None:
     if done <= 0 or seconds < _LEAST_SECONDS:
         return None
     return round(max(0.0, (progress.total - progress.done) * seconds / done), 1)
+
+
+def _recordings(connection: Connection, track_ids: Sequence[str]) -> dict[str, str]:
+    """Look up MusicBrainz recordings by track id; of several, the first."""
+    return {
+        track_id: recording
+        for track_id, ids in ids_of(connection, track_ids).items()
+        if (recording := next((each.value for each in ids if each.kind == RECORDING), ""))
+    }
 
 
 def _place_facts(place: Place) -> TrackPlace:

@@ -1,0 +1,28 @@
+"""Names of genres in the languages of the reasons; a genre without a translation keeps its name."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+_TRANSLATED: Final = ("ko",)
+
+
+def genre_name(name: str, language: str) -> str:
+    """Translate the name of a genre.
+
+    Args:
+        name: As the catalogue has it, such as "deep-house".
+        language: One of `quintet_explain.LANGUAGES`.
+    """
+    if language not in _TRANSLATED:
+        return name
+    # Catalogues write one genre as "hip-hop" or as "Hip Hop".
+    return _names(language).get(name.casefold().replace("-", " "), name)
+
+
+@cache
+def _names(language: str) -> Mapping[str, str]:
+    path = files(__package__) / "phrases" / f"genres.{language}.toml"
+    return dict(tomllib.loads(path.read_text(encoding="utf-8")))

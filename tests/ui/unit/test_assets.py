@@ -1,0 +1,104 @@
+"""Files of the page: compressed, the icon font with the icons in use, and nothing else."""
+
+from pathlib import Path
+
+import brotli
+import httpx
+import pytest
+from fontTools.ttLib import TTFont
+from quintet_ui.assets import OWN, Assets
+from quintet_ui.headers import static_folder
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import Route
+
+from tools.subset_icons import FONT, full_font, icon_names
+
+PAGE = "<html><head><title>x</title></head><body></body></html>"
+
+
+@pytest.fixture
+def client(tmp_path):
+    folder = tmp_path / "static"
+    (folder / "static" / "js").mkdir(parents=True)
+    (folder / "static" / "media").mkdir()
+    (folder / "static" / "js" / "a.js").write_text("let a = 1;\n" * 1000, encoding="utf-8")
+    (folder / "static" / "media" / "icons.woff2").write_bytes(b"the whole font")
+    (folder / "static" / "media" / "text.woff2").write_bytes(b"another font")
+    (tmp_path / "secret.js").write_text("secret", encoding="utf-8")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "icons.woff2").write_bytes(b"a small font")
+
+    def plain(_request):
+        return PlainTextResponse("from Streamlit")
+
+    def page(_request):
+        return HTMLResponse(PAGE, headers={"etag": "1"})
+
+    app = Starlette(routes=[Route("/", page), Route("/{path:path}", plain)])
+    transport = httpx.ASGITransport(Assets(app, folder, own))
+    return httpx.AsyncClient(transport=transport, base_url="http://page")
+
+
+async def test_a_script_is_sent_compressed_to_a_browser_that_takes_that(client):
+    answer = await client.get("/static/js/a.js", headers={"accept-encoding": "gzip, br;q=1.0"})
+    assert answer.headers["content-encoding"] == "br"
+    assert "immutable" in answer.headers["cache-control"]
+    assert int(answer.headers["content-length"]) < 200
+    # httpx decodes it.
+    assert answer.text == "let a = 1;\n" * 1000
+    head = await client.head("/static/js/a.js", headers={"accept-encoding": "br"})
+    assert head.headers["content-length"] == answer.headers["content-length"]
+    other = await client.get("/static/js/a.js", headers={"accept-encoding": "gzip"})
+    assert other.text == "from Streamlit"
+
+
+async def test_the_icon_font_is_replaced_and_other_files_are_streamlit_s(client):
+    assert (await client.get("/static/media/icons.woff2")).content == b"a small font"
+    for path in (
+        "/static/media/text.woff2",
+        "/static/js/none.js",
+        "/static/%2e%2e/%2e%2e/secret.js",
+    ):
+        answer = await client.get(path, headers={"accept-encoding": "br"})
+        assert answer.text == "from Streamlit"
+
+
+async def test_the_page_has_the_style_that_shows_it_whole(client):
+    answer = await client.get("/")
+    assert answer.text.count("<style>") == 1
+    assert (
+        answer.text.replace(answer.text[answer.text.index("<style>") :], "")
+        + (answer.text[answer.text.index("</head>") :])
+        == PAGE
+    )
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert "etag" not in answer.headers
+
+
+def test_the_icon_font_of_the_installed_streamlit_has_every_icon_of_the_page():
+    """After an update of Streamlit, `tools/subset_icons.py` makes it again."""
+    own = OWN / full_font().name
+    assert [path.name for path in OWN.glob(FONT)] == [own.name]
+    assert own.stat().st_size < 40_000
+
+    def ligatures(path: Path) -> set[str]:
+        font = TTFont(path)
+        signs = {glyph: chr(code) for code, glyph in font.getBestCmap().items()}
+        tables = [t for lookup in font["GSUB"].table.LookupList.Lookup for t in lookup.SubTable]
+        found = [getattr(table, "ExtSubTable", table) for table in tables]
+        return {
+            "".join(signs[glyph] for glyph in (first, *each.Component))
+            for table in found
+            for first, sets in getattr(table, "ligatures", {}).items()
+            for each in sets
+        }
+
+    assert ligatures(own) == icon_names() & ligatures(full_font())
+
+
+def test_the_files_of_streamlit_are_smaller_compressed():
+    path = max((static_folder() / "static" / "css").glob("*.css"), key=lambda p: p.stat().st_size)
+    content = path.read_bytes()
+    assert len(brotli.compress(content, quality=9)) < len(content) / 3
