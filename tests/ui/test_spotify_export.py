@@ -145,7 +145,8 @@ def test_a_listener_saves_the_list_as_a_playlist_and_nobody_else_can(
     expect(back.get_by_text("The playlist is in your Spotify library.")).to_be_visible()
     expect(back.get_by_role("link", name="Open the playlist")).to_have_attribute("href", PLAYLIST)
     (made,) = spotify.made
-    assert (made["name"], made["public"]) == ("Quintet", False)
+    assert made["name"].startswith("Like Hotel California")
+    assert made["public"] is False
     assert [uri.rpartition(":")[2] for uri in spotify.added[0]] == shown
     # The session is as it was left, and the address holds neither code nor state.
     expect(back.locator(".card")).to_have_count(50)

@@ -125,9 +125,7 @@ def welcome_back() -> None:
         return
     try:
         with st.spinner(texts("spotify.working")):
-            address = spotify.export(
-                session.settings(), code, texts("export.title"), pending.tracks
-            )
+            address = spotify.export(session.settings(), code, _title(texts), pending.tracks)
     except spotify.ExportFailed:
         st.error(texts("spotify.failed"), icon=":material/error:")
         return
