@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 from quintet_command.settings import CommandSettings
 from quintet_command.supervisor import free_ports
@@ -27,8 +28,10 @@ from tools import leftovers
 pytest_plugins = ["tests.scheduling", "tests.secrets_in_logs", "tests.skipped"]
 
 # Every run draws other inputs, so each run need not draw many; QUINTET_SLOW=1 draws 400 each.
-hypothesis.register_profile("every run", max_examples=25)
-hypothesis.register_profile("slow", max_examples=400)
+# A machine that runs other programs draws them slowly, which is no fault of a test.
+_BUSY = [HealthCheck.too_slow]
+hypothesis.register_profile("every run", max_examples=25, suppress_health_check=_BUSY)
+hypothesis.register_profile("slow", max_examples=400, suppress_health_check=_BUSY)
 hypothesis.load_profile("slow" if SLOW else "every run")
 
 

@@ -4,7 +4,7 @@ The whole font is 375 kB, the largest file of a first visit. The result is in `q
 under the name that Streamlit gives the font, which changes with the font. After an update of
 Streamlit, run this again:
 
-    uv run --with fonttools[woff] python -m tools.subset_icons
+    .venv/bin/python -m tools.subset_icons
 """
 
 import re
