@@ -334,6 +334,8 @@ def _create(folder: Path) -> _Segment:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         hidden.rename(path)
         _sync(folder)
+        # The folder may be new too, made by this process or by another that has not synced it.
+        _sync(folder.parent)
     except OSError:
         os.close(handle)
         hidden.unlink(missing_ok=True)
