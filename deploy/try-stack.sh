@@ -87,6 +87,22 @@ if [ "$tasks" = airflow-worker ]; then
     echo "tasks that the worker took: $(grep -c 'execute_workload.*received' "$log"), ended well: $(grep -c 'succeeded in' "$log")"
 fi
 
+# A backup of all of it, a drill, and a restore in place: the same lists, the same registry.
+backup() { compose run --rm --no-TTY --no-deps backup "$@"; }
+backup | tee "$log"
+made=$(sed -n 's/^\(\/backups\/[^:]*\):.*/\1/p' "$log")
+backup drill
+before=$(quintet recommend "hotel california" "back in black" --limit 5)
+# shellcheck disable=SC2086  # several services
+compose stop gateway ui search profile memory ranker $airflow >/dev/null 2>&1
+backup restore --force "$made"
+# shellcheck disable=SC2086
+compose up --detach --no-build --force-recreate --wait --wait-timeout 300 $services >/dev/null 2>&1
+quintet models list
+[ "$(quintet recommend "hotel california" "back in black" --limit 5)" = "$before" ] ||
+    { echo "error: another list after the restore" >&2; exit 1; }
+echo "restored: the same list"
+
 case " ${OBSERVE:-} " in *" prometheus "*)
     compose exec -T prometheus wget -qO- 'http://127.0.0.1:9090/api/v1/targets?state=active' >"$log"
     echo "Prometheus: $(grep -o '"health":"up"' "$log" | wc -l) targets up, $(grep -o '"health":"down"' "$log" | wc -l) down"

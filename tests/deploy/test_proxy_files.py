@@ -29,7 +29,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         headers = {name.lower(): value for name, value in self.headers.items()}
-        document = {"port": self.server.server_address[1], "path": self.path, "headers": headers}
+        document = {"port": self.connection.getsockname()[1], "path": self.path, "headers": headers}
         content = json.dumps(document).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(content)))

@@ -47,7 +47,7 @@ def python(_settings: CommandSettings) -> Finding:
         return wrong("python", said, "make install")
     missing = [name for name in _PARTS if name not in installed]
     if missing and place.image():
-        # The other parts have containers of their own release, which `versions` compares.
+        # The other parts are in other containers; `versions` compares what they serve.
         said = f"Python {version}, release {releases[0]}; in other containers: {', '.join(missing)}"
         return well("python", said)
     if missing:

@@ -30,7 +30,7 @@ def start() -> str:
 
 
 def place(_settings: CommandSettings) -> Finding:
-    """Report whether this is a container, and which parts Compose was told to start."""
+    """Report whether this is a container, and which parts Compose starts."""
     if not image():
         return well("place", "this machine, without a container")
     said = f"in a container of the image {image()}"
