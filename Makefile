@@ -83,7 +83,7 @@ chaos: install ## Break everything in turn under load; table in build/chaos.md
 	@mkdir -p build
 	@$(BOUND) $(BIN)/python -m tools.chaos.rehearse --report build/chaos.md $(CHAOS)
 
-bench-training: install ## Time and memory of training at three sizes made from EVAL_DATA
+bench-training: install ## Time and memory of training at four sizes made from EVAL_DATA
 	@$(BIN)/python tools/bench/training_bench.py --data $(EVAL_DATA)
 
 # Of this run alone: `make bench BENCH="--sizes 114000 --quick"`. Catalogues are kept in BENCH_HOME.

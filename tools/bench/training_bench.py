@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # loading them is part of what is measured
     from numpy.typing import NDArray
     from quintet_engine.catalogue import Catalogue
 
-SIZES = ((28_000, 450), (80_000, 1_000), (165_000, 2_000))
+SIZES = ((28_000, 450), (28_000, 8_000), (165_000, 13_000), (165_000, 100_000))
 
 
 def measure(tracks: int, playlists: int, data: Path, threads: int, trials: int) -> dict[str, float]:
@@ -154,7 +154,7 @@ def main() -> int:
                 check=True,
                 capture_output=True,
                 text=True,
-                timeout=3600,
+                timeout=6 * 3600,
             ).stdout
         )
         say(
