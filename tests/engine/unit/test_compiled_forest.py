@@ -116,7 +116,7 @@ def test_a_booster_that_only_lightgbm_can_evaluate_is_refused(
 
 
 def test_a_ranker_answers_alike_before_and_after_it_is_accelerated() -> None:
-    ranker = Ranker(BOOSTERS["few leaves"])
+    ranker = Ranker.of(BOOSTERS["few leaves"])
     matrix = np.random.default_rng(8).normal(size=(64, WIDTH)).astype(np.float32)
     before = ranker.scores(matrix), ranker.contributions(matrix)
     assert not ranker.accelerated
@@ -131,7 +131,7 @@ def test_a_ranker_answers_alike_before_and_after_it_is_accelerated() -> None:
 def test_lightgbm_goes_on_ranking_where_the_forest_answers_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ranker = Ranker(BOOSTERS["few leaves"])
+    ranker = Ranker.of(BOOSTERS["few leaves"])
     matrix = np.random.default_rng(9).normal(size=(64, WIDTH)).astype(np.float32)
     want = ranker.scores(matrix)
     other = Forest.of(BOOSTERS["monotone"])
@@ -142,7 +142,7 @@ def test_lightgbm_goes_on_ranking_where_the_forest_answers_otherwise(
 
 
 def test_lightgbm_goes_on_ranking_where_the_booster_is_not_supported() -> None:
-    ranker = Ranker(grow(10, categories=[1]))
+    ranker = Ranker.of(grow(10, categories=[1]))
     matrix = np.zeros((3, WIDTH), np.float32)
     assert not ranker.accelerate(matrix)
     assert ranker.scores(matrix).shape == (3,)

@@ -10,7 +10,7 @@ from quintet_engine.engine import Engine
 from quintet_engine.forest.files import load_forest, save_forest
 from quintet_engine.forest.forest import Forest
 from quintet_engine.index import FaissIndex
-from quintet_engine.index_file import IndexFileInvalid, check_index_file
+from quintet_engine.index_file import IndexFileInvalid, IndexLists, check_index_file
 from quintet_engine.kernel.layout import Trees
 from quintet_modelkit.publication import PublicationInvalid
 
@@ -38,14 +38,26 @@ def files(tmp_path_factory) -> dict[str, tuple[bytes, int, int]]:
     return made
 
 
-def checked(folder, data: bytes, count: int, dimensions: int) -> int:
+def checked(folder, data: bytes, count: int, dimensions: int) -> IndexLists | None:
     path = folder / "index.faiss"
     path.write_bytes(data)
     return check_index_file(path, count, dimensions)
 
 
 def test_every_layout_that_is_written_passes(files, tmp_path):
-    assert [checked(tmp_path, *made) > 0 for made in files.values()] == [False, True, True]
+    lists = [checked(tmp_path, *made) for made in files.values()]
+    assert [None if each is None else each.is_half for each in lists] == [None, False, True]
+
+
+@pytest.mark.parametrize("name", ["lists", "half"])
+def test_the_vector_of_each_row_starts_where_the_file_has_it(files, tmp_path, name):
+    data, count, dimensions = files[name]
+    lists = checked(tmp_path, data, count, dimensions)
+    assert lists is not None
+    kind = np.float16 if lists.is_half else np.float32
+    starts = lists.starts_of_rows().tolist()
+    found = np.array([np.frombuffer(data, kind, dimensions, start) for start in starts])
+    np.testing.assert_allclose(found, unit(count, dimensions), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["flat", "lists", "half"])

@@ -1,3 +1,6 @@
+from typing import Any
+
+import faiss as _faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,6 +8,9 @@ from hypothesis import strategies as st
 from quintet_engine.index import FaissIndex
 from quintet_engine.row_set import RowSet
 from quintet_modelkit.features import normalise_rows
+
+# The stubs that FAISS ships describe its generated C++ signatures, not the Python ones in use.
+faiss: Any = _faiss
 
 
 def vectors(count: int, seed: int = 0) -> np.ndarray:
@@ -82,10 +88,46 @@ def test_recall_is_kept_where_a_filter_leaves_a_small_share_of_rows(share):
     allowed = np.random.default_rng(5).random(len(rows)) < share
     queries = rows[::100]
     # Not `search`, which compares so few rows one by one.
-    _, found = index._probe(queries, 50, RowSet.of(allowed), int(np.count_nonzero(allowed)))
+    rest = (50, RowSet.of(allowed), int(np.count_nonzero(allowed)))
+    found = [index._probe(query, *rest).rows for query in queries]
     wanted = FaissIndex.exact(rows).search(queries, 50, RowSet.of(allowed))
     shared = [np.isin(hits.rows, rows).mean() for hits, rows in zip(wanted, found, strict=True)]
     assert np.mean(shared) >= 0.99
+
+
+def residuals(rows: np.ndarray) -> FaissIndex:
+    """As models published before had them: lists store what rows differ by from centroids."""
+    index = faiss.index_factory(rows.shape[1], "IVF80,SQfp16", faiss.METRIC_INNER_PRODUCT)
+    index.train(rows)
+    index.add(rows)
+    return FaissIndex(index, rows, 16)
+
+
+def built(rows: np.ndarray) -> FaissIndex:
+    return FaissIndex.build(rows, seed=1, flat_limit=1_000)
+
+
+@pytest.mark.parametrize(
+    ("make", "dimensions"),
+    [(built, 14), (built, 40), (residuals, 40)],
+    ids=["float32", "float16", "residuals"],
+)
+@pytest.mark.parametrize("filtered", [False, True])
+def test_lists_are_searched_as_faiss_searches_them(make, dimensions, filtered):
+    random = np.random.default_rng(2)
+    rows = normalise_rows(random.normal(size=(4_000, dimensions)).astype(np.float32))
+    index = make(rows)
+    allowed = RowSet.of(random.random(len(rows)) < 0.5) if filtered else None
+    count = len(rows) if allowed is None else allowed.count
+    selector = None if allowed is None else faiss.IDSelectorBitmap(allowed.bits)
+    probed = round(index.nprobe * len(rows) / count)
+    parameters = faiss.SearchParametersIVF(sel=selector, nprobe=probed)
+    wanted, _ = index.index.search(rows[:30], 60, params=parameters)
+    for query, scores in zip(rows[:30], wanted, strict=True):
+        hits = index._probe(query, 60, allowed, count)
+        np.testing.assert_allclose(hits.scores, scores, atol=1e-6)
+        np.testing.assert_allclose(rows[hits.rows] @ query, hits.scores, atol=1e-3)
+        assert allowed is None or allowed.has(hits.rows).all()
 
 
 @pytest.mark.parametrize("made", [FLAT, LISTS], ids=["flat", "lists"])

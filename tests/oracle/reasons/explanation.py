@@ -12,12 +12,12 @@ from quintet_engine.context import Context
 from quintet_engine.features.weighting import weighted_units
 from quintet_engine.query import AudioComparison, FeatureContribution, Reasons, SeedKind
 from quintet_engine.reasons import Ranked
-from quintet_engine.reasons.families import PLACE, SOUND, effects_of_cosine
+from quintet_engine.reasons.families import PLACE, SOUND
 from quintet_explain import Fact, Kind, Reference, ReferenceKind, sentence_of
 from quintet_modelkit.features import COLUMN, DIMENSIONS, dimensions_of
 
 from tests.oracle.reasons.comparisons import ALIKE, Comparer
-from tests.oracle.reasons.families import effects_of_booster
+from tests.oracle.reasons.families import effects_of_booster, effects_of_cosine
 from tests.oracle.reasons.liked import LikedFinder
 from tests.oracle.reasons.relations import Effects, RelationFinder
 from tests.oracle.reasons.selection import ordered, selected_relations, selected_targets

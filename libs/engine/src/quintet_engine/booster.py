@@ -2,9 +2,10 @@
 
 import json
 import logging
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Final, Self
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,37 +26,64 @@ class BoosterFailed(Exception):
 class Ranker:
     """A trained booster and the names of its features; safe to call from several threads.
 
-    LightGBM scores until `accelerate` has proved that the compiled forest gives the same scores.
+    The compiled forest scores if it was compared with LightGBM when the model was published. Then
+    LightGBM, whose import takes long, is not loaded. Otherwise LightGBM scores until `accelerate`
+    has compared them.
 
     Args:
-        booster: The LightGBM booster.
-        forest: The same trees as arrays, if they were read from files; otherwise they are parsed
-            from the booster on demand.
+        read: Makes the LightGBM booster.
+        names: Its feature names, in the order of the matrix columns.
+        forest: The same trees as arrays, if they were saved with the model.
+        compared: Whether the saved trees give LightGBM's scores.
 
     Attributes:
-        booster: The LightGBM booster.
-        names: Its feature names, in the order of the matrix columns.
+        names: The feature names.
     """
 
-    def __init__(self, booster: Any, forest: Forest | None = None) -> None:
-        self.booster = booster
-        self.names: tuple[str, ...] = tuple(booster.feature_name())
-        self._parsed = forest
-        self._compiled: Forest | None = None
+    def __init__(
+        self,
+        read: Callable[[], Any],
+        names: Sequence[str],
+        forest: Forest | None = None,
+        *,
+        compared: bool = False,
+    ) -> None:
+        self._read = read
+        self.names: tuple[str, ...] = tuple(names)
+        self._saved, self._compiled = forest, forest if compared else None
 
     @classmethod
-    def from_text(cls, text: str, forest: Forest | None = None) -> Self:
+    def of(cls, booster: Any) -> Self:
+        """Make one of a LightGBM booster."""
+        return cls(lambda: booster, booster.feature_name())
+
+    @classmethod
+    def from_text(cls, text: str, forest: Forest | None = None, *, compared: bool = False) -> Self:
         """Read a booster from LightGBM's text format.
+
+        Args:
+            text: The text.
+            forest: Likewise.
+            compared: Likewise.
 
         Raises:
             ValueError: The text is not a booster.
         """
         # LightGBM ends the process at a damaged text instead of raising an error.
-        check_booster_text(text)
-        try:
-            return cls(lightgbm.Booster(model_str=text), forest)
-        except lightgbm.basic.LightGBMError as fault:
-            raise ValueError("the booster's text is not a LightGBM model") from fault
+        names = check_booster_text(text)
+        ranker = cls(lambda: _booster_of(text), names, forest, compared=compared)
+        if not ranker.accelerated and ranker.booster.feature_name() != list(names):
+            raise ValueError("LightGBM reads other feature names than the booster's text has")
+        return ranker
+
+    @cached_property
+    def booster(self) -> Any:
+        """The LightGBM booster.
+
+        Raises:
+            ValueError: LightGBM cannot read it.
+        """
+        return self._read()
 
     def forest(self) -> Forest:
         """Provide the trees as arrays.
@@ -63,9 +91,13 @@ class Ranker:
         Raises:
             ForestUnsupported: Only LightGBM can evaluate them.
         """
+        if self._saved is not None:
+            return self._saved
+        from lightgbm.basic import LightGBMError
+
         try:
-            return self._parsed or Forest.of(self.booster)
-        except (json.JSONDecodeError, lightgbm.basic.LightGBMError) as fault:
+            return Forest.of(self.booster)
+        except (json.JSONDecodeError, LightGBMError) as fault:
             # LightGBM describes a booster in JSON, and writes infinite numbers as no JSON has them.
             raise ForestUnsupported("LightGBM cannot describe it in JSON") from fault
         except ZeroDivisionError as fault:
@@ -79,7 +111,8 @@ class Ranker:
     def accelerate(self, sample: NDArray[np.float32]) -> bool:
         """Switch to the compiled forest, if it agrees with LightGBM on a sample.
 
-        Scores must be equal to the last bit, contributions within `SHARE_TOLERANCE`.
+        Scores must be equal to the last bit, contributions within `SHARE_TOLERANCE`. Nothing is
+        compared again.
 
         Args:
             sample: float32 (k, features), real rows, k ≥ 1.
@@ -87,6 +120,8 @@ class Ranker:
         Returns:
             Whether it switched.
         """
+        if self._compiled is not None:
+            return True
         try:
             forest = self.forest()
         except ForestUnsupported as fault:
@@ -126,14 +161,32 @@ class Ranker:
         return self._booster_shares(matrix) if forest is None else forest.contributions(matrix)
 
     def _booster_scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        from lightgbm.basic import LightGBMError
+
         try:
             return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
-        except (lightgbm.basic.LightGBMError, ValueError) as fault:
+        except (LightGBMError, ValueError) as fault:
             raise BoosterFailed(str(fault)) from fault
 
     def _booster_shares(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        from lightgbm.basic import LightGBMError
+
         try:
             shares = self.booster.predict(matrix, pred_contrib=True, num_threads=1)
-        except (lightgbm.basic.LightGBMError, ValueError) as fault:
+        except (LightGBMError, ValueError) as fault:
             raise BoosterFailed(str(fault)) from fault
         return np.asarray(shares, dtype=np.float64)
+
+
+def _booster_of(text: str) -> Any:
+    """Let LightGBM read a booster.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    import lightgbm
+
+    try:
+        return lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as fault:
+        raise ValueError("the booster's text is not a LightGBM model") from fault

@@ -65,13 +65,16 @@ class BoosterTextInvalid(ValueError):
     """A text is no booster that LightGBM can read; the message says what contradicts what."""
 
 
-def check_booster_text(text: str) -> None:
+def check_booster_text(text: str) -> tuple[str, ...]:
     """Check that LightGBM can read a booster of one score per row and predict by it.
 
     Takes about as long as LightGBM takes to read it.
 
     Args:
         text: The whole content of a model file, format version 4.
+
+    Returns:
+        The names of its features.
 
     Raises:
         BoosterTextInvalid: It is cut short, contradicts itself, or has several scores per row,
@@ -84,7 +87,7 @@ def check_booster_text(text: str) -> None:
     head, separator, rest = data.partition(b"\n\n")
     if not separator:
         raise BoosterTextInvalid("it is cut short in its header")
-    features, sizes = _check_header(head)
+    names, sizes = _check_header(head)
     # An offset counts from the first tree, after the blank lines of the header.
     blocks = rest.lstrip(b"\n")
     place, trees = 0, []
@@ -99,14 +102,15 @@ def check_booster_text(text: str) -> None:
         trees.append(tree.groupdict())
         place += size
     if trees:
-        _Trees(trees).check(features)
+        _Trees(trees).check(len(names))
     if not blocks[place:].startswith(_END):
         raise BoosterTextInvalid("it is cut short after its trees, or has more than it says")
     _check_tail(blocks[place + len(_END) :])
+    return tuple(name.decode("utf-8", "surrogatepass") for name in names)
 
 
-def _check_header(head: bytes) -> tuple[int, list[int]]:
-    """Check the header; give the number of features and the size of each tree in bytes."""
+def _check_header(head: bytes) -> tuple[list[bytes], list[int]]:
+    """Check the header; give the names of features and the size of each tree in bytes."""
     lines = head.split(b"\n")
     if lines[0] != b"tree":
         raise BoosterTextInvalid("it does not begin with a line 'tree'")
@@ -116,7 +120,8 @@ def _check_header(head: bytes) -> tuple[int, list[int]]:
             raise BoosterTextInvalid(f"{name.decode()} must be {value.decode()}")
     if fields.get(b"num_tree_per_iteration") != b"1":
         raise BoosterTextInvalid("num_tree_per_iteration must be 1")
-    features = len(fields.get(b"feature_names", b"").split())
+    names = fields.get(b"feature_names", b"").split()
+    features = len(names)
     last = _whole(fields.get(b"max_feature_idx", b""), "max_feature_idx", -1, 2**31 - 2)
     if not features or features != last + 1:
         raise BoosterTextInvalid("max_feature_idx and feature_names disagree")
@@ -131,7 +136,7 @@ def _check_header(head: bytes) -> tuple[int, list[int]]:
     sizes = fields.get(b"tree_sizes")
     if sizes is None:
         raise BoosterTextInvalid("tree_sizes is missing")
-    return features, [_whole(size, "tree_sizes", 1, MAX_BYTES) for size in sizes.split()]
+    return names, [_whole(size, "tree_sizes", 1, MAX_BYTES) for size in sizes.split()]
 
 
 def _check_infos(infos: list[bytes], features: int) -> None:

@@ -1,7 +1,6 @@
 """Makes a bundle from a snapshot, an index and a booster."""
 
 import json
-import logging
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,13 +18,11 @@ from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative.model import FOLDER, CollaborativeModel
 from quintet_engine.correction import FILE as LISTENING_FILE
 from quintet_engine.correction import Correction
-from quintet_engine.engine import BOOSTER_FILE, INDEX_FILE, Engine, Versions
-from quintet_engine.forest import ForestUnsupported
+from quintet_engine.engine import BOOSTER_FILE, COMPARED, INDEX_FILE, Engine, Versions
 from quintet_engine.forest import files as forest_files
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import RECIPES, TRAINED
 
-_log = logging.getLogger(__name__)
 # Tracks of the golden request, evenly spread over the catalogue.
 _GOLDEN_SEEDS: Final = 5
 
@@ -79,21 +76,25 @@ def build_bundle(
     recipe = RECIPES[kind].with_quotas(facts.get("quotas", {}))
     quotas = {channel.name: channel.quota for channel in recipe.channels}
     ranker = Ranker.from_text(booster_text)
+    engine = Engine(
+        *(catalogue, index, ranker, Versions("", index_version, catalogue.snapshot.version)),
+        *(recipe, collaborative),
+        correction=correction,
+    )
+    rows = np.linspace(0, len(catalogue) - 1, min(_GOLDEN_SEEDS, len(catalogue))).astype(np.int64)
+    seeds = catalogue.track_ids(np.unique(rows))
+    # LightGBM's answer, which the saved forest must give wherever it is loaded.
+    golden = {"seeds": seeds, "tracks": engine.golden_answer(seeds)}
     parts = {
         **({} if collaborative is None else {"taste_index": collaborative.save(folder / FOLDER)}),
-        **_saved_forest(folder, ranker),
+        **_saved_forest(folder, engine),
     }
     if version is None:
         ranked_by = {"catalogue": catalogue.snapshot.version, "features": recipe.feature_hash}
         if kind == TRAINED.kind:
             ranked_by["quotas"] = json.dumps(quotas, sort_keys=True)
         version = content_version(kind, folder, ranked_by)
-    versions = Versions(version, index_version, catalogue.snapshot.version)
-    engine = Engine(
-        catalogue, index, ranker, versions, recipe, collaborative, correction=correction
-    )
-    rows = np.linspace(0, len(catalogue) - 1, min(_GOLDEN_SEEDS, len(catalogue))).astype(np.int64)
-    seeds = catalogue.track_ids(np.unique(rows))
+    engine.versions = Versions(version, index_version, catalogue.snapshot.version)
     content = {
         "kind": kind,
         "model_version": version,
@@ -110,16 +111,17 @@ def build_bundle(
         **facts,
         **({"quotas": quotas} if kind == TRAINED.kind else {}),
     }
-    golden = {"seeds": seeds, "tracks": engine.golden_answer(seeds)}
     write_bundle(folder, snapshot_folder, content, golden)
     return engine
 
 
-def _saved_forest(folder: Path, ranker: Ranker) -> dict[str, Any]:
-    """Save the booster's trees as arrays and describe them for the manifest, if supported."""
-    try:
-        forest = ranker.forest()
-    except ForestUnsupported as fault:
-        _log.info("LightGBM will rank; the compiled forest cannot: %s", fault)
+def _saved_forest(folder: Path, engine: Engine) -> dict[str, Any]:
+    """Save the booster's trees as arrays, and describe them for the manifest.
+
+    Only if they give LightGBM's scores, since whoever loads them does not compare.
+    """
+    if not engine.accelerate() or engine.ranker is None:
         return {}
-    return {"forest": forest_files.save_forest(folder / forest_files.FOLDER, forest)}
+    forest = engine.ranker.forest()
+    facts = forest_files.save_forest(folder / forest_files.FOLDER, forest)
+    return {"forest": {**facts, COMPARED: True}}

@@ -411,6 +411,10 @@ class Catalogue:
         distances = gaps / self.deviations[column]
         return np.asarray(np.where(np.isnan(distances), UNKNOWN_DISTANCE, distances))
 
+    def track_id(self, row: int) -> str:
+        """Look up the track id of a row."""
+        return self._ids.of((row,))[0]
+
     def track_ids(self, rows: Rows) -> list[str]:
         """Look up the track ids of rows."""
         return self._ids.of(rows.tolist())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_modelkit.features import (
     COLUMN,
+    DIMENSIONS,
     LINEAR,
     AudioProfile,
     Encoded,
@@ -179,7 +180,10 @@ def prepare(
     shares = np.array([view.seed.weight for view in seeds])
     shares = shares / shares.sum()
     groups = [features[view.rows] for view in seeds]
-    profile = _profile(query, catalogue, seeds, negatives)
+    received = _received(query, catalogue)
+    profile = received or _averaged(query, catalogue, seeds, negatives)
+    # Of single tracks the profile averages the same rows; targets would replace the means.
+    is_mean = received is None and not query.targets and _single_rows(seeds) is not None
     return Context(
         query,
         catalogue,
@@ -192,7 +196,7 @@ def prepare(
         _vectors(seeds, catalogue, profile.weights),
         _vectors(negatives, catalogue, profile.weights),
         raw_means(groups),
-        raw_mean(groups, shares),
+        profile.raw_mean if is_mean else raw_mean(groups, shares),
         allowed_rows(query, seeds, negatives, catalogue),
         _shares_by_number([view.artists for view in seeds], shares),
         _shares_by_number([view.albums for view in seeds], shares),
@@ -232,7 +236,9 @@ def _resolve(seed: Seed, catalogue: Catalogue) -> SeedView | None:
         if row is None:
             return None
         # A seed may be named by an ISRC or another id: what is answered names the track's own.
-        seed = replace(seed, name=catalogue.track_ids(np.array([row]))[0])
+        own = catalogue.track_id(row)
+        if own != seed.name:
+            seed = replace(seed, name=own)
         album = catalogue.album[row : row + 1].astype(np.int64)
         artists, genres = catalogue.track_artists.of(row), catalogue.track_genres.of(row)
         return SeedView(seed, np.array([row]), artists, album[album >= 0], genres)
@@ -249,13 +255,8 @@ def _resolve(seed: Seed, catalogue: Catalogue) -> SeedView | None:
     return SeedView(seed, catalogue.genre_tracks.of(genre), NO_ROWS, NO_ROWS, np.array([genre]))
 
 
-def _profile(
-    query: Query,
-    catalogue: Catalogue,
-    seeds: Sequence[SeedView],
-    negatives: Sequence[SeedView],
-) -> AudioProfile:
-    """Use the profile that came with the query if it fits this catalogue, or average one."""
+def _received(query: Query, catalogue: Catalogue) -> AudioProfile | None:
+    """Take the profile that came with the query, if it fits this catalogue."""
     standardiser, received = catalogue.snapshot.standardiser, query.profile
     # Another standardiser's profile has another scale: after a catalogue swap the profile service
     # may be one version behind.
@@ -264,8 +265,18 @@ def _profile(
         width = (catalogue.unit.shape[1],)
         if all(array.shape == width and np.isfinite(array).all() for array in arrays):
             return received
+    return None
+
+
+def _averaged(
+    query: Query,
+    catalogue: Catalogue,
+    seeds: Sequence[SeedView],
+    negatives: Sequence[SeedView],
+) -> AudioProfile:
+    """Average the seeds of a query."""
     return average_profile(
-        standardiser,
+        catalogue.snapshot.standardiser,
         _averaged_features(seeds, catalogue),
         shares=[seed.weight for seed in query.seeds],
         negatives=_averaged_features(negatives, catalogue),
@@ -281,6 +292,8 @@ def _averaged_features(views: Sequence[SeedView], catalogue: Catalogue) -> list[
 
 def _vectors(views: Sequence[SeedView], catalogue: Catalogue, weights: Encoded) -> Encoded:
     """Encode each seed as a unit vector, attribute weights applied, float32 (s, 14)."""
+    if not views:
+        return np.empty((0, DIMENSIONS), np.float32)
     if (rows := _single_rows(views)) is not None:
         stacked = catalogue.encoded[rows] * weights
     else:

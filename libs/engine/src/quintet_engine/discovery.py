@@ -47,12 +47,14 @@ class KnownArtists:
 
 def known_artists(context: Context) -> KnownArtists:
     """Find the artists of the seeds and of the tracks that the listener knows."""
-    catalogue = context.catalogue
-    rows = catalogue.rows_of(context.query.known_tracks)
-    # Unknown ids are skipped: a memory may hold tracks that have left the catalogue.
-    rows = rows[rows >= 0]
+    catalogue, tracks = context.catalogue, context.query.known_tracks
     artists = np.zeros(len(catalogue.artist_names), dtype=np.bool_)
     artists[context.artists.numbers] = True
+    if not tracks:
+        return KnownArtists(artists, from_memory=False)
+    rows = catalogue.rows_of(tracks)
+    # Unknown ids are skipped: a memory may hold tracks that have left the catalogue.
+    rows = rows[rows >= 0]
     artists[catalogue.track_artists.members_of(rows)[0]] = True
     return KnownArtists(artists, bool(len(rows)))
 

@@ -58,6 +58,8 @@ def _excluded(filters: Filters, catalogue: Catalogue) -> Rows:
 
     Unknown ids exclude nothing: a client may send the whole history of a listener.
     """
+    if not filters.excluded_tracks:
+        return NO_ROWS
     names = list(filters.excluded_tracks)
     rows = catalogue.rows_of(names)
     # Most names are ids of the catalogue itself, as those that a memory has.

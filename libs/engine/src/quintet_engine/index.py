@@ -1,4 +1,8 @@
-"""`VectorIndex` in one process: FAISS inner product over unit rows, filtered by a bitmap."""
+"""`VectorIndex` in one process: inner product over unit rows, filtered by a bitmap.
+
+FAISS builds the index, writes its file, and searches a Flat one. Inverted lists are searched by
+`kernel.scanning`, which takes a third of FAISS's time for vectors as short as these.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +17,8 @@ from quintet_modelkit.features import Encoded
 
 from quintet_engine.catalogue import Mask, Rows
 from quintet_engine.computed_rows import ComputedRows
-from quintet_engine.index_file import check_index_file
+from quintet_engine.index_file import IndexLists, check_index, check_index_file
+from quintet_engine.kernel.layout import fixed
 from quintet_engine.row_set import RowSet
 from quintet_engine.vectors import Hits
 
@@ -37,6 +42,7 @@ _WIDE: Final = 32
 # Below this many allowed rows, or this share of all, scanning them beats probing lists for them.
 _SCAN_ROWS: Final = 4_096
 _SCAN_SHARE: Final = 0.05
+_NO_BITS: Final = fixed(np.zeros(1), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -47,18 +53,20 @@ class FaissIndex:
     undisturbed.
 
     Attributes:
-        index: The FAISS index, metric inner product; ids are rows.
+        source: The FAISS index, metric inner product; ids are rows. Or the file to read it from.
         vectors: float32 or float16 (n, d), unit rows.
         nprobe: Lists probed per query; 0 for a Flat index.
         recall: Measured over sampled rows, among `depth` neighbours; 1 for a Flat index.
         alive: bool (n,), rows that are not deleted; None if none ever was.
+        file_lists: The inverted lists of a loaded index; None if it is Flat or was built here.
     """
 
-    index: Any
+    source: Any
     vectors: Vectors
     nprobe: int = 0
     recall: float = 1.0
     alive: Mask | None = None
+    file_lists: IndexLists | None = None
 
     @classmethod
     def build(
@@ -81,6 +89,9 @@ class FaissIndex:
         wide = np.ascontiguousarray(vectors, np.float32)
         stored = "SQfp16" if dimensions >= _WIDE else "Flat"
         index = faiss.index_factory(dimensions, f"IVF{lists},{stored}", faiss.METRIC_INNER_PRODUCT)
+        if stored != "Flat":
+            # The vectors themselves, so that others can read them in the lists: see `Taste`.
+            index.by_residual = False
         index.cp.seed = seed
         # Better centroids gain nothing, since nprobe is tuned afterwards; this is ten times faster.
         index.cp.max_points_per_centroid = _POINTS_A_LIST
@@ -111,12 +122,33 @@ class FaissIndex:
         """
         # FAISS trusts its files: a damaged one would end the process.
         lists = check_index_file(path, *vectors.shape)
-        nprobe, recall = _search_facts(path.name, facts, lists)
-        try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except (RuntimeError, MemoryError) as fault:
-            raise ValueError(f"{path.name} is not a FAISS index") from fault
-        return cls(index, vectors, nprobe, recall)
+        nprobe, recall = _search_facts(path.name, facts, 0 if lists is None else len(lists.starts))
+        # FAISS needs lists only to add rows, or to write them.
+        source = _read(path) if lists is None else path
+        return cls(source, vectors, nprobe, recall, file_lists=lists)
+
+    @cached_property
+    def index(self) -> Any:
+        """The FAISS index."""
+        return _read(self.source) if isinstance(self.source, Path) else self.source
+
+    @cached_property
+    def lists(self) -> IndexLists | None:
+        """The inverted lists; None for a Flat index."""
+        if self.file_lists is not None or not self.nprobe:
+            return self.file_lists
+        name, pages = "the index", faiss.serialize_index(self.index)
+        return check_index(name, pages, self.index.ntotal, self.vectors.shape[1])
+
+    @cached_property
+    def _file_lists(self) -> Any:
+        """The same as compiled code reads them."""
+        from quintet_engine.kernel.scanning import FileLists
+
+        lists = self.lists
+        assert lists is not None, "only an index with lists is searched by them"
+        where = (lists.pages, lists.centroids, lists.starts, lists.sizes)
+        return FileLists(*where, lists.is_half, lists.is_residual)
 
     @cached_property
     def _alive(self) -> RowSet | None:
@@ -140,7 +172,7 @@ class FaissIndex:
         if alive is not None:
             alive = np.concatenate((alive, np.ones(len(vectors), dtype=np.bool_)))
         joined = np.concatenate((self.vectors, vectors))
-        return replace(self, index=index, vectors=joined, alive=alive)
+        return replace(self, source=index, vectors=joined, alive=alive, file_lists=None)
 
     def without(self, rows: Rows) -> Self:
         """Delete rows in another index; the numbers of the remaining rows stay."""
@@ -167,15 +199,15 @@ class FaissIndex:
             return [Hits(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
         if allowed is not None and count <= max(_SCAN_ROWS, int(_SCAN_SHARE * allowed.size)):
             return self.scan(queries, most, allowed.rows)
-        scores, rows = self._probe(queries, most, allowed, count)
+        if not self.nprobe:
+            return self._compare_all(queries, most, allowed)
         results = []
-        for place, query in enumerate(queries):
-            is_hit = rows[place] >= 0  # FAISS pads with -1 if the probed lists have too few
-            if is_hit.sum() < most:
+        for query in queries:
+            hits = self._probe(query, most, allowed, count)
+            if len(hits.rows) < most:  # the probed lists have too few
                 pool = np.arange(len(self.vectors)) if allowed is None else allowed.rows
-                results += self.scan(query[None, :], most, pool)
-            else:
-                results.append(Hits.ranked(rows[place][is_hit], scores[place][is_hit], most))
+                hits = self.scan(query[None, :], most, pool)[0]
+            results.append(hits)
         return results
 
     def scan(self, queries: Encoded, most: int, rows: Rows) -> list[Hits]:
@@ -183,22 +215,35 @@ class FaissIndex:
         vectors = self.vectors[rows].astype(np.float32, copy=False)
         return [Hits.ranked(rows, vectors @ query, most) for query in queries]
 
-    def _probe(
-        self, queries: Encoded, most: int, allowed: RowSet | None, count: int
-    ) -> tuple[Any, Any]:
+    def _compare_all(self, queries: Encoded, most: int, allowed: RowSet | None) -> list[Hits]:
+        """Search a Flat index."""
         # OpenMP keeps this per thread, so each call sets it. One thread: requests run in parallel.
-        """Search the FAISS index; scores and rows, each (q, most)."""
         faiss.omp_set_num_threads(1)
         selector = None if allowed is None else faiss.IDSelectorBitmap(allowed.bits)
-        if self.nprobe:
-            # If a tenth of the rows is allowed, the nearest of them are spread over ten times as
-            # many lists.
-            nprobe = min(self.index.nlist, round(self.nprobe * len(self.vectors) / count))
-            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=nprobe)
-        else:
-            parameters = faiss.SearchParameters(sel=selector)
+        parameters = faiss.SearchParameters(sel=selector)
         scores, rows = self.index.search(np.ascontiguousarray(queries), most, params=parameters)
-        return scores, rows
+        return [Hits.ranked(*each, most) for each in zip(rows, scores, strict=True)]
+
+    def _probe(
+        self, query: NDArray[np.float32], most: int, allowed: RowSet | None, count: int
+    ) -> Hits:
+        """Search the lists nearest to a query, of which `count` rows are allowed."""
+        from quintet_engine.kernel.scanning import search_lists
+
+        # If a tenth of the rows is allowed, the nearest of them are spread over ten times as
+        # many lists.
+        probed = round(self.nprobe * len(self.vectors) / count)
+        bits = _NO_BITS if allowed is None else allowed.bits
+        rest = (probed, most, allowed is not None)
+        return Hits(*search_lists(self._file_lists, fixed(query, np.float32), bits, *rest))
+
+
+def _read(path: Path) -> Any:
+    """Map a FAISS file: what is in it is read when it is used."""
+    try:
+        return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except (RuntimeError, MemoryError) as fault:
+        raise ValueError(f"{path.name} is not a FAISS index") from fault
 
 
 def _search_facts(name: str, facts: Mapping[str, Any], lists: int) -> tuple[int, float]:

@@ -5,7 +5,7 @@ a clause: alike first, then different. A clause names its seed unless the clause
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from string import Formatter
@@ -66,29 +66,69 @@ def sentence_of(facts: Sequence[Fact], language: str = DEFAULT_LANGUAGE) -> str:
         facts: In the order in which they are stated; the first begins the sentence.
         language: One of `LANGUAGES`.
     """
-    phrases = phrases_of(language)
-    if not facts:
-        return str(phrases["none"])
-    clauses = []
-    named: Reference | None = None
-    compared: list[Reference | None] = []
-    for fact in facts:
-        kind, reference = fact.kind, fact.reference
-        # By identity: to hash a member of an enumeration takes longer.
-        is_comparison = kind is Kind.ATTRIBUTE or kind is Kind.TEMPO or kind is Kind.KEY
-        if is_comparison and reference in compared:
-            continue
-        form = "known" if reference == named and not _needs_name(fact, is_comparison) else "new"
+    mentions = [
+        (is_comparison(fact.kind), fact.reference, needs_name(fact.kind, fact.reference))
+        for fact in facts
+    ]
+    clauses = [clause_of(facts, each.place, each.form, language) for each in outlined(mentions)]
+    return joined(clauses, language)
+
+
+class Clause(NamedTuple):
+    """A clause of a sentence: the place of the fact that it begins with, and its form.
+
+    The form is "known" if the clause before named the reference, and "new" if it must be named.
+    """
+
+    place: int
+    form: str
+
+
+def outlined(mentions: Iterable[tuple[bool, Hashable, bool]]) -> list[Clause]:
+    """List the clauses of a sentence.
+
+    Comparisons with one reference form one clause, at the place of the first.
+
+    Args:
+        mentions: Of each fact, whether it is a comparison; its reference or a number of it, None
+            for none; and whether it names the reference in any case.
+    """
+    clauses, named = [], None
+    compared: list[Hashable] = []
+    for place, (is_comparison, reference, must_name) in enumerate(mentions):
         if is_comparison:
-            # Comparisons with one reference form one clause, at the place of the first.
+            if reference in compared:
+                continue
             compared.append(reference)
-            clauses.append(_comparison(facts, fact, form, language))
-        else:
-            clauses.append(_clause(fact, form, language))
-        named = reference or named
+        known = reference == named and not must_name
+        clauses.append(Clause(place, "known" if known else "new"))
+        if reference is not None:
+            named = reference
+    return clauses
+
+
+def clause_of(facts: Sequence[Fact], place: int, form: str, language: str) -> str:
+    """Write the clause that begins with a fact, in a form of `Clause`."""
+    fact = facts[place]
+    if is_comparison(fact.kind):
+        return _comparison(facts, fact, form, language)
+    return _clause(fact, form, language)
+
+
+def joined(clauses: Sequence[str], language: str) -> str:
+    """Join clauses to a sentence; without any, it states that no fact stands out."""
+    phrases = phrases_of(language)
+    if not clauses:
+        return str(phrases["none"])
     text = str(phrases["between_clauses"]).join(clauses)
     # Names stay as they are written: only a clause of ours begins with a small letter.
     return f"{text[0].upper()}{text[1:]}." if phrases["language"] == "en" else f"{text}."
+
+
+def is_comparison(kind: Kind) -> bool:
+    """Report whether a fact of a kind compares an attribute with that of its reference."""
+    # By identity: to hash a member of an enumeration takes longer.
+    return kind is Kind.ATTRIBUTE or kind is Kind.TEMPO or kind is Kind.KEY
 
 
 def fact_sentence(fact: Fact, language: str = DEFAULT_LANGUAGE) -> str:
@@ -159,12 +199,11 @@ def novelty_sentence(
     return " ".join(parts)
 
 
-def _needs_name(fact: Fact, is_comparison: bool) -> bool:
+def needs_name(kind: Kind, reference: Reference | None) -> bool:
     """Report whether a clause names its seed in any case: "it" cannot stand for an average."""
-    if not is_comparison and fact.kind is not Kind.SOUND:
+    if reference is None or not (kind is Kind.SOUND or is_comparison(kind)):
         return False
-    kind = None if fact.reference is None else fact.reference.kind
-    return kind is ReferenceKind.ARTIST or kind is ReferenceKind.GENRE
+    return reference.kind is ReferenceKind.ARTIST or reference.kind is ReferenceKind.GENRE
 
 
 def _clause(fact: Fact, form: str, language: str) -> str:

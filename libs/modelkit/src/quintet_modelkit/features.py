@@ -368,7 +368,7 @@ def _encoded_statistics(
     rows = np.concatenate(groups)
     encoded, missing = standardiser.transform(rows), missing_coordinates(rows)
     if missing is None:
-        stacked = _means(_split(encoded, groups))
+        stacked = encoded if _are_single(groups) else _means(_split(encoded, groups))
         mean = share @ stacked
         return mean, np.sqrt(share @ (stacked - mean) ** 2)
     masked = np.where(missing, np.nan, encoded.astype(np.float64))
@@ -427,9 +427,10 @@ def raw_means(groups: Sequence[Raw]) -> Raw:
     NaN where a group knows none.
     """
     means = _means(groups)
-    column = COLUMN["key"]
-    keys = [_mean_key(x, y) for x, y in _resultants(groups)]
-    means[:, column] = np.where(np.isnan(means[:, column]), np.nan, keys)
+    if not _are_single(groups):  # the mean of one key is the key
+        column = COLUMN["key"]
+        keys = [_mean_key(x, y) for x, y in _resultants(groups)]
+        means[:, column] = np.where(np.isnan(means[:, column]), np.nan, keys)
     return means
 
 

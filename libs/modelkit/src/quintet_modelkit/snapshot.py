@@ -280,7 +280,8 @@ class Snapshot:
         mapped = (features.base,) if isinstance(features.base, mmap.mmap) else ()
         maps = (pages, *mapped, *id_pages)
         named = (row_of, maps, ids, id_rows, absent)
-        return cls(version, tracks, features, standardiser, manifest, *named)
+        # A view of class ndarray: each use of a `np.memmap` costs more than the use itself.
+        return cls(version, tracks, np.asarray(features), standardiser, manifest, *named)
 
     def find(self, name: str) -> int | None:
         """Find the row of a track by its id, or by any id that others gave it; None if unknown.

@@ -38,7 +38,7 @@ def _together(context: Context, most: int) -> Hits:
     affinity = context.trained_affinity
     found = together(
         *(affinity.model.arrays, affinity.model.on_playlists, affinity.listed_scores[1]),
-        *(fixed(affinity.sound, np.float32), context.allowed.bits, most),
+        *(affinity.sound, context.allowed.bits, most),
     )
     return Hits(*found)
 
@@ -48,7 +48,7 @@ def _related(context: Context, most: int) -> Hits:
     from quintet_engine.kernel.playlists import related
 
     affinity = context.trained_affinity
-    model, sound = affinity.model, fixed(affinity.sound, np.float32)
+    model, sound = affinity.model, affinity.sound
     lists = (model.on_playlists, model.artist_tracks)
     found = related(model.arrays, *lists, affinity.weights, sound, context.allowed.bits, most)
     return Hits(*found)
@@ -82,10 +82,8 @@ def _artist(context: Context, most: int) -> Hits:
 def _album(context: Context, most: int) -> Hits:
     """Find the most popular tracks of each album title of the seeds, up to `most` of each."""
     affinity = context.trained_affinity
-    tokens = affinity.model.tokens
-    albums = np.unique(tokens.album[affinity.seeds])
-    known = albums[albums < tokens.unknown_album]
-    return _popular(context, tokens.album_tracks.arrays, known, most)
+    lists = affinity.model.tokens.album_tracks.arrays
+    return _popular(context, lists, affinity.seed_albums, most)
 
 
 def _popular(context: Context, lists: Lists, groups: NDArray[np.integer], most: int) -> Hits:

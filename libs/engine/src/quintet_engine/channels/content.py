@@ -41,13 +41,13 @@ def _album(context: Context, most: int) -> Hits:
 
 def _genre(context: Context, most: int) -> Hits:
     """Find popular tracks of the profile's genres, each genre with its share of the quota."""
-    weight = context.genre_weight
-    genres = np.lexsort((np.arange(len(weight)), -weight))[:_MOST_GENRES]
-    genres = genres[weight[genres] > 0]
-    each = []
-    for genre in genres:
-        rows = context.catalogue.genre_tracks.of(int(genre))
-        part = int(np.ceil(most * weight[genre] / weight[genres].sum()))
+    numbers, weights = context.genres
+    order = np.argsort(-weights, kind="stable")[:_MOST_GENRES]
+    order = order[weights[order] > 0]
+    total, each = weights[order].sum(), []
+    for place in order.tolist():
+        rows = context.catalogue.genre_tracks.of(int(numbers[place]))
+        part = int(np.ceil(most * weights[place] / total))
         rows = rows[context.allowed.has(rows)][:part]
         # `genre_tracks` has the most popular first; only the order of these scores matters.
         each.append(Hits(rows, np.arange(len(rows), 0, -1, dtype=np.float32)))

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from quintet_modelkit.features import Encoded, normalise_rows
+from quintet_modelkit.features import Encoded
 
 from quintet_engine.catalogue import Catalogue, Rows, Weights
 from quintet_engine.collaborative.model import CollaborativeModel
@@ -33,6 +32,9 @@ class Affinity:
         shares: float32 (m,), each seed row's weight, summing to one.
         kernels: The seeds' cosine to every playlist, by kind of token, float32 (p,).
         weights: float32 (p, 4), the playlists' weights in each of `VIEWS`.
+        sound: float32 (13,), the seeds' mean of `Tokens.sound`, unit.
+        taste: float32 (d,), their mean place in the taste space, shorter the more they differ.
+        taste_direction: float32 (d,), the same as a unit vector.
         _kernels: float32 (6, p), the values of `kernels`.
     """
 
@@ -42,6 +44,9 @@ class Affinity:
     shares: Weights
     kernels: Mapping[str, Weights]
     weights: Weights
+    sound: Encoded
+    taste: Encoded
+    taste_direction: Encoded
     _kernels: Weights
 
     @classmethod
@@ -64,12 +69,15 @@ class Affinity:
 
         seeds, weight = _seed_rows(catalogue, groups, shares)
         space = model.space
-        kernels, weights = compare(
+        kernels, *vectors = compare(
             *(catalogue.arrays, model.arrays, fixed(seeds, np.int32), fixed(weight, np.float32)),
             *(fixed(space.lengths, np.float32), space.alphas, space.triangle),
         )
         by_kind = dict(zip(ALL_KINDS, kernels, strict=True))
-        return cls(model, catalogue, seeds, weight, by_kind, fixed(weights, np.float32), kernels)
+        weights, sound, taste, direction = (fixed(each, np.float32) for each in vectors)
+        return cls(
+            *(model, catalogue, seeds, weight, by_kind, weights, sound, taste, direction, kernels)
+        )
 
     @cached_property
     def arrays(self) -> LearnedQuery:
@@ -92,25 +100,16 @@ class Affinity:
         return fixed(listed_scores(self.model.on_playlists, self.weights), np.float32)
 
     @cached_property
-    def sound(self) -> Encoded:
-        """The seeds' mean of `Tokens.sound`, unit, float32 (13,)."""
-        return _unit(self.shares @ self.model.tokens.sound[self.seeds])
-
-    @cached_property
-    def taste(self) -> Encoded:
-        """The seeds' mean place in the taste space, float32 (d,), shorter the more they differ."""
-        return np.asarray(self.shares @ self.model.taste.of(self.seeds), np.float32)
-
-    @cached_property
-    def taste_direction(self) -> Encoded:
-        """The same as a unit vector, float32 (d,)."""
-        return _unit(self.taste)
-
-    @cached_property
     def seed_artists(self) -> Rows:
         """The different first artists of the seeds, known ones only."""
-        artists = np.unique(self.model.tokens.artist[self.seeds])
-        return artists[artists < self.model.tokens.unknown_artist].astype(np.int64)
+        artists = set(self.model.tokens.artist[self.seeds].tolist())
+        return np.array(sorted(artists - {self.model.tokens.unknown_artist}), np.int64)
+
+    @cached_property
+    def seed_albums(self) -> Rows:
+        """The different album titles of the seeds, known ones only."""
+        albums = set(self.model.tokens.album[self.seeds].tolist())
+        return np.array(sorted(albums - {self.model.tokens.unknown_album}), np.int64)
 
 
 def _seed_rows(
@@ -121,6 +120,8 @@ def _seed_rows(
     Returns:
         int64 (m,) rows and float32 (m,) shares.
     """
+    if all(len(group) == 1 for group in groups):
+        return np.concatenate(groups).astype(np.int64), shares
     rows, weights = [], []
     for group, share in zip(groups, shares.tolist(), strict=True):
         if len(group) > MOST_ROWS:
@@ -129,7 +130,3 @@ def _seed_rows(
         rows.append(group)
         weights.append(np.full(len(group), share / len(group), np.float32))
     return np.concatenate(rows).astype(np.int64), np.concatenate(weights)
-
-
-def _unit(vector: NDArray[Any]) -> Encoded:
-    return np.asarray(normalise_rows(np.asarray(vector, np.float32)[None, :])[0])

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from quintet_engine.arrays import load_array, numbers_fit, save_arrays, starts_fit
+from quintet_engine.collaborative.taste import Taste
 from quintet_engine.kernel.layout import (
     ALBUM_TITLE,
     NAMED_ARTIST,
@@ -34,6 +35,8 @@ _DTYPES: Final[Mapping[str, Any]] = {
     "taste": np.uint16,
 }
 """Of arrays, and of parts of lists; float32 by default."""
+# In files, places in the taste space are rows of a table.
+_OF_TASTE: Final = ("taste", "taste_starts")
 
 
 class PlaylistArrays(NamedTuple):
@@ -52,12 +55,22 @@ class PlaylistArrays(NamedTuple):
 
 def save_learned(folder: Path, learned: Learned, playlists: PlaylistArrays) -> None:
     """Write `<name>.npy` for each array, and `<name>.<part>.npy` for the parts of lists."""
-    arrays = {**dict(_flat(learned)), **playlists._asdict()}
-    save_arrays(folder, arrays)
+    taste = Taste(learned.taste, learned.taste_starts, learned.regression).places
+    save_arrays(
+        folder,
+        {
+            **dict(_flat(learned)),
+            **playlists._asdict(),
+            "taste": taste.view(np.uint16),
+            "taste_places": np.arange(len(taste), dtype=np.int32),
+        },
+    )
 
 
 def _flat(learned: Learned) -> Iterator[tuple[str, Array]]:
     for name, value in learned._asdict().items():
+        if name in _OF_TASTE:
+            continue
         if isinstance(value, Lists | Weighted):
             for part, array in value._asdict().items():
                 yield f"{name}.{part}", array
@@ -82,13 +95,16 @@ def load_learned(
     """
     fields: dict[str, Any] = {}
     for name, kind in Learned.__annotations__.items():
+        if name in _OF_TASTE:
+            continue
         parts = _PARTS.get(kind)
         if parts is None:
             fields[name] = _load(folder, name, name)
         else:
             members = (_load(folder, f"{name}.{part}", part) for part in parts._fields)
             fields[name] = parts(*members)
-    learned = Learned(**fields)
+    taste, starts = _load_taste(folder, tracks)
+    learned = Learned(**fields, taste=taste, taste_starts=starts)
     playlists = PlaylistArrays(*(_load(folder, name, name) for name in PlaylistArrays._fields))
     check_learned(learned, playlists, tracks, artists, inputs)
     return learned, playlists
@@ -131,6 +147,17 @@ def _load(folder: Path, file: str, name: str) -> Array:
     return fixed(array, dtype)
 
 
+def _load_taste(folder: Path, tracks: int) -> tuple[Array, Array]:
+    """Map the places in the taste space: their bytes, and where each starts."""
+    taste, places = (_load(folder, name, name) for name in ("taste", "taste_places"))
+    if taste.ndim != 2 or len(taste) != tracks or places.shape != (tracks,):
+        raise ValueError(f"the collaborative model's taste is not of {tracks} tracks")
+    if not numbers_fit(places, tracks):
+        raise ValueError(f"the collaborative model's places in taste point beyond {tracks}")
+    starts = places.astype(np.int64) * (2 * taste.shape[1])
+    return taste.reshape(-1).view(np.uint8), fixed(starts, np.int64)
+
+
 def _check_shapes(learned: Learned, playlists: PlaylistArrays, tracks: int, inputs: int) -> None:
     """Check that all arrays are of the same tracks, playlists, artists, albums and words.
 
@@ -139,7 +166,7 @@ def _check_shapes(learned: Learned, playlists: PlaylistArrays, tracks: int, inpu
     """
     count, words, dimensions = (
         len(array) if array.ndim == 1 else -1
-        for array in (playlists.lengths, learned.rarity, np.atleast_2d(learned.taste)[0])
+        for array in (playlists.lengths, learned.rarity, np.atleast_2d(learned.regression)[0])
     )
     artists, albums = len(np.atleast_1d(learned.artists)), len(np.atleast_1d(learned.albums))
     clusters = len(np.atleast_1d(learned.by_cluster.starts)) - 1
@@ -152,8 +179,8 @@ def _check_shapes(learned: Learned, playlists: PlaylistArrays, tracks: int, inpu
         "rarity": (learned.rarity, (words,)),
         "artists": (learned.artists, (artists, 18)),
         "albums": (learned.albums, (albums, 2)),
-        "taste": (learned.taste, (tracks, dimensions)),
-        "taste_places": (learned.taste_places, (tracks,)),
+        "taste": (learned.taste, (2 * tracks * dimensions,)),
+        "taste_starts": (learned.taste_starts, (tracks,)),
         "whitening": (learned.whitening, (SHAPED + 1, SHAPED)),
         "regression": (learned.regression, (inputs, dimensions)),
         "triangle": (learned.triangle, (learned.triangle.shape[0], inputs)),
@@ -196,7 +223,6 @@ def _check_numbers(learned: Learned, playlists: int) -> None:
         "artists of tracks": (learned.names[:, NAMED_ARTIST], len(learned.artists)),
         "albums of tracks": (learned.names[:, ALBUM_TITLE], len(learned.albums)),
         "kinds of sound": (learned.clusters, len(learned.by_cluster.starts) - 1),
-        "places in taste": (learned.taste_places, len(learned.taste)),
     }
     for name, (array, limit) in numbers.items():
         if not numbers_fit(array, limit):

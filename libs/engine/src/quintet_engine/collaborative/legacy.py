@@ -27,7 +27,7 @@ def load_unpacked(folder: Path, catalogue: Catalogue) -> tuple[Learned, Playlist
         OSError, ValueError: A file is missing, damaged, or does not fit the others.
     """
     space = _space(folder / "playlists")
-    taste = Taste(
+    taste = Taste.of_places(
         load_array(folder / "taste", "places"), load_array(folder / "taste", "regression")
     )
     lengths = fixed(space.lengths, np.float32)

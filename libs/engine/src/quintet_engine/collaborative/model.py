@@ -1,6 +1,6 @@
 """The collaborative model of one catalogue: everything learned from playlists but the booster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
@@ -30,6 +30,7 @@ from quintet_engine.collaborative.packing import (
 from quintet_engine.collaborative.space import PlaylistSpace
 from quintet_engine.collaborative.taste import INPUTS, Taste
 from quintet_engine.collaborative.tokens import Tokens
+from quintet_engine.computed_rows import ComputedRows, Select
 from quintet_engine.index import FaissIndex
 from quintet_engine.kernel.layout import Learned, Listed, Pool, Weighted, WordLists, fixed
 from quintet_engine.vectors import VectorIndex
@@ -152,17 +153,35 @@ class CollaborativeModel:
                 f"{LAYOUT}: train the model again, or install the version that published it"
             )
         tokens = tokens_of(learned, catalogue)
-        taste = Taste(learned.taste.view(np.float16), learned.regression)
+        taste = Taste(learned.taste, learned.taste_starts, learned.regression)
+        index = FaissIndex.load(folder / _INDEX, _places_of(taste, len(catalogue)), facts)
+        lists = index.lists
+        if lists is not None and lists.is_half and not lists.is_residual:
+            # The index has the same numbers: one of both is read, and the other stays on disk.
+            taste = Taste(lists.pages, lists.starts_of_rows(), learned.regression)
+            learned = learned._replace(taste=taste.pages, taste_starts=taste.starts)
         return cls(
             tokens,
             PlaylistSpace.of(learned, *playlists),
             taste,
-            FaissIndex.load(folder / _INDEX, taste.places, facts),
+            replace(index, vectors=_places_of(taste, len(catalogue))),
             FaissIndex.load(folder / _SOUNDS, tokens.sound_units, facts["sounds"]),
             _content(folder / _CONTENT, tokens, catalogue.popularity),
             catalogue,
             learned,
         )
+
+
+def _places_of(taste: Taste, count: int) -> ComputedRows:
+    """Look places in the taste space up when they are read."""
+
+    def compute(rows: Select) -> NDArray[np.float32]:
+        if isinstance(rows, slice):
+            rows = np.arange(count)[rows]
+        found = taste.of(np.atleast_1d(rows))
+        return found if np.ndim(rows) else found[0]
+
+    return ComputedRows((count, taste.regression.shape[1]), compute)
 
 
 def load_holders(bundle: Path) -> sp.csr_matrix:

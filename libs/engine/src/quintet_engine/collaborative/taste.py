@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded, normalise_rows
 from scipy.linalg import eigh
 
-from quintet_engine.catalogue import Mask, Rows, Weights
+from quintet_engine.catalogue import Mask, Weights
 from quintet_engine.collaborative.space import TRACK, token_rows
 from quintet_engine.collaborative.tokens import POPULARITY, SHAPED, Tokens
+from quintet_engine.kernel.layout import Bits, fixed
 
 DIMENSIONS: Final = 64
 """Coordinates of the taste space, fewer if there are fewer playlists."""
@@ -54,15 +55,31 @@ _POWER: Final = 0.5
 class Taste:
     """Two places of each track in the taste space: one stored, one predicted on demand.
 
+    The stored one is by all tokens, d float16 of unit length. Half precision takes half the memory,
+    and gives the cosine of two places to three digits.
+
     Attributes:
-        places: float16 (n, d), unit rows, by all tokens. Half precision takes half the memory, and
-            gives the cosine of two rows to three digits.
+        pages: uint8, bytes that have all places: an array, or the file of an index.
+        starts: int64 (n,), where each track's place starts.
         regression: float32 (`INPUTS`, d), predicts a place, not of unit length, from audio and
-        year.
+            year.
     """
 
-    places: NDArray[np.float16]
+    pages: Bits
+    starts: NDArray[np.int64]
     regression: Encoded
+
+    @classmethod
+    def of_places(cls, places: NDArray[np.float16], regression: Encoded) -> Self:
+        """Make one of places in the order of rows, float16 (n, d)."""
+        starts = np.arange(len(places), dtype=np.int64) * (2 * places.shape[1])
+        pages = fixed(fixed(places, np.float16).reshape(-1).view(np.uint8), np.uint8)
+        return cls(pages, fixed(starts, np.int64), regression)
+
+    @property
+    def places(self) -> NDArray[np.float16]:
+        """The stored places of all tracks, float16 (n, d)."""
+        return self.of(np.arange(len(self.starts))).astype(np.float16)
 
     @classmethod
     def fit(
@@ -109,11 +126,15 @@ class Taste:
         # The last input is 1, so changing its row moves the centre of listed tracks to 0.
         regression[-1] -= inputs.mean(axis=0) @ regression
         centred = (places - places[listed].mean(axis=0)).astype(np.float32)
-        return cls(normalise_rows(centred).astype(np.float16), regression.astype(np.float32))
+        unit = normalise_rows(centred).astype(np.float16)
+        return cls.of_places(unit, regression.astype(np.float32))
 
-    def of(self, rows: Rows) -> Encoded:
-        """Look up the places of rows, float32 (k, d)."""
-        return self.places[rows].astype(np.float32)
+    def of(self, rows: NDArray[np.integer]) -> Encoded:
+        """Look up the stored places of rows, float32 (k, d)."""
+        from quintet_engine.kernel.scanning import halves_at
+
+        starts = fixed(self.starts[rows], np.int64)
+        return halves_at(self.pages, starts, self.regression.shape[1])
 
     def audible(self, shaped: Encoded, year: Weights) -> Encoded:
         """Predict the places of tracks from audio and year, unit rows, float32 (k, d).

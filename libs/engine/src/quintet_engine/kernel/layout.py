@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int32]
-Half = NDArray[np.uint16]
-"""float16 values as their bits: numba has no half precision (`numeric.half_to_float`)."""
 Bits = NDArray[np.uint8]
 """A set of rows as a bitmap: row r is bit r % 8 of byte r // 8, as FAISS's `IDSelectorBitmap`."""
 
@@ -153,8 +151,9 @@ class Learned(NamedTuple):
         by_word: For each word.
         by_year: For each year token, from `FIRST_YEAR` on.
         by_cluster: For each kind of sound.
-        taste: uint16 (n, d), bits of float16, unit rows.
-        taste_places: int32 (n,), each track's row of `taste`.
+        taste: uint8, a file or an array with a place in the taste space for each track: d float16,
+            of unit length. The lists of an index have them already, so they are not held twice.
+        taste_starts: int64 (n,), at which byte of `taste` each track's place starts.
         whitening: float32 (14, 13): `Tokens.sound` is `shaped @ whitening[:13] + whitening[13]`.
         regression: float32 (inputs, d), predicts a place in the taste space, see `Taste`.
         triangle: float32 (min(inputs, d), inputs), for its length, see `Taste.audible_cosines`.
@@ -175,8 +174,8 @@ class Learned(NamedTuple):
     by_word: Weighted
     by_year: Weighted
     by_cluster: Weighted
-    taste: Half
-    taste_places: Numbers
+    taste: Bits
+    taste_starts: NDArray[np.int64]
     whitening: Floats
     regression: Floats
     triangle: Floats

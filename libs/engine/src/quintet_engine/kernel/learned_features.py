@@ -665,6 +665,7 @@ def learned_features(
         for place in range(count):
             matrix[_QUERY + column, place] = values[column]
     fetch_lists(learned.holders, rows)
+    fetch_records(learned.taste_starts, rows)
     fetch_records(learned.clusters, rows)
     fetch_records(learned.shares, rows)
     _artists(learned, seeds, query, rows, matrix, order, scratch, keys)

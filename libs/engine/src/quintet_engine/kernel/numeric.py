@@ -31,18 +31,6 @@ def float_to_bits(_typing: Any, _value: Any) -> Any:
 
 
 @inlined
-def half_to_float(half: Any) -> Any:
-    """Convert the bits of a float16 that is neither infinite nor NaN to float32, exactly.
-
-    The 10 bits of the fraction and the 5 of the exponent move to their places in a float32, whose
-    exponent counts from 127 and not 15: a product with 2¹¹² corrects that, also for subnormals.
-    """
-    wide = np.uint32(half)
-    size = bits_to_float((wide & np.uint32(0x7FFF)) << np.uint32(13)) * np.float32(2.0**112)
-    return bits_to_float(float_to_bits(size) | ((wide & np.uint32(0x8000)) << np.uint32(16)))
-
-
-@inlined
 def year_place(year: Any) -> Any:
     """Find the row of `LearnedQuery.year_scores` for a year, NaN if unknown."""
     if not year >= 0:

@@ -66,7 +66,13 @@ from quintet_engine.kernel.signatures import (
     tuple_of,
     writes,
 )
-from quintet_engine.kernel.sums import dot, dot_and_add, plain_sum_of_rows, sum_of_rows
+from quintet_engine.kernel.sums import (
+    dot,
+    dots_and_add,
+    halves_to_floats,
+    plain_sum_of_rows,
+    sum_of_rows,
+)
 from quintet_engine.kernel.tiles import put_records
 
 _OFFSETS = np.array([offset for offset, _ in REACH])
@@ -192,11 +198,25 @@ def _normalise(weights: Any, view: Any) -> None:
 @inlined
 def _ridge(triangle: Any, kernel: Any) -> Any:
     """Multiply a symmetric matrix, its lower triangle row after row, by a vector."""
-    result = np.zeros(len(kernel), np.float32)
-    for row in range(len(kernel)):
-        start = row * (row + 1) // 2
-        below = dot_and_add(triangle, start, kernel, row, kernel[row], result)
-        result[row] += below + triangle[start + row] * kernel[row]
+    result, count = np.zeros(len(kernel), np.float32), len(kernel)
+    begins, factors = np.empty(4, np.int64), np.empty(4, np.float32)
+    below = np.zeros(4, np.float32)
+    for first in range(0, count, 4):
+        many = min(4, count - first)
+        if many == 4:
+            for each in range(4):
+                row = first + each
+                begins[each], factors[each] = row * (row + 1) // 2, kernel[row]
+            dots_and_add(triangle, begins, kernel, first, factors, result, below)
+        # The corner at the diagonal; and all columns of the last rows, if those are fewer.
+        corner = first if many == 4 else 0
+        for each in range(many):
+            row = first + each
+            start, total = row * (row + 1) // 2, below[each] if many == 4 else np.float32(0)
+            for column in range(corner, row):
+                total += triangle[start + column] * kernel[column]
+                result[column] += triangle[start + column] * kernel[row]
+            result[row] += total + triangle[start + row] * kernel[row]
     return result
 
 
@@ -219,8 +239,47 @@ def _views(kernels: Any, ridge: Any) -> Any:
     return weights
 
 
+@inlined
+def _mean_sound(learned: Any, rows: Any, shares: Any) -> Any:
+    """Average the seeds' `Tokens.sound`, as a unit vector, float32 (13,)."""
+    sound, mean = learned.sound, np.zeros(SHAPED, np.float32)
+    for place in range(len(rows)):
+        row = rows[place]
+        if sound[row, SOUND_LENGTH] > 0:  # a track that was not analysed has no sound
+            for each in range(SHAPED):
+                total = learned.whitening[SHAPED, each]
+                for other in range(SHAPED):
+                    total += sound[row, other] * learned.whitening[other, each]
+                mean[each] += shares[place] * total
+    return _unit(mean)
+
+
+@inlined
+def _mean_taste(learned: Any, rows: Any, shares: Any) -> Any:
+    """Average the seeds' places in the taste space, float32 (d,)."""
+    width = learned.regression.shape[1]
+    mean, own = np.zeros(width, np.float32), np.empty(width, np.float32)
+    for place in range(len(rows)):
+        halves_to_floats(learned.taste, learned.taste_starts[rows[place]], own, 0, width)
+        for each in range(width):
+            mean[each] += shares[place] * own[each]
+    return mean
+
+
+@inlined
+def _unit(vector: Any) -> Any:
+    """Scale a vector to length one; a zero vector stays."""
+    square = np.float32(0)
+    for value in vector:
+        square += value * value
+    return vector / np.sqrt(square) if square > 0 else vector.copy()
+
+
+_VECTOR = writes(np.float32)
+
+
 @compiled(
-    tuple_of(writes(np.float32, 2), writes(np.float32, 2))(
+    tuple_of(writes(np.float32, 2), writes(np.float32, 2), _VECTOR, _VECTOR, _VECTOR)(
         *(TRACKS, LEARNED, reads(np.int32), reads(np.float32)),
         *(reads(np.float32), reads(np.float32), reads(np.float32)),
     )
@@ -233,8 +292,8 @@ def compare(
     lengths: Floats,
     alphas: Floats,
     triangle: Floats,
-) -> tuple[Floats, Floats]:
-    """Compare seeds with every playlist.
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Compare seeds with every playlist, and average their sounds and places.
 
     Args:
         tracks: The catalogue.
@@ -246,7 +305,7 @@ def compare(
         triangle: float32 (p · (p + 1) / 2,), `PlaylistSpace.inverse`, its lower triangle.
 
     Returns:
-        `LearnedQuery.kernels` and `LearnedQuery.weights`.
+        `LearnedQuery.kernels`, `weights`, `sound`, `taste` and `direction`.
     """
     count = len(lengths)
     kernels = np.zeros((6, count), np.float32)
@@ -270,7 +329,9 @@ def compare(
     for kind in range(len(alphas)):
         for playlist in range(count):
             total[playlist] += alphas[kind] * kernels[kind, playlist]
-    return kernels, _views(kernels, _ridge(triangle, total))
+    taste = _mean_taste(learned, rows, shares)
+    weights = _views(kernels, _ridge(triangle, total))
+    return kernels, weights, _mean_sound(learned, rows, shares), taste, _unit(taste)
 
 
 @inlined

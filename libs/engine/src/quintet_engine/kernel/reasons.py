@@ -7,10 +7,9 @@ names what the numbers stand for. The rules are in the documentation of that pac
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
-from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.compiling import inlined
 from quintet_engine.kernel.layout import (
     ALBUM,
     OCTAVE,
@@ -21,10 +20,9 @@ from quintet_engine.kernel.layout import (
     Lists,
     Numbers,
     Shares,
-    Tracks,
     fixed,
 )
-from quintet_engine.kernel.signatures import LISTS, TRACKS, numba, reads, tuple_of, writes
+from quintet_engine.kernel.signatures import numba
 
 Wide = NDArray[np.float64]
 
@@ -50,6 +48,10 @@ NUMBERS: Final = 3
 # Kinds of facts, in the order of `quintet_explain.Kind`.
 SAME_ALBUM, SAME_ARTIST, TOGETHER, ARTISTS_TOGETHER, TASTE, GENRE, SOUND = range(7)
 COMPARED, TEMPO, KEY, TARGET, LIKED, PLAYED = range(7, 13)
+NAMES_AN_ARTIST: Final = np.array(
+    [kind in (SAME_ARTIST, ARTISTS_TOGETHER, LIKED, PLAYED) for kind in range(13)]
+)
+"""Which kinds of facts name an artist: by its place in the track's credits."""
 # How two values are related, in the order of `quintet_explain.Relation`.
 NONE, HIGH, LOW, MORE, LESS, SAME, DOUBLE, HALF = range(8)
 # Kinds of seeds.
@@ -145,8 +147,8 @@ class Listing(NamedTuple):
     likings: Wide
 
 
-def _examples() -> tuple[Any, Any]:
-    """Make a tuple of each kind, from which numba takes their types."""
+def _example() -> Any:
+    """Make a tuple, from which numba takes its type."""
     number, bits = fixed(np.zeros(1), np.int32), fixed(np.zeros((1, 1)), np.uint8)
     wide, one = fixed(np.zeros((1, 1)), np.float64), fixed(np.zeros(1), np.float64)
     floats, lists = fixed(np.zeros((1, 1)), np.float32), Lists(number, number)
@@ -156,90 +158,16 @@ def _examples() -> tuple[Any, Any]:
         *(kinds, lists, lists, lists, shares, wide, wide, floats, number, number, number, bits),
         *(True, True, number, one),
     )
-    listing = Listing(
-        *(number, wide, wide, floats, floats, floats, floats, wide, one, wide, wide),
-        *(fixed(np.zeros((1, 1)), np.int32), wide),
-    )
-    return numba.typeof(asked), numba.typeof(listing)
+    return numba.typeof(asked)
 
 
-_ASKED, _LISTING = _examples()
+ASKED: Final = _example()
 
 
-@compiled(
-    tuple_of(writes(np.float64, 2), writes(np.float64), writes(np.int32, 2))(
-        reads(np.float64, 2), reads(np.int8)
-    )
-)
-def effects_of(contributions: Wide, family: NDArray[np.int8]) -> tuple[Wide, Wide, Numbers]:
-    """Sum contributions by family, and find the strongest.
-
-    Args:
-        contributions: float64 (k, features + 1), TreeSHAP; the last column is the mean score.
-        family: int8 (features,), each feature's family; -1 for none.
-
-    Returns:
-        The effects, float64 (k, families); the size of all contributions, (k,); the features of the
-        greatest ones, int32 (k, `MOST_CONTRIBUTIONS`), -1 where there are fewer.
-    """
-    count, features = len(contributions), len(family)
-    effects, totals = np.zeros((count, FAMILIES)), np.zeros(count)
-    strongest = np.full((count, MOST_CONTRIBUTIONS), np.int32(-1), np.int32)
-    sizes = np.empty(MOST_CONTRIBUTIONS)
-    for row in range(count):
-        found = 0
-        for feature in range(features):
-            share = contributions[row, feature]
-            if share == 0:
-                continue
-            size = abs(share)
-            totals[row] += size
-            if family[feature] >= 0:
-                effects[row, family[feature]] += share
-            if found == MOST_CONTRIBUTIONS and size <= sizes[found - 1]:
-                continue
-            # Insertion from the end: equal sizes keep the order of the features.
-            place = min(found, MOST_CONTRIBUTIONS - 1)
-            while place > 0 and sizes[place - 1] < size:
-                sizes[place] = sizes[place - 1]
-                strongest[row, place] = strongest[row, place - 1]
-                place -= 1
-            sizes[place], strongest[row, place] = size, feature
-            found = min(found + 1, MOST_CONTRIBUTIONS)
-    return effects, totals, strongest
-
-
-@compiled(writes(np.float32, 2)(LISTS, reads(np.int32), reads(np.int32), types.int64))
-def met(lists: Lists, left: Numbers, right: Numbers, most: int) -> Floats:
-    """Count what each of k lists has in common with each of m others.
-
-    Args:
-        lists: Lists of distinct numbers below `most`, such as the playlists of each track.
-        left: int32 (k,), list numbers; -1 for an empty list. A list and itself count as 0.
-        right: int32 (m,), likewise.
-        most: How many different members there can be.
-
-    Returns:
-        float32 (k, m).
-    """
-    result = np.zeros((len(left), len(right)), np.float32)
-    holds = np.zeros(most, np.uint8)
-    for column in range(len(right)):
-        if right[column] < 0:
-            continue
-        first, last = lists.starts[right[column]], lists.starts[right[column] + 1]
-        for each in range(first, last):
-            holds[lists.members[each]] = 1
-        for place in range(len(left)):
-            if left[place] < 0 or left[place] == right[column]:
-                continue
-            count = 0
-            for each in range(lists.starts[left[place]], lists.starts[left[place] + 1]):
-                count += holds[lists.members[each]]
-            result[place, column] = count
-        for each in range(first, last):
-            holds[lists.members[each]] = 0
-    return result
+@inlined
+def names_a_genre(kind: Any) -> Any:
+    """Check whether a fact of a kind names a genre, by its number."""
+    return kind == GENRE
 
 
 @inlined
@@ -541,20 +469,14 @@ def _empty() -> Any:
     return np.empty((_MOST, CODES), np.int32), np.empty((_MOST, NUMBERS)), size
 
 
-@compiled(
-    tuple_of(writes(np.int32, 3), writes(np.float64, 3), writes(np.int32))(
-        *(TRACKS, _ASKED, _LISTING, types.int64, types.int64)
-    )
-)
-def find(
-    tracks: Tracks, asked: Asked, listing: Listing, tempo: int, key: int
-) -> tuple[Numbers, Wide, Numbers]:
+@inlined
+def find(tracks: Any, asked: Any, listing: Any, tempo: Any, key: Any) -> Any:
     """Find the facts of every track of a list.
 
     Args:
         tracks: The catalogue.
-        asked: The query.
-        listing: The list.
+        asked: `Asked`.
+        listing: `Listing`.
         tempo: The column of tempo.
         key: The column of key.
 

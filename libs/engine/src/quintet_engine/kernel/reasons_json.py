@@ -53,7 +53,7 @@ class Words(NamedTuple):
 
     Attributes:
         kinds: By `codes[:, KIND]`: from the start of a fact to its reference.
-        references: By `codes[:, REFERENCE]`, the last one for none: up to the weight.
+        references: By `Stated.places`, the last one for none: up to the weight.
         attributes: By `codes[:, ATTRIBUTE]`, the last one for none: up to the relation.
         relations: By `codes[:, RELATION]`: up to the value.
         names: By `codes[:, NAME]`.
@@ -205,11 +205,11 @@ def put_number(value: Any, text: Any, at: Any) -> Any:
 
 
 @inlined
-def _put_fact(codes: Any, numbers: Any, words: Any, text: Any, at: Any) -> Any:
+def _put_fact(codes: Any, numbers: Any, places: Any, words: Any, text: Any, at: Any) -> Any:
     at = _copy(words.kinds, codes[KIND], text, at)
     reference, attribute = codes[REFERENCE], codes[ATTRIBUTE]
     none = len(words.references.starts) - 2
-    at = _copy(words.references, reference if reference >= 0 else none, text, at)
+    at = _copy(words.references, places[reference] if reference >= 0 else none, text, at)
     at = put_number(numbers[WEIGHT], text, at)
     none = len(words.attributes.starts) - 2
     at = _copy(words.attributes, attribute if attribute >= 0 else none, text, at)
@@ -244,20 +244,21 @@ def _room(words: Any, facts: Any) -> Any:
 
 
 class Stated(NamedTuple):
-    """What is written of the k tracks of a list.
+    """What is stated of the k tracks of a list.
 
     Attributes:
-        codes: int32 (k, facts, `CODES`).
+        codes: int32 (k, facts, `CODES`); the name is a place in `Words.names`.
         numbers: float64 (k, facts, `NUMBERS`).
         sizes: int32 (k,), how many facts each track has.
         closest: int32 (k,), each track's nearest seed track; one beyond the last for none.
-        similarity: float64 (k,), the cosine to it.
+        similarity: float64 (k,), the cosine to it; NaN without one.
         features: int32 (k, contributions), the strongest; -1 for none.
         contributions: float64 (k, contributions).
         seen: float64 (k, contributions), the features' values.
         values: float64 (k, 14), the attributes.
+        shares: float64 (k, 14), the attributes' terms of the cosine.
         means: float64 (14,), the seeds' means.
-        shares: float64 (k, 14), the terms of the cosine.
+        places: int32, the place of each reference in `Words.references`.
     """
 
     codes: NDArray[np.int32]
@@ -269,16 +270,20 @@ class Stated(NamedTuple):
     contributions: Wide
     seen: Wide
     values: Wide
-    means: Wide
     shares: Wide
+    means: Wide
+    places: Numbers
 
 
 def _example() -> Any:
-    wide, number = fixed(np.zeros((1, 1)), np.float64), fixed(np.zeros(1), np.int32)
-    codes, numbers = fixed(np.zeros((1, 1, 1)), np.int32), fixed(np.zeros((1, 1, 1)), np.float64)
-    one, table = fixed(np.zeros(1), np.float64), fixed(np.zeros((1, 1)), np.int32)
+    wide, number = np.zeros((1, 1)), np.zeros(1, np.int32)
+    codes, numbers, one = np.zeros((1, 1, 1), np.int32), np.zeros((1, 1, 1)), np.zeros(1)
+    table, fixed_one = np.zeros((1, 1), np.int32), fixed(one, np.float64)
     return numba.typeof(
-        Stated(codes, numbers, number, number, one, table, wide, wide, wide, one, wide)
+        Stated(
+            *(codes, numbers, number, number, one, table, wide, wide, wide, wide),
+            *(fixed_one, number),
+        )
     )
 
 
@@ -310,7 +315,8 @@ def write(stated: Stated, words: Words) -> tuple[Bits, NDArray[np.int64]]:
         for place in range(stated.sizes[row]):
             if place:
                 at = _copy(words.marks, _COMMA, text, at)
-            at = _put_fact(stated.codes[row, place], stated.numbers[row, place], words, text, at)
+            codes, numbers = stated.codes[row, place], stated.numbers[row, place]
+            at = _put_fact(codes, numbers, stated.places, words, text, at)
         at = _copy(words.closest, stated.closest[row], text, at)
         at = put_number(stated.similarity[row], text, at)
         at = _copy(words.marks, _END, text, at)

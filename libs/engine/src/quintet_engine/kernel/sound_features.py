@@ -102,7 +102,7 @@ def _by_inputs(regression: Any, vector: Any, result: Any) -> None:
 @inlined
 def _predictions(audio: Any, learned: Any, query: Any) -> Any:
     """Express the seeds' predicted places, and the seeds' direction last, by factors of inputs."""
-    count, width = len(query.rows), learned.taste.shape[1]
+    count, width = len(query.rows), learned.regression.shape[1]
     inputs, vector = np.empty(_INPUTS, np.float32), np.empty(width, np.float32)
     factors = np.empty((count + 1, _INPUTS), np.float32)
     _by_inputs(learned.regression, query.direction, factors[count])
@@ -253,32 +253,31 @@ def by_sound(
 @inlined
 def fetch_taste(learned: Any, rows: Any) -> None:
     """Ask for the rows of candidates in the taste space."""
-    width = learned.taste.shape[1]
+    size = 2 * learned.regression.shape[1]
     for place in range(_U(len(rows))):
-        start = np.int64(learned.taste_places[_U(rows[place])]) * width
-        # A cache line has 64 bytes, which are 32 numbers.
-        for block in range(0, width, 32):
+        start = learned.taste_starts[_U(rows[place])]
+        # A cache line has 64 bytes. A place may start within one, so that its end is in a further.
+        for block in range(0, size, 64):
             fetch(learned.taste, start + block)
+        fetch(learned.taste, start + size - 1)
 
 
 @inlined
 def by_taste(learned: Any, query: Any, rows: Any, matrix: Any, first: Any) -> None:
     """Write cosines of the places learned in the taste space: to the mean, greatest and least."""
-    count, width, last = len(query.rows), learned.taste.shape[1], len(rows) - 1
-    taste, places = learned.taste, learned.taste_places
+    count, width, last = len(query.rows), learned.regression.shape[1], len(rows) - 1
+    taste, starts_of = learned.taste, learned.taste_starts
     # Whole tiles: the space of few playlists has fewer coordinates, and 0 adds nothing.
     padded = -(-width // FLOATS) * FLOATS
     seeds, own = np.empty((count, width), np.float32), np.zeros((FLOATS, padded), np.float32)
     tile = np.empty((padded + 1) * FLOATS, np.float32)
     starts = np.empty(FLOATS, np.int64)
     for seed in range(count):
-        halves_to_floats(
-            taste, np.int64(places[query.rows[seed]]) * width, seeds, seed * width, width
-        )
+        halves_to_floats(taste, starts_of[query.rows[seed]], seeds, seed * width, width)
     for start in range(0, len(rows), FLOATS):
         for lane in range(FLOATS):
             row = _U(rows[_U(min(start + lane, last))])
-            halves_to_floats(taste, np.int64(places[row]) * width, own, lane * padded, width)
+            halves_to_floats(taste, starts_of[row], own, lane * padded, width)
         for block in range(0, padded, FLOATS):
             for lane in range(FLOATS):
                 starts[_U(lane)] = lane * padded + block

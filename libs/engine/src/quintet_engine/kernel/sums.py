@@ -27,7 +27,8 @@ _FLOAT: Final = ir.FloatType()
 _WORD: Final = ir.IntType(32)
 _VECTOR: Final = ir.VectorType(_FLOAT, _LANES)
 _WORDS: Final = ir.VectorType(_WORD, _LANES)
-_HALVES: Final = ir.VectorType(ir.IntType(16), _LANES)
+_HALF: Final = ir.IntType(16)
+_HALVES: Final = ir.VectorType(_HALF, _LANES)
 _QUAD: Final = ir.VectorType(_FLOAT, 4)
 
 
@@ -64,25 +65,41 @@ class _Code:
 
     def load(self, address: Any, place: Any, kind: Any) -> Any:
         """Read elements from a place on, which need not be a multiple of the vector's size."""
-        width = 2 if kind is _HALVES else 4
-        return self.builder.load(self.vector(address, place, kind), align=width)
+        return self.builder.load(self.vector(address, place, kind), align=4)
 
-    def halves(self, address: Any, place: Any) -> Any:
-        """Read eight float16 as float32; see `numeric.half_to_float`."""
+    def from_bytes(self, address: Any, byte: Any, kind: Any) -> Any:
+        """Read what stands in a file from a byte on, at any place."""
+        build = self.builder
+        return build.load(build.bitcast(build.gep(address, [byte]), kind.as_pointer()), align=1)
+
+    def wide(self, value: Any) -> Any:
+        """Repeat a float32 in all lanes."""
+        lanes = _all(_VECTOR, 0.0)
+        for lane in range(_LANES):
+            lanes = self.builder.insert_element(lanes, value, _WORD(lane))
+        return lanes
+
+    def halves(self, bits: Any) -> Any:
+        """Convert eight float16, as bits, neither infinite nor NaN, to float32, exactly.
+
+        The 10 bits of the fraction and the 5 of the exponent move to their places in a float32,
+        whose exponent counts from 127 and not 15: a product with 2¹¹² corrects that, also for
+        subnormals.
+        """
         build = self.builder
         if config.CPU_NAME == BASELINE:  # it has an instruction for it
             half = ir.VectorType(ir.HalfType(), _LANES)
-            return build.fpext(build.bitcast(self.load(address, place, _HALVES), half), _VECTOR)
-        wide = build.zext(self.load(address, place, _HALVES), _WORDS)
+            return build.fpext(build.bitcast(bits, half), _VECTOR)
+        wide = build.zext(bits, _WORDS)
         size = build.shl(build.and_(wide, _all(_WORDS, 0x7FFF)), _all(_WORDS, 13))
         scaled = build.fmul(build.bitcast(size, _VECTOR), _all(_VECTOR, 2.0**112))
         sign = build.shl(build.and_(wide, _all(_WORDS, 0x8000)), _all(_WORDS, 16))
         return build.bitcast(build.or_(build.bitcast(scaled, _WORDS), sign), _VECTOR)
 
-    def half(self, address: Any, place: Any) -> Any:
-        """Read one float16 as float32."""
+    def half(self, bits: Any) -> Any:
+        """Convert one float16, as bits, to float32."""
         build = self.builder
-        wide = build.zext(build.load(build.gep(address, [place])), _WORD)
+        wide = build.zext(bits, _WORD)
         size = build.shl(build.and_(wide, _WORD(0x7FFF)), _WORD(13))
         scaled = build.fmul(build.bitcast(size, _FLOAT), _FLOAT(2.0**112))
         sign = build.shl(build.and_(wide, _WORD(0x8000)), _WORD(16))
@@ -126,7 +143,7 @@ def _dot_product(_typing: Any, first: Any, begin: Any, second: Any, other: Any, 
 
 @_intrinsic
 def _halves_to_floats(
-    _typing: Any, halves: Any, begin: Any, result: Any, first: Any, size: Any
+    _typing: Any, pages: Any, begin: Any, result: Any, first: Any, size: Any
 ) -> Any:
 
     def generate(*parts: Any) -> Any:
@@ -136,51 +153,134 @@ def _halves_to_floats(
         eights = build.lshr(count, _INDEX(3))
         with cgutils.for_range(build, eights) as loop:
             place = build.shl(loop.index, _INDEX(3))
-            values = code.halves(source, build.add(start, place))
+            byte = build.add(start, build.shl(place, _INDEX(1)))
+            values = code.halves(code.from_bytes(source, byte, _HALVES))
             where = build.add(offset, place)
             build.store(values, code.vector(target, where, _VECTOR), align=4)
         with cgutils.for_range_slice(build, build.shl(eights, _INDEX(3)), count, _INDEX(1)) as at:
-            value = code.half(source, build.add(start, at[0]))
+            byte = build.add(start, build.shl(at[0], _INDEX(1)))
+            value = code.half(code.from_bytes(source, byte, _HALF))
             build.store(value, build.gep(target, [build.add(offset, at[0])]))
         return count
 
-    signature = types.int64(halves, types.int64, result, types.int64, types.int64)
+    signature = types.int64(pages, types.int64, result, types.int64, types.int64)
     return signature, generate
 
 
+def _dot_of_bytes(code: _Code, width: int, read: Any, read_one: Any) -> Any:
+    """Write the inner product of coordinates in a file, of so many bytes each, and a vector."""
+    build, pages, vector = code.builder, code.data(0), code.data(2)
+    start, count, shift = code.number(1), code.number(3), _INDEX(width.bit_length() - 1)
+    lanes = cgutils.alloca_once_value(build, _all(_VECTOR, 0.0))
+    eights = build.lshr(count, _INDEX(3))
+    with cgutils.for_range(build, eights) as loop:
+        place = build.shl(loop.index, _INDEX(3))
+        values = read(pages, build.add(start, build.shl(place, shift)))
+        product = build.fmul(values, code.load(vector, place, _VECTOR))
+        build.store(build.fadd(build.load(lanes), product), lanes)
+    total = cgutils.alloca_once_value(build, code.added(build.load(lanes)))
+    rest = (build.shl(eights, _INDEX(3)), count, _INDEX(1))
+    with cgutils.for_range_slice(build, *rest) as (place, _):
+        value = read_one(pages, build.add(start, build.shl(place, shift)))
+        product = build.fmul(value, build.load(build.gep(vector, [place])))
+        build.store(build.fadd(build.load(total), product), total)
+    return build.load(total)
+
+
 @_intrinsic
-def _dot_and_add(
-    _typing: Any, first: Any, begin: Any, second: Any, size: Any, factor: Any, result: Any
+def _dot_of_floats(_typing: Any, pages: Any, begin: Any, vector: Any, size: Any) -> Any:
+    def generate(*parts: Any) -> Any:
+        code = _Code(*parts)
+
+        def read(address: Any, byte: Any) -> Any:
+            return code.from_bytes(address, byte, _VECTOR)
+
+        def read_one(address: Any, byte: Any) -> Any:
+            return code.from_bytes(address, byte, _FLOAT)
+
+        return _dot_of_bytes(code, 4, read, read_one)
+
+    return types.float32(pages, types.int64, vector, types.int64), generate
+
+
+@_intrinsic
+def _dot_of_halves(_typing: Any, pages: Any, begin: Any, vector: Any, size: Any) -> Any:
+    def generate(*parts: Any) -> Any:
+        code = _Code(*parts)
+
+        def read(address: Any, byte: Any) -> Any:
+            return code.halves(code.from_bytes(address, byte, _HALVES))
+
+        def read_one(address: Any, byte: Any) -> Any:
+            return code.half(code.from_bytes(address, byte, _HALF))
+
+        return _dot_of_bytes(code, 2, read, read_one)
+
+    return types.float32(pages, types.int64, vector, types.int64), generate
+
+
+@_intrinsic
+def _number_at(_typing: Any, pages: Any, begin: Any) -> Any:
+    def generate(*parts: Any) -> Any:
+        code = _Code(*parts)
+        return code.from_bytes(code.data(0), code.number(1), _INDEX)
+
+    return types.int64(pages, types.int64), generate
+
+
+_ROWS: Final = 4
+
+
+@_intrinsic
+def _dots_and_add(
+    _typing: Any,
+    table: Any,
+    begins: Any,
+    second: Any,
+    size: Any,
+    factors: Any,
+    result: Any,
+    dots: Any,
 ) -> Any:
 
     def generate(*parts: Any) -> Any:
         code = _Code(*parts)
-        build, row, vector, sums = code.builder, code.data(0), code.data(2), code.data(5)
-        start, count, scale = code.number(1), code.number(3), code.number(4)
-        lanes = cgutils.alloca_once_value(build, _all(_VECTOR, 0.0))
-        wide = _all(_VECTOR, 0.0)
-        for lane in range(_LANES):
-            wide = build.insert_element(wide, scale, _WORD(lane))
+        build, rows, vector, sums = code.builder, code.data(0), code.data(2), code.data(5)
+        count, places, products = code.number(3), code.data(1), code.data(6)
+        each_row = range(_ROWS)
+        starts = [build.load(build.gep(places, [_INDEX(row)])) for row in each_row]
+        scales = [build.load(build.gep(code.data(4), [_INDEX(row)])) for row in each_row]
+        lanes = [cgutils.alloca_once_value(build, _all(_VECTOR, 0.0)) for _ in each_row]
+        wide = [code.wide(scale) for scale in scales]
         eights = build.lshr(count, _INDEX(3))
         with cgutils.for_range(build, eights) as loop:
             place = build.shl(loop.index, _INDEX(3))
-            values = code.load(row, build.add(start, place), _VECTOR)
-            product = build.fmul(values, code.load(vector, place, _VECTOR))
-            build.store(build.fadd(build.load(lanes), product), lanes)
-            kept = code.vector(sums, place, _VECTOR)
-            more = build.fadd(build.load(kept, align=4), build.fmul(values, wide))
+            factor, kept = code.load(vector, place, _VECTOR), code.vector(sums, place, _VECTOR)
+            more = build.load(kept, align=4)
+            for row in each_row:
+                values = code.load(rows, build.add(starts[row], place), _VECTOR)
+                product = build.fmul(values, factor)
+                build.store(build.fadd(build.load(lanes[row]), product), lanes[row])
+                more = build.fadd(more, build.fmul(values, wide[row]))
             build.store(more, kept, align=4)
-        total = cgutils.alloca_once_value(build, code.added(build.load(lanes)))
+        totals = [
+            cgutils.alloca_once_value(build, code.added(build.load(lanes[row]))) for row in each_row
+        ]
         rest = (build.shl(eights, _INDEX(3)), count, _INDEX(1))
         with cgutils.for_range_slice(build, *rest) as (place, _):
-            value = build.load(build.gep(row, [build.add(start, place)]))
-            product = build.fmul(value, build.load(build.gep(vector, [place])))
-            build.store(build.fadd(build.load(total), product), total)
-            target = build.gep(sums, [place])
-            build.store(build.fadd(build.load(target), build.fmul(value, scale)), target)
-        return build.load(total)
+            factor, target = build.load(build.gep(vector, [place])), build.gep(sums, [place])
+            more = build.load(target)
+            for row in each_row:
+                value = build.load(build.gep(rows, [build.add(starts[row], place)]))
+                product = build.fmul(value, factor)
+                build.store(build.fadd(build.load(totals[row]), product), totals[row])
+                more = build.fadd(more, build.fmul(value, scales[row]))
+            build.store(more, target)
+        for row in each_row:
+            build.store(build.load(totals[row]), build.gep(products, [_INDEX(row)]))
+        return count
 
-    signature = types.float32(first, types.int64, second, types.int64, types.float32, result)
+    signature = types.int64(table, begins, second, types.int64, factors, result, dots)
     return signature, generate
 
 
@@ -273,31 +373,70 @@ def dot(first: Any, begin: Any, second: Any, other: Any, size: Any) -> Any:
 
 
 @checked(_halves_to_floats)
-def halves_to_floats(halves: Any, begin: Any, result: Any, first: Any, size: Any) -> Any:
-    """Write `size` float16, given as bits, from a place on, as float32 from `first` on."""
-    check(halves, begin, size)
-    check(result, first, size)
-    return _halves_to_floats(halves, begin, result, first, size)
-
-
-@checked(_dot_and_add)
-def dot_and_add(first: Any, begin: Any, second: Any, size: Any, factor: Any, result: Any) -> Any:
-    """Compute the inner product of a row with a vector, and add `factor` times the row to another.
-
-    It reads a row of a symmetric matrix once, for both of its triangles.
+def halves_to_floats(pages: Any, begin: Any, result: Any, first: Any, size: Any) -> Any:
+    """Write `size` float16, which stand in a file from a byte on, as float32 from `first` on.
 
     Args:
-        first: float32, holds the row.
-        begin: Where the row starts.
-        second: float32 (≥ size,), the vector.
-        size: The row's length.
-        factor: A float32.
-        result: float32 (≥ size,), added to.
+        pages: uint8, the file.
+        begin: The byte.
+        result: float32.
+        first: A place of it.
+        size: How many.
     """
-    check(first, begin, size)
+    check(pages, begin, 2 * size)
+    check(result, first, size)
+    return _halves_to_floats(pages, begin, result, first, size)
+
+
+@checked(_dot_of_floats)
+def dot_of_floats(pages: Any, begin: Any, vector: Any, size: Any) -> Any:
+    """Compute the inner product of `size` float32, in a file from a byte on, and a vector."""
+    check(pages, begin, 4 * size)
+    check(vector, 0, size)
+    return _dot_of_floats(pages, begin, vector, size)
+
+
+@checked(_dot_of_halves)
+def dot_of_halves(pages: Any, begin: Any, vector: Any, size: Any) -> Any:
+    """Compute the inner product of `size` float16, in a file from a byte on, and a vector."""
+    check(pages, begin, 2 * size)
+    check(vector, 0, size)
+    return _dot_of_halves(pages, begin, vector, size)
+
+
+@checked(_number_at)
+def number_at(pages: Any, begin: Any) -> Any:
+    """Read the int64 that stands in a file from a byte on."""
+    check(pages, begin, 8)
+    return _number_at(pages, begin)
+
+
+@checked(_dots_and_add)
+def dots_and_add(
+    table: Any, begins: Any, second: Any, size: Any, factors: Any, result: Any, dots: Any
+) -> Any:
+    """Compute the inner products of four rows with a vector, and add the rows to another vector.
+
+    It reads rows of a symmetric matrix once, for both of its triangles, and the vectors once for
+    four rows. Each inner product is that of `dot`; the rows are added one after the other.
+
+    Args:
+        table: float32, holds the rows.
+        begins: int64 (4,), where the rows start.
+        second: float32 (≥ size,), the vector.
+        size: The length of each row.
+        factors: float32 (4,), what each row is multiplied with before it is added.
+        result: float32 (≥ size,), added to.
+        dots: float32 (4,), overwritten with the inner products.
+    """
+    for each in range(4):
+        check(table, begins[each], size)
+    check(begins, 0, 4)
     check(second, 0, size)
+    check(factors, 0, 4)
     check(result, 0, size)
-    return _dot_and_add(first, begin, second, size, factor, result)
+    check(dots, 0, 4)
+    return _dots_and_add(table, begins, second, size, factors, result, dots)
 
 
 @checked(_weighted_sum)

@@ -1,7 +1,8 @@
 """What the reasons of a list read of the query, as arrays."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -34,10 +35,12 @@ def asked_by(context: Context) -> Any:
 
     catalogue, query, seeds = context.catalogue, context.query, context.seeds
     silent = silenced(query.weights, query.targets)
-    affinity, sizes = context.affinity, np.zeros(len(seeds), np.int64)
+    affinity, owners = context.affinity, list[int]()
     if affinity is not None:
         # As `Affinity.of` joins the seeds' rows: each group cut to its most popular.
-        sizes = np.array([min(len(view.rows), MOST_ROWS) for view in seeds])
+        for place, view in enumerate(seeds):
+            owners += [place] * min(len(view.rows), MOST_ROWS)
+    scores = (context.seed_raw - catalogue.centres) / catalogue.deviations
     return Asked(
         kinds=fixed([_KINDS[view.seed.kind] for view in seeds], np.int8),
         albums=_lists([view.albums for view in seeds]),
@@ -45,11 +48,11 @@ def asked_by(context: Context) -> Any:
         genres=_lists([view.genres for view in seeds]),
         genre_shares=context.genres,
         raw=fixed(context.seed_raw, np.float64),
-        scores=fixed((context.seed_raw - catalogue.centres) / catalogue.deviations, np.float64),
+        scores=fixed(scores, np.float64),
         rhythm=context.arrays.seed_rhythm,
-        owners=fixed(np.repeat(np.arange(len(seeds)), sizes), np.int32),
+        owners=fixed(owners, np.int32),
         rows=fixed(() if affinity is None else affinity.seeds, np.int32),
-        compared=fixed([COLUMN[name] for name in _COMPARED if name not in silent], np.int32),
+        compared=_compared(silent),
         worded=_worded(),
         compares_tempo="tempo" not in silent,
         compares_key=not silent.intersection(_READ_BY_KEY),
@@ -58,14 +61,20 @@ def asked_by(context: Context) -> Any:
     )
 
 
-def silenced(weights: Mapping[str, float], targets: Mapping[str, float]) -> set[str]:
+@lru_cache(maxsize=64)
+def _compared(silent: frozenset[str]) -> NDArray[np.int32]:
+    """List the attributes that are compared, by number, int32."""
+    return fixed([COLUMN[name] for name in _COMPARED if name not in silent], np.int32)
+
+
+def silenced(weights: Mapping[str, float], targets: Mapping[str, float]) -> frozenset[str]:
     """List the attributes that are not compared: the ranking ignores them, or aims elsewhere."""
-    ignored = {name for name, weight in weights.items() if weight == 0}
-    return ignored | set(targets)
+    ignored = [name for name, weight in weights.items() if weight == 0]
+    return frozenset((*ignored, *targets))
 
 
 def _lists(groups: Sequence[Rows]) -> Lists:
-    starts = np.cumsum([0, *map(len, groups)])
+    starts = [0, *accumulate(map(len, groups))]
     return Lists(fixed(starts, np.int32), fixed(np.concatenate(groups), np.int32))
 
 

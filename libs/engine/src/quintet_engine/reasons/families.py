@@ -9,7 +9,6 @@ Without a booster, tracks are in the order of cosine: the effect of an attribute
 cosine, and the effect of sound is the whole cosine. Artists, playlists and genres have none then.
 """
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -79,21 +78,3 @@ def family_numbers(names: tuple[str, ...]) -> NDArray[np.int8]:
     # Popularity has no family on purpose: no fact is about it, unless it is a target.
     families = {feature: name for feature, name in _FAMILY_OF.items() if name != "popularity"}
     return fixed([PLACE.get(families.get(name, ""), -1) for name in names], np.int8)
-
-
-def effects_of_cosine(
-    terms: NDArray[np.floating], attributes: Sequence[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Take the effects from the terms of the cosine, for a list that no booster ranked.
-
-    Args:
-        terms: (k, attributes), summing to the cosine.
-        attributes: The attribute of each column.
-
-    Returns:
-        The effects, float64 (k, families), and the size of all of them, (k,).
-    """
-    effects = np.zeros((len(terms), len(FAMILIES)))
-    effects[:, [PLACE[name] for name in attributes]] = terms
-    effects[:, PLACE[SOUND]] = terms.sum(axis=1)
-    return effects, np.abs(terms).sum(axis=1)

@@ -28,7 +28,7 @@ class Liked(NamedTuple):
 
     Attributes:
         codes: int32 (k or 0, `CODES`), as `kernel.reasons` writes facts; the kind is -1 for none.
-        numbers: float64 (k or 0, `NUMBERS`).
+        numbers: float64 (k or 0, `NUMBERS`); the weight is what the link added to the score.
         rows: int64, the liked tracks, which references number after seeds and seed rows.
     """
 
@@ -50,16 +50,13 @@ class _Link(NamedTuple):
     name: int
 
 
-def liked_facts(
-    context: Context, rows: Rows, adjustment: Adjustment, totals: NDArray[np.float64], first: int
-) -> Liked:
+def liked_facts(context: Context, rows: Rows, adjustment: Adjustment, first: int) -> Liked:
     """Find for each row of a list what the listener liked that is like it: one fact, or none.
 
     Args:
         context: The prepared query.
         rows: int64 (k,), the tracks of the list.
         adjustment: What the memory added to their scores.
-        totals: float64 (k,), the size of all effects on each score.
         first: The number of the first liked track as a reference.
     """
     from quintet_engine.kernel.reasons import CODES, NUMBERS
@@ -70,8 +67,8 @@ def liked_facts(
     finder = _LinkFinder(view, context.catalogue, rows, adjustment)
     codes, numbers = np.full((len(rows), CODES), -1, np.int32), np.zeros((len(rows), NUMBERS))
     places: dict[int, int] = {}
-    # Tracks that fell, and those that nothing moved, have no fact.
-    for place in np.flatnonzero(adjustment.rose & (totals > 0)).tolist():
+    # Tracks that fell have no fact.
+    for place in np.flatnonzero(adjustment.rose).tolist():
         link = max(finder.links(place), key=lambda each: each.weight, default=None)
         if link is None:
             continue
@@ -79,7 +76,7 @@ def liked_facts(
         reference = first + places.setdefault(link.row, len(places))
         attribute = len(ATTRIBUTES) + PARTS.index(link.part)
         codes[place] = (_KINDS.index(kind), reference, attribute, 0, link.name)
-        numbers[place] = (link.weight / totals[place], link.value, 0.0)
+        numbers[place] = (link.weight, link.value, 0.0)
     return Liked(codes, numbers, np.array(list(places), np.int64))
 
 

@@ -10,12 +10,10 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-import numpy as np
 import orjson
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_explain import Reference
 
-from quintet_engine.kernel.layout import fixed
 from quintet_engine.reasons.asked import RELATIONS
 from quintet_engine.reasons.explained import Explained
 from quintet_engine.reasons.statements import KINDS, STATED
@@ -25,7 +23,7 @@ def written(explained: Explained) -> list[bytes]:
     """Write the reasons of each track; a number that is not finite becomes null."""
     from quintet_engine.kernel.reasons_json import write
 
-    text, starts = write(_stated(explained), _words(explained))
+    text, starts = write(explained.stated, _words(explained))
     pages, ends = text.data, starts.tolist()
     return [
         b"".join((b'{"sentence":', orjson.dumps(sentence), b',"facts":[', pages[first:last]))
@@ -33,31 +31,6 @@ def written(explained: Explained) -> list[bytes]:
             explained.statements.sentences, ends, ends[1:], strict=False
         )
     ]
-
-
-def _stated(explained: Explained) -> Any:
-    """Collect the numbers to write: the kernel's `Stated`."""
-    from quintet_engine.kernel.reasons import REFERENCE
-    from quintet_engine.kernel.reasons_json import Stated
-
-    statements = explained.statements
-    codes = statements.codes.copy()
-    # References by their place among the pieces, since most seed rows are referred to by no fact.
-    for place, number in enumerate(statements.references):
-        codes[statements.codes[:, :, REFERENCE] == number, REFERENCE] = place
-    return Stated(
-        fixed(codes, np.int32),
-        fixed(statements.numbers, np.float64),
-        fixed(statements.sizes, np.int32),
-        explained.closest,
-        explained.similarity,
-        explained.features,
-        explained.contributions,
-        explained.seen,
-        explained.values,
-        explained.means,
-        explained.shares,
-    )
 
 
 def _words(explained: Explained) -> Any:
