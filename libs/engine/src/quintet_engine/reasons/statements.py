@@ -89,6 +89,8 @@ class _Writer:
 
     def __init__(self, statements: Statements) -> None:
         self._statements, self._clauses = statements, dict[tuple[Any, ...], str]()
+        references = statements.references.items()
+        self._averages = {number for number, each in references if needs_name(Kind.SOUND, each)}
 
     def sentence(self, place: int, codes: list[list[int]], numbers: list[list[float]]) -> str:
         """Write the sentence of the track at a place, with these facts."""
@@ -97,7 +99,7 @@ class _Writer:
             (
                 kind in _COMPARISONS,
                 reference if reference >= 0 else None,
-                needs_name(KINDS[kind], statements.references.get(reference)),
+                reference in self._averages and (kind == _SOUND or kind in _COMPARISONS),
             )
             for kind, reference, *_ in codes
         ]
