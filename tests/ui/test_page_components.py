@@ -40,31 +40,47 @@ def card(name, **changes):
 
 
 @pytest.fixture
-def cards(chromium):
-    """The list alone; returns a tab, what it sent, and how to give it other tracks."""
+def component(chromium):
+    """Opens a script alone in a tab; returns the tab, what it sent, and how to give it data."""
     tab = chromium.new_page()
-    tab.set_content('<html lang="en"><body><ol class="cards"></ol></body></html>')
-    script = "\n".join(
-        (FOLDER / name).read_text(encoding="utf-8") for name in ("dom.js", "cards.js")
-    )
-    tab.evaluate(
-        """async (script) => {
-            const address = URL.createObjectURL(new Blob([script], {type: "text/javascript"}));
-            const {default: show} = await import(address);
-            window.sent = [];
-            const setTriggerValue = (_name, value) => window.sent.push(value);
-            const parentElement = document.body;
-            window.give = (data) => show({data, parentElement, setTriggerValue});
-        }""",
-        script,
-    )
+
+    def opened(name, html):
+        tab.set_content(f'<html lang="en"><body>{html}</body></html>')
+        script = "\n".join(
+            (FOLDER / part).read_text(encoding="utf-8") for part in ("dom.js", f"{name}.js")
+        )
+        tab.evaluate(
+            """async (script) => {
+                const address = URL.createObjectURL(new Blob([script], {type: "text/javascript"}));
+                const {default: show} = await import(address);
+                window.sent = [];
+                const setTriggerValue = (_name, value) => window.sent.push(value);
+                const parentElement = document.body;
+                window.give = (data) => show({data, parentElement, setTriggerValue});
+            }""",
+            script,
+        )
+        return (
+            tab,
+            lambda: tab.evaluate("window.sent"),
+            lambda data: tab.evaluate("(data) => window.give(data)", data),
+        )
+
+    yield opened
+    tab.close()
+
+
+@pytest.fixture
+def cards(component):
+    """The list alone; returns a tab, what it sent, and how to give it other tracks."""
+    tab, sent, give_data = component("cards", '<ol class="cards"></ol>')
 
     def give(*tracks):
-        data = {"labels": LABELS, "tracks": list(tracks), "chosen": "", "stale": False, "list": "1"}
-        tab.evaluate("(data) => window.give(data)", data)
+        give_data(
+            {"labels": LABELS, "tracks": list(tracks), "chosen": "", "stale": False, "list": "1"}
+        )
 
-    yield tab, lambda: tab.evaluate("window.sent"), give
-    tab.close()
+    return tab, sent, give
 
 
 def test_titles_are_text_and_never_run(cards):
@@ -167,3 +183,62 @@ def test_a_new_list_is_announced(cards):
         },
     )
     assert tab.locator("[role=status]").first.text_content() == "New list: 2"
+
+
+def test_a_mood_is_chosen_by_pointer_and_by_keyboard(component):
+    labels = dict.fromkeys(("presets", "tempo", "pad", "energy", "valence", "any"), "x")
+    labels |= dict.fromkeys(("top", "bottom", "left", "right", "clear", "seeds", "list"), "x")
+    labels |= {"hint": "Tap", "aim": "Energy #, happy #"}
+    preset = {"name": "calm", "label": "Calm", "pressed": True}
+    data = {
+        "labels": labels, "mood": {"energy": 0.2, "valence": None}, "presets": [preset],
+        "tempi": [], "dots": [{"kind": "seed", "title": "<b>A</b>", "energy": 0.5, "valence": 1}],
+    }  # fmt: skip
+    tab, sent, give = component("mood", '<div class="mood"></div>')
+    tab.add_style_tag(content=".pad{position:relative;width:200px;height:200px}")
+    give(data)
+    assert tab.locator(".aim.level").count() == 1
+    tab.locator(".preset").click()
+    box = tab.locator(".pad").bounding_box()
+    tab.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"])
+    tab.locator("[data-control=energy]").focus()
+    tab.keyboard.press("ArrowUp")
+    tab.wait_for_function("window.sent.length === 3")
+    preset_off, pointed, pressed = sent()
+    assert (preset_off["kind"], preset_off["name"]) == ("preset", "")
+    assert pointed["mood"] == {"energy": 0.75, "valence": 0.75}
+    assert pressed["mood"] == {"energy": 0.8, "valence": 0.75}
+
+
+def test_saved_songs_of_the_browser_wait_for_the_page_that_reads_them(component):
+    labels = dict.fromkeys(("heading", "none", "remove", "copy"), "x")
+    data = {"labels": labels, "listener": "", "forgotten": "", "tracks": []}
+    kept = """{"": ["a", "b"]}"""
+    store = (
+        "(kept) => Object.defineProperty(window, 'localStorage', {value: {kept,"
+        " getItem() { return this.kept; }, setItem(_n, v) { this.kept = v; }}})"
+    )
+    tab, sent, give = component("tray", '<div class="tray"></div>')
+    # A page without an address keeps nothing, so this one has a store of its own.
+    tab.evaluate(store, kept)
+    give({**data, "restored": False})
+    # Shown again before the page has the songs.
+    give({**data, "restored": False})
+    assert sent() == [["a", "b"]]
+    assert tab.evaluate("window.localStorage.kept") == kept
+    give({**data, "restored": True})
+    assert tab.evaluate("window.localStorage.kept") == "{}"
+
+
+def test_a_lost_server_is_said_until_it_is_back(component):
+    tab, _, give = component(
+        "watch", '<div data-test-connection-state="CONNECTED"></div><div class="watch"></div>'
+    )
+    give({"labels": {"lost": "Lost.", "back": "Back."}})
+    assert not tab.locator(".lost").is_visible()
+    state = "(s) => document.querySelector('div').setAttribute('data-test-connection-state', s)"
+    tab.evaluate(state, "PINGING_SERVER")
+    tab.locator(".lost", has_text="Lost.").wait_for()
+    tab.evaluate(state, "CONNECTED")
+    tab.locator(".lost").wait_for(state="hidden")
+    tab.locator("[role=status]", has_text="Back.").wait_for(state="attached")

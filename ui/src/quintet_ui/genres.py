@@ -1,6 +1,5 @@
 """The genres that a listener can start from, and those that a text begins."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
@@ -36,7 +35,7 @@ def genres_for(query: str, texts: Translations) -> list[str]:
     ][:_MATCHED]
 
 
-def _genres() -> Sequence[str]:
+def _genres() -> list[str]:
     """Read the genres once a visit, the most used first; none while the gateway has no answer."""
     known: list[str] | None = st.session_state.get("genres")
     if known is not None:
