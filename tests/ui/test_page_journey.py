@@ -357,7 +357,8 @@ def test_the_list_waits_for_a_killed_ranker_and_comes_back_by_itself(visit, inst
 
 
 def test_a_song_of_the_map_becomes_a_seed_or_starts_a_list(visit, songs, picture):
-    tab = visit("/explore?" + "&".join(f"seat=1~{song}" for song in songs[:4]))
+    seeds = "&".join(f"seat=1~{song}" for song in songs[:4])
+    tab = visit(f"/explore?{seeds}", ready="application")
     drawn = tab.locator(".map .over")
     expect(tab.locator(".map .regions button").first).to_be_visible()
     tab.locator(".map .regions button").first.click()
