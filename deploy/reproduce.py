@@ -20,9 +20,11 @@ _SECOND: Final = {"TZ": "Asia/Seoul", "LC_ALL": "C", "PYTHONHASHSEED": "2"}
 _OLD: Final = 1_000_000_000.0
 
 
-def built(folder: Path, umask: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """Clone this commit into a folder, build every wheel, and return their SHA-256 by name."""
+def built(commit: str, folder: Path, umask: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """Clone a commit into a folder, build every wheel, and return their SHA-256 by name."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True, umask=umask)
+    checkout = ["git", "-c", "advice.detachedHead=false", "checkout", "--quiet", commit]
+    subprocess.run(checkout, cwd=folder, check=True, umask=umask)
     if environment is _SECOND:
         for path in folder.rglob("*"):
             if ".git" not in path.parts and not path.is_symlink():
@@ -37,9 +39,11 @@ def built(folder: Path, umask: int, environment: Mapping[str, str]) -> dict[str,
 
 def main() -> int:
     """Build twice and compare; return 1 where a wheel differs."""
+    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    commit = head.stdout.strip()
     with tempfile.TemporaryDirectory(prefix="quintet-reproduce-") as name:
-        first = built(Path(name) / "a", 0o022, _FIRST)
-        second = built(Path(name) / "another-folder" / "b", 0o077, _SECOND)
+        first = built(commit, Path(name) / "a", 0o022, _FIRST)
+        second = built(commit, Path(name) / "another-folder" / "b", 0o077, _SECOND)
     differing = sorted(
         each for each in first.keys() | second.keys() if first.get(each) != second.get(each)
     )

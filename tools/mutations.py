@@ -148,4 +148,3 @@ def _become(node: ast.AST) -> None:
     if isinstance(node, ast.Break | ast.Continue):
         other = ast.Continue() if isinstance(node, ast.Break) else ast.Break()
     node.__class__ = type(other)
-    node._fields = ()

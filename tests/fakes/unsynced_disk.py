@@ -25,7 +25,7 @@ class UnsyncedDisk:
     """What is safe of a folder, while a program works in it.
 
     Args:
-        root: The folder; empty.
+        root: The folder; what is in it is safe.
         cut_at: The sync, counted from 1, at which the power fails, before it has an effect.
     """
 
@@ -34,9 +34,14 @@ class UnsyncedDisk:
         self.cut_at = cut_at
         self._syncs = 0
         self._content: dict[int, bytes] = {}
-        self._names: dict[Path, dict[str, int]] = {root: _names(root)}
+        self._names: dict[Path, dict[str, int]] = {}
         # Files stay open, so that a number is not given to another file.
         self._open: dict[int, int] = {}
+        for folder in (root, *filter(Path.is_dir, root.rglob("*"))):
+            self._names[folder] = _names(folder)
+            for name, number in self._names[folder].items():
+                self._hold(number, folder / name)
+        self._content.update({number: self._read(number) for number in self._open})
 
     def replace(self, module: ModuleType, monkeypatch: Any) -> None:
         """Let a module sync by this disk."""
