@@ -118,7 +118,7 @@ def build_bundle(
 def _saved_forest(folder: Path, engine: Engine) -> dict[str, Any]:
     """Save the booster's trees as arrays, and describe them for the manifest.
 
-    Only if they give LightGBM's scores, since whoever loads them does not compare.
+    Only if they give LightGBM's scores, since loading does not compare.
     """
     if not engine.accelerate() or engine.ranker is None:
         return {}

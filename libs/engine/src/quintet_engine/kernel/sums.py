@@ -68,7 +68,7 @@ class _Code:
         return self.builder.load(self.vector(address, place, kind), align=4)
 
     def from_bytes(self, address: Any, byte: Any, kind: Any) -> Any:
-        """Read what stands in a file from a byte on, at any place."""
+        """Read a value of a file from a byte on, which may be any."""
         build = self.builder
         return build.load(build.bitcast(build.gep(address, [byte]), kind.as_pointer()), align=1)
 
