@@ -155,7 +155,7 @@ def main() -> int:
         sys.stderr.write(f"{each.named(where[:3])}\n")
     if found:
         sys.stderr.write(
-            "Revoke a real secret first: whoever has the repository has it. Then remove it. "
+            "Revoke a real secret first: everyone with the repository has it. Then remove it. "
             f"A value that only looks like one goes to {ALLOWED}, with a reason.\n"
         )
     return int(bool(found))

@@ -3,12 +3,12 @@
     python -m tools.mutants [contract spool publication access] [--workers 2] [--only tokens]
 
 A change that no test notices survives. The score of a part is the share that does not survive;
-below 85 % the run fails. Survivors are listed in build/mutants.json, and explained in
-docs/mutants.md. Texts of errors, annotations and code that runs at import are not changed.
+below 85 % the run fails. Survivors are listed in build/mutants.json. Texts of errors, annotations
+and code that runs at import are not changed.
 
 The tests of a part are imported and run once. Then each change gets a forked process, in which the
 code of one function is replaced and the tests run until one fails: a second instead of the ten that
-starting Python and pytest anew take.
+starting Python and pytest again takes.
 """
 
 import argparse
@@ -229,7 +229,7 @@ def score(name: str, workers: int, only: str) -> Result:
 
 
 def main() -> int:
-    """Score the parts that were asked for; return 1 where one is below the goal."""
+    """Score the parts that were asked for; return 1 if one is below the goal."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--workers", type=int, default=2)

@@ -84,7 +84,7 @@ def _left_out(function: Function) -> set[ast.AST]:
 
 
 def _change_of(node: ast.AST) -> str:  # noqa: C901 - one case for each kind of node
-    """Say what is changed at a node; nothing where nothing is."""
+    """Say what is changed at a node; empty if nothing is."""
     match node:
         case ast.Compare(ops=[operator, *_]) if type(operator) in _COMPARED:
             return f"{type(operator).__name__} to {_COMPARED[type(operator)].__name__}"
