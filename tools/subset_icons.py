@@ -48,8 +48,8 @@ def subset(source: Path, target: Path, names: set[str]) -> int:
     Returns:
         The number of icons in it.
     """
-    from fontTools.subset import Options, Subsetter  # type: ignore[import-untyped]
-    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+    from fontTools.subset import Options, Subsetter
+    from fontTools.ttLib import TTFont
 
     font = TTFont(source)
     letters = {chr(code): glyph for code, glyph in font.getBestCmap().items()}

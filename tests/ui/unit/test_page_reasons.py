@@ -326,7 +326,9 @@ def test_text_lines_and_a_code_of_a_link():
         "Artist t1 \u2013 Title t1",
         "Artist t2 \u2013 Title t2",
     ]
-    assert ElementTree.fromstring(qr_code("http://127.0.0.1:8501/?seat=1~a")).tag.endswith("svg")
+    code = qr_code("http://127.0.0.1:8501/?seat=1~a")
+    assert code is not None
+    assert ElementTree.fromstring(code).tag.endswith("svg")
     assert qr_code("x" * 5000) is None
 
 
