@@ -179,9 +179,7 @@ class FakeRanker(ranker_pb2_grpc.RankerServiceServicer):
             for n in range(1, request.limit + 1)
         ]
         return ranker_pb2.RecommendTracksResponse(
-            tracks=tracks,
-            versions=VERSIONS,
-            pool=ranker_pb2.PoolSizes(initial=600),
+            tracks=tracks, versions=VERSIONS, pool=ranker_pb2.PoolSizes(initial=600)
         )
 
     async def GetModel(self, request, _context):

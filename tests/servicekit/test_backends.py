@@ -255,6 +255,7 @@ OUTGOING: dict[str, tuple[Any, ...]] = {
     "exclusions": (memory_pb2.GetExclusionsRequest(),),
     "preferences": (memory_pb2.GetPreferencesRequest(),),
     "model": (),
+    "models": (),
     "hold_challenger": ("challenger",),
     "map": (),
 }

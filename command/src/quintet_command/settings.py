@@ -143,6 +143,11 @@ class CommandSettings(ConnectionSettings, TrainingSettings):
             raise PydanticCustomError(
                 "backend", "QUINTET_MLFLOW_BACKEND_URL must start with sqlite: or postgresql:"
             )
+        airflow = self.airflow_database_url.get_secret_value()
+        if airflow and not airflow.startswith(("postgresql:", "postgresql+psycopg:")):
+            raise PydanticCustomError(
+                "backend", "QUINTET_AIRFLOW_DATABASE_URL must start with postgresql:"
+            )
         return self
 
     @property

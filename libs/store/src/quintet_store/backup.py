@@ -263,12 +263,13 @@ def trial(made: Dump, folder: Path, url: str) -> Mapping[str, int]:
 
 
 def _drop(url: URL) -> None:
-    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+    name = sql.Identifier(str(url.database))
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name)
     try:
         with psycopg.connect(
             conninfo(url, "postgres"), autocommit=True, connect_timeout=5
         ) as connection:
-            connection.execute(statement.format(sql.Identifier(str(url.database))))
+            connection.execute(statement)
     except psycopg.Error as fault:
         raise StoreUnavailable(described(url, fault)) from fault
 

@@ -172,5 +172,5 @@ def _copy_table_in(
         (sequence,) = connection.execute(owned, [name, column]).fetchone() or (None,)
         if sequence is not None:
             key = sql.Identifier(column)
-            query = sql.SQL("SELECT setval(%s, max({0})) FROM {1} HAVING max({0}) IS NOT NULL")
-            connection.execute(query.format(key, table), [sequence])
+            text = "SELECT setval(%s, max({0})) FROM {1} HAVING max({0}) IS NOT NULL"
+            connection.execute(sql.SQL(text).format(key, table), [sequence])

@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
         return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     if not compiling.is_kept():
+        logging.info("compiling %d modules of kernels: about a minute", len(modules()))
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             codes = dict(zip(modules(), threads.map(_alone, modules()), strict=True))
         if failed := [name for name, code in codes.items() if code]:

@@ -30,7 +30,7 @@ def load_all() -> int:
     folder = compiling.kept_folder()
     size = sum(each.stat().st_size for each in folder.glob("*.nb?")) if folder.is_dir() else 0
     _log.info(
-        "kernels for %s: %d compiled, in %.1f s; %.1f MB kept in %s",
-        *(compiling.config.CPU_NAME, count, time.perf_counter() - began, size / 1e6, folder),
+        "kernels for %s: loaded in %.1f s, %d compiled by this process; %.1f MB kept in %s",
+        *(compiling.config.CPU_NAME, time.perf_counter() - began, count, size / 1e6, folder),
     )
     return count

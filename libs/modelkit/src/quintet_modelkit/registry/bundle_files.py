@@ -125,12 +125,14 @@ def incoming(root: Path) -> Iterator[Path]:
     The lock ends with its process, however that ends, so a folder that can be locked is abandoned.
     """
     root.mkdir(parents=True, exist_ok=True)
-    for left in root.glob(f"{_PREFIX}*"):
-        _remove_abandoned(left)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    # One at a time: a folder that is made and not yet locked would be taken for abandoned.
+    with _locked(root):
+        for left in root.glob(f"{_PREFIX}*"):
+            _remove_abandoned(left)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+        handle = os.open(folder, os.O_RDONLY)
         fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
         folder.chmod(0o755)
         yield folder
     finally:
