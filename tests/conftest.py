@@ -22,7 +22,7 @@ from quintet_command.supervisor import free_ports
 from tests.known_secrets import known
 from tests.needs import POSTGRESQL, skip
 from tests.rights import rights_of_root_put_down
-from tests.slow import SLOW
+from tests.slow import SLOW, slow
 from tools import leftovers
 
 pytest_plugins = ["tests.scheduling", "tests.secrets_in_logs", "tests.skipped"]
@@ -162,7 +162,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'quintet.db'}"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+# The same calls of the store run on both kinds in tests/store.
+_WHOLE = slow("what training and commands do, on PostgreSQL too")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=(pytest.mark.postgres, _WHOLE))])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> CommandSettings:
     """Settings of training and command with a fresh home, once on each kind of database."""
     url = ""  # a SQLite file in the home
