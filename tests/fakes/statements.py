@@ -7,6 +7,8 @@ from typing import Any
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_explain import Fact, Kind, genre_name
 
+from tests.fakes.reasoned import GENRES
+
 Statement = tuple[Any, ...]
 # Word → attribute and relation. Written here by hand: this is what a listener understands.
 ENGLISH = {
@@ -143,7 +145,7 @@ _BECAUSE = {
     "좋아하신": "because_you_liked", "들으신": "because_you_played",
 }  # fmt: skip
 # The genres of the synthetic catalogue, by their Korean names.
-_GENRES = {genre_name(name, "ko"): name for name in ("rock", "jazz")}
+_GENRES = {genre_name(name, "ko"): name for name in GENRES}
 _LINKS = {
     "": "artist", "near in listeners' taste": "taste", "close in sound": "sound",
     "취향이": "taste", "소리가": "sound",

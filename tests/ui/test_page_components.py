@@ -192,7 +192,7 @@ def test_a_mood_is_chosen_by_pointer_and_by_keyboard(component):
     preset = {"name": "calm", "label": "Calm", "pressed": True}
     data = {
         "labels": labels, "mood": {"energy": 0.2, "valence": None}, "presets": [preset],
-        "tempi": [], "dots": [{"kind": "seed", "title": "<b>A</b>", "energy": 0.5, "valence": 1}],
+        "tempi": [], "dots": [{"kind": "mine", "title": "<b>A</b>", "energy": 0.5, "valence": 1}],
     }  # fmt: skip
     tab, sent, give = component("mood", '<div class="mood"></div>')
     tab.add_style_tag(content=".pad{position:relative;width:200px;height:200px}")

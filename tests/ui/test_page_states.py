@@ -37,6 +37,8 @@ def page(monkeypatch, installation):
 
     def run(gateway=installation.gateway, **query):
         monkeypatch.setenv("QUINTET_GATEWAY_URL", gateway)
+        # A page keeps settings and client as long as its process runs.
+        st.cache_resource.clear()
         app = AppTest.from_file(str(PAGE), default_timeout=WAIT_SECONDS)
         for name, value in query.items():
             app.query_params[name] = value

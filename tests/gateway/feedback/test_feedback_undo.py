@@ -38,6 +38,9 @@ async def test_any_signal_can_be_undone_and_the_memory_is_as_before(on_sqlite, k
     text = (await on_sqlite.client.get("/api/v1/listeners/ann/export")).text
     assert [line["kind"] for line in map(json.loads, text.splitlines())
             if line["record"] == "event"] == ["save"]  # fmt: skip
+    # What is left of an undone event goes too, and is not counted as feedback.
+    deleted = await on_sqlite.client.delete("/api/v1/listeners/ann")
+    assert (deleted.json()["deleted_events"], on_sqlite.rows(EVENTS)) == (1, [])
 
 
 async def test_a_signal_that_another_event_gave_too_stays(on_sqlite):

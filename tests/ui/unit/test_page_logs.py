@@ -15,6 +15,8 @@ from streamlit import logger as streamlit_logger
 def _former_logs():
     root = logging.getLogger()
     handlers, level, setup = root.handlers, root.level, streamlit_logger.setup_formatter
+    # A former test of this process may have captured warnings, of which pytest restores one half.
+    logging.captureWarnings(False)
     yield
     root.handlers, streamlit_logger.setup_formatter = handlers, setup
     root.setLevel(level)

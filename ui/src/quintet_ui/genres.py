@@ -60,7 +60,7 @@ def _pages() -> list[Genre]:
     found: list[Genre] = []
     token = ""
     while len(found) < _MOST_READ:
-        page = session.ask(lambda to, at=token: to.genres(limit=_PAGE, page_token=at), "genres")  # type: ignore[misc]
+        page = session.ask(lambda to, at=token: to.genres(limit=_PAGE, page_token=at), "search")  # type: ignore[misc]
         found += page.genres
         token = page.next_page_token
         if not token:

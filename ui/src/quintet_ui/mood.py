@@ -30,7 +30,7 @@ def mood_pad(seeds: Sequence[Track], tracks: Sequence[RankedTrack], texts: Trans
     dots = [
         *(_dot("list", each.track.title, features_of(each)) for each in tracks),
         # Drawn over the list.
-        *(_dot("seed", seed.title or seed.id, features.get(seed.id, {})) for seed in seeds),
+        *(_dot("mine", seed.title or seed.id, features.get(seed.id, {})) for seed in seeds),
     ]
     data = mood_data(session.preferences(), [dot for dot in dots if dot is not None], texts)
     mood_box(data, key="mood", tuned=_tuned)

@@ -384,7 +384,7 @@ class Deleted:
     """Count what a deletion removed.
 
     Attributes:
-        events: Feedback events.
+        events: Feedback events, without what is left of those that were undone.
         recommendations: Recommendations that no longer name the listener.
         playlists: Playlists made of feedback and of imported histories.
         signals: Rows of the memory, banned artists included.
@@ -428,6 +428,7 @@ def delete_listener(connection: Connection, listener: str, until: str) -> Delete
     signals = forget_memory(connection, listener, until)
     delete_lists_of(connection, listener, until)
     _unlink_sources(connection, listener, until)
+    connection.execute(delete(_EVENTS).where(mine_events, _EVENTS.c.kind == UNDONE))
     events = connection.execute(delete(_EVENTS).where(mine_events))
     lists = connection.execute(update(_LISTS).where(mine_lists).values(listener=""))
     row = {"listener": listener, "deleted_at": until}

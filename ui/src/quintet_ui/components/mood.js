@@ -32,7 +32,7 @@ function build(root) {
   };
   view.pad.addEventListener("pointerdown", (event) => { view.dragged = true; view.pad.setPointerCapture(event.pointerId); moved(event); });
   view.pad.addEventListener("pointermove", (event) => { if (view.dragged) moved(event); });
-  view.pad.addEventListener("pointerup", () => { if (view.dragged) { view.dragged = false; tell(view); } });
+  view.pad.addEventListener("pointerup", () => { if (view.dragged) { view.dragged = false; announce(view); } });
   view.pad.addEventListener("pointercancel", () => { view.dragged = false; show(view); });
   return view;
 }
@@ -44,12 +44,12 @@ function slider(view, name) {
     oninput: () => {
       place(view, { energy: Number(view.energy.value), valence: Number(view.valence.value) });
       clearTimeout(view.timer);
-      view.timer = setTimeout(() => tell(view), SENT_MS);
+      view.timer = setTimeout(() => announce(view), SENT_MS);
     },
   });
 }
 
-function tell(view) {
+function announce(view) {
   view.send({ kind: "mood", mood: { energy: Number(view.energy.value) / 100, valence: Number(view.valence.value) / 100 } });
 }
 
@@ -84,7 +84,7 @@ function show(view) {
   view.clear.textContent = labels.clear;
   view.clear.hidden = mood.energy === null && mood.valence === null;
   view.legend.replaceChildren(
-    make("span", { class: "dot seed", "aria-hidden": "true" }), ` ${labels.seeds}  `,
+    make("span", { class: "dot mine", "aria-hidden": "true" }), ` ${labels.seeds}  `,
     make("span", { class: "dot", "aria-hidden": "true" }), ` ${labels.list}`);
   view.dots.replaceChildren(...dots.map((dot) => make("span", {
     class: `dot ${dot.kind}`, title: dot.title, style: `left:${100 * dot.valence}%;bottom:${100 * dot.energy}%`,

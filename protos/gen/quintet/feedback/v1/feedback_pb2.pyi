@@ -250,7 +250,7 @@ class DeleteListenerResponse(_message.Message):
     DELETED_PLAYLISTS_FIELD_NUMBER: _builtins.int
     DELETED_SIGNALS_FIELD_NUMBER: _builtins.int
     deleted_events: _builtins.int
-    """Events deleted."""
+    """Events deleted, without those that were undone before."""
     unlinked_recommendations: _builtins.int
     """Recommendations from which the listener was removed."""
     deleted_playlists: _builtins.int
