@@ -29,11 +29,25 @@ _CACHE: Final = "public, immutable, max-age=31536000"
 
 _HEAD_END: Final = b"</head>"
 # The panel at the side would move all that was drawn before it: the page is shown with it, or after
-# some seconds, so that an error without a panel is shown too.
+# some seconds, so that an error without a panel is shown too. What decides where things are is
+# here too: the other styles (page.py) come when the page is already shown.
 _WHOLE: Final = b"""<style>
 body:not(:has([data-testid="stSidebar"])) [data-testid="stAppViewContainer"] {
   visibility: hidden; animation: whole 0s linear 8s forwards;}
 @keyframes whole {to {visibility: visible;}}
+/* Room for what arrives later, so that nothing below it moves. */
+body .st-key-finder {min-height: 5.6rem;}
+body .st-key-finder-start {min-height: 27rem;}
+body .st-key-tuning {min-height: 40.5rem;}
+body .st-key-slots {min-height: 4.6rem;}
+body [data-testid="stMainBlockContainer"] {padding-top: 4rem;}
+@media (max-width: 900px) {body .st-key-finder-start {min-height: 47rem;}}
+/* A phone has the button of the panel at the bottom. */
+@media (max-width: 640px) {
+  body [data-testid="stExpandSidebarButton"] {
+    position: fixed; bottom: 0.8rem; left: 50%; transform: translateX(-50%); width: max-content;
+    padding: 0.6rem 1rem; border: 1px solid; border-radius: 1.5rem;}
+}
 </style>"""
 
 

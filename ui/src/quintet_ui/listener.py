@@ -45,6 +45,8 @@ def listener_page() -> None:
         st.link_button(texts("spotify.open"), st.session_state.playlist)
     with st.sidebar:
         tuning = st.container(key="tuning")
+        # The room of the panel is kept from its heading on; its rest follows the list.
+        tuning.header(texts("tuning.heading"))
         who_listens(texts)
         forget_button(texts)
     with st.container(key="finder" if session.preferences().seeds else "finder-start"):

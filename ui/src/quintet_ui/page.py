@@ -20,15 +20,9 @@ _DARK_BUTTONS: Final = (
 # The bar of seeds stays in view; the navigation shows its focus; what Streamlit adds for authors of
 # apps ("Record a screencast", "Made with Streamlit", a running figure) means nothing to a listener.
 _LAYOUT: Final = """<style>
-[data-testid="stMainBlockContainer"] {padding-top: 4rem;}
 .st-key-finder, .st-key-finder-start {position: relative; z-index: 60;}
-/* Room for what arrives later, so that nothing below it moves. */
-.st-key-finder {min-height: 5.6rem;}
-.st-key-finder-start {min-height: 23rem;}
-.st-key-tuning {min-height: 36rem;}
-@media (max-width: 900px) {.st-key-finder-start {min-height: 42rem;}}
 .st-key-slots {
-  min-height: 4.6rem; position: sticky; top: 3.4rem; z-index: 50; padding: 0.4rem 0;
+  position: sticky; top: 3.4rem; z-index: 50; padding: 0.4rem 0;
   background: BACK;}
 [data-testid="stExpandSidebarButton"]::after {content: "LABEL"; padding-left: 0.3rem;}
 [data-testid="stTopNavLink"]:focus-visible, [data-testid="stSidebarNavLink"]:focus-visible {
@@ -45,9 +39,7 @@ body:has([data-test-connection-state]:not([data-test-connection-state="CONNECTED
     position: fixed !important; inset: auto 0 0 0 !important; width: 100% !important;
     max-width: 100% !important; height: 82dvh !important; transform: none !important;
     border-top: 1px solid; border-radius: 1rem 1rem 0 0; z-index: 999990;}
-  [data-testid="stExpandSidebarButton"] {
-    position: fixed; bottom: 0.8rem; left: 50%; transform: translateX(-50%); width: max-content;
-    padding: 0.6rem 1rem; border: 1px solid; border-radius: 1.5rem; background: BACK;}
+  [data-testid="stExpandSidebarButton"] {background: BACK;}
   [data-testid="stMainBlockContainer"] {padding-bottom: 6rem;}
 }
 </style>"""

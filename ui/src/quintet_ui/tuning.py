@@ -21,13 +21,12 @@ _KINDS: Final = {"aim": "targets", "least": "minimum", "most": "maximum"}
 
 
 def tuning_panel(tracks: Sequence[RankedTrack], texts: Translations) -> None:
-    """Show the panel; every change updates the preferences at once.
+    """Show the panel below its heading; every change updates the preferences at once.
 
     Args:
         tracks: The list as it is shown, whose songs are points of the pad.
         texts: The texts.
     """
-    st.header(texts("tuning.heading"))
     known = tracks_of([seed.track_id for seed in preferences().seeds if not seed.against])
     mood_pad(list(known.values()), tracks, texts)
     _settings(texts)
