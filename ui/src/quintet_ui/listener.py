@@ -194,7 +194,8 @@ def _seeds(texts: Translations) -> None:
     now = session.preferences()
     ids = [seed.track_id for seed in now.seeds]
     tracks = session.tracks_of(ids)
-    data = seeds_data(now, tracks, session.features_of(ids), texts)
+    # A song that was not found yet has no cover, and costs no second wait.
+    data = seeds_data(now, tracks, session.features_of(list(tracks)), texts)
     seed_row(data, key="seeds", changed=_seeds_changed)
     waiting: str = st.session_state.get("replacing", "")
     if waiting:
