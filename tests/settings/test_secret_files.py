@@ -17,7 +17,10 @@ from quintet_ui.settings import load_settings as load_ui
 
 from tests.root import ROOT
 
-FIT = {"QUINTET_GATEWAY_RATE_LIMIT_STORAGE": "async+redis://:hidden-in-a-file@cache:6379"}
+FIT = {
+    "QUINTET_GATEWAY_RATE_LIMIT_STORAGE": "async+redis://:hidden-in-a-file@cache:6379",
+    "QUINTET_AIRFLOW_DATABASE_URL": "postgresql://airflow:hidden-in-a-file@postgres/airflow",
+}
 OTHERWISE = "sqlite:///hidden-in-a-file-of-32-characters.db"
 PROCESSES = (GatewaySettings, RankerSettings, SearchSettings, CommandSettings, UiSettings)
 CASES = [(each, name) for each in PROCESSES for name in sorted(secret_names(each))]
