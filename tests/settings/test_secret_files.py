@@ -19,7 +19,7 @@ from tests.root import ROOT
 
 FIT = {
     "QUINTET_GATEWAY_RATE_LIMIT_STORAGE": "async+redis://:hidden-in-a-file@cache:6379",
-    "QUINTET_AIRFLOW_DATABASE_URL": "postgresql://airflow:hidden-in-a-file@postgres/airflow",
+    "QUINTET_AIRFLOW_DATABASE_URL": "postgresql://postgres/airflow?password=hidden-in-a-file",
 }
 OTHERWISE = "sqlite:///hidden-in-a-file-of-32-characters.db"
 PROCESSES = (GatewaySettings, RankerSettings, SearchSettings, CommandSettings, UiSettings)
