@@ -16,7 +16,6 @@ from typing import Any, Final, Protocol
 
 import structlog
 from quintet.ranker.v1 import ranker_pb2
-from quintet_servicekit.errors import AppError
 from quintet_servicekit.thread_pool import BoundedThreadPool
 from quintet_store import StoreUnavailable
 from quintet_store.feedback import stamp
@@ -31,6 +30,8 @@ from quintet_store.operation_history import (
 )
 from quintet_store.reopening import Database
 from sqlalchemy import Connection
+
+from quintet_gateway.repeating import repeat
 
 _log = structlog.get_logger(__name__)
 SERVING: Final = "SERVING"
@@ -121,7 +122,14 @@ class Observer:
             (self.write, _WRITE_SECONDS),
             (self._prune, _PRUNE_SECONDS),
         )
-        self._tasks = [asyncio.create_task(_forever(work, pause)) for work, pause in loops]
+        self._tasks = [
+            asyncio.create_task(
+                repeat(
+                    work, seconds=pause, retry_seconds=_LOOK_SECONDS, failure="observation failed"
+                )
+            )
+            for work, pause in loops
+        ]
 
     async def close(self) -> None:
         """Write what waits, within two seconds."""
@@ -268,16 +276,3 @@ def _difference(new: Mapping[str, Traffic], old: Mapping[str, Traffic]) -> dict[
                 durations,
             )
     return rows
-
-
-async def _forever(work: Callable[[], Coroutine[Any, Any, None]], pause: float) -> None:
-    while True:
-        try:
-            await work()
-        except (StoreUnavailable, AppError) as fault:
-            _log.warning("observation failed", error=str(fault))
-            await asyncio.sleep(_LOOK_SECONDS)
-        except Exception as fault:  # a fault here must not stop recommendations
-            _log.error("observation failed", exc_info=fault)
-            await asyncio.sleep(_LOOK_SECONDS)
-        await asyncio.sleep(pause)

@@ -24,6 +24,7 @@ from quintet_store.sequential_test import Verdict
 
 from quintet_gateway.experiments.assignment import assigned_variant, assignment_unit, bucket_of
 from quintet_gateway.feedback import Database, ServedList
+from quintet_gateway.repeating import repeat
 from quintet_gateway.seeds import stored_seeds
 
 _log = structlog.get_logger(__name__)
@@ -120,7 +121,17 @@ class Experiments:
             (self.check, self._config.check_seconds),
             (self._shadow_some, 0.0),
         )
-        self._tasks = [asyncio.create_task(_forever(work, seconds)) for work, seconds in loops]
+        self._tasks = [
+            asyncio.create_task(
+                repeat(
+                    work,
+                    seconds=seconds,
+                    retry_seconds=_RETRY_SECONDS,
+                    failure="experiments could not be updated",
+                )
+            )
+            for work, seconds in loops
+        ]
 
     async def close(self) -> None:
         """Stop polling; queued shadow requests are dropped."""
@@ -290,16 +301,3 @@ class Experiments:
             "champion_ms": 1000 * shown.response.ranking_seconds,
             "challenger_ms": 1000 * answer.ranking_seconds,
         }
-
-
-async def _forever(work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
-    while True:
-        try:
-            await work()
-        except (StoreUnavailable, AppError) as fault:
-            _log.warning("experiments could not be updated", error=str(fault))
-            await asyncio.sleep(_RETRY_SECONDS)
-        except Exception as fault:  # a fault of an experiment must not stop recommendations
-            _log.error("experiments could not be updated", exc_info=fault)
-            await asyncio.sleep(_RETRY_SECONDS)
-        await asyncio.sleep(seconds)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Protocol
 
 import orjson
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
+from pydantic import AfterValidator
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
@@ -20,6 +21,7 @@ from quintet_gateway.feedback import Recorder, check_listener
 from quintet_gateway.player import Player, PlayerServices
 from quintet_gateway.prompts import PromptReader
 from quintet_gateway.recommender import RecommendationServices, Recommender
+from quintet_gateway.validation import bounds, within
 
 RECOMMENDATION_ID: Final = "Quintet-Recommendation-Id"
 LISTENER: Final = "Quintet-Listener"
@@ -124,6 +126,15 @@ PromptReaderDep = Annotated[PromptReader, Depends(_prompt_reader)]
 RecorderDep = Annotated[Recorder, Depends(_recorder)]
 ExperimentsDep = Annotated[Experiments, Depends(_experiments)]
 ListenerHeader = Annotated[str, Depends(_listener)]
+
+# A month: longer ranges would read many impressions in one query.
+_MOST_HOURS: Final = 24 * 31
+Hours = Annotated[
+    int,
+    Query(description="Number of hours until now."),
+    AfterValidator(within("LIMIT_RANGE", 1, _MOST_HOURS)),
+    bounds(1, _MOST_HOURS),
+]
 
 
 def checked_listener(header: str | None) -> str:

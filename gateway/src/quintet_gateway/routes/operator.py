@@ -2,11 +2,10 @@
 
 from typing import Annotated, Any, Final, Protocol
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
-from pydantic import AfterValidator
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from quintet_contract.patterns import EVENT_PATTERN
 
-from quintet_gateway.routes.dependencies import json_response
+from quintet_gateway.routes.dependencies import Hours, json_response
 from quintet_gateway.schemas.errors import errors
 from quintet_gateway.schemas.model_registry import (
     NUMBER_PATTERN,
@@ -22,11 +21,8 @@ from quintet_gateway.schemas.operator import (
     OverviewResponse,
     RecordedListResponse,
 )
-from quintet_gateway.validation import bounds, within
 
 router = APIRouter(prefix="/api/v1/operator", tags=["Operation"])
-# A month: longer ranges would read many impressions in one query.
-_MOST_HOURS: Final = 24 * 31
 
 
 class ReportSource(Protocol):
@@ -88,12 +84,7 @@ _QUEUED: Final = {
 )
 async def get_overview(
     reports: ReportsDep,
-    hours: Annotated[
-        int,
-        Query(description="Number of hours until now."),
-        AfterValidator(within("LIMIT_RANGE", 1, _MOST_HOURS)),
-        bounds(1, _MOST_HOURS),
-    ] = 24,
+    hours: Hours = 24,
 ) -> Response:
     """Services, model, traffic, feedback, experiment, drift and events, in one answer."""
     return json_response(await reports.overview(hours))

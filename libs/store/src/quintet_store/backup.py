@@ -265,13 +265,7 @@ def trial(made: Dump, folder: Path, url: str) -> Mapping[str, int]:
 def _drop(url: URL) -> None:
     name = sql.Identifier(str(url.database))
     statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name)
-    try:
-        with psycopg.connect(
-            conninfo(url, "postgres"), autocommit=True, connect_timeout=5
-        ) as connection:
-            connection.execute(statement)
-    except psycopg.Error as fault:
-        raise StoreUnavailable(described(url, fault)) from fault
+    _run_on_server(url, statement)
 
 
 def _describe_file(path: Path) -> Dump:
@@ -327,9 +321,8 @@ def _load_copies(made: Dump, folder: Path, url: str) -> None:
         engine.dispose()
 
 
-def _copy_in(driver: Any, table: Table, source: Path) -> None:
-    name, columns = sql.Identifier(table.name), _columns(table)
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns)
+def copy_rows_in(driver: Any, statement: sql.Composed, source: Path) -> None:
+    """Send a file to PostgreSQL by a statement COPY … FROM STDIN, piece by piece."""
     with (
         source.open("rb") as stream,
         driver.cursor() as cursor,
@@ -337,6 +330,11 @@ def _copy_in(driver: Any, table: Table, source: Path) -> None:
     ):
         while piece := stream.read(CHUNK):
             copy.write(piece)
+
+
+def _copy_in(driver: Any, table: Table, source: Path) -> None:
+    name, columns = sql.Identifier(table.name), _columns(table)
+    copy_rows_in(driver, sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns), source)
     column = table.autoincrement_column
     if column is not None:
         # COPY sets ids without the sequence: without this the next insert would reuse one.
@@ -407,13 +405,18 @@ def _make_missing(url: URL) -> None:
         if not _is_missing(url, fault):
             raise StoreUnavailable(described(url, fault)) from fault
         create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(str(url.database)))
-        try:
-            with psycopg.connect(
-                conninfo(url, "postgres"), autocommit=True, connect_timeout=5
-            ) as connection:
-                connection.execute(create)
-        except psycopg.Error as refusal:
-            raise StoreUnavailable(described(url, refusal)) from refusal
+        _run_on_server(url, create)
+
+
+def _run_on_server(url: URL, statement: sql.Composed) -> None:
+    """Run a statement about a whole database, in a session of the database `postgres`."""
+    try:
+        with psycopg.connect(
+            conninfo(url, "postgres"), autocommit=True, connect_timeout=5
+        ) as connection:
+            connection.execute(statement)
+    except psycopg.Error as fault:
+        raise StoreUnavailable(described(url, fault)) from fault
 
 
 def _is_missing(url: URL, fault: Exception) -> bool:

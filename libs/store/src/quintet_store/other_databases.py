@@ -13,7 +13,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from quintet_store.backup import CHUNK, DumpInvalid, conninfo, described
+from quintet_store.backup import DumpInvalid, conninfo, copy_rows_in, described
 from quintet_store.database import StoreUnavailable, parse_url
 
 # Alembic's own table holds the revision, which the program sets itself.
@@ -159,13 +159,7 @@ def _copy_table_in(
 ) -> None:
     table = sql.Identifier(name)
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(table, _listed(columns))
-    with (
-        source.open("rb") as stream,
-        connection.cursor() as cursor,
-        cursor.copy(statement) as copy,
-    ):
-        while piece := stream.read(CHUNK):
-            copy.write(piece)
+    copy_rows_in(connection, statement, source)
     for column in columns:
         # COPY sets numbers without their sequence: the next row would get one that is taken.
         owned = "SELECT pg_get_serial_sequence(quote_ident(%s), %s)"
