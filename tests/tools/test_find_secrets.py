@@ -68,7 +68,7 @@ def test_a_secret_that_a_later_commit_removed_is_found_and_never_shown(tmp_path)
 def test_an_allowed_value_has_a_reason():
     assert len(allowed_values((ROOT / "deploy/not-secrets.txt").read_text("utf-8"))) > 5
     with pytest.raises(ValueError, match="line 2"):
-        allowed_values("a  # made up for tests\nb\n")
+        allowed_values("a  # a value of tests\nb\n")
 
 
 def test_each_suppression_of_bandit_names_its_rule_and_has_the_reason_above_it():
