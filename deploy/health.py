@@ -28,7 +28,7 @@ _RPC = {
 
 
 def is_well(service: str) -> bool:
-    """Return whether a service of this container answers within two seconds."""
+    """Return whether a service of this container answers within ten seconds."""
     if service in _RPC:
         # Only these images have gRPC.
         from quintet_servicekit.probe import is_serving_here
@@ -48,7 +48,7 @@ def is_well(service: str) -> bool:
     address = f"{scheme}://127.0.0.1:{os.environ.get(name) or port}{path}"
     try:
         # The address is this machine's, by HTTP or HTTPS.
-        with urllib.request.urlopen(address, timeout=2, context=context) as answer:  # nosec B310
+        with urllib.request.urlopen(address, timeout=10, context=context) as answer:  # nosec B310
             return bool(answer.status == 200)
     except OSError:
         return False

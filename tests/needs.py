@@ -49,6 +49,7 @@ NODE: Final = apt("Node.js and npm", "nodejs npm")
 FFMPEG: Final = apt("ffmpeg", "ffmpeg")
 SPEECH: Final = apt("espeak-ng, which speaks", "espeak-ng")
 PROMTOOL: Final = apt("promtool", "prometheus")
+ALERTMANAGER: Final = apt("Alertmanager and amtool", "prometheus-alertmanager")
 SYSTEMD: Final = apt("systemd-analyze", "systemd")
 STRACE: Final = apt("strace", "strace")
 MUSIC: Final = {

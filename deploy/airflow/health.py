@@ -25,7 +25,7 @@ def answers() -> bool:
     """Return whether the API server of this container answers within four seconds."""
     try:
         # The address is a constant, by HTTP.
-        with urllib.request.urlopen(_URL, timeout=4) as answer:  # nosec B310
+        with urllib.request.urlopen(_URL, timeout=20) as answer:  # nosec B310
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -37,7 +37,7 @@ def is_alive(job: str) -> bool:
 
     url = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "", 1)
     try:
-        connection = psycopg2.connect(url, connect_timeout=3)
+        connection = psycopg2.connect(url, connect_timeout=20)
     except psycopg2.OperationalError:
         return False
     try:

@@ -1,14 +1,19 @@
-"""deploy/alerts.py as a process: each alert of a webhook becomes one line, bad bodies none."""
+"""deploy/alerts.py as a process: each alert becomes one line, bad bodies none; Alertmanager too."""
 
 import json
+import shutil
+import subprocess
 import sys
+import time
 
 import httpx
 import pytest
 import yaml
 from quintet_command.supervisor import free_ports
 
+from tests.needs import ALERTMANAGER, skip
 from tests.root import ROOT
+from tests.slow import slow
 from tools.processes import Processes
 
 ALERT = {
@@ -41,6 +46,47 @@ def test_each_alert_is_one_line_of_json(receiver):
     assert first["labels"]["job"] == "ranker"
     assert first["ends_at"] is None
     assert second["ends_at"] == "2030-01-01T00:05:00Z"
+
+
+def program(name):
+    return shutil.which(name) or skip(ALERTMANAGER)
+
+
+CONFIGURATION = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+
+
+def test_amtool_accepts_the_configuration():
+    command = [program("amtool"), "check-config", str(CONFIGURATION)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@slow("Alertmanager collects alerts for ten seconds")
+def test_alertmanager_sends_a_firing_alert_to_the_receiver(receiver, tmp_path):
+    address, file = receiver
+    text = CONFIGURATION.read_text(encoding="utf-8").replace("http://alerts:9094/", address)
+    (tmp_path / "alertmanager.yml").write_text(text, encoding="utf-8")
+    base = f"127.0.0.1:{free_ports(1)[0]}"
+    command = [
+        program("prometheus-alertmanager"),
+        f"--config.file={tmp_path}/alertmanager.yml",
+        f"--storage.path={tmp_path}/data",
+        "--cluster.listen-address=",
+        f"--web.listen-address={base}",
+    ]
+    labels = {"alertname": "RankerSlow", "severity": "ticket"}
+    with Processes(tmp_path / "logs") as processes:
+        processes.start("alertmanager", command)
+        processes.await_answer(f"http://{base}/-/ready", 60)
+        alert = {"labels": labels, "annotations": {"summary": "slow"}}
+        told = httpx.post(f"http://{base}/api/v2/alerts", json=[alert], timeout=20)
+        assert told.status_code == 200, told.text
+        deadline = time.monotonic() + 120
+        while "RankerSlow" not in file.read_text(encoding="utf-8"):
+            assert time.monotonic() < deadline, "no line was written"
+            time.sleep(0.2)  # between looks at another program's file
+    line = json.loads(file.read_text(encoding="utf-8").splitlines()[-1])
+    assert (line["state"], line["labels"]) == ("firing", labels)
 
 
 @pytest.mark.parametrize(

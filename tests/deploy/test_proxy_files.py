@@ -1,25 +1,28 @@
-"""deploy/proxy/nginx.conf in a real nginx: TLS, login, and which headers are believed."""
+"""deploy/proxy in a real nginx and a real Caddy: TLS, login, and which headers are believed."""
 
 import base64
+import contextlib
 import http.server
 import json
+import os
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import httpx
 import pytest
 from quintet_access import certificates
 from quintet_command.supervisor import free_ports
 
+from tests.deploy.programs import tool
 from tests.known_secrets import known
-from tests.needs import apt, needs
+from tests.needs import apt, skip
 from tests.root import ROOT
 from tools.processes import Processes
 
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-pytestmark = needs(apt("nginx", "nginx-light openssl"), shutil.which(NGINX) is not None)
 PASSWORD = "open-Sesame-42"
 LOGIN = "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()
 
@@ -40,22 +43,16 @@ class Echo(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory):
-    """A running nginx; gives a client, and the ports of the gateway and of the page."""
-    folder = tmp_path_factory.mktemp("proxy")
+def nginx(folder, port, gateway, page):
+    """The command of nginx, its environment, and the authority of its certificate."""
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+    if program is None:
+        skip(apt("nginx", "nginx-light openssl"))
     certificates.create(folder / "tls", ["gateway"], (), 2)
     for name in ("tls.crt", "tls.key"):
         shutil.copy(folder / "tls" / "gateway" / name, folder / name)
-    hashed = subprocess.run(
-        ["openssl", "passwd", "-6", "-stdin"],
-        input=known(PASSWORD), capture_output=True, text=True, check=True, timeout=30,
-    ).stdout.strip()  # fmt: skip
+    hashed = printed("openssl", "passwd", "-6", "-stdin")
     (folder / "users.htpasswd").write_text(f"me:{hashed}\n", encoding="utf-8")
-    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) for _ in range(2)]
-    for server in servers:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    port, gateway, page = free_ports(1)[0], *(each.server_port for each in servers)
     text = (ROOT / "deploy" / "proxy" / "nginx.conf").read_text(encoding="utf-8")
     changes = {
         "/etc/quintet-proxy": str(folder),
@@ -70,24 +67,81 @@ def proxy(tmp_path_factory):
         assert before in text
         text = text.replace(before, after)
     (folder / "nginx.conf").write_text(text, encoding="utf-8")
-    command = [NGINX, "-c", str(folder / "nginx.conf"), "-g", "daemon off; user root;"]
-    trust = ssl.create_default_context(cafile=folder / "tls" / "gateway" / "ca.crt")
-    base = f"https://localhost:{port}"
-    with (
-        Processes(folder / "logs") as processes,
-        httpx.Client(base_url=base, verify=trust, trust_env=False, timeout=20) as client,
-    ):
-        processes.start("nginx", command)
-        for _ in range(200):
-            try:
-                client.get("/healthz")
-                break
-            except httpx.ConnectError:
-                processes.check()
-        yield client, gateway, page
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    command = [program, "-c", str(folder / "nginx.conf"), "-g", "daemon off; user root;"]
+    return command, {}, folder / "tls" / "gateway" / "ca.crt"
+
+
+def caddy(folder, port, gateway, page):
+    """The same of Caddy, which makes its certificate by its own authority."""
+    program = tool("caddy")
+    text = (ROOT / "deploy" / "proxy" / "Caddyfile").read_text(encoding="utf-8")
+    here = (
+        f"{{\nadmin off\nlocal_certs\nskip_install_trust\nauto_https disable_redirects\n"
+        f"default_bind 127.0.0.1\nstorage file_system {folder}/data\n}}\n"
+    )
+    (folder / "Caddyfile").write_text(here + text, encoding="utf-8")
+    environment = {
+        "QUINTET_PROXY_NAME": f"localhost:{port}",
+        "QUINTET_PROXY_USER": "me",
+        "QUINTET_PROXY_HASH": printed(program, "hash-password"),
+        "QUINTET_PROXY_GATEWAY": f"127.0.0.1:{gateway}",
+        "QUINTET_PROXY_PAGE": f"127.0.0.1:{page}",
+        "HOME": str(folder),
+    }
+    command = [program, "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    return command, environment, folder / "data" / "pki" / "authorities" / "local" / "root.crt"
+
+
+def printed(*command):
+    """What a program prints that reads the password."""
+    done = subprocess.run(
+        command,
+        input=f"{known(PASSWORD)}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module", params=[nginx, caddy], ids=lambda program: program.__name__)
+def proxy(request, tmp_path_factory):
+    """A running proxy; gives a client, and the ports of the gateway and of the page."""
+    folder = tmp_path_factory.mktemp("proxy")
+    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) for _ in range(2)]
+    port, gateway, page = free_ports(1)[0], *(each.server_port for each in servers)
+    with contextlib.ExitStack() as stack:
+        for server in servers:
+            stack.callback(server.server_close)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+        command, environment, authority = request.param(folder, port, gateway, page)
+        processes = stack.enter_context(Processes(folder / "logs"))
+        processes.start("proxy", command, {**os.environ, **environment})
+        with httpx.Client(
+            base_url=f"https://localhost:{port}",
+            verify=trusted(authority, port, processes),
+            trust_env=False,
+            timeout=20,
+        ) as client:
+            yield client, gateway, page
+
+
+def trusted(authority, port, processes):
+    """The context that trusts the proxy's certificate, once the proxy listens."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        processes.check()
+        with contextlib.suppress(OSError):
+            trust = ssl.create_default_context(cafile=authority)
+            with (
+                socket.create_connection(("127.0.0.1", port), 5) as connection,
+                trust.wrap_socket(connection, server_hostname="localhost"),
+            ):
+                return trust
+        time.sleep(0.1)  # between looks at another program's start
+    raise AssertionError("the proxy does not answer")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/search?q=a", "/v1/me", "/docs", "/readyz", "/healthz"])

@@ -25,8 +25,11 @@ def is_serving(address: str, timeout: float = 2.0, tls: Tls | None = None) -> bo
 
 
 def is_serving_here(address: str, name: str = "") -> bool:
-    """Check a server of this machine, with the TLS settings of this environment."""
-    return is_serving(address, tls=ProcessSettings().transport(name))
+    """Check a server of this machine, with the TLS settings of this environment.
+
+    The server has ten seconds, since a busy machine is no reason to restart it.
+    """
+    return is_serving(address, 10.0, ProcessSettings().transport(name))
 
 
 def main() -> int:
