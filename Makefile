@@ -49,16 +49,20 @@ demo: install ## Five real seeds in, recommendations out, through the real servi
 up: install ## Run all services in the foreground, without Docker
 	@$(BOUND) $(BIN)/quintet up
 
-# Three at a time: most tests wait for real servers. A file stays with one worker, and so do its servers.
+# Tests write about a gigabyte and sync every event of a database to the disk, which takes no time in memory.
+IN_MEMORY := $(shell test -w /dev/shm && test "$$(df -Pk /dev/shm | awk 'END {print $$4}')" -gt 4000000 && ! grep -q ' /dev/shm .*noexec' /proc/mounts && echo /dev/shm)
+PYTEST := $(if $(IN_MEMORY),PYTEST_DEBUG_TEMPROOT=$(IN_MEMORY)) $(BOUND) $(BIN)/pytest -q -n $(TEST_WORKERS) -o tmp_path_retention_count=1 -o tmp_path_retention_policy=failed
+
+# Several at a time: most tests wait for real servers. A file stays with one worker, and so do its servers.
 test: install ## Run the tests
-	@$(BOUND) $(BIN)/pytest -q -n $(TEST_WORKERS)
+	@$(PYTEST)
 
 # What is still skipped here needs a Docker engine, or data that is not part of the repository.
 MOST_SKIPPED ?= 20
 
 test-all: install airflow-install analysis-install deploy-tools library-servers ## Install all that tests need and run every test; at most MOST_SKIPPED may be skipped
 	@tests/install-programs.sh
-	@QUINTET_SLOW=1 $(BOUND) $(BIN)/pytest -q -n $(TEST_WORKERS) --most-skipped $(MOST_SKIPPED)
+	@QUINTET_SLOW=1 $(PYTEST) --most-skipped $(MOST_SKIPPED)
 
 # Playlists and tracks to measure on; the models of QUINTET_HOME are not touched.
 EVAL_DATA ?= ../shared/data

@@ -14,6 +14,7 @@ from quintet_command import cli
 from tests.fakes.audio_files import distinct
 from tests.fakes.web_server import Answer, web_server
 from tests.known_secrets import known
+from tests.slow import slow
 
 PASSWORD = known("a password that no file and no line may show")
 Run = Callable[..., tuple[int, str, str]]
@@ -188,6 +189,7 @@ def test_only_folders_can_be_watched(quintet):
     assert "subsonic is a subsonic source, and only folders can be watched" in err
 
 
+@slow("runs many commands")
 def test_a_watched_folder_is_synced_whenever_it_changes(quintet, music, tmp_path):
     quintet("add", "folder", music, "--name", "m")
     watching = subprocess.Popen(

@@ -9,6 +9,7 @@ from quintet_store.sources import SourceSpec
 
 from tests.fakes.own_music import store
 from tests.known_secrets import known
+from tests.slow import slow
 from tools.processes import environment_without
 
 
@@ -25,6 +26,7 @@ def run(home: Path, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@slow("runs many commands")
 def test_a_player_comes_is_shown_and_goes(tmp_path: Path) -> None:
     store(tmp_path, SourceSpec("home", "subsonic", "https://music.example"), [])
     code, said, _ = run(tmp_path, "add", "navidrome", "--source", "home", "--listener", "ann")

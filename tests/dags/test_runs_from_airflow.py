@@ -70,7 +70,7 @@ def await_answer(address, server):
         assert server.poll() is None
         assert time.monotonic() < deadline
         try:
-            if httpx.get(address, trust_env=False, timeout=5).status_code == 200:
+            if httpx.get(address, trust_env=False, timeout=60).status_code == 200:
                 return
         except httpx.HTTPError:
             time.sleep(0.5)

@@ -57,7 +57,7 @@ async def address(tmp_path) -> AsyncIterator[str]:
     service = build(RankerSettings(home=tmp_path, port=0))
     await service.start()
     try:
-        await asyncio.wait_for(service.ready.wait(), 20)
+        await asyncio.wait_for(service.ready.wait(), 90)
         yield f"127.0.0.1:{service.port}"
     finally:
         await service.stop()

@@ -143,7 +143,7 @@ async def running(
     app = build(made, upstream)
     async with app.router.lifespan_context(app):
         await app.state.rpc.start()
-        await asyncio.wait_for(app.state.rpc.ready.wait(), 10)
+        await asyncio.wait_for(app.state.rpc.ready.wait(), 90)
         address = f"127.0.0.1:{app.state.rpc.port}"
         async with (
             httpx.AsyncClient(

@@ -12,6 +12,7 @@ from quintet_training.steps import publish_model
 
 from tests.fakes.catalogue import publish_catalogue
 from tests.fakes.services import gateway
+from tests.slow import slow
 
 TRACKS, ARTIST_TRACKS = 5_400, 2_600
 # More tracks than are averaged, and not at a whole multiple of the step between them.
@@ -48,6 +49,7 @@ async def recommended(client: httpx.AsyncClient, seeds: Any, shape: Any) -> dict
     return dict(response.json())
 
 
+@slow("starts all services")
 async def test_the_list_is_the_same_without_the_profile_service(home):
     cases = [(seeds, shape) for seeds in SEEDS.values() for shape in SHAPES.values()]
     async with gateway(home) as (client, profile):

@@ -232,7 +232,7 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
     services = services_of(behind)
     for service in services.values():
         await service.start()
-        await asyncio.wait_for(service.ready.wait(), 5)
+        await asyncio.wait_for(service.ready.wait(), 90)
     addresses: dict[str, Any] = {f"{n}_address": f"127.0.0.1:{s.port}" for n, s in services.items()}
     app = build(GatewaySettings(home=home, **{**addresses, "budget_seconds": 10, **settings}))
     transport = httpx.ASGITransport(app)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import jsonschema
 import pytest
 from pydantic import SecretStr
 from quintet_prompts.model import SCHEMA
@@ -92,6 +91,8 @@ def home(embedded_home, tmp_path_factory):
 
 
 async def test_a_model_fills_the_same_query_which_is_checked_and_shown_alike(home, model):
+    import jsonschema  # reads a grammar, which takes a second
+
     jsonschema.validate(json.loads(ANSWER), SCHEMA)
     key = known("sk-local-0123456789abcdef")
     settings = {"prompt_model_url": model.url, "prompt_model_name": "small"}

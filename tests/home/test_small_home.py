@@ -37,6 +37,7 @@ class Home:
         settings = {f"QUINTET_{name}_PORT": str(port) for name, port in self.ports.items()}
         settings |= {"QUINTET_HOME": str(folder), "QUINTET_PROFILE_LOG_LEVEL": "ERROR"}
         settings |= {"NOTIFY_SOCKET": notices.getsockname()}
+        settings |= {"QUINTET_GATEWAY_BUDGET_SECONDS": "30"}
         command = [sys.executable, "-m", "quintet_command", "serve", "--no-page"]
         self.processes.start("serve", [*command, "--profile", "home"], settings)
 
@@ -77,7 +78,7 @@ def home(embedded_home, tmp_path_factory):
             running.processes.stop()
 
 
-def until_ended(pids, seconds=30.0):
+def until_ended(pids, seconds=90.0):
     deadline = time.monotonic() + seconds
     while left := [pid for pid in pids if os.path.exists(f"/proc/{pid}")]:
         assert time.monotonic() < deadline, f"still running: {left}"
@@ -91,7 +92,7 @@ def test_services_share_one_process_and_each_answers_on_its_port(home):
         with grpc.insecure_channel(f"127.0.0.1:{home.ports[setting]}") as channel:
             request = health_pb2.HealthCheckRequest(service=name)
             health: Any = health_pb2_grpc.HealthStub(channel)
-            answer = health.Check(request, timeout=10)
+            answer = health.Check(request, timeout=60)
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
     answer = home.recommend().json()
     assert len(answer["tracks"]) == 5
@@ -110,7 +111,7 @@ def test_lines_name_their_service_and_have_its_level(home):
 
 
 def test_the_library_worker_runs(home):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not httpx.get(f"{home.base}/api/v1/library").json()["worker_running"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)  # polling interval

@@ -31,8 +31,8 @@ async def memory_service(home: Path, url: str) -> AsyncIterator[Any]:
     service = build(MemorySettings(home=home, port=0, database_url=url))
     await service.start()
     try:
-        await asyncio.wait_for(service.ready.wait(), 20)
-        async with open_channel(f"127.0.0.1:{service.port}", timeout=5) as channel:
+        await asyncio.wait_for(service.ready.wait(), 90)
+        async with open_channel(f"127.0.0.1:{service.port}", timeout=60) as channel:
             yield memory_pb2_grpc.MemoryServiceStub(channel)
     finally:
         await service.stop()
@@ -58,7 +58,7 @@ def forget(url: str, listener: str) -> None:
 
 async def exclusions(stub: Any, listener: str = ANN, days: int = 14, known: int = 0) -> Any:
     request = memory_pb2.GetExclusionsRequest(listener=listener, heard_days=days, known_limit=known)
-    return await stub.GetExclusions(request, timeout=5)
+    return await stub.GetExclusions(request, timeout=60)
 
 
 async def test_a_memory_is_read_as_it_is_now_and_gone_once_deleted(tmp_path, database_url) -> None:
@@ -85,14 +85,14 @@ async def test_a_memory_is_read_as_it_is_now_and_gone_once_deleted(tmp_path, dat
         assert changed.revision != found.revision
         assert not changed.disliked_track_ids
 
-        whole = await stub.GetMemory(memory_pb2.GetMemoryRequest(listener=ANN), timeout=5)
+        whole = await stub.GetMemory(memory_pb2.GetMemoryRequest(listener=ANN), timeout=60)
         columns = (whole.track_ids, whole.heard_times, whole.plays, whole.skips, whole.opinions)
         assert {len(column) for column in columns} == {3}
         opinions = dict(zip(whole.track_ids, whole.opinions, strict=True))
         assert opinions == {"never": memory_pb2.OPINION_LIKE, "new": 0, "old": 0}
 
         await asyncio.to_thread(forget, database_url, ANN)
-        empty = await stub.GetMemory(memory_pb2.GetMemoryRequest(listener=ANN), timeout=5)
+        empty = await stub.GetMemory(memory_pb2.GetMemoryRequest(listener=ANN), timeout=60)
         assert (empty.revision, len(empty.track_ids), len(empty.banned_artist_ids)) == ("", 0, 0)
 
 
@@ -110,7 +110,7 @@ async def test_a_memory_is_read_as_it_is_now_and_gone_once_deleted(tmp_path, dat
 async def test_a_wrong_request_names_its_field(tmp_path, request_, reason) -> None:
     async with memory_service(tmp_path, f"sqlite:///{tmp_path / 'q.db'}") as stub:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stub.GetExclusions(request_, timeout=5)
+            await stub.GetExclusions(request_, timeout=60)
         error = error_of(caught.value)
         assert error is not None
         assert f"{error.reason} {error.field}" == reason

@@ -58,8 +58,8 @@ async def profile_service(home: Path) -> AsyncIterator[Any]:
     service = build(ProfileSettings(home=home, port=0, follow_seconds=0.02))
     await service.start()
     try:
-        await asyncio.wait_for(service.ready.wait(), 20)
-        async with open_channel(f"127.0.0.1:{service.port}", timeout=5) as channel:
+        await asyncio.wait_for(service.ready.wait(), 90)
+        async with open_channel(f"127.0.0.1:{service.port}", timeout=60) as channel:
             yield profile_pb2_grpc.ProfileServiceStub(channel)
     finally:
         await service.stop()

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from tests.fakes.bundle import publish_trained, sign_again
 
-WAIT = 20.0
+WAIT = 90.0
 
 
 def spoil(folder: Path) -> None:

@@ -32,7 +32,7 @@ from quintet_training.steps import publish_model
 
 from tests.fakes.catalogue import publish_catalogue
 
-WAIT = 20.0
+WAIT = 90.0
 COUNT = 200
 
 

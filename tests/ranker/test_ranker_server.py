@@ -35,7 +35,7 @@ from quintet_training.steps import publish_model
 from tests.fakes.catalogue import publish_catalogue
 from tests.fakes.reasons import facts_of
 
-WAIT = 20.0
+WAIT = 90.0
 
 
 @pytest.fixture

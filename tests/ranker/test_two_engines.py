@@ -13,7 +13,7 @@ from quintet_modelkit.publication import set_current
 from quintet_ranker.adapters import ModelFollower
 from quintet_ranker.settings import RankerSettings
 
-WAIT = 20.0
+WAIT = 90.0
 
 
 class Engine:

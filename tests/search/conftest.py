@@ -96,8 +96,8 @@ async def serve(home: Path, *, wait: bool = True, **options: Any) -> AsyncIterat
     await service.start()
     try:
         if wait:
-            await asyncio.wait_for(service.ready.wait(), 20)
-        async with open_channel(f"127.0.0.1:{service.port}", timeout=10) as channel:
+            await asyncio.wait_for(service.ready.wait(), 90)
+        async with open_channel(f"127.0.0.1:{service.port}", timeout=60) as channel:
             yield channel
     finally:
         await service.stop()

@@ -72,7 +72,7 @@ async def web(home, tmp_path):
     """A gateway in front of a real search service, and that service."""
     service = build(SearchSettings(home=home, port=0, follow_seconds=0.02))
     await service.start()
-    await asyncio.wait_for(service.ready.wait(), 20)
+    await asyncio.wait_for(service.ready.wait(), 90)
     app = quintet_gateway.app.build(
         quintet_gateway.settings.GatewaySettings(
             home=tmp_path / "gateway", search_address=f"127.0.0.1:{service.port}"

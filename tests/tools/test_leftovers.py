@@ -38,7 +38,7 @@ def mark_of(pid):
 
 
 def until(holds):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)  # polling interval

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import expect
 from quintet_command.supervisor import free_ports
 
+from tests.slow import slow
 from tests.ui.patience import WAIT_SECONDS, patient_context
 
 HOSTILE = (
@@ -171,6 +172,7 @@ def open_list(tab, hostile_page, songs):
 SHOWN = {flat(text) for text in HOSTILE}
 
 
+@slow("draws every part of the page")
 @pytest.mark.parametrize("tab", ["en-US"], indirect=True)
 def test_list_seeds_search_radar_and_map_show_the_text_itself(tab, hostile_page, songs):
     open_list(tab, hostile_page, songs)

@@ -64,6 +64,7 @@ def add(tab, kind, name, address):
     tab.get_by_role("button", name="Add", exact=True).click()
 
 
+@slow("draws a page in two languages")
 @pytest.mark.usefixtures("source")
 @pytest.mark.parametrize(
     ("locale", "scheme", "title", "failed"),

@@ -8,7 +8,9 @@ from tests.ui.access import violations
 from tests.ui.patience import patient_context
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "scheme", ["light", pytest.param("dark", marks=slow("the same in the other colours"))]
+)
 def test_axe_finds_no_serious_violation(visit, axe, picture, songs, scheme):
     # Read in Korean by night and in English by day.
     tab = visit(scheme=scheme, locale="ko-KR" if scheme == "dark" else "en-US", height=1350)
@@ -76,6 +78,7 @@ def test_the_keyboard_alone_reaches_search_seats_and_rows(visit, songs):
     expect(tab.locator('.like[aria-pressed="true"]')).to_have_count(1)
 
 
+@slow("examines two more pages")
 def test_axe_finds_no_serious_violation_on_the_second_page(chromium, served_page, axe, picture):
     context = patient_context(chromium, viewport={"width": 1280, "height": 1250})
     tab = context.new_page()

@@ -181,6 +181,7 @@ def seat(tab, title):
         button.click()
 
 
+@slow("draws a page many times")
 def test_seats_are_reordered_turned_around_and_removed(visit, songs):
     tab = visit("/?" + "&".join(f"seat=1~{song}" for song in songs[:3]))
     seeds = tab.locator(".slot .title")

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.slow import slow
 from tests.ui.patience import WAIT_SECONDS
 
 
@@ -31,6 +32,7 @@ def quintet(installation, tmp_path):
     return run
 
 
+@slow("runs many commands")
 def test_a_session_in_a_file_goes_on_with_what_was_done(quintet, songs, tmp_path):
     begun = json.loads(
         quintet("radio", songs[0], "--session", "s", "--limit", "4", "--json").stdout

@@ -24,6 +24,7 @@ from quintet_ui.spotify import (
 )
 
 from tests.known_secrets import known
+from tests.slow import slow
 from tests.ui.patience import WAIT_SECONDS, patient_context
 
 TOKEN, CODE = known("token-that-nobody-may-see"), known("code-from-spotify")
@@ -127,6 +128,7 @@ def configured_page(installation, spotify, tmp_path):
     process.wait(timeout=WAIT_SECONDS)
 
 
+@slow("starts a second page")
 def test_a_listener_saves_the_list_as_a_playlist_and_nobody_else_can(
     chromium, configured_page, spotify, songs
 ):

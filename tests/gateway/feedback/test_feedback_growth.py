@@ -30,7 +30,7 @@ async def test_recorded_lists_stay_within_the_bound(tmp_path):
             while size() > BOUND:
                 await asyncio.sleep(0.05)
 
-        await asyncio.wait_for(settled(), 30)
+        await asyncio.wait_for(settled(), 90)
         engine.dispose()
         kept = {row["recommendation_id"] for row in gateway.rows(LISTS)}
         assert {liked, last} <= kept

@@ -16,8 +16,8 @@ async def test_grpc_records_exports_and_deletes(gateway):
     sent = feedback_pb2.RecordEventsRequest(
         events=[message(given_id, 1, position=2, dwell_ms=5), message(given_id, 2, listener="ann")]
     )
-    first = await gateway.stub.RecordEvents(sent, timeout=5)
-    again = await gateway.stub.RecordEvents(sent, timeout=5)
+    first = await gateway.stub.RecordEvents(sent, timeout=60)
+    again = await gateway.stub.RecordEvents(sent, timeout=60)
     assert (first.accepted, first.duplicates) == (2, 0)
     assert (again.accepted, again.duplicates) == (0, 2)
 
@@ -25,7 +25,7 @@ async def test_grpc_records_exports_and_deletes(gateway):
     for _ in range(10):
         page = await gateway.stub.ExportListener(
             feedback_pb2.ExportListenerRequest(listener="ann", page_size=2, page_token=token),
-            timeout=5,
+            timeout=60,
         )
         assert len(page.records) <= 2
         records += page.records
@@ -43,11 +43,11 @@ async def test_grpc_records_exports_and_deletes(gateway):
     assert (signal.kind, signal.count, signal.source) == ("save", 1, "feedback")
 
     request = feedback_pb2.DeleteListenerRequest(listener="ann")
-    deleted = await gateway.stub.DeleteListener(request, timeout=5)
+    deleted = await gateway.stub.DeleteListener(request, timeout=60)
     assert (deleted.deleted_events, deleted.unlinked_recommendations) == (2, 1)
     assert gateway.rows(EVENTS) == []
     empty = feedback_pb2.ExportListenerRequest(listener="ann")
-    assert not (await gateway.stub.ExportListener(empty, timeout=5)).records
+    assert not (await gateway.stub.ExportListener(empty, timeout=60)).records
 
 
 async def test_grpc_refuses_by_the_same_names_as_http(on_sqlite):
@@ -72,16 +72,16 @@ async def test_grpc_refuses_by_the_same_names_as_http(on_sqlite):
     ]
     for changes, expected in cases:
         request = feedback_pb2.RecordEventsRequest(events=[message(given_id, **changes)])
-        assert await refusal(stub.RecordEvents(request, timeout=5)) == expected
+        assert await refusal(stub.RecordEvents(request, timeout=60)) == expected
     none = feedback_pb2.RecordEventsRequest()
     expected = ("INVALID_ARGUMENT", "EVENT_COUNT", "events")
-    assert await refusal(stub.RecordEvents(none, timeout=5)) == expected
+    assert await refusal(stub.RecordEvents(none, timeout=60)) == expected
 
 
 @pytest.mark.parametrize("token", ["x", "WzksImEiXQ==", "WzEsImEiXQ==", "Wy0xLDFd", "é", "WzA="])
 async def test_a_page_token_that_was_not_given_out_is_refused(on_sqlite, token):
     request = feedback_pb2.ExportListenerRequest(listener="ann", page_token=token)
-    answer = await refusal(on_sqlite.stub.ExportListener(request, timeout=5))
+    answer = await refusal(on_sqlite.stub.ExportListener(request, timeout=60))
     assert answer == ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID", "page_token")
 
 

@@ -87,13 +87,13 @@ async def test_a_ban_by_grpc_is_the_same(on_sqlite, monkeypatch):
     monkeypatch.setattr(listeners, "MAX_BANNED_ARTISTS", 1)
     stub = on_sqlite.stub
     request = feedback_pb2.BanArtistRequest(listener="ann", artist_id="x")
-    await stub.BanArtist(request, timeout=5)
+    await stub.BanArtist(request, timeout=60)
     assert [row["artist_id"] for row in on_sqlite.rows(BANNED)] == ["x"]
-    more = stub.BanArtist(feedback_pb2.BanArtistRequest(listener="ann", artist_id="y"), timeout=5)
+    more = stub.BanArtist(feedback_pb2.BanArtistRequest(listener="ann", artist_id="y"), timeout=60)
     assert await refusal(more) == ("FAILED_PRECONDITION", "STATE_CONFLICT", "")
     assert detail_of(await ban(on_sqlite, "ann", "y")) == (409, "STATE_CONFLICT", "")
     lifted = feedback_pb2.AllowArtistRequest(listener="ann", artist_id="x")
-    await stub.AllowArtist(lifted, timeout=5)
+    await stub.AllowArtist(lifted, timeout=60)
     assert on_sqlite.rows(BANNED) == []
 
 
@@ -210,12 +210,12 @@ async def test_each_scope_opens_its_own_paths_alone(tmp_path, scope):
         }
         for needed, pairs in calls.items():
             for call, asked in pairs:
-                assert (await refusal(call(asked, timeout=5)))[0] == "UNAUTHENTICATED"
+                assert (await refusal(call(asked, timeout=60)))[0] == "UNAUTHENTICATED"
                 if needed is not scope:
-                    code, reason, _ = await refusal(call(asked, timeout=5, metadata=metadata))
+                    code, reason, _ = await refusal(call(asked, timeout=60, metadata=metadata))
                     assert (code, reason) == ("PERMISSION_DENIED", "SCOPE_MISSING")
         if scope is Scope.ADMIN:
-            answer = await gateway.stub.DeleteListener(listener, timeout=5, metadata=metadata)
+            answer = await gateway.stub.DeleteListener(listener, timeout=60, metadata=metadata)
             assert answer.deleted_events == 0
 
 

@@ -56,9 +56,9 @@ async def test_a_signal_that_another_event_gave_too_stays(on_sqlite):
 async def test_an_undo_by_grpc_is_the_same_and_what_was_never_sent_is_unknown(on_sqlite):
     given = await on_sqlite.recommend("ann")
     await on_sqlite.send(event(given))
-    await on_sqlite.stub.UndoEvent(feedback_pb2.UndoEventRequest(event_id="e1"), timeout=5)
+    await on_sqlite.stub.UndoEvent(feedback_pb2.UndoEventRequest(event_id="e1"), timeout=60)
     assert on_sqlite.rows(SIGNALS) == []
-    missing = on_sqlite.stub.UndoEvent(feedback_pb2.UndoEventRequest(event_id="e9"), timeout=5)
+    missing = on_sqlite.stub.UndoEvent(feedback_pb2.UndoEventRequest(event_id="e9"), timeout=60)
     assert await refusal(missing) == ("NOT_FOUND", "EVENT_UNKNOWN", "event_id")
     assert detail_of(await undo(on_sqlite, "e9")) == (404, "EVENT_UNKNOWN", "event_id")
     assert detail_of(await undo(on_sqlite, "a b")) == (400, "EVENT_RANGE", "event_id")

@@ -51,7 +51,7 @@ def away(tmp_path: Path) -> Away:
 
 
 async def replayed(gateway: Running, events: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(StoreUnavailable):
                 if len(rows := gateway.rows(EVENTS)) >= events:
@@ -68,14 +68,14 @@ async def test_events_wait_on_the_disk_while_the_database_is_away(tmp_path, away
         again = await gateway.send(event(given_id, 1, kind="skip"))
         assert again.json() == {"accepted": 0, "duplicates": 1, "degraded": ["database"]}
         request = feedback_pb2.RecordEventsRequest(events=[message(given_id)])
-        answer = await gateway.stub.RecordEvents(request, timeout=5)
+        answer = await gateway.stub.RecordEvents(request, timeout=60)
         assert list(answer.degraded) == ["database"]
         body = {"seeds": ["s1"]}
         told = await gateway.client.post("/api/v1/recommendations", json=body)
         assert told.json()["degraded"] == ["database"]
         away.come_back()
         rows = await replayed(gateway, 1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await gateway.send(event(given_id, 1))).json()["degraded"]:
                 await asyncio.sleep(0.05)
         told = await gateway.client.post("/api/v1/recommendations", json=body)
@@ -133,7 +133,7 @@ async def test_a_deleted_listener_is_not_in_what_is_replayed(tmp_path, away):
         refused = await gateway.client.delete("/api/v1/listeners/ann")
         assert detail_of(refused)[:2] == (503, "STORE_UNAVAILABLE")
         away.come_back()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (gone := await gateway.client.delete("/api/v1/listeners/ann")).is_error:
                 await asyncio.sleep(0.05)
         assert gone.json()["deleted_events"] == 2
@@ -152,11 +152,11 @@ async def test_what_was_spooled_survives_kill_9_and_is_stored_once(tmp_path, awa
     try:
         for number in range(1, 6):
             body = event(given_id, number)
-            response = httpx.post(address, json=body, timeout=10, trust_env=False)
+            response = httpx.post(address, json=body, timeout=60, trust_env=False)
             assert response.json() == SPOOLED
     finally:
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
     (path,) = (home / "spool").glob("*.events")
     with path.open("ab") as stream:
         stream.write(b"0badc0de [{torn")

@@ -118,7 +118,7 @@ async def test_profile_service_and_ranker_are_asked_at_once():
             await self.both.wait()
             return await super().recommend(request)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         found = await recommender(Waiting()).recommend(asked(with_profile=True))
     assert (found.profile, found.degraded) == (PROFILE, ["taste"])
 

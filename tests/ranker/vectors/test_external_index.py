@@ -18,7 +18,7 @@ from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
 
 VECTORS = normalise_rows(np.random.default_rng(1).normal(size=(300, 14)).astype(np.float32))
 LOCAL = FaissIndex.build(VECTORS, seed=1)
-WAIT = 20.0
+WAIT = 90.0
 
 
 class Elsewhere:

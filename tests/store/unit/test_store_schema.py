@@ -43,7 +43,7 @@ def test_a_new_database_can_be_opened_while_another_writes_its_first_tables(tmp_
             opening = thread.submit(open_engine, f"sqlite:///{path}", serving=True)
             came_in = connected.wait(10)
             other.execute("COMMIT")
-            engine = opening.result(timeout=10)
+            engine = opening.result(timeout=60)
     finally:
         remove(Pool, "checkout", tell)
     assert came_in

@@ -26,6 +26,7 @@ def schemathesis(stack, token, folder, *options: str, seconds: float = 240) -> s
     return done.stdout
 
 
+@SLOW
 def test_schemathesis_finds_no_failure_in_any_operation(stack, token, tmp_path):
     schemathesis(stack, token, tmp_path, "--phases", "examples,coverage", "--max-examples", "1")
 

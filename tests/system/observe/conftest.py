@@ -55,7 +55,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
                     self._told.put(told_of(about["service.name"], span))
         return trace_service_pb2.ExportTraceServiceResponse()
 
-    def trace(self, trace: str, count: int, seconds: float = 20.0, caller: str = "") -> list[Told]:
+    def trace(self, trace: str, count: int, seconds: float = 90.0, caller: str = "") -> list[Told]:
         """Returns the spans of one trace once so many of it have come.
 
         With the id of the caller's span, also every span that another one stands below.

@@ -18,6 +18,8 @@ from quintet_store import open_engine, writing
 from quintet_store.experiments import ExperimentRefused, Plan
 from quintet_store.feedback import add_events, add_shown, stamp
 
+from tests.slow import slow
+
 WAIT = 60.0
 NOW = stamp(datetime.now(UTC))
 
@@ -88,6 +90,7 @@ def test_a_champion_that_listeners_prefer_stays(home, registry, pair):
     assert registry.named(CHAMPION).bundle == pair[0]
 
 
+@slow("promotes several models")
 @pytest.mark.parametrize("promoted", [True, False])
 def test_an_experiment_whose_champion_is_champion_no_more_ends(
     home, registry, pair, workshop, enrol, promoted
@@ -122,6 +125,7 @@ def test_without_a_challenger_in_the_registry_it_must_be_named(home, registry):
     assert experiments.models_for(settings, "a", "b") == ("a", "b")
 
 
+@slow("runs a ranker beside a registry")
 async def test_the_ranker_fetches_the_challenger_and_keeps_it_when_the_alias_moves(
     home, registry, pair, workshop, enrol
 ):

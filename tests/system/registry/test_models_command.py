@@ -30,6 +30,8 @@ from quintet_modelkit.registry import (
     RegistryUnavailable,
 )
 
+from tests.slow import slow
+
 # As `quintet evaluate` names them.
 METRICS = {
     "ndcg_500.five_seeds": 0.31,
@@ -260,6 +262,7 @@ def stopped_report(counts):
     }
 
 
+@slow("runs several commands")
 def test_by_hand_too_only_what_the_gate_lets_through_is_promoted(workshop, tmp_path, quintet):
     bundle = workshop.bundle(8)
     quintet("register", bundle.name)
@@ -279,6 +282,7 @@ def test_by_hand_too_only_what_the_gate_lets_through_is_promoted(workshop, tmp_p
     assert quintet("promote", "challenger", "--without-gate").code == 0
 
 
+@slow("registers many models")
 def test_old_versions_leave_the_registry_but_none_that_is_needed(registry, workshop, enrol, server):
     numbers = [enrol(registry, workshop.bundle(rounds)) for rounds in range(4, 10)]
     for number in numbers[:3]:
@@ -296,6 +300,7 @@ def test_old_versions_leave_the_registry_but_none_that_is_needed(registry, works
     assert registry.rollback().after.version == numbers[1]
 
 
+@slow("registers many models")
 def test_housekeeping_forgets_old_registered_models(workshop, quintet, settings):
     for rounds in (4, 5, 6):
         quintet("register", workshop.bundle(rounds).name)
@@ -333,6 +338,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_two(workshop, quintet, ar
     assert text in done.err
 
 
+@slow("waits for a deadline")
 def test_a_registry_that_is_away_is_one_line(settings):
     away = settings.model_copy(update={"mlflow_uri": "http://user:pw@127.0.0.1:9"})
     done = subprocess.run(

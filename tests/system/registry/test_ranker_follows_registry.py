@@ -27,8 +27,10 @@ from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
 from tests.needs import MOUNTS, skip
+from tests.slow import slow
 
-WAIT = 60.0
+WAIT = 90.0
+ANOTHER = slow("another fault of the same kind")
 
 
 @contextlib.asynccontextmanager
@@ -131,6 +133,7 @@ async def test_a_rollback_reaches_every_ranker(home, tmp_path, registry, worksho
             await until_served(stub, first)
 
 
+@slow("runs two rankers")
 async def test_rankers_that_share_a_home_all_swap(home, registry, workshop, enrol):
     bundle = workshop.bundle(8)
     async with following(home, registry) as one, following(home, registry) as other:
@@ -170,6 +173,7 @@ async def test_a_start_without_the_registry_serves_the_last_proven_bundle(
         assert len(answer.tracks) == 10
 
 
+@slow("starts a registry twice")
 async def test_a_registry_that_goes_and_comes_back_is_followed_again(
     home, registry, wire, workshop, enrol
 ):
@@ -234,8 +238,8 @@ def stored(server: Any, registry: Registry, number: str, name: str) -> Path:
     ("damage", "why"),
     [
         (lambda path: path.write_bytes(b"x" * path.stat().st_size), "match its checksum"),
-        (lambda path: os.truncate(path, 100), "100 of"),
-        (lambda path: path.unlink(), "does not hold"),
+        pytest.param(lambda path: os.truncate(path, 100), "100 of", marks=ANOTHER),
+        pytest.param(lambda path: path.unlink(), "does not hold", marks=ANOTHER),
     ],
     ids=["altered", "cut short", "gone"],
 )
@@ -278,10 +282,10 @@ async def test_a_listing_that_was_altered_with_its_file_is_refused(
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"feature_hash": "0" * 64}, "features"),
+        pytest.param({"feature_hash": "0" * 64}, "features", marks=ANOTHER),
         ({"golden": {"seeds": ["t0001"], "tracks": [["t0002", 99.0]]}}, "golden request"),
-        ({"catalogue_version": "cat-other"}, "catalogue"),
-        ({"index": {"nprobe": "many", "recall": 1}}, "nprobe"),
+        pytest.param({"catalogue_version": "cat-other"}, "catalogue", marks=ANOTHER),
+        pytest.param({"index": {"nprobe": "many", "recall": 1}}, "nprobe", marks=ANOTHER),
     ],
     ids=["features", "golden request", "catalogue", "index"],
 )
@@ -299,6 +303,7 @@ async def test_a_whole_bundle_that_does_not_fit_this_program_is_refused(
     assert current_version(home / "models") == before  # so a start finds a proven one
 
 
+@slow("promotes several models")
 async def test_an_alias_moved_back_by_hand_ends_the_refusal(home, registry, workshop, enrol):
     good, bad = workshop.bundle(8), workshop.altered(workshop.bundle(8), feature_hash="0" * 64)
     numbers = [enrol(registry, bundle) for bundle in (good, bad)]
@@ -311,6 +316,7 @@ async def test_an_alias_moved_back_by_hand_ends_the_refusal(home, registry, work
         await until(stub, lambda model: not model.refused_version)
 
 
+@slow("starts a ranker twice")
 async def test_a_bundle_damaged_on_this_disk_is_fetched_again(home, registry, workshop, enrol):
     bundle = workshop.bundle(8)
     registry.promote(enrol(registry, bundle))
@@ -319,6 +325,7 @@ async def test_a_bundle_damaged_on_this_disk_is_fetched_again(home, registry, wo
     await served_again(home, registry, bundle)
 
 
+@slow("starts a ranker twice")
 async def test_without_registry_an_earlier_bundle_stands_in_for_a_damaged_one(
     home, registry, wire, workshop, enrol
 ):
@@ -336,6 +343,7 @@ async def test_without_registry_an_earlier_bundle_stands_in_for_a_damaged_one(
         await until_served(stub, bundle)
 
 
+@slow("promotes many models")
 async def test_only_the_last_few_models_of_the_registry_stay_on_disk(
     home, registry, workshop, enrol
 ):
@@ -391,6 +399,7 @@ def end(process: subprocess.Popen[str]) -> str:
     return rest
 
 
+@slow("starts processes of the ranker")
 async def test_a_ranker_killed_while_it_fetches_starts_again_and_clears_up(
     home, registry, wire, workshop, enrol
 ):
@@ -408,6 +417,7 @@ async def test_a_ranker_killed_while_it_fetches_starts_again_and_clears_up(
     assert not list((home / "models").glob(".pull-*"))
 
 
+@slow("starts a process of the ranker")
 def test_sigterm_does_not_wait_for_a_download(home, registry, wire, workshop, enrol):
     registry.promote(enrol(registry, workshop.bundle(8)))
     wire.set("stall", 50_000)

@@ -16,6 +16,8 @@ from quintet_training.ranking import TrainingParameters
 from quintet_training.ranking.fitting import BoosterParameters
 from quintet_training.steps import train
 
+from tests.slow import slow
+
 SMALL = TrainingParameters(
     folds=3,
     samplings=1,
@@ -44,6 +46,7 @@ def import_playlists(settings: CommandSettings) -> None:
     datasets.import_playlists(settings, path, source="made", licence="CC0")
 
 
+@slow("trains with a registry")
 def test_parameters_metrics_report_data_and_features_are_logged(server, tmp_path):
     settings = CommandSettings(
         home=tmp_path,
