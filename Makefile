@@ -25,7 +25,7 @@ BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
 .PHONY: help install demo up test test-all settings check check-types check-rest check-security secrets-check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
-.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report image-index sign eval bench-training chaos egress mutants reproduce provenance
+.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report image-index sign eval bench-training chaos history egress mutants reproduce provenance
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,12 @@ chaos: install ## Break everything in turn under load; table in build/chaos.md
 	@mkdir -p build
 	@$(BOUND) $(BIN)/python -m tools.chaos.rehearse --report build/chaos.md $(CHAOS)
 
+# Of this run alone: `make history HISTORY="--minutes 10 --seed 2"`.
+HISTORY ?=
+
+history: install ## Record events, deletions and promotions under chaos for 5 minutes, and check them
+	@$(BOUND) $(BIN)/python -m tools.chaos.history $(HISTORY)
+
 bench-training: install ## Time and memory of training at four sizes made from EVAL_DATA
 	@$(BIN)/python tools/bench/training_bench.py --data $(EVAL_DATA)
 
@@ -116,7 +122,7 @@ flame: install ## Flame charts of gateway and ranker at half of saturation, into
 egress: install ## Run the whole product without a route and record every call: none leaves the machine
 	@$(BOUND) $(BIN)/python -m tools.egress
 
-# Of this run alone: `make mutants MUTANTS="spool --workers 4"`.
+# Of this run alone: `make mutants MUTANTS="access --only tokens --minutes 10"`.
 MUTANTS ?=
 
 mutants: install ## Change the code of access, spool, publication and contract, and count what tests notice

@@ -76,3 +76,47 @@ def test_a_name_is_there_once_and_a_damaged_file_is_named(tmp_path: Path) -> Non
 def test_no_other_text_is_a_key(offered: str, salt: str) -> None:
     token = subsonic_token("k" * 32, salt)
     assert (subsonic_token(offered, salt) == token) == (offered == "k" * 32)
+
+
+def test_players_are_listed_by_name_and_found_by_it(tmp_path: Path) -> None:
+    folder = PlayerFolder(tmp_path)
+    assert folder.all() == []
+    bob, ann = folder.add("bob"), folder.add("a" * 64, listener="l")
+    known(bob.key), known(ann.key)
+    assert folder.all() == [ann, bob]
+    assert (folder.named("bob"), folder.named("carl")) == (bob, None)
+    assert bob.create_time.endswith("+00:00")
+    document = json.loads((tmp_path / "players.json").read_text(encoding="utf-8"))
+    assert document["format"] == 1
+    assert [each["name"] for each in document["players"]] == [ann.name, "bob"]
+    with pytest.raises(PlayerUnknown):
+        folder.remove("carl")
+    folder.remove("bob")
+    assert folder.all() == [ann]
+
+
+def test_there_are_at_most_so_many_players(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("quintet_access.players.MOST_PLAYERS", 2)
+    folder = PlayerFolder(tmp_path)
+    first, second = folder.add("a"), folder.add("b")
+    known(first.key), known(second.key)
+    with pytest.raises(PlayerInvalid, match="there are 2 players already"):
+        folder.add("c")
+    assert folder.all() == [first, second]
+
+
+def test_texts_that_utf8_does_not_have_are_no_keys(tmp_path: Path) -> None:
+    folder = PlayerFolder(tmp_path)
+    known(folder.add("ann").key)
+    assert folder.by_key("\udcff") is None
+    assert folder.by_password("ann", "\udcff") is None
+    assert folder.by_token("ann", "\udcff", "\udcff") is None
+
+
+def test_a_player_is_found_wherever_it_is_in_the_list(tmp_path: Path) -> None:
+    folder = PlayerFolder(tmp_path)
+    players = [folder.add(name) for name in "abc"]
+    for each in players:
+        known(each.key)
+        assert folder.by_key(each.key) == each
+        assert folder.by_password(each.name, each.key) == each

@@ -361,6 +361,40 @@ def test_deleting_a_listener_deletes_the_playlists_made_of_them(settings: Traini
     assert feedback.feedback_info(settings).listeners == 1
 
 
+def test_an_export_from_before_a_deletion_or_an_undo_brings_nothing_back(
+    settings: TrainingSettings,
+) -> None:
+    fill(settings)
+    names = Pseudonyms.of(settings.home / "access")
+    ann, bob = names.listener("ann"), names.listener("bob")
+    issued = [names.new_recommendation_id() for _ in range(3)]
+    lists = [lists_of(issued[0], ["B", "C"], ann), lists_of(issued[1], ["B", "C", "D"], bob)]
+    acts = [(0, ann, "B"), (0, ann, "C"), *((1, bob, track) for track in "BCD"), (2, ann, "E")]
+    events = [
+        act(issued[place], track, "like", number, listener=who)
+        for number, (place, who, track) in enumerate(acts)
+    ]
+    write(settings, lists, events)
+    path = settings.home / "early.jsonl"
+    feedback.export_feedback(settings, path)
+    with path.open("a", encoding="utf-8") as stream:  # of another installation
+        for place, track in enumerate("EF"):
+            line = {"recommendation_id": "elsewhere", "position": place}
+            stream.write(json.dumps({**line, "track_id": track, "kind": "like"}) + "\n")
+    feedback.delete_listener(settings, "ann")
+    undo(settings, "e4")
+    report = datasets.import_playlists(settings, path, source="feedback")
+    his = store.listener_group(bob)
+    assert stored(settings) == {
+        f"feedback:{issued[1]}": ["A", "B", "C"],
+        f"feedback:{his}": ["B", "C"],
+        "feedback:elsewhere": ["E", "F"],
+    }
+    # Two lists of ann, her group, and the track that was undone in two playlists.
+    assert (report.counts.rows_stored, report.passed_over) == (7, 6 + 2)
+    assert report.counts.rows_read == report.counts.rows_stored + report.counts.rows_duplicate
+
+
 def test_playlists_of_old_imports_go_with_the_retention_and_no_others(
     settings: TrainingSettings,
 ) -> None:

@@ -1,7 +1,6 @@
 """What is done to the system: each fault begins, lasts, ends, and says where it cannot be had."""
 
 import asyncio
-import os
 import shutil
 import signal
 import sqlite3
@@ -297,8 +296,3 @@ def _clock(stack: Stack) -> Iterator[Fault]:
     yield Fault("three restarted, with a clock that can jump", preload, nothing, 1.0, missing)
     yield Fault("clock jumps an hour ahead and back", jump("+3600"), jump("+0"), 4.0, missing)
     yield Fault("clock jumps an hour back and ahead", jump("-3600"), jump("+0"), 4.0, missing)
-
-
-def can_isolate() -> bool:
-    """Return whether this process may create a separate network and mounts."""
-    return os.geteuid() == 0 and shutil.which("unshare") is not None

@@ -11,8 +11,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -26,7 +24,8 @@ from quintet_store.tables import FeedbackEvent, table_of
 from sqlalchemy import select
 
 from tools import leftovers
-from tools.chaos.faults import Fault, all_faults, can_isolate
+from tools.chaos.faults import Fault, all_faults
+from tools.chaos.isolation import isolate
 from tools.chaos.load import Load, Request, Truth
 from tools.chaos.report import Row, goals, put_into, table
 from tools.chaos.stack import Stack, made
@@ -34,7 +33,6 @@ from tools.chaos.stack import Stack, made
 SETTLE_SECONDS = 4.0
 SPOOL_SECONDS = 15.0
 WARM_SECONDS = 4.0
-ISOLATED = "QUINTET_CHAOS_ISOLATED"
 
 
 class Rehearsal:
@@ -136,7 +134,6 @@ async def rehearse(stack: Stack, only: Sequence[str], rate: float, isolated: boo
 
 
 def main() -> int:
-    leftovers.watch()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="parts of names of faults, by commas")
     parser.add_argument("--rate", type=float, default=15.0, help="recommendations a second")
@@ -145,18 +142,9 @@ def main() -> int:
     parser.add_argument("--without", default="", help="mlflow, whose start takes half a minute")
     parser.add_argument("--plain", action="store_true", help="SQLite, no MLflow, no namespaces")
     options = parser.parse_args()
-    isolated = os.environ.get(ISOLATED) == "1"
-    if not isolated and not options.plain and can_isolate():
-        os.environ[ISOLATED] = "1"
-        os.execvp(
-            "unshare",
-            ["unshare", "--net", "--mount", "--", sys.executable, "-m", "tools.chaos.rehearse",
-             *sys.argv[1:]],
-        )  # fmt: skip
-    if isolated:
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True, timeout=10)
-    # A stop by a signal must not leave processes of the stack running.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+    isolated = isolate("tools.chaos.rehearse", wanted=not options.plain)
+    # After the change of namespaces, which closes the descriptor that the watcher waits for.
+    leftovers.watch()
     started = time.monotonic()
     only = [part for part in options.only.split(",") if part]
     with made() as stack:

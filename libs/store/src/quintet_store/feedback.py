@@ -77,6 +77,8 @@ UNDONE: Final = "undone"
 """Kind of an event that its client has undone: only its key, listener and times are left."""
 DELETED_LISTENER: Final = "deleted"
 """What a source of music names instead of the hash of a listener who was deleted."""
+# The key of an advisory lock: 64 bits, of which locks of listeners have 63 random ones.
+_FEEDBACK_LOCK: Final = -1
 HISTORY: Final = "history"
 """Kind of an import of a listener's history, whose file name is the listener's group."""
 
@@ -107,6 +109,22 @@ def hold_listener(connection: Connection, listener: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
+def hold_feedback(connection: Connection, *, exclusive: bool = False) -> None:
+    """Let deletions and undos of feedback wait for an import of feedback that ends, or it for them.
+
+    An import takes it exclusively before its last check, so that nothing is deleted between the
+    check and its commit. SQLite has one writer at a time anyway.
+
+    Args:
+        connection: In a transaction that writes.
+        exclusive: For the import.
+    """
+    if connection.dialect.name == "postgresql":
+        shared = "" if exclusive else "_shared"
+        key = {"key": _FEEDBACK_LOCK}
+        connection.execute(text(f"SELECT pg_advisory_xact_lock{shared}(:key)"), key)
+
+
 def remove_rejected(quarantine: Path, listener: str) -> None:
     """Delete the rows that imports of a listener's histories rejected.
 
@@ -126,7 +144,7 @@ def listeners_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     """Look up the listeners of recorded recommendations, by recommendation id."""
     return {
         str(row[0]): str(row[1])
-        for part in _parts(ids)
+        for part in parts_of(ids)
         for row in connection.execute(
             select(_LISTS.c.recommendation_id, _LISTS.c.listener).where(
                 _LISTS.c.recommendation_id.in_(part)
@@ -139,7 +157,7 @@ def shown_tracks(connection: Connection, ids: Iterable[str]) -> set[tuple[str, s
     """Look up the (recommendation id, track id) pairs shown in recommendations."""
     return {
         (str(row[0]), str(row[1]))
-        for part in _parts(ids)
+        for part in parts_of(ids)
         for row in connection.execute(
             select(_SHOWN.c.recommendation_id, _SHOWN.c.track_id).where(
                 _SHOWN.c.recommendation_id.in_(part)
@@ -273,7 +291,7 @@ def trim_to(engine: Engine, most: int, part: int = 500) -> Pruned:
 
 
 def _delete_lists(connection: Connection, ids: Sequence[str]) -> None:
-    for part in _parts(ids):
+    for part in parts_of(ids):
         # Impressions first: they refer to their list.
         for table in (_SHOWN, _LISTS):
             connection.execute(delete(table).where(table.c.recommendation_id.in_(part)))
@@ -411,6 +429,7 @@ def delete_listener(connection: Connection, listener: str, until: str) -> Delete
     """
     if not listener:
         return Deleted(0, 0, 0)
+    hold_feedback(connection)
     hold_listener(connection, listener)
     mine_lists = and_(_LISTS.c.listener == listener, _LISTS.c.shown_at <= until)
     mine_events = and_(_EVENTS.c.listener == listener, _EVENTS.c.received_at <= until)
@@ -540,7 +559,7 @@ def _unlink_sources(connection: Connection, listener: str, until: str) -> None:
 
 
 def _delete_playlists(connection: Connection, ids: Sequence[str]) -> int:
-    for part in _parts(ids):
+    for part in parts_of(ids):
         for table in (_ENTRIES, _PLAYLISTS):
             connection.execute(delete(table).where(table.c.playlist_id.in_(part)))
     return len(ids)
@@ -706,7 +725,8 @@ def _stream(
         yield [tuple(row) for row in part]
 
 
-def _parts(values: Iterable[str]) -> Iterator[list[str]]:
+def parts_of(values: Iterable[str]) -> Iterator[list[str]]:
+    """Split values into lists that fit into one query, in their order and each once."""
     ordered = iter(sorted(set(values)))
     while part := list(itertools.islice(ordered, _PARAMETERS)):
         yield part

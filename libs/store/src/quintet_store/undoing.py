@@ -7,19 +7,15 @@ brings nothing back.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy import Connection, and_, select, update
 
-from quintet_store.feedback import UNDONE, feedback_playlists, listener_group
+from quintet_store.feedback import UNDONE, feedback_playlists, hold_feedback, listener_group
+from quintet_store.feedback_rows import POSITIVE, remove_track
 from quintet_store.listeners import forget_signal, signal_of
-from quintet_store.tables import FeedbackEvent, Playlist, PlaylistTrack, Recommendation, table_of
+from quintet_store.tables import FeedbackEvent, Recommendation, table_of
 
 _EVENTS: Final = table_of(FeedbackEvent)
 _LISTS: Final = table_of(Recommendation)
-_PLAYLISTS: Final = table_of(Playlist)
-_ENTRIES: Final = table_of(PlaylistTrack)
-_POSITIVE: Final = ("like", "save", "playlist_add")
-# Playlists of feedback have at least so many tracks, as the export makes them.
-_LEAST_TRACKS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,7 @@ def undo_event(connection: Connection, client: str, event_id: str, at: str) -> U
         event_id: Its id at the client.
         at: Now, as `feedback.stamp` writes it.
     """
+    hold_feedback(connection)
     mine = and_(_EVENTS.c.client == client, _EVENTS.c.event_id == event_id)
     query = select(_EVENTS).where(mine)
     if connection.dialect.name == "postgresql":
@@ -57,7 +54,7 @@ def undo_event(connection: Connection, client: str, event_id: str, at: str) -> U
     nothing = {"recommendation_id": "", "track_id": "", "position": None, "dwell_ms": None}
     connection.execute(update(_EVENTS).where(mine).values(kind=UNDONE, **nothing))
     _forget_in_memory(connection, event, at)
-    if undone.kind in _POSITIVE:
+    if undone.kind in POSITIVE:
         _forget_in_training(connection, event)
     return undone
 
@@ -88,17 +85,12 @@ def _forget_in_training(connection: Connection, event: Any) -> None:
     if listener and not _is_held(connection, _EVENTS.c.listener == listener, track):
         groups.add(listener_group(listener))
     for playlist in feedback_playlists(connection, groups):
-        mine = _ENTRIES.c.playlist_id == playlist
-        connection.execute(delete(_ENTRIES).where(mine, _ENTRIES.c.track_id == track))
-        count = select(func.count()).select_from(_ENTRIES).where(mine)
-        if connection.execute(count).scalar_one() < _LEAST_TRACKS:
-            connection.execute(delete(_ENTRIES).where(mine))
-            connection.execute(delete(_PLAYLISTS).where(_PLAYLISTS.c.playlist_id == playlist))
+        remove_track(connection, playlist, track)
 
 
 def _is_held(connection: Connection, of_group: Any, track: str) -> bool:
     """Check whether an event that was not undone puts the track into a group's playlist."""
     query = select(_EVENTS.c.event_id).where(
-        of_group, _EVENTS.c.track_id == track, _EVENTS.c.kind.in_(_POSITIVE)
+        of_group, _EVENTS.c.track_id == track, _EVENTS.c.kind.in_(POSITIVE)
     )
     return connection.execute(query.limit(1)).first() is not None

@@ -473,11 +473,20 @@ def listener_hash(settings: TrainingSettings, listener: str) -> str:
     """
     if not fits(LISTENER_PATTERN, listener):
         raise DatasetInvalid(f"a listener's id is {LISTENER_RULE}")
+    return pseudonyms_of(settings).listener(listener)
+
+
+def pseudonyms_of(settings: TrainingSettings) -> Pseudonyms:
+    """Open the key by which this installation names listeners and signs ids.
+
+    Raises:
+        DatasetInvalid: QUINTET_LISTENER_KEY is too short.
+        AccessFileInvalid: The key cannot be read.
+    """
     try:
-        names = Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
+        return Pseudonyms.of(settings.home / "access", settings.listener_key.get_secret_value())
     except ValueError as fault:
         raise DatasetInvalid(f"QUINTET_LISTENER_KEY: {fault}") from fault
-    return names.listener(listener)
 
 
 def delete_listener(settings: TrainingSettings, listener: str) -> store.Deleted:

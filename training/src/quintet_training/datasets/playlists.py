@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+from quintet_access.pseudonyms import Pseudonyms
 from quintet_modelkit.publication import sha256_of
 from quintet_store import catalogue as imports
 from quintet_store import open_engine, reading, writing
 from quintet_store import playlists as store
+from quintet_store.feedback_rows import remove_gone
 from sqlalchemy import Connection
 
 from quintet_training.datasets.entries import HOW, Entry, Item, Meter, Reading
+from quintet_training.datasets.feedback import pseudonyms_of
 from quintet_training.datasets.matching import Match, Names, match_entries
 from quintet_training.datasets.playlist_formats import READERS, Format, check_file, detect
 from quintet_training.datasets.quarantine import Quarantine, quarantine
@@ -39,7 +42,8 @@ class PlaylistReport:
         counts: Rows read = stored + quarantined + duplicate.
         playlists: Playlists added.
         matched: Rows by how their track was found; `unmatched` ones are quarantined.
-        passed_over: Feedback that is no positive: neither read rows nor stored.
+        passed_over: Feedback that is no positive, or was deleted or undone since its export:
+            neither read rows nor stored.
         unchanged: The very same import was done before, so nothing was written.
         quarantine: File of rejected rows, if any.
     """
@@ -105,7 +109,8 @@ def import_playlists(
         how: Columns and encoding that the user named.
 
     Raises:
-        DatasetInvalid: The file cannot be read.
+        DatasetInvalid: The file cannot be read, or QUINTET_LISTENER_KEY is too short.
+        AccessFileInvalid: The file is feedback, and the key that signs ids cannot be read.
         StoreUnavailable: The database refused.
     """
     on_progress = progress or (lambda share, text: None)
@@ -132,7 +137,8 @@ def import_playlists(
                 kept = target if target.exists() else None
                 return PlaylistReport(path, known, done, 0, {}, 0, True, kept)
             with quarantine(target) as refused:
-                run = _Run(connection, names or Names(), facts, refused, how)
+                names_of = pseudonyms_of(settings) if known is Format.FEEDBACK else None
+                run = _Run(connection, names or Names(), facts, refused, how, names_of)
                 report = run.read(path, known, on_progress)
     finally:
         engine.dispose()
@@ -157,6 +163,7 @@ class _Run:
     facts: Mapping[str, str]
     refused: Quarantine
     how: Reading
+    pseudonyms: Pseudonyms | None = None
 
     def read(self, path: Path, known: Format, on_progress: Progress) -> PlaylistReport:
         import_id = imports.begin_import(self.connection, self.facts)
@@ -169,6 +176,8 @@ class _Run:
             matched.update(how for _, how in found)
             self._keep(entries, found, import_id)
             on_progress(meter.share * 0.99, f"importing {path.name}")
+        gone = self._remove_gone(import_id)
+        read, meter.passed_over = read - gone, meter.passed_over + gone
         playlists, stored = store.count_rows(self.connection, import_id)
         # Everything that was neither stored nor rejected stood at a place already taken.
         refused = self.refused.count
@@ -177,6 +186,15 @@ class _Run:
         kept = self.refused.keep()
         return PlaylistReport(
             path, known, counts, playlists, matched, meter.passed_over, False, kept
+        )
+
+    def _remove_gone(self, import_id: int) -> int:
+        """Remove rows of feedback that was deleted or undone since its export, and count them."""
+        names = self.pseudonyms
+        if names is None:
+            return 0
+        return remove_gone(
+            self.connection, import_id, lambda group: names.issue_time(group) is not None
         )
 
     def _keep(

@@ -1,4 +1,4 @@
-"""The small changes that `tools.mutants` tries: which a function has, and how each is made."""
+"""The small changes that are tried: which of them a function has, and how each is made."""
 
 import ast
 from collections.abc import Iterator
@@ -25,6 +25,7 @@ class Site:
         function: The qualified name of the outermost function around it.
         first_line: Where that function's code begins, with its decorators.
         line: Of the change.
+        lines: The first and the last line that run if the changed code runs: the statement's.
         number: Of the node, in the order of `ast.walk` over the module.
         change: What is changed, to read.
     """
@@ -32,6 +33,7 @@ class Site:
     function: str
     first_line: int
     line: int
+    lines: tuple[int, int]
     number: int
     change: str
 
@@ -42,10 +44,12 @@ def sites_of(tree: ast.Module) -> Iterator[Site]:
     for function, name in _functions(tree, ""):
         left_out = _left_out(function)
         first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
+        begins = _statements(function)
         for node in ast.walk(function):
             if node not in left_out and (change := _change_of(node)):
                 line = getattr(node, "lineno", function.lineno)
-                yield Site(name, first, line, numbers[node], change)
+                lines = (begins.get(node, line), getattr(node, "end_lineno", line))
+                yield Site(name, first, line, lines, numbers[node], change)
 
 
 def changed(tree: ast.Module, site: Site) -> ast.Module:
@@ -64,6 +68,16 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[Function, str]]:
             yield from _functions(child, f"{prefix}{child.name}.")
         elif isinstance(child, ast.If | ast.Try):
             yield from _functions(child, prefix)
+
+
+def _statements(function: Function) -> dict[ast.AST, int]:
+    """Map each node to the line at which the innermost statement around it begins."""
+    begins: dict[ast.AST, int] = {}
+    # A statement comes before those inside it, so the innermost is written last.
+    for statement in ast.walk(function):
+        if isinstance(statement, ast.stmt | ast.ExceptHandler):
+            begins.update(dict.fromkeys(ast.walk(statement), statement.lineno))
+    return begins
 
 
 def _left_out(function: Function) -> set[ast.AST]:
