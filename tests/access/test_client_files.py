@@ -259,11 +259,13 @@ def test_key_files_of_another_form_are_named(folder):
     kid = keys.signing_key().kid
     private = json.loads((folder / "signing.json").read_text(encoding="utf-8"))
     public = {name: text for name, text in private.items() if name != "d"}
-    for document in (public, {}, []):
+    private_forms: tuple[object, ...] = (public, {}, [])
+    for document in private_forms:
         write_json(folder / "signing.json", document, 0o600)
         with pytest.raises(AccessFileInvalid, match=r"signing\.json holds no Ed25519 key"):
             keys.signing_key()
-    for document in ({"keys": [private]}, {"keys": [{}]}, {}, []):
+    public_forms: tuple[object, ...] = ({"keys": [private]}, {"keys": [{}]}, {}, [])
+    for document in public_forms:
         write_json(folder / "public" / "jwks.json", document, 0o644)
         with pytest.raises(AccessFileInvalid, match=r"jwks\.json holds no key set"):
             keys.public_key(kid)

@@ -185,7 +185,9 @@ def _database(history: History, event: str) -> Entry | None:
 def lost(operations: list[Operation]) -> list[Operation] | None:
     history = History(operations)
     row = _first(history, history.must_be_stored)
-    return row and changed_place(
+    if row is None:
+        return None
+    return changed_place(
         operations, DATABASE, lambda rows: [each for each in rows if each["event"] != row["event"]]
     )
 
@@ -200,7 +202,9 @@ def _back(place: str) -> Fault:
     def fault(operations: list[Operation]) -> list[Operation] | None:
         history = History(operations)
         row = _first(history, lambda event: history.deleted_by(event, float("inf")) is not None)
-        return row and changed_place(operations, place, lambda rows: [*rows, row])
+        if row is None:
+            return None
+        return changed_place(operations, place, lambda rows: [*rows, row])
 
     return fault
 
@@ -213,7 +217,9 @@ def made_up(operations: list[Operation]) -> list[Operation]:
 def failed_is_stored(operations: list[Operation]) -> list[Operation] | None:
     history = History(operations)
     row = _first(history, lambda event: not any(each.possible for each in history.attempts[event]))
-    return row and changed_place(operations, DATABASE, lambda rows: [*rows, row])
+    if row is None:
+        return None
+    return changed_place(operations, DATABASE, lambda rows: [*rows, row])
 
 
 def undone_is_back(operations: list[Operation]) -> list[Operation] | None:
@@ -224,7 +230,9 @@ def undone_is_back(operations: list[Operation]) -> list[Operation] | None:
             history.undone_by(event, float("inf")) and _database(history, event) is not None
         ),
     )
-    return row and changed_place(
+    if row is None:
+        return None
+    return changed_place(
         operations,
         DATABASE,
         lambda rows: [row if each["event"] == row["event"] else each for each in rows],
@@ -256,8 +264,10 @@ def _with(place: str, entry: Mapping[str, Any]) -> Fault:
 def exported_after_deletion(operations: list[Operation]) -> list[Operation] | None:
     history = History(operations)
     row = _first(history, lambda event: history.deleted_by(event, 5 * SECONDS) is not None)
-    facts = row and {"listener": row["listener"], "events": [row["event"]]}
-    return row and [*operations, Operation("export", 5 * SECONDS, 5 * SECONDS, Outcome.OK, facts)]
+    if row is None:
+        return None
+    facts = {"listener": row["listener"], "events": [row["event"]]}
+    return [*operations, Operation("export", 5 * SECONDS, 5 * SECONDS, Outcome.OK, facts)]
 
 
 def exported_before_sent(operations: list[Operation]) -> list[Operation]:

@@ -96,10 +96,14 @@ def test_a_file_taken_by_another_process_meanwhile_is_left_alone(tmp_path, monke
         path.unlink()
         path.write_bytes(line(row(2)))
 
+    def removed(handle: int, how: int) -> None:
+        real(handle, how)
+        path.unlink()
+
     with monkeypatch.context() as patch:
         patch.setattr(fcntl, "flock", replaced)
         assert spool.adopt() == 0
-        patch.setattr(fcntl, "flock", lambda handle, how: (real(handle, how), path.unlink()))
+        patch.setattr(fcntl, "flock", removed)
         assert spool.adopt() == 0
     assert spool.empty
     segment(tmp_path, line(row(3)))
@@ -113,7 +117,8 @@ def test_a_file_that_vanishes_before_it_is_opened_is_passed_over(tmp_path, monke
 
 def test_large_files_are_replayed_in_parts_and_go_on_after_a_failure(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_ROWS_AT_ONCE", 2)
-    spool, parts = Spool(tmp_path, ROOM), []
+    spool = Spool(tmp_path, ROOM)
+    parts: list[Any] = []
     spool.append([[row(number)] for number in range(5)])
 
     def store(rows):
@@ -131,7 +136,8 @@ def test_large_files_are_replayed_in_parts_and_go_on_after_a_failure(tmp_path, m
 
 
 def test_lines_written_during_a_replay_are_replayed_too(tmp_path):
-    spool, ids = Spool(tmp_path, ROOM), []
+    spool = Spool(tmp_path, ROOM)
+    ids: list[str] = []
 
     def store(rows):
         if not ids:

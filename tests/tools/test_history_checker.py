@@ -38,14 +38,16 @@ def test_a_correct_history_of_models_passes(promotions, lag):
 @given(wishes=WISHES, name=st.sampled_from(sorted(FEEDBACK_FAULTS)))
 def test_one_fault_in_a_correct_history_of_feedback_is_found(wishes, name):
     broken = FEEDBACK_FAULTS[name]([*feedback_history(wishes), *NO_MODELS])
-    assume(broken)
+    assume(broken is not None)
+    assert broken is not None
     assert violations(broken), name
 
 
 @given(promotions=PROMOTIONS, lag=LAGS, name=st.sampled_from(sorted(MODEL_FAULTS)))
 def test_one_fault_in_a_correct_history_of_models_is_found(promotions, lag, name):
     broken = MODEL_FAULTS[name](model_history(promotions, lag))
-    assume(broken)
+    assume(broken is not None)
+    assert broken is not None
     assert violations([*broken, *NO_FEEDBACK]), name
 
 

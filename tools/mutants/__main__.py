@@ -93,7 +93,10 @@ def tried(part: Part, modules: Sequence[str], end: float) -> dict[str, Score]:
         files = [str(importlib.import_module(module).__file__) for module in modules]
         tests = digest_of(ROOT / each for each in part.tests)
         lines = trial.measured(files)
-        live = live_functions(change for each in changes.values() for change in each)
+        every = [change for each in changes.values() for change in each]
+        live = live_functions(every)
+        if missing := {change.place for change in every} - set(live):
+            raise SystemExit(f"functions that are not in the process: {sorted(missing)}")
         for module, file in zip(modules, files, strict=True):
             outcomes = Outcomes(FOLDER / f"{module}.jsonl", digest_of([Path(file)]), tests)
             scores[module] = score = Score(len(changes[module]))

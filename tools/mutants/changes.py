@@ -34,6 +34,11 @@ class Change:
     code: types.CodeType
 
     @property
+    def place(self) -> Place:
+        """Where the function is: its file, name and first line."""
+        return (self.code.co_filename, self.site.function, self.site.first_line)
+
+    @property
     def key(self) -> str:
         """Name the change by its module, function, source line and what is changed."""
         return f"{self.module}:{self.site.function}: {self.text}: {self.site.change}"
@@ -66,19 +71,27 @@ def changes_of(name: str) -> Iterator[Change]:
 
 
 def live_functions(changes: Iterable[Change]) -> Live:
-    """Find the functions of these files in this process, by file, name and first line."""
+    """Find the functions of these files in this process, by file, name and first line.
+
+    Afterwards the collector of garbage leaves all objects alone, so that forks share their memory.
+    """
     paths = {change.code.co_filename for change in changes}
     found: Live = {}
+    gc.unfreeze()
     for each in gc.get_objects():
         if isinstance(each, types.FunctionType) and each.__code__.co_filename in paths:
             code = each.__code__
             place = (code.co_filename, code.co_qualname, code.co_firstlineno)
             found.setdefault(place, []).append(each)
+    gc.freeze()
     return found
 
 
 def put_in(change: Change, live: Live) -> None:
-    """Replace the code of the function in this process, wherever it is used."""
-    place = (change.code.co_filename, change.site.function, change.site.first_line)
-    for each in live.get(place, ()):
+    """Replace the code of the function in this process, wherever it is used.
+
+    Raises:
+        KeyError: This process does not have the function.
+    """
+    for each in live[change.place]:
         each.__code__ = change.code

@@ -7,7 +7,6 @@ fastest first, until one fails.
 """
 
 import contextlib
-import gc
 import json
 import os
 import resource
@@ -25,7 +24,7 @@ from coverage import Coverage, CoverageData
 
 from tools.mutants.changes import Change, Live, put_in
 
-# The code of processor time stays the same on a busy machine, time by the clock does not.
+# In processor time, which a busy machine does not change as it does time by the clock.
 _LEAST_CPU_SECONDS: Final = 10
 _TIMES_SLOWER: Final = 10
 _CLOCK_SECONDS: Final = 300.0
@@ -71,7 +70,6 @@ class Trial:
         if session.testsfailed:
             raise SystemExit("tests could not be collected")
         self._items = {item.nodeid: item for item in session.items}
-        gc.freeze()
         self._work(self)
         return True
 

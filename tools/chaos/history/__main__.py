@@ -47,17 +47,16 @@ QUIET_SECONDS: Final = 120.0
 _FAULTS: Final = ("kill -9", "SIGSTOP", "loss", "partition", "resets")
 
 
-async def break_often(faults: Sequence[Fault], dice: random.Random) -> None:
-    """Cause one fault after the other until cancelled; the last one is ended too."""
-    while True:
+async def break_often(faults: Sequence[Fault], dice: random.Random, seconds: float) -> None:
+    """Cause one fault after the other, each to its end, for so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         fault = dice.choice(faults)
         sys.stdout.write(f"{now():.3f} {fault.name}\n")
         sys.stdout.flush()
-        try:
-            await fault.begin()
-            await asyncio.sleep(fault.seconds)
-        finally:
-            await asyncio.shield(fault.end())
+        await fault.begin()
+        await asyncio.sleep(fault.seconds)
+        await fault.end()
         await asyncio.sleep(dice.uniform(*CALM_SECONDS))
 
 
@@ -125,10 +124,9 @@ async def record(
         async with running(
             *(client.run(http, PAUSE_SECONDS) for client in clients),
             models.promote_often(dice, *PROMOTE_SECONDS),
-            break_often(faults, dice),
             train_often(stack),
         ):
-            await asyncio.sleep(seconds)
+            await break_often(faults, dice, seconds)
         await _quiet(stack, models, history)
     places = Places(stack.home, stack.database_url, stack.gateways[0], listeners.every)
     for place, entries in (await asyncio.to_thread(places.read)).items():

@@ -171,7 +171,7 @@ def outcome_of(status: int) -> Outcome:
 def _seen(kind: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an answer says that the checker needs."""
     if kind == "list":
-        return {"version": answer["versions"]["model_version"]}
+        return {"version": answer["versions"]["model"]}
     return {"events": exported_events(answer["lines"])} if kind == "export" else {}
 
 
