@@ -30,7 +30,7 @@ from quintet_gateway.domain import ShownTracks
 from quintet_gateway.schemas.catalogue import track_json
 from quintet_gateway.schemas.errors import ErrorResponse
 from quintet_gateway.settings import GatewaySettings
-from quintet_store import open_engine, reading, writing
+from quintet_store import database, open_engine, reading, writing
 from quintet_store.catalogue import begin_import, upsert_tracks
 from quintet_store.tables import (
     FeedbackEvent,
@@ -133,6 +133,14 @@ class Running:
 
 
 @contextlib.asynccontextmanager
+async def patient_databases() -> AsyncIterator[None]:
+    """Wait long for another writer, which may hold a file of SQLite for seconds if all is busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "SERVING_BUSY_SECONDS", 10)
+        yield
+
+
+@contextlib.asynccontextmanager
 async def running(
     home: Path, url: str, upstream: Any = None, **settings: Any
 ) -> AsyncIterator[Running]:
@@ -141,7 +149,7 @@ async def running(
     patient = {"store_patience_seconds": 10, "budget_seconds": 20, **settings}
     made = GatewaySettings(home=home, database_url=url, grpc_port=0, **patient)
     app = build(made, upstream)
-    async with app.router.lifespan_context(app):
+    async with patient_databases(), app.router.lifespan_context(app):
         await app.state.rpc.start()
         await asyncio.wait_for(app.state.rpc.ready.wait(), 90)
         address = f"127.0.0.1:{app.state.rpc.port}"
@@ -227,6 +235,7 @@ def start(home: Path, url: str) -> tuple[subprocess.Popen[str], str]:
         "QUINTET_DATABASE_URL": url,
         "QUINTET_GATEWAY_PORT": str(port),
         "QUINTET_GATEWAY_GRPC_PORT": "0",
+        "QUINTET_GATEWAY_BUDGET_SECONDS": "30",
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "quintet_gateway"],

@@ -91,7 +91,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def airflow():
+def airflow(monkeypatch):
+    monkeypatch.setattr(asking, "_SECONDS", 60.0)
     server = FakeAirflow()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -111,7 +112,7 @@ def run(name, state="success", end="2026-01-31T12:01:00Z"):
 
 
 async def asked(home, headers=None, **settings):
-    app = build(GatewaySettings(home=home, grpc_port=0, **settings))
+    app = build(GatewaySettings(home=home, grpc_port=0, **{"budget_seconds": 60, **settings}))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
@@ -230,7 +231,7 @@ async def test_an_answer_that_is_too_large_is_not_read(tmp_path, airflow):
 
 @pytest.fixture
 async def asker(airflow):
-    one = Airflow(airflow.url, "quintet", GatewaySettings(**LOGIN).airflow_password)
+    one = Airflow(airflow.url, "quintet", GatewaySettings(**LOGIN).airflow_password, budget=60)
     yield one
     await one.close()
 

@@ -12,6 +12,7 @@ import httpx
 
 from tests.fakes.feedback import (
     EVENTS,
+    SPOOLED,
     STORED,
     event,
     running,
@@ -25,15 +26,22 @@ async def test_what_was_answered_survives_kill_9_at_once(tmp_path, database_url)
     async with running(home, database_url) as gateway:
         given_id = await gateway.recommend("ann")
     process, address = start(home, database_url)
+    stored = True
     try:
         for number in range(10):
             body = event(given_id, number)
             response = httpx.post(address, json=body, timeout=60, trust_env=False)
-            assert response.json() == STORED
+            stored = stored and response.json() == STORED
+            assert response.json() in (STORED, SPOOLED)
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
+    if not stored:
+        # A database that was slow for a moment: the next start stores what was spooled.
+        async with running(home, database_url) as gateway, asyncio.timeout(60):
+            while len(gateway.rows(EVENTS)) < 10:
+                await asyncio.sleep(0.05)
     assert {row["event_id"] for row in gateway.rows(EVENTS)} == {f"e{n}" for n in range(10)}
 
 

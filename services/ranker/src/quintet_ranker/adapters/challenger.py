@@ -129,7 +129,8 @@ class ChallengerFollower:
         except Exception as fault:
             self._refuse(wanted, fault)
             return
-        self._reason, self._refusals = "", 0
+        if wanted == self._wanted:
+            self._reason, self._refusals = "", 0
 
     def _bring(self, version: str) -> None:
         """Load a bundle from disk, or download it first; runs on the background thread."""
@@ -189,12 +190,15 @@ class ChallengerFollower:
             return held[1] if held[0] == but else None
 
     def _refuse(self, version: str, fault: Exception) -> None:
-        # An unavailable registry returns soon; a damaged bundle stays damaged for longer.
         transient = isinstance(fault, RegistryUnavailable | TimeoutError | StillBusy)
+        if not transient:
+            REFUSED.labels(KIND).inc()
+        _log.warning("challenger not loaded", version=version, reason=str(fault))
+        if version != self._wanted:
+            # While this one was loaded, another was asked for, which may be loaded at once.
+            return
+        # An unavailable registry returns soon; a damaged bundle stays damaged for longer.
         self._refusals = 1 if transient else self._refusals + 1
         self._retry_at = time.monotonic() + self._retry.pause(self._refusals)
         busy = isinstance(fault, StillBusy)
         self._reason = "" if busy else f"{type(fault).__name__}: {fault}"
-        if not transient:
-            REFUSED.labels(KIND).inc()
-        _log.warning("challenger not loaded", version=version, reason=str(fault))
