@@ -53,11 +53,24 @@ def test_groups_are_the_components_of_jaccard_above_the_threshold(playlists, thr
 
 @settings(deadline=None)
 @given(lists)
-def test_small_blocks_find_the_same_groups(playlists):
+def test_a_budget_joins_only_what_is_alike_and_still_finds_what_shares_rare_tracks(playlists):
     whole = near_duplicates(playlists, TRACKS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(playlist_groups, "_BLOCK_WORK", 3)
-        assert near_duplicates(playlists, TRACKS).tolist() == whole.tolist()
+        patch.setattr(playlist_groups, "MOST_PROPOSED", 0.5)
+        bounded = near_duplicates(playlists, TRACKS)
+    for group in np.unique(bounded):
+        assert len(np.unique(whole[bounded == group])) == 1
+
+
+def test_copies_are_found_within_the_budget_although_all_playlists_share_common_tracks():
+    random = np.random.default_rng(0)
+    common = np.arange(5)
+    own = [np.sort(random.choice(np.arange(5, 4_000), 20, replace=False)) for _ in range(100)]
+    playlists = [np.concatenate((common, rows)) for rows in (*own, *own)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(playlist_groups, "MOST_PROPOSED", 60)
+        groups = near_duplicates(playlists, 4_000)
+    assert groups[:100].tolist() == groups[100:].tolist() == list(range(100))
 
 
 @settings(deadline=None)

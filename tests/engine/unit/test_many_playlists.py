@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import quintet_engine.collaborative.taste as taste
 from quintet_engine.collaborative.model import FOLDER, CollaborativeModel, load_holders
-from quintet_engine.collaborative.space import membership
+from quintet_engine.collaborative.space import membership, token_rows
 from quintet_engine.collaborative.taste import WEIGHTS, Taste
 from quintet_engine.collaborative.tokens import Tokens
 from quintet_training.ranking import fit_learned, folds, strata
@@ -32,6 +32,20 @@ def test_randomised_directions_agree_with_the_exact_ones(catalogue_of, playlists
     assert np.array_equal(fitted(), fitted())
     # Directions with nearly equal eigenvalues may turn; cosines of tracks stay the same.
     assert np.abs(fitted() @ fitted().T - exact @ exact.T).max() < 0.02
+
+
+def test_directions_that_begin_with_a_part_of_the_playlists_hold_as_much_of_the_kernel(
+    catalogue_of, playlists, monkeypatch
+):
+    tokens, members = Tokens.of(catalogue_of(COUNT, 5), 1), membership(playlists, COUNT)
+    rows = {kind: token_rows(members, tokens, kind) for kind in WEIGHTS}
+    kernel = sum(WEIGHTS[kind] * (x @ x.T).toarray() for kind, x in rows.items())
+    best = np.linalg.eigvalsh(kernel)[-8:].sum()
+    monkeypatch.setattr(taste, "PART", 80)
+    values, directions = taste._leading(rows, WEIGHTS, 8)
+    assert np.allclose(directions.T @ directions, np.eye(8), atol=1e-4)
+    assert values.sum() == pytest.approx(best, rel=0.01)
+    assert np.trace(directions.T @ kernel @ directions) == pytest.approx(best, rel=0.01)
 
 
 def test_queries_are_compared_with_some_playlists_and_counts_are_of_all(

@@ -1,15 +1,16 @@
 """Near-duplicate playlists: found, and kept on one side of a split."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
 from quintet_engine.catalogue import Mask, Rows
+from quintet_engine.kernel.layout import fixed
 
-# Multiplications a block of playlists may cost: bounds its overlaps to about 100 MB.
-_BLOCK_WORK: Final = 8_000_000
+MOST_PROPOSED: Final = 20_000
+"""Pairs that tracks may propose, per playlist: bounds the time of the search. Where there are more,
+the most common tracks propose none."""
 
 
 def near_duplicates(
@@ -29,15 +30,21 @@ def near_duplicates(
     Returns:
         The group of each playlist, int64 (p,), numbered by first appearance.
     """
-    count = len(playlists)
-    labels = np.arange(count, dtype=np.int64)
-    if not count:
-        return labels
     sizes = np.array([len(rows) for rows in playlists], dtype=np.int64)
-    members = _membership(playlists, sizes, track_count)
-    for first, second in _alike(members, sizes, threshold):
-        labels = _merge(labels, first, second)
-    return _by_first_appearance(labels)
+    if not sizes.sum():
+        return np.arange(len(playlists), dtype=np.int64)
+    from quintet_engine.kernel.alike import unite_alike
+
+    order = np.argsort(sizes, kind="stable")
+    parents = np.arange(len(playlists), dtype=np.int32)
+    unite_alike(*_by_rarity([playlists[n] for n in order], track_count, threshold), parents)
+    # A playlist's parent comes before it, so one pass upwards finds every first playlist.
+    labels = parents.astype(np.int64)
+    while (labels != labels[labels]).any():
+        labels = labels[labels]
+    of_playlist = np.empty_like(labels)
+    of_playlist[order] = labels
+    return _by_first_appearance(of_playlist)
 
 
 def split_groups(
@@ -69,43 +76,57 @@ def split_groups(
     return held[groups]
 
 
-def _membership(playlists: Sequence[Rows], sizes: NDArray[np.int64], track_count: int) -> Any:
-    """Return the playlists as a sparse matrix of ones, (p, tracks) float32."""
+class _Proposals(NamedTuple):
+    """What `unite_alike` reads: playlists as runs of tracks, and the playlists of each track."""
+
+    starts: NDArray[np.int64]
+    tracks: NDArray[np.int32]
+    proposing: NDArray[np.int32]
+    list_starts: NDArray[np.int64]
+    list_ends: NDArray[np.int64]
+    members: NDArray[np.int32]
+    threshold: float
+
+
+def _by_rarity(playlists: Sequence[Rows], track_count: int, threshold: float) -> _Proposals:
+    """Count tracks, number them from the rarest, and choose which of each playlist propose pairs.
+
+    Args:
+        playlists: Distinct rows of each, the shortest first.
+        track_count: Number of tracks of the catalogue.
+        threshold: Jaccard similarity, 0..1.
+    """
+    sizes = np.array([len(rows) for rows in playlists], dtype=np.int64)
     starts = np.concatenate(([0], np.cumsum(sizes)))
     rows = np.concatenate(playlists)
-    values = np.ones(len(rows), dtype=np.float32)
-    return scipy.sparse.csr_matrix((values, rows, starts), shape=(len(playlists), track_count))
-
-
-def _alike(members: Any, sizes: NDArray[np.int64], threshold: float) -> Iterator[tuple[Rows, Rows]]:
-    """Give pairs of playlists above the threshold, one block of rows after another."""
-    transposed = members.T.tocsr()
-    # A product of sparse rows costs, for each track, the playlists that hold it.
-    work = np.cumsum(members @ np.diff(transposed.indptr).astype(np.float64))
-    start = 0
-    while start < len(sizes):
-        done = work[start - 1] if start else 0.0
-        stop = max(start + 1, int(np.searchsorted(work, done + _BLOCK_WORK, side="right")))
-        overlap = (members[start:stop] @ transposed).tocoo()
-        first, second = overlap.row.astype(np.int64) + start, overlap.col.astype(np.int64)
-        # Size of the union, by inclusion and exclusion.
-        together = sizes[first] + sizes[second] - overlap.data
-        # Each pair once; without a division, so that empty playlists need no rule.
-        alike = (first < second) & (overlap.data > threshold * together)
-        yield first[alike], second[alike]
-        start = stop
-
-
-def _merge(labels: NDArray[np.int64], first: Rows, second: Rows) -> NDArray[np.int64]:
-    """Join the groups of each pair; labels stay below the number of playlists."""
-    if not len(first):
-        return labels
-    ends = (labels[first], labels[second])
-    count = len(labels)
-    ones = np.ones(len(first), dtype=np.bool_)
-    graph = scipy.sparse.coo_matrix((ones, ends), shape=(count, count))
-    joined = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
-    return np.asarray(joined[labels], dtype=np.int64)
+    number = np.empty(track_count, np.int64)
+    counts = np.bincount(rows, minlength=track_count)
+    number[np.argsort(counts, kind="stable")] = np.arange(track_count)
+    owners = np.repeat(np.arange(len(playlists)), sizes)
+    keys = owners * track_count + number[rows]
+    keys.sort()
+    tracks = keys - owners * track_count
+    # Whoever shares more than t · size tracks shares one of the others: that many are left out.
+    # The subtrahend keeps a product that floating point made slightly too great.
+    proposing = sizes - np.floor(threshold * sizes - 1e-9).clip(0).astype(np.int64)
+    proposes = np.arange(len(tracks)) - np.repeat(starts[:-1], sizes) < np.repeat(proposing, sizes)
+    held = np.bincount(tracks[proposes], minlength=track_count)
+    work = np.cumsum(held.astype(np.float64) ** 2 / 2)
+    rare = int(np.searchsorted(work, MOST_PROPOSED * float(len(playlists)), side="right"))
+    proposes &= tracks < rare
+    proposing = np.bincount(owners[proposes], minlength=len(playlists))
+    held[rare:] = 0
+    ends = np.cumsum(held)
+    members = owners[proposes][np.argsort(tracks[proposes], kind="stable")]
+    return _Proposals(
+        fixed(starts, np.int64),
+        fixed(tracks, np.int32),
+        fixed(proposing, np.int32),
+        fixed(ends - held, np.int64),
+        fixed(ends, np.int64),
+        fixed(members, np.int32),
+        threshold,
+    )
 
 
 def _by_first_appearance(labels: NDArray[np.int64]) -> NDArray[np.int64]:

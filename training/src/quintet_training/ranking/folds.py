@@ -35,6 +35,7 @@ def fit_learned(
     weights: Mapping[str, float],
     seed: int,
     tokens: Tokens | None = None,
+    sounds: FaissIndex | None = None,
 ) -> CollaborativeModel:
     """Fit the collaborative model of a catalogue on all playlists.
 
@@ -44,6 +45,7 @@ def fit_learned(
         weights: What each kind of token weighs in the taste space.
         seed: For clusters and indices.
         tokens: Of the catalogue; computed if None.
+        sounds: The index over their sounds; built if None.
     """
     tokens = tokens or Tokens.of(catalogue, seed)
     members = membership(playlists, len(catalogue))
@@ -53,12 +55,18 @@ def fit_learned(
     )
     # Tuned for as many neighbours as the channel asks for.
     index = FaissIndex.build(fitted.places, seed=seed, depth=MOST_NEIGHBOURS)
-    sounds = FaissIndex.build(tokens.sound_units, seed=seed)
+    if sounds is None:
+        sounds = sound_index(tokens, seed)
     content = ContentPool.of(tokens, catalogue.popularity)
     return CollaborativeModel(
         *(tokens, fitted_space, fitted, index, sounds, content, catalogue),
         playlists=members if len(fitted_space) < len(playlists) else None,
     )
+
+
+def sound_index(tokens: Tokens, seed: int) -> FaissIndex:
+    """Build the index over the sounds of tracks, which no playlist changes."""
+    return FaissIndex.build(tokens.sound_units, seed=seed)
 
 
 def _compared(
@@ -84,6 +92,7 @@ class FoldEngines:
         seed: For clusters and indices.
         tokens: Of the catalogue.
         index: The audio index over it.
+        sounds: The index over the sounds of its tracks; built for each fold if None.
     """
 
     catalogue: Catalogue
@@ -93,6 +102,7 @@ class FoldEngines:
     seed: int
     tokens: Tokens
     index: FaissIndex
+    sounds: FaissIndex | None = None
 
     def __call__(self, fold: int) -> Engine:
         """Return the engine that has seen all playlists but those of a fold."""
@@ -101,7 +111,9 @@ class FoldEngines:
     def fitted_on(self, known: Mask) -> Engine:
         """Return the engine that has seen some playlists, bool (playlists,), at least one."""
         seen = [self.playlists[number] for number in np.flatnonzero(known).tolist()]
-        learned = fit_learned(self.catalogue, seen, self.weights, self.seed, self.tokens)
+        learned = fit_learned(
+            self.catalogue, seen, self.weights, self.seed, self.tokens, self.sounds
+        )
         versions = Versions("training", "", self.catalogue.snapshot.version)
         # No booster: rows need candidates and features, not scores.
         return Engine(self.catalogue, self.index, None, versions, TRAINED, learned)

@@ -6,7 +6,7 @@ candidate's features use has seen the playlist, or a near-duplicate of it: count
 and taste space are those fitted on the other folds, so a query meets the model as a listener's
 will, whose playlist nobody has seen.
 
-Queries are a table of Polars, and rows a Parquet file that it reads a part of:
+Queries are a table of Polars, and rows a Parquet file:
 
     queries  query, playlist, fold, validation, seeds, positives
     rows     query, relevant, and one float32 column a feature
@@ -172,6 +172,8 @@ class RowMaker:
                         writer.write_table(_table(blocks, schema))
                     done += len(part)
                     on_progress(done / len(queries))
+                # Before the next engine is fitted: two would take twice the memory.
+                del make, found
 
     def _rows_of(
         self, engine: Engine, query: dict[str, Any]
@@ -224,17 +226,33 @@ def _table(blocks: Sequence[tuple[int, NDArray[np.int8], Matrix]], schema: pa.Sc
 
 
 def read_rows(path: Path, queries: pl.DataFrame) -> TrainingRows:
-    """Read the rows of some queries, in the order they were written."""
-    frame = (
-        pl.scan_parquet(path)
-        .join(queries.lazy().select("query"), on="query", how="semi", maintain_order="left")
-        .collect()
-    )
-    # Run lengths are group sizes only because the join above keeps the order of the file.
-    runs = frame.select(pl.col("query").rle()).unnest("query")
+    """Read the rows of some queries, in the order they were written.
+
+    Args:
+        path: A file, or a pattern of files, which are read in the order of their names.
+        queries: The queries.
+    """
+    files = [pq.ParquetFile(each) for each in sorted(path.parent.glob(path.name))]
+    numbers = np.concatenate([file.read(["query"]).column(0).to_numpy() for file in files])
+    kept = np.isin(numbers, queries["query"].to_numpy())
+    # Filled part by part: a table of all rows would need their memory once more.
+    features = np.empty((np.count_nonzero(kept), len(TRAINED.names)), np.float32)
+    relevant = np.empty(len(features), np.int8)
+    read = done = 0
+    groups = ((file, number) for file in files for number in range(file.num_row_groups))
+    for source, group in groups:
+        table = source.read_row_group(group)
+        chosen = np.flatnonzero(kept[read : read + len(table)])
+        part = slice(done, done + len(chosen))
+        relevant[part] = table.column("relevant").to_numpy()[chosen]
+        for column, name in enumerate(TRAINED.names):
+            features[part, column] = table.column(name).to_numpy()[chosen]
+        read, done = read + len(table), part.stop
+    # Run lengths are group sizes, because rows of a query stand together.
+    runs = pl.Series("query", numbers[kept]).rle().struct.unnest()
     return TrainingRows(
-        frame.drop("query", "relevant").to_numpy().astype(np.float32, copy=False),
-        frame["relevant"].to_numpy(),
+        features,
+        relevant,
         runs["len"].to_numpy().astype(np.int32),
         runs["value"].to_numpy().astype(np.int64),
     )

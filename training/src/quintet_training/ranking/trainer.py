@@ -11,20 +11,25 @@ from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Mask, Rows
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.collaborative.space import membership
+from quintet_engine.collaborative.taste import PART
 from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import TRAINED
 from threadpoolctl import threadpool_limits
 
 from quintet_training.datasets.listener_queries import ALWAYS, ListenerQueries
-from quintet_training.datasets.playlist_groups import near_duplicates, split_groups
+from quintet_training.datasets.playlist_groups import (
+    MOST_PROPOSED,
+    near_duplicates,
+    split_groups,
+)
 from quintet_training.ranking.backend import BuiltRows, LocalBackend, RowOptions, TrainerBackend
 from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter, importances
-from quintet_training.ranking.folds import FoldEngines, fit_learned
+from quintet_training.ranking.folds import MOST_COMPARED, FoldEngines, fit_learned, sound_index
 from quintet_training.ranking.listening import Learned, Listening
 from quintet_training.ranking.rows import draw_queries
 from quintet_training.ranking.strata import Strata, evenly, strata_of
-from quintet_training.ranking.tuning import tune_taste
+from quintet_training.ranking.tuning import MOST_KNOWN, tune_taste
 from quintet_training.settings import TrainingRefused
 
 OnProgress = Callable[[float, str], None]
@@ -67,6 +72,19 @@ class TrainingParameters:
     space_trials: int = 6
     booster_trials: int = 6
     booster: BoosterParameters = field(default_factory=BoosterParameters)
+
+    @property
+    def budgets(self) -> dict[str, int]:
+        """What limits the work of a training, whatever the number of playlists."""
+        return {
+            "queries": self.most_queries,
+            "negatives_per_query": self.negatives,
+            "validation_playlists": MOST_VALIDATION,
+            "compared_playlists": MOST_COMPARED,
+            "tuning_playlists": MOST_KNOWN,
+            "taste_first_part_playlists": PART,
+            "near_duplicate_pairs_per_playlist": MOST_PROPOSED,
+        }
 
     def facts(self) -> dict[str, Any]:
         """Return the parameters by name; threads are not among them."""
@@ -185,8 +203,10 @@ class _Run:
             seed=self.parameters.seed,
         )
         parameters = self.parameters
+        sounds = sound_index(tokens, parameters.seed)
         engines = FoldEngines(
-            self.catalogue, self.playlists, folds, weights, parameters.seed, tokens, index
+            *(self.catalogue, self.playlists, folds, weights, parameters.seed),
+            *(tokens, index, sounds),
         )
         queries = self._queries(folds, validation, strata)
         rows = self.backend.rows(
@@ -199,7 +219,9 @@ class _Run:
         listening = self._listening(engines, queries, rows, replace(booster, rounds=fit.rounds))
         self.on_progress(0.95, "fitting all playlists")
         # Cross-fitting served the booster's rows; what is published learns from all playlists.
-        learned = fit_learned(self.catalogue, self.playlists, weights, self.parameters.seed, tokens)
+        learned = fit_learned(
+            *(self.catalogue, self.playlists, weights, parameters.seed, tokens, sounds)
+        )
         metrics = {
             "validation_ndcg_500": fit.ndcg,
             "training_playlists": len(self.playlists),

@@ -174,6 +174,7 @@ def train(
     on_progress(0.98, "publishing")
     facts = {
         "parameters": parameters.facts(),
+        "budgets": parameters.budgets,
         "threads": parameters.threads,
         "seed": parameters.seed,
         "metrics": dict(trained.metrics),

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from quintet_engine.arrays import unit_rows
 from quintet_engine.catalogue import Rows, Weights
@@ -43,11 +44,36 @@ WEIGHTS: Final[Mapping[str, float]] = {
 RIDGE: Final = 0.3
 """λ, in the unit of the kernel, in which a playlist with itself has Σ a_g."""
 _NONE: Final = np.empty(0, dtype=np.int64)
+# Rows of the kernel that are added at a time.
+_ROWS: Final = 512
 
 
 def packed(matrix: NDArray[Any]) -> NDArray[np.float32]:
     """Take the lower triangle of a symmetric matrix, row after row, float32."""
-    return fixed(matrix[np.tril_indices(len(matrix))], np.float32)
+    count = len(matrix)
+    triangle = np.empty(count * (count + 1) // 2, np.float32)
+    for row in range(count):
+        start = row * (row + 1) // 2
+        triangle[start : start + row + 1] = matrix[row, : row + 1]
+    return fixed(triangle, np.float32)
+
+
+def _inverse(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Invert a positive definite matrix, which is overwritten; only the lower triangle is right."""
+    # Fortran's order of the transpose is the order of this one, so that nothing is copied.
+    factor, fault = lapack.dpotrf(kernel.T, lower=0, overwrite_a=1)
+    found, more = lapack.dpotri(factor, lower=0, overwrite_c=1)
+    if fault or more:
+        raise np.linalg.LinAlgError("the kernel of playlists is not positive definite")
+    return np.asarray(found.T)
+
+
+def _add_kernel(kernel: NDArray[np.float64], matrix: sp.csr_matrix, weight: float) -> None:
+    """Add weight · X Xᵀ to a kernel, some rows at a time: a product is as large as the kernel."""
+    turned = matrix.T.tocsr()
+    for start in range(0, len(kernel), _ROWS):
+        rows = slice(start, start + _ROWS)
+        kernel[rows] += weight * (matrix[rows] @ turned).toarray()
 
 
 def _holders(learned: Learned, count: int) -> sp.csr_matrix:
@@ -145,7 +171,7 @@ class PlaylistSpace:
         rows = {}
         for kind in ALL_KINDS:
             matrix = token_rows(members, tokens, kind)
-            kernel += weights[kind] * (matrix @ matrix.T).toarray()
+            _add_kernel(kernel, matrix, weights[kind])
             if kind != TRACK:
                 rows[kind] = matrix.T.tocsr()
         by_artist = (everything @ tokens.kinds["artist"]).tocsr()
@@ -157,7 +183,7 @@ class PlaylistSpace:
             np.asarray((by_artist > 0).sum(axis=0), np.float32).ravel(),
             np.asarray(members.sum(axis=1), np.float32).ravel(),
             # Inverted in float64: K is nearly singular where playlists are copies of each other.
-            packed(np.linalg.inv(kernel)),
+            packed(_inverse(kernel)),
             dict(weights),
         )
 

@@ -18,6 +18,7 @@ still that of the sources.
     reasons     the facts that explain the tracks of a list
     reasons_json  their JSON
     audio_features, learned_features, sound_features   the feature matrix
+    alike       near-duplicate playlists
     trees       scores and their explanation
 
 Loading the compiler takes half a second and many commands never rank: code outside of this folder
