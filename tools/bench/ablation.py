@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -240,7 +240,7 @@ def all_rows(
 ) -> Mapping[str, TrainingRows]:
     """Make rows of every playlist as a training query and as a validation query."""
     made: dict[str, TrainingRows] = {}
-    fitted: dict[int, Any] = {}
+    fitted: dict[int, Engine] = {}
 
     def engine(fold: int) -> Engine:
         if fold not in fitted:
