@@ -25,7 +25,7 @@ BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
 .PHONY: help install demo up test test-all settings check check-types check-rest check-security secrets-check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
-.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack images-report image-index sign eval bench-training bench-ablation chaos history egress mutants reproduce provenance
+.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack upgrade-trial images-report image-index sign eval bench-training bench-ablation chaos history egress mutants reproduce provenance
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -251,6 +251,9 @@ health: ## Bring core up with Compose, recommend, kill a ranker, take it down
 
 stack: ## Bring core and mlops up with Compose, run a DAG, follow the registry, take all down
 	@deploy/try-stack.sh
+
+upgrade-trial: ## Replace all of core by new images under load; no request may be refused
+	@deploy/try-upgrade.sh
 
 images-report: ## Run each built image alone and write its size and times into docs/images.md
 	@$(PYTHON) deploy/measure_images.py $(NAMES)

@@ -20,6 +20,7 @@ from prometheus_client import REGISTRY
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet.search.v1 import search_pb2, search_pb2_grpc
+from quintet_command.supervisor import free_ports
 from quintet_explain import Fact, Kind, Reference, ReferenceKind
 from quintet_gateway.app import build
 from quintet_gateway.schemas.catalogue import (
@@ -590,11 +591,20 @@ def test_a_port_in_use_is_one_line_and_exit_code_2(tmp_path):
     assert port in text
 
 
-def test_sigterm_ends_the_gateway_cleanly(tmp_path):
-    process = start(tmp_path, QUINTET_GATEWAY_PORT="0")
+def test_sigterm_ends_the_gateway_cleanly_and_a_request_on_its_way_is_answered(tmp_path):
+    (port,) = free_ports(1)
+    process = start(tmp_path, QUINTET_GATEWAY_PORT=str(port))
     assert process.stderr is not None
     while "startup complete" not in (line := process.stderr.readline()):
         assert line, "the gateway ended before it served"
-    process.send_signal(signal.SIGTERM)
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as open_before:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ConnectionRefusedError):
+            while True:
+                socket.create_connection(("127.0.0.1", port), timeout=60).close()
+        open_before.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = b"".join(iter(lambda: open_before.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close\r\n" in answer.lower()
     process.communicate(timeout=30)
     assert process.returncode == 0

@@ -26,6 +26,8 @@ _RESERVE: Final = 32
 _BODY_GRACE_SECONDS: Final = 2.0
 _BODY_BYTES_PER_SECOND: Final = 1024
 _POLL_SECONDS: Final = 1.0
+# On a stop, a request may be on its way on an open connection: so long it is still answered.
+_LAST_REQUEST_SECONDS: Final = 1.0
 
 
 class OpenConnections:
@@ -41,6 +43,8 @@ class OpenConnections:
         self._open: set[BoundedProtocol] = set()
         # Without a complete request head, by the time since when; a dict keeps that order.
         self._idle: dict[BoundedProtocol, None] = {}
+        self.stopping = False
+        """Whether the server stops: each connection ends with its next answer."""
 
     def opened(self, connection: "BoundedProtocol") -> None:
         """Count a new connection; an idle one is closed for it if there are too many."""
@@ -180,6 +184,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(head + lines + b"\r\n" + bytes(answer.body))
         self.transport.close()
 
+    def shutdown(self) -> None:
+        """Answer what was begun; without a request, wait a moment for one that is on its way."""
+        self._others.stopping = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(_LAST_REQUEST_SECONDS, self._end)
+        else:
+            super().shutdown()
+
+    def _end(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
+
     def close_now(self) -> None:
         """Close the connection without waiting for a client that does not read."""
         if self.transport is not None and not self.transport.is_closing():
@@ -189,6 +205,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._others.full and cycle.scope["path"] not in ALWAYS_ANSWERED:
             cycle.keep_alive = False
             app = _overloaded
+        if self._others.stopping:
+            cycle.keep_alive = False
         super()._start_asgi_task(cycle, app)
 
     def _expect_request(self) -> None:
