@@ -164,6 +164,8 @@ def visit(chromium, served_page):
         tab.on("pageerror", lambda error: tab.faults.append(str(error)))
         tab.on("console", lambda line: _note_refused(tab, line.text))
         tab.goto(served_page + path)
+        # The first screen hands over to the page.
+        tab.locator("#shell").wait_for(state="detached")
         tab.get_by_role(ready).first.wait_for()
         return tab
 

@@ -1,5 +1,7 @@
 """Files of the page: compressed, the icon font with the icons in use, and nothing else."""
 
+import base64
+import hashlib
 from pathlib import Path
 
 import brotli
@@ -7,14 +9,19 @@ import httpx
 import pytest
 from fontTools.ttLib import TTFont
 from quintet_ui.assets import OWN, Assets
-from quintet_ui.headers import static_folder
+from quintet_ui.headers import content_policy, static_folder
+from quintet_ui.mark import MARK
+from quintet_ui.shell import page_of
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 
-from tools.subset_icons import FONT, full_font, icon_names
+from tools.subset_fonts import FONT, LETTERS, ROOT, TEXT_FONT, full_font, icon_names
 
-PAGE = "<html><head><title>x</title></head><body></body></html>"
+PAGE = """<html><head><title>x</title><link rel="shortcut icon" href="./favicon.png" />
+<link rel="preload" href="./a.woff2" as="font" crossorigin />
+<script type="module" src="./a.js"></script><link rel="modulepreload" href="./b.js">
+</head><body><div id="root"></div></body></html>"""
 
 
 @pytest.fixture
@@ -65,20 +72,45 @@ async def test_the_icon_font_is_replaced_and_other_files_are_streamlit_s(client)
         assert answer.text == "from Streamlit"
 
 
-async def test_the_page_has_the_style_that_shows_it_whole(client):
-    answer = await client.get("/")
-    assert answer.text.count("<style>") == 1
-    assert (
-        answer.text.replace(answer.text[answer.text.index("<style>") :], "")
-        + (answer.text[answer.text.index("</head>") :])
-        == PAGE
-    )
-    assert int(answer.headers["content-length"]) == len(answer.content)
+async def test_the_listener_s_page_has_a_search_that_works_before_the_scripts_come(client):
+    answer = await client.get("/", headers={"accept-encoding": "br"})
+    assert answer.headers["content-encoding"] == "br"
     assert "etag" not in answer.headers
+    page = answer.text
+    assert page.index('<div id="shell">') < page.index('<div id="root">')
+    assert page.count('fetchpriority="low"') == 2
+    assert 'as="font"' not in page
+    assert "favicon.png" not in page
+    plain = await client.get("/", headers={"accept-encoding": "identity"})
+    assert plain.text == page
+    assert int(plain.headers["content-length"]) == len(plain.content)
+    # The script is in the content policy, by its hash.
+    script = page.partition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in content_policy(page_of(PAGE, "/"))
+
+
+def test_other_pages_have_no_search():
+    assert 'id="shell"' not in page_of(PAGE, "/explore")
+    assert "stSidebar" in page_of(PAGE, "/explore")
+
+
+def test_the_text_font_has_the_letters_of_european_languages_and_another_name():
+    font = TTFont(OWN / full_font(TEXT_FONT).name)
+    assert set(font.getBestCmap()) >= set(LETTERS) & set(TTFont(full_font(TEXT_FONT)).getBestCmap())
+    names = {record.nameID: str(record) for record in font["name"].names}
+    # The font's licence reserves its name, and asks for its copyright and its text.
+    assert "Source" not in names[1] + names[4]
+    assert "Adobe" in names[0]
+    assert "SIL Open Font License" in names[13]
+
+
+def test_documentation_and_page_have_the_same_mark():
+    assert (ROOT / "docs" / "logo.svg").read_bytes() == MARK.read_bytes()
 
 
 def test_the_icon_font_of_the_installed_streamlit_has_every_icon_of_the_page():
-    """After an update of Streamlit, `tools/subset_icons.py` makes it again."""
+    """After an update of Streamlit, `tools/subset_fonts.py` makes it again."""
     own = OWN / full_font().name
     assert [path.name for path in OWN.glob(FONT)] == [own.name]
     assert own.stat().st_size < 40_000

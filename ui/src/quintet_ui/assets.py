@@ -16,8 +16,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quintet_ui.shell import page_of
+
 OWN: Final = Path(__file__).parent / "assets"
-"""Files that replace those of Streamlit of the same name: the icon font, cut to the icons used."""
+"""Files that replace those of Streamlit of the same name: its fonts, cut to what is used."""
 _PREFIX: Final = "/static/"
 _COMPRESSED: Final = frozenset({".js", ".css", ".json", ".svg"})
 # 9 takes half a second for a megabyte on a busy core; the files above, such as Plotly, come later.
@@ -25,30 +27,6 @@ _QUALITY: Final = 9
 _QUALITY_OF_LARGE: Final = 5
 _LARGE_BYTES: Final = 1_000_000
 _CACHE: Final = "public, immutable, max-age=31536000"
-
-
-_HEAD_END: Final = b"</head>"
-# The panel at the side would move all that was drawn before it: the page is shown with it, or after
-# some seconds, so that an error without a panel is shown too. What decides where things are is
-# here too: the other styles (page.py) come when the page is already shown.
-_WHOLE: Final = b"""<style>
-body:not(:has([data-testid="stSidebar"])) [data-testid="stAppViewContainer"] {
-  visibility: hidden; animation: whole 0s linear 8s forwards;}
-@keyframes whole {to {visibility: visible;}}
-/* Room for what arrives later, so that nothing below it moves. */
-body .st-key-finder {min-height: 5.6rem;}
-body .st-key-finder-start {min-height: 27rem;}
-body .st-key-tuning {min-height: 40.5rem;}
-body .st-key-slots {min-height: 4.6rem;}
-body [data-testid="stMainBlockContainer"] {padding-top: 4rem;}
-@media (max-width: 900px) {body .st-key-finder-start {min-height: 47rem;}}
-/* A phone has the button of the panel at the bottom. */
-@media (max-width: 640px) {
-  body [data-testid="stExpandSidebarButton"] {
-    position: fixed; bottom: 0.8rem; left: 50%; transform: translateX(-50%); width: max-content;
-    padding: 0.6rem 1rem; border: 1px solid; border-radius: 1.5rem;}
-}
-</style>"""
 
 
 class _File(NamedTuple):
@@ -75,7 +53,7 @@ class Assets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         file = await self._file(scope) if scope["type"] == "http" else None
         if file is None:
-            sends = _with_style(send) if scope["type"] == "http" else send
+            sends = _with_first_screen(scope, send) if scope["type"] == "http" else send
             await self._app(scope, receive, sends)
             return
         await Response(file.content, headers=dict(file.headers))(scope, receive, send)
@@ -84,10 +62,7 @@ class Assets:
         path: str = scope["path"]
         if not path.startswith(_PREFIX) or scope["method"] not in {"GET", "HEAD"}:
             return None
-        takes = Headers(scope=scope).get("accept-encoding", "")
-        if Path(path).suffix in _COMPRESSED and "br" not in {
-            each.partition(";")[0].strip() for each in takes.split(",")
-        }:
+        if Path(path).suffix in _COMPRESSED and not _takes_brotli(scope):
             return None
         # One file at a time: a browser asks for many at once, and each is compressed once.
         async with self._reading:
@@ -106,8 +81,13 @@ class Assets:
         return found if found.suffix in _COMPRESSED else None
 
 
-def _with_style(send: Send) -> Send:
-    """Add a style to the head of an answer that is the page's HTML, which comes in one part."""
+def _takes_brotli(scope: Scope) -> bool:
+    takes = Headers(scope=scope).get("accept-encoding", "")
+    return "br" in {each.partition(";")[0].strip() for each in takes.split(",")}
+
+
+def _with_first_screen(scope: Scope, send: Send) -> Send:
+    """Rewrite an answer that is the page's HTML, which comes in one part (`quintet_ui.shell`)."""
     held: list[Message] = []
 
     async def send_page(message: Message) -> None:
@@ -119,12 +99,17 @@ def _with_style(send: Send) -> Send:
                 return
         elif held:
             start = held.pop()
-            body = message.get("body", b"").replace(_HEAD_END, _WHOLE + _HEAD_END, 1)
             headers = MutableHeaders(raw=list(start["headers"]))
+            body = message.get("body", b"")
             if body and not message.get("more_body") and "content-length" in headers:
+                body = page_of(body.decode(), scope["path"]).encode()
+                if _takes_brotli(scope):
+                    body = brotli.compress(body, quality=_QUALITY_OF_LARGE)
+                    headers["content-encoding"] = "br"
                 # It is another page than the one that these name.
                 del headers["etag"], headers["last-modified"]
                 headers["content-length"] = str(len(body))
+                headers["vary"] = "Accept-Encoding"
                 message = {**message, "body": body}
                 start = {**start, "headers": headers.raw}
             await send(start)

@@ -61,7 +61,7 @@ def search_data(
             {"name": name, "label": ordered(genre_name(name, texts.language))} for name in genres
         ],
         "tracks": [
-            {**_shown(track, features.get(track.id)), "taken": preferences.holds(track.id)}
+            {**shown_track(track, features.get(track.id)), "taken": preferences.holds(track.id)}
             for track in tracks
         ],
     }
@@ -77,7 +77,7 @@ def seeds_data(
         "levels": [{"name": name, "weight": weight} for name, weight in LEVELS.items()],
         "seeds": [
             {
-                **_shown(
+                **shown_track(
                     tracks.get(seed.track_id) or bare(seed.track_id), features.get(seed.track_id)
                 ),
                 "weight": seed.weight,
@@ -108,7 +108,7 @@ def cards_data(
         "chosen": chosen,
         "tracks": [
             {
-                **_shown(ranked.track, features_of(ranked)),
+                **shown_track(ranked.track, features_of(ranked)),
                 **_own((own or {}).get(ranked.track.id)),
                 "rank": ranked.rank,
                 "artist": ordered(next((each.name for each in ranked.track.artists), "")),
@@ -190,7 +190,13 @@ def _own(track: OwnTrack | None) -> dict[str, Any]:
     }
 
 
-def _shown(track: Track, features: Mapping[str, float] | None) -> dict[str, Any]:
+def shown_track(track: Track, features: Mapping[str, float] | None) -> dict[str, Any]:
+    """Build what every list shows of a track: its id, title, artists and cover.
+
+    Args:
+        track: The track.
+        features: Audio features that a missing cover is drawn from; None for a plain one.
+    """
     drawn = cover_of(features)
     return {
         "id": track.id,

@@ -30,7 +30,7 @@ ANY_HOST: Final = "*"
 # All that a browser asks for while it uses the page: its pages, files of the release, downloads,
 # the map, and audio and covers of own music.
 _ROUTES: Final = re.compile(
-    r"/((explore|operator|own-music)/?)?|/map/(places|names)|/own/(audio|cover)/[^/]{1,1024}|/static/\w+/\w[\w@~.-]*|/(favicon\.png|manifest\.json)"
+    r"/((explore|operator|own-music)/?)?|/map/(places|names)|/shell/search|/own/(audio|cover)/[^/]{1,1024}|/static/\w+/\w[\w@~.-]*|/(favicon\.png|manifest\.json)"
     r"|/_stcore/(health|host-config)|/media/[0-9a-f]{8,128}(\.\w{1,16})?"
 )
 _METHODS: Final = ("GET", "HEAD")

@@ -6,15 +6,15 @@ from typing import Final
 
 import streamlit as st
 from quintet_client.models import Track
-from quintet_text.normal_form import normalise
-from quintet_text.track_ids import is_address, track_id_of
+from quintet_contract.limits import MAX_SEEDS
 
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
-from quintet_ui.cards import byline, search_data, seeds_data
+from quintet_ui.cards import search_data, seeds_data
 from quintet_ui.components import search_box, seed_row, triggered
 from quintet_ui.export import welcome_back
-from quintet_ui.faults import Fault, GatewayFault
+from quintet_ui.faults import GatewayFault
+from quintet_ui.finding import MOST_LETTERS, search_status, tracks_for
 from quintet_ui.genres import genres_for
 from quintet_ui.identity import forget_button, who_listens
 from quintet_ui.plain import code, ordered
@@ -26,7 +26,6 @@ from quintet_ui.translations import Translations
 from quintet_ui.tray import saved_tray
 from quintet_ui.tuning import tuning_panel
 
-FOUND: Final = 8  # as many results as fit without scrolling
 _SURPRISES: Final = 50  # songs that a surprise is one of
 _AGAIN_SECONDS: Final = 2.0  # before a failed search is tried again
 
@@ -36,8 +35,10 @@ def listener_page() -> None:
     texts = session.texts()
     _leave_out_unknown()
     st.title(texts("page.title"))
-    if not session.preferences().seeds:
-        st.write(texts("page.lead"))
+    # Always there, so that the search after it keeps its place, text and focus.
+    with st.container(key="lead"):
+        if not session.preferences().seeds:
+            st.write(texts("page.lead"))
     if "returned" in st.session_state:
         welcome_back()
     if "playlist" in st.session_state:
@@ -49,7 +50,7 @@ def listener_page() -> None:
         tuning.header(texts("tuning.heading"))
         who_listens(texts)
         forget_button(texts)
-    with st.container(key="finder" if session.preferences().seeds else "finder-start"):
+    with st.container(key="finder"):
         _search()
     prompt_section()
     with st.container(key="slots"):
@@ -85,7 +86,7 @@ def _search() -> None:
     now = session.preferences()
     # Suggestions are for the start: later they would only push the list down.
     tracks, fault = _found(query) if query or not now.seeds else ([], None)
-    status = "" if fault is not None or not query else _status(query, tracks, texts)
+    status = "" if fault is not None or not query else search_status(query, tracks, texts)
     features = session.features_of([track.id for track in tracks])
     search_box(
         search_data(tracks, query, status, now, features, genres_for(query, texts), texts),
@@ -101,28 +102,6 @@ def _search() -> None:
         st.rerun()
 
 
-def _status(query: str, tracks: list[Track], texts: Translations) -> str:
-    """Say how well the results fit a text."""
-    if not tracks:
-        return texts("search.nothing_at" if is_address(query) else "search.nothing", query=query)
-    # A text with a field, such as artist:eagles, names what it wants exactly.
-    if ":" in query or any(_names(track, query) for track in tracks):
-        return texts("search.count", count=len(tracks))
-    return texts("search.similar", query=query)
-
-
-def _names(track: Track, query: str) -> bool:
-    """Whether a track has a word of the text in its title, artists, album or genres."""
-    names = (track.title, track.album, byline(track), *track.genres)
-    known = set(normalise(" ".join(names)).split())
-    words = normalise(query).split()
-    # The last word may still be typed.
-    return all(
-        word in known or (word == words[-1] and any(name.startswith(word) for name in known))
-        for word in words
-    )
-
-
 def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
     """Search for a text; an earlier result of the same text is reused."""
     known = st.session_state.get("found")
@@ -133,7 +112,7 @@ def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
     fault: GatewayFault | None = None
     tracks: list[Track] = []
     try:
-        tracks = _at_address(query) if is_address(query) else _search_for(query)
+        tracks = session.ask(lambda to: tracks_for(to, query), "search")
         session.remember(tracks)
     except GatewayFault as error:
         fault = error
@@ -141,33 +120,19 @@ def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
     return tracks, fault
 
 
-def _search_for(query: str) -> list[Track]:
-    page = session.ask(lambda to: to.search(query, limit=FOUND), "search")
-    # Spotify's search may find songs that the catalogue lacks: they cannot be seeds.
-    return [match.track for match in page.tracks if match.recommendable]
-
-
-def _at_address(address: str) -> list[Track]:
-    """Look up the track of a pasted link or URI; none if the catalogue does not have it."""
-    try:
-        return [session.ask(lambda to: to.track(track_id_of(address)), "search")]
-    except GatewayFault as fault:
-        if fault.fault in {Fault.UNKNOWN, Fault.ABSENT, Fault.REFUSED}:
-            return []
-        raise
-
-
 def _typed() -> None:
     text = triggered("search", "typed")
-    # The gateway rejects queries of more than 256 characters.
-    st.session_state.query = str(text or "")[:200]
+    st.session_state.query = str(text or "")[:MOST_LETTERS]
 
 
 def _picked() -> None:
-    picked = str(triggered("search", "picked") or "")
-    if not picked:
+    picked = triggered("search", "picked")
+    # The first screen may have several (quintet_ui.shell).
+    ids = [str(each) for each in (picked if isinstance(picked, list) else [picked]) if each]
+    if not ids:
         return
-    session.pick(picked)
+    for track_id in ids[: MAX_SEEDS + 1]:
+        session.pick(track_id)
     st.session_state.query = ""
     st.session_state.seed_added = True
 

@@ -8,6 +8,7 @@ from quintet_ui import session
 from quintet_ui.components import watch_box
 from quintet_ui.explore import LIST_PAGE, explore_page
 from quintet_ui.listener import listener_page
+from quintet_ui.mark import mark_address, mark_svg
 from quintet_ui.operator import operator_page
 from quintet_ui.own_music import own_music_page
 from quintet_ui.signals import went_back
@@ -20,7 +21,7 @@ _DARK_BUTTONS: Final = (
 # The bar of seeds stays in view; the navigation shows its focus; what Streamlit adds for authors of
 # apps ("Record a screencast", "Made with Streamlit", a running figure) means nothing to a listener.
 _LAYOUT: Final = """<style>
-.st-key-finder, .st-key-finder-start {position: relative; z-index: 60;}
+.st-key-finder {position: relative; z-index: 60;}
 .st-key-slots {
   position: sticky; top: 3.4rem; z-index: 50; padding: 0.4rem 0;
   background: BACK;}
@@ -50,7 +51,8 @@ def main() -> None:
     if session.begin():
         went_back()
     texts = session.texts()
-    st.set_page_config(page_title=texts("page.name"), page_icon="🎵", layout="wide")
+    st.set_page_config(page_title=texts("page.name"), page_icon=mark_address(), layout="wide")
+    st.logo(mark_svg(), size="large")
     dark = st.context.theme.type == "dark"
     # The label is ours and holds neither quotes nor backslashes.
     layout = _LAYOUT.replace("BACK", "#131120" if dark else "#ffffff")

@@ -23,6 +23,8 @@ from quintet_ui.map import MapRoutes
 from quintet_ui.own_files import OwnFiles
 from quintet_ui.session import open_gateway
 from quintet_ui.settings import Settings
+from quintet_ui.shell import PATH, page_of
+from quintet_ui.shell.early_search import EarlySearch
 
 _PAGE: Final = Path(__file__).parent / "page.py"
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
@@ -44,12 +46,13 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     """
     bootstrap.load_config_options(options)
     configure_logs(settings.log_level, settings.log_form)
-    secured = Middleware(SecureHeaders, policy=content_policy(index_of_streamlit()))
+    secured = Middleware(SecureHeaders, policy=content_policy(page_of(index_of_streamlit(), PATH)))
     guarded = Middleware(Guard, hosts=hosts_of(settings), max_sessions=settings.max_sessions)
     assets = Middleware(Assets, folder=static_folder())
     # Its own client: the page's is made in a session, of which there is none yet.
     client = open_gateway(settings)
-    routes = [*OwnFiles(client).routes(), *Histories(client).routes(), *MapRoutes(client).routes()]
+    parts = (OwnFiles, Histories, MapRoutes, EarlySearch)
+    routes = [route for part in parts for route in part(client).routes()]
     app = st.App(_PAGE, routes=routes, middleware=[secured, guarded, assets])
     try:
         listener = _bind(settings.host, settings.port)

@@ -35,7 +35,7 @@ PART_SECONDS: Final = 3.0
 # Bounds the memory of a session: forty lists of 50 tracks.
 MOST_TRACKS: Final = 2000
 MOST_OWN: Final = 500  # ids of one request
-_COVER_SECONDS: Final = 0.7
+COVER_SECONDS: Final = 0.7
 """Covers are only decoration: no listener waits longer for them."""
 _FEEDBACK_SECONDS: Final = 1.0  # a click waits for it
 _CONNECT_SECONDS: Final = 1.0  # the gateway is nearby
@@ -258,7 +258,7 @@ def features_of(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
     if missing:
         try:
             found = ask(
-                lambda to: to.with_options(timeout=_COVER_SECONDS).audio_features(missing), "covers"
+                lambda to: to.with_options(timeout=COVER_SECONDS).audio_features(missing), "covers"
             )
         except GatewayFault:
             return known
@@ -282,7 +282,7 @@ def own_tracks(ids: Sequence[str]) -> Mapping[str, OwnTrack]:
     if missing:
         try:
             found = ask(
-                lambda to: to.with_options(timeout=_COVER_SECONDS).own_tracks(missing), "own"
+                lambda to: to.with_options(timeout=COVER_SECONDS).own_tracks(missing), "own"
             )
         except GatewayFault:
             return {}

@@ -8,10 +8,21 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const view = root.view ?? (root.view = build(root));
   view.send = setTriggerValue;
   view.data = data;
+  const early = view.begun ? undefined : takeOver(view);
   show(view);
+  if (early?.picked.length) view.send("picked", early.picked);
+  if (early?.text) { typed(view); view.entered = early.entered; }
+  if (early?.focused) { view.input.focus({ preventScroll: true }); view.input.setSelectionRange(...early.at); }
   // Who opens the page begins to type; on a screen that is touched, the keyboard would hide half of it.
   if (!view.begun && data.start && matchMedia("(hover: hover)").matches) view.input.focus({ preventScroll: true });
   view.begun = true;
+}
+
+// The first screen of the page runs this component too, before Streamlit is loaded (quintet_ui/shell).
+function takeOver(view) {
+  const early = view.data.early ? undefined : document.getElementById("shell")?.leave?.();
+  if (early?.text) view.input.value = early.text;
+  return early;
 }
 
 function build(root) {
@@ -74,7 +85,7 @@ function chips(view) {
   const ask = (name) => { view.input.value = `genre:"${name}"`; typed(view); view.input.focus(); };
   const items = genres.map(({ name, label }) => make("button", {
     type: "button", class: "genre", "data-control": `genre-${name}`, title: labels.genre.replace("#", () => label), onclick: () => ask(name) }, label));
-  if (!start || query) return items;
+  if (!start || query || view.data.early) return items;
   return [make("button", { type: "button", class: "genre surprise", "data-control": "surprise", onclick: () => view.send("surprised", (view.surprises = (view.surprises ?? 0) + 1)) },
     icon("casino"), labels.surprise), ...items];
 }
