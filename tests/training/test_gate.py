@@ -220,6 +220,7 @@ def test_a_model_trained_on_shuffled_playlists_is_stopped(tmp_path, learned, mon
     assert "ndcg against champion" in stopped_by(reports[0], champion)
 
 
+@slow("trains and evaluates")
 def test_the_same_playlists_as_they_are_pass(learned):
     settings, version, path = learned
     verdict = judge(settings, version, path, "none")

@@ -335,6 +335,7 @@ def test_links_and_texts_that_name_no_song_say_what_was_found(visit, songs):
     assert wide
 
 
+@slow("waits for a start of the ranker")
 def test_the_list_waits_for_a_killed_ranker_and_comes_back_by_itself(visit, installation, songs):
     tab = visit("/?" + "&".join(f"seat=1~{song}" for song in songs))
     expect(tab.locator(".card")).to_have_count(50)

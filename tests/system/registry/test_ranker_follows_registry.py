@@ -430,6 +430,7 @@ def test_sigterm_does_not_wait_for_a_download(home, registry, wire, workshop, en
     assert time.monotonic() - started < 10
 
 
+@slow("starts a process of the ranker")
 def test_a_file_too_large_for_the_disk_is_refused_while_the_old_model_serves(
     home, registry, workshop, enrol
 ):
