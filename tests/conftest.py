@@ -18,14 +18,19 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 from quintet_command.settings import CommandSettings
 from quintet_command.supervisor import free_ports
+from quintet_store import open_engine
 
 from tests.known_secrets import known
 from tests.needs import POSTGRESQL, skip
 from tests.rights import rights_of_root_put_down
+from tests.root import ROOT
 from tests.slow import SLOW, slow
 from tools import leftovers
 
-pytest_plugins = ["tests.scheduling", "tests.secrets_in_logs", "tests.skipped"]
+pytest_plugins = ["tests.scheduling", "tests.schemas", "tests.secrets_in_logs", "tests.skipped"]
+
+TEMPLATE = "quintet_template"
+"""A migrated database on the server of PostgreSQL, which is copied for tests."""
 
 # Every run draws other inputs, so each run need not draw many; QUINTET_SLOW=1 draws 400 each.
 # A machine that runs other programs draws them slowly, which is no fault of a test.
@@ -40,10 +45,11 @@ class Server:
     port: int
     password: str
 
-    def new_database(self) -> str:
+    def new_database(self, migrated: bool = False) -> str:
         name = f"test_{secrets.token_hex(6)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            template = f" TEMPLATE {TEMPLATE}" if migrated else ""
+            connection.execute(f"CREATE DATABASE {name}{template}".encode())
         return self.url(name)
 
     def url(self, database: str) -> str:
@@ -147,7 +153,11 @@ def postgresql() -> Iterator[Server]:
             *("-A", "scram-sha-256", "--pwfile", str(secret), "--locale", "C.UTF-8", "-N"),
         )
         run(control, "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
-        yield Server(port, password)
+        server = Server(port, password)
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {TEMPLATE}".encode())
+        open_engine(server.url(TEMPLATE)).dispose()
+        yield server
     finally:
         if (data / "postmaster.pid").exists():
             run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
@@ -158,7 +168,8 @@ def postgresql() -> Iterator[Server]:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A fresh database, once of each kind."""
     if request.param == "postgresql":
-        return str(request.getfixturevalue("postgresql").new_database())
+        migrated = not request.path.is_relative_to(ROOT / "tests" / "store")
+        return str(request.getfixturevalue("postgresql").new_database(migrated))
     return f"sqlite:///{tmp_path / 'quintet.db'}"
 
 
