@@ -110,7 +110,7 @@ def ask(world: World, engine: Engine) -> list[Asked]:
 
 
 def report_recall(world: World, engine: Engine, asked: Sequence[Asked]) -> None:
-    """Tell by kind which share of the hidden tracks is found, by whom, and could be found."""
+    """Report by kind which share of the hidden tracks is found, by whom, and could be found."""
     members = membership(world.known, len(world.catalogue))
     holders = members.T.tocsr()
     learned = engine.collaborative
@@ -209,15 +209,15 @@ def report_ablation(
 
 
 def report_calibration(ranker: Ranker, held: TrainingRows, asked: Sequence[Asked]) -> None:
-    """Tell how often a candidate of a score is on the playlist: as validation predicts, and seen.
+    """Report how often a candidate of a score is on the playlist: as validation predicts, and seen.
 
-    Bins have equally many hits of the validation rows, so that the best scores are told apart.
+    Bins have equally many hits of the validation rows, so that the best scores are in several bins.
     """
     scores, hits = ranker.scores(held.features), held.relevant > 0
     edges = np.quantile(scores[hits], np.arange(1, BINS) / BINS)
     predicted = np.searchsorted(edges, scores)
-    told = [ranker.scores(one.features) for one in asked]
-    seen = np.searchsorted(edges, np.concatenate(told))
+    scored = [ranker.scores(one.features) for one in asked]
+    seen = np.searchsorted(edges, np.concatenate(scored))
     truth = np.concatenate([np.isin(one.rows, one.case.truth) for one in asked])
     kinds = np.concatenate([np.full(len(one.rows), one.kind) for one in asked])
     names = sorted(set(kinds.tolist()))

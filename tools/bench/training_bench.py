@@ -113,7 +113,7 @@ def _peak_mib() -> float:
 
 
 def _forget_peak() -> None:
-    """Start the peak anew: what made the world is not part of training."""
+    """Reset the peak: the memory that made the world is not part of training."""
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 

@@ -106,7 +106,7 @@ def _by_rarity(playlists: Sequence[Rows], track_count: int, threshold: float) ->
     keys = owners * track_count + number[rows]
     keys.sort()
     tracks = keys - owners * track_count
-    # Whoever shares more than t · size tracks shares one of the others: that many are left out.
+    # A playlist that shares more than t · size tracks shares one of the others: leave so many out.
     # The subtrahend keeps a product that floating point made slightly too great.
     proposing = sizes - np.floor(threshold * sizes - 1e-9).clip(0).astype(np.int64)
     proposes = np.arange(len(tracks)) - np.repeat(starts[:-1], sizes) < np.repeat(proposing, sizes)

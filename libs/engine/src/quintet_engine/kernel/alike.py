@@ -94,7 +94,7 @@ def unite_alike(
         reached = 0
         for each in range(start, last + 1):
             track = tracks[each]
-            # Later playlists are longer still, so whoever is too short now stays too short.
+            # Later playlists are longer still, so one that is too short now stays too short.
             at, end = begins[track], list_ends[track]
             while at < end and starts[members[at] + 1] - starts[members[at]] < least:
                 at += 1
