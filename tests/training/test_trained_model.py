@@ -41,6 +41,7 @@ from quintet_training.datasets.playlist_groups import near_duplicates
 from quintet_training.evaluation import EvaluationOptions
 from quintet_training.ranking import TooFewPlaylists, TrainingParameters
 from quintet_training.ranking.fitting import BoosterParameters
+from quintet_training.ranking.folds import MOST_COMPARED
 from quintet_training.ranking.rows import draw_queries
 from quintet_training.settings import TrainingSettings
 from quintet_training.steps import evaluate, publish_model, publishing, train, write_report
@@ -133,6 +134,8 @@ def test_training_serves_a_model_that_proves_itself(trained):
     assert manifest["kind"] == "trained"
     assert manifest["feature_names"] == list(TRAINED.names)
     assert manifest["data"]["sources"][0]["licence"] == "CC0"
+    assert manifest["budgets"]["queries"] == SMALL.most_queries
+    assert manifest["budgets"]["compared_playlists"] == MOST_COMPARED
     assert manifest["data"]["playlists"] == len(made_playlists(catalogue_in(trained.home)))
     Engine.load(trained.home / "models" / version)
 

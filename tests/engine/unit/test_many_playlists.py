@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-import quintet_engine.collaborative.taste as taste
+from quintet_engine.collaborative import directions
+from quintet_engine.collaborative.directions import TokenRows
 from quintet_engine.collaborative.model import FOLDER, CollaborativeModel, load_holders
 from quintet_engine.collaborative.space import membership, token_rows
 from quintet_engine.collaborative.taste import WEIGHTS, Taste
@@ -28,7 +29,7 @@ def test_randomised_directions_agree_with_the_exact_ones(catalogue_of, playlists
         return Taste.fit(tokens, catalogue.year, members, dimensions=8).of(np.arange(COUNT))
 
     exact = fitted()
-    monkeypatch.setattr(taste, "MOST_EXACT", 10)
+    monkeypatch.setattr(directions, "MOST_EXACT", 10)
     assert np.array_equal(fitted(), fitted())
     # Directions with nearly equal eigenvalues may turn; cosines of tracks stay the same.
     assert np.abs(fitted() @ fitted().T - exact @ exact.T).max() < 0.02
@@ -41,11 +42,16 @@ def test_directions_that_begin_with_a_part_of_the_playlists_hold_as_much_of_the_
     rows = {kind: token_rows(members, tokens, kind) for kind in WEIGHTS}
     kernel = sum(WEIGHTS[kind] * (x @ x.T).toarray() for kind, x in rows.items())
     best = np.linalg.eigvalsh(kernel)[-8:].sum()
-    monkeypatch.setattr(taste, "PART", 80)
-    values, directions = taste._leading(rows, WEIGHTS, 8)
-    assert np.allclose(directions.T @ directions, np.eye(8), atol=1e-4)
+    monkeypatch.setattr(directions, "PART", 80)
+    values, found = directions.leading(TokenRows(members, tokens, {}), WEIGHTS, 8)
+    assert np.allclose(found.T @ found, np.eye(8), atol=1e-4)
     assert values.sum() == pytest.approx(best, rel=0.01)
-    assert np.trace(directions.T @ kernel @ directions) == pytest.approx(best, rel=0.01)
+    assert np.trace(found.T @ kernel @ found) == pytest.approx(best, rel=0.01)
+    # Rows that are computed whenever they are read, a few playlists at a time, give the same.
+    monkeypatch.setattr(directions, "_BLOCK", 50)
+    for kept in ({}, rows):
+        values, again = directions.leading(TokenRows(members, tokens, kept), WEIGHTS, 8)
+        assert np.abs(again.T @ found).max(axis=0) == pytest.approx(np.ones(8), abs=1e-2)
 
 
 def test_queries_are_compared_with_some_playlists_and_counts_are_of_all(

@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 
 from quintet_training.ranking.backend import OnProgress, RowOptions
 from quintet_training.ranking.fitting import SEARCH_ROWS, BoosterParameters, Fit, Fitter, ndcg
-from quintet_training.ranking.folds import FoldEngines
+from quintet_training.ranking.folds import FoldEngines, sound_index
 from quintet_training.ranking.rows import RowMaker, TrainingRows, read_rows
 from quintet_training.settings import TrainingRefused
 
@@ -73,9 +73,10 @@ def write_part(shared: Shared, number: int, queries: pl.DataFrame) -> int:
     Returns:
         The number of queries, for the progress bar.
     """
-    catalogue, tokens, index = _loaded(shared.snapshot, shared.seed)
+    catalogue, tokens, index, sounds = _loaded(shared.snapshot, shared.seed)
     engines = FoldEngines(
-        *(catalogue, shared.playlists, shared.folds, shared.weights, shared.seed, tokens, index)
+        *(catalogue, shared.playlists, shared.folds, shared.weights, shared.seed),
+        *(tokens, index, sounds),
     )
     options = shared.options
     # Fitting what a fold has learned takes longer than its rows; both files want the same.
@@ -93,11 +94,12 @@ def path_of(folder: Path, kind: str, number: int) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _loaded(snapshot: Path, seed: int) -> tuple[Catalogue, Tokens, FaissIndex]:
+def _loaded(snapshot: Path, seed: int) -> tuple[Catalogue, Tokens, FaissIndex, FaissIndex]:
     # A worker gets many parts of one training, and the catalogue takes longest to read.
     catalogue = Catalogue.of(Snapshot.load(snapshot), recommend_absent=True)
     index = FaissIndex.build(catalogue.unit, seed=seed)
-    return catalogue, Tokens.of(catalogue, seed), index
+    tokens = Tokens.of(catalogue, seed)
+    return catalogue, tokens, index, sound_index(tokens, seed)
 
 
 def split_by_worker(queries: pl.DataFrame, workers: int) -> list[pl.DataFrame]:

@@ -9,9 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Mask, Rows
+from quintet_engine.collaborative.directions import MOST_KEPT, PART
 from quintet_engine.collaborative.model import CollaborativeModel
 from quintet_engine.collaborative.space import membership
-from quintet_engine.collaborative.taste import PART
 from quintet_engine.collaborative.tokens import Tokens
 from quintet_engine.index import FaissIndex
 from quintet_engine.recipes import TRAINED
@@ -83,6 +83,7 @@ class TrainingParameters:
             "compared_playlists": MOST_COMPARED,
             "tuning_playlists": MOST_KNOWN,
             "taste_first_part_playlists": PART,
+            "taste_kept_entries": MOST_KEPT,
             "near_duplicate_pairs_per_playlist": MOST_PROPOSED,
         }
 
@@ -217,11 +218,6 @@ class _Run:
         )
         fit, booster = self._booster(rows)
         listening = self._listening(engines, queries, rows, replace(booster, rounds=fit.rounds))
-        self.on_progress(0.95, "fitting all playlists")
-        # Cross-fitting served the booster's rows; what is published learns from all playlists.
-        learned = fit_learned(
-            *(self.catalogue, self.playlists, weights, parameters.seed, tokens, sounds)
-        )
         metrics = {
             "validation_ndcg_500": fit.ndcg,
             "training_playlists": len(self.playlists),
@@ -229,9 +225,15 @@ class _Run:
             "training_rows": rows.count,
             "validation_groups": len(rows.held.sizes),
             "trees": fit.rounds,
-            "compared_playlists": len(learned.space),
             "strata": int(strata.max()) + 1,
         }
+        del rows  # as large as what is fitted next
+        self.on_progress(0.95, "fitting all playlists")
+        # Cross-fitting served the booster's rows; what is published learns from all playlists.
+        learned = fit_learned(
+            *(self.catalogue, self.playlists, weights, parameters.seed, tokens, sounds)
+        )
+        metrics["compared_playlists"] = len(learned.space)
         chosen = {"taste_weights": dict(weights), "booster": booster.facts()}
         return Trained(fit.text, learned, index, chosen, metrics, importances(fit.text), listening)
 

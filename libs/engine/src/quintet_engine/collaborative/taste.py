@@ -15,10 +15,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded, normalise_rows
-from scipy.linalg import eigh
 
 from quintet_engine.catalogue import Mask, Weights
-from quintet_engine.collaborative.space import TRACK, token_rows
+from quintet_engine.collaborative.directions import TokenRows, scaled_directions
+from quintet_engine.collaborative.space import TRACK
 from quintet_engine.collaborative.tokens import POPULARITY, SHAPED, Tokens
 from quintet_engine.kernel.layout import Bits, fixed
 
@@ -41,20 +41,6 @@ SOUND: Final = "audio"
 _PRIOR_TRACKS: Final = 1.0
 # λ of the regression. Inputs have a variance near 1, so it counts like 50 tracks of place 0.
 _RIDGE: Final = 50.0
-MOST_EXACT: Final = 4_000
-"""Up to so many playlists eigenvectors are those of the whole kernel, which is square: 128 MB in
-float64. Of more, they are found by randomised iteration over the tokens."""
-PART: Final = 12_000
-"""Of more playlists, iterations begin with a part of at most so many, every k-th; the last ones
-read all."""
-# Directions more than needed, and iterations: eigenvectors then agree with the exact ones.
-_MORE: Final = 32
-_ITERATIONS: Final = 6
-_LAST_ITERATIONS: Final = 3
-# Numbers of a dense product in memory at a time: 64 MB in float32.
-_BLOCK: Final = 16_000_000
-# Directions are scaled by their eigenvalue to minus this: between raw counts (1) and none (0).
-_POWER: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -110,11 +96,11 @@ class Taste:
         # The fewer tracks have such a token, the less it says of two tracks.
         shares = {kind: float(np.sqrt(mask.mean())) for kind, mask in known.items()}
         weights = {kind: weight * shares.get(kind, 1.0) for kind, weight in weights.items()}
-        rows = {kind: token_rows(members, tokens, kind) for kind in weights}
-        basis = _basis(rows, weights, dimensions)
+        rows = TokenRows.of(members, tokens, tuple(weights))
+        basis = scaled_directions(rows, weights, dimensions)
         places = np.zeros((len(year), basis.shape[1]), np.float32)
-        for kind, x in rows.items():
-            vectors = np.asarray(x.T @ basis)
+        for kind in weights:
+            vectors = rows.vectors(kind, basis)
             if kind == TRACK:
                 places += weights[kind] * vectors
                 continue
@@ -193,95 +179,6 @@ def _filled(part: Encoded, tokens: Tokens, known: Mask) -> Encoded:
     means = (of_artist @ part + _PRIOR_TRACKS * mean) / (sizes + _PRIOR_TRACKS)
     filled = np.where(known[:, None], part, means[tokens.artist])
     return np.asarray(filled, np.float32)
-
-
-def _basis(
-    rows: Mapping[str, sp.csr_matrix], weights: Mapping[str, float], dimensions: int
-) -> NDArray[np.float32]:
-    """Compute the leading eigenvectors of the joint kernel, scaled, float32 (p, d).
-
-    The largest entry of each is positive.
-
-    Args:
-        rows: The playlists' tokens by kind, unit rows, sparse (p, tokens).
-        weights: Of the kinds.
-        dimensions: d at most.
-    """
-    count = next(iter(rows.values())).shape[0]
-    if count <= MOST_EXACT:
-        kernel = sum(weights[kind] * (x @ x.T).toarray() for kind, x in rows.items())
-        first = max(0, count - dimensions)
-        whole = np.asarray(kernel, np.float64)
-        values, vectors = eigh(whole, subset_by_index=(first, count - 1))
-        values, vectors = values[::-1], vectors[:, ::-1]
-    else:
-        values, vectors = _leading(rows, weights, dimensions)
-    # An eigenvector's sign is arbitrary; fixing it makes fits reproducible.
-    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
-    lengths = np.maximum(values, 1e-6) ** -_POWER
-    return np.asarray(vectors * np.sign(largest) * lengths, dtype=np.float32)
-
-
-def _leading(
-    rows: Mapping[str, sp.csr_matrix], weights: Mapping[str, float], dimensions: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compute the leading eigenvalues (d,) and eigenvectors (p, d) of the joint kernel without it.
-
-    Randomised subspace iteration (Halko, Martinsson & Tropp, "Finding structure with randomness",
-    SIAM Review, 2011, algorithm 4.4): memory grows with p, and the same numbers come out each time.
-    Of more than `PART` playlists the iteration begins with a part, whose directions are near those
-    of all, and ends with all.
-
-    Args:
-        rows: The playlists' tokens by kind, unit rows, sparse (p, tokens).
-        weights: Of the kinds.
-        dimensions: d.
-    """
-    random = np.random.default_rng(0)
-    count = next(iter(rows.values())).shape[0]
-    step = -(-count // PART)
-    part = rows if step == 1 else {kind: x[::step] for kind, x in rows.items()}
-    size = next(iter(part.values())).shape[0]
-    basis = np.linalg.qr(random.standard_normal((size, dimensions + _MORE)).astype(np.float32))[0]
-    for _ in range(_ITERATIONS):
-        basis = np.linalg.qr(_times_kernel(part, part, weights, basis))[0]
-    if step > 1:
-        basis = np.linalg.qr(_times_kernel(rows, part, weights, basis))[0]
-        for _ in range(_LAST_ITERATIONS - 1):
-            basis = np.linalg.qr(_times_kernel(rows, rows, weights, basis))[0]
-    small = basis.T.astype(np.float64) @ _times_kernel(rows, rows, weights, basis)
-    values, inner = np.linalg.eigh((small + small.T) / 2)
-    best = np.argsort(-values, kind="stable")[:dimensions]
-    return values[best], basis @ inner[:, best].astype(np.float32)
-
-
-def _times_kernel(
-    left: Mapping[str, sp.csr_matrix],
-    right: Mapping[str, sp.csr_matrix],
-    weights: Mapping[str, float],
-    basis: Encoded,
-) -> Encoded:
-    """Multiply the joint kernel of two sets of playlists by vectors, float32 (p, d).
-
-    The kernel Σ a_g X_g Y_gᵀ is never made: each kind is two products, and of each only some
-    columns at a time, so that the vectors of all tokens are never in memory together.
-
-    Args:
-        left: X_g by kind, sparse (p, tokens).
-        right: Y_g by kind, sparse (q, tokens).
-        weights: a_g.
-        basis: float32 (q, d).
-    """
-    count = next(iter(left.values())).shape[0]
-    total = np.zeros((count, basis.shape[1]), np.float32)
-    for kind, x in left.items():
-        width = max(1, _BLOCK // x.shape[1])
-        for start in range(0, basis.shape[1], width):
-            columns = np.ascontiguousarray(basis[:, start : start + width])
-            # `.T` of a sparse matrix by rows is one by columns of the same arrays: no copy.
-            vectors = np.asarray(right[kind].T @ columns)
-            total[:, start : start + width] += np.float32(weights[kind]) * (x @ vectors)
-    return total
 
 
 def _inputs(shaped: Encoded, year: Weights) -> NDArray[np.float64]:
