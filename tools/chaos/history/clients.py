@@ -1,4 +1,4 @@
-"""Clients that send events, undo them and delete listeners, and write down what they were told.
+"""Clients that send events, undo them and delete listeners, and record each outcome.
 
 Several clients share listeners, so that their operations overlap. A client sends some events again,
 as one does that got no answer.

@@ -17,6 +17,7 @@ from typing import Final
 
 import structlog
 from quintet_files import write_atomically
+from quintet_files.locks import exclusive
 from quintet_modelkit.publication import (
     MANIFEST,
     PublicationInvalid,
@@ -50,6 +51,8 @@ _log = structlog.get_logger(__name__)
 KIND: Final = "model"
 # The file in the folder of models that stores the promotion applied last.
 _APPLIED: Final = "champion"
+# The lock of the process that applies a promotion.
+_APPLYING: Final = ".champion.lock"
 # Seconds. Repairing a registry or a disk takes minutes; polling more often would not help.
 _MAX_RETRY_SECONDS: Final = 600.0
 # Seconds between attempts while nothing is served yet.
@@ -209,15 +212,21 @@ class ModelFollower:
         """Download and check a bundle and set it as the one in use; on the background thread.
 
         Returns:
-            The model; None if it is already served.
+            The model; None if it is already served, or another promotion came meanwhile.
         """
         catalogues = self._root.parent / "catalogue"
         folder = registry.pull(champion, self._root, [catalogues])
         forget_old(self._root, self._settings.kept_models)
         model = None if self._follower.version == champion.bundle else self._load(folder)
-        # Only after the bundle was loaded: `current` never names one that failed its checks.
-        set_current(self._root, champion.bundle)
-        write_atomically(self._root / _APPLIED, champion.token + "\n")
+        # Rankers that share the folder apply promotions in their order: one that waited, or was
+        # stopped, while another applied a later promotion must not set an earlier one again.
+        with exclusive(self._root / _APPLYING):
+            now = registry.named(CHAMPION)
+            if now is None or now.token != champion.token:
+                return None
+            # Only after the bundle was loaded: `current` never names one that failed its checks.
+            set_current(self._root, champion.bundle)
+            write_atomically(self._root / _APPLIED, champion.token + "\n")
         return model
 
     def _wants(self, champion: ModelRecord) -> bool:
