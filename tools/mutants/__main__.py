@@ -49,13 +49,19 @@ PARTS: Final = {
     ),
     "spool": Part(
         ("quintet_store.spool",),
-        ("tests/store/test_feedback_spool.py", "tests/store/test_spool_after_power_cuts.py"),
+        tuple(
+            f"tests/store/test_{name}.py"
+            for name in ("feedback_spool", "spool_after_power_cuts", "spool_details")
+        ),
     ),
     "publication": Part(
         ("quintet_modelkit.publication", "quintet_files.atomic"),
         (
             *("tests/modelkit/unit/test_publishing_folders.py", "tests/files/unit"),
-            "tests/modelkit/unit/test_hostile_files.py",
+            *(
+                f"tests/modelkit/unit/test_{name}.py"
+                for name in ("hostile_files", "publication_details")
+            ),
         ),
     ),
     "access": Part(

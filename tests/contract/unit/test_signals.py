@@ -90,3 +90,19 @@ def test_liking_weighs_an_opinion_as_three_plays():
     assert liking(3, 0, 0) == liking(0, 0, 1) == 2
     assert liking(0, 3, 0) == liking(0, 0, -1) == liking(9, 0, -1) == -2
     assert liking(7, 1, 0.5) == 3 - 1 + 1
+
+
+def test_a_listen_that_was_sent_twice_hides_no_later_signal():
+    rows = [
+        *(("a", "play", NOW, 1, "feedback"), ("a", "play", NOW + 1, 1, "lastfm")),
+        ("b", "play", NOW + 2, 1, "feedback"),
+    ]
+    assert [each.track_id for each in summarise(rows, NOW)] == ["b", "a"]
+
+
+def test_of_tracks_that_say_as_much_the_ids_decide_which_are_kept():
+    names = [f"t{number:05d}" for number in range(MAX_PREFERENCES + 100)]
+    found = preferred(*((name, "play", DAY) for name in names))
+    latest, most = found.track_ids[:RECENT_PREFERENCES], found.track_ids[RECENT_PREFERENCES:]
+    assert latest == names[:RECENT_PREFERENCES]
+    assert most == names[: -len(most) - 1 : -1]

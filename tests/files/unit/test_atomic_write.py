@@ -1,7 +1,9 @@
+import os
 import stat
+from pathlib import Path
 
 import pytest
-from quintet_files import PRIVATE_MODE, replacing, write_atomically
+from quintet_files import PRIVATE_MODE, keep_private, replacing, write_atomically
 
 
 def write_half(path, fault):
@@ -50,3 +52,62 @@ def test_a_target_that_cannot_be_replaced_leaves_no_temporary_file(tmp_path):
     with pytest.raises(OSError, match="target"):
         write_atomically(tmp_path / "target", "text")
     assert [each.name for each in tmp_path.iterdir()] == ["target"]
+
+
+def test_a_process_keeps_what_it_makes_for_its_owner(tmp_path):
+    before = os.umask(0o022)
+    try:
+        keep_private()
+        (tmp_path / "file").touch()
+        (tmp_path / "folder").mkdir()
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("file", "folder")]
+    assert modes == [0o600, 0o700]
+
+
+def test_the_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    steps = []
+    real_sync, real_replace = os.fsync, Path.replace
+
+    def sync(handle):
+        steps.append(("sync", os.fstat(handle).st_size))
+        real_sync(handle)
+
+    def replace(path, target):
+        steps.append(("replace", target.name))
+        return real_replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "replace", replace)
+    write_atomically(tmp_path / "a", "text")
+    assert steps == [("sync", 4), ("replace", "a")]
+
+
+@pytest.mark.parametrize("fault", [None, ValueError("half")])
+def test_no_handle_stays_open(tmp_path, monkeypatch, fault):
+    handles = []
+    real = os.fchmod
+
+    def chmod(handle: int, mode: int) -> None:
+        handles.append(handle)
+        real(handle, mode)
+
+    monkeypatch.setattr(os, "fchmod", chmod)
+    if fault:
+        with pytest.raises(ValueError, match="half"):
+            write_half(tmp_path / "a", fault)
+    else:
+        write_atomically(tmp_path / "a", "text")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(*handles)
+
+
+def test_a_new_version_that_was_removed_meanwhile_hides_no_error(tmp_path):
+    def fail():
+        with replacing(tmp_path / "a") as temporary:
+            temporary.unlink()
+            raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"):
+        fail()

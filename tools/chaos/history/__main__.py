@@ -26,7 +26,7 @@ import httpx
 from tests.fakes.catalogue import track_id
 from tools import leftovers
 from tools.chaos.faults import Fault, all_faults
-from tools.chaos.history.checker import MODELS, violations
+from tools.chaos.history.checker import MODELS, History, violations
 from tools.chaos.history.clients import Client, Listeners, now
 from tools.chaos.history.operations import HistoryFile, Operation, Outcome, read_history
 from tools.chaos.history.places import Places
@@ -36,7 +36,7 @@ from tools.chaos.stack import DIGITS, TRACKS, Stack, made
 from tools.processes import environment_without
 
 CLIENTS: Final = 8
-LISTENERS: Final = 12
+LISTENERS: Final = 16
 MODEL_COUNT: Final = 3
 PAUSE_SECONDS: Final = 0.4
 CALM_SECONDS: Final = (1.0, 6.0)
@@ -157,6 +157,14 @@ def judge(path: Path) -> int:
     counts = Counter((each.kind, str(each.outcome)) for each in operations)
     for (kind, outcome), count in sorted(counts.items()):
         sys.stdout.write(f"{count:7,} {kind} {outcome}\n")
+    history, end = History(operations), float("inf")
+    stored = sum(history.must_be_stored(each) for each in history.attempts)
+    deleted = sum(history.deleted_by(each, end) is not None for each in history.attempts)
+    undone = sum(history.undone_by(each, end) for each in history.attempts)
+    sys.stdout.write(
+        f"of {len(history.attempts):,} events, {stored:,} must be stored, {deleted:,} must be "
+        f"deleted, {undone:,} must be undone; for the others more than one outcome is correct\n"
+    )
     broken = violations(operations)
     sys.stdout.writelines(f"{each.rule}: {each.text}\n" for each in broken)
     sys.stdout.write(f"{len(broken)} promises broken, {len(operations):,} operations\n")

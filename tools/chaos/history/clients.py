@@ -30,7 +30,7 @@ def now() -> float:
 
 
 class Listeners:
-    """Listeners that clients share.
+    """Listeners that clients share, half of whom are never deleted.
 
     After a deletion with an unknown outcome, which may take effect at any later time, nothing is
     certain about the listener any more, so that a new one replaces it.
@@ -38,11 +38,16 @@ class Listeners:
 
     def __init__(self, count: int, dice: random.Random) -> None:
         self._dice = dice
-        self.every = [f"listener-{number}" for number in range(count)]
-        self._used = list(self.every)
+        self._kept = [f"kept-{number}" for number in range(count // 2)]
+        self._used = [f"listener-{number}" for number in range(count - count // 2)]
+        self.every = [*self._kept, *self._used]
 
     def any(self) -> str:
         """Choose a listener."""
+        return self._dice.choice([*self._kept, *self._used])
+
+    def to_delete(self) -> str:
+        """Choose a listener who may be deleted."""
         return self._dice.choice(self._used)
 
     def retire(self, listener: str) -> None:
@@ -131,7 +136,7 @@ class Client:
             await self._do("undo", http, "DELETE", path, facts={"event": event})
 
     async def _delete(self, http: httpx.AsyncClient) -> None:
-        listener = self._listeners.any()
+        listener = self._listeners.to_delete()
         path = f"/api/v1/listeners/{listener}"
         if await self._do("delete", http, "DELETE", path, facts={"listener": listener}) is None:
             self._listeners.retire(listener)

@@ -23,4 +23,4 @@ SPOTIFY_TRACK_PATTERN: Final = r"^[0-9A-Za-z]{22}$"
 
 def fits(pattern: str, text: str) -> bool:
     """Check a whole text against one of the patterns of this module."""
-    return re.fullmatch(pattern.removeprefix("^").removesuffix("$"), text, re.ASCII) is not None
+    return re.fullmatch(pattern, text, re.ASCII) is not None
