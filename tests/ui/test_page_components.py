@@ -3,17 +3,17 @@
 import base64
 import io
 import wave
-from pathlib import Path
 
 import pytest
-import quintet_ui.components
+from quintet_ui.components import source_of
 
-FOLDER = Path(quintet_ui.components.__file__).parent
 LABELS = {
     "preview": "Preview", "like": "Like", "save": "Save", "skip": "Skip", "mute": "Mute",
     "dislike": "Less", "choose": "Compare", "open": "Open", "bars": "Why", "heading": "List",
     "more": "More about", "why": "Why this song", "likeness": "Alike", "nerds": "For nerds",
-    "keys": "Keys", "changed": "New list: #",
+    "keys": "Keys", "changed": "New list: #", "play": "Play", "pause": "Pause", "next": "Next song",
+    "before": "Previous song", "queue": "Queue", "unqueue": "Remove # from the queue",
+    "closePlayer": "Close the player", "searchOn": "Search on @", "elsewhere": "Search",
 }  # fmt: skip
 DRAWN = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 
@@ -46,9 +46,7 @@ def component(chromium):
 
     def opened(name, html):
         tab.set_content(f'<html lang="en"><body>{html}</body></html>')
-        script = "\n".join(
-            (FOLDER / part).read_text(encoding="utf-8") for part in ("dom.js", f"{name}.js")
-        )
+        script = source_of(name, "js")
         tab.evaluate(
             """async (script) => {
                 const address = URL.createObjectURL(new Blob([script], {type: "text/javascript"}));
@@ -98,32 +96,70 @@ def test_titles_are_text_and_never_run(cards):
     assert tab.evaluate("window.broken") is None
 
 
+PLAYS = "(({currentTime, paused}) => currentTime > 0.1 && !paused)(document.querySelector('audio'))"
+
+
 def test_a_preview_plays_on_while_the_list_is_refined_and_its_length_is_told(cards):
     tab, sent, give = cards
     sounds = silence(30)
     give(card("a"), card("b", preview=sounds), card("c"))
-    tab.evaluate("document.querySelector('audio').play()")
+    tab.locator("[data-id=b] .play").click()
+    tab.wait_for_function(PLAYS)
     give(card("b", preview=sounds, rank=1, liked=True), card("d"))
     assert tab.evaluate("!document.querySelector('audio').paused")
     assert tab.locator("[data-id=b] .like").get_attribute("aria-pressed") == "true"
-    tab.wait_for_function("document.querySelector('audio').currentTime > 0.1")
-    tab.evaluate("document.querySelector('audio').pause()")
+    assert tab.locator("[data-id=b] .play").get_attribute("aria-label") == "Pause: Title b"
+    tab.locator("[data-id=b]").focus()
+    tab.keyboard.press("Space")
     tab.wait_for_function("window.sent.length > 0")
     (told,) = sent()
     assert (told["kind"], told["id"]) == ("play", "b")
     assert 50 < told["dwell"] < 20_000
 
 
-def test_a_preview_ends_with_its_card_and_when_another_starts(cards):
+def test_the_queue_goes_on_back_and_without_what_is_skipped(cards):
     tab, sent, give = cards
-    give(card("a", preview=silence(30)), card("b", preview=silence(30)))
-    tab.evaluate("document.querySelector('[data-id=a] audio').play()")
-    tab.evaluate("document.querySelector('[data-id=b] audio').play()")
-    tab.wait_for_function("document.querySelector('[data-id=a] audio').paused")
-    tab.evaluate("window.gone = document.querySelector('[data-id=b] audio')")
-    give(card("a", preview=silence(30)))
-    tab.wait_for_function("window.gone.paused && window.sent.length === 2")
-    assert {each["id"] for each in sent()} == {"a", "b"}
+    give(*(card(name, preview=silence(30)) for name in "abcd"), card("e"))
+    shown = tab.locator(".player .names .title")
+    tab.locator("[data-id=a] .play").click()
+    tab.wait_for_function(PLAYS)
+    tab.locator(".player").get_by_role("button", name="Queue").click()
+    assert tab.locator(".queue .title").all_inner_texts() == ["Title b", "Title c", "Title d"]
+    tab.get_by_role("button", name="Remove Title c from the queue").click()
+    tab.locator(".player").get_by_role("button", name="Next song").click()
+    assert shown.inner_text() == "Title b"
+    tab.locator(".player").get_by_role("button", name="Previous song").click()
+    assert shown.inner_text() == "Title a"
+    assert tab.locator(".queue .title").all_inner_texts() == ["Title b", "Title d"]
+    # A song that the listener skips does not play on.
+    tab.locator("[data-id=a] .skip").click()
+    assert shown.inner_text() == "Title b"
+    tab.wait_for_function(PLAYS)
+    # What ends gives way to the next; after the last one, nothing plays.
+    tab.evaluate("document.querySelector('audio').currentTime = 29.9")
+    tab.wait_for_function(
+        "document.querySelector('.player .names .title').textContent === 'Title d'"
+    )
+    assert tab.get_by_role("button", name="Next song").is_disabled()
+    tab.get_by_role("button", name="Close the player").click()
+    assert tab.locator(".player").is_hidden()
+    assert {each["id"] for each in sent() if each["kind"] == "play"} >= {"a", "b"}
+
+
+def test_a_song_that_cannot_be_played_is_searched_for_on_the_service_chosen_once(cards):
+    tab, _, give = cards
+    tab.evaluate("() => { window.opened = []; window.open = (...facts) => opened.push(facts); }")
+    give(card("a"), card("b", artist="AC/DC"))
+    tab.locator("[data-id=a] .play").click()
+    assert tab.evaluate("window.opened") == []
+    tab.get_by_role("button", name="Deezer").click()
+    tab.locator("[data-id=b] .play").click()
+    addresses = [facts[0] for facts in tab.evaluate("window.opened")]
+    assert addresses == [
+        "https://www.deezer.com/search/Artist%20Title%20a",
+        "https://www.deezer.com/search/AC%2FDC%20Title%20b",
+    ]
+    assert all(facts[1:] == ["_blank", "noopener,noreferrer"] for facts in tab.evaluate("opened"))
 
 
 def test_a_cover_that_is_gone_gives_way_to_the_one_drawn(cards):

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
 Handler = Callable[[], None]
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {"js": ("dom.js",), "css": ("base.css",)}
+_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {"cards": ("player",)}
+"""Other parts of a component."""
 
 
 def search_box(
@@ -89,15 +92,19 @@ def triggered(key: str, name: str) -> Any:
     return getattr(st.session_state.get(key), name, None)
 
 
+def source_of(name: str, kind: str) -> str:
+    """Read the script or the style of a component, after the parts that it needs.
+
+    Args:
+        name: Of the component.
+        kind: `js` or `css`.
+    """
+    parts = (*_PARTS[kind], *(f"{part}.{kind}" for part in (*_NEEDS.get(name, ()), name)))
+    return "\n".join((files(__package__) / part).read_text(encoding="utf-8") for part in parts)
+
+
 @cache
 def _component(name: str, html: str) -> Callable[..., Any]:
-    folder = files(__package__)
-    parts = {
-        kind: "\n".join(
-            (folder / part).read_text(encoding="utf-8") for part in (first, f"{name}.{kind}")
-        )
-        for kind, first in (("js", "dom.js"), ("css", "base.css"))
-    }
     return st.components.v2.component(
-        f"quintet_{name}", html=html, css=parts["css"], js=parts["js"]
+        f"quintet_{name}", html=html, css=source_of(name, "css"), js=source_of(name, "js")
     )

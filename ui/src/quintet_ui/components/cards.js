@@ -7,12 +7,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.setAttribute("aria-label", data.labels.heading);
   root.setAttribute("aria-busy", String(data.stale));
   view.keys.textContent = data.labels.keys;
+  view.tracks = data.tracks;
+  view.player.labels = data.labels;
+  drawPlayer(view.player);
   const active = root.getRootNode().activeElement, focused = active?.dataset?.control;
   const kept = new Map();
   const items = data.tracks.map((track) => {
     const text = JSON.stringify([track, data.labels]);
     const known = view.cards.get(track.id);
-    const card = known?.text === text ? known : { text, audio: known?.audio, open: known?.open, item: undefined };
+    const card = known?.text === text ? known : { text, open: known?.open, item: undefined };
     if (!card.item) card.item = draw(view, data.labels, track, card);
     card.item.hidden = false;
     card.item.classList.toggle("chosen", track.id === data.chosen);
@@ -20,9 +23,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     kept.set(track.id, card);
     return card.item;
   });
-  view.cards.forEach((card, id) => { if (!kept.has(id)) card.audio?.pause(); });
   view.cards = kept;
   arrange(root, items);
+  showPlaying(view);
   reach(root, root.querySelector('.card[tabindex="0"]') ?? items[0]);
   const again = focused && root.querySelector(`[data-control="${CSS.escape(focused)}"]`);
   if (again && again !== root.getRootNode().activeElement) again.focus({ preventScroll: true });
@@ -31,11 +34,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 function build(root) {
-  const view = { cards: new Map(), sent: 0, list: undefined };
+  const view = { cards: new Map(), sent: 0, list: undefined, tracks: [] };
+  view.player = buildPlayer((track, dwell) => view.send({ kind: "play", id: track.id, dwell }), () => showPlaying(view));
   view.status = make("p", { class: "hidden", role: "status" });
   view.keys = make("p", { class: "keys", hidden: true });
   root.before(view.status);
-  root.after(view.keys);
+  root.after(view.keys, view.player.root);
   root.addEventListener("keydown", (event) => pressed(view, root, event));
   root.addEventListener("focusin", (event) => reach(root, event.target.closest(".card")));
   // The usual key for undo works anywhere but in a field, which has an undo of text.
@@ -56,7 +60,7 @@ function reach(root, item) {
   for (const other of root.children) {
     const here = other === item;
     other.tabIndex = here ? 0 : -1;
-    other.querySelectorAll(".quick button").forEach((button) => { button.tabIndex = here ? 0 : -1; });
+    other.querySelectorAll(".quick button, .play").forEach((button) => { button.tabIndex = here ? 0 : -1; });
   }
 }
 
@@ -69,7 +73,7 @@ function pressed(view, root, event) {
   const acts = {
     j: () => go(root, item, 1), ArrowDown: () => go(root, item, 1), k: () => go(root, item, -1), ArrowUp: () => go(root, item, -1),
     l: () => press(".like"), s: () => press(".skip"), b: () => press(".save"), u: () => view.send({ kind: "undo" }),
-    " ": () => toggleSound(item), "?": () => { view.keys.hidden = !view.keys.hidden; if (!view.keys.hidden) view.status.textContent = view.keys.textContent; },
+    " ": () => press(item.querySelector(".play.here") ? ".play" : ".open"), "?": () => { view.keys.hidden = !view.keys.hidden; if (!view.keys.hidden) view.status.textContent = view.keys.textContent; },
     Enter: () => press(".open"),
   };
   if (key === "Enter" && event.target !== item) return;
@@ -79,13 +83,6 @@ function pressed(view, root, event) {
   // Streamlit has keyboard shortcuts too.
   event.stopPropagation();
   act();
-}
-
-function toggleSound(item) {
-  const audio = item.querySelector("audio");
-  if (!audio) return item.querySelector(".open").click();
-  if (audio.paused) audio.play().catch(() => undefined);
-  else audio.pause();
 }
 
 function go(root, item, step) {
@@ -112,15 +109,14 @@ function acts(view, track, kind) {
     if (next) reach(root, next);
     if (inside) next?.focus({ preventScroll: true });
   }
+  if (["skip", "dislike"].includes(kind)) dropFrom(view.player, track.id);
   const button = item?.querySelector(`.${kind}`);
   if (["like", "save"].includes(kind) && button) button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
   view.send({ kind, id: track.id });
 }
 
 function draw(view, labels, track, card) {
-  const source = track.audio || track.preview;
-  if (source && !card.audio) card.audio = sound(view, track, source, labels);
-  if (card.audio) card.audio.setAttribute("aria-label", `${track.audio ? labels.play : labels.preview}: ${track.title}`);
+  const player = view.player, plays = Boolean(sourceOf(track));
   const pressed = { like: track.liked, save: track.saved, choose: false };
   const facts = (kind) => ({
     type: "button", "data-control": `${kind}-${track.id}`, onclick: () => acts(view, track, kind),
@@ -129,12 +125,17 @@ function draw(view, labels, track, card) {
   const quick = (kind, sign) => make("button", { ...facts(kind), class: kind, title: labels[kind], "aria-label": `${labels[kind]} ${track.title}` }, icon(sign));
   const button = (kind, sign) => make("button", { ...facts(kind), class: `act ${kind}` }, icon(sign), labels[kind],
     make("span", { class: "hidden" }, ` ${kind === "mute" ? track.artist : track.title}`));
+  const tool = (name, sign, text, press) => make("button", { type: "button", class: `act ${name}`, "data-control": `${name}-${track.id}`, onclick: press }, icon(sign), text ?? "",
+    make("span", { class: "hidden" }, ` ${track.title}`));
   const more = make("div", { class: "more", hidden: !card.open },
     why(labels, track),
     track.known ? make("span", { class: "known" }, labels.known) : "",
     track.details ? make("span", { class: "byline" }, track.details) : "",
-    card.audio ?? "", places(labels, track),
+    places(labels, track),
     make("div", { class: "acts" },
+      plays ? tool("playnext", "playlist_play", labels.playNext, () => { player.queue.unshift(track); if (!player.track) playNext(player); else drawPlayer(player); }) : "",
+      plays ? "" : tool("elsewhere", "travel_explore", labels.elsewhere, () => searchElsewhere(player, track)),
+      plays ? "" : tool("service", "settings", labels.otherService, () => askService(player, track)),
       button("save", "bookmark"), button("dislike", "thumb_down"), button("mute", "person_off"), button("choose", "radar"),
       track.link ? make("a", { class: "act", href: track.link, target: "_blank", rel: "noopener noreferrer" },
         icon("open_in_new"), labels.open, make("span", { class: "hidden" }, ` ${track.title}`)) : ""));
@@ -146,7 +147,8 @@ function draw(view, labels, track, card) {
   return make("li", { class: "card moves", "data-id": track.id, "data-control": `row-${track.id}`, tabindex: "-1" },
     make("div", { class: "row", onclick: opens },
       make("span", { class: "rank" }, String(track.rank)),
-      cover(track),
+      make("button", { type: "button", class: plays ? "play here" : "play", "data-control": `play-${track.id}`, onclick: () => plays ? playFrom(player, track, view.tracks) : searchElsewhere(player, track) },
+        cover(track), icon(plays ? "play_arrow" : "travel_explore")),
       make("div", { class: "what" },
         make("h3", { class: "title", title: track.title }, track.title),
         make("span", { class: "byline" }, [track.byline, track.year].filter(Boolean).join(" · "))),
@@ -186,30 +188,19 @@ function places(labels, track) {
     ...track.places.map((place) => make("div", {}, `${place.source}: ${place.path}${place.gone ? ` (${labels.gone})` : ""}`)));
 }
 
-// A list is listened to: after one own song, the next one plays. Previews end by themselves.
-function playNext(audio) {
-  const all = [...audio.getRootNode().querySelectorAll("audio")];
-  const next = all.slice(all.indexOf(audio) + 1).find((other) => other.dataset.own);
-  if (next) next.play().catch(() => undefined);
-}
-
-function sound(view, track, source, labels) {
-  let since = 0;
-  const told = () => {
-    if (!since) return;
-    view.send({ kind: "play", id: track.id, dwell: Math.round(performance.now() - since) });
-    since = 0;
-  };
-  return make("audio", {
-    controls: true, preload: "none", src: source, "data-own": track.audio ? "yes" : undefined,
-    onplay: (event) => {
-      since = performance.now();
-      event.target.getRootNode().querySelectorAll("audio").forEach((other) => { if (other !== event.target) other.pause(); });
-    },
-    onpause: told,
-    onended: (event) => { told(); if (track.audio) playNext(event.target); },
-    onerror: (event) => {
-      if (!event.target.parentElement?.querySelector(".unplayable")) event.target.after(make("p", { class: "unplayable", role: "status" }, labels.unplayable));
-    },
-  });
+// Covers say what a press does: play, pause, or search on the listener's service.
+function showPlaying(view) {
+  const { player, tracks } = view, labels = player.labels, name = SERVICES[service()]?.[0];
+  for (const track of tracks) {
+    const button = view.cards.get(track.id)?.item?.querySelector(".play");
+    if (!button) continue;
+    const plays = Boolean(sourceOf(track)), playing = player.track?.id === track.id && !player.audio.paused;
+    const text = !plays ? (name ? labels.searchOn : labels.elsewhere) : playing ? labels.pause : track.audio ? labels.play : labels.preview;
+    const words = `${(text ?? "").replace("@", name)}: ${track.title}`;
+    button.title = words;
+    button.setAttribute("aria-label", words);
+    if (!plays) continue;
+    button.setAttribute("aria-pressed", String(playing));
+    button.querySelector(".icon").textContent = playing ? "pause" : "play_arrow";
+  }
 }
