@@ -25,7 +25,7 @@ BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
 .PHONY: help install demo up test test-all settings check check-types check-rest check-security secrets-check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
-.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack upgrade-trial images-report image-index sign eval bench-training bench-ablation chaos history egress mutants reproduce provenance
+.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack upgrade-trial images-report image-index sign eval bench-training bench-import bench-ablation chaos history egress mutants reproduce provenance
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ bench-training: install ## Time and memory of training on up to MOST playlists, 
 
 bench-ablation: install ## What candidates of EVAL_HOME miss by kind, and what balanced samples gain
 	@$(BIN)/python tools/bench/ablation.py --home $(EVAL_HOME)
+
+bench-import: install ## Speed and memory of importing 2 and 10 million rows of playlists by id
+	@PYTHONPATH=. $(BIN)/python -m tools.bench.import_bench
 
 # Of this run alone: `make bench BENCH="--sizes 114000 --quick"`. Catalogues are kept in BENCH_HOME.
 BENCH ?=

@@ -77,6 +77,9 @@ def filled(settings) -> CommandSettings:
     (home / "access" / "signing.json").chmod(0o600)
     (home / "spool").mkdir()
     (home / "spool" / "1.jsonl").write_text("{}\n", encoding="utf-8")
+    (home / "playlists" / ".import-1").mkdir(parents=True)
+    for part in ("1.parquet", ".1.parquet-x", ".import-1/0-0.arrow"):
+        (home / "playlists" / part).write_bytes(b"PAR1" + part.encode())
     (home / "search" / "cat-1").mkdir(parents=True)
     (home / "search" / "cat-1" / "index").write_text("made anew", encoding="utf-8")
     (home / "mlflow" / "artifacts").mkdir(parents=True)
@@ -114,7 +117,8 @@ def test_what_was_destroyed_comes_back(filled, tmp_path, name):
     assert (found, aside) == (made, None)
     after = tree(filled.home)
     # The model in use, also champion, and one to go back to; not the older, nor what is made anew.
-    gone = {path for path in before if path.startswith(("models/m-1", "models/m-2", "search/"))}
+    other = ("models/m-1", "models/m-2", "search/", "playlists/.")
+    gone = {path for path in before if path.startswith(other)}
     assert after == {path: content for path, content in before.items() if path not in gone}
     assert events(filled) == rows
     assert current_version(filled.home / "models") == "m-4"

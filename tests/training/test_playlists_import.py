@@ -329,13 +329,14 @@ from pathlib import Path
 from quintet_training import datasets
 from quintet_command.settings import load_settings
 def on_progress(share, text):
-    if share > 0.3:
+    if text.startswith(sys.argv[2]) and share > 0.3:
         os.kill(os.getpid(), signal.SIGKILL)
 datasets.import_playlists(load_settings(), Path(sys.argv[1]), progress=on_progress)
 """
 
 
-def test_kill_in_the_middle_leaves_the_old_state(filled: TrainingSettings) -> None:
+@pytest.mark.parametrize("step", ["importing", "storing"])
+def test_kill_in_the_middle_leaves_the_old_state(filled: TrainingSettings, step: str) -> None:
     rows = "".join(f"p{number // 5},{number % 5},A\n" for number in range(25_000))
     path = write(filled, "many.csv", "playlist_id,position,track_id\n" + rows)
     environment = {
@@ -343,7 +344,8 @@ def test_kill_in_the_middle_leaves_the_old_state(filled: TrainingSettings) -> No
         "QUINTET_HOME": str(filled.home),
         "QUINTET_DATABASE_URL": filled.database_url,
     }
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment, timeout=60)
+    command = [sys.executable, "-c", KILLED, str(path), step]
+    killed = subprocess.run(command, env=environment, timeout=60)
     assert killed.returncode == -signal.SIGKILL
     assert datasets.playlists_info(filled).rows == 0
     assert datasets.import_playlists(filled, path).counts == Counts(25_000, 25_000, 0, 0)

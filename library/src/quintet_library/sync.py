@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from quintet_files import exclusive
@@ -38,6 +39,7 @@ from quintet_store.sources import (
     quarantined_items,
     save_cursor,
 )
+from quintet_training.datasets.playlist_files import held_tracks
 from quintet_training.settings import TrainingSettings
 from sqlalchemy import Connection, Engine
 
@@ -84,6 +86,7 @@ class SyncReport:
 class _Run:
     """One sync on its way."""
 
+    settings: TrainingSettings
     engine: Engine
     source: Source
     state: SyncState
@@ -146,7 +149,8 @@ def remove(settings: TrainingSettings, name: str) -> Removal:
             store.forget_playlists(connection, name)
             if source.spec.kind == "reccobeats":
                 forget_features(connection)
-            removal = remove_source(connection, name)
+            held = partial(held_tracks, settings, connection)
+            removal = remove_source(connection, name, held)
             in_use = store.covers_in_use(connection)
     finally:
         engine.dispose()
@@ -216,7 +220,7 @@ def _sync(
 ) -> SyncReport:
     on_progress(0.0, f"reading {name}")
     with writing(engine) as connection:
-        run = _begun(connection, engine, name, all_again)
+        run = _begun(connection, settings, engine, name, all_again)
     source = run.source
     try:
         if source.spec.kind == "reccobeats":
@@ -241,7 +245,9 @@ def _sync(
     return run.report
 
 
-def _begun(connection: Connection, engine: Engine, name: str, all_again: bool) -> _Run:
+def _begun(
+    connection: Connection, settings: TrainingSettings, engine: Engine, name: str, all_again: bool
+) -> _Run:
     """Begin a sync, or go on with one that did not end."""
     source = _named(connection, name)
     state = None if all_again else state_of(source.cursor)
@@ -249,10 +255,10 @@ def _begun(connection: Connection, engine: Engine, name: str, all_again: bool) -
         begin_sync(connection, name, state.since)
         report = SyncReport(name)
         report.notes.append(f"continued after {state.songs:,} songs of a sync that did not end")
-        return _Run(engine, source, state, report, resumed=True)
+        return _Run(settings, engine, source, state, report, resumed=True)
     # A new sync that is killed before it saves its state must not go on with that of another.
     save_cursor(connection, name, "")
-    return _Run(engine, source, SyncState(begin_sync(connection, name)), SyncReport(name))
+    return _Run(settings, engine, source, SyncState(begin_sync(connection, name)), SyncReport(name))
 
 
 def _read_all(run: _Run, reader: Reader, on_progress: Progress, all_again: bool) -> None:
@@ -361,7 +367,8 @@ def _finish(run: _Run, reader: Reader, accept_removals: bool) -> None:
                 f"disk mounted and the server complete? If they are gone for good: quintet library "
                 f"sync {run.name} --accept-removals"
             )
-        report.removal = mark_unseen(connection, run.name, run.since)
+        held = partial(held_tracks, run.settings, connection)
+        report.removal = mark_unseen(connection, run.name, run.since, held)
         store.release_unseen(connection, run.name, run.since)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from quintet_modelkit.publication import CURRENT, current_version, is_version, read_pointer
 from quintet_store import backup as store
+from quintet_store.playlist_files import FOLDER
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -44,7 +45,8 @@ def gather(settings: CommandSettings, folder: Path, place: Place, *, registry: b
 
     The order matters. Waiting events come before the database that they go to: an event is then in
     one of them or in both, and counts once. The registry's database comes before its files, so that
-    each file that it names exists.
+    each file that it names exists; so does the database before the files of playlists, which stay
+    for an hour after the database has named them last.
 
     Args:
         settings: The home, the database and the registry.
@@ -73,7 +75,10 @@ def gather(settings: CommandSettings, folder: Path, place: Place, *, registry: b
         store.copy_sqlite(source / "mlflow.db", copy / "mlflow.db")
         _tree(source / "artifacts", copy / "artifacts", place)
     (folder / DATABASE).mkdir()
-    return store.dump(settings.database_url, folder / DATABASE)
+    made = store.dump(settings.database_url, folder / DATABASE)
+    for path in sorted((home / FOLDER).glob("[!.]*.parquet")):
+        _file(path, target / FOLDER / path.name, place)
+    return made
 
 
 def registry_file(settings: CommandSettings) -> Path | None:

@@ -39,6 +39,7 @@ _CHECKS: Final = (
     _Named("clock", machine.clock),
     _Named("database", state.database),
     _Named("feedback", state.feedback),
+    _Named("playlists", state.playlists),
     _Named("catalogue", state.catalogue),
     _Named("model", state.model),
     _Named("search index", state.search_index),

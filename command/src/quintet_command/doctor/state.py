@@ -20,6 +20,8 @@ _LEFT: Final = (".staging-*", ".removed-*")
 _LEFT_SECONDS: Final = 3_600.0
 # Share of the bound from which the doctor and the alert report it.
 _NEAR_BOUND: Final = 0.8
+_SUMMED_BYTES: Final = 256 * 1024**2
+_SHARE: Final = "restore a backup; where several hosts use one database, let them share this folder"
 _PREPARE: Final = "quintet prepare, or quintet catalog import FILE"
 
 
@@ -59,6 +61,30 @@ def feedback(settings: CommandSettings) -> Finding:
         return well("feedback", said)
     remedy = "raise QUINTET_FEEDBACK_MAX_BYTES, or let the oldest lists be deleted"
     return look("feedback", f"{said}: the oldest are about to be deleted", remedy)
+
+
+def playlists(settings: CommandSettings) -> Finding:
+    """Check that each file of rows of playlists is there and whole, by its checksum."""
+    from quintet_modelkit.publication import sha256_of
+    from quintet_store import StoreUnavailable
+    from quintet_store.playlist_files import FOLDER, stored_files
+
+    try:
+        files = stored_files(settings.database_url)
+    except StoreUnavailable:
+        return look("playlists", "cannot be read", "see the finding on the database")
+    folder, summed = settings.home / FOLDER, 0
+    for file in files:
+        path = folder / file.name
+        summed += file.bytes
+        if not path.is_file():
+            return wrong("playlists", f"{path} is missing", _SHARE)
+        # The sizes are compared in any case; reading more takes longer than a check may.
+        is_whole = path.stat().st_size == file.bytes
+        if not is_whole or (summed <= _SUMMED_BYTES and sha256_of(path) != file.sha256):
+            return wrong("playlists", f"{path} is damaged", _SHARE)
+    rows = sum(file.live for file in files)
+    return well("playlists", f"{rows:,} rows in {len(files):,} files, all there")
 
 
 def catalogue(settings: CommandSettings) -> Finding:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-HEAD: Final = "0012"
+HEAD: Final = "0013"
 """The newest migration. Alembic, which takes half a second to import, is asked where there is
 something to migrate and not at every start."""
 BUSY_SECONDS: Final = 30

@@ -49,19 +49,6 @@ def stream_names(connection: Connection, size: int) -> Iterator[tuple[str, str, 
         yield str(row[0]), str(row[1]), str(row[2])
 
 
-def provenance_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Map the ids of existing playlists to their provenance."""
-    return {
-        str(row[0]): str(row[1])
-        for part in parts(ids)
-        for row in connection.execute(
-            select(_PLAYLISTS.c.playlist_id, _PLAYLISTS.c.provenance).where(
-                _PLAYLISTS.c.playlist_id.in_(part)
-            )
-        )
-    }
-
-
 def add_playlists(connection: Connection, playlists: Rows, rows: Rows) -> None:
     """Store playlists and their rows; an existing id or position stays unchanged."""
     for table, values in ((_PLAYLISTS, playlists), (_ENTRIES, rows)):
@@ -69,7 +56,7 @@ def add_playlists(connection: Connection, playlists: Rows, rows: Rows) -> None:
 
 
 def count_rows(connection: Connection, import_id: int) -> tuple[int, int]:
-    """Count the playlists and the rows that an import added."""
+    """Count the playlists of an import, and the rows that it added to the database."""
     counts = [
         connection.execute(
             select(func.count()).select_from(table).where(table.c.import_id == import_id)
@@ -87,20 +74,15 @@ def catalogue_state(connection: Connection) -> str:
 
 
 def playlist_sources(connection: Connection) -> list[PlaylistSource]:
-    """List the origins of playlists, by name."""
-    joined = _PLAYLISTS.outerjoin(_ENTRIES)
-    query = (
-        select(
-            _PLAYLISTS.c.provenance,
-            _PLAYLISTS.c.licence,
-            func.count(func.distinct(_PLAYLISTS.c.playlist_id)),
-            func.count(_ENTRIES.c.track_id),
-        )
-        .select_from(joined)
-        .group_by(_PLAYLISTS.c.provenance, _PLAYLISTS.c.licence)
-        .order_by(_PLAYLISTS.c.provenance, _PLAYLISTS.c.licence)
-    )
-    return [PlaylistSource(*row) for row in connection.execute(query)]
+    """List the origins of playlists, by name; rows in the database and in files count."""
+    origin = (_PLAYLISTS.c.provenance, _PLAYLISTS.c.licence)
+    stored = select(*origin, func.count(), func.sum(_PLAYLISTS.c.stored_rows)).group_by(*origin)
+    here = select(*origin, func.count()).select_from(_ENTRIES.join(_PLAYLISTS)).group_by(*origin)
+    more = {(str(row[0]), str(row[1])): int(row[2]) for row in connection.execute(here)}
+    return [
+        PlaylistSource(name, licence, int(count), int(rows) + more.get((name, licence), 0))
+        for name, licence, count, rows in connection.execute(stored.order_by(*origin))
+    ]
 
 
 def playlist_kinds(connection: Connection) -> dict[str, str]:
@@ -109,14 +91,15 @@ def playlist_kinds(connection: Connection) -> dict[str, str]:
     return {str(row[0]): str(row[1]) for row in connection.execute(query)}
 
 
-def count_playlist_tracks(connection: Connection) -> int:
-    """Count the different tracks in all playlists."""
-    query = select(func.count(func.distinct(_ENTRIES.c.track_id)))
-    return int(connection.execute(query).scalar_one())
+def stream_track_ids(connection: Connection, size: int) -> Iterator[list[str]]:
+    """Read the ids of all tracks of the catalogue, in batches and in no set order."""
+    result = connection.execute(select(_TRACKS.c.track_id).execution_options(yield_per=size))
+    for part in result.partitions(size):
+        yield [row[0] for row in part]
 
 
 def stream_rows(connection: Connection, size: int) -> Iterator[list[tuple[str, int, str]]]:
-    """Read (playlist id, position, track id) in batches, in no set order."""
+    """Read (playlist id, position, track id) of rows in the database, in batches, in no order."""
     query = select(_ENTRIES.c.playlist_id, _ENTRIES.c.position, _ENTRIES.c.track_id)
     result = connection.execute(query.execution_options(yield_per=size))
     for part in result.partitions(size):

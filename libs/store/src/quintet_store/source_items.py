@@ -1,7 +1,7 @@
 """Items of sources: what a sync has seen, what is gone, and which files wait for analysis."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,6 +39,8 @@ _PUSHES: Final = table_of(ListPush)
 # Rows of these go before the track itself, which they refer to.
 _OF_TRACK: Final = tuple(map(table_of, (SourceItem, TrackFeatures, TrackId, TrackGenre, Track)))
 _LENGTH: Final = 1000
+Held = Callable[[set[str]], set[str]]
+"""Selects the tracks that files of playlists contain."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,9 @@ def touch_items(connection: Connection, source: str, item_ids: Iterable[str], no
         connection.execute(update(_ITEMS).where(own).values(seen_at=now))
 
 
-def mark_unseen(connection: Connection, source: str, since: str) -> Removal:
+def mark_unseen(
+    connection: Connection, source: str, since: str, held: Held | None = None
+) -> Removal:
     """Remove what a complete sync did not find.
 
     Items become absent. A track that came from a source and has no present item left is deleted,
@@ -159,6 +163,7 @@ def mark_unseen(connection: Connection, source: str, since: str) -> Removal:
         connection: In a transaction.
         source: Name of the source.
         since: When the sync began, from `begin_sync`.
+        held: As for `remove_source`.
     """
     gone = (_ITEMS.c.source == source) & _ITEMS.c.present & (_ITEMS.c.seen_at < since)
     tracks = {str(row[0]) for row in connection.execute(select(_ITEMS.c.track_id).where(gone))}
@@ -167,11 +172,16 @@ def mark_unseen(connection: Connection, source: str, since: str) -> Removal:
     own = select(_SOURCES.c.import_id).where(_SOURCES.c.name == source).scalar_subquery()
     left = _orphans().where(_TRACKS.c.import_id == own)
     tracks |= {str(row[0]) for row in connection.execute(left)}
-    return _delete_orphans(connection, tracks, items)
+    return _delete_orphans(connection, tracks, items, held)
 
 
-def remove_source(connection: Connection, name: str) -> Removal:
+def remove_source(connection: Connection, name: str, held: Held | None = None) -> Removal:
     """Remove a source, its items, what its tags said, and tracks that no other source has.
+
+    Args:
+        connection: In a transaction.
+        name: Name of the source.
+        held: Selects tracks in files of playlists, which stay; None if there are no such files.
 
     Raises:
         SourceInvalid: There is no such source.
@@ -185,15 +195,18 @@ def remove_source(connection: Connection, name: str) -> Removal:
     connection.execute(delete(_QUARANTINE).where(_QUARANTINE.c.source == name))
     said = [f"{kind}:{name}" for kind in ("tags", "beets")]
     connection.execute(delete(_FEATURES).where(_FEATURES.c.provenance.in_(said)))
-    removal = _delete_orphans(connection, tracks, items)
+    removal = _delete_orphans(connection, tracks, items, held)
     connection.execute(delete(_PUSHES).where(_PUSHES.c.source == name))
     connection.execute(delete(_SOURCES).where(_SOURCES.c.name == name))
     return removal
 
 
-def _delete_orphans(connection: Connection, track_ids: set[str], items: int) -> Removal:
+def _delete_orphans(
+    connection: Connection, track_ids: set[str], items: int, held: Held | None
+) -> Removal:
     """Delete tracks of sources that no source has any more and no playlist holds."""
     deleted = kept = 0
+    in_files = held(track_ids) if held is not None and track_ids else set()
     for part in parts(track_ids):
         query = _orphans().where(_TRACKS.c.track_id.in_(part))
         orphans = {str(row[0]) for row in connection.execute(query)}
@@ -202,7 +215,7 @@ def _delete_orphans(connection: Connection, track_ids: set[str], items: int) -> 
             for row in connection.execute(
                 select(_ENTRIES.c.track_id).where(_ENTRIES.c.track_id.in_(orphans)).distinct()
             )
-        }
+        } | (orphans & in_files)
         of_orphans = (
             (_ITEMS.c.source == _GROUPS.c.source)
             & (_ITEMS.c.item_id == _GROUPS.c.item_id)

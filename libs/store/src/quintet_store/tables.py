@@ -82,6 +82,8 @@ class Playlist(Base):
     """A playlist or listening session; `playlist_id` is unique over all sources.
 
     `kind` is what its origin calls this kind of playlist, such as `charts`; empty if it does not.
+    `file_id` names the `PlaylistFile` with its rows, and `stored_rows` counts them there; null and
+    0 for a playlist whose rows are in `playlist_tracks`.
     """
 
     __tablename__ = "playlists"
@@ -92,10 +94,34 @@ class Playlist(Base):
     provenance: Mapped[str]
     licence: Mapped[str]
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"), index=True)
+    # Not a foreign key: SQLite adds none to a table that exists.
+    file_id: Mapped[int | None] = mapped_column(index=True)
+    stored_rows: Mapped[int] = mapped_column(server_default="0")
+
+
+class PlaylistFile(Base):
+    """A Parquet file of rows of playlists, in the folder `playlists` of QUINTET_HOME.
+
+    A row counts only if its playlist names this file: other rows are of an earlier version of the
+    playlist. `rows` counts all of them; `sha256` is of the file.
+    """
+
+    __tablename__ = "playlist_files"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    rows: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    written_at: Mapped[str] = mapped_column(String(32))
 
 
 class PlaylistTrack(Base):
-    """A track at a position of a playlist."""
+    """A track at a position of a playlist whose rows are in the database.
+
+    These are playlists of sources of music, sessions of listeners, and feedback: a sync or the
+    deletion of a listener changes single ones. Rows of data sets are in a `PlaylistFile`.
+    """
 
     __tablename__ = "playlist_tracks"
     __table_args__ = (Index(None, "track_id"),)

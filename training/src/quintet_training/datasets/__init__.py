@@ -12,17 +12,23 @@ from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.embedded import prepare_embedded
 from quintet_training.datasets.listener_queries import read_listener_queries
 from quintet_training.datasets.playlist_formats import Format
-from quintet_training.datasets.playlists import (
-    PlaylistInfo,
+from quintet_training.datasets.playlist_importing import (
+    Catalogue,
     PlaylistReport,
     import_playlists,
+)
+from quintet_training.datasets.playlist_moving import compact, delete_playlists
+from quintet_training.datasets.playlists import (
+    PlaylistInfo,
     playlists_info,
     read_kinds,
     read_playlists,
+    stream_playlists,
 )
 from quintet_training.datasets.publishing import publish_catalogue
 
 __all__ = [
+    "Catalogue",
     "CatalogueInfo",
     "DatasetInvalid",
     "Format",
@@ -31,6 +37,8 @@ __all__ = [
     "PlaylistInfo",
     "PlaylistReport",
     "catalogue_info",
+    "compact",
+    "delete_playlists",
     "import_catalogue",
     "import_playlists",
     "playlists_info",
@@ -40,4 +48,5 @@ __all__ = [
     "read_kinds",
     "read_listener_queries",
     "read_playlists",
+    "stream_playlists",
 ]

@@ -101,7 +101,7 @@ def make_entry(line: int, values: Mapping[str, Any], raw: object = "") -> Item:
         raw: What the row held, for the quarantine.
     """
     try:
-        texts = {name: _clean(name, values.get(name)) for name in _TEXTS}
+        texts = {name: clean_text(name, values.get(name)) for name in _TEXTS}
         position = _position(values.get("position"))
         if not texts["playlist_id"]:
             raise EntryInvalid("playlist_id: empty")
@@ -126,7 +126,12 @@ _TEXTS: Final = (
 )
 
 
-def _clean(name: str, value: object) -> str:
+def clean_text(name: str, value: object) -> str:
+    """Clean a cell of a field of `Entry`.
+
+    Raises:
+        EntryInvalid: It is no text, too long, or contains what is no text.
+    """
     value = _one_text(name, value)
     if not isinstance(value, str | int):
         raise EntryInvalid(f"{name}: {str(value)[:40]!r} is not text")

@@ -5,6 +5,7 @@ A file may be one document, an array, or one value per line; each reader takes a
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import ijson
+import numpy as np
 import polars as pl
 from quintet_text.bounded_json import BoundedStream, Bounds, JsonRefused, json_lines
-from quintet_text.decoding import NotText, open_text
+from quintet_text.decoding import HEAD, NotText, encoding_of, open_text
 
 from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.tables import BATCH_ROWS, LINE, Batch, Refused, TableFile
@@ -24,6 +26,9 @@ BOUNDS: Final = Bounds(total=512 * 1024**2)
 _LINE_BOUNDS: Final = Bounds(total=1024**2)
 _MAX_ITEM: Final = 64 * 1024**2
 """Bytes between two items: one is held in memory, as objects of several times that."""
+_MAX_CONTAINERS: Final = 1_000_000
+"""Arrays and objects of a document that is decoded at once: some hundred bytes each."""
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{65}")
 _HEAD_EVENTS: Final = 20_000
 """Events of the parser that show the structure: some thousand records."""
 _SAMPLE: Final = 200
@@ -162,12 +167,59 @@ def items_at(path: Path, prefix: str, encoding: str = "") -> Iterator[tuple[Any,
     Raises:
         DatasetInvalid: The file is damaged, beyond its bounds, or cannot be read.
     """
+    if (whole := _whole(path, prefix, encoding)) is not None:
+        yield from ((value, place / len(whole)) for place, value in enumerate(whole, 1))
+        return
     size = max(path.stat().st_size, 1)
     with document(path) as stream:
         bounded = _ItemStream(stream, encoding)
         for value in ijson.items(bounded, prefix, use_float=True, multiple_values=True):
             bounded.item_done()
             yield value, min(bounded.tell() / size, 1.0)
+
+
+def _whole(path: Path, prefix: str, encoding: str) -> list[Any] | None:
+    """Decode an ordinary file at once, twenty times as fast as by a stream that checks each byte.
+
+    Returns:
+        The items of the array at a prefix; None if the file is anything but a document of moderate
+        size in UTF-8 with one such array: the stream reads it, or says what is wrong.
+    """
+    key = prefix.removesuffix(".item")
+    with document(path):
+        if key == prefix or "." in key or path.stat().st_size > _MAX_ITEM:
+            return None
+        data = path.read_bytes()
+        if not encoding_of(data[:HEAD], encoding).startswith("utf-8"):
+            return None
+    # Brackets in texts count too; the true numbers are at most these.
+    many = data.count(b"{") + data.count(b"[") > _MAX_CONTAINERS
+    if many or data.count(f'"{key}"'.encode()) != 1 or _LONG_NUMBER.search(data):
+        return None
+    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == ord('"'))
+    if len(quotes) < 2 or np.diff(quotes).max() > BOUNDS.text:
+        return None
+    try:
+        found = json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return None
+    items = found.get(key) if isinstance(found, dict) else None
+    return items if isinstance(items, list) and not _is_deep(found) else None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _is_deep(value: Any) -> bool:
+    """Check whether arrays and objects are nested deeper than a stream reads."""
+    level = [value]
+    for _ in range(BOUNDS.depth):
+        inside = (v.values() if isinstance(v, dict) else v for v in level)
+        level = [v for values in inside for v in values if isinstance(v, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def records_of(

@@ -1,28 +1,33 @@
 """Recognising the format of a playlist file by its structure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from quintet_text.decoding import HEAD, NotText, encoding_of
 
+from quintet_training.datasets.chunks import Chunk, ChunkReader, chunks_of
 from quintet_training.datasets.columns import DatasetInvalid
-from quintet_training.datasets.entries import HOW, Reader, Reading
+from quintet_training.datasets.entries import HOW, Meter, Reader, Reading
 from quintet_training.datasets.json_files import shape_of
 from quintet_training.datasets.playlist_documents import read_m3u, read_pls
 from quintet_training.datasets.playlist_events import read_feedback, read_listenbrainz
 from quintet_training.datasets.playlist_json import (
     JSPF_PREFIXES,
+    mpd_chunks,
     read_jspf,
     read_mpd,
     read_spotify,
+    spotify_chunks,
 )
 from quintet_training.datasets.playlist_tables import (
     columns_of,
+    exportify_chunks,
     names_tracks,
     read_exportify,
     read_table,
+    table_chunks,
 )
 from quintet_training.datasets.playlist_xml import read_xspf
 from quintet_training.datasets.reading import open_table
@@ -58,6 +63,12 @@ READERS: Final[Mapping[Format, Reader]] = {
     Format.LISTENBRAINZ: read_listenbrainz,
     Format.FEEDBACK: read_feedback,
 }
+_CHUNKS: Final[Mapping[Format, ChunkReader]] = {
+    Format.TABLE: table_chunks,
+    Format.MPD: mpd_chunks,
+    Format.SPOTIFY: spotify_chunks,
+    Format.EXPORTIFY: exportify_chunks,
+}
 # Only where the content of a file does not show its format: a list of paths may be any text.
 _SUFFIXES: Final = {
     ".xspf": Format.XSPF,
@@ -69,6 +80,18 @@ _SUFFIXES: Final = {
     ".jspf": Format.JSPF,
 }
 _TABLES: Final = (Format.TABLE, Format.EXPORTIFY)
+
+
+def read_chunks(path: Path, known: Format, meter: Meter, how: Reading) -> Iterator[Chunk]:
+    """Read a file in chunks: tables as columns, all other formats item by item.
+
+    Raises:
+        DatasetInvalid: The file cannot be read.
+    """
+    reader = _CHUNKS.get(known)
+    if reader is not None:
+        return reader(path, meter, how)
+    return chunks_of(READERS[known](path, meter, how))
 
 
 def check_file(path: Path) -> bytes:

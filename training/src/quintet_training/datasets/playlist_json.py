@@ -1,17 +1,20 @@
 """Playlists as JSON documents: Million Playlist Dataset, Spotify's account export, JSPF."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
 from quintet_text.track_ids import ISRC, RECORDING, normal_id, track_id_of
 
+from quintet_training.datasets.chunks import Chunk, items_of
 from quintet_training.datasets.columns import named_columns
 from quintet_training.datasets.entries import HOW, Item, Meter, Reading, make_entry
 from quintet_training.datasets.json_files import flattened, items_at, shape_of
 from quintet_training.datasets.playlist_tables import NAMES
-from quintet_training.datasets.tables import Refused
+from quintet_training.datasets.tables import BATCH_ROWS, Refused
 
 _TRACKS: Final = ("tracks", "items")
 # Where playlists stand in JSPF: the specification's place, and those of ListenBrainz' exports.
@@ -19,15 +22,17 @@ JSPF_PREFIXES: Final = ("playlist", "item.playlist", "playlists.item.playlist", 
 _IN_TRACK: Final = ("position", "track_id", ISRC, RECORDING, "artist", "title", "added_at")
 _MAX_SHOWN: Final = 1000
 _MAX_NESTED: Final = 8
+_AT: Final = "at"
+_PLAIN: Final = frozenset((str, int, float, bool, type(None)))
 
 
 def read_mpd(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]:
-    """Read a slice of the Million Playlist Dataset, one playlist in memory at a time.
+    """Read a slice of the Million Playlist Dataset track by track.
 
     Raises:
         DatasetInvalid: It is not well-formed JSON, or beyond its bounds.
     """
-    yield from _playlists(path, meter, how, "mpd")
+    return items_of(mpd_chunks(path, meter, how))
 
 
 def read_spotify(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]:
@@ -36,10 +41,43 @@ def read_spotify(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]
     Raises:
         DatasetInvalid: It is not well-formed JSON, or beyond its bounds.
     """
-    yield from _playlists(path, meter, how, "spotify")
+    return items_of(spotify_chunks(path, meter, how))
 
 
-def _playlists(path: Path, meter: Meter, how: Reading, prefix: str) -> Iterator[Item]:
+def mpd_chunks(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Chunk]:
+    """Read a slice of the Million Playlist Dataset, some playlists in memory at a time.
+
+    Raises:
+        DatasetInvalid: It is not well-formed JSON, or beyond its bounds.
+    """
+    yield from _chunks(path, meter, how, "mpd")
+
+
+def spotify_chunks(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Chunk]:
+    """Read the playlists of Spotify's account export, as `read_spotify` does.
+
+    Raises:
+        DatasetInvalid: It is not well-formed JSON, or beyond its bounds.
+    """
+    yield from _chunks(path, meter, how, "spotify")
+
+
+@dataclass(frozen=True)
+class _Track:
+    """A track of a playlist: its number in the file, its playlist, its place and what it holds."""
+
+    number: int
+    group: str
+    playlist: object
+    place: int
+    item: Any
+
+    def read(self) -> Item:
+        return _track(self.number, self.group, self.playlist, self.place, self.item)
+
+
+def _chunks(path: Path, meter: Meter, how: Reading, prefix: str) -> Iterator[Chunk]:
+    waiting: list[_Track] = []
     number = 0
     for playlist, meter.share in items_at(path, "playlists.item", how.encoding):
         tracks = _tracks_of(playlist)
@@ -47,8 +85,9 @@ def _playlists(path: Path, meter: Meter, how: Reading, prefix: str) -> Iterator[
         # `pid` numbers the playlists of the whole data set, over all slices.
         name = known.get("pid", known.get("name"))
         if tracks is None or name in (None, ""):
-            number += 1
-            yield Refused(number, "playlist: without pid or tracks", str(playlist)[:_MAX_SHOWN])
+            yield _chunk(waiting)
+            number, waiting = number + 1, []
+            yield Chunk([Refused(number, "playlist: without pid or tracks", _shown(playlist))])
             continue
         # Names are unique within a file only: another account has a "Favourites" as well.
         group = f"{prefix}:{name}" if "pid" in known else f"{prefix}:{path.stem}:{name}"
@@ -57,7 +96,52 @@ def _playlists(path: Path, meter: Meter, how: Reading, prefix: str) -> Iterator[
                 meter.passed_over += 1
                 continue
             number += 1
-            yield _track(number, group, known.get("name"), place, track)
+            waiting.append(_Track(number, group, known.get("name"), place, track))
+        if len(waiting) >= BATCH_ROWS:
+            yield _chunk(waiting)
+            waiting = []
+    yield _chunk(waiting)
+
+
+def _shown(value: object) -> str:
+    return str(value)[:_MAX_SHOWN]
+
+
+def _chunk(tracks: list[_Track]) -> Chunk:
+    """Put tracks into columns if they all have the same keys and plain values, as in the data set.
+
+    Other tracks become items.
+    """
+    if not tracks or (columns := _plain_columns(tracks)) is None:
+        return Chunk([track.read() for track in tracks])
+    try:
+        rows = pl.DataFrame(
+            {
+                "playlist_id": [track.group for track in tracks],
+                "playlist": pl.Series([track.playlist for track in tracks], dtype=pl.String),
+                "position": [track.place for track in tracks],
+                **{field: [t.item[key] for t in tracks] for field, key in columns.items()},
+                _AT: pl.int_range(len(tracks), eager=True),
+            }
+        )
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        return Chunk([track.read() for track in tracks])  # cells of several types, or no text
+    return Chunk((), rows, lambda row: tracks[row[_AT]].read())
+
+
+def _plain_columns(tracks: list[_Track]) -> dict[str, str] | None:
+    """Map field to key for tracks with the same keys, without objects inside; None for others."""
+    first = tracks[0].item
+    if not isinstance(first, dict):
+        return None
+    keys = first.keys()
+    for track in tracks:
+        item = track.item
+        if not isinstance(item, dict) or item.keys() != keys:
+            return None
+        if not _PLAIN.issuperset(map(type, item.values())):
+            return None
+    return _columns(tuple(keys))
 
 
 def _tracks_of(playlist: object) -> list[Any] | None:

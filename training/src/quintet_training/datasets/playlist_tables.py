@@ -1,13 +1,14 @@
 """Playlists and listening histories as tables: CSV or Parquet, one row per track."""
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
 from quintet_text.track_ids import ISRC, RECORDING
 
+from quintet_training.datasets.chunks import ORDER, Chunk, chunks_of, items_of
 from quintet_training.datasets.column_meaning import compact, fields_by_content, meaning_of
 from quintet_training.datasets.columns import ALIASES, DatasetInvalid, named_columns
 from quintet_training.datasets.entries import HOW, Item, Meter, Reading, make_entry
@@ -100,6 +101,15 @@ def names_tracks(mapping: Mapping[str, str]) -> bool:
 
 
 def read_table(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]:
+    """Read rows of playlists one by one, as `table_chunks` does.
+
+    Raises:
+        DatasetInvalid: The file cannot be read or lacks columns.
+    """
+    return items_of(table_chunks(path, meter, how))
+
+
+def table_chunks(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Chunk]:
     """Read rows of playlists; without positions, the order of rows.
 
     The playlist of a row is its playlist_id; else its owner and playlist's name, so that one file
@@ -112,14 +122,22 @@ def read_table(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]:
     mapping = columns_of(table, how)
     _check_columns(table, mapping)
     if "listened_at" in mapping and not {"playlist_id", "playlist", "position"} & mapping.keys():
-        yield from _history(table, mapping, meter)
-    elif "playlist_id" in mapping:
-        yield from _rows(table, mapping, meter)
+        yield from chunks_of(_history(table, mapping, meter))
     else:
-        yield from _rows(table, mapping, meter, prefix="table")
+        prefix = "" if "playlist_id" in mapping else "table"
+        yield from _chunks(table, mapping, meter, prefix)
 
 
 def read_exportify(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Item]:
+    """Read one playlist, named by its file, row by row.
+
+    Raises:
+        DatasetInvalid: The file cannot be read or lacks columns.
+    """
+    return items_of(exportify_chunks(path, meter, how))
+
+
+def exportify_chunks(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Chunk]:
     """Read one playlist, named by its file, in the order of rows.
 
     Raises:
@@ -131,7 +149,7 @@ def read_exportify(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Ite
     # The user said that the file is one playlist: columns that would split it do not count.
     grouping = ("playlist_id", "playlist", "kind", "owner", "position", "listened_at", "played_ms")
     mapping = {name: column for name, column in columns.items() if name not in grouping}
-    yield from _rows(table, mapping, meter, prefix="exportify")
+    yield from _chunks(table, mapping, meter, "exportify")
 
 
 def _check_columns(table: TableFile, mapping: Mapping[str, str]) -> None:
@@ -143,27 +161,31 @@ def _check_columns(table: TableFile, mapping: Mapping[str, str]) -> None:
         )
 
 
-def _rows(
-    table: TableFile, mapping: Mapping[str, str], meter: Meter, prefix: str = ""
-) -> Iterator[Item]:
-    """Read rows; where there is a prefix, playlists have no id and get one from their name."""
+def _chunks(
+    table: TableFile, mapping: Mapping[str, str], meter: Meter, prefix: str
+) -> Iterator[Chunk]:
+    """Read batches; where there is a prefix, playlists have no id and get one from their name."""
     stem = table.path.stem
-    # Positions count over the whole file: they need to rise within a playlist only.
-    numbers = itertools.count()
-    for row in values_of(table, mapping, meter):
-        if isinstance(row, Refused):
-            yield row
-            continue
-        line, values = row
-        if prefix:
-            name = str(values.get("playlist") or "").strip()
-            owner = str(values.get("owner") or "").strip() if name else ""
-            parts = (prefix, stem, owner, name)
-            values |= {
-                "playlist_id": ":".join(part for part in parts if part),
-                "playlist": name or stem,
-            }
-        yield make_entry(line, {"position": next(numbers), **values})
+
+    def group(values: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not prefix:
+            return values
+        name = str(values.get("playlist") or "").strip()
+        owner = str(values.get("owner") or "").strip() if name else ""
+        parts = (prefix, stem, owner, name)
+        named = ":".join(part for part in parts if part)
+        return {"kind": values.get("kind"), "playlist_id": named, "playlist": name or stem}
+
+    def item(row: Mapping[str, Any]) -> Item:
+        values = {name: row[name] for name in mapping}
+        # Positions count over the whole file: they need to rise within a playlist only.
+        return make_entry(row[LINE], {"position": row[ORDER], **values, **group(values)})
+
+    fields = [pl.col(column).alias(name) for name, column in mapping.items()]
+    for batch in table.batches(list(dict.fromkeys(mapping.values()))):
+        meter.share = batch.share
+        # The column of lines is not one of the file, so it has no field's name.
+        yield Chunk(batch.refused, batch.rows.select(pl.col(LINE), *fields), item, group)
 
 
 def _history(table: TableFile, mapping: Mapping[str, str], meter: Meter) -> Iterator[Item]:

@@ -14,7 +14,7 @@ from quintet_text.printable import printable
 from quintet_training.datasets.columns import DatasetInvalid
 from quintet_training.datasets.history import HistoryOptions, HistoryReport, import_for
 from quintet_training.datasets.matching import Names
-from quintet_training.datasets.playlists import UNMATCHED
+from quintet_training.datasets.playlist_importing import UNMATCHED
 from quintet_training.settings import TrainingSettings
 
 MOST_SHOWN: Final = 50

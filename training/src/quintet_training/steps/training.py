@@ -72,34 +72,60 @@ def load_playlists(settings: TrainingSettings, catalogue: Catalogue) -> Playlist
     Raises:
         StoreUnavailable: The database cannot be used.
     """
-    frame = datasets.read_playlists(settings)
-    digest = hashlib.sha256()
-    # Ids identify the data; row numbers would change with the catalogue.
-    for column in ("playlist_id", "track_id"):
-        digest.update("\n".join(frame[column].to_list()).encode())
     kinds = datasets.read_kinds(settings)
-    for name in sorted(name for name, kind in kinds.items() if kind):
-        digest.update(f"{name}\n{kinds[name]}\n".encode())
     row_of = catalogue.snapshot.row_of
-    numbers = pl.Series("row", [row_of.get(name, -1) for name in frame["track_id"]], pl.Int64)
-    # A track that came after the catalogue was published has no row yet.
-    known = frame.with_columns(numbers).filter(pl.col("row") >= 0)
-    grouped = known.group_by("playlist_id", maintain_order=True).agg("row")
+    numbers = pl.DataFrame(
+        {"track_id": list(row_of), "row": list(row_of.values())},
+        schema={"track_id": pl.String, "row": pl.Int64},
+    )
+    members, digests = dict[str, Rows](), dict[str, str]()
+    for part in datasets.stream_playlists(settings):
+        # A track that came after the catalogue was published has no row yet.
+        known = part.join(numbers, on="track_id", how="inner", maintain_order="left")
+        members |= _members(known)
+        digests |= _digests(part)
+    ids = sorted(members)
     info = datasets.playlists_info(settings)
     data = {
         "catalogue": catalogue.snapshot.version,
-        "playlists": len(grouped),
-        "rows": len(known),
-        "sha256": digest.hexdigest(),
+        "playlists": len(members),
+        "rows": sum(map(len, members.values())),
+        "sha256": _digest(digests, kinds),
         "sources": [
             {"name": s.name, "licence": s.licence, "playlists": s.playlists, "rows": s.rows}
             for s in info.sources
         ],
         "catalogue_sources": list(catalogue.snapshot.manifest.get("sources", ())),
     }
-    rows = [np.array(each, dtype=np.int64) for each in grouped["row"].to_list()]
-    ids = grouped["playlist_id"].to_list()
+    rows = [members[name] for name in ids]
     return Playlists(ids, rows, [kinds.get(name, "") for name in ids], data)
+
+
+def _members(rows: pl.DataFrame) -> dict[str, Rows]:
+    """Map each playlist to the rows of its tracks, as views of one array."""
+    sizes = rows.group_by("playlist_id", maintain_order=True).len()
+    ends = np.cumsum(sizes["len"].to_numpy())
+    parts = np.split(rows["row"].to_numpy().astype(np.int64, copy=False), ends[:-1])
+    return dict(zip(sizes["playlist_id"].to_list(), parts, strict=True)) if len(sizes) else {}
+
+
+def _digests(rows: pl.DataFrame) -> dict[str, str]:
+    """Map each playlist to a hash of its tracks; row numbers would change with the catalogue."""
+    grouped = rows.group_by("playlist_id", maintain_order=True).agg("track_id")
+    return {
+        name: hashlib.sha256("\n".join(tracks).encode()).hexdigest()
+        for name, tracks in grouped.iter_rows()
+    }
+
+
+def _digest(digests: Mapping[str, str], kinds: Mapping[str, str]) -> str:
+    """Identify playlists and their kinds, however their rows are spread over files."""
+    digest = hashlib.sha256()
+    for name in sorted(digests):
+        digest.update(f"{name}\n{digests[name]}\n".encode())
+    for name in sorted(name for name, kind in kinds.items() if kind):
+        digest.update(f"{name}\n{kinds[name]}\n".encode())
+    return digest.hexdigest()
 
 
 def train(

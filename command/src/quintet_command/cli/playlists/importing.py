@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 from quintet_training import datasets
 from quintet_training.datasets.entries import MAX_KIND, Reading
-from quintet_training.datasets.matching import Match, Names
+from quintet_training.datasets.matching import Match
 from quintet_training.datasets.playlist_formats import check_file, detect
 from rich.table import Table
 
@@ -50,14 +50,15 @@ def import_files(
         # All files are checked before the first is imported, so that a mistake changes nothing.
         for path in files:
             check_file(path) if format_ is not datasets.Format.AUTO else detect(path, how)
-        names = Names()
+        catalogue = datasets.Catalogue()
         with progress_bar(_errors) as on_progress:
             reports = [
                 datasets.import_playlists(
-                    settings, path, format_, source, licence, on_progress, names, how
+                    settings, path, format_, source, licence, on_progress, catalogue, how
                 )
                 for path in files
             ]
+            datasets.compact(settings, on_progress)
     _console.print(_summary_table(reports))
     ways = (f"{way.value} {sum(r.matched.get(way, 0) for r in reports):,}" for way in Match)
     added = sum(report.playlists for report in reports)
@@ -86,6 +87,40 @@ def info(
     kinds = ", ".join(f"{kind or 'none'} {count:,}" for kind, count in facts.kinds.items())
     table.caption = f"{facts.tracks:,} different tracks; playlists by kind: {kinds or 'none'}"
     _console.print(table)
+
+
+def delete(
+    playlists: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Playlists to delete.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="Delete all playlists of a source of quintet playlists info.")
+    ] = "",
+) -> None:
+    """Delete imported playlists with their rows; the same files can be imported again."""
+    if not source and not playlists:
+        raise CommandFailed("give ids of playlists, or --source NAME")
+    with one_line_failures():
+        gone = datasets.delete_playlists(load_settings(), source, playlists or ())
+    if not gone.playlists:
+        raise CommandFailed(
+            "no imported playlist has this source or id; quintet playlists info shows the sources. "
+            "Playlists of listeners are deleted by quintet feedback delete-listener, those of a "
+            "music source by quintet library remove"
+        )
+    said = f"{gone.playlists:,} playlists with {gone.rows:,} rows deleted"
+    _console.print(said, markup=False, highlight=False)
+
+
+def compact() -> None:
+    """Write files of playlists again that waste space or are many; an import does it too."""
+    with one_line_failures(), progress_bar(_errors) as on_progress:
+        done = datasets.compact(load_settings(), on_progress)
+    _console.print(
+        f"{done.moved:,} playlists moved from the database to files, {done.rewritten:,} files "
+        f"written again, {done.removed:,} unused files removed",
+        highlight=False,
+    )
 
 
 def checked_kind(kind: str) -> str:
