@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from quintet_store import database, open_engine
+from sqlalchemy import Engine
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +33,7 @@ def copied_schema(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     statements = request.getfixturevalue("schema")
     migrate = database.upgrade
 
-    def upgrade(engine: database.Engine) -> None:
+    def upgrade(engine: Engine) -> None:
         file = engine.url.database
         if engine.dialect.name == "sqlite" and file and Path(file).is_file():
             with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as new:

@@ -1,6 +1,7 @@
 """The search that works before the page is loaded, and hands over what was typed and picked."""
 
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -20,7 +21,8 @@ def waiting(chromium, served_page):
     def opened(locale="en-US", path="/"):
         context = patient_context(chromium, locale=locale, viewport={"width": 1280, "height": 900})
         contexts.append(context)
-        tab, held = context.new_page(), []
+        tab = context.new_page()
+        held: list[Any] = []
         tab.route(re.compile(r"/static/js/index\."), held.append)
         tab.release = lambda: (tab.unroute_all(), [route.continue_() for route in held])
         tab.goto(served_page + path, wait_until="commit")
