@@ -62,6 +62,17 @@ def test_a_budget_joins_only_what_is_alike_and_still_finds_what_shares_rare_trac
         assert len(np.unique(whole[bounded == group])) == 1
 
 
+def test_a_chain_of_very_many_playlists_is_split_and_copies_stay_together(monkeypatch):
+    # Each shares a third with the next, so all are one group, and two are copies.
+    chain = [np.arange(5 * number, 5 * number + 10) for number in range(100)]
+    playlists = [*chain, chain[7]]
+    assert len(set(near_duplicates(playlists, 1_000))) == 1
+    monkeypatch.setattr(playlist_groups, "LARGEST", 50)
+    assert near_duplicates(playlists, 1_000).tolist() == [*range(100), 7]
+    same = [np.arange(10)] * 101
+    assert set(near_duplicates(same, 1_000)) == {0}
+
+
 def test_copies_are_found_within_the_budget_although_all_playlists_share_common_tracks():
     random = np.random.default_rng(0)
     common = np.arange(5)

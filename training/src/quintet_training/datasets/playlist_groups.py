@@ -12,6 +12,11 @@ MOST_PROPOSED: Final = 20_000
 """Pairs that tracks may propose, per playlist: bounds the time of the search. Where there are more,
 the most common tracks propose none."""
 
+LARGEST: Final = 1_000
+"""A group of more playlists than this, and than a tenth of all, is split."""
+# No threshold beyond this one: such playlists are copies however many there are.
+_COPIES: Final = 0.8
+
 
 def near_duplicates(
     playlists: Sequence[Rows], track_count: int, threshold: float = 0.2
@@ -22,6 +27,9 @@ def near_duplicates(
     both, is above the threshold; groups are the connected components of that relation. A copied
     playlist on the other side of a split would give its held-out part away.
 
+    Among very many playlists, chains of similar ones join most of them. A group of more than
+    `LARGEST` playlists and a tenth of all is split by a threshold twice as great.
+
     Args:
         playlists: Distinct rows of each playlist, each 0..track_count-1.
         track_count: Number of tracks of the catalogue.
@@ -30,6 +38,20 @@ def near_duplicates(
     Returns:
         The group of each playlist, int64 (p,), numbered by first appearance.
     """
+    groups = _alike(playlists, track_count, threshold)
+    most = max(LARGEST, len(playlists) // 10)
+    while threshold < _COPIES and np.bincount(groups, minlength=1).max() > most:
+        threshold = min(2 * threshold, _COPIES)
+        for large in np.flatnonzero(np.bincount(groups) > most).tolist():
+            inside = np.flatnonzero(groups == large)
+            parts = _alike([playlists[n] for n in inside.tolist()], track_count, threshold)
+            groups[inside] = groups.max() + 1 + parts
+        groups = _by_first_appearance(groups)
+    return groups
+
+
+def _alike(playlists: Sequence[Rows], track_count: int, threshold: float) -> NDArray[np.int64]:
+    """Find the connected components of playlists above a threshold, as `near_duplicates`."""
     sizes = np.array([len(rows) for rows in playlists], dtype=np.int64)
     if not sizes.sum():
         return np.arange(len(playlists), dtype=np.int64)
@@ -37,8 +59,10 @@ def near_duplicates(
 
     order = np.argsort(sizes, kind="stable")
     parents = np.arange(len(playlists), dtype=np.int32)
-    unite_alike(*_by_rarity([playlists[n] for n in order], track_count, threshold), parents)
-    # A playlist's parent comes before it, so one pass upwards finds every first playlist.
+    unite_alike(
+        *_by_rarity([playlists[n] for n in order.tolist()], track_count, threshold), parents
+    )
+    # A parent comes before its playlist, so following parents ends at the first of a group.
     labels = parents.astype(np.int64)
     while (labels != labels[labels]).any():
         labels = labels[labels]
