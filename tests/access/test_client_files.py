@@ -33,7 +33,7 @@ def fast_hashes(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    return tmp_path / "access"
+    return tmp_path / "home" / "access"
 
 
 @pytest.fixture
@@ -63,6 +63,18 @@ def test_renewing_a_name_keeps_the_client_and_replaces_secret_and_scopes(clients
     assert clients.all() == [renewed]
     assert clients.authenticate(client.client_id, old) is None
     assert clients.authenticate(client.client_id, new) == renewed
+
+
+def test_each_new_secret_is_one_generation_more(clients, folder):
+    client, first = clients.create("page")
+    renewed, second = clients.rotate(client.client_id)
+    known(first), known(second)
+    assert renewed.generation == 2
+    text = (folder / "clients.json").read_text(encoding="utf-8")
+    assert text.startswith('{\n "clients": [\n  {\n   "client_id"')
+    assert json.loads(text)["format"] == 1
+    public = json.loads((folder / "public" / "clients.json").read_text(encoding="utf-8"))
+    assert public == {client.client_id: 2}
 
 
 def test_revoking_by_id_or_name_changes_that_client_alone(clients, folder):
@@ -171,7 +183,7 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
 
 
 def test_a_watched_file_is_parsed_again_only_after_a_change(tmp_path):
-    path = tmp_path / "deep" / "a.json"
+    path = tmp_path / "more" / "deep" / "a.json"
     watched = WatchedFile(path)
     assert watched.read() is None
     write_json(path, {"b": 1, "a": [1]}, 0o600)
@@ -222,6 +234,8 @@ def test_the_first_key_stays_until_it_is_rotated(folder):
     keys.ensure()
     assert keys.signing_key() is first
     assert keys.public_key(first.kid) == first.key.public_key()
+    assert keys.public_key(first.kid) is keys.public_key(first.kid)  # parsed once
+    assert len(first.kid) == 16
     assert keys.public_key("x") is None
     assert keys.rotate() == keys.signing_key().kid != first.kid
 

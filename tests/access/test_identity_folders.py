@@ -76,6 +76,13 @@ def test_a_file_replaced_with_the_same_time_and_size_is_seen(folder):
     assert identities.current() is not first
 
 
+@pytest.mark.usefixtures("without_rights_of_root")
+def test_a_file_that_may_not_be_read_is_named(folder):
+    (folder / "search" / KEY).chmod(0o000)
+    with pytest.raises(IdentityInvalid, match=r"tls\.key cannot be read: Permission denied"):
+        IdentityFolder(folder / "search").current()
+
+
 @pytest.mark.parametrize("name", [CERTIFICATE, KEY, AUTHORITY])
 def test_a_file_that_is_missing_or_damaged_is_named(folder, name):
     own = folder / "search"
@@ -111,9 +118,9 @@ def test_a_certificate_is_signed_by_its_authority_alone(made):
     one, two = made / "one" / "search", made / "two" / "search"
     chain, authority = read(one, CERTIFICATE), read(one, AUTHORITY)
     assert is_signed_by(chain, authority)
-    assert not is_signed_by(chain, read(two, AUTHORITY))
+    assert is_signed_by(chain, read(two, AUTHORITY)) is False
     assert is_signed_by(chain, read(two, AUTHORITY) + authority)
-    assert not is_signed_by(b"damaged", authority)
+    assert is_signed_by(b"damaged", authority) is False
     assert not is_signed_by(chain, b"damaged")
 
 

@@ -85,6 +85,7 @@ def test_players_are_listed_by_name_and_found_by_it(tmp_path: Path) -> None:
     known(bob.key), known(ann.key)
     assert folder.all() == [ann, bob]
     assert (folder.named("bob"), folder.named("carl")) == (bob, None)
+    assert len(bob.key) == 32
     assert bob.create_time.endswith("+00:00")
     document = json.loads((tmp_path / "players.json").read_text(encoding="utf-8"))
     assert document["format"] == 1

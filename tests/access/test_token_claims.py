@@ -3,7 +3,16 @@
 import jwt
 import pytest
 from quintet_access.keys import KeyFolder
-from quintet_access.tokens import Scope, TokenIssuer, TokenRefused, TokenVerifier, bearer_token
+from quintet_access.scopes import SCOPES, scope_of
+from quintet_access.tokens import (
+    Scope,
+    ServiceToken,
+    TokenExpired,
+    TokenIssuer,
+    TokenRefused,
+    TokenVerifier,
+    bearer_token,
+)
 
 
 @pytest.fixture
@@ -87,3 +96,79 @@ def test_a_token_has_a_random_id_and_says_who_made_it(folder):
 )
 def test_a_header_is_read_by_its_first_word(header, token):
     assert bearer_token(header) == token
+
+
+def test_a_call_that_is_not_listed_needs_admin():
+    assert scope_of("/quintet.ranker.v1.RankerService/RecommendTracks") is Scope.READ
+    assert scope_of("/quintet.other.v1.Other/Call") is Scope.ADMIN
+    assert {scope_of(method) for method in SCOPES} == {Scope.READ, Scope.FEEDBACK, Scope.ADMIN}
+
+
+# Times, by clocks that stand still
+
+
+class Frozen:
+    """Both clocks, in seconds; they move only when a test moves them."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.wall, self.monotonic = 1_800_000_000.0, 1000.0
+        monkeypatch.setattr("quintet_access.tokens.time.time", lambda: self.wall)
+        monkeypatch.setattr("quintet_access.tokens.time.monotonic", lambda: self.monotonic)
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall += seconds
+        self.monotonic += seconds
+
+
+@pytest.fixture
+def frozen(monkeypatch):
+    return Frozen(monkeypatch)
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_token_may_begin_a_minute_ahead_and_not_later(folder, frozen, claim):
+    verifier = TokenVerifier(folder)
+    verifier.verify(claims_of(folder, **{claim: frozen.wall + 60}))
+    with pytest.raises(TokenRefused):
+        verifier.verify(claims_of(folder, **{claim: frozen.wall + 61}))
+
+
+def test_a_token_ends_a_minute_after_its_time(folder, frozen):
+    verifier = TokenVerifier(folder)
+    verifier.verify(claims_of(folder, exp=frozen.wall - 59))
+    for exp in (frozen.wall - 60, frozen.wall - 61):
+        with pytest.raises(TokenExpired):
+            verifier.verify(claims_of(folder, exp=exp))
+
+
+def test_a_service_renews_its_token_after_half_an_hour_exactly(folder, frozen):
+    service = ServiceToken(TokenIssuer(KeyFolder(folder).signing_key), "gateway")
+    first = service.metadata()
+    frozen.pass_by(1799)
+    assert service.metadata() == first
+    frozen.pass_by(1)
+    assert service.metadata() != first
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_service_renews_its_token_if_the_clock_was_set_by_more_than_half_a_minute(
+    folder, frozen, way
+):
+    service = ServiceToken(TokenIssuer(KeyFolder(folder).signing_key), "gateway")
+    first = service.metadata()
+    frozen.wall += way * 30
+    assert service.metadata() == first
+    frozen.wall += way * 1
+    assert service.metadata() != first
+
+
+def test_a_service_replaces_a_denied_token_once_a_second(folder, frozen):
+    service = ServiceToken(TokenIssuer(KeyFolder(folder).signing_key), "gateway")
+    ((_, header),) = service.metadata()
+    claims = jwt.decode(header.removeprefix("Bearer "), options={"verify_signature": False})
+    assert (claims["sub"], claims["gen"], claims["scope"]) == ("service:gateway", 0, "read")
+    frozen.pass_by(0.5)
+    assert service.renew() is False
+    frozen.pass_by(0.5)
+    assert service.renew() is True
+    assert service.renew() is False
