@@ -337,3 +337,94 @@ def test_a_folder_that_cannot_be_synced_after_a_removal_holds_nothing_up(tmp_pat
         patch.setattr(module, "_sync", fails)
         assert replayed(spool) == ["e1"]
     assert spool.empty
+
+
+def test_names_are_on_the_disk_before_an_event_is_confirmed_and_after_it_is_stored(
+    tmp_path, monkeypatch
+):
+    folder, synced, real = tmp_path / "home" / "spool", [], module._sync
+
+    def sync(path: Path) -> None:
+        synced.append(path)
+        real(path)
+
+    monkeypatch.setattr(module, "_sync", sync)
+    spool = Spool(folder, ROOM)
+    spool.append([[row(1)]])
+    # The folder is new too.
+    assert synced == [folder, folder.parent]
+    replayed(spool)
+    assert synced == [folder, folder.parent, folder]
+
+
+def test_damaged_lines_are_on_the_disk_before_their_file_is_removed(tmp_path, monkeypatch):
+    path = segment(tmp_path, b"no\n")
+    synced, real = [], os.fsync
+
+    def sync(handle: int) -> None:
+        if path.exists():
+            synced.append(os.fstat(handle).st_size)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    spool = Spool(tmp_path, ROOM)
+    spool.adopt()
+    replayed(spool)
+    assert synced == [len(b"no\n")]
+
+
+def test_a_file_that_cannot_be_locked_leaves_nothing(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", fails)
+        with pytest.raises(SpoolFull, match="Input/output error"):
+            Spool(tmp_path, ROOM).append([[row(1)]])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_somebody_removes_hold_nothing_up(tmp_path, monkeypatch):
+    spool = Spool(tmp_path, ROOM)
+    spool.append([[row(1)]])
+    (path,) = tmp_path.iterdir()
+    assert spool.replay(lambda _rows: path.unlink()) == 1
+    assert spool.empty
+    damaged, real = tmp_path / "x.damaged", Path.read_bytes
+    damaged.write_bytes(b"unreadable\n")
+
+    def read(path: Path) -> bytes:
+        content = real(path)
+        path.unlink()
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    forget(tmp_path, HASHES["ann"], "2026")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_handle_is_closed(tmp_path, monkeypatch):
+    opened: set[int] = set()
+    real_open, real_close = os.open, os.close
+
+    def open_(*arguments: Any, **options: Any) -> int:
+        handle = real_open(*arguments, **options)
+        opened.add(handle)
+        return handle
+
+    def close(handle: int) -> None:
+        opened.discard(handle)
+        real_close(handle)
+
+    monkeypatch.setattr(os, "open", open_)
+    monkeypatch.setattr(os, "close", close)
+    spool, other = Spool(tmp_path, ROOM), Spool(tmp_path, ROOM)
+    spool.append([[row(1, "ann")]])
+    assert len(opened) == 1
+    assert other.adopt() == 0
+    spool.forget(HASHES["ann"], "2025")
+    assert len(opened) == 1
+    replayed(spool)
+    assert opened == set()
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", fails)
+        with pytest.raises(SpoolFull):
+            spool.append([[row(2)]])
+    assert opened == set()
