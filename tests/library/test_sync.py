@@ -16,7 +16,7 @@ from quintet_engine.index import FaissIndex
 from quintet_engine.query import Query, Seed, SeedKind
 from quintet_library import folder, sync
 from quintet_library.records import SourceFailed
-from quintet_library.sync import SyncReport, sources, sync_source
+from quintet_library.sync import SyncReport, remove, sources, sync_source
 from quintet_library.tag_readers import TagReaders
 from quintet_modelkit.snapshot import Snapshot
 from quintet_settings import sqlite_url
@@ -26,6 +26,7 @@ from quintet_store.features import chosen_features
 from quintet_store.source_items import absent_tracks, items_of_source
 from quintet_store.source_sync import replace_playlist
 from quintet_store.sources import SourceInvalid, SourceSpec, add_source, quarantined_items
+from quintet_training.datasets import import_playlists, read_playlists
 from quintet_training.datasets.publishing import publish_catalogue
 from quintet_training.settings import TrainingSettings
 from sqlalchemy import Engine, event
@@ -172,6 +173,21 @@ def test_what_is_gone_is_removed_but_for_tracks_in_playlists(settings, music):
     assert sync_source(settings, "music").counts["changed"] == 1
     assert tracks(settings)["000.wav"] == found["000.wav"]
     assert recommended(settings, seed) == {found["000.wav"], found["002.wav"]}
+
+
+def test_tracks_in_files_of_imported_playlists_stay(settings, music):
+    songs(music, 3)
+    sync_source(settings, "music")
+    found = tracks(settings)
+    path = settings.home / "p.csv"
+    path.write_text(f"playlist_id,track_id\np,{found['000.wav']}\n", encoding="utf-8")
+    import_playlists(settings, path)
+    for name in ("000.wav", "001.wav"):
+        (music / name).unlink()
+    removal = sync_source(settings, "music").removal
+    assert (removal.items, removal.deleted, removal.kept) == (2, 1, 1)
+    assert read_playlists(settings)["track_id"].to_list() == [found["000.wav"]]
+    assert remove(settings, "music").kept == 1
 
 
 def test_a_disk_that_is_not_mounted_removes_nothing(settings, music):

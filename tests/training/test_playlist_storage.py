@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from quintet_store import StoreUnavailable, open_engine, writing
 from quintet_store import catalogue as imports
@@ -16,7 +16,7 @@ from quintet_training.datasets import playlist_importing, playlist_moving
 from quintet_training.datasets.catalogue_ids import CatalogueIds
 from quintet_training.datasets.chunks import numbered
 from quintet_training.datasets.entries import Entry, make_entry
-from quintet_training.datasets.playlist_bulk import split
+from quintet_training.datasets.playlist_bulk import MATCHED, split
 from quintet_training.datasets.playlist_spool import Spool
 from quintet_training.settings import TrainingSettings
 
@@ -38,6 +38,7 @@ IDS = st.sampled_from(
 PLACES = st.sampled_from([None, "0", "-0", " 1", "1.0", "1e3", "9" * 10, "9" * 30, "x"])
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     rows=st.lists(
         st.fixed_dictionaries(
@@ -179,8 +180,7 @@ def test_a_spool_gives_each_playlist_whole_whatever_it_holds(
         for n in range(50)
     ]
     for start in range(0, 50, 5):
-        schema = playlist_importing.MATCHED
-        spool.add(pl.DataFrame(rows[start : start + 5], schema=schema), (start + 5) / 50)
+        spool.add(pl.DataFrame(rows[start : start + 5], schema=MATCHED), (start + 5) / 50)
     parts = list(spool.parts())
     assert len(parts) > 1
     assert sorted(pl.concat(parts)["order"]) == list(range(50))

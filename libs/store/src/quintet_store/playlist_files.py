@@ -24,7 +24,7 @@ from quintet_store.bulk import Rows, write_rows
 from quintet_store.database import parse_url, reading, revision_of
 from quintet_store.feedback import GROUP_PREFIX
 from quintet_store.tables import Import, Playlist, PlaylistFile, PlaylistTrack, table_of
-from quintet_store.track_ids import parts
+from quintet_store.track_ids import PARAMETERS, parts
 
 FOLDER: Final = "playlists"
 """Of the files, in QUINTET_HOME."""
@@ -73,14 +73,18 @@ def list_files(connection: Connection, ids: Collection[int] | None = None) -> li
     wanted = _PLAYLISTS.c.file_id.is_not(None)
     columns = [_FILES.c[name] for name in ("id", "name", "sha256", "rows", "bytes")]
     files = select(*columns)
-    if ids is not None:
+    # For very many, reading all is no slower.
+    if ids is not None and len(ids) <= PARAMETERS:
         wanted, files = _PLAYLISTS.c.file_id.in_(ids), files.where(_FILES.c.id.in_(ids))
     rows = func.sum(_PLAYLISTS.c.stored_rows)
     counted = select(_PLAYLISTS.c.file_id, rows).where(wanted).group_by(_PLAYLISTS.c.file_id)
     live = {int(row[0]): int(row[1]) for row in connection.execute(counted)}
     return [
-        StoredFile(int(row[0]), str(row[1]), str(row[2]), *map(int, row[3:]), live.get(row[0], 0))
-        for row in connection.execute(files.order_by(_FILES.c.id))
+        StoredFile(file_id, name, sha256, rows_in_it, size, live.get(file_id, 0))
+        for file_id, name, sha256, rows_in_it, size in connection.execute(
+            files.order_by(_FILES.c.id)
+        )
+        if ids is None or file_id in ids
     ]
 
 
@@ -210,7 +214,7 @@ def delete_imported(connection: Connection, source: str, ids: Collection[str]) -
         _IMPORTS.c.kind == "playlists",
         ~_PLAYLISTS.c.playlist_id.contains(GROUP_PREFIX, autoescape=True),
     )
-    wanted = [_PLAYLISTS.c.playlist_id.in_(part) for part in parts(ids)]
+    wanted: list[ColumnElement[bool]] = [_PLAYLISTS.c.playlist_id.in_(part) for part in parts(ids)]
     wanted += [_PLAYLISTS.c.provenance == source] if source else []
     found = {
         str(row[0]): str(row[1]) for each in wanted for row in connection.execute(own.where(each))

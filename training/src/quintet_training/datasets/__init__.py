@@ -14,10 +14,10 @@ from quintet_training.datasets.listener_queries import read_listener_queries
 from quintet_training.datasets.playlist_formats import Format
 from quintet_training.datasets.playlist_importing import (
     Catalogue,
-    PlaylistReport,
     import_playlists,
 )
 from quintet_training.datasets.playlist_moving import compact, delete_playlists
+from quintet_training.datasets.playlist_report import PlaylistReport
 from quintet_training.datasets.playlists import (
     PlaylistInfo,
     playlists_info,

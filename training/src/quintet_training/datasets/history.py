@@ -28,7 +28,8 @@ from quintet_training.datasets.history_formats import History, HistoryItem, reco
 from quintet_training.datasets.listens import Ban, Listen
 from quintet_training.datasets.matching import Match, Names, match_entries
 from quintet_training.datasets.playlist_formats import check_file
-from quintet_training.datasets.playlist_importing import UNMATCHED, store_entries
+from quintet_training.datasets.playlist_importing import UNMATCHED
+from quintet_training.datasets.playlist_storing import store_entries
 from quintet_training.datasets.quarantine import Quarantine, quarantine
 from quintet_training.datasets.sessions import Sessions
 from quintet_training.datasets.tables import Refused

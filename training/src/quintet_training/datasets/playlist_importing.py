@@ -6,10 +6,9 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 from quintet_modelkit.publication import sha256_of
@@ -37,67 +36,21 @@ from quintet_training.datasets.playlist_files import (
 )
 from quintet_training.datasets.playlist_formats import Format, check_file, detect, read_chunks
 from quintet_training.datasets.playlist_moving import move_rows
+from quintet_training.datasets.playlist_report import PlaylistReport
 from quintet_training.datasets.playlist_spool import Spool
-from quintet_training.datasets.playlist_versions import Change, change_of
+from quintet_training.datasets.playlist_storing import (
+    ROWS_AT_ONCE,
+    names_as_stored,
+    store_rows,
+)
+from quintet_training.datasets.playlist_versions import change_of
 from quintet_training.datasets.quarantine import Quarantine, quarantine
 from quintet_training.datasets.tables import Refused
 from quintet_training.settings import TrainingSettings
 
 Progress = Callable[[float, str], None]
 _READING: Final = 0.8
-_ROWS: Final = 20_000
 UNMATCHED: Final = "track: no track of the catalogue has this id, ISRC, or artist and title"
-
-
-@dataclass(frozen=True)
-class PlaylistReport:
-    """What one file's import did.
-
-    Attributes:
-        path: The file.
-        format: What it was read as.
-        counts: Rows read = stored + quarantined + duplicate.
-        playlists: Playlists added.
-        matched: Rows by how their track was found; `unmatched` ones are quarantined.
-        passed_over: Feedback that is no positive, or was deleted or undone since its export:
-            neither read rows nor stored.
-        unchanged: The very same import was done before, so nothing was written.
-        quarantine: File of rejected rows, if any.
-    """
-
-    path: Path
-    format: Format
-    counts: imports.Counts
-    playlists: int
-    matched: Mapping[Match, int]
-    passed_over: int
-    unchanged: bool
-    quarantine: Path | None
-
-    @property
-    def failure(self) -> str:
-        """Say why a file gave nothing, and the way out; empty where it gave something.
-
-        Duplicates count as something: their playlists are there.
-        """
-        counts = self.counts
-        if counts.rows_stored or counts.rows_duplicate:
-            return ""
-        if counts.rows_quarantined:
-            unmatched = self.matched.get(Match.NONE, 0)
-            most = (
-                "no track of the catalogue matches; import a catalogue with these tracks first"
-                if unmatched * 2 > counts.rows_quarantined
-                else "the rows were rejected; read the reasons"
-            )
-            return f"{self.path}: nothing stored of {counts.rows_read:,} rows: {most}" + (
-                f" ({self.quarantine})" if self.quarantine else ""
-            )
-        passed = f"; {self.passed_over:,} were passed over" if self.passed_over else ""
-        return (
-            f"{self.path}: read as {self.format.value}, and no track found in it{passed}; name "
-            "another format with --format, or its encoding with --encoding"
-        )
 
 
 class Catalogue:
@@ -222,7 +175,7 @@ class _Run:
         self._settings, self._engine, self._catalogue = settings, engine, catalogue
         self._facts, self._refused, self._how = facts, refused, how
         self._matched = Counter[Match]()
-        self._read = 0
+        self._read = self._added = self._created = 0
         self._meter = Meter()
         # Rows for files, and those of playlists that the database keeps.
         self._rows, self._kept = Spool(folder / "files"), Spool(folder / "database")
@@ -232,11 +185,11 @@ class _Run:
             with reading(self._engine) as connection:
                 self._match(connection, chunk)
             on_progress(self._meter.share * _READING, f"importing {path.name}")
-        changes = list(self._write(on_progress, path.name))
+        written = list(self._write(on_progress, path.name))
         try:
-            return self._publish(path, known, changes)
+            return self._publish(path, known, written)
         except BaseException:
-            drop_files(self._settings, (written.name for written, _ in changes))
+            drop_files(self._settings, (file.name for file, _ in written))
             raise
 
     def _match(self, connection: Connection, chunk: Chunk) -> None:
@@ -254,8 +207,8 @@ class _Run:
             kinds = pl.when(pl.col("kind") != "").then("kind").otherwise(pl.lit(self._how.kind))
             self._add(connection, found.matched.with_columns(kinds.alias("kind")))
             rows = rows.filter(found.left)
-        for start in range(0, len(rows), _ROWS):
-            some = rows[start : start + _ROWS]
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
             items = chunk.read(some)
             self._add(connection, self._one_by_one(connection, items, some["order"].to_list()))
 
@@ -307,32 +260,32 @@ class _Run:
         self._rows.add(rows.filter(~pl.col("here")).select(*MATCHED), self._meter.share)
         self._kept.add(rows.filter("here").select(*MATCHED), self._meter.share)
 
-    def _write(self, on_progress: Progress, name: str) -> Iterator[tuple[Written, Change]]:
+    def _write(self, on_progress: Progress, name: str) -> Iterator[tuple[Written, pl.DataFrame]]:
         """Write the files, which nobody reads before the database names them."""
         with reading(self._engine) as connection:
             folder, done = folder_of(self._settings), 0
             for part in self._rows.parts():
                 change = change_of(connection, folder, part)
-                if len(change.rows):
-                    yield write_file(folder, change.rows), change
                 self._added += change.added
+                self._created += change.created
+                if len(change.rows):
+                    # Not the rows: all of an import would not fit into memory.
+                    yield write_file(folder, change.rows), change.playlists
                 done += len(part)
                 on_progress(_READING + 0.15 * done / len(self._rows), f"storing {name}")
 
-    _added = 0
-
     def _publish(
-        self, path: Path, known: Format, changes: Sequence[tuple[Written, Change]]
+        self, path: Path, known: Format, written: Sequence[tuple[Written, pl.DataFrame]]
     ) -> PlaylistReport:
         with writing(self._engine) as connection:
             import_id = imports.begin_import(connection, self._facts)
-            for written, change in changes:
-                self._name(connection, written, change, import_id)
+            for file, playlists in written:
+                self._name(connection, file, playlists, import_id)
             for part in self._kept.parts():
                 store_rows(connection, part.sort("order"), import_id, self._facts)
             gone = self._remove_gone(connection, import_id, known)
             created, here = files.count_created(connection, import_id)
-            created += sum(change.created for _, change in changes)
+            created += self._created
             stored, refused = self._added + here, self._refused.count
             # Everything that was neither stored nor rejected stood at a place already taken.
             read = self._read - gone
@@ -350,10 +303,10 @@ class _Run:
         return remove_gone(connection, import_id, lambda group: names.issue_time(group) is not None)
 
     def _name(
-        self, connection: Connection, written: Written, change: Change, import_id: int
+        self, connection: Connection, file: Written, playlists: pl.DataFrame, import_id: int
     ) -> None:
-        file_id = files.add_file(connection, written.facts())
-        for part in change.playlists.iter_slices(_ROWS):
+        file_id = files.add_file(connection, file.facts())
+        for part in playlists.iter_slices(ROWS_AT_ONCE):
             rows = [
                 {
                     **{"playlist_id": playlist_id, "name": name, "kind": kind},
@@ -363,81 +316,7 @@ class _Run:
                 for playlist_id, name, kind, count in part.iter_rows()
             ]
             files.put_playlists(connection, rows)
-        if files.count_playlists_in(connection, file_id) != len(change.playlists):
+        if files.count_playlists_in(connection, file_id) != len(playlists):
             raise StoreUnavailable(
                 "another program stored a playlist of the same id meanwhile; import the file again"
             )
-
-
-def names_as_stored(
-    connection: Connection, names: Sequence[str], source: str
-) -> dict[str, tuple[str, bool]]:
-    """Map ids of playlists to their ids in the database, and whether it keeps their rows.
-
-    Ids of two origins may collide; they are different playlists, so the later one gets the source
-    as a prefix.
-    """
-    found: dict[str, tuple[str, bool]] = {}
-    left = {name: name for name in names}
-    while left:
-        known = files.known_playlists(connection, left.values())
-        again = {}
-        for raw, name in left.items():
-            each = known.get(name)
-            if each is not None and each.provenance != source:
-                again[raw] = f"{source}:{name}"
-            else:
-                is_here = each is not None and each.file_id is None
-                found[raw] = (name, is_here or files.is_of_listeners(name))
-        left = again
-    return found
-
-
-def store_entries(
-    connection: Connection,
-    rows: Sequence[tuple[Entry, str]],
-    import_id: int,
-    facts: Mapping[str, str],
-) -> None:
-    """Store matched entries in the database, as `store_rows` does.
-
-    Args:
-        connection: In a transaction that writes.
-        rows: Entries, each with its track's id.
-        import_id: The import that they belong to.
-        facts: `source` and `licence` of the rows.
-    """
-    values = [
-        (number, e.playlist_id, e.playlist, e.kind, e.position, track, e.added_at)
-        for number, (e, track) in enumerate(rows)
-    ]
-    frame = pl.DataFrame(values, schema=MATCHED, orient="row")
-    names = names_as_stored(connection, frame["playlist_id"].unique().to_list(), facts["source"])
-    named = pl.col("playlist_id").replace({raw: name for raw, (name, _) in names.items()})
-    store_rows(connection, frame.with_columns(named), import_id, facts)
-
-
-def store_rows(
-    connection: Connection, rows: pl.DataFrame, import_id: int, facts: Mapping[str, str]
-) -> None:
-    """Store rows in the database; an existing position of a playlist stays unchanged.
-
-    Args:
-        connection: In a transaction that writes.
-        rows: Of `MATCHED`, in their order, with the ids that playlists have in the database.
-        import_id: The import that they belong to.
-        facts: `source` and `licence` of the rows.
-    """
-    own = {"provenance": facts["source"], "licence": facts["licence"], "import_id": import_id}
-    for part in rows.iter_slices(_ROWS):
-        # The first row of a playlist decides its name.
-        first = part.unique("playlist_id", keep="first", maintain_order=True)
-        playlists: list[dict[str, Any]] = [
-            {"playlist_id": row["playlist_id"], "name": row["playlist"], "kind": row["kind"], **own}
-            for row in first.iter_rows(named=True)
-        ]
-        columns = ("playlist_id", "position", "track_id", "added_at")
-        places = [
-            {**row, "import_id": import_id} for row in part.select(columns).iter_rows(named=True)
-        ]
-        store.add_playlists(connection, playlists, places)
