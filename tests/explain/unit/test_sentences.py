@@ -1,11 +1,15 @@
 """Sentences from facts: examples, the same facts in both languages, and no key without a phrase."""
 
+import re
 import tomllib
 from importlib.resources import files
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_explain import (
+    CLOSE_COSINE,
     Fact,
     Kind,
     Reference,
@@ -134,6 +138,37 @@ def test_a_comparison_alone_states_both_values_and_its_own_seed(kind, relation, 
 def test_values_that_read_as_equal_are_not_called_more_or_less():
     fact = Fact(Kind.ATTRIBUTE, LITHIUM, 0.1, "energy", Relation.MORE, 0.914, 0.911)
     assert fact_sentence(fact) == "Energy 91%, like “Lithium” with 91%."
+
+
+LIKENESSES = [
+    (Kind.SOUND, ""), (Kind.TASTE, ""), (Kind.LIKED, "sound"), (Kind.LIKED, "taste"),
+    (Kind.PLAYED, "sound"), (Kind.PLAYED, "taste"),
+]  # fmt: skip
+
+
+@given(st.sampled_from(LIKENESSES), st.floats(-1, 1), st.sampled_from(["en", "ko"]))
+def test_a_likeness_states_its_seed_and_its_cosine(likeness, cosine, language):
+    kind, attribute = likeness
+    seed = Reference(0, ReferenceKind.TRACK, "s", "Lithium", "Nirvana")
+    text = fact_sentence(Fact(kind, seed, 0.1, attribute, value=cosine), language)
+    assert "“Lithium”" in text
+    # The number that is shown is the one of the fact, to two digits.
+    assert float(re.search(r"-?\d\.\d\d", text)[0]) == pytest.approx(cosine, abs=0.005001)
+    # "Close" is said of a cosine from the stated bound on alone.
+    assert ("lose in sound" in text) <= (kind is not Kind.SOUND or cosine >= CLOSE_COSINE)
+
+
+@given(st.integers(1, 10_000), st.sampled_from(["en", "ko"]))
+def test_a_fact_about_playlists_states_its_seed_and_their_number(count, language):
+    seed = Reference(0, ReferenceKind.TRACK, "s", "Lithium", "Nirvana")
+    together = fact_sentence(Fact(Kind.TOGETHER, seed, 0.1, value=float(count)), language)
+    artists = Fact(Kind.ARTISTS_TOGETHER, seed, 0.1, value=float(count), name="Foo Fighters")
+    assert "“Lithium”" in together
+    for text in (together, fact_sentence(artists, language)):
+        assert (str(count) in text) or (count == 1 and "one playlist" in text)
+    assert {"Foo Fighters", "Nirvana"} <= set(
+        re.findall("Foo Fighters|Nirvana", fact_sentence(artists, language))
+    )
 
 
 def test_a_fact_without_two_values_is_the_sentence_of_it_alone():

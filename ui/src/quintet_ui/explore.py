@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import streamlit as st
+from quintet_explain import genre_names
 
 from quintet_ui import session
 from quintet_ui.components import map_view, triggered
@@ -40,6 +41,7 @@ def map_data(texts: Translations) -> dict[str, Any]:
         "seeds": [seed.track_id for seed in session.preferences().seeds],
         "listed": [ranked.track.id for ranked in answer[1].tracks] if answer else [],
         "labels": texts.group("map.label"),
+        "genres": dict(genre_names(texts.language)),
     }
 
 

@@ -11,6 +11,7 @@ from quintet_explain.facts import Reference as Reference
 from quintet_explain.facts import ReferenceKind as ReferenceKind
 from quintet_explain.facts import Relation as Relation
 from quintet_explain.genres import genre_name as genre_name
+from quintet_explain.genres import genre_names as genre_names
 from quintet_explain.sentences import DEFAULT_LANGUAGE as DEFAULT_LANGUAGE
 from quintet_explain.sentences import LANGUAGES as LANGUAGES
 from quintet_explain.sentences import Name as Name

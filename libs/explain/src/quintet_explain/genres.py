@@ -22,6 +22,18 @@ def genre_name(name: str, language: str) -> str:
     return _names(language).get(name.casefold().replace("-", " "), name)
 
 
+def genre_names(language: str) -> Mapping[str, str]:
+    """List the translated names of genres, for a caller that has many to translate.
+
+    Args:
+        language: One of `quintet_explain.LANGUAGES`.
+
+    Returns:
+        Names by the genre in small letters, with spaces for hyphens; empty for English.
+    """
+    return _names(language) if language in _TRANSLATED else {}
+
+
 @cache
 def _names(language: str) -> Mapping[str, str]:
     path = files(__package__) / "phrases" / f"genres.{language}.toml"

@@ -40,6 +40,7 @@ _VALUED: Final = {
     (Kind.TEMPO, Relation.HALF): "half",
     (Kind.KEY, Relation.SAME): "key_fits",
 }
+_OF_MEMORY: Final = (Kind.LIKED, Kind.PLAYED)
 Phrases = Mapping[str, Any]
 
 
@@ -132,16 +133,22 @@ def is_comparison(kind: Kind) -> bool:
 
 
 def fact_sentence(fact: Fact, language: str = DEFAULT_LANGUAGE) -> str:
-    """Write one fact as a sentence that names its seed; a comparison states both values.
+    """Write one fact as a sentence that names its seed, with the values that it rests on.
+
+    A comparison states both values; a likeness of sound or taste states its cosine. What both
+    tracks share, such as an artist, a genre or playlists, is one value: its name or its number.
 
     Args:
         fact: The fact.
         language: One of `LANGUAGES`.
     """
+    phrases = phrases_of(language)
     pattern = _VALUED.get((fact.kind, fact.relation))
     if pattern is None or fact.reference is None:
-        return sentence_of([fact], language)
-    phrases = phrases_of(language)
+        text = sentence_of([fact], language)
+        if not _is_likeness(fact):
+            return text
+        return f"{phrases['valued']['likeness'].format(text=text[:-1], value=f'{fact.value:.2f}')}."
     value, other = shown_values(fact, language)
     if value == other:
         # Rounded to the same: a sentence that calls one of them more would read as false.
@@ -154,6 +161,13 @@ def fact_sentence(fact: Fact, language: str = DEFAULT_LANGUAGE) -> str:
         seed=_names(fact.reference, language)["seed"],
     )
     return f"{text}."
+
+
+def _is_likeness(fact: Fact) -> bool:
+    """Report whether the value of a fact is a cosine, of sound or of taste."""
+    if fact.kind in _OF_MEMORY:
+        return fact.attribute in {"taste", "sound"}
+    return fact.kind is Kind.SOUND or fact.kind is Kind.TASTE
 
 
 def shown_values(fact: Fact, language: str) -> tuple[str, str]:

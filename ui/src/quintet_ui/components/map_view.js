@@ -10,6 +10,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   view.labels = data.labels;
   view.seeds = data.seeds;
   view.listed = data.listed;
+  view.translated = data.genres ?? {};
   label(view);
   if (view.file !== data.places) { view.file = data.places; load(view, data); }
   redraw(view);
@@ -31,6 +32,11 @@ function build(root) {
   listen(view);
   new ResizeObserver(() => redraw(view)).observe(view.over);
   return view;
+}
+
+// In the page's language, as the catalogue writes it if that has no translation ("Hip-Hop" is "hip hop").
+function genreName(view, name) {
+  return name && (view.translated[name.toLowerCase().replaceAll("-", " ")] ?? name);
 }
 
 function label(view) {
@@ -184,7 +190,7 @@ function labels(view, pen, ink, paper) {
   for (const region of view.places.regions) {
     const x = across(view, region.x), y = down(view, region.y);
     if (x < 0 || y < 0 || x > view.width || y > view.height || region.reach * view.scale < size) continue;
-    const text = sprite(view, region.name, size, ink, paper), half = text.width / 2;
+    const text = sprite(view, genreName(view, region.name), size, ink, paper), half = text.width / 2;
     if (taken.some((other) => Math.abs(other.x - x) < other.half + half && Math.abs(other.y - y) < 1.5 * size)) continue;
     taken.push({ x, y, half });
     pen.drawImage(text, Math.round(x - half), Math.round(y - text.height / 2));
@@ -333,7 +339,7 @@ function middle(view) {
 function described(view, row) {
   if (row < 0) return view.labels.nothing;
   const { titles, artists } = view.names ?? { titles: [], artists: [] };
-  return [titles[row] ?? view.labels.loading, artists[row], view.places.genres[view.places.genre[row]]].filter(Boolean).join(" · ");
+  return [titles[row] ?? view.labels.loading, artists[row], genreName(view, view.places.genres[view.places.genre[row]])].filter(Boolean).join(" · ");
 }
 
 function hover(view, row) {
@@ -381,7 +387,7 @@ function listRegions(view) {
   view.regions.replaceChildren(...view.places.regions.slice(0, 60).map((region) => make("li", {},
     make("button", { type: "button", onclick: () => {
       look(view, region.x, region.y, 0.8 / region.reach);
-      view.status.textContent = view.labels.region.replace("#", region.count.toLocaleString()).replace("@", () => region.name);
+      view.status.textContent = view.labels.region.replace("#", region.count.toLocaleString()).replace("@", () => genreName(view, region.name));
     } }, make("span", { class: "dot", "aria-hidden": "true", style: `background:${view.hues[region.number % view.hues.length]}` }),
-    region.name, make("span", { class: "count" }, region.count.toLocaleString())))));
+    genreName(view, region.name), make("span", { class: "count" }, region.count.toLocaleString())))));
 }
