@@ -20,9 +20,10 @@ from quintet_client.models import (
 )
 from quintet_engine.recipes import RECIPES
 from quintet_ui.cards import bare, cards_data, duration, visible
-from quintet_ui.covers import cover_of
+from quintet_ui.covers import cover_of, initials_of
 from quintet_ui.feature_names import feature_name
 from quintet_ui.mood import with_mood
+from quintet_ui.motifs import motif_of
 from quintet_ui.playlist_files import csv_of, file_name, jspf_of, lines_of, m3u8_of
 from quintet_ui.preferences import Preferences
 from quintet_ui.presets import PRESETS, TEMPI, preset_of, tempo_of, with_preset, with_tempo
@@ -179,24 +180,29 @@ def test_lengths_are_minutes_and_seconds(milliseconds, shown):
 
 @given(
     st.fixed_dictionaries(
-        {
-            "energy": st.floats(0, 1), "valence": st.floats(0, 1), "danceability": st.floats(0, 1),
-            "acousticness": st.floats(0, 1), "instrumentalness": st.floats(0, 1),
-            "tempo": st.floats(0, 1000), "key": st.floats(-1, 11),
-        }
-    )
-)  # fmt: skip
-def test_every_cover_is_a_small_picture_and_the_same_sound_gives_the_same(features):
-    cover = cover_of(features)
+        {name: st.floats(-1, 2) for name in ("energy", "valence", "acousticness")}
+    ),
+    st.lists(st.text(max_size=20), max_size=2),
+    st.text(max_size=60),
+)
+def test_every_cover_is_a_small_picture_and_the_same_song_gives_the_same(features, genres, title):
+    cover = cover_of(features, genres, title)
     svg = base64.b64decode(cover.partition(",")[2])
     assert ElementTree.fromstring(svg).tag.endswith("svg")
     assert len(svg) < 8_000
-    assert cover == cover_of(dict(features))
+    assert cover == cover_of(dict(features), list(genres), title)
 
 
-def test_different_sounds_give_different_covers():
-    calm = {"energy": 0.1, "acousticness": 0.9}
-    assert len({cover_of(calm), cover_of({"energy": 0.9}), cover_of({}), cover_of(None)}) == 3
+def test_covers_differ_by_mood_genre_and_initials():
+    calm, loud = {"energy": 0.1, "acousticness": 0.9}, {"energy": 0.9}
+    assert len({cover_of(calm), cover_of(loud), cover_of({}), cover_of(None)}) == 3
+    genres = ["rock", "k-pop", "jazz", "classical", "hip-hop", "techno", "folk", "metal", "latin"]
+    assert len({motif_of([genre]) for genre in genres}) > 4
+    # A catalogue may write one genre in two ways.
+    assert motif_of(["Hip-Hop"]) is motif_of(["hip hop", "rock"])
+    assert [initials_of(t) for t in ("Back In Black", "“Heroes”", "봄날", "", "(...)")] == [
+        "BI", "H", "봄", "", "",
+    ]  # fmt: skip
 
 
 def test_the_radar_shows_profile_track_and_list():

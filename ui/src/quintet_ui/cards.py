@@ -197,7 +197,7 @@ def shown_track(track: Track, features: Mapping[str, float] | None) -> dict[str,
         track: The track.
         features: Audio features that a missing cover is drawn from; None for a plain one.
     """
-    drawn = cover_of(features)
+    drawn = cover_of(features, track.genres, track.title)
     return {
         "id": track.id,
         # Without search, tracks come with their id alone.

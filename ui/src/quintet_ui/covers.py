@@ -1,83 +1,76 @@
-"""Covers drawn from audio features, for tracks without a picture: equal sound, equal cover."""
+"""Covers drawn for tracks without a picture: colour by mood, a motif by genre, and initials."""
 
 import base64
 import colorsys
-import math
-from collections.abc import Mapping
+import html
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-_SIZE: Final = 96
-_CENTRE: Final = _SIZE / 2
+from quintet_ui.motifs import SIZE, motif_of
+
 # Stands in for attributes that a track lacks.
-_TYPICAL: Final = {
-    "energy": 0.5,
-    "valence": 0.5,
-    "danceability": 0.5,
-    "acousticness": 0.5,
-    "instrumentalness": 0.0,
-    "tempo": 120.0,
-    "key": 0.0,
-}
+_TYPICAL: Final = {"energy": 0.5, "valence": 0.5, "acousticness": 0.5}
 _NAMES: Final = tuple(_TYPICAL)
+_PLAIN: Final = ("#8a84a3", "#b7b2c9")
+_MOST_INITIALS: Final = 2
 
 
-def cover_of(features: Mapping[str, float] | None) -> str:
+def cover_of(
+    features: Mapping[str, float] | None, genres: Sequence[str] = (), title: str = ""
+) -> str:
     """Draw a cover as a `data:` address.
 
-    Hue follows valence (blue to warm), saturation and the number of spikes follow energy, their
-    depth what is not acoustic, the rings danceability, the turn the key, the stripes tempo.
+    Hue follows valence (blue to warm), saturation follows energy. The motif is that of the first
+    genre (`motifs`); energy and acousticness shape it. The initials are those of the title.
 
     Args:
         features: Raw audio features; None or empty gives a plain cover.
+        genres: Of the track.
+        title: Of the track.
     """
+    initials = initials_of(title)
     if not features:
-        return _address(_frame("#8a84a3", "#b7b2c9", ""))
-    return _drawn(tuple(round(features.get(name, _TYPICAL[name]), 3) for name in _NAMES))
+        return _address(_frame(*_PLAIN, _letters(initials)))
+    values = tuple(round(features.get(name, _TYPICAL[name]), 2) for name in _NAMES)
+    return _drawn(values, tuple(genres[:1]), initials)
+
+
+def initials_of(title: str) -> str:
+    """Take the first letters of the first two words of a title, in capitals."""
+    words = ("".join(sign for sign in word if sign.isalnum()) for word in title.split())
+    return "".join(word[0] for word in words if word)[:_MOST_INITIALS].upper()
 
 
 @lru_cache(maxsize=4096)
-def _drawn(values: tuple[float, ...]) -> str:
-    energy, valence, dance, acoustic, instrumental, tempo, key = values
+def _drawn(values: tuple[float, ...], genres: tuple[str, ...], initials: str) -> str:
+    energy, valence, acoustic = (min(1.0, max(0.0, value)) for value in values)
     # Hue 0.68 is blue; 1.10, which is 0.10, is orange.
     hue = (0.68 + 0.42 * valence) % 1.0
     back = _colour(hue, 0.35 + 0.5 * energy, 0.30 + 0.2 * valence)
-    front = _colour((hue + 0.08 + 0.1 * instrumental) % 1.0, 0.45 + 0.4 * energy, 0.72)
-    rings = "".join(
-        f'<circle cx="48" cy="48" r="{radius}" fill="none" stroke="{front}" stroke-opacity=".35"/>'
-        for radius in range(44, 44 - 4 * round(1 + 5 * dance), -4)
+    front = _colour((hue + 0.08) % 1.0, 0.45 + 0.4 * energy, 0.72)
+    shape = motif_of(genres)(energy, acoustic, front)
+    return _address(_frame(back, _colour(hue, 0.5, 0.2), shape + _letters(initials)))
+
+
+def _letters(initials: str) -> str:
+    """Write initials in the corner, on a shade that makes them readable over every motif."""
+    if not initials:
+        return ""
+    return (
+        '<path d="M96 60V96H36Z" fill="#000" fill-opacity=".5"/>'
+        '<text x="91" y="90" text-anchor="end" font-family="sans-serif" font-weight="700" '
+        f'font-size="22" fill="#fff">{html.escape(initials)}</text>'
     )
-    # A stripe per ten beats a minute, evenly over the height.
-    count = round(min(24.0, max(4.0, tempo / 10)))
-    stripes = "".join(
-        f'<path d="M0 {y:.1f}H96" stroke="#fff" stroke-opacity=".12"/>'
-        for y in (_SIZE * (place + 0.5) / count for place in range(count))
-    )
-    # A key is a twelfth of the circle: 30 degrees.
-    star = _star(round(3 + 9 * energy), 0.15 + 0.45 * (1 - acoustic), key * 30)
-    heart = f'<circle cx="48" cy="48" r="{4 + 8 * instrumental:.1f}" fill="{back}"/>'
-    shape = f'{stripes}{rings}<path d="{star}" fill="{front}"/>{heart}'
-    return _address(_frame(back, _colour(hue, 0.5, 0.2), shape))
 
 
 def _frame(first: str, second: str, inside: str) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE} {_SIZE}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE} {SIZE}">'
         f'<defs><linearGradient id="g" x2="1" y2="1"><stop stop-color="{first}"/>'
         f'<stop offset="1" stop-color="{second}"/></linearGradient></defs>'
-        f'<rect width="{_SIZE}" height="{_SIZE}" fill="url(#g)"/>{inside}</svg>'
+        f'<rect width="{SIZE}" height="{SIZE}" fill="url(#g)"/>{inside}</svg>'
     )
-
-
-def _star(spikes: int, depth: float, turn: float) -> str:
-    points = []
-    for step in range(2 * spikes):
-        radius = 30.0 if step % 2 == 0 else 30.0 * (1 - depth)
-        angle = math.radians(turn) + math.pi * step / spikes
-        points.append(
-            f"{_CENTRE + radius * math.sin(angle):.1f} {_CENTRE - radius * math.cos(angle):.1f}"
-        )
-    return f"M{'L'.join(points)}Z"
 
 
 def _colour(hue: float, saturation: float, lightness: float) -> str:

@@ -22,9 +22,17 @@ _DARK_BUTTONS: Final = (
 # apps ("Record a screencast", "Made with Streamlit", a running figure) means nothing to a listener.
 _LAYOUT: Final = """<style>
 .st-key-finder {position: relative; z-index: 60;}
-.st-key-slots {
-  position: sticky; top: 3.4rem; z-index: 50; padding: 0.4rem 0;
-  background: BACK;}
+/* Streamlit wraps a container: the wrapper is what can stick to the top. */
+[data-testid="stLayoutWrapper"]:has(> .st-key-slots) {position: sticky; top: 3.4rem; z-index: 50;}
+.st-key-slots {padding: 0.4rem 0; background: BACK;}
+/* With little room, what belongs to the list comes below it. */
+@media (max-width: 1100px) {
+  .st-key-results [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
+    flex-direction: column;}
+  .st-key-results [data-testid="stColumn"] {width: 100%; min-width: 100%;}
+}
+/* Korean breaks between words. */
+:lang(ko) {word-break: keep-all; overflow-wrap: anywhere;}
 [data-testid="stExpandSidebarButton"]::after {content: "LABEL"; padding-left: 0.3rem;}
 [data-testid="stTopNavLink"]:focus-visible, [data-testid="stSidebarNavLink"]:focus-visible {
   outline: 3px solid var(--st-primary-color); outline-offset: 2px;}

@@ -92,7 +92,8 @@ def _results() -> None:
     tracks = visible(answer, session.preferences()) if answer else []
     if answer is None or not tracks:
         return
-    wide, narrow = st.columns([5, 3], gap="medium")
+    with st.container(key="results"):
+        wide, narrow = st.columns([5, 3], gap="medium")
     with wide:
         if answer.discovery.sentence:
             st.write(_novelty(answer, texts))
