@@ -5,6 +5,7 @@ content, so browsers keep them, and this process keeps what it has compressed.
 """
 
 import asyncio
+import gzip
 import mimetypes
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -102,6 +103,10 @@ def _with_first_screen(scope: Scope, send: Send) -> Send:
             headers = MutableHeaders(raw=list(start["headers"]))
             body = message.get("body", b"")
             if body and not message.get("more_body") and "content-length" in headers:
+                # Streamlit compresses its answer for some paths.
+                if headers.get("content-encoding") == "gzip":
+                    body = gzip.decompress(body)
+                    del headers["content-encoding"]
                 body = page_of(body.decode(), scope["path"]).encode()
                 if _takes_brotli(scope):
                     body = brotli.compress(body, quality=_QUALITY_OF_LARGE)
