@@ -1,3 +1,8 @@
+import asyncio
+import os
+import sys
+import threading
+
 import pytest
 from quintet_servicekit.errors import NotReady
 from quintet_servicekit.follower import Follower
@@ -72,3 +77,24 @@ async def test_a_registry_that_is_away_leaves_the_old_serving():
     registry.away = True
     assert await follower.refresh()
     assert follower.value == "ONE"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+async def test_a_version_is_loaded_at_low_priority_while_another_serves():
+    registry, priorities = Registry("one"), []
+
+    def load(version: str) -> str:
+        priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return registry.load(version)
+
+    follower = Follower("thing", registry.current, load, interval=0.01)
+    await follower.prepare()
+    registry.version = "two"
+    await follower.refresh()
+    usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    # The first version is loaded at the usual priority: nothing is answered before it serves.
+    assert priorities == [usual, min(usual + 10, 19)]
+    assert (
+        await asyncio.to_thread(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        == usual
+    )

@@ -1,13 +1,14 @@
 """Serve the published version of a file set, and swap in each new version without a pause.
 
-A new version is loaded on a thread while the old one answers. It replaces the old one in a single
-assignment, and only if loading and checking it succeeded.
+A new version is loaded on a thread of low priority while the old one answers. It replaces the old
+one in a single assignment, and only if loading and checking it succeeded.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from quintet_servicekit.errors import NotReady, Reason
 from quintet_servicekit.logs import note_served
 from quintet_servicekit.metrics import REFUSED, note_version
+from quintet_servicekit.priority import run_beside_requests
 from quintet_servicekit.retry import RetryPolicy
 
 _log = structlog.get_logger(__name__)
@@ -115,13 +117,18 @@ class Follower(Generic[T]):
         if version == self.refused_version and waiting:
             return self._value is not None
         try:
-            value = await asyncio.to_thread(self._load, version)
+            value = await self._loaded(version)
         except Exception as fault:
             self._refused_look = look
             self._refuse(version, fault)
             return self._value is not None
         self.serve(version, value)
         return True
+
+    async def _loaded(self, version: str) -> T:
+        if self._value is None:  # no request can be answered before it is loaded
+            return await asyncio.to_thread(self._load, version)
+        return await run_beside_requests(partial(self._load, version))
 
     def serve(self, version: str, value: T) -> None:
         """Serve a value from now on, whether it was loaded here or by the caller."""

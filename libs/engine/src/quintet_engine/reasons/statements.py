@@ -1,6 +1,6 @@
 """Facts as `kernel.reasons` finds them, with the names that they state, and as objects."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -9,22 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_explain import Fact, Kind, Reference
-from quintet_explain.facts import CLOSE_COSINE
-from quintet_explain.sentences import clause_of, joined, needs_name, outlined
+from quintet_explain.sentences import clause_of, joined, needs_name
 
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.context import Context
+from quintet_engine.kernel.layout import fixed
 from quintet_engine.listening import PARTS
 from quintet_engine.reasons.asked import RELATIONS
 from quintet_engine.reasons.references import references_of
 
 KINDS: Final = tuple(Kind)
 """By the numbers that `kernel.reasons` gives them."""
-_SOUND, _TARGET = KINDS.index(Kind.SOUND), KINDS.index(Kind.TARGET)
-_COMPARISONS: Final = frozenset(
-    KINDS.index(kind) for kind in (Kind.ATTRIBUTE, Kind.TEMPO, Kind.KEY)
-)
-_COUNTED: Final = frozenset(KINDS.index(kind) for kind in (Kind.TOGETHER, Kind.ARTISTS_TOGETHER))
 STATED: Final = (*ATTRIBUTES, *PARTS, "")
 """What facts have as their attribute, by number: attributes, links to liked tracks. The last one is
 for none, whose number is -1."""
@@ -72,66 +67,25 @@ class Statements:
     @cached_property
     def sentences(self) -> list[str]:
         """The facts of each track as one sentence."""
-        writer = _Writer(self)
-        rows, sizes = self.codes.tolist(), self.sizes.tolist()
+        from quintet_engine.kernel.clauses import clauses
+
+        averages = np.zeros(max(self.references, default=0) + 1, np.uint8)
+        for number, reference in self.references.items():
+            averages[number] = needs_name(Kind.SOUND, reference)
+        first: dict[str, int] = {}
+        same = [first.setdefault(name, place) for place, name in enumerate(self.names)]
+        places, amounts, begins = clauses(
+            *(self.codes, self.numbers, self.sizes),
+            *(fixed(averages, np.uint8), fixed(same, np.int32)),
+        )
+        texts = [
+            clause_of(self.facts[track], fact, "known" if known else "new", self.language)
+            for track, fact, known in begins.tolist()
+        ]
         return [
-            writer.sentence(place, rows[place][:size], self.numbers[place].tolist())
-            for place, size in enumerate(sizes)
+            joined([texts[number] for number in numbers[:amount]], self.language)
+            for numbers, amount in zip(places.tolist(), amounts.tolist(), strict=True)
         ]
-
-
-class _Writer:
-    """Writes the sentences of a list; each clause once, since many tracks have the same.
-
-    Args:
-        statements: The facts.
-    """
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements, self._clauses = statements, dict[tuple[Any, ...], str]()
-        references = statements.references.items()
-        self._averages = {number for number, each in references if needs_name(Kind.SOUND, each)}
-
-    def sentence(self, place: int, codes: list[list[int]], numbers: list[list[float]]) -> str:
-        """Write the sentence of the track at a place, with these facts."""
-        statements, texts = self._statements, []
-        mentions = [
-            (
-                kind in _COMPARISONS,
-                reference if reference >= 0 else None,
-                reference in self._averages and (kind == _SOUND or kind in _COMPARISONS),
-            )
-            for kind, reference, *_ in codes
-        ]
-        for first, form in outlined(mentions):
-            key = (form, *self._said(codes, numbers, first))
-            text = self._clauses.get(key)
-            if text is None:
-                text = clause_of(statements.facts[place], first, form, statements.language)
-                self._clauses[key] = text
-            texts.append(text)
-        return joined(texts, statements.language)
-
-    def _said(
-        self, codes: list[list[int]], numbers: list[list[float]], first: int
-    ) -> Iterable[Any]:
-        """List what the clause that begins with a fact depends on."""
-        kind, reference, attribute, _, name = codes[first]
-        if kind in _COMPARISONS:
-            return [
-                part
-                for each, other, compared, relation, _ in codes
-                if other == reference and each in _COMPARISONS
-                for part in (each, other, compared, relation)
-            ]
-        _, value, wanted = numbers[first]
-        if kind == _SOUND:
-            return kind, reference, value >= CLOSE_COSINE
-        if kind in _COUNTED:
-            return kind, reference, value, self._statements.names[name]
-        if kind == _TARGET:
-            return kind, attribute, value, wanted
-        return kind, reference, attribute, self._statements.names[name]
 
 
 def statements_of(

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from quintet_servicekit.priority import give_way
+
 T = TypeVar("T")
 
 
@@ -14,7 +16,7 @@ class StillBusy(Exception):
 
 
 class BackgroundWorker:
-    """Run one piece of blocking work at a time, each on a separate daemon thread.
+    """Run one piece of blocking work at a time, each on a daemon thread of low priority.
 
     Python joins the threads of `asyncio.to_thread` when the process ends, so a download there would
     delay the reaction to SIGTERM until it is finished.
@@ -47,6 +49,7 @@ class BackgroundWorker:
         def body() -> None:
             result: T | None = None
             fault: BaseException | None = None
+            give_way()
             try:
                 result = work()
             except BaseException as caught:

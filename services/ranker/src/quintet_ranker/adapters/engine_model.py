@@ -17,6 +17,7 @@ from quintet_engine.radio_session import check as check_session
 from quintet_engine.sequence import Batch, BatchRequest, Path, PathQuery
 from quintet_modelkit.publication import PublicationInvalid, read_manifest
 from quintet_servicekit import garbage_collection
+from quintet_servicekit.freed_memory import release_freed_memory
 from quintet_servicekit.metrics import (
     CANDIDATES,
     LIST_ARTISTS,
@@ -88,6 +89,7 @@ class EngineModel:
             ) from fault
         model = cls(engine, facts)
         model._warm_up()
+        release_freed_memory()
         # After the warm-up, which is no request and should not appear in traces.
         engine.stage = stage
         return model
