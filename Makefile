@@ -194,7 +194,7 @@ fuzz: install ## A million bad inputs to parsers, protobuf entries and real serv
 
 check-kernel: install ## The engine's tests and damaged bundles, with every index of compiled code checked
 	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m quintet_engine.kernel
-	@NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -q -n $(TEST_WORKERS) --deselect tests/engine/unit/test_kept_code.py tests/engine
+	@NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -q -n $(TEST_WORKERS) --deselect tests/engine/unit/test_kept_code.py tests/engine tests/training/test_evaluation_split.py
 	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tools.fuzz.bundles
 
 QUINTET_SOAK_MINUTES ?= 30
