@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any, Final
 
 _LEAST_SECONDS: Final = 60.0
+# A proxy has no health check, so it may not listen yet.
+_START_SECONDS: Final = 60.0
 # More than the gateway needs for its own answer, also for a failure.
 _PATIENCE_SECONDS: Final = 30.0
 _SEED_QUERIES: Final = ("love", "night", "rock", "home", "time", "dance")
@@ -34,7 +36,7 @@ class Counts:
 
     Attributes:
         sent: How many were sent.
-        refused: How many had no list as answer, by reason.
+        refused: How many had no list as answer, by kind.
         without: How many lists were made without a part, by part.
         seconds: Time from sending to the whole answer, of each list.
     """
@@ -45,12 +47,12 @@ class Counts:
     seconds: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def refuse(self, reason: str) -> None:
-        """Count a request without a list."""
+    def refuse(self, kind: str, detail: str) -> None:
+        """Count a request without a list; the first of a kind is shown in full."""
         with self._lock:
-            if reason not in self.refused:
-                _say(f"{time.strftime('%H:%M:%S')} refused: {reason}")
-            self.refused[reason] = self.refused.get(reason, 0) + 1
+            if kind not in self.refused:
+                _say(f"{time.strftime('%H:%M:%S')} refused, {kind}: {detail}")
+            self.refused[kind] = self.refused.get(kind, 0) + 1
 
     def answer(self, parts: list[str], seconds: float) -> None:
         """Count a list."""
@@ -62,7 +64,7 @@ class Counts:
     def __str__(self) -> str:
         ordered = sorted(self.seconds) or [0.0]
         return (
-            f"{self.sent} requests, {sum(self.refused.values())} refused, "
+            f"{self.sent} requests, {sum(self.refused.values())} refused {self.refused or ''}, "
             f"{sum(self.without.values())} lists without a part {self.without or ''}; "
             f"median {ordered[len(ordered) // 2]:.2f} s, longest {ordered[-1]:.2f} s"
         )
@@ -107,6 +109,22 @@ class Caller:
         finally:
             connection.close()
 
+    def await_answer(self) -> None:
+        """Wait until the address answers.
+
+        Raises:
+            OSError: It did not within a minute.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                self.send("GET", "/healthz")
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
     def token(self) -> str:
         """Get an access token for the client of the environment."""
         pair = f"{os.environ['CLIENT_ID']}:{os.environ['CLIENT_SECRET']}"
@@ -131,10 +149,10 @@ class Caller:
         try:
             status, document = self.send("POST", "/api/v1/recommendations", body, **headers)
         except (OSError, http.client.HTTPException, ValueError) as fault:
-            counts.refuse(f"{type(fault).__name__}: {fault}")
+            counts.refuse(type(fault).__name__, str(fault))
             return
         if status != 200 or len(document["tracks"]) != 10:
-            counts.refuse(f"status {status}: {json.dumps(document)[:200]}")
+            counts.refuse(f"status {status}", json.dumps(document)[:200])
         else:
             counts.answer(document["degraded"], time.monotonic() - started)
 
@@ -149,6 +167,7 @@ def main(arguments: list[str]) -> int:
     address, rate, until = arguments[0], float(arguments[1]), Path(arguments[2])
     trust = ssl.create_default_context(cafile=arguments[3]) if len(arguments) > 3 else None
     caller = Caller(urllib.parse.urlsplit(address), trust)
+    caller.await_answer()
     token = caller.token()
     seeds = []
     for query in _SEED_QUERIES:

@@ -62,6 +62,7 @@ during() { # during NAME COMMAND…: runs it while requests are sent
     ( "$@" >"$folder/during.log" 2>&1 || touch "$folder/failed"; touch "$folder/ended" ) &
     echo "$name:"
     python3 deploy/send_requests.py "$address" "${RATE:-5}" "$folder/ended" ${proxy:+"$folder/tls.crt"} || refused=1
+    while [ ! -e "$folder/ended" ]; do sleep 1; done
     [ ! -e "$folder/failed" ] || { cat "$folder/during.log" >&2; exit 1; }
     grep -E 'replaced|restarted' "$folder/during.log" || :
     echo "$(($(date +%s) - started)) s"
