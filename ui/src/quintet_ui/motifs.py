@@ -22,7 +22,8 @@ def motif_of(genres: Sequence[str]) -> Motif:
 
 def _star(energy: float, acoustic: float, colour: str) -> str:
     """Draw a star: more spikes with energy, flatter ones if acoustic."""
-    spikes, points = round(4 + 8 * energy), []
+    spikes = round(4 + 8 * energy)
+    points: list[str] = []
     inner = 30.0 * (0.4 + 0.45 * acoustic)
     for step in range(2 * spikes):
         radius, angle = (30.0, inner)[step % 2], math.pi * step / spikes

@@ -32,7 +32,7 @@ _LAYOUT: Final = """<style>
   .st-key-results [data-testid="stColumn"] {width: 100%; min-width: 100%;}
 }
 /* Korean breaks between words. */
-:lang(ko) {word-break: keep-all; overflow-wrap: anywhere;}
+:lang(ko) {word-break: keep-all !important; overflow-wrap: anywhere;}
 [data-testid="stExpandSidebarButton"]::after {content: "LABEL"; padding-left: 0.3rem;}
 [data-testid="stTopNavLink"]:focus-visible, [data-testid="stSidebarNavLink"]:focus-visible {
   outline: 3px solid var(--st-primary-color); outline-offset: 2px;}

@@ -51,8 +51,12 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     assets = Middleware(Assets, folder=static_folder())
     # Its own client: the page's is made in a session, of which there is none yet.
     client = open_gateway(settings)
-    parts = (OwnFiles, Histories, MapRoutes, EarlySearch)
-    routes = [route for part in parts for route in part(client).routes()]
+    routes = [
+        *OwnFiles(client).routes(),
+        *Histories(client).routes(),
+        *MapRoutes(client).routes(),
+        *EarlySearch(client).routes(),
+    ]
     app = st.App(_PAGE, routes=routes, middleware=[secured, guarded, assets])
     try:
         listener = _bind(settings.host, settings.port)
