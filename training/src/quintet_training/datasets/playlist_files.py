@@ -98,6 +98,14 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
+@dataclass(frozen=True)
+class FilePart:
+    """A file, and the playlists whose rows in it count: None for all of them."""
+
+    file: StoredFile
+    wanted: list[str] | None
+
+
 def read_rows(settings: TrainingSettings) -> Iterator[pl.DataFrame]:
     """Read the rows of all playlists: (playlist_id, position Int32, track_id).
 
@@ -107,23 +115,39 @@ def read_rows(settings: TrainingSettings) -> Iterator[pl.DataFrame]:
     Raises:
         StoreUnavailable: The database cannot be used, or a file is missing or damaged.
     """
+    here, parts = playlist_parts(settings)
+    yield here
+    for part in parts:
+        yield read_part(folder_of(settings), part)
+
+
+def playlist_parts(settings: TrainingSettings) -> tuple[pl.DataFrame, list[FilePart]]:
+    """Read the rows that the database keeps, as `read_rows` does, and list the files with others.
+
+    Raises:
+        StoreUnavailable: The database cannot be used.
+    """
     engine = open_engine(settings.database_url)
     try:
         with reading(engine) as connection:
-            files = [(file, _wanted(connection, file)) for file in store.list_files(connection)]
-            here = _in_database(connection)
+            files = [file for file in store.list_files(connection) if file.live]
+            parts = [FilePart(file, _wanted(connection, file)) for file in files]
+            return _in_database(connection), parts
     finally:
         engine.dispose()
-    if len(here):
-        yield here
-    for file, wanted in files:
-        if file.live:
-            yield read_file(folder_of(settings), file, wanted)
+
+
+def read_part(folder: Path, part: FilePart) -> pl.DataFrame:
+    """Read the rows of a file that count.
+
+    Raises:
+        StoreUnavailable: The file is missing or damaged.
+    """
+    return read_file(folder, part.file, part.wanted)
 
 
 def _wanted(connection: Connection, file: StoredFile) -> list[str] | None:
-    """List the playlists whose rows in a file count; None for all of them."""
-    return None if file.live in (0, file.rows) else store.playlists_in(connection, file.file_id)
+    return None if file.live == file.rows else store.playlists_in(connection, file.file_id)
 
 
 def _in_database(connection: Connection) -> pl.DataFrame:

@@ -12,7 +12,7 @@ afterwards where it would have stopped.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ from quintet_engine.index import FaissIndex
 from quintet_modelkit.snapshot import Snapshot
 from threadpoolctl import threadpool_limits
 
+from quintet_training.datasets.playlist_files import FilePart, read_part
+from quintet_training.datasets.playlist_members import Members, members_of, row_numbers
 from quintet_training.ranking.backend import OnProgress, RowOptions
 from quintet_training.ranking.fitting import SEARCH_ROWS, BoosterParameters, Fit, Fitter, ndcg
 from quintet_training.ranking.folds import FoldEngines, sound_index
@@ -93,6 +95,16 @@ def path_of(folder: Path, kind: str, number: int) -> Path:
     return folder / f"{kind}-{number:05d}.parquet"
 
 
+def read_members(snapshot: Path, folder: Path, part: FilePart) -> Members:
+    """Read a file of playlists as rows of a catalogue; runs on a worker."""
+    return members_of(read_part(folder, part), _numbers(snapshot))
+
+
+@lru_cache(maxsize=1)
+def _numbers(snapshot: Path) -> pl.DataFrame:
+    return row_numbers(Snapshot.load(snapshot))
+
+
 @lru_cache(maxsize=1)
 def _loaded(snapshot: Path, seed: int) -> tuple[Catalogue, Tokens, FaissIndex, FaissIndex]:
     # A worker gets many parts of one training, and the catalogue takes longest to read.
@@ -126,6 +138,22 @@ class DaskBackend:
     client: Any
     snapshot: Path
     folder: Path
+
+    def members(self, folder: Path, parts: Sequence[FilePart]) -> Iterator[Members]:
+        """Read files of playlists, one a worker at a time; the same as in one process.
+
+        Raises:
+            StoreUnavailable: A file is missing or damaged.
+        """
+        from distributed import as_completed
+
+        read = partial(read_members, self.snapshot.resolve(), folder.resolve())
+        # Not pure: the file of a name may be missing one time and not the next.
+        futures = self.client.map(read, list(parts), pure=False)
+        for future in as_completed(futures):
+            yield future.result()
+            # Otherwise the workers keep what was read until all is.
+            future.release()
 
     def rows(
         self,

@@ -7,17 +7,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import polars as pl
 from quintet_engine.catalogue import Catalogue, Rows
 from quintet_engine.recipes import TRAINED
 from quintet_modelkit.publication import current_folder, set_current
 from quintet_modelkit.snapshot import Snapshot
 
 from quintet_training import datasets
-from quintet_training.ranking import TrainerBackend, TrainingParameters, train_model
+from quintet_training.datasets.playlist_files import folder_of, playlist_parts
+from quintet_training.datasets.playlist_members import (
+    ReadFiles,
+    members_of,
+    read_here,
+    row_numbers,
+)
+from quintet_training.ranking import TrainingParameters, train_model
 from quintet_training.ranking.listening import LEAST_QUERIES
 from quintet_training.settings import TrainingSettings
 from quintet_training.steps.publishing import (
@@ -28,6 +33,9 @@ from quintet_training.steps.publishing import (
     published_from,
     record_inputs,
 )
+
+if TYPE_CHECKING:  # an extra
+    from quintet_training.ranking.dask_backend import DaskBackend
 
 
 @dataclass(frozen=True)
@@ -66,24 +74,27 @@ class Playlists:
     data: Mapping[str, Any]
 
 
-def load_playlists(settings: TrainingSettings, catalogue: Catalogue) -> Playlists:
-    """Read the database's playlists as rows of a catalogue.
+def load_playlists(
+    settings: TrainingSettings, catalogue: Catalogue, read: ReadFiles | None = None
+) -> Playlists:
+    """Read the playlists of the database and its files as rows of a catalogue.
+
+    Args:
+        settings: Where database and files are.
+        catalogue: Tracks that it lacks are left out.
+        read: Reads the files; in this process where None.
 
     Raises:
-        StoreUnavailable: The database cannot be used.
+        StoreUnavailable: The database cannot be used, or a file is missing or damaged.
     """
     kinds = datasets.read_kinds(settings)
-    row_of = catalogue.snapshot.row_of
-    numbers = pl.DataFrame(
-        {"track_id": list(row_of), "row": list(row_of.values())},
-        schema={"track_id": pl.String, "row": pl.Int64},
-    )
+    numbers = row_numbers(catalogue.snapshot)
+    here, files = playlist_parts(settings)
+    read = read or read_here(numbers)
     members, digests = dict[str, Rows](), dict[str, str]()
-    for part in datasets.stream_playlists(settings):
-        # A track that came after the catalogue was published has no row yet.
-        known = part.join(numbers, on="track_id", how="inner", maintain_order="left")
-        members |= _members(known)
-        digests |= _digests(part)
+    for part in (members_of(here, numbers), *read(folder_of(settings), files)):
+        members.update(zip(part.names, part.of_each, strict=True))
+        digests.update(zip(part.names, part.digests, strict=True))
     ids = sorted(members)
     info = datasets.playlists_info(settings)
     data = {
@@ -99,23 +110,6 @@ def load_playlists(settings: TrainingSettings, catalogue: Catalogue) -> Playlist
     }
     rows = [members[name] for name in ids]
     return Playlists(ids, rows, [kinds.get(name, "") for name in ids], data)
-
-
-def _members(rows: pl.DataFrame) -> dict[str, Rows]:
-    """Map each playlist to the rows of its tracks, as views of one array."""
-    sizes = rows.group_by("playlist_id", maintain_order=True).len()
-    ends = np.cumsum(sizes["len"].to_numpy())
-    parts = np.split(rows["row"].to_numpy().astype(np.int64, copy=False), ends[:-1])
-    return dict(zip(sizes["playlist_id"].to_list(), parts, strict=True)) if len(sizes) else {}
-
-
-def _digests(rows: pl.DataFrame) -> dict[str, str]:
-    """Map each playlist to a hash of its tracks; row numbers would change with the catalogue."""
-    grouped = rows.group_by("playlist_id", maintain_order=True).agg("track_id")
-    return {
-        name: hashlib.sha256("\n".join(tracks).encode()).hexdigest()
-        for name, tracks in grouped.iter_rows()
-    }
 
 
 def _digest(digests: Mapping[str, str], kinds: Mapping[str, str]) -> str:
@@ -146,8 +140,8 @@ def train(
         parameters: What decides the model.
         progress: Receives the completed share, 0..1, and the current step.
         serve: Whether the model is served from then on.
-        cluster: A Dask cluster that makes rows and fits the booster: its scheduler's address,
-            empty for one started here; None for this process.
+        cluster: A Dask cluster that reads files of playlists, makes rows and fits the booster: its
+            scheduler's address, empty for one started here; None for this process.
 
     Raises:
         PublicationInvalid: No catalogue is published, or it is damaged.
@@ -156,13 +150,26 @@ def train(
         StoreUnavailable: The database cannot be used.
     """
     on_progress = progress or (lambda share, text: None)
-    parameters = parameters or TrainingParameters()
+    snapshot = current_folder(settings.home / CATALOGUE)
+    with _backend(settings, snapshot, cluster) as backend:
+        return _train(
+            settings, parameters or TrainingParameters(), on_progress, snapshot, backend, serve
+        )
+
+
+def _train(
+    settings: TrainingSettings,
+    parameters: TrainingParameters,
+    on_progress: Callable[[float, str], None],
+    snapshot_folder: Path,
+    backend: "DaskBackend | None",
+    serve: bool,
+) -> TrainReport:
     started = time.monotonic()
-    snapshot_folder = current_folder(settings.home / CATALOGUE)
     models = settings.home / MODELS
     on_progress(0.0, "reading catalogue and playlists")
     catalogue = Catalogue.of(Snapshot.load(snapshot_folder), recommend_absent=True)
-    playlists = load_playlists(settings, catalogue)
+    playlists = load_playlists(settings, catalogue, backend.members if backend else None)
     listeners = datasets.read_listener_queries(
         settings,
         catalogue,
@@ -177,7 +184,7 @@ def train(
             "data": _without_times(playlists.data),
             "parameters": parameters.facts(),
             # Sums over several machines come out otherwise in the last digits, and so may trees.
-            **({} if cluster is None else {"trained_by": "dask"}),
+            **({} if backend is None else {"trained_by": "dask"}),
             # Too few queries decide nothing.
             **({"listeners": listeners.sha256} if enough else {}),
         },
@@ -187,16 +194,9 @@ def train(
         if serve:
             set_current(models, version)
         return TrainReport(version, True, time.monotonic() - started, {}, {})
-    with _backend(settings, snapshot_folder, cluster) as backend:
-        trained = train_model(
-            catalogue,
-            playlists.rows,
-            parameters,
-            on_progress,
-            backend,
-            listeners,
-            playlists.kinds,
-        )
+    trained = train_model(
+        catalogue, playlists.rows, parameters, on_progress, backend, listeners, playlists.kinds
+    )
     on_progress(0.98, "publishing")
     facts = {
         "parameters": parameters.facts(),
@@ -238,7 +238,7 @@ def _without_times(data: Mapping[str, Any]) -> dict[str, Any]:
 @contextlib.contextmanager
 def _backend(
     settings: TrainingSettings, snapshot: Path, cluster: str | None
-) -> Iterator[TrainerBackend | None]:
+) -> Iterator["DaskBackend | None"]:
     if cluster is None:
         yield None
         return
