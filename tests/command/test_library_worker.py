@@ -10,6 +10,7 @@ import pytest
 from quintet_command.library_worker import LibraryWorker, arguments_of, last_line
 from quintet_store import open_engine, writing
 from quintet_store.library_requests import (
+    MODEL_ACTIONS,
     Request,
     recent_requests,
     report_worker,
@@ -25,7 +26,7 @@ name = sys.argv[-1]
 print(f"{name}: {' '.join(sys.argv[1:])}")
 print("catalogue cat-1", flush=True)
 if name == "slow":
-    time.sleep(60)
+    time.sleep(120)
 if name == "bad":
     sys.exit("error: \\x1b[31mno such folder")
 """
@@ -87,6 +88,34 @@ def test_a_worker_that_is_stopped_queues_its_work_again(url: str) -> None:
     thread.join(20)
     assert not thread.is_alive()
     assert states(engine) == [("sync", "queued", "")]
+    engine.dispose()
+
+
+def test_a_model_is_promoted_while_a_sync_runs(url: str) -> None:
+    engine = opened(url, ("sync", "slow"))
+    begun, promoted = threading.Event(), threading.Event()
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        begun.set()
+        if line.startswith("promote 7: 7:"):
+            promoted.set()
+
+    one = worker(url)
+    thread = threading.Thread(target=one.run, args=(say,))
+    thread.start()
+    assert begun.wait(60)
+    with writing(engine) as connection:
+        request_work(connection, "promote", "7")
+    assert promoted.wait(90)
+    # The sync, which takes two minutes, is not done.
+    assert states(engine) == [("sync", "running", "")]
+    one.stop()
+    thread.join(60)
+    with writing(engine) as connection:
+        (done,) = recent_requests(connection, actions=MODEL_ACTIONS)
+    assert (done.state, done.message) == ("done", "7: models promote -- 7")
     engine.dispose()
 
 

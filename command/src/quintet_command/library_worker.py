@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -21,6 +22,7 @@ from quintet_store import StoreUnavailable, open_engine, reading, writing
 from quintet_store.library_progress import analysis_progress
 from quintet_store.library_requests import (
     LEASE_SECONDS,
+    MODEL_ACTIONS,
     Request,
     begin_request,
     end_request,
@@ -174,34 +176,63 @@ class LibraryWorker:
             request = begin_request(connection)
         if request is None:
             return self._import_uploads(engine, say)
+        self._work_on(engine, request, say)
+        return True
+
+    def _work_on(self, engine: Engine, request: Request, say: Callable[[str], None]) -> None:
+        """Run the command of a request, and store how it ended."""
         with reading(engine) as connection:
             progress = analysis_progress(connection).get(request.source)
         before = progress.done if progress and request.action == "analyse" else 0
         with writing(engine) as connection:
             note_progress(connection, request.id, "", before)
         say(f"{request.action} {request.source}: begun")
-        code, line = self._do(engine, arguments_of(request), f"{request.source}: ")
+        between = None if request.action in MODEL_ACTIONS else partial(self._models, engine, say)
+        code, line = self._do(engine, arguments_of(request), f"{request.source}: ", between)
         if self._stop.is_set() and code:
-            return True  # `retire_worker` queues it again
+            return  # `retire_worker` queues it again
         with writing(engine) as connection:
             end_request(connection, request.id, line, failed=code != 0)
             follows = _NEXT.get(request.action)
             if not code and follows:
                 request_work(connection, follows, request.source)
         say(f"{request.action} {request.source}: {line or 'done'}")
-        return True
+
+    def _models(self, engine: Engine, say: Callable[[str], None]) -> None:
+        """Do a request on models while other work runs: a sync takes hours, a rollback seconds."""
+        with reading(engine) as connection:
+            if not is_work_queued(connection, MODEL_ACTIONS):
+                return
+        with writing(engine) as connection:
+            request = begin_request(connection, MODEL_ACTIONS)
+        if request is not None:
+            self._work_on(engine, request, say)
 
     def _import_uploads(self, engine: Engine, say: Callable[[str], None]) -> bool:
         """Import the histories that wait; False if there is none, or the import failed."""
         if self._uploads is None or self._uploads.queued() is None:
             return False
-        code, line = self._do(engine, ["history", "work"], "uploads: ")
+        between = partial(self._models, engine, say)
+        code, line = self._do(engine, ["history", "work"], "uploads: ", between)
         say(line or "uploads: failed")
         # After a failure, such as a database that is down, the next turn comes after a pause.
         return code == 0
 
-    def _do(self, engine: Engine, arguments: Sequence[str], start: str) -> tuple[int, str]:
-        """Run a command of `quintet`, and give its exit code and the line that begins so."""
+    def _do(
+        self,
+        engine: Engine,
+        arguments: Sequence[str],
+        start: str,
+        between: Callable[[], None] | None,
+    ) -> tuple[int, str]:
+        """Run a command of `quintet`, and give its exit code and the line that begins so.
+
+        Args:
+            engine: The database, for the lease.
+            arguments: Of the command.
+            start: What the line begins with.
+            between: Called every `REPORT_SECONDS` while the command runs.
+        """
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 # An interrupt, as below: the command stores what it has.
@@ -214,12 +245,17 @@ class LibraryWorker:
                 start_new_session=True,
             )
             try:
-                self._wait(engine, process)
+                self._wait(engine, process, between)
             finally:
                 _end(process)
             return process.returncode, last_line(output, start)
 
-    def _wait(self, engine: Engine, process: "subprocess.Popen[bytes]") -> None:
+    def _wait(
+        self,
+        engine: Engine,
+        process: "subprocess.Popen[bytes]",
+        between: Callable[[], None] | None,
+    ) -> None:
         """Wait for the command, and report meanwhile that this worker runs."""
         while not self._stop.is_set():
             try:
@@ -228,6 +264,8 @@ class LibraryWorker:
                 try:
                     with writing(engine) as connection:
                         report_worker(connection, self._name)
+                    if between is not None:
+                        between()
                 except StoreUnavailable:
                     continue  # the command fails by itself, if the database stays away
             else:

@@ -150,16 +150,27 @@ def _requeue(connection: Connection) -> None:
     connection.execute(update(_REQUESTS).where(running).values(state=QUEUED))
 
 
-def is_work_queued(connection: Connection) -> bool:
-    """Whether a request waits to be begun."""
-    query = select(_REQUESTS.c.id).where(_REQUESTS.c.state == QUEUED).limit(1)
+def is_work_queued(
+    connection: Connection, actions: Collection[str] = (*MODEL_ACTIONS, *ACTIONS)
+) -> bool:
+    """Whether a request for one of these kinds of work waits to be begun."""
+    waits = (_REQUESTS.c.state == QUEUED) & _REQUESTS.c.action.in_(actions)
+    query = select(_REQUESTS.c.id).where(waits).limit(1)
     return connection.execute(query).first() is not None
 
 
-def begin_request(connection: Connection) -> Request | None:
-    """Start the oldest queued request, one on models first; None if there is none."""
+def begin_request(
+    connection: Connection, actions: Collection[str] = (*MODEL_ACTIONS, *ACTIONS)
+) -> Request | None:
+    """Start the oldest queued request, one on models first; None if there is none.
+
+    Args:
+        connection: In a transaction for writing.
+        actions: The kinds of work that may be started.
+    """
     urgent = case((_REQUESTS.c.action.in_(MODEL_ACTIONS), 0), else_=1)
     query = select(_REQUESTS.c.id).where(_REQUESTS.c.state == QUEUED)
+    query = query.where(_REQUESTS.c.action.in_(actions))
     oldest = connection.execute(query.order_by(urgent, _REQUESTS.c.id).limit(1)).scalar()
     if oldest is None:
         return None
