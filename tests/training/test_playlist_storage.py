@@ -119,7 +119,7 @@ def test_deleted_playlists_leave_no_row_and_can_come_back(filled: TrainingSettin
     path = write(filled, "p.csv", HEAD + "p,0,A\np,1,B\nq,0,C\nfeedback:r,0,A\n")
     datasets.import_playlists(filled, path)
     gone = datasets.delete_playlists(filled, ids=["p", "feedback:r", "none"])
-    assert (gone.playlists, gone.rows) == (1, 2)
+    assert (gone.playlists, gone.rows, gone.unknown) == (1, 2, ["feedback:r", "none"])
     assert stored(filled) == {"feedback:r": ["A"], "q": ["C"]}
     sizes = [len(pl.read_parquet(file)) for file in (filled.home / "playlists").glob("*.parquet")]
     # The file from before waits for its readers.

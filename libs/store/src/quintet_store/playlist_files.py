@@ -197,8 +197,12 @@ def move_to_file(connection: Connection, file_id: int, counts: Sequence[tuple[st
         connection.execute(delete(_ENTRIES).where(_ENTRIES.c.playlist_id.in_(part)))
 
 
-def delete_imported(connection: Connection, source: str, ids: Collection[str]) -> tuple[int, int]:
-    """Delete imported playlists, and count them and their rows; the same files can be imported.
+def delete_imported(
+    connection: Connection, source: str, ids: Collection[str]
+) -> tuple[set[str], int]:
+    """Delete imported playlists, and give their ids and count their rows.
+
+    The same files can be imported again.
 
     Playlists that a sync stores, or that were built from feedback or from the history of a
     listener, are left: they are deleted with their source or their listener.
@@ -228,7 +232,7 @@ def delete_imported(connection: Connection, source: str, ids: Collection[str]) -
         rows += connection.execute(entries).rowcount
         connection.execute(delete(_PLAYLISTS).where(mine))
     _allow_again(connection, set(found.values()))
-    return len(found), rows
+    return set(found), rows
 
 
 def _allow_again(connection: Connection, sources: Collection[str]) -> None:

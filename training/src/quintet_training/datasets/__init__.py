@@ -23,6 +23,7 @@ from quintet_training.datasets.playlists import (
     playlists_info,
     read_kinds,
     read_playlists,
+    read_sources,
     stream_playlists,
 )
 from quintet_training.datasets.publishing import publish_catalogue
@@ -48,5 +49,6 @@ __all__ = [
     "read_kinds",
     "read_listener_queries",
     "read_playlists",
+    "read_sources",
     "stream_playlists",
 ]

@@ -47,10 +47,11 @@ class Compacted:
 
 @dataclass(frozen=True)
 class Deleted:
-    """Count the playlists and rows that were deleted."""
+    """Count the playlists and rows that were deleted; `unknown` are ids of no such playlist."""
 
     playlists: int
     rows: int
+    unknown: Sequence[str]
 
 
 def move_rows(settings: TrainingSettings, engine: Engine, progress: Progress) -> int:
@@ -128,7 +129,7 @@ def delete_playlists(
         with importing(settings):
             with writing(engine) as connection:
                 before = {file.file_id: file.live for file in store.list_files(connection)}
-                playlists, rows = store.delete_imported(connection, source, ids)
+                gone, rows = store.delete_imported(connection, source, ids)
                 changed = [f for f in store.list_files(connection) if f.live < before[f.file_id]]
             for file in changed:
                 _rewrite(settings, engine, [file])
@@ -136,7 +137,7 @@ def delete_playlists(
                 remove_dropped(settings, connection)
     finally:
         engine.dispose()
-    return Deleted(playlists, rows)
+    return Deleted(len(gone), rows, sorted(set(ids) - gone))
 
 
 def _groups(files: Sequence[StoredFile]) -> Iterator[list[StoredFile]]:

@@ -32,18 +32,26 @@ def playlists_info(settings: TrainingSettings) -> PlaylistInfo:
     """Return what playlists there are.
 
     Raises:
+        StoreUnavailable: The database cannot be used, or a file is missing or damaged.
+    """
+    origins, kinds = read_sources(settings), Counter(read_kinds(settings).values())
+    playlists, rows = sum(s.playlists for s in origins), sum(s.rows for s in origins)
+    tracks = count_tracks(settings)
+    return PlaylistInfo(playlists, rows, tracks, origins, dict(sorted(kinds.items())))
+
+
+def read_sources(settings: TrainingSettings) -> list[store.PlaylistSource]:
+    """List the origins of playlists, by name.
+
+    Raises:
         StoreUnavailable: The database cannot be used.
     """
     engine = open_engine(settings.database_url)
     try:
         with reading(engine) as connection:
-            origins = store.playlist_sources(connection)
-            kinds = Counter(store.playlist_kinds(connection).values())
+            return store.playlist_sources(connection)
     finally:
         engine.dispose()
-    tracks = count_tracks(settings)
-    playlists, rows = sum(s.playlists for s in origins), sum(s.rows for s in origins)
-    return PlaylistInfo(playlists, rows, tracks, origins, dict(sorted(kinds.items())))
 
 
 def read_kinds(settings: TrainingSettings) -> dict[str, str]:

@@ -96,7 +96,6 @@ def load_playlists(
         members.update(zip(part.names, part.of_each, strict=True))
         digests.update(zip(part.names, part.digests, strict=True))
     ids = sorted(members)
-    info = datasets.playlists_info(settings)
     data = {
         "catalogue": catalogue.snapshot.version,
         "playlists": len(members),
@@ -104,7 +103,7 @@ def load_playlists(
         "sha256": _digest(digests, kinds),
         "sources": [
             {"name": s.name, "licence": s.licence, "playlists": s.playlists, "rows": s.rows}
-            for s in info.sources
+            for s in datasets.read_sources(settings)
         ],
         "catalogue_sources": list(catalogue.snapshot.manifest.get("sources", ())),
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from quintet_text.printable import printable
 from quintet_training import datasets
 from quintet_training.datasets.entries import MAX_KIND, Reading
 from quintet_training.datasets.matching import Match
@@ -110,6 +111,9 @@ def delete(
         )
     said = f"{gone.playlists:,} playlists with {gone.rows:,} rows deleted"
     _console.print(said, markup=False, highlight=False)
+    for name in gone.unknown:
+        text = f"no imported playlist has the id {printable(name)!r:.80}"
+        _console.print(text, markup=False, highlight=False)
 
 
 def compact() -> None:
