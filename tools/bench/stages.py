@@ -4,6 +4,7 @@ It asks a loaded bundle for the same recommendations again and again, on one thr
 the least processor time of each stage over the rounds, as a mean over the queries. Unlike the time
 by the clock, that hardly depends on what else the machine does.
 
+`--calls` reports how much of each stage is inside which compiled function; the rest is Python's.
 `--memory` reports what a loaded bundle takes of Python's and NumPy's memory, without mapped files.
 `--save FILE` writes candidates, scores and lists to compare with those of another commit:
 `--compare FILE`.
@@ -15,12 +16,13 @@ import sys
 import time
 import tracemalloc
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba.core.dispatcher import Dispatcher
 from quintet_contract.limits import DEFAULT_DISCOVERY
 from quintet_engine.engine import Engine
 from quintet_engine.kernel.warm import load_all
@@ -34,6 +36,15 @@ class Clock:
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = defaultdict(float)
+        self.current = ""
+
+    @contextmanager
+    def named_stage(self, name: str) -> Iterator[None]:
+        """Measure a stage, and name it while it runs."""
+        outer, self.current = self.current, name
+        with self.stage(name):
+            yield
+        self.current = outer
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -75,6 +86,46 @@ def measure(engine: Engine, queries: list[Query]) -> dict[str, float]:
     names = dict.fromkeys(name for _, name in best)
     means = {name: np.mean([best[place, name] for place in range(len(queries))]) for name in names}
     return {name: 1e3 * float(seconds) for name, seconds in means.items()}
+
+
+def timed_calls(clock: Clock) -> None:
+    """Make every compiled function that Python calls add its processor time to a clock."""
+
+    def timed(function: Any) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            with clock.stage(f"{clock.current}: {function.__name__}"):
+                return function(*arguments)
+
+        return call
+
+    found: dict[int, Callable[..., Any]] = {}
+    for name, module in list(sys.modules.items()):
+        if name.startswith("quintet_engine"):
+            for attribute, value in list(vars(module).items()):
+                if isinstance(value, Dispatcher) and value.overloads:
+                    replacement = found.setdefault(id(value), timed(value))
+                    setattr(module, attribute, replacement)
+
+
+def measure_calls(engine: Engine, queries: list[Query]) -> dict[str, float]:
+    """Measure milliseconds inside each compiled function, and outside of all, by stage."""
+    load_all()
+    clock = Clock()
+    timed_calls(clock)
+    engine.stage = clock.named_stage
+    rounds = []
+    for _ in range(ROUNDS):
+        clock.spent.clear()
+        with clock.named_stage("whole"):
+            for query in queries:
+                engine.recommend(query)
+        rounds.append(dict(clock.spent))
+    names = dict.fromkeys(name for spent in rounds for name in spent)
+    least = {name: min(spent.get(name, 0.0) for spent in rounds) for name in names}
+    inside = sum(seconds for name, seconds in least.items() if ": " in name)
+    calls = {name: seconds for name, seconds in least.items() if ": " in name}
+    totals = {"inside compiled functions": inside, "outside": least["whole"] - inside}
+    return {name: 1e3 * s / len(queries) for name, s in {**calls, **totals}.items()}
 
 
 def answers_of(engine: Engine, queries: list[Query]) -> dict[str, Any]:
@@ -127,6 +178,7 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, help="the folder of a model")
     parser.add_argument("--limit", type=int, default=50, help="tracks in a list")
     parser.add_argument("--no-times", action="store_true", help="save or compare only")
+    parser.add_argument("--calls", action="store_true", help="report compiled functions only")
     parser.add_argument("--memory", action="store_true", help="report the memory only")
     parser.add_argument("--save", type=Path, help="write the answers to this file, .npz")
     parser.add_argument("--compare", type=Path, help="compare the answers with this file's")
@@ -137,6 +189,10 @@ def main() -> int:
     engine = Engine.load(asked.bundle, verify=False)
     assert engine.accelerate()
     queries = queries_of(engine, asked.limit)
+    if asked.calls:
+        for name, milliseconds in measure_calls(engine, queries).items():
+            sys.stdout.write(f"{name:36}{milliseconds:8.2f} ms\n")
+        return 0
     if asked.save or asked.compare:
         ours = answers_of(engine, queries)
         if asked.save:
