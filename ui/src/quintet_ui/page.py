@@ -34,6 +34,10 @@ _LAYOUT: Final = """<style>
 /* Korean breaks between words. */
 :lang(ko) {word-break: keep-all !important; overflow-wrap: anywhere;}
 [data-testid="stExpandSidebarButton"]::after {content: "LABEL"; padding-left: 0.3rem;}
+/* Streamlit says "2 more" in English, whatever the language is. */
+.rc-overflow-item-rest [data-testid="stTopNavSection"] p {visibility: hidden; font-size: 0;}
+.rc-overflow-item-rest [data-testid="stTopNavSection"] p::after {
+  content: "REST"; visibility: visible; font-size: 0.875rem;}
 [data-testid="stTopNavLink"]:focus-visible, [data-testid="stSidebarNavLink"]:focus-visible {
   outline: 3px solid var(--st-primary-color); outline-offset: 2px;}
 [data-testid="stCaptionContainer"] code {color: inherit;}
@@ -66,9 +70,9 @@ def main() -> None:
     st.set_page_config(page_title=texts("page.name"), page_icon=mark_address(), layout="wide")
     st.logo(mark_svg(), size="large")
     dark = st.context.theme.type == "dark"
-    # The label is ours and holds neither quotes nor backslashes.
+    # The labels are ours and hold neither quotes nor backslashes.
     layout = _LAYOUT.replace("BACK", "#131120" if dark else "#ffffff")
-    st.html(layout.replace("LABEL", texts("page.panel")))
+    st.html(layout.replace("LABEL", texts("page.panel")).replace("REST", texts("page.rest")))
     if dark:
         st.html(_DARK_BUTTONS)
     listener = st.Page(
