@@ -1,4 +1,6 @@
 import asyncio
+import os
+import sys
 import threading
 
 import pytest
@@ -41,3 +43,13 @@ async def test_work_past_its_deadline_is_left_alone_and_no_other_starts_beside_i
 async def test_it_never_keeps_a_process_alive():
     background = BackgroundWorker("test")
     assert await background.run(lambda: threading.current_thread().daemon, 5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+async def test_work_beside_requests_has_low_priority_and_the_first_model_has_not():
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    worker, usual = BackgroundWorker("worker"), priority()
+    assert await worker.run(priority, 60) == min(usual + 10, 19)
+    assert await worker.run(priority, 60, beside_requests=False) == usual

@@ -16,7 +16,7 @@ class StillBusy(Exception):
 
 
 class BackgroundWorker:
-    """Run one piece of blocking work at a time, each on a daemon thread of low priority.
+    """Run one piece of blocking work at a time, each on a separate daemon thread.
 
     Python joins the threads of `asyncio.to_thread` when the process ends, so a download there would
     delay the reaction to SIGTERM until it is finished.
@@ -26,8 +26,16 @@ class BackgroundWorker:
         self._name = name
         self._busy = False
 
-    async def run(self, work: Callable[[], T], seconds: float) -> T:
+    async def run(
+        self, work: Callable[[], T], seconds: float, *, beside_requests: bool = True
+    ) -> T:
         """Run work and wait for its result, for a number of seconds at most.
+
+        Args:
+            work: The work.
+            seconds: How long to wait.
+            beside_requests: Whether requests are answered meanwhile: the thread then has low
+                priority.
 
         Raises:
             TimeoutError: The work takes longer. It continues, and its result is dropped.
@@ -49,8 +57,9 @@ class BackgroundWorker:
         def body() -> None:
             result: T | None = None
             fault: BaseException | None = None
-            give_way()
             try:
+                if beside_requests:
+                    give_way()
                 result = work()
             except BaseException as caught:
                 fault = caught

@@ -197,7 +197,9 @@ class ModelFollower:
     async def _take(self, registry: Registry, champion: ModelRecord) -> None:
         try:
             model = await self._background.run(
-                lambda: self._bring(registry, champion), self._settings.download_seconds
+                lambda: self._bring(registry, champion),
+                self._settings.download_seconds,
+                beside_requests=self._serving,
             )
         except (RegistryUnavailable, TimeoutError, StillBusy):
             raise
