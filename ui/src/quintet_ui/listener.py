@@ -52,10 +52,10 @@ def listener_page() -> None:
         forget_button(texts)
     with st.container(key="finder"):
         _search()
-    prompt_section()
     with st.container(key="slots"):
         _seeds(texts)
     _missing(texts)
+    prompt_section()
     if session.preferences().is_complete:
         results()
     else:

@@ -37,7 +37,7 @@ body:not(:has([data-testid="stSidebar"])) [data-testid="stAppViewContainer"] {
 /* Room for what arrives later, so that nothing below it moves. */
 body .st-key-finder {min-height: 5.6rem;}
 body .st-key-lead:empty {display: none;}
-body:has(.st-key-lead p) .st-key-finder {min-height: 27rem;}
+body:has(.st-key-lead p) .st-key-finder {min-height: 25.5rem;}
 body .st-key-tuning {min-height: 40.5rem;}
 body .st-key-slots {min-height: 4.6rem;}
 body [data-testid="stMainBlockContainer"] {padding-top: 4rem;}
