@@ -93,11 +93,10 @@ def releases(tmp_path_factory) -> tuple[Release, Release]:
     (folder / "tree.tar").write_bytes(packed.stdout)
     with tarfile.open(folder / "tree.tar") as archive:
         archive.extractall(folder, filter="data")
-    if git("diff", "--quiet", commit, "--", KERNEL).returncode == 0:
-        # The same sources, so that nothing needs to be compiled.
-        compiled = Path(KERNEL) / "__pycache__" / "compiled"
-        if (ROOT / compiled).is_dir():
-            shutil.copytree(ROOT / compiled, folder / compiled)
+    # Code is kept by the content of its module, so only modules that changed are compiled.
+    compiled = Path(KERNEL) / "__pycache__" / "compiled"
+    if (ROOT / compiled).is_dir():
+        shutil.copytree(ROOT / compiled, folder / compiled)
     sources = sorted(folder.glob("*/src")) + sorted(folder.glob("*/*/src"))
     path = os.pathsep.join(str(each) for each in (folder / "protos" / "gen", *sources))
     return Release(commit, path), Release("this release", "")
