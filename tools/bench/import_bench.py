@@ -153,7 +153,7 @@ def main() -> int:
         write_playlists(path, asked.tracks, 1_000 * MEAN, first, seed=99)
         _say("a thousand playlists more", _measured(base, path))
         piece = Path(folder) / "mpd.slice.json"
-        write_slice(piece, asked.tracks, 300_000)
+        write_slice(piece, asked.tracks, 1_000 * MEAN)
         _say("Million Playlist slice", _measured(base, piece))
     return 0
 

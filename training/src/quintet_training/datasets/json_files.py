@@ -28,7 +28,8 @@ _MAX_ITEM: Final = 64 * 1024**2
 """Bytes between two items: one is held in memory, as objects of several times that."""
 _MAX_CONTAINERS: Final = 1_000_000
 """Arrays and objects of a document that is decoded at once: some hundred bytes each."""
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{65}")
+# Begins with what precedes a number, so that digits in texts are not tried one by one.
+_LONG_NUMBER: Final = re.compile(rb"[\s:,\[.-][0-9]{65}")
 _HEAD_EVENTS: Final = 20_000
 """Events of the parser that show the structure: some thousand records."""
 _SAMPLE: Final = 200
