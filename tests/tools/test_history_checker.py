@@ -1,5 +1,8 @@
 """The checker of histories accepts correct ones, and finds each kind of broken promise."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -13,6 +16,8 @@ from tests.fakes.histories import (
     feedback_history,
     model_history,
 )
+from tests.root import ROOT
+from tests.slow import slow
 from tools.chaos.history.checker import RULES, violations
 from tools.chaos.history.operations import HistoryFile, Operation, Outcome, read_history
 
@@ -146,3 +151,19 @@ def test_a_file_of_operations_is_read_as_it_was_written(tmp_path):
     assert read_history(lines) == sorted(written, key=lambda each: each.start)
     with pytest.raises(ValueError, match="line 2 is not an operation"):
         read_history([lines[0], '{"kind": "event"}'])
+
+
+@slow("records a minute of chaos, which takes three")
+@pytest.mark.timeout(700)
+def test_a_history_recorded_under_chaos_is_correct(tmp_path):
+    command = [sys.executable, "-m", "tools.chaos.history", "--minutes", "1"]
+    done = subprocess.run(
+        [*command, "--file", str(tmp_path / "history.jsonl")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=690,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+    assert "\n0 promises broken, " in done.stdout
