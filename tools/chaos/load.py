@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import httpx
 import numpy as np
+from quintet_contract.limits import DEFAULT_DISCOVERY
 from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seed, SeedKind
 
@@ -52,7 +53,8 @@ class Truth:
 
 
 def _query(seeds: tuple[str, ...]) -> Query:
-    return Query(tuple(Seed(SeedKind.TRACK, s) for s in seeds), limit=LIMIT, reasons=False)
+    chosen = tuple(Seed(SeedKind.TRACK, each) for each in seeds)
+    return Query(chosen, limit=LIMIT, reasons=False, discovery=DEFAULT_DISCOVERY)
 
 
 @dataclass
@@ -121,7 +123,8 @@ class Load:
 
     async def _recommend(self) -> None:
         seeds = random.choice(self.truth.queries)
-        body = {"seeds": list(seeds), "limit": LIMIT, "reasons": False, "listener": "chaos"}
+        # Without a listener, whose memory would make each list another one.
+        body = {"seeds": list(seeds), "limit": LIMIT, "reasons": False}
         request, answer = await self._send("/api/v1/recommendations", body)
         if answer is not None:
             request.degraded = tuple(answer["degraded"])
