@@ -152,6 +152,7 @@ class Client:
     ) -> dict[str, Any] | None:  # fmt: skip
         """Send one request to one gateway, and write down the operation; None if it was not ok."""
         url, start, answer = f"{self._dice.choice(self._gateways)}{path}", now(), None
+        outcome = Outcome.UNKNOWN
         try:
             response = await http.request(method, url, json=body, timeout=PATIENCE_SECONDS)
             outcome = outcome_of(response.status_code)
@@ -160,9 +161,11 @@ class Client:
         except (httpx.ConnectError, httpx.ConnectTimeout):
             outcome = Outcome.FAILED
         except httpx.HTTPError:
-            outcome = Outcome.UNKNOWN
-        more = {} if answer is None else _seen(kind, answer)
-        self._history.add(Operation(kind, start, now(), outcome, {**(facts or {}), **more}))
+            pass
+        finally:
+            # Also of a request that is on its way when the record ends.
+            more = {} if answer is None else _seen(kind, answer)
+            self._history.add(Operation(kind, start, now(), outcome, {**(facts or {}), **more}))
         return answer
 
 

@@ -59,7 +59,12 @@ class Models:
         while True:
             await asyncio.sleep(dice.uniform(low, high))
             last = dice.choice([each for each in self.versions if each != last])
-            await asyncio.to_thread(self.promote, last)
+            promotion = asyncio.create_task(asyncio.to_thread(self.promote, last))
+            try:
+                await asyncio.shield(promotion)
+            finally:
+                # A thread cannot be cancelled: the record has to have its outcome.
+                await promotion
 
     async def watch(self) -> None:
         """Ask each ranker a few times a second which version it serves, until cancelled."""
