@@ -71,7 +71,7 @@ FIELD_CASES: Final = Need(
     "the field cases in ../shared/cases", "export QUINTET_SHARED_CASES=FOLDER"
 )
 LINUX: Final = Need(
-    "Linux, which shows processes in /proc and ends them with their parent",
+    "Linux, with its /proc, parent death signals, and priorities of threads",
     "docker run --volume .:/quintet --workdir /quintet python:3.11 make test",
 )
 MOUNTS: Final = Need("an account that may mount", "sudo make test")

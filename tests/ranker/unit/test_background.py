@@ -6,6 +6,8 @@ import threading
 import pytest
 from quintet_ranker.adapters.background import BackgroundWorker, StillBusy
 
+from tests.needs import LINUX, needs
+
 
 async def test_work_gives_its_result_or_its_fault():
     background = BackgroundWorker("test")
@@ -45,7 +47,7 @@ async def test_it_never_keeps_a_process_alive():
     assert await background.run(lambda: threading.current_thread().daemon, 5)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+@needs(LINUX, sys.platform == "linux")
 async def test_work_beside_requests_has_low_priority_and_the_first_model_has_not():
     def priority() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())

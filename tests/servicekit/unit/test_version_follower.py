@@ -7,6 +7,8 @@ import pytest
 from quintet_servicekit.errors import NotReady
 from quintet_servicekit.follower import Follower
 
+from tests.needs import LINUX, needs
+
 
 class Registry:
     def __init__(self, version: str | None) -> None:
@@ -79,7 +81,7 @@ async def test_a_registry_that_is_away_leaves_the_old_serving():
     assert follower.value == "ONE"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+@needs(LINUX, sys.platform == "linux")
 async def test_a_version_is_loaded_at_low_priority_while_another_serves():
     registry, priorities = Registry("one"), []
 
