@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from quintet_command.settings import CommandSettings
 
@@ -51,6 +52,8 @@ def test_no_program_outlives_the_supervisor(tmp_path, number):
             pass
         programs = children_of(process.pid)
         assert programs
+        # Nothing of the network reaches the supervisor itself.
+        assert not psutil.Process(process.pid).net_connections("inet")
         process.send_signal(number)
         process.wait(60)
     deadline = time.monotonic() + 90

@@ -153,8 +153,11 @@ def supervise(
         for name in ("controller", "pubsub_endpoint")
     }
     logging.getLogger("tornado.application").addFilter(_is_not_conflict)
-    # Seconds between checks for dead processes: how long one stays down.
-    arbiter = get_arbiter(watchers, check_delay=0.5, proc_name="quintet", **endpoints)
+    # Seconds between checks for dead processes: how long one stays down. Without an endpoint for
+    # multicast: by default circus answers every machine of the network at UDP port 12027.
+    arbiter = get_arbiter(
+        watchers, check_delay=0.5, proc_name="quintet", multicast_endpoint="", **endpoints
+    )
     # Programs start at once: each waits for the others by itself.
     arbiter.warmup_delay = 0
     if on_tick is not None:
