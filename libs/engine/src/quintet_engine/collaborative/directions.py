@@ -24,7 +24,7 @@ float64. Of more, they are found by randomised iteration over the tokens."""
 PART: Final = 12_000
 """Of more playlists, iterations begin with a part of at most so many, every k-th; the last ones
 read all."""
-MOST_KEPT: Final = 4_000_000
+MOST_KEPT: Final = 10_000_000
 """Up to so many entries of playlists (a track of a playlist) the rows of X_g are kept."""
 # Playlists whose rows are computed at a time, if they are not kept.
 _BLOCK: Final = 10_000
