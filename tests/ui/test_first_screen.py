@@ -23,8 +23,8 @@ def waiting(chromium, served_page):
         contexts.append(context)
         tab = context.new_page()
         held: list[Any] = []
-        tab.route(re.compile(r"/static/js/index\."), held.append)
-        tab.release = lambda: (tab.unroute_all(), [route.continue_() for route in held])
+        tab.route(re.compile(r"/static/js/index\."), lambda route: held.append(route))
+        tab.release = lambda: [route.continue_() for route in held]
         tab.goto(served_page + path, wait_until="commit")
         tab.locator("#shell").wait_for()
         return tab
@@ -36,7 +36,7 @@ def waiting(chromium, served_page):
 
 @pytest.mark.parametrize(
     ("locale", "label", "loading"),
-    [("en-US", "Search for a song", "still loading"), ("ko-KR", "노래, 가수", "불러오는 중")],
+    [("en-US", "Search for a song", "is loading"), ("ko-KR", "노래, 가수", "불러오는 중")],
 )
 def test_what_is_typed_and_picked_at_first_is_kept(waiting, locale, label, loading):
     tab = waiting(locale)

@@ -49,14 +49,17 @@ def search_data(
     features: Features,
     genres: Sequence[str],
     texts: Translations,
+    waiting: str = "",
 ) -> dict[str, Any]:
-    """Build the data of the search box."""
+    """Build the data of the search box; `waiting` is a sixth song that waits for its place."""
     return {
         "language": texts.language,
         "labels": texts.group("search"),
         "query": query,
         "status": status,
         "start": not preferences.seeds,
+        # Picks that the page knows: the browser sends others again.
+        "held": [*(seed.track_id for seed in preferences.seeds), waiting],
         "genres": [
             {"name": name, "label": ordered(genre_name(name, texts.language))} for name in genres
         ],

@@ -89,7 +89,16 @@ def _search() -> None:
     status = "" if fault is not None or not query else search_status(query, tracks, texts)
     features = session.features_of([track.id for track in tracks])
     search_box(
-        search_data(tracks, query, status, now, features, genres_for(query, texts), texts),
+        search_data(
+            tracks,
+            query,
+            status,
+            now,
+            features,
+            genres_for(query, texts),
+            texts,
+            st.session_state.get("replacing", ""),
+        ),
         key="search",
         typed=_typed,
         picked=_picked,
@@ -121,20 +130,25 @@ def _found(query: str) -> tuple[list[Track], GatewayFault | None]:
 
 
 def _typed() -> None:
-    text = triggered("search", "typed")
-    st.session_state.query = str(text or "")[:MOST_LETTERS]
+    typed = triggered("search", "typed")
+    if isinstance(typed, dict):
+        st.session_state.query = str(typed.get("text") or "")[:MOST_LETTERS]
+        _pick(typed.get("picked"))
 
 
 def _picked() -> None:
-    picked = triggered("search", "picked")
-    # The first screen may have several (quintet_ui.shell).
-    ids = [str(each) for each in (picked if isinstance(picked, list) else [picked]) if each]
-    if not ids:
-        return
+    if _pick(triggered("search", "picked")):
+        st.session_state.query = ""
+
+
+def _pick(ids: object) -> bool:
+    """Take songs as seeds; the browser sends those again that it saw no answer for."""
+    if not isinstance(ids, list) or not ids:
+        return False
     for track_id in ids[: MAX_SEEDS + 1]:
-        session.pick(track_id)
-    st.session_state.query = ""
+        session.pick(str(track_id))
     st.session_state.seed_added = True
+    return True
 
 
 def _surprised() -> None:

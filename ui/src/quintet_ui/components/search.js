@@ -8,9 +8,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const view = root.view ?? (root.view = build(root));
   view.send = setTriggerValue;
   view.data = data;
+  for (const id of data.held ?? []) view.pending.delete(id);
   const early = view.begun ? undefined : takeOver(view);
   show(view);
-  if (early?.picked.length) view.send("picked", early.picked);
+  if (early?.picked.length) sendPicks(view, early.picked);
   if (early?.text) { typed(view); view.entered = early.entered; }
   if (early?.focused) { view.input.focus({ preventScroll: true }); view.input.setSelectionRange(...early.at); }
   // Who opens the page begins to type; on a screen that is touched, the keyboard would hide half of it.
@@ -26,7 +27,9 @@ function takeOver(view) {
 }
 
 function build(root) {
-  const view = { at: -1, timer: 0 };
+  // A pick that the page has not confirmed is sent with what is typed next: while the page is busy,
+  // Streamlit keeps the last of two messages alone.
+  const view = { at: -1, timer: 0, pending: new Set() };
   view.input = make("input", {
     type: "search", role: "combobox", id: "box", autocomplete: "off", spellcheck: "false",
     "aria-controls": "found", "aria-autocomplete": "list", "aria-expanded": "true",
@@ -94,7 +97,7 @@ function typed(view) {
   clearTimeout(view.timer);
   view.entered = false;
   view.list.setAttribute("aria-busy", "true");
-  view.timer = setTimeout(() => view.send("typed", view.input.value.trim()), WAIT_MS);
+  view.timer = setTimeout(() => view.send("typed", { text: view.input.value.trim(), picked: [...view.pending] }), WAIT_MS);
 }
 
 function pressed(view, event) {
@@ -118,6 +121,11 @@ function move(view, place) {
   view.at = place;
 }
 
+function sendPicks(view, ids) {
+  for (const id of ids) view.pending.add(id);
+  view.send("picked", [...view.pending]);
+}
+
 function pick(view, place) {
   const track = view.data.tracks[place];
   // A list still on its way belongs to an older text: Enter must not pick from it.
@@ -129,6 +137,6 @@ function pick(view, place) {
   if (!track || track.taken) return;
   clearTimeout(view.timer);
   view.input.value = "";
-  view.send("picked", track.id);
+  sendPicks(view, [track.id]);
   view.input.focus();
 }

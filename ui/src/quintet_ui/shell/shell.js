@@ -24,10 +24,11 @@ function draw() {
   search({
     data: {
       early: true, language, labels: texts.labels, query: state.query, status: state.status, start: true, genres: [],
+      held: state.picked,
       tracks: state.tracks.map((track) => ({ ...track, taken: state.picked.includes(track.id) })),
     },
     parentElement: root,
-    setTriggerValue: (name, value) => { if (name === "typed") find(value); else if (name === "picked") pick(value); },
+    setTriggerValue: (name, value) => { if (name === "typed") find(value.text); else if (name === "picked") pick(value.at(-1)); },
   });
 }
 
