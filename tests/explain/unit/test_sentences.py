@@ -153,7 +153,8 @@ def test_a_likeness_states_its_seed_and_its_cosine(likeness, cosine, language):
     text = fact_sentence(Fact(kind, seed, 0.1, attribute, value=cosine), language)
     assert "“Lithium”" in text
     # The number that is shown is the one of the fact, to two digits.
-    assert float(re.search(r"-?\d\.\d\d", text)[0]) == pytest.approx(cosine, abs=0.005001)
+    (shown,) = re.findall(r"-?\d\.\d\d", text)
+    assert float(shown) == pytest.approx(cosine, abs=0.005001)
     # "Close" is said of a cosine from the stated bound on alone.
     assert ("lose in sound" in text) <= (kind is not Kind.SOUND or cosine >= CLOSE_COSINE)
 
