@@ -4,6 +4,7 @@ Running all migrations takes a tenth of a second for every test. The tests of th
 are about migrations.
 """
 
+import contextlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +25,18 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
         )
 
 
+def fill(file: Path, statements: tuple[str, ...]) -> None:
+    """Give a file without tables the schema, in one transaction."""
+    with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as new:
+        if new.execute("SELECT 1 FROM sqlite_master").fetchone():
+            return
+        new.execute("BEGIN IMMEDIATE")
+        if not new.execute("SELECT 1 FROM sqlite_master").fetchone():
+            for statement in statements:
+                new.execute(statement)
+        new.execute("COMMIT")
+
+
 @pytest.fixture(autouse=True)
 def copied_schema(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a new file of SQLite the schema; what it lacks is migrated as ever."""
@@ -36,13 +49,9 @@ def copied_schema(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     def upgrade(engine: Engine) -> None:
         file = engine.url.database
         if engine.dialect.name == "sqlite" and file and Path(file).is_file():
-            with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as new:
-                if not new.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    new.execute("BEGIN IMMEDIATE")
-                    if not new.execute("SELECT 1 FROM sqlite_master").fetchone():
-                        for statement in statements:
-                            new.execute(statement)
-                    new.execute("COMMIT")
+            # A file that is no database is for the program to find.
+            with contextlib.suppress(sqlite3.Error):
+                fill(Path(file), statements)
         migrate(engine)
 
     monkeypatch.setattr(database, "upgrade", upgrade)

@@ -33,6 +33,7 @@ async def memory_service(home: Path, url: str) -> AsyncIterator[Any]:
     try:
         await asyncio.wait_for(service.ready.wait(), 90)
         async with open_channel(f"127.0.0.1:{service.port}", timeout=60) as channel:
+            await asyncio.wait_for(channel.channel_ready(), 90)
             yield memory_pb2_grpc.MemoryServiceStub(channel)
     finally:
         await service.stop()

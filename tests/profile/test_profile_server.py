@@ -60,6 +60,7 @@ async def profile_service(home: Path) -> AsyncIterator[Any]:
     try:
         await asyncio.wait_for(service.ready.wait(), 90)
         async with open_channel(f"127.0.0.1:{service.port}", timeout=60) as channel:
+            await asyncio.wait_for(channel.channel_ready(), 90)
             yield profile_pb2_grpc.ProfileServiceStub(channel)
     finally:
         await service.stop()

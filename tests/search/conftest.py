@@ -98,6 +98,7 @@ async def serve(home: Path, *, wait: bool = True, **options: Any) -> AsyncIterat
         if wait:
             await asyncio.wait_for(service.ready.wait(), 90)
         async with open_channel(f"127.0.0.1:{service.port}", timeout=60) as channel:
+            await asyncio.wait_for(channel.channel_ready(), 90)
             yield channel
     finally:
         await service.stop()

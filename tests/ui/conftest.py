@@ -72,7 +72,7 @@ def installation(tmp_path_factory, embedded_home):
     names = [*SERVICES, "ui", "spotify_ui"]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     settings = {f"QUINTET_{name.upper()}_PORT": str(port) for name, port in ports.items()}
-    settings |= {"QUINTET_GATEWAY_GRPC_PORT": "0", "QUINTET_GATEWAY_BUDGET_SECONDS": "30"}
+    settings |= {"QUINTET_GATEWAY_GRPC_PORT": "0", "QUINTET_GATEWAY_BUDGET_SECONDS": "5"}
     own = environment_without("SPOTIPY_")
     environment = {**own, **settings, "QUINTET_HOME": str(home), "QUINTET_HOST": "127.0.0.1"}
     environment.pop("QUINTET_GATEWAY_URL", None)

@@ -182,7 +182,7 @@ class Stack:
             with contextlib.suppress(Exception):
                 program.kill()
 
-    def _free_port(self) -> int:
+    def _unused_port(self) -> int:
         """Choose a port that no other program of the stack was given."""
         while (port := free_ports(1)[0]) in self.ports.values():
             pass
@@ -203,7 +203,7 @@ class Stack:
         self.start_one("postgresql")
 
     def _add_mlflow(self) -> None:
-        self.ports["mlflow"] = port = self._free_port()
+        self.ports["mlflow"] = port = self._unused_port()
         served = registry_of(CommandSettings(home=self.home, mlflow_port=port))
         (self.home / "mlflow").mkdir(parents=True, exist_ok=True)
         self.programs["mlflow"] = Program(
@@ -212,7 +212,7 @@ class Stack:
 
     def _add_service(self, service: str, number: int) -> None:
         name, upper = f"{service}-{number}", f"QUINTET_{service.upper()}"
-        self.ports[name] = port = self._free_port()
+        self.ports[name] = port = self._unused_port()
         environment = {
             "QUINTET_HOME": str(self.home),
             f"{upper}_PORT": str(port),
@@ -230,7 +230,7 @@ class Stack:
     def _add_proxy(self) -> None:
         names = [f"{service}-{number}" for service in SERVICES for number in (1, 2)]
         for name in names:
-            self.ports[f"proxy-{name}"] = self._free_port()
+            self.ports[f"proxy-{name}"] = self._unused_port()
         pairs = [f"{self.ports[f'proxy-{name}']}:{self.ports[name]}" for name in names]
         self.delay.write_text("0", encoding="utf-8")
         command = [sys.executable, "-m", "tools.chaos.proxy", str(self.delay), *pairs]
@@ -239,7 +239,7 @@ class Stack:
 
     def _add_gateway(self, number: int) -> None:
         name = f"gateway-{number}"
-        self.ports[name] = self._free_port()
+        self.ports[name] = self._unused_port()
         command = [sys.executable, "-m", "quintet_gateway"]
         self.programs[name] = Program(name, command, {}, self.root / f"{name}.log")
 

@@ -120,9 +120,8 @@ def hold_feedback(connection: Connection, *, exclusive: bool = False) -> None:
         exclusive: For the import.
     """
     if connection.dialect.name == "postgresql":
-        shared = "" if exclusive else "_shared"
-        key = {"key": _FEEDBACK_LOCK}
-        connection.execute(text(f"SELECT pg_advisory_xact_lock{shared}(:key)"), key)
+        lock = func.pg_advisory_xact_lock if exclusive else func.pg_advisory_xact_lock_shared
+        connection.execute(select(lock(_FEEDBACK_LOCK)))
 
 
 def remove_rejected(quarantine: Path, listener: str) -> None:
