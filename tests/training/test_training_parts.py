@@ -58,7 +58,7 @@ def test_a_booster_is_cut_where_early_stopping_would_have_ended_it():
 def test_two_workers_train_as_good_a_model_as_one_process(tmp_path):
     """In an environment that has Dask: figures stand in docs/scale.md."""
     command = [ROOT / ".venv/bin/uv", "run", "--isolated", "--quiet", "--no-default-groups"]
-    command += ["--package", "quintet-training", "--extra", "dask", "quintet"]
+    command += ["--all-packages", "--extra", "operator", "--extra", "dask", "quintet"]
     environment = {
         **os.environ,
         "QUINTET_HOME": str(tmp_path),
