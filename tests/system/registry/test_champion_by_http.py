@@ -56,9 +56,13 @@ async def test_a_champion_is_promoted_and_rolled_back_over_http(
             ) as client,
         ):
 
+            async def version_served() -> str:
+                answer = await client.get("/api/v1/model")
+                return str(answer.json()["versions"]["model"])
+
             async def served(version: str) -> None:
                 async with asyncio.timeout(WAIT):
-                    while (await client.get("/api/v1/model")).json()["versions"]["model"] != version:
+                    while await version_served() != version:
                         await asyncio.sleep(0.1)
 
             async def champion() -> str:
