@@ -489,7 +489,8 @@ async def test_a_request_id_goes_through_all_hops(gateway):
             RECOMMENDATIONS, json={"seeds": ["t1"]}, headers={"x-request-id": "mine-1"}
         )
     assert response.headers["x-request-id"] == response.json()["request_id"] == "mine-1"
-    assert gateway.behind.request_ids == ["mine-1"] * 3
+    # The gateway's own looks at the ranker, which have ids of their own, may come between.
+    assert gateway.behind.request_ids.count("mine-1") == 3
     (line,) = [each for each in lines if each["event"] == "http"]
     assert (line["route"], line["status"]) == (RECOMMENDATIONS, 200)
     assert line["ms"] > 0
