@@ -51,7 +51,8 @@ up: install ## Run all services in the foreground, without Docker
 
 # Tests write about a gigabyte and sync every event of a database to the disk, which takes no time in memory.
 IN_MEMORY := $(shell test -w /dev/shm && test "$$(df -Pk /dev/shm | awk 'END {print $$4}')" -gt 4000000 && ! grep -q ' /dev/shm .*noexec' /proc/mounts && echo /dev/shm)
-PYTEST := $(if $(IN_MEMORY),PYTEST_DEBUG_TEMPROOT=$(IN_MEMORY)) $(BOUND) $(BIN)/pytest -q -n $(TEST_WORKERS) -o tmp_path_retention_count=1 -o tmp_path_retention_policy=failed
+# Tests start programs from a process with threads of gRPC, whose handlers of forks could end such a program.
+PYTEST := GRPC_ENABLE_FORK_SUPPORT=0 $(if $(IN_MEMORY),PYTEST_DEBUG_TEMPROOT=$(IN_MEMORY)) $(BOUND) $(BIN)/pytest -q -n $(TEST_WORKERS) -o tmp_path_retention_count=1 -o tmp_path_retention_policy=failed
 
 # Several at a time: most tests wait for real servers. A file stays with one worker, and so do its servers.
 test: install ## Run the tests
