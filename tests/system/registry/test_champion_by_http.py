@@ -8,9 +8,9 @@ from quintet_command.library_worker import LibraryWorker
 from quintet_gateway.app import build as build_gateway
 from quintet_gateway.settings import GatewaySettings
 from quintet_ranker.app import build as build_ranker
-from quintet_ranker.settings import RankerSettings
 
 from tests.slow import slow
+from tests.system.registry.rankers import following_settings
 
 WAIT = 90.0
 
@@ -25,16 +25,7 @@ async def test_a_champion_is_promoted_and_rolled_back_over_http(
     monkeypatch.setenv("QUINTET_HOME", str(home))
     monkeypatch.setenv("QUINTET_MLFLOW_URI", registry.uri)
     monkeypatch.setenv("QUINTET_MLFLOW_MODEL", registry.name)
-    ranker = build_ranker(
-        RankerSettings(
-            home=home,
-            port=0,
-            follow_seconds=0.05,
-            registry_uri=registry.uri,
-            registry_name=registry.name,
-            registry_seconds=0.1,
-        )
-    )
+    ranker = build_ranker(following_settings(home, registry))
     await ranker.start()
     worker = LibraryWorker(f"sqlite:///{home / 'quintet.db'}")
     thread = threading.Thread(target=worker.run, args=(lambda line: None,))

@@ -13,12 +13,12 @@ from quintet_command.models import RegistryUnavailable
 from quintet_command.settings import CommandSettings
 from quintet_modelkit.registry import CHALLENGER, CHAMPION
 from quintet_ranker.app import build
-from quintet_ranker.settings import RankerSettings
 from quintet_store import open_engine, writing
 from quintet_store.experiments import ExperimentRefused, Plan
 from quintet_store.feedback import add_events, add_shown, stamp
 
 from tests.slow import slow
+from tests.system.registry.rankers import following_settings
 
 WAIT = 60.0
 NOW = stamp(datetime.now(UTC))
@@ -129,16 +129,7 @@ def test_without_a_challenger_in_the_registry_it_must_be_named(home, registry):
 async def test_the_ranker_fetches_the_challenger_and_keeps_it_when_the_alias_moves(
     home, registry, pair, workshop, enrol
 ):
-    service = build(
-        RankerSettings(
-            home=home,
-            port=0,
-            follow_seconds=0.05,
-            registry_uri=registry.uri,
-            registry_name=registry.name,
-            registry_seconds=0.1,
-        )
-    )
+    service = build(following_settings(home, registry))
     await service.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{service.port}") as channel:

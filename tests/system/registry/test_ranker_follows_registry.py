@@ -22,12 +22,12 @@ from quintet.ranker.v1 import ranker_pb2, ranker_pb2_grpc
 from quintet_modelkit.publication import current_version
 from quintet_modelkit.registry import CHAMPION, Registry
 from quintet_ranker.app import build
-from quintet_ranker.settings import RankerSettings
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
 from tests.needs import MOUNTS, skip
 from tests.slow import slow
+from tests.system.registry.rankers import following_settings
 
 WAIT = 90.0
 ANOTHER = slow("another fault of the same kind")
@@ -35,16 +35,7 @@ ANOTHER = slow("another fault of the same kind")
 
 @contextlib.asynccontextmanager
 async def following(home: Path, registry: Registry, uri: str = "", **more: Any) -> AsyncIterator:
-    settings = RankerSettings(
-        home=home,
-        port=0,
-        follow_seconds=0.05,
-        registry_uri=uri or registry.uri,
-        registry_name=registry.name,
-        registry_seconds=0.1,
-        **more,
-    )
-    service = build(settings)
+    service = build(following_settings(home, registry, uri, **more))
     await service.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{service.port}") as channel:

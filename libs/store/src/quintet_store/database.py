@@ -6,11 +6,11 @@ import os
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 from quintet_files import PRIVATE_MODE
@@ -22,6 +22,8 @@ from sqlalchemy.pool import NullPool, QueuePool
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
+
+T = TypeVar("T")
 
 HEAD: Final = "0013"
 """The newest migration. Alembic, which takes half a second to import, is asked where there is
@@ -320,6 +322,28 @@ def revision_of(url: str) -> Revision:
             return Revision(_revision(connection), known)
     except (SQLAlchemyError, OSError) as fault:
         raise StoreUnavailable(_reason(parsed, fault)) from fault
+
+
+def read_as_it_is(url: str, since: str, query: Callable[[Connection], T], otherwise: T) -> T:
+    """Read from a database without creating, changing or migrating anything.
+
+    Args:
+        url: The database.
+        since: The revision of the schema that the query needs.
+        query: What is read.
+        otherwise: The result for an older schema, and where there is no database.
+
+    Raises:
+        StoreUnavailable: The database is damaged or cannot be reached.
+    """
+    if revision_of(url).current < since:
+        return otherwise
+    engine = create_engine(parse_url(url), poolclass=NullPool)
+    try:
+        with reading(engine) as connection:
+            return query(connection)
+    finally:
+        engine.dispose()
 
 
 def _refusals() -> tuple[type[Exception], ...]:

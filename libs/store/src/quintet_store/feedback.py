@@ -22,7 +22,6 @@ from sqlalchemy import (
     Table,
     and_,
     case,
-    create_engine,
     delete,
     distinct,
     exists,
@@ -34,10 +33,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.pool import NullPool
 
 from quintet_store.bulk import Rows
-from quintet_store.database import parse_url, reading, revision_of, writing
+from quintet_store.database import read_as_it_is, reading, writing
 from quintet_store.listeners import BANNED, SIGNALS, forget_inactive, forget_memory, remember_events
 from quintet_store.saved_lists import SAVED, delete_lists_of
 from quintet_store.tables import (
@@ -237,14 +235,8 @@ def stored_bytes(url: str) -> int:
     Raises:
         StoreUnavailable: The database is damaged or cannot be reached.
     """
-    if revision_of(url).current < "0004":  # before sizes were counted
-        return 0
-    engine = create_engine(parse_url(url), poolclass=NullPool)
-    try:
-        with reading(engine) as connection:
-            return recorded_bytes(connection)
-    finally:
-        engine.dispose()
+    # Before that revision, sizes were not counted.
+    return read_as_it_is(url, "0004", recorded_bytes, 0)
 
 
 def trim_to(engine: Engine, most: int, part: int = 500) -> Pruned:

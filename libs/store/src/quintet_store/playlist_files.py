@@ -9,7 +9,6 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
-    create_engine,
     delete,
     exists,
     func,
@@ -17,11 +16,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.elements import ColumnElement
 
 from quintet_store.bulk import Rows, write_rows
-from quintet_store.database import parse_url, reading, revision_of
+from quintet_store.database import read_as_it_is
 from quintet_store.feedback import GROUP_PREFIX
 from quintet_store.tables import Import, Playlist, PlaylistFile, PlaylistTrack, table_of
 from quintet_store.track_ids import PARAMETERS, parts
@@ -94,14 +92,8 @@ def stored_files(url: str) -> list[StoredFile]:
     Raises:
         StoreUnavailable: The database is damaged or cannot be reached.
     """
-    if revision_of(url).current < "0013":  # before there were such files
-        return []
-    engine = create_engine(parse_url(url), poolclass=NullPool)
-    try:
-        with reading(engine) as connection:
-            return list_files(connection)
-    finally:
-        engine.dispose()
+    # Before that revision, there were no such files.
+    return read_as_it_is(url, "0013", list_files, [])
 
 
 def add_file(connection: Connection, facts: Mapping[str, Any]) -> int:

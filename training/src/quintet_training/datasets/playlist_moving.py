@@ -1,6 +1,7 @@
 """Keeping the files of playlists few: moving rows of earlier releases, and rewriting files."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,18 +93,14 @@ def compact(settings: TrainingSettings, progress: Progress | None = None) -> Com
         StoreUnavailable: The database failed, or a file is missing or damaged.
         OSError: The disk is full.
     """
-    engine = open_engine(settings.database_url)
-    try:
-        with importing(settings):
-            moved = move_rows(settings, engine, progress or (lambda share, text: None))
-            with reading(engine) as connection:
-                groups = list(_groups(store.list_files(connection)))
-            for group in groups:
-                _rewrite(settings, engine, group)
-            with reading(engine) as connection:
-                removed = remove_dropped(settings, connection)
-    finally:
-        engine.dispose()
+    with _alone(settings) as engine:
+        moved = move_rows(settings, engine, progress or (lambda share, text: None))
+        with reading(engine) as connection:
+            groups = list(_groups(store.list_files(connection)))
+        for group in groups:
+            _rewrite(settings, engine, group)
+        with reading(engine) as connection:
+            removed = remove_dropped(settings, connection)
     return Compacted(moved, sum(map(len, groups)), len(removed))
 
 
@@ -124,20 +121,27 @@ def delete_playlists(
         StoreUnavailable: The database failed, or a file is missing or damaged.
         OSError: The disk is full.
     """
+    with _alone(settings) as engine:
+        with writing(engine) as connection:
+            before = {file.file_id: file.live for file in store.list_files(connection)}
+            gone, rows = store.delete_imported(connection, source, ids)
+            changed = [f for f in store.list_files(connection) if f.live < before[f.file_id]]
+        for file in changed:
+            _rewrite(settings, engine, [file])
+        with reading(engine) as connection:
+            remove_dropped(settings, connection)
+    return Deleted(len(gone), rows, sorted(set(ids) - gone))
+
+
+@contextmanager
+def _alone(settings: TrainingSettings) -> Iterator[Engine]:
+    """Open the database, and wait until no other process imports playlists."""
     engine = open_engine(settings.database_url)
     try:
         with importing(settings):
-            with writing(engine) as connection:
-                before = {file.file_id: file.live for file in store.list_files(connection)}
-                gone, rows = store.delete_imported(connection, source, ids)
-                changed = [f for f in store.list_files(connection) if f.live < before[f.file_id]]
-            for file in changed:
-                _rewrite(settings, engine, [file])
-            with reading(engine) as connection:
-                remove_dropped(settings, connection)
+            yield engine
     finally:
         engine.dispose()
-    return Deleted(len(gone), rows, sorted(set(ids) - gone))
 
 
 def _groups(files: Sequence[StoredFile]) -> Iterator[list[StoredFile]]:
