@@ -1,13 +1,29 @@
 """Write many rows at once, in the fastest way of each database."""
 
+import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Column, Connection, MetaData, Table, select
+from sqlalchemy import Column, Connection, Dialect, MetaData, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 Rows = Sequence[Mapping[str, Any]]
+
+# SQLite allows 32,766 parameters in a statement, older builds 999.
+_PARAMETERS: Final = 900
+
+
+def insert_into(dialect: Dialect, table: Table) -> Any:
+    """Begin an INSERT of the database's own dialect, which knows ON CONFLICT."""
+    return (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def parts_of(values: Iterable[str]) -> Iterator[list[str]]:
+    """Split values into lists that fit into one query, in their order and each once."""
+    ordered = iter(sorted(set(values)))
+    while part := list(itertools.islice(ordered, _PARAMETERS)):
+        yield part
 
 
 def write_rows(

@@ -10,12 +10,12 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, delete, func, select
 
+from quintet_store.bulk import parts_of
 from quintet_store.feedback import (
     GROUP_PREFIX,
     deletions,
     hold_feedback,
     listener_group,
-    parts_of,
 )
 from quintet_store.tables import FeedbackEvent, Playlist, PlaylistTrack, Recommendation, table_of
 

@@ -34,9 +34,8 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from quintet_store.bulk import Rows
+from quintet_store.bulk import Rows, insert_into
 from quintet_store.tables import BannedArtist, Listener, ListenerSignal, table_of
 
 LISTENERS: Final = table_of(Listener)
@@ -367,9 +366,8 @@ def _priority(signal: Signal) -> tuple[bool, int]:
 
 def _insert_new(connection: Connection, table: Table, rows: Rows) -> int:
     """Insert rows that are not there yet, and count them."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     key = table.primary_key.columns
-    insert = dialect.insert(table).on_conflict_do_nothing()
+    insert = insert_into(connection.dialect, table).on_conflict_do_nothing()
     statement = insert.returning(*key)
     added = 0
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -399,9 +397,8 @@ def _changed(
         statement = update(LISTENERS).where(LISTENERS.c.listener == listener)
         connection.execute(statement.values(values))
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     row = {"listener": listener, **values}
-    insert = dialect.insert(LISTENERS).values(row)
+    insert = insert_into(connection.dialect, LISTENERS).values(row)
     connection.execute(insert.on_conflict_do_update(index_elements=["listener"], set_=values))
     surplus = _count(connection, LISTENERS) - MAX_LISTENERS
     if surplus > 0:

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from quintet_store.bulk import insert_into
 from quintet_store.feedback import HISTORY, stamp
 from quintet_store.tables import (
     Experiment,
@@ -168,8 +168,7 @@ def keep_traffic(
     ]
     if not values:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement: Any = dialect.insert(_TRAFFIC)
+    statement = insert_into(connection.dialect, _TRAFFIC)
     changed = {name: statement.excluded[name] for name in _MEASURES}
     key = ["seconds", "started_at", "process", "route"]
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), values)
