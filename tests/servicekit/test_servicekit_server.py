@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import grpc
 import pytest
+import structlog
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
@@ -106,6 +107,27 @@ async def test_the_request_id_crosses_the_hop():
         answer = await call(service)
     REQUEST_ID.reset(token)
     assert answer.profile.catalogue_version == "req-42"
+
+
+@pytest.mark.parametrize(("request_id", "level"), [("", "debug"), ("req-42", "info")])
+async def test_a_call_that_no_request_caused_is_logged_at_debug(request_id, level):
+    token = REQUEST_ID.set(request_id)
+    with structlog.testing.capture_logs() as lines:
+        async with running() as service:
+            await call(service)
+    REQUEST_ID.reset(token)
+    assert [each["log_level"] for each in lines if each["event"] == "rpc"] == [level]
+
+
+async def test_a_call_that_fails_is_logged_at_info_also_if_no_request_caused_it():
+    async def fail(*_):
+        raise DeadlineExceeded(Reason.DEADLINE, "Too slow.")
+
+    with structlog.testing.capture_logs() as lines:
+        async with running(fail) as service:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call(service)
+    assert [each["log_level"] for each in lines if each["event"] == "rpc"] == ["info"]
 
 
 async def test_an_app_error_arrives_as_status_with_error_info():

@@ -29,7 +29,7 @@ from quintet_ui.preferences import Preferences
 from quintet_ui.presets import PRESETS, TEMPI, preset_of, tempo_of, with_preset, with_tempo
 from quintet_ui.qr import qr_code
 from quintet_ui.radar import mean_of, profile_of, radar_figure
-from quintet_ui.reasons import bars_of, chip_of, sentence_of
+from quintet_ui.reasons import bars_of, chips_of, sentence_of
 from quintet_ui.translations import translations_for
 from quintet_ui.why import why_data
 
@@ -272,7 +272,22 @@ REFERENCE = {"seed": 0, "kind": "track", "id": "s", "name": "Seed", "artist": "Q
 )  # fmt: skip
 def test_a_chip_says_what_its_fact_says(stated, english, korean):
     item = ranked(facts=[stated])
-    assert (chip_of(item, EN), chip_of(item, KO)) == (english, korean)
+    shown = [chips_of([item], texts)[item.track.id] for texts in (EN, KO)]
+    assert shown == [english, korean]
+
+
+def test_a_chip_tells_rows_apart_where_a_fact_does():
+    genre = fact("shared_genre", REFERENCE, name="rock")
+    drive = fact("attribute", REFERENCE, attribute="energy", relation="alike_high")
+    rows = [
+        ranked("a", facts=[genre, drive]),
+        *(ranked(f"b{n}", facts=[genre]) for n in range(7)),
+        ranked("c"),
+    ]
+    chips = chips_of(rows, EN)
+    assert chips["a"] == "Energy like Seed"
+    assert {chips[f"b{n}"] for n in range(7)} == {"More rock"}
+    assert chips["c"] == ""
 
 
 def test_an_opened_row_states_each_fact_and_how_alike_and_fitting_the_song_is():

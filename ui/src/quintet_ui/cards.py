@@ -11,7 +11,7 @@ from quintet_ui.covers import cover_of
 from quintet_ui.own_files import audio_address, cover_address
 from quintet_ui.plain import ordered, web_address
 from quintet_ui.preferences import LEVELS, Preferences
-from quintet_ui.reasons import chip_of, sentence_of
+from quintet_ui.reasons import chips_of, sentence_of
 from quintet_ui.translations import Translations
 from quintet_ui.why import why_data
 
@@ -102,6 +102,8 @@ def cards_data(
     own: Mapping[str, OwnTrack] | None = None,
 ) -> dict[str, Any]:
     """Build the data of the ranked list."""
+    # Of the whole list, so that no chip changes when a row is skipped.
+    chips = chips_of(answer.tracks, texts)
     return {
         "labels": texts.group("cards"),
         "language": texts.language,
@@ -116,7 +118,7 @@ def cards_data(
                 "rank": ranked.rank,
                 "artist": ordered(next((each.name for each in ranked.track.artists), "")),
                 "year": ranked.track.release_date[:4],
-                "chip": ordered(chip_of(ranked, texts)),
+                "chip": ordered(chips[ranked.track.id]),
                 "details": ordered(details(ranked.track)),
                 "preview": web_address(ranked.track.preview_url),
                 "link": web_address(ranked.track.external_url),

@@ -1,5 +1,6 @@
 """Why a track is recommended, in the listener's language, from the facts that the gateway sends."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,6 +24,8 @@ from quintet_ui.translations import Translations
 
 _NAMED: Final = frozenset({Kind.SAME_ARTIST, Kind.GENRE})
 MOST_BARS: Final = 5  # as many as fit on a card
+# A chip that fits more than this share of the rows does not tell them apart.
+_COMMON: Final = 0.25
 
 
 def sentence_of(ranked: RankedTrack, texts: Translations) -> str:
@@ -46,14 +49,39 @@ def facts_of(reasons: Reasons) -> list[Fact] | None:
         return None
 
 
-def chip_of(ranked: RankedTrack, texts: Translations) -> str:
-    """Write the fact that mattered most in a few words; empty if the list has no facts.
+def chips_of(tracks: Sequence[RankedTrack], texts: Translations) -> dict[str, str]:
+    """Write a fact of each track in a few words.
+
+    It is the fact that mattered most among those that do not fit more than a quarter of the
+    tracks, such as a genre that all of them share; the fact that mattered most if all fit so many.
+
+    Args:
+        tracks: A whole list.
+        texts: The texts.
+
+    Returns:
+        Track id to words, empty for a track without facts.
+    """
+    chips = {ranked.track.id: _chips(ranked, texts) for ranked in tracks}
+    fitting = Counter(chip for each in chips.values() for chip in set(each))
+    most = max(1, int(len(tracks) * _COMMON))
+    return {
+        track_id: next((chip for chip in each if fitting[chip] <= most), each[0] if each else "")
+        for track_id, each in chips.items()
+    }
+
+
+def _chips(ranked: RankedTrack, texts: Translations) -> list[str]:
+    """Write each fact in a few words, in the order of what mattered."""
+    facts = () if ranked.reasons is None else ranked.reasons.facts
+    return [chip for chip in (_chip(fact, texts) for fact in facts) if chip]
+
+
+def _chip(fact: models.Fact, texts: Translations) -> str:
+    """Write a fact in a few words; empty if there are none for its kind.
 
     A fact about sound names the seed that it is about, so that the words are true of that seed.
     """
-    if ranked.reasons is None or not ranked.reasons.facts:
-        return ""
-    fact = ranked.reasons.facts[0]
     seed = fact.reference.name if fact.reference is not None else ""
     # Of a fact about an artist or a genre the name is what both tracks share.
     name = fact.name if fact.kind in _NAMED else seed

@@ -13,6 +13,9 @@ from quintet_servicekit.metrics import CLIENT_RPCS, CLIENT_SECONDS
 from quintet_servicekit.tracing import span, trace_headers
 
 REQUEST_ID_KEY: Final = "x-request-id"
+BACKGROUND_KEY: Final = "x-quintet-background"
+"""Metadata of a call that belongs to no request, such as one that asks again and again whether the
+catalogue changed; services log its success at debug."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class CallOptions:
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Collect the metadata of a call that begins now: token, request id, trace."""
         request_id = REQUEST_ID.get()
-        named = ((REQUEST_ID_KEY, request_id),) if request_id else ()
-        return (*self.metadata(), *named, *trace_headers())
+        named = (REQUEST_ID_KEY, request_id) if request_id else (BACKGROUND_KEY, "1")
+        return (*self.metadata(), named, *trace_headers())
 
 
 class InstrumentedChannel(grpc.aio.Channel):

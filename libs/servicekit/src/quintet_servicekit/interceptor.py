@@ -19,7 +19,7 @@ from quintet_servicekit.call_limits import (
     Slots,
     first_message,
 )
-from quintet_servicekit.calls import REQUEST_ID_KEY
+from quintet_servicekit.calls import BACKGROUND_KEY, REQUEST_ID_KEY
 from quintet_servicekit.errors import AppError, DeadlineExceeded, Reason
 from quintet_servicekit.logs import REQUEST_ID, accepted_request_id, call_context
 from quintet_servicekit.metrics import IN_FLIGHT, RPC_SECONDS, RPCS
@@ -138,7 +138,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             await _abort(context, error, fault, REQUEST_ID.get())
         finally:
             series.in_flight.dec()
-            _account(here, method, code, time.perf_counter() - started)
+            quiet = BACKGROUND_KEY in dict(context.invocation_metadata() or ())
+            _account(here, method, code, time.perf_counter() - started, quiet=quiet)
 
     def _seconds_left(self, context: Any) -> float:
         remaining = context.time_remaining()
@@ -169,8 +170,10 @@ async def _converted(context: Any, answer: Callable[[], Awaitable[Any]]) -> Any:
         await _abort(context, _as_app_error(fault), fault, "")
 
 
-def _account(here: Span, method: str, code: grpc.StatusCode, seconds: float) -> None:
-    """Record an answer in metrics, trace and log."""
+def _account(
+    here: Span, method: str, code: grpc.StatusCode, seconds: float, *, quiet: bool
+) -> None:
+    """Record an answer in metrics, trace and log; if `quiet`, success is logged at debug."""
     name = code.name
     series = _series(method)
     series.calls(name).inc()
@@ -184,7 +187,8 @@ def _account(here: Span, method: str, code: grpc.StatusCode, seconds: float) -> 
     )
     if code in _FAULTS:
         here.fail(name)
-    _log.info("rpc", method=method, code=name, ms=round(seconds * 1000, 2))
+    log = _log.debug if quiet and code is grpc.StatusCode.OK else _log.info
+    log("rpc", method=method, code=name, ms=round(seconds * 1000, 2))
 
 
 def _as_app_error(fault: Exception) -> AppError | None:
