@@ -278,9 +278,10 @@ def test_a_chip_says_what_its_fact_says(stated, english, korean):
 
 def test_a_chip_tells_rows_apart_where_a_fact_does():
     genre = fact("shared_genre", REFERENCE, name="rock")
+    louder = fact("attribute", REFERENCE, attribute="loudness", relation="more")
     drive = fact("attribute", REFERENCE, attribute="energy", relation="alike_high")
     rows = [
-        ranked("a", facts=[genre, drive]),
+        ranked("a", facts=[genre, louder, drive]),
         *(ranked(f"b{n}", facts=[genre]) for n in range(7)),
         ranked("c"),
     ]

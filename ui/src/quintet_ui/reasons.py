@@ -23,6 +23,7 @@ from quintet_ui.feature_names import feature_name
 from quintet_ui.translations import Translations
 
 _NAMED: Final = frozenset({Kind.SAME_ARTIST, Kind.GENRE})
+_UNLIKE: Final = frozenset({Relation.MORE, Relation.LESS})
 MOST_BARS: Final = 5  # as many as fit on a card
 # A chip that fits more than this share of the rows does not tell them apart.
 _COMMON: Final = 0.25
@@ -52,8 +53,8 @@ def facts_of(reasons: Reasons) -> list[Fact] | None:
 def chips_of(tracks: Sequence[RankedTrack], texts: Translations) -> dict[str, str]:
     """Write a fact of each track in a few words.
 
-    It is the fact that mattered most among those that do not fit more than a quarter of the
-    tracks, such as a genre that all of them share; the fact that mattered most if all fit so many.
+    It is the fact that mattered most, but for one that fits more than a quarter of the tracks,
+    such as a genre that all of them share: there the next fact that says what is alike, if any.
 
     Args:
         tracks: A whole list.
@@ -72,9 +73,10 @@ def chips_of(tracks: Sequence[RankedTrack], texts: Translations) -> dict[str, st
 
 
 def _chips(ranked: RankedTrack, texts: Translations) -> list[str]:
-    """Write each fact in a few words, in the order of what mattered."""
+    """Write the fact that mattered most, and the others that say what is alike, in a few words."""
     facts = () if ranked.reasons is None else ranked.reasons.facts
-    return [chip for chip in (_chip(fact, texts) for fact in facts) if chip]
+    chosen = (fact for place, fact in enumerate(facts) if not place or fact.relation not in _UNLIKE)
+    return [chip for chip in (_chip(fact, texts) for fact in chosen) if chip]
 
 
 def _chip(fact: models.Fact, texts: Translations) -> str:
