@@ -321,8 +321,8 @@ sbom: install ## What each package runs with, as CycloneDX in build/sbom, checke
 release-check: install deploy-tools ## Say whether this tree may be released (on a tag, or VERSION=x.y.z)
 	@$(BIN)/python deploy/release_check.py
 
-reproduce: install ## Build all wheels twice, in different surroundings, and compare every byte
-	@$(BIN)/python deploy/reproduce.py
+reproduce: install ## Build wheels and images twice, in different surroundings, and compare every byte (NAMES="search ranker" for some)
+	@$(BIN)/python deploy/reproduce.py $(NAMES)
 
 PROVENANCE_KEY ?= release.key
 

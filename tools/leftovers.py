@@ -39,9 +39,9 @@ def watch() -> None:
     os.close(theirs)
 
 
-def marked(value: str) -> list[int]:
-    """List the processes that were started with the mark of a run."""
-    wanted = f"{MARK}={value}".encode()
+def marked(value: str, variable: str = MARK) -> list[int]:
+    """List the processes that were started with the mark of a run, or another variable's value."""
+    wanted = f"{variable}={value}".encode()
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():

@@ -78,6 +78,11 @@ _COMPOSE: Final = (
         "127.0.0.1:8443",
         "With deploy/proxy.yml: address and port of this machine for HTTPS.",
     ),
+    Variable(
+        "QUINTET_IMAGES",
+        "quintet/",
+        "What the names of images begin with; ghcr.io/OWNER/quintet- for those of a release.",
+    ),
     Variable("QUINTET_TAG", "dev", "Tag of the images that are built and run."),
 )
 _TRACES: Final = (

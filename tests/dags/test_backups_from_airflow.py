@@ -10,6 +10,7 @@ import pytest
 from tests.needs import AIRFLOW, skip
 from tests.root import ROOT
 from tests.slow import slow
+from tools.rehearsal.scheduler import airflow_environment
 
 COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
 pytestmark = [pytest.mark.timeout(3600), slow("runs two DAGs")]
@@ -21,10 +22,7 @@ def test_the_drill_restores_a_backup_of_a_prepared_home_and_compares_200_lists(t
     own = {name: text for name, text in os.environ.items() if not name.startswith("QUINTET_")}
     environment = {
         **own,
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        **airflow_environment(tmp_path / "airflow", ROOT / "dags"),
         "QUINTET_HOME": str(tmp_path / "home"),
         "QUINTET_COMMAND": str(ROOT / ".venv" / "bin" / "quintet"),
     }

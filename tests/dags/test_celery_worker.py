@@ -16,6 +16,7 @@ from tests.needs import AIRFLOW, REDIS, skip
 from tests.root import ROOT
 from tests.slow import slow
 from tools.processes import Processes
+from tools.rehearsal.scheduler import airflow_environment
 
 COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
 RUN_SECONDS = 400.0
@@ -51,7 +52,7 @@ def environment(tmp_path, postgresql, processes) -> dict[str, str]:
     return {
         **os.environ,
         "PATH": f"{COMMAND.parent}:{os.environ['PATH']}",
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        **airflow_environment(tmp_path / "airflow", ROOT / "dags"),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{api}",
         "AIRFLOW__API__PORT": str(api),
         "AIRFLOW__API__SECRET_KEY": known(secrets.token_urlsafe(32)),
@@ -59,14 +60,11 @@ def environment(tmp_path, postgresql, processes) -> dict[str, str]:
         "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis}/0",
         "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2{plain}",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{api}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2{plain}",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg{plain}",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "2",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "C_FORCE_ROOT": "true",
         "QUINTET_COMMAND": "/bin/true",
         "QUINTET_HOME": str(tmp_path / "home"),

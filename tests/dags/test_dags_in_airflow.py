@@ -12,6 +12,7 @@ from tests.needs import AIRFLOW as ENVIRONMENT
 from tests.needs import skip
 from tests.root import ROOT
 from tests.slow import slow
+from tools.rehearsal.scheduler import airflow_environment
 
 AIRFLOW = ROOT / ".airflow-venv" / "bin"
 
@@ -27,10 +28,7 @@ def airflow() -> Path:
 def test_dags_load_and_run(airflow, tmp_path):
     environment = {
         **os.environ,
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        **airflow_environment(tmp_path / "airflow", ROOT / "dags"),
         "QUINTET_HOME": str(tmp_path / "home"),
         "QUINTET_COMMAND": str(Path(sys.executable).with_name("quintet")),
         # Nobody answers there; the registry's client is not to wait for long.

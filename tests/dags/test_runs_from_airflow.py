@@ -16,6 +16,7 @@ from tests.known_secrets import known
 from tests.needs import AIRFLOW, skip
 from tests.root import ROOT
 from tests.slow import slow
+from tools.rehearsal.scheduler import airflow_environment
 
 COMMAND = ROOT / ".airflow-venv" / "bin" / "airflow"
 PASSWORD = known("open-sesame")
@@ -33,12 +34,9 @@ def url(tmp_path):
     passwords.write_text(json.dumps({"admin": PASSWORD}))
     environment = {
         **os.environ,
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        **airflow_environment(tmp_path / "airflow", ROOT / "dags"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "QUINTET_HOME": str(tmp_path / "home"),
         "QUINTET_COMMAND": "/bin/true",
     }

@@ -152,3 +152,20 @@ def test_a_change_of_a_service_changes_one_layer_of_its_image_and_no_other_image
     assert after["gateway"] == before["gateway"]
     changed = [a for a, b in zip(after["search"], before["search"], strict=True) if a != b]
     assert len(changed) == 1
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("engine")
+@slow("builds wheels and an image, twice")
+def test_two_builds_of_a_commit_are_the_same_to_the_byte():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "deploy" / "reproduce.py"), "search"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=3_500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert re.search(r"^(\d+) of \1 wheels are byte-identical$", done.stdout, re.MULTILINE)
+    assert re.search(r"^search: (\d+) of \1 layers are byte-identical$", done.stdout, re.MULTILINE)

@@ -83,10 +83,11 @@ def test_every_dockerfile_keeps_downloads_in_a_cache_and_out_of_layers(dockerfil
 
 def test_an_image_has_one_layer_of_dependencies_and_one_of_our_packages():
     stages = stages_of((ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8"))
-    copied = re.findall(r"^COPY --from=(\S+) (\S+) (\S+)$", stages["runtime"][1], re.MULTILINE)
-    assert copied == [
-        ("builder", "/app/.venv", "/app/.venv"),
-        ("artefact", "/app/lib", "/app/lib"),
+    assert copied_in(stages["runtime"][1]) == [
+        ("system", "/layers/system", "/"),
+        ("builder", "/layers/dependencies", "/"),
+        ("artefact", "/layers/packages", "/"),
+        ("scripts", "/layers/runtime", "/"),
     ]
     # Neither sees more than `chosen` selected: the lock's part for one image, and its packages.
     for name, expected in (("builder", "requirements.txt /"), ("artefact", "packages /src")):
@@ -95,6 +96,25 @@ def test_an_image_has_one_layer_of_dependencies_and_one_of_our_packages():
             f"--from=chosen /chosen/{expected}"
         ]
         assert "type=bind" not in stages[name][1]
+
+
+def copied_in(instructions):
+    return re.findall(r"^COPY --from=(\S+) (\S+) (\S+)$", instructions, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("file", "target"), sorted({(file, target) for _, file, target, *_ in IMAGES})
+)
+def test_every_layer_of_an_image_is_prepared_to_be_the_same_in_each_build(file, target):
+    stages = stages_of((ROOT / file).read_text(encoding="utf-8"))
+    text = instructions_of(stages, target)
+    # What changes files besides would give them the time of the build.
+    assert not re.search(r"^(RUN|ADD) ", text, re.MULTILINE)
+    copied = copied_in(text)
+    assert len(copied) == len(re.findall(r"^COPY ", text, re.MULTILINE)) >= 2
+    for stage, folder, into in copied:
+        assert into == "/"
+        assert re.search(rf"python /layer\.py {folder} ", instructions_of(stages, stage))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,9 @@ DOCKERFILES = [ROOT / "deploy" / "Dockerfile", *sorted((ROOT / "deploy").glob("*
 YAML = [ROOT / "docker-compose.yml", *sorted((ROOT / "deploy").rglob("*.y*ml"))]
 ACTION = re.compile(r"^[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 IMAGE = re.compile(r"^(?P<name>[\w./-]+:[\w.-]+)@sha256:(?P<digest>[0-9a-f]{64})$")
-OURS = re.compile(r"^quintet/[a-z0-9]+(?::.*)?$")
+OURS = re.compile(
+    r"^(?:\$\{QUINTET_IMAGES:-quintet/\}[a-z]+[0-9]?:\$\{QUINTET_TAG:-dev\}|quintet/[a-z]+)$"
+)
 
 
 def used_in(path, pattern):
@@ -26,7 +28,7 @@ def images():
     stages = {name for path in DOCKERFILES for name in used_in(path, r"^FROM \S+ AS (\S+)$")}
     bases = {base for path in DOCKERFILES for base in used_in(path, r"^FROM (?:--\S+ )*(\S+)")}
     copied = {name for path in DOCKERFILES for name in used_in(path, r"--from=([^\s,]+)")}
-    run = {name for path in YAML for name in used_in(path, r"^\s*(?:- )?image: [\"']?([^\s\"'{]+)")}
+    run = {name for path in YAML for name in used_in(path, r"^\s*(?:- )?image: [\"']?([^\s\"']+)")}
     return sorted(((bases | copied) - stages) | {each for each in run if not OURS.match(each)})
 
 

@@ -90,7 +90,13 @@ def test_no_setting_in_the_template_is_unknown():
     told = {name for name in lines_of(TEMPLATE) if name.startswith("QUINTET_")}
     # Beside the settings' own: options of commands, what DAGs read, and Compose's tag.
     of_compose = {
-        *("QUINTET_TAG", "QUINTET_MUSIC_FOLDER", "QUINTET_UI_SCOPES", "QUINTET_BACKUP_FOLDER"),
+        *(
+            "QUINTET_TAG",
+            "QUINTET_IMAGES",
+            "QUINTET_MUSIC_FOLDER",
+            "QUINTET_UI_SCOPES",
+            "QUINTET_BACKUP_FOLDER",
+        ),
         *("QUINTET_CPUS", "QUINTET_PROXY_FOLDER", "QUINTET_PROXY_ADDRESS"),
     }
     assert told - known - named_in(python_sources()) == of_compose

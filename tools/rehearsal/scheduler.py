@@ -15,6 +15,21 @@ from tools.rehearsal.failure import RehearsalFailed
 USER = "rehearsal"
 
 
+def airflow_environment(folder: Path, dags: Path) -> dict[str, str]:
+    """Return the settings that each Airflow of tests and rehearsals has.
+
+    Args:
+        folder: Where Airflow keeps its files.
+        dags: The folder of the DAGs.
+    """
+    return {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
 class Airflow:
     """A separate Airflow: database, secrets and ports of one rehearsal.
 
@@ -36,9 +51,7 @@ class Airflow:
         passwords = folder / "passwords.json"
         self._environment = {
             **environment,
-            "AIRFLOW_HOME": str(folder),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            **airflow_environment(folder, dags),
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "2",
             # Every process proves itself to the others with this one secret.
@@ -50,7 +63,6 @@ class Airflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "PYTHONUNBUFFERED": "1",
         }
         folder.mkdir(parents=True)
