@@ -18,6 +18,7 @@ from quintet_command.supervisor import free_ports
 from tests.needs import CHROMIUM, npm_packages, skip
 from tests.needs import NODE as NODE_JS
 from tests.ui.patience import WAIT_MS, WAIT_SECONDS, patient_context
+from tests.ui.scripts import LABELS, Component
 from tools.processes import Processes, environment_without
 
 NODE = Path(__file__).parent / "node"
@@ -176,6 +177,42 @@ def visit(chromium, served_page):
             assert tab.faults == []
             assert tab.refused == []
         context.close()
+
+
+@pytest.fixture
+def component(chromium):
+    """Opens a script alone in a tab; returns the tab, what it sent, and how to give it data."""
+    tab = chromium.new_page()
+
+    def opened(name, html):
+        tab.set_content(f'<html lang="en"><body>{html}</body></html>')
+        script = Component(tab, name)
+        return tab, script.sent, script.give
+
+    yield opened
+    tab.close()
+
+
+@pytest.fixture
+def cards(component):
+    """The list alone; returns a tab, the acts it sent, and how to give it other tracks."""
+    tab, sent, give_data = component("cards", '<ol class="cards"></ol>')
+
+    def acts():
+        # Each message has all acts that the page has not confirmed.
+        distinct = {act["number"]: act for message in sent() for act in message}
+        return list(distinct.values())
+
+    def give(*tracks, handled=None, **more):
+        newest = max((act["number"] for act in acts()), default=0)
+        give_data(
+            {
+                "labels": LABELS, "tracks": list(tracks), "chosen": "", "stale": False,
+                "list": "1", "handled": newest if handled is None else handled, **more,
+            }
+        )  # fmt: skip
+
+    return tab, acts, give
 
 
 @pytest.fixture

@@ -1,84 +1,6 @@
 """The scripts of the page by themselves, in a real browser: what plays goes on, text stays text."""
 
-import base64
-import io
-import wave
-
-import pytest
-from quintet_ui.components import source_of
-
-LABELS = {
-    "preview": "Preview", "like": "Like", "save": "Save", "skip": "Skip", "mute": "Mute",
-    "dislike": "Less", "choose": "Compare", "open": "Open", "bars": "Why", "heading": "List",
-    "more": "More about", "why": "Why this song", "likeness": "Alike", "nerds": "For nerds",
-    "keys": "Keys", "changed": "New list: #", "play": "Play", "pause": "Pause", "next": "Next song",
-    "before": "Previous song", "queue": "Queue", "unqueue": "Remove # from the queue",
-    "closePlayer": "Close the player", "searchOn": "Search on @", "elsewhere": "Search",
-}  # fmt: skip
-DRAWN = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
-
-
-def silence(seconds):
-    content = io.BytesIO()
-    with wave.open(content, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(1)
-        sound.setframerate(8000)
-        sound.writeframes(b"\x80" * 8000 * seconds)
-    return f"data:audio/wav;base64,{base64.b64encode(content.getvalue()).decode()}"
-
-
-def card(name, **changes):
-    return {
-        "id": name, "rank": 1, "title": f"Title {name}", "byline": "Artist", "artist": "Artist",
-        "details": "Album", "cover": DRAWN, "drawn": DRAWN, "preview": "", "link": "",
-        "sentence": "Because.",
-        "why": {"facts": ["Because."], "likeness": [], "fit": None, "bars": []},
-        "year": "1976", "chip": "More",
-        "liked": False, "saved": False, **changes,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def component(chromium):
-    """Opens a script alone in a tab; returns the tab, what it sent, and how to give it data."""
-    tab = chromium.new_page()
-
-    def opened(name, html):
-        tab.set_content(f'<html lang="en"><body>{html}</body></html>')
-        script = source_of(name, "js")
-        tab.evaluate(
-            """async (script) => {
-                const address = URL.createObjectURL(new Blob([script], {type: "text/javascript"}));
-                const {default: show} = await import(address);
-                window.sent = [];
-                const setTriggerValue = (_name, value) => window.sent.push(value);
-                const parentElement = document.body;
-                window.give = (data) => show({data, parentElement, setTriggerValue});
-            }""",
-            script,
-        )
-        return (
-            tab,
-            lambda: tab.evaluate("window.sent"),
-            lambda data: tab.evaluate("(data) => window.give(data)", data),
-        )
-
-    yield opened
-    tab.close()
-
-
-@pytest.fixture
-def cards(component):
-    """The list alone; returns a tab, what it sent, and how to give it other tracks."""
-    tab, sent, give_data = component("cards", '<ol class="cards"></ol>')
-
-    def give(*tracks):
-        give_data(
-            {"labels": LABELS, "tracks": list(tracks), "chosen": "", "stale": False, "list": "1"}
-        )
-
-    return tab, sent, give
+from tests.ui.scripts import card, silence
 
 
 def test_titles_are_text_and_never_run(cards):
@@ -111,7 +33,7 @@ def test_a_preview_plays_on_while_the_list_is_refined_and_its_length_is_told(car
     assert tab.locator("[data-id=b] .play").get_attribute("aria-label") == "Pause: Title b"
     tab.locator("[data-id=b]").focus()
     tab.keyboard.press("Space")
-    tab.wait_for_function("window.sent.length > 0")
+    tab.wait_for_function("window.sent.cards.length > 0")
     (told,) = sent()
     assert (told["kind"], told["id"]) == ("play", "b")
     assert 50 < told["dwell"] < 20_000
@@ -179,6 +101,9 @@ def test_every_act_names_its_track_and_the_focus_stays(cards):
     # A row that leaves gives its focus to the next one, before the page has answered.
     assert not tab.locator("[data-id=b]").is_visible()
     assert tab.evaluate("document.activeElement.dataset.id") == "c"
+    # An answer to an earlier act does not bring it back.
+    give(card("a"), card("b"), card("c"), handled=0)
+    assert not tab.locator("[data-id=b]").is_visible()
     # What the page could not store comes back.
     give(card("b", liked=True), card("a"), card("c"))
     assert tab.locator("[data-id=b]").is_visible()
@@ -208,16 +133,7 @@ def test_acts_show_on_the_row_at_once(cards):
 def test_a_new_list_is_announced(cards):
     tab, _, give = cards
     give(card("a"))
-    tab.evaluate(
-        "(data) => window.give(data)",
-        {
-            "labels": LABELS,
-            "tracks": [card("b"), card("c")],
-            "chosen": "",
-            "stale": False,
-            "list": "2",
-        },
-    )
+    give(card("b"), card("c"), list="2")
     assert tab.locator("[role=status]").first.text_content() == "New list: 2"
 
 
@@ -239,7 +155,7 @@ def test_a_mood_is_chosen_by_pointer_and_by_keyboard(component):
     tab.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"])
     tab.locator("[data-control=energy]").focus()
     tab.keyboard.press("ArrowUp")
-    tab.wait_for_function("window.sent.length === 3")
+    tab.wait_for_function("window.sent.mood.length === 3")
     preset_off, pointed, pressed = sent()
     assert (preset_off["kind"], preset_off["name"]) == ("preset", "")
     assert pointed["mood"] == {"energy": 0.75, "valence": 0.75}

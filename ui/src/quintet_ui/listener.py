@@ -11,7 +11,7 @@ from quintet_contract.limits import MAX_SEEDS
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
 from quintet_ui.cards import search_data, seeds_data
-from quintet_ui.components import search_box, seed_row, triggered
+from quintet_ui.components import search_box, seed_row, toast_box, triggered
 from quintet_ui.export import welcome_back
 from quintet_ui.faults import GatewayFault
 from quintet_ui.finding import MOST_LETTERS, search_status, tracks_for
@@ -56,6 +56,7 @@ def listener_page() -> None:
         _seeds(texts)
     _missing(texts)
     prompt_section()
+    toast_box({"labels": texts.group("toast")}, key="toast")
     if session.preferences().is_complete:
         results()
     else:

@@ -57,7 +57,6 @@ body:has([data-test-connection-state]:not([data-test-connection-state="CONNECTED
 }
 /* The player is at the bottom (components/player.js). */
 body.quintet-plays [data-testid="stMainBlockContainer"] {padding-bottom: 9rem;}
-body.quintet-plays [data-testid="stExpandSidebarButton"] {bottom: 6.5rem;}
 body.quintet-asks [data-testid="stExpandSidebarButton"] {display: none;}
 </style>"""
 

@@ -21,7 +21,7 @@ from quintet_ui.faults import PASSING, Fault, GatewayFault, gateway_fault
 from quintet_ui.plain import code
 from quintet_ui.preferences import Preferences, recommendation_call, without_refusals
 from quintet_ui.radar import mean_of, profile_of, radar_figure, radar_rows
-from quintet_ui.signals import acted, undo_bar
+from quintet_ui.signals import acted, handled, undoable
 from quintet_ui.translations import Translations
 from quintet_ui.tray import saved_tray
 
@@ -110,18 +110,18 @@ def _results() -> None:
 
 
 def _changes(texts: Translations) -> None:
-    """Show what is hidden, and offer the next list and an undo after an act on a row."""
+    """Show what is hidden, and offer the next list after an act on a row."""
     now = session.preferences()
     songs, artists = len({*now.skipped, *now.disliked}), len(now.muted)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.session_state.stale:
-            st.button(
-                texts("cards.refresh"),
-                icon=":material/refresh:",
-                help=texts("cards.refresh_help"),
-                on_click=session.ask_again,
-            )
-        undo_bar(texts)
+        # Always there: if it came with the first act, it would move the rows.
+        st.button(
+            texts("cards.refresh"),
+            icon=":material/refresh:",
+            help=texts("cards.refresh_help"),
+            on_click=session.ask_again,
+            disabled=not st.session_state.stale,
+        )
         if songs or artists:
             st.caption(texts("tuning.refused", songs=songs, artists=artists))
             st.button(texts("tuning.show_again"), on_click=_shown_again, type="tertiary")
@@ -273,7 +273,7 @@ def _cards(answer: Recommendations, texts: Translations, *, stale: bool) -> None
         stale=stale,
         own=session.own_tracks([ranked.track.id for ranked in answer.tracks]),
     )
-    card_list(data, key="cards", acted=acted)
+    card_list({**data, "handled": handled(), "undoable": undoable()}, key="cards", acted=acted)
 
 
 def _chosen(answer: Recommendations) -> str:

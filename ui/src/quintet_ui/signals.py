@@ -1,7 +1,7 @@
 """What a listener does on a card: it refines the list, goes to the gateway, and can be undone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import streamlit as st
@@ -24,10 +24,11 @@ from quintet_ui.preferences import (
     without_mute,
     without_skip,
 )
-from quintet_ui.translations import Translations
 
 MOST_KEPT: Final = 20
 """Signals of a visit that can be undone on the page, the newest."""
+MOST_ACTS: Final = 50
+"""Acts of one message of the browser."""
 _LONGEST_PLAY_MS: Final = 3_600_000
 
 
@@ -36,7 +37,7 @@ class Signal:
     """One thing that a listener did on a card.
 
     Attributes:
-        kind: The name of the card's button, or play.
+        kind: The name of the card's button.
         track_id: The track.
         title: The track's title, or the artist's name of a ban, as the page shows it.
         event_id: The event that the gateway has of it.
@@ -51,42 +52,40 @@ class Signal:
 
 
 def acted() -> None:
-    """Apply the listener's action on a card."""
-    act = triggered("cards", "acted")
+    """Apply what the listener did on the cards, in its order and each act once.
+
+    The browser sends acts again until the page has confirmed them.
+    """
+    acts = triggered("cards", "acted")
     answer = st.session_state.get("answer")
-    if not isinstance(act, dict) or answer is None:
+    if not isinstance(acts, list) or answer is None:
         return
-    if act.get("kind") == "undo":
-        signals: tuple[Signal, ...] = st.session_state.signals
-        if signals:
-            undo(signals[-1])
-        return
-    ranked = next((each for each in answer[1].tracks if each.track.id == act.get("id")), None)
-    handle = _ACTS.get(str(act.get("kind")))
-    if ranked is not None and handle is not None:
-        handle(ranked, act)
+    tracks = {ranked.track.id: ranked for ranked in answer[1].tracks}
+    for act in acts[-MOST_ACTS:]:
+        number = act.get("number") if isinstance(act, dict) else None
+        if not isinstance(number, int) or number <= handled():
+            continue
+        st.session_state.acts_handled = number
+        kind, ranked = str(act.get("kind")), tracks.get(str(act.get("id")))
+        if kind == "undo":
+            if (done := given(str(act.get("of")), str(act.get("id")))) is not None:
+                undo(done)
+        elif ranked is not None and kind in _ACTS:
+            _ACTS[kind](ranked, act)
 
 
-def undo_bar(texts: Translations) -> None:
-    """Offer to undo what was done in this visit: the newest signal, and those before it."""
+def handled() -> int:
+    """Return the number of the newest act that was applied; 0 before there was one."""
+    number: int = st.session_state.get("acts_handled", 0)
+    return number
+
+
+def undoable() -> list[dict[str, str]]:
+    """List what can be undone, for the browser, the newest last."""
     signals: tuple[Signal, ...] = st.session_state.signals
-    if not signals:
-        return
-    _undo_button(signals[-1], texts)
-    if len(signals) > 1:
-        with st.expander(texts("undo.earlier", count=len(signals) - 1)):
-            for signal in reversed(signals[:-1]):
-                _undo_button(signal, texts)
-
-
-def _undo_button(signal: Signal, texts: Translations) -> None:
-    st.button(
-        texts("undo.button", what=texts(f"undo.{signal.kind}"), title=ordered(signal.title)),
-        key=f"undo-{signal.event_id}",
-        icon=":material/undo:",
-        on_click=undo,
-        args=(signal,),
-    )
+    return [
+        {"kind": each.kind, "id": each.track_id, "name": ordered(each.title)} for each in signals
+    ]
 
 
 def undo(signal: Signal) -> None:
@@ -123,6 +122,23 @@ def unsave(track_id: str) -> None:
     st.session_state.saved = tuple(each for each in saved if each != track_id)
 
 
+def save_again(track_id: str, place: int, event: Signal | None) -> None:
+    """Undo that a song was taken out of the saved ones.
+
+    Args:
+        track_id: The song.
+        place: Where it was among the saved ones.
+        event: The signal that was undone with it, which is sent again; None if there was none.
+    """
+    saved: tuple[str, ...] = st.session_state.saved
+    if track_id in saved:
+        return
+    st.session_state.saved = (*saved[:place], track_id, *saved[place:])
+    if event is not None:
+        (event_id,) = session.tell("save", track_id)
+        _keep(replace(event, event_id=event_id))
+
+
 def _taken_back(signal: Signal) -> bool:
     """Undo a signal at the gateway; False if that cannot be stored now."""
     done = session.take_back(signal.event_id)
@@ -137,7 +153,7 @@ def _taken_back(signal: Signal) -> bool:
 
 
 def _is_in(signal: Signal, preferences: Preferences, saved: tuple[str, ...]) -> bool:
-    """Whether the effect of a signal is in preferences and saved songs; a play has none."""
+    """Whether the effect of a signal is in preferences and saved songs."""
     effects = {
         "like": signal.track_id in preferences.liked,
         "dislike": signal.track_id in preferences.disliked,
@@ -145,7 +161,7 @@ def _is_in(signal: Signal, preferences: Preferences, saved: tuple[str, ...]) -> 
         "mute": signal.artist_id in preferences.muted,
         "save": signal.track_id in saved,
     }
-    return effects.get(signal.kind, True)
+    return effects[signal.kind]
 
 
 _RESTORED: Final[dict[str, Callable[[Preferences, Signal], Preferences]]] = {
@@ -156,7 +172,7 @@ _RESTORED: Final[dict[str, Callable[[Preferences, Signal], Preferences]]] = {
 }
 
 
-def _given(kind: str, track_id: str) -> Signal | None:
+def given(kind: str, track_id: str) -> Signal | None:
     """Find the signal of this visit on a track; None if there is none."""
     signals: tuple[Signal, ...] = st.session_state.signals
     return next((s for s in reversed(signals) if (s.kind, s.track_id) == (kind, track_id)), None)
@@ -175,15 +191,14 @@ def _keep(signal: Signal) -> None:
 
 def _liked(ranked: RankedTrack, _act: dict[str, object]) -> None:
     track_id, now = ranked.track.id, session.preferences()
-    if (given := _given("like", track_id)) is not None:
-        undo(given)
+    if (done := given("like", track_id)) is not None:
+        undo(done)
     elif track_id in now.liked:
         # From a link: the event is another visit's.
         _refine(without_like(now, track_id))
     else:
         _refine(with_like(now, track_id))
         _note("like", ranked, "like")
-        st.toast(session.texts()("cards.liked"), icon=":material/favorite:")
 
 
 def _disliked(ranked: RankedTrack, _act: dict[str, object]) -> None:
@@ -211,8 +226,8 @@ def _saved(ranked: RankedTrack, _act: dict[str, object]) -> None:
     if track_id not in saved:
         st.session_state.saved = (*saved, track_id)
         _note("save", ranked, "save")
-    elif (given := _given("save", track_id)) is not None:
-        undo(given)
+    elif (done := given("save", track_id)) is not None:
+        undo(done)
     else:
         unsave(track_id)
 
@@ -225,9 +240,7 @@ def _played(ranked: RankedTrack, act: dict[str, object]) -> None:
     dwell = act.get("dwell")
     # Milliseconds from the browser, so checked: more than an hour is no song.
     if isinstance(dwell, int) and 0 <= dwell < _LONGEST_PLAY_MS:
-        track_id = ranked.track.id
-        (event_id,) = session.tell("play", track_id, position=ranked.rank, dwell_ms=dwell)
-        _keep(Signal("play", track_id, ranked.track.title or track_id, event_id))
+        session.tell("play", ranked.track.id, position=ranked.rank, dwell_ms=dwell)
 
 
 _ACTS: Final[dict[str, Callable[[RankedTrack, dict[str, object]], None]]] = {

@@ -6,7 +6,7 @@ from quintet_ui import session
 from quintet_ui.cards import bare, tray_data
 from quintet_ui.components import tray_box, triggered
 from quintet_ui.preferences import MAX_KEPT, kept_ids
-from quintet_ui.signals import Signal, undo, unsave
+from quintet_ui.signals import given, save_again, undo, unsave
 from quintet_ui.translations import Translations
 
 
@@ -29,10 +29,19 @@ def _restored() -> None:
 
 
 def _removed() -> None:
-    track_id = str(triggered("tray", "removed") or "")
-    signals: tuple[Signal, ...] = st.session_state.signals
-    given = next((s for s in signals if (s.kind, s.track_id) == ("save", track_id)), None)
-    if given is not None:
-        undo(given)
-    else:
-        unsave(track_id)
+    """Take a song out of the saved ones, or undo that."""
+    asked = triggered("tray", "removed")
+    if not isinstance(asked, dict):
+        return
+    track_id, saved = str(asked.get("id")), st.session_state.saved
+    if asked.get("undone") is True:
+        name, place, event = st.session_state.get("unsaved", ("", 0, None))
+        if name == track_id:
+            save_again(track_id, place, event)
+    elif track_id in saved:
+        done = given("save", track_id)
+        st.session_state.unsaved = (track_id, saved.index(track_id), done)
+        if done is not None:
+            undo(done)
+        else:
+            unsave(track_id)

@@ -82,6 +82,11 @@ def clock(seconds: float, *, key: str) -> None:
     )
 
 
+def toast_box(data: Mapping[str, Any], *, key: str) -> None:
+    """Show what was done last with a button that undoes it; other components say what that was."""
+    _component("toast", '<div class="toast quintet"></div>')(key=key, data=dict(data))
+
+
 def watch_box(data: Mapping[str, Any], *, key: str) -> None:
     """Watch the connection to the page's server, and say so while it is lost."""
     _component("watch", '<div class="watch quintet"></div>')(key=key, data=dict(data))

@@ -1,8 +1,14 @@
 // The ranked list. Rows are kept by track, so that what plays goes on while the list is refined.
+const HIDES = ["skip", "dislike", "mute"];
+const MARKS = { like: "unlike", save: "unsave" }; // what it is called when pressed again
+const MOST_PENDING = 50, MOST_GONE = 20;
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".cards");
   const view = root.view ?? (root.view = build(root));
-  view.send = (facts) => setTriggerValue("acted", { ...facts, number: (view.sent += 1) });
+  view.send = () => setTriggerValue("acted", [...view.pending]);
+  view.pending = view.pending.filter((act) => act.number > (data.handled ?? 0));
+  view.undoable = data.undoable ?? [];
   view.labels = data.labels;
   root.setAttribute("aria-label", data.labels.heading);
   root.setAttribute("aria-busy", String(data.stale));
@@ -15,7 +21,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const items = data.tracks.map((track) => {
     const text = JSON.stringify([track, data.labels]);
     const known = view.cards.get(track.id);
-    const card = known?.text === text ? known : { text, open: known?.open, item: undefined };
+    const card = known?.text === text ? known : { text, open: known?.open, name: track.title, item: undefined };
     if (!card.item) card.item = draw(view, data.labels, track, card);
     card.item.hidden = false;
     card.item.classList.toggle("chosen", track.id === data.chosen);
@@ -23,8 +29,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     kept.set(track.id, card);
     return card.item;
   });
+  for (const [id, card] of view.cards) if (!kept.has(id)) keepGone(view, id, card);
   view.cards = kept;
   arrange(root, items);
+  for (const act of view.pending) preview(view, act);
   showPlaying(view);
   reach(root, root.querySelector('.card[tabindex="0"]') ?? items[0]);
   const again = focused && root.querySelector(`[data-control="${CSS.escape(focused)}"]`);
@@ -34,8 +42,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 function build(root) {
-  const view = { cards: new Map(), sent: 0, list: undefined, tracks: [] };
-  view.player = buildPlayer((track, dwell) => view.send({ kind: "play", id: track.id, dwell }), () => showPlaying(view));
+  // Acts that the page has not confirmed are sent with the next one: while the page is busy,
+  // Streamlit keeps the last of two messages alone.
+  const view = { root, cards: new Map(), gone: new Map(), pending: [], undoable: [], number: 0, list: undefined, tracks: [] };
+  view.player = buildPlayer((track, dwell) => send(view, { kind: "play", id: track.id, dwell }), () => showPlaying(view));
   view.status = make("p", { class: "hidden", role: "status" });
   view.keys = make("p", { class: "keys", hidden: true });
   root.before(view.status);
@@ -45,9 +55,16 @@ function build(root) {
   // The usual key for undo works anywhere but in a field, which has an undo of text.
   document.addEventListener("keydown", (event) => {
     const undoes = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
-    if (undoes && root.isConnected && !isField(event.composedPath()[0])) { event.preventDefault(); view.send({ kind: "undo" }); }
+    if (undoes && root.isConnected && !isField(event.composedPath()[0])) { event.preventDefault(); undoLast(view); }
   });
   return view;
+}
+
+function send(view, act) {
+  // Greater than those of an earlier visit to this page in the same session.
+  view.number = Math.max(view.number + 1, Date.now());
+  view.pending = [...view.pending, { ...act, number: view.number }].slice(-MOST_PENDING);
+  view.send();
 }
 
 function isField(element) {
@@ -72,7 +89,7 @@ function pressed(view, root, event) {
   if (key === " " && event.target !== item) return; // a button is pressed by it
   const acts = {
     j: () => go(root, item, 1), ArrowDown: () => go(root, item, 1), k: () => go(root, item, -1), ArrowUp: () => go(root, item, -1),
-    l: () => press(".like"), s: () => press(".skip"), b: () => press(".save"), u: () => view.send({ kind: "undo" }),
+    l: () => press(".like"), s: () => press(".skip"), b: () => press(".save"), u: () => undoLast(view),
     " ": () => press(item.querySelector(".play.here") ? ".play" : ".open"), "?": () => { view.keys.hidden = !view.keys.hidden; if (!view.keys.hidden) view.status.textContent = view.keys.textContent; },
     Enter: () => press(".open"),
   };
@@ -98,21 +115,81 @@ function arrange(root, items) {
   items.forEach((item, place) => { if (root.children[place] !== item) root.insertBefore(item, root.children[place] ?? null); });
 }
 
-// What the listener does shows at once on the row; the page confirms it, or brings the row back.
+// What the listener does shows at once on the row, and is said with a way to undo it; the page
+// confirms it, or brings the row back.
 function acts(view, track, kind) {
-  const item = view.cards.get(track.id)?.item, root = item?.parentElement;
-  if (item && root && ["skip", "dislike", "mute"].includes(kind)) {
-    const inside = item.contains(item.getRootNode().activeElement);
-    const items = [...root.children].filter((each) => !each.hidden), place = items.indexOf(item);
-    item.hidden = true;
-    const next = items[place + 1] ?? items[place - 1];
-    if (next) reach(root, next);
-    if (inside) next?.focus({ preventScroll: true });
-  }
+  const undoes = kind in MARKS && view.cards.get(track.id)?.item.querySelector(`.${kind}`)?.getAttribute("aria-pressed") === "true";
+  const act = { kind, id: track.id };
+  preview(view, act);
   if (["skip", "dislike"].includes(kind)) dropFrom(view.player, track.id);
-  const button = item?.querySelector(`.${kind}`);
-  if (["like", "save"].includes(kind) && button) button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
-  view.send({ kind, id: track.id });
+  send(view, act);
+  if (kind === "choose") return;
+  const name = kind === "mute" ? track.artist : track.title;
+  if (undoes) say(MARKS[kind], name, () => acts(view, track, kind));
+  else say(kind, name, (hadFocus) => undo(view, act, hadFocus));
+}
+
+// Shows an act on its row before the page has confirmed it.
+function preview(view, { kind, id, of }) {
+  if (kind === "undo") { unshow(view, of, id); return; }
+  const item = view.cards.get(id)?.item;
+  if (!item) return;
+  if (HIDES.includes(kind)) hide(view, item);
+  else if (kind in MARKS) mark(item, kind);
+}
+
+function hide({ root }, item) {
+  if (item.hidden) return;
+  const inside = item.contains(item.getRootNode().activeElement);
+  const items = [...root.children].filter((each) => !each.hidden), place = items.indexOf(item);
+  item.hidden = true;
+  const next = items[place + 1] ?? items[place - 1];
+  if (next) reach(root, next);
+  if (inside) next?.focus({ preventScroll: true });
+}
+
+function mark(item, kind) {
+  const button = item.querySelector(`.${kind}`);
+  if (button) button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+}
+
+// Rows that the page has taken out come back at once if that is undone.
+function keepGone(view, id, card) {
+  view.gone.delete(id);
+  view.gone.set(id, card);
+  if (view.gone.size > MOST_GONE) view.gone.delete(view.gone.keys().next().value);
+}
+
+function unshow(view, kind, id) {
+  const item = (view.cards.get(id) ?? view.gone.get(id))?.item;
+  if (!item) return;
+  if (kind in MARKS) { mark(item, kind); return; }
+  item.hidden = false;
+  if (item.isConnected) return;
+  const after = [...view.root.children].find((each) => Number(each.dataset.rank) > Number(item.dataset.rank));
+  view.root.insertBefore(item, after ?? null);
+}
+
+function undo(view, { kind, id }, hadFocus) {
+  unshow(view, kind, id);
+  send(view, { kind: "undo", of: kind, id });
+  const item = [...view.root.children].find((each) => each.dataset.id === id && !each.hidden);
+  if (hadFocus && item) { reach(view.root, item); item.focus(); }
+}
+
+// The newest act that is not undone yet, of those that the page knows and those on their way to it.
+function undoLast(view) {
+  let known = view.undoable;
+  for (const act of view.pending) {
+    const kind = act.kind === "undo" ? act.of : act.kind;
+    const rest = known.filter((each) => each.kind !== kind || each.id !== act.id);
+    if (act.kind === "undo" || (kind in MARKS && rest.length < known.length)) known = rest;
+    else if (HIDES.includes(kind) || kind in MARKS) known = [...known, { kind, id: act.id, name: view.cards.get(act.id)?.name ?? "" }];
+  }
+  const last = known.at(-1);
+  if (!last) return;
+  undo(view, last, false);
+  say("undone", last.name);
 }
 
 function draw(view, labels, track, card) {
@@ -144,7 +221,7 @@ function draw(view, labels, track, card) {
     onclick: () => { card.open = more.hidden; more.hidden = !card.open; opener.setAttribute("aria-expanded", String(card.open)); } }, icon("more_horiz"));
   // A press anywhere on the row opens it, as the button for that does.
   const opens = (event) => { if (!event.target.closest("button, a")) opener.click(); };
-  return make("li", { class: "card moves", "data-id": track.id, "data-control": `row-${track.id}`, tabindex: "-1" },
+  return make("li", { class: "card moves", "data-id": track.id, "data-rank": String(track.rank), "data-control": `row-${track.id}`, tabindex: "-1" },
     make("div", { class: "row", onclick: opens },
       make("span", { class: "rank" }, String(track.rank)),
       make("button", { type: "button", class: plays ? "play here" : "play", "data-control": `play-${track.id}`, onclick: () => plays ? playFrom(player, track, view.tracks) : searchElsewhere(player, track) },

@@ -45,6 +45,8 @@ function buildPlayer(played, changed) {
     make("div", { class: "place" }, player.seek, player.time),
     make("div", { class: "tools" }, button("queueButton", "queue_music", () => { player.list.hidden = !player.list.hidden; drawPlayer(player); }), button("close", "close", () => closePlayer(player))));
   player.root = make("section", { class: "player", hidden: true }, player.services, player.list, player.bar, player.audio);
+  // What else is at the bottom keeps above it.
+  new ResizeObserver(() => document.documentElement.style.setProperty("--quintet-bottom", `${player.root.isConnected ? player.root.offsetHeight : 0}px`)).observe(player.root);
   player.root.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || (player.list.hidden && player.services.hidden)) return;
     player.list.hidden = player.services.hidden = true;

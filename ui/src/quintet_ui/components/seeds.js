@@ -6,7 +6,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const view = root.view ?? (root.view = build(root));
   view.send = setTriggerValue;
   view.data = data;
-  const focused = root.getRootNode().activeElement?.dataset?.control;
+  const focused = view.next || root.getRootNode().activeElement?.dataset?.control;
   const { labels, seeds, count } = data;
   if (!seeds.some((seed) => seed.id === view.open)) view.open = "";
   const items = seeds.map((seed, place) => seedItem(view, data, seed, place));
@@ -17,11 +17,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.replaceChildren(...items);
   // The bar is redrawn: a control that was used gets the focus back.
   const again = focused && root.querySelector(`[data-control="${CSS.escape(focused)}"]`);
-  if (again) again.focus({ preventScroll: true });
+  if (again) { again.focus({ preventScroll: true }); view.next = ""; }
 }
 
 function build(root) {
-  const view = { open: "" };
+  const view = { open: "", next: "" };
   view.show = (id) => {
     view.open = id;
     for (const item of root.children) {
@@ -57,7 +57,7 @@ function seedItem(view, data, seed, place) {
     make("div", { class: "group" },
       tool(`left-${seed.id}`, "arrow_back", labels.earlier, { "aria-label": told(labels.left), disabled: place === 0, onclick: () => send(view, moved(seeds, place, place - 1)) }),
       tool(`right-${seed.id}`, "arrow_forward", labels.later, { "aria-label": told(labels.right), disabled: place === seeds.length - 1, onclick: () => send(view, moved(seeds, place, place + 1)) })),
-    tool(`remove-${seed.id}`, "close", labels.removeIt, { "aria-label": told(labels.remove), onclick: () => send(view, seeds.filter((each) => each !== seed)) }));
+    tool(`remove-${seed.id}`, "close", labels.removeIt, { "aria-label": told(labels.remove), onclick: () => removed(view, seed, place) }));
   const slot = make("button", { type: "button", class: "slot", "aria-haspopup": "true", "aria-expanded": String(view.open === seed.id), "data-control": `slot-${seed.id}` },
   cover(seed), make("span", { class: "names" }, make("span", { class: "title" }, seed.title), make("span", { class: "byline" }, seed.byline)),
   level.weight === 1 && !seed.against ? "" : make("span", { class: "share" }, seed.against ? labels.less : labels[level.name]),
@@ -65,6 +65,16 @@ function seedItem(view, data, seed, place) {
   const item = make("li", { class: `seed${seed.against ? " against" : ""}`, "data-id": seed.id }, slot, menu);
   drag(view, item, slot, seeds, place);
   return item;
+}
+
+// A seed that was removed comes back to its place among those that are there then.
+function removed(view, seed, place) {
+  send(view, view.data.seeds.filter((each) => each.id !== seed.id));
+  say("remove", seed.title, (hadFocus) => {
+    const rest = view.data.seeds.filter((each) => each.id !== seed.id);
+    if (hadFocus) view.next = `slot-${seed.id}`;
+    send(view, [...rest.slice(0, place), seed, ...rest.slice(place)].slice(0, view.data.count));
+  });
 }
 
 // A slot is dragged by mouse, pen or finger; a press that stays in its place opens the menu.

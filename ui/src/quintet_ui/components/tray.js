@@ -22,7 +22,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (ids.length) kept[data.listener] = ids.slice(-MOST);
   else delete kept[data.listener];
   write(kept);
-  draw(root, data, (id) => setTriggerValue("removed", id));
+  draw(root, data, (track) => {
+    setTriggerValue("removed", { id: track.id });
+    say("unsave", track.title, () => setTriggerValue("removed", { id: track.id, undone: true }));
+  });
 }
 
 function draw(root, data, remove) {
@@ -33,7 +36,7 @@ function draw(root, data, remove) {
   const items = tracks.map((track, place) => make("li", { "data-id": track.id },
     make("span", { class: "names" }, line(track)),
     make("button", { type: "button", "data-place": String(place), "aria-label": labels.remove.replace("#", () => track.title), title: labels.remove.replace("#", () => track.title),
-      onclick: () => remove(track.id) }, icon("close"))));
+      onclick: () => remove(track) }, icon("close"))));
   root.replaceChildren(make("h2", {}, labels.heading),
     tracks.length ? make("ul", { "aria-label": labels.heading }, ...items) : make("p", {}, labels.none),
     tracks.length ? make("div", {}, make("button", { type: "button", class: "copy", onclick: () => copy(root, tracks.map(line).join("\n"), labels, status) }, icon("content_copy"), labels.copy), " ", status) : "");

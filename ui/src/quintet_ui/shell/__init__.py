@@ -45,7 +45,8 @@ body [data-testid="stMainBlockContainer"] {padding-top: 4rem;}
 /* A phone has the button of the panel at the bottom. */
 @media (max-width: 640px) {
   body [data-testid="stExpandSidebarButton"] {
-    position: fixed; bottom: 0.8rem; left: 50%; transform: translateX(-50%); width: max-content;
+    position: fixed; bottom: calc(var(--quintet-bottom, 0px) + 0.8rem); left: 50%;
+    transform: translateX(-50%); width: max-content;
     padding: 0.6rem 1rem; border: 1px solid; border-radius: 1.5rem;}
 }
 </style>"""
