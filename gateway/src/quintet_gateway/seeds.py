@@ -19,13 +19,13 @@ from pydantic import (
 )
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_contract.limits import MAX_NAME, MAX_SEEDS, MAX_WEIGHT
+from quintet_contract.limits import MAX_SEEDS, MAX_WEIGHT
 from quintet_contract.seeds import Seed, SeedKind
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_servicekit.messages import seed_message, seed_of
 from quintet_text.track_ids import id_of, track_id_of
 
-from quintet_gateway.validation import STRICT, rule_error
+from quintet_gateway.validation import NAME_SCHEMA, STRICT, named, rule_error
 
 FIELDS: Final[Mapping[SeedKind, str]] = {
     SeedKind.TRACK: "track_id",
@@ -35,26 +35,11 @@ FIELDS: Final[Mapping[SeedKind, str]] = {
 """The field that names a seed of each kind, in bodies, answers and stored impressions."""
 
 
-def _plain_id(kind: str, value: Any) -> Any:
-    """Read the id in an address; any value but text stays for the next check."""
-    return id_of(kind, value) if isinstance(value, str) else value
-
-
-def _check_name(value: str) -> str:
-    if not 1 <= len(value) <= MAX_NAME:
-        raise rule_error("SEED_COUNT", f"must be 1 to {MAX_NAME} characters; got {len(value)}")
-    return value
-
-
-Name = Annotated[
-    str,
-    AfterValidator(_check_name),
-    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME}),
-]
+Name = Annotated[str, AfterValidator(named("SEED_COUNT")), Field(json_schema_extra=NAME_SCHEMA)]
 """A track id, an artist id or a genre."""
-TrackName = Annotated[Name, BeforeValidator(lambda value: _plain_id("track", value))]
+TrackName = Annotated[Name, AfterValidator(track_id_of)]
 """A track id; its URI or web address counts as the id."""
-ArtistName = Annotated[Name, BeforeValidator(lambda value: _plain_id("artist", value))]
+ArtistName = Annotated[Name, AfterValidator(lambda value: id_of("artist", value))]
 """An artist id; its URI or web address counts as the id."""
 
 
@@ -93,6 +78,7 @@ SeedOrId = Annotated[
             "anyOf": [
                 {
                     "type": "string",
+                    **NAME_SCHEMA,
                     "description": "A track id, an ISRC, a MusicBrainz or Spotify id, or "
                     "source:NAME:ITEM",
                 },
@@ -100,9 +86,9 @@ SeedOrId = Annotated[
                     "type": "object",
                     "description": "Exactly one of track_id, artist_id and genre",
                     "properties": {
-                        "track_id": {"type": "string"},
-                        "artist_id": {"type": "string"},
-                        "genre": {"type": "string"},
+                        "track_id": {"type": "string", **NAME_SCHEMA},
+                        "artist_id": {"type": "string", **NAME_SCHEMA},
+                        "genre": {"type": "string", **NAME_SCHEMA},
                         "weight": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_WEIGHT},
                     },
                     "additionalProperties": False,

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+from quintet_contract.limits import MAX_NAME
+from quintet_text.id_patterns import NAME_PATTERN, is_name
 
 STRICT: Final = ConfigDict(strict=True, extra="forbid")
 # A double holds every whole number up to 2^53; above, JSON may have lost the last digits.
@@ -47,6 +49,27 @@ def within(reason: str, low: float, high: float) -> Callable[[float], float]:
 def bounds(low: float, high: float) -> Any:
     """Document in OpenAPI a range that `within` checks; pydantic would name another reason."""
     return Field(json_schema_extra={"minimum": low, "maximum": high})
+
+
+NAME_SCHEMA: Final = {"minLength": 1, "maxLength": MAX_NAME, "pattern": NAME_PATTERN}
+"""The rule of `named` in JSON Schema."""
+NAME_RULE: Final = f"1 to {MAX_NAME} characters, no control characters, and not only blanks"
+
+
+def names_something(text: str) -> bool:
+    """Return whether a text can be what a track, an artist or a genre is called: `NAME_RULE`."""
+    return len(text) <= MAX_NAME and is_name(text)
+
+
+def named(reason: str) -> Callable[[str], str]:
+    """Make a validator of what a track, an artist or a genre is called: `NAME_RULE`."""
+
+    def check(value: str) -> str:
+        if not names_something(value):
+            raise rule_error(reason, f"must be {NAME_RULE}; got {len(value)} characters")
+        return value
+
+    return check
 
 
 def counted(reason: str, low: int, high: int) -> Callable[[list[Any]], list[Any]]:

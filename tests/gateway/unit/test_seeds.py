@@ -6,18 +6,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_contract.limits import MAX_SEEDS, MAX_WEIGHT
+from quintet_contract.limits import MAX_NAME, MAX_SEEDS, MAX_WEIGHT
 from quintet_gateway.domain import ShownTracks
 from quintet_gateway.schemas.recommendation_request import RankedTracksBody, RecommendationsBody
 from quintet_gateway.schemas.recommendation_response import seed_json
 from quintet_gateway.seeds import FIELDS, SeedBody, seeds_of_parameters, stored_seeds
 from quintet_servicekit.errors import InvalidInput
 from quintet_servicekit.messages import seed_of
+from quintet_text.id_patterns import NAME_PATTERN
 
 # Blanks around an id do not count.
-NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
-    lambda name: name == name.strip()
-)
+NAMES = st.from_regex(NAME_PATTERN, fullmatch=True).map(lambda name: name.strip()[:MAX_NAME])
 ID = "4uLU6hMCjMI75M1A2tKUQC"
 ADDRESSES = [
     ID,

@@ -9,7 +9,6 @@ from quintet_contract.limits import (
     EVENT_KINDS,
     MAX_DWELL_MS,
     MAX_EVENTS,
-    MAX_NAME,
     MAX_POSITION,
 )
 from quintet_contract.patterns import (
@@ -22,9 +21,10 @@ from quintet_contract.patterns import (
 from quintet_servicekit.degradation import Part
 from quintet_servicekit.errors import InvalidInput, Reason
 
+from quintet_gateway.validation import NAME_RULE, names_something
+
 # Clocks of phones are wrong by hours, not by days.
 _MAX_AHEAD: Final = timedelta(days=1)
-_NAME_RULE: Final = f"1 to {MAX_NAME} printable characters"
 # No catalogue or client is older; a zeroed clock shows 1970.
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -136,13 +136,8 @@ def check_artist(artist_id: str) -> None:
     Raises:
         InvalidInput: It cannot; the message says which is allowed.
     """
-    if not _is_name(artist_id):
-        raise InvalidInput(Reason.EVENT_RANGE, f"artist_id must be {_NAME_RULE}", field="artist_id")
-
-
-def _is_name(text: str) -> bool:
-    # Neither database stores NUL or half of a surrogate pair, and neither is printable.
-    return 1 <= len(text) <= MAX_NAME and text.isprintable()
+    if not names_something(artist_id):
+        raise InvalidInput(Reason.EVENT_RANGE, f"artist_id must be {NAME_RULE}", field="artist_id")
 
 
 def _broken(event: Event, time_field: str) -> tuple[str, str]:
@@ -153,8 +148,8 @@ def _broken(event: Event, time_field: str) -> tuple[str, str]:
     ):
         if not fits(EVENT_PATTERN, text):
             return field, f"must be {EVENT_RULE}"
-    if not _is_name(event.track_id):
-        return "track_id", f"must be {_NAME_RULE}"
+    if not names_something(event.track_id):
+        return "track_id", f"must be {NAME_RULE}"
     if event.kind not in EVENT_KINDS:
         return "kind", f"must be one of {', '.join(EVENT_KINDS)}"
     if event.position is not None and not 1 <= event.position <= MAX_POSITION:

@@ -5,14 +5,14 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
-from quintet_contract.limits import MAX_DWELL_MS, MAX_EVENTS, MAX_NAME, MAX_POSITION
+from quintet_contract.limits import MAX_DWELL_MS, MAX_EVENTS, MAX_POSITION
 from quintet_contract.patterns import EVENT_PATTERN, LISTENER_PATTERN
 from quintet_servicekit.degradation import Part
 from quintet_text.track_ids import track_id_of
 
 from quintet_gateway.feedback import Event
 from quintet_gateway.schemas.catalogue import ResponseModel
-from quintet_gateway.validation import Integer, StrictBody, rule_error
+from quintet_gateway.validation import NAME_SCHEMA, Integer, StrictBody, named, rule_error
 
 
 def _described(description: str, example: str | int, **rules: Any) -> Any:
@@ -40,11 +40,11 @@ class EventBody(StrictBody):
     ]
     track_id: Annotated[
         str,
+        AfterValidator(named("EVENT_RANGE")),
         _described(
             "A track of the catalogue",
             "6rqhFgbbKwnb9MLmUQDhG6",
-            minLength=1,
-            maxLength=MAX_NAME,
+            **NAME_SCHEMA,
         ),
     ]
     kind: Literal["play", "skip", "like", "dislike", "save", "playlist_add"]
@@ -180,11 +180,11 @@ class BanBody(StrictBody):
     ]
     artist_id: Annotated[
         str,
+        AfterValidator(named("EVENT_RANGE")),
         _described(
             "An artist of the catalogue",
             "4Z8W4fKeB5YxbusRsdQVPb",
-            minLength=1,
-            maxLength=MAX_NAME,
+            **NAME_SCHEMA,
         ),
     ]
     banned: Annotated[bool, _described("False lifts the ban", True)] = True

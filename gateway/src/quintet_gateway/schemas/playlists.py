@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
-from quintet_contract.limits import MAX_LIMIT, MAX_LIST_NAME, MAX_NAME
+from quintet_contract.limits import MAX_LIMIT, MAX_LIST_NAME
 from quintet_contract.patterns import LISTENER_PATTERN
 from quintet_text.track_ids import track_id_of
 
 from quintet_gateway.schemas.catalogue import ResponseModel
 from quintet_gateway.schemas.library import NAME_PATTERN, RequestFacts
-from quintet_gateway.validation import STRICT, StrictBody, counted, rule_error
+from quintet_gateway.validation import NAME_SCHEMA, STRICT, StrictBody, counted, named, rule_error
 
 LIST_ID_PATTERN: Final = "^[0-9a-f]{8,64}$"
 
@@ -75,8 +75,6 @@ def _name(text: str) -> str:
 
 
 def _track_ids(ids: list[str]) -> list[str]:
-    if any(not 1 <= len(each) <= MAX_NAME for each in ids):
-        raise rule_error("ID_COUNT", f"must be ids of 1 to {MAX_NAME} characters")
     # An address of a track names its id; a track is in a list once.
     return list(dict.fromkeys(map(track_id_of, ids)))
 
@@ -92,7 +90,9 @@ class SavedListBody(StrictBody):
         ),
     ]
     track_ids: Annotated[
-        list[str],
+        list[
+            Annotated[str, AfterValidator(named("ID_COUNT")), Field(json_schema_extra=NAME_SCHEMA)]
+        ],
         AfterValidator(counted("ID_COUNT", 1, MAX_LIMIT)),
         AfterValidator(_track_ids),
         Field(json_schema_extra={"minItems": 1, "maxItems": MAX_LIMIT}),

@@ -5,19 +5,15 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 from uuid import UUID
 
-_KINDS: Final = "track|artist|album|playlist|show|episode"
-_ADDRESS: Final = re.compile(
-    rf"""\s*(?:
-        spotify:(?:user:[^:\s]+:)?(?P<uri>{_KINDS}):(?P<uri_id>[0-9A-Za-z]+)
-      | (?:https?://)?(?:open|play)\.spotify\.com/(?:intl-[A-Za-z-]+/)?(?:embed/)?
-        (?P<web>{_KINDS})/(?P<web_id>[0-9A-Za-z]+)/?(?:[?\#]\S*)?
-    )\s*""",
-    re.VERBOSE | re.IGNORECASE,
-)
+from quintet_text.id_patterns import MAX_ID, address_pattern
+
+_ADDRESSES: Final = {
+    kind: re.compile(address_pattern(kind))
+    for kind in ("track", "artist", "album", "playlist", "show", "episode")
+}
 # Letters and digits of any script and the marks below travel through URLs, the comma-separated
 # lists of the Web API, CSV and file names without a second meaning.
 _ID: Final = re.compile(r"[^\W_](?:[\w.:~-]*[\w~-])?\Z")
-MAX_ID: Final = 128
 ID_RULE: Final = (
     "letters, digits and . _ ~ : - , beginning with a letter or digit, at most 128 characters"
 )
@@ -37,16 +33,15 @@ def id_of(kind: str, text: str) -> str:
 
     An address of another kind stays what it is, so that it is not taken for a track.
     """
+    text = text.strip()
     # Most ids are no address; a request may hold ten thousand.
-    found = _ADDRESS.fullmatch(text) if ":" in text or "/" in text else None
-    if found is None or (found["uri"] or found["web"]).lower() != kind:
-        return text.strip()
-    return found["uri_id"] or found["web_id"]
+    found = _ADDRESSES[kind].fullmatch(text) if ":" in text or "/" in text else None
+    return (found[1] or found[2]) if found else text
 
 
 def is_address(text: str) -> bool:
     """Return whether text is a Spotify URI or web address of any kind."""
-    return _ADDRESS.fullmatch(text) is not None
+    return any(each.fullmatch(text.strip()) for each in _ADDRESSES.values())
 
 
 def is_valid_id(text: str) -> bool:

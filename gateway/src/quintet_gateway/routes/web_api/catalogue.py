@@ -42,7 +42,7 @@ async def get_track(id: Identifier, request: Request, upstream: UpstreamDep) -> 
     return json_response(writer.track(found.results[0].track))
 
 
-@router.get("/artists", **described(shape.Artists, p.ids_parameter(50)))
+@router.get("/artists", **described(shape.Artists, p.ids_parameter(50, "artist")))
 async def get_several_artists(request: Request, upstream: UpstreamDep) -> Response:
     """Several artists by id, in the order asked; null where an id is unknown."""
     writer = writer_of(request)

@@ -6,10 +6,14 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from quintet_contract.attributes import RANGES
-from quintet_contract.limits import MAX_NAME, MAX_QUERY, MAX_TRACK_ID
+from quintet_contract.limits import MAX_NAME, MAX_QUERY
+from quintet_contract.patterns import fits
 from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_text.id_patterns import BLANKS, ID_PATTERN, NAME_PATTERN, address_pattern, is_name
 from quintet_text.track_ids import id_of
 from starlette.datastructures import QueryParams
+
+from quintet_gateway.validation import NAME_SCHEMA
 
 # Spotify's documents allow 0 to 11 here: -1, an unknown key, is no value to ask for.
 RANGES_ASKED: Final[Mapping[str, tuple[float, float]]] = {**RANGES, "key": (0.0, 11.0)}
@@ -23,9 +27,6 @@ _NUMBER: Final = re.compile(
 # `from_token` is Spotify's older way to say: the market of the token's user.
 _MARKET: Final = re.compile(r"([A-Za-z]{2}|from_token)\Z")
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
-# Spotify's base62, and what ids of imported catalogues contain.
-# Letters and digits of any script: catalogues have other ids than Spotify's.
-_ID: Final = re.compile(r"[\w.:~-]+\Z")
 
 Query = Mapping[str, str]
 
@@ -114,17 +115,29 @@ def names(query: Query, name: str, at_most: int) -> list[str]:
     """Read a comma-separated list; no parts if the parameter is absent or empty.
 
     Raises:
-        InvalidInput: A part is empty or far too long, or there are too many.
+        InvalidInput: A part is empty or has control characters, or there are too many.
     """
     text = query.get(name, "")
-    parts = [part.strip() for part in text.split(",")] if text else []
+    parts = text.split(",") if text else []
     if len(parts) > at_most:
         raise InvalidInput(
             Reason.ID_COUNT, f"Too many ids requested: {name} takes up to {at_most}", field=name
         )
-    if any(not part or len(part) > MAX_NAME for part in parts):
+    if not all(map(is_name, parts)):
         raise InvalidInput(Reason.REQUEST_MALFORMED, f"invalid id in {name}", field=name)
-    return parts
+    return [part.strip() for part in parts]
+
+
+def genres(query: Query, name: str, at_most: int) -> list[str]:
+    """Read a comma-separated list of genres.
+
+    Raises:
+        InvalidInput: One is no name or too long, or there are too many.
+    """
+    found = names(query, name, at_most)
+    if any(len(each) > MAX_NAME for each in found):
+        raise InvalidInput(Reason.REQUEST_MALFORMED, f"invalid genre in {name}", field=name)
+    return found
 
 
 def ids(query: Query, name: str, at_most: int, kind: str = "track") -> list[str]:
@@ -135,7 +148,7 @@ def ids(query: Query, name: str, at_most: int, kind: str = "track") -> list[str]
             too many.
     """
     found = [id_of(kind, part) for part in names(query, name, at_most)]
-    if not all(len(each) <= MAX_TRACK_ID and _ID.match(each) for each in found):
+    if not all(fits(ID_PATTERN, each) for each in found):
         raise InvalidInput(Reason.REQUEST_MALFORMED, f"invalid id in {name}", field=name)
     return found
 
@@ -191,7 +204,10 @@ def search_text(query: Query) -> str:
 def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
     """Describe a query parameter for OpenAPI, since the routes read parameters by themselves."""
     required = schema.pop("required", False)
+    # A list is one text, separated by commas.
+    form = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
     return {
+        **form,
         "name": name,
         "in": "query",
         "required": required,
@@ -200,10 +216,11 @@ def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
     }
 
 
-def ids_pattern(at_most: int) -> str:
-    """Build the pattern of a list of ids; local ids may be longer than Spotify's 22 characters."""
-    one = rf"[0-9A-Za-z_.:~-]{{1,{MAX_TRACK_ID}}}"
-    return f"^{one}(,{one}){{0,{at_most - 1}}}$"
+def id_list(at_most: int, kind: str = "track", at_least: int = 1) -> dict[str, Any]:
+    """Build the schema of a list of ids, of which each may be a URI or web address of its kind."""
+    one = rf"^[{BLANKS}]*(?:{ID_PATTERN[1:-1]}|{address_pattern(kind)})[{BLANKS}]*$"
+    items = {"type": "string", "pattern": one}
+    return {"type": "array", "items": items, "minItems": at_least, "maxItems": at_most}
 
 
 MARKET: Final = parameter(
@@ -214,7 +231,13 @@ MARKET: Final = parameter(
 )
 
 
-def ids_parameter(at_most: int) -> dict[str, Any]:
+def genre_list(at_most: int) -> dict[str, Any]:
+    """Build the schema of a list of genres."""
+    one = NAME_SCHEMA | {"type": "string", "pattern": NAME_PATTERN.replace("[^", "[^,")}
+    return {"type": "array", "items": one, "minItems": 1, "maxItems": at_most}
+
+
+def ids_parameter(at_most: int, kind: str = "track") -> dict[str, Any]:
     """Describe the parameter `ids` for OpenAPI."""
-    text = f"Up to {at_most} ids, separated by commas."
-    return parameter("ids", text, type="string", pattern=ids_pattern(at_most), required=True)
+    text = f"Up to {at_most} ids, URIs or web addresses, separated by commas."
+    return parameter("ids", text, required=True, **id_list(at_most, kind))

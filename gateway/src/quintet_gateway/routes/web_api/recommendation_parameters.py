@@ -28,10 +28,11 @@ from quintet_gateway.routes.web_api.parameters import (
     Query,
     choice,
     flag,
+    genre_list,
+    genres,
+    id_list,
     ids,
-    ids_pattern,
     integer,
-    names,
     number,
     parameter,
 )
@@ -52,7 +53,7 @@ def request_of(query: Query) -> ranker_pb2.RecommendTracksRequest:
         seeds=seeds_of_parameters(
             artists=ids(query, "seed_artists", _MAX_NAMES, "artist"),
             tracks=ids(query, "seed_tracks", _MAX_NAMES),
-            genres=names(query, "seed_genres", _MAX_NAMES),
+            genres=genres(query, "seed_genres", _MAX_NAMES),
         ),
         negative_seeds=track_seeds(ids(query, "negative_seed_tracks", MAX_SEEDS)),
         limit=integer(query, "limit", WEB_API_DEFAULT_LIMIT, 1, WEB_API_MAX_LIMIT),
@@ -128,7 +129,7 @@ def _add_attribute(
 
 
 def _documented() -> list[dict[str, Any]]:
-    some = ids_pattern(MAX_SEEDS)
+    some = id_list(MAX_SEEDS)
     seeds = "separated by commas; 1 to 5 seeds of all kinds together."
     found = [
         parameter(
@@ -140,9 +141,9 @@ def _documented() -> list[dict[str, Any]]:
             default=WEB_API_DEFAULT_LIMIT,
         ),
         MARKET,
-        parameter("seed_artists", f"Artist ids, {seeds}", type="string", pattern=some),
-        parameter("seed_genres", f"Genres, {seeds}", type="string"),
-        parameter("seed_tracks", f"Track ids, {seeds}", type="string", pattern=some),
+        parameter("seed_artists", f"Artist ids, {seeds}", **id_list(MAX_SEEDS, "artist")),
+        parameter("seed_genres", f"Genres, {seeds}", **genre_list(MAX_SEEDS)),
+        parameter("seed_tracks", f"Track ids, {seeds}", **some),
     ]
     meanings = {
         "min": "No track below this value.",
@@ -170,8 +171,7 @@ def _documented() -> list[dict[str, Any]]:
         parameter(
             "negative_seed_tracks",
             extension + "up to 5 track ids to move away from.",
-            type="string",
-            pattern=some,
+            **some,
         ),
         parameter(
             "max_per_artist",
@@ -199,8 +199,7 @@ def _documented() -> list[dict[str, Any]]:
         parameter(
             "exclude",
             extension + f"up to {WEB_API_MAX_EXCLUDED} track ids never returned, in any release.",
-            type="string",
-            pattern=ids_pattern(WEB_API_MAX_EXCLUDED),
+            **id_list(WEB_API_MAX_EXCLUDED),
         ),
         parameter(
             "variants",
