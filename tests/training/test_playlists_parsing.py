@@ -1,4 +1,5 @@
 import contextlib
+import io
 import json
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -6,8 +7,10 @@ from xml.sax.saxutils import escape
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from quintet_text.bounded_json import BoundedStream, Bounds
 from quintet_training.datasets import DatasetInvalid
 from quintet_training.datasets.entries import Entry, Meter, make_entry
+from quintet_training.datasets.json_bounds import within
 from quintet_training.datasets.playlist_formats import READERS, Format, detect
 from quintet_training.datasets.tables import Refused
 
@@ -25,6 +28,13 @@ FIELDS = (
     *("playlist_id", "playlist", "position", "track_id", "isrc", "artist", "title", "added_at"),
     *("listened_at", "track_metadata", "user_name", "kind", "recommendation_id", "at"),
 )
+MARKED = st.text('{}[]"\\\\/a1', max_size=12)
+BOUNDS = Bounds(depth=3, text=12)
+NESTED = st.recursive(
+    MARKED | st.integers(-(10**70), 10**70) | st.sampled_from([10**63, 10**64, 10**65]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MARKED, inner, max_size=2),
+    max_leaves=8,
+)
 RECORDS = st.dictionaries(st.sampled_from(FIELDS), JSON)
 
 
@@ -39,6 +49,40 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes, known: Fo
         for item in READERS[known](path, meter):
             assert isinstance(item, Entry | Refused)
     assert 0 <= meter.share <= 1
+
+
+def depth_of(value: object) -> int:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return max(map(depth_of, inside), default=0) + isinstance(value, dict | list)
+
+
+def texts_in(value: object) -> list[object]:
+    """List the keys and plain values of a document."""
+    if isinstance(value, dict):
+        return [*value, *(each for inner in value.values() for each in texts_in(inner))]
+    if isinstance(value, list):
+        return [each for inner in value for each in texts_in(inner)]
+    return [value]
+
+
+@given(document=NESTED)
+@example(document=["\\", "[", {"a": [["]"]]}])
+@example(document=["a", 10**64])
+def test_a_document_is_decoded_at_once_if_it_is_within_its_bounds(document: object) -> None:
+    data = json.dumps([document, "a"]).encode()
+    plain = texts_in(document)
+    longest = max([1, *(len(json.dumps(each)) - 1 for each in plain if isinstance(each, str))])
+    large = any(isinstance(each, int) and abs(each) >= 10**64 for each in plain)
+    whole = depth_of(document) + 1 <= BOUNDS.depth and longest <= BOUNDS.text and not large
+    assert within(data, BOUNDS) == whole
+    if whole:
+        stream = BoundedStream(io.BytesIO(data), BOUNDS)
+        assert b"".join(iter(stream.read, b"")) == data
+
+
+def test_a_damaged_document_is_not_decoded_at_once() -> None:
+    assert not within(b'["a]', BOUNDS)
+    assert not within(b"[1, 2]", BOUNDS)  # without texts it is no document of playlists
 
 
 @FOLDER

@@ -5,7 +5,6 @@ A file may be one document, an array, or one value per line; each reader takes a
 
 import itertools
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import ijson
-import numpy as np
 import polars as pl
 from quintet_text.bounded_json import BoundedStream, Bounds, JsonRefused, json_lines
 from quintet_text.decoding import HEAD, NotText, encoding_of, open_text
 
 from quintet_training.datasets.columns import DatasetInvalid
+from quintet_training.datasets.json_bounds import within
 from quintet_training.datasets.tables import BATCH_ROWS, LINE, Batch, Refused, TableFile
 
 # A slice of the Million Playlist Dataset has 35 MB; a listen of ListenBrainz takes about 1 kB.
@@ -26,10 +25,6 @@ BOUNDS: Final = Bounds(total=512 * 1024**2)
 _LINE_BOUNDS: Final = Bounds(total=1024**2)
 _MAX_ITEM: Final = 64 * 1024**2
 """Bytes between two items: one is held in memory, as objects of several times that."""
-_MAX_CONTAINERS: Final = 1_000_000
-"""Arrays and objects of a document that is decoded at once: some hundred bytes each."""
-# Begins with what precedes a number, so that digits in texts are not tried one by one.
-_LONG_NUMBER: Final = re.compile(rb"[\s:,\[.-][0-9]{65}")
 _HEAD_EVENTS: Final = 20_000
 """Events of the parser that show the structure: some thousand records."""
 _SAMPLE: Final = 200
@@ -193,34 +188,18 @@ def _whole(path: Path, prefix: str, encoding: str) -> list[Any] | None:
         data = path.read_bytes()
         if not encoding_of(data[:HEAD], encoding).startswith("utf-8"):
             return None
-    # Brackets in texts count too; the true numbers are at most these.
-    many = data.count(b"{") + data.count(b"[") > _MAX_CONTAINERS
-    if many or data.count(f'"{key}"'.encode()) != 1 or _LONG_NUMBER.search(data):
-        return None
-    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == ord('"'))
-    if len(quotes) < 2 or np.diff(quotes).max() > BOUNDS.text:
+    if data.count(f'"{key}"'.encode()) != 1 or not within(data, BOUNDS):
         return None
     try:
         found = json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
     items = found.get(key) if isinstance(found, dict) else None
-    return items if isinstance(items, list) and not _is_deep(found) else None
+    return items if isinstance(items, list) else None
 
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number of JSON")
-
-
-def _is_deep(value: Any) -> bool:
-    """Check whether arrays and objects are nested deeper than a stream reads."""
-    level = [value]
-    for _ in range(BOUNDS.depth):
-        inside = (v.values() if isinstance(v, dict) else v for v in level)
-        level = [v for values in inside for v in values if isinstance(v, dict | list)]
-        if not level:
-            return False
-    return True
 
 
 def records_of(

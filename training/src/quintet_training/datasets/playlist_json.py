@@ -1,11 +1,14 @@
 """Playlists as JSON documents: Million Playlist Dataset, Spotify's account export, JSPF."""
 
-from collections.abc import Iterator, Mapping
+import bisect
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 from quintet_text.track_ids import ISRC, RECORDING, normal_id, track_id_of
 
@@ -63,22 +66,34 @@ def spotify_chunks(path: Path, meter: Meter, how: Reading = HOW) -> Iterator[Chu
 
 
 @dataclass(frozen=True)
-class _Track:
-    """A track of a playlist: its number in the file, its playlist, its place and what it holds."""
+class _Playlist:
+    """Tracks of a playlist that wait to be put into columns.
 
-    number: int
+    Attributes:
+        first: Number of the first track in the file; the others follow.
+        group: The playlist's id.
+        name: Its name.
+        places: The position of each track.
+        tracks: The tracks.
+        keys: The keys of all tracks if these are the same and no value has values inside.
+    """
+
+    first: int
     group: str
-    playlist: object
-    place: int
-    item: Any
+    name: object
+    places: Sequence[int]
+    tracks: Sequence[Any]
+    keys: tuple[str, ...] | None
 
-    def read(self) -> Item:
-        return _track(self.number, self.group, self.playlist, self.place, self.item)
+    def read(self, number: int) -> Item:
+        """Read a track, by its number in the playlist."""
+        place, track = self.places[number], self.tracks[number]
+        return _track(self.first + number, self.group, self.name, place, track)
 
 
 def _chunks(path: Path, meter: Meter, how: Reading, prefix: str) -> Iterator[Chunk]:
-    waiting: list[_Track] = []
-    number = 0
+    waiting: list[_Playlist] = []
+    number = count = 0
     for playlist, meter.share in items_at(path, "playlists.item", how.encoding):
         tracks = _tracks_of(playlist)
         known = playlist if tracks is not None else {}
@@ -86,20 +101,22 @@ def _chunks(path: Path, meter: Meter, how: Reading, prefix: str) -> Iterator[Chu
         name = known.get("pid", known.get("name"))
         if tracks is None or name in (None, ""):
             yield _chunk(waiting)
-            number, waiting = number + 1, []
+            number, count, waiting = number + 1, 0, []
             yield Chunk([Refused(number, "playlist: without pid or tracks", _shown(playlist))])
             continue
         # Names are unique within a file only: another account has a "Favourites" as well.
         group = f"{prefix}:{name}" if "pid" in known else f"{prefix}:{path.stem}:{name}"
-        for place, track in enumerate(tracks):
-            if isinstance(track, dict) and track.get("track", "") is None and _is_episode(track):
-                meter.passed_over += 1
-                continue
-            number += 1
-            waiting.append(_Track(number, group, known.get("name"), place, track))
-        if len(waiting) >= BATCH_ROWS:
+        places: Sequence[int] = range(len(tracks))
+        keys = _common_keys(tracks)
+        if keys is None or "track" in keys:
+            places = [place for place in places if not _is_episode(tracks[place])]
+            meter.passed_over += len(tracks) - len(places)
+            tracks = [tracks[place] for place in places]
+        waiting.append(_Playlist(number + 1, group, known.get("name"), places, tracks, keys))
+        number, count = number + len(tracks), count + len(tracks)
+        if count >= BATCH_ROWS:
             yield _chunk(waiting)
-            waiting = []
+            count, waiting = 0, []
     yield _chunk(waiting)
 
 
@@ -107,41 +124,59 @@ def _shown(value: object) -> str:
     return str(value)[:_MAX_SHOWN]
 
 
-def _chunk(tracks: list[_Track]) -> Chunk:
+def _chunk(playlists: list[_Playlist]) -> Chunk:
     """Put tracks into columns if they all have the same keys and plain values, as in the data set.
 
     Other tracks become items.
     """
-    if not tracks or (columns := _plain_columns(tracks)) is None:
-        return Chunk([track.read() for track in tracks])
+    rows = _plain_rows(playlists)
+    if rows is not None:
+        firsts = list(itertools.accumulate((len(p.tracks) for p in playlists), initial=0))
+
+        def read(row: Mapping[str, Any]) -> Item:
+            number = bisect.bisect_right(firsts, row[_AT]) - 1
+            return playlists[number].read(row[_AT] - firsts[number])
+
+        return Chunk((), rows, read)
+    return Chunk([p.read(number) for p in playlists for number in range(len(p.tracks))])
+
+
+def _plain_rows(playlists: list[_Playlist]) -> pl.DataFrame | None:
+    """Put tracks into columns; None if their keys differ or their values are of several types."""
+    listed = [playlist for playlist in playlists if playlist.tracks]
+    keys = listed[0].keys if listed else None
+    if keys is None or any(p.keys is None or set(p.keys) != set(keys) for p in listed):
+        return None
+    tracks = [track for playlist in listed for track in playlist.tracks]
+    named = _columns(keys)
+    owners = np.repeat(np.arange(len(listed)), [len(playlist.tracks) for playlist in listed])
     try:
         rows = pl.DataFrame(
             {
-                "playlist_id": [track.group for track in tracks],
-                "playlist": pl.Series([track.playlist for track in tracks], dtype=pl.String),
-                "position": [track.place for track in tracks],
-                **{field: [t.item[key] for t in tracks] for field, key in columns.items()},
+                "playlist_id": pl.Series([playlist.group for playlist in listed])[owners],
+                "playlist": pl.Series([p.name for p in listed], dtype=pl.String)[owners],
+                # Overwritten by a position that the tracks have.
+                "position": [place for playlist in listed for place in playlist.places],
+                **{field: [track[key] for track in tracks] for field, key in named.items()},
                 _AT: pl.int_range(len(tracks), eager=True),
             }
         )
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-        return Chunk([track.read() for track in tracks])  # cells of several types, or no text
-    return Chunk((), rows, lambda row: tracks[row[_AT]].read())
+        return None  # cells of several types, or no text
+    return rows
 
 
-def _plain_columns(tracks: list[_Track]) -> dict[str, str] | None:
-    """Map field to key for tracks with the same keys, without objects inside; None for others."""
-    first = tracks[0].item
-    if not isinstance(first, dict):
+def _common_keys(tracks: Sequence[Any]) -> tuple[str, ...] | None:
+    """Give the keys of tracks that have the same ones, and plain values; None for others."""
+    if not tracks or not isinstance(tracks[0], dict):
         return None
-    keys = first.keys()
+    keys = tracks[0].keys()
     for track in tracks:
-        item = track.item
-        if not isinstance(item, dict) or item.keys() != keys:
+        if not isinstance(track, dict) or track.keys() != keys:
             return None
-        if not _PLAIN.issuperset(map(type, item.values())):
+        if not _PLAIN.issuperset(map(type, track.values())):
             return None
-    return _columns(tuple(keys))
+    return tuple(keys)
 
 
 def _tracks_of(playlist: object) -> list[Any] | None:
@@ -151,7 +186,10 @@ def _tracks_of(playlist: object) -> list[Any] | None:
     return next((tracks for tracks in listed if isinstance(tracks, list)), None)
 
 
-def _is_episode(item: Mapping[str, Any]) -> bool:
+def _is_episode(item: object) -> bool:
+    """Check whether the account's export names no track here: an episode of a podcast."""
+    if not isinstance(item, dict) or item.get("track", "") is not None:
+        return False
     return not isinstance(item.get("localTrack"), dict)
 
 

@@ -49,15 +49,14 @@ def import_files(
         settings = load_settings()
         how = Reading(overrides(columns or []), encoding, checked_kind(kind))
         # All files are checked before the first is imported, so that a mistake changes nothing.
-        for path in files:
-            check_file(path) if format_ is not datasets.Format.AUTO else detect(path, how)
+        formats = [_format_of(path, format_, how) for path in files]
         catalogue = datasets.Catalogue()
         with progress_bar(_errors) as on_progress:
             reports = [
                 datasets.import_playlists(
-                    settings, path, format_, source, licence, on_progress, catalogue, how
+                    settings, path, known, source, licence, on_progress, catalogue, how
                 )
-                for path in files
+                for path, known in zip(files, formats, strict=True)
             ]
             datasets.compact(settings, on_progress)
     _console.print(_summary_table(reports))
@@ -69,6 +68,13 @@ def import_files(
         for note in _notes(report):
             _console.print(f"{report.path.name}: {note}", markup=False, highlight=False)
     fail_on_nothing(report.failure for report in reports)
+
+
+def _format_of(path: Path, asked: datasets.Format, how: Reading) -> datasets.Format:
+    if asked is datasets.Format.AUTO:
+        return detect(path, how)
+    check_file(path)
+    return asked
 
 
 def info(
