@@ -25,7 +25,7 @@ BOUND := $(BIN)/python -I -S command/src/quintet_command/parent_death.py 0 15
 .PHONY: help install demo up test test-all settings check check-types check-rest check-security secrets-check fmt protos protos-check smoke clean
 .PHONY: packages packages-check packages-try licences audit sbom release-check publish model-card
 .PHONY: check-kernel bench bench-guard bench-parts bench-budget flame fuzz soak airflow-install analysis-install demo-library demo-retrain docs docs-serve
-.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack upgrade-trial images-report image-index sign eval bench-training bench-import bench-ablation chaos history egress mutants reproduce provenance
+.PHONY: library-servers deploy-tools images compose-check k8s-check actions-check health stack upgrade-trial images-report image-index sign eval bench-training bench-import bench-dask bench-slices bench-ablation chaos history egress mutants reproduce provenance
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,16 @@ bench-training: install ## Time and memory of training on up to MOST playlists, 
 
 bench-ablation: install ## What candidates of EVAL_HOME miss by kind, and what balanced samples gain
 	@$(BIN)/python tools/bench/ablation.py --home $(EVAL_HOME)
+
+bench-dask: install ## A whole training of 100,000 playlists on Dask with two workers, against one process
+	@PYTHONPATH=. $(UV) run --isolated --quiet --no-default-groups --all-packages --extra operator --extra dask \
+	  python -m tools.bench.dask_training --data $(EVAL_DATA)
+
+# Of this run alone: `make bench-slices SLICES="--slices 50 --tracks 500000"`. All of it takes 4 GB of disk.
+SLICES ?=
+
+bench-slices: install ## Speed and memory of importing 1,000 slices of the Million Playlist Dataset
+	@PYTHONPATH=. $(BIN)/python -m tools.bench.import_slices $(SLICES)
 
 bench-import: install ## Speed and memory of importing 2 and 10 million rows of playlists by id
 	@PYTHONPATH=. $(BIN)/python -m tools.bench.import_bench
@@ -333,7 +343,7 @@ publish: ## Upload dist/ to PyPI by trusted publishing; only the workflow of a t
 	@$(UV) publish --trusted-publishing always dist/*.whl dist/*.tar.gz
 
 model-card: install ## Train on EVAL_DATA, promote, and write docs/model-card.md from the registry
-	@deploy/model-card.sh $(EVAL_DATA) $(CARD_HOME) docs/model-card.md
+	@deploy/model-card.sh $(EVAL_DATA) $(CARD_HOME) docs/model-card.md $(EVAL_KIND)
 
 LIBRARY_SERVERS := .library-servers
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains on a folder with tracks.parquet and playlists.parquet, in a separate home and registry,
-# promotes it where the gate lets it through, and writes its card. Usage: model-card.sh DATA HOME CARD
+# promotes it where the gate lets it through, and writes its card. Usage: model-card.sh DATA HOME CARD [KIND]
 set -euo pipefail
 data=$1 card=$3
 mkdir -p "$2/mlflow"
@@ -16,8 +16,12 @@ until python -c "import httpx; httpx.get('$QUINTET_MLFLOW_URI/health', trust_env
   kill -0 $server 2> /dev/null || { tail -3 "$home/mlflow.log" >&2; trap - EXIT; exit 1; }
   sleep 0.5
 done
-quintet catalog import "$data/tracks.parquet"
-quintet playlists import "$data/playlists.parquet"
+# As `make eval` does: the folder `kinds`, if there is one, has more tracks and playlists of other kinds.
+more=()
+[ ! -f "$data/kinds/playlists.parquet" ] || more=("$data/kinds/tracks.parquet")
+quintet catalog import "$data/tracks.parquet" "${more[@]}"
+quintet playlists import "$data/playlists.parquet" --kind "${4:-genre}"
+[ ! -f "$data/kinds/playlists.parquet" ] || quintet playlists import "$data/kinds/playlists.parquet"
 # What an earlier run has done already is not done again.
 model=$(quintet train --no-register --json | tail -1 | python -c 'import json, sys; print(json.load(sys.stdin)["version"])')
 [ -s "$home/report.json" ] ||

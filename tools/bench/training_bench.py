@@ -55,7 +55,7 @@ def measure(tracks: int, playlists: int, data: Path, threads: int, trials: int) 
         if text != current:
             now = time.monotonic()
             seconds, most = steps.get(current, (0.0, 0.0))
-            steps[current] = (seconds + now - since, max(most, _peak_mib()))
+            steps[current] = (seconds + now - since, max(most, peak_mib()))
             _forget_peak()
             current, since = text, now
 
@@ -106,7 +106,7 @@ def _serving_ms(
     return 1_000 * float(np.median(spent[WARM:]))
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """Read the greatest resident memory since `_forget_peak`."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
@@ -119,16 +119,22 @@ def _forget_peak() -> None:
 
 def _world(tracks: int, playlists: int, data: Path) -> "tuple[Catalogue, list[NDArray[np.int64]]]":
     import numpy as np
-    import polars as pl
     from quintet_engine.catalogue import Catalogue
+
+    catalogue = Catalogue.of(made_snapshot(tracks, data))
+    return catalogue, made_playlists(len(catalogue), playlists, np.random.default_rng(1))
+
+
+def made_snapshot(tracks: int, data: Path) -> "Snapshot":
+    """Make a catalogue of copies of the real one; see the text at the beginning of this file."""
+    import polars as pl
 
     real = pl.read_parquet(data / "tracks.parquet").sort("track_id")
     lists = pl.read_parquet(data / "playlists.parquet")
     # Tracks that stand together on playlists come together.
     first = lists.group_by("track_id").agg(pl.col("playlist_id").min())
     real = real.join(first, on="track_id", how="left").sort("playlist_id", "track_id")
-    catalogue = Catalogue.of(_snapshot(real, tracks))
-    return catalogue, made_playlists(len(catalogue), playlists, np.random.default_rng(1))
+    return _snapshot(real, tracks)
 
 
 def _snapshot(real: "pl.DataFrame", tracks: int) -> "Snapshot":

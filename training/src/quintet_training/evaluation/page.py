@@ -8,6 +8,7 @@ from quintet_training.evaluation.plots import plots
 from quintet_training.evaluation.report import OURS, Report, Section
 from quintet_training.evaluation.wording import (
     BEYOND,
+    CALIBRATION_TITLE,
     COMPARED,
     DIAL_KNOWN,
     DIAL_TITLE,
@@ -51,7 +52,7 @@ def page(report: Report) -> str:
     others = [one for one in report.sections if one.name != report.primary]
     tables = [_accuracy(report, one) for one in (report.main, *others)]
     tables += [_beyond(report, report.main), _differences(report), _deciles(report)]
-    tables += [_dial(report), _growth(report)]
+    tables += [_dial(report), _growth(report), _calibration(report)]
     return environment.get_template("report.html").render(
         summary=summary(report),
         pictures=pictures,
@@ -135,6 +136,22 @@ def _growth(report: Report) -> dict[str, Any]:
     ndcg = metric_name(report, "ndcg")
     headings = [*_headings(report, GROWTH_METRICS), *(f"{ndcg}, {k or 'none'}" for k in kinds)]
     return _table(GROWTH_TITLE, "playlists", headings, points, cells)
+
+
+def _calibration(report: Report) -> dict[str, Any]:
+    found = report.calibration
+    tenths = {str(tenth.number): tenth for tenth in (found.tenths if found else ())}
+    kinds = list(found.by_kind) if found else []
+
+    def cells(name: str) -> list[tuple[str, str]]:
+        tenth = tenths[name]
+        ends = (f"{number(tenth.low)} to {number(tenth.high)}", "")
+        observed = (number(tenth.observed.mean), bounds(tenth.observed))
+        by_kind = [(number(tenth.by_kind[kind]), "") for kind in kinds]
+        return [ends, (f"{tenth.tracks:,}", ""), (number(tenth.predicted), ""), observed, *by_kind]
+
+    headings = ["scores", "tracks", "predicted", "observed", *(kind or "none" for kind in kinds)]
+    return _table(CALIBRATION_TITLE, "tenth of scores", headings, tenths, cells)
 
 
 def _headings(report: Report, metrics: tuple[str, ...]) -> list[str]:

@@ -1,6 +1,5 @@
 """The evaluation: hold playlists out, train on the others, ask every method the same cases."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -17,6 +16,7 @@ from quintet_training.evaluation.baselines import (
     Recommender,
     baselines,
 )
+from quintet_training.evaluation.calibrating import Scored, measure_calibration
 from quintet_training.evaluation.cases import (
     Case,
     cold_cases,
@@ -38,10 +38,12 @@ from quintet_training.evaluation.metrics import METRICS, Yardstick
 from quintet_training.evaluation.report import (
     MODEL,
     WITHOUT_PLAYLISTS,
+    Calibration,
     DialPoint,
     GrowthPoint,
     Report,
     Section,
+    kind_name,
 )
 
 Train = Callable[[Sequence[Rows], Sequence[str], str], Recommender]
@@ -143,6 +145,11 @@ class _Evaluation:
         known = np.flatnonzero(~self.held_out).tolist()
         return [self.kinds[number] for number in known] if self.kinds else []
 
+    def several_kinds(self, cases: Sequence[Case]) -> list[str]:
+        """Return the kind of each case's playlist; empty if all are of one kind."""
+        kinds = [self.kinds[case.playlist] for case in cases if self.kinds]
+        return kinds if len(set(kinds)) > 1 else []
+
     def ask(
         self,
         methods: Mapping[str, Recommender],
@@ -177,6 +184,7 @@ def run(
     kinds: Sequence[str] = (),
     dial: Dial | None = None,
     defaults: Callable[[], Recommender] | None = None,
+    scored: Callable[[], Scored] | None = None,
 ) -> Report:
     """Evaluate a trainer; the same arguments give the same report.
 
@@ -192,6 +200,7 @@ def run(
         dial: Gives the recommender of `main` with the dial from familiar to new at a value; called
             before the training without cold tracks. None to measure no dial.
         defaults: Gives the recommender of `main` with the product's default settings, likewise.
+        scored: Gives the recommender of `main` with its scores, likewise.
         kinds: The kind of each playlist, to report by kind; empty to report all together.
 
     Raises:
@@ -216,7 +225,7 @@ def run(
         "training": int((~held_out).sum()),
         "held_out": int(held_out.sum()),
     }
-    found = _main_parts(this, cases, train, bootstrap, dial, defaults)
+    found = _main_parts(this, cases, train, bootstrap, dial, defaults, scored)
     if options.growth:
         found["growth"] = _growth_part(this, cases[options.primary], train, found.pop("scores"))
     found.pop("scores", None)
@@ -232,6 +241,7 @@ def _main_parts(
     bootstrap: Recommender | None,
     dial: Dial | None,
     defaults: Callable[[], Recommender] | None,
+    scored: Callable[[], Scored] | None,
 ) -> dict[str, Any]:
     """Train once, then measure model and baselines at each number of seeds."""
     options, known = this.options, this.train
@@ -258,6 +268,8 @@ def _main_parts(
         found["dial"] = _dial_part(this, cases[options.primary], known, dial)
     if defaults is not None:
         found["defaults"] = _defaults_part(this, cases[options.primary], defaults())
+    if scored is not None:
+        found["calibration"] = _calibration_part(this, cases[options.primary], scored())
     return found
 
 
@@ -268,11 +280,21 @@ def _defaults_part(this: _Evaluation, cases: Sequence[Case], with_defaults: Reco
     return section("defaults", title, cases, measured, this.options.seed)
 
 
+def _calibration_part(this: _Evaluation, cases: Sequence[Case], scored: Scored) -> Calibration:
+    """Compare the scores of the lists with their hits."""
+    this.on_progress(_MEASURED, "comparing scores with hits")
+    options = this.options
+    with threadpool_limits(1, "blas"):
+        return measure_calibration(
+            scored, cases, this.several_kinds(cases), options.random(5), options.seed
+        )
+
+
 def _growth_part(
     this: _Evaluation, cases: Sequence[Case], train: Train, whole: NDArray[np.float64]
 ) -> tuple[GrowthPoint, ...]:
     """Train on shares of the playlists and ask the primary cases."""
-    options, kinds = this.options, [this.kinds[case.playlist] for case in cases if this.kinds]
+    options = this.options
 
     def on_share(chosen: Rows, purpose: str) -> NDArray[np.float64]:
         this.on_progress(_MEASURED, f"training on {len(chosen)} of the playlists")
@@ -281,8 +303,7 @@ def _growth_part(
         method = {MODEL: train(known, of_known, purpose)}
         return this.ask(method, cases, known, (_MEASURED, _MEASURED))[MODEL].scores
 
-    several = kinds if len(set(kinds)) > 1 else []
-    random = options.random(4)
+    several, random = this.several_kinds(cases), options.random(4)
     return measure_growth(
         len(this.train), options.growth, whole, several, on_share, random, options.seed
     )
@@ -330,10 +351,9 @@ def _by_kind(
     for kind in sorted(set(of_case.tolist())):
         chosen = np.flatnonzero(of_case == kind)
         title = f"Playlists of the kind {kind}" if kind else "Playlists without a kind"
-        name = f"kind_{re.sub(r'[^a-z0-9]+', '_', kind.lower()).strip('_') or 'none'}"
         part = [cases[number] for number in chosen.tolist()]
         answers = {method: one.of(chosen) for method, one in measured.items()}
-        sections.append(section(name, title, part, answers, this.options.seed))
+        sections.append(section(kind_name(kind), title, part, answers, this.options.seed))
     return tuple(sections)
 
 

@@ -5,6 +5,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -101,6 +102,45 @@ class GrowthPoint:
 
 
 @dataclass(frozen=True)
+class ScoreTenth:
+    """A tenth of the scores in all lists of the primary cases.
+
+    Attributes:
+        number: 1 for the lowest scores, 10 for the highest.
+        low: Least score in it.
+        high: Greatest.
+        tracks: How many tracks of lists have such a score.
+        predicted: Their share of hits, as the other half of the playlists has it, 0..1.
+        observed: Their share of hits, with its interval.
+        by_kind: Kind of playlist to the share observed there; empty without several kinds.
+    """
+
+    number: int
+    low: float
+    high: float
+    tracks: int
+    predicted: float
+    observed: Interval
+    by_kind: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How well a score says how likely a track is a hit.
+
+    Attributes:
+        tenths: Of the scores, ascending; one without tracks is missing.
+        error: The expected calibration error, 0..1: the mean difference between predicted and
+            observed share of hits, weighted by tracks.
+        by_kind: Kind of playlist to the error there; empty without several kinds.
+    """
+
+    tenths: tuple[ScoreTenth, ...]
+    error: float
+    by_kind: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Report:
     """The result of one evaluation.
 
@@ -118,6 +158,7 @@ class Report:
         growth: The model trained on shares of the playlists and on all; empty if not measured.
         defaults: The model's lists with the default settings of the product, on the primary cases;
             None if not measured.
+        calibration: Scores against hits, on the primary cases; None if not measured.
         cold: Only tracks that no training playlist holds; None without such tracks.
         cold_to_cosine: Metric to the model's mean over standardised cosine's, on cold tracks.
         only_audio: A model without playlists against standardised cosine; None if not measured.
@@ -136,6 +177,7 @@ class Report:
     dial: tuple[DialPoint, ...] = ()
     growth: tuple[GrowthPoint, ...] = ()
     defaults: Section | None = None
+    calibration: Calibration | None = None
     cold: Section | None = None
     cold_to_cosine: Mapping[str, Interval] | None = None
     only_audio: Section | None = None
@@ -170,7 +212,9 @@ class Report:
         `hand_made.ndcg_500.five_seeds` is a baseline's mean; `difference.…` and `ratio.…`
         compare, with intervals; `recall_500.decile_1.five_seeds` is the least popular tenth;
         `ndcg_500.dial_80.five_seeds` and `known_of_ten.dial_80.five_seeds` are at 0.8 of the dial;
-        `ndcg_500.share_50.five_seeds` is of the model trained on half of the playlists.
+        `ndcg_500.share_50.five_seeds` is of the model trained on half of the playlists;
+        `calibration_error.five_seeds` is of its scores, `hit_rate.decile_1.five_seeds` the share of
+        hits among the lowest tenth of them.
         """
         found: dict[str, float] = {}
         for one in self.sections:
@@ -203,7 +247,7 @@ class Report:
         return json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
 
     def _add_series(self, found: dict[str, float]) -> None:
-        """Add the points of the dial and of growth."""
+        """Add the points of the dial and of growth, and the tenths of scores."""
         for point in self.dial:
             name = f"dial_{round(100 * point.value)}.{self.primary}"
             found.update(_with_bounds(f"{self.label('ndcg')}.{name}", point.ndcg))
@@ -212,6 +256,15 @@ class Report:
             for metric in ("r_precision", "ndcg", "clicks", "recall"):
                 name = f"{self.label(metric)}.share_{round(100 * step.share)}.{self.primary}"
                 found.update(_with_bounds(name, getattr(step, metric)))
+
+        if self.calibration is not None:
+            found[f"calibration_error.{self.primary}"] = self.calibration.error
+            for kind, error in self.calibration.by_kind.items():
+                found[f"calibration_error.{kind_name(kind)}"] = error
+            for tenth in self.calibration.tenths:
+                name = f"decile_{tenth.number}.{self.primary}"
+                found[f"predicted_hit_rate.{name}"] = tenth.predicted
+                found.update(_with_bounds(f"hit_rate.{name}", tenth.observed))
 
     def _add_method(
         self,
@@ -233,6 +286,11 @@ class Report:
         if self.cold_to_cosine is not None:
             found[f"{STANDARDISED_COSINE}.cold"] = self.cold_to_cosine
         return found
+
+
+def kind_name(kind: str) -> str:
+    """Return the name of a kind's section, such as `kind_charts`."""
+    return f"kind_{re.sub(r'[^a-z0-9]+', '_', kind.lower()).strip('_') or 'none'}"
 
 
 def _with_bounds(name: str, value: Interval) -> dict[str, float]:

@@ -7,9 +7,11 @@ from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from quintet_training.evaluation.report import Report, Section
+from quintet_training.evaluation.report import Calibration, Report, Section
 from quintet_training.evaluation.wording import (
     BEYOND,
+    CALIBRATION_KINDS,
+    CALIBRATION_TITLE,
     COMPARED,
     DIAL_KNOWN,
     DIAL_TITLE,
@@ -37,6 +39,8 @@ def tables(report: Report) -> Group:
         parts.append(_dial(report))
     if report.growth:
         parts += [_growth(report), *_growth_by_kind(report)]
+    if report.calibration is not None:
+        parts += _calibration(report.calibration)
     return Group(*parts)
 
 
@@ -109,6 +113,23 @@ def _growth_by_kind(report: Report) -> list[Table]:
         cells = [f"{number(one.mean)}\n{narrow_bounds(one)}" for one in values]
         table.add_row(f"{point.playlists:,}", *cells)
     return [table]
+
+
+def _calibration(found: Calibration) -> list[Table]:
+    heads = ("tenth", "scores", "tracks", "predicted", "observed")
+    table = _table(CALIBRATION_TITLE, *heads)
+    for tenth in found.tenths:
+        ends = f"{number(tenth.low)} to {number(tenth.high)}"
+        observed = f"{number(tenth.observed.mean)}\n{narrow_bounds(tenth.observed)}"
+        cells = (ends, f"{tenth.tracks:,}", number(tenth.predicted), observed)
+        table.add_row(str(tenth.number), *cells)
+    if not found.by_kind:
+        return [table]
+    kinds = _table(CALIBRATION_KINDS, "tenth", *(kind or "none" for kind in found.by_kind))
+    for tenth in found.tenths:
+        kinds.add_row(str(tenth.number), *(number(rate) for rate in tenth.by_kind.values()))
+    kinds.add_row("error", *(number(error) for error in found.by_kind.values()))
+    return [table, kinds]
 
 
 def _deciles(report: Report) -> Table:

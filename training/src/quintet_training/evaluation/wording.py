@@ -45,6 +45,8 @@ FOLLOWED: Final = (
 UNKNOWN: Final = "n/a"
 DIAL_TITLE: Final = "The model along the dial from familiar (0) to new (1)"
 GROWTH_TITLE: Final = "The model trained on a part of the playlists, and on all"
+CALIBRATION_TITLE: Final = "How often a track of such a score is on the playlist"
+CALIBRATION_KINDS: Final = "The same by kind of playlist, and the error of each kind"
 GROWTH_METRICS: Final = ("r_precision", "ndcg", "clicks", "recall")
 """In the order of the table of growth; NDCG by kind follows."""
 DIAL_KNOWN: Final = "By artists of the seeds, of ten"
@@ -136,6 +138,11 @@ def summary(report: Report) -> list[str]:
             "Without playlists: model minus standardised cosine, "
             f"{metric_name(report, 'ndcg')} {signed(gap.mean)} "
             f"({signed_bounds(gap)})."
+        )
+    if report.calibration is not None:
+        lines.append(
+            f"Scores: a tenth of them predicts its share of hits with a mean error of "
+            f"{number(report.calibration.error)} (expected calibration error)."
         )
     return lines
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from quintet_contract.attributes import MEASURED
 from quintet_engine.booster import Ranker
 from quintet_engine.catalogue import Catalogue, Rows
@@ -24,6 +25,7 @@ from quintet_training.evaluation import (
     Report,
     run,
 )
+from quintet_training.evaluation.calibrating import Scored
 from quintet_training.ranking import BootstrapParameters, TrainingParameters, train_model
 from quintet_training.settings import TrainingRefused, TrainingSettings
 from quintet_training.steps.batch import MAX_BATCH_SEEDS
@@ -105,6 +107,7 @@ def evaluate(
                 variants=defaults.variants,
                 seasonal=defaults.seasonal,
             ),
+            lambda: scored_recommender(engines[0]),
         )
     except EvaluationImpossible as fault:
         raise TrainingRefused(str(fault)) from fault
@@ -139,10 +142,35 @@ def recommender(
     Returns:
         A function from seed rows, int64 (s,), to at most `limit` rows, best first, int64 (k,).
     """
+    scored = scored_recommender(
+        engine,
+        limit=limit,
+        max_per_artist=max_per_artist,
+        variants=variants,
+        seasonal=seasonal,
+        discovery=discovery,
+    )
+    return lambda seeds: scored(seeds)[0]
+
+
+def scored_recommender(
+    engine: Engine,
+    *,
+    limit: int = MAX_LIMIT,
+    max_per_artist: int = 0,
+    variants: Variants = Variants.ALLOW,
+    seasonal: Seasonal = Seasonal.ALLOW,
+    discovery: float | None = None,
+) -> Scored:
+    """Wrap an engine as `recommender` does, with the score of each track.
+
+    Returns:
+        A function from seed rows, int64 (s,), to rows, int64 (k,), and scores, float64 (k,).
+    """
     catalogue = engine.catalogue
     row_of = catalogue.snapshot.row_of
 
-    def recommend(seeds: Rows) -> Rows:
+    def recommend(seeds: Rows) -> tuple[Rows, NDArray[np.float64]]:
         asked = Query(
             tuple(Seed(SeedKind.TRACK, name) for name in catalogue.track_ids(seeds)),
             limit=limit,
@@ -152,8 +180,9 @@ def recommender(
             reasons=False,
             discovery=discovery,
         )
-        ranking = engine.recommend(asked, max_seeds=MAX_BATCH_SEEDS)
-        return np.array([row_of[track.track_id] for track in ranking.tracks], dtype=np.int64)
+        tracks = engine.recommend(asked, max_seeds=MAX_BATCH_SEEDS).tracks
+        rows = np.array([row_of[track.track_id] for track in tracks], dtype=np.int64)
+        return rows, np.array([track.score for track in tracks], dtype=np.float64)
 
     return recommend
 
