@@ -35,9 +35,7 @@ def test_tenths_hold_every_track_once_and_their_rates_make_up_the_whole():
     assert sum(tenth.tracks for tenth in tenths) == 30 * 47
     found = sum(tenth.tracks * tenth.observed.mean for tenth in tenths)
     assert found == pytest.approx(np.concatenate(hits).sum())
-    assert all(
-        low.high <= high.low for low, high in itertools.pairwise(tenths)
-    )  # ascending
+    assert all(low.high <= high.low for low, high in itertools.pairwise(tenths))  # ascending
 
 
 def test_a_kind_in_which_a_score_means_half_as_much_has_a_greater_error():

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from quintet_engine.catalogue import Catalogue
 from quintet_modelkit.snapshot import SCHEMA, Snapshot, write_snapshot
 from quintet_training.ranking import TrainingParameters, train_model
@@ -106,8 +107,11 @@ def measure(tracks: int, playlists: int, data: Path, trials: int) -> dict[str, A
         folder.mkdir()
         rows.mkdir()
         snapshot = made_snapshot(tracks, data)
-        write_snapshot(folder, snapshot.tracks.select(SCHEMA.names), snapshot.features)
-        del snapshot
+        # A stored catalogue is in the order of its ids, and this one in that of its scenes.
+        names = pa.array([f"{row:08d}" for row in range(len(snapshot))])
+        table = snapshot.tracks.select(SCHEMA.names).set_column(0, SCHEMA.field(0), names)
+        write_snapshot(folder, table, snapshot.features)
+        del snapshot, table
         catalogue = Catalogue.of(Snapshot.load(folder), recommend_absent=True)
         members = made_playlists(len(catalogue), playlists, np.random.default_rng(1))
         parameters = TrainingParameters(threads=1, space_trials=trials, booster_trials=trials)
