@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 import struct
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +37,8 @@ from quintet_store.tables import (
     table_of,
 )
 from sqlalchemy import select
+
+from tests.fakes.programs import start_service
 
 FEEDBACK = "/api/v1/feedback"
 LISTS, SHOWN, EVENTS = (table_of(t) for t in (Recommendation, Impression, FeedbackEvent))
@@ -231,18 +231,11 @@ def start(home: Path, url: str) -> tuple[subprocess.Popen[str], str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     variables = {
-        "QUINTET_HOME": str(home),
         "QUINTET_DATABASE_URL": url,
         "QUINTET_GATEWAY_PORT": str(port),
-        "QUINTET_GATEWAY_GRPC_PORT": "0",
         "QUINTET_GATEWAY_BUDGET_SECONDS": "30",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "quintet_gateway"],
-        env={**os.environ, **variables},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_service("gateway", home, **variables)
     assert process.stderr is not None
     while "startup complete" not in (line := process.stderr.readline()):
         assert line, "the gateway ended before it served"

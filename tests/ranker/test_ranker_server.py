@@ -4,11 +4,8 @@ import asyncio
 import contextlib
 import json
 import math
-import os
 import signal
 import struct
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +30,7 @@ from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
 from tests.fakes.catalogue import publish_catalogue
+from tests.fakes.programs import start_service
 from tests.fakes.reasons import facts_of
 
 WAIT = 90.0
@@ -371,23 +369,12 @@ async def test_a_damaged_catalogue_is_never_served(home):
         assert not service.ready.is_set()
 
 
-def start(home: Path, **variables: str) -> subprocess.Popen[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("QUINTET_")}
-    environment |= {"QUINTET_HOME": str(home), "QUINTET_RANKER_PORT": "0", **variables}
-    return subprocess.Popen(
-        [sys.executable, "-m", "quintet_ranker"],
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [("QUINTET_RANKER_PORT", "seven"), ("QUINTET_RANKER_THREADS", "0")],
 )
 def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path, name, value):
-    process = start(tmp_path, **{name: value})
+    process = start_service("ranker", tmp_path, **{name: value})
     _, error = process.communicate(timeout=WAIT)
     assert process.returncode == 2
     assert error.count("\n") == 1
@@ -395,7 +382,7 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path, name, value):
 
 
 def test_sigterm_ends_the_process_cleanly(home):
-    process = start(home)
+    process = start_service("ranker", home)
     assert process.stderr is not None
     for line in process.stderr:
         if '"serving"' in line:

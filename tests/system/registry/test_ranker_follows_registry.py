@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from quintet_ranker.app import build
 from quintet_training.ranking import BootstrapParameters
 from quintet_training.steps import publish_model
 
+from tests.fakes.programs import start_service
 from tests.needs import MOUNTS, skip
 from tests.slow import slow
 from tests.system.registry.rankers import following_settings
@@ -359,21 +359,12 @@ async def test_files_that_are_on_disk_already_are_linked(home, registry, worksho
 
 
 def start(home: Path, registry: Registry, uri: str = "", **more: Any) -> subprocess.Popen[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("QUINTET_")}
-    environment |= {
-        "QUINTET_HOME": str(home),
-        "QUINTET_RANKER_PORT": "0",
+    variables = {
         "QUINTET_MLFLOW_URI": uri or registry.uri,
         "QUINTET_MLFLOW_MODEL": registry.name,
         "QUINTET_RANKER_REGISTRY_SECONDS": "0.2",
     }
-    return subprocess.Popen(
-        [sys.executable, "-m", "quintet_ranker"],
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-        **more,
-    )
+    return start_service("ranker", home, **variables, **more)
 
 
 def line_with(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
@@ -432,7 +423,7 @@ def test_a_file_too_large_for_the_disk_is_refused_while_the_old_model_serves(
     def small_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    process = start(home, registry, preexec_fn=small_disk)
+    process = start(home, registry, prepare=small_disk)
     line = line_with(process, "promotion rejected")
     assert line["version"] == bundle.name
     assert "File too large" in line["reason"]

@@ -138,33 +138,46 @@ def _stored(history: History) -> Iterator[str]:
 
 def _deleted(history: History) -> Iterator[str]:
     """Forbid events from before an acknowledged deletion, after it."""
-    end = float("inf")
-    for place in (DATABASE, SPOOL, EXPORT):
-        for each in history.places.get(place, ()):
-            if each["event"] in history.attempts and history.deleted_by(each["event"], end):
-                yield f"{each['event']} was deleted and is in {place}"
+    places = (DATABASE, SPOOL, EXPORT)
+    entries = [(place, each) for place in places for each in history.places.get(place, ())]
+    yield from _seen_after(history, "deleted", history.deleted_by, entries)
     for each in history.places.get(DATABASE, ()):
         for delete in history.deletes.get(each["listener"], ()):
             received = each["received"]
             if delete.outcome is Outcome.OK and received < delete.start - _CUT_SECONDS:
                 yield f"{each['event']} was received before a deletion and is stored after it"
-    for read in history.exports:
-        for event in set(read.facts["events"]):
-            if event in history.attempts and history.deleted_by(event, read.start):
-                yield f"{event} was exported after it was deleted"
 
 
 def _undone(history: History) -> Iterator[str]:
     """Forbid an event to be seen after its undo was acknowledged."""
-    end = float("inf")
-    for each in history.places.get(DATABASE, ()):
-        undone = each["event"] in history.attempts and history.undone_by(each["event"], end)
-        if undone and each["act"] != UNDONE:
-            yield f"{each['event']} was undone and is stored as {each['act']}"
-    for read in history.exports:
-        for event in set(read.facts["events"]):
-            if event in history.attempts and history.undone_by(event, read.start):
-                yield f"{event} was exported after it was undone"
+    rows = history.places.get(DATABASE, ())
+    entries = [(f"{DATABASE} as {each['act']}", each) for each in rows if each["act"] != UNDONE]
+    yield from _seen_after(history, "undone", history.undone_by, entries)
+
+
+def _seen_after(
+    history: History,
+    done: str,
+    ended_by: Callable[[str, float], object],
+    entries: Sequence[tuple[str, Entry]],
+) -> Iterator[str]:
+    """Report entries in the end, and in exports, of events that had been deleted or undone.
+
+    Args:
+        history: All operations.
+        done: What was done to the event, for the report.
+        ended_by: Whether an event, by its name, ended before a time.
+        entries: The last entries that were read, each with its place.
+    """
+    last = [(each["event"], float("inf"), f"is in {place}") for place, each in entries]
+    exported = [
+        (event, read.start, "was exported later")
+        for read in history.exports
+        for event in sorted(set(read.facts["events"]))
+    ]
+    for event, seen, where in last + exported:
+        if event in history.attempts and ended_by(event, seen):
+            yield f"{event} was {done} and {where}"
 
 
 def _derived(history: History) -> Iterator[str]:
