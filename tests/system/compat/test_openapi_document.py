@@ -18,7 +18,8 @@ def schemathesis(stack, token, folder, *options: str, seconds: float = 240) -> s
         [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run",
          f"{stack.base}/openapi.json",
          "-H", f"Authorization: Bearer {token}", "--seed", "1",
-         "--request-timeout", "20", "--workers", "2", *options,
+         # Threads that parse code at once end with a SystemError of CPython 3.11.
+         "--request-timeout", "20", "--workers", "1", *options,
          "--generation-database", "none", "--no-color"],
         cwd=folder, capture_output=True, text=True, timeout=seconds,
     )  # fmt: skip
@@ -40,7 +41,7 @@ def test_schemathesis_finds_no_failure_from_answer_to_answer(stack, token, tmp_p
 
 @SLOW
 @pytest.mark.timeout(700)
-@pytest.mark.parametrize("phases", ["examples,coverage,fuzzing", "stateful"])
+@pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing", "stateful"])
 def test_schemathesis_finds_no_failure_in_many_tries(stack, token, tmp_path, phases):
     options = ("--phases", phases, "--max-examples", "60", "--max-time", "280")
     schemathesis(stack, token, tmp_path, *options, seconds=650)

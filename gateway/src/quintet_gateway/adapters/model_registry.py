@@ -15,7 +15,7 @@ from quintet_store.library_requests import (
 from sqlalchemy import Connection
 
 from quintet_gateway.adapters.music import OwnMusic
-from quintet_gateway.adapters.music.sources import WORKER_COMMAND, request_queued
+from quintet_gateway.adapters.music.sources import WORKER_COMMAND, request_queued, work_facts
 from quintet_gateway.schemas.model_registry import (
     ModelRequestFacts,
     RegisteredModel,
@@ -146,14 +146,9 @@ class ModelRegistry:
 
 def _request_facts(request: Request) -> ModelRequestFacts:
     return ModelRequestFacts(
-        id=request.id,
+        **work_facts(request),
         action=request.action,  # type: ignore[arg-type]
         number=request.source,
-        state=request.state,  # type: ignore[arg-type]
-        message=request.message,
-        requested_at=request.requested_at,
-        started_at=request.started_at,
-        ended_at=request.ended_at,
     )
 
 

@@ -32,17 +32,22 @@ class ProgressFacts(ResponseModel):
     total: int
 
 
-class RequestFacts(ResponseModel):
-    """A request for work on a source."""
+class WorkFacts(ResponseModel):
+    """A request for work that `quintet library work` does."""
 
     id: int
-    action: Action
-    source: str
     state: State
     message: str = Field(description="The last line: what was done, or why it failed")
     requested_at: str
     started_at: str = Field(description="Empty before it")
     ended_at: str = Field(description="Empty before it")
+
+
+class RequestFacts(WorkFacts):
+    """A request for work on a source."""
+
+    action: Action
+    source: str
     seconds_left: float | None = Field(description="Estimated; null if unknown")
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from quintet_gateway.schemas.catalogue import ResponseModel
+from quintet_gateway.schemas.library import WorkFacts
 from quintet_gateway.validation import StrictBody
 
 NUMBER_PATTERN: Final = r"^[0-9]{1,9}$"
@@ -31,17 +32,11 @@ class RegisteredModel(ResponseModel):
     metrics: dict[str, float] = Field(description="Of its training and its evaluation, by name")
 
 
-class ModelRequestFacts(ResponseModel):
+class ModelRequestFacts(WorkFacts):
     """A promotion or a rollback that was asked for."""
 
-    id: int
     action: Literal["promote", "rollback"]
     number: str = Field(description="The model to promote, or the champion to roll back from")
-    state: Literal["queued", "running", "done", "failed"]
-    message: str = Field(description="The last line: what was done, or why it failed")
-    requested_at: str
-    started_at: str = Field(description="Empty before it")
-    ended_at: str = Field(description="Empty before it")
 
 
 class RegisteredModelsResponse(ResponseModel):

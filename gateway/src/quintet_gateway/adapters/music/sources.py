@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from quintet_servicekit.errors import Conflict, InvalidInput, NotFound, NotReady, Reason
@@ -49,6 +49,7 @@ from quintet_gateway.schemas.library import (
     SourceGroupFacts,
     SourceMatchResponse,
     TrackPlace,
+    WorkFacts,
     options_of,
     shown,
 )
@@ -307,16 +308,16 @@ def _source_facts(source: Source, sync: Progress, analysis: Progress | None) -> 
 def request_facts(request: Request, progress: Progress | None = None) -> RequestFacts:
     """Describe a request, with the progress of its work if that is known."""
     return RequestFacts(
-        id=request.id,
+        **work_facts(request),
         action=request.action,  # type: ignore[arg-type]
         source=request.source,
-        state=request.state,  # type: ignore[arg-type]
-        message=request.message,
-        requested_at=request.requested_at,
-        started_at=request.started_at,
-        ended_at=request.ended_at,
         seconds_left=_seconds_left(request, progress),
     )
+
+
+def work_facts(request: Request) -> dict[str, Any]:
+    """Read the fields of `WorkFacts`, which every request for work has."""
+    return {name: getattr(request, name) for name in WorkFacts.model_fields}
 
 
 def _seconds_left(request: Request, progress: Progress | None) -> float | None:
