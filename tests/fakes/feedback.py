@@ -235,7 +235,7 @@ def start(home: Path, url: str) -> tuple[subprocess.Popen[str], str]:
         "QUINTET_GATEWAY_PORT": str(port),
         "QUINTET_GATEWAY_BUDGET_SECONDS": "30",
     }
-    process = start_service("gateway", home, **variables)
+    process = start_service("gateway", home, variables)
     assert process.stderr is not None
     while "startup complete" not in (line := process.stderr.readline()):
         assert line, "the gateway ended before it served"

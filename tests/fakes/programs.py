@@ -3,14 +3,21 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+NO_VARIABLES: Final = MappingProxyType[str, str]({})
 
 
 def start_service(
-    name: str, home: Path, prepare: Callable[[], None] | None = None, **variables: str
+    name: str,
+    home: Path,
+    variables: Mapping[str, str] = NO_VARIABLES,
+    prepare: Callable[[], None] | None = None,
 ) -> subprocess.Popen[str]:
-    """Start a service, such as "ranker", with these settings and no others of `QUINTET_`.
+    """Start a service, such as "ranker", with these settings and no other variable of `QUINTET_`.
 
     Its log is the pipe `stderr`, which the caller reads. It chooses a free port for gRPC itself.
     `prepare` runs in the process before the program, for limits.

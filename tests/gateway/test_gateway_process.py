@@ -22,7 +22,7 @@ from tests.fakes.programs import start_service
     ],
 )
 def test_a_wrong_setting_of_the_gateway_is_one_line_and_exit_code_2(tmp_path, name, value):
-    process = start_service("gateway", tmp_path, **{name: value})
+    process = start_service("gateway", tmp_path, {name: value})
     _, text = process.communicate(timeout=30)
     assert process.returncode == 2
     assert text.count("\n") == 1
@@ -32,7 +32,7 @@ def test_a_wrong_setting_of_the_gateway_is_one_line_and_exit_code_2(tmp_path, na
 def test_a_port_in_use_is_one_line_and_exit_code_2(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        process = start_service("gateway", tmp_path, QUINTET_GATEWAY_PORT=port)
+        process = start_service("gateway", tmp_path, {"QUINTET_GATEWAY_PORT": port})
         _, text = process.communicate(timeout=30)
     assert process.returncode == 2
     assert text.count("\n") == 1
@@ -42,7 +42,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_2(tmp_path):
 
 def test_sigterm_ends_the_gateway_cleanly_and_a_request_on_its_way_is_answered(tmp_path):
     (port,) = free_ports(1)
-    process = start_service("gateway", tmp_path, QUINTET_GATEWAY_PORT=str(port))
+    process = start_service("gateway", tmp_path, {"QUINTET_GATEWAY_PORT": str(port)})
     assert process.stderr is not None
     while "startup complete" not in (line := process.stderr.readline()):
         assert line, "the gateway ended before it served"

@@ -374,7 +374,7 @@ async def test_a_damaged_catalogue_is_never_served(home):
     [("QUINTET_RANKER_PORT", "seven"), ("QUINTET_RANKER_THREADS", "0")],
 )
 def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path, name, value):
-    process = start_service("ranker", tmp_path, **{name: value})
+    process = start_service("ranker", tmp_path, {name: value})
     _, error = process.communicate(timeout=WAIT)
     assert process.returncode == 2
     assert error.count("\n") == 1

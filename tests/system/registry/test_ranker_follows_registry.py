@@ -364,7 +364,7 @@ def start(home: Path, registry: Registry, uri: str = "", **more: Any) -> subproc
         "QUINTET_MLFLOW_MODEL": registry.name,
         "QUINTET_RANKER_REGISTRY_SECONDS": "0.2",
     }
-    return start_service("ranker", home, **variables, **more)
+    return start_service("ranker", home, variables, **more)
 
 
 def line_with(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
