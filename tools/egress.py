@@ -25,7 +25,7 @@ from typing import Final
 
 from quintet_command.supervisor import free_ports
 
-from tools.processes import Processes, environment_without
+from tools.processes import Processes, children_of, environment_without
 
 ROOT: Final = Path(__file__).parent.parent
 _STRACE: Final = ("strace", "--seccomp-bpf", "-f", "-qqq", "-s", "0", "-e", "signal=none")
@@ -37,6 +37,7 @@ _DOMAIN: Final = 53
 _MULTICAST_DOMAIN: Final = 5353
 _SERVICES: Final = ("search", "profile", "ranker", "memory", "gateway", "ui", "mlflow")
 _READY_SECONDS: Final = 240.0
+_STOP_SECONDS: Final = 120.0
 _GET_FLAGS: Final = 0x8913  # SIOCGIFFLAGS of linux/sockios.h
 _SET_FLAGS: Final = 0x8914
 _UP: Final = 1
@@ -136,7 +137,10 @@ def use_everything(folder: Path) -> list[str]:
         command = [quintet, "recommend", "hotel california eagles"]
         processes.run("command", recorded(folder, "command", command), {}, 240)
         elsewhere = asked_by_page(page)
-        processes.stop(120, signal.SIGINT)
+        # strace passes no signal on to the program that it records, and ends after it.
+        recorder = processes["up"]
+        os.kill(children_of(recorder.pid)[0], signal.SIGINT)
+        recorder.wait(timeout=_STOP_SECONDS)
     return elsewhere
 
 
