@@ -195,8 +195,9 @@ def component(chromium):
 
 @pytest.fixture
 def cards(component):
-    """The list alone; returns a tab, the acts it sent, and how to give it other tracks."""
-    tab, sent, give_data = component("cards", '<ol class="cards"></ol>')
+    """The list and the player; returns a tab, the acts of the list, and how to give it tracks."""
+    tab, sent, give_data = component("cards", "<ol class=cards></ol><div class=sound></div>")
+    Component(tab, "player").give({"labels": LABELS, "handled": 0})
 
     def acts():
         # Each message has all acts that the page has not confirmed.

@@ -13,6 +13,7 @@ LABELS = {
     "keys": "Keys", "changed": "New list: #", "play": "Play", "pause": "Pause", "next": "Next song",
     "before": "Previous song", "queue": "Queue", "unqueue": "Remove # from the queue",
     "closePlayer": "Close the player", "searchOn": "Search on @", "elsewhere": "Search",
+    "search": "Search",
 }  # fmt: skip
 DRAWN = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 

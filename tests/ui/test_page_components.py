@@ -1,6 +1,8 @@
 """The scripts of the page by themselves, in a real browser: what plays goes on, text stays text."""
 
-from tests.ui.scripts import card, silence
+from quintet_ui.translations import translations_for
+
+from tests.ui.scripts import Component, card, silence
 
 
 def test_titles_are_text_and_never_run(cards):
@@ -22,7 +24,7 @@ PLAYS = "(({currentTime, paused}) => currentTime > 0.1 && !paused)(document.quer
 
 
 def test_a_preview_plays_on_while_the_list_is_refined_and_its_length_is_told(cards):
-    tab, sent, give = cards
+    tab, _, give = cards
     sounds = silence(30)
     give(card("a"), card("b", preview=sounds), card("c"))
     tab.locator("[data-id=b] .play").click()
@@ -33,14 +35,14 @@ def test_a_preview_plays_on_while_the_list_is_refined_and_its_length_is_told(car
     assert tab.locator("[data-id=b] .play").get_attribute("aria-label") == "Pause: Title b"
     tab.locator("[data-id=b]").focus()
     tab.keyboard.press("Space")
-    tab.wait_for_function("window.sent.cards.length > 0")
-    (told,) = sent()
-    assert (told["kind"], told["id"]) == ("play", "b")
-    assert 50 < told["dwell"] < 20_000
+    tab.wait_for_function("window.sent.player.length > 0")
+    ((heard,),) = tab.evaluate("window.sent.player")
+    assert heard["id"] == "b"
+    assert 50 < heard["dwell"] < 60_000
 
 
 def test_the_queue_goes_on_back_and_without_what_is_skipped(cards):
-    tab, sent, give = cards
+    tab, _, give = cards
     give(*(card(name, preview=silence(30)) for name in "abcd"), card("e"))
     shown = tab.locator(".player .names .title")
     tab.locator("[data-id=a] .play").click()
@@ -65,7 +67,8 @@ def test_the_queue_goes_on_back_and_without_what_is_skipped(cards):
     assert tab.get_by_role("button", name="Next song").is_disabled()
     tab.get_by_role("button", name="Close the player").click()
     assert tab.locator(".player").is_hidden()
-    assert {each["id"] for each in sent() if each["kind"] == "play"} >= {"a", "b"}
+    # Each message has all that the page has not confirmed.
+    assert {each["id"] for each in tab.evaluate("window.sent.player.at(-1)")} >= {"a", "b"}
 
 
 def test_a_song_that_cannot_be_played_is_searched_for_on_the_service_chosen_once(cards):
@@ -82,6 +85,70 @@ def test_a_song_that_cannot_be_played_is_searched_for_on_the_service_chosen_once
         "https://www.deezer.com/search/AC%2FDC%20Title%20b",
     ]
     assert all(facts[1:] == ["_blank", "noopener,noreferrer"] for facts in tab.evaluate("opened"))
+
+
+def test_a_radio_goes_on_in_the_one_player_and_says_how_its_songs_ended(cards):
+    tab, _, give = cards
+    give(card("z", preview=silence(30)))
+    tab.evaluate("document.body.insertAdjacentHTML('beforeend', '<ol class=radio></ol>')")
+    radio = Component(tab, "radio")
+    songs = [
+        {**card(name, preview=silence(30)), "place": n, "transition": ""}
+        for n, name in enumerate("abcd", start=1)
+    ]
+    labels = {"heading": "Radio", "now": "Now, song #"}
+    radio.give({"labels": labels, "tracks": songs[:2]})
+    shown = tab.locator(".player .names .title")
+    tab.locator(".radio [data-id=a] .play").click()
+    tab.wait_for_function(PLAYS)
+    assert shown.inner_text() == "Title a"
+    tab.evaluate("document.querySelector('audio').currentTime = 29.9")
+    tab.wait_for_function("window.sent.radio.length === 1")
+    # The page has the next songs: they follow the one that plays.
+    radio.give({"labels": labels, "tracks": songs[1:]})
+    assert shown.inner_text() == "Title b"
+    assert tab.locator(".queue .title").all_text_contents() == ["Title c", "Title d"]
+    tab.locator(".player").get_by_role("button", name="Next song").click()
+    assert shown.inner_text() == "Title c"
+    assert [(each["id"], each["how"]) for each in radio.sent()] == [("a", "finish"), ("b", "skip")]
+    # A skip by the radio's own button goes on too; a song of the list is not the radio's.
+    radio.give({"labels": labels, "tracks": songs[3:]})
+    assert shown.inner_text() == "Title d"
+    tab.locator(".cards .play").click()
+    tab.locator(".player").get_by_role("button", name="Pause").click()
+    radio.give({"labels": labels, "tracks": songs[:2]})
+    assert shown.inner_text() == "Title z"
+    assert len(radio.sent()) == 2
+    assert tab.locator("audio").count() == 1
+
+
+def test_seeds_saved_songs_and_results_play_in_the_same_player(cards):
+    tab, _, give = cards
+    give(card("z"))
+    sound = silence(30)
+    parts = {"seeds": "ol", "tray": "div", "search": "div"}
+    html = "".join(f"<{tag} class={name}></{tag}>" for name, tag in parts.items())
+    tab.evaluate("(html) => document.body.insertAdjacentHTML('beforeend', html)", html)
+    songs = {name: {**card(name, preview=sound), "weight": 1, "taken": False} for name in parts}
+    empty = {"labels": {"remove": "", "empty": ""}, "levels": [{"name": "normal", "weight": 1}]}
+    more = {
+        "seeds": {**empty, "count": 5, "seeds": [songs["seeds"]],
+                  "labels": translations_for("en").group("seeds")},
+        "tray": {**empty, "listener": "", "forgotten": "", "restored": True,
+                 "tracks": [songs["tray"]]},
+        "search": {"labels": translations_for("en").group("search"), "query": "", "status": "",
+                   "start": True, "genres": [], "language": "en", "tracks": [songs["search"]]},
+    }  # fmt: skip
+    for name in parts:
+        script = Component(tab, name)
+        script.give(more[name])
+        tab.locator(f".{name} .play:visible").first.click()
+        tab.wait_for_function(PLAYS)
+        assert tab.locator(".player .names .title").inner_text() == f"Title {name}"
+        assert tab.locator(".play.playing:visible").count() == 1
+        # A press on a cover picks, opens or removes nothing.
+        assert script.sent() == []
+    assert tab.locator("audio").count() == 1
 
 
 def test_a_cover_that_is_gone_gives_way_to_the_one_drawn(cards):
@@ -194,3 +261,24 @@ def test_a_lost_server_is_said_until_it_is_back(component):
     tab.evaluate(state, "CONNECTED")
     tab.locator(".lost").wait_for(state="hidden")
     tab.locator("[role=status]", has_text="Back.").wait_for(state="attached")
+
+
+def test_a_seed_is_dragged_by_its_cover_and_its_name_and_a_press_is_no_drag(component):
+    tab, sent, give = component("seeds", "<ol class=seeds></ol>")
+    tab.set_viewport_size({"width": 1200, "height": 600})
+    seeds = [{**card(name), "weight": 1, "against": False} for name in "abc"]
+    levels = [{"name": "normal", "weight": 1}]
+    labels = translations_for("en").group("seeds")
+    give({"labels": labels, "count": 5, "levels": levels, "seeds": seeds})
+    for part in (".play", ".slot"):
+        tab.locator(f"[data-id=a] > {part}").drag_to(tab.locator("[data-id=c]"))
+        assert [each["id"] for each in sent()[-1]] == ["b", "c", "a"]
+    assert len(sent()) == 2
+    # By less than a few pixels it is a press.
+    box = tab.locator("[data-id=a] > .slot").bounding_box()
+    tab.mouse.move(box["x"] + 40, box["y"] + 20)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 43, box["y"] + 20)
+    tab.mouse.up()
+    assert tab.locator("[data-id=a] .menu").is_visible()
+    assert len(sent()) == 2

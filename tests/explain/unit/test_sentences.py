@@ -159,17 +159,57 @@ def test_a_likeness_states_its_seed_and_its_cosine(likeness, cosine, language):
     assert ("lose in sound" in text) <= (kind is not Kind.SOUND or cosine >= CLOSE_COSINE)
 
 
-@given(st.integers(1, 10_000), st.sampled_from(["en", "ko"]))
-def test_a_fact_about_playlists_states_its_seed_and_their_number(count, language):
+@given(st.integers(1, 10_000), st.integers(0, 10_000), st.sampled_from(["en", "ko"]))
+def test_a_fact_about_playlists_states_its_seed_and_both_numbers(count, others, language):
     seed = Reference(0, ReferenceKind.TRACK, "s", "Lithium", "Nirvana")
-    together = fact_sentence(Fact(Kind.TOGETHER, seed, 0.1, value=float(count)), language)
-    artists = Fact(Kind.ARTISTS_TOGETHER, seed, 0.1, value=float(count), name="Foo Fighters")
+    values = {"value": float(count), "other_value": float(count + others)}
+    together = fact_sentence(Fact(Kind.TOGETHER, seed, 0.1, **values), language)
+    artists = Fact(Kind.ARTISTS_TOGETHER, seed, 0.1, name="Foo Fighters", **values)
     assert "“Lithium”" in together
     for text in (together, fact_sentence(artists, language)):
-        assert (str(count) in text) or (count == 1 and "one playlist" in text)
+        numbers = [int(each) for each in re.findall(r"\d+", text.replace("one playlist", "1"))]
+        assert numbers == [count, count + others]
     assert {"Foo Fighters", "Nirvana"} <= set(
         re.findall("Foo Fighters|Nirvana", fact_sentence(artists, language))
     )
+
+
+@given(st.integers(1, 9), st.integers(0, 9), st.sampled_from(["en", "ko"]))
+def test_a_shared_genre_states_how_many_genres_are_shared(shared, others, language):
+    values = {"value": float(shared), "other_value": float(shared + others)}
+    text = fact_sentence(Fact(Kind.GENRE, LITHIUM, 0.1, name="rock", **values), language)
+    assert "“Lithium”" in text
+    numbers = sorted(int(each) for each in re.findall(r"\d+", text))
+    assert numbers == ([] if shared + others == 1 else [shared, shared + others])
+
+
+@pytest.mark.parametrize(
+    ("fact", "shared", "english", "korean"),
+    [
+        (BY, ("AC/DC", "AC/DC"), "By AC/DC, like “Back In Black”.",
+         "“Back In Black”과 같은 AC/DC의 곡입니다."),
+        (BY, ("AC/DC, Queen", "AC/DC"), "By AC/DC, Queen; “Back In Black” is by AC/DC.",
+         "AC/DC, Queen의 곡, “Back In Black”은 AC/DC의 곡입니다."),
+        (Fact(Kind.SAME_ALBUM, BLACK, 0.1), ("Black", "Black"),
+         "From the album “Black”, like “Back In Black”.",
+         "“Back In Black”과 같은 앨범 “Black”의 곡입니다."),
+        (Fact(Kind.GENRE, BLACK, 0.1, name="rock", value=3, other_value=4), ("", ""),
+         "Of the genre rock, like “Back In Black”:"
+         " it shares 3 of its 4 genres with “Back In Black”.",
+         "“Back In Black”과 같은 록 장르의 곡: 장르 4개 중 3개가 “Back In Black”과 같습니다."),
+        (Fact(Kind.GENRE, QUEEN, 0.1, name="rock", value=1, other_value=2), ("", ""),
+         "Of the genre rock, like tracks by Queen: it shares 1 of its 2 genres with them.",
+         "Queen과 같은 록 장르의 곡: 장르 2개 중 1개가 같습니다."),
+        (Fact(Kind.TOGETHER, RHAPSODY, 0.1, value=3, other_value=9), ("", ""),
+         "In 3 playlists with “Bohemian Rhapsody” by Queen"
+         " (“Bohemian Rhapsody” is in 9 playlists).",
+         "재생 목록 3개에 Queen의 “Bohemian Rhapsody”와 함께 담긴 곡"
+         " (“Bohemian Rhapsody”가 담긴 재생 목록은 9개)."),
+    ],
+)  # fmt: skip
+def test_what_two_songs_share_is_stated_of_both(fact, shared, english, korean):
+    assert fact_sentence(fact, "en", shared) == english
+    assert fact_sentence(fact, "ko", shared) == korean
 
 
 def test_a_fact_without_two_values_is_the_sentence_of_it_alone():

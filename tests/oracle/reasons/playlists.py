@@ -34,11 +34,15 @@ class PlaylistRelations(NamedTuple):
         together: How many playlists hold both tracks.
         artists: How many playlists hold both first artists; 0 for the same artist.
         taste: The cosine of the tracks in the taste space.
+        holders: How many playlists hold each of the m seed rows.
+        artist_holders: How many hold the first artist of each.
     """
 
     together: Strongest
     artists: Strongest
     taste: Strongest
+    holders: list[float]
+    artist_holders: list[float]
 
 
 def playlist_relations(affinity: Affinity, rows: Rows) -> PlaylistRelations:
@@ -54,7 +58,17 @@ def playlist_relations(affinity: Affinity, rows: Rows) -> PlaylistRelations:
         Strongest.of(np.where(itself, np.float32(0), co_occurrences(affinity, rows))),
         Strongest.of(_artists_together(affinity, rows)),
         Strongest.of(np.where(itself, np.float32(0), taste)),
+        *_held(affinity),
     )
+
+
+def _held(affinity: Affinity) -> tuple[list[float], list[float]]:
+    """Count the playlists that hold each seed row, and those that hold its first artist."""
+    tokens, members = affinity.model.tokens, affinity.model.space.artist_holders
+    tracks = np.diff(affinity.model.space.holders.indptr)[affinity.seeds]
+    by_artist = [*np.diff(members.tocsr().indptr).tolist(), 0]
+    artists = tokens.artist[affinity.seeds].tolist()
+    return tracks.tolist(), [by_artist[min(each, members.shape[0])] for each in artists]
 
 
 def _artists_together(affinity: Affinity, rows: Rows) -> NDArray[np.float32]:

@@ -130,7 +130,9 @@ class RelationFinder:
         # The genre that most seeds share says most about the list.
         genre = max(shared, key=context.genre_weight.__getitem__)
         name = context.catalogue.genres[genre]
-        return Fact(Kind.GENRE, self.references[seed], effects.shares[PLACE[GENRE]], name=name)
+        weight = effects.shares[PLACE[GENRE]]
+        counts = {"value": len(shared), "other_value": len(genres)}
+        return Fact(Kind.GENRE, self.references[seed], weight, name=name, **counts)
 
     def _by_playlists(self, place: int, effects: Effects) -> Iterator[Fact]:
         """Find playlists with both tracks, or else with both artists; and closeness in taste."""
@@ -141,7 +143,9 @@ class RelationFinder:
         same_artist = self._shares_album[place] or self._shares_artist[place]
         if together >= 1:
             reference = self._members[found.together.seed_rows[place]]
-            yield Fact(Kind.TOGETHER, reference, effects.shares[PLACE[TOGETHER]], value=together)
+            held = found.holders[found.together.seed_rows[place]]
+            weight = effects.shares[PLACE[TOGETHER]]
+            yield Fact(Kind.TOGETHER, reference, weight, value=together, other_value=held)
         elif found.artists.values[place] >= 1 and not same_artist:
             yield self._artists(found, place, effects)
         taste = found.taste.values[place]
@@ -156,6 +160,7 @@ class RelationFinder:
             reference,
             effects.shares[PLACE[ARTIST_IN_PLAYLISTS]],
             value=found.artists.values[place],
+            other_value=found.artist_holders[found.artists.seed_rows[place]],
             name=first_artist(self._context.catalogue, self._rows[place]),
         )
 

@@ -304,7 +304,7 @@ def test_an_opened_row_states_each_fact_and_how_alike_and_fitting_the_song_is():
     wishes = Preferences(targets={"energy": 0.8}, minimum={"tempo": 100.0})
     shown = why_data(item, answer(item, seeds=(seed, other)), wishes, EN)
     assert shown["facts"] == [
-        "By Queen, whose “Seed” you picked.",
+        "By Artist t1, like “Seed”.",
         "Energy 90%, more than “Seed” with 50%.",
     ]
     assert [(each["name"], each["text"], each["share"]) for each in shown["likeness"]] == [

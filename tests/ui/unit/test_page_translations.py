@@ -19,7 +19,7 @@ CHOSEN_BY_NAME = {
     "attribute", "feature", "fault", "degraded", "preset", "unit", "key", "mode", "why",
     "family", "search", "seeds", "cards", "operator", "own", "state",
     "undo", "who", "dial", "radio", "chip", "history", "tray", "map", "mood", "pace", "bound",
-    "watch", "shell",
+    "watch", "shell", "toast", "sound",
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The data that cards, seeds and search results show of a track, for the browser components."""
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from quintet_client.models import OwnTrack, RankedTrack, Recommendations, Track
@@ -16,6 +17,8 @@ from quintet_ui.translations import Translations
 from quintet_ui.why import why_data
 
 Features = Mapping[str, Mapping[str, float]]
+Own = Mapping[str, OwnTrack]
+"""The files of the listener's own music, by track."""
 
 
 def byline(track: Track) -> str:
@@ -50,6 +53,7 @@ def search_data(
     genres: Sequence[str],
     texts: Translations,
     waiting: str = "",
+    own: Own = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Build the data of the search box; `waiting` is a sixth song that waits for its place."""
     return {
@@ -64,14 +68,21 @@ def search_data(
             {"name": name, "label": ordered(genre_name(name, texts.language))} for name in genres
         ],
         "tracks": [
-            {**shown_track(track, features.get(track.id)), "taken": preferences.holds(track.id)}
+            {
+                **shown_track(track, features.get(track.id), own.get(track.id)),
+                "taken": preferences.holds(track.id),
+            }
             for track in tracks
         ],
     }
 
 
 def seeds_data(
-    preferences: Preferences, tracks: Mapping[str, Track], features: Features, texts: Translations
+    preferences: Preferences,
+    tracks: Mapping[str, Track],
+    features: Features,
+    texts: Translations,
+    own: Own = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Build the data of the seeds; a track whose facts are unknown shows its id."""
     return {
@@ -81,7 +92,9 @@ def seeds_data(
         "seeds": [
             {
                 **shown_track(
-                    tracks.get(seed.track_id) or bare(seed.track_id), features.get(seed.track_id)
+                    tracks.get(seed.track_id) or bare(seed.track_id),
+                    features.get(seed.track_id),
+                    own.get(seed.track_id),
                 ),
                 "weight": seed.weight,
                 "against": seed.against,
@@ -99,7 +112,7 @@ def cards_data(
     texts: Translations,
     *,
     stale: bool,
-    own: Mapping[str, OwnTrack] | None = None,
+    own: Own = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Build the data of the ranked list."""
     # Of the whole list, so that no chip changes when a row is skipped.
@@ -113,14 +126,12 @@ def cards_data(
         "chosen": chosen,
         "tracks": [
             {
-                **shown_track(ranked.track, features_of(ranked)),
-                **_own((own or {}).get(ranked.track.id)),
+                **shown_track(ranked.track, features_of(ranked), own.get(ranked.track.id)),
+                "places": _places(own.get(ranked.track.id)),
                 "rank": ranked.rank,
-                "artist": ordered(next((each.name for each in ranked.track.artists), "")),
                 "year": ranked.track.release_date[:4],
                 "chip": ordered(chips[ranked.track.id]),
                 "details": ordered(details(ranked.track)),
-                "preview": web_address(ranked.track.preview_url),
                 "link": web_address(ranked.track.external_url),
                 "sentence": ordered(sentence_of(ranked, texts)),
                 "why": why_data(ranked, answer, preferences, texts),
@@ -134,7 +145,12 @@ def cards_data(
 
 
 def tray_data(
-    tracks: Sequence[Track], listener: str, forgotten: str, texts: Translations
+    tracks: Sequence[Track],
+    listener: str,
+    forgotten: str,
+    texts: Translations,
+    features: Features = MappingProxyType({}),
+    own: Own = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Build the data of the saved songs.
 
@@ -143,14 +159,15 @@ def tray_data(
         listener: The id of a listener with a name; empty for a visit without one.
         forgotten: The id of a listener whose data was deleted.
         texts: The texts.
+        features: Audio features that missing covers are drawn from.
+        own: The files of the songs.
     """
     return {
         "labels": texts.group("tray"),
         "listener": listener,
         "forgotten": forgotten,
         "tracks": [
-            {"id": track.id, "title": ordered(track.title), "byline": ordered(byline(track))}
-            for track in tracks
+            shown_track(track, features.get(track.id), own.get(track.id)) for track in tracks
         ],
     }
 
@@ -176,38 +193,41 @@ def bare(track_id: str) -> Track:
     )  # fmt: skip
 
 
-def _own(track: OwnTrack | None) -> dict[str, Any]:
-    """Show a track's file: its cover, where it is, and its audio if a source allows it."""
+def _places(track: OwnTrack | None) -> list[dict[str, Any]]:
+    """Show where a track's file is."""
     if track is None:
-        return {"audio": "", "places": []}
-    playable = any(place.playable for place in track.places)
-    return {
-        **({"cover": cover_address(track.id)} if track.has_cover else {}),
-        "audio": audio_address(track.id) if playable else "",
-        "places": [
-            {
-                "source": ordered(place.source),
-                "path": ordered(place.path or place.item_id),
-                "gone": not place.present,
-            }
-            for place in track.places
-        ],
-    }
+        return []
+    return [
+        {
+            "source": ordered(place.source),
+            "path": ordered(place.path or place.item_id),
+            "gone": not place.present,
+        }
+        for place in track.places
+    ]
 
 
-def shown_track(track: Track, features: Mapping[str, float] | None) -> dict[str, Any]:
-    """Build what every list shows of a track: its id, title, artists and cover.
+def shown_track(
+    track: Track, features: Mapping[str, float] | None, own: OwnTrack | None = None
+) -> dict[str, Any]:
+    """Build what every list shows of a track: its id, title, artists and cover, and how it plays.
 
     Args:
         track: The track.
         features: Audio features that a missing cover is drawn from; None for a plain one.
+        own: The file that a source has of it, with cover and audio; None for no file.
     """
     drawn = cover_of(features, track.genres, track.title)
+    playable = own is not None and any(place.playable for place in own.places)
+    cover = cover_address(track.id) if own is not None and own.has_cover else ""
     return {
         "id": track.id,
         # Without search, tracks come with their id alone.
         "title": ordered(track.title or track.id),
         "byline": ordered(byline(track)),
-        "cover": web_address(track.cover_url) or drawn,
+        "artist": ordered(next((each.name for each in track.artists), "")),
+        "cover": cover or web_address(track.cover_url) or drawn,
         "drawn": drawn,
+        "audio": audio_address(track.id) if playable else "",
+        "preview": web_address(track.preview_url),
     }

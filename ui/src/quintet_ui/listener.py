@@ -88,7 +88,8 @@ def _search() -> None:
     # Suggestions are for the start: later they would only push the list down.
     tracks, fault = _found(query) if query or not now.seeds else ([], None)
     status = "" if fault is not None or not query else search_status(query, tracks, texts)
-    features = session.features_of([track.id for track in tracks])
+    ids = [track.id for track in tracks]
+    features = session.features_of(ids)
     search_box(
         search_data(
             tracks,
@@ -99,6 +100,7 @@ def _search() -> None:
             genres_for(query, texts),
             texts,
             st.session_state.get("replacing", ""),
+            session.own_tracks(ids),
         ),
         key="search",
         typed=_typed,
@@ -175,7 +177,8 @@ def _seeds(texts: Translations) -> None:
     ids = [seed.track_id for seed in now.seeds]
     tracks = session.tracks_of(ids)
     # A song that was not found yet has no cover, and costs no second wait.
-    data = seeds_data(now, tracks, session.features_of(list(tracks)), texts)
+    features, own = session.features_of(list(tracks)), session.own_tracks(list(tracks))
+    data = seeds_data(now, tracks, features, texts, own)
     seed_row(data, key="seeds", changed=_seeds_changed)
     waiting: str = st.session_state.get("replacing", "")
     if waiting:

@@ -5,13 +5,13 @@ from typing import Final
 import streamlit as st
 
 from quintet_ui import session
-from quintet_ui.components import watch_box
+from quintet_ui.components import player_box, watch_box
 from quintet_ui.explore import LIST_PAGE, explore_page
 from quintet_ui.listener import listener_page
 from quintet_ui.mark import mark_address, mark_svg
 from quintet_ui.operator import operator_page
 from quintet_ui.own_music import own_music_page
-from quintet_ui.signals import went_back
+from quintet_ui.signals import heard_until, played, went_back
 from quintet_ui.translations import LANGUAGES, NAMES
 
 # Streamlit's text on primary buttons is white: unreadable on the light colour of the dark theme.
@@ -85,6 +85,8 @@ def main() -> None:
     )
     st.session_state[LIST_PAGE], st.session_state.explore_page = listener, explore
     watch_box({"labels": texts.group("watch")}, key="watch")
+    # On every page, so that what plays goes on when the listener opens another one.
+    _sound()
     pages = [
         listener,
         explore,
@@ -114,6 +116,13 @@ def main() -> None:
         )
     # On every page, so that a reload of any of them keeps the songs.
     session.write_link()
+
+
+@st.fragment
+def _sound() -> None:
+    """Show the player; what was heard reruns only this fragment."""
+    data = {"labels": session.texts().group("sound"), "handled": heard_until()}
+    player_box(data, key="player", played=played)
 
 
 def _language_chosen() -> None:

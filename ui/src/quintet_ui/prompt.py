@@ -94,8 +94,8 @@ def _show(wish: Wish, texts: Translations) -> None:
         return
     rows = [
         {
-            texts("radio.song"): ordered(ranked.track.title or ranked.track.id),
-            texts("radio.artist"): ordered(byline(ranked.track)),
+            texts("prompt.song"): ordered(ranked.track.title or ranked.track.id),
+            texts("prompt.artist"): ordered(byline(ranked.track)),
             texts("prompt.why"): ordered(sentence_of(ranked, texts)),
         }
         for ranked in listed.tracks

@@ -10,10 +10,10 @@ from quintet_client.request_models import RadioAction
 
 from quintet_ui import session
 from quintet_ui.alerts import show_degraded, show_fault
-from quintet_ui.cards import byline
+from quintet_ui.cards import shown_track
+from quintet_ui.components import radio_box, triggered
 from quintet_ui.faults import GatewayFault
-from quintet_ui.own_files import audio_address
-from quintet_ui.plain import ordered, web_address
+from quintet_ui.plain import ordered
 from quintet_ui.preferences import Preferences, radio_seeds
 from quintet_ui.signals import MOST_KEPT
 from quintet_ui.translations import Translations
@@ -61,7 +61,11 @@ class RadioAct:
 
 
 def radio_section() -> None:
-    """Offer a radio from the seeds, and show its queue."""
+    """Offer a radio from the seeds, and show its queue; its buttons rerun only this part."""
+    st.fragment(_radio)()
+
+
+def _radio() -> None:
     texts, now = session.texts(), session.preferences()
     queue: RadioQueue | None = st.session_state.get("radio")
     if not now.is_complete and queue is None:
@@ -112,27 +116,20 @@ def _show(queue: RadioQueue, texts: Translations) -> None:
     if not queue.tracks:
         st.info(texts("radio.ended"), icon=":material/stop_circle:")
         return
-    now, *following = queue.tracks
-    with st.container(border=True):
-        st.caption(texts("radio.now", place=now.position))
-        st.subheader(ordered(now.track.title or now.track.id), anchor=False)
-        st.write(ordered(byline(now.track)))
-        if now.transition is not None and now.transition.sentence:
-            st.caption(ordered(now.transition.sentence))
-        _sound(now)
-        _buttons(now, texts)
-    if following:
-        st.write(texts("radio.next"))
-        st.table([_row(track, texts) for track in following])
-
-
-def _sound(now: RadioTrack) -> None:
-    """Play the song's own file or preview, if there is one."""
-    own = session.own_tracks([now.track.id]).get(now.track.id)
-    playable = own is not None and any(place.playable for place in own.places)
-    source = audio_address(now.track.id) if playable else web_address(now.track.preview_url)
-    if source:
-        st.audio(source)
+    now = queue.tracks[0]
+    tracks = [each.track for each in queue.tracks]
+    ids = [track.id for track in tracks]
+    features, own = session.features_of(ids), session.own_tracks(ids)
+    shown = [
+        {
+            **shown_track(each.track, features.get(each.track.id), own.get(each.track.id)),
+            "place": each.position,
+            "transition": ordered(each.transition.sentence) if each.transition else "",
+        }
+        for each in queue.tracks
+    ]
+    radio_box({"labels": texts.group("radio"), "tracks": shown}, key="radio-songs", left=_left)
+    _buttons(now, texts)
 
 
 def _buttons(now: RadioTrack, texts: Translations) -> None:
@@ -150,11 +147,14 @@ def _buttons(now: RadioTrack, texts: Translations) -> None:
             )
 
 
-def _row(track: RadioTrack, texts: Translations) -> dict[str, str]:
-    return {
-        texts("radio.song"): ordered(track.track.title or track.track.id),
-        texts("radio.artist"): ordered(byline(track.track)),
-    }
+def _left() -> None:
+    """Take what the player did with the song of now: it ended, or the listener passed over it."""
+    left, queue = triggered("radio-songs", "left"), st.session_state.get("radio")
+    if not isinstance(left, dict) or queue is None or not queue.tracks:
+        return
+    now, how = queue.tracks[0], left.get("how")
+    if now.track.id == left.get("id") and how in {"finish", "skip"}:
+        _act("finish" if how == "finish" else "skip", now)
 
 
 def _start(preferences: Preferences) -> None:

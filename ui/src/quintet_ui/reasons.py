@@ -25,7 +25,7 @@ from quintet_ui.translations import Translations
 _NAMED: Final = frozenset({Kind.SAME_ARTIST, Kind.GENRE})
 _UNLIKE: Final = frozenset({Relation.MORE, Relation.LESS})
 MOST_BARS: Final = 5  # as many as fit on a card
-# A chip that fits more than this share of the rows does not tell them apart.
+# A chip that fits more than this share of the rows does not distinguish them.
 _COMMON: Final = 0.25
 
 

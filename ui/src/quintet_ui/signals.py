@@ -74,6 +74,29 @@ def acted() -> None:
             _ACTS[kind](ranked, act)
 
 
+def played() -> None:
+    """Send how long songs of the list were heard; other lists have no place for it."""
+    answer, heard = st.session_state.get("answer"), triggered("player", "played")
+    if not isinstance(heard, list):
+        return
+    ranks = {ranked.track.id: ranked.rank for ranked in answer[1].tracks} if answer else {}
+    for each in heard[-MOST_ACTS:]:
+        number = each.get("number") if isinstance(each, dict) else None
+        if not isinstance(number, int) or number <= heard_until():
+            continue
+        st.session_state.heard_until = number
+        track_id, dwell = str(each.get("id")), each.get("dwell")
+        # Milliseconds from the browser, so checked: more than an hour is no song.
+        if track_id in ranks and isinstance(dwell, int) and 0 <= dwell < _LONGEST_PLAY_MS:
+            session.tell("play", track_id, position=ranks[track_id], dwell_ms=dwell)
+
+
+def heard_until() -> int:
+    """Return the number of the newest play that was read; 0 before there was one."""
+    number: int = st.session_state.get("heard_until", 0)
+    return number
+
+
 def handled() -> int:
     """Return the number of the newest act that was applied; 0 before there was one."""
     number: int = st.session_state.get("acts_handled", 0)
@@ -236,13 +259,6 @@ def _chose(ranked: RankedTrack, _act: dict[str, object]) -> None:
     st.session_state.chosen = ranked.track.id
 
 
-def _played(ranked: RankedTrack, act: dict[str, object]) -> None:
-    dwell = act.get("dwell")
-    # Milliseconds from the browser, so checked: more than an hour is no song.
-    if isinstance(dwell, int) and 0 <= dwell < _LONGEST_PLAY_MS:
-        session.tell("play", ranked.track.id, position=ranked.rank, dwell_ms=dwell)
-
-
 _ACTS: Final[dict[str, Callable[[RankedTrack, dict[str, object]], None]]] = {
     "like": _liked,
     "dislike": _disliked,
@@ -250,7 +266,6 @@ _ACTS: Final[dict[str, Callable[[RankedTrack, dict[str, object]], None]]] = {
     "mute": _muted,
     "save": _saved,
     "choose": _chose,
-    "play": _played,
 }
 
 

@@ -16,7 +16,9 @@ def saved_tray(texts: Translations) -> None:
     known = session.tracks_of(saved)
     tracks = [known.get(name) or bare(name) for name in saved]
     listener: str = st.session_state.listener if st.session_state.listener_name else ""
-    data = tray_data(tracks, listener, st.session_state.get("forgotten", ""), texts)
+    forgotten: str = st.session_state.get("forgotten", "")
+    features, own = session.features_of(saved), session.own_tracks(saved)
+    data = tray_data(tracks, listener, forgotten, texts, features, own)
     data["restored"] = st.session_state.get("restored") == listener
     tray_box(data, key="tray", restored=_restored, removed=_removed)
 

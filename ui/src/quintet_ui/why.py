@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from quintet_client.models import RankedTrack, Recommendations, Track
-from quintet_explain import fact_sentence
+from quintet_explain import Fact, Kind, fact_sentence
 
 from quintet_ui.attributes import SCALES, said, share
 from quintet_ui.plain import ordered
@@ -23,21 +23,38 @@ def why_data(
     """Build what a row shows when it is opened."""
     values = _values(ranked)
     return {
-        "facts": [ordered(text) for text in _sentences(ranked, texts)],
+        "facts": [ordered(text) for text in _sentences(ranked, answer, texts)],
         "likeness": likeness(ranked, [used.track for used in answer.seeds if used.track], texts),
         "fit": fit(values, preferences, texts),
         "bars": bars_of(ranked, texts),
     }
 
 
-def _sentences(ranked: RankedTrack, texts: Translations) -> list[str]:
+def _sentences(ranked: RankedTrack, answer: Recommendations, texts: Translations) -> list[str]:
     """Write one sentence for each fact; the ranker's sentence if a kind of fact is unknown."""
     if ranked.reasons is None:
         return []
     facts = facts_of(ranked.reasons)
     if facts is None:
         return [ranked.reasons.sentence]
-    return [fact_sentence(fact, texts.language) for fact in facts]
+    seeds = {used.track.id: used.track for used in answer.seeds if used.track}
+    return [
+        fact_sentence(fact, texts.language, _shared(fact, ranked.track, seeds)) for fact in facts
+    ]
+
+
+def _shared(fact: Fact, track: Track, seeds: Mapping[str, Track]) -> tuple[str, str]:
+    """Name album or artists of a track and of the seed that a fact is about; empty if unknown."""
+    seed = seeds.get(fact.reference.id) if fact.reference is not None else None
+    if seed is None:
+        return "", ""
+    if fact.kind is Kind.SAME_ALBUM:
+        return track.album, seed.album
+    return _byline(track), _byline(seed)
+
+
+def _byline(track: Track) -> str:
+    return ", ".join(artist.name for artist in track.artists)
 
 
 def likeness(
@@ -76,10 +93,6 @@ def likeness(
         cosine = min(1.0, max(0.0, ranked.similarity))
         entries.append({"name": texts("why.sound"), "text": text, "share": round(cosine, 4)})
     return entries
-
-
-def _artists(track: Track) -> set[str]:
-    return {artist.id for artist in track.artists}
 
 
 def _counted(name: str, own: set[str], seeds: Sequence[set[str]]) -> tuple[str, int, int] | None:

@@ -18,12 +18,16 @@ class Kind(StrEnum):
     SAME_ALBUM = "same_album"
     SAME_ARTIST = "same_artist"
     TOGETHER = "playlists_together"
-    """Playlists hold both the track and the referenced one; `value` counts them."""
+    """Playlists hold both the track and the referenced one; `value` counts them, `other_value` all
+    that hold the referenced one."""
     ARTISTS_TOGETHER = "artists_together"
-    """Playlists hold both artists; `value` counts them, `name` is the track's artist."""
+    """Playlists hold both artists; `value` counts them, `other_value` all that hold the artist of
+    the reference; `name` is the track's artist."""
     TASTE = "near_in_taste"
     """Listeners who like one like the other; `value` is the cosine in the taste space."""
     GENRE = "shared_genre"
+    """`value` counts the genres of the track that the reference has too, `other_value` all genres
+    of the track."""
     SOUND = "close_in_sound"
     """`value` is the cosine of the weighted audio attributes."""
     ATTRIBUTE = "attribute"
@@ -98,7 +102,7 @@ class Fact(NamedTuple):
         attribute: The attribute compared, or the link to a liked track; empty for other kinds.
         relation: How `value` relates to `other_value`; empty where the kind says it.
         value: The track's value in the attribute's unit, a count or a cosine.
-        other_value: The reference's value, or the target.
+        other_value: The reference's value, the target, or what `value` is a part of.
         name: The artist or genre that the fact names.
     """
 

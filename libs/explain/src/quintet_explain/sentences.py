@@ -132,23 +132,34 @@ def is_comparison(kind: Kind) -> bool:
     return kind is Kind.ATTRIBUTE or kind is Kind.TEMPO or kind is Kind.KEY
 
 
-def fact_sentence(fact: Fact, language: str = DEFAULT_LANGUAGE) -> str:
-    """Write one fact as a sentence that names its seed, with the values that it rests on.
+def fact_sentence(
+    fact: Fact, language: str = DEFAULT_LANGUAGE, shared: tuple[str, str] = ("", "")
+) -> str:
+    """Write one fact as a sentence that names its seed, with both values that it rests on.
 
-    A comparison states both values; a likeness of sound or taste states its cosine. What both
-    tracks share, such as an artist, a genre or playlists, is one value: its name or its number.
+    A comparison states both values; a likeness of sound or taste states its cosine; playlists, how
+    many hold both tracks and how many the seed; a genre, how many of the track's genres are shared.
 
     Args:
         fact: The fact.
         language: One of `LANGUAGES`.
+        shared: Of an album or an artist that a track shares with a seed track: the album of the
+            track and of the seed, or the artists of both. Empty if they are not known.
     """
-    phrases = phrases_of(language)
     pattern = _VALUED.get((fact.kind, fact.relation))
-    if pattern is None or fact.reference is None:
-        text = sentence_of([fact], language)
-        if not _is_likeness(fact):
-            return text
-        return f"{phrases['valued']['likeness'].format(text=text[:-1], value=f'{fact.value:.2f}')}."
+    if pattern is not None and fact.reference is not None:
+        return _compared_sentence(fact, pattern, language)
+    if fact.kind in {Kind.SAME_ALBUM, Kind.SAME_ARTIST} and all(shared):
+        return _shared_sentence(fact, shared, language)
+    text = sentence_of([fact], language)
+    more = _more(fact, text[:-1], language)
+    return f"{more}." if more else text
+
+
+def _compared_sentence(fact: Fact, pattern: str, language: str) -> str:
+    """Write a comparison with both values."""
+    assert fact.reference is not None, "a comparison has a reference"
+    phrases = phrases_of(language)
     value, other = shown_values(fact, language)
     if value == other:
         # Rounded to the same: a sentence that calls one of them more would read as false.
@@ -161,6 +172,40 @@ def fact_sentence(fact: Fact, language: str = DEFAULT_LANGUAGE) -> str:
         seed=_names(fact.reference, language)["seed"],
     )
     return f"{text}."
+
+
+def _shared_sentence(fact: Fact, shared: tuple[str, str], language: str) -> str:
+    """Write that a track shares album or artist with a seed track, with those of both."""
+    assert fact.reference is not None, "only a target has no reference"
+    own, other = shared
+    forms = phrases_of(language)["valued"][str(fact.kind)]
+    return str(forms["same" if own == other else "other"]).format(
+        value=Name(own), other=Name(other), seed=_names(fact.reference, language)["seed"]
+    )
+
+
+def _more(fact: Fact, text: str, language: str) -> str:
+    """Add the other value of what both tracks share to a sentence; empty if there is none."""
+    valued = phrases_of(language)["valued"]
+    if _is_likeness(fact):
+        return str(valued["likeness"]).format(text=text, value=f"{fact.value:.2f}")
+    # 0 comes from a ranker of an older release.
+    if fact.reference is None or fact.other_value <= 0:
+        return ""
+    if fact.kind is Kind.GENRE:
+        kind = "only" if fact.other_value == 1 else str(fact.reference.kind)
+        pattern = valued["genres"][kind]
+    elif fact.kind in {Kind.TOGETHER, Kind.ARTISTS_TOGETHER}:
+        pattern = valued[str(fact.kind)]
+    else:
+        return ""
+    return str(pattern).format(
+        text=text,
+        value=f"{fact.value:.0f}",
+        other=f"{fact.other_value:.0f}",
+        count=_count(fact.other_value, phrases_of(language)),
+        **_names(fact.reference, language),
+    )
 
 
 def _is_likeness(fact: Fact) -> bool:
@@ -236,7 +281,7 @@ def _clause(fact: Fact, form: str, language: str) -> str:
     if not template.has_gaps:
         return template.text
     name = genre_name(fact.name, language) if fact.kind is Kind.GENRE else fact.name
-    return template.text.format(name=Name(name), count=_count(fact, phrases_of(language)))
+    return template.text.format(name=Name(name), count=_count(fact.value, phrases_of(language)))
 
 
 def _target(fact: Fact, phrases: Phrases) -> str:
@@ -314,8 +359,8 @@ def _names(reference: Reference, language: str) -> dict[str, Name]:
     }
 
 
-def _count(fact: Fact, phrases: Phrases) -> str:
-    count = f"{fact.value:.0f}"
+def _count(value: float, phrases: Phrases) -> str:
+    count = f"{value:.0f}"
     return str(phrases["count"]["one" if count == "1" else "many"]).format(count=count)
 
 

@@ -9,8 +9,8 @@ import streamlit as st
 
 Handler = Callable[[], None]
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {"js": ("dom.js",), "css": ("base.css",)}
-_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {"cards": ("player",)}
-"""Other parts of a component."""
+_WITH_COVERS: Final = frozenset({"cards", "player", "radio", "search", "seeds", "tray"})
+"""Components whose covers play, or that play them."""
 
 
 def search_box(
@@ -82,6 +82,20 @@ def clock(seconds: float, *, key: str) -> None:
     )
 
 
+def player_box(data: Mapping[str, Any], *, key: str, played: Handler) -> None:
+    """Show the player while it plays; `played` is called with what was heard."""
+    _component("player", '<div class="sound quintet"></div>')(
+        key=key, data=dict(data), on_played_change=played
+    )
+
+
+def radio_box(data: Mapping[str, Any], *, key: str, left: Handler) -> None:
+    """Show the songs of a radio; `left` is called after one was heard or passed over."""
+    _component("radio", '<div class="radio quintet"></div>')(
+        key=key, data=dict(data), on_left_change=left
+    )
+
+
 def toast_box(data: Mapping[str, Any], *, key: str) -> None:
     """Show what was done last with a button that undoes it; other components say what that was."""
     _component("toast", '<div class="toast quintet"></div>')(key=key, data=dict(data))
@@ -104,7 +118,8 @@ def source_of(name: str, kind: str) -> str:
         name: Of the component.
         kind: `js` or `css`.
     """
-    parts = (*_PARTS[kind], *(f"{part}.{kind}" for part in (*_NEEDS.get(name, ()), name)))
+    covers = (f"covers.{kind}",) if name in _WITH_COVERS else ()
+    parts = (*_PARTS[kind], *covers, f"{name}.{kind}")
     return "\n".join((files(__package__) / part).read_text(encoding="utf-8") for part in parts)
 
 

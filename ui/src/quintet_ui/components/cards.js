@@ -14,8 +14,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.setAttribute("aria-busy", String(data.stale));
   view.keys.textContent = data.labels.keys;
   view.tracks = data.tracks;
-  view.player.labels = data.labels;
-  drawPlayer(view.player);
   const active = root.getRootNode().activeElement, focused = active?.dataset?.control;
   const kept = new Map();
   const items = data.tracks.map((track) => {
@@ -33,7 +31,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   view.cards = kept;
   arrange(root, items);
   for (const act of view.pending) preview(view, act);
-  showPlaying(view);
   reach(root, root.querySelector('.card[tabindex="0"]') ?? items[0]);
   const again = focused && root.querySelector(`[data-control="${CSS.escape(focused)}"]`);
   if (again && again !== root.getRootNode().activeElement) again.focus({ preventScroll: true });
@@ -45,11 +42,11 @@ function build(root) {
   // Acts that the page has not confirmed are sent with the next one: while the page is busy,
   // Streamlit keeps the last of two messages alone.
   const view = { root, cards: new Map(), gone: new Map(), pending: [], undoable: [], number: 0, list: undefined, tracks: [] };
-  view.player = buildPlayer((track, dwell) => send(view, { kind: "play", id: track.id, dwell }), () => showPlaying(view));
+  followSound(root);
   view.status = make("p", { class: "hidden", role: "status" });
   view.keys = make("p", { class: "keys", hidden: true });
   root.before(view.status);
-  root.after(view.keys, view.player.root);
+  root.after(view.keys);
   root.addEventListener("keydown", (event) => pressed(view, root, event));
   root.addEventListener("focusin", (event) => reach(root, event.target.closest(".card")));
   // The usual key for undo works anywhere but in a field, which has an undo of text.
@@ -121,7 +118,7 @@ function acts(view, track, kind) {
   const undoes = kind in MARKS && view.cards.get(track.id)?.item.querySelector(`.${kind}`)?.getAttribute("aria-pressed") === "true";
   const act = { kind, id: track.id };
   preview(view, act);
-  if (["skip", "dislike"].includes(kind)) dropFrom(view.player, track.id);
+  if (["skip", "dislike"].includes(kind)) publish("drop", { id: track.id });
   send(view, act);
   if (kind === "choose") return;
   const name = kind === "mute" ? track.artist : track.title;
@@ -193,7 +190,7 @@ function undoLast(view) {
 }
 
 function draw(view, labels, track, card) {
-  const player = view.player, plays = Boolean(sourceOf(track));
+  const plays = Boolean(sourceOf(track));
   const pressed = { like: track.liked, save: track.saved, choose: false };
   const facts = (kind) => ({
     type: "button", "data-control": `${kind}-${track.id}`, onclick: () => acts(view, track, kind),
@@ -210,9 +207,9 @@ function draw(view, labels, track, card) {
     track.details ? make("span", { class: "byline" }, track.details) : "",
     places(labels, track),
     make("div", { class: "acts" },
-      plays ? tool("playnext", "playlist_play", labels.playNext, () => { player.queue.unshift(track); if (!player.track) playNext(player); else drawPlayer(player); }) : "",
-      plays ? "" : tool("elsewhere", "travel_explore", labels.elsewhere, () => searchElsewhere(player, track)),
-      plays ? "" : tool("service", "settings", labels.otherService, () => askService(player, track)),
+      plays ? tool("playnext", "playlist_play", labels.playNext, () => publish("queue", { track })) : "",
+      plays ? "" : tool("elsewhere", "travel_explore", labels.elsewhere, () => publish("elsewhere", { track })),
+      plays ? "" : tool("service", "settings", labels.otherService, () => publish("elsewhere", { track, asks: true })),
       button("save", "bookmark"), button("dislike", "thumb_down"), button("mute", "person_off"), button("choose", "radar"),
       track.link ? make("a", { class: "act", href: track.link, target: "_blank", rel: "noopener noreferrer" },
         icon("open_in_new"), labels.open, make("span", { class: "hidden" }, ` ${track.title}`)) : ""));
@@ -224,8 +221,7 @@ function draw(view, labels, track, card) {
   return make("li", { class: "card moves", "data-id": track.id, "data-rank": String(track.rank), "data-control": `row-${track.id}`, tabindex: "-1" },
     make("div", { class: "row", onclick: opens },
       make("span", { class: "rank" }, String(track.rank)),
-      make("button", { type: "button", class: plays ? "play here" : "play", "data-control": `play-${track.id}`, onclick: () => plays ? playFrom(player, track, view.tracks) : searchElsewhere(player, track) },
-        cover(track), icon(plays ? "play_arrow" : "travel_explore")),
+      playCover(track, () => view.tracks.filter(({ id }) => !view.cards.get(id)?.item?.hidden), "list"),
       make("div", { class: "what" },
         make("h3", { class: "title", title: track.title }, track.title),
         make("span", { class: "byline" }, [track.byline, track.year].filter(Boolean).join(" · "))),
@@ -263,21 +259,4 @@ function places(labels, track) {
   if (!track.places?.length) return "";
   return make("details", { class: "places" }, make("summary", {}, labels.sources, make("span", { class: "hidden" }, ` ${track.title}`)),
     ...track.places.map((place) => make("div", {}, `${place.source}: ${place.path}${place.gone ? ` (${labels.gone})` : ""}`)));
-}
-
-// Covers say what a press does: play, pause, or search on the listener's service.
-function showPlaying(view) {
-  const { player, tracks } = view, labels = player.labels, name = SERVICES[service()]?.[0];
-  for (const track of tracks) {
-    const button = view.cards.get(track.id)?.item?.querySelector(".play");
-    if (!button) continue;
-    const plays = Boolean(sourceOf(track)), playing = player.track?.id === track.id && !player.audio.paused;
-    const text = !plays ? (name ? labels.searchOn : labels.elsewhere) : playing ? labels.pause : track.audio ? labels.play : labels.preview;
-    const words = `${(text ?? "").replace("@", name)}: ${track.title}`;
-    button.title = words;
-    button.setAttribute("aria-label", words);
-    if (!plays) continue;
-    button.setAttribute("aria-pressed", String(playing));
-    button.querySelector(".icon").textContent = playing ? "pause" : "play_arrow";
-  }
 }

@@ -23,12 +23,12 @@ function cover(track) {
 // The components of one page run apart from each other; this is how one of them reaches the others.
 const shared = (window.quintet ??= new EventTarget());
 
-function tell(name, detail) {
+function publish(name, detail) {
   shared.dispatchEvent(new CustomEvent(name, { detail }));
 }
 
 // Says at once what was done, with a way to undo it (toast.js). `undo` is called with whether the
 // focus was on its button: then it has to go on elsewhere.
 function say(what, name, undo) {
-  tell("said", { what, name, undo });
+  publish("said", { what, name, undo });
 }

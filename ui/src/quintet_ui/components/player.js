@@ -1,5 +1,5 @@
-// The player at the bottom: one song at a time and the queue after it. For a song that cannot be
-// played here, a cover opens a search on the service that the listener chose once.
+// The one player of the page, at the bottom: a song at a time and the queue after it. For a song that
+// cannot be played here, a cover opens a search on the service that the listener chose once.
 const SERVICES = {
   spotify: ["Spotify", "https://open.spotify.com/search/"], youtubeMusic: ["YouTube Music", "https://music.youtube.com/search?q="],
   youtube: ["YouTube", "https://www.youtube.com/results?search_query="], apple: ["Apple Music", "https://music.apple.com/search?term="],
@@ -8,15 +8,52 @@ const SERVICES = {
 };
 const KEPT = "quintet.service";
 const AGAIN_SECONDS = 3; // later than this, "previous" begins the same song again
-const MOST_SHOWN = 50;
+const MOST_SHOWN = 50, MOST_PENDING = 20;
 
-function sourceOf(track) {
-  return track.audio || track.preview;
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".sound");
+  const view = root.view ?? (root.view = build(root));
+  view.send = () => setTriggerValue("played", [...view.pending]);
+  view.pending = view.pending.filter((each) => each.number > data.handled);
+  view.player.labels = sound.labels = data.labels;
+  drawPlayer(view.player);
+  view.player.changed();
+}
+
+// What was heard is sent until the page has confirmed it: Streamlit keeps the last of two messages alone.
+function build(root) {
+  const view = { pending: [], number: 0 };
+  const player = buildPlayer((track, dwell) => {
+    view.number = Math.max(view.number + 1, Date.now());
+    view.pending = [...view.pending, { id: track.id, dwell, number: view.number }].slice(-MOST_PENDING);
+    view.send();
+  }, () => {
+    Object.assign(sound, { id: player.track?.id ?? "", isPlaying: Boolean(player.track) && !player.audio.paused, service: SERVICES[service()]?.[0] ?? "" });
+    publish("sound");
+  });
+  view.player = player;
+  root.append(player.root);
+  const on = (name, act) => shared.addEventListener(name, ({ detail }) => { if (root.isConnected) act(detail); });
+  on("play", ({ track, tracks, place }) => sourceOf(track) ? playFrom(player, track, tracks, place) : searchElsewhere(player, track));
+  on("queue", ({ track }) => { player.queue.unshift(track); if (!player.track) playNext(player); else drawPlayer(player); });
+  on("drop", ({ id }) => dropFrom(player, id));
+  on("elsewhere", ({ track, asks }) => asks ? askService(player, track) : searchElsewhere(player, track));
+  on("follow", (list) => follow(player, list));
+  return view;
+}
+
+// The songs of a list that goes on by itself, such as a radio: those after the one that plays come next.
+function follow(player, { place, tracks }) {
+  if (!player.track || player.place !== place) return;
+  const at = tracks.findIndex((each) => each.id === player.track.id);
+  player.queue = tracks.slice(at + 1).filter(sourceOf);
+  if (at < 0 && player.queue.length) playNext(player);
+  else drawPlayer(player);
 }
 
 // `played` is called with a track and the milliseconds that it was heard; `changed` after each change.
 function buildPlayer(played, changed) {
-  const player = { track: null, queue: [], past: [], labels: {}, since: 0, played, changed, waiting: null };
+  const player = { track: null, queue: [], past: [], place: "", labels: {}, since: 0, played, changed, waiting: null };
   const told = () => {
     if (player.since) played(player.track, Math.round(performance.now() - player.since));
     player.since = 0;
@@ -26,7 +63,7 @@ function buildPlayer(played, changed) {
     preload: "none",
     onplay: () => { player.since = performance.now(); refresh(); },
     onpause: () => { told(); refresh(); },
-    onended: () => { told(); playNext(player); },
+    onended: () => { told(); leave(player, "finish"); playNext(player); },
     ontimeupdate: () => drawTime(player),
     onerror: () => { if (player.track) player.status.textContent = player.labels.unplayable; },
   });
@@ -41,7 +78,7 @@ function buildPlayer(played, changed) {
   player.list = make("ol", { class: "queue", hidden: true });
   player.services = make("div", { class: "services", role: "group", hidden: true });
   player.bar = make("div", { class: "bar" }, player.cover, make("div", { class: "names" }, player.title, player.byline, player.status),
-    make("div", { class: "tools" }, button("before", "skip_previous", () => playBefore(player)), button("pause", "play_arrow", () => toggle(player)), button("next", "skip_next", () => playNext(player))),
+    make("div", { class: "tools" }, button("before", "skip_previous", () => playBefore(player)), button("pause", "play_arrow", () => toggle(player)), button("next", "skip_next", () => { leave(player, "skip"); playNext(player); })),
     make("div", { class: "place" }, player.seek, player.time),
     make("div", { class: "tools" }, button("queueButton", "queue_music", () => { player.list.hidden = !player.list.hidden; drawPlayer(player); }), button("close", "close", () => closePlayer(player))));
   player.root = make("section", { class: "player", hidden: true }, player.services, player.list, player.bar, player.audio);
@@ -57,10 +94,11 @@ function buildPlayer(played, changed) {
 }
 
 // Plays a track of a list, whose later tracks become the queue; the one that plays is paused.
-function playFrom(player, track, tracks) {
+function playFrom(player, track, tracks, place) {
   if (player.track?.id === track.id) { toggle(player); return; }
-  const place = tracks.findIndex((each) => each.id === track.id);
-  player.queue = tracks.slice(place + 1).filter(sourceOf);
+  player.place = place;
+  const at = tracks.findIndex((each) => each.id === track.id);
+  player.queue = tracks.slice(at + 1).filter(sourceOf);
   begin(player, track);
 }
 
@@ -76,8 +114,13 @@ function begin(player, track) {
   player.changed();
   if (!("mediaSession" in navigator)) return;
   navigator.mediaSession.metadata = new MediaMetadata({ title: track.title, artist: track.byline });
-  navigator.mediaSession.setActionHandler("nexttrack", () => playNext(player));
+  navigator.mediaSession.setActionHandler("nexttrack", () => { leave(player, "skip"); playNext(player); });
   navigator.mediaSession.setActionHandler("previoustrack", () => playBefore(player));
+}
+
+// Says how the listener came to the end of a song of a list: heard to its end, or passed over.
+function leave({ track, place }, how) {
+  publish("left", { id: track.id, place, how });
 }
 
 function toggle(player) {

@@ -5,7 +5,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   // Screen readers must know which language they read.
   document.documentElement.lang = data.language;
   const root = parentElement.querySelector(".search");
-  const view = root.view ?? (root.view = build(root));
+  const view = root.view ?? (root.view = build(root, data.early));
   view.send = setTriggerValue;
   view.data = data;
   for (const id of data.held ?? []) view.pending.delete(id);
@@ -26,7 +26,7 @@ function takeOver(view) {
   return early;
 }
 
-function build(root) {
+function build(root, early) {
   // A pick that the page has not confirmed is sent with what is typed next: while the page is busy,
   // Streamlit keeps the last of two messages alone.
   const view = { at: -1, timer: 0, pending: new Set() };
@@ -42,6 +42,7 @@ function build(root) {
   view.genres = make("div", { class: "genres", role: "group" });
   view.panel = make("div", { class: "panel", onmousedown: (event) => event.preventDefault() }, view.heading, view.list, view.status, view.genres);
   view.root = root;
+  if (!early) followSound(root);
   root.append(view.label, view.input, view.panel);
   root.addEventListener("focusin", () => root.classList.add("active"));
   root.addEventListener("focusout", () => root.classList.remove("active"));
@@ -77,7 +78,7 @@ function option(view, track, place) {
   return make("li", {
     role: "option", id: `option-${place}`, class: "option moves", "aria-selected": String(track.taken),
     "aria-disabled": taken ? "true" : undefined, "data-id": track.id, onclick: () => pick(view, place),
-  }, cover(track), make("span", { class: "names" },
+  }, view.data.early ? cover(track) : playCover(track, () => [track], "search", "span"), make("span", { class: "names" },
     make("span", { class: "title" }, track.title), make("span", { class: "byline" }, track.byline)),
   icon(track.taken ? "check" : "add"));
 }
@@ -104,6 +105,7 @@ function pressed(view, event) {
   const last = view.data.tracks.length - 1;
   if (event.key === "ArrowDown") move(view, view.at >= last ? 0 : view.at + 1);
   else if (event.key === "ArrowUp") move(view, view.at <= 0 ? last : view.at - 1);
+  else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) view.list.children[Math.max(view.at, 0)]?.querySelector(".play")?.click();
   else if (event.key === "Enter") pick(view, Math.max(view.at, 0));
   else if (event.key === "Escape" && view.input.value) { view.input.value = ""; typed(view); }
   else return;

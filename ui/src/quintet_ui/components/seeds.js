@@ -22,6 +22,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function build(root) {
   const view = { open: "", next: "" };
+  followSound(root);
   view.show = (id) => {
     view.open = id;
     for (const item of root.children) {
@@ -50,19 +51,23 @@ function seedItem(view, data, seed, place) {
   const change = (facts) => send(view, seeds.map((each) => each === seed ? { ...each, ...facts } : each));
   const level = data.levels.reduce((best, each) => Math.abs(each.weight - seed.weight) < Math.abs(best.weight - seed.weight) ? each : best);
   const weights = data.levels.map((each) => tool(`${each.name}-${seed.id}`, "", labels[each.name], { "aria-pressed": String(each === level), onclick: () => change({ weight: each.weight }) }));
+  const inMenu = playCover(seed, () => view.data.seeds, "seeds");
+  inMenu.dataset.control = `menu-${inMenu.dataset.control}`;
   const menu = make("div", { class: "menu", role: "group", "aria-label": seed.title, hidden: view.open !== seed.id },
-    make("span", { class: "title" }, seed.title),
+    make("div", { class: "head" }, inMenu, make("span", { class: "title" }, seed.title)),
     make("div", { class: "group", role: "group", "aria-label": told(labels.weight) }, ...weights),
     tool(`against-${seed.id}`, "thumb_down", labels.less, { "aria-pressed": String(seed.against), "aria-label": told(labels.lessOf), onclick: () => change({ against: !seed.against }) }),
     make("div", { class: "group" },
       tool(`left-${seed.id}`, "arrow_back", labels.earlier, { "aria-label": told(labels.left), disabled: place === 0, onclick: () => send(view, moved(seeds, place, place - 1)) }),
       tool(`right-${seed.id}`, "arrow_forward", labels.later, { "aria-label": told(labels.right), disabled: place === seeds.length - 1, onclick: () => send(view, moved(seeds, place, place + 1)) })),
     tool(`remove-${seed.id}`, "close", labels.removeIt, { "aria-label": told(labels.remove), onclick: () => removed(view, seed, place) }));
+  const play = playCover(seed, () => view.data.seeds, "seeds");
+  // With little room, the cover is that of the slot and opens the menu, which plays then.
   const slot = make("button", { type: "button", class: "slot", "aria-haspopup": "true", "aria-expanded": String(view.open === seed.id), "data-control": `slot-${seed.id}` },
   cover(seed), make("span", { class: "names" }, make("span", { class: "title" }, seed.title), make("span", { class: "byline" }, seed.byline)),
   level.weight === 1 && !seed.against ? "" : make("span", { class: "share" }, seed.against ? labels.less : labels[level.name]),
   make("span", { class: "hidden" }, ` ${labels.menu}`));
-  const item = make("li", { class: `seed${seed.against ? " against" : ""}`, "data-id": seed.id }, slot, menu);
+  const item = make("li", { class: `seed${seed.against ? " against" : ""}`, "data-id": seed.id }, play, slot, menu);
   drag(view, item, slot, seeds, place);
   return item;
 }
@@ -77,24 +82,33 @@ function removed(view, seed, place) {
   });
 }
 
-// A slot is dragged by mouse, pen or finger; a press that stays in its place opens the menu.
+// A seed is dragged by mouse, pen or finger; a press that stays in its place is one of its buttons.
 function drag(view, item, slot, seeds, place) {
-  let start = null;
-  const end = () => { start = null; item.classList.remove("dragged"); };
-  slot.addEventListener("click", (event) => { if (event.detail === 0 || !slot.moved) view.show(view.open === seeds[place].id ? "" : seeds[place].id); slot.moved = false; });
-  slot.addEventListener("dragstart", (event) => event.preventDefault());
-  slot.addEventListener("pointerdown", (event) => { start = event.clientX; slot.moved = false; slot.setPointerCapture(event.pointerId); });
-  slot.addEventListener("pointermove", (event) => {
-    if (start !== null && Math.abs(event.clientX - start) > FAR) { slot.moved = true; item.classList.add("dragged"); view.show(""); }
-  });
-  slot.addEventListener("pointercancel", end);
-  slot.addEventListener("pointerup", (event) => {
-    const wasMoved = slot.moved;
-    end();
-    if (!wasMoved) return;
+  let start = null, wasMoved = false;
+  slot.addEventListener("click", () => view.show(view.open === seeds[place].id ? "" : seeds[place].id));
+  item.addEventListener("dragstart", (event) => event.preventDefault());
+  item.addEventListener("click", (event) => { if (wasMoved && event.detail) { event.stopPropagation(); wasMoved = false; } }, true);
+  const move = (event) => {
+    if (wasMoved || Math.abs(event.clientX - start) <= FAR) return;
+    wasMoved = true;
+    item.classList.add("dragged");
+    view.show("");
+  };
+  const end = (event) => {
+    for (const [name, act] of heard) document.removeEventListener(name, act);
+    item.classList.remove("dragged");
+    if (!wasMoved || event.type === "pointercancel" || !item.isConnected) return;
     const items = [...item.parentElement.children].slice(0, seeds.length);
     const to = items.findIndex((each) => { const box = each.getBoundingClientRect(); return event.clientX >= box.left && event.clientX <= box.right; });
     if (to >= 0 && to !== place) send(view, moved(seeds, place, to));
+  };
+  // A fast pointer leaves the item before it moves on it: the whole page is listened to.
+  const heard = [["pointermove", move], ["pointerup", end], ["pointercancel", end]];
+  item.addEventListener("pointerdown", (event) => {
+    if (event.target.closest(".menu") || event.button) return;
+    start = event.clientX;
+    wasMoved = false;
+    for (const [name, act] of heard) document.addEventListener(name, act);
   });
 }
 

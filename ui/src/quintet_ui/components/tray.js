@@ -3,7 +3,7 @@ const KEPT = "quintet.saved", MOST = 100;
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".tray");
-  const view = root.view ?? (root.view = { listener: undefined, forgotten: "" });
+  const view = root.view ?? (root.view = build(root));
   const kept = read();
   if (data.forgotten && view.forgotten !== data.forgotten) {
     view.forgotten = data.forgotten;
@@ -28,14 +28,20 @@ export default function ({ data, parentElement, setTriggerValue }) {
   });
 }
 
+function build(root) {
+  followSound(root);
+  return { listener: undefined, forgotten: "" };
+}
+
 function draw(root, data, remove) {
   const { labels, tracks } = data;
   const line = (track) => (track.byline ? `${track.byline} – ${track.title}` : track.title);
   const focused = root.getRootNode().activeElement?.dataset?.place;
   const status = make("span", { role: "status" });
   const items = tracks.map((track, place) => make("li", { "data-id": track.id },
+    playCover(track, () => tracks, "saved"),
     make("span", { class: "names" }, line(track)),
-    make("button", { type: "button", "data-place": String(place), "aria-label": labels.remove.replace("#", () => track.title), title: labels.remove.replace("#", () => track.title),
+    make("button", { class: "remove", type: "button", "data-place": String(place), "aria-label": labels.remove.replace("#", () => track.title), title: labels.remove.replace("#", () => track.title),
       onclick: () => remove(track) }, icon("close"))));
   root.replaceChildren(make("h2", {}, labels.heading),
     tracks.length ? make("ul", { "aria-label": labels.heading }, ...items) : make("p", {}, labels.none),

@@ -34,6 +34,9 @@ _WHOLE: Final = """<style>
 body:not(:has([data-testid="stSidebar"])) [data-testid="stAppViewContainer"] {
   visibility: hidden; animation: whole 0s linear 8s forwards;}
 @keyframes whole {to {visibility: visible;}}
+/* What is at the bottom of the window takes no room in the page. */
+.st-key-watch, .st-key-toast, [data-testid="stLayoutWrapper"]:has(> div > .st-key-player) {
+  position: absolute !important; height: 0;}
 /* Room for what arrives later, so that nothing below it moves. */
 body .st-key-finder {min-height: 5.6rem;}
 body .st-key-lead:empty {display: none;}

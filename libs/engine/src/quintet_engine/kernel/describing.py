@@ -149,14 +149,21 @@ def _meet(lists: Any, left: Any, right: Any, holds: Any, result: Any) -> None:
             holds[lists.members[each]] = 0
 
 
+@inlined
+def _put_length(lists: Any, number: Any, lengths: Any, place: Any) -> None:
+    """Write how long a list is; one beyond the last is empty."""
+    if number < len(lists.starts) - 1:
+        lengths[place] = lists.starts[number + 1] - lists.starts[number]
+
+
 @compiled(
-    tuple_of(*(3 * (writes(np.float32, 2),)))(
+    tuple_of(*(4 * (writes(np.float32, 2),)))(
         LEARNED, reads(np.int32), reads(np.int32), types.int64
     )
 )
 def relate(
     learned: Learned, rows: Numbers, seeds: Numbers, playlists: int
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, Floats, Floats, Floats]:
     """Relate tracks to seed rows by playlists and taste.
 
     Args:
@@ -168,7 +175,7 @@ def relate(
     Returns:
         float32 (k, m) each: how many playlists hold both tracks, 0 for a track and itself; how many
         hold both first artists, likewise, and 0 for an unknown one; the cosine of the tracks in the
-        taste space.
+        taste space. float32 (2, m): how many playlists hold each seed row, and its first artist.
     """
     shape = (len(rows), len(seeds))
     together, artists = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -180,6 +187,10 @@ def relate(
     for place in range(len(seeds)):
         right[place] = learned.names[seeds[place], NAMED_ARTIST]
     _meet(learned.by_artist, left, right, holds, artists)
+    holders = np.zeros((2, len(seeds)), np.float32)
+    for place in range(len(seeds)):
+        _put_length(learned.holders, seeds[place], holders[0], place)
+        _put_length(learned.by_artist, right[place], holders[1], place)
     width = learned.regression.shape[1]
     theirs, ours = np.empty((len(seeds), width), np.float32), np.empty(width, np.float32)
     for seed in range(len(seeds)):
@@ -189,7 +200,7 @@ def relate(
         halves_to_floats(learned.taste, learned.taste_starts[rows[place]], ours, 0, width)
         for seed in range(len(seeds)):
             cosines[place, seed] = dot(theirs, seed * width, ours, 0, width)
-    return together, artists, cosines
+    return together, artists, cosines, holders
 
 
 @inlined
@@ -310,7 +321,7 @@ def _number_names(codes: Any, sizes: Any, rows: Any, references: Any) -> Any:
         AUDIO_QUERY,
         ASKED,
         _RANKED,
-        *(3 * (reads(np.float32, 2),)),
+        *(4 * (reads(np.float32, 2),)),
         types.int64,
     )
 )
@@ -323,6 +334,7 @@ def describe(
     together: Floats,
     artists: Floats,
     taste: Floats,
+    holders: Floats,
     references: int,
 ) -> tuple[
     *tuple[NDArray[np.int32], Wide, Numbers, Numbers, Wide],
@@ -339,6 +351,7 @@ def describe(
         together: From `relate`; (k, 0) without a model, likewise `artists` and `taste`.
         artists: Likewise.
         taste: Likewise.
+        holders: From `relate`; (2, 0) without a model.
         references: How many numbers of references there are: seeds, seed rows, liked tracks.
 
     Returns:
@@ -399,7 +412,8 @@ def describe(
             else:
                 liked[place, KIND] = -1
     listing = Listing(
-        *(rows, raw, scores, cosines, together, artists, taste, effects, totals),
+        *(rows, raw, scores, cosines, together, artists, holders, taste),
+        *(effects, totals),
         *(ranked.fits, ranked.distances, liked, likings),
     )
     codes, numbers, sizes = find(tracks, asked, listing, _TEMPO, _KEY)

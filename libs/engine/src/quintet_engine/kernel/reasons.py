@@ -123,6 +123,7 @@ class Listing(NamedTuple):
         cosines: float32 (k, s), of the weighted attributes.
         together: float32 (k, m), playlists that hold both tracks.
         artists_met: float32 (k, m), playlists that hold both first artists.
+        holders: float32 (2, m), playlists that hold each seed row, and its first artist.
         taste: float32 (k, m), cosines in the taste space.
         effects: float64 (k, families), shares of all effects.
         totals: float64 (k,), the size of all effects.
@@ -138,6 +139,7 @@ class Listing(NamedTuple):
     cosines: Floats
     together: Floats
     artists_met: Floats
+    holders: Floats
     taste: Floats
     effects: Wide
     totals: Wide
@@ -310,8 +312,11 @@ def _by_catalogue(tracks: Any, asked: Any, listing: Any, place: Any, facts: Any)
     first, last = tracks.genres.starts[row], tracks.genres.starts[row + 1]
     seed = _nearest_of(cosines, place, first, last, tracks.genres.members, asked.genres)
     if seed >= 0:
-        genre = _genre(tracks, asked, row, seed)
-        _add(facts, GENRE, seed, genre, effects[OF_GENRE], 0.0, 0.0)
+        genre, shared = _genre(tracks, asked, row, seed), 0
+        for each in range(first, last):
+            shared += _shares(each, each + 1, tracks.genres.members, asked.genres, seed) >= 0
+        own = np.float64(last - first)
+        _add(facts, GENRE, seed, genre, effects[OF_GENRE], np.float64(shared), own)
     return False
 
 
@@ -333,13 +338,15 @@ def _by_playlists(
     member, together = _strongest_row(listing.together, place, own, recordings)
     if together >= 1:
         weight, reference = effects[OF_TOGETHER], _reference(asked, member)
-        _add(facts, TOGETHER, reference, -1, weight, np.float64(together), 0.0)
+        held = np.float64(listing.holders[0, member])
+        _add(facts, TOGETHER, reference, -1, weight, np.float64(together), held)
     elif not same:
         member = _greatest(listing.artists_met, place)
         count = np.float64(listing.artists_met[place, member])
         if count >= 1:
             weight, reference = effects[OF_ARTIST_IN_PLAYLISTS], _reference(asked, member)
-            _add(facts, ARTISTS_TOGETHER, reference, 0, weight, count, 0.0)
+            held = np.float64(listing.holders[1, member])
+            _add(facts, ARTISTS_TOGETHER, reference, 0, weight, count, held)
     member, taste = _strongest_row(listing.taste, place, own, recordings)
     if taste >= NEAR_TASTE:
         value, reference = min(np.float64(taste), 1.0), _reference(asked, member)

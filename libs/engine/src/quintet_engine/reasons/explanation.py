@@ -58,11 +58,11 @@ def _explained(context: Context, ranked: Ranked) -> Explained:
     # References count the seeds, then the seed rows, then the tracks of the memory.
     first = len(context.seeds) + len(asked.rows)
     liked = liked_facts(context, ranked.rows, ranked.adjustment, first)
-    together, artists, taste = _relations(context, rows)
+    related = _relations(context, rows)
     listed = _ranked(context, ranked, rows, liked)
     described: tuple[Any, ...] = describe(
         *(catalogue.arrays, catalogue.columns, context.arrays, asked, listed),
-        *(together, artists, taste, first + len(liked.rows)),
+        *(*related, first + len(liked.rows)),
     )
     *numbers, named, used = described
     statements, places = statements_of(context, asked.owners, liked.rows, numbers, named, used)
@@ -102,15 +102,14 @@ def _ranked(context: Context, ranked: Ranked, rows: NDArray[np.int32], liked: Li
     )
 
 
-def _relations(context: Context, rows: NDArray[np.int32]) -> tuple[Floats, Floats, Floats]:
-    """Relate rows to the m seed rows, float32 (k, m) each; m is 0 without a model."""
+def _relations(context: Context, rows: NDArray[np.int32]) -> tuple[Floats, ...]:
+    """Relate rows to the m seed rows, see `describing.relate`; m is 0 without a model."""
     from quintet_engine.kernel.describing import relate
 
     affinity = context.affinity
     if affinity is None:
         none = fixed(np.empty((len(rows), 0)), np.float32)
-        return none, none, none
+        return none, none, none, fixed(np.empty((2, 0)), np.float32)
     seeds, learned = fixed(affinity.seeds, np.int32), affinity.model.arrays
     related = relate(learned, rows, seeds, len(affinity.weights))
-    together, artists, taste = (fixed(each, np.float32) for each in related)
-    return together, artists, taste
+    return tuple(fixed(each, np.float32) for each in related)
