@@ -68,7 +68,7 @@ def test_the_first_search_answers_like_that_of_the_page(served_page, songs):
 
     found = ask("everlong")
     assert found["tracks"][0]["title"] == "Everlong"
-    assert found["tracks"][0]["cover"].startswith("data:image/svg+xml")
+    assert found["tracks"][0]["drawn"].startswith("data:image/svg+xml")
     names = [(track["title"], track["byline"]) for track in found["tracks"]]
     assert len(set(names)) == len(names)
     assert [t["id"] for t in ask(f"https://open.spotify.com/track/{songs[0]}")["tracks"]] == [

@@ -183,7 +183,7 @@ def test_a_service_that_hangs_is_waited_for_once(page, installation, songs, serv
         assert time.monotonic() - began < 3 * usual + 12
         shown = components(app)
         assert [seed["id"] for seed in shown["seeds"]["seeds"]] == songs[:4]
-        assert all(seed["cover"] for seed in shown["seeds"]["seeds"])
+        assert all(seed["drawn"] for seed in shown["seeds"]["seeds"])
         assert len(shown["cards"]["tracks"]) == 50
         if service == "search":
             # A list needs no search while the gateway keeps its songs; a text does.

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from quintet_client import Quintet, Retries
 from quintet_client.models import OwnTrack, TrackPlace
-from quintet_ui.cards import _own
+from quintet_ui.cards import _places, bare, shown_track
 from quintet_ui.guard import _ROUTES
 from quintet_ui.own_files import OwnFiles, audio_address
 from starlette.applications import Starlette
@@ -97,13 +97,14 @@ def test_a_card_shows_places_and_plays_only_what_may_be_played() -> None:
     place = TrackPlace(
         source="music", kind="folder", item_id="1", path="/m/a.mp3", present=True, playable=True
     )
-    shown = _own(OwnTrack(id="a/b", has_cover=True, places=(place,)))
+    own = OwnTrack(id="a/b", has_cover=True, places=(place,))
+    shown = shown_track(bare("a/b"), None, own)
     assert (shown["audio"], shown["cover"]) == ("/own/audio/a%2Fb", "/own/cover/a%2Fb")
-    assert shown["places"] == [{"source": "music", "path": "/m/a.mp3", "gone": False}]
+    assert _places(own) == [{"source": "music", "path": "/m/a.mp3", "gone": False}]
     silent = place.model_copy(update={"playable": False, "present": False})
-    shown = _own(OwnTrack(id="a", has_cover=False, places=(silent,)))
-    assert shown == {
-        "audio": "",
-        "places": [{"source": "music", "path": "/m/a.mp3", "gone": True}],
-    }
-    assert _own(None) == {"audio": "", "places": []}
+    own = OwnTrack(id="a", has_cover=False, places=(silent,))
+    shown = shown_track(bare("a"), None, own)
+    assert (shown["audio"], shown["cover"]) == ("", "")
+    assert _places(own) == [{"source": "music", "path": "/m/a.mp3", "gone": True}]
+    assert shown_track(bare("a"), None)["audio"] == ""
+    assert _places(None) == []

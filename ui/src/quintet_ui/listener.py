@@ -21,7 +21,7 @@ from quintet_ui.plain import code, ordered
 from quintet_ui.preferences import with_replaced, with_seeds
 from quintet_ui.prompt import prompt_section
 from quintet_ui.radio import radio_section
-from quintet_ui.results import results, shown_tracks
+from quintet_ui.results import ask_early, results, shown_tracks
 from quintet_ui.translations import Translations
 from quintet_ui.tray import saved_tray
 from quintet_ui.tuning import tuning_panel
@@ -34,6 +34,7 @@ def listener_page() -> None:
     """Show the page."""
     texts = session.texts()
     _leave_out_unknown()
+    ask_early()
     st.title(texts("page.title"))
     # Always there, so that the search after it keeps its place, text and focus.
     with st.container(key="lead"):
@@ -82,6 +83,9 @@ def _leave_out_unknown() -> None:
 @st.fragment
 def _search() -> None:
     """Show the search; typing reruns only this fragment."""
+    # The fragment alone was rerun: the seeds outside of it must show the new one, at once.
+    if st.session_state.pop("seed_added", False):
+        st.rerun()
     texts = session.texts()
     query: str = st.session_state.get("query", "")
     now = session.preferences()
@@ -109,9 +113,6 @@ def _search() -> None:
     )
     if fault is not None:
         show_fault(fault, texts)
-    # The fragment alone was rerun: the seeds outside of it must show the new one.
-    if st.session_state.pop("seed_added", False):
-        st.rerun()
 
 
 def _found(query: str) -> tuple[list[Track], GatewayFault | None]:

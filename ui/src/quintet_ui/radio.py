@@ -128,7 +128,14 @@ def _show(queue: RadioQueue, texts: Translations) -> None:
         }
         for each in queue.tracks
     ]
-    radio_box({"labels": texts.group("radio"), "tracks": shown}, key="radio-songs", left=_left)
+    done: tuple[RadioAct, ...] = st.session_state.radio_done
+    liked = done[-1] if done and done[-1].action == "like" else None
+    data = {
+        "labels": texts.group("radio"),
+        "tracks": shown,
+        "liked": liked and {"number": liked.event_id, "title": ordered(liked.title)},
+    }
+    radio_box(data, key="radio-songs", left=_left)
     _buttons(now, texts)
 
 
@@ -176,7 +183,6 @@ def _act(action: RadioAction, now: RadioTrack) -> None:
     act = RadioAct(action, now.track.title or now.track.id, event_id, before)
     st.session_state.radio_done = (*st.session_state.radio_done, act)[-MOST_KEPT:]
     if action == "like":
-        st.toast(session.texts()("radio.liked"), icon=":material/favorite:")
         return
     queue = replace(queue, tracks=queue.tracks[1:])
     st.session_state.radio = queue

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -41,6 +42,9 @@ DIAL: Final[Mapping[float, str]] = {
     1.0: "new",
 }
 """The stops of the dial from familiar to new, and the names of their texts."""
+
+
+_Pending = tuple[Preferences, "Future[Recommendations]"]
 
 
 @dataclass(frozen=True)
@@ -230,17 +234,26 @@ def _try_again() -> None:
     st.session_state.failure = None
 
 
-def _awaited(now: Preferences, preferences: Preferences) -> Recommendations | None:
-    """Request the list in the background; None until it arrives.
+def ask_early() -> None:
+    """Request the list before the page is shown, so that both take their time at once."""
+    preferences = session.preferences()
+    now = preferences.request
+    known: tuple[Preferences, Recommendations] | None = st.session_state.get("answer")
+    is_known = known is not None and known[0] == now and not _lacks_undone(preferences)
+    if not preferences.is_complete or is_known or _failure(now) is not None:
+        return
+    # Shown as a failure by the part of the page that waits for the list.
+    with suppress(GatewayFault):
+        _asked(now, preferences)
 
-    Args:
-        now: What decides whether a list is the one wanted.
-        preferences: All that the request says.
+
+def _asked(now: Preferences, preferences: Preferences) -> _Pending:
+    """Request the list in the background, unless that was done already.
 
     Raises:
-        GatewayFault: It does not come.
+        GatewayFault: Too many requests are waiting.
     """
-    pending: tuple[Preferences, Future[Recommendations]] | None = st.session_state.get("pending")
+    pending: _Pending | None = st.session_state.get("pending")
     if pending is None or pending[0] != now:
         if pending is not None:
             # Only queued calls can be cancelled; a running one ends by its deadline.
@@ -251,6 +264,20 @@ def _awaited(now: Preferences, preferences: Preferences) -> Recommendations | No
         )
         pending = (now, session.background().start(lambda: gateway.call(call)))
         st.session_state.pending = pending
+    return pending
+
+
+def _awaited(now: Preferences, preferences: Preferences) -> Recommendations | None:
+    """Request the list in the background; None until it arrives.
+
+    Args:
+        now: What decides whether a list is the one wanted.
+        preferences: All that the request says.
+
+    Raises:
+        GatewayFault: It does not come.
+    """
+    pending = _asked(now, preferences)
     try:
         return pending[1].result(timeout=GLANCE_SECONDS)
     except TimeoutError:

@@ -14,7 +14,7 @@ function icon(name) {
 }
 
 function cover(track) {
-  const picture = make("img", { class: "cover", alt: "", src: track.cover, loading: "lazy" });
+  const picture = make("img", { class: "cover", alt: "", src: track.cover || track.drawn, loading: "lazy" });
   // A cover from elsewhere may be gone; the one drawn from the features never is.
   picture.addEventListener("error", () => { if (picture.src !== track.drawn) picture.src = track.drawn; });
   return picture;

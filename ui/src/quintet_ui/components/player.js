@@ -213,7 +213,8 @@ function drawPlayer(player) {
   player.next.disabled = !player.queue.length;
   player.seek.setAttribute("aria-label", labels.position ?? "");
   if (track) {
-    if (player.cover.getAttribute("src") !== track.cover) player.cover.src = track.cover;
+    const picture = track.cover || track.drawn;
+    if (player.cover.getAttribute("src") !== picture) player.cover.src = picture;
     player.title.textContent = track.title;
     player.byline.textContent = track.byline;
   }

@@ -10,6 +10,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const again = focused && root.querySelector(`[data-control="${CSS.escape(focused)}"]`);
   if (again) again.focus({ preventScroll: true });
   publish("follow", { place: "radio", tracks });
+  if (data.liked && data.liked.number !== view.liked) say("radioLike", data.liked.title);
+  view.liked = data.liked?.number;
 }
 
 function build(root) {
