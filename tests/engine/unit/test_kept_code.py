@@ -34,6 +34,12 @@ def test_every_module_with_a_compiled_function_is_compiled_by_the_installation()
     assert len(found) > 3
 
 
+def test_kept_code_has_no_address_that_would_differ_in_each_compilation():
+    kept = list(compiling.kept_folder().glob("*.nbc"))
+    assert len(kept) > 20
+    assert [path.name for path in kept if b" at 0x" in path.read_bytes()] == []
+
+
 def test_the_fingerprint_changes_with_any_source(tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "_FOLDER", tmp_path)
     digests = set()

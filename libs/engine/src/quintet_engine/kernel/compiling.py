@@ -142,6 +142,13 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
 class _Implementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
     _locator_classes = (_Locator,)
 
+    def reduce(self, cres: Any) -> tuple[Any, ...]:
+        """Leave out the listing of types: nothing reads it, and it differs in each process.
+
+        It is the only text among the parts, and contains addresses of functions.
+        """
+        return tuple("" if isinstance(part, str) else part for part in super().reduce(cres))
+
 
 class _Cache(caching.FunctionCache):  # type: ignore[misc]
     """Code on disk that may be missing, damaged or read-only: then the process compiles."""
