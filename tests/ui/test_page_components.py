@@ -273,6 +273,11 @@ def test_a_seed_is_dragged_by_its_cover_and_its_name_and_a_press_is_no_drag(comp
     for part in (".play", ".slot"):
         tab.locator(f"[data-id=a] > {part}").drag_to(tab.locator("[data-id=c]"))
         assert [each["id"] for each in sent()[-1]] == ["b", "c", "a"]
+        # It shows before the page has answered.
+        assert [row.get_attribute("data-id") for row in tab.locator(".seed[data-id]").all()] == [
+            "b", "c", "a",
+        ]  # fmt: skip
+        give({"labels": labels, "count": 5, "levels": levels, "seeds": seeds})
     assert len(sent()) == 2
     # By less than a few pixels it is a press.
     box = tab.locator("[data-id=a] > .slot").bounding_box()
@@ -282,3 +287,25 @@ def test_a_seed_is_dragged_by_its_cover_and_its_name_and_a_press_is_no_drag(comp
     tab.mouse.up()
     assert tab.locator("[data-id=a] .menu").is_visible()
     assert len(sent()) == 2
+
+
+def test_a_song_that_is_picked_has_its_seat_at_once(component):
+    tab, _, give = component("seeds", "<ol class=seeds></ol><div class=search></div>")
+    levels = [{"name": "normal", "weight": 1}]
+    seeds = {"labels": translations_for("en").group("seeds"), "count": 5, "levels": levels}
+    seeds["seeds"] = [{**card("a"), "weight": 1, "against": False}]
+    give(seeds)
+    search = Component(tab, "search")
+    songs = [{**card(name), "taken": False} for name in "bc"]
+    search.give({
+        "labels": translations_for("en").group("search"), "query": "", "status": "", "start": True,
+        "genres": [], "language": "en", "tracks": songs,
+    })  # fmt: skip
+    tab.locator(".option").first.click()
+    assert search.sent() == [["b"]]
+    assert [row.get_attribute("data-id") for row in tab.locator(".seed[data-id]").all()] == [
+        "a", "b",
+    ]  # fmt: skip
+    # The page says what is true.
+    give(seeds)
+    assert tab.locator(".seed[data-id]").count() == 1

@@ -110,6 +110,8 @@ def test_a_seed_that_was_removed_comes_back_to_its_place(component):
     tab.locator("[data-id=b] .slot").click()
     tab.get_by_role("button", name="Remove Title b").click()
     assert tab.locator(".toast .said").inner_text() == "Removed “Title b” from your songs."
+    # The next seed has the focus.
+    assert tab.evaluate("document.activeElement.closest('li').dataset.id") == "c"
     # Another song was added since.
     give({**data, "seeds": [seeds[0], seeds[2], {**seeds[0], "id": "d"}]})
     tab.get_by_role("button", name="Undo").press("Enter")

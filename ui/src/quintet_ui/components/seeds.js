@@ -5,6 +5,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".seeds");
   const view = root.view ?? (root.view = build(root));
   view.send = setTriggerValue;
+  draw(view, data);
+}
+
+function draw(view, data) {
+  const { root } = view;
   view.data = data;
   const focused = view.next || root.getRootNode().activeElement?.dataset?.control;
   const { labels, seeds, count } = data;
@@ -21,8 +26,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 function build(root) {
-  const view = { open: "", next: "" };
+  const view = { root, open: "", next: "" };
   followSound(root);
+  shared.addEventListener("picked", ({ detail: { track } }) => {
+    const { seeds, count } = view.data ?? {};
+    if (!root.isConnected || !seeds || seeds.length >= count || seeds.some((seed) => seed.id === track.id)) return;
+    draw(view, { ...view.data, seeds: [...seeds, { ...track, weight: 1, against: false }] });
+  });
   view.show = (id) => {
     view.open = id;
     for (const item of root.children) {
@@ -74,7 +84,9 @@ function seedItem(view, data, seed, place) {
 
 // A seed that was removed comes back to its place among those that are there then.
 function removed(view, seed, place) {
-  send(view, view.data.seeds.filter((each) => each.id !== seed.id));
+  const others = view.data.seeds.filter((each) => each.id !== seed.id), near = others[place] ?? others[place - 1];
+  if (near) view.next = `slot-${near.id}`;
+  send(view, others);
   say("remove", seed.title, (hadFocus) => {
     const rest = view.data.seeds.filter((each) => each.id !== seed.id);
     if (hadFocus) view.next = `slot-${seed.id}`;
@@ -122,6 +134,8 @@ function moved(seeds, from, to) {
   return order;
 }
 
+// What changes shows at once; the page confirms it.
 function send(view, seeds) {
+  draw(view, { ...view.data, seeds });
   view.send("changed", seeds.map(({ id, weight, against }) => ({ id, weight, against })));
 }
