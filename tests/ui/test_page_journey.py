@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from quintet_ui.results import GLANCE_SECONDS
 
 from tests.slow import slow
+from tests.ui.patience import WAIT_SECONDS
 
 WANTED = ("hotel cali", "bohemian rha", "back in black", "teen spirit", "everlong")
 SAID = {
@@ -250,7 +251,7 @@ def test_songs_and_saved_songs_stay_over_reloads_and_other_pages(visit, songs):
     tab.get_by_role("link", name="Listen").click()
     listed(tab)
     expect(tab.locator(".tray li")).to_have_count(2)
-    tab.locator(".tray li").first.get_by_role("button").click()
+    tab.locator(".tray li").first.locator(".remove").click()
     expect(tab.locator(".tray li")).to_have_count(1)
     settled(tab)
     # Another visit of the same browser, by an address without them.
@@ -442,9 +443,13 @@ def test_a_signal_is_undone_in_the_memory_too_and_kept_until_it_is_deleted(
             tab.keyboard.press("Control+z")
         else:
             tab.locator(".toast").get_by_role("button", name="Undo").click()
+        # The row is back at once; what is stored follows.
         expect(tab.locator(".card h3", has_text=title).first).to_be_visible()
+        deadline = time.monotonic() + WAIT_SECONDS
+        while installation.feedback_on(track) != stored:
+            assert time.monotonic() < deadline
+            tab.wait_for_timeout(100)
         settled(tab)
-        assert installation.feedback_on(track) == stored
     assert titles(tab) == before
     # Other tests share the database, and other listeners' feedback stays.
     card = tab.locator(".card").nth(4)
