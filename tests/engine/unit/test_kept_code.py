@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numba.core.runtime import _nrt_python, rtsys
 from quintet_engine.kernel import compiling
+from quintet_engine.kernel.layout import fixed
 from quintet_engine.kernel.warm import modules
 
 
@@ -89,3 +93,38 @@ def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "kept_folder", lambda: tmp_path)
     compiling.note_kept()
     assert not compiling.is_kept()
+
+
+def test_references_are_counted_without_locks():
+    from numba.core.registry import cpu_target
+
+    module, _ = compiling.references.create_nrt_module(cpu_target.target_context)
+    defined = {function.name: str(function) for function in module.functions}
+    for operation in ("add", "sub"):
+        assert f"{operation} i64" in defined[f"nrt_atomic_{operation}"]
+        assert "atomicrmw" not in defined[f"nrt_atomic_{operation}"]
+
+
+def test_threads_that_share_arrays_free_all_memory_and_keep_the_arrays():
+    from quintet_engine.kernel.selecting import best_rows
+
+    rows = fixed(np.arange(4_000), np.int32)
+    scores, allowed = fixed(np.sin(rows), np.float32), fixed(np.full(500, 255), np.uint8)
+    held = [sys.getrefcount(each) for each in (rows, scores, allowed)]
+    want = best_rows(rows, scores, allowed, 500, -np.inf)
+
+    def same(_: int) -> bool:
+        found = best_rows(rows, scores, allowed, 500, -np.inf)
+        return all(map(np.array_equal, found, want))
+
+    _nrt_python.memsys_enable_stats()
+    try:
+        before = rtsys.get_allocation_stats()
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(same, range(400)))
+        after = rtsys.get_allocation_stats()
+    finally:
+        _nrt_python.memsys_disable_stats()
+    assert after.alloc - before.alloc == after.free - before.free > 0
+    assert after.mi_alloc - before.mi_alloc == after.mi_free - before.mi_free > 0
+    assert [sys.getrefcount(each) for each in (rows, scores, allowed)] == held

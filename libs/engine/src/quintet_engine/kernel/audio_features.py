@@ -10,7 +10,7 @@ from numba import types
 from quintet_contract.attributes import MEASURED
 from quintet_modelkit.features import COLUMN, LINEAR
 
-from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.compiling import borrowing, compiled, inlined
 from quintet_engine.kernel.fetching import fetch_lists, fetch_records
 from quintet_engine.kernel.lanes import (
     FLOATS,
@@ -50,7 +50,7 @@ _ALL_MEASURED: Final = np.uint16(sum(1 << COLUMN[name] for name in MEASURED))
 _ZERO, _ONE, _NAN = np.float32(0), np.float32(1), np.float32(np.nan)
 
 
-@inlined
+@borrowing
 def weight_of(shares: Any, number: Any) -> Any:
     """Look up the share of seeds of an artist, album or genre; 0 if none has it."""
     low, high = 0, len(shares.numbers)
@@ -86,7 +86,7 @@ def _known_shares(query: Any) -> Any:
     return shares, total > 0
 
 
-@inlined
+@borrowing
 def _put_cosines(
     query: Any, shares: Any, tile: Any, weighted: Any, lengths: Any, matrix: Any, start: Any
 ) -> None:
@@ -128,7 +128,7 @@ def _put_cosines(
     put_values(matrix, 4, start, tile, negative)
 
 
-@inlined
+@borrowing
 def _put_gaps(query: Any, tile: Any, matrix: Any, start: Any) -> None:
     """Write eight candidates' gaps in linear attributes to the seeds' mean, by their spread."""
     none = repeated(_ZERO)

@@ -11,6 +11,10 @@ numba can keep machine code in files. Four of its habits do not suit a server, s
   calls. We take a fingerprint of a module and of those that it imports from this folder.
 - It uses the same files with and without bounds checks. We keep them apart.
 
+Another of its habits costs time: it counts the references to each array by instructions that lock
+memory against other processors, also in inner loops, and each makes the processor wait for all
+memory that it has asked for. Our arrays' counts belong to one call each, so we count without locks.
+
 The files are pickles, as trusted as the `.pyc` files beside them: who can write there can run code
 already. They are never read from anywhere else.
 """
@@ -26,10 +30,11 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar, cast
 
 import numba
-from llvmlite import binding
+from llvmlite import binding, ir
 from numba import extending as _extending
 from numba.core import caching as _caching
 from numba.core import config as _config
+from numba.core.runtime import nrtdynmod as _references
 
 _log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,6 +43,7 @@ config: Any = _config
 # numba passes an intrinsic its first argument itself, which annotations cannot say.
 intrinsic: Callable[[Any], Callable[..., Any]] = _extending.intrinsic
 caching: Any = _caching
+references: Any = _references
 _njit: Any = numba.njit
 BASELINE: Final = "x86-64-v3"
 """The processor that code is compiled for: AVX2, FMA and BMI (Intel Haswell, AMD Excavator)."""
@@ -63,6 +69,35 @@ def target() -> str:
 # second it would add what the processor at hand has beyond the baseline.
 if config.CPU_NAME is None:
     config.CPU_NAME, config.CPU_FEATURES = target(), ""
+
+
+def _count_without_lock(module: Any, operation: str, ordering: str) -> Any:
+    """Define how a count of references changes by 1, as numba does, but without a lock.
+
+    A count is made where a call takes an array from Python, or allocates one, and belongs to that
+    call: two threads that pass the same array have a count each. An array that goes back to Python
+    keeps its count, which from then on only numba's library changes, with locks. So no two threads
+    change a count at once, unless numba itself runs a loop on several threads (`parallel`), which
+    no function here does.
+
+    Args:
+        module: LLVM's module of reference counting.
+        operation: "add" or "sub".
+        ordering: How numba orders the change among those of other threads.
+    """
+    assert ordering == "monotonic", "numba counts in another way than this code knows"
+    word = references._word_type
+    kind = ir.FunctionType(word, [word.as_pointer()])
+    function = ir.Function(module, kind, name=f"nrt_atomic_{operation}")
+    builder = ir.IRBuilder(function.append_basic_block())
+    count = getattr(builder, operation)(builder.load(function.args[0]), ir.Constant(word, 1))
+    builder.store(count, function.args[0])
+    builder.ret(count)
+    return function
+
+
+# Set before anything is compiled, too.
+references._define_atomic_inc_dec = _count_without_lock
 
 
 @cache
@@ -204,4 +239,14 @@ def inlined(function: F) -> F:
     """Decorate a function that only compiled functions call; it becomes part of their code."""
     # Without an entry for Python, which would take longer to compile than most of them.
     options = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return cast(F, _njit(**options)(function))
+
+
+def borrowing(function: F) -> F:
+    """Decorate as `inlined` does a function that makes, keeps and returns no array.
+
+    It counts no references to its arguments, which its caller holds: in an inner loop, counting
+    takes as long as the work.
+    """
+    options = {**_OPTIONS, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return cast(F, _njit(**options)(function))

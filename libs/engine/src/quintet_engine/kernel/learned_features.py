@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numba import types
 
-from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.compiling import borrowing, compiled, inlined
 from quintet_engine.kernel.fetching import fetch_lists, fetch_records
 from quintet_engine.kernel.layout import (
     ALBUM_TITLE,
@@ -125,7 +125,7 @@ def _write_places(
         matrix[target, order[place]] = share if value == value else _NAN
 
 
-@inlined
+@borrowing
 def _is_repeated(members: Any, begin: Any, place: Any) -> Any:
     """Check whether an artist is credited before, too."""
     for each in range(begin, place):
@@ -177,7 +177,7 @@ def _names(
         matrix[first + 3, place] = same_album * scale
 
 
-@inlined
+@borrowing
 def _mark(marks: Any, number: Any) -> None:
     marks[number >> 3] |= np.uint8(1) << np.uint8(number & 7)
 
@@ -366,7 +366,7 @@ def _sounds(artists: Any, seeds: Any, profile: Any) -> Any:
     return sounds
 
 
-@inlined
+@borrowing
 def _write_artist(learned: Any, artist: Any, sounds: Any, values: Any) -> None:
     """Write what depends on the artist alone, but for playlists: sound, entries, playlists."""
     count, begin = len(sounds) - 1, artist * learned.artists.shape[1]
@@ -381,7 +381,7 @@ def _write_artist(learned: Any, artist: Any, sounds: Any, values: Any) -> None:
     values[5] = learned.artists[artist, ARTIST_POPULARITY]
 
 
-@inlined
+@borrowing
 def _write_artist_company(
     by_artist: Any,
     facts: Any,
@@ -405,7 +405,8 @@ def _write_artist_company(
         values: float32 (4,): nearest, weighted mean, share met, nearest of other artists.
     """
     count = len(seeds.artists)
-    shared[:] = _ZERO
+    for seed in range(count):
+        shared[seed] = _ZERO
     for each in range(_U(by_artist.starts[artist]), _U(by_artist.starts[artist + 1])):
         place = place_of[_U(by_artist.members[each])]
         if place >= 0:
@@ -484,7 +485,7 @@ def _artists(
         keys[place] = np.uint32(learned.names[rows[place], NAMED_ARTIST])
     # Stable: candidates of one artist stay in the order of their sound.
     sort_by(keys, order, scratch)
-    profile = _profile(learned.sound, query)
+    profile, weights = _profile(learned.sound, query), query.weights
     place_of, few = _artist_playlists(learned.by_artist, seeds, query.weights.shape[0])
     sounds, shared = (
         _sounds(learned.artists, seeds, profile),
@@ -492,6 +493,8 @@ def _artists(
     )
     facts, company = np.empty(6, np.float32), np.empty(4, np.float32)
     views = np.zeros((1, VIEWS), np.float32)
+    part = learned.by_artist
+    starts, members, values = part.starts, part.members, part.values
     before, rank = np.int64(-1), 0
     for each in range(count):
         place = order[each]
@@ -499,12 +502,13 @@ def _artists(
         if artist != before:
             before, rank = artist, 0
             _write_artist(learned, artist, sounds, facts)
-            views[0, :] = 0
-            company[:] = 0
+            for view in range(VIEWS):
+                views[0, view] = _ZERO
+            for column in range(len(company)):
+                company[column] = _ZERO
             if artist < seeds.unknown_artist:
-                part = learned.by_artist
-                begin, end = part.starts[artist], part.starts[artist + 1]
-                sum_of_rows(part.members, part.values, begin, end, query.weights, views, 0)
+                begin, end = starts[artist], starts[artist + 1]
+                sum_of_rows(members, values, begin, end, weights, views, 0)
                 _write_artist_company(
                     *(part, learned.artists, artist, seeds, place_of, few, shared, company)
                 )
@@ -588,14 +592,16 @@ def _playlists(holders: Any, sound: Any, query: Any, rows: Any, matrix: Any) -> 
 def _tokens(tracks: Any, learned: Any, seeds: Any, query: Any, rows: Any, matrix: Any) -> None:
     """Write scores of the candidates' albums, years and kinds of sound, and album facts."""
     views = np.zeros((1, VIEWS), np.float32)
-    part = learned.by_album
+    part, weights = learned.by_album, query.weights
+    starts, members, values = part.starts, part.members, part.values
     for place in range(len(rows)):
         row = rows[place]
         album = np.int64(learned.names[row, ALBUM_TITLE])
-        views[0, :] = 0
+        for view in range(VIEWS):
+            views[0, view] = _ZERO
         if album < seeds.unknown_album:
-            begin, end = part.starts[album], part.starts[album + 1]
-            sum_of_rows(part.members, part.values, begin, end, query.weights, views, 0)
+            begin, end = starts[album], starts[album + 1]
+            sum_of_rows(members, values, begin, end, weights, views, 0)
         for view in range(VIEWS):
             matrix[_SCORES + 12 + view, place] = views[0, view]
         matrix[_AGE + 7, place] = learned.sound[row, RANK_IN_ARTIST]

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from quintet_engine.kernel.compiling import inlined
+from quintet_engine.kernel.compiling import borrowing, inlined
 from quintet_engine.kernel.numeric import float_to_bits
 
 # A pass of the radix sort looks at so many bits; three passes are 33.
@@ -15,7 +15,7 @@ _U: Final = np.uint64
 _SIGN: Final = np.uint32(1 << 31)
 
 
-@inlined
+@borrowing
 def _scatter(keys: Any, shift: Any, counts: Any, source: Any, target: Any) -> None:
     """Move places to where their key's digit belongs, equal ones as they are."""
     first = np.int32(0)
@@ -67,7 +67,7 @@ def table_for(count: Any) -> Any:
     return np.full(size, np.int32(-1), np.int32)
 
 
-@inlined
+@borrowing
 def slot_of(table: Any, number: Any) -> Any:
     """Find the slot that holds a number, or the free one where it belongs."""
     # Knuth's multiplicative hashing: 2^32 over the golden ratio spreads consecutive numbers.

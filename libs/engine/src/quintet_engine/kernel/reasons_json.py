@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.compiling import borrowing, compiled, inlined
 from quintet_engine.kernel.layout import Bits, Numbers, fixed
 from quintet_engine.kernel.reasons import (
     ATTRIBUTE,
@@ -98,7 +98,7 @@ _PIECES = numba.typeof(_EXAMPLE)
 _WORDS = numba.typeof(Words(*[_EXAMPLE] * len(Words._fields)))
 
 
-@inlined
+@borrowing
 def _copy(pieces: Any, number: Any, text: Any, at: Any) -> Any:
     """Write a piece, and return where it ends."""
     for each in range(pieces.starts[number], pieces.starts[number + 1]):
@@ -131,7 +131,7 @@ def _magnitude(size: Any) -> Any:
     return np.int64(np.floor(np.log10(size)))
 
 
-@inlined
+@borrowing
 def _put_digits(digits: Any, count: Any, text: Any, at: Any) -> Any:
     """Write so many digits of a number, with leading zeros."""
     for place in range(count - 1, -1, -1):
@@ -140,7 +140,7 @@ def _put_digits(digits: Any, count: Any, text: Any, at: Any) -> Any:
     return at + count
 
 
-@inlined
+@borrowing
 def _put_plain(digits: Any, count: Any, before: Any, text: Any, at: Any) -> Any:
     """Write digits with a point after so many of them."""
     if before >= count:
@@ -153,7 +153,7 @@ def _put_plain(digits: Any, count: Any, before: Any, text: Any, at: Any) -> Any:
     return _put_digits(digits % rest, count - before, text, at + 1)
 
 
-@inlined
+@borrowing
 def _put_positive(size: Any, text: Any, at: Any) -> Any:
     """Write a positive number."""
     exponent = _magnitude(size)
@@ -187,7 +187,7 @@ def _put_positive(size: Any, text: Any, at: Any) -> Any:
     return _put_digits(np.uint64(abs(exponent)), 3 if abs(exponent) > 99 else 2, text, at)
 
 
-@inlined
+@borrowing
 def put_number(value: Any, text: Any, at: Any) -> Any:
     """Write a number; null if it is not finite."""
     if not abs(value) < np.inf:
@@ -204,7 +204,7 @@ def put_number(value: Any, text: Any, at: Any) -> Any:
     return _put_positive(abs(value), text, at)
 
 
-@inlined
+@borrowing
 def _put_fact(codes: Any, numbers: Any, places: Any, words: Any, text: Any, at: Any) -> Any:
     at = _copy(words.kinds, codes[KIND], text, at)
     reference, attribute = codes[REFERENCE], codes[ATTRIBUTE]

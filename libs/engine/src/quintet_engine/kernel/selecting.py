@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from quintet_engine.kernel.compiling import compiled, inlined
+from quintet_engine.kernel.compiling import borrowing, compiled, inlined
 from quintet_engine.kernel.layout import Bits, Floats, Lists, Numbers
 from quintet_engine.kernel.numeric import bits_to_float, float_to_bits
 from quintet_engine.kernel.signatures import LISTS, reads, tuple_of, writes
@@ -44,13 +44,13 @@ def score_of(key: Any) -> Any:
     return bits_to_float(ordered ^ _SIGN if ordered & _SIGN else ~ordered)
 
 
-@inlined
+@borrowing
 def has(bits: Any, row: Any) -> Any:
     """Check whether a bitmap has a row."""
     return (bits[row >> 3] >> np.uint8(row & 7)) & np.uint8(1)
 
 
-@inlined
+@borrowing
 def part(keys: Any, size: Any, most: Any) -> Any:
     """Move the `most` greatest of the first `size` keys to the front, in any order (quickselect).
 
@@ -82,7 +82,7 @@ def part(keys: Any, size: Any, most: Any) -> Any:
             return
 
 
-@inlined
+@borrowing
 def add(keys: Any, size: Any, most: Any, least: Any, key: Any) -> Any:
     """Add a key to the best so far, if it is among the `most` greatest.
 
@@ -97,8 +97,9 @@ def add(keys: Any, size: Any, most: Any, least: Any, key: Any) -> Any:
     size += 1
     if size == len(keys):
         part(keys, size, most)
-        size = most
-        least = keys[:most].min()
+        size, least = most, keys[0]
+        for place in range(1, most):
+            least = min(least, keys[place])
     return size, least
 
 

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from quintet_engine.kernel.compiling import inlined
+from quintet_engine.kernel.compiling import borrowing
 from quintet_engine.kernel.lanes import FLOATS, put_columns, put_floats
 
 # numba lets a signed index count from the end, and checks each.
 _U: Final = np.uint64
 
 
-@inlined
+@borrowing
 def put_records(records: Any, rows: Any, start: Any, tile: Any, starts: Any) -> None:
     """Write the records of eight candidates to a tile; the last candidate fills up the last tile.
 
@@ -35,7 +35,7 @@ def put_records(records: Any, rows: Any, start: Any, tile: Any, starts: Any) -> 
             starts[_U(lane)] += FLOATS
 
 
-@inlined
+@borrowing
 def put_values(matrix: Any, column: Any, start: Any, tile: Any, values: Any) -> None:
     """Write eight candidates' values of a column, or fewer at its end.
 
