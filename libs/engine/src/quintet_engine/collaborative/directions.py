@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from quintet_modelkit.features import Encoded
 from scipy.linalg import eigh
 
-from quintet_engine.collaborative.space import token_rows
+from quintet_engine.collaborative.space import token_matrix, token_rows
 from quintet_engine.collaborative.tokens import Tokens
 
 MOST_EXACT: Final = 4_000
@@ -82,13 +82,27 @@ class TokenRows:
             kind: g.
             basis: float32 (p, d).
         """
-        total: Encoded | None = None
+        # `.T` of a sparse matrix by rows is one by columns of the same arrays: no copy.
+        if kind in self.kept:
+            return np.asarray(self.kept[kind].T @ basis)
+        total = np.zeros((token_matrix(self.tokens, kind).shape[1], basis.shape[1]), np.float32)
         for part, x in self.blocks(kind):
-            # `.T` of a sparse matrix by rows is one by columns of the same arrays: no copy.
-            product = np.asarray(x.T @ basis[part])
-            total = product if total is None else np.add(total, product, out=total)
-        assert total is not None
+            # Of the tokens of these playlists alone: a product with all tokens of two million
+            # tracks takes a gigabyte, and there is one for each block.
+            used, narrow = _used_columns(x)
+            total[used] += narrow.T @ basis[part]
         return total
+
+
+def _used_columns(x: sp.csr_matrix) -> tuple[NDArray[np.int64], sp.csr_matrix]:
+    """Find the columns with entries, int64 (k,), and leave out all others, (n, k)."""
+    used = np.zeros(x.shape[1], np.bool_)
+    used[x.indices] = True
+    columns = np.flatnonzero(used)
+    number = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    return columns, sp.csr_matrix(
+        (x.data, number[x.indices], x.indptr), (len(x.indptr) - 1, len(columns))
+    )
 
 
 def scaled_directions(
