@@ -5,13 +5,17 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numba.core.runtime as _runtime
 import numpy as np
 import pytest
-from numba.core.runtime import _nrt_python, rtsys
 from quintet_engine.kernel import compiling
 from quintet_engine.kernel.layout import fixed
 from quintet_engine.kernel.warm import modules
+
+# numba has no types for its runtime.
+runtime: Any = _runtime
 
 
 def test_a_process_that_finds_kept_code_compiles_nothing():
@@ -117,14 +121,14 @@ def test_threads_that_share_arrays_free_all_memory_and_keep_the_arrays():
         found = best_rows(rows, scores, allowed, 500, -np.inf)
         return all(map(np.array_equal, found, want))
 
-    _nrt_python.memsys_enable_stats()
+    runtime._nrt_python.memsys_enable_stats()
     try:
-        before = rtsys.get_allocation_stats()
+        before = runtime.rtsys.get_allocation_stats()
         with ThreadPoolExecutor(4) as pool:
             assert all(pool.map(same, range(400)))
-        after = rtsys.get_allocation_stats()
+        after = runtime.rtsys.get_allocation_stats()
     finally:
-        _nrt_python.memsys_disable_stats()
+        runtime._nrt_python.memsys_disable_stats()
     assert after.alloc - before.alloc == after.free - before.free > 0
     assert after.mi_alloc - before.mi_alloc == after.mi_free - before.mi_free > 0
     assert [sys.getrefcount(each) for each in (rows, scores, allowed)] == held
