@@ -16,7 +16,7 @@ from quintet_servicekit.tls import tls_of
 from tests.known_secrets import known
 from tools.processes import Processes
 
-READY_SECONDS = 60.0
+READY_SECONDS = 300.0
 SERVICES = ("search", "profile", "ranker", "memory", "gateway")
 
 
