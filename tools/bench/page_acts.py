@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from quintet_ui.preferences import SEEDS_PARAMETER
 
 MOST_LIST_MS: Final = 300.0
 """From a pick to the list, without the gateway's time."""
@@ -53,9 +54,9 @@ _PICK: Final = """async () => {
   const seeds = () => window.find(".seeds").querySelectorAll(".seed:not(.empty)").length;
   const before = list(), count = seeds(), began = performance.now();
   window.find(".option").click();
-  const seat = await window.until(() => seeds() > count);
+  const slot = await window.until(() => seeds() > count);
   const shown = await window.until(() => list() !== before);
-  return [seat - began, shown - began];
+  return [slot - began, shown - began];
 }"""
 _SKIP: Final = """async () => {
   const row = window.find(".cards").querySelector(".card:not([hidden])"), began = performance.now();
@@ -74,36 +75,36 @@ def measure(page: str, gateway: str, pid: int = 0) -> dict[str, Any]:
         pid: The page's process; 0 if it is unknown.
 
     Returns:
-        Medians in milliseconds: `seat` and `list` after a pick, `gateway` for such a list, `rest`
+        Medians in milliseconds: `slot` and `list` after a pick, `gateway` for such a list, `rest`
         (the list without the gateway), `act`; `cpu` of the page's process for a pick, and `load`.
     """
     from playwright.sync_api import sync_playwright
 
     ids = [_first(gateway, text) for text in _TEXTS]
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    seats, lists, acts, spent, theirs = [], [], [], [], []
+    slots, lists, acts, spent, theirs = [], [], [], [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 1440, "height": 900})
         tab.set_default_timeout(_WAIT_MS)
         tab.add_init_script(_FIND)
         for number in range(_ROUNDS):
-            tab.goto(f"{page}/?seat=1~{ids[number % 4]}")
+            tab.goto(f"{page}/?{SEEDS_PARAMETER}=1~{ids[number % 4]}")
             tab.locator(".card").first.wait_for()
             tab.get_by_role("combobox").fill(_TEXTS[4])
             tab.locator(".option .title", has_text="Everlong").first.wait_for()
             _settle(tab)
             before = _seconds(pid)
-            seat, shown = tab.evaluate(_PICK)
+            slot, shown = tab.evaluate(_PICK)
             _settle(tab)
             spent.append(1000 * (_seconds(pid) - before))
-            seats.append(seat)
+            slots.append(slot)
             lists.append(shown)
             theirs.append(_asked(gateway, [ids[number % 4], ids[4]]))
             acts.append(tab.evaluate(_SKIP))
             _settle(tab)
         browser.close()
-    named = {"seat": seats, "list": lists, "gateway": theirs, "act": acts, "cpu": spent}
+    named = {"slot": slots, "list": lists, "gateway": theirs, "act": acts, "cpu": spent}
     found = {name: round(statistics.median(values), 1) for name, values in named.items()}
     found["rest"] = round(found["list"] - found["gateway"], 1)
     return {**found, "load": round(os.getloadavg()[0], 1)}

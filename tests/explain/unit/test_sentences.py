@@ -3,6 +3,7 @@
 import re
 import tomllib
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -162,7 +163,7 @@ def test_a_likeness_states_its_seed_and_its_cosine(likeness, cosine, language):
 @given(st.integers(1, 10_000), st.integers(0, 10_000), st.sampled_from(["en", "ko"]))
 def test_a_fact_about_playlists_states_its_seed_and_both_numbers(count, others, language):
     seed = Reference(0, ReferenceKind.TRACK, "s", "Lithium", "Nirvana")
-    values = {"value": float(count), "other_value": float(count + others)}
+    values: Any = {"value": float(count), "other_value": float(count + others)}
     together = fact_sentence(Fact(Kind.TOGETHER, seed, 0.1, **values), language)
     artists = Fact(Kind.ARTISTS_TOGETHER, seed, 0.1, name="Foo Fighters", **values)
     assert "“Lithium”" in together
@@ -176,7 +177,7 @@ def test_a_fact_about_playlists_states_its_seed_and_both_numbers(count, others, 
 
 @given(st.integers(1, 9), st.integers(0, 9), st.sampled_from(["en", "ko"]))
 def test_a_shared_genre_states_how_many_genres_are_shared(shared, others, language):
-    values = {"value": float(shared), "other_value": float(shared + others)}
+    values: Any = {"value": float(shared), "other_value": float(shared + others)}
     text = fact_sentence(Fact(Kind.GENRE, LITHIUM, 0.1, name="rock", **values), language)
     assert "“Lithium”" in text
     numbers = sorted(int(each) for each in re.findall(r"\d+", text))

@@ -131,8 +131,12 @@ class RelationFinder:
         genre = max(shared, key=context.genre_weight.__getitem__)
         name = context.catalogue.genres[genre]
         weight = effects.shares[PLACE[GENRE]]
-        counts = {"value": len(shared), "other_value": len(genres)}
-        return Fact(Kind.GENRE, self.references[seed], weight, name=name, **counts)
+        return Fact(
+            *(Kind.GENRE, self.references[seed], weight),
+            value=len(shared),
+            other_value=len(genres),
+            name=name,
+        )
 
     def _by_playlists(self, place: int, effects: Effects) -> Iterator[Fact]:
         """Find playlists with both tracks, or else with both artists; and closeness in taste."""

@@ -140,7 +140,7 @@ function pick(view, place) {
   clearTimeout(view.timer);
   view.input.value = "";
   sendPicks(view, [track.id]);
-  // The seat shows it before the page has answered.
+  // The slot shows it before the page has answered.
   publish("picked", { track });
   view.input.focus();
 }

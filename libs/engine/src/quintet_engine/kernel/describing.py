@@ -412,8 +412,7 @@ def describe(
             else:
                 liked[place, KIND] = -1
     listing = Listing(
-        *(rows, raw, scores, cosines, together, artists, holders, taste),
-        *(effects, totals),
+        *(rows, raw, scores, cosines, together, artists, holders, taste, effects, totals),
         *(ranked.fits, ranked.distances, liked, likings),
     )
     codes, numbers, sizes = find(tracks, asked, listing, _TEMPO, _KEY)

@@ -102,7 +102,7 @@ def _ranked(context: Context, ranked: Ranked, rows: NDArray[np.int32], liked: Li
     )
 
 
-def _relations(context: Context, rows: NDArray[np.int32]) -> tuple[Floats, ...]:
+def _relations(context: Context, rows: NDArray[np.int32]) -> tuple[Floats, Floats, Floats, Floats]:
     """Relate rows to the m seed rows, see `describing.relate`; m is 0 without a model."""
     from quintet_engine.kernel.describing import relate
 
@@ -111,5 +111,10 @@ def _relations(context: Context, rows: NDArray[np.int32]) -> tuple[Floats, ...]:
         none = fixed(np.empty((len(rows), 0)), np.float32)
         return none, none, none, fixed(np.empty((2, 0)), np.float32)
     seeds, learned = fixed(affinity.seeds, np.int32), affinity.model.arrays
-    related = relate(learned, rows, seeds, len(affinity.weights))
-    return tuple(fixed(each, np.float32) for each in related)
+    together, artists, taste, holders = relate(learned, rows, seeds, len(affinity.weights))
+    return (
+        fixed(together, np.float32),
+        fixed(artists, np.float32),
+        fixed(taste, np.float32),
+        fixed(holders, np.float32),
+    )
