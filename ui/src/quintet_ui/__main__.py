@@ -73,8 +73,8 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "client_allowedOrigins": [],
         "client_showErrorDetails": "none",
         "client_toolbarMode": "viewer",
-        # Streamlit would search all objects of the process for cycles after each run: that took three
-        # quarters of the time from a pick to its list. Python's collector does it when it is due.
+        # Streamlit would search all objects of the process for cycles after each run, which took
+        # two thirds of the time of a pick. Python's collector does it when it is due.
         "runner_postScriptGC": False,
         "logger_level": settings.log_level.lower(),
         # Sliders follow the preferences, which links and presets change too.
