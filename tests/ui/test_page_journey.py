@@ -224,6 +224,8 @@ def test_back_undoes_one_change_at_a_time_and_forward_repeats_it(visit, installa
     box.fill("nirvana")
     box.press("Enter")
     expect(tab.locator(".seed:not(.empty)")).to_have_count(2)
+    # The slot shows the song before the page has it, and with it the address.
+    expect(tab).to_have_url(re.compile("seat=.*seat="))
     settled(tab)
     tab.go_back()
     expect(tab.locator(".seed:not(.empty)")).to_have_count(1)

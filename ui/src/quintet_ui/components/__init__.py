@@ -91,7 +91,7 @@ def player_box(data: Mapping[str, Any], *, key: str, played: Handler) -> None:
 
 def radio_box(data: Mapping[str, Any], *, key: str, left: Handler) -> None:
     """Show the songs of a radio; `left` is called after one was heard or passed over."""
-    _component("radio", '<div class="radio quintet"></div>')(
+    _component("radio", '<ol class="radio quintet"></ol>')(
         key=key, data=dict(data), on_left_change=left
     )
 
