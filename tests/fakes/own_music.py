@@ -23,6 +23,8 @@ from quintet_store.sources import (
 from quintet_store.tables import SourceItem, table_of
 from sqlalchemy import update
 
+from tests.fakes.feedback import patient_databases
+
 SYNCED = "2026-01-01T00:00:00.000+00:00"
 
 
@@ -71,8 +73,10 @@ def store(
 async def gateway_of(
     home: Path, **settings: Any
 ) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
-    app = build(GatewaySettings(home=home, grpc_port=0, **settings))
+    patient = {"store_patience_seconds": 10, "budget_seconds": 20, **settings}
+    app = build(GatewaySettings(home=home, grpc_port=0, **patient))
     async with (
+        patient_databases(),
         app.router.lifespan_context(app),
         httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://localhost"

@@ -50,8 +50,9 @@ async def with_gateway(home: Path, **settings: Any) -> AsyncIterator[httpx.Async
             "http://localhost",
             transport=httpx.ASGITransport(app),
             retries=Retries(attempts=1),
+            timeout=60,
         )
-        async with players(home, gateway, **settings) as client:
+        async with players(home, gateway, **{"seconds": 60, **settings}) as client:
             yield client
 
 
