@@ -165,8 +165,8 @@ def test_a_tagged_clone_of_this_repository_may_be_released_and_one_line_less_ref
     clone = WholeClone(tmp_path)
     changelog = tmp_path / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
-    dated = text.replace("## Unreleased\n", f"## Unreleased\n\n## 1000.0.0 - {TODAY}\n", 1)
-    changelog.write_text(dated, encoding="utf-8")
+    newest = f"## 1000.0.0 - {TODAY}\n\n- Something.\n\n## "
+    changelog.write_text(text.replace("## ", newest, 1), encoding="utf-8")
     clone.release()
     code, told = clone.check()
     assert code == 0, told[-4000:]
