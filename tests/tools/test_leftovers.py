@@ -33,8 +33,14 @@ def pytest_configure():
 
 
 def mark_of(pid):
-    variables = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8").split("\0")
-    return dict(each.split("=", 1) for each in variables if each)[leftovers.MARK]
+    """Reads the mark of a process, which the system shows a moment after its start."""
+
+    def variables():
+        text = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8")
+        return dict(each.split("=", 1) for each in text.split("\0") if each)
+
+    until(lambda: leftovers.MARK in variables())
+    return variables()[leftovers.MARK]
 
 
 def until(holds):

@@ -100,3 +100,26 @@ async def test_a_version_is_loaded_at_low_priority_while_another_serves():
         await asyncio.to_thread(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         == usual
     )
+
+
+@pytest.mark.parametrize("when", ["reading", "loading"])
+async def test_what_was_read_before_the_caller_served_another_version_is_not_served(when):
+    def serve_meanwhile() -> None:
+        loop.call_soon_threadsafe(follower.serve, "v3", "value of v3")
+
+    def current() -> str:
+        if when == "reading" and follower.version == "v1":
+            serve_meanwhile()
+        return "v1" if not follower.version else "v2"
+
+    def load(version: str) -> str:
+        if when == "loading" and version == "v2":
+            serve_meanwhile()
+        return f"value of {version}"
+
+    loop = asyncio.get_running_loop()
+    follower = Follower("thing", current, load, interval=0.01)
+    await follower.refresh()
+    assert follower.version == "v1"
+    assert await follower.refresh()
+    assert (follower.version, follower.value) == ("v3", "value of v3")

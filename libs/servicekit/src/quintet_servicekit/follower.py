@@ -100,7 +100,11 @@ class Follower(Generic[T]):
             await self.refresh()
 
     async def refresh(self) -> bool:
-        """Poll once and load a new version; True if any version is served afterwards."""
+        """Poll once and load a new version; True if any version is served afterwards.
+
+        If the caller serves another version meanwhile, what was read is older and is not served.
+        """
+        before = self.version
         try:
             version = await asyncio.to_thread(self._current)
         except Exception as fault:
@@ -110,7 +114,7 @@ class Follower(Generic[T]):
                 _log.error("published version cannot be read", kind=self._kind, error=str(fault))
             return self._value is not None
         self._unreadable = ""
-        if version is None or version == self.version:
+        if version is None or version == self.version or before != self.version:
             return self._value is not None
         look = await asyncio.to_thread(self._look, version)
         waiting = time.monotonic() < self._retry_at and look == self._refused_look
@@ -122,7 +126,8 @@ class Follower(Generic[T]):
             self._refused_look = look
             self._refuse(version, fault)
             return self._value is not None
-        self.serve(version, value)
+        if before == self.version:
+            self.serve(version, value)
         return True
 
     async def _loaded(self, version: str) -> T:
