@@ -19,7 +19,7 @@ from quintet_client.models import (
     Versions,
 )
 from quintet_engine.recipes import RECIPES
-from quintet_ui.cards import bare, cards_data, duration, visible
+from quintet_ui.cards import bare, cards_data, visible
 from quintet_ui.covers import cover_of, initials_of
 from quintet_ui.feature_names import feature_name
 from quintet_ui.mood import with_mood
@@ -30,6 +30,7 @@ from quintet_ui.presets import PRESETS, TEMPI, preset_of, tempo_of, with_preset,
 from quintet_ui.qr import qr_code
 from quintet_ui.radar import mean_of, profile_of, radar_figure
 from quintet_ui.reasons import bars_of, chips_of, sentence_of
+from quintet_ui.tracks import duration
 from quintet_ui.translations import translations_for
 from quintet_ui.why import why_data
 

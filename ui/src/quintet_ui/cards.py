@@ -13,29 +13,13 @@ from quintet_ui.own_files import audio_address, cover_address
 from quintet_ui.plain import ordered, web_address
 from quintet_ui.preferences import LEVELS, Preferences
 from quintet_ui.reasons import chips_of, sentence_of
+from quintet_ui.tracks import byline, details
 from quintet_ui.translations import Translations
 from quintet_ui.why import why_data
 
 Features = Mapping[str, Mapping[str, float]]
 Own = Mapping[str, OwnTrack]
 """The files of the listener's own music, by track."""
-
-
-def byline(track: Track) -> str:
-    """Join the names of a track's artists in one line."""
-    return ", ".join(artist.name for artist in track.artists)
-
-
-def details(track: Track) -> str:
-    """Join album, year and length in one line, leaving out what is unknown."""
-    parts = [track.album, track.release_date[:4], duration(track.duration_ms)]
-    return " · ".join(part for part in parts if part)
-
-
-def duration(milliseconds: float) -> str:
-    """Format a length as minutes and seconds; empty if unknown."""
-    minutes, seconds = divmod(round(milliseconds / 1000), 60)
-    return f"{minutes}:{seconds:02d}" if milliseconds > 0 else ""
 
 
 def features_of(ranked: RankedTrack) -> dict[str, float]:

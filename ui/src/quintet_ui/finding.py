@@ -7,8 +7,8 @@ from quintet_client.models import Track
 from quintet_text.normal_form import normalise
 from quintet_text.track_ids import is_address, track_id_of
 
-from quintet_ui.cards import byline
 from quintet_ui.faults import Fault, gateway_fault
+from quintet_ui.tracks import byline
 from quintet_ui.translations import Translations
 
 FOUND: Final = 8

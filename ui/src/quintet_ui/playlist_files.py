@@ -12,8 +12,8 @@ import quintet_playlists
 from quintet_client.models import RankedTrack
 from quintet_playlists import Entry
 
-from quintet_ui.cards import byline
 from quintet_ui.reasons import sentence_of
+from quintet_ui.tracks import byline
 from quintet_ui.translations import Translations
 
 COLUMNS: Final = (

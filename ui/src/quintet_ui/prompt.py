@@ -8,10 +8,10 @@ from quintet_contract.limits import MAX_PROMPT
 
 from quintet_ui import session
 from quintet_ui.alerts import show_fault
-from quintet_ui.cards import byline
 from quintet_ui.faults import GatewayFault
 from quintet_ui.plain import code, ordered
 from quintet_ui.reasons import sentence_of
+from quintet_ui.tracks import byline
 from quintet_ui.translations import Translations
 
 _SIGNS = {True: ":material/close:", False: ":material/block:"}

@@ -187,7 +187,7 @@ def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault |
     preferences = session.preferences()
     now = preferences.request
     known: tuple[Preferences, Recommendations] | None = st.session_state.get("answer")
-    if known is not None and known[0] == now and not _lacks_undone(preferences):
+    if known is not None and _is_answered(preferences):
         st.session_state.list_state = _READY
         return known[1], None
     old = known[1] if known else None
@@ -218,10 +218,11 @@ def _answer(texts: Translations) -> tuple[Recommendations | None, GatewayFault |
     return answer, None
 
 
-def _lacks_undone(preferences: Preferences) -> bool:
-    """Whether the list was made without something that is not refused any more."""
+def _is_answered(preferences: Preferences) -> bool:
+    """Whether the last list is for these preferences, and lacks nothing that is refused no more."""
+    known: tuple[Preferences, Recommendations] | None = st.session_state.get("answer")
     without: frozenset[str] = st.session_state.get("made_without", frozenset())
-    return not without <= preferences.refused
+    return known is not None and known[0] == preferences.request and without <= preferences.refused
 
 
 def _failure(now: Preferences) -> Failure | None:
@@ -238,9 +239,7 @@ def ask_early() -> None:
     """Request the list before the page is shown, so that both take their time at once."""
     preferences = session.preferences()
     now = preferences.request
-    known: tuple[Preferences, Recommendations] | None = st.session_state.get("answer")
-    is_known = known is not None and known[0] == now and not _lacks_undone(preferences)
-    if not preferences.is_complete or is_known or _failure(now) is not None:
+    if not preferences.is_complete or _is_answered(preferences) or _failure(now) is not None:
         return
     # Shown as a failure by the part of the page that waits for the list.
     with suppress(GatewayFault):

@@ -1,6 +1,6 @@
 """What a listener does on a card: it refines the list, goes to the gateway, and can be undone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,6 +29,8 @@ MOST_KEPT: Final = 20
 """Signals of a visit that can be undone on the page, the newest."""
 MOST_ACTS: Final = 50
 """Acts of one message of the browser."""
+_ACTS_HANDLED: Final = "acts_handled"
+_HEARD_UNTIL: Final = "heard_until"
 _LONGEST_PLAY_MS: Final = 3_600_000
 
 
@@ -61,11 +63,7 @@ def acted() -> None:
     if not isinstance(acts, list) or answer is None:
         return
     tracks = {ranked.track.id: ranked for ranked in answer[1].tracks}
-    for act in acts[-MOST_ACTS:]:
-        number = act.get("number") if isinstance(act, dict) else None
-        if not isinstance(number, int) or number <= handled():
-            continue
-        st.session_state.acts_handled = number
+    for act in _unread(acts, _ACTS_HANDLED):
         kind, ranked = str(act.get("kind")), tracks.get(str(act.get("id")))
         if kind == "undo":
             if (done := given(str(act.get("of")), str(act.get("id")))) is not None:
@@ -80,11 +78,7 @@ def played() -> None:
     if not isinstance(heard, list):
         return
     ranks = {ranked.track.id: ranked.rank for ranked in answer[1].tracks} if answer else {}
-    for each in heard[-MOST_ACTS:]:
-        number = each.get("number") if isinstance(each, dict) else None
-        if not isinstance(number, int) or number <= heard_until():
-            continue
-        st.session_state.heard_until = number
+    for each in _unread(heard, _HEARD_UNTIL):
         track_id, dwell = str(each.get("id")), each.get("dwell")
         # Milliseconds from the browser, so checked: more than an hour is no song.
         if track_id in ranks and isinstance(dwell, int) and 0 <= dwell < _LONGEST_PLAY_MS:
@@ -93,13 +87,32 @@ def played() -> None:
 
 def heard_until() -> int:
     """Return the number of the newest play that was read; 0 before there was one."""
-    number: int = st.session_state.get("heard_until", 0)
-    return number
+    return _newest(_HEARD_UNTIL)
 
 
 def handled() -> int:
     """Return the number of the newest act that was applied; 0 before there was one."""
-    number: int = st.session_state.get("acts_handled", 0)
+    return _newest(_ACTS_HANDLED)
+
+
+def _unread(messages: list[object], newest: str) -> Iterator[dict[str, object]]:
+    """Read the messages of the browser that were not read before, in their order and each once.
+
+    Args:
+        messages: What was received; each has a number that is greater than that of the one before.
+        newest: Where the session keeps the number of the newest one that was read.
+    """
+    for each in messages[-MOST_ACTS:]:
+        if not isinstance(each, dict):
+            continue
+        number = each.get("number")
+        if isinstance(number, int) and number > _newest(newest):
+            st.session_state[newest] = number
+            yield each
+
+
+def _newest(name: str) -> int:
+    number: int = st.session_state.get(name, 0)
     return number
 
 

@@ -11,6 +11,7 @@ from quintet_ui.plain import ordered
 from quintet_ui.preferences import Preferences
 from quintet_ui.presets import preset_of
 from quintet_ui.reasons import bars_of, facts_of
+from quintet_ui.tracks import byline
 from quintet_ui.translations import Translations
 
 _SOUND: Final = ((0.8, "very_close"), (0.5, "close"), (0.0, "some"), (-1.0, "far"))
@@ -50,11 +51,7 @@ def _shared(fact: Fact, track: Track, seeds: Mapping[str, Track]) -> tuple[str, 
         return "", ""
     if fact.kind is Kind.SAME_ALBUM:
         return track.album, seed.album
-    return _byline(track), _byline(seed)
-
-
-def _byline(track: Track) -> str:
-    return ", ".join(artist.name for artist in track.artists)
+    return byline(track), byline(seed)
 
 
 def likeness(

@@ -114,10 +114,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         offered = metadata.get(REQUEST_ID_KEY)
         request_id = accepted_request_id(str(offered) if offered else None)
         with call_context(request_id), span(method[1:], "server", metadata) as here:
-            return await self._watched(here, method, behaviour, requests, context)
+            quiet = BACKGROUND_KEY in metadata
+            return await self._watched(here, method, behaviour, requests, context, quiet=quiet)
 
     async def _watched(
-        self, here: Span, method: str, behaviour: Any, requests: Any, context: Any
+        self, here: Span, method: str, behaviour: Any, requests: Any, context: Any, *, quiet: bool
     ) -> Any:
         started = time.perf_counter()
         code = grpc.StatusCode.OK
@@ -138,7 +139,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             await _abort(context, error, fault, REQUEST_ID.get())
         finally:
             series.in_flight.dec()
-            quiet = BACKGROUND_KEY in dict(context.invocation_metadata() or ())
             _account(here, method, code, time.perf_counter() - started, quiet=quiet)
 
     def _seconds_left(self, context: Any) -> float:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 Rows = Sequence[Mapping[str, Any]]
 
 # SQLite allows 32,766 parameters in a statement, older builds 999.
-_PARAMETERS: Final = 900
+PARAMETERS: Final = 900
 
 
 def insert_into(dialect: Dialect, table: Table) -> Any:
@@ -19,10 +19,10 @@ def insert_into(dialect: Dialect, table: Table) -> Any:
     return (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def parts_of(values: Iterable[str]) -> Iterator[list[str]]:
-    """Split values into lists that fit into one query, in their order and each once."""
+def parts(values: Iterable[str]) -> Iterator[list[str]]:
+    """Split different values, sorted, into lists that fit into one statement."""
     ordered = iter(sorted(set(values)))
-    while part := list(itertools.islice(ordered, _PARAMETERS)):
+    while part := list(itertools.islice(ordered, PARAMETERS)):
         yield part
 
 

@@ -9,10 +9,9 @@ from typing import Any, Final
 from quintet_contract.attributes import MEASURED, RANGES, WHOLE
 from sqlalchemy import Connection, case, collate, delete, func, select
 
-from quintet_store.bulk import Rows, write_rows
+from quintet_store.bulk import Rows, parts, write_rows
 from quintet_store.state import catalogue_changed
 from quintet_store.tables import TrackFeatures, table_of
-from quintet_store.track_ids import parts
 
 _FEATURES: Final = table_of(TrackFeatures)
 PROVENANCE_ORDER: Final = (

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, delete, func, select
 
-from quintet_store.bulk import parts_of
+from quintet_store.bulk import parts
 from quintet_store.feedback import (
     GROUP_PREFIX,
     deletions,
@@ -75,7 +75,7 @@ def _of_lists(
     """Map each list of this installation to the tracks that events and seeds hold in it."""
     held = defaultdict(set, _positives(connection, _EVENTS.c.recommendation_id, groups))
     known = {group for group in groups if is_ours(group)} | set(held)
-    for part in parts_of(groups):
+    for part in parts(groups):
         query = select(_LISTS.c.recommendation_id, _LISTS.c.seeds)
         for name, seeds in connection.execute(query.where(_LISTS.c.recommendation_id.in_(part))):
             known.add(str(name))
@@ -98,7 +98,7 @@ def _positives(
 ) -> dict[str, set[str]]:
     """Collect tracks of events that were not undone, by the value of a column."""
     found: dict[str, set[str]] = defaultdict(set)
-    for part in parts_of(values):
+    for part in parts(values):
         query = select(column, _EVENTS.c.track_id).where(
             column.in_(part), _EVENTS.c.kind.in_(POSITIVE)
         )

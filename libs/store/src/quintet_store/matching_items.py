@@ -21,11 +21,12 @@ from quintet_text.normal_form import normalise
 from quintet_text.track_ids import SAME_RECORDING, TrackIdentifier, normal_id
 from sqlalchemy import Connection, select
 
+from quintet_store.bulk import parts
 from quintet_store.items import Item, Match, new_track_id
 from quintet_store.names import name_key
 from quintet_store.source_items import known_items
 from quintet_store.tables import SourceItem, Track, table_of
-from quintet_store.track_ids import parts, tracks_by_ids
+from quintet_store.track_ids import tracks_by_ids
 
 SAME_NAME_MS: Final = 2_000.0
 """Recordings of one name are the same if durations differ by no more; masters differ in silence."""

@@ -18,11 +18,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from quintet_store.bulk import Rows, write_rows
+from quintet_store.bulk import PARAMETERS, Rows, parts, write_rows
 from quintet_store.database import read_as_it_is
 from quintet_store.feedback import GROUP_PREFIX
 from quintet_store.tables import Import, Playlist, PlaylistFile, PlaylistTrack, table_of
-from quintet_store.track_ids import PARAMETERS, parts
 
 FOLDER: Final = "playlists"
 """Of the files, in QUINTET_HOME."""

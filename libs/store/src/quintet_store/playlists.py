@@ -6,9 +6,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Text, cast, func, select
 
-from quintet_store.bulk import Rows, write_rows
+from quintet_store.bulk import Rows, parts, write_rows
 from quintet_store.tables import Playlist, PlaylistTrack, Track, TrackId, table_of
-from quintet_store.track_ids import parts
 
 _PLAYLISTS: Final = table_of(Playlist)
 _ENTRIES: Final = table_of(PlaylistTrack)

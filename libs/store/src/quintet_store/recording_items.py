@@ -7,7 +7,7 @@ from typing import Any, Final
 from quintet_text.track_ids import KINDS
 from sqlalchemy import Connection, Engine, case, delete, or_, select, update
 
-from quintet_store.bulk import write_rows
+from quintet_store.bulk import parts, write_rows
 from quintet_store.catalogue import add_genres
 from quintet_store.database import writing
 from quintet_store.features import put_features
@@ -25,7 +25,7 @@ from quintet_store.sources import (
 )
 from quintet_store.state import catalogue_changed
 from quintet_store.tables import MusicSource, Track, TrackGenre, table_of
-from quintet_store.track_ids import add_ids, parts
+from quintet_store.track_ids import add_ids
 
 _TRACKS: Final = table_of(Track)
 _GENRES: Final = table_of(TrackGenre)

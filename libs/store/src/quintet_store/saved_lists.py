@@ -9,10 +9,10 @@ from typing import Any, Final
 from quintet_contract.limits import MAX_LIMIT, MAX_LIST_NAME, MAX_SAVED_LISTS
 from sqlalchemy import Connection, and_, delete, func, insert, select, tuple_, update
 
+from quintet_store.bulk import parts
 from quintet_store.sources import utc_now
 from quintet_store.tables import Impression, ListPush, Track, table_of
 from quintet_store.tables import SavedList as _SavedList
-from quintet_store.track_ids import parts
 
 SAVED: Final = table_of(_SavedList)
 _PUSHES: Final = table_of(ListPush)

@@ -6,12 +6,11 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, select
 
-from quintet_store.bulk import write_rows
+from quintet_store.bulk import parts, write_rows
 from quintet_store.items import ALBUM, ARTIST, Group, Item
 from quintet_store.names import name_key
 from quintet_store.sources import MAX_ITEM_ID
 from quintet_store.tables import SourceGroup, SourceItem, table_of
-from quintet_store.track_ids import parts
 
 SONG: Final = "song"
 """Kind of a match that is a song itself."""

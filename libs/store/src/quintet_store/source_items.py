@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, collate, delete, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from quintet_store.bulk import Rows, write_rows
+from quintet_store.bulk import Rows, parts, write_rows
 from quintet_store.sources import SourceInvalid, find_source
 from quintet_store.state import catalogue_changed
 from quintet_store.tables import (
@@ -25,7 +25,6 @@ from quintet_store.tables import (
     TrackId,
     table_of,
 )
-from quintet_store.track_ids import parts
 
 _ITEMS: Final = table_of(SourceItem)
 _GROUPS: Final = table_of(SourceGroup)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from quintet_store.bulk import write_rows
+from quintet_store.bulk import parts, write_rows
 from quintet_store.sources import Quarantined
 from quintet_store.tables import (
     MusicSource,
@@ -31,7 +31,6 @@ from quintet_store.tables import (
     TrackId,
     table_of,
 )
-from quintet_store.track_ids import parts
 
 _SOURCES: Final = table_of(MusicSource)
 _ITEMS: Final = table_of(SourceItem)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
-from quintet_store.bulk import write_rows
+from quintet_store.bulk import parts, write_rows
 from quintet_store.tables import (
     Import,
     MusicSource,
@@ -18,7 +18,6 @@ from quintet_store.tables import (
     SourceItem,
     table_of,
 )
-from quintet_store.track_ids import parts
 
 SOURCE_KINDS: Final = ("folder", "subsonic", "jellyfin", "beets", "reccobeats")
 SERVER_KINDS: Final = ("subsonic", "jellyfin")

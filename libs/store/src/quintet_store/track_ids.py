@@ -1,19 +1,16 @@
 """Queries over the ids that others gave tracks: write, find, list."""
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from quintet_text.track_ids import KINDS, TrackIdentifier, normal_id
 from sqlalchemy import Connection, func, select
 
-from quintet_store.bulk import write_rows
+from quintet_store.bulk import parts, write_rows
 from quintet_store.tables import Track, TrackId, table_of
 
 _IDS: Final = table_of(TrackId)
 _TRACKS: Final = table_of(Track)
-# SQLite allows 32,766 parameters in a statement, older builds 999.
-PARAMETERS: Final = 900
 
 
 def add_ids(connection: Connection, rows: Iterable[tuple[str, str, str]]) -> None:
@@ -109,10 +106,3 @@ def id_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]
         for kind in KINDS:
             if text := row.get(kind):
                 yield str(row["track_id"]), kind, str(text)
-
-
-def parts(values: Iterable[str]) -> Iterator[list[str]]:
-    """Split different values, sorted, into lists that fit into one statement."""
-    ordered = iter(sorted(set(values)))
-    while part := list(itertools.islice(ordered, PARAMETERS)):
-        yield part

@@ -58,9 +58,7 @@ function build(root) {
 }
 
 function send(view, act) {
-  // Greater than those of an earlier visit to this page in the same session.
-  view.number = Math.max(view.number + 1, Date.now());
-  view.pending = [...view.pending, { ...act, number: view.number }].slice(-MOST_PENDING);
+  view.pending = [...view.pending, { ...act, number: nextNumber(view) }].slice(-MOST_PENDING);
   view.send();
 }
 

@@ -32,3 +32,9 @@ function publish(name, detail) {
 function say(what, name, undo) {
   publish("said", { what, name, undo });
 }
+
+// Numbers a message to the page, which reads each number once. It is greater than those of an earlier
+// visit to this page in the same session.
+function nextNumber(view) {
+  return (view.number = Math.max(view.number + 1, Date.now()));
+}

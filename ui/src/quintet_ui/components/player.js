@@ -24,8 +24,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 function build(root) {
   const view = { pending: [], number: 0 };
   const player = buildPlayer((track, dwell) => {
-    view.number = Math.max(view.number + 1, Date.now());
-    view.pending = [...view.pending, { id: track.id, dwell, number: view.number }].slice(-MOST_PENDING);
+    view.pending = [...view.pending, { id: track.id, dwell, number: nextNumber(view) }].slice(-MOST_PENDING);
     view.send();
   }, () => {
     Object.assign(sound, { id: player.track?.id ?? "", isPlaying: Boolean(player.track) && !player.audio.paused, service: SERVICES[service()]?.[0] ?? "" });

@@ -20,8 +20,7 @@ function build(root) {
   // A song that ended or was passed over in the player is finished or skipped here too.
   shared.addEventListener("left", ({ detail }) => {
     if (!root.isConnected || detail.place !== "radio" || view.data.tracks[0]?.id !== detail.id) return;
-    view.number = Math.max(view.number + 1, Date.now());
-    view.send({ id: detail.id, how: detail.how, number: view.number });
+    view.send({ id: detail.id, how: detail.how, number: nextNumber(view) });
   });
   return view;
 }

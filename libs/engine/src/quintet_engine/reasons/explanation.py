@@ -111,10 +111,6 @@ def _relations(context: Context, rows: NDArray[np.int32]) -> tuple[Floats, Float
         none = fixed(np.empty((len(rows), 0)), np.float32)
         return none, none, none, fixed(np.empty((2, 0)), np.float32)
     seeds, learned = fixed(affinity.seeds, np.int32), affinity.model.arrays
-    together, artists, taste, holders = relate(learned, rows, seeds, len(affinity.weights))
-    return (
-        fixed(together, np.float32),
-        fixed(artists, np.float32),
-        fixed(taste, np.float32),
-        fixed(holders, np.float32),
-    )
+    related = relate(learned, rows, seeds, len(affinity.weights))
+    together, artists, taste, holders = (fixed(each, np.float32) for each in related)
+    return together, artists, taste, holders

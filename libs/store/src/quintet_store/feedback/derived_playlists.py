@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, delete, select
 
-from quintet_store.bulk import parts_of
+from quintet_store.bulk import parts
 from quintet_store.feedback.names import GROUP_PREFIX, HISTORY, listener_group
 from quintet_store.tables import (
     FeedbackEvent,
@@ -81,7 +81,7 @@ def delete_history(connection: Connection, listener: str, until: str) -> int:
 
 def delete_playlists(connection: Connection, ids: Sequence[str]) -> int:
     """Delete playlists with their rows, and count them."""
-    for part in parts_of(ids):
+    for part in parts(ids):
         for table in (_ENTRIES, _PLAYLISTS):
             connection.execute(delete(table).where(table.c.playlist_id.in_(part)))
     return len(ids)

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Dialect, select
 
-from quintet_store.bulk import Rows, insert_into, parts_of
+from quintet_store.bulk import Rows, insert_into, parts
 from quintet_store.feedback.sizes import with_bytes
 from quintet_store.listeners import remember_events
 from quintet_store.tables import FeatureSet, FeedbackEvent, Impression, Recommendation, table_of
@@ -76,7 +76,7 @@ def listeners_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     """Look up the listeners of recorded recommendations, by recommendation id."""
     return {
         str(row[0]): str(row[1])
-        for part in parts_of(ids)
+        for part in parts(ids)
         for row in connection.execute(
             select(_LISTS.c.recommendation_id, _LISTS.c.listener).where(
                 _LISTS.c.recommendation_id.in_(part)
@@ -89,7 +89,7 @@ def shown_tracks(connection: Connection, ids: Iterable[str]) -> set[tuple[str, s
     """Look up the (recommendation id, track id) pairs shown in recommendations."""
     return {
         (str(row[0]), str(row[1]))
-        for part in parts_of(ids)
+        for part in parts(ids)
         for row in connection.execute(
             select(_SHOWN.c.recommendation_id, _SHOWN.c.track_id).where(
                 _SHOWN.c.recommendation_id.in_(part)

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, delete, exists, or_, select, tuple_
 
-from quintet_store.bulk import parts_of
+from quintet_store.bulk import parts
 from quintet_store.database import reading, writing
 from quintet_store.feedback.derived_playlists import delete_playlists
 from quintet_store.feedback.names import GROUP_PREFIX, stamp
@@ -91,7 +91,7 @@ def trim_to(engine: Engine, most: int, part: int = 500) -> Pruned:
 
 
 def _delete_lists(connection: Connection, ids: Sequence[str]) -> None:
-    for part in parts_of(ids):
+    for part in parts(ids):
         # Impressions first: they refer to their list.
         for table in (_SHOWN, _LISTS):
             connection.execute(delete(table).where(table.c.recommendation_id.in_(part)))
