@@ -4,6 +4,7 @@ import contextlib
 import signal
 import socket
 
+import httpx
 import pytest
 from quintet_command.supervisor import free_ports
 
@@ -47,6 +48,9 @@ def test_sigterm_ends_the_gateway_cleanly_and_a_request_on_its_way_is_answered(t
     while "startup complete" not in (line := process.stderr.readline()):
         assert line, "the gateway ended before it served"
     with socket.create_connection(("127.0.0.1", port), timeout=60) as open_before:
+        # Connections are accepted in their order: once a later one is answered, this one was.
+        url = f"http://127.0.0.1:{port}/healthz"
+        assert httpx.get(url, timeout=60, trust_env=False).status_code == 200
         process.send_signal(signal.SIGTERM)
         # A connection that was not accepted yet is reset when the listener closes.
         with contextlib.suppress(ConnectionRefusedError, ConnectionResetError):
