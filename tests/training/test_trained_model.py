@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from quintet_engine.catalogue import Catalogue
 from quintet_engine.collaborative import space
 from quintet_engine.engine import Engine
@@ -39,10 +41,10 @@ from quintet_modelkit.snapshot import Snapshot, write_snapshot
 from quintet_training import datasets
 from quintet_training.datasets.playlist_groups import near_duplicates
 from quintet_training.evaluation import EvaluationOptions
-from quintet_training.ranking import TooFewPlaylists, TrainingParameters
+from quintet_training.ranking import TooFewPlaylists, TrainingParameters, train_model
 from quintet_training.ranking.fitting import BoosterParameters
 from quintet_training.ranking.folds import MOST_COMPARED
-from quintet_training.ranking.rows import draw_queries
+from quintet_training.ranking.rows import choose_validation, draw_queries
 from quintet_training.settings import TrainingSettings
 from quintet_training.steps import evaluate, publish_model, publishing, train, write_report
 
@@ -353,9 +355,43 @@ def test_queries_draw_seeds_from_their_own_playlist_and_want_the_rest(prepared):
     assert (asked.filter(~pl.col("validation"))["len"] == 2).all()
     counts = queries["seeds"].list.len()
     assert counts.mode()[0] == 5
-    # Where not all can be asked, strata are asked equally often.
-    few = draw_queries(playlists, folds, held, strata, most=10, **options)
-    assert np.bincount(strata[few["playlist"].to_numpy()]).tolist() == [5, 5]
+    # Where not all can be asked, strata are asked equally often, and of each playlist that is held
+    # out there is still a query.
+    few = draw_queries(playlists, folds, held, strata, most=6, **options)
+    assert set(few.filter("validation")["playlist"]) == set(np.flatnonzero(held))
+    learned = few.filter(~pl.col("validation"))
+    assert np.bincount(strata[learned["playlist"].to_numpy()]).tolist() == [3, 3]
+
+
+@given(
+    lengths=st.lists(st.integers(2, 9), min_size=1, max_size=60),
+    copies=st.integers(1, 3),
+    share=st.floats(0, 0.5),
+    most=st.integers(0, 12),
+)
+def test_what_stops_the_booster_is_chosen_among_playlists_that_make_rows(
+    lengths, copies, share, most
+):
+    playlists = [np.arange(length) for length in lengths]
+    groups = np.arange(len(lengths)) // copies
+    options = {"share": share, "most": most, "least": 6, "seed": 1}
+    held = choose_validation(playlists, groups, np.zeros_like(groups), **options)
+    able = np.array([length >= 6 for length in lengths])
+    room = min(share * able.sum(), most)
+    assert held.sum() <= room + 1e-9
+    for group in range(groups.max() + 1):
+        assert len(set(held[groups == group])) == 1
+        assert not held[groups == group].any() or able[groups == group].any()
+        # No further group that could be chosen has room.
+        if able[groups == group].any() and not held[groups == group].any():
+            assert held.sum() + np.count_nonzero(groups == group) > room - 1e-9
+
+
+def test_playlists_that_are_copies_of_each_other_are_too_few(prepared):
+    catalogue = catalogue_in(prepared.home)
+    playlists = [np.arange(20)] * 30
+    with pytest.raises(TooFewPlaylists, match="almost all of these are near-duplicates"):
+        train_model(catalogue, playlists, SMALL)
 
 
 def test_an_evaluation_measures_the_model_against_every_baseline(prepared, tmp_path):

@@ -83,7 +83,7 @@ def split_groups(
         groups: The group of each playlist, int64 (p,), ≥ 0, as `near_duplicates` gives it.
         share: The greatest share of all playlists to hold out, 0..1.
         random: Where the order comes from.
-        order: All groups, int64, in the order to visit them; random if None.
+        order: The groups to choose from, int64, in the order to visit; all, at random, if None.
 
     Returns:
         Which playlists are held out, bool (p,).

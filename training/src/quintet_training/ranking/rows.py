@@ -29,6 +29,7 @@ from quintet_engine.engine import Engine
 from quintet_engine.query import Query, Seasonal, Seed, SeedKind, Variants
 from quintet_engine.recipes import TRAINED
 
+from quintet_training.datasets.playlist_groups import split_groups
 from quintet_training.ranking.strata import Strata, evenly
 
 Matrix = NDArray[np.float32]
@@ -75,6 +76,40 @@ class TrainingRows:
         )
 
 
+def choose_validation(
+    playlists: Sequence[Rows],
+    groups: NDArray[np.int64],
+    strata: Strata,
+    *,
+    share: float,
+    most: int,
+    least: int,
+    seed: int,
+) -> Mask:
+    """Choose the playlists that stop the booster, evenly by stratum, bool (p,).
+
+    Args:
+        playlists: The distinct rows of each.
+        groups: The group of near-duplicates of each, int64 (p,); a group is chosen whole.
+        strata: The stratum of each, int64 (p,).
+        share: The greatest share of the playlists that can make rows, 0..1.
+        most: Playlists at most.
+        least: Shorter playlists make no rows, so they are not counted and not looked for.
+        seed: For the draw.
+
+    Returns:
+        The choice; nothing where near-duplicates are almost all there is.
+    """
+    able = np.array([len(rows) >= least for rows in playlists])
+    random = np.random.default_rng((seed, 4))
+    # A group of near-duplicates is in the stratum of its first playlist.
+    order = evenly(strata[np.unique(groups, return_index=True)[1]], random)
+    # A group without a playlist that makes rows would leave nothing to stop by.
+    order = order[np.bincount(groups, able)[order] > 0]
+    share = min(share * float(able.mean()), most / len(able))
+    return split_groups(groups, share, random, order)
+
+
 def draw_queries(
     playlists: Sequence[Rows],
     folds: NDArray[np.int64],
@@ -88,23 +123,29 @@ def draw_queries(
 ) -> pl.DataFrame:
     """Sample seeds from each playlist of at least `least` tracks, `samplings` times.
 
-    A validation playlist makes one query, with five seeds as the product is measured. If more than
-    `most` queries are possible, each stratum makes equally many until its playlists are used up.
+    A validation playlist makes one query, with five seeds as the product is measured, and always
+    makes it: among very many playlists, a common bound would leave almost none of them. If more
+    than `most` training queries are possible, each stratum makes equally many until its playlists
+    are used up.
     """
     # Each purpose has a separate stream: (seed, 1) to (seed, 7) in this package.
     random = np.random.default_rng((seed, 1))
     able = np.array([number for number, rows in enumerate(playlists) if len(rows) >= least])
     drawn = []
+    training = 0
     for sampling in range(samplings):
         for playlist in able[evenly(strata[able], random)].tolist():
             rows = playlists[playlist]
             held = bool(validation[playlist])
+            if training == most and not held:
+                continue
             count = 5 if held else int(random.choice(_SEED_COUNTS))
             # At least half of the playlist stays hidden.
             seeds = random.choice(rows, min(count, len(rows) // 2), replace=False)
             # Early stopping should weigh each validation playlist once.
             if held and sampling:
                 continue
+            training += not held
             drawn.append(
                 {
                     "playlist": playlist,
@@ -116,7 +157,7 @@ def draw_queries(
                     "positives": np.setdiff1d(rows, seeds).tolist(),
                 }
             )
-    frame = pl.DataFrame(drawn[:most], schema=_QUERIES)
+    frame = pl.DataFrame(drawn, schema=_QUERIES)
     return frame.sort("fold", maintain_order=True).with_row_index("query")
 
 

@@ -18,17 +18,13 @@ from quintet_engine.recipes import TRAINED
 from threadpoolctl import threadpool_limits
 
 from quintet_training.datasets.listener_queries import ALWAYS, ListenerQueries
-from quintet_training.datasets.playlist_groups import (
-    MOST_PROPOSED,
-    near_duplicates,
-    split_groups,
-)
+from quintet_training.datasets.playlist_groups import MOST_PROPOSED, near_duplicates
 from quintet_training.ranking.backend import BuiltRows, LocalBackend, RowOptions, TrainerBackend
 from quintet_training.ranking.fitting import BoosterParameters, Fit, Fitter, importances
 from quintet_training.ranking.folds import MOST_COMPARED, FoldEngines, fit_learned, sound_index
 from quintet_training.ranking.listening import Learned, Listening
-from quintet_training.ranking.rows import draw_queries
-from quintet_training.ranking.strata import Strata, evenly, strata_of
+from quintet_training.ranking.rows import choose_validation, draw_queries
+from quintet_training.ranking.strata import Strata, strata_of
 from quintet_training.ranking.tuning import MOST_KNOWN, tune_taste
 from quintet_training.settings import TrainingRefused
 
@@ -54,7 +50,7 @@ class TrainingParameters:
         validation: Share of playlists that stop the booster early and choose parameters, 0..0.5.
         least_tracks: Shorter playlists make no rows.
         samplings: Times that seeds are drawn from each playlist; 0 to follow their number.
-        most_queries: Queries at most; bounds time and memory.
+        most_queries: Training queries at most; bounds time and memory.
         negatives: Negatives a query.
         space_trials: Optuna's budget for the weights of tokens, in trials; 1 or less for none.
         booster_trials: Optuna's budget for the booster, in trials; 1 or less for none.
@@ -141,7 +137,7 @@ def train_model(
             are not several, samples are balanced by clusters of playlists.
 
     Raises:
-        TooFewPlaylists: Fewer than `LEAST_PLAYLISTS` are long enough.
+        TooFewPlaylists: Fewer than `LEAST_PLAYLISTS` are long enough, or they do not differ.
     """
     on_progress = on_progress or (lambda share, text: None)
     kept = _enough(playlists, parameters)
@@ -193,7 +189,20 @@ class _Run:
         folds = self._folds(groups)
         members = membership(self.playlists, len(self.catalogue))
         strata = strata_of(tokens, members, self.kinds, self.parameters.seed)
-        validation = self._validation(groups, strata)
+        validation = choose_validation(
+            self.playlists,
+            groups,
+            strata,
+            share=self.parameters.validation,
+            most=MOST_VALIDATION,
+            least=self.parameters.least_tracks,
+            seed=self.parameters.seed,
+        )
+        if not validation.any():
+            raise TooFewPlaylists(
+                "training needs playlists that differ; almost all of these are near-duplicates of "
+                "each other: import more playlists"
+            )
         self.on_progress(0.07, "choosing the weights of tokens")
         weights = tune_taste(
             self.catalogue,
@@ -273,15 +282,6 @@ class _Run:
         count = int(groups.max()) + 1
         return np.asarray((random.permutation(count) % self.parameters.folds)[groups])
 
-    def _validation(self, groups: NDArray[np.int64], strata: Strata) -> Mask:
-        """Choose the playlists that stop the booster, evenly by stratum."""
-        parameters = self.parameters
-        share = min(parameters.validation, MOST_VALIDATION / len(self.playlists))
-        random = np.random.default_rng((parameters.seed, 4))
-        # A group of near-duplicates is in the stratum of its first playlist.
-        first = np.unique(groups, return_index=True)[1]
-        return split_groups(groups, share, random, evenly(strata[first], random))
-
     def _queries(self, folds: NDArray[np.int64], validation: Mask, strata: Strata) -> pl.DataFrame:
         parameters = self.parameters
         return draw_queries(
@@ -298,6 +298,11 @@ class _Run:
 
     def _booster(self, rows: BuiltRows) -> tuple[Fit, BoosterParameters]:
         """Search parameters, then fit the booster with the best; both judged on validation rows."""
+        if not (rows.groups and len(rows.held.sizes)):
+            raise TooFewPlaylists(
+                "no hidden track of the playlists is among the candidates for their seeds, so "
+                "there is nothing to learn from; import more playlists of this catalogue"
+            )
         parameters, fitter = self.parameters, self._fitter
         best = fitter.search(
             parameters.booster,
