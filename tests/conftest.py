@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
+from quintet_command.ports import free_ports
 from quintet_command.settings import CommandSettings
-from quintet_command.supervisor import free_ports
 from quintet_store import open_engine
 
 from tests.known_secrets import known

@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pyarrow as pa
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tools.processes import Processes, environment_without
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tools.processes import Processes, children_of, environment_without
 

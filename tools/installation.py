@@ -13,8 +13,8 @@ from quintet_access import certificates
 from quintet_access.clients import ClientFolder
 from quintet_access.tokens import Scope
 from quintet_command.cli.prepare import ensure_prepared
+from quintet_command.ports import free_ports
 from quintet_command.settings import CommandSettings
-from quintet_command.supervisor import free_ports
 
 from tools.processes import Processes
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 from quintet_ranker.adapters.external_index import VectorsUnavailable
 from quintet_ranker.adapters.milvus import MilvusCollections, MilvusOptions
 

@@ -24,6 +24,7 @@ from quintet_client import (
     errors,
 )
 from quintet_client.retries import Budget
+from quintet_command.ports import free_ports
 
 GENRES = {"genres": [{"name": "rock", "track_count": 2}], "next_page_token": ""}
 RECORDED = {"accepted": 1, "duplicates": 0}
@@ -218,8 +219,7 @@ def test_a_call_ends_when_its_time_is_over(script, opened):
 
 
 def test_nobody_there_is_said_with_the_address(opened):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
     with pytest.raises(ConnectionFailed, match=r"127\.0\.0\.1"):
         opened(url)("genres")
 

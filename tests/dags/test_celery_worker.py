@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.known_secrets import known
 from tests.needs import AIRFLOW, REDIS, skip

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.needs import AIRFLOW as ENVIRONMENT
 from tests.needs import skip

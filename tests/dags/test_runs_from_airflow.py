@@ -3,13 +3,13 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import time
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from quintet_command.ports import free_ports
 from quintet_gateway.adapters.airflow import DAGS, Airflow
 
 from tests.known_secrets import known
@@ -40,8 +40,7 @@ def url(tmp_path):
         "QUINTET_HOME": str(tmp_path / "home"),
         "QUINTET_COMMAND": "/bin/true",
     }
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     for words in (("db", "migrate"), ("dags", "reserialize"), ("dags", "test", "housekeeping")):
         subprocess.run(
             [COMMAND, *words], env=environment, check=True, timeout=240, capture_output=True

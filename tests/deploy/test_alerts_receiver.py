@@ -9,7 +9,7 @@ import time
 import httpx
 import pytest
 import yaml
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.needs import ALERTMANAGER, skip
 from tests.root import ROOT

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 from quintet_gateway.adapters import UpstreamClients
 from quintet_servicekit.probe import is_serving
 

@@ -15,7 +15,7 @@ import time
 import httpx
 import pytest
 from quintet_access import certificates
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.deploy.programs import tool
 from tests.known_secrets import known

@@ -6,7 +6,7 @@ import signal
 
 import polars as pl
 import pytest
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.root import ROOT
 from tools.processes import Processes, environment_without

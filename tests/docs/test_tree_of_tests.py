@@ -75,4 +75,21 @@ def test_free_ports_are_chosen_in_one_place():
         if ".venv" not in path.parts
         and re.search(r"^ *def _?free_ports?\(", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
-    assert defined == ["command/src/quintet_command/supervisor.py"]
+    assert defined == ["command/src/quintet_command/ports.py"]
+
+
+def test_no_test_binds_port_0_to_close_it_and_use_its_number():
+    """A connection or another server may take such a port before it is bound again."""
+    closed = re.compile(
+        r"( *)with socket\.\w+\(.*\) as (\w+):\n"
+        r"(?:\1 {4}\2\.bind\(.*\)\n)?"
+        r"\1 {4}\w+ = .*\2\.getsockname\(\).*\n"
+        r"(?!\1 {4}|\n)"
+    )
+    found = [
+        str(path.relative_to(ROOT))
+        for root in (TESTS, TOOLS)
+        for path in root.rglob("*.py")
+        if closed.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import struct
 import subprocess
 from collections.abc import AsyncIterator
@@ -22,6 +21,7 @@ from quintet.profile.v1 import profile_pb2
 from quintet.ranker.v1 import ranker_pb2
 from quintet.search.v1 import search_pb2
 from quintet_access.pseudonyms import Pseudonyms
+from quintet_command.ports import free_ports
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_gateway.app import build
 from quintet_gateway.domain import ShownTracks
@@ -228,8 +228,7 @@ def names_of(gateway: Running) -> Pseudonyms:
 
 def start(home: Path, url: str) -> tuple[subprocess.Popen[str], str]:
     """Starts the gateway as a process of its own; returns it with its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     variables = {
         "QUINTET_DATABASE_URL": url,
         "QUINTET_GATEWAY_PORT": str(port),

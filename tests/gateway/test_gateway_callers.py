@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quintet_access.clients import ClientFolder
 from quintet_access.tokens import Scope
+from quintet_command.ports import free_ports
 from quintet_gateway.app.bodies import Bodies
 from quintet_gateway.proxies import TrustedProxies, address_key, networks_of
 from quintet_gateway.settings import GatewaySettings
@@ -52,10 +53,7 @@ class Gateway:
 
 @contextlib.contextmanager
 def running(home, host="127.0.0.1", **settings):
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as free:
-        free.bind((host, 0))
-        port = int(free.getsockname()[1])
+    (port,) = free_ports(1)
     client, secret = ClientFolder(home / "access").create("page", (Scope.READ,))
     log = home / "gateway.log"
     environment = {"QUINTET_HOME": str(home), "QUINTET_HOST": host, "QUINTET_AUTH": "on",

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from quintet_command.ports import free_ports
 from quintet_gateway.settings import GatewaySettings
 
 SECONDS = 1.0
@@ -36,8 +37,7 @@ class Gateway:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    (port,) = free_ports(1)
     home = tmp_path_factory.mktemp("connections")
     log = home / "gateway.log"
     with log.open("wb") as lines:

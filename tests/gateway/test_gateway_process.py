@@ -6,7 +6,7 @@ import socket
 
 import httpx
 import pytest
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.fakes.programs import start_service
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import subprocess
 
 import pytest
@@ -10,6 +9,7 @@ from quintet_access.clients import ClientFolder
 from quintet_access.keys import KeyFolder
 from quintet_access.rules import Auth
 from quintet_access.tokens import TokenIssuer
+from quintet_command.ports import free_ports
 from quintet_gateway.access import AccessRules, Gatekeeper
 from quintet_servicekit.errors import ResourceExhausted
 
@@ -21,8 +21,7 @@ def redis(tmp_path):
     program = shutil.which("redis-server")
     if program is None:
         skip(REDIS)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    (port,) = free_ports(1)
     process = subprocess.Popen(
         [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", tmp_path],
         stdout=subprocess.PIPE, text=True,

@@ -13,7 +13,7 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tools.processes import Processes, children_of, environment_without
 

@@ -11,7 +11,7 @@ import pytest
 from quintet_access.clients import ClientFolder
 from quintet_access.players import Player, PlayerFolder
 from quintet_access.tokens import Scope
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 from quintet_library.sync import sync_source
 from quintet_store import open_engine, writing
 from quintet_store.features import put_features

@@ -17,7 +17,7 @@ from quintet_access.tokens import Scope
 from quintet_command.library_worker import LibraryWorker
 from quintet_command.mcp_server.server import security_of
 from quintet_command.mcp_server.settings import McpSettings
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 from quintet_settings import sqlite_url
 
 from tests.known_secrets import known

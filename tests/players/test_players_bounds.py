@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 from quintet_access.players import PlayerFolder
 from quintet_client import AsyncQuintet, Retries
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 from quintet_players.app import build
 from quintet_players.settings import PlayersSettings
 from quintet_store.items import Group

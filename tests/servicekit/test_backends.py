@@ -16,7 +16,7 @@ from quintet.memory.v1 import memory_pb2
 from quintet.profile.v1 import profile_pb2, profile_pb2_grpc
 from quintet.ranker.v1 import path_pb2, radio_pb2, ranker_pb2
 from quintet.search.v1 import search_pb2
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 from quintet_gateway.adapters import UpstreamClients
 from quintet_servicekit.backends import Backends, CallPolicy, addresses_of
 from quintet_servicekit.breaker import BreakerRules

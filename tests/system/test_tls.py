@@ -24,6 +24,7 @@ from quintet_access import certificates
 from quintet_access.certificates import CertificatesRefused
 from quintet_access.identity import CERTIFICATE, KEY, IdentityFolder, IdentityInvalid
 from quintet_command.cli.certificates import certificates_app
+from quintet_command.ports import free_ports
 from quintet_servicekit.channel import open_channel
 from quintet_servicekit.probe import is_serving
 from quintet_servicekit.server import Endpoint, Service
@@ -242,8 +243,7 @@ def test_the_command_makes_lists_and_renews(tmp_path):
 
 @contextlib.contextmanager
 def https_gateway(folder: Path, home: Path) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    (port,) = free_ports(1)
     process = subprocess.Popen(
         [sys.executable, "-m", "quintet_gateway"],
         env={**os.environ, "QUINTET_HOME": str(home), "QUINTET_GATEWAY_PORT": str(port),

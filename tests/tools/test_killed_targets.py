@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.needs import AIRFLOW, LINUX, needs, skip
 from tests.root import ROOT

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import expect, sync_playwright
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.needs import CHROMIUM, npm_packages, skip
 from tests.needs import NODE as NODE_JS

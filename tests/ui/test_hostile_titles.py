@@ -10,7 +10,7 @@ import httpx
 import pyarrow as pa
 import pytest
 from playwright.sync_api import expect
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.slow import slow
 from tests.ui.patience import WAIT_SECONDS, patient_context

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 from quintet_ui.guard import is_known_host, is_own_origin
 from quintet_ui.server import MAX_HEAD_BYTES, MAX_MESSAGE_BYTES
 from streamlit.proto.BackMsg_pb2 import BackMsg

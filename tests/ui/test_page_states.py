@@ -10,6 +10,7 @@ import pytest
 import quintet_ui
 import streamlit as st
 from quintet_client import errors
+from quintet_command.ports import free_ports
 from quintet_ui import session
 from quintet_ui.translations import Translations, translations_for
 from quintet_ui.tuning import ANY
@@ -144,8 +145,7 @@ def test_a_song_that_the_catalogue_lacks_is_left_out_of_a_link_and_said_so(page,
 
 
 def test_without_a_gateway_the_page_stands_and_says_what_is_missing(page):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        closed = taken.getsockname()[1]
+    (closed,) = free_ports(1)
     app = page(f"http://127.0.0.1:{closed}", seat=["1~t1"])
     warnings = [warning.value for warning in app.warning]
     assert any(EN("fault.offline") in text and EN("fault.again") in text for text in warnings)
@@ -160,8 +160,7 @@ def seconds_of(action):
 
 def test_a_gateway_that_hangs_costs_one_deadline_and_not_one_a_call(page, silent, monkeypatch):
     monkeypatch.setenv("QUINTET_UI_GATEWAY_SECONDS", "2")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        closed = taken.getsockname()[1]
+    (closed,) = free_ports(1)
     link = ["1~t1", "1~t2", "1~t3"]
     # A busy machine is slow without a gateway too.
     usual = seconds_of(lambda: page(f"http://127.0.0.1:{closed}", seat=link))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import httpx
 import psycopg
+from quintet_command.ports import free_ports
 from quintet_command.programs import registry_of
 from quintet_command.settings import CommandSettings
-from quintet_command.supervisor import free_ports
 from quintet_contract.attributes import ATTRIBUTES
 from quintet_servicekit.probe import is_serving
 from quintet_store import open_engine, writing

@@ -74,19 +74,6 @@ class _PrefixedStream:
             self({"data": b"\n"})
 
 
-def free_ports(count: int) -> list[int]:
-    """Choose distinct free TCP ports on loopback, for programs that cannot bind port 0.
-
-    All are held open until the last is chosen, so that the system gives none of them twice. Another
-    process may still bind one before the caller does.
-    """
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def check_ports(programs: Sequence[Program], host: str) -> None:
     """Check that every port can be bound now.
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from quintet_access import certificates
 from quintet_access.clients import ClientFolder
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 from quintet_servicekit.tls import tls_of
 
 from tests.known_secrets import known

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tests.root import ROOT
 from tests.slow import slow

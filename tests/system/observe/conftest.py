@@ -15,7 +15,7 @@ import grpc
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tools.processes import Processes
 

@@ -17,6 +17,7 @@ from quintet_access.clients import ClientFolder
 from quintet_command.cli import app
 from quintet_command.doctor import Finding, State, diagnose, place
 from quintet_command.doctor.known import SECRETS, SETTINGS
+from quintet_command.ports import free_ports
 from quintet_command.settings import load_settings
 from typer.testing import CliRunner
 
@@ -188,8 +189,7 @@ def test_a_damaged_database_is_named(looked, home):
 
 
 def test_a_service_at_another_port_than_the_gateway_asks_is_named(looked):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     found = looked(QUINTET_GATEWAY_PORT=str(port))
     assert broken(found) == {"gateway", "versions"}
     assert f":{port}" in found["gateway"].said

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quintet_command.ports import free_ports
 from quintet_command.programs import registry_of
 from quintet_command.settings import CommandSettings
-from quintet_command.supervisor import free_ports
 from quintet_modelkit.publication import write_manifest
 from quintet_modelkit.registry import Registry
 from quintet_training.ranking import BootstrapParameters

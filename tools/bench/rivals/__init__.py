@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tools.bench.serving.processes import Running, running
 

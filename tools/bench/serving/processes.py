@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from quintet_command.supervisor import free_ports
+from quintet_command.ports import free_ports
 
 from tools.processes import Processes, children_of
 

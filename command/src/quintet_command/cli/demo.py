@@ -42,8 +42,8 @@ def demo(
 
     from quintet_command.cli.gateway import ask, first_track, open_gateway
     from quintet_command.cli.prepare import ensure_prepared
+    from quintet_command.ports import free_ports
     from quintet_command.settings import load_settings
-    from quintet_command.supervisor import free_ports
 
     settings = load_settings()
     ensure_prepared(settings)
