@@ -234,7 +234,8 @@ async def test_likes_of_its_tracks_win_for_the_challenger_once_a_listener(models
 async def test_in_a_split_each_listener_meets_one_model_and_the_percentage_is_set_while_it_runs(
     models,
 ):
-    listeners = [f"listener-{n}" for n in range(12)]
+    # The salt is random: that all of them meet the same model has a chance of one in a billion.
+    listeners = [f"listener-{n}" for n in range(40)]
     async with running(models) as stack:
         salt = await stack.begin(stack.plan("split", 40.0))
 
@@ -255,7 +256,8 @@ async def test_in_a_split_each_listener_meets_one_model_and_the_percentage_is_se
         changed = await asyncio.to_thread(experiments.change_percent, stack.settings, 99.9)
         await stack.until(lambda e: e.experiment_id == changed.experiment_id and e.challenger_held)
         async with asyncio.timeout(WAIT):
-            while set((second := await met()).values()) != {models.challenger}:
+            # One listener in a thousand still meets the champion.
+            while list((second := await met()).values()).count(models.challenger) < 37:
                 pass
         assert set(second) == set(first)
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import itertools
 import weakref
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from quintet_modelkit.publication import set_current
 from quintet_ranker.adapters import ModelFollower
+from quintet_ranker.adapters.challenger import ChallengerFollower
 from quintet_ranker.settings import RankerSettings
 
 WAIT = 90.0
@@ -79,3 +81,27 @@ async def test_never_more_than_two_engines_live(models):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def test_a_challenger_promoted_just_before_it_is_loaded_is_not_loaded_beside_itself(models):
+    loaded: list[str] = []
+
+    def load(folder) -> Any:
+        loaded.append(folder.name)
+        return Engine(folder.name)
+
+    settings = RankerSettings(home=models.parent, follow_seconds=0.01, registry_seconds=0.05)
+    follower = ChallengerFollower(models, settings, None, load)
+    follower.hold("m2")
+    served = itertools.chain(["m1"], itertools.repeat("m2"))
+    task = asyncio.create_task(follower.run(lambda: next(served)))
+    try:
+        async with asyncio.timeout(WAIT):
+            while not follower.refused_reason:
+                await asyncio.sleep(0.001)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    assert follower.refused_reason == "m2 is the champion"
+    assert loaded == []

@@ -159,6 +159,9 @@ class ChallengerFollower:
             # memory. The next poll tries again.
             if time.monotonic() < self._arriving_until and self._champion() != self._arriving:
                 raise StillBusy(f"champion {self._arriving} is about to be served")
+            # It may have been promoted since this load was decided. The next poll says so.
+            if version == self._champion():
+                raise StillBusy(f"{version} has become the champion")
             self._drop()
             model = self._load(folder)
             with self._slot:
