@@ -422,6 +422,19 @@ async def test_a_wrong_method_says_which_are_right(gateway):
     assert response.headers["allow"] == "POST"
 
 
+async def test_a_wrong_method_says_all_methods_that_the_document_has_for_the_path(gateway):
+    document = (await gateway.client.get("/openapi.json")).json()
+    several = 0
+    for path, operations in document["paths"].items():
+        documented = {method.upper() for method in operations}
+        response = await gateway.client.request("TRACE", path.replace("{id}", "t1"))
+        assert response.status_code == 405, path
+        allowed = {each.strip() for each in response.headers["allow"].split(",")}
+        assert documented <= allowed, path
+        several += len(documented) > 1
+    assert several >= 2
+
+
 async def test_search_passes_everything_on(gateway):
     address = "/api/v1/search?q=hotel&limit=7&page_token=p&source=both"
     response = await gateway.client.get(address)

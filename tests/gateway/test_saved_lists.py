@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from quintet_access.clients import ClientFolder
@@ -55,6 +56,27 @@ async def test_a_list_is_saved_replaced_read_and_deleted(tmp_path: Path) -> None
             gone = await client.request(method, f"{LISTS}/{first['id']}")
             assert gone.status_code == 404
             assert "/api/v1/playlists lists them" in gone.json()["error"]["message"]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", f"{LISTS}/a%00b", 404),
+        ("DELETE", f"{LISTS}/a%00b", 404),
+        ("GET", f"{LISTS}?page_token=WyJcdWQ4MDAiLCAiIl0=", 400),
+        ("GET", "/api/v1/library/tracks?ids=t1,a%00b", 200),
+        ("GET", "/api/v1/tracks/a%00b/audio", 404),
+        ("GET", "/api/v1/tracks/a%00b/cover", 404),
+    ],
+)
+async def test_what_no_database_can_hold_is_unknown_and_the_database_is_not_down(
+    tmp_path: Path, postgresql: Any, method: str, path: str, code: int
+) -> None:
+    async with gateway_of(tmp_path, database_url=postgresql.new_database()) as (_, client):
+        assert (await client.request(method, path)).status_code == code
+        # A fault of the database would stop all calls of it for a moment.
+        assert (await client.get(LISTS)).status_code == 200
 
 
 async def test_a_mistake_names_the_field(tmp_path: Path) -> None:

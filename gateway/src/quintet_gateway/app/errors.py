@@ -1,7 +1,7 @@
 """Render errors as HTTP answers: AIP-193 JSON, or the shape of a path prefix such as `/v1`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import Any, Final
 
 import grpc
@@ -22,6 +22,7 @@ from quintet_servicekit.errors import (
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.status import error_of
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from quintet_gateway.app.admission import OVERLOADED
 from quintet_gateway.schemas.errors import status_of
@@ -136,6 +137,8 @@ def install_errors(app: FastAPI, renderers: Renderers) -> None:
         return renderers.render(request.url.path, error)
 
     async def of_route(request: Request, fault: HTTPException) -> Response:
+        if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            fault.headers = {"Allow": _methods_at(request)}
         error = _route_error(request, fault)
         return renderers.render(request.url.path, error, fault.headers)
 
@@ -164,6 +167,18 @@ def _mark(request: Request, error: AppError) -> None:
     late = isinstance(error, DeadlineExceeded)
     if late or (isinstance(error, ResourceExhausted) and error.reason is Reason.OVERLOADED):
         request.scope.setdefault("state", {})[OVERLOADED] = True
+
+
+def _methods_at(request: Request) -> str:
+    """List the methods of all routes of a path; the framework lists those of one route."""
+    methods = {
+        method
+        for method in HTTPMethod
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    # The gateway answers HEAD wherever it answers GET.
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _route_error(request: Request, fault: HTTPException) -> AppError:

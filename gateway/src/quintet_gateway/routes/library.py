@@ -7,6 +7,7 @@ from pydantic import AfterValidator
 from quintet_contract.limits import MAX_NAME
 from quintet_servicekit.errors import InvalidInput, Reason
 from quintet_store.sources import MAX_ITEM_ID
+from quintet_text.id_patterns import is_storable
 
 from quintet_gateway.routes.dependencies import json_response
 from quintet_gateway.schemas.errors import errors
@@ -155,8 +156,7 @@ async def match_in_source(
             "exactly one of id and artist must be given, and not be empty",
             field="id",
         )
-    if "\0" in id:
-        # PostgreSQL has no NUL in texts.
+    if not is_storable(id):
         raise InvalidInput(
             Reason.REQUEST_MALFORMED, "id must not contain a NUL character", field="id"
         )
@@ -174,6 +174,7 @@ async def get_own_tracks(
         Query(
             description=f"Ids of 1 to {MOST_TRACKS} tracks, separated by commas",
             max_length=MOST_TRACKS * 64,
+            json_schema_extra={"pattern": rf"^[^,]{{0,{MAX_NAME}}}(,[^,]{{0,{MAX_NAME}}})*$"},
             examples=["6rqhFgbbKwnb9MLmUQDhG6"],
         ),
     ],

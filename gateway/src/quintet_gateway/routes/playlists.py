@@ -73,7 +73,7 @@ async def get_playlists(
         str,
         Query(
             description="Whose lists; those of nobody in particular if empty",
-            json_schema_extra={"pattern": LISTENER_PATTERN},
+            json_schema_extra={"pattern": f"^$|{LISTENER_PATTERN}"},
         ),
     ] = "",
     page_size: Annotated[

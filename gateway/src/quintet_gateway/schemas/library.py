@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, model_validator
 from quintet_contract.limits import MAX_TEXT
+from quintet_contract.patterns import fits
 from quintet_store.sources import SERVER_KINDS
 
 from quintet_gateway.schemas.catalogue import ResponseModel
@@ -18,7 +19,7 @@ CREDENTIAL_PREFIX: Final = "MUSIC_"
 Without it, a caller could add a server of theirs with the name of any variable, and the worker
 would send them the secret in it.
 """
-_CREDENTIAL: Final = re.compile(r"env:MUSIC_[A-Z0-9_]{1,58}|file:[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_CREDENTIAL: Final = r"^(env:MUSIC_[A-Z0-9_]{1,58}|file:[A-Za-z0-9_-][A-Za-z0-9._-]{0,63})$"
 
 Kind = Literal["folder", "subsonic", "jellyfin", "beets"]
 Action = Literal["add", "sync", "analyse", "remove", "push"]
@@ -156,6 +157,7 @@ class SourceBody(BaseModel):
         Field(
             max_length=70,
             description="env:MUSIC_… or file:NAME in QUINTET_HOME/credentials; never the secret",
+            json_schema_extra={"pattern": f"^$|{_CREDENTIAL}"},
         ),
     ] = ""
     send_password: Annotated[
@@ -166,7 +168,7 @@ class SourceBody(BaseModel):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "SourceBody":
-        if self.credential and not _CREDENTIAL.fullmatch(self.credential):
+        if self.credential and not fits(_CREDENTIAL, self.credential):
             # The text is not repeated: it may be the secret itself.
             raise rule_error(
                 "REQUEST_MALFORMED",

@@ -32,6 +32,11 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and _SURROGATE.search(text) is None
 
 
+def is_storable(text: str) -> bool:
+    """Return whether every database can hold a text: no NUL character, and UTF-8."""
+    return "\0" not in text and _SURROGATE.search(text) is None
+
+
 def address_pattern(kind: str) -> str:
     """Build a pattern of the URIs and web addresses of one kind, such as "track".
 

@@ -4,6 +4,7 @@ import base64
 import json
 
 from quintet_servicekit.errors import InvalidInput, Reason
+from quintet_text.id_patterns import is_storable
 
 
 def write_token(first: str, second: str) -> str:
@@ -21,7 +22,7 @@ def read_token(text: str) -> tuple[str, str] | None:
         return None
     try:
         first, second = json.loads(base64.urlsafe_b64decode(text.encode()))
-        if isinstance(first, str) and isinstance(second, str) and "\0" not in first + second:
+        if isinstance(first, str) and isinstance(second, str) and is_storable(first + second):
             return first, second
     except (ValueError, TypeError):
         pass  # the same answer as for a token of another shape

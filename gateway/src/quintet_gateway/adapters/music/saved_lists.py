@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from quintet_access.pseudonyms import Pseudonyms
+from quintet_contract.patterns import fits
 from quintet_servicekit.errors import Conflict, InvalidInput, NotFound, Reason
 from quintet_store.library_requests import recent_requests, worker_seen
 from quintet_store.saved_lists import (
@@ -27,6 +28,7 @@ from quintet_gateway.adapters.music.sources import (
 )
 from quintet_gateway.schemas.library import RequestFacts
 from quintet_gateway.schemas.playlists import (
+    LIST_ID_PATTERN,
     DeletedListResponse,
     PushedFacts,
     SavedListBody,
@@ -84,6 +86,7 @@ class SavedLists:
         Raises:
             NotFound: There is no such list.
         """
+        _must_be_an_id(list_id)
         return await self._music.run(lambda connection: _whole(connection, list_id))
 
     async def save(self, body: SavedListBody) -> SavedListResponse:
@@ -118,6 +121,7 @@ class SavedLists:
         Raises:
             NotFound: There is no such list.
         """
+        _must_be_an_id(list_id)
 
         def write(connection: Connection) -> DeletedListResponse:
             if not delete_list(connection, list_id):
@@ -134,6 +138,7 @@ class SavedLists:
             InvalidInput: The source holds no playlists.
             Conflict: The queue is full.
         """
+        _must_be_an_id(list_id)
 
         def write(connection: Connection) -> RequestFacts:
             if find_list(connection, list_id) is None:
@@ -187,6 +192,12 @@ def _facts(saved: SavedList) -> dict[str, Any]:
             for push in saved.pushes
         ],
     }
+
+
+def _must_be_an_id(list_id: str) -> None:
+    """Reject a text that no list has as its id, and that a database might reject as a fault."""
+    if not fits(LIST_ID_PATTERN, list_id):
+        raise _unknown(list_id)
 
 
 def _unknown(list_id: str) -> NotFound:

@@ -31,6 +31,7 @@ from quintet_store.sources import (
     quarantined_items,
 )
 from quintet_store.track_ids import ids_of
+from quintet_text.id_patterns import is_storable
 from quintet_text.track_ids import RECORDING
 from sqlalchemy import Connection
 
@@ -174,7 +175,8 @@ class OwnMusic:
     async def tracks(self, track_ids: Sequence[str]) -> OwnTracksResponse:
         """Look up sources and MusicBrainz recordings; tracks without any are left out."""
         found = await self.places(track_ids)
-        recordings = await self.run(lambda connection: _recordings(connection, track_ids))
+        asked = list(filter(is_storable, track_ids))
+        recordings = await self.run(lambda connection: _recordings(connection, asked))
         return OwnTracksResponse(
             tracks=[
                 OwnTrack(
@@ -190,10 +192,12 @@ class OwnMusic:
 
     async def places(self, track_ids: Sequence[str]) -> dict[str, list[Place]]:
         """Look up which sources have tracks, present ones first; tracks in none are left out."""
+        # A database would reject the others, and no track has such an id.
+        asked = list(filter(is_storable, track_ids))
 
         def read(connection: Connection) -> dict[str, list[Place]]:
             sources = {source.spec.name: source for source in list_sources(connection)}
-            found = items_of_tracks(connection, track_ids)
+            found = items_of_tracks(connection, asked)
             names = [(item.source, item.item_id) for items in found.values() for item in items]
             groups = groups_of_items(connection, names)
             return {
