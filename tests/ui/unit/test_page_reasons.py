@@ -279,6 +279,22 @@ def test_a_chip_says_what_its_fact_says(stated, english, korean):
     assert shown == [english, korean]
 
 
+@pytest.mark.parametrize(
+    ("kind", "title", "shown"),
+    [
+        ("track", "Hotel California - 2013 Remaster", "Hotel California"),
+        ("member", "Hotel California - 2013 Remaster", "Hotel California"),
+        # Another recording is another song.
+        ("track", "Hotel California - Live at The Forum", "Hotel California - Live at The Forum"),
+        ("artist", "Echo - 2013 Remaster", "Echo - 2013 Remaster"),
+        ("track", "Live and Let Die", "Live and Let Die"),
+    ],
+)
+def test_a_chip_names_a_song_without_its_edition(kind, title, shown):
+    close = fact("close_in_sound", {**REFERENCE, "kind": kind, "name": title}, value=0.6)
+    assert chips_of([ranked("a", facts=[close])], EN)["a"] == f"Sounds like {shown}"
+
+
 def test_a_chip_tells_rows_apart_where_a_fact_does():
     genre = fact("shared_genre", REFERENCE, name="rock")
     louder = fact("attribute", REFERENCE, attribute="loudness", relation="more")

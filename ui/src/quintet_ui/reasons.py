@@ -17,12 +17,14 @@ from quintet_explain import (
     genre_name,
 )
 from quintet_explain import sentence_of as sentence_in
+from quintet_text.versions import read_title
 
 from quintet_ui.attributes import SCALES, said
 from quintet_ui.feature_names import feature_name
 from quintet_ui.translations import Translations
 
 _NAMED: Final = frozenset({Kind.SAME_ARTIST, Kind.GENRE})
+_TRACKS: Final = frozenset({ReferenceKind.TRACK, ReferenceKind.MEMBER})
 _UNLIKE: Final = frozenset({Relation.MORE, Relation.LESS})
 MOST_BARS: Final = 5  # as many as fit on a card
 # A chip that fits more than this share of the rows does not distinguish them.
@@ -84,7 +86,7 @@ def _chip(fact: models.Fact, texts: Translations) -> str:
 
     A fact about sound names the seed that it is about, so that the words are true of that seed.
     """
-    seed = fact.reference.name if fact.reference is not None else ""
+    seed = "" if fact.reference is None else _short(fact.reference)
     # Of a fact about an artist or a genre the name is what both tracks share.
     name = fact.name if fact.kind in _NAMED else seed
     if fact.kind == Kind.GENRE:
@@ -95,6 +97,14 @@ def _chip(fact: models.Fact, texts: Translations) -> str:
     attribute = texts.get(f"attribute.{fact.attribute}") or fact.attribute
     value = said(fact.attribute, fact.value, texts) if fact.attribute in SCALES else ""
     return pattern.format(name=Name(name), attribute=attribute, value=value)
+
+
+def _short(reference: models.FactReference) -> str:
+    """Shorten a track's title: a remaster or another edition is the same recording of the song."""
+    if reference.kind not in _TRACKS:
+        return reference.name
+    title = read_title(reference.name)
+    return reference.name if title.versions else title.song
 
 
 def _pattern(fact: models.Fact) -> str:

@@ -82,8 +82,11 @@ def _results() -> None:
         st.rerun()
     texts = session.texts()
     before = st.session_state.get("list_state", _READY)
-    st.header(texts("cards.heading"))
-    _dial(texts)
+    # Side by side, and so the refresh button below: the room belongs to the rows.
+    heading, dial = st.columns([2, 3], vertical_alignment="bottom")
+    heading.header(texts("cards.heading"))
+    with dial:
+        _dial(texts)
     # Alerts come and go in this container: if the list moved, its audio would stop.
     alerts = st.container()
     with alerts:
@@ -99,9 +102,7 @@ def _results() -> None:
     with st.container(key="results"):
         wide, narrow = st.columns([5, 3], gap="medium")
     with wide:
-        if answer.discovery.sentence:
-            st.write(_novelty(answer, texts))
-        _changes(texts)
+        _changes(_novelty(answer, texts) if answer.discovery.sentence else "", texts)
         _cards(answer, texts, stale=st.session_state.list_state != _READY)
     with narrow:
         saved_tray(texts)
@@ -113,11 +114,13 @@ def _results() -> None:
     session.write_link()
 
 
-def _changes(texts: Translations) -> None:
-    """Show what is hidden, and offer the next list after an act on a row."""
+def _changes(novelty: str, texts: Translations) -> None:
+    """Show what the dial did and what is hidden; offer the next list after an act on a row."""
     now = session.preferences()
     songs, artists = len({*now.skipped, *now.disliked}), len(now.muted)
     with st.container(horizontal=True, vertical_alignment="center"):
+        if novelty:
+            st.write(novelty)
         # Always there: if it came with the first act, it would move the rows.
         st.button(
             texts("cards.refresh"),
