@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 from playwright.sync_api import expect
-from quintet_ui.results import GLANCE_SECONDS
+from quintet_ui.list_request import GLANCE_SECONDS
 
 from tests.slow import slow
 from tests.ui.patience import WAIT_SECONDS

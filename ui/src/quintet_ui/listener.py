@@ -17,11 +17,12 @@ from quintet_ui.faults import GatewayFault
 from quintet_ui.finding import MOST_LETTERS, search_status, tracks_for
 from quintet_ui.genres import genres_for
 from quintet_ui.identity import forget_button, who_listens
+from quintet_ui.list_request import ask_early
 from quintet_ui.plain import code, ordered
 from quintet_ui.preferences import with_replaced, with_seeds
 from quintet_ui.prompt import prompt_section
 from quintet_ui.radio import radio_section
-from quintet_ui.results import ask_early, results, shown_tracks
+from quintet_ui.results import results, shown_tracks
 from quintet_ui.translations import Translations
 from quintet_ui.tray import saved_tray
 from quintet_ui.tuning import tuning_panel
