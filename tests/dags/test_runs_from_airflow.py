@@ -91,5 +91,5 @@ def test_runs_and_links_come_from_a_real_airflow(url):
     (run,) = runs["housekeeping"]
     assert run.state == "success"
     assert run.start < run.end
-    assert httpx.get(run.link, trust_env=False, timeout=30).status_code == 200
+    assert httpx.get(run.link, trust_env=False, timeout=60).status_code == 200
     assert asyncio.run(runs_of(url, "wrong")) == ("refused", {})

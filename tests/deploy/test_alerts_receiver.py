@@ -39,7 +39,7 @@ def receiver(tmp_path_factory):
 
 def test_each_alert_is_one_line_of_json(receiver):
     address, file = receiver
-    told = httpx.post(address, json={"version": "4", "alerts": [ALERT, OVER]}, timeout=20)
+    told = httpx.post(address, json={"version": "4", "alerts": [ALERT, OVER]}, timeout=60)
     assert told.status_code == 200
     first, second = map(json.loads, file.read_text(encoding="utf-8").splitlines())
     assert (first["state"], first["alert"], first["severity"]) == ("firing", "ServiceDown", "page")
@@ -79,7 +79,7 @@ def test_alertmanager_sends_a_firing_alert_to_the_receiver(receiver, tmp_path):
         processes.start("alertmanager", command)
         processes.await_answer(f"http://{base}/-/ready", 60)
         alert = {"labels": labels, "annotations": {"summary": "slow"}}
-        told = httpx.post(f"http://{base}/api/v2/alerts", json=[alert], timeout=20)
+        told = httpx.post(f"http://{base}/api/v2/alerts", json=[alert], timeout=60)
         assert told.status_code == 200, told.text
         deadline = time.monotonic() + 120
         while "RankerSlow" not in file.read_text(encoding="utf-8"):
@@ -102,7 +102,7 @@ def test_alertmanager_sends_a_firing_alert_to_the_receiver(receiver, tmp_path):
 def test_a_body_that_is_no_webhook_writes_nothing(receiver, content, code):
     address, file = receiver
     before = file.read_text(encoding="utf-8") if file.exists() else ""
-    assert httpx.post(address, content=content, timeout=20).status_code == code
+    assert httpx.post(address, content=content, timeout=60).status_code == code
     assert (file.read_text(encoding="utf-8") if file.exists() else "") == before
 
 

@@ -68,7 +68,7 @@ class Rankers:
 
     def stop(self, which: int) -> int:
         self.processes[which].terminate()
-        return self.processes[which].wait(timeout=20)
+        return self.processes[which].wait(timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -123,7 +123,7 @@ def proxy(request, tmp_path_factory):
             base_url=f"https://localhost:{port}",
             verify=trusted(authority, port, processes),
             trust_env=False,
-            timeout=20,
+            timeout=60,
         ) as client:
             yield client, gateway, page
 

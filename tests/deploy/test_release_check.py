@@ -25,7 +25,7 @@ class Clone:
 
     def git(self, *command: str) -> None:
         identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
-        subprocess.run(["git", *identity, *command], cwd=self.folder, check=True, timeout=30)
+        subprocess.run(["git", *identity, *command], cwd=self.folder, check=True, timeout=60)
 
     def write(self, changelog: str) -> None:
         path = self.folder / "CHANGELOG.md"
@@ -64,7 +64,7 @@ class WholeClone:
                 cwd=self.folder,
                 check=True,
                 capture_output=True,
-                timeout=30,
+                timeout=60,
             )
 
     def check(self) -> tuple[int, str]:

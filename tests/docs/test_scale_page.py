@@ -20,7 +20,7 @@ def computed(*arguments: object) -> subprocess.CompletedProcess[str]:
         [sys.executable, str(PROGRAM), *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

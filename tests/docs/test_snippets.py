@@ -185,14 +185,14 @@ def check_answer(block, installation):
         method,
         installation.gateway + path,
         json=json.loads(body[0]) if body else None,
-        timeout=20,
+        timeout=60,
         trust_env=False,
     )
     same_shape(json.loads(block.text), answer.json(), block.place)
 
 
 def check_schema(block, installation):
-    document = httpx.get(f"{installation.gateway}/openapi.json", timeout=20, trust_env=False).json()
+    document = httpx.get(f"{installation.gateway}/openapi.json", timeout=60, trust_env=False).json()
     method, path = block.detail.split()
     operation = document["paths"][path][method.lower()]
     described = operation["requestBody" if block.mark == "body" else "responses"]

@@ -45,10 +45,10 @@ class Gateway:
 
     def post(self, form, headers):
         return httpx.post(f"{self.base}/api/token", data=form, headers=headers, trust_env=False,
-                          timeout=20)  # fmt: skip
+                          timeout=60)  # fmt: skip
 
     def get(self, path, **headers):
-        return httpx.get(f"{self.base}{path}", headers=headers, trust_env=False, timeout=20)
+        return httpx.get(f"{self.base}{path}", headers=headers, trust_env=False, timeout=60)
 
 
 @contextlib.contextmanager
@@ -76,7 +76,7 @@ def running(home, host="127.0.0.1", **settings):
         yield Gateway(f"http://{shown}:{port}", log, client.client_id, secret)
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def test_forwarded_addresses_pass_no_limit(tmp_path):
@@ -109,7 +109,7 @@ def test_slow_bodies_are_counted_before_they_are_read(tmp_path):
         port = int(gateway.base.rpartition(":")[2])
         slow = []
         for _ in range(66):
-            client = socket.create_connection(("127.0.0.1", port), timeout=20)
+            client = socket.create_connection(("127.0.0.1", port), timeout=60)
             client.sendall(b"POST /api/token HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\ng")
             slow.append(client)
         try:

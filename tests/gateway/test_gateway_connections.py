@@ -32,7 +32,7 @@ class Gateway:
         return f"http://127.0.0.1:{self.port}"
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def gateway(tmp_path_factory):
         time.sleep(0.05)  # between looks at another process
     yield Gateway(port, process.pid, log)
     process.terminate()
-    process.wait(timeout=20)
+    process.wait(timeout=60)
 
 
 def closes(client) -> bool:
@@ -72,7 +72,7 @@ def closes(client) -> bool:
     ["/healthz", "/readyz", "/nothing", "/api/v1/search", "/v1/me", "/docs", "/openapi.json"],
 )
 def test_every_answer_has_the_headers(gateway, path):
-    headers = httpx.get(f"{gateway.base}{path}", trust_env=False, timeout=20).headers
+    headers = httpx.get(f"{gateway.base}{path}", trust_env=False, timeout=60).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
@@ -84,7 +84,7 @@ def test_every_answer_has_the_headers(gateway, path):
 
 
 def test_the_docs_page_names_each_of_its_scripts_in_its_policy(gateway):
-    answer = httpx.get(f"{gateway.base}/docs", trust_env=False, timeout=20)
+    answer = httpx.get(f"{gateway.base}/docs", trust_env=False, timeout=60)
     policy = answer.headers["content-security-policy"]
     inline = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
     assert inline
@@ -296,10 +296,10 @@ def test_slow_bodies_hold_no_place_of_requests(gateway):
             for client in slow:
                 with contextlib.suppress(ConnectionError):
                     client.sendall(b"g")
-            answer = httpx.get(f"{gateway.base}/openapi.json", trust_env=False, timeout=20)
+            answer = httpx.get(f"{gateway.base}/openapi.json", trust_env=False, timeout=60)
             assert answer.status_code == 200
             form = {"grant_type": "client_credentials"}
-            token = httpx.post(f"{gateway.base}/api/token", data=form, trust_env=False, timeout=20)
+            token = httpx.post(f"{gateway.base}/api/token", data=form, trust_env=False, timeout=60)
             assert token.status_code == 200
     finally:
         for client in slow:
@@ -319,7 +319,7 @@ def test_hanging_up_in_a_body_is_no_fault(gateway):
 def test_a_long_path_makes_a_short_line(gateway):
     before = gateway.log.stat().st_size
     path = "/nothing/" + "a" * 60_000 + "%1b[31m"
-    answer = httpx.get(f"{gateway.base}{path}", trust_env=False, timeout=20)
+    answer = httpx.get(f"{gateway.base}{path}", trust_env=False, timeout=60)
     assert answer.status_code == 404
     assert len(answer.content) < 1000
     assert httpx.get(f"{gateway.base}/healthz", trust_env=False).status_code == 200
@@ -337,7 +337,7 @@ def test_a_long_path_makes_a_short_line(gateway):
 def asked(gateway, method="GET", path="/api/v1/model", **headers):
     url = f"{gateway.base}{path}"
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.request(method, url, headers=sent, trust_env=False, timeout=20)
+    return httpx.request(method, url, headers=sent, trust_env=False, timeout=60)
 
 
 FOREIGN = ["https://evil.example", "http://localhost.evil.example", "null", "http://0.0.0.0:8000",

@@ -24,7 +24,7 @@ from tests.fakes.programs import start_service
 )
 def test_a_wrong_setting_of_the_gateway_is_one_line_and_exit_code_2(tmp_path, name, value):
     process = start_service("gateway", tmp_path, {name: value})
-    _, text = process.communicate(timeout=30)
+    _, text = process.communicate(timeout=60)
     assert process.returncode == 2
     assert text.count("\n") == 1
     assert name in text
@@ -34,7 +34,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_2(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         process = start_service("gateway", tmp_path, {"QUINTET_GATEWAY_PORT": port})
-        _, text = process.communicate(timeout=30)
+        _, text = process.communicate(timeout=60)
     assert process.returncode == 2
     assert text.count("\n") == 1
     assert "QUINTET_GATEWAY_PORT" in text
@@ -60,5 +60,5 @@ def test_sigterm_ends_the_gateway_cleanly_and_a_request_on_its_way_is_answered(t
         answer = b"".join(iter(lambda: open_before.recv(65_536), b""))
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"\r\nconnection: close\r\n" in answer.lower()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 0

@@ -48,7 +48,7 @@ async def client(home: Path) -> AsyncIterator[AsyncQuintet]:
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        AsyncQuintet("http://localhost", transport=transport, timeout=30) as client,
+        AsyncQuintet("http://localhost", transport=transport, timeout=60) as client,
     ):
         yield client
 

@@ -191,7 +191,7 @@ async def test_a_cursor_of_another_installation_or_an_altered_one_is_rejected(
 
 async def test_the_published_client_plays_and_finds_paths(gateway: httpx.AsyncClient) -> None:
     transport = gateway._transport
-    async with AsyncQuintet("http://localhost", transport=transport, timeout=30) as quintet:
+    async with AsyncQuintet("http://localhost", transport=transport, timeout=60) as quintet:
         first = await quintet.radio(["t001"], limit=5)
         liked = RadioEvent(track_id=first.tracks[0].track.id, action="like")
         second = await quintet.radio(cursor=first.cursor, events=[liked], limit=5)

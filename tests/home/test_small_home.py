@@ -61,7 +61,7 @@ class Home:
 
     def recommend(self):
         body = {"seeds": [{"genre": "rock"}], "limit": 5}
-        return httpx.post(f"{self.base}/api/v1/recommendations", json=body, timeout=30)
+        return httpx.post(f"{self.base}/api/v1/recommendations", json=body, timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ class Running:
         """Call as a plugin does: with the key as bearer token."""
         headers = {"Authorization": f"Bearer {self.player.key}"}
         url, given = f"{self.url}{path}", {k: str(v) for k, v in parameters.items()}
-        return httpx.get(url, params=given, headers=headers, timeout=30, trust_env=False)
+        return httpx.get(url, params=given, headers=headers, timeout=60, trust_env=False)
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +148,7 @@ def _features(random: Random) -> dict[str, float | None]:
 def _ids(server: str) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     given = {"u": USER, "p": PASSWORD, "v": "1.16.1", "c": "test", "f": "json", "query": ""}
     given |= {"songCount": "100", "artistCount": "0", "albumCount": "0"}
-    answer = httpx.get(f"{server}/rest/search3.view", params=given, trust_env=False, timeout=30)
+    answer = httpx.get(f"{server}/rest/search3.view", params=given, trust_env=False, timeout=60)
     songs = answer.json()["subsonic-response"]["searchResult3"]["song"]
     assert len(songs) == 24
     return (

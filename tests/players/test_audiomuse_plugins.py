@@ -167,7 +167,7 @@ def test_other_searches_of_plugins_find_similar_songs_too(running: Running) -> N
 
     def post(path: str, content: Any) -> httpx.Response:
         url = f"{running.url}/api/{path}"
-        return httpx.post(url, json=content, headers=headers, timeout=30, trust_env=False)
+        return httpx.post(url, json=content, headers=headers, timeout=60, trust_env=False)
 
     seed = running.ids["Song 6"]
     wanted = running.get("/api/similar_tracks", item_id=seed, n=5).json()
@@ -205,7 +205,7 @@ def test_lyrion_searches_and_blends(running: Running) -> None:
 
     def blend(content: Any) -> httpx.Response:
         url = f"{running.url}/api/alchemy"
-        return httpx.post(url, json=content, headers=headers, timeout=30, trust_env=False)
+        return httpx.post(url, json=content, headers=headers, timeout=60, trust_env=False)
 
     answer = blend(body)
     assert answer.status_code == 200, answer.text
@@ -237,7 +237,7 @@ def test_a_key_is_needed_as_token_or_in_the_address(running: Running) -> None:
         assert "quintet players add NAME" in answer.json()["error"]
     # Ampache's plugin sends no token.
     keyed = f"{running.url}/key/{running.player.key}/api/similar_tracks"
-    assert len(httpx.get(keyed, params=given, timeout=30, trust_env=False).json()) == 3
+    assert len(httpx.get(keyed, params=given, timeout=60, trust_env=False).json()) == 3
     wrong = httpx.get(keyed.replace(running.player.key, "0" * 32), params=given, trust_env=False)
     assert wrong.status_code == 401
     assert running.player.key not in running.processes.text("players")

@@ -35,7 +35,7 @@ def credentials(running: Running, *scopes: Scope) -> dict[str, str]:
 
 def token(running: Running, *scopes: Scope) -> str:
     form = {"grant_type": "client_credentials", **credentials(running, *scopes)}
-    answer = httpx.post(f"{running.gateway}/api/token", data=form, trust_env=False, timeout=30)
+    answer = httpx.post(f"{running.gateway}/api/token", data=form, trust_env=False, timeout=60)
     return known(answer.json()["access_token"])
 
 
@@ -195,7 +195,7 @@ async def test_over_http_each_caller_has_the_scopes_of_their_token(
 async def test_without_a_valid_token_nothing_is_answered(running: Running, address: str) -> None:
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     accept = {"Accept": "application/json, text/event-stream"}
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         for sent in (None, "Bearer x", "Bearer " + "a.b.c", "Basic eDp5", "Bearer é"):
             headers = accept | ({} if sent is None else {"Authorization": sent})
             raw = [(k.encode(), v.encode()) for k, v in headers.items()]

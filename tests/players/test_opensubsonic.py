@@ -28,7 +28,7 @@ def credentials(running: Running) -> dict[str, str]:
 def ask(running: Running, method: str, **given: object) -> httpx.Response:
     parameters = {name: str(value) for name, value in given.items()}
     url = f"{running.url}/rest/{method}"
-    answer = httpx.get(url, params=parameters, timeout=30, trust_env=False)
+    answer = httpx.get(url, params=parameters, timeout=60, trust_env=False)
     assert answer.status_code == 200
     return answer
 

@@ -236,7 +236,7 @@ def test_a_signal_drains_and_exits_with_zero(number):
     process = start_program(0)
     port_of(process)
     process.send_signal(number)
-    _, rest = process.communicate(timeout=20)
+    _, rest = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in rest
 
@@ -245,9 +245,9 @@ def test_a_second_process_on_the_port_exits_with_two_and_one_line():
     first = start_program(0)
     port = port_of(first)
     second = start_program(port)
-    _, text = second.communicate(timeout=20)
+    _, text = second.communicate(timeout=60)
     first.terminate()
-    first.communicate(timeout=20)
+    first.communicate(timeout=60)
     assert second.returncode == 2
     assert f"127.0.0.1:{port}" in text.splitlines()[-1]
     assert "Traceback" not in text

@@ -78,7 +78,7 @@ async def answer(channel, method, metadata):
         method,
         request_serializer=GetMessageClass(kind.input_type).SerializeToString,
         response_deserializer=GetMessageClass(kind.output_type).FromString,
-    )(GetMessageClass(kind.input_type)(), metadata=metadata, timeout=20)
+    )(GetMessageClass(kind.input_type)(), metadata=metadata, timeout=60)
     try:
         await call
     except grpc.aio.AioRpcError as fault:

@@ -254,7 +254,7 @@ def https_gateway(folder: Path, home: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def await_port(port: int) -> None:

@@ -33,7 +33,7 @@ def scan(folder, *options):
 
 def git(folder, *words):
     who = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
-    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True, timeout=30)
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True, timeout=60)
 
 
 @pytest.mark.parametrize("kind", MADE_UP)
@@ -74,7 +74,7 @@ def test_an_allowed_value_has_a_reason():
 def test_each_suppression_of_bandit_names_its_rule_and_has_the_reason_above_it():
     listed = subprocess.run(
         ["git", "grep", "-n", "nosec", "--", "*.py", ":!tests"],
-        cwd=ROOT, capture_output=True, text=True, timeout=30,
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
     ).stdout.splitlines()  # fmt: skip
     suppressions = [line for line in listed if "# nosec" in line]
     assert suppressions

@@ -73,7 +73,7 @@ def test_a_key_that_is_too_short_is_one_line_and_exit_code_2(tmp_path):
         env={**os.environ, "QUINTET_HOME": str(tmp_path), "QUINTET_LISTENER_KEY": "secretish"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 2
@@ -89,7 +89,7 @@ def test_a_grpc_port_in_use_is_one_line_and_exit_code_2(tmp_path):
             [sys.executable, "-m", "quintet_gateway"],
             env={**os.environ, "QUINTET_HOME": str(tmp_path), "QUINTET_GATEWAY_GRPC_PORT": port,
                  "QUINTET_GATEWAY_PORT": "0"},
-            capture_output=True, text=True, timeout=30, check=False,
+            capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 2
     assert [line for line in done.stderr.splitlines() if line.startswith("error: ")] == [

@@ -116,7 +116,7 @@ def token(stack):
 @pytest.fixture(scope="session")
 def http(stack, token):
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=stack.base, headers=headers, timeout=20, trust_env=False) as client:
+    with httpx.Client(base_url=stack.base, headers=headers, timeout=60, trust_env=False) as client:
         yield client
 
 

@@ -69,7 +69,7 @@ class Listener(threading.Thread):
         self.fault: Exception | None = None
 
     def run(self):
-        with Quintet(self._base, timeout=20, retries=Retries(attempts=1)) as client:
+        with Quintet(self._base, timeout=60, retries=Retries(attempts=1)) as client:
             while not self.stopping.is_set():
                 try:
                     self.like(client)
@@ -106,7 +106,7 @@ def test_what_was_destroyed_serves_the_same_lists_with_every_event(
     shutil.copytree(embedded_home, home)
     changes = {"QUINTET_DATABASE_URL": url}
     with launched(home, **changes) as (base, processes):
-        with Quintet(base, timeout=20) as client:
+        with Quintet(base, timeout=60) as client:
             matches = client.search("genre:rock", limit=50).tracks
             seeds = [match.track.id for match in matches if match.recommendable][:20]
             before = lists(client, seeds)
@@ -128,7 +128,7 @@ def test_what_was_destroyed_serves_the_same_lists_with_every_event(
     kept = stored(home, url, EVENTS.c.event_id, EVENTS.c.recommendation_id, EVENTS.c.track_id)
     assert promised <= {event_id for event_id, *_ in kept}
     event_id, given, track_id = kept.pop()
-    with launched(home, **changes) as (base, _), Quintet(base, timeout=20) as client:
+    with launched(home, **changes) as (base, _), Quintet(base, timeout=60) as client:
         assert lists(client, seeds) == before
         # An event from before is known, another one on its list is taken.
         liked = Event(recommendation_id=given, track_id=track_id, kind="like", event_id=event_id)

@@ -10,7 +10,7 @@ from quintet_ui.preferences import Preferences, SeedTrack, recommendation_call
 def client(stack):
     with Quintet(
         stack.base,
-        timeout=20.0,
+        timeout=60.0,
         client_id=stack.client_id,
         client_secret=stack.client_secret,
         retries=Retries(attempts=1),
@@ -43,7 +43,7 @@ def test_the_page_searches_recommends_and_sends_feedback_with_its_token(client):
 def test_without_a_token_the_page_is_denied(stack, secret):
     access = {"client_id": stack.client_id, "client_secret": secret} if secret else {}
     with (
-        Quintet(stack.base, timeout=20.0, **access) as client,
+        Quintet(stack.base, timeout=60.0, **access) as client,
         pytest.raises(QuintetError) as caught,
     ):
         client.search("x", limit=1)

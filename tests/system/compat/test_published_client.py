@@ -49,7 +49,7 @@ def operator(stack):
         f"operator-{uuid.uuid4().hex}", list(Scope)
     )
     with Quintet(
-        stack.base, client_id=client.client_id, client_secret=known(secret), timeout=20
+        stack.base, client_id=client.client_id, client_secret=known(secret), timeout=60
     ) as made:
         yield made
 
@@ -59,7 +59,7 @@ def rpc_settings(stack, token):
     return RpcSettings(
         ranker=f"127.0.0.1:{stack.ports['ranker']}",
         token=token,
-        timeout=20.0,
+        timeout=60.0,
         credentials=stack.credentials(),
     )
 
@@ -220,7 +220,7 @@ def test_the_readmes_programs_run(open_door, stack, tmp_path):
     assert len(programs) == 3
     for number, program in enumerate(programs):
         path = tmp_path / f"program_{number}.py"
-        address = f'"{stack.base}", token="{open_door["QUINTET_TOKEN"]}", timeout=20'
+        address = f'"{stack.base}", token="{open_door["QUINTET_TOKEN"]}", timeout=60'
         path.write_text(program.replace('"http://127.0.0.1:8000"', address), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, str(path)], capture_output=True, text=True, timeout=100, check=False

@@ -158,7 +158,7 @@ def test_a_gateway_of_one_release_works_with_services_of_the_other_and_stores_it
             command = [sys.executable, "-m", f"quintet_{name}"]
             processes.start(name, command, release.environment(home, **settings))
         processes.await_answer(f"{base}/readyz", 300)
-        with httpx.Client(base_url=base, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
             found = client.get("/api/v1/search", params={"q": "rock", "limit": 5})
             assert found.status_code == 200, found.text
             seeds = [match["track"]["id"] for match in found.json()["tracks"]][:5]

@@ -101,10 +101,10 @@ class Installation:
     log: Path
 
     def post(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
-        return httpx.post(self.base + path, json=body, headers=headers, timeout=20, trust_env=False)
+        return httpx.post(self.base + path, json=body, headers=headers, timeout=60, trust_env=False)
 
     def get(self, url: str) -> httpx.Response:
-        return httpx.get(url, timeout=20, trust_env=False)
+        return httpx.get(url, timeout=60, trust_env=False)
 
     def lines(self) -> list[dict[str, Any]]:
         """Every line that the processes wrote, as the object it is."""

@@ -50,7 +50,7 @@ def test_a_lookup_is_one_trace_of_gateway_and_search(installation, seed):
     trace = "d" * 32
     url = f"{installation.base}/api/v1/tracks/{seed}"
     headers = {"traceparent": f"00-{trace}-{CALLER}-01"}
-    assert httpx.get(url, headers=headers, trust_env=False, timeout=20).status_code == 200
+    assert httpx.get(url, headers=headers, trust_env=False, timeout=60).status_code == 200
     # The request, the call and its answer, and the lookup as a stage.
     spans = installation.collector.trace(trace, 4)
     assert {span.service for span in spans} == {"quintet-gateway", "quintet-search"}
@@ -91,7 +91,7 @@ def test_an_error_of_a_service_is_seen_in_its_span_and_is_not_told_in_words(inst
 def test_a_path_that_names_a_listener_is_no_part_of_a_trace(installation):
     trace = "c" * 32
     url = f"{installation.base}/api/v1/listeners/somebody@example.org/feedback"
-    httpx.get(url, headers={"traceparent": f"00-{trace}-{CALLER}-01"}, trust_env=False, timeout=20)
+    httpx.get(url, headers={"traceparent": f"00-{trace}-{CALLER}-01"}, trust_env=False, timeout=60)
     (span,) = installation.collector.trace(trace, 1)
     assert "somebody" not in span.name + str(span.facts)
 
