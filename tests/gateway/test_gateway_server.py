@@ -430,7 +430,7 @@ async def test_a_wrong_method_says_all_methods_that_the_document_has_for_the_pat
         response = await gateway.client.request("TRACE", path.replace("{id}", "t1"))
         assert response.status_code == 405, path
         allowed = {each.strip() for each in response.headers["allow"].split(",")}
-        assert documented <= allowed, path
+        assert documented <= allowed <= {*documented, "HEAD", "OPTIONS"}, path
         several += len(documented) > 1
     assert several >= 2
 

@@ -1,7 +1,7 @@
 """Render errors as HTTP answers: AIP-193 JSON, or the shape of a path prefix such as `/v1`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPMethod, HTTPStatus
+from http import HTTPStatus
 from typing import Any, Final
 
 import grpc
@@ -9,6 +9,7 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from quintet_servicekit.errors import (
     DOMAIN,
     AppError,
@@ -22,7 +23,6 @@ from quintet_servicekit.errors import (
 from quintet_servicekit.logs import REQUEST_ID
 from quintet_servicekit.status import error_of
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from quintet_gateway.app.admission import OVERLOADED
 from quintet_gateway.schemas.errors import status_of
@@ -171,11 +171,12 @@ def _mark(request: Request, error: AppError) -> None:
 
 def _methods_at(request: Request) -> str:
     """List the methods of all routes of a path; the framework lists those of one route."""
+    path = getattr(request.scope.get("route"), "path", "")
     methods = {
         method
-        for method in HTTPMethod
-        for route in request.app.routes
-        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+        for route in iter_route_contexts(request.app.routes)
+        if route.path == path
+        for method in route.methods or ()
     }
     # The gateway answers HEAD wherever it answers GET.
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
