@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, Field
 from quintet_contract.limits import MAX_LIMIT, MAX_LIST_NAME
 from quintet_contract.patterns import LISTENER_PATTERN
+from quintet_text.id_patterns import is_name
 from quintet_text.track_ids import track_id_of
 
 from quintet_gateway.schemas.catalogue import ResponseModel
@@ -68,7 +69,7 @@ class DeletedListResponse(ResponseModel):
 
 
 def _name(text: str) -> str:
-    if not text.strip() or len(text) > MAX_LIST_NAME or not text.isprintable():
+    if len(text) > MAX_LIST_NAME or not is_name(text):
         rule = f"must be 1 to {MAX_LIST_NAME} characters in one line; got {len(text)}"
         raise rule_error("REQUEST_MALFORMED", rule)
     return text.strip()
@@ -86,7 +87,11 @@ class SavedListBody(StrictBody):
         str,
         AfterValidator(_name),
         Field(
-            json_schema_extra={"minLength": 1, "maxLength": MAX_LIST_NAME, "examples": ["Evening"]}
+            json_schema_extra={
+                **NAME_SCHEMA,
+                "maxLength": MAX_LIST_NAME,
+                "examples": ["Evening"],
+            }
         ),
     ]
     track_ids: Annotated[

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from quintet_contract.limits import MAX_LIMIT, MAX_LIST_NAME, MAX_SAVED_LISTS
+from quintet_text.id_patterns import is_name
 from sqlalchemy import Connection, and_, delete, func, insert, select, tuple_, update
 
 from quintet_store.bulk import parts
@@ -108,7 +109,7 @@ def check_list(name: str, track_ids: Sequence[str]) -> None:
     Raises:
         ListInvalid: A field is out of its range.
     """
-    if not name or name != name.strip() or len(name) > MAX_LIST_NAME or not name.isprintable():
+    if not name or name != name.strip() or len(name) > MAX_LIST_NAME or not is_name(name):
         raise ListInvalid(
             f"name: must be 1 to {MAX_LIST_NAME} characters in one line, without blanks around "
             f"them; got {len(name)}"
