@@ -91,12 +91,17 @@ async def replicas() -> AsyncIterator[list[Replica]]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    replicas: list[Replica], *, retryable: Any = (BUILD,), name: Any = "profile", **rules: Any
+    replicas: list[Replica],
+    *,
+    retryable: Any = (BUILD,),
+    name: Any = "profile",
+    host: str = "127.0.0.1",
+    **rules: Any,
 ) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
     backends = Backends(
         name,
-        [replica.address for replica in replicas],
-        lambda address: open_channel(address, timeout=60),
+        [replica.address.replace("127.0.0.1", host) for replica in replicas],
+        lambda address: open_channel(address.replace(host, "127.0.0.1"), timeout=60),
         retryable,
         CallPolicy(**{"breaker": BreakerRules(3, 0.2, 0.4), **rules}),
     )
@@ -173,6 +178,22 @@ async def test_a_replica_left_out_for_being_slow_answers_once_the_others_are_gon
         replicas[0].answer = replicas[0].at_once
         await replicas[1].stop()
         assert {await call() for _ in range(4)} == {str(replicas[0].port)}
+
+
+@pytest.mark.parametrize(("host", "most"), [("127.0.0.1", 3), ("several.machines", 9)])
+async def test_slow_answers_of_one_machine_do_not_stop_the_calls_of_a_name(replicas, host, most):
+    rules = {"breaker": BreakerRules(3, 60.0, 60.0), "hedge_share": 0.0}
+    async with opened(replicas[:1], name=f"late-{most}", host=host, **rules) as call:
+        replicas[0].answer = replicas[0].never
+        late = 0
+        while breaker_state(f"late-{most}") != 2:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call(timeout=0.15)
+            late += 1
+        assert late == most
+        replicas[0].answer = replicas[0].at_once
+        with pytest.raises(NotReady):
+            await call()
 
 
 async def test_slow_calls_are_sent_twice_no_more_often_than_the_budget_says(replicas):

@@ -14,7 +14,7 @@ import asyncio
 import ipaddress
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import grpc
@@ -35,6 +35,8 @@ _SLOW_QUANTILE: Final = 0.95
 _MIN_CONCLUSIVE_SECONDS: Final = 0.1
 # A service that is slow for everyone must not raise the hedging threshold without limit.
 _MAX_HEDGE_SECONDS: Final = 0.5
+# Times as many failures in a row open the breaker of a name that may stand for several machines.
+_MANY_FAILURES: Final = 3
 # A server that stops cancels a call that it has only begun to read; a call cancelled here raises
 # CancelledError instead.
 _RETRIED_CODES: Final = (
@@ -90,6 +92,16 @@ class _Backend:
     many: bool
 
 
+def _backend(
+    channel: grpc.aio.Channel, target: str, rules: BreakerRules, *, many: bool
+) -> _Backend:
+    """Give an address its breaker."""
+    if many:
+        # It stops the calls of all machines of the name: one that is slow must not do that.
+        rules = replace(rules, failures=_MANY_FAILURES * rules.failures)
+    return _Backend(channel, Breaker(target, rules), many)
+
+
 class _Latencies:
     """The threshold of a slow call: the 95th percentile of the last ones, within bounds."""
 
@@ -133,7 +145,7 @@ class Backends:
         targets = [name if single else f"{name}-{n + 1}" for n in range(len(addresses))]
         self._name = name
         self._backends = [
-            _Backend(connect(address), Breaker(target, policy.breaker), _may_be_many(address))
+            _backend(connect(address), target, policy.breaker, many=_may_be_many(address))
             for target, address in zip(targets, addresses, strict=True)
         ]
         self._retryable = frozenset(retryable)
