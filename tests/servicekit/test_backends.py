@@ -95,7 +95,7 @@ async def opened(
     *,
     retryable: Any = (BUILD,),
     name: Any = "profile",
-    host: str = "127.0.0.1",
+    host: Any = "127.0.0.1",
     **rules: Any,
 ) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
     backends = Backends(
