@@ -104,7 +104,7 @@ def test_a_list_has_reasons_and_a_radar(page, songs):
     cards = components(app)["cards"]
     assert not cards["stale"]
     assert all(card["sentence"] and card["why"]["bars"] for card in cards["tracks"])
-    assert len(app.get("plotly_chart")) == 1
+    assert len(components(app)["radar"]["shapes"]) == 3
     assert len(app.table) == 1
 
 

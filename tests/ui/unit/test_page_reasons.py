@@ -28,7 +28,7 @@ from quintet_ui.playlist_files import csv_of, file_name, jspf_of, lines_of, m3u8
 from quintet_ui.preferences import Preferences
 from quintet_ui.presets import PRESETS, TEMPI, preset_of, tempo_of, with_preset, with_tempo
 from quintet_ui.qr import qr_code
-from quintet_ui.radar import mean_of, profile_of, radar_figure
+from quintet_ui.radar import mean_of, profile_of, radar_data
 from quintet_ui.reasons import bars_of, chips_of, sentence_of
 from quintet_ui.tracks import duration
 from quintet_ui.translations import translations_for
@@ -212,9 +212,13 @@ def test_the_radar_shows_profile_track_and_list():
     tracks = [ranked(energy=0.9), ranked("t2", energy=0.1)]
     assert mean_of(tracks)["energy"] == pytest.approx(0.5)
     assert profile_of(answer(*tracks))["tempo"] == 120.0
-    figure = radar_figure({"a": MEANS, "b": mean_of(tracks)}, KO)
-    assert [trace.name for trace in figure.data] == ["a", "b"]
-    assert "에너지" in figure.data[0].theta
+    shown = radar_data({"a": MEANS, "b": {"energy": 0.5}}, KO)
+    assert shown["axes"][0] == "에너지"
+    first, second = shown["shapes"]
+    assert (first["title"], second["title"]) == ("a", "b")
+    assert first["points"][0] == second["points"][0] == {"share": 0.5, "text": "0.50"}
+    assert {point["share"] for point in second["points"][1:]} == {None}
+    assert all(0 <= point["share"] <= 1 for point in first["points"])
 
 
 def exported():

@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Final
+from typing import Any
 
 from quintet_client.models import RankedTrack, Recommendations
+from quintet_text.printable import printable
 
 from quintet_ui.attributes import RADAR, SCALES, share
 from quintet_ui.cards import features_of
-from quintet_ui.figures import go
-from quintet_ui.plain import chart, code
+from quintet_ui.plain import MOST_IN_CHART, code
 from quintet_ui.translations import Translations
-
-_COLOURS: Final = ("#6f55f0", "#c2571a", "#0f8a7e")
-_DASHES: Final = ("solid", "dash", "dot")
 
 
 def profile_of(answer: Recommendations) -> dict[str, float]:
@@ -33,34 +30,30 @@ def mean_of(tracks: Sequence[RankedTrack]) -> dict[str, float]:
     return {name: fmean(values) for name, values in known.items() if values}
 
 
-def radar_figure(shapes: Mapping[str, Mapping[str, float]], texts: Translations) -> go.Figure:
-    """Plot named shapes, each with raw attributes by name; unknown ones leave a gap."""
-    names = [texts(f"attribute.{name}") for name in RADAR]
-    figure = go.Figure()
-    for place, (title, values) in enumerate(shapes.items()):
-        radii = [share(name, values[name]) if name in values else None for name in RADAR]
-        told = [_told(name, values, texts) for name in RADAR]
-        # The first point comes again at the end, which closes the shape.
-        figure.add_scatterpolar(
-            r=[*radii, radii[0]],
-            theta=[*names, names[0]],
-            text=[*told, told[0]],
-            name=chart(title),
-            fill="toself" if place == 0 else "none",
-            opacity=0.85,
-            line={"color": _COLOURS[place], "dash": _DASHES[place], "width": 2},
-            hovertemplate="%{theta}: %{text}<extra>%{fullData.name}</extra>",
-        )
-    figure.update_layout(
-        polar={
-            "bgcolor": "rgba(0,0,0,0)",
-            "radialaxis": {"range": [0, 1], "showticklabels": False},
-        },
-        legend={"orientation": "h", "y": -0.12},
-        margin={"l": 64, "r": 64, "t": 30, "b": 30},
-        height=380,
-    )
-    return figure
+def radar_data(shapes: Mapping[str, Mapping[str, float]], texts: Translations) -> dict[str, Any]:
+    """Describe named shapes for `radar_box`; an unknown attribute has no share, and leaves a gap.
+
+    Args:
+        shapes: Raw attributes by name, by the title of the shape.
+        texts: The texts.
+    """
+    return {
+        "label": texts("radar.heading"),
+        "axes": [texts(f"attribute.{name}") for name in RADAR],
+        "shapes": [
+            {
+                "title": printable(title, MOST_IN_CHART),
+                "points": [
+                    {
+                        "share": share(name, values[name]) if name in values else None,
+                        "text": _told(name, values, texts),
+                    }
+                    for name in RADAR
+                ],
+            }
+            for title, values in shapes.items()
+        ],
+    }
 
 
 def radar_rows(

@@ -12,13 +12,13 @@ from quintet_explain import novelty_sentence
 from quintet_ui import session
 from quintet_ui.alerts import show_degraded, show_fault
 from quintet_ui.cards import cards_data, visible
-from quintet_ui.components import card_list
+from quintet_ui.components import card_list, radar_box
 from quintet_ui.export import exports, link
 from quintet_ui.faults import GatewayFault
 from quintet_ui.list_request import FAILING, PAUSES, READY, current_list, try_again
 from quintet_ui.plain import code
 from quintet_ui.preferences import Preferences, without_refusals
-from quintet_ui.radar import mean_of, profile_of, radar_figure, radar_rows
+from quintet_ui.radar import mean_of, profile_of, radar_data, radar_rows
 from quintet_ui.signals import acted, handled, undoable
 from quintet_ui.translations import Translations
 from quintet_ui.tray import saved_tray
@@ -190,7 +190,7 @@ def _radar(answer: Recommendations, tracks: Sequence[RankedTrack], texts: Transl
     }
     st.header(texts("radar.heading"))
     st.caption(texts("radar.help"))
-    st.plotly_chart(radar_figure(shapes, texts), config={"displayModeBar": False}, key="radar")
+    radar_box(radar_data(shapes, texts), key="radar")
     with st.expander(texts("radar.numbers")):
         st.table(radar_rows(shapes, texts))
 

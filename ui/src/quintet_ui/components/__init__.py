@@ -96,6 +96,11 @@ def radio_box(data: Mapping[str, Any], *, key: str, left: Handler) -> None:
     )
 
 
+def radar_box(data: Mapping[str, Any], *, key: str) -> None:
+    """Show the radar with its legend."""
+    _component("radar", '<div class="radar quintet"></div>')(key=key, data=dict(data))
+
+
 def toast_box(data: Mapping[str, Any], *, key: str) -> None:
     """Show what was done last with a button that undoes it; other components say what that was."""
     _component("toast", '<div class="toast quintet"></div>')(key=key, data=dict(data))
