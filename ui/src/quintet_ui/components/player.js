@@ -200,7 +200,8 @@ function drawPlayer(player) {
   player.bar.hidden = !track;
   document.body.classList.toggle("quintet-plays", !player.root.hidden);
   document.body.classList.toggle("quintet-asks", !player.root.hidden && !(player.services.hidden && player.list.hidden));
-  player.root.style.left = `${document.querySelector('[data-testid="stMain"]')?.getBoundingClientRect().left ?? 0}px`;
+  // Only where it is seen: a browser lays the whole page out for this number.
+  if (!player.root.hidden) player.root.style.left = `${document.querySelector('[data-testid="stMain"]')?.getBoundingClientRect().left ?? 0}px`;
   player.root.setAttribute("aria-label", labels.player ?? "");
   const name = (button, text, sign) => { button.title = text ?? ""; button.setAttribute("aria-label", text ?? ""); if (sign) button.replaceChildren(icon(sign)); };
   name(player.before, labels.before);
