@@ -220,6 +220,7 @@ def test_every_text_comes_from_the_catalogues(page, songs, monkeypatch):
     told += [
         each["label"] for kind in ("presets", "tempi") for each in components(app)["mood"][kind]
     ]
+    told += components(app)["radar"]["axes"]
     told += list(app.table[0].value.columns)
     assert len(told) > 300
     titles = {text for card in cards for text in (card["title"], f"`“{card['title']}”`")}

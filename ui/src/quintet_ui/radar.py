@@ -38,7 +38,7 @@ def radar_data(shapes: Mapping[str, Mapping[str, float]], texts: Translations) -
         texts: The texts.
     """
     return {
-        "label": texts("radar.heading"),
+        "labels": {"heading": texts("radar.heading")},
         "axes": [texts(f"attribute.{name}") for name in RADAR],
         "shapes": [
             {

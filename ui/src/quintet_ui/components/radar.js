@@ -24,7 +24,7 @@ function place(index, count, share) {
   return [WIDTH / 2 + RADIUS * share * Math.cos(angle), HEIGHT / 2 + RADIUS * share * Math.sin(angle)].map((part) => Math.round(part * 10) / 10);
 }
 
-function picture({ label, axes, shapes }) {
+function picture({ labels, axes, shapes }) {
   const rings = Array.from({ length: RINGS }, (_, ring) => draw("circle", { class: "ring", cx: WIDTH / 2, cy: HEIGHT / 2, r: (RADIUS * (ring + 1)) / RINGS }));
   const spokes = axes.map((_, index) => {
     const [x, y] = place(index, axes.length, 1);
@@ -36,7 +36,7 @@ function picture({ label, axes, shapes }) {
     return draw("text", { class: "axis", x, y, "text-anchor": side, "dominant-baseline": "middle" }, name);
   });
   const drawn = shapes.map((shape, number) => outline(shape, number, axes));
-  return draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label }, ...rings, ...spokes, ...drawn, ...names);
+  return draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": labels.heading }, ...rings, ...spokes, ...drawn, ...names);
 }
 
 // An attribute that nobody analysed has no point, and the line has a gap there.
