@@ -15,11 +15,11 @@ try:
         os.environ["QUINTET_GATEWAY_URL"] + "/api/token",
         data={"grant_type": "client_credentials"},
         auth=(os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"]),
-        timeout=5,
+        timeout=60,
     )
     print(answer.json().get("access_token", ""))
 except (httpx.HTTPError, ValueError):
-    pass  # The command itself says what is missing.
+    pass  # There is no gateway: the command itself says so.
 PYTHON
     )
     export QUINTET_TOKEN

@@ -47,7 +47,8 @@ def test_processes_that_live_at_the_same_time_choose_different_ports():
         for _ in range(3)
     ]
     try:
-        chosen = [{int(port) for port in each.stdout.readline().split()} for each in started]
+        outputs = [each.stdout for each in started if each.stdout is not None]
+        chosen = [{int(port) for port in output.readline().split()} for output in outputs]
     finally:
         for each in started:
             each.communicate(timeout=60)

@@ -85,7 +85,7 @@ def tracks_of_ours():
         rows.head(20).write_parquet(folder / "more.parquet")
         playlists.write_csv(folder / "playlists.csv")
         playlists.write_parquet(folder / "playlists.parquet")
-        seeds = '{"seeds": ["own00", "own04"], "limit": 10}\n'
+        seeds = '{"seed_tracks": ["own00", "own04"]}\n'
         (folder / "in.jsonl").write_text(seeds, encoding="utf-8")
         track = {"artist_name": "Eagles", "track_name": "Hotel California"}
         listens = [{"user_name": "a", "listened_at": n, "track_metadata": track} for n in (1, 2)]

@@ -218,7 +218,7 @@ def desks(tmp_path_factory, tracks_of_ours):
     def desk(page):
         if page not in made:
             made[page] = tmp_path_factory.mktemp("desk")
-            for name in (".venv", "tests"):
+            for name in (".venv", "tests", "tools"):
                 (made[page] / name).symlink_to(ROOT / name)
             tracks_of_ours(made[page])
         return made[page]

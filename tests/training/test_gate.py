@@ -229,6 +229,19 @@ def test_the_same_playlists_as_they_are_pass(learned):
     assert next(check for check in verdict.checks if check.name == "latency").measured
 
 
+@slow("evaluates once more")
+def test_an_evaluation_without_features_says_so_and_removes_them(learned, monkeypatch, tmp_path):
+    settings, _, path = learned
+    monkeypatch.setenv("QUINTET_HOME", str(settings.home))
+    other = tmp_path / "without.json"
+    options = ["--without-features", "0.5", "--no-cold", "--trials", "0", "--json", str(other)]
+    done = CliRunner().invoke(app, ["evaluate", *options])
+    assert done.exit_code == 0, done.output
+    reports = [json.loads(each.read_text(encoding="utf-8")) for each in (path, other)]
+    assert reports[0]["counts"]["playlists"] == reports[1]["counts"]["playlists"]
+    assert reports[0] != reports[1]
+
+
 def test_a_report_of_other_playlists_is_refused(learned, tmp_path):
     settings, version, path = learned
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -293,6 +293,13 @@ def test_a_key_that_others_may_read_is_named(looked, home):
     found = looked()
     assert broken(found) == {"file modes", "secrets"}
     assert str(secret) in found["secrets"].remedy
+    # What is published for others stays so in what a restore replaced.
+    secret.unlink()
+    replaced = home / ".before-restore-1-x" / "access" / "public" / "clients.json"
+    replaced.parent.mkdir(parents=True)
+    replaced.write_text("{}", encoding="utf-8")
+    replaced.chmod(0o644)
+    assert "file modes" not in broken(looked())
 
 
 def test_files_from_the_future_and_folders_of_the_dead_are_named(looked, home):

@@ -116,7 +116,10 @@ def home(settings: CommandSettings) -> Finding:
 def file_modes(settings: CommandSettings) -> Finding:
     """Check that other users can read nothing but what is published for them."""
     folder = settings.home.resolve()
-    shared = [folder / name for name in ("catalogue", "models", "search", "access/public")]
+    # What a restore replaced is a home too.
+    homes = [folder, *folder.glob(".before-restore-*")]
+    names = ("catalogue", "models", "search", "access/public")
+    shared = [home / name for home in homes for name in names]
     wide = [
         path
         for path in sorted(folder.rglob("*"))
