@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quintet_engine.forest.parsing import parse
 from quintet_engine.kernel.layout import Tables, Trees
-
-# Rows are explained eight at a time, `kernel.trees` says why.
-_TOGETHER: Final = 8
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Forest:
         from quintet_engine.kernel import trees as kernel
 
         # Rows beyond the last are computed and never read.
-        padded = -(-len(matrix) // _TOGETHER) * _TOGETHER
+        padded = -(-len(matrix) // kernel.EXPLAINED) * kernel.EXPLAINED
         columns = np.zeros((self.width, padded), np.float32)
         columns[:, : len(matrix)] = matrix.T
         shares = np.zeros((self.width + 1, padded))

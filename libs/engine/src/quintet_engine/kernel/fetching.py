@@ -8,31 +8,22 @@ only then asks for the next. A loop that merely asks does not wait.
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils as _cgutils
 from numba.core import types as _types
 
 from quintet_engine.kernel.compiling import inlined, intrinsic
-from quintet_engine.kernel.lanes import checked
+from quintet_engine.kernel.lanes import checked, fetch_line
 
 # numba has no types for what we use of it.
 types: Any = _types
-cgutils: Any = _cgutils
 # numba lets a signed index count from the end, and checks each.
 _U: Final = np.uint64
-# Arguments of `llvm.prefetch`: for reading, to be kept in all caches, data.
-_READ, _KEEP, _DATA = 0, 3, 1
 
 
 @intrinsic
 def _fetch(_context: Any, array: Any, _place: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        address = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
-        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(prefetch, [address, *(number(each) for each in (_READ, _KEEP, _DATA))])
+        fetch_line(builder, builder.gep(data, [arguments[1]]))
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate

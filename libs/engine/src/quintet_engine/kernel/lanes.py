@@ -33,8 +33,8 @@ WORDS: Final = 4
 """uint64 values together, likewise."""
 BYTES: Final = 32
 """uint8 values together, likewise."""
-COMPARED: Final = 64
-"""float32 values that are compared with a limit together, one bit of a word each."""
+COMPARED: Final = 32 * FLOATS
+"""float32 values that are compared with a limit together, one bit each: four words."""
 
 
 class Lanes(types.Type):  # type: ignore[misc]
@@ -53,6 +53,8 @@ class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, lanes, lanes.vector)
 
 
+# Arguments of `llvm.prefetch`: for reading, to be kept in all caches, data.
+_READ, _KEEP, _DATA = 0, 3, 1
 _F: Final = Lanes("f4", FLOATS)
 _W: Final = Lanes("u8", WORDS)
 _M: Final = Lanes("b1", FLOATS)
@@ -89,6 +91,14 @@ def _repeated(builder: Any, value: Any, vector: Any) -> Any:
     first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
     return builder.shuffle_vector(first, undefined, zeros)
+
+
+def fetch_line(builder: Any, address: Any) -> None:
+    """Ask for the memory around an address, which may be any: nothing is read."""
+    place, number = builder.bitcast(address, ir.IntType(8).as_pointer()), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(prefetch, [place, *(number(each) for each in (_READ, _KEEP, _DATA))])
 
 
 @intrinsic
@@ -514,26 +524,35 @@ def lesser(a: Any, b: Any) -> Any:
 
 
 def _comparison(*, ordered: bool) -> Callable[..., Any]:
-    wide = ir.VectorType(ir.FloatType(), COMPARED)
+    bits = ir.VectorType(ir.IntType(32), FLOATS)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _address(context, builder, signature.args[0], arguments[0], arguments[1])
-        values = builder.load(builder.bitcast(place, wide.as_pointer()), align=4)
         compare = builder.fcmp_ordered if ordered else builder.fcmp_unordered
-        limits = _repeated(builder, arguments[2], wide)
-        return builder.bitcast(compare(">", values, limits), ir.IntType(COMPARED))
+        limits = _repeated(builder, arguments[2], _F.vector)
+        # Several sums, so that none waits for the one before.
+        parts = [ir.Constant(bits, [0] * FLOATS)] * 4
+        for bit in range(COMPARED // FLOATS):
+            where = builder.add(arguments[1], ir.Constant(ir.IntType(64), bit * FLOATS))
+            place = _address(context, builder, signature.args[0], arguments[0], where)
+            pointer = builder.bitcast(place, _F.vector.as_pointer())
+            values = builder.load(pointer, align=4)
+            answers = builder.sext(compare(">", values, limits), bits)
+            one = ir.Constant(bits, [1 << bit] * FLOATS)
+            parts[bit % 4] = builder.or_(parts[bit % 4], builder.and_(answers, one))
+        halves = [builder.or_(parts[0], parts[1]), builder.or_(parts[2], parts[3])]
+        return builder.bitcast(builder.or_(*halves), _W.vector)
 
     return generate
 
 
 @intrinsic
 def _bits_above(_context: Any, array: Any, _start: Any, _limit: Any) -> Any:
-    return types.uint64(array, types.intp, types.float32), _comparison(ordered=True)
+    return _W(array, types.intp, types.float32), _comparison(ordered=True)
 
 
 @intrinsic
 def _bits_not_at_most(_context: Any, array: Any, _start: Any, _limit: Any) -> Any:
-    return types.uint64(array, types.intp, types.float32), _comparison(ordered=False)
+    return _W(array, types.intp, types.float32), _comparison(ordered=False)
 
 
 @inlined
@@ -545,7 +564,10 @@ def _either_bits(array: Any, start: Any, limit: Any, unknown: Any) -> Any:
 
 @checked(_either_bits)
 def bits_above(array: Any, start: Any, limit: np.float32, unknown: bool) -> Any:
-    """Compare 64 consecutive float32 with a limit: bit i says whether value i is greater.
+    """Compare 256 consecutive float32 with a limit: a bit says whether a value is greater.
+
+    The bit of value i is bit i // 8 of the 32 bits i % 8: so it is that of its lane, and nothing
+    has to be moved from lane to lane.
 
     Args:
         array: float32.

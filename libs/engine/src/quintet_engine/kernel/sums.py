@@ -15,7 +15,7 @@ from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic
 
 from quintet_engine.kernel.compiling import BASELINE, config, inlined
-from quintet_engine.kernel.lanes import check, checked
+from quintet_engine.kernel.lanes import check, checked, fetch_line
 
 # numba has no types for what we use of it; it passes an intrinsic its first argument itself.
 cgutils: Any = _cgutils
@@ -229,6 +229,8 @@ def _number_at(_typing: Any, pages: Any, begin: Any) -> Any:
 
 
 _ROWS: Final = 4
+# How many numbers further the table is asked for: a processor does not foresee that a row begins.
+_AHEAD: Final = 256
 
 
 @_intrinsic
@@ -258,7 +260,9 @@ def _dots_and_add(
             factor, kept = code.load(vector, place, _VECTOR), code.vector(sums, place, _VECTOR)
             more = build.load(kept, align=4)
             for row in each_row:
-                values = code.load(rows, build.add(starts[row], place), _VECTOR)
+                at = build.add(starts[row], place)
+                fetch_line(build, build.gep(rows, [build.add(at, _INDEX(_AHEAD))]))
+                values = code.load(rows, at, _VECTOR)
                 product = build.fmul(values, factor)
                 build.store(build.fadd(build.load(lanes[row]), product), lanes[row])
                 more = build.fadd(more, build.fmul(values, wide[row]))
