@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 
 from quintet_engine.kernel.compiling import borrowing, compiled, inlined
-from quintet_engine.kernel.fetching import fetch_lists, fetch_records
+from quintet_engine.kernel.fetching import fetch, fetch_lists, fetch_records
 from quintet_engine.kernel.layout import (
     ALBUM_TITLE,
     ALBUM_TRACKS,
@@ -466,6 +466,32 @@ def _profile(sound: Any, query: Any) -> Any:
 
 
 @inlined
+def _fetch_names(learned: Any, rows: Any) -> None:
+    """Ask for what is known of the candidates' artists and albums, and for their playlists."""
+    numbers, width = np.empty(len(rows), np.int32), learned.artists.shape[1]
+    for place in range(_U(len(rows))):
+        artist = learned.names[_U(rows[place]), _U(NAMED_ARTIST)]
+        numbers[place] = min(artist, len(learned.by_artist.starts) - 2)
+        # A record may start within a cache line, so that its end is in a further.
+        fetch(learned.artists, np.int64(artist) * width)
+        fetch(learned.artists, np.int64(artist) * width + width - 1)
+        fetch(learned.by_artist.starts, np.int64(artist))
+    for place in range(_U(len(rows))):
+        start = np.int64(learned.by_artist.starts[_U(max(numbers[place], 0))])
+        fetch(learned.by_artist.members, start)
+        fetch(learned.by_artist.values, start)
+    for place in range(_U(len(rows))):
+        album = learned.names[_U(rows[place]), _U(ALBUM_TITLE)]
+        numbers[place] = min(album, len(learned.by_album.starts) - 2)
+        fetch(learned.albums, np.int64(album) * learned.albums.shape[1])
+        fetch(learned.by_album.starts, np.int64(album))
+    for place in range(_U(len(rows))):
+        start = np.int64(learned.by_album.starts[_U(max(numbers[place], 0))])
+        fetch(learned.by_album.members, start)
+        fetch(learned.by_album.values, start)
+
+
+@inlined
 def _artists(
     learned: Any,
     seeds: Any,
@@ -674,6 +700,7 @@ def learned_features(
     fetch_records(learned.taste_starts, rows)
     fetch_records(learned.clusters, rows)
     fetch_records(learned.shares, rows)
+    _fetch_names(learned, rows)
     _artists(learned, seeds, query, rows, matrix, order, scratch, keys)
     _playlists(learned.holders, learned.sound, query, rows, matrix)
     _tokens(tracks, learned, seeds, query, rows, matrix)
