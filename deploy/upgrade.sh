@@ -11,6 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 compose() { docker compose "$@"; }
 running() { compose ps --quiet "$1"; }
+present() { compose ps --all --quiet "$1"; }
 # Seconds that callers need to find the new container before the old one stops.
 SETTLE="${SETTLE:-2}"
 
@@ -19,31 +20,31 @@ publishes() { [ -n "$(docker port "$(running "$1" | head -n 1)" 2>/dev/null)" ];
 start_beside() { # start_beside SERVICE COUNT [OPTION…]: COUNT containers; those that run stay as they are
     service=$1 wanted=$2
     shift 2
-    compose up --detach --no-build --no-deps --no-recreate --scale "$service=$wanted" "$@" "$service"
+    compose up --no-build --no-deps --no-recreate --scale "$service=$wanted" "$@" "$service"
 }
 
-replace() { # replace SERVICE: new containers first
+replace() { # replace SERVICE: its containers one after the other, the new one first
     old=$(running "$1")
     if [ -z "$old" ]; then
         echo "$1 does not run"
         return
     fi
     count=$(echo "$old" | wc -l)
-    start_beside "$1" $((2 * count))
-    new=$(running "$1" | grep -vxF "$old")
-    # While they load, they get a tenth of the processor time of those that answer.
-    # shellcheck disable=SC2086  # several containers
-    docker update --cpu-shares 102 $new >/dev/null
-    if ! start_beside "$1" $((2 * count)) --wait; then
-        # shellcheck disable=SC2086
-        docker rm --force $new >/dev/null
-        echo "error: $1 of the new image did not get healthy and was removed; the old one still answers" >&2
-        exit 1
-    fi
-    # shellcheck disable=SC2086
-    docker update --cpu-shares 1024 $new >/dev/null
-    sleep "$SETTLE"
+    # While it loads, a container gets a tenth of the processor time of those that answer. The proxy
+    # finds a new gateway or page at once, and sends requests as soon as it listens.
+    case $1 in gateway | ui) share=1024 ;; *) share=102 ;; esac
     for container in $old; do
+        before=$(present "$1")
+        start_beside "$1" $((count + 1)) --no-start
+        new=$(present "$1" | grep -vxF "$before")
+        docker update --cpu-shares "$share" "$new" >/dev/null
+        if ! start_beside "$1" $((count + 1)) --detach --wait; then
+            docker rm --force "$new" >/dev/null
+            echo "error: $1 of the new image did not get healthy and was removed; the old one still answers" >&2
+            exit 1
+        fi
+        docker update --cpu-shares 1024 "$new" >/dev/null
+        sleep "$SETTLE"
         docker stop "$container" >/dev/null
         docker rm "$container" >/dev/null
     done
