@@ -32,8 +32,8 @@ function picture({ labels, axes, shapes }) {
   });
   const names = axes.map((name, index) => {
     const [x, y] = place(index, axes.length, 1.12);
-    const side = Math.abs(x - WIDTH / 2) < 5 ? "middle" : x < WIDTH / 2 ? "end" : "start";
-    return draw("text", { class: "axis", x, y, "text-anchor": side, "dominant-baseline": "middle" }, name);
+    const side = Math.abs(x - WIDTH / 2) < 5 ? "centred" : x < WIDTH / 2 ? "leftward" : "";
+    return draw("text", { class: `axis ${side}`, x, y }, name);
   });
   const drawn = shapes.map((shape, number) => outline(shape, number, axes));
   return draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": labels.heading }, ...rings, ...spokes, ...drawn, ...names);
