@@ -74,7 +74,7 @@ def script() -> Iterator[Script]:
             script.seen.append((self.command, self.path, headers, content))
             reply = script.next()
             if reply == "hang":
-                script.release.wait(20)
+                script.release.wait(60)
             if reply in ("hang", "cut"):
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True

@@ -209,5 +209,5 @@ def test_a_watched_folder_is_synced_whenever_it_changes(quintet, music, tmp_path
         assert watching.stdout.readline() == "m: 3 unchanged, 1 gone\n"
     finally:
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(30) == 130
+        assert watching.wait(60) == 130
         watching.stdout.close()

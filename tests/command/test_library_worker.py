@@ -83,9 +83,9 @@ def test_a_worker_that_is_stopped_queues_its_work_again(url: str) -> None:
     one = worker(url)
     thread = threading.Thread(target=one.run, args=(lambda _: begun.set(),))
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(60)
     one.stop()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert states(engine) == [("sync", "queued", "")]
     engine.dispose()

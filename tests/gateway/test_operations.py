@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         url = urlsplit(self.path)
         self.server.asked.append(url.path)
-        self.server.gate.wait(10)
+        self.server.gate.wait(60)
         if url.path == "/auth/token":
             return self.reply(403, {"detail": "all admins is off"})
         if self.headers["Authorization"] != f"Bearer {self.server.token}":

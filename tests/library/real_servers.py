@@ -50,7 +50,7 @@ def supysonic(music: Path, state: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
         if server.stdout is not None:
             server.stdout.close()
 

@@ -209,4 +209,4 @@ def test_the_process_drains_at_sigterm_and_names_a_port_in_use(tmp_path: Path) -
         assert "QUINTET_PLAYERS_METRICS_PORT" in done.stderr
         process = processes.programs["players"].running
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0

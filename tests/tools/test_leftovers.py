@@ -91,5 +91,5 @@ def test_what_a_target_of_make_runs_ends_with_make(tmp_path, number):
         until(programs)
         (program,) = programs()
         make.send_signal(number)
-        make.wait(20)
+        make.wait(60)
         until(lambda: not Path(f"/proc/{program}").exists())

@@ -157,7 +157,7 @@ def test_a_name_that_points_here_without_our_knowledge_is_denied(page, host):
 )
 def test_the_pages_own_origin_gets_a_session(page, origin, host):
     with page.session(origin, host) as session:
-        session.ping().wait(20)
+        session.ping().wait(60)
     headers = {} if host is None else {"Host": host}
     assert page.get("/_stcore/host-config", headers=headers).status_code == 200
 
@@ -232,7 +232,7 @@ def test_a_message_that_is_none_of_streamlits_ends_its_session_alone(page, messa
         attacked.send(message)
         with pytest.raises(ConnectionClosed):
             attacked.recv(20)
-        other.ping().wait(20)
+        other.ping().wait(60)
 
 
 def test_more_sessions_than_allowed_are_asked_to_come_back(page):
@@ -241,12 +241,12 @@ def test_more_sessions_than_allowed_are_asked_to_come_back(page):
             page.session()
         assert full.value.response.status_code == 503
         assert full.value.response.headers["retry-after"] == "30"
-        first.ping().wait(20)
-        second.ping().wait(20)
+        first.ping().wait(60)
+        second.ping().wait(60)
         # Everything but a session still works.
         assert page.get("/_stcore/health").status_code == 200
     with page.session() as session:
-        session.ping().wait(20)
+        session.ping().wait(60)
 
 
 def test_too_large_a_head_is_denied(page):

@@ -11,14 +11,14 @@ from tests.needs import LINUX, needs
 
 async def test_work_gives_its_result_or_its_fault():
     background = BackgroundWorker("test")
-    assert await background.run(lambda: 7, 5) == 7
+    assert await background.run(lambda: 7, 60) == 7
     with pytest.raises(ZeroDivisionError):
-        await background.run(lambda: 1 // 0, 5)
+        await background.run(lambda: 1 // 0, 60)
 
 
 async def test_the_loop_goes_on_while_work_blocks():
     background, gate = BackgroundWorker("test"), threading.Event()
-    waiting = asyncio.create_task(background.run(lambda: gate.wait(5), 5))
+    waiting = asyncio.create_task(background.run(lambda: gate.wait(60), 60))
     await asyncio.sleep(0)
     assert not waiting.done()
     gate.set()
@@ -31,20 +31,20 @@ async def test_work_past_its_deadline_is_left_alone_and_no_other_starts_beside_i
 
     def work() -> bool:
         threads.append(threading.current_thread())
-        return gate.wait(5)
+        return gate.wait(60)
 
     with pytest.raises(TimeoutError):
         await background.run(work, 0.2)
     with pytest.raises(StillBusy):
-        await background.run(lambda: None, 5)
+        await background.run(lambda: None, 60)
     gate.set()
-    await asyncio.to_thread(threads[0].join, 5)
-    assert await background.run(lambda: "again", 5) == "again"
+    await asyncio.to_thread(threads[0].join, 60)
+    assert await background.run(lambda: "again", 60) == "again"
 
 
 async def test_it_never_keeps_a_process_alive():
     background = BackgroundWorker("test")
-    assert await background.run(lambda: threading.current_thread().daemon, 5)
+    assert await background.run(lambda: threading.current_thread().daemon, 60)
 
 
 @needs(LINUX, sys.platform == "linux")

@@ -19,7 +19,7 @@ class Ranked:
 
     def recommend(self, query):
         if self.gate is not None:
-            assert self.gate.wait(10)
+            assert self.gate.wait(60)
         if self.fault is not None:
             raise self.fault
         tracks = tuple(RankedTrack(name, 0.0, 0.0, ()) for name in self.names[: query.limit])

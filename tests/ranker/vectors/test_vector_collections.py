@@ -134,7 +134,7 @@ def test_an_alias_is_swapped_without_a_failed_search(collections, name):
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(ask) for _ in range(2)]
         try:
-            assert started.wait(30)
+            assert started.wait(60)
             collections.build(f"{name}_after", after)
             collections.swap(f"{name}_live", f"{name}_after")
             assert [h.rows[0] for h in index.search(after[7:8], 1)] == [7]
@@ -142,7 +142,7 @@ def test_an_alias_is_swapped_without_a_failed_search(collections, name):
             assert [h.rows[0] for h in index.search(after[7:8], 1)] == [7]
         finally:
             ended.set()
-        seen = set().union(*(one.result(30) for one in asked))
+        seen = set().union(*(one.result(60) for one in asked))
     assert 0 in seen  # what was there before was searched while the other was built
 
 

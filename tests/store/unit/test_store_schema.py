@@ -41,7 +41,7 @@ def test_a_new_database_can_be_opened_while_another_writes_its_first_tables(tmp_
     try:
         with ThreadPoolExecutor(1) as thread:
             opening = thread.submit(open_engine, f"sqlite:///{path}", serving=True)
-            came_in = connected.wait(10)
+            came_in = connected.wait(60)
             other.execute("COMMIT")
             engine = opening.result(timeout=60)
     finally:

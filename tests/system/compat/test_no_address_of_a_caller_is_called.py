@@ -106,7 +106,7 @@ def listener():
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}/latest/meta-data", callers
         server.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    thread.join(60)
 
 
 def test_an_address_in_any_text_of_a_request_is_not_called(http, songs, listener):

@@ -327,7 +327,7 @@ def test_a_check_that_hangs_or_fails_does_not_take_the_others_with_it(looked, mo
 
     looked()  # imports what the checks need, so that the time below is theirs
     never = threading.Event()
-    monkeypatch.setattr(running, "_ask", lambda _settings: never.wait(30))
+    monkeypatch.setattr(running, "_ask", lambda _settings: never.wait(60))
     monkeypatch.setattr(machine, "_kept", lambda _folder: 1 / 0)
     started = time.monotonic()
     found = {each.name: each for each in diagnose(load_settings(), seconds=5.0)}
