@@ -51,7 +51,7 @@ def test_the_program_gets_the_usual_signals_variables_and_exit_code():
     plain = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     def signals(text):
-        # SigQ counts the waiting signals of all of the user's processes, so it is no fact of this one.
+        # SigQ counts the signals that wait for all processes of the user: no fact of this one.
         kept = ("SigPnd", "SigBlk", "SigIgn", "SigCgt")
         return [line for line in text.splitlines() if line.startswith(kept)]
 

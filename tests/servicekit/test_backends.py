@@ -200,7 +200,7 @@ async def test_slow_calls_are_sent_twice_no_more_often_than_the_budget_says(repl
     sent_twice = asyncio.Event()
 
     async def slow() -> None:
-        """Answers after the 40 calls and the two of the first budget have come, and a while more."""
+        """Answers after 40 calls and the two of the first budget have come, and a while more."""
         if sum(replica.calls for replica in replicas) >= 40 + 2:
             sent_twice.set()
         await asyncio.wait_for(sent_twice.wait(), 60)
