@@ -267,6 +267,16 @@ def test_ten_rows_fit_and_the_list_is_gone_through_by_keyboard(visit, songs):
     boxes = [row.bounding_box() for row in tab.locator(".card").all()[:10]]
     assert all(box["height"] <= 64 for box in boxes)
     assert boxes[-1]["y"] + boxes[-1]["height"] - boxes[0]["y"] <= 640
+    # Most of the first screen is songs, and on a phone each says why it is there.
+    assert boxes[6]["y"] + boxes[6]["height"] <= 900
+    tab.set_viewport_size({"width": 390, "height": 844})
+    expect(tab.locator(".card .chip").first).to_be_visible()
+    assert tab.locator(".card").nth(4).bounding_box()["y"] < 844 - 64
+    cut = tab.locator(".card .chip").evaluate_all(
+        "(chips) => chips.filter((each) => each.scrollWidth > each.clientWidth).length"
+    )
+    assert cut <= 5
+    tab.set_viewport_size({"width": 1440, "height": 900})
     # One row is a Tab stop; its keys go on from it.
     assert tab.locator('.card[tabindex="0"]').count() == 1
     names = titles(tab)

@@ -36,10 +36,13 @@ def listener_page() -> None:
     texts = session.texts()
     _leave_out_unknown()
     ask_early()
-    st.title(texts("page.title"))
+    begun = bool(session.preferences().seeds)
+    # With a song picked, their room belongs to the list: the title is then read aloud alone.
+    with st.container(key="begun" if begun else "opening"):
+        st.title(texts("page.title"))
     # Always there, so that the search after it keeps its place, text and focus.
     with st.container(key="lead"):
-        if not session.preferences().seeds:
+        if not begun:
             st.write(texts("page.lead"))
     if "returned" in st.session_state:
         welcome_back()

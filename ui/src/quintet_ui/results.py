@@ -53,9 +53,10 @@ def _results() -> None:
         st.rerun()
     texts = session.texts()
     before = st.session_state.get("list_state", READY)
-    # Side by side, and so the refresh button below: the room belongs to the rows.
-    heading, dial = st.columns([2, 3], vertical_alignment="bottom")
-    heading.header(texts("cards.heading"))
+    # Side by side: the room belongs to the rows.
+    heading, dial = st.columns([2, 3], vertical_alignment="center")
+    named = heading.container(horizontal=True, vertical_alignment="center")
+    named.header(texts("cards.heading"))
     with dial:
         _dial(texts)
     # Alerts come and go in this container: if the list moved, its audio would stop.
@@ -67,16 +68,23 @@ def _results() -> None:
         st.rerun()
     with alerts:
         _say(answer, fault, texts)
-    tracks = visible(answer, session.preferences()) if answer else []
-    if answer is None or not tracks:
+    if answer is None:
+        return
+    with named:
+        _refresh(texts)
+    tracks = visible(answer, session.preferences())
+    if not tracks:
         return
     with st.container(key="results"):
         wide, narrow = st.columns([5, 3], gap="medium")
+    if answer.discovery.sentence:
+        heading.write(_novelty(answer, texts))
     with wide:
-        _changes(_novelty(answer, texts) if answer.discovery.sentence else "", texts)
         _cards(answer, texts, stale=st.session_state.list_state != READY)
     with narrow:
         saved_tray(texts)
+        # Beside the rows: above them it would move them when the first song is hidden.
+        _hidden(texts)
         exports(tracks, texts)
         _radar(answer, tracks, texts)
         link(texts)
@@ -85,22 +93,24 @@ def _results() -> None:
     session.write_link()
 
 
-def _changes(novelty: str, texts: Translations) -> None:
-    """Show what the dial did and what is hidden; offer the next list after an act on a row."""
+def _refresh(texts: Translations) -> None:
+    """Offer the next list, after an act on a row."""
+    # Always there: if it came with the first act, it would move the rows.
+    st.button(
+        texts("cards.refresh"),
+        icon=":material/refresh:",
+        help=texts("cards.refresh_help"),
+        on_click=session.ask_again,
+        disabled=not st.session_state.stale,
+    )
+
+
+def _hidden(texts: Translations) -> None:
+    """Say how many songs and artists are hidden; show them again on a press."""
     now = session.preferences()
     songs, artists = len({*now.skipped, *now.disliked}), len(now.muted)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if novelty:
-            st.write(novelty)
-        # Always there: if it came with the first act, it would move the rows.
-        st.button(
-            texts("cards.refresh"),
-            icon=":material/refresh:",
-            help=texts("cards.refresh_help"),
-            on_click=session.ask_again,
-            disabled=not st.session_state.stale,
-        )
-        if songs or artists:
+    if songs or artists:
+        with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(texts("tuning.refused", songs=songs, artists=artists))
             st.button(texts("tuning.show_again"), on_click=_shown_again, type="tertiary")
 

@@ -40,6 +40,8 @@ body:not(:has([data-testid="stSidebar"])) [data-testid="stAppViewContainer"] {
 /* Room for what arrives later, so that nothing below it moves. */
 body .st-key-finder {min-height: 5.6rem;}
 body .st-key-lead:empty {display: none;}
+[data-testid="stLayoutWrapper"]:has(> .st-key-begun) {
+  position: absolute !important; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);}
 body:has(.st-key-lead p) .st-key-finder {min-height: 25.5rem;}
 body .st-key-tuning {min-height: 40.5rem;}
 body .st-key-slots {min-height: 4.6rem;}

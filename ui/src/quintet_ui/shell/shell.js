@@ -5,6 +5,7 @@ const asked = new URLSearchParams(location.search);
 const wanted = asked.get("lang") ?? navigator.language.slice(0, 2).toLowerCase();
 const language = wanted in FACTS.texts ? wanted : "en";
 const texts = FACTS.texts[language];
+const begun = asked.has(FACTS.seeds);
 const state = { query: "", tracks: [], status: "", picked: [], number: 0 };
 
 const root = host.attachShadow({ mode: "open" });
@@ -15,8 +16,8 @@ mark.innerHTML = FACTS.mark;
 root.append(
   make("style", {}, FACTS.style),
   make("div", { class: "bar" }, mark, make("span", {}, "Quintet")),
-  make("div", { class: "page" }, make("h1", {}, texts["page.title"]),
-    asked.has(FACTS.seeds) ? "" : make("p", { class: "lead" }, texts["page.lead"]), box, note));
+  make("div", { class: "page" }, make("h1", { class: begun ? "unseen" : "" }, texts["page.title"]),
+    begun ? "" : make("p", { class: "lead" }, texts["page.lead"]), box, note));
 draw();
 const timer = setTimeout(() => { note.textContent = texts["shell.slow"]; }, WAIT_FOR_PAGE_MS);
 
