@@ -26,8 +26,11 @@ def _sort_by_score(scores: Any, order: Any, scratch: Any) -> None:
     """Sort places by their float64 score, the greatest first, equal ones as they are."""
     count = len(scores)
     low, high = np.empty(count, np.uint32), np.empty(count, np.uint32)
-    # + 0: so that 0.0 and -0.0 have the same bits.
-    bits = (scores + 0.0).view(np.uint64)
+    positive = np.empty(count, np.float64)
+    for place in range(count):
+        # + 0: so that 0.0 and -0.0 have the same bits.
+        positive[place] = scores[place] + 0.0
+    bits = positive.view(np.uint64)
     for place in range(_U(count)):
         # IEEE 754: positive floats are ordered as their bits are; negative ones the other way
         # round. All bits are inverted, since the greatest comes first.

@@ -272,7 +272,11 @@ def _unit(vector: Any) -> Any:
     square = np.float32(0)
     for value in vector:
         square += value * value
-    return vector / np.sqrt(square) if square > 0 else vector.copy()
+    length = np.sqrt(square) if square > 0 else np.float32(1)
+    scaled = np.empty_like(vector)
+    for each in range(len(vector)):
+        scaled[each] = vector[each] / length
+    return scaled
 
 
 _VECTOR = writes(np.float32)
