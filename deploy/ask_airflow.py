@@ -1,8 +1,8 @@
-"""Runs catalogue_refresh over Airflow's REST API, inside the API server's container.
+"""Runs DAGs over Airflow's REST API, inside the API server's container.
 
-`run` asks for a run with a file of one new track and waits until it succeeded. `start` asks for one
-with the same file, waits until a task of it runs and prints the run's name, for which `wait RUN`
-waits.
+`run DAG…` asks for a run of each, one after the other, and waits until it succeeded. `start DAG`
+asks for one, waits until a task of it runs and prints the run's name, for which `wait DAG RUN`
+waits. A run of catalogue_refresh gets a file of one new track.
 """
 
 import json
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 API = "http://127.0.0.1:8080"
-DAG = "/api/v2/dags/catalogue_refresh"
+DAGS = "/api/v2/dags"
+SOURCES = Path("/opt/airflow/dags")
 PASSWORDS = Path("/run/quintet-secrets/airflow/passwords.json")
 CATALOGUE = Path("/var/lib/quintet/try-stack.csv")
 TRACK = {
@@ -38,7 +39,7 @@ TRACK = {
     "tempo": 120.0,
     "time_signature": 4,
 }
-RUN_SECONDS = 300
+RUN_SECONDS = 900
 DAGS_SECONDS = 200
 
 
@@ -62,38 +63,43 @@ def signed_in() -> str:
 
 
 def wait_for_dags(token: str) -> None:
-    """Wait until the DAG processor has read all five files."""
+    """Wait until the DAG processor has read all files: each has the DAG of its name."""
+    wanted = {path.stem for path in SOURCES.glob("*.py")}
     until = time.monotonic() + DAGS_SECONDS
+    missing = wanted
     while time.monotonic() < until:
-        dags = sorted(dag["dag_id"] for dag in ask("GET", "/api/v2/dags", token=token)["dags"])
-        if len(dags) == 5:
-            print("DAGs:", ", ".join(dags))
+        missing = wanted - {dag["dag_id"] for dag in ask("GET", DAGS, token=token)["dags"]}
+        if not missing:
+            print("DAGs:", ", ".join(sorted(wanted)))
             return
         time.sleep(1)
-    raise SystemExit(f"error: only {dags} after {DAGS_SECONDS} s")
+    raise SystemExit(f"error: no {', '.join(sorted(missing))} after {DAGS_SECONDS} s")
 
 
-def start(token: str) -> str:
+def start(token: str, dag: str) -> str:
     """Asks for a run and returns its name."""
-    rows = (",".join(map(str, row)) for row in (TRACK.keys(), TRACK.values()))
-    CATALOGUE.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    ask("PATCH", DAG, {"is_paused": False}, token)
+    configuration: dict[str, object] = {}
+    if dag == "catalogue_refresh":
+        rows = (",".join(map(str, row)) for row in (TRACK.keys(), TRACK.values()))
+        CATALOGUE.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+        configuration = {"files": [str(CATALOGUE)]}
+    ask("PATCH", f"{DAGS}/{dag}", {"is_paused": False}, token)
     # No date: two runs of one moment would be refused.
-    asked = {"logical_date": None, "conf": {"files": [str(CATALOGUE)]}}
-    return str(ask("POST", f"{DAG}/dagRuns", asked, token)["dag_run_id"])
+    asked = {"logical_date": None, "conf": configuration}
+    return str(ask("POST", f"{DAGS}/{dag}/dagRuns", asked, token)["dag_run_id"])
 
 
-def tasks(token: str, run: str) -> dict[str, str]:
+def tasks(token: str, dag: str, run: str) -> dict[str, str]:
     """Return the state of each task of a run."""
-    found = ask("GET", f"{DAG}/dagRuns/{run}/taskInstances", token=token)["task_instances"]
+    found = ask("GET", f"{DAGS}/{dag}/dagRuns/{run}/taskInstances", token=token)["task_instances"]
     return {task["task_id"]: str(task["state"]) for task in found}
 
 
-def wait_for_task(token: str, run: str) -> None:
+def wait_for_task(token: str, dag: str, run: str) -> None:
     """Wait until one of a run's tasks runs, and print the run's name."""
     until = time.monotonic() + RUN_SECONDS
     while time.monotonic() < until:
-        running = [name for name, state in tasks(token, run).items() if state == "running"]
+        running = [name for name, state in tasks(token, dag, run).items() if state == "running"]
         if running:
             print(running[0], "runs", file=sys.stderr)
             print(run)
@@ -102,7 +108,7 @@ def wait_for_task(token: str, run: str) -> None:
     raise SystemExit(f"error: no task of {run} runs after {RUN_SECONDS} s")
 
 
-def wait(token: str, run: str) -> None:
+def wait(token: str, dag: str, run: str) -> None:
     """Wait until a run is over.
 
     Raises:
@@ -112,9 +118,9 @@ def wait(token: str, run: str) -> None:
     state = "queued"
     while state in ("queued", "running") and time.monotonic() - started < RUN_SECONDS:
         time.sleep(1)
-        state = ask("GET", f"{DAG}/dagRuns/{run}", token=token)["state"]
-    told = ", ".join(f"{name} {state}" for name, state in tasks(token, run).items())
-    print(f"catalogue_refresh: {state} after {time.monotonic() - started:.0f} s; {told}")
+        state = ask("GET", f"{DAGS}/{dag}/dagRuns/{run}", token=token)["state"]
+    states = ", ".join(f"{name} {state}" for name, state in tasks(token, dag, run).items())
+    print(f"{dag}: {state} after {time.monotonic() - started:.0f} s; {states}")
     if state != "success":
         raise SystemExit(1)
 
@@ -122,13 +128,15 @@ def wait(token: str, run: str) -> None:
 def main() -> None:
     """Do what the first argument says."""
     token = signed_in()
-    if sys.argv[1] == "run":
+    wanted, dag = sys.argv[1:3]
+    if wanted == "run":
         wait_for_dags(token)
-        wait(token, start(token))
-    elif sys.argv[1] == "start":
-        wait_for_task(token, start(token))
+        for dag in sys.argv[2:]:
+            wait(token, dag, start(token, dag))
+    elif wanted == "start":
+        wait_for_task(token, dag, start(token, dag))
     else:
-        wait(token, sys.argv[2])
+        wait(token, dag, sys.argv[3])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ airflow="airflow-api airflow-scheduler airflow-dag-processor airflow-triggerer"
 # Where tasks run.
 tasks=airflow-scheduler
 if [ "${CELERY:-0}" = 1 ]; then
-    export COMPOSE_FILE=docker-compose.yml:deploy/celery.yml
+    export COMPOSE_FILE="${COMPOSE_FILE:-docker-compose.yml}:deploy/celery.yml"
     tasks=airflow-worker
     airflow="$airflow $tasks broker"
 fi
@@ -74,18 +74,22 @@ quintet models list
 quintet recommend "hotel california" "back in black" --limit 3
 
 compose exec -T airflow-dag-processor airflow dags list-import-errors
-python_in airflow-api run <deploy/ask_airflow.py
+python_in airflow-api run catalogue_refresh <deploy/ask_airflow.py
 quintet search "brought in somebody" | head -n 3
 
 # A task that runs is ended with its scheduler or worker, and tried again by the next one.
-run=$(python_in airflow-api start <deploy/ask_airflow.py)
+run=$(python_in airflow-api start catalogue_refresh <deploy/ask_airflow.py)
 stop "$tasks"
 compose start --wait "$tasks" >/dev/null 2>&1
-python_in airflow-api wait "$run" <deploy/ask_airflow.py
+python_in airflow-api wait catalogue_refresh "$run" <deploy/ask_airflow.py
 if [ "$tasks" = airflow-worker ]; then
     compose logs --no-log-prefix airflow-worker >"$log"
     echo "tasks that the worker took: $(grep -c 'execute_workload.*received' "$log"), ended well: $(grep -c 'succeeded in' "$log")"
 fi
+
+# A backup and a drill as DAGs: 200 lists of the restored model are those of this one.
+python_in airflow-api run restore_drill <deploy/ask_airflow.py
+compose exec -T airflow-api sh -c 'grep -rhoE "[0-9]+ of [0-9]+ lists of [^\" ]+ are the same" logs/dag_id=restore_drill' | sort -u
 
 # A backup of all of it, a drill, and a restore in place: the same lists, the same registry.
 backup() { compose run --rm --no-TTY --no-deps backup "$@"; }

@@ -5,6 +5,7 @@ import contextlib
 import http.server
 import json
 import os
+import shlex
 import shutil
 import socket
 import ssl
@@ -53,13 +54,13 @@ def nginx(folder, port, gateway, page):
         shutil.copy(folder / "tls" / "gateway" / name, folder / name)
     hashed = printed("openssl", "passwd", "-6", "-stdin")
     (folder / "users.htpasswd").write_text(f"me:{hashed}\n", encoding="utf-8")
-    text = (ROOT / "deploy" / "proxy" / "nginx.conf").read_text(encoding="utf-8")
+    text = printed(*documented_change())
     changes = {
         "/etc/quintet-proxy": str(folder),
         "/run/nginx.pid": str(folder / "nginx.pid"),
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-        "http://gateway:8000": f"http://127.0.0.1:{gateway}",
-        "http://ui:8501": f"http://127.0.0.1:{page}",
+        "http://127.0.0.1:8000": f"http://127.0.0.1:{gateway}",
+        "http://127.0.0.1:8501": f"http://127.0.0.1:{page}",
         "http {": f"http {{ client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;"
         f" fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;",
     }
@@ -69,6 +70,13 @@ def nginx(folder, port, gateway, page):
     (folder / "nginx.conf").write_text(text, encoding="utf-8")
     command = [program, "-c", str(folder / "nginx.conf"), "-g", "daemon off; user root;"]
     return command, {}, folder / "tls" / "gateway" / "ca.crt"
+
+
+def documented_change():
+    """The command of the page that changes the file for a gateway and a page on this machine."""
+    page = (ROOT / "docs" / "how-to" / "proxy.md").read_text(encoding="utf-8")
+    (line,) = (each for each in page.splitlines() if each.startswith("$ sed "))
+    return shlex.split(line.removeprefix("$ ").partition(" > ")[0])
 
 
 def caddy(folder, port, gateway, page):
@@ -101,6 +109,7 @@ def printed(*command):
         text=True,
         check=True,
         timeout=60,
+        cwd=ROOT,
     )
     return done.stdout.strip()
 
@@ -162,8 +171,12 @@ def test_the_page_needs_a_login_and_never_sees_it(proxy, path):
     assert client.get(path).status_code == 401
     wrong = base64.b64encode(b"me:wrong").decode()
     assert client.get(path, headers={"Authorization": f"Basic {wrong}"}).status_code == 401
-    upgrade = {"Authorization": LOGIN, "Upgrade": "websocket", "Connection": "Upgrade"}
-    seen = client.get(path, headers=upgrade).json()
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "X-Forwarded-For": "192.0.2.9"}
+    seen = client.get(path, headers={"Authorization": LOGIN, **upgrade}).json()
     assert (seen["port"], seen["path"]) == (page, path)
     assert "authorization" not in seen["headers"]
     assert seen["headers"]["upgrade"] == "websocket"
+    assert seen["headers"]["x-forwarded-for"] == "127.0.0.1"
+    assert seen["headers"]["x-forwarded-proto"] == "https"
+    # The page denies a WebSocket whose Origin is another host than this.
+    assert seen["headers"]["host"] == f"localhost:{client.base_url.port}"
