@@ -25,7 +25,8 @@ python_in() { service=$1; shift; compose exec -T "$service" python - "$@"; }
 stop() {
     stopping=$(date +%s%N)
     container=$(compose ps --quiet "$1")
-    compose stop --timeout 10 "$1" >/dev/null 2>&1
+    # Within the time that the service has, of docker-compose.yml.
+    compose stop "$1" >/dev/null 2>&1
     tenths=$((($(date +%s%N) - stopping) / 100000000))
     code=$(docker inspect --format '{{.State.ExitCode}}' "$container")
     echo "$1 stopped in $((tenths / 10)).$((tenths % 10)) s, exit code $code"

@@ -150,6 +150,8 @@ class FeedbackStore:
             # An event refers to its list, so the list is written first.
             self.flush()
         with self._database.writing() as connection:
+            # Before the time at which they count as received, which the facts have.
+            feedback.hold_events(connection)
             facts = self._facts(connection, jobs, ids)
             return [self._record(connection, job, facts) for job in jobs]
 

@@ -16,6 +16,7 @@ from quintet_store.feedback.derived_playlists import listener_playlists as liste
 from quintet_store.feedback.exporting import Cursor as Cursor
 from quintet_store.feedback.exporting import Page as Page
 from quintet_store.feedback.exporting import export_page as export_page
+from quintet_store.feedback.locks import hold_events as hold_events
 from quintet_store.feedback.locks import hold_feedback as hold_feedback
 from quintet_store.feedback.locks import hold_listener as hold_listener
 from quintet_store.feedback.names import DELETED_LISTENER as DELETED_LISTENER

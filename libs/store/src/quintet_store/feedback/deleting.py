@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, case, delete, select, update
 
 from quintet_store.bulk import Rows, insert_into
 from quintet_store.feedback.derived_playlists import delete_groups, delete_history
-from quintet_store.feedback.locks import hold_feedback, hold_listener
+from quintet_store.feedback.locks import hold_events, hold_feedback, hold_listener
 from quintet_store.feedback.names import DELETED_LISTENER, UNDONE, listener_group
 from quintet_store.listeners import forget_memory
 from quintet_store.saved_lists import delete_lists_of
@@ -62,6 +62,7 @@ def delete_listener(connection: Connection, listener: str, until: str) -> Delete
         return Deleted(0, 0, 0)
     hold_feedback(connection)
     hold_listener(connection, listener)
+    hold_events(connection, exclusive=True)
     mine_lists = and_(_LISTS.c.listener == listener, _LISTS.c.shown_at <= until)
     mine_events = and_(_EVENTS.c.listener == listener, _EVENTS.c.received_at <= until)
     columns = (
@@ -110,6 +111,10 @@ def repeat_deletions(connection: Connection, more: Mapping[str, str]) -> Deleted
     both = deletions(connection)
     for listener, until in more.items():
         both[listener] = max(until, both.get(listener, ""))
+    # All of them before the lock of events, as a deletion does: else the two could deadlock.
+    hold_feedback(connection)
+    for listener in sorted(both):
+        hold_listener(connection, listener)
     for listener, until in sorted(both.items()):
         done = delete_listener(connection, listener, until)
         events, lists = events + done.events, lists + done.recommendations
@@ -118,7 +123,11 @@ def repeat_deletions(connection: Connection, more: Mapping[str, str]) -> Deleted
 
 
 def without_deleted(connection: Connection, rows: Rows) -> list[Mapping[str, Any]]:
-    """Filter events that wait on the disk to those of listeners not deleted since."""
+    """Filter events that wait on the disk to those of listeners not deleted since.
+
+    Deletions wait until the transaction ends, so that they delete what it stores.
+    """
+    hold_events(connection)
     gone = deletions(connection)
     return [row for row in rows if str(row["received_at"]) > gone.get(row["listener"] or "", "")]
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select, text
 
 # The key of an advisory lock: 64 bits, of which locks of listeners have 63 random ones.
 _FEEDBACK_LOCK: Final = -1
+_EVENTS_LOCK: Final = -2
 
 
 def hold_listener(connection: Connection, listener: str) -> None:
@@ -37,3 +38,20 @@ def hold_feedback(connection: Connection, *, exclusive: bool = False) -> None:
     if connection.dialect.name == "postgresql":
         lock = func.pg_advisory_xact_lock if exclusive else func.pg_advisory_xact_lock_shared
         connection.execute(select(lock(_FEEDBACK_LOCK)))
+
+
+def hold_events(connection: Connection, *, exclusive: bool = False) -> None:
+    """Let a deletion wait for events that are being stored, and new ones for the deletion.
+
+    Without it, a deletion does not see the rows of a transaction that has not ended, and they would
+    be stored after it. Who stores events takes it before the time at which they were received, or
+    before the deletions are read; a deletion takes it exclusively, as its last lock. SQLite has one
+    writer at a time anyway.
+
+    Args:
+        connection: In a transaction that writes.
+        exclusive: For the deletion.
+    """
+    if connection.dialect.name == "postgresql":
+        lock = func.pg_advisory_xact_lock if exclusive else func.pg_advisory_xact_lock_shared
+        connection.execute(select(lock(_EVENTS_LOCK)))
