@@ -46,7 +46,7 @@ class Reader:
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(retries),
             "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
             "MLFLOW_DISABLE_TELEMETRY": "true",
-            # Files go through the server. Otherwise it names its S3, which is for it alone to reach.
+            # Files go through the server; its S3 is for it alone to reach.
             "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
             "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
             # MLflow prints addresses to standard output, which is a command's result or a log.
