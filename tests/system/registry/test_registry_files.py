@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from quintet_modelkit.registry import download
+from quintet_modelkit.registry.errors import RegistryInvalid
 from quintet_modelkit.registry.reader import Reader
 
 
@@ -32,9 +33,12 @@ class Answers(http.server.BaseHTTPRequestHandler):
             content = json.dumps(can)
         elif "presigned" in self.path:
             content = json.dumps(elsewhere)
+        elif "?" in self.path:
+            content = json.dumps({"files": [{"path": "report.json", "is_dir": False}]})
         else:
             content = "{}"
-        self.send_response(200)
+        # As MLflow's server answers for a file that its S3 does not have.
+        self.send_response(500 if "missing" in self.path else 200)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content.encode())
@@ -61,3 +65,13 @@ def test_a_file_is_not_asked_for_from_the_servers_store(server, monkeypatch):
     assert download.read_text("mlflow-artifacts:/1/run/artifacts", "report.json", address) == "{}"
     assert [path for path in server.asked if "presigned" in path] == []
     assert any(path.endswith("/1/run/artifacts/report.json") for path in server.asked)
+
+
+def test_a_file_that_the_store_does_not_have_is_missing_and_the_registry_answers(
+    server, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    address = f"http://127.0.0.1:{server.server_port}"
+    assert Reader(address)._client is not None
+    with pytest.raises(RegistryInvalid, match=r"does not hold missing\.json"):
+        download.read_text("mlflow-artifacts:/1/run/artifacts", "missing.json", address)

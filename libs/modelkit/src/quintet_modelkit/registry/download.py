@@ -2,6 +2,7 @@
 
 import errno
 import os
+import posixpath
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -122,6 +123,18 @@ def _store(address: str, server: str) -> Any:
     return get_artifact_repository(address, tracking_uri=server)
 
 
+def _is_missing(store: Any, name: str) -> bool:
+    """Check whether a store answers that it has no such file.
+
+    Asked after a failure alone: MLflow's server answers 500 for a file that its S3 does not have.
+    """
+    try:
+        entries = store.list_artifacts(posixpath.dirname(name) or None)
+    except Exception:  # the failure before this one is reported
+        return False
+    return name not in {entry.path for entry in entries}
+
+
 def _fetch(store: Any, name: str, target: Path) -> None:
     """Download one file.
 
@@ -140,7 +153,9 @@ def _fetch(store: Any, name: str, target: Path) -> None:
         if fault.response is not None and fault.response.status_code == HTTPStatus.NOT_FOUND:
             raise RegistryInvalid(f"the registry does not hold {name}") from fault
         raise
-    except (OSError, MlflowException):
+    except (OSError, MlflowException) as fault:
+        if _is_missing(store, name):
+            raise RegistryInvalid(f"the registry does not hold {name}") from fault
         raise  # of the disk, or one that `translated` turns into a RegistryError
     except Exception as fault:
         # The client library of a store, such as boto3 for S3, raises exceptions of any type.
